@@ -1,0 +1,108 @@
+"""All that an author implements: an algorithm is its hyperparameters plus `fit`; a model is arrays plus `predict`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+import torch
+from torch import Tensor
+
+from algorithms.base.batch import Batch, Stream
+from algorithms.base.run import Run
+
+Columns = Mapping[str, Tensor]
+"""An answer: named columns, each (n,) for one value a row or (n, m) for m values a row."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A named input of a training job."""
+
+    name: str
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure logged at the end of a job as `test <name> <loss>=…`; `kind` says which way is better."""
+
+    name: str
+    kind: Literal["loss", "score"]
+
+
+@dataclass(frozen=True)
+class Response:
+    """The shape of an answer: `{"<key>": [{"<column>": …}, …]}`."""
+
+    key: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the world outside must know of an algorithm. `log_name` stands in `#metrics` lines, `image` in ECR URIs."""
+
+    image: str
+    log_name: str
+    response: Response
+    content_types: tuple[str, ...]
+    defaults_file: str
+    metrics: tuple[Metric, ...] = ()
+    channels: tuple[Channel, ...] = (Channel("train"), Channel("test", required=False))
+
+
+class Model(ABC):
+    """What was learned. Arrays go in and out by name, so one writer and one reader serve every algorithm.
+
+    `array_names` are the arrays of the artifact in file order. With `named=False` the file holds a plain list, as the
+    original's k-means does; otherwise a dictionary, as its PCA does.
+    """
+
+    array_names: ClassVar[tuple[str, ...]]
+    named: ClassVar[bool] = True
+
+    @abstractmethod
+    def arrays(self) -> dict[str, Tensor]:
+        """The float32 arrays of the artifact, by name."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, arrays: Mapping[str, Tensor]) -> Self:
+        """Rebuild a model from its arrays. Raises UserError if their shapes do not fit together."""
+
+    @property
+    @abstractmethod
+    def feature_dim(self) -> int:
+        """Columns that `predict` expects in every row."""
+
+    @abstractmethod
+    def predict(self, batch: Batch) -> Columns:
+        """Answer for each row of the batch, by column name of the response."""
+
+    @abstractmethod
+    def to(self, device: torch.device | str) -> Self:
+        """The same model on another device."""
+
+    def evaluate(self, batches: Iterator[Batch], run: Run) -> dict[str, float]:
+        """Metrics over a test channel, by name of `Spec.metrics`; none by default."""
+        return {}
+
+
+class Algorithm(ABC):
+    """Base of all algorithms: a frozen dataclass of hyperparameters, with `spec` and `internal` beside them.
+
+    `internal` holds the underscore settings the original accepts, with its defaults; `_seed` is ours.
+    """
+
+    spec: ClassVar[Spec]
+    internal: ClassVar[Mapping[str, str]]
+    Model: ClassVar[type[Model]]
+
+    feature_dim: int
+
+    @abstractmethod
+    def fit(self, channels: Mapping[str, Stream], run: Run) -> Model:
+        """Learn from the channels and return a model."""

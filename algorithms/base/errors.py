@@ -1,0 +1,42 @@
+"""Every failure is somebody's to mend; the class says whose.
+
+    SagebrushError
+    ├── UserError           data, hyperparameters or a request: the caller mends it, so the caller reads it word for word
+    │   └── BadRecord       the same, about one row of a channel or of a request
+    ├── AlgorithmError      the algorithm gave up on input that looked right
+    └── PlatformError       the surroundings failed: disk, network, another host
+"""
+
+
+class SagebrushError(Exception):
+    """Base of all errors raised on purpose. `category` is the prefix SageMaker puts before a failure reason."""
+
+    category = "AlgorithmError"
+
+
+class UserError(SagebrushError):
+    """Something the caller sent is wrong; the text says what, where, got and expected."""
+
+    category = "ClientError"
+
+
+class BadRecord(UserError):
+    """One row is wrong. A codec knows the row and the problem; whoever opened the file adds its name.
+
+    `row` counts from 1 within the byte stream being decoded; `problem` is a sentence without a place in it.
+    """
+
+    def __init__(self, row: int, problem: str) -> None:
+        super().__init__(f"row {row}: {problem}")
+        self.row = row
+        self.problem = problem
+
+
+class AlgorithmError(SagebrushError):
+    """The algorithm could not reach a result."""
+
+
+class PlatformError(SagebrushError):
+    """The machine, the network or another host failed."""
+
+    category = "InternalServerError"

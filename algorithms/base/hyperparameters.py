@@ -1,0 +1,167 @@
+"""Declare a hyperparameter once; parsing, checking, the documentation table and tuning ranges follow from that line.
+
+SageMaker sends every value as a string (contract: hyperparameters.json), so parsing starts from text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass
+from typing import Any, TypeVar
+
+from algorithms.base.errors import UserError
+
+T = TypeVar("T")
+KEY = "hyperparameter"
+AUTO = "auto"
+
+# Sent by the SageMaker Python SDK's tuner beside an algorithm's own hyperparameters.
+SENT_BY_THE_SDK = ("sagemaker_estimator_module", "sagemaker_estimator_class_name")
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What is known of one hyperparameter: how to read it from text, what is valid, and what to tell a reader."""
+
+    parse: Callable[[str], Any]
+    expected: str
+    doc: str
+    tunable: tuple[Any, ...] | None = None
+
+
+def integer(
+    default: int | str | Any = MISSING, *, low: int, high: int | None = None, also: tuple[str | int, ...] = (),
+    tunable: tuple[int, int] | None = None, doc: str,
+) -> Any:
+    """A whole number from `low` to `high`, or one of the values in `also` (such as "auto")."""
+    words = {str(value): value for value in also}
+    expected = " or ".join([_interval("an integer", low, high), *words])
+
+    def parse(text: str) -> int | str:
+        if text in words:
+            return words[text]
+        value = int(text)
+        if value < low or (high is not None and value > high):
+            raise ValueError
+        return value
+
+    return _field(default, Declaration(parse, expected, doc, tunable))
+
+
+def real(
+    default: float | Any = MISSING, *, low: float, high: float = math.inf,
+    tunable: tuple[float, float] | None = None, doc: str,
+) -> Any:
+    """A finite number from `low` to `high`."""
+
+    def parse(text: str) -> float:
+        value = float(text)
+        if not (math.isfinite(value) and low <= value <= high):
+            raise ValueError
+        return value
+
+    return _field(default, Declaration(parse, _interval("a number", low, None if high == math.inf else high), doc, tunable))
+
+
+def choice(*values: str, default: str | Any = MISSING, tunable: bool = False, doc: str) -> Any:
+    """One of the given words."""
+
+    def parse(text: str) -> str:
+        if text not in values:
+            raise ValueError
+        return text
+
+    return _field(default, Declaration(parse, f"one of {', '.join(values)}", doc, values if tunable else None))
+
+
+def flag(default: bool | Any = MISSING, *, doc: str) -> Any:
+    """true or false, in any case: the SDK sends Python's `True`."""
+    words = {"true": True, "false": False, "1": True, "0": False}
+    return _field(default, Declaration(lambda text: words[text.lower()], "true or false", doc))
+
+
+def choices(*values: str, default: tuple[str, ...], doc: str) -> Any:
+    """A JSON list of the given words, such as `["msd", "ssd"]`."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        chosen = json.loads(text)
+        if not isinstance(chosen, list) or not chosen or not all(word in values for word in chosen):
+            raise ValueError
+        return tuple(dict.fromkeys(chosen))
+
+    return _field(default, Declaration(parse, f"a JSON list out of {json.dumps(list(values))}", doc))
+
+
+def declarations(algorithm: type) -> dict[str, tuple[dataclasses.Field, Declaration]]:
+    """The declared hyperparameters of a class, in order of declaration."""
+    return {f.name: (f, f.metadata[KEY]) for f in dataclasses.fields(algorithm) if KEY in f.metadata}
+
+
+def defaults(algorithm: type) -> dict[str, str]:
+    """What the algorithm assumes where nothing is given, as the strings SageMaker would send."""
+    declared = declarations(algorithm).items()
+    return {name: as_text(field.default) for name, (field, _) in declared if field.default is not MISSING}
+
+
+def as_text(value: Any) -> str:
+    """A value as SageMaker writes it: `true`, `0.0001`, `["msd"]`."""
+    if isinstance(value, (bool, tuple)):
+        return json.dumps(value)
+    return str(value)
+
+
+def parse(algorithm: type[T], given: Mapping[str, str], internal: Mapping[str, str]) -> tuple[T, dict[str, str]]:
+    """Read hyperparameters from strings.
+
+    Returns the algorithm and its internal settings: the names in `internal` (they begin with an underscore, with their
+    defaults as values), overridden by what is given. Raises UserError naming every problem at once.
+    """
+    declared = declarations(algorithm)
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    settings = dict(internal)
+    for name, text in given.items():
+        if name in declared:
+            try:
+                values[name] = declared[name][1].parse(str(text).strip())
+            except (ValueError, KeyError):
+                problems.append(f"Hyperparameter {name}: got {text!r}, expected {declared[name][1].expected}.")
+        elif name in internal:
+            settings[name] = str(text)
+        elif name not in SENT_BY_THE_SDK:
+            problems.append(_unknown(name, [*declared, *internal]))
+    for name, (field, declaration) in declared.items():
+        if name not in given and field.default is MISSING:
+            problems.append(f"Hyperparameter {name}: missing, expected {declaration.expected}.")
+    if problems:
+        raise UserError("\n".join(problems))
+    return algorithm(**values), settings
+
+
+def table(algorithm: type) -> str:
+    """The hyperparameters as a Markdown table, for the algorithm's README."""
+    lines = ["| name | valid | default | tunable | meaning |", "|---|---|---|---|---|"]
+    for name, (field, declared) in declarations(algorithm).items():
+        default = "required" if field.default is MISSING else f"`{as_text(field.default)}`"
+        tunable = "" if declared.tunable is None else ", ".join(map(str, declared.tunable))
+        lines.append(f"| `{name}` | {declared.expected} | {default} | {tunable} | {declared.doc} |")
+    return "\n".join(lines)
+
+
+def _field(default: Any, declaration: Declaration) -> Any:
+    return dataclasses.field(default=default, metadata={KEY: declaration})
+
+
+def _interval(kind: str, low: float, high: float | None) -> str:
+    return f"{kind} ≥ {low}" if high is None else f"{kind} from {low} to {high}"
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    """The original's wording, then what to do about it."""
+    near = difflib.get_close_matches(name, known, n=1)
+    advice = f" Did you mean {near[0]}?" if near else f" Known: {', '.join(k for k in known if k[0] != '_')}."
+    return f"Additional properties are not allowed ({name!r} was unexpected).{advice}"

@@ -1,0 +1,1 @@
+"""What turns an algorithm into a SageMaker image: `python -m containers train|serve`."""

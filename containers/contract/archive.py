@@ -1,0 +1,48 @@
+"""model.tar.gz: packed so that equal folders give equal bytes, unpacked so that no member leaves its folder."""
+
+from __future__ import annotations
+
+import gzip
+import tarfile
+import zlib
+from pathlib import Path
+
+from algorithms.base.errors import UserError
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """Write all files below `folder` to `archive`, without a leading directory.
+
+    Order, times, owners and modes are fixed, so the bytes depend on names and contents alone. The archive appears
+    whole or not at all.
+    """
+    partial = archive.with_name(archive.name + ".partial")
+    with (
+        partial.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path in sorted(folder.rglob("*"), key=lambda p: p.relative_to(folder).as_posix()):
+            if path.is_file():
+                _add(tar, path, path.relative_to(folder).as_posix())
+    partial.replace(archive)
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = path.stat().st_size
+    member.mode = 0o644
+    with path.open("rb") as content:
+        tar.addfile(member, content)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack into `folder`. Raises UserError for a file that is no gzipped tar, or has a member that would leave the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(archive, "r:*") as tar:
+            tar.extractall(folder, filter="data")
+    except tarfile.FilterError as error:
+        raise UserError(f"{archive.name}: refused, {error}.") from None
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(f"{archive.name}: no readable tar.gz archive ({error}).") from None

@@ -1,0 +1,30 @@
+"""How a container tells SageMaker that it failed: a text of at most 1024 characters and an exit status."""
+
+from __future__ import annotations
+
+from algorithms.base.errors import AlgorithmError, PlatformError, SagebrushError, UserError
+from containers.contract.paths import OptML
+
+MAX_CHARACTERS = 1024
+EXIT_STATUS = {UserError: 1, AlgorithmError: 2, PlatformError: 3}
+UNEXPECTED = 2
+
+
+def exit_status(error: BaseException) -> int:
+    """1: the user's data or settings. 2: the algorithm or a bug. 3: the platform."""
+    return next((status for kind, status in EXIT_STATUS.items() if isinstance(error, kind)), UNEXPECTED)
+
+
+def reason(error: BaseException) -> str:
+    """`ClientError: …` for what a user can mend; a bug's text names its class, its trace stays in the log."""
+    if isinstance(error, SagebrushError):
+        text = f"{error.category}: {error}"
+    else:
+        text = f"AlgorithmError: {type(error).__name__}: {error} (the job's log has the trace)"
+    return text[:MAX_CHARACTERS]
+
+
+def write(folder: OptML, error: BaseException) -> None:
+    """Leave the reason where SageMaker looks for it."""
+    folder.failure.parent.mkdir(parents=True, exist_ok=True)
+    folder.failure.write_text(reason(error))

@@ -1,0 +1,103 @@
+"""A training job as a container sees it: three JSON files ⇄ one value. Read in images, written by the local runner."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from algorithms.base.errors import PlatformError
+from containers.contract.paths import OptML
+
+
+@dataclass(frozen=True)
+class ChannelConfig:
+    """How a channel arrives. Field values are SageMaker's own words; `content_type` is None where the user set none."""
+
+    content_type: str | None = None
+    input_mode: str = "File"
+    distribution: str = "FullyReplicated"
+    record_wrapper: str = "None"
+    compression: str | None = None
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> ChannelConfig:
+        return cls(
+            content_type=entry.get("ContentType"),
+            input_mode=entry.get("TrainingInputMode", "File"),
+            distribution=entry.get("S3DistributionType", "FullyReplicated"),
+            record_wrapper=entry.get("RecordWrapperType", "None"),
+            compression=entry.get("CompressionType"),
+        )
+
+    def to_json(self) -> dict[str, str]:
+        entry = {
+            "ContentType": self.content_type,
+            "TrainingInputMode": self.input_mode,
+            "S3DistributionType": self.distribution,
+            "RecordWrapperType": self.record_wrapper,
+            "CompressionType": self.compression,
+        }
+        return {name: value for name, value in entry.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """Hyperparameters (all strings), channels by name, and the hosts; `hosts` is sorted as text, `algo-10` before `algo-2`."""
+
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    channels: Mapping[str, ChannelConfig] = field(default_factory=dict)
+    current_host: str = "algo-1"
+    hosts: tuple[str, ...] = ("algo-1",)
+    network_interface: str = "eth0"
+
+    @property
+    def leads(self) -> bool:
+        """True on the one host that writes the model."""
+        return self.current_host == self.hosts[0]
+
+    @classmethod
+    def read(cls, folder: OptML) -> TrainingJob:
+        """Read the three files. Raises PlatformError naming the file that is missing or no JSON object."""
+        channels = _read(folder.input_data_config, default={})
+        resources = _read(folder.resource_config, default={})
+        hosts = tuple(sorted(resources.get("hosts", ("algo-1",))))
+        return cls(
+            hyperparameters={name: _text(value) for name, value in _read(folder.hyperparameters).items()},
+            channels={name: ChannelConfig.from_json(entry) for name, entry in channels.items()},
+            current_host=resources.get("current_host", hosts[0]),
+            hosts=hosts,
+            network_interface=resources.get("network_interface_name", "eth0"),
+        )
+
+    def write(self, folder: OptML) -> None:
+        """Write the three files below `folder`, which must have its config folder."""
+        resources = {
+            "current_host": self.current_host,
+            "hosts": sorted(self.hosts),
+            "network_interface_name": self.network_interface,
+        }
+        channels = {name: channel.to_json() for name, channel in self.channels.items()}
+        folder.hyperparameters.write_text(json.dumps(dict(self.hyperparameters)))
+        folder.input_data_config.write_text(json.dumps(channels))
+        folder.resource_config.write_text(json.dumps(resources))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _read(path: Path, default: dict | None = None) -> dict[str, Any]:
+    if default is not None and not path.exists():
+        return default
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise PlatformError(f"{path} is missing: a training container needs it.") from None
+    except ValueError as error:
+        raise PlatformError(f"{path}: no valid JSON ({error}).") from None
+    if not isinstance(content, dict):
+        raise PlatformError(f"{path}: got {type(content).__name__}, expected a JSON object.")
+    return content

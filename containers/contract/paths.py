@@ -1,0 +1,72 @@
+"""Every path of the container contract. The only file that spells /opt/ml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class OptML:
+    """The folder a container shares with SageMaker; `root` is /opt/ml in an image and any folder elsewhere."""
+
+    root: Path = Path("/opt/ml")
+
+    @property
+    def config(self) -> Path:
+        return self.root / "input" / "config"
+
+    @property
+    def hyperparameters(self) -> Path:
+        return self.config / "hyperparameters.json"
+
+    @property
+    def input_data_config(self) -> Path:
+        return self.config / "inputdataconfig.json"
+
+    @property
+    def resource_config(self) -> Path:
+        return self.config / "resourceconfig.json"
+
+    @property
+    def checkpoint_config(self) -> Path:
+        return self.config / "checkpointconfig.json"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "input" / "data"
+
+    def channel(self, name: str) -> Path:
+        """Folder of a channel in File and FastFile mode."""
+        return self.data / name
+
+    def pipe(self, channel: str, epoch: int) -> Path:
+        """FIFO of a channel in Pipe mode: one for each pass, counted from 0."""
+        return self.data / f"{channel}_{epoch}"
+
+    @property
+    def model(self) -> Path:
+        """What a job writes here becomes model.tar.gz; what an endpoint reads here came out of one."""
+        return self.root / "model"
+
+    @property
+    def output_data(self) -> Path:
+        """What a job writes here becomes output.tar.gz."""
+        return self.root / "output" / "data"
+
+    @property
+    def failure(self) -> Path:
+        return self.root / "output" / "failure"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "output" / "metrics" / "sagemaker"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    def make_folders(self) -> None:
+        """Create the folders that SageMaker creates before it starts a training container."""
+        for folder in (self.config, self.data, self.model, self.output_data, self.metrics):
+            folder.mkdir(parents=True, exist_ok=True)
