@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+from typing import TYPE_CHECKING
 
-from algorithms.base.algorithm import Algorithm
 from algorithms.base.errors import UserError
+
+if TYPE_CHECKING:  # the local runner comes by here for errors alone, and has no use for torch
+    from algorithms.base.algorithm import Algorithm
 
 
 def names() -> list[str]:

@@ -49,7 +49,6 @@ class Spec:
     log_name: str
     response: Response
     content_types: tuple[str, ...]
-    defaults_file: str
     metrics: tuple[Metric, ...] = ()
     channels: tuple[Channel, ...] = (Channel("train"), Channel("test", required=False))
 
@@ -106,3 +105,7 @@ class Algorithm(ABC):
     @abstractmethod
     def fit(self, channels: Mapping[str, Stream], run: Run) -> Model:
         """Learn from the channels and return a model."""
+
+    def reports(self, metric: str) -> bool:
+        """Whether the user wants this metric of `spec.metrics` on the test channel."""
+        return True

@@ -41,9 +41,7 @@ class SparseRows:
         return x_nd.index_put_((rows_z, self.columns_z), self.values_z, accumulate=True)
 
     def to(self, device: torch.device | str) -> SparseRows:
-        return SparseRows(
-            self.starts_n1.to(device), self.columns_z.to(device), self.values_z.to(device), self.width
-        )
+        return SparseRows(self.starts_n1.to(device), self.columns_z.to(device), self.values_z.to(device), self.width)
 
 
 @dataclass(frozen=True)
@@ -71,9 +69,7 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """The same rows on another device; no copy if they are there already."""
-        return Batch(
-            self.features.to(device), None if self.labels_nl is None else self.labels_nl.to(device)
-        )
+        return Batch(self.features.to(device), None if self.labels_nl is None else self.labels_nl.to(device))
 
 
 def concatenate(batches: Sequence[Batch]) -> Batch:

@@ -1,10 +1,10 @@
 """Every failure is somebody's to mend; the class says whose.
 
-    SagebrushError
-    ├── UserError           data, hyperparameters or a request: the caller mends it, so the caller reads it word for word
-    │   └── BadRecord       the same, about one row of a channel or of a request
-    ├── AlgorithmError      the algorithm gave up on input that looked right
-    └── PlatformError       the surroundings failed: disk, network, another host
+SagebrushError
+├── UserError           data, hyperparameters or a request: the caller mends it, so the caller reads it word for word
+│   └── BadRecord       the same, about one row of a channel or of a request
+├── AlgorithmError      the algorithm gave up on input that looked right
+└── PlatformError       the surroundings failed: disk, network, another host
 """
 
 
@@ -40,3 +40,10 @@ class PlatformError(SagebrushError):
     """The machine, the network or another host failed."""
 
     category = "InternalServerError"
+
+
+NO_DATA = (
+    "No training data processed. Either the training channel is empty or the mini-batch size is too high. Verify that "
+    "training data contains non-empty files and the mini-batch size is less than the number of records per training host."
+)
+"""The original's text for a host without a batch [contract: container, section 4]."""

@@ -34,8 +34,13 @@ class Declaration:
 
 
 def integer(
-    default: int | str | Any = MISSING, *, low: int, high: int | None = None, also: tuple[str | int, ...] = (),
-    tunable: tuple[int, int] | None = None, doc: str,
+    default: int | str | Any = MISSING,
+    *,
+    low: int,
+    high: int | None = None,
+    also: tuple[str | int, ...] = (),
+    tunable: tuple[int, int] | None = None,
+    doc: str,
 ) -> Any:
     """A whole number from `low` to `high`, or one of the values in `also` (such as "auto")."""
     words = {str(value): value for value in also}
@@ -53,8 +58,12 @@ def integer(
 
 
 def real(
-    default: float | Any = MISSING, *, low: float, high: float = math.inf,
-    tunable: tuple[float, float] | None = None, doc: str,
+    default: float | Any = MISSING,
+    *,
+    low: float,
+    high: float = math.inf,
+    tunable: tuple[float, float] | None = None,
+    doc: str,
 ) -> Any:
     """A finite number from `low` to `high`."""
 
@@ -64,7 +73,9 @@ def real(
             raise ValueError
         return value
 
-    return _field(default, Declaration(parse, _interval("a number", low, None if high == math.inf else high), doc, tunable))
+    return _field(
+        default, Declaration(parse, _interval("a number", low, None if high == math.inf else high), doc, tunable)
+    )
 
 
 def choice(*values: str, default: str | Any = MISSING, tunable: bool = False, doc: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -12,13 +12,17 @@ from torch import Tensor
 
 @dataclass
 class Run:
-    """One run, alone and silent. `containers` gives algorithms one that logs, obeys SIGTERM and joins hosts."""
+    """One run, alone and silent. `containers` gives algorithms one that logs, obeys SIGTERM and joins hosts.
+
+    `rng` is each host's own; `shared_rng` gives every host the same numbers, for what all must do alike.
+    """
 
     seed: int = 0
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def __post_init__(self) -> None:
         self.rng = torch.Generator().manual_seed(self.seed)
+        self.shared_rng = torch.Generator().manual_seed(self.seed)
 
     @property
     def stopping(self) -> bool:
@@ -26,9 +30,9 @@ class Run:
         return False
 
     def epochs(self, count: int) -> Iterator[int]:
-        """Count the passes over the training channel, reporting progress after each; ends early when stopping."""
+        """Count the passes over the training channel, reporting progress after each. When stopping, only the first is begun."""
         for epoch in range(count):
-            if self.stopping:
+            if self.stopping and epoch > 0:
                 return
             yield epoch
 
@@ -39,5 +43,7 @@ class Run:
     def log(self, text: str, level: Literal["INFO", "WARNING"] = "INFO") -> None:
         """Tell a person something."""
 
-    def quality(self, channel: Literal["train", "test"], name: str, kind: Literal["loss", "score"], value: float) -> None:
+    def quality(
+        self, channel: Literal["train", "test"], name: str, kind: Literal["loss", "score"], value: float
+    ) -> None:
         """Report a metric that SageMaker's regular expressions find again."""

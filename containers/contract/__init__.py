@@ -1,1 +1,1 @@
-"""The agreement between SageMaker and an image: folders, job description, exit status, archives. Imports no algorithm's arithmetic."""
+"""The agreement between SageMaker and an image: folders, job description, exit status, metrics, archives."""

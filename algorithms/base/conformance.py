@@ -1,0 +1,23 @@
+"""What each algorithm brings to the conformance suite: a tiny data set, settings, and a floor of quality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from algorithms.base.algorithm import Model
+from algorithms.base.batch import Batch
+
+
+@dataclass(frozen=True)
+class Case:
+    """`rows()` gives the training rows in an order the suite may change; `quality(model, rows)` must reach `floor`.
+
+    `exempt` names checks of the suite that do not apply, each with its reason.
+    """
+
+    hyperparameters: Mapping[str, str]
+    rows: Callable[[], Batch]
+    quality: Callable[[Model, Batch], float]
+    floor: float
+    exempt: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,160 @@
+"""K-means: hyperparameters, and `fit` as the steps of the papers.
+
+Axes: n rows of a batch · d features · m streaming centers · k final centers · r rows of the sample
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from algorithms.base.algorithm import Algorithm, Metric, Response, Spec
+from algorithms.base.batch import Stream
+from algorithms.base.errors import NO_DATA, UserError
+from algorithms.base.hyperparameters import AUTO, choice, choices, flag, integer, real
+from algorithms.base.run import Run
+from algorithms.kmeans import steps
+from algorithms.kmeans.model import KMeansModel
+from algorithms.kmeans.state import State
+
+AUTO_FACTOR = 10
+"""The original logs 10 for every k seen; its rule for other k is unknown."""
+
+AUTO_TRIALS = 10
+
+SAMPLE_ROWS_PER_CENTER, SAMPLE_ROWS_LOW, SAMPLE_BYTES_HIGH = 256, 20_000, 256 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class KMeans(Algorithm):
+    """Cluster rows into k groups in one pass.
+
+    Memory: m·d numbers for m = k · extra_center_factor streaming centers, one mini-batch, and a sample of
+    max(256 k, 20,000) rows or 256 MiB, whichever is less.
+    """
+
+    feature_dim: int = integer(low=1, doc="Columns in every row.")
+    k: int = integer(low=1, doc="Clusters to return.")
+    epochs: int = integer(1, low=1, tunable=(1, 10), doc="Passes over the training channel.")
+    eval_metrics: tuple[str, ...] = choices(
+        "msd", "ssd", default=("msd",), doc="Figures to report on the test channel."
+    )
+    extra_center_factor: int | str = integer(
+        AUTO,
+        low=1,
+        also=(AUTO,),
+        tunable=(4, 10),
+        doc="While streaming, keep this many centers for each of the k; auto is 10.",
+    )
+    half_life_time_size: int = integer(
+        0, low=0, doc="A row counts half as much each time this many later rows have been read; 0: all count alike."
+    )
+    init_method: str = choice(
+        "random",
+        "kmeans++",
+        default="random",
+        tunable=True,
+        doc="How the first batch gives the first streaming centers.",
+    )
+    local_lloyd_init_method: str = choice(
+        "random", "kmeans++", default="kmeans++", doc="How the streaming centers give k centers to start from."
+    )
+    local_lloyd_max_iter: int = integer(300, low=1, doc="Lloyd iterations at most, in each trial and on the sample.")
+    local_lloyd_num_trials: int | str = integer(
+        AUTO, low=1, also=(AUTO,), doc="Trials of Lloyd; the best is kept. auto is 10."
+    )
+    local_lloyd_tol: float = real(0.0001, low=0, high=1, doc="Lloyd ends when the loss improves by a smaller share.")
+    mini_batch_size: int = integer(5000, low=1, tunable=(3000, 15000), doc="Rows read before each update.")
+    force_dense: bool = flag(True, doc="Accepted for the SDK, which sends it; sparse rows are always made dense.")
+
+    internal: ClassVar = {
+        "_disable_wait_to_read": "false", "_enable_profiler": "false", "_kvstore": "auto", "_log_level": "info",
+        "_num_gpus": "auto", "_num_kv_servers": "1", "_num_slices": "1", "_seed": "0", "_tuning_objective_metric": "",
+    }  # fmt: skip
+    spec: ClassVar = Spec(
+        image="kmeans",
+        log_name="AWS/KMeansWebscale",
+        response=Response("predictions", ("closest_cluster", "distance_to_cluster")),
+        content_types=("application/x-recordio-protobuf", "text/csv"),
+        metrics=(Metric("msd", "loss"), Metric("ssd", "loss")),
+    )
+    Model: ClassVar = KMeansModel
+
+    def fit(self, channels: Mapping[str, Stream], run: Run) -> KMeansModel:
+        """Stream m centers and a sample, join the hosts, shrink m to k, and settle the k on the sample."""
+        state: State | None = None
+        for _ in run.epochs(self.epochs):
+            for batch in channels["train"].batches(self.mini_batch_size):
+                x_nd = batch.to(run.device).dense()
+                state = state or self._start(x_nd, run)
+                state.absorb(x_nd, self.half_life_time_size, run.rng)
+                if run.stopping:
+                    break
+            run.log(f"processed a total of {state.rows if state else 0} examples")
+        state = self._joined(state, run)
+        return KMeansModel(self._settle(self._shrink(state, run), state))
+
+    def _start(self, x_nd: Tensor, run: Run) -> State:
+        """m centers out of the first batch: distinct rows at random, or k-means++."""
+        if len(x_nd) < self.mini_batch_size:
+            run.log(
+                f"Batch size {self.mini_batch_size} is bigger than the first batch data. "
+                f"Effective batch size used to initialize is {len(x_nd)}",
+                "WARNING",
+            )
+        m = self.k * self._factor
+        if self.init_method == "random":
+            centers_md = steps.random_rows(x_nd, m, run.rng)
+        else:
+            centers_md = steps.kmeans_plus_plus(x_nd, x_nd.new_ones(len(x_nd)), min(m, len(x_nd)), run.rng)
+        return State.start(centers_md, m, self._sample_rows(x_nd.shape[1]))
+
+    def _joined(self, state: State | None, run: Run) -> State:
+        """All hosts' states as one, with enough rows for k clusters."""
+        states = [State.from_arrays(arrays) for arrays in run.gather(state.arrays() if state else {}) if arrays]
+        if not states:
+            raise UserError(NO_DATA)
+        joined = State.merged(states)
+        if joined.rows < self.k:
+            raise UserError(f"Hyperparameter k: got {self.k}, but channel train holds only {joined.rows} rows.")
+        return joined
+
+    def _shrink(self, state: State, run: Run) -> Tensor:
+        """Weighted Lloyd from several starts on the m centers; the trial that fits the sample best wins."""
+        run.log(f"shrinking {len(state.centers_md)} centers into {self.k}")
+        x_md, weights_m = state.centers_md, state.weights_m.to(state.centers_md.dtype)
+        trials = []
+        for trial in range(AUTO_TRIALS if self.local_lloyd_num_trials == AUTO else int(self.local_lloyd_num_trials)):
+            start_kd = self._local_start(x_md, weights_m, run)
+            centers_kd, loss = steps.lloyd(x_md, weights_m, start_kd, self.local_lloyd_max_iter, self.local_lloyd_tol)
+            run.log(f"local kmeans attempt #{trial}. Current mean square distance {loss:.6f}")
+            trials.append((centers_kd, loss))
+        least = min(loss for _, loss in trials)
+        run.log(f"finished shrinking process. Mean Square Distance = {least:.0f}")
+        run.quality("train", "msd", "loss", least)
+        sample_rd = state.sample.taken()
+        return min((centers_kd for centers_kd, _ in trials), key=lambda c: steps.mean_cost(sample_rd, c))
+
+    def _local_start(self, x_md: Tensor, weights_m: Tensor, run: Run) -> Tensor:
+        if self.local_lloyd_init_method == "random":
+            return x_md[steps.draw(weights_m, self.k, run.shared_rng)]
+        return steps.kmeans_plus_plus(x_md, weights_m, self.k, run.shared_rng)
+
+    def _settle(self, centers_kd: Tensor, state: State) -> Tensor:
+        """Lloyd on the sampled rows: centers of centers become centers of rows. Departs from the original, which ends before."""
+        sample_rd = state.sample.taken()
+        ones_r = sample_rd.new_ones(len(sample_rd))
+        return steps.lloyd(sample_rd, ones_r, centers_kd, self.local_lloyd_max_iter, self.local_lloyd_tol)[0]
+
+    @property
+    def _factor(self) -> int:
+        return AUTO_FACTOR if self.extra_center_factor == AUTO else int(self.extra_center_factor)
+
+    def _sample_rows(self, d: int) -> int:
+        return max(self.k, min(max(SAMPLE_ROWS_PER_CENTER * self.k, SAMPLE_ROWS_LOW), SAMPLE_BYTES_HIGH // (4 * d)))
+
+    def reports(self, metric: str) -> bool:
+        return metric in self.eval_metrics

@@ -1,0 +1,115 @@
+"""PCA: hyperparameters, and `fit` in one pass.
+
+Axes: n rows of a batch · d features · l columns of the test matrix · c components
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import ClassVar
+
+from torch import Tensor
+
+from algorithms.base.algorithm import Algorithm, Metric, Response, Spec
+from algorithms.base.batch import Stream
+from algorithms.base.errors import NO_DATA, UserError
+from algorithms.base.hyperparameters import choice, flag, integer
+from algorithms.base.run import Run
+from algorithms.pca import moments
+from algorithms.pca.model import PCAModel
+from algorithms.pca.moments import Moments
+
+
+@dataclass(frozen=True, kw_only=True)
+class PCA(Algorithm):
+    """Principal components of a stream of rows, read once.
+
+    Memory: d² float64 numbers (`regular`) or 2 (num_components + extra_components) d (`randomized`), and one mini-batch.
+    """
+
+    feature_dim: int = integer(low=1, doc="Columns in every row.")
+    mini_batch_size: int = integer(low=1, doc="Rows read at a time.")
+    num_components: int = integer(low=1, doc="Components to return, at most feature_dim.")
+    algorithm_mode: str = choice(
+        "regular", "randomized", default="regular", doc="Exact, or by a sketch for many columns and few components."
+    )
+    extra_components: int = integer(
+        -1,
+        low=0,
+        also=(-1,),
+        doc="More columns in the sketch, for accuracy (randomized only); -1 is max(10, num_components).",
+    )
+    subtract_mean: bool = flag(True, doc="Center the rows, in training and in inference.")
+    epochs: int = integer(
+        1, low=1, doc="Accepted for compatibility: the sums are complete after one pass, so one is made."
+    )
+    force_dense: bool = flag(True, doc="Accepted for compatibility; sparse rows are always made dense.")
+
+    internal: ClassVar = {
+        "_kvstore": "dist_sync", "_log_level": "info", "_num_gpus": "auto", "_num_kv_servers": "auto", "_seed": "0",
+        "_tuning_objective_metric": "",
+    }  # fmt: skip
+    spec: ClassVar = Spec(
+        image="pca",
+        log_name="PCA",
+        response=Response("projections", ("projection",)),
+        content_types=("application/x-recordio-protobuf", "text/csv"),
+        metrics=(Metric("reconstruction_msd", "loss"),),
+    )
+    Model: ClassVar = PCAModel
+
+    def __post_init__(self) -> None:
+        if self.num_components > self.feature_dim:
+            raise UserError(
+                f"Hyperparameter num_components: got {self.num_components}, expected at most feature_dim = {self.feature_dim}."
+            )
+
+    def fit(self, channels: Mapping[str, Stream], run: Run) -> PCAModel:
+        """Add up the moments of all batches on all hosts, then decompose them."""
+        test_dl = self._test_matrix(run)
+        seen: Moments | None = None
+        for _ in run.epochs(1):
+            for batch in channels["train"].batches(self.mini_batch_size):
+                seen = self._add(seen, batch.to(run.device).dense().double(), test_dl, run)
+                if run.stopping:
+                    break
+        states = [Moments.from_arrays(arrays) for arrays in run.gather(seen.arrays() if seen else {}) if arrays]
+        if not states:
+            raise UserError(NO_DATA)
+        return self._decompose(reduce(lambda a, b: a.merge(b, test_dl), states), test_dl)
+
+    def _test_matrix(self, run: Run) -> Tensor | None:
+        """Ω, the same on every host, or None where the scatter matrix is kept whole."""
+        if self.algorithm_mode == "regular":
+            return None
+        extra = max(10, self.num_components) if self.extra_components == -1 else self.extra_components
+        return moments.test_matrix(self.feature_dim, self.num_components + extra, run.shared_rng).to(run.device)
+
+    def _add(self, seen: Moments | None, x_nd: Tensor, test_dl: Tensor | None, run: Run) -> Moments:
+        batch = Moments.of(x_nd, test_dl)
+        if seen is not None:
+            return seen.merge(batch, test_dl)
+        if len(x_nd) < self.mini_batch_size and not run.stopping:
+            raise UserError(
+                f"{NO_DATA} Got {len(x_nd)} rows, expected at least mini_batch_size = {self.mini_batch_size}."
+            )
+        run.log(f"The default executor is <PCAExecutor on {run.device.type}({run.device.index or 0})>.")
+        run.log(f"{x_nd.shape[1]} feature(s) found in 'data'.")
+        run.log(
+            f"<PCAExecutor on {run.device.type}({run.device.index or 0})> is assigned to batch slice from 0 to {len(x_nd) - 1}."
+        )
+        return batch
+
+    def _decompose(self, seen: Moments, test_dl: Tensor | None) -> PCAModel:
+        """The num_components strongest eigenpairs, weakest first; singular values are roots of eigenvalues."""
+        if not self.subtract_mean:
+            seen = seen.about_zero(test_dl)
+        if test_dl is None:
+            values_l, vectors_dl = moments.eigenpairs(seen.scatter_dl)
+        else:
+            values_l, vectors_dl = moments.eigenpairs_from_sketch(seen.scatter_dl, test_dl)
+        v_dc = moments.signs_fixed(vectors_dl[:, -self.num_components :])
+        s_c = values_l[-self.num_components :].sqrt()
+        return PCAModel(s_c.float(), v_dc.float().contiguous(), seen.mean_d.float().reshape(1, -1))

@@ -1,0 +1,45 @@
+"""Log lines that carry figures, and the regular expressions that find them again [contract: container, sections 6 and 7].
+
+Each line is made and found by a pair of names here, and tested as a pair.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def quality_line(host: str, channel: str, name: str, kind: str, value: float) -> str:
+    """`#quality_metric: host=algo-1, test msd <loss>=0.25`; `kind` is loss or score."""
+    return f"#quality_metric: host={host}, {channel} {name} <{kind}>={value}"
+
+
+def quality_regex(channel: str, name: str, kind: str) -> str:
+    return rf"#quality_metric: host=\S+, {channel} {name} <{kind}>=(\S+)"
+
+
+def score_line(host: str, channel: str, name: str, value: float) -> str:
+    """`#test_score (algo-1) : ('msd', 0.25)`."""
+    return f"#{channel}_score ({host}) : {(name, value)}"
+
+
+def progress_line(host: str, percent: float) -> str:
+    return f"#progress_metric: host={host}, completed {percent} % of epochs"
+
+
+PROGRESS_REGEX = r"#progress_metric: host=\S+, completed (\S+) %"
+
+
+def throughput_line(host: str, rows_per_second: float) -> str:
+    return f"#throughput_metric: host={host}, train throughput={rows_per_second} records/second"
+
+
+THROUGHPUT_REGEX = r"#throughput_metric: host=\S+, train throughput=(\S+) records/second"
+
+
+def metrics_line(start_s: float, end_s: float, dimensions: Mapping[str, Any], values: Mapping[str, float]) -> str:
+    """`#metrics {…}` with each value as the sum, least and largest of one observation; times in epoch seconds."""
+    summary = {name: {"sum": value, "count": 1, "min": value, "max": value} for name, value in values.items()}
+    document = {"StartTime": start_s, "EndTime": end_s, "Dimensions": dict(dimensions), "Metrics": summary}
+    return f"#metrics {json.dumps(document)}"

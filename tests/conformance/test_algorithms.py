@@ -1,0 +1,169 @@
+"""One suite judges every algorithm; each brings its Case, and an exemption names its reason there."""
+
+import importlib
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+import torch
+
+import algorithms
+from algorithms.base import hyperparameters
+from algorithms.base.batch import Batch, MemoryStream, SparseRows
+from algorithms.base.errors import UserError
+from algorithms.base.run import Run
+
+NAMES = algorithms.names()
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def case(name, request):
+    case = importlib.import_module(f"algorithms.{name}").CASE
+    check = request.node.originalname.removeprefix("test_")
+    if check in case.exempt:
+        pytest.skip(f"{name}: {case.exempt[check]}")
+    return case
+
+
+def build(name, case, **changes):
+    kind = algorithms.find(name)
+    return hyperparameters.parse(kind, {**case.hyperparameters, **changes}, kind.internal)[0]
+
+
+def fit(name, case, rows, run=None):
+    return build(name, case).fit({"train": MemoryStream(rows)}, run or Run())
+
+
+def same(one, other) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.arrays().values(), other.arrays().values(), strict=True))
+
+
+def permuted(rows: Batch, order: torch.Tensor) -> Batch:
+    return Batch(rows.features[order], None if rows.labels_nl is None else rows.labels_nl[order])
+
+
+def test_reaches_its_floor_on_rows_as_they_are(name, case):
+    rows = case.rows()
+    assert case.quality(fit(name, case, rows), rows) >= case.floor
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_reaches_its_floor_on_shuffled_rows(name, case, seed):
+    rows = case.rows()
+    shuffled = permuted(rows, torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)))
+    assert case.quality(fit(name, case, shuffled, Run(seed)), rows) >= case.floor
+
+
+def test_reaches_its_floor_on_sorted_and_reversed_rows(name, case):
+    rows = case.rows()
+    by_label = rows.labels_nl[:, 0].argsort(stable=True)
+    for order in (by_label, by_label.flip(0)):
+        assert case.quality(fit(name, case, permuted(rows, order)), rows) >= case.floor
+
+
+def test_same_seed_gives_the_same_bytes(name, case):
+    rows = case.rows()
+    assert same(fit(name, case, rows, Run(7)), fit(name, case, rows, Run(7)))
+
+
+def test_sparse_rows_give_what_dense_rows_give(name, case):
+    rows = case.rows()
+    csr = rows.dense().to_sparse_csr()
+    sparse = SparseRows(csr.crow_indices(), csr.col_indices(), csr.values(), rows.width)
+    assert same(fit(name, case, rows), fit(name, case, Batch(sparse, rows.labels_nl)))
+
+
+def test_arrays_rebuild_the_model(name, case):
+    rows = case.rows()
+    model = fit(name, case, rows)
+    assert tuple(model.arrays()) == model.array_names
+    again = type(model).from_arrays(model.arrays())
+    for column, values in model.predict(rows).items():
+        assert torch.equal(again.predict(rows)[column], values)
+
+
+def test_arrays_are_finite_float32(name, case):
+    for array in fit(name, case, case.rows()).arrays().values():
+        assert array.dtype == torch.float32 and bool(array.isfinite().all()) and array.is_contiguous()
+
+
+def test_predicts_the_declared_columns_one_entry_a_row(name, case):
+    rows = case.rows()
+    model = fit(name, case, rows)
+    answer = model.predict(rows)
+    assert tuple(answer) == algorithms.find(name).spec.response.columns
+    assert {len(values) for values in answer.values()} == {len(rows)}
+    assert model.feature_dim == rows.width
+
+
+def test_a_row_is_answered_alike_alone_and_in_company(name, case):
+    rows = case.rows()
+    model = fit(name, case, rows)
+    together = model.predict(rows)
+    alone = model.predict(rows[5:6])
+    for column, values in alone.items():
+        assert torch.allclose(values[0], together[column][5], rtol=1e-4, atol=1e-5)
+
+
+class StoppedRun(Run):
+    """A run that was asked to stop before it began."""
+
+    stopping = True
+
+
+def test_stopped_early_it_still_gives_a_model(name, case):
+    rows = case.rows()
+    model = fit(name, case, rows, StoppedRun())
+    assert {len(values) for values in model.predict(rows).values()} == {len(rows)}
+
+
+class HostRun(Run):
+    """One of several hosts, as threads: `gather` waits for all."""
+
+    def __init__(self, rank: int, shared: list, barrier: Barrier) -> None:
+        super().__init__()
+        self.rng.manual_seed(rank)
+        self._rank, self._shared, self._barrier = rank, shared, barrier
+
+    def gather(self, arrays):
+        self._shared[self._rank] = arrays
+        self._barrier.wait(timeout=60)
+        return list(self._shared)
+
+
+@pytest.mark.parametrize("hosts", [2, 5])
+def test_hosts_with_a_share_each_agree_and_reach_the_floor(name, case, hosts):
+    rows = case.rows()
+    algorithm = build(name, case, mini_batch_size="100")
+    shared, barrier = [None] * hosts, Barrier(hosts)
+
+    def work(rank):
+        share = Batch(rows.features[rank::hosts], rows.labels_nl[rank::hosts])
+        return algorithm.fit({"train": MemoryStream(share)}, HostRun(rank, shared, barrier))
+
+    with ThreadPoolExecutor(hosts) as pool:
+        models = list(pool.map(work, range(hosts)))
+    assert case.quality(models[0], rows) >= case.floor
+    for model in models[1:]:
+        assert same(models[0], model)
+
+
+def test_an_empty_channel_is_refused_in_the_originals_words(name, case):
+    empty = Batch(torch.empty(0, case.rows().width))
+    with pytest.raises(UserError, match="No training data processed"):
+        fit(name, case, empty)
+
+
+def test_an_unknown_hyperparameter_names_the_nearest(name, case):
+    with pytest.raises(UserError, match=r"'mini_batch_siz' was unexpected\). Did you mean mini_batch_size\?"):
+        build(name, case, mini_batch_siz="10")
+
+
+def test_every_exemption_names_a_check_of_this_suite(name):
+    case = importlib.import_module(f"algorithms.{name}").CASE
+    assert {f"test_{check}" for check in case.exempt} <= set(globals())

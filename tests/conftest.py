@@ -1,0 +1,45 @@
+"""Reference material beside the repository: files the real service wrote, and real data sets. Absent on a stranger's clone."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared"
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        pytest.skip(f"{path.parent.name}/{path.name} is not beside this repository: the reference files are not published")
+    return path
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """Folder of files the real service wrote."""
+    return _folder(SHARED / "golden")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Folder of real data sets."""
+    return _folder(SHARED / "data")
+
+
+@pytest.fixture(scope="session")
+def mnist(data) -> tuple[np.ndarray, np.ndarray]:
+    """MNIST's training images (60000, 784) float32 in 0..1, and their labels (60000,)."""
+    images = gzip.decompress((data / "mnist" / "train-images-idx3-ubyte.gz").read_bytes())
+    labels = gzip.decompress((data / "mnist" / "train-labels-idx1-ubyte.gz").read_bytes())
+    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 784)
+    return pixels.astype(np.float32) / 255, np.frombuffer(labels, np.uint8, offset=8)
+
+
+@pytest.fixture(scope="session")
+def census(data) -> np.ndarray:
+    """The counties (3218, 34) float32, min-max scaled, in the order of the file."""
+    pandas = pytest.importorskip("pandas")
+    counties = pandas.read_csv(data / "census" / "acs2015_county_data.csv").dropna()
+    numbers = counties.drop(columns=["CensusId", "State", "County"])
+    return ((numbers - numbers.min()) / (numbers.max() - numbers.min())).to_numpy(np.float32)
