@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+DEFAULT_ROOT = "/opt/ml"
+ROOT_VARIABLE = "SAGEMAKER_DATA_PATH"
 
 
 @dataclass(frozen=True)
 class OptML:
     """The folder a container shares with SageMaker; `root` is /opt/ml in an image and any folder elsewhere."""
 
-    root: Path = Path("/opt/ml")
+    root: Path = Path(DEFAULT_ROOT)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> OptML:
+        """The folder that `SAGEMAKER_DATA_PATH` names, which the first-party images set too."""
+        return cls(Path(environment.get(ROOT_VARIABLE, DEFAULT_ROOT)))
 
     @property
     def config(self) -> Path:

@@ -1,0 +1,39 @@
+"""The entry point of every image: `python -m containers train` or `serve`.
+
+No argument means train: the SDK's local mode gives none.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from algorithms.base.errors import SagebrushError
+from containers.contract import failure
+
+USAGE = "usage: python -m containers [train | serve]"
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status 0, or 1 the user's, 2 the algorithm's, 3 the platform's; 64 for a wrong call."""
+    match arguments or ["train"]:
+        case ["train"]:
+            from containers.train import train
+
+            return train(os.environ)
+        case ["serve"]:
+            from containers.serve import serve
+
+            try:
+                serve(os.environ)
+            except SagebrushError as error:
+                print(failure.reason(error), file=sys.stderr, flush=True)
+                return failure.exit_status(error)
+            return 0
+        case _:
+            print(f"{USAGE}; got: {' '.join(arguments)}", file=sys.stderr)
+            return 64
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,63 @@
+"""A model ⇄ its files below /opt/ml/model [contract: formats, section 7]. One writer and one reader for all algorithms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+import algorithms
+from algorithms.base.algorithm import Algorithm, Model
+from algorithms.base.errors import UserError
+from containers.codecs import ndarray
+
+Arrays = dict[str, torch.Tensor]
+
+
+def save(model: Model, folder: Path, host: str) -> None:
+    """Write `model_<host>` as an NDArray file: a list of arrays or a dictionary, as the algorithm has it."""
+    arrays = {name: array.cpu().contiguous().numpy() for name, array in model.arrays().items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    content = ndarray.write(arrays if model.named else list(arrays.values()))
+    (folder / f"model_{host}").write_bytes(content)
+
+
+def load(folder: Path, algorithm: str | None = None) -> tuple[type[Algorithm], Model]:
+    """Read the model below `folder`; without a name, the algorithm is told from the arrays' names.
+
+    Raises UserError if there is no model file, or its arrays are those of another algorithm or of several.
+    """
+    path = _model_file(folder)
+    content = ndarray.read(path.read_bytes())
+    candidates = [algorithms.find(algorithm)] if algorithm else [algorithms.find(name) for name in algorithms.names()]
+    fitting = [
+        (candidate, arrays) for candidate in candidates if (arrays := _named(content, candidate.Model)) is not None
+    ]
+    if len(fitting) != 1:
+        held = ", ".join(content) if isinstance(content, dict) else f"{len(content)} arrays without names"
+        wanted = algorithm or "exactly one of " + ", ".join(algorithms.names())
+        raise UserError(
+            f"{path.name}: holds {held}, which does not fit {wanted}. Name the algorithm the model came from."
+        )
+    found, arrays = fitting[0]
+    return found, found.Model.from_arrays(arrays)
+
+
+def _model_file(folder: Path) -> Path:
+    """`model_algo-1`, or the only `model_*` beside which other members, such as `state_*`, may lie."""
+    files = sorted(path for path in folder.glob("model_*") if path.is_file()) if folder.is_dir() else []
+    if not files:
+        present = ", ".join(sorted(p.name for p in folder.iterdir())) if folder.is_dir() else "nothing"
+        raise UserError(f"No model file in {folder}: found {present or 'nothing'}, expected model_algo-1.")
+    return files[0]
+
+
+def _named(content: dict | list, model: type[Model]) -> Arrays | None:
+    """The arrays by the model's names, or None if they are not this model's."""
+    if isinstance(content, list):
+        if model.named or len(content) != len(model.array_names):
+            return None
+        content = dict(zip(model.array_names, content, strict=True))
+    elif not model.named or set(content) != set(model.array_names):
+        return None
+    return {name: torch.from_numpy(array.copy()) for name, array in content.items()}

@@ -1,0 +1,79 @@
+"""The table of formats: media type → codec. A codec is a file with `decode`, `encode` or both, and knows no algorithm.
+
+A codec is imported when its type first comes up, so that RecordIO framing can be used without the array engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from algorithms.base.errors import UserError
+from containers.codecs.lines import as_utf8
+from containers.codecs.media_type import MediaType, NotAcceptable, UnsupportedMediaType, accepted
+
+if TYPE_CHECKING:
+    from algorithms.base.algorithm import Columns, Response
+    from algorithms.base.batch import Batch
+
+__all__ = [
+    "CSV",
+    "DECODERS",
+    "ENCODERS",
+    "JSON",
+    "JSON_LINES",
+    "RECORDIO_PROTOBUF",
+    "MediaType",
+    "NotAcceptable",
+    "UnsupportedMediaType",
+    "accepted",
+    "decode",
+    "encode",
+]
+
+RECORDIO_PROTOBUF = "application/x-recordio-protobuf"
+CSV = "text/csv"
+JSON = "application/json"
+JSON_LINES = "application/jsonlines"
+
+DECODERS = {RECORDIO_PROTOBUF: "record_protobuf", CSV: "text_csv", JSON: "json_document", JSON_LINES: "json_lines"}
+ENCODERS = {JSON: "json_document", JSON_LINES: "json_lines", CSV: "text_csv", RECORDIO_PROTOBUF: "record_protobuf"}
+
+
+def decode(media_type: MediaType, chunks: Iterable[bytes], *, default_label_size: int) -> Iterator[Batch]:
+    """Read a body as batches of rows, whatever the sizes of its chunks.
+
+    CSV: `default_label_size` (1 in training, 0 in inference) applies where the type has no parameter `label_size`;
+    text types honour `charset` and `encoding`. Raises UnsupportedMediaType for a type that nothing here reads, UserError
+    for a wrong parameter, and BadRecord while reading.
+    """
+    if media_type.name not in DECODERS:
+        raise UnsupportedMediaType(f"Content type {str(media_type)!r}: not read here, expected {', '.join(DECODERS)}.")
+    codec = _codec(DECODERS[media_type.name])
+    if media_type.name == RECORDIO_PROTOBUF:
+        return codec.decode(chunks)
+    charset = media_type.parameters.get("charset", media_type.parameters.get("encoding", "utf-8"))
+    text = as_utf8(chunks, charset)
+    if media_type.name == CSV:
+        return codec.decode(text, label_size=_label_size(media_type, default_label_size))
+    return codec.decode(text)
+
+
+def encode(media_type: MediaType, columns: Columns, response: Response) -> bytes:
+    """Write an answer: the columns of `response`, in its order. Raises NotAcceptable for a type nothing here writes."""
+    if media_type.name not in ENCODERS:
+        raise NotAcceptable(f"Accept {str(media_type)!r}: not written here, expected {', '.join(ENCODERS)}.")
+    ordered = {name: columns[name] for name in response.columns}
+    return _codec(ENCODERS[media_type.name]).encode(ordered, response)
+
+
+def _codec(name: str) -> Any:
+    return import_module(f"containers.codecs.{name}")
+
+
+def _label_size(media_type: MediaType, default: int) -> int:
+    text = media_type.parameters.get("label_size", str(default))
+    if not (text.isascii() and text.isdigit()):
+        raise UserError(f"Content type parameter label_size: got {text!r}, expected an integer ≥ 0.")
+    return int(text)

@@ -1,0 +1,98 @@
+"""application/x-recordio-protobuf: framed `aialgs.data.Record` messages ⇄ rows (contract: formats, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from algorithms.base.algorithm import Columns, Response
+from algorithms.base.batch import Batch, SparseRows
+from algorithms.base.errors import BadRecord
+from containers.codecs import record_columns, record_layout, record_message, recordio
+from containers.codecs.record_message import FEATURES, LABEL, MAP_KEY, Malformed, Schema
+from containers.codecs.rows import Rows, stack
+
+# Layouts tried on all records of a block at once; whatever has yet another one is read record by record.
+MOST_LAYOUTS = 8
+
+
+def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
+    """Read rows from chunks of any size, one block of records (about a megabyte) at a time.
+
+    Dense tensors become (n, d) tensors, float64 as it is, float32 and int32 as float32; sparse ones become SparseRows.
+    Raises BadRecord for a stream that is cut short, a message that is no Record with one tensor under `values`, and
+    rows that disagree in width or labels.
+    """
+    schema: Schema | None = None
+    for block in recordio.blocks(chunks):
+        schema = schema or Schema.of(_read_one(block, 0, None))
+        yield _rows(block, schema).batch()
+
+
+def _rows(block: recordio.Block, schema: Schema) -> Rows:
+    """Rows of a block in its order: the commonly used layouts many at a time, the others one by one."""
+    parts: list[Rows] = []
+    order: list[np.ndarray] = []
+    alone: list[int] = []
+    left = np.arange(len(block))
+    for _ in range(MOST_LAYOUTS):
+        if not len(left):
+            break
+        read, rows = record_columns.read(block.bytes_b, block.starts_n[left], block.stops_n[left], schema)
+        if rows is not None:
+            parts.append(rows)
+            order.append(left[read])
+            left = np.delete(left, read)
+        else:
+            alone.append(int(left[0]))
+            left = left[1:]
+    for index in sorted([*alone, *left.tolist()]):
+        parts.append(_read_one(block, index, schema))
+        order.append(np.array([index]))
+    rows = stack(parts)
+    return rows if len(parts) == 1 else rows.ordered(np.argsort(np.concatenate(order)))
+
+
+def _read_one(block: recordio.Block, index: int, schema: Schema | None) -> Rows:
+    payload = memoryview(block.bytes_b)[block.starts_n[index] : block.stops_n[index]]
+    try:
+        return record_message.read(payload, schema)
+    except Malformed as error:
+        raise BadRecord(block.first_row + index, f"{error}.") from None
+
+
+def encode_rows(features: NDArray | SparseRows, labels: NDArray | None = None) -> bytearray:
+    """Write rows (n, d), and labels (n,) or (n, l), as the SageMaker Python SDK's writers do, byte for byte.
+
+    float32 and float64 stay what they are, int32 and int64 become int32 tensors. Raises TypeError for other dtypes,
+    ValueError for integers beyond int32 and for labels that are not one a row.
+    """
+    if labels is not None and len(labels) != len(features):
+        raise ValueError(f"{len(labels)} labels for {len(features)} rows, expected one a row.")
+    if not len(features):
+        return bytearray()
+    key = MAP_KEY.decode()
+    parts = [record_layout.entry(FEATURES, key, _tensor(features))]
+    if labels is not None:
+        tensor = record_layout.dense_tensor(labels.reshape(len(labels), -1))
+        parts.append(record_layout.entry(LABEL, key, tensor))
+    return record_layout.frames(parts)
+
+
+def _tensor(features: NDArray | SparseRows) -> record_layout.Message:
+    if not isinstance(features, SparseRows):
+        return record_layout.dense_tensor(features)
+    values_z, keys_z = features.values_z.numpy(), features.columns_z.numpy()
+    return record_layout.sparse_tensor(features.starts_n1.diff().numpy(), values_z, keys_z, features.width)
+
+
+def encode(columns: Columns, response: Response) -> bytes:
+    """One record a row without features: `label[<column>]` holds the values as float32, columns in their order."""
+    parts = []
+    for name, column in columns.items():
+        values_nm = column.to(torch.float32).reshape(len(column), -1).numpy()
+        parts.append(record_layout.entry(LABEL, name, record_layout.dense_tensor(values_nm)))
+    return bytes(record_layout.frames(parts))

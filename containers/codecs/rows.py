@@ -1,0 +1,82 @@
+"""Decoded rows on their way to a batch, dense or sparse, in one flat form.
+
+Axes: n rows · z stored values · d features · l label columns
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from algorithms.base.batch import Batch, SparseRows
+
+
+@dataclass(frozen=True)
+class Rows:
+    """n rows of `width` columns: row i owns the next `counts_n[i]` of `values_z`, in the columns `keys_z`.
+
+    `keys_z` None means dense: every row owns `width` values. `labels_nl` is (n, l), or None if unlabelled.
+    """
+
+    counts_n: NDArray[np.int64]
+    values_z: NDArray
+    keys_z: NDArray[np.int64] | None
+    width: int
+    labels_nl: NDArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.counts_n)
+
+    def sparse_keys(self) -> NDArray[np.int64]:
+        """The column of every stored value, of dense rows too."""
+        return np.tile(np.arange(self.width), len(self)) if self.keys_z is None else self.keys_z
+
+    def ordered(self, order_n: NDArray[np.int64]) -> Rows:
+        """The same rows in another order."""
+        places_z = spread((np.cumsum(self.counts_n) - self.counts_n)[order_n], self.counts_n[order_n])
+        return Rows(
+            self.counts_n[order_n],
+            self.values_z[places_z],
+            None if self.keys_z is None else self.keys_z[places_z],
+            self.width,
+            None if self.labels_nl is None else self.labels_nl[order_n],
+        )
+
+    def batch(self) -> Batch:
+        """Hand the rows over without a copy; integers become float32."""
+        values_z = torch.from_numpy(_floating(self.values_z))
+        labels_nl = None if self.labels_nl is None else torch.from_numpy(_floating(self.labels_nl))
+        if self.keys_z is None:
+            return Batch(values_z.reshape(len(self), self.width), labels_nl)
+        starts_n1 = torch.from_numpy(np.concatenate([np.zeros(1, np.int64), np.cumsum(self.counts_n)]))
+        return Batch(SparseRows(starts_n1, torch.from_numpy(self.keys_z), values_z, self.width), labels_nl)
+
+
+def stack(parts: Sequence[Rows]) -> Rows:
+    """Join rows of one width. Sparse and dense rows together become sparse; float32 and float64 become float64."""
+    if len(parts) == 1:
+        return parts[0]
+    labels = [part.labels_nl for part in parts if part.labels_nl is not None]
+    dense = all(part.keys_z is None for part in parts)
+    return Rows(
+        np.concatenate([part.counts_n for part in parts]),
+        np.concatenate([_floating(part.values_z) for part in parts]),
+        None if dense else np.concatenate([part.sparse_keys() for part in parts]),
+        parts[0].width,
+        np.concatenate([_floating(labels_nl) for labels_nl in labels]) if labels else None,
+    )
+
+
+def spread(starts_n: NDArray[np.int64], counts_n: NDArray[np.int64], step: int = 1) -> NDArray[np.int64]:
+    """The places `start, start + step, …`, `count` of them, of every row: one flat array."""
+    before_n = np.cumsum(counts_n) - counts_n
+    places_z = np.repeat(starts_n - step * before_n, counts_n)
+    return places_z + np.arange(0, step * len(places_z), step)
+
+
+def _floating(values: NDArray) -> NDArray:
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)

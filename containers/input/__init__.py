@@ -1,0 +1,1 @@
+"""Channels: where their bytes come from, and how they become checked batches."""

@@ -1,0 +1,130 @@
+"""A channel as a stream of checked batches: every row as wide as feature_dim, every number finite."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from algorithms.base.batch import Batch, SparseRows, rebatch
+from algorithms.base.errors import BadRecord, UserError
+from containers import codecs
+from containers.codecs.media_type import MediaType
+from containers.input.sources import Source, Sources
+from containers.journal import Journal
+
+
+@dataclass
+class Seen:
+    """What has been read since the channel was opened, and since the current pass began."""
+
+    passes: int = 0
+    rows: int = 0
+    batches: int = 0
+    pass_rows: int = 0
+    pass_batches: int = 0
+    pass_bytes: int = 0
+    most_rows: int = 0
+    most_batches: int = 0
+    pass_start_s: float = 0.0
+
+    def begin_pass(self) -> None:
+        self.pass_rows = self.pass_batches = self.pass_bytes = 0
+        self.pass_start_s = time.time()
+
+    def add(self, rows: int) -> None:
+        self.rows += rows
+        self.batches += 1
+        self.pass_rows += rows
+        self.pass_batches += 1
+
+    def end_pass(self) -> None:
+        self.passes += 1
+        self.most_rows = max(self.most_rows, self.pass_rows)
+        self.most_batches = max(self.most_batches, self.pass_batches)
+
+
+class ChannelStream:
+    """A `Stream` over a channel; memory is one batch and one chunk. `seen` tells what has been read."""
+
+    def __init__(
+        self, name: str, sources: Sources, media_type: MediaType, feature_dim: int, folder: Path, journal: Journal
+    ) -> None:
+        self.name = name
+        self.seen = Seen()
+        self._folder = folder
+        self._journal = journal
+        self._sources = sources
+        self._media_type = media_type
+        self._feature_dim = feature_dim
+
+    def batches(self, rows: int) -> Iterator[Batch]:
+        """One pass. Raises UserError naming channel, file and row for the first row that cannot be used."""
+        self.seen.begin_pass()
+        try:
+            for batch in rebatch(self._pieces(rows), rows):
+                self.seen.add(len(batch))
+                yield batch
+        finally:
+            self._end_pass()
+
+    def _end_pass(self) -> None:
+        """Log the pass as the original's data pipeline does, which calls batches examples."""
+        seen = self.seen
+        stats = {
+            "data_pipeline": str(self._folder),
+            "epoch": seen.passes,
+            "duration": round((time.time() - seen.pass_start_s) * 1000),
+            "num_examples": seen.pass_batches,
+            "num_bytes": seen.pass_bytes,
+        }
+        self._journal.tensorio("epoch_stats", stats)
+        seen.end_pass()
+
+    def _pieces(self, rows: int) -> Iterator[Batch]:
+        for source in self._sources.next_pass():
+            row = 1
+            try:
+                for piece in codecs.decode(self._media_type, self._counted(source), default_label_size=1):
+                    self._check(piece, row)
+                    row += len(piece)
+                    yield piece
+            except BadRecord as bad:
+                raise UserError(self._located(bad, source, rows)) from None
+
+    def _counted(self, source: Source) -> Iterator[bytes]:
+        for chunk in source.chunks():
+            self.seen.pass_bytes += len(chunk)
+            yield chunk
+
+    def _check(self, piece: Batch, first_row: int) -> None:
+        if piece.width != self._feature_dim:
+            raise BadRecord(
+                first_row, f"{piece.width} columns, expected {self._feature_dim} (feature_dim){self._label_hint(piece)}."
+            )
+        values = piece.features.values_z if isinstance(piece.features, SparseRows) else piece.features
+        if not bool(values.sum().isfinite()) and not bool(values.isfinite().all()):
+            raise BadRecord(*_first_not_finite(piece, first_row))
+
+    def _label_hint(self, piece: Batch) -> str:
+        """The commonest cause of a CSV that is one column short: its first column was taken for a label."""
+        if self._media_type.name != codecs.CSV or piece.width != self._feature_dim - 1 or piece.labels_nl is None:
+            return ""
+        return "; the first column was taken as the label: for data without labels use text/csv;label_size=0"
+
+    def _located(self, bad: BadRecord, source: Source, rows: int) -> str:
+        """The original's words for a CSV that does not parse, then the row and what is wrong in it."""
+        place = f"Channel {self.name}, {source.path.name}, row {bad.row}: {bad.problem}"
+        if self._media_type.name != codecs.CSV:
+            return place
+        first = (bad.row - 1) // rows * rows + 1
+        return f"Unable to parse csv: rows {first}-{first + rows - 1}, file {source.path}. {place}"
+
+
+def _first_not_finite(piece: Batch, first_row: int) -> tuple[int, str]:
+    x_nd = piece.dense()
+    row, column = torch.nonzero(~x_nd.isfinite())[0].tolist()
+    return first_row + row, f"column {column + 1}: got {float(x_nd[row, column])}, expected a finite number."

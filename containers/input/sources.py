@@ -1,0 +1,69 @@
+"""Where the bytes of a channel come from: files, or one FIFO for each pass [contract: container, section 2].
+
+The way bytes arrive never changes a result: the same objects in the same order give the same rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from algorithms.base.errors import PlatformError
+from containers.contract.paths import OptML
+
+CHUNK_BYTES = 1 << 22
+PIPE_APPEARS_WITHIN_S = 300
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file or FIFO; `chunks` reads it once, front to back."""
+
+    path: Path
+
+    def chunks(self) -> Iterator[bytes]:
+        with self.path.open("rb", buffering=0) as content:
+            while chunk := content.read(CHUNK_BYTES):
+                yield chunk
+
+
+class Sources(Protocol):
+    """Gives a channel's sources anew for every pass."""
+
+    def next_pass(self) -> Iterator[Source]: ...
+
+
+@dataclass(frozen=True)
+class FileSources:
+    """File and FastFile mode: all files below the channel's folder, in the order of their names; hidden ones are skipped."""
+
+    folder: Path
+
+    def next_pass(self) -> Iterator[Source]:
+        if not self.folder.is_dir():
+            return
+        for path in sorted(self.folder.rglob("*"), key=lambda p: p.relative_to(self.folder).as_posix()):
+            if path.is_file() and not path.name.startswith("."):
+                yield Source(path)
+
+
+class PipeSources:
+    """Pipe mode: pass number n reads `<channel>_<n>`, which may not exist yet when it is wanted."""
+
+    def __init__(self, opt_ml: OptML, channel: str) -> None:
+        self._opt_ml = opt_ml
+        self._channel = channel
+        self._passes = 0
+
+    def next_pass(self) -> Iterator[Source]:
+        path = self._opt_ml.pipe(self._channel, self._passes)
+        self._passes += 1
+        deadline = time.monotonic() + PIPE_APPEARS_WITHIN_S
+        while not path.exists():
+            if time.monotonic() > deadline:
+                raise PlatformError(f"{path}: the FIFO did not appear within {PIPE_APPEARS_WITHIN_S} s.")
+            time.sleep(0.02)
+        yield Source(path)

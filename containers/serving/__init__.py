@@ -1,0 +1,1 @@
+"""Hosting: the contract's HTTP routes around a model."""

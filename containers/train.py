@@ -1,0 +1,122 @@
+"""`train`: contract → input → fit → save → evaluate → exit status."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Mapping
+
+import algorithms
+from algorithms.base import hyperparameters
+from algorithms.base.algorithm import Algorithm, Model
+from algorithms.base.errors import PlatformError, UserError
+from containers import artifact, codecs, device
+from containers.cluster import Cluster
+from containers.codecs.media_type import MediaType
+from containers.contract import failure, metrics
+from containers.contract.job import TrainingJob
+from containers.contract.paths import OptML
+from containers.input.channel import ChannelStream, Seen
+from containers.input.sources import FileSources, PipeSources
+from containers.job_run import JobRun, counters
+from containers.journal import Journal
+
+EVALUATION_ROWS = 5000
+
+
+def train(environment: Mapping[str, str]) -> int:
+    """Run the job below `SAGEMAKER_DATA_PATH` (/opt/ml) and return the exit status; a failure leaves its reason there."""
+    opt_ml = OptML.from_environment(environment)
+    try:
+        _train(opt_ml, environment.get("SAGEBRUSH_ALGORITHM"))
+        return 0
+    except Exception as error:
+        if not isinstance(error, UserError):
+            traceback.print_exc()
+        print(failure.reason(error), flush=True)
+        failure.write(opt_ml, error)
+        return failure.exit_status(error)
+
+
+def _train(opt_ml: OptML, name: str | None) -> None:
+    started_s = time.time()
+    if not name:
+        raise PlatformError("SAGEBRUSH_ALGORITHM is not set: it names the algorithm to train, for instance kmeans.")
+    kind = algorithms.find(name)
+    job = TrainingJob.read(opt_ml)
+    journal = Journal(job.current_host, kind.spec.log_name)
+    algorithm, settings = _configure(kind, job, opt_ml, journal)
+    streams = _open_channels(algorithm, job, opt_ml, journal)
+    where = device.choose(settings["_num_gpus"])
+    cluster = Cluster.join(job)
+    journal.framed(f"Create Store: {'local' if cluster.size == 1 else 'dist_sync'}")
+    journal.framed(f"Number of GPUs being used: {int(where.type == 'cuda')}")
+    run = JobRun(_seed(settings), where, journal, streams["train"], cluster)
+    run.stop_on_sigterm()
+    journal.metrics(started_s, counters(Seen()), Meta="init_train_data_iter")
+    model = algorithm.fit(streams, run)
+    if job.leads:
+        artifact.save(model, opt_ml.model, job.current_host)
+    _evaluate(model, algorithm, streams, run, journal)
+    cluster.leave()
+    total_ms = (time.time() - started_s) * 1000
+    journal.metrics(started_s, {"setuptime": (run.begun_s - started_s) * 1000, "totaltime": total_ms})
+
+
+def _configure(
+    kind: type[Algorithm], job: TrainingJob, opt_ml: OptML, journal: Journal
+) -> tuple[Algorithm, dict[str, str]]:
+    """The algorithm with its hyperparameters, and the underscore settings; all three configurations are logged."""
+    journal.bare("Docker entrypoint called with argument(s): train")
+    journal.bare("Running default environment configuration script")
+    assumed = {**kind.internal, **hyperparameters.defaults(kind)}
+    given = dict(job.hyperparameters)
+    journal.framed(f"Reading default configuration from {kind.__module__}: {assumed}")
+    journal.framed(f"Merging with provided configuration from {opt_ml.hyperparameters}: {given}")
+    journal.framed(f"Final configuration: {assumed | given}")
+    return hyperparameters.parse(kind, given, kind.internal)
+
+
+def _seed(settings: Mapping[str, str]) -> int:
+    if not settings["_seed"].isdigit():
+        raise UserError(f"Hyperparameter _seed: got {settings['_seed']!r}, expected an integer ≥ 0.")
+    return int(settings["_seed"])
+
+
+def _open_channels(algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, journal: Journal) -> dict[str, ChannelStream]:
+    """A stream for every channel. Raises UserError for a missing or unknown channel, or a wrong content type."""
+    known = {channel.name for channel in algorithm.spec.channels}
+    missing = [c.name for c in algorithm.spec.channels if c.required and c.name not in job.channels]
+    unknown = sorted(set(job.channels) - known)
+    if missing or unknown:
+        got = ", ".join(job.channels) or "none"
+        raise UserError(
+            f"Channels: got {got}; {algorithm.spec.image} expects {', '.join(sorted(known))}, of which train is required."
+        )
+    return {name: _open_channel(name, algorithm, job, opt_ml, journal) for name in job.channels}
+
+
+def _open_channel(name: str, algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, journal: Journal) -> ChannelStream:
+    config = job.channels[name]
+    media_type = MediaType.parse(config.content_type or codecs.RECORDIO_PROTOBUF)
+    if media_type.name not in algorithm.spec.content_types:
+        raise codecs.UnsupportedMediaType(
+            f"Channel {name}: got content type {config.content_type!r}, expected {' or '.join(algorithm.spec.content_types)}."
+        )
+    journal.framed(f"Loaded iterator creator {media_type.name} for content type ('{media_type.name}', '1.0')")
+    sources = PipeSources(opt_ml, name) if config.input_mode == "Pipe" else FileSources(opt_ml.channel(name))
+    return ChannelStream(name, sources, media_type, algorithm.feature_dim, opt_ml.channel(name), journal)
+
+
+def _evaluate(
+    model: Model, algorithm: Algorithm, streams: Mapping[str, ChannelStream], run: JobRun, journal: Journal
+) -> None:
+    """Figures on the test channel, in the two forms the original logs them."""
+    if "test" not in streams:
+        journal.framed("Test data is not provided.")
+        return
+    found = model.to(run.device).evaluate(streams["test"].batches(EVALUATION_ROWS), run)
+    for metric in algorithm.spec.metrics:
+        if metric.name in found and algorithm.reports(metric.name):
+            journal.framed(metrics.score_line(journal.host, "test", metric.name, found[metric.name]))
+            run.quality("test", metric.name, metric.kind, found[metric.name])

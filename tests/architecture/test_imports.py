@@ -1,0 +1,59 @@
+"""local_runner → containers → algorithms.<name> → algorithms.base: never back, never from one algorithm to another."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ("algorithms", "containers", "local_runner")
+RUNNER_MAY_IMPORT = ("local_runner", "containers.contract", "containers.codecs.recordio")
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.split(".")[0] in OURS}
+
+
+def allowed(path: Path) -> tuple[str, ...]:
+    match path.parts:
+        case ["algorithms", "base", *_]:
+            return ("algorithms.base",)
+        case ["algorithms", name, _, *_]:
+            return ("algorithms.base", f"algorithms.{name}")
+        case ["algorithms", *_]:
+            return ("algorithms",)
+        case ["containers", *_]:
+            return ("algorithms", "containers")
+        case _:
+            return (*RUNNER_MAY_IMPORT, "algorithms.base.errors")
+
+
+SOURCES = [path.relative_to(ROOT) for package in OURS for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_a_module_imports_only_downwards(path):
+    for name in imported(ROOT / path):
+        assert name.startswith(allowed(path)), f"{path} imports {name} against the direction of imports"
+
+
+def test_there_is_something_to_check():
+    assert len(SOURCES) > 30
+
+
+@pytest.mark.parametrize("word", ["import pickle", "pickle.", "eval(", "exec(", "os.system", "shell=True", "verify=False"])
+def test_nothing_turns_input_into_code(word):
+    for path in SOURCES:
+        assert word not in (ROOT / path).read_text(), f"{path} holds {word!r}"
+
+
+def test_the_contracts_root_is_spelled_in_one_place():
+    spelled = {str(path) for path in SOURCES if '"/opt/ml"' in (ROOT / path).read_text()}
+    assert spelled == {"containers/contract/paths.py"}

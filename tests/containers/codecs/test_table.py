@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from algorithms.base.algorithm import Response
+from algorithms.base.errors import UserError
+from containers import codecs
+from containers.codecs import MediaType, NotAcceptable, UnsupportedMediaType
+
+RESPONSE = Response("predictions", ("closest_cluster", "distance_to_cluster"))
+COLUMNS = {"distance_to_cluster": torch.tensor([2.5]), "closest_cluster": torch.tensor([4.0])}
+
+
+def decode(content_type: str, body: bytes, default_label_size: int = 0):
+    (batch,) = codecs.decode(MediaType.parse(content_type), [body], default_label_size=default_label_size)
+    return batch
+
+
+@pytest.mark.parametrize("name", codecs.DECODERS)
+def test_every_type_reads_one_row(name):
+    bodies = {
+        codecs.RECORDIO_PROTOBUF: bytes.fromhex(
+            "0a23d7ce 18000000 0a16 0a06 76616c756573 120c 120a 0a08 0000803f 00000040"
+        ),
+        codecs.CSV: b"1,2",
+        codecs.JSON: b'{"instances": [{"features": [1, 2]}]}',
+        codecs.JSON_LINES: b'{"features": [1, 2]}',
+    }
+    assert decode(name, bodies[name]).dense().tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("name", codecs.ENCODERS)
+def test_every_type_writes_the_declared_order(name):
+    body = codecs.encode(MediaType(name), COLUMNS, RESPONSE)
+    if name == codecs.CSV:
+        assert body == b"4.0,2.5\n"
+    else:
+        assert body.index(b"closest_cluster") < body.index(b"distance_to_cluster")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "default", "labels"),
+    [
+        ("text/csv", 1, [[1.0]]),
+        ("text/csv", 0, None),
+        ("text/csv;label_size=0", 1, None),
+        ("text/csv;label_size=2", 0, [[1, 2]]),
+    ],
+)
+def test_label_size_of_the_type_wins_over_the_default(content_type, default, labels):
+    batch = decode(content_type, b"1,2,3", default)
+    assert (None if batch.labels_nl is None else batch.labels_nl.tolist()) == labels
+
+
+@pytest.mark.parametrize("text", ["-1", "one", "", "1.5", "²"])
+def test_a_label_size_that_is_none(text):
+    with pytest.raises(UserError, match="parameter label_size: got .* expected an integer"):
+        decode(f"text/csv; label_size={text}", b"1,2")
+
+
+@pytest.mark.parametrize("parameter", ["charset", "encoding"])
+def test_charset(parameter):
+    assert decode(f"text/csv; {parameter}=utf-16", "1,2".encode("utf-16")).features.tolist() == [[1, 2]]
+    with pytest.raises(UserError, match="Charset 'klingon' is unknown"):
+        decode(f"application/json; {parameter}=klingon", b"{}")
+
+
+def test_unknown_types_are_refused_with_the_list_of_known_ones():
+    with pytest.raises(
+        UnsupportedMediaType, match="'image/png': not read here, expected application/x-recordio-protobuf, text/csv"
+    ):
+        decode("image/png", b"")
+    with pytest.raises(NotAcceptable, match="'image/png': not written here, expected application/json, "):
+        codecs.encode(MediaType("image/png"), COLUMNS, RESPONSE)
+
+
+def test_framing_does_not_load_the_array_engine():
+    code = "import sys, containers.codecs.recordio; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,58 @@
+"""A job as SageMaker starts it: a folder, a process, an exit status."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from containers.contract.job import ChannelConfig, TrainingJob
+from containers.contract.paths import OptML
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Job:
+    """One host's folder and how to run `python -m containers` on it."""
+
+    opt_ml: OptML
+    algorithm: str
+
+    def describe(self, hyperparameters: dict[str, str], channels: dict[str, ChannelConfig], **hosts) -> None:
+        self.opt_ml.make_folders()
+        TrainingJob(hyperparameters, channels, **hosts).write(self.opt_ml)
+
+    def put(self, channel: str, name: str, content: bytes) -> None:
+        path = self.opt_ml.channel(channel) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    def start(self, **environment: str) -> subprocess.Popen:
+        ours = {"SAGEMAKER_DATA_PATH": str(self.opt_ml.root), "SAGEBRUSH_ALGORITHM": self.algorithm, "PYTHONPATH": str(ROOT)}
+        return subprocess.Popen(
+            [sys.executable, "-m", "containers", "train"],
+            env=os.environ | ours | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def train(self, **environment: str) -> tuple[int, str]:
+        """Exit status and log."""
+        process = self.start(**environment)
+        log, _ = process.communicate(timeout=120)
+        return process.returncode, log
+
+    @property
+    def failure(self) -> str:
+        return self.opt_ml.failure.read_text()
+
+
+@pytest.fixture
+def job(tmp_path):
+    """`job("kmeans")` gives a fresh Job."""
+    count = iter(range(1000))
+    return lambda algorithm: Job(OptML(tmp_path / f"job-{next(count)}"), algorithm)

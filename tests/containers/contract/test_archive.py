@@ -1,0 +1,71 @@
+import hashlib
+import io
+import os
+import tarfile
+
+import pytest
+
+from algorithms.base.errors import UserError
+from containers.contract import archive
+
+
+def folder_with(path, files):
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    return path
+
+
+FILES = {"model_algo-1": b"weights" * 1000, "state/part": b"", "a.txt": b"x"}
+
+
+def test_equal_folders_give_equal_bytes(tmp_path):
+    digests = set()
+    for number, order in enumerate([list(FILES), list(reversed(FILES))]):
+        folder = folder_with(tmp_path / str(number), {name: FILES[name] for name in order})
+        os.utime(folder / "a.txt", (number * 1000, number * 1000))
+        os.chmod(folder / "a.txt", 0o600 if number else 0o755)
+        archive.pack(folder, tmp_path / f"{number}.tar.gz")
+        digests.add(hashlib.sha256((tmp_path / f"{number}.tar.gz").read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+def test_members_have_no_leading_directory_and_come_back(tmp_path):
+    archive.pack(folder_with(tmp_path / "in", FILES), tmp_path / "model.tar.gz")
+    with tarfile.open(tmp_path / "model.tar.gz") as tar:
+        assert tar.getnames() == sorted(FILES)
+    archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in FILES} == FILES
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/../../outside", "link"])
+def test_a_member_that_would_leave_the_folder_is_refused(tmp_path, name):
+    member = tarfile.TarInfo(name)
+    if name == "link":
+        member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as tar:
+        tar.addfile(member, io.BytesIO())
+    with pytest.raises(UserError, match=r"evil\.tar\.gz: refused"):
+        archive.unpack(tmp_path / "evil.tar.gz", tmp_path / "out")
+    assert not (tmp_path / "outside").exists()
+
+
+def test_an_absolute_name_stays_inside(tmp_path):
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("/sagebrush-outside"), io.BytesIO())
+    archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+    assert (tmp_path / "out" / "sagebrush-outside").exists() and not os.path.exists("/sagebrush-outside")
+
+
+@pytest.mark.parametrize("content", [b"no archive", b""])
+def test_what_is_no_archive_is_refused(tmp_path, content):
+    (tmp_path / "model.tar.gz").write_bytes(content)
+    with pytest.raises(UserError, match=r"model\.tar\.gz: no readable tar\.gz"):
+        archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+
+
+def test_a_cut_off_archive_is_refused(tmp_path):
+    archive.pack(folder_with(tmp_path / "in", {"a": os.urandom(50_000)}), tmp_path / "model.tar.gz")
+    (tmp_path / "model.tar.gz").write_bytes((tmp_path / "model.tar.gz").read_bytes()[:20_000])
+    with pytest.raises(UserError, match="no readable"):
+        archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")

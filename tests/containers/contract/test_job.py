@@ -1,0 +1,61 @@
+import json
+
+import pytest
+
+from algorithms.base.errors import PlatformError
+from containers.contract.job import ChannelConfig, TrainingJob
+from containers.contract.paths import OptML
+
+
+@pytest.fixture
+def opt_ml(tmp_path):
+    folder = OptML(tmp_path)
+    folder.make_folders()
+    return folder
+
+
+def test_what_is_written_is_read(opt_ml):
+    job = TrainingJob(
+        {"k": "10"},
+        {"train": ChannelConfig("text/csv;label_size=0", "Pipe", "ShardedByS3Key"), "test": ChannelConfig()},
+        "algo-2",
+        ("algo-1", "algo-10", "algo-2"),
+    )
+    job.write(opt_ml)
+    assert TrainingJob.read(opt_ml) == job
+
+
+def test_the_files_are_as_sagemaker_writes_them(opt_ml):
+    TrainingJob({"k": "10"}, {"train": ChannelConfig("text/csv;label_size=0", "File", "ShardedByS3Key")}).write(opt_ml)
+    assert json.loads(opt_ml.input_data_config.read_text()) == {
+        "train": {
+            "ContentType": "text/csv;label_size=0",
+            "TrainingInputMode": "File",
+            "S3DistributionType": "ShardedByS3Key",
+            "RecordWrapperType": "None",
+        }
+    }
+    assert json.loads(opt_ml.resource_config.read_text())["hosts"] == ["algo-1"]
+
+
+def test_only_the_first_host_by_name_leads():
+    hosts = ("algo-1", "algo-10", "algo-2")
+    assert [TrainingJob(current_host=host, hosts=hosts).leads for host in hosts] == [True, False, False]
+
+
+def test_newer_fields_of_the_platform_are_ignored(opt_ml):
+    opt_ml.hyperparameters.write_text('{"k": 10, "force_dense": "True"}')
+    opt_ml.resource_config.write_text('{"current_host": "algo-1", "hosts": ["algo-1"], "current_instance_type": "ml.m5.large"}')
+    assert TrainingJob.read(opt_ml).hyperparameters == {"k": "10", "force_dense": "True"}
+
+
+def test_without_hyperparameters_the_missing_file_is_named(opt_ml):
+    with pytest.raises(PlatformError, match=r"hyperparameters\.json is missing"):
+        TrainingJob.read(opt_ml)
+
+
+@pytest.mark.parametrize(("text", "problem"), [("{", "no valid JSON"), ("[1]", "got list, expected a JSON object")])
+def test_a_broken_file_is_named(opt_ml, text, problem):
+    opt_ml.hyperparameters.write_text(text)
+    with pytest.raises(PlatformError, match=rf"hyperparameters\.json: {problem}"):
+        TrainingJob.read(opt_ml)

@@ -1,0 +1,107 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from algorithms.base.errors import UserError
+from containers.codecs.media_type import MediaType
+from containers.input.channel import ChannelStream
+from containers.input.sources import FileSources
+from containers.journal import Journal
+
+
+def stream(folder: Path, media_type: str, feature_dim: int) -> ChannelStream:
+    journal = Journal("algo-1", "test", io.StringIO())
+    return ChannelStream("train", FileSources(folder), MediaType.parse(media_type), feature_dim, folder, journal)
+
+
+def rows_of(folder: Path, media_type: str = "text/csv;label_size=0", feature_dim: int = 2, rows: int = 3) -> torch.Tensor:
+    return torch.cat([batch.dense() for batch in stream(folder, media_type, feature_dim).batches(rows)])
+
+
+def recordio(x: np.ndarray) -> bytes:
+    common = pytest.importorskip("sagemaker.amazon.common")
+    body = io.BytesIO()
+    common.write_numpy_to_dense_tensor(body, x)
+    return body.getvalue()
+
+
+def test_batches_run_across_files(tmp_path):
+    (tmp_path / "1.csv").write_text("1,2\n3,4\n")
+    (tmp_path / "2.csv").write_text("5,6\n7,8\n")
+    channel = stream(tmp_path, "text/csv;label_size=0", 2)
+    assert [batch.dense().tolist() for batch in channel.batches(3)] == [[[1, 2], [3, 4], [5, 6]], [[7, 8]]]
+    assert (channel.seen.rows, channel.seen.batches, channel.seen.passes, channel.seen.pass_bytes) == (4, 2, 1, 16)
+
+
+def test_the_log_counts_batches_and_bytes_of_each_pass(tmp_path):
+    (tmp_path / "1.csv").write_text("1,2\n3,4\n")
+    channel = stream(tmp_path, "text/csv;label_size=0", 2)
+    for _ in range(2):
+        list(channel.batches(1))
+    lines = channel._journal._out.getvalue().splitlines()
+    assert len(lines) == 2 and '"epoch": 1' in lines[1]
+    assert "[tensorio] [info] epoch_stats=" in lines[0] and '"num_examples": 2, "num_bytes": 8}' in lines[0]
+
+
+def test_csv_without_label_size_has_a_label_first(tmp_path):
+    (tmp_path / "1.csv").write_text("9,1,2\n8,3,4\n")
+    assert rows_of(tmp_path, "text/csv").tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("State,Income\n1,2\n", r"Unable to parse csv: rows 1-3, file .*x\.csv\. Channel train, x\.csv, row 1: column 1: got 'State', "
+                                r"expected a number; is this a header row\? CSV channels have none\."),
+        ("1,2\n3,4\n5,6\n7,8,9\n", r"rows 4-6, file .*x\.csv\. Channel train, x\.csv, row 4: 3 columns, expected 2"),
+        ("1,2,3\n4,5,6\n", r"row 1: 3 columns, expected 2 \(feature_dim\)\."),
+        ("1,2\n3,nan\n", r"row 2: column 2: got nan, expected a finite number\."),
+        ("1,2\n3,1e99\n", r"row 2: column 2: got inf, expected a finite number\."),
+        ("1,2\n3,\n", r"row 2: column 2: empty, expected a number"),
+    ],
+    ids=["header", "ragged", "width", "nan", "overflow", "empty field"],
+)  # fmt: skip
+def test_a_bad_csv_row_is_named_with_channel_file_and_row(tmp_path, text, message):
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(UserError, match=message):
+        rows_of(tmp_path)
+
+
+def test_a_forgotten_label_size_is_guessed(tmp_path):
+    (tmp_path / "x.csv").write_text("1,2\n3,4\n")
+    with pytest.raises(UserError, match=r"1 columns, expected 2 .*first column was taken as the label.*text/csv;label_size=0"):
+        rows_of(tmp_path, "text/csv")
+
+
+def test_recordio_of_the_wrong_width(tmp_path):
+    (tmp_path / "x.pbr").write_bytes(recordio(np.ones((4, 3), np.float32)))
+    with pytest.raises(UserError, match=r"Channel train, x\.pbr, row 1: 3 columns, expected 2 \(feature_dim\)"):
+        rows_of(tmp_path, "application/x-recordio-protobuf")
+
+
+def test_truncated_recordio_is_named(tmp_path):
+    (tmp_path / "x.pbr").write_bytes(recordio(np.ones((4, 2), np.float32))[:-5])
+    with pytest.raises(UserError, match=r"Channel train, x\.pbr, row 4: "):
+        rows_of(tmp_path, "application/x-recordio-protobuf")
+
+
+def test_nan_in_recordio_is_named(tmp_path):
+    x = np.ones((4, 2), np.float32)
+    x[2, 1] = np.nan
+    (tmp_path / "x.pbr").write_bytes(recordio(x))
+    with pytest.raises(UserError, match=r"Channel train, x\.pbr, row 3: column 2: got nan"):
+        rows_of(tmp_path, "application/x-recordio-protobuf")
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 10_000])
+@pytest.mark.parametrize("kind", ["csv", "recordio"])
+def test_how_the_bytes_arrive_does_not_matter(tmp_path, monkeypatch, chunk, kind):
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    media_type = "text/csv;label_size=0" if kind == "csv" else "application/x-recordio-protobuf"
+    text = "\n".join(",".join(map(repr, row.tolist())) for row in x)
+    (tmp_path / "x").write_bytes(text.encode() if kind == "csv" else recordio(x))
+    monkeypatch.setattr("containers.input.sources.CHUNK_BYTES", chunk)
+    assert torch.equal(rows_of(tmp_path, media_type, 3, 16), torch.from_numpy(x))

@@ -1,0 +1,42 @@
+import os
+import threading
+
+import pytest
+
+from algorithms.base.errors import PlatformError
+from containers.contract.paths import OptML
+from containers.input import sources
+from containers.input.sources import FileSources, PipeSources
+
+
+def test_files_come_in_the_order_of_their_names_below_the_channel(tmp_path):
+    for name in ("b.csv", "a/2.csv", "a/1.csv", ".hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    found = list(FileSources(tmp_path).next_pass())
+    assert [b"".join(source.chunks()) for source in found] == [b"a/1.csv", b"a/2.csv", b"b.csv"]
+
+
+def test_a_channel_without_a_folder_has_no_sources(tmp_path):
+    assert not list(FileSources(tmp_path / "train").next_pass())
+
+
+def test_each_pass_reads_the_next_fifo_even_if_it_appears_late(tmp_path):
+    folder = OptML(tmp_path)
+    folder.data.mkdir(parents=True)
+
+    def feed():
+        for epoch in range(2):
+            path = folder.pipe("train", epoch)
+            os.mkfifo(path)
+            path.write_bytes(b"epoch %d" % epoch)
+
+    threading.Thread(target=feed, daemon=True).start()
+    channel = PipeSources(folder, "train")
+    assert [b"".join(s.chunks()) for _ in range(2) for s in channel.next_pass()] == [b"epoch 0", b"epoch 1"]
+
+
+def test_a_fifo_that_never_appears_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "PIPE_APPEARS_WITHIN_S", 0.05)
+    with pytest.raises(PlatformError, match="train_0: the FIFO did not appear"):
+        list(PipeSources(OptML(tmp_path), "train").next_pass())

@@ -1,0 +1,96 @@
+"""The server as a process, over HTTP."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import urllib3
+
+from algorithms.kmeans.model import KMeansModel
+from containers import artifact
+from containers.contract.paths import OptML
+
+ROOT = Path(__file__).resolve().parents[2]
+HTTP = urllib3.PoolManager(retries=False, timeout=30)
+
+
+def start(folder: Path, **environment: str) -> tuple[subprocess.Popen, str]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    ours = {"SAGEMAKER_DATA_PATH": str(folder), "SAGEMAKER_BIND_TO_PORT": str(port), "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "containers", "serve"],
+        env=os.environ | ours | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return process, f"http://127.0.0.1:{port}"
+
+
+def wait_for_ping(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            if HTTP.request("GET", f"{url}/ping").status == 200:
+                return
+        except urllib3.exceptions.HTTPError:
+            time.sleep(0.1)
+    raise TimeoutError(f"{url} did not answer /ping")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ml")
+    artifact.save(KMeansModel(torch.tensor([[0.0, 0.0], [3.0, 4.0]])), OptML(folder).model, "algo-1")
+    process, url = start(folder)
+    wait_for_ping(url)
+    yield url
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 0
+
+
+def test_ping_is_empty(server):
+    answer = HTTP.request("GET", f"{server}/ping")
+    assert (answer.status, answer.data) == (200, b"")
+
+
+def test_invocations_answer_with_custom_attributes(server):
+    headers = {"Content-Type": "text/csv", "Accept": "text/csv", "X-Amzn-SageMaker-Custom-Attributes": "trace=7"}
+    answer = HTTP.request("POST", f"{server}/invocations", body=b"3,0\n3,4.5\n", headers=headers)
+    assert (answer.status, answer.data) == (200, b"0.0,3.0\n1.0,0.5\n")
+    assert answer.headers["Content-Type"] == "text/csv"
+    assert answer.headers["X-Amzn-SageMaker-Custom-Attributes"] == "trace=7"
+
+
+def test_a_bad_body_is_a_400_and_the_server_goes_on(server):
+    answer = HTTP.request("POST", f"{server}/invocations", body=b"x", headers={"Content-Type": "text/csv"})
+    assert answer.status == 400 and answer.data.startswith(b"unable to evaluate payload provided: row 1: column 1: got 'x'")
+    assert HTTP.request("GET", f"{server}/ping").status == 200
+
+
+def test_execution_parameters(server):
+    answer = HTTP.request("GET", f"{server}/execution-parameters")
+    assert answer.status == 200 and answer.json()["BatchStrategy"] == "MULTI_RECORD"
+
+
+def test_other_routes_and_methods_are_refused(server):
+    assert HTTP.request("GET", f"{server}/models").status == 404
+    assert HTTP.request("GET", f"{server}/invocations").status == 405
+
+
+def test_a_payload_beyond_the_limit_is_a_413(server):
+    answer = HTTP.request("POST", f"{server}/invocations", body=b"1,2\n" * (26 << 20), headers={"Content-Type": "text/csv"})
+    assert answer.status == 413 and b"larger than 104857600 bytes" in answer.data
+
+
+def test_without_a_model_it_says_so_and_ends(tmp_path):
+    process, _ = start(tmp_path)
+    log, _ = process.communicate(timeout=60)
+    assert process.returncode == 1 and "ClientError: No model file in" in log and "Traceback" not in log
