@@ -127,4 +127,6 @@ def _kind(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return f"the text {value[:40]!r}"
-    return {list: "a list", dict: "an object"}.get(type(value), f"the number {value}")
+    if isinstance(value, list):
+        return "a list"
+    return "an object" if isinstance(value, dict) else f"the number {value}"

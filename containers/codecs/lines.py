@@ -38,12 +38,12 @@ def as_utf8(chunks: Iterable[bytes], charset: str) -> Iterable[bytes]:
     UTF-8 itself passes untouched: whoever reads it names the row of a wrong byte.
     """
     try:
+        "".encode(charset)  # refuses codecs that are no charset, which a mere look-up finds too
         codec = codecs.lookup(charset)
-        text_only = codec._is_text_encoding
-    except LookupError:
-        text_only = False
-    if not text_only:
-        raise UserError(f"Charset {charset!r} is unknown, expected utf-8 or another that Python's codecs name.")
+    except (LookupError, ValueError):
+        raise UserError(
+            f"Charset {charset!r} is unknown, expected utf-8 or another that Python's codecs name."
+        ) from None
     return chunks if codec.name in ("utf-8", "ascii", "utf-8-sig") else _recoded(chunks, codec)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -53,7 +54,7 @@ def accepted(accept_header: str | None, offered: Sequence[str], default: str) ->
     """
     if accept_header is None or not accept_header.strip():
         return MediaType(default)
-    ranges = [MediaType.parse(part) for part in _split(accept_header, ",") if part.strip()]
+    ranges = list(_ranges(accept_header))
     preferred = [default, *(name for name in offered if name != default)]
     for wanted in sorted(ranges, key=_quality, reverse=True):
         if _quality(wanted) > 0:
@@ -61,6 +62,13 @@ def accepted(accept_header: str | None, offered: Sequence[str], default: str) ->
                 if _covers(wanted.name, name):
                     return MediaType(name, wanted.without("q").parameters)
     raise NotAcceptable(f"Accept {accept_header!r}: none of it can be written here, expected {', '.join(offered)}.")
+
+
+def _ranges(accept_header: str) -> Iterator[MediaType]:
+    """The ranges of a header; a malformed one, such as the lone `*` that Java sends, asks for nothing."""
+    for part in _split(accept_header, ","):
+        with suppress(UnsupportedMediaType):
+            yield MediaType.parse(part)
 
 
 def _quality(wanted: MediaType) -> float:

@@ -65,7 +65,7 @@ def read(content: bytes) -> dict[str, Stored] | list[Stored]:
             f"no NDArray file: it begins with {content[:8].hex(' ')}, expected 12 01 00 00 00 00 00 00"
         )
     (count,) = reader.numbers("<Q", "the number of arrays")
-    arrays = []
+    arrays: list[Stored] = []
     while len(arrays) < count:
         reader.place = f"array {len(arrays)} of {count}"
         arrays.append(_read_array(reader))
@@ -163,8 +163,9 @@ def _read_sparse(reader: _Reader, storage: int) -> RowSparse | CompressedRows:
     if storage == ROW_SPARSE:
         _check_rows(reader, indices[0], stored_shape, shape)
         return RowSparse(values, indices[0], shape)
-    _check_compressed(reader, *indices, stored_shape, shape)
-    return CompressedRows(values, *indices, shape)
+    starts, columns = indices
+    _check_compressed(reader, starts, columns, stored_shape, shape)
+    return CompressedRows(values, starts, columns, shape)
 
 
 def _check_rows(reader: _Reader, rows: NDArray, stored: tuple[int, ...], shape: tuple[int, ...]) -> None:

@@ -169,7 +169,8 @@ def _tensor(cursors: Cursors, number: int, stops_n: Places) -> Tensor | None:
         return None
     entry_stops_n = cursors.message()
     cursors.word(MAP_KEY_WORD)
-    cursors.present(VALUE, entry_stops_n)
+    if not cursors.present(VALUE, entry_stops_n):
+        return None
     value_stops_n = cursors.message()
     kind = KINDS.get(cursors.byte())
     tensor_stops_n = cursors.message()

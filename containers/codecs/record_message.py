@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ FLOAT32, FLOAT64, INT32, BYTES = 2, 3, 7, 9
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 
 MAP_KEY = b"values"
-FLOATS = {FLOAT32: np.dtype("<f4"), FLOAT64: np.dtype("<f8")}
+FLOATS: dict[int, np.dtype[Any]] = {FLOAT32: np.dtype("<f4"), FLOAT64: np.dtype("<f8")}
 
 Content = memoryview | int
 

@@ -57,7 +57,7 @@ def _rows(block: recordio.Block, schema: Schema) -> Rows:
 
 
 def _read_one(block: recordio.Block, index: int, schema: Schema | None) -> Rows:
-    payload = memoryview(block.bytes_b)[block.starts_n[index] : block.stops_n[index]]
+    payload = block.bytes_b.data[block.starts_n[index] : block.stops_n[index]]
     try:
         return record_message.read(payload, schema)
     except Malformed as error:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,7 @@ HEADER_BYTES = 8
 MAX_PAYLOAD_BYTES = (1 << 29) - 1
 WHOLE, FIRST, MIDDLE, LAST = range(4)
 SPARE_BYTES = 8
+END = b""
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,10 @@ def blocks(chunks: Iterable[bytes], block_bytes: int = PIECE_BYTES) -> Iterator[
     held: list[bytes | memoryview] = []
     held_bytes = offset = wanted = 0
     row = 1
-    for piece in pieces(chunks, block_bytes):
+    for piece in chain(pieces(chunks, block_bytes), [END]):
         held.append(piece)
         held_bytes += len(piece)
-        if held_bytes < wanted:
+        if held_bytes < wanted and piece is not END:
             continue
         buffer = b"".join((*held, bytes(SPARE_BYTES)))
         block, used = _cut(buffer, row, offset)
@@ -74,7 +77,7 @@ def blocks(chunks: Iterable[bytes], block_bytes: int = PIECE_BYTES) -> Iterator[
 def payloads(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Read framed records one by one, split ones joined. Raises BadRecord as `blocks` does."""
     for block in blocks(chunks):
-        view = memoryview(block.bytes_b)
+        view = block.bytes_b.data
         for start, stop in zip(block.starts_n.tolist(), block.stops_n.tolist(), strict=True):
             yield bytes(view[start:stop])
 
@@ -123,11 +126,20 @@ def _cut(buffer: bytes, row: int, offset: int) -> tuple[Block, int]:
 
 def _heads(words: NDArray[np.uint32]) -> NDArray[np.int64]:
     """Word index of each header whose frame lies wholly inside the buffer, up to the first that is no header."""
-    heads = np.flatnonzero(words[:-1] == MAGIC)
-    following = heads + 2 + ((words[heads + 1] & MAX_PAYLOAD_BYTES).astype(np.int64) + 3) // 4
+    evenly = np.arange(0, len(words) - 1, _frame_words(words[1]) if len(words) > 1 else 1)
+    if (words[evenly] == MAGIC).all() and (words[evenly + 1] == words[1:2]).all():
+        heads = evenly
+    else:
+        heads = np.flatnonzero(words[:-1] == MAGIC)
+    following = heads + _frame_words(words[heads + 1])
     if not np.array_equal(following[:-1], heads[1:]):
         return _heads_one_by_one(words)
     return heads[following <= len(words)]
+
+
+def _frame_words(header: Any) -> Any:
+    """Length of a frame in words of four bytes, its header included."""
+    return 2 + ((header & MAX_PAYLOAD_BYTES) + 3) // 4
 
 
 def _heads_one_by_one(words: NDArray[np.uint32]) -> NDArray[np.int64]:
@@ -135,7 +147,7 @@ def _heads_one_by_one(words: NDArray[np.uint32]) -> NDArray[np.int64]:
     heads = []
     at = 0
     while at + 1 < len(words) and words[at] == MAGIC:
-        following = at + 2 + (int(words[at + 1] & MAX_PAYLOAD_BYTES) + 3) // 4
+        following = at + _frame_words(int(words[at + 1]))
         if following > len(words):
             break
         heads.append(at)
@@ -144,14 +156,19 @@ def _heads_one_by_one(words: NDArray[np.uint32]) -> NDArray[np.int64]:
 
 
 def _joined(buffer: bytes, kinds: NDArray, starts: NDArray, stops: NDArray, row: int, offset: int) -> tuple[Block, int]:
-    """The same where records are split: their payloads, joined, stand one behind the other in a new buffer."""
+    """The same where records are split: their payloads, joined, stand one behind the other in a new buffer.
+
+    Stops before parts out of order, and raises where nothing is before them.
+    """
     whole: list[bytes] = []
     parts: list[bytes] = []
     used = 0
     for kind, start, stop in zip(kinds.tolist(), starts.tolist(), stops.tolist(), strict=True):
         if kind > LAST or (kind in (MIDDLE, LAST)) != bool(parts):
+            if whole:
+                break
             problem = f"part {kind} of a split record out of order at byte {offset + start - HEADER_BYTES}"
-            raise BadRecord(row + len(whole), f"{problem}; expected 0 (whole) or 1, 2, …, 3. Is the file damaged?")
+            raise BadRecord(row, f"{problem}; expected 0 (whole) or 1, 2, …, 3. Is the file damaged?")
         parts.append(buffer[start:stop])
         if kind in (WHOLE, LAST):
             whole.append(MAGIC_BYTES.join(parts))

@@ -47,6 +47,8 @@ def test_str_is_read_back():
         ("text/csv, application/json", CSV),
         ("text/csv;q=0, */*;q=0.1", JSON),
         ("text/csv;q=nan", CSV),
+        ("text/html, image/gif, *; q=.2, */*; q=.2", JSON),
+        (", text/csv,", CSV),
     ],
 )
 def test_accepted(header, chosen):
@@ -58,7 +60,7 @@ def test_parameters_of_the_chosen_range_stay():
     assert dict(chosen.parameters) == {"verbose": "true"}
 
 
-@pytest.mark.parametrize("header", ["image/png", "text/csv;q=0", "image/*"])
+@pytest.mark.parametrize("header", ["image/png", "text/csv;q=0", "image/*", "nonsense"])
 def test_nothing_acceptable(header):
     with pytest.raises(NotAcceptable, match="expected application/json, application/jsonlines, text/csv"):
         accepted(header, OFFERED, default=JSON)

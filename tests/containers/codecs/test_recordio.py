@@ -73,6 +73,13 @@ def test_records_before_a_wrong_magic_are_read():
         next(stream)
 
 
+def test_records_before_parts_out_of_order_are_read():
+    stream = payloads([frame_split(MAGIC_BYTES) + frame(b"good") + frame_split(MAGIC_BYTES)[8:]])
+    assert [next(stream), next(stream)] == [MAGIC_BYTES, b"good"]
+    with pytest.raises(BadRecord, match="row 3: part 3 of a split record out of order at byte 28"):
+        next(stream)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -58,7 +58,7 @@ def test_label_size_of_the_type_wins_over_the_default(content_type, default, lab
 
 @pytest.mark.parametrize("text", ["-1", "one", "", "1.5", "²"])
 def test_a_label_size_that_is_none(text):
-    with pytest.raises(UserError, match="parameter label_size: got .* expected an integer"):
+    with pytest.raises(UserError, match=r"parameter label_size: got .* expected an integer"):
         decode(f"text/csv; label_size={text}", b"1,2")
 
 
@@ -70,9 +70,7 @@ def test_charset(parameter):
 
 
 def test_unknown_types_are_refused_with_the_list_of_known_ones():
-    with pytest.raises(
-        UnsupportedMediaType, match="'image/png': not read here, expected application/x-recordio-protobuf, text/csv"
-    ):
+    with pytest.raises(UnsupportedMediaType, match="'image/png': not read here, expected application/x-recordio"):
         decode("image/png", b"")
     with pytest.raises(NotAcceptable, match="'image/png': not written here, expected application/json, "):
         codecs.encode(MediaType("image/png"), COLUMNS, RESPONSE)

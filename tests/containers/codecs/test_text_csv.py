@@ -43,6 +43,8 @@ def test_labels_come_first():
         '"1","2"\n3,"4"\n',
         " 1 ,2.0\n+3,0.4e1\n",
         "1.,02\n3,4\n",
+        "1\r,2\n3,4\n",
+        "0001,2\n3,4\n",
     ],
 )
 def test_ways_to_write_the_same_rows(text):
@@ -62,6 +64,12 @@ def test_numbers_are_read_as_python_reads_them(rows, size):
     with np.errstate(over="ignore"):
         expected = np.array(rows, np.float64).astype(np.float32)
     assert np.array_equal(decode(text, size=size)[0], expected, equal_nan=True)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**17), st.integers(0, 255)), min_size=1), st.sampled_from(["\n", "\r\n"]))
+def test_whole_numbers_are_read_as_python_reads_them(rows, line_end):
+    text = "".join(",".join(map(str, row)) + line_end for row in rows)
+    assert np.array_equal(decode(text)[0], np.array(rows, np.float64).astype(np.float32))
 
 
 @pytest.mark.parametrize("size", [4_096, 10_000_000])
@@ -85,6 +93,8 @@ def test_how_the_bytes_arrive_does_not_matter(size):
         ("1,2\n1,\n", "row 2: column 2: empty, expected a number"),
         ("1,2,\n", "row 1: column 3: empty"),
         ("1 2\n", "row 1: column 1: got '1 2'"),
+        ("1\r2,2\n", "row 1: column 1: got '1\\r2'"),
+        ("1,2\n,3\n", "row 2: column 1: empty"),
         ("1_0,2\n", "row 1: column 1: got '1_0'"),
         ("true,null\n", "row 1: column 1: got 'true'"),
         ("0x10\n", "got '0x10'"),

@@ -1,0 +1,56 @@
+# Everything a clone needs: `make demo`, `make test`. The environment is .venv; nothing outside this folder changes.
+
+PYTHON  ?= python3
+# The build of torch, installed first. On Linux PyPI's is the large one with CUDA; for the small one give pip the index of
+# PyTorch's CPU wheels (their site names it): make demo TORCH="torch==2.13.0 --index-url …"
+TORCH   ?= torch==2.13.0
+ARGS    ?=
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+PIP     := $(BIN)/python -m pip --disable-pip-version-check --no-input
+SOURCES := algorithms containers local_runner tests examples benchmarks
+
+# Of pip's chatter, the step it is at, on one line.
+STEPS   := while read -r step; do case $$step in Collecting*|Downloading*|Installing*|Successfully*) \
+		printf '\r\033[K  %.100s' "$$step";; ERROR*|error*) printf '\n%s\n' "$$step";; esac; done; echo
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
+
+demo: $(VENV)/demo.stamp ## Run the US-census segmentation end to end; plots go to demo-output (ARGS="--csv …")
+	@$(BIN)/sagebrush run --public-s3 --data demo-output/aws examples/census_segmentation.py $(ARGS)
+
+test: $(VENV)/test.stamp ## Run all tests (ARGS="-k kmeans")
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/test.stamp ## Check style and types
+	@$(BIN)/ruff check $(wildcard $(SOURCES))
+	@$(BIN)/ruff format --check $(wildcard $(SOURCES))
+	@$(BIN)/mypy
+
+bench: $(VENV)/benchmark.stamp ## Run the benchmarks
+	@for file in $$(grep -l __main__ benchmarks/*.py); do \
+		$(BIN)/python -m benchmarks.$$(basename $$file .py) $(ARGS) || exit 1; done
+
+clean: ## Remove the environment, caches and the demo's plots
+	rm -rf $(VENV) build demo-output .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
+	find $(wildcard $(SOURCES)) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment is set up once and again when the dependencies change.
+$(VENV)/%.stamp: pyproject.toml | $(BIN)/python
+	@echo "Installing sagebrush[$*] into $(VENV): some minutes the first time, most of it torch …"
+	@set -o pipefail; $(PIP) install $(TORCH) | { $(STEPS); }
+	@set -o pipefail; $(PIP) install --editable ".[$*]" | { $(STEPS); }
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Sagebrush needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing)."; \
+		echo "Install one and name it: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }

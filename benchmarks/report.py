@@ -1,0 +1,100 @@
+"""What every benchmark shares: medians of interleaved rounds, the machine in words, a table on screen, a dated report."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def medians(
+    contenders: Mapping[str, Callable[[], Any]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
+    """Median seconds of each contender. They take turns, so that a busy moment of the machine meets all of them.
+
+    `clock` is the wall's; `time.process_time` counts this process alone, for work of one thread on a shared machine.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, work in contenders.items():
+            began = clock()
+            work()
+            seconds[name].append(clock() - began)
+    return {name: statistics.median(taken) for name, taken in seconds.items()}
+
+
+def processor() -> str:
+    """The processor's own name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def hardware() -> str:
+    """One line: processor, cores, memory, system."""
+    memory_gib = psutil.virtual_memory().total / (1 << 30)
+    return f"{processor()}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, {platform.system()} {platform.machine()}"
+
+
+def versions(packages: Sequence[str]) -> str:
+    """One line: Python and these packages."""
+    return ", ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in packages)])
+
+
+@dataclass(frozen=True)
+class Report:
+    """A measured table. `name` begins its file name, `command` makes it again, `notes` say what was measured how."""
+
+    name: str
+    title: str
+    command: str
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[str]]
+    notes: str
+    packages: tuple[str, ...]
+
+    def show(self) -> None:
+        """Print the table."""
+        table = Table(*self.columns, title=self.title)
+        for row in self.rows:
+            table.add_row(*row)
+        Console().print(table)
+
+    def write(self, today: date, folder: Path = RESULTS) -> Path:
+        """Write `<name>_<processor>_<yyyy-mm-dd>.md`; returns its path."""
+        slug = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\((r|tm)\)", "", processor().lower())).strip("-")
+        path = folder / f"{self.name}_{slug}_{today}.md"
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.markdown(today))
+        return path
+
+    def markdown(self, today: date) -> str:
+        lines = [
+            f"# {self.title}",
+            "",
+            f"{today} · {hardware()}  ",
+            versions(self.packages),
+            "",
+            f"    {self.command}",
+            "",
+        ]
+        lines += [_row(self.columns), _row(["---"] * len(self.columns)), *map(_row, self.rows), "", self.notes, ""]
+        return "\n".join(lines)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

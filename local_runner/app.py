@@ -1,0 +1,186 @@
+"""The local AWS as one WSGI application: a request walks down a list of handlers until one answers."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import botocore.session
+from botocore import xform_name
+from botocore.model import OperationModel, ServiceModel
+from werkzeug import Request, Response
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from local_runner.cloud import Cloud
+from local_runner.operations import operations
+from local_runner.operations.invoke import MAX_BODY_BYTES
+from local_runner.s3.body import drain
+from local_runner.s3.protocol import S3
+from local_runner.wire.constraints import check
+from local_runner.wire.errors import AwsError, not_implemented
+from local_runner.wire.protocols import Values, WireProtocol, protocol_of
+
+CREDENTIAL = re.compile(r"(?:Credential=)?[^/]+/\d{8}/(?:(?P<region>[a-z0-9-]+)/)?(?P<service>[a-z0-9-]+)/aws4_request")
+RUNTIME_PATH = re.compile(r"/endpoints/[^/]+/(?:invocations|async-invocations)(?:-response-stream)?")
+SIGNING_NAMES = {"monitoring": "cloudwatch"}
+TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AmazonEC2ContainerRegistry_V20150921": "ecr"}
+SIBLINGS = (".localhost", ".amazonaws.com", ".amazonaws.com.cn")
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Exchange:
+    """One request on its way; each handler adds what it found out."""
+
+    request: Request
+    cloud: Cloud
+    service: str = field(init=False)
+    model: ServiceModel = field(init=False)
+    protocol: WireProtocol = field(init=False)
+    operation: OperationModel = field(init=False)
+    values: Values = field(init=False)
+
+
+Handler = Callable[[Exchange], Response | None]
+
+
+class App:
+    """The WSGI application around a cloud."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        s3 = S3(cloud.objects, cloud.public)
+        self._handlers: tuple[Handler, ...] = (
+            refuse_strangers,
+            find_service,
+            lambda exchange: s3.respond(exchange.request) if exchange.service == "s3" else None,
+            choose_protocol,
+            refuse_large_body,
+            parse,
+            validate,
+            perform,
+        )
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        exchange = Exchange(Request(environ), self._cloud)
+        return self._respond(exchange)(environ, start_response)
+
+    def close(self) -> None:
+        """End the jobs and endpoints."""
+        self._cloud.close()
+
+    def _respond(self, exchange: Exchange) -> Response:
+        try:
+            return next(response for handler in self._handlers if (response := handler(exchange)) is not None)
+        except AwsError as refusal:
+            return exchange.protocol.fail(refusal)
+        except Exception:
+            return _apologise(exchange)
+
+
+def _apologise(exchange: Exchange) -> Response:
+    """500 with a reference to the trace, which stays in the log."""
+    reference = uuid.uuid4().hex[:8]
+    log.exception("request %s: %s", reference, exchange.request.path)
+    text = f"Sagebrush failed; its server.log tells why under {reference}."
+    if not hasattr(exchange, "protocol"):
+        return Response(text, 500)
+    return exchange.protocol.fail(AwsError("InternalFailure", text, 500))
+
+
+def refuse_strangers(exchange: Exchange) -> Response | None:
+    """403 for what a web page could send: a name that resolves to us by rebinding, or a request from another site."""
+    headers = exchange.request.headers
+    host = headers.get("Host", "")
+    if not is_ours(_hostname(host)):
+        return Response(f"Host {host!r} is not served here. Use the address that `sagebrush up` printed.\n", 403)
+    origin = headers.get("Origin")
+    if headers.get("Sec-Fetch-Site") == "cross-site" or (origin and not is_ours(urlsplit(origin).hostname or "")):
+        return Response("Requests from other web sites are refused.\n", 403)
+    return None
+
+
+def _hostname(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def is_ours(hostname: str) -> bool:
+    """Loopback names and addresses, and Amazon's own names, which reach us through a proxy and which nobody can rebind."""
+    if hostname == "localhost" or hostname.endswith(SIBLINGS):
+        return True
+    try:
+        return ipaddress.ip_address(hostname).is_loopback
+    except ValueError:
+        return False
+
+
+def find_service(exchange: Exchange) -> Response | None:
+    """Service and region from the scope of the signature. What is not signed can only be S3, or names its target."""
+    request = exchange.request
+    scope = CREDENTIAL.search(request.headers.get("Authorization", "") or request.args.get("X-Amz-Credential", ""))
+    if scope:
+        service = SIGNING_NAMES.get(scope["service"], scope["service"])
+    else:
+        service = TARGETS.get(request.headers.get("X-Amz-Target", "").partition(".")[0], "s3")
+    if service == "sagemaker" and RUNTIME_PATH.fullmatch(request.path):
+        service = "sagemaker-runtime"
+    exchange.service = "s3" if service.startswith("s3") else service
+    region = scope["region"] if scope and scope["region"] else exchange.cloud.region
+    exchange.cloud = replace(exchange.cloud, region=region, user_agent=request.headers.get("User-Agent", ""))
+    return None
+
+
+def choose_protocol(exchange: Exchange) -> Response | None:
+    try:
+        exchange.model = service_model(exchange.service)
+    except botocore.exceptions.UnknownServiceError:
+        return Response(f"Service {exchange.service} is not known here.\n", 501)
+    exchange.protocol = protocol_of(exchange.request, exchange.model)
+    return None
+
+
+def refuse_large_body(exchange: Exchange) -> Response | None:
+    """No body over 6 MB is kept: the limit of invocations, and more than any other operation takes."""
+    request = exchange.request
+    request.max_content_length = MAX_BODY_BYTES
+    try:
+        request.get_data()
+    except RequestEntityTooLarge:
+        drain(request.environ["wsgi.input"].read)
+        raise AwsError("", f"HTTP content length exceeded {MAX_BODY_BYTES} bytes.", 413) from None
+    return None
+
+
+def parse(exchange: Exchange) -> Response | None:
+    exchange.operation, exchange.values = exchange.protocol.parse(exchange.request, exchange.model)
+    return None
+
+
+def validate(exchange: Exchange) -> Response | None:
+    """Unknown operations answer so before their request is judged."""
+    if (exchange.service, xform_name(exchange.operation.name)) not in operations():
+        raise not_implemented(exchange.operation.name, exchange.service)
+    if exchange.operation.input_shape is not None:
+        check(exchange.values, exchange.operation.input_shape)
+    return None
+
+
+def perform(exchange: Exchange) -> Response:
+    operation = operations()[exchange.service, xform_name(exchange.operation.name)]
+    return exchange.protocol.reply(exchange.operation, dict(operation(exchange.cloud, exchange.values) or {}))
+
+
+@cache
+def service_model(service: str) -> ServiceModel:
+    """AWS's own description of a service, as botocore ships it."""
+    return botocore.session.get_session().get_service_model(service)

@@ -1,0 +1,63 @@
+"""Everything an operation may touch, seen from the region and client of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from local_runner.backends import Backend
+from local_runner.backends.process import ProcessBackend
+from local_runner.jobs.endpoint import Endpoints
+from local_runner.jobs.logs import Logs
+from local_runner.jobs.store import Store
+from local_runner.jobs.training import Surroundings, TrainingJobs
+from local_runner.s3.public import PublicBuckets
+from local_runner.s3.store import ObjectStore
+from local_runner.settings import ACCOUNT, Settings
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The local AWS. Names are shared by all regions; a resource's ARN shows the region it was made from.
+
+    `public` also reads buckets that are not here, if the settings say so.
+    """
+
+    settings: Settings
+    store: Store
+    objects: ObjectStore
+    public: PublicBuckets | None
+    logs: Logs
+    backend: Backend
+    training: TrainingJobs
+    endpoints: Endpoints
+    region: str = "us-east-1"
+    user_agent: str = ""
+
+    def arn(self, kind: str, name: str) -> str:
+        """ARN of a SageMaker resource: `kind` is `training-job`, `model`, `endpoint-config` or `endpoint`."""
+        return f"arn:aws:sagemaker:{self.region}:{ACCOUNT}:{kind}/{name.lower()}"
+
+    def close(self) -> None:
+        """End everything that runs."""
+        self.training.close()
+        self.endpoints.close()
+        self.store.close()
+        self.objects.close()
+
+
+def open_cloud(settings: Settings) -> Cloud:
+    """The cloud in a data folder: interrupted jobs are failed, endpoints are on their way back."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    backend = BACKENDS[settings.backend](settings)
+    store = Store(settings.state)
+    logs = Logs(settings.logs)
+    objects = ObjectStore(settings.objects)
+    public = PublicBuckets(objects) if settings.public_s3 else None
+    training = TrainingJobs(Surroundings(store, logs, objects, public or objects, backend, settings.jobs))
+    endpoints = Endpoints(store, logs, public or objects, backend, settings.endpoints)
+    endpoints.restore()
+    return Cloud(settings, store, objects, public, logs, backend, training, endpoints)
+
+
+BACKENDS: Mapping[str, Callable[[Settings], Backend]] = {"process": lambda settings: ProcessBackend(settings.command)}

@@ -1,0 +1,59 @@
+"""Image URI → algorithm. The repository name decides, never the account: official accounts differ from region to region."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+URI = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
+    r"(?::(?P<tag>[^@]+))?(?:@sha256:[0-9a-f]{64})?"
+)
+ALGORITHMS = {
+    "kmeans": "kmeans",
+    "pca": "pca",
+    "factorization-machines": "factorization-machines",
+    "knn": "knn",
+    "linear-learner": "linear-learner",
+    "image-classification": "image-classification",
+    "blazingtext": "blazingtext",
+    "xgboost": "xgboost",
+    "sagemaker-xgboost": "xgboost",
+}
+
+
+class UnknownImage(Exception):
+    """No algorithm here for an image; the text says which there are."""
+
+
+def algorithm(uri: str) -> str | None:
+    """Name of the built-in algorithm behind an official URI of any region, None for any other image."""
+    match = URI.fullmatch(uri)
+    return ALGORITHMS.get(match["repository"]) if match else None
+
+
+def installed_algorithm(uri: str) -> str:
+    """Like `algorithm`, for those that this installation has. Raises UnknownImage."""
+    name = algorithm(uri)
+    available = installed()
+    if name in available:
+        return name
+    problem = (
+        f"is Amazon's {name}, which Sagebrush does not have yet" if name else "is none of Amazon's built-in algorithms"
+    )
+    raise UnknownImage(
+        f"Image {uri} {problem}. Available without Docker: {', '.join(available)}. "
+        "Running any other image needs the Docker backend, which is not there yet."
+    )
+
+
+def installed() -> list[str]:
+    """Algorithms whose folder is here, by name. Looks at folders only and imports none of them."""
+    spec = importlib.util.find_spec("algorithms")
+    folders = [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
+    return sorted(
+        name
+        for name in set(ALGORITHMS.values())
+        if any((folder / name.replace("-", "_") / "__init__.py").is_file() for folder in folders)
+    )

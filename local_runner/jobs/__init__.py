@@ -1,0 +1,1 @@
+"""State machines of jobs and endpoints: a state is the outcome of something that ran. No HTTP here."""

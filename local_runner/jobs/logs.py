@@ -1,0 +1,120 @@
+"""Log groups and streams as files: one line per event, milliseconds since 1970 and the message, readable while written."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote, unquote
+
+TRAINING_JOBS = "/aws/sagemaker/TrainingJobs"
+ENDPOINTS = "/aws/sagemaker/Endpoints"
+
+
+class NoSuchGroup(Exception):
+    """No log group of that name."""
+
+
+class NoSuchStream(Exception):
+    """No log stream of that name in the group."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a log. `end` is the position behind it in its stream, in bytes."""
+
+    timestamp_ms: int
+    message: str
+    end: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What is known of a stream without reading it. Times in milliseconds since 1970."""
+
+    name: str
+    created_ms: int
+    written_ms: int
+    size_bytes: int
+
+
+class LogWriter:
+    """Appends lines to one stream, from any thread; timestamps never run backwards."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+        self._lock = threading.Lock()
+        self._last_ms = 0
+
+    def __call__(self, line: str) -> None:
+        with self._lock:
+            if self._file.closed:
+                return
+            self._last_ms = max(self._last_ms, time.time_ns() // 1_000_000)
+            text = line.rstrip("\r\n").replace("\n", " ")
+            self._file.write(f"{self._last_ms}\t{text}\n".encode(errors="replace"))
+
+    def close(self) -> None:
+        with self._lock:
+            self._file.close()
+
+
+class Logs:
+    """All groups below one folder. Group and stream names are percent-encoded into file names."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def writer(self, group: str, stream: str) -> LogWriter:
+        """Open a stream for appending; it and its group exist from now on."""
+        path = self._path(group, stream)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return LogWriter(path)
+
+    def groups(self, prefix: str = "") -> list[str]:
+        names = (unquote(path.name) for path in self._folder.iterdir()) if self._folder.is_dir() else ()
+        return sorted(name for name in names if name.startswith(prefix))
+
+    def streams(self, group: str, prefix: str = "") -> list[Stream]:
+        """Streams of a group by name. Raises NoSuchGroup."""
+        folder = self._group(group)
+        paths = ((unquote(path.name), path) for path in folder.iterdir())
+        return sorted((_stream(name, path) for name, path in paths if name.startswith(prefix)), key=lambda s: s.name)
+
+    def events(self, group: str, stream: str, position: int = 0) -> Iterator[Event]:
+        """Complete lines from a byte position on. Raises NoSuchGroup, NoSuchStream."""
+        path = self._group(group) / quote(stream, safe="")
+        if not path.is_file():
+            raise NoSuchStream(f"The specified log stream does not exist: {stream} in {group}.")
+        return _events(path.open("rb"), position)
+
+    def _group(self, group: str) -> Path:
+        folder = self._folder / quote(group, safe="")
+        if not folder.is_dir():
+            raise NoSuchGroup(f"The specified log group does not exist: {group}.")
+        return folder
+
+    def _path(self, group: str, stream: str) -> Path:
+        return self._folder / quote(group, safe="") / quote(stream, safe="")
+
+
+def _events(file: BinaryIO, position: int) -> Iterator[Event]:
+    with file:
+        file.seek(position)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            position += len(line)
+            stamp, _, message = line[:-1].partition(b"\t")
+            yield Event(int(stamp), message.decode(errors="replace"), position)
+
+
+def _stream(name: str, path: Path) -> Stream:
+    with path.open("rb") as file:
+        first = file.readline().partition(b"\t")[0]
+        status = path.stat()
+    written_ms = status.st_mtime_ns // 1_000_000
+    return Stream(name, int(first) if first else written_ms, written_ms, status.st_size)

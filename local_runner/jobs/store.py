@@ -1,0 +1,81 @@
+"""Jobs, models, endpoint configurations, endpoints and tags on disk: named JSON documents in one SQLite file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Document = dict[str, Any]
+
+
+class NameTaken(Exception):
+    """A document of that kind and name exists."""
+
+
+class NotThere(Exception):
+    """No document of that kind and name."""
+
+
+class Store:
+    """Documents by kind and name, safe for many threads; each change is on disk when its method returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS documents (kind TEXT, name TEXT, document TEXT, PRIMARY KEY (kind, name))"
+        )
+
+    def insert(self, kind: str, name: str, document: Document) -> None:
+        """Raises NameTaken."""
+        try:
+            with self._lock:
+                self._database.execute("INSERT INTO documents VALUES (?, ?, ?)", (kind, name, json.dumps(document)))
+        except sqlite3.IntegrityError:
+            raise NameTaken(f"{kind} {name} exists") from None
+
+    def get(self, kind: str, name: str) -> Document:
+        """Raises NotThere."""
+        with self._lock:
+            row = self._database.execute(
+                "SELECT document FROM documents WHERE kind = ? AND name = ?", (kind, name)
+            ).fetchone()
+        if row is None:
+            raise NotThere(f"{kind} {name} does not exist")
+        return json.loads(row[0])
+
+    def all(self, kind: str) -> list[Document]:
+        """Every document of a kind, by name."""
+        with self._lock:
+            rows = self._database.execute("SELECT document FROM documents WHERE kind = ? ORDER BY name", (kind,))
+            return [json.loads(text) for (text,) in rows]
+
+    def change(self, kind: str, name: str, edit: Callable[[Document], object]) -> Document:
+        """Let `edit` mend the document in place, as one step to all other threads. Raises NotThere."""
+        with self._lock:
+            document = self.get(kind, name)
+            edit(document)
+            self._database.execute(
+                "UPDATE documents SET document = ? WHERE kind = ? AND name = ?", (json.dumps(document), kind, name)
+            )
+        return document
+
+    def update(self, kind: str, name: str, **fields: Any) -> Document:
+        """Set top-level fields. Raises NotThere."""
+        return self.change(kind, name, lambda document: document.update(fields))
+
+    def delete(self, kind: str, name: str) -> None:
+        """Raises NotThere."""
+        with self._lock:
+            deleted = self._database.execute("DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name))
+        if not deleted.rowcount:
+            raise NotThere(f"{kind} {name} does not exist")
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()

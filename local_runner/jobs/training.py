@@ -1,0 +1,307 @@
+"""A training job from Starting to its end. Each state is entered when what it names begins; times are measured."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local_runner import workspace
+from local_runner.backends import Backend, Launch, Running
+from local_runner.inputs import InputError, Objects, split_uri
+from local_runner.jobs import metrics
+from local_runner.jobs.logs import TRAINING_JOBS, Logs, LogWriter
+from local_runner.jobs.store import Document, Store
+from local_runner.s3.errors import S3Error
+from local_runner.s3.store import ObjectStore
+from local_runner.workspace import Host
+
+KIND = "training-job"
+ENDED = ("Completed", "Failed", "Stopped")
+CATEGORIES = ("ClientError:", "AlgorithmError:", "InternalServerError:", "PlatformError:")
+MAX_REASON_CHARACTERS = 1024
+DEFAULT_MAX_RUNTIME_S = 86_400
+POLL_S = 0.1
+MESSAGES = {
+    "Starting": "Preparing the instances for training",
+    "Downloading": "Downloading input data",
+    "Training": "Training image download completed. Training in progress.",
+    "Stopping": "Stopping the training job",
+    "Uploading": "Uploading generated training model",
+    "Completed": "Training job completed",
+    "Failed": "Training job failed",
+    "Stopped": "Training job stopped",
+    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+}
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a job runs in.
+
+    Data comes from `inputs`, artifacts go to `objects`. `folder` holds the trees of running jobs; `stop_grace_s` lies
+    between SIGTERM and SIGKILL.
+    """
+
+    store: Store
+    logs: Logs
+    objects: ObjectStore
+    inputs: Objects
+    backend: Backend
+    folder: Path
+    stop_grace_s: float = 120.0
+
+
+class TrainingJobs:
+    """All training jobs; each runs in a thread of its own."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        self._runs: dict[str, Run] = {}
+        self._fail_interrupted()
+
+    def start(self, job: Document) -> None:
+        """Store the new job, a DescribeTrainingJob document that has no state yet, and run it. Raises NameTaken."""
+        name = job["TrainingJobName"]
+        enter(job, "InProgress", "Starting", time.time())
+        self._surroundings.store.insert(KIND, name, job)
+        self._runs[name] = Run(job, self._surroundings)
+        self._runs[name].start()
+
+    def stop(self, name: str) -> None:
+        """Ask a running job to stop; its state so far becomes its model. No effect on a job that has ended."""
+        if run := self._runs.get(name):
+            run.stop("Stopped")
+
+    def wait(self, name: str, timeout_s: float) -> None:
+        """Return when the job has ended or the time is over."""
+        if run := self._runs.get(name):
+            run.join(timeout_s)
+
+    def close(self) -> None:
+        """Kill what runs. Their states stay; the next start finds them and calls them Failed."""
+        for run in list(self._runs.values()):
+            run.abandon()
+
+    def _fail_interrupted(self) -> None:
+        """No process outlives its server, so a job that is in progress now was interrupted."""
+        shutil.rmtree(self._surroundings.folder, ignore_errors=True)
+        reason = "InternalServerError: the local SageMaker stopped while this job was running. Start it again under a new name."
+        for job in self._surroundings.store.all(KIND):
+            if job["TrainingJobStatus"] not in ENDED:
+                name = job["TrainingJobName"]
+                self._surroundings.store.change(
+                    KIND, name, lambda document: end(document, "Failed", time.time(), reason)
+                )
+
+
+class Run(threading.Thread):
+    """One job being run."""
+
+    def __init__(self, job: Document, surroundings: Surroundings) -> None:
+        super().__init__(name=job["TrainingJobName"], daemon=True)
+        self._job = job
+        self._in = surroundings
+        self._folder = surroundings.folder / self.name
+        self._containers: list[Running] = []
+        self._stop_reason: str | None = None
+        self._abandoned = False
+
+    def stop(self, reason: str) -> None:
+        """`reason` is the secondary status the job will end with: Stopped or MaxRuntimeExceeded."""
+        if self._stop_reason is None:
+            self._stop_reason = reason
+            self._change(_begin_to_stop)
+
+    def abandon(self) -> None:
+        """Kill the containers and write no more states."""
+        self._abandoned = True
+        for container in self._containers:
+            container.kill()
+        self.join(timeout=5)
+
+    def run(self) -> None:
+        try:
+            self._to_the_end()
+        except InputError as error:
+            self._end("Failed", f"ClientError: {error}")
+        except Exception as error:
+            log.exception("training job %s", self.name)
+            self._end(
+                "Failed", f"InternalServerError: {type(error).__name__}: {error} (the server's log has the trace)"
+            )
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _to_the_end(self) -> None:
+        self._enter("Downloading")
+        self._change(lambda job: job.update(TrainingStartTime=time.time()))
+        hosts = workspace.lay_out(self._job, self._folder, self._in.inputs)
+        try:
+            self._enter("Training")
+            statuses = self._train(hosts)
+        finally:
+            for host in hosts:
+                host.close()
+        if self._abandoned:
+            return
+        failure = None if self._stop_reason else failure_reason(hosts, statuses)
+        if failure:
+            self._end("Failed", failure)
+            return
+        if self._containers:
+            self._enter("Uploading")
+            self._upload(hosts)
+        self._end(self._stop_reason or "Completed")
+
+    # Training
+
+    def _train(self, hosts: list[Host]) -> list[int]:
+        """Exit statuses of all hosts. When one fails, the others are stopped: they would wait for it forever."""
+        writers = [self._log_writer(host) for host in hosts]
+        try:
+            contract = self._contract(len(hosts))
+            for host, writer in zip(hosts, writers, strict=True):
+                if self._stop_reason is None:
+                    self._containers.append(self._in.backend.train(self._launch(host, contract, writer)))
+            return self._watch()
+        finally:
+            for writer in writers:
+                writer.close()
+
+    def _watch(self) -> list[int]:
+        deadline = time.monotonic() + self._job["StoppingCondition"].get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S)
+        kill_at = None
+        while True:
+            statuses = [container.wait(POLL_S) for container in self._containers]
+            ended = [status for status in statuses if status is not None]
+            if len(ended) == len(statuses):
+                return ended
+            now = time.monotonic()
+            if now > deadline:
+                self.stop("MaxRuntimeExceeded")
+            if kill_at is None and (self._stop_reason or any(ended)):
+                kill_at = now + self._in.stop_grace_s
+                for container in self._containers:
+                    container.terminate()
+            if self._abandoned or (kill_at is not None and now > kill_at):
+                for container in self._containers:
+                    container.kill()
+
+    def _launch(self, host: Host, contract: Mapping[str, str], writer: LogWriter) -> Launch:
+        return Launch(
+            image=self._job["AlgorithmSpecification"]["TrainingImage"],
+            root=host.folder.root,
+            environment=self._job.get("Environment", {}),
+            contract=contract,
+            log=writer,
+        )
+
+    def _contract(self, hosts: int) -> dict[str, str]:
+        arn = self._job["TrainingJobArn"]
+        contract = {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": arn, "AWS_REGION": arn.split(":")[3]}
+        return {**contract, **self._in.backend.rendezvous()} if hosts > 1 else contract
+
+    def _log_writer(self, host: Host) -> LogWriter:
+        return self._in.logs.writer(TRAINING_JOBS, f"{self.name}/{host.name}-{int(time.time())}")
+
+    # Results
+
+    def _upload(self, hosts: list[Host]) -> None:
+        """Store model.tar.gz and, if there is any, output.tar.gz. Raises InputError if the bucket is not there."""
+        uri = self._job["ModelArtifacts"]["S3ModelArtifacts"]
+        bucket, key = split_uri(uri)
+        model, output = self._folder / "model.tar.gz", self._folder / "output.tar.gz"
+        workspace.pack_model(hosts, model)
+        try:
+            self._in.objects.put_file(bucket, key, model)
+            if workspace.pack_output(hosts, output):
+                self._in.objects.put_file(bucket, key.removesuffix(model.name) + output.name, output)
+        except S3Error as error:
+            raise InputError(f"Artifact upload failed:{error.code}: {error} ({uri})") from None
+
+    def _final_metrics(self) -> list[dict[str, Any]]:
+        readings = metrics.latest(job_readings(self._job, self._in.logs))
+        return [
+            {"MetricName": datum.name, "Value": datum.value, "Timestamp": datum.timestamp_ms / 1000}
+            for datum in readings
+        ]
+
+    # States
+
+    def _enter(self, secondary: str) -> None:
+        """Go on to a secondary status; a job that is stopping keeps that as its status."""
+        self._change(lambda job: enter(job, job["TrainingJobStatus"], secondary, time.time()))
+
+    def _end(self, outcome: str, reason: str | None = None) -> None:
+        readings = self._final_metrics()
+
+        def edit(job: Document) -> None:
+            if readings:
+                job["FinalMetricDataList"] = readings
+            end(job, outcome, time.time(), reason)
+
+        self._change(edit)
+
+    def _change(self, edit: Callable[[Document], object]) -> None:
+        if not self._abandoned:
+            self._in.store.change(KIND, self.name, edit)
+
+
+def job_readings(job: Document, logs: Logs) -> list[metrics.Datum]:
+    """Every reading of the job's metrics so far, from the logs of all its hosts."""
+    wanted = job["AlgorithmSpecification"].get("MetricDefinitions", ())
+    if not wanted or TRAINING_JOBS not in logs.groups(TRAINING_JOBS):
+        return []
+    streams = logs.streams(TRAINING_JOBS, f"{job['TrainingJobName']}/")
+    return [datum for stream in streams for datum in metrics.scrape(logs.events(TRAINING_JOBS, stream.name), wanted)]
+
+
+def _begin_to_stop(job: Document) -> None:
+    if job["TrainingJobStatus"] not in ENDED:
+        enter(job, "Stopping", "Stopping", time.time())
+
+
+def enter(job: Document, status: str, secondary: str, now: float) -> None:
+    """Close the secondary status of before and open the next."""
+    transitions = job.setdefault("SecondaryStatusTransitions", [])
+    if transitions:
+        transitions[-1]["EndTime"] = now
+    transitions.append({"Status": secondary, "StartTime": now, "StatusMessage": MESSAGES[secondary]})
+    job.update(TrainingJobStatus=status, SecondaryStatus=secondary, LastModifiedTime=now)
+
+
+def end(job: Document, outcome: str, now: float, reason: str | None = None) -> None:
+    """Completed, Failed, Stopped or MaxRuntimeExceeded (which is a way to be Stopped), with the time it took,
+    in whole seconds begun, as they are billed."""
+    enter(job, "Stopped" if outcome == "MaxRuntimeExceeded" else outcome, outcome, now)
+    job["SecondaryStatusTransitions"][-1]["EndTime"] = now
+    job["TrainingEndTime"] = now
+    if "TrainingStartTime" in job:
+        job["TrainingTimeInSeconds"] = job["BillableTimeInSeconds"] = math.ceil(now - job["TrainingStartTime"])
+    if reason:
+        job["FailureReason"] = reason[:MAX_REASON_CHARACTERS]
+        job["SecondaryStatusTransitions"][-1]["StatusMessage"] = job["FailureReason"]
+
+
+def failure_reason(hosts: Iterable[Host], statuses: Iterable[int]) -> str | None:
+    """Text of the first host's failure file, or its exit status; None if all hosts succeeded."""
+    failed = [(host, status) for host, status in zip(hosts, statuses, strict=True) if status]
+    if not failed:
+        return None
+    told = [host.folder.failure for host, _ in failed if host.folder.failure.is_file()]
+    if not told:
+        host, status = failed[0]
+        return (
+            f"AlgorithmError: {host.name} ended with exit code {status} and left no reason in /opt/ml/output/failure. "
+            f"The job's log may say more: group {TRAINING_JOBS}."
+        )
+    text = told[0].read_text(errors="replace").strip()[:MAX_REASON_CHARACTERS]
+    return text if text.startswith(CATEGORIES) else f"AlgorithmError: {text}"

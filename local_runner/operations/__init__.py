@@ -1,0 +1,30 @@
+"""What the local AWS can do: one module per resource, one function per operation.
+
+A module names its service in `SERVICE`; each of its public functions is the operation of that name in snake case:
+`create_training_job(cloud, request)` answers CreateTrainingJob. Nothing is registered anywhere else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from local_runner.cloud import Cloud
+
+Operation = Callable[[Cloud, dict[str, Any]], Mapping[str, Any] | None]
+
+
+@cache
+def operations() -> Mapping[tuple[str, str], Operation]:
+    """Functions by service (botocore's name) and snake-case operation."""
+    found = {}
+    for module_info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{module_info.name}")
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if function.__module__ == module.__name__ and not name.startswith("_") and hasattr(module, "SERVICE"):
+                found[module.SERVICE, name] = function
+    return found

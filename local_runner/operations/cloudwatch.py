@@ -1,0 +1,52 @@
+"""CloudWatch: the metrics of training jobs, read from their logs whenever somebody asks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from local_runner.cloud import Cloud
+from local_runner.jobs.logs import TRAINING_JOBS
+from local_runner.jobs.store import NotThere
+from local_runner.jobs.training import KIND, job_readings
+
+SERVICE = "cloudwatch"
+STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "Average": lambda values: sum(values) / len(values),
+    "Sum": sum,
+    "Minimum": min,
+    "Maximum": max,
+    "SampleCount": len,
+}
+
+
+def get_metric_statistics(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """Statistics per period of one metric of one training job; no datapoints for anything else, as in CloudWatch."""
+    start, end, period = request["StartTime"], request["EndTime"], request["Period"]
+    buckets: dict[float, list[float]] = defaultdict(list)
+    for timestamp, value in _readings(cloud, request):
+        if start <= timestamp < end:
+            buckets[timestamp // period * period].append(value)
+    points = [
+        {"Timestamp": bucket, "Unit": "None", **_statistics(values, request.get("Statistics", ()))}
+        for bucket, values in sorted(buckets.items())
+    ]
+    return {"Label": request["MetricName"], "Datapoints": points}
+
+
+def _readings(cloud: Cloud, request: dict[str, Any]) -> list[tuple[float, float]]:
+    """Seconds since 1970 and value."""
+    dimensions = {dimension["Name"]: dimension["Value"] for dimension in request.get("Dimensions", ())}
+    if request["Namespace"] != TRAINING_JOBS or set(dimensions) != {"TrainingJobName"}:
+        return []
+    try:
+        job = cloud.store.get(KIND, dimensions["TrainingJobName"])
+    except NotThere:
+        return []
+    wanted = request["MetricName"]
+    return [(datum.timestamp_ms / 1000, datum.value) for datum in job_readings(job, cloud.logs) if datum.name == wanted]
+
+
+def _statistics(values: Sequence[float], wanted: Sequence[str]) -> dict[str, float]:
+    return {name: STATISTICS[name](values) for name in wanted if name in STATISTICS}

@@ -1,0 +1,50 @@
+"""Endpoint configurations: which models an endpoint serves, with how many instances and which share of the requests."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from local_runner.cloud import Cloud
+from local_runner.jobs.store import Document
+from local_runner.operations import models, resources
+from local_runner.wire.errors import invalid
+
+SERVICE = "sagemaker"
+KIND = "endpoint-config"
+
+
+def create_endpoint_config(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    resources.refuse_unsupported(request, ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants"))
+    if request.get("DataCaptureConfig", {}).get("EnableCapture"):
+        raise invalid(
+            "DataCaptureConfig is not implemented by Sagebrush yet. Leave it out, or set EnableCapture to false."
+        )
+    for variant in request["ProductionVariants"]:
+        resources.refuse_unsupported(variant, ("ServerlessConfig", "ManagedInstanceScaling", "RoutingConfig"))
+        if "ModelName" not in variant:
+            raise invalid(
+                f"Variant {variant['VariantName']} needs a ModelName: inference components are not implemented."
+            )
+        resources.find(cloud, models.KIND, variant["ModelName"])
+    config = {
+        **{field: value for field, value in request.items() if field != "Tags"},
+        "EndpointConfigArn": cloud.arn(KIND, request["EndpointConfigName"]),
+        "CreationTime": time.time(),
+    }
+    resources.insert(cloud, KIND, request["EndpointConfigName"], config)
+    resources.save_tags(cloud, config["EndpointConfigArn"], request)
+    return {"EndpointConfigArn": config["EndpointConfigArn"]}
+
+
+def describe_endpoint_config(cloud: Cloud, request: dict[str, Any]) -> Document:
+    return resources.find(cloud, KIND, request["EndpointConfigName"])
+
+
+def list_endpoint_configs(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    configs, token = resources.page(cloud.store.all(KIND), request, "EndpointConfigName")
+    return {"EndpointConfigs": configs, **token}
+
+
+def delete_endpoint_config(cloud: Cloud, request: dict[str, Any]) -> None:
+    resources.delete(cloud, KIND, request["EndpointConfigName"], "EndpointConfigArn")

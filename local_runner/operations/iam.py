@@ -1,0 +1,44 @@
+"""IAM: every role exists, may do everything, and trusts SageMaker. Access is not what a local AWS is for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from local_runner.cloud import Cloud
+from local_runner.operations.sts import ROLE_ID
+from local_runner.settings import ACCOUNT
+
+SERVICE = "iam"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    ],
+}
+
+
+def get_role(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    return {"Role": _role(cloud, request["RoleName"])}
+
+
+def list_roles(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    return {"Roles": [_role(cloud, cloud.settings.role)], "IsTruncated": False}
+
+
+def simulate_principal_policy(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    allowed = [{"EvalActionName": action, "EvalDecision": "allowed"} for action in request["ActionNames"]]
+    return {"EvaluationResults": allowed, "IsTruncated": False}
+
+
+def _role(cloud: Cloud, name: str) -> dict[str, Any]:
+    """`CreateDate` is that of the data folder: the role has been there as long as it."""
+    return {
+        "Path": "/",
+        "RoleName": name,
+        "RoleId": ROLE_ID,
+        "Arn": f"arn:aws:iam::{ACCOUNT}:role/{name}",
+        "CreateDate": cloud.settings.data.stat().st_ctime,
+        "AssumeRolePolicyDocument": quote(json.dumps(TRUST)),
+    }

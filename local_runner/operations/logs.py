@@ -1,0 +1,182 @@
+"""CloudWatch Logs, as far as jobs and endpoints are read through it."""
+
+from __future__ import annotations
+
+import heapq
+import shlex
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from local_runner.cloud import Cloud
+from local_runner.jobs.logs import Event, NoSuchGroup, NoSuchStream, Stream
+from local_runner.settings import ACCOUNT
+from local_runner.wire.errors import AwsError
+
+SERVICE = "logs"
+MAX_EVENTS = 10_000
+MAX_PAGE_BYTES = 1 << 20
+EVENT_OVERHEAD_BYTES = 26
+DEFAULT_LIST_PAGE = 50
+
+
+def describe_log_groups(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    wanted = request.get("logGroupNamePattern", "")
+    names = [name for name in cloud.logs.groups(request.get("logGroupNamePrefix", "")) if wanted in name]
+    page, token = _page(names, request)
+    return {"logGroups": [{"logGroupName": name, "arn": f"{_arn(cloud, name)}:*"} for name in page], **token}
+
+
+def describe_log_streams(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    group = _group(request)
+    try:
+        streams = cloud.logs.streams(group, request.get("logStreamNamePrefix", ""))
+    except NoSuchGroup as error:
+        raise _not_found(error) from None
+    if request.get("orderBy") == "LastEventTime":
+        streams.sort(key=lambda stream: stream.written_ms)
+    if request.get("descending"):
+        streams.reverse()
+    page, token = _page(streams, request)
+    return {"logStreams": [_described(cloud, group, stream) for stream in page], **token}
+
+
+def get_log_events(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """One page. The forward token is the position behind it, so it stays the same when nothing new was written."""
+    limit = request.get("limit", MAX_EVENTS)
+    token = request.get("nextToken")
+    if token is None:
+        start = 0
+        forward = request.get("startFromHead", False)
+    else:
+        start = _position(token)
+        forward = token.startswith("f/")
+    events = _between(_events(cloud, request, start if forward else 0), request)
+    if forward:
+        page = list(_fit_page(islice(events, limit)))
+    else:
+        page = list(deque((event for event in events if token is None or event.end < start), maxlen=limit))
+    last = page[-1].end if page else start
+    first = page[0].end if page else start
+    return {
+        "events": [_shown(event) for event in page],
+        "nextForwardToken": f"f/{last:020d}",
+        "nextBackwardToken": f"b/{first:020d}",
+    }
+
+
+def filter_log_events(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """Events of several streams merged by time."""
+    try:
+        streams = cloud.logs.streams(_group(request), request.get("logStreamNamePrefix", ""))
+    except NoSuchGroup as error:
+        raise _not_found(error) from None
+    names = [s.name for s in streams if s.name in request.get("logStreamNames", (s.name,))]
+    matches = _pattern(request.get("filterPattern", ""))
+    merged = heapq.merge(*(_named(cloud, request, name) for name in names), key=lambda pair: pair[1].timestamp_ms)
+    skip = _position(request["nextToken"]) if "nextToken" in request else 0
+    limit = request.get("limit", MAX_EVENTS)
+    found = list(islice(merged, skip, skip + limit))
+    more = {"nextToken": f"f/{skip + limit:020d}"} if len(found) == limit else {}
+    events = [
+        {**_shown(event), "logStreamName": name, "eventId": f"{name}@{event.end}"}
+        for name, event in found
+        if matches(event.message)
+    ]
+    return {"events": events, "searchedLogStreams": [], **more}
+
+
+def _named(cloud: Cloud, request: dict[str, Any], stream: str) -> Iterator[tuple[str, Event]]:
+    return ((stream, event) for event in _between(_events(cloud, {**request, "logStreamName": stream}, 0), request))
+
+
+def _events(cloud: Cloud, request: dict[str, Any], position: int) -> Iterator[Event]:
+    try:
+        return cloud.logs.events(_group(request), request["logStreamName"], position)
+    except (NoSuchGroup, NoSuchStream) as error:
+        raise _not_found(error) from None
+
+
+def _between(events: Iterable[Event], request: dict[str, Any]) -> Iterator[Event]:
+    """Those from startTime on and before endTime, milliseconds."""
+    start, end = request.get("startTime", 0), request.get("endTime", float("inf"))
+    return (event for event in events if start <= event.timestamp_ms < end)
+
+
+def _fit_page(events: Iterable[Event]) -> Iterator[Event]:
+    """At most a megabyte, counted as CloudWatch does."""
+    size_bytes = 0
+    for event in events:
+        size_bytes += len(event.message.encode()) + EVENT_OVERHEAD_BYTES
+        if size_bytes > MAX_PAGE_BYTES:
+            return
+        yield event
+
+
+def _pattern(text: str) -> Callable[[str], bool]:
+    """Terms that must all occur, `-term` that must not, `?term` of which one must; quotes keep spaces together."""
+    if text.startswith(("{", "[", "%")):
+        raise AwsError(
+            "InvalidParameterException",
+            "Filter patterns for JSON, columns and regexes are not implemented yet.",
+        )
+    try:
+        terms = shlex.split(text)
+    except ValueError as error:
+        raise AwsError("InvalidParameterException", f"Filter pattern {text!r}: {error}.") from None
+    absent = [term[1:] for term in terms if term.startswith("-")]
+    optional = [term[1:] for term in terms if term.startswith("?")]
+    needed = [term for term in terms if not term.startswith(("-", "?"))]
+
+    def matches(message: str) -> bool:
+        return (
+            all(term in message for term in needed)
+            and not any(term in message for term in absent)
+            and (not optional or any(term in message for term in optional))
+        )
+
+    return matches
+
+
+def _group(request: dict[str, Any]) -> str:
+    """The group by name or by ARN."""
+    name = request.get("logGroupName") or request.get("logGroupIdentifier", "")
+    return name.partition(":log-group:")[2].removesuffix(":*") if name.startswith("arn:") else name
+
+
+def _position(token: str) -> int:
+    try:
+        return int(token[2:])
+    except ValueError:
+        raise AwsError("InvalidParameterException", "The specified nextToken is invalid.") from None
+
+
+def _page(found: list[Any], request: dict[str, Any]) -> tuple[list[Any], dict[str, str]]:
+    start = _position(request["nextToken"]) if "nextToken" in request else 0
+    end = start + request.get("limit", DEFAULT_LIST_PAGE)
+    return found[start:end], {"nextToken": f"f/{end}"} if end < len(found) else {}
+
+
+def _arn(cloud: Cloud, group: str) -> str:
+    return f"arn:aws:logs:{cloud.region}:{ACCOUNT}:log-group:{group}"
+
+
+def _described(cloud: Cloud, group: str, stream: Stream) -> dict[str, Any]:
+    return {
+        "logStreamName": stream.name,
+        "creationTime": stream.created_ms,
+        "firstEventTimestamp": stream.created_ms,
+        "lastEventTimestamp": stream.written_ms,
+        "lastIngestionTime": stream.written_ms,
+        "arn": f"{_arn(cloud, group)}:log-stream:{stream.name}",
+        "storedBytes": stream.size_bytes,
+    }
+
+
+def _shown(event: Event) -> dict[str, Any]:
+    return {"timestamp": event.timestamp_ms, "message": event.message, "ingestionTime": event.timestamp_ms}
+
+
+def _not_found(error: Exception) -> AwsError:
+    return AwsError("ResourceNotFoundException", str(error))

@@ -1,0 +1,36 @@
+"""STS: who the caller is. Everybody is the one role of this machine, and no secret is checked."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from local_runner.cloud import Cloud
+from local_runner.settings import ACCOUNT
+
+SERVICE = "sts"
+SESSION = "local"
+ROLE_ID = "AROA00000000000000000"
+DEFAULT_DURATION_S = 3600
+
+
+def get_caller_identity(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """An assumed role: the SageMaker SDK finds its execution role in this ARN and refuses a user's."""
+    return {"UserId": f"{ROLE_ID}:{SESSION}", "Account": ACCOUNT, "Arn": _session_arn(cloud.settings.role, SESSION)}
+
+
+def assume_role(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    role, session = request["RoleArn"].rpartition("/")[2], request["RoleSessionName"]
+    return {
+        "Credentials": {
+            "AccessKeyId": "ASIA0000000000000000",
+            "SecretAccessKey": "local",
+            "SessionToken": "local",
+            "Expiration": time.time() + request.get("DurationSeconds", DEFAULT_DURATION_S),
+        },
+        "AssumedRoleUser": {"AssumedRoleId": f"{ROLE_ID}:{session}", "Arn": _session_arn(role, session)},
+    }
+
+
+def _session_arn(role: str, session: str) -> str:
+    return f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{session}"

@@ -1,0 +1,80 @@
+"""Pipe mode: a FIFO for each pass over a channel, fed from the S3 objects while the job reads.
+
+Source: container contract section 2, input modes. The next FIFO exists before the one in use ends, so a reader that
+goes on at once finds it; a reader that closes early gets a fresh pass from the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gzip
+import os
+import random
+import shutil
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from containers.contract.paths import OptML
+
+CHUNK_BYTES = 1 << 20
+LOOK_FOR_READER_S = 0.005
+
+
+class Pipe:
+    """Feeds one channel of one host until it is closed, at most one chunk in memory."""
+
+    def __init__(
+        self, folder: OptML, channel: str, files: Sequence[Path], compression: str | None, shuffle_seed: int | None
+    ) -> None:
+        self._folder = folder
+        self._channel = channel
+        self._files = tuple(files)
+        self._open = gzip.open if compression == "Gzip" else open
+        self._shuffle_seed = shuffle_seed
+        self._closed = threading.Event()
+        os.mkfifo(folder.pipe(channel, 0))
+        self._feeder = threading.Thread(target=self._feed, name=f"pipe {channel}", daemon=True)
+        self._feeder.start()
+
+    def close(self) -> None:
+        """Stop feeding. Call it when no reader is left: a feeder inside a write ends when its reader does."""
+        self._closed.set()
+        self._feeder.join(timeout=5)
+
+    def _feed(self) -> None:
+        epoch = 0
+        while (fifo := self._await_reader(epoch)) is not None:
+            os.mkfifo(self._folder.pipe(self._channel, epoch + 1))
+            with contextlib.suppress(BrokenPipeError), os.fdopen(fifo, "wb", buffering=0) as sink:
+                self._write_pass(epoch, sink)
+            self._folder.pipe(self._channel, epoch).unlink(missing_ok=True)
+            epoch += 1
+
+    def _await_reader(self, epoch: int) -> int | None:
+        """Open the FIFO once somebody reads from it; None when closed first. A blocking open could never be called off."""
+        while not self._closed.is_set():
+            try:
+                fifo = os.open(self._folder.pipe(self._channel, epoch), os.O_WRONLY | os.O_NONBLOCK)
+            except OSError as error:
+                if error.errno not in (errno.ENXIO, errno.ENOENT):
+                    raise
+                self._closed.wait(LOOK_FOR_READER_S)
+            else:
+                os.set_blocking(fifo, True)
+                return fifo
+        return None
+
+    def _write_pass(self, epoch: int, sink: BinaryIO) -> None:
+        for path in self._order(epoch):
+            with self._open(path, "rb") as source:
+                shutil.copyfileobj(source, sink, CHUNK_BYTES)
+
+    def _order(self, epoch: int) -> list[Path]:
+        """Key order; with a ShuffleConfig, an order drawn anew for every pass from its seed."""
+        files = list(self._files)
+        if self._shuffle_seed is not None:
+            random.Random(self._shuffle_seed + epoch).shuffle(files)
+        return files

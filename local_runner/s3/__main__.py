@@ -1,0 +1,45 @@
+"""The S3 on its own: `python -m local_runner.s3 FOLDER --bind 127.0.0.1:9000`, then boto3 with that endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from gunicorn.app.base import BaseApplication
+from werkzeug.wrappers import Request
+
+from local_runner.s3.protocol import S3
+from local_runner.s3.public import PublicBuckets
+from local_runner.s3.store import ObjectStore
+
+
+class Server(BaseApplication):
+    """gunicorn with one worker of many threads, which opens the store after the fork."""
+
+    def __init__(self, folder: Path, bind: str, public: str | None) -> None:
+        self._folder, self._bind, self._public = folder, bind, public
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in {"bind": self._bind, "worker_class": "gthread", "threads": 32, "timeout": 0}.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[..., Any]:
+        store = ObjectStore(self._folder)
+        s3 = S3(store, PublicBuckets(store, self._public) if self._public else None)
+        return lambda environ, start_response: s3.respond(Request(environ))(environ, start_response)
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="Where buckets and objects lie.")],
+    bind: Annotated[str, typer.Option(help="Address and port to listen on.")] = "127.0.0.1:9000",
+    public: Annotated[str | None, typer.Option(help="Endpoint that buckets not found here are read from.")] = None,
+) -> None:
+    """Serve a folder as S3 until stopped."""
+    Server(folder, bind, public).run()
+
+
+if __name__ == "__main__":
+    typer.run(main)

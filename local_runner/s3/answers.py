@@ -1,0 +1,76 @@
+"""Pieces that answers of several operations share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from werkzeug.http import http_date
+from werkzeug.wrappers import Response
+
+from local_runner.s3.checksums import NAMES, header
+from local_runner.s3.errors import S3Error
+from local_runner.s3.objects import StoredObject
+from local_runner.s3.xml import document
+
+OWNER = {"ID": "local", "DisplayName": "local"}
+
+
+def stamp(moment: datetime) -> str:
+    """`2026-11-21T18:00:00.123Z`, as dates stand in S3's documents."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+
+
+def empty(headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
+    return Response(status=status, headers=headers, content_type=None)
+
+
+def xml_answer(
+    root: str, content: Mapping[str, Any] | str, headers: Mapping[str, str] | None = None, status: int = 200
+) -> Response:
+    return Response(document(root, content), status=status, headers=headers, content_type="application/xml")
+
+
+def error_answer(error: S3Error, resource: str, request_id: str) -> Response:
+    content = {
+        "Code": error.code,
+        "Message": str(error),
+        **error.details,
+        "Resource": resource,
+        "RequestId": request_id,
+    }
+    return Response(document("Error", content, namespace=""), status=error.status, content_type="application/xml")
+
+
+def checksum_headers(checksums: Mapping[str, str]) -> dict[str, str]:
+    """`x-amz-checksum-…` and its type: a value ending in `-N` is the checksum of N parts' checksums."""
+    headers = {header(algorithm): value for algorithm, value in checksums.items()}
+    if headers:
+        headers["x-amz-checksum-type"] = checksum_type(checksums)
+    return headers
+
+
+def checksum_elements(checksums: Mapping[str, str]) -> dict[str, str]:
+    """The same as elements: `ChecksumCRC32`."""
+    return {f"Checksum{algorithm}": checksums[algorithm] for algorithm in NAMES if algorithm in checksums}
+
+
+def checksum_type(checksums: Mapping[str, str]) -> str:
+    return "COMPOSITE" if any("-" in value for value in checksums.values()) else "FULL_OBJECT"
+
+
+def object_headers(stored: StoredObject) -> dict[str, str]:
+    """What GetObject and HeadObject say of an object, its length and checksums apart."""
+    attributes = stored.attributes
+    headers = {
+        "ETag": f'"{stored.etag}"',
+        "Last-Modified": http_date(stored.last_modified),
+        "Accept-Ranges": "bytes",
+        "Content-Type": attributes.content_type,
+        **attributes.headers,
+        **{f"x-amz-meta-{name}": value for name, value in attributes.metadata.items()},
+    }
+    if attributes.tagging:
+        headers["x-amz-tagging-count"] = str(attributes.tagging.count("&") + 1)
+    return headers

@@ -1,0 +1,167 @@
+"""Bytes of a request: read in large pieces, freed of `aws-chunked` framing, counted, and checked against every digest stated.
+
+Framing: Signature V4, "Transferring payload in multiple chunks" and "Trailing headers". Signatures are not checked.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Set
+
+from local_runner.s3.call import Call
+from local_runner.s3.checksums import ALGORITHMS, NAMES, header
+from local_runner.s3.draft import Draft, write_draft
+from local_runner.s3.errors import S3Error
+from local_runner.s3.store import ObjectStore
+
+#: What gunicorn takes from the socket at once; smaller reads would have it copy the rest about.
+READ_BYTES = 1 << 20
+LONGEST_LINE_BYTES = 8192
+LONGEST_DOCUMENT_BYTES = 4 << 20
+
+
+class Body:
+    """The payload of one request. `trailers` are complete once `pieces` is used up."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.trailers: dict[str, str] = {}
+
+    def pieces(self) -> Iterator[bytes]:
+        """Raises IncompleteBody if the client hangs up early, MissingContentLength if it states no length."""
+        if not _is_framed(self._call):
+            return self._raw()
+        return self._counted(self._unframed())
+
+    def algorithms(self) -> set[str]:
+        """Checksums the client states, or will state in a trailer, and that can be computed here."""
+        coming = self._call.header("x-amz-trailer").lower()
+        return {name for name in ALGORITHMS if header(name) in self._call.request.headers or header(name) in coming}
+
+    def stated(self) -> dict[str, str]:
+        """Algorithm → value, from headers and trailers."""
+        headers = self._call.request.headers
+        values = {name: headers.get(header(name)) or self.trailers.get(header(name), "") for name in NAMES}
+        return {name: value for name, value in values.items() if value}
+
+    def check(self, draft: Draft) -> None:
+        """Raises BadDigest or InvalidDigest where the bytes received are not those the client meant to send."""
+        expected_md5 = self._call.header("Content-MD5")
+        if expected_md5 and _decoded_md5(expected_md5) != draft.md5:
+            raise S3Error("BadDigest", "The Content-MD5 you specified did not match what we received.")
+        for algorithm, value in self.stated().items():
+            if draft.checksums.get(algorithm, value) != value:
+                raise S3Error("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
+
+    def _raw(self) -> Iterator[bytes]:
+        request = self._call.request
+        if request.content_length is None and "Transfer-Encoding" not in request.headers:
+            raise S3Error("MissingContentLength", "You must provide the Content-Length HTTP header.")
+        received = 0
+        while piece := request.stream.read(READ_BYTES):
+            received += len(piece)
+            yield piece
+        if request.content_length not in (None, received):
+            raise _incomplete(received, request.content_length)
+
+    def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        received = 0
+        for piece in pieces:
+            received += len(piece)
+            yield piece
+        expected = self._call.header("x-amz-decoded-content-length")
+        if expected and expected != str(received):
+            raise _incomplete(received, expected)
+
+    def _unframed(self) -> Iterator[bytes]:
+        source = _Buffered(self._raw())
+        while size := _chunk_size(source.line()):
+            yield from source.exactly(size)
+            source.line()
+        while line := source.line():
+            name, _, value = line.partition(b":")
+            self.trailers[name.decode("latin-1").strip().lower()] = value.decode("latin-1").strip()
+
+
+class _Buffered:
+    """Lines and counted runs out of arbitrary pieces."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._rest = pieces, b""
+
+    def line(self) -> bytes:
+        """The next line without its end; the end of the body ends a line too."""
+        while (end := self._rest.find(b"\r\n")) < 0:
+            piece = next(self._pieces, b"")
+            if not piece or len(self._rest) > LONGEST_LINE_BYTES:
+                line, self._rest = self._rest, b""
+                return line
+            self._rest += piece
+        line, self._rest = self._rest[:end], self._rest[end + 2 :]
+        return line
+
+    def exactly(self, size: int) -> Iterator[bytes]:
+        while size:
+            piece = self._rest or next(self._pieces, b"")
+            if not piece:
+                raise _incomplete(0, size)
+            self._rest = piece[size:]
+            size -= len(piece) - len(self._rest)
+            yield piece[: len(piece) - len(self._rest)]
+
+
+def receive(store: ObjectStore, call: Call, algorithms: Set[str] = frozenset()) -> tuple[Draft, dict[str, str]]:
+    """Read the request's payload into a checked draft. Returns it with its checksums, those merely stated among them."""
+    body = Body(call)
+    draft = write_draft(store.temp, body.pieces(), body.algorithms() | (algorithms & ALGORITHMS.keys()))
+    try:
+        body.check(draft)
+    except S3Error:
+        draft.discard()
+        raise
+    return draft, body.stated() | draft.checksums
+
+
+def read_document(call: Call) -> bytes:
+    """A small payload in memory. Raises MalformedXML above 4 MiB, which no document S3 takes reaches."""
+    content = b""
+    for piece in Body(call).pieces():
+        content += piece
+        if len(content) > LONGEST_DOCUMENT_BYTES:
+            raise S3Error("MalformedXML", f"The request's XML is longer than {LONGEST_DOCUMENT_BYTES} bytes.")
+    return content
+
+
+def drain(read: Callable[[int], bytes]) -> None:
+    """Read away what a refused request still sends, so that the client reads the answer instead of a broken pipe."""
+    while read(READ_BYTES):
+        pass
+
+
+def _is_framed(call: Call) -> bool:
+    encodings = call.header("Content-Encoding").lower()
+    return "aws-chunked" in encodings or call.header("x-amz-content-sha256").startswith("STREAMING-")
+
+
+def _chunk_size(line: bytes) -> int:
+    if not line:
+        raise _incomplete(0, "a chunk's size")
+    try:
+        return int(line.partition(b";")[0], 16)
+    except ValueError:
+        raise S3Error("InvalidRequest", f"aws-chunked: got {line[:40]!r}, expected a chunk's size in hex.") from None
+
+
+def _decoded_md5(text: str) -> str:
+    try:
+        digest = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        digest = b""
+    if len(digest) != 16:
+        raise S3Error("InvalidDigest", f"Content-MD5: got {text!r}, expected 16 bytes in base64.")
+    return digest.hex()
+
+
+def _incomplete(received: int, expected: int | str) -> S3Error:
+    return S3Error("IncompleteBody", f"Got {received} bytes, expected {expected}: the connection ended early.")

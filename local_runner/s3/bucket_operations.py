@@ -1,0 +1,48 @@
+"""ListBuckets, and a bucket made, looked at and removed."""
+
+from __future__ import annotations
+
+from werkzeug.wrappers import Response
+
+from local_runner.s3.answers import OWNER, empty, stamp, xml_answer
+from local_runner.s3.body import read_document
+from local_runner.s3.call import Call
+from local_runner.s3.errors import S3Error
+from local_runner.s3.store import DEFAULT_REGION, ObjectStore
+from local_runner.s3.xml import parse
+
+
+def list_buckets(store: ObjectStore, call: Call) -> Response:
+    prefix = call.argument("prefix")
+    found = [
+        {"Name": bucket.name, "CreationDate": stamp(bucket.created), "BucketRegion": bucket.region}
+        for bucket in store.buckets()
+        if bucket.name.startswith(prefix)
+    ]
+    return xml_answer("ListAllMyBucketsResult", {"Owner": OWNER, "Buckets": {"Bucket": found}})
+
+
+def create_bucket(store: ObjectStore, call: Call) -> Response:
+    """The region is the document's LocationConstraint, or us-east-1, where making one's bucket again is no error."""
+    body = read_document(call)
+    region = (body and parse(body, "CreateBucketConfiguration").findtext("LocationConstraint")) or DEFAULT_REGION
+    try:
+        store.create_bucket(call.bucket, region)
+    except S3Error as error:
+        if error.code != "BucketAlreadyOwnedByYou" or call.region != DEFAULT_REGION:
+            raise
+    return empty({"Location": f"/{call.bucket}"})
+
+
+def head_bucket(store: ObjectStore, call: Call) -> Response:
+    return empty({"x-amz-bucket-region": store.bucket(call.bucket).region})
+
+
+def delete_bucket(store: ObjectStore, call: Call) -> Response:
+    store.delete_bucket(call.bucket)
+    return empty(status=204)
+
+
+def get_bucket_location(store: ObjectStore, call: Call) -> Response:
+    region = store.bucket(call.bucket).region
+    return xml_answer("LocationConstraint", "" if region == DEFAULT_REGION else region)

@@ -1,0 +1,112 @@
+"""One request, read as S3 reads it: which operation, on which bucket and key."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+import botocore.session
+from werkzeug.wrappers import Request
+
+from local_runner.s3.errors import S3Error
+
+VIRTUAL_HOST = re.compile(
+    r"(?P<bucket>.+)\.(?:s3(?:[.-][a-z0-9.-]+)?\.amazonaws\.com(?:\.cn)?|s3\.localhost|localhost)(?::\d+)?"
+)
+SCOPE_REGION = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/")
+#: Same address as another operation, and not of general purpose buckets.
+NOT_OURS = {"ListDirectoryBuckets", "WriteGetObjectResponse"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """`bucket` and `key` are "" where the address has none."""
+
+    request: Request
+    operation: str
+    bucket: str
+    key: str
+
+    def argument(self, name: str, default: str = "") -> str:
+        return self.request.args.get(name, default)
+
+    def header(self, name: str, default: str = "") -> str:
+        return self.request.headers.get(name, default)
+
+    def number(self, name: str, default: int, highest: int) -> int:
+        """A count in the query, from 0; larger ones are capped as S3 caps them. Raises InvalidArgument."""
+        text = self.argument(name) or str(default)
+        if not re.fullmatch(r"\d{1,10}", text):
+            raise S3Error(
+                "InvalidArgument", f"{name}: got {text!r}, expected a whole number from 0.", ArgumentName=name
+            )
+        return min(int(text), highest)
+
+    @property
+    def region(self) -> str:
+        """Where the signature says the request goes."""
+        credential = self.header("Authorization") or f"Credential={self.argument('X-Amz-Credential')}"
+        scope = SCOPE_REGION.search(credential)
+        return scope["region"] if scope else "us-east-1"
+
+
+def read_call(request: Request) -> Call:
+    """Raises InvalidURI for a path that is not UTF-8, NotImplemented for a method S3 does not have there."""
+    bucket, key = address(request.environ["PATH_INFO"], request.host)
+    level = bool(bucket) + bool(key)
+    return Call(request, operation_of(request.method, level, request.args, request.headers), bucket, key)
+
+
+def address(path: str, host: str) -> tuple[str, str]:
+    """Bucket and key of a WSGI path, in either of S3's styles: `/bucket/key`, or `/key` at `bucket.s3.amazonaws.com`."""
+    try:
+        decoded = path.encode("latin-1").decode("utf-8").removeprefix("/")
+    except UnicodeDecodeError:
+        raise S3Error("InvalidURI", "Couldn't parse the specified URI: the path is not UTF-8.") from None
+    virtual = VIRTUAL_HOST.fullmatch(host.lower())
+    if virtual:
+        return virtual["bucket"], decoded
+    bucket, _, key = decoded.partition("/")
+    return bucket, key
+
+
+def operation_of(method: str, level: int, query: Mapping[str, str], headers: Container[str]) -> str:
+    """The operation whose marks in query and headers are all there; of several, the one with most marks."""
+    fitting = [rule for rule in _rules().get((method, level), ()) if rule.fits(query, headers)]
+    if not fitting:
+        place = ("the service", "a bucket", "an object")[level]
+        raise S3Error("NotImplemented", f"{method} on {place} is not implemented by the local S3.")
+    return max(fitting, key=lambda rule: len(rule.query) + rule.copies).operation
+
+
+@dataclass(frozen=True)
+class _Rule:
+    operation: str
+    query: tuple[tuple[str, str], ...]
+    copies: bool
+
+    def fits(self, query: Mapping[str, str], headers: Container[str]) -> bool:
+        present = all(name in query and (not value or query[name] == value) for name, value in self.query)
+        return present and self.copies <= ("x-amz-copy-source" in headers)
+
+
+@functools.cache
+def _rules() -> dict[tuple[str, int], list[_Rule]]:
+    """(method, 0 service · 1 bucket · 2 object) → rules, out of botocore's description of S3."""
+    model = botocore.session.get_session().get_service_model("s3")
+    rules: dict[tuple[str, int], list[_Rule]] = {}
+    for name in model.operation_names:
+        if name in NOT_OURS:
+            continue
+        operation = model.operation_model(name)
+        path, _, query = operation.http["requestUri"].partition("?")
+        marks = parse_qsl(query, keep_blank_values=True)
+        required = [operation.input_shape.members[m].serialization for m in operation.input_shape.required_members]
+        marks += [(where["name"], "") for where in required if where.get("location") == "querystring"]
+        copies = any(where.get("name") == "x-amz-copy-source" for where in required)
+        level = ("{Bucket}" in path) + ("{Key+}" in path)
+        rules.setdefault((operation.http["method"], level), []).append(_Rule(name, tuple(marks), copies))
+    return rules

@@ -1,0 +1,67 @@
+"""Checksums S3 knows, computed while bytes pass by. Values are base64 of the big-endian digest, as in S3's headers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+try:
+    from awscrt import checksums as crt
+except ImportError:  # an optional part of boto3; without it no client of ours computes these two either
+    crt = None
+
+
+class Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+class RunningCrc:
+    """A cyclic checksum with hashlib's face. `step(data, previous)` continues a checksum of `width` bytes."""
+
+    def __init__(self, step: Callable[[bytes, int], int], width: int) -> None:
+        self._step, self._width, self._value = step, width, 0
+
+    def update(self, data: bytes) -> None:
+        self._value = self._step(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._width, "big")
+
+
+ALGORITHMS: dict[str, Callable[[], Hash]] = {
+    "CRC32": lambda: RunningCrc(zlib.crc32, 4),
+    "SHA1": hashlib.sha1,
+    "SHA256": hashlib.sha256,
+    "SHA512": hashlib.sha512,
+    "MD5": hashlib.md5,
+}
+if crt is not None:
+    ALGORITHMS["CRC32C"] = lambda: RunningCrc(crt.crc32c, 4)
+    ALGORITHMS["CRC64NVME"] = lambda: RunningCrc(crt.crc64nvme, 8)
+
+#: All names a client may state; those not in ALGORITHMS are kept and handed back as stated, unverified.
+NAMES = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
+
+
+def header(algorithm: str) -> str:
+    """`x-amz-checksum-crc32` of `CRC32`."""
+    return f"x-amz-checksum-{algorithm.lower()}"
+
+
+def base64_text(digest: bytes) -> str:
+    return base64.b64encode(digest).decode("ascii")
+
+
+def composite(algorithm: str, part_values: Iterable[str]) -> str | None:
+    """The checksum of the parts' checksums, `value-N`; None where the algorithm cannot be computed here."""
+    if algorithm not in ALGORITHMS:
+        return None
+    values = list(part_values)
+    whole = ALGORITHMS[algorithm]()
+    for value in values:
+        whole.update(base64.b64decode(value))
+    return f"{base64_text(whole.digest())}-{len(values)}"

@@ -1,0 +1,71 @@
+"""Conditional headers and ranges, as HTTP (RFC 9110, sections 13 and 14) and S3 read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from werkzeug.http import parse_date
+
+from local_runner.s3.errors import S3Error
+from local_runner.s3.objects import ObjectSummary
+
+RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class NotModified(Exception):
+    """The client's copy is good: 304."""
+
+
+def check_read(stored: ObjectSummary, header: Callable[[str], str], prefix: str = "") -> None:
+    """If-Match, If-Unmodified-Since, If-None-Match, If-Modified-Since; `prefix` is `x-amz-copy-source-` for a copy's source.
+
+    Raises PreconditionFailed, or NotModified. An ETag condition decides over the date beside it.
+    """
+    modified = stored.last_modified.replace(microsecond=0)
+    if match := header(f"{prefix}If-Match"):
+        if not _names(match, stored.etag):
+            raise _failed("If-Match")
+    elif (since := parse_date(header(f"{prefix}If-Unmodified-Since"))) and modified > since:
+        raise _failed("If-Unmodified-Since")
+    if none_match := header(f"{prefix}If-None-Match"):
+        if _names(none_match, stored.etag):
+            raise _failed("If-None-Match") if prefix else NotModified
+    elif (since := parse_date(header(f"{prefix}If-Modified-Since"))) and modified <= since:
+        raise _failed("If-Modified-Since") if prefix else NotModified
+
+
+def check_write(existing: ObjectSummary | None, header: Callable[[str], str]) -> None:
+    """If-None-Match: * writes only what is new, If-Match only over the version named. Raises PreconditionFailed, NoSuchKey."""
+    if header("If-None-Match") and existing is not None:
+        raise _failed("If-None-Match")
+    match = header("If-Match")
+    if match and (existing is None or not _names(match, existing.etag)):
+        raise _failed("If-Match")
+
+
+def byte_range(text: str, size: int) -> tuple[int, int] | None:
+    """(first, last + 1) of `bytes=2-5`, `bytes=2-` or the suffix `bytes=-3`; None, the whole object, for anything else.
+
+    Raises InvalidRange where no byte of the object is in it.
+    """
+    asked = RANGE.fullmatch(text.strip())
+    if not asked or asked[1] == asked[2] == "" or (asked[1] and asked[2] and int(asked[1]) > int(asked[2])):
+        return None
+    first = int(asked[1]) if asked[1] else max(size - int(asked[2]), 0)
+    end = min(int(asked[2]) + 1, size) if asked[1] and asked[2] else size
+    if first >= end:
+        raise S3Error(
+            "InvalidRange", "The requested range is not satisfiable", RangeRequested=text, ActualObjectSize=str(size)
+        )
+    return first, end
+
+
+def _names(header: str, etag: str) -> bool:
+    return any(given.strip().removeprefix("W/").strip('"') in (etag, "*") for given in header.split(","))
+
+
+def _failed(condition: str) -> S3Error:
+    return S3Error(
+        "PreconditionFailed", "At least one of the preconditions you specified did not hold", Condition=condition
+    )

@@ -1,0 +1,75 @@
+"""What S3 answers when it refuses: a code, an HTTP status and a sentence.
+
+Codes, statuses and meanings are S3's own (API reference, "Error responses").
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from types import MappingProxyType
+
+STATUS_OF = MappingProxyType(
+    {
+        "AccessDenied": HTTPStatus.FORBIDDEN,
+        "BadDigest": HTTPStatus.BAD_REQUEST,
+        "BucketAlreadyOwnedByYou": HTTPStatus.CONFLICT,
+        "BucketNotEmpty": HTTPStatus.CONFLICT,
+        "EntityTooSmall": HTTPStatus.BAD_REQUEST,
+        "IncompleteBody": HTTPStatus.BAD_REQUEST,
+        "InternalError": HTTPStatus.INTERNAL_SERVER_ERROR,
+        "InvalidArgument": HTTPStatus.BAD_REQUEST,
+        "InvalidBucketName": HTTPStatus.BAD_REQUEST,
+        "InvalidDigest": HTTPStatus.BAD_REQUEST,
+        "InvalidPart": HTTPStatus.BAD_REQUEST,
+        "InvalidPartOrder": HTTPStatus.BAD_REQUEST,
+        "InvalidRange": HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        "InvalidRequest": HTTPStatus.BAD_REQUEST,
+        "InvalidURI": HTTPStatus.BAD_REQUEST,
+        "KeyTooLongError": HTTPStatus.BAD_REQUEST,
+        "MalformedXML": HTTPStatus.BAD_REQUEST,
+        "MethodNotAllowed": HTTPStatus.METHOD_NOT_ALLOWED,
+        "MissingContentLength": HTTPStatus.LENGTH_REQUIRED,
+        "NoSuchBucket": HTTPStatus.NOT_FOUND,
+        "NoSuchKey": HTTPStatus.NOT_FOUND,
+        "NoSuchUpload": HTTPStatus.NOT_FOUND,
+        "NotImplemented": HTTPStatus.NOT_IMPLEMENTED,
+        "PreconditionFailed": HTTPStatus.PRECONDITION_FAILED,
+    }
+)
+
+
+class S3Error(Exception):
+    """A refusal. `code` is S3's own word, `details` become elements of the error document beside code and message."""
+
+    def __init__(self, code: str, message: str, **details: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.details = details
+
+    @property
+    def status(self) -> int:
+        return STATUS_OF[self.code]
+
+
+class NoSuchBucket(S3Error):
+    """The bucket is not here."""
+
+    def __init__(self, bucket: str, hint: str = "") -> None:
+        advice = hint or f"Create it first: aws s3 mb s3://{bucket} with the local endpoint."
+        super().__init__("NoSuchBucket", f"The specified bucket does not exist: {bucket}. {advice}", BucketName=bucket)
+
+
+class NoSuchKey(S3Error):
+    """The bucket is here, the object is not."""
+
+    def __init__(self, bucket: str, key: str) -> None:
+        super().__init__("NoSuchKey", f"The specified key does not exist: s3://{bucket}/{key}", Key=key)
+
+
+class NoSuchUpload(S3Error):
+    """The multipart upload was never begun, or is completed or aborted."""
+
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(
+            "NoSuchUpload", f"No multipart upload {upload_id} is in progress for this key.", UploadId=upload_id
+        )

@@ -1,0 +1,72 @@
+"""The SQLite index beside the files: which buckets, objects and unfinished uploads there are, and what is known of them.
+
+Keys compare as UTF-8 bytes in SQLite's BINARY collation, which is S3's listing order.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, region TEXT NOT NULL, created_ns INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS objects (
+    bucket TEXT NOT NULL, key TEXT NOT NULL, path TEXT NOT NULL COLLATE NOCASE UNIQUE,
+    size INTEGER NOT NULL, modified_ns INTEGER NOT NULL, etag TEXT NOT NULL,
+    checksums TEXT NOT NULL, attributes TEXT NOT NULL,
+    PRIMARY KEY (bucket, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS uploads (
+    bucket TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL UNIQUE, begun_ns INTEGER NOT NULL,
+    algorithm TEXT, whole INTEGER NOT NULL, attributes TEXT NOT NULL,
+    PRIMARY KEY (bucket, key, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS parts (
+    upload TEXT NOT NULL, number INTEGER NOT NULL,
+    size INTEGER NOT NULL, modified_ns INTEGER NOT NULL, etag TEXT NOT NULL, checksums TEXT NOT NULL,
+    PRIMARY KEY (upload, number)
+) WITHOUT ROWID;
+"""
+
+
+class Index:
+    """One connection, one lock: every statement here takes microseconds, so threads queue instead of contending.
+
+    `writing()` also guards the files that change together with their rows.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.executescript(SCHEMA)
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple]:
+        """All rows of one statement; callers page long answers with LIMIT."""
+        with self._lock:
+            return self._connection.execute(statement, values).fetchall()
+
+    def row(self, statement: str, values: Sequence[Any] = ()) -> tuple | None:
+        with self._lock:
+            return self._connection.execute(statement, values).fetchone()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction; rolled back if the block raises. Inside it, no other thread reads or writes the index."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,52 @@
+"""Names of buckets and keys: what S3 allows, and where on disk a key goes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import PurePosixPath
+
+from local_runner.s3.errors import S3Error
+
+LONGEST_KEY_BYTES = 1024
+BUCKET = re.compile(r"(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+PLAIN_PART = re.compile(r"[A-Za-z0-9 !$&'()*+,=@_.~^{}\[\]%#-]{1,200}")
+
+
+def check_bucket(name: str) -> None:
+    """Raises InvalidBucketName for anything but 3 to 63 lower-case letters, digits, dots and hyphens."""
+    if not BUCKET.fullmatch(name):
+        raise S3Error(
+            "InvalidBucketName",
+            f"The specified bucket is not valid: got {name!r}, expected 3 to 63 lower-case letters, digits, dots and "
+            "hyphens, beginning and ending with a letter or digit.",
+            BucketName=name,
+        )
+
+
+def check_key(key: str) -> None:
+    """Raises KeyTooLongError above 1024 bytes of UTF-8."""
+    size_bytes = len(key.encode())
+    if size_bytes > LONGEST_KEY_BYTES:
+        raise S3Error(
+            "KeyTooLongError",
+            "Your key is too long",
+            Size=str(size_bytes),
+            MaxSizeAllowed=str(LONGEST_KEY_BYTES),
+        )
+
+
+def readable_path(bucket: str, key: str) -> PurePosixPath | None:
+    """`buckets/<bucket>/<key>` for a key whose parts are all plain file names, else None (`a//b`, `..`, long, not ASCII).
+
+    Only ASCII, because file systems differ in how they fold other characters together.
+    """
+    parts = key.split("/")
+    if any(part in (".", "..") or not PLAIN_PART.fullmatch(part) for part in parts):
+        return None
+    return PurePosixPath("buckets", bucket, *parts)
+
+
+def hashed_path(bucket: str, key: str) -> PurePosixPath:
+    """A file for a key that cannot be a path of its own: `hashed/<bucket>/<sha256 of the key>`."""
+    return PurePosixPath("hashed", bucket, hashlib.sha256(key.encode()).hexdigest())

@@ -1,0 +1,160 @@
+"""One object written, read, copied, removed; and many removed at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import BinaryIO
+from urllib.parse import parse_qsl, unquote
+
+from werkzeug.wrappers import Response
+from werkzeug.wsgi import wrap_file
+
+from local_runner.s3.answers import checksum_elements, checksum_headers, empty, object_headers, stamp, xml_answer
+from local_runner.s3.body import read_document, receive
+from local_runner.s3.call import Call
+from local_runner.s3.checksums import ALGORITHMS
+from local_runner.s3.conditions import NotModified, byte_range, check_read, check_write
+from local_runner.s3.draft import CHUNK_BYTES, file_chunks, write_draft
+from local_runner.s3.errors import S3Error
+from local_runner.s3.objects import Attributes, StoredObject
+from local_runner.s3.store import ObjectStore
+from local_runner.s3.xml import parse
+
+KEPT_HEADERS = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
+OVERRIDABLE = (*KEPT_HEADERS, "Content-Type")
+MOST_DELETIONS = 1000
+
+Opener = Callable[[str, str], tuple[StoredObject, BinaryIO]]
+
+
+def attributes_of(call: Call) -> Attributes:
+    """Headers of a write that stay with the object."""
+    headers = {name: call.header(name) for name in KEPT_HEADERS}
+    codings = (coding.strip() for coding in headers["Content-Encoding"].split(","))
+    headers["Content-Encoding"] = ",".join(coding for coding in codings if coding != "aws-chunked")
+    prefix = "x-amz-meta-"
+    return Attributes(
+        content_type=call.header("Content-Type", Attributes.content_type),
+        headers={name: value for name, value in headers.items() if value},
+        metadata={n.lower().removeprefix(prefix): v for n, v in call.request.headers if n.lower().startswith(prefix)},
+        tagging=call.header("x-amz-tagging"),
+    )
+
+
+def put_object(store: ObjectStore, call: Call) -> Response:
+    store.bucket(call.bucket)
+    draft, checksums = receive(store, call)
+    stored = store.commit(
+        call.bucket,
+        call.key,
+        draft,
+        attributes_of(call),
+        checksums=checksums,
+        check=lambda existing: check_write(existing, call.header),
+    )
+    return empty({"ETag": f'"{stored.etag}"', **checksum_headers(stored.checksums)})
+
+
+def get_object(open_object: Opener, call: Call) -> Response:
+    """HeadObject too. The file goes to the server as `wsgi.file_wrapper`, placed at the range's first byte: where the server can,
+    the kernel sends it. PEP 3333 ends it at Content-Length."""
+    stored, file = open_object(call.bucket, call.key)
+    try:
+        answer = _answer(stored, call)
+        if call.request.method == "GET" and answer.content_length:
+            file.seek(_first_byte(answer))
+            answer.response = wrap_file(call.request.environ, file, CHUNK_BYTES)
+            answer.direct_passthrough = True
+            return answer
+    except NotModified:
+        answer = empty(object_headers(stored), status=304)
+    except S3Error:
+        file.close()
+        raise
+    file.close()
+    return answer
+
+
+def _answer(stored: StoredObject, call: Call) -> Response:
+    """Status and headers; the body is still to come."""
+    check_read(stored, call.header)
+    if call.argument("partNumber"):
+        raise S3Error("NotImplemented", f"{call.operation} with partNumber is not implemented by the local S3.")
+    headers = object_headers(stored)
+    overrides = {name: call.argument(f"response-{name.lower()}") for name in OVERRIDABLE}
+    headers.update({name: value for name, value in overrides.items() if value})
+    part = byte_range(call.header("Range"), stored.size)
+    if part:
+        first, end = part
+        headers["Content-Range"] = f"bytes {first}-{end - 1}/{stored.size}"
+        headers["Content-Length"] = str(end - first)
+        return Response(status=206, headers=headers)
+    headers["Content-Length"] = str(stored.size)
+    if call.header("x-amz-checksum-mode").upper() == "ENABLED":
+        headers.update(checksum_headers(stored.checksums))
+    return Response(status=200, headers=headers)
+
+
+def _first_byte(answer: Response) -> int:
+    return answer.content_range.start or 0
+
+
+def copy_object(store: ObjectStore, open_object: Opener, call: Call) -> Response:
+    """A new object from an old one's bytes; attributes come along unless x-amz-metadata-directive is REPLACE."""
+    replaces = call.header("x-amz-metadata-directive") == "REPLACE"
+    source = copy_source(call)
+    if source == (call.bucket, call.key) and not replaces:
+        raise S3Error(
+            "InvalidRequest",
+            "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
+            "metadata. Set the metadata directive to REPLACE.",
+        )
+    store.bucket(call.bucket)
+    stored, file = open_object(*source)
+    with file:
+        check_read(stored, call.header, "x-amz-copy-source-")
+        wanted = {call.header("x-amz-checksum-algorithm").upper()} & ALGORITHMS.keys()
+        whole = {name for name, value in stored.checksums.items() if "-" not in value}
+        draft = write_draft(store.temp, file_chunks(file), wanted or whole & ALGORITHMS.keys())
+    copied = store.commit(call.bucket, call.key, draft, attributes_of(call) if replaces else stored.attributes)
+    return xml_answer("CopyObjectResult", copy_result(copied))
+
+
+def copy_source(call: Call) -> tuple[str, str]:
+    """(bucket, key) of x-amz-copy-source. Raises InvalidArgument, or NotImplemented for a version."""
+    address, _, version = call.header("x-amz-copy-source").partition("?versionId=")
+    bucket, _, key = unquote(address).removeprefix("/").partition("/")
+    if not bucket or not key:
+        raise S3Error("InvalidArgument", f"Copy source: got {address!r}, expected bucket/key.")
+    if version not in ("", "null"):
+        raise S3Error("NotImplemented", "Versions of objects are not implemented by the local S3.")
+    return bucket, key
+
+
+def copy_result(copied: StoredObject) -> dict[str, str]:
+    result = {"ETag": f'"{copied.etag}"', "LastModified": stamp(copied.last_modified)}
+    return result | checksum_elements(copied.checksums)
+
+
+def delete_object(store: ObjectStore, call: Call) -> Response:
+    store.delete(call.bucket, call.key)
+    return empty(status=204)
+
+
+def delete_objects(store: ObjectStore, call: Call) -> Response:
+    """Up to 1000 keys in one document. Raises MalformedXML, NoSuchBucket."""
+    order = parse(read_document(call), "Delete")
+    keys = [node.findtext("Key") or "" for node in order.iter("Object")]
+    if not 0 < len(keys) <= MOST_DELETIONS or not all(keys):
+        raise S3Error("MalformedXML", f"Got {len(keys)} keys, expected 1 to {MOST_DELETIONS}, none of them empty.")
+    for key in keys:
+        store.delete(call.bucket, key)
+    quiet = order.findtext("Quiet") == "true"
+    return xml_answer("DeleteResult", {"Deleted": [] if quiet else [{"Key": key} for key in keys]})
+
+
+def get_object_tagging(store: ObjectStore, call: Call) -> Response:
+    """The tags given when the object was written; the AWS command line asks for them before it copies."""
+    tagging = store.get(call.bucket, call.key).attributes.tagging
+    tags = [{"Key": name, "Value": value} for name, value in parse_qsl(tagging, keep_blank_values=True)]
+    return xml_answer("Tagging", {"TagSet": {"Tag": tags}})

@@ -1,0 +1,72 @@
+"""What the store knows of an object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+
+def moment(nanoseconds: int) -> datetime:
+    """A file system's time stamp as UTC, in milliseconds as S3 reports it."""
+    return datetime.fromtimestamp(nanoseconds // 1_000_000 / 1_000, UTC)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    name: str
+    region: str
+    created: datetime
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What a client attaches to an object: all but `tagging` comes back as headers of GetObject.
+
+    `metadata` has lower-case names without `x-amz-meta-`; `headers` holds Cache-Control, Content-Disposition,
+    Content-Encoding, Content-Language, Expires; `tagging` is URL-encoded as in `x-amz-tagging`.
+    """
+
+    content_type: str = "binary/octet-stream"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tagging: str = ""
+
+    @classmethod
+    def from_json(cls, text: str) -> Attributes:
+        return cls(**orjson.loads(text))
+
+    def to_json(self) -> str:
+        return orjson.dumps(asdict(self)).decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectSummary:
+    """One line of a listing. `size` in bytes; `etag` without quotes; `last_modified` in UTC."""
+
+    bucket: str
+    key: str
+    size: int
+    etag: str
+    last_modified: datetime
+    checksums: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredObject(ObjectSummary):
+    """An object on this disk; `path` is a plain file with exactly its bytes. `checksums`: algorithm → base64 value."""
+
+    path: Path
+    modified_ns: int
+    attributes: Attributes = field(default_factory=Attributes)
+
+    @property
+    def content_type(self) -> str:
+        return self.attributes.content_type
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return self.attributes.metadata

@@ -1,0 +1,85 @@
+"""S3 over HTTP: a request in, a response out. Any WSGI server will do.
+
+Signatures are not checked. Headers about encryption, access, ownership and storage class are accepted and change nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from functools import partial
+
+from werkzeug.wrappers import Request, Response
+
+from local_runner.s3 import bucket_operations as buckets
+from local_runner.s3 import listing
+from local_runner.s3 import multipart_operations as multipart
+from local_runner.s3 import object_operations as objects
+from local_runner.s3.answers import error_answer
+from local_runner.s3.body import drain
+from local_runner.s3.call import Call, read_call
+from local_runner.s3.errors import S3Error
+from local_runner.s3.public import PublicBuckets
+from local_runner.s3.store import ObjectStore
+from local_runner.s3.uploads import Uploads
+
+log = logging.getLogger(__name__)
+
+
+class S3:
+    """The local S3. With `public`, buckets that are not here are read from the public S3."""
+
+    def __init__(self, store: ObjectStore, public: PublicBuckets | None = None) -> None:
+        reads = public or store
+        uploads = Uploads(store)
+        self._operations: dict[str, Callable[[Call], Response]] = {
+            "ListBuckets": partial(buckets.list_buckets, store),
+            "CreateBucket": partial(buckets.create_bucket, store),
+            "HeadBucket": partial(buckets.head_bucket, store),
+            "DeleteBucket": partial(buckets.delete_bucket, store),
+            "GetBucketLocation": partial(buckets.get_bucket_location, store),
+            "ListObjects": partial(listing.list_objects, reads.page),
+            "ListObjectsV2": partial(listing.list_objects_v2, reads.page),
+            "PutObject": partial(objects.put_object, store),
+            "GetObject": partial(objects.get_object, reads.open),
+            "HeadObject": partial(objects.get_object, reads.open),
+            "CopyObject": partial(objects.copy_object, store, reads.open),
+            "DeleteObject": partial(objects.delete_object, store),
+            "DeleteObjects": partial(objects.delete_objects, store),
+            "GetObjectTagging": partial(objects.get_object_tagging, store),
+            "CreateMultipartUpload": partial(multipart.create_multipart_upload, uploads),
+            "UploadPart": partial(multipart.upload_part, store, uploads),
+            "UploadPartCopy": partial(multipart.upload_part_copy, store, uploads, reads.open),
+            "CompleteMultipartUpload": partial(multipart.complete_multipart_upload, uploads),
+            "AbortMultipartUpload": partial(multipart.abort_multipart_upload, uploads),
+            "ListParts": partial(multipart.list_parts, uploads),
+            "ListMultipartUploads": partial(multipart.list_multipart_uploads, uploads),
+        }
+
+    def respond(self, request: Request) -> Response:
+        """Answer one request; every refusal is S3's own error document."""
+        request_id = secrets.token_hex(8).upper()
+        try:
+            response = self._perform(read_call(request))
+        except S3Error as error:
+            response = self._refuse(request, error, request_id)
+        except Exception:
+            log.exception("request %s: %s %s", request_id, request.method, request.path)
+            failure = S3Error("InternalError", f"The local S3 failed; its log tells why under {request_id}.")
+            response = self._refuse(request, failure, request_id)
+        response.headers["x-amz-request-id"] = request_id
+        return response
+
+    def _perform(self, call: Call) -> Response:
+        try:
+            operation = self._operations[call.operation]
+        except KeyError:
+            raise S3Error("NotImplemented", f"{call.operation} is not implemented by the local S3.") from None
+        if call.argument("versionId", "null") != "null":
+            raise S3Error("NotImplemented", "Versions of objects are not implemented by the local S3.")
+        return operation(call)
+
+    def _refuse(self, request: Request, error: S3Error, request_id: str) -> Response:
+        drain(request.stream.read)
+        return error_answer(error, request.path, request_id)

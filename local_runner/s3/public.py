@@ -1,0 +1,139 @@
+"""Buckets that are not here, read from the public S3 and kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_runner.s3.draft import CHUNK_BYTES, write_draft
+from local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
+from local_runner.s3.objects import Attributes, ObjectSummary, StoredObject
+from local_runner.s3.store import PAGE_ROWS, ObjectStore
+
+SETTINGS = Config(
+    signature_version=UNSIGNED,
+    connect_timeout=3,
+    read_timeout=20,
+    retries={"total_max_attempts": 1},
+    ignore_configured_endpoint_urls=True,
+    response_checksum_validation="when_required",
+)
+MOST_FETCHES = 32
+KEPT = {
+    "CacheControl": "Cache-Control",
+    "ContentDisposition": "Content-Disposition",
+    "ContentEncoding": "Content-Encoding",
+}
+
+
+class PublicBuckets:
+    """Reads like an ObjectStore: local buckets from it, others unsigned from the public S3, each object fetched once.
+
+    Fetched objects lie in a store of their own, `<store's folder>/public`; delete that folder to fetch them anew. The
+    first look at an object, HeadObject included, fetches it whole. `endpoint` is the real S3 unless given.
+    """
+
+    def __init__(self, store: ObjectStore, endpoint: str | None = None) -> None:
+        self._store = store
+        self._cache = ObjectStore(store.folder / "public")
+        self._client = boto3.client("s3", region_name="us-east-1", endpoint_url=endpoint, config=SETTINGS)
+        self._fetching = [threading.Lock() for _ in range(MOST_FETCHES)]
+
+    def get(self, bucket: str, key: str) -> StoredObject:
+        """Raises NoSuchBucket, saying how to supply one, NoSuchKey, AccessDenied."""
+        if self._store.has_bucket(bucket):
+            return self._store.get(bucket, key)
+        return self._fetched(bucket, key)
+
+    def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
+        if self._store.has_bucket(bucket):
+            return self._store.open(bucket, key)
+        self._fetched(bucket, key)
+        return self._cache.open(bucket, key)
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectSummary]:
+        """As ObjectStore.list. Public objects not yet fetched are summaries: `get` one to have its file."""
+        if self._store.has_bucket(bucket):
+            yield from self._store.list(bucket, prefix)
+            return
+        start = prefix
+        while page := self.page(bucket, prefix, start, PAGE_ROWS):
+            yield from page
+            start = page[-1].key + "\0"
+
+    def page(self, bucket: str, prefix: str, start: str, limit: int) -> Sequence[ObjectSummary]:
+        """At most `limit` objects below a prefix with keys ≥ `start`."""
+        if self._store.has_bucket(bucket):
+            return self._store.page(bucket, prefix, start, limit)
+        try:
+            answer = self._client.list_objects_v2(
+                Bucket=bucket, Prefix=prefix, StartAfter=_just_before(start), MaxKeys=min(limit, PAGE_ROWS)
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise _refusal(error, bucket, "") from error
+        return [_summary(bucket, entry) for entry in answer.get("Contents", ()) if entry["Key"] >= start]
+
+    def _fetched(self, bucket: str, key: str) -> StoredObject:
+        """From the cache, filling it first if need be; those who want the same object meanwhile wait for the one fetch."""
+        with self._fetching[hash((bucket, key)) % MOST_FETCHES]:
+            try:
+                return self._cache.get(bucket, key)
+            except (NoSuchBucket, NoSuchKey):
+                return self._fetch(bucket, key)
+
+    def _fetch(self, bucket: str, key: str) -> StoredObject:
+        try:
+            answer = self._client.get_object(Bucket=bucket, Key=key)
+            draft = write_draft(self._cache.temp, answer["Body"].iter_chunks(CHUNK_BYTES))
+        except (BotoCoreError, ClientError) as error:
+            raise _refusal(error, bucket, key) from error
+        if not self._cache.has_bucket(bucket):
+            self._cache.create_bucket(bucket)
+        return self._cache.commit(bucket, key, draft, _attributes(answer), etag=answer["ETag"].strip('"'))
+
+
+def _attributes(answer: Mapping[str, Any]) -> Attributes:
+    headers = {name: answer[field] for field, name in KEPT.items() if answer.get(field)}
+    return Attributes(answer.get("ContentType", Attributes.content_type), answer.get("Metadata", {}), headers)
+
+
+def _summary(bucket: str, entry: Mapping[str, Any]) -> ObjectSummary:
+    return ObjectSummary(
+        bucket=bucket,
+        key=entry["Key"],
+        size=entry["Size"],
+        etag=entry["ETag"].strip('"'),
+        last_modified=entry["LastModified"],
+    )
+
+
+def _just_before(start: str) -> str:
+    """A StartAfter below `start` with, in practice, no key between."""
+    if not start or start.endswith("\0"):
+        return start[:-1]
+    return start[:-1] + chr(max(ord(start[-1]) - 1, 1)) + "\U0010ffff" * 8
+
+
+def _refusal(error: Exception, bucket: str, key: str) -> S3Error:
+    """The public S3's no, or its silence, in words that help."""
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    if code in ("NoSuchKey", "404"):
+        return NoSuchKey(bucket, key)
+    if code in ("AccessDenied", "403"):
+        return S3Error(
+            "AccessDenied", f"Bucket {bucket} is not local, and the public S3 does not let everyone read it."
+        )
+    reason = (
+        "nor does the public S3 have it" if code == "NoSuchBucket" else f"and the public S3 cannot be reached ({error})"
+    )
+    return NoSuchBucket(
+        bucket,
+        f"It is not local, {reason}. To supply it: aws s3 mb s3://{bucket} and aws s3 cp FILE s3://{bucket}/{key or 'KEY'}, "
+        "both with --endpoint-url set to the local endpoint.",
+    )

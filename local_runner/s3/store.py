@@ -1,0 +1,281 @@
+"""Buckets and objects as plain files below one folder, with an index beside them.
+
+    <folder>/index.sqlite                 what is known of every object
+    <folder>/buckets/<bucket>/<key>       an object, wherever its key can be a path
+    <folder>/hashed/<bucket>/<sha256>     an object whose key cannot: `a//b`, `..`, very long, `a` beside `a/b`
+    <folder>/uploads/<id>/<number>        parts of unfinished multipart uploads
+    <folder>/temp/                        files still being written
+
+A write goes to `temp`, then replaces the object's file within the transaction that changes its row, so a process that
+dies leaves the old object or the new one. (A power cut may lose the last seconds: nothing waits for the disk.) A file
+changed by hand is noticed by size and time, digested again and served as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import orjson
+
+from local_runner.s3.draft import Draft, file_chunks, write_draft
+from local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
+from local_runner.s3.index import Index
+from local_runner.s3.names import check_bucket, check_key, hashed_path, readable_path
+from local_runner.s3.objects import Attributes, Bucket, StoredObject, moment
+
+PAGE_ROWS = 1000
+DEFAULT_REGION = "us-east-1"
+COLUMNS = "bucket, key, path, size, modified_ns, etag, checksums, attributes"
+#: Greater than every key: keys have at most 1024 bytes, so at most 256 of these.
+AFTER_ALL_KEYS = "\U0010ffff" * 257
+
+
+class ObjectStore:
+    """Thread-safe; belongs to one process, which must open it after any fork. Holds one chunk of an object at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.temp = self.folder / "temp"
+        shutil.rmtree(self.temp, ignore_errors=True)
+        for name in ("buckets", "hashed", "uploads", "temp"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self.index = Index(self.folder / "index.sqlite")
+
+    def close(self) -> None:
+        self.index.close()
+
+    # Buckets
+
+    def buckets(self) -> list[Bucket]:
+        rows = self.index.rows("SELECT name, region, created_ns FROM buckets ORDER BY name")
+        return [Bucket(name, region, moment(created_ns)) for name, region, created_ns in rows]
+
+    def bucket(self, name: str) -> Bucket:
+        """Raises NoSuchBucket."""
+        row = self.index.row("SELECT name, region, created_ns FROM buckets WHERE name = ?", (name,))
+        if row is None:
+            raise NoSuchBucket(name)
+        return Bucket(row[0], row[1], moment(row[2]))
+
+    def has_bucket(self, name: str) -> bool:
+        return self.index.row("SELECT 1 FROM buckets WHERE name = ?", (name,)) is not None
+
+    def create_bucket(self, name: str, region: str = DEFAULT_REGION) -> None:
+        """Raises InvalidBucketName, or BucketAlreadyOwnedByYou."""
+        check_bucket(name)
+        with self.index.writing():
+            if self.has_bucket(name):
+                raise S3Error("BucketAlreadyOwnedByYou", f"Bucket {name} exists already.", BucketName=name)
+            self.index.row("INSERT INTO buckets VALUES (?, ?, ?)", (name, region, time.time_ns()))
+
+    def delete_bucket(self, name: str) -> None:
+        """Raises NoSuchBucket, or BucketNotEmpty. Unfinished uploads go with the bucket."""
+        with self.index.writing():
+            self.bucket(name)
+            if self.index.row("SELECT 1 FROM objects WHERE bucket = ?", (name,)):
+                raise S3Error("BucketNotEmpty", f"Bucket {name} still holds objects.", BucketName=name)
+            uploads = [row[0] for row in self.index.rows("SELECT id FROM uploads WHERE bucket = ?", (name,))]
+            self.index.row("DELETE FROM parts WHERE upload IN (SELECT id FROM uploads WHERE bucket = ?)", (name,))
+            self.index.row("DELETE FROM uploads WHERE bucket = ?", (name,))
+            self.index.row("DELETE FROM buckets WHERE name = ?", (name,))
+        for upload_id in uploads:
+            shutil.rmtree(self.folder / "uploads" / upload_id, ignore_errors=True)
+
+    # Objects
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        chunks: Iterable[bytes],
+        content_type: str = Attributes.content_type,
+        metadata: Mapping[str, str] | None = None,
+    ) -> StoredObject:
+        """Store pieces of bytes (`draft.file_chunks` gives an open file's). Raises NoSuchBucket, KeyTooLongError."""
+        self.bucket(bucket)
+        draft = write_draft(self.temp, chunks)
+        return self.commit(bucket, key, draft, Attributes(content_type, metadata or {}))
+
+    def put_file(self, bucket: str, key: str, path: Path, content_type: str = Attributes.content_type) -> StoredObject:
+        """Store a copy of the file at `path`."""
+        with open(path, "rb", buffering=0) as file:
+            return self.put(bucket, key, file_chunks(file), content_type)
+
+    def commit(
+        self,
+        bucket: str,
+        key: str,
+        draft: Draft,
+        attributes: Attributes,
+        etag: str = "",
+        checksums: Mapping[str, str] | None = None,
+        check: Callable[[StoredObject | None], None] = lambda existing: None,
+    ) -> StoredObject:
+        """Make a draft the object. `etag` and `checksums` stand in for the draft's own where given.
+
+        `check` sees the object about to be replaced, if any, and may raise to keep it.
+        """
+        try:
+            check_key(key)
+            with self.index.writing():
+                self.bucket(bucket)
+                check(self.find(bucket, key))
+                path = self._place(bucket, key, draft.path)
+                sums = orjson.dumps(dict(draft.checksums if checksums is None else checksums)).decode()
+                known = (bucket, key, str(path), draft.size, draft.modified_ns)
+                row = (*known, etag or draft.md5, sums, attributes.to_json())
+                self.index.row(f"REPLACE INTO objects ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        finally:
+            draft.discard()
+        return self._stored(row)
+
+    def get(self, bucket: str, key: str) -> StoredObject:
+        """What is known of an object, its file checked to be there. Raises NoSuchBucket, NoSuchKey."""
+        stored = self._known(bucket, key)
+        if not _unchanged(stored, stored.path):
+            stored = self._look_again(bucket, key)
+        return stored
+
+    def find(self, bucket: str, key: str) -> StoredObject | None:
+        """What the index says of an object, its file not looked at."""
+        row = self.index.row(f"SELECT {COLUMNS} FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+        return self._stored(row) if row else None
+
+    def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
+        """The object and its unbuffered file, which stay those of one moment even if the key is written meanwhile."""
+        while True:
+            stored = self.get(bucket, key)
+            try:
+                file = stored.path.open("rb", buffering=0)
+            except FileNotFoundError:
+                continue
+            if _unchanged(stored, file.fileno()):
+                return stored, file
+            file.close()
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Remove an object; an absent one is no error, as in S3. Raises NoSuchBucket."""
+        with self.index.writing():
+            self.bucket(bucket)
+            row = self.index.row("SELECT path FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+            if row is None:
+                return
+            path = self.folder / row[0]
+            path.unlink(missing_ok=True)
+            self._remove_empty_folders(path.parent)
+            self.index.row("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[StoredObject]:
+        """All objects below a prefix, in the order of their keys' UTF-8 bytes. Raises NoSuchBucket at once."""
+        self.bucket(bucket)
+        return self._pages(bucket, prefix)
+
+    def page(self, bucket: str, prefix: str, start: str, limit: int) -> Sequence[StoredObject]:
+        """At most `limit` objects below a prefix with keys ≥ `start`. Raises NoSuchBucket."""
+        self.bucket(bucket)
+        end = after_prefix(prefix)
+        statement = f"SELECT {COLUMNS} FROM objects WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
+        return [self._stored(row) for row in self.index.rows(statement, (bucket, max(prefix, start), end, limit))]
+
+    # Inner workings
+
+    def _pages(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
+        start = prefix
+        while page := self.page(bucket, prefix, start, PAGE_ROWS):
+            yield from page
+            start = page[-1].key + "\0"
+
+    def _stored(self, row: tuple) -> StoredObject:
+        bucket, key, path, size, modified_ns, etag, checksums, attributes = row
+        return StoredObject(
+            bucket=bucket,
+            key=key,
+            path=self.folder / path,
+            size=size,
+            etag=etag,
+            modified_ns=modified_ns,
+            last_modified=moment(modified_ns),
+            checksums=orjson.loads(checksums),
+            attributes=Attributes.from_json(attributes),
+        )
+
+    def _known(self, bucket: str, key: str) -> StoredObject:
+        stored = self.find(bucket, key)
+        if stored is None:
+            self.bucket(bucket)
+            raise NoSuchKey(bucket, key)
+        return stored
+
+    def _place(self, bucket: str, key: str, draft: Path) -> PurePosixPath:
+        """Move a draft to the key's path of old, or to its readable path, or, if that is taken, to its hashed one."""
+        known = self.index.row("SELECT path FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+        readable = readable_path(bucket, key)
+        if known is None and readable and not self._is_taken(readable):
+            try:
+                return self._move(draft, readable)
+            except (FileExistsError, NotADirectoryError, IsADirectoryError):
+                pass  # another key is a file where this one needs a folder, or the other way round
+        return self._move(draft, PurePosixPath(known[0]) if known else hashed_path(bucket, key))
+
+    def _is_taken(self, path: PurePosixPath) -> bool:
+        """True if another key has this path, upper and lower case being the same on some file systems."""
+        return self.index.row("SELECT 1 FROM objects WHERE path = ?", (str(path),)) is not None
+
+    def _move(self, draft: Path, path: PurePosixPath) -> PurePosixPath:
+        target = self.folder / path
+        try:
+            os.replace(draft, target)
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(draft, target)
+        return path
+
+    def _remove_empty_folders(self, folder: Path) -> None:
+        while folder.parent != self.folder:
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
+
+    def _look_again(self, bucket: str, key: str) -> StoredObject:
+        """The file is not the one in the index: written this very moment, removed, or changed by hand."""
+        with self.index.writing():
+            stored = self._known(bucket, key)
+            if _unchanged(stored, stored.path):
+                return stored
+            try:
+                with open(stored.path, "rb") as file:
+                    etag = hashlib.file_digest(file, "md5").hexdigest()
+                    status = os.fstat(file.fileno())
+            except (FileNotFoundError, IsADirectoryError):
+                raise NoSuchKey(bucket, key) from None
+            statement = (
+                "UPDATE objects SET size = ?, modified_ns = ?, etag = ?, checksums = '{}' WHERE bucket = ? AND key = ?"
+            )
+            self.index.row(statement, (status.st_size, status.st_mtime_ns, etag, bucket, key))
+            return self._known(bucket, key)
+
+
+def after_prefix(prefix: str) -> str:
+    """The smallest text above every key that begins with `prefix`, in UTF-8 order."""
+    stem = prefix.rstrip("\U0010ffff")
+    if not stem:
+        return AFTER_ALL_KEYS
+    following = ord(stem[-1]) + 1
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)
+
+
+def _unchanged(stored: StoredObject, file: Path | int) -> bool:
+    """Whether a file, or an open one's descriptor, is still what the index describes."""
+    try:
+        status = os.stat(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return (status.st_size, status.st_mtime_ns) == (stored.size, stored.modified_ns)

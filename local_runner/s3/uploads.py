@@ -1,0 +1,171 @@
+"""Multipart uploads: parts as files, joined into an object on completion. They survive a restart."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from local_runner.s3.checksums import ALGORITHMS, composite
+from local_runner.s3.draft import Draft, join_files
+from local_runner.s3.errors import NoSuchUpload, S3Error
+from local_runner.s3.names import check_key
+from local_runner.s3.objects import Attributes, StoredObject, moment
+from local_runner.s3.store import ObjectStore
+
+SMALLEST_PART_BYTES = 5 << 20
+MOST_PARTS = 10_000
+
+
+@dataclass(frozen=True)
+class Upload:
+    """`algorithm` is the checksum asked for; `whole`, that it covers the object rather than its parts' checksums."""
+
+    bucket: str
+    key: str
+    id: str
+    begun: datetime
+    algorithm: str | None
+    whole: bool
+    attributes: Attributes
+
+
+@dataclass(frozen=True)
+class Part:
+    number: int
+    size: int
+    etag: str
+    last_modified: datetime
+    checksums: Mapping[str, str]
+
+
+class Uploads:
+    """The unfinished uploads of one store."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._index = store.index
+        self._folder = store.folder / "uploads"
+
+    def begin(self, bucket: str, key: str, attributes: Attributes, algorithm: str | None, whole: bool) -> str:
+        """Returns the upload's id. Raises NoSuchBucket, KeyTooLongError."""
+        check_key(key)
+        upload_id = secrets.token_hex(16)
+        (self._folder / upload_id).mkdir()
+        with self._index.writing():
+            self._store.bucket(bucket)
+            row = (bucket, key, upload_id, time.time_ns(), algorithm, whole, attributes.to_json())
+            self._index.row("INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        return upload_id
+
+    def find(self, bucket: str, key: str, upload_id: str) -> Upload:
+        """Raises NoSuchUpload."""
+        found = self._index.row(
+            "SELECT * FROM uploads WHERE bucket = ? AND key = ? AND id = ?", (bucket, key, upload_id)
+        )
+        if found is None:
+            raise NoSuchUpload(upload_id)
+        return _upload(found)
+
+    def of_bucket(self, bucket: str, prefix: str = "") -> list[Upload]:
+        """In order of key, then age. Raises NoSuchBucket."""
+        self._store.bucket(bucket)
+        rows = self._index.rows("SELECT * FROM uploads WHERE bucket = ? ORDER BY key, begun_ns", (bucket,))
+        return [_upload(row) for row in rows if row[1].startswith(prefix)]
+
+    def add(self, upload: Upload, number: int, draft: Draft, checksums: Mapping[str, str]) -> None:
+        """Make a draft part `number`, in place of an earlier one. Raises NoSuchUpload."""
+        try:
+            with self._index.writing():
+                self.find(upload.bucket, upload.key, upload.id)
+                os.replace(draft.path, self._folder / upload.id / str(number))
+                row = (
+                    upload.id,
+                    number,
+                    draft.size,
+                    draft.modified_ns,
+                    draft.md5,
+                    orjson.dumps(dict(checksums)).decode(),
+                )
+                self._index.row("REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)", row)
+        finally:
+            draft.discard()
+
+    def parts(self, upload: Upload, after: int = 0, limit: int = MOST_PARTS) -> list[Part]:
+        statement = "SELECT * FROM parts WHERE upload = ? AND number > ? ORDER BY number LIMIT ?"
+        return [
+            Part(number, size, etag, moment(modified_ns), orjson.loads(checksums))
+            for _, number, size, modified_ns, etag, checksums in self._index.rows(statement, (upload.id, after, limit))
+        ]
+
+    def complete(
+        self,
+        upload: Upload,
+        wanted: Sequence[tuple[int, str]],
+        stated: Mapping[str, str],
+        check: Callable[[StoredObject | None], None] = lambda existing: None,
+    ) -> StoredObject:
+        """Join the wanted (number, etag) parts into the object. `stated` are checksums of the whole object.
+
+        `check` as in ObjectStore.commit. Raises InvalidPartOrder, InvalidPart, EntityTooSmall, BadDigest.
+        """
+        parts = list(self._chosen(upload, wanted))
+        md5_of_md5s = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts), usedforsecurity=False)
+        algorithms = ALGORITHMS.keys() & ({upload.algorithm} if upload.whole else stated.keys())
+        folder = self._folder / upload.id
+        draft = join_files(self._store.temp, [folder / str(part.number) for part in parts], algorithms)
+        for algorithm, value in stated.items():
+            if draft.checksums.get(algorithm, value) != value:
+                draft.discard()
+                raise S3Error("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
+        checksums = {**stated, **draft.checksums} or _composite(upload, parts)
+        etag = f"{md5_of_md5s.hexdigest()}-{len(parts)}"
+        stored = self._store.commit(upload.bucket, upload.key, draft, upload.attributes, etag, checksums, check)
+        self.abort(upload)
+        return stored
+
+    def abort(self, upload: Upload) -> None:
+        """Forget the upload and its parts."""
+        with self._index.writing():
+            self._index.row("DELETE FROM parts WHERE upload = ?", (upload.id,))
+            self._index.row("DELETE FROM uploads WHERE id = ?", (upload.id,))
+        shutil.rmtree(self._folder / upload.id, ignore_errors=True)
+
+    def _chosen(self, upload: Upload, wanted: Sequence[tuple[int, str]]) -> Iterator[Part]:
+        there = {part.number: part for part in self.parts(upload)}
+        numbers = [number for number, _ in wanted]
+        if numbers != sorted(set(numbers)):
+            raise S3Error("InvalidPartOrder", "The list of parts was not in ascending order.")
+        for number, etag in wanted:
+            part = there.get(number)
+            if part is None or part.etag != etag.strip('"'):
+                raise S3Error("InvalidPart", f"Part {number} was not uploaded, or its ETag is not {etag}.")
+            if part.size < SMALLEST_PART_BYTES and number != numbers[-1]:
+                raise S3Error(
+                    "EntityTooSmall",
+                    f"Part {number} has {part.size} bytes; all but the last need {SMALLEST_PART_BYTES}.",
+                    ProposedSize=str(part.size),
+                    MinSizeAllowed=str(SMALLEST_PART_BYTES),
+                )
+            yield part
+
+
+def _upload(row: tuple) -> Upload:
+    bucket, key, upload_id, begun_ns, algorithm, whole, attributes = row
+    return Upload(bucket, key, upload_id, moment(begun_ns), algorithm, bool(whole), Attributes.from_json(attributes))
+
+
+def _composite(upload: Upload, parts: Sequence[Part]) -> dict[str, str]:
+    """The checksum of checksums asked for, where every part has one."""
+    algorithm = upload.algorithm
+    if not algorithm or upload.whole or not all(algorithm in part.checksums for part in parts):
+        return {}
+    value = composite(algorithm, [part.checksums[algorithm] for part in parts])
+    return {algorithm: value} if value else {}

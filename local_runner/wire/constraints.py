@@ -1,0 +1,92 @@
+"""Checks of a request against its shape. botocore checks presence and type; patterns, enums and limits are ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from botocore.model import Shape
+from botocore.validate import ParamValidator
+
+from local_runner.wire.errors import invalid
+
+
+def check(request: dict[str, Any], shape: Shape) -> None:
+    """Raises ValidationException that names every problem at once, in AWS's words."""
+    report = ParamValidator().validate(request, shape)
+    problems = list(_problems(request, shape, ""))
+    if problems:
+        noun = "error" if len(problems) == 1 else "errors"
+        raise invalid(f"{len(problems)} validation {noun} detected: {'; '.join(problems)}")
+    if report.has_errors():
+        raise invalid(report.generate_report())
+
+
+def _problems(value: Any, shape: Shape, path: str) -> Iterator[str]:
+    if shape.type_name == "structure" and isinstance(value, dict):
+        for name in shape.required_members:
+            if value.get(name) is None:
+                yield _problem("null", _member(path, name), "Member must not be null")
+        for name, member in value.items():
+            if name in shape.members:
+                yield from _problems(member, shape.members[name], _member(path, name))
+    elif shape.type_name == "list" and isinstance(value, list):
+        yield from _size_problems(value, shape, path)
+        for number, member in enumerate(value, start=1):
+            yield from _problems(member, shape.member, f"{path}.{number}.member")
+    elif shape.type_name == "map" and isinstance(value, dict):
+        yield from _size_problems(value, shape, path)
+        for key, member in value.items():
+            yield from _problems(key, shape.key, path)
+            yield from _problems(member, shape.value, f"{path}.{key}.member")
+    elif isinstance(value, str):
+        yield from _size_problems(value, shape, path)
+        yield from _text_problems(value, shape, path)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield from _number_problems(value, shape, path)
+
+
+def _member(path: str, name: str) -> str:
+    name = name[0].lower() + name[1:]
+    return f"{path}.{name}" if path else name
+
+
+def _problem(value: Any, path: str, rule: str) -> str:
+    shown = value if value == "null" else f"'{value}'"
+    return f"Value {shown} at '{path}' failed to satisfy constraint: {rule}"
+
+
+def _size_problems(value: Any, shape: Shape, path: str) -> Iterator[str]:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and len(value) < low:
+        yield _problem(value, path, f"Member must have length greater than or equal to {low}")
+    if high is not None and len(value) > high:
+        yield _problem(value, path, f"Member must have length less than or equal to {high}")
+
+
+def _number_problems(value: float, shape: Shape, path: str) -> Iterator[str]:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and value < low:
+        yield _problem(value, path, f"Member must have value greater than or equal to {low}")
+    if high is not None and value > high:
+        yield _problem(value, path, f"Member must have value less than or equal to {high}")
+
+
+def _text_problems(value: str, shape: Shape, path: str) -> Iterator[str]:
+    allowed = getattr(shape, "enum", None)
+    if allowed and value not in allowed:
+        yield _problem(value, path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+    pattern = shape.metadata.get("pattern")
+    if pattern and (compiled := _compiled(pattern)) and not compiled.fullmatch(value):
+        yield _problem(value, path, f"Member must satisfy regular expression pattern: {pattern}")
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    """None for the few patterns that only Java understands (`\\p{ASCII}`): those are not checked."""
+    try:
+        return re.compile(pattern)
+    except re.error:
+        return None

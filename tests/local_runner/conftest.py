@@ -1,0 +1,204 @@
+"""A local AWS in a process of its own, and boto3 clients for it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
+ROLE = "arn:aws:iam::000000000000:role/SagebrushRole"
+BUCKET = "bucket"
+
+
+@dataclass
+class Aws:
+    """A running server, with the calls that most tests make."""
+
+    data: Path
+    process: subprocess.Popen
+    endpoint: str
+    names: Iterator[int] = field(default_factory=count)
+
+    @classmethod
+    def start(cls, data: Path, *arguments: str) -> Aws:
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        command = [sys.executable, str(Path(__file__).with_name("run_server.py")), str(data), *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        endpoint = process.stdout.readline().strip()
+        assert endpoint.startswith("http://127.0.0.1:"), f"no server: {endpoint!r}"
+        return cls(data, process, endpoint)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+    def client(self, service: str, user_agent: str | None = None) -> Any:
+        config = Config(retries={"total_max_attempts": 1}, user_agent_extra=user_agent)
+        return self.session.client(service, endpoint_url=self.endpoint, config=config)
+
+    @cached_property
+    def session(self) -> boto3.Session:
+        return boto3.Session("test", "test", region_name="us-east-1")
+
+    @cached_property
+    def sagemaker(self) -> Any:
+        return self.client("sagemaker")
+
+    @cached_property
+    def runtime(self) -> Any:
+        return self.client("sagemaker-runtime")
+
+    @cached_property
+    def s3(self) -> Any:
+        return self.client("s3")
+
+    @cached_property
+    def logs(self) -> Any:
+        return self.client("logs")
+
+    def name(self, stem: str) -> str:
+        return f"{stem}-{next(self.names)}"
+
+    def upload(self, folder: str, **files: bytes) -> str:
+        """Put files below a folder of the bucket and return the folder's address."""
+        self.s3.create_bucket(Bucket=BUCKET)
+        for name, content in files.items():
+            self.s3.put_object(Bucket=BUCKET, Key=f"{folder}/{name}", Body=content)
+        return f"s3://{BUCKET}/{folder}"
+
+    def train(self, *channels: dict, hosts: int = 1, mode: str = "File", **hyperparameters: str) -> str:
+        """Start a job and return its name; keywords in capitals are fields of the request."""
+        fields = {name: hyperparameters.pop(name) for name in list(hyperparameters) if name[0].isupper()}
+        self.s3.create_bucket(Bucket=BUCKET)
+        request = {
+            "TrainingJobName": self.name("job"),
+            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": mode},
+            "RoleArn": ROLE,
+            "HyperParameters": hyperparameters,
+            "InputDataConfig": list(channels),
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/output"},
+            "ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": hosts, "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            **fields,
+        }
+        if not channels:
+            del request["InputDataConfig"]
+        self.sagemaker.create_training_job(**request)
+        return request["TrainingJobName"]
+
+    def finished(self, job: str) -> dict:
+        """The job's description once it has ended."""
+        return self.until(
+            lambda: self.sagemaker.describe_training_job(TrainingJobName=job),
+            lambda found: found["TrainingJobStatus"] in ("Completed", "Failed", "Stopped"),
+        )
+
+    def until(self, look: Callable[[], Any], wanted: Callable[[Any], bool], timeout_s: float = 30) -> Any:
+        deadline = time.monotonic() + timeout_s
+        while not wanted(found := look()):
+            assert time.monotonic() < deadline, f"waited {timeout_s} s in vain, last seen: {found}"
+            time.sleep(0.05)
+        return found
+
+    def members(self, uri: str) -> dict[str, bytes]:
+        """Files of a stored archive."""
+        key = uri.removeprefix(f"s3://{BUCKET}/")
+        body = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+            return {member.name: tar.extractfile(member).read() for member in tar}
+
+    def seen(self, job: str, host: str = "algo-1") -> dict:
+        """What the stand-in saw on a host."""
+        artifact = self.finished(job)["ModelArtifacts"]["S3ModelArtifacts"]
+        return json.loads(self.members(artifact)[f"seen_{host}.json"])
+
+    def messages(self, job: str) -> list[str]:
+        """All lines of the job's logs."""
+        found = self.logs.filter_log_events(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{job}/")
+        return [event["message"] for event in found["events"]]
+
+    def model(self, environment: dict[str, str] | None = None, **hyperparameters: str) -> str:
+        """Train a model, create it and return its name."""
+        artifact = self.finished(self.train(**hyperparameters))["ModelArtifacts"]["S3ModelArtifacts"]
+        name = self.name("model")
+        container = {"Image": IMAGE, "ModelDataUrl": artifact, "Environment": environment or {}}
+        self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+        return name
+
+    def config(self, *models: str) -> str:
+        """Create a configuration with one variant per model and return its name."""
+        name = self.name("config")
+        variants = [
+            {"VariantName": f"v{number}", "ModelName": model, "InitialInstanceCount": 1, "InstanceType": "ml.m4.xlarge"}
+            for number, model in enumerate(models)
+        ]
+        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
+        return name
+
+    def deploy(self, config: str) -> str:
+        """Create an endpoint, wait until it is no longer being created, and return its name."""
+        name = self.name("endpoint")
+        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+        self.settled(name)
+        return name
+
+    def settled(self, endpoint: str) -> dict:
+        return self.until(
+            lambda: self.sagemaker.describe_endpoint(EndpointName=endpoint),
+            lambda found: found["EndpointStatus"] in ("InService", "Failed"),
+        )
+
+    def invoke(self, endpoint: str, body: bytes = b"1,2", **fields: str) -> dict:
+        return json.loads(self.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, **fields)["Body"].read())
+
+
+@pytest.fixture(scope="session")
+def channel() -> Callable[..., dict]:
+    """Makes an entry of InputDataConfig."""
+
+    def make(
+        uri: str, name: str = "train", distribution: str = "FullyReplicated", kind: str = "S3Prefix", **fields: Any
+    ) -> dict:
+        source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": distribution}
+        source |= {"AttributeNames": fields.pop("AttributeNames")} if "AttributeNames" in fields else {}
+        return {"ChannelName": name, "DataSource": {"S3DataSource": source}, **fields}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    server = Aws.start(tmp_path_factory.mktemp("aws"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start_aws(tmp_path: Path) -> Iterator[Callable[..., Aws]]:
+    """Servers of one's own, for tests that stop or kill them."""
+    started: list[Aws] = []
+
+    def start(data: Path = tmp_path / "aws", *arguments: str) -> Aws:
+        started.append(Aws.start(data, *arguments))
+        return started[-1]
+
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.stop()

@@ -1,0 +1,46 @@
+"""Metrics: found in log lines by the published expressions."""
+
+import pytest
+
+from local_runner.jobs import metrics
+from local_runner.jobs.logs import Event
+
+
+def events(*messages: str) -> list[Event]:
+    return [Event(1000 + number, message, 0) for number, message in enumerate(messages)]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "line", "name", "value"),
+    [
+        ("kmeans", "[01/01/2026 00:00:00 INFO 1] #quality_metric: host=algo-1, test msd <loss>=0.25", "test:msd", 0.25),
+        ("pca", "#throughput_metric: host=algo-1, train throughput=1e5 records/second", "train:throughput", 1e5),
+        ("knn", "#progress_metric: host=algo-2, completed 50.0 % of epochs", "train:progress", 50.0),
+        ("blazingtext", "#mean_rho: 0.69", "train:mean_rho", 0.69),
+        ("image-classification", "Epoch[3] Validation-accuracy=0.5", "validation:accuracy", 0.5),
+    ],
+)
+def test_built_in_definitions_find_their_lines(algorithm, line, name, value):
+    (datum,) = metrics.scrape(events(line), metrics.definitions(algorithm))
+    assert (datum.name, datum.value, datum.timestamp_ms) == (name, value, 1000)
+
+
+def test_the_callers_definition_wins_and_any_image_may_have_some():
+    own = [{"Name": "test:msd", "Regex": "mine=(.*)"}]
+    assert {"Name": "test:msd", "Regex": "mine=(.*)"} in metrics.definitions("kmeans", own)
+    assert metrics.definitions(None, own) == own
+
+
+def test_a_tab_is_found_as_cloudwatch_shows_it():
+    wanted = [{"Name": "m", "Regex": r".*\[[0-9]+\].*#011validation-rmse:(\S+)"}]
+    assert [d.value for d in metrics.scrape(events("[0]\ttrain-rmse:2\tvalidation-rmse:1.5"), wanted)] == [1.5]
+
+
+@pytest.mark.parametrize("regex", ["((", "no group", "x=(.*)", "(y)?x="])
+def test_what_is_no_number_or_no_expression_yields_nothing(regex):
+    assert metrics.scrape(events("x=abc"), [{"Name": "m", "Regex": regex}]) == []
+
+
+def test_the_latest_reading_counts():
+    readings = [metrics.Datum("m", 2.0, 20), metrics.Datum("m", 1.0, 10), metrics.Datum("n", 3.0, 5)]
+    assert {(d.name, d.value) for d in metrics.latest(readings)} == {("m", 2.0), ("n", 3.0)}

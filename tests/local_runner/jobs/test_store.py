@@ -1,0 +1,57 @@
+"""Documents on disk."""
+
+import threading
+
+import pytest
+
+from local_runner.jobs.store import NameTaken, NotThere, Store
+
+
+def test_documents_survive_the_process(tmp_path):
+    first = Store(tmp_path / "state")
+    first.insert("job", "a", {"x": [1, 2.5, None, "ä"]})
+    first.close()
+    assert Store(tmp_path / "state").get("job", "a") == {"x": [1, 2.5, None, "ä"]}
+
+
+def test_names_are_taken_once_per_kind(tmp_path):
+    store = Store(tmp_path / "state")
+    store.insert("job", "a", {})
+    store.insert("model", "a", {})
+    with pytest.raises(NameTaken, match="job a exists"):
+        store.insert("job", "a", {})
+
+
+@pytest.mark.parametrize("act", ["get", "delete", "update"])
+def test_what_is_not_there(tmp_path, act):
+    with pytest.raises(NotThere, match="job nobody does not exist"):
+        getattr(Store(tmp_path / "state"), act)("job", "nobody")
+
+
+def test_changes_of_many_threads_are_all_kept(tmp_path):
+    store = Store(tmp_path / "state")
+    store.insert("job", "a", {"count": 0})
+
+    def count() -> None:
+        for _ in range(50):
+            store.change("job", "a", lambda document: document.update(count=document["count"] + 1))
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.get("job", "a") == {"count": 200}
+
+
+def test_a_failed_change_changes_nothing(tmp_path):
+    store = Store(tmp_path / "state")
+    store.insert("job", "a", {"x": 1})
+
+    def fail(document):
+        document["x"] = 2
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        store.change("job", "a", fail)
+    assert store.all("job") == [{"x": 1}]

@@ -1,0 +1,96 @@
+"""STS, IAM and CloudWatch: what the SDK asks before and after the work."""
+
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+def test_the_caller_has_assumed_the_role_that_iam_knows(aws):
+    identity = aws.client("sts").get_caller_identity()
+    assert identity["Account"] == "000000000000"
+    assert identity["Arn"] == "arn:aws:sts::000000000000:assumed-role/SagebrushRole/local"
+    role = aws.client("iam").get_role(RoleName="SagebrushRole")["Role"]
+    assert role["Arn"] == "arn:aws:iam::000000000000:role/SagebrushRole"
+    statement = role["AssumeRolePolicyDocument"]["Statement"][0]
+    assert statement["Principal"]["Service"] == "sagemaker.amazonaws.com"
+
+
+def test_a_role_can_be_assumed(aws):
+    found = aws.client("sts").assume_role(RoleArn="arn:aws:iam::000000000000:role/Other", RoleSessionName="mine")
+    assert found["AssumedRoleUser"]["Arn"] == "arn:aws:sts::000000000000:assumed-role/Other/mine"
+    assert found["Credentials"]["Expiration"].timestamp() == pytest.approx(time.time() + 3600, abs=60)
+
+
+def test_every_action_is_allowed(aws):
+    found = aws.client("iam").simulate_principal_policy(
+        PolicySourceArn="arn:aws:iam::000000000000:role/SagebrushRole",
+        ActionNames=["sagemaker:CreateModel", "s3:GetObject"],
+    )
+    assert [(r["EvalActionName"], r["EvalDecision"]) for r in found["EvaluationResults"]] == [
+        ("sagemaker:CreateModel", "allowed"),
+        ("s3:GetObject", "allowed"),
+    ]
+
+
+def test_metric_statistics_come_from_the_jobs_log(aws):
+    lines = "|".join(f"#quality_metric: host=algo-1, test msd <loss>={value}" for value in (1.0, 2.0, 6.0))
+    job = aws.train(lines=lines)
+    aws.finished(job)
+    ask = {
+        "Namespace": "/aws/sagemaker/TrainingJobs",
+        "MetricName": "test:msd",
+        "StartTime": time.time() - 3600,
+        "EndTime": time.time() + 3600,
+        "Period": 3600 * 24,
+        "Statistics": ["Average", "Maximum", "SampleCount"],
+    }
+    cloudwatch = aws.client("cloudwatch")
+    found = cloudwatch.get_metric_statistics(**ask, Dimensions=[{"Name": "TrainingJobName", "Value": job}])
+    (point,) = found["Datapoints"]
+    assert (point["Average"], point["Maximum"], point["SampleCount"]) == (3.0, 6.0, 3.0)
+    assert found["Label"] == "test:msd"
+    assert not cloudwatch.get_metric_statistics(**ask, Dimensions=[{"Name": "TrainingJobName", "Value": "no"}])[
+        "Datapoints"
+    ]
+
+
+def test_the_callers_metric_definitions_are_found_too(aws):
+    own = [{"Name": "mine", "Regex": "score=([0-9.]+)"}, {"Name": "broken", "Regex": "(("}]
+    image = "174872318107.dkr.ecr.us-west-2.amazonaws.com/kmeans:1"
+    algorithm = {"TrainingImage": image, "TrainingInputMode": "File", "MetricDefinitions": own}
+    found = aws.finished(aws.train(lines="score=1|score=2.5", AlgorithmSpecification=algorithm))
+    assert [(m["MetricName"], m["Value"]) for m in found["FinalMetricDataList"]] == [("mine", 2.5)]
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "request_fields"),
+    [
+        ("sagemaker", "create_transform_job", None),
+        ("iam", "delete_role", {"RoleName": "x"}),
+        ("cloudwatch", "list_metrics", {}),
+        ("ecr", "describe_repositories", {}),
+        ("sts", "get_session_token", {}),
+        ("logs", "describe_destinations", {}),
+        ("dynamodb", "list_tables", {}),
+    ],
+)
+def test_what_nobody_has_written_says_so_by_name(aws, service, call, request_fields):
+    if request_fields is None:
+        source = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://a/b"}}}
+        request_fields = {
+            "TransformJobName": "t",
+            "ModelName": "m",
+            "TransformInput": source,
+            "TransformOutput": {"S3OutputPath": "s3://a/b"},
+            "TransformResources": {"InstanceType": "ml.m4.xlarge", "InstanceCount": 1},
+        }
+    with pytest.raises(ClientError) as caught:
+        getattr(aws.client(service), call)(**request_fields)
+    error = caught.value.response["Error"]
+    name = "".join(part.title() for part in call.split("_"))
+    assert error == {
+        **error,
+        "Code": "NotImplemented",
+        "Message": f"Operation {name} of {service} is not implemented by Sagebrush yet.",
+    }

@@ -1,0 +1,20 @@
+"""Serve a data folder with the stand-in container: `python run_server.py FOLDER [hold seconds]`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from local_runner.server import CannotServe, Settings, serve
+
+if __name__ == "__main__":
+    stand_in = Path(__file__).with_name("stand_in.py")
+    settings = Settings(
+        data=Path(sys.argv[1]),
+        command=(sys.executable, "-S", str(stand_in)),
+        hold_first_describe_s=float(sys.argv[2]) if len(sys.argv) > 2 else 20.0,
+    )
+    try:
+        serve(settings, lambda endpoint: print(endpoint, flush=True))
+    except CannotServe as error:
+        sys.exit(str(error))

@@ -1,0 +1,92 @@
+"""A real S3 under gunicorn on a free port of the loopback, and boto3 clients to it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+from botocore.config import Config
+
+
+@dataclass
+class Running:
+    """A server process; `process` is gunicorn's master, its child does the work."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, region_name: str = "us-east-1", **settings):
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=region_name,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(retries={"total_max_attempts": 1}, **settings),
+        )
+
+    def resident_bytes(self) -> int:
+        children = psutil.Process(self.process.pid).children()
+        return sum(child.memory_info().rss for child in children)
+
+
+def end(process: subprocess.Popen) -> None:
+    """Kill the server, which must find everything on disk when it comes back; a gentle stop would wait for idle clients."""
+    workers = psutil.Process(process.pid).children()
+    for each in (process, *workers):
+        each.kill()
+    process.wait(10)
+    psutil.wait_procs(workers, timeout=10)
+
+
+@contextlib.contextmanager
+def running_s3(folder: Path, public: str | None = None) -> Iterator[Running]:
+    """The listening socket is ours and inherited, so the port is free and the first connection waits for the worker."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        # Inherited by connections. gunicorn sets it too, but a client may connect before gunicorn is up.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        command = [sys.executable, "-m", "local_runner.s3", str(folder), "--bind", f"fd://{listener.fileno()}"]
+        command += ["--public", public] if public else []
+        process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL)
+        port = listener.getsockname()[1]
+    try:
+        yield Running(folder, port, process)
+    finally:
+        end(process)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory) -> Iterator[Running]:
+    with running_s3(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.fixture
+def s3(server):
+    return server.client()
+
+
+@pytest.fixture
+def bucket(s3, request) -> str:
+    """A bucket of the test's own."""
+    name = f"test-{abs(hash(request.node.nodeid)):x}"
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def start_s3():
+    return running_s3

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import base64
+import zlib
+
+import pytest
+
+from local_runner.s3 import checksums
+
+#: Of the nine digits 123456789: the check values of the CRC catalogue and RFC 3174-style digests.
+CHECK = {
+    "CRC32": "cbf43926",
+    "CRC32C": "e3069283",
+    "CRC64NVME": "ae8b14860a799888",
+    "SHA1": "f7c3bc1d808e04732adf679965ccc34ca7ae3441",
+    "MD5": "25f9e794323b453885f5181f1b624d0b",
+}
+
+
+@pytest.mark.parametrize("algorithm", CHECK)
+@pytest.mark.parametrize("pieces", [[b"123456789"], [b"12", b"", b"3456789"]])
+def test_check_values(algorithm, pieces):
+    if algorithm not in checksums.ALGORITHMS:
+        pytest.skip(f"{algorithm} needs awscrt, which is not installed")
+    running = checksums.ALGORITHMS[algorithm]()
+    for piece in pieces:
+        running.update(piece)
+    assert running.digest().hex() == CHECK[algorithm]
+
+
+def test_a_composite_is_the_checksum_of_checksums():
+    parts = [zlib.crc32(part).to_bytes(4, "big") for part in (b"a", b"b")]
+    expected = base64.b64encode(zlib.crc32(b"".join(parts)).to_bytes(4, "big")).decode() + "-2"
+    assert checksums.composite("CRC32", [base64.b64encode(part).decode() for part in parts]) == expected
+    assert checksums.composite("XXHASH3", ["AAAA"]) is None

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local_runner.s3.listing import list_page
+from local_runner.s3.objects import ObjectSummary
+
+keys = st.text("ab/é🚀", min_size=1, max_size=6)
+
+
+def plain_listing(names: set[str], prefix: str, delimiter: str) -> list[str]:
+    """All entries in order, the obvious way: common prefixes are marked by a leading *."""
+    entries = set()
+    for name in names:
+        if name.startswith(prefix):
+            head, found, _ = name[len(prefix) :].partition(delimiter) if delimiter else (name, "", "")
+            entries.add(("*" if found else "", prefix + head + found if found else name))
+    return [mark + entry for mark, entry in sorted(entries, key=lambda pair: pair[1].encode())]
+
+
+@given(st.sets(keys, max_size=15), st.text("ab/", max_size=2), st.sampled_from(["", "/", "a", "b/"]), st.integers(1, 5))
+def test_pages_of_any_size_give_the_plain_listing(names, prefix, delimiter, limit):
+    def page(bucket, prefix, start, count):
+        found = sorted((n for n in names if n.startswith(prefix) and n >= start), key=str.encode)
+        return [
+            ObjectSummary(bucket=bucket, key=name, size=0, etag="", last_modified=datetime.now(UTC))
+            for name in found[:count]
+        ]
+
+    seen, after = [], ""
+    while True:
+        listing = list_page(page, "bucket", prefix, delimiter, after, limit)
+        assert listing.count <= limit
+        entries = [entry.key for entry in listing.objects] + ["*" + common for common in listing.common_prefixes]
+        seen += sorted(entries, key=lambda entry: entry.removeprefix("*").encode())
+        after = listing.last
+        if not listing.is_truncated:
+            break
+    assert seen == plain_listing(names, prefix, delimiter)
+
+
+@pytest.fixture
+def filled(s3, bucket) -> str:
+    for key in ("a", "dir/1", "dir/2", "dir/sub/3", "z\x01&<é +%"):
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    return bucket
+
+
+@pytest.mark.parametrize("operation", ["list_objects", "list_objects_v2"])
+@pytest.mark.parametrize("page_size", [1, 2, 1000])
+def test_boto3_pages_through_both_versions(s3, filled, operation, page_size):
+    pages = list(s3.get_paginator(operation).paginate(Bucket=filled, PaginationConfig={"PageSize": page_size}))
+    assert [e["Key"] for page in pages for e in page["Contents"]] == ["a", "dir/1", "dir/2", "dir/sub/3", "z\x01&<é +%"]
+
+
+@pytest.mark.parametrize("operation", ["list_objects", "list_objects_v2"])
+def test_delimiter_folds_folders(s3, filled, operation):
+    pages = list(
+        s3.get_paginator(operation).paginate(
+            Bucket=filled, Prefix="dir/", Delimiter="/", PaginationConfig={"PageSize": 2}
+        )
+    )
+    assert [e["Key"] for page in pages for e in page.get("Contents", ())] == ["dir/1", "dir/2"]
+    assert [e["Prefix"] for page in pages for e in page.get("CommonPrefixes", ())] == ["dir/sub/"]
+
+
+def test_start_after_and_the_fields_of_an_entry(s3, filled):
+    answer = s3.list_objects_v2(Bucket=filled, StartAfter="dir/1", MaxKeys=1)
+    assert answer["IsTruncated"] and answer["KeyCount"] == 1
+    entry = answer["Contents"][0]
+    assert (entry["Key"], entry["Size"], entry["StorageClass"]) == ("dir/2", 5, "STANDARD")
+    assert entry["ETag"] == s3.head_object(Bucket=filled, Key="dir/2")["ETag"]
+
+
+def test_bad_arguments_are_named(s3, filled, server):
+    with pytest.raises(ClientError, match="continuation token"):
+        s3.list_objects_v2(Bucket=filled, ContinuationToken="ÿ")
+    with pytest.raises(ClientError, match="max-keys"):
+        s3.list_objects_v2(Bucket=filled, MaxKeys=-1)
+
+
+def test_resource_interface(server, filled):
+    resource = boto3.resource(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    assert [entry.key for entry in resource.Bucket(filled).objects.filter(Prefix="dir/sub")] == ["dir/sub/3"]
+    resource.Bucket(filled).objects.filter(Prefix="dir/").delete()
+    assert [entry.key for entry in resource.Bucket(filled).objects.all()] == ["a", "z\x01&<é +%"]

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+AWKWARD_KEYS = [
+    "a//b",
+    "..",
+    "../up",
+    "./x",
+    "folder/",
+    "x" * 1024,
+    "ü/日本/🚀",
+    "a b+c%2F?&#=",
+    "\x7f\x01",
+    "/lead",
+    "~*'()",
+]
+
+
+def code_of(caught) -> str:
+    return caught.value.response["Error"]["Code"]
+
+
+def read(s3, bucket, key, **arguments) -> bytes:
+    return s3.get_object(Bucket=bucket, Key=key, **arguments)["Body"].read()
+
+
+def test_put_and_get_keep_bytes_and_attributes(s3, bucket):
+    attributes = {
+        "ContentType": "text/csv",
+        "CacheControl": "no-store",
+        "ContentDisposition": "attachment",
+        "ContentEncoding": "gzip",
+        "ContentLanguage": "en",
+        "Metadata": {"who": "me", "why": "test"},
+    }
+    put = s3.put_object(Bucket=bucket, Key="k", Body=b"hello", Tagging="a=1&b=2", **attributes)
+    got = s3.get_object(Bucket=bucket, Key="k")
+    assert got["Body"].read() == b"hello"
+    assert {name: got[name] for name in attributes} == attributes
+    assert got["ETag"] == put["ETag"] == f'"{hashlib.md5(b"hello").hexdigest()}"'
+    assert datetime.now(UTC) - got["LastModified"] < timedelta(minutes=1)
+    head = s3.head_object(Bucket=bucket, Key="k")
+    assert (head["ContentLength"], head["ContentType"]) == (5, "text/csv")
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [
+        {"Key": "a", "Value": "1"},
+        {"Key": "b", "Value": "2"},
+    ]
+
+
+def test_an_empty_object(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="empty", Body=b"")
+    assert read(s3, bucket, "empty") == b""
+    assert s3.head_object(Bucket=bucket, Key="empty")["ContentLength"] == 0
+
+
+@pytest.mark.parametrize("key", AWKWARD_KEYS)
+def test_awkward_keys_through_boto3(s3, bucket, key):
+    s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    assert read(s3, bucket, key) == key.encode()
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=st.text(st.characters(codec="utf-8"), min_size=1, max_size=80), body=st.binary(max_size=100))
+def test_any_key_and_body_through_boto3(s3, bucket, key, body):
+    s3.put_object(Bucket=bucket, Key=key, Body=body)
+    assert read(s3, bucket, key) == body
+    s3.delete_object(Bucket=bucket, Key=key)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("bytes=0-0", b"0"),
+        ("bytes=2-5", b"2345"),
+        ("bytes=7-", b"789"),
+        ("bytes=8-1000", b"89"),
+        ("bytes=-3", b"789"),
+        ("bytes=-1000", b"0123456789"),
+    ],
+)
+def test_ranges(s3, bucket, asked, expected):
+    s3.put_object(Bucket=bucket, Key="digits", Body=b"0123456789")
+    got = s3.get_object(Bucket=bucket, Key="digits", Range=asked)
+    assert got["Body"].read() == expected
+    first = 10 - len(expected) if asked.startswith("bytes=-") else int(asked[6])
+    assert got["ContentRange"] == f"bytes {first}-{first + len(expected) - 1}/10"
+    assert got["ResponseMetadata"]["HTTPStatusCode"] == 206
+
+
+@pytest.mark.parametrize("asked", ["bytes=10-", "bytes=50-60", "bytes=-0"])
+def test_ranges_outside_the_object_are_refused(s3, bucket, asked):
+    s3.put_object(Bucket=bucket, Key="digits", Body=b"0123456789")
+    with pytest.raises(ClientError) as caught:
+        s3.get_object(Bucket=bucket, Key="digits", Range=asked)
+    assert code_of(caught) == "InvalidRange"
+    assert caught.value.response["Error"]["ActualObjectSize"] == "10"
+
+
+def test_conditional_reads(s3, bucket):
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["ETag"]
+    hour = timedelta(hours=1)
+    now = datetime.now(UTC)
+    assert read(s3, bucket, "k", IfMatch=etag, IfUnmodifiedSince=now - hour) == b"x"
+    assert read(s3, bucket, "k", IfNoneMatch='"other"', IfModifiedSince=now + hour) == b"x"
+    for condition, status in [
+        ({"IfMatch": '"other"'}, 412),
+        ({"IfUnmodifiedSince": now - hour}, 412),
+        ({"IfNoneMatch": etag}, 304),
+        ({"IfModifiedSince": now}, 304),
+    ]:
+        with pytest.raises(ClientError) as caught:
+            s3.get_object(Bucket=bucket, Key="k", **condition)
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+def test_conditional_writes(s3, bucket):
+    etag = s3.put_object(Bucket=bucket, Key="lock", Body=b"1", IfNoneMatch="*")["ETag"]
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket=bucket, Key="lock", Body=b"2", IfNoneMatch="*")
+    assert code_of(caught) == "PreconditionFailed"
+    s3.put_object(Bucket=bucket, Key="lock", Body=b"3", IfMatch=etag)
+    with pytest.raises(ClientError):
+        s3.put_object(Bucket=bucket, Key="lock", Body=b"4", IfMatch=etag)
+    assert read(s3, bucket, "lock") == b"3"
+
+
+def test_response_headers_can_be_overridden(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    got = s3.get_object(Bucket=bucket, Key="k", ResponseContentType="text/plain", ResponseCacheControl="no-cache")
+    assert (got["ContentType"], got["CacheControl"]) == ("text/plain", "no-cache")
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "SHA1", "SHA256"])
+def test_checksums_are_verified_kept_and_returned(s3, bucket, algorithm):
+    put = s3.put_object(Bucket=bucket, Key="k", Body=b"hello", ChecksumAlgorithm=algorithm)
+    got = s3.get_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
+    assert got["Body"].read() == b"hello"
+    assert got[f"Checksum{algorithm}"] == put[f"Checksum{algorithm}"]
+    assert got["ChecksumType"] == "FULL_OBJECT"
+
+
+@pytest.mark.parametrize(
+    "stated", [{"ChecksumCRC32": "AAAAAA=="}, {"ChecksumSHA256": "A" * 43 + "="}, {"ContentMD5": "A" * 22 + "=="}]
+)
+def test_bytes_that_differ_from_their_digest_are_refused(s3, bucket, stated):
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket=bucket, Key="k", Body=b"hello", **stated)
+    assert code_of(caught) == "BadDigest"
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+def test_checksums_that_cannot_be_computed_are_handed_back_as_stated(server, bucket):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.request("PUT", f"/{bucket}/k", b"x", {"x-amz-checksum-xxhash3": "AAAAAAAAAAA="})
+    connection.getresponse().read()
+    connection.request("HEAD", f"/{bucket}/k", headers={"x-amz-checksum-mode": "ENABLED"})
+    assert connection.getresponse().headers["x-amz-checksum-xxhash3"] == "AAAAAAAAAAA="
+
+
+def test_versions_are_not_implemented(s3, bucket):
+    with pytest.raises(ClientError, match="Versions of objects") as caught:
+        s3.delete_object(Bucket=bucket, Key="k", VersionId="1")
+    assert code_of(caught) == "NotImplemented"
+
+
+def test_copy_keeps_or_replaces_attributes(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="from ü", Body=b"x" * 1000, ContentType="text/csv", Metadata={"a": "1"})
+    copied = s3.copy_object(Bucket=bucket, Key="to", CopySource={"Bucket": bucket, "Key": "from ü"})
+    assert copied["CopyObjectResult"]["ETag"] == s3.head_object(Bucket=bucket, Key="from ü")["ETag"]
+    assert s3.head_object(Bucket=bucket, Key="to")["Metadata"] == {"a": "1"}
+    source = {"Bucket": bucket, "Key": "to"}
+    with pytest.raises(ClientError, match="itself"):
+        s3.copy_object(Bucket=bucket, Key="to", CopySource=source)
+    s3.copy_object(Bucket=bucket, Key="to", CopySource=source, MetadataDirective="REPLACE", Metadata={"b": "2"})
+    assert s3.head_object(Bucket=bucket, Key="to")["Metadata"] == {"b": "2"}
+    assert read(s3, bucket, "to") == b"x" * 1000
+
+
+def test_a_copy_can_depend_on_its_source(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="from", Body=b"x")
+    with pytest.raises(ClientError) as caught:
+        s3.copy_object(Bucket=bucket, Key="to", CopySource=f"{bucket}/from", CopySourceIfMatch='"other"')
+    assert code_of(caught) == "PreconditionFailed"
+
+
+def test_deleting_many_at_once(s3, bucket):
+    names = [f"k/{number}" for number in range(30)]
+    for name in names:
+        s3.put_object(Bucket=bucket, Key=name, Body=b"")
+    order = {"Objects": [{"Key": name} for name in [*names[:20], "absent"]]}
+    assert len(s3.delete_objects(Bucket=bucket, Delete=order)["Deleted"]) == 21
+    assert "Deleted" not in s3.delete_objects(Bucket=bucket, Delete={**order, "Quiet": True})
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 10
+
+
+def test_presigned_addresses_work(s3, bucket):
+    put = s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "k é"})
+    request = urllib.request.Request(put, data=b"by hand", method="PUT")
+    assert urllib.request.urlopen(request).status == 200
+    get = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k é"})
+    assert urllib.request.urlopen(get).read() == b"by hand"
+
+
+def test_expect_100_continue_is_answered_at_once(s3, bucket):
+    """boto3 waits a second for the answer before it sends the body anyway."""
+    begun = time.monotonic()
+    for _ in range(3):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x" * 2_000_000)
+    assert time.monotonic() - begun < 1
+
+
+def test_a_client_that_hangs_up_leaves_no_object(server, s3, bucket):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.putrequest("PUT", f"/{bucket}/half")
+    connection.putheader("Content-Length", "1000000")
+    connection.endheaders(b"x" * 10_000)
+    connection.close()
+    time.sleep(0.2)
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    assert os.listdir(server.folder / "temp") == []
+
+
+def test_a_length_is_required(server, bucket):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.putrequest("PUT", f"/{bucket}/k")
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert (answer.status, b"MissingContentLength" in answer.read()) == (411, True)
+
+
+def test_refused_uploads_get_their_answer_though_the_body_is_large(s3):
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket="no-such-bucket", Key="k", Body=b"x" * 30_000_000)
+    assert code_of(caught) == "NoSuchBucket"

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import http.client
+
+import pytest
+from botocore.exceptions import ClientError
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
+
+from local_runner.s3.protocol import S3
+from local_runner.s3.store import ObjectStore
+
+
+def code_of(caught) -> str:
+    return caught.value.response["Error"]["Code"]
+
+
+def test_life_of_a_bucket(s3):
+    s3.create_bucket(Bucket="life-of-a-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    assert s3.head_bucket(Bucket="life-of-a-bucket")["BucketRegion"] == "eu-west-1"
+    assert s3.get_bucket_location(Bucket="life-of-a-bucket")["LocationConstraint"] == "eu-west-1"
+    assert "life-of-a-bucket" in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    s3.put_object(Bucket="life-of-a-bucket", Key="k", Body=b"")
+    with pytest.raises(ClientError) as caught:
+        s3.delete_bucket(Bucket="life-of-a-bucket")
+    assert code_of(caught) == "BucketNotEmpty"
+    s3.delete_object(Bucket="life-of-a-bucket", Key="k")
+    s3.delete_bucket(Bucket="life-of-a-bucket")
+    with pytest.raises(ClientError) as caught:
+        s3.head_bucket(Bucket="life-of-a-bucket", ExpectedBucketOwner="000000000000")
+    assert code_of(caught) == "404"
+
+
+def test_making_a_bucket_again_is_an_error_outside_us_east_1(server, s3, bucket):
+    s3.create_bucket(Bucket=bucket)
+    elsewhere = server.client(region_name="eu-west-1")
+    with pytest.raises(ClientError) as caught:
+        elsewhere.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    assert code_of(caught) == "BucketAlreadyOwnedByYou"
+
+
+def test_missing_things_are_named(s3, bucket):
+    with pytest.raises(s3.exceptions.NoSuchKey, match=f"s3://{bucket}/absent"):
+        s3.get_object(Bucket=bucket, Key="absent")
+    with pytest.raises(s3.exceptions.NoSuchBucket, match="no-such-bucket"):
+        s3.get_object(Bucket="no-such-bucket", Key="k")
+    with pytest.raises(s3.exceptions.NoSuchBucket, match="no-such-bucket"):
+        s3.list_objects_v2(Bucket="no-such-bucket")
+    with pytest.raises(ClientError) as caught:
+        s3.head_object(Bucket=bucket, Key="absent")
+    assert code_of(caught) == "404"
+
+
+def test_what_is_not_implemented_says_so_by_name(s3, bucket):
+    with pytest.raises(ClientError, match="GetBucketPolicy is not implemented") as caught:
+        s3.get_bucket_policy(Bucket=bucket)
+    assert code_of(caught) == "NotImplemented"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_keys_that_are_too_long_are_refused(s3, bucket):
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket=bucket, Key="x" * 1025, Body=b"")
+    assert code_of(caught) == "KeyTooLongError"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<Delete><Object>",
+        b"<Other/>",
+        b"<Delete></Delete>",
+        b'<!DOCTYPE d [<!ENTITY a "k">]><Delete><Object><Key>&a;</Key></Object></Delete>',
+        '<?xml version="1.0" encoding="utf-16"?><Delete/>'.encode("utf-16"),
+    ],
+)
+def test_malformed_documents_are_refused(server, bucket, body):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.request("POST", f"/{bucket}?delete", body)
+    answer = connection.getresponse()
+    assert answer.status == 400
+    assert b"<Code>MalformedXML</Code>" in answer.read()
+
+
+def test_virtual_host_style(server, s3, bucket):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    host = {"Host": f"{bucket}.s3.us-east-1.amazonaws.com"}
+    connection.request("PUT", "/dir/key", b"virtual", host)
+    assert connection.getresponse().read() == b""
+    assert s3.get_object(Bucket=bucket, Key="dir/key")["Body"].read() == b"virtual"
+
+
+def test_connections_are_reused_after_every_kind_of_answer(server, bucket):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.connect()
+    first = connection.sock
+    for method, path, body in [
+        ("PUT", f"/{bucket}/k", b"x"),
+        ("GET", f"/{bucket}/k", None),
+        ("HEAD", f"/{bucket}/k", None),
+        ("GET", f"/{bucket}/absent", None),
+        ("PUT", "/no-such-bucket/k", b"x" * 100_000),
+        ("DELETE", f"/{bucket}/k", None),
+    ]:
+        connection.request(method, path, body)
+        connection.getresponse().read()
+        assert connection.sock is first
+
+
+def test_a_failure_of_ours_is_an_internal_error_without_a_trace(tmp_path, caplog):
+    store = ObjectStore(tmp_path)
+    store.close()
+    answer = S3(store).respond(Request(EnvironBuilder(path="/bucket/key").get_environ()))
+    assert answer.status_code == 500
+    assert b"InternalError" in answer.data
+    assert b"Traceback" not in answer.data
+    assert answer.headers["x-amz-request-id"] in caplog.text
+
+
+def test_objects_survive_a_restart(tmp_path, start_s3):
+    with start_s3(tmp_path) as first:
+        first.client().create_bucket(Bucket="kept")
+        first.client().put_object(Bucket="kept", Key="a//b", Body=b"x", Metadata={"a": "1"})
+        upload = first.client().create_multipart_upload(Bucket="kept", Key="parts")["UploadId"]
+        first.client().upload_part(Bucket="kept", Key="parts", UploadId=upload, PartNumber=1, Body=b"part")
+    with start_s3(tmp_path) as second:
+        got = second.client().get_object(Bucket="kept", Key="a//b")
+        assert (got["Body"].read(), got["Metadata"]) == (b"x", {"a": "1"})
+        parts = second.client().list_parts(Bucket="kept", Key="parts", UploadId=upload)["Parts"]
+        assert [part["Size"] for part in parts] == [4]

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
+from local_runner.s3.store import ObjectStore, after_prefix
+
+AWKWARD_KEYS = [
+    "a",
+    "a/b",
+    "a//b",
+    "a/b/c",
+    "A",
+    "/",
+    "//",
+    "..",
+    "../../etc/passwd",
+    "./x",
+    "folder/",
+    "z/.amazon.manifest",
+    "x" * 1024,
+    "long/" + "y" * 300,
+    "ü/日本/🚀",
+    "\0\n\r\t",
+    "with space+plus%2Fpercent?&#",
+    "back\\slash",
+    "\U0010ffff",
+]
+
+keys = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60) | st.lists(
+    st.sampled_from(["a", "b", "A", "", "..", ".", "x" * 255]), min_size=1, max_size=5
+).map("/".join).filter(bool)
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = ObjectStore(tmp_path / "data")
+    store.create_bucket("bucket")
+    yield store
+    store.close()
+
+
+def content(store: ObjectStore, key: str) -> bytes:
+    return store.get("bucket", key).path.read_bytes()
+
+
+def files_below(folder) -> list:
+    return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("index.sqlite")]
+
+
+def test_plain_keys_are_plain_files_with_the_objects_bytes(store):
+    stored = store.put("bucket", "pca/data/matrix_0.pbr", [b"ab", b"c"], "text/csv", {"who": "me"})
+    assert stored.path == store.folder / "buckets/bucket/pca/data/matrix_0.pbr"
+    assert stored.path.read_bytes() == b"abc"
+    assert stored.etag == "900150983cd24fb0d6963f7d28e17f72"  # RFC 1321, appendix A.5
+    assert (stored.size, stored.content_type, stored.metadata) == (3, "text/csv", {"who": "me"})
+    assert store.get("bucket", "pca/data/matrix_0.pbr") == stored
+
+
+def test_awkward_keys_live_side_by_side_within_the_folder(store):
+    for key in AWKWARD_KEYS:
+        store.put("bucket", key, [key.encode()])
+    for key in AWKWARD_KEYS:
+        assert content(store, key) == key.encode()
+        assert store.get("bucket", key).path.resolve().is_relative_to(store.folder.resolve())
+    assert [stored.key for stored in store.list("bucket")] == sorted(AWKWARD_KEYS, key=str.encode)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(contents=st.dictionaries(keys, st.binary(max_size=20), max_size=8), prefix=keys)
+def test_any_keys_are_kept_listed_and_removed_without_a_trace(store, contents, prefix):
+    for key, value in contents.items():
+        store.put("bucket", key, [value])
+    assert {key: content(store, key) for key in contents} == contents
+    expected = sorted((key for key in contents if key.startswith(prefix)), key=str.encode)
+    assert [stored.key for stored in store.list("bucket", prefix)] == expected
+    for key in contents:
+        store.delete("bucket", key)
+    assert files_below(store.folder) == []
+    assert not (store.folder / "buckets/bucket").exists()
+
+
+def test_keys_above_1024_bytes_are_refused_and_leave_nothing(store):
+    with pytest.raises(S3Error, match="too long") as caught:
+        store.put("bucket", "ü" * 513, [b"x"])
+    assert caught.value.code == "KeyTooLongError"
+    assert files_below(store.folder) == []
+
+
+def test_everything_survives_a_restart(store):
+    store.put("bucket", "a//b", [b"1"])
+    before = list(store.list("bucket"))
+    store.close()
+    again = ObjectStore(store.folder)
+    assert [bucket.name for bucket in again.buckets()] == ["bucket"]
+    assert list(again.list("bucket")) == before
+
+
+def test_a_write_that_breaks_off_keeps_the_old_object(store):
+    def breaking():
+        yield b"half"
+        raise ConnectionError("gone")
+
+    store.put("bucket", "key", [b"old"])
+    with pytest.raises(ConnectionError):
+        store.put("bucket", "key", breaking())
+    assert content(store, "key") == b"old"
+    assert len(files_below(store.folder)) == 1
+
+
+def test_files_left_by_a_dead_process_are_swept_at_the_start(store):
+    (store.temp / "left").write_bytes(b"half")
+    store.close()
+    ObjectStore(store.folder)
+    assert files_below(store.folder) == []
+
+
+def test_a_file_changed_by_hand_is_served_as_it_is(store):
+    stored = store.put("bucket", "table.csv", [b"1,2\n"])
+    stored.path.write_bytes(b"changed\n")
+    changed = store.get("bucket", "table.csv")
+    assert changed.size == 8
+    assert changed.etag != stored.etag
+    assert store.get("bucket", "table.csv") == changed
+
+
+def test_a_file_removed_by_hand_is_no_object(store):
+    store.put("bucket", "key", [b"x"]).path.unlink()
+    with pytest.raises(NoSuchKey, match="s3://bucket/key"):
+        store.get("bucket", "key")
+
+
+def test_what_is_missing_is_named(store):
+    with pytest.raises(NoSuchBucket, match="nowhere"):
+        store.get("nowhere", "key")
+    with pytest.raises(NoSuchBucket, match="nowhere"):
+        store.list("nowhere")
+    with pytest.raises(NoSuchBucket, match="nowhere"):
+        store.put("nowhere", "key", [b"x"])
+    with pytest.raises(NoSuchKey, match="key"):
+        store.get("bucket", "key")
+    store.delete("bucket", "key")
+
+
+@pytest.mark.parametrize("name", ["ab", "Upper", "a..b", "-a-", "a_b", "x" * 64, "../up"])
+def test_bucket_names_follow_the_rules(store, name):
+    with pytest.raises(S3Error) as caught:
+        store.create_bucket(name)
+    assert caught.value.code == "InvalidBucketName"
+
+
+def test_buckets_are_made_once_and_removed_when_empty(store):
+    with pytest.raises(S3Error, match="exists already"):
+        store.create_bucket("bucket")
+    store.put("bucket", "key", [b"x"])
+    with pytest.raises(S3Error, match="still holds"):
+        store.delete_bucket("bucket")
+    store.delete("bucket", "key")
+    store.delete_bucket("bucket")
+    assert not store.has_bucket("bucket")
+
+
+def test_files_come_in_by_copy(store, tmp_path):
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(os.urandom(3_000_000))
+    assert store.put_file("bucket", "model.tar.gz", path).path.read_bytes() == path.read_bytes()
+
+
+def test_readers_see_one_whole_version_while_writers_replace_it(store):
+    """Versions are runs of one byte, so a mixture or a wrong size would show."""
+    store.put("bucket", "key", [bytes(1000)])
+    done = threading.Event()
+
+    def write():
+        for number in range(1, 150):
+            store.put("bucket", "key", [bytes([number]) * (1000 + number)])
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not done.is_set():
+        stored, file = store.open("bucket", "key")
+        with file:
+            data = file.read()
+        assert len(data) == stored.size
+        assert set(data) == {stored.size - 1000}
+    writer.join()
+
+
+@given(prefix=keys, key=keys)
+def test_after_prefix_is_the_least_text_above_all_with_the_prefix(prefix, key):
+    above = after_prefix(prefix).encode()
+    assert (prefix + key).encode() < above
+    if key.encode() >= prefix.encode() and not key.startswith(prefix):
+        assert key.encode() >= above

@@ -1,0 +1,320 @@
+"""The command line: help, errors and exit statuses in this process; programs, training and serving in their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from typer.testing import CliRunner
+
+from local_runner.__main__ import app
+
+SAGEBRUSH = [sys.executable, "-m", "local_runner"]
+ROOT = Path(__file__).parents[2]
+
+
+def sagebrush(*arguments: str | Path, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+    command = [*SAGEBRUSH, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, cwd=ROOT, check=False)
+
+
+def invoke(*arguments: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return result.exit_code, " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("command", ["up", "run", "train", "serve"])
+def test_every_command_explains_itself_with_examples(command: str) -> None:
+    status, text = invoke(command, "--help")
+    assert status == 0
+    assert f"sagebrush {command}" in text
+    assert "Examples:" in text
+
+
+def test_help_states_the_exit_statuses() -> None:
+    status, text = invoke("--help")
+    assert status == 0
+    for meaning in ("1 your data or settings", "2 wrong usage", "3 the machine", "130 stopped by Ctrl-C"):
+        assert meaning in text
+
+
+def test_version() -> None:
+    status, text = invoke("--version")
+    assert status == 0
+    assert text.startswith("sagebrush ")
+
+
+def test_an_unknown_command_is_wrong_usage() -> None:
+    status, text = invoke("trian")
+    assert status == 2
+    assert "No such command 'trian'" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["run", "nowhere.py"], 1, "nowhere.py: no such file"),
+        (["serve", "nowhere.tar.gz"], 1, "nowhere.tar.gz: no such file"),
+        (["train", "kmeans", "--channel", "train=nowhere.csv", "--output", "x"], 1, "nowhere.csv does not exist"),
+        (["train", "kmeans", "--channel", "train", "--output", "x"], 2, "got 'train', expected NAME=VALUE"),
+        (["train", "kmeans", "--channel", "train=a", "--hp", "k:7", "--output", "x"], 2, "got 'k:7', expected NAME"),
+        (["train", "kmeans", "--channel", "train=a", "--hp", "k=7", "--hp", "k=8", "--output", "x"], 2, "k is given twice"),
+        (["train", "kmeans", "--output", "x"], 2, "Missing option '--channel'"),
+        (["up", "--port", "70000"], 2, "65535"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(arguments: list[str], status: int, message: str) -> None:
+    got_status, text = invoke(*arguments)
+    assert message in text.replace("│ ", "")
+    assert got_status == status
+
+
+def test_data_of_unclear_type_is_asked_about(tmp_path: Path) -> None:
+    (tmp_path / "rows.txt").write_text("1,2\n")
+    status, text = invoke("train", "kmeans", "--channel", f"train={tmp_path}", "--output", tmp_path / "model")
+    assert status == 1
+    assert "got .txt, expected files that all end in one of .csv" in text
+    assert "--content-type" in text
+
+
+@pytest.mark.parametrize("command", ["up", "run", "train"])
+def test_a_file_in_place_of_a_folder_is_named(command: str, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.touch()
+    options = {
+        "up": ["--data", file],
+        "run": ["--data", file, file],
+        "train": ["kmeans", "--channel", f"train={file}", "--output", file],
+    }
+    status, text = invoke(command, *options[command])
+    assert status == 1
+    assert "cannot be used as a folder: File exists." in text
+
+
+def test_arguments_for_a_notebook_are_refused(tmp_path: Path) -> None:
+    notebook = tmp_path / "a.ipynb"
+    notebook.touch()
+    status, text = invoke("run", notebook, "--flag")
+    assert status == 2
+    assert "a notebook takes no arguments, got --flag" in text
+
+
+@pytest.mark.parametrize("command", [["up", "--data"], ["serve"]])
+def test_a_taken_port_is_named(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "model.tar.gz").touch()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        place = tmp_path if command == ["up", "--data"] else tmp_path / "model.tar.gz"
+        status, text = invoke(*command, place, "--port", str(port))
+    assert status == 1
+    assert f"Port {port} of 127.0.0.1 cannot be used (Address already in use)" in text
+
+
+def test_export_needs_a_running_server(tmp_path: Path) -> None:
+    status, text = invoke("up", "--data", tmp_path, "--export")
+    assert status == 1
+    assert "start `sagebrush up` in another terminal" in text
+
+
+def test_what_a_killed_server_left_behind_is_no_server(tmp_path: Path) -> None:
+    (tmp_path / "server.json").write_text('{"endpoint": "http://127.0.0.1:9", "pid": 999999999}')
+    assert invoke("up", "--data", tmp_path, "--export")[0] == 1
+
+
+# The local AWS
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Data folder of a server that runs for all tests here."""
+    folder = tmp_path_factory.mktemp("aws")
+    with subprocess.Popen(
+        [*SAGEBRUSH, "up", "--port", "0", "--data", str(folder)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as up:
+        assert up.stdout is not None
+        for line in up.stdout:
+            if line.startswith("export SAGEBRUSH_ENDPOINT="):
+                break
+        yield folder
+        up.send_signal(signal.SIGINT)
+        assert up.wait(30) == 0
+
+
+def test_run_passes_arguments_and_the_exit_status_on(data: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import sys; print(sys.argv[1:]); sys.exit(7)")
+    done = sagebrush("run", "--data", data, script, "--help", "--data", "x", "-v")
+    assert done.stdout.strip() == "['--help', '--data', 'x', '-v']"
+    assert done.returncode == 7
+    assert "(was running)" in done.stderr
+
+
+def test_a_script_killed_by_a_signal_has_its_status(data: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert sagebrush("run", "--data", data, script).returncode == 128 + signal.SIGKILL
+
+
+def test_exported_variables_make_a_shell_a_client(data: Path) -> None:
+    code = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
+    shell = f'eval "$({" ".join(SAGEBRUSH)} up --data {data} --export)" && {sys.executable} -c "{code}"'
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
+    assert done.stdout.strip() == "000000000000"
+
+
+def test_one_server_a_folder(data: Path) -> None:
+    done = sagebrush("up", "--data", data, "--port", "0")
+    assert done.returncode == 1
+    assert "A server runs on" in done.stderr
+
+
+def test_run_starts_a_server_of_its_own_and_stops_it(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import boto3, os; s = boto3.client('s3'); s.create_bucket(Bucket='kept');"
+        "print(os.environ['AWS_ENDPOINT_URL'], [b['Name'] for b in s.list_buckets()['Buckets']])"
+    )
+    done = sagebrush("run", "--data", tmp_path / "aws", script)
+    endpoint, buckets = done.stdout.split(maxsplit=1)
+    assert buckets.strip() == "['kept']"
+    with pytest.raises(OSError):
+        urllib.request.urlopen(endpoint, timeout=2)
+
+
+def test_the_server_goes_when_its_run_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import os, time; print(os.environ['AWS_ENDPOINT_URL'], flush=True); time.sleep(60)")
+    command = [*SAGEBRUSH, "run", "--data", str(tmp_path / "aws"), str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True) as run:
+        assert run.stdout is not None
+        endpoint = run.stdout.readline().strip()
+        port = int(endpoint.rsplit(":", 1)[1])
+        os.killpg(run.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and listens(port):
+        time.sleep(0.1)
+    assert not listens(port)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize(("last_cell", "status"), [("print(6 * 7)", 0), ("1 / 0", 1)])
+def test_a_notebook_runs_and_is_written_with_its_outputs(
+    data: Path, tmp_path: Path, last_cell: str, status: int
+) -> None:
+    cells = [
+        "import boto3, os\nos.path.basename(os.getcwd())",
+        "print(boto3.client('sts').get_caller_identity()['Account'])",
+        last_cell,
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    notebook.metadata["kernelspec"] = {"name": "conda_mxnet_p36", "display_name": "conda_mxnet_p36"}
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    done = sagebrush("run", "--data", data, tmp_path / "a.ipynb")
+    assert done.returncode == status, done.stderr
+    assert "cell 2 of 3" in done.stdout
+    assert "000000000000" in done.stdout
+    written = nbformat.read(tmp_path / "a.executed.ipynb", as_version=4)
+    assert tmp_path.name in written.cells[0].outputs[0].data["text/plain"]
+    assert written.cells[1].outputs[0].text == "000000000000\n"
+    assert ("ZeroDivisionError" in done.stdout) == bool(status)
+
+
+# Without AWS
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV of 200 points around (0, 0) and (9, 9)."""
+    path = tmp_path_factory.mktemp("rows") / "rows.csv"
+    path.write_text("".join(f"{9 * (n % 2) + n % 7 / 10},{9 * (n % 2) + n % 5 / 10}\n" for n in range(200)))
+    return path
+
+
+def train(rows: Path, output: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    settings = ["--hp", "k=2", "--hp", "feature_dim=2", "--hp", "mini_batch_size=50"]
+    return sagebrush("train", "kmeans", "--channel", f"train={rows}", *settings, "--output", output, *more)
+
+
+@pytest.fixture(scope="module")
+def model(rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    done = train(rows, folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "text/csv;label_size=0 (from its extension" in done.stderr
+    return folder / "model.tar.gz"
+
+
+def test_input_mode_and_place_of_the_data_do_not_change_the_model(rows: Path, model: Path, tmp_path: Path) -> None:
+    assert train(rows, tmp_path / "piped", "--input-mode", "Pipe").returncode == 0
+    assert train(rows.parent, tmp_path / "folder").returncode == 0
+    assert (tmp_path / "piped" / "model.tar.gz").read_bytes() == model.read_bytes()
+    assert (tmp_path / "folder" / "model.tar.gz").read_bytes() == model.read_bytes()
+
+
+def test_folders_of_the_user_named_like_our_packages_do_no_harm(rows: Path, model: Path, tmp_path: Path) -> None:
+    for name in ("algorithms", "containers", "local_runner"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise AssertionError(__file__)")
+    (tmp_path / "script.py").write_text("import boto3; print(boto3.client('s3').list_buckets()['Buckets'])")
+    ours = {**os.environ, "PYTHONPATH": str(ROOT)}
+    sagebrush = [sys.executable, "-P", "-m", "local_runner"]  # without the current folder, as the installed command is
+    settings = ["--hp", "k=2", "--hp", "feature_dim=2", "--hp", "mini_batch_size=50", "--output", "model"]
+    for command in (
+        ["train", "kmeans", "--channel", f"train={rows}", *settings],
+        ["run", "--data", "aws", "script.py"],
+    ):
+        subprocess.run([*sagebrush, *command], cwd=tmp_path, env=ours, timeout=60, check=True)
+    assert (tmp_path / "model" / "model.tar.gz").read_bytes() == model.read_bytes()
+
+
+def test_a_failed_job_tells_its_reason_and_whose_it_is(rows: Path, tmp_path: Path) -> None:
+    done = train(rows, tmp_path / "model", "--hp", "epoks=3")
+    assert done.returncode == 1
+    assert "ClientError: " in done.stderr
+    assert "epochs" in done.stderr
+    assert not list((tmp_path / "model").iterdir())
+
+
+def test_a_model_is_served_until_a_signal(model: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [*SAGEBRUSH, "serve", str(model), "--port", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as serving:
+        assert serving.stderr is not None
+        for line in serving.stderr:
+            if line.startswith("Serving"):
+                break
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/invocations", data=b"0,0\n9,9\n", headers={"Content-Type": "text/csv"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            first, second = json.load(answer)["predictions"]
+        serving.send_signal(signal.SIGINT)
+        serving.stderr.read()
+        assert serving.wait(30) in (0, 130)
+    assert first["closest_cluster"] != second["closest_cluster"]
+    assert not listens(port)
+
+
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.tar.gz").write_text("no archive")
+    done = sagebrush("serve", tmp_path / "model.tar.gz", "--port", "18080")
+    assert done.returncode == 1
+    assert "no readable tar.gz archive" in done.stderr
