@@ -56,11 +56,11 @@ class App:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        s3 = S3(cloud.objects, cloud.public)
+        self._s3 = S3(cloud.objects, cloud.public)
         self._handlers: tuple[Handler, ...] = (
             refuse_strangers,
             find_service,
-            lambda exchange: s3.respond(exchange.request) if exchange.service == "s3" else None,
+            self._answer_s3,
             choose_protocol,
             refuse_large_body,
             parse,
@@ -75,6 +75,9 @@ class App:
     def close(self) -> None:
         """End the jobs and endpoints."""
         self._cloud.close()
+
+    def _answer_s3(self, exchange: Exchange) -> Response | None:
+        return self._s3.respond(exchange.request) if exchange.service == "s3" else None
 
     def _respond(self, exchange: Exchange) -> Response:
         try:
@@ -102,7 +105,7 @@ def refuse_strangers(exchange: Exchange) -> Response | None:
     if not is_ours(_hostname(host)):
         return Response(f"Host {host!r} is not served here. Use the address that `sagebrush up` printed.\n", 403)
     origin = headers.get("Origin")
-    if headers.get("Sec-Fetch-Site") == "cross-site" or (origin and not is_ours(urlsplit(origin).hostname or "")):
+    if headers.get("Sec-Fetch-Site") == "cross-site" or (origin and not is_ours(_hostname(origin.partition("://")[2]))):
         return Response("Requests from other web sites are refused.\n", 403)
     return None
 

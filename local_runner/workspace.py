@@ -4,6 +4,8 @@ Input files are clones of the stored objects where the disk can clone (Btrfs, XF
 private), else hard links with the write permission taken away, which costs nothing either. A link keeps the bytes of
 the moment the job started: the store replaces files and never writes into them. What remains: a process that runs as
 root, or restores the permission, can write into a linked object. Across disks the bytes are copied.
+
+CompressionType Gzip is undone in Pipe mode only, as SageMaker documents it; File mode brings files as they are.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +26,7 @@ from local_runner.inputs import InputError, InputFile, Objects, channel_files
 from local_runner.pipes import Pipe
 
 Request = Mapping[str, Any]
-LOOPBACK_INTERFACE = "lo"
+LOOPBACK_INTERFACE = "lo0" if sys.platform == "darwin" else "lo"
 FICLONE = 0x40049409
 
 
@@ -57,10 +60,15 @@ def lay_out(request: Request, folder: Path, objects: Objects) -> list[Host]:
             hosts=tuple(sorted(host.name for host in hosts)),
             network_interface=LOOPBACK_INTERFACE,
         ).write(host.folder)
-    for channel in request.get("InputDataConfig", ()):
-        files_by_host = channel_files(channel, objects, len(hosts))
-        for host, files in zip(hosts, files_by_host, strict=True):
-            _bring(host, channel, configs[channel["ChannelName"]], files)
+    try:
+        for channel in request.get("InputDataConfig", ()):
+            files_by_host = channel_files(channel, objects, len(hosts))
+            for host, files in zip(hosts, files_by_host, strict=True):
+                _bring(host, channel, configs[channel["ChannelName"]], files)
+    except BaseException:
+        for host in hosts:
+            host.close()
+        raise
     return hosts
 
 

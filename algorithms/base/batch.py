@@ -25,6 +25,14 @@ class SparseRows:
     values_z: Tensor
     width: int
 
+    @classmethod
+    def from_dense(cls, x_nd: Tensor) -> SparseRows:
+        """The rows of an (n, d) tensor, zeros left out."""
+        rows_z, columns_z = x_nd.nonzero(as_tuple=True)
+        counts_n = torch.bincount(rows_z, minlength=len(x_nd))
+        starts_n1 = torch.cat([counts_n.new_zeros(1), counts_n.cumsum(0)])
+        return cls(starts_n1, columns_z, x_nd[rows_z, columns_z], x_nd.shape[1])
+
     def __len__(self) -> int:
         return len(self.starts_n1) - 1
 

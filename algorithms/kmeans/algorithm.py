@@ -135,8 +135,8 @@ class KMeans(Algorithm):
         least = min(loss for _, loss in trials)
         run.log(f"finished shrinking process. Mean Square Distance = {least:.0f}")
         run.quality("train", "msd", "loss", least)
-        sample_rd = state.sample.taken()
-        return min((centers_kd for centers_kd, _ in trials), key=lambda c: steps.mean_cost(sample_rd, c))
+        sample_rd, weights_r = state.sample.rows_and_weights()
+        return min((centers_kd for centers_kd, _ in trials), key=lambda c: steps.mean_cost(sample_rd, c, weights_r))
 
     def _local_start(self, x_md: Tensor, weights_m: Tensor, run: Run) -> Tensor:
         if self.local_lloyd_init_method == "random":
@@ -145,9 +145,8 @@ class KMeans(Algorithm):
 
     def _settle(self, centers_kd: Tensor, state: State) -> Tensor:
         """Lloyd on the sampled rows: centers of centers become centers of rows. Departs from the original, which ends before."""
-        sample_rd = state.sample.taken()
-        ones_r = sample_rd.new_ones(len(sample_rd))
-        return steps.lloyd(sample_rd, ones_r, centers_kd, self.local_lloyd_max_iter, self.local_lloyd_tol)[0]
+        sample_rd, weights_r = state.sample.rows_and_weights()
+        return steps.lloyd(sample_rd, weights_r, centers_kd, self.local_lloyd_max_iter, self.local_lloyd_tol)[0]
 
     @property
     def _factor(self) -> int:

@@ -1,55 +1,99 @@
 """The steps of streaming k-means, one function each. The device comes with the tensors.
 
-Axes: n rows of a batch · d features · m streaming centers · k final centers · q centers opened by one batch ·
-r rows of the reservoir
+Axes: n rows of a batch or sample · b rows of a block · d features · m centers · k final centers
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-CHUNK_ENTRIES = 1 << 24
-"""Largest (n, m) score matrix held at once: 64 MiB of float32."""
+BLOCK_ENTRIES = 1 << 20
+"""Entries of a block of rows and its scores together: 4 MiB of float32, which stay in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at n rows tells of m centers.
+
+    `index_n` int64, the nearest center of each row; `d2_n` float32, the squared distance to it; `sums_md` and `counts_m`,
+    the weighted sums of the rows each center won and their weights, the sums about `origin_d`.
+    """
+
+    index_n: Tensor
+    d2_n: Tensor
+    sums_md: Tensor
+    counts_m: Tensor
+    origin_d: Tensor
+
+    def means_md(self) -> Tensor:
+        """Mean of the rows each center won; the mean of none is the origin."""
+        counts_m = self.counts_m.to(self.sums_md.dtype)
+        return self.origin_d + self.sums_md / counts_m.clamp_min(tiny(counts_m))[:, None]
+
+
+def tiny(like: Tensor) -> float:
+    """The least positive number of a dtype: divides nothing by zero and changes no count."""
+    return torch.finfo(like.dtype).tiny
 
 
 def nearest(x_nd: Tensor, centers_md: Tensor) -> tuple[Tensor, Tensor]:
-    """Index (n,) int64 of each row's nearest center, and the squared distance (n,) to it.
+    """Index (n,) int64 of each row's nearest center, and the squared distance (n,) to it. Ties go to the lower index."""
+    found = [(index_b.clone(), d2_b.clone()) for _, _, index_b, d2_b in _blocks(x_nd, centers_md)]
+    return torch.cat([index_b for index_b, _ in found]), torch.cat([d2_b for _, d2_b in found])
 
-    The search uses |c|² - 2 x·c, which is one matrix product; the distance is then taken from the difference itself, so
-    it does not suffer from cancellation. Ties go to the lower index. Cost 2·n·m·d operations.
+
+def look(x_nd: Tensor, centers_md: Tensor, weights_n: Tensor | None = None) -> Look:
+    """Find each row's nearest center and add up what each center wins, reading the rows once."""
+    index_n = torch.empty(len(x_nd), dtype=torch.int64, device=x_nd.device)
+    d2_n = x_nd.new_empty(len(x_nd))
+    sums_md = torch.zeros_like(centers_md)
+    for rows, block_bd, index_b, d2_b in _blocks(x_nd, centers_md):
+        index_n[rows], d2_n[rows] = index_b, d2_b
+        sums_md.index_add_(0, index_b, block_bd if weights_n is None else block_bd * weights_n[rows, None].to(block_bd))
+    ones_n = torch.ones(len(x_nd), dtype=torch.float64, device=x_nd.device)
+    counts_m = ones_n.new_zeros(len(centers_md)).index_add_(0, index_n, ones_n if weights_n is None else weights_n.double())
+    return Look(index_n, d2_n, sums_md, counts_m, centers_md.mean(0))
+
+
+def _blocks(x_nd: Tensor, centers_md: Tensor) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
+    """Block by block: its rows, the block less the centers' mean, nearest indices, squared distances; all overwritten by the next.
+
+    The search takes |c|²/2 - x·c, one matrix product of 2·b·m·d operations; shifting both sides by the centers' mean keeps it
+    accurate far from zero. The distance is then taken from the difference itself, free of cancellation.
     """
-    origin_d = centers_md.mean(0)  # shifting both sides keeps |c|² small where the data lie far from zero
+    n, d, m = *x_nd.shape, len(centers_md)
+    origin_d = centers_md.mean(0)
     shifted_md = centers_md - origin_d
-    half_square_m = (shifted_md * shifted_md).sum(1) / 2
-    rows = max(1, CHUNK_ENTRIES // len(centers_md))
-    index_n = torch.cat(
-        [
-            torch.addmm(half_square_m, chunk_nd - origin_d, shifted_md.T, alpha=-1).min(1).indices
-            for chunk_nd in x_nd.split(rows)
-        ]
-    )
-    return index_n, (x_nd - centers_md[index_n]).square_().sum(1)
+    half_square_m = shifted_md.square().sum(1) / 2
+    size = min(n, max(64, BLOCK_ENTRIES // (d + m)))
+    block_bd, apart_bd, scores_bm = (x_nd.new_empty(size, width) for width in (d, d, m))
+    for first in range(0, n, size):
+        rows = slice(first, min(first + size, n))
+        b = rows.stop - first
+        torch.sub(x_nd[rows], origin_d, out=block_bd[:b])
+        torch.addmm(half_square_m, block_bd[:b], shifted_md.T, alpha=-1, out=scores_bm[:b])
+        index_b = scores_bm[:b].min(1).indices
+        torch.index_select(shifted_md, 0, index_b, out=apart_bd[:b])
+        d2_b = apart_bd[:b].sub_(block_bd[:b]).square_().sum(1)
+        yield rows, block_bd[:b], index_b, d2_b
 
 
-def mean_cost(x_nd: Tensor, centers_kd: Tensor) -> float:
-    """Mean squared distance of the rows to their nearest center."""
-    return float(nearest(x_nd, centers_kd)[1].mean(dtype=torch.float64))
+def mean_cost(x_nd: Tensor, centers_kd: Tensor, weights_n: Tensor | None = None) -> float:
+    """Mean squared distance of the rows, weighted if weights are given, to their nearest center."""
+    d2_n = nearest(x_nd, centers_kd)[1].double()
+    return float(d2_n.mean() if weights_n is None else (d2_n * weights_n).sum() / weights_n.sum())
 
 
-def weighted_means(x_nd: Tensor, weights_n: Tensor, index_n: Tensor, m: int) -> tuple[Tensor, Tensor]:
-    """Means (m, d) and total weights (m,) of the rows that won each center; the mean of no rows is zero."""
-    sums_md = x_nd.new_zeros(m, x_nd.shape[1]).index_add_(0, index_n, x_nd * weights_n[:, None])
-    totals_m = weights_n.new_zeros(m).index_add_(0, index_n, weights_n)
-    return sums_md / totals_m.clamp_min(torch.finfo(totals_m.dtype).tiny)[:, None], totals_m
+def draw(chances_n: Tensor, count: int, rng: torch.Generator) -> Tensor:
+    """Draw up to `count` distinct indices with chances proportional to `chances_n`; an entry of zero is never drawn.
 
-
-def draw(probability_n: Tensor, count: int, rng: torch.Generator) -> Tensor:
-    """Draw up to `count` distinct indices with chances proportional to `probability_n`, in float64 on the CPU.
-
-    Entries of zero are never drawn. Exponential clocks: the smallest Exp(1) / p win [Efraimidis & Spirakis 2006].
+    Exponential clocks: the smallest Exp(1) / chance win [Efraimidis & Spirakis 2006].
     """
-    p_n = probability_n.double().cpu()
+    p_n = chances_n.double().cpu()
     count = min(count, int((p_n > 0).sum()))
     clocks_n = torch.empty_like(p_n).exponential_(generator=rng) / p_n
     return clocks_n.topk(count, largest=False, sorted=True).indices
@@ -63,58 +107,49 @@ def random_rows(x_nd: Tensor, m: int, rng: torch.Generator) -> Tensor:
 def kmeans_plus_plus(x_nd: Tensor, weights_n: Tensor, k: int, rng: torch.Generator) -> Tensor:
     """k rows, each drawn in proportion to weight times squared distance to those before [Arthur 2007, §2.2].
 
-    Where fewer than k distinct rows exist, the rest are repeats of rows drawn by weight. Cost k·n·d.
+    Where fewer than k distinct rows exist, the rest are repeats of rows drawn by weight. Cost 2·k·n·d operations.
     """
+    centered_nd = x_nd - x_nd.mean(0)
+    square_n = centered_nd.square().sum(1)
     chosen = [draw(weights_n, 1, rng)]
-    d2_n = torch.full_like(weights_n, torch.inf)
+    d2_n = torch.full_like(square_n, torch.inf)
     for _ in range(k - 1):
-        d2_n = torch.minimum(d2_n, (x_nd - x_nd[chosen[-1]]).square_().sum(1))
+        last = int(chosen[-1])
+        d2_last_n = square_n - 2 * (centered_nd @ centered_nd[last]) + square_n[last]
+        d2_n = torch.minimum(d2_n, d2_last_n.clamp_min_(0))
+        d2_n[last] = 0
         next_row = draw(d2_n * weights_n, 1, rng)
         chosen.append(next_row if len(next_row) else draw(weights_n, 1, rng))
     return x_nd[torch.cat(chosen)]
 
 
-def lloyd(x_nd: Tensor, weights_n: Tensor, centers_kd: Tensor, max_iter: int, tol: float) -> tuple[Tensor, float]:
-    """Weighted Lloyd iterations; returns centers (k, d) and the mean squared distance before the last move.
+def lloyd(
+    x_nd: Tensor, weights_n: Tensor | None, centers_kd: Tensor, max_iter: int, tol: float
+) -> tuple[Tensor, float]:
+    """Lloyd iterations; returns centers (k, d) and the mean squared distance before the last move.
 
     Ends when the relative improvement falls under `tol`. A center that wins nothing stays where it is.
     """
-    total = float(weights_n.sum())
     before = torch.inf
     for _ in range(max_iter):
-        index_n, d2_n = nearest(x_nd, centers_kd)
-        loss = float((d2_n * weights_n).sum(dtype=torch.float64)) / total
+        seen = look(x_nd, centers_kd, weights_n)
+        d2_n = seen.d2_n.double() if weights_n is None else seen.d2_n.double() * weights_n
+        loss = float(d2_n.sum() / seen.counts_m.sum())
         if before - loss <= tol * loss:
             break
         before = loss
-        means_kd, totals_k = weighted_means(x_nd, weights_n, index_n, len(centers_kd))
-        centers_kd = torch.where((totals_k > 0)[:, None], means_kd, centers_kd)
+        centers_kd = torch.where((seen.counts_m > 0)[:, None], seen.means_md(), centers_kd)
     return centers_kd, loss
 
 
-def move(centers_md: Tensor, weights_m: Tensor, x_nd: Tensor, index_n: Tensor) -> tuple[Tensor, Tensor]:
+def move(centers_md: Tensor, weights_m: Tensor, seen: Look) -> tuple[Tensor, Tensor]:
     """Move each center to the mean of all rows it has ever won [Sculley 2010, alg. 1, for a whole batch].
 
     With weight w, and c new rows of mean x: p = c / (w + c), center ← (1 - p) center + p x.
     """
-    ones_n = x_nd.new_ones(len(x_nd))
-    means_md, counts_m = weighted_means(x_nd, ones_n, index_n, len(centers_md))
-    after_m = weights_m + counts_m
-    step_m = (counts_m / after_m.clamp_min(torch.finfo(after_m.dtype).tiny)).to(x_nd.dtype)
-    return centers_md + step_m[:, None] * (means_md - centers_md), after_m
-
-
-def facilities(d2_n: Tensor, usual_cost: float, m: int, rng: torch.Generator) -> Tensor:
-    """Rows of the batch at which new centers open: the farther, the likelier [Meyerson 2001, §2].
-
-    A batch that costs what rows have cost so far opens m / 8 on average, a dearer one more, up to m: so a stream sorted by
-    cluster, whose next cluster is far from every center, gets centers there at once.
-    """
-    cost = float(d2_n.mean(dtype=torch.float64))
-    if cost == 0:
-        return torch.empty(0, dtype=torch.int64)
-    dearness = cost / usual_cost if usual_cost > 0 else torch.inf
-    return draw(d2_n, min(m, 1 + int(m / 8 * min(dearness, 8.0))), rng)
+    after_m = weights_m + seen.counts_m
+    step_m = (seen.counts_m / after_m.clamp_min(tiny(after_m))).to(centers_md.dtype)
+    return centers_md + step_m[:, None] * (seen.means_md() - centers_md), after_m
 
 
 def merge_nearest(centers_md: Tensor, weights_m: Tensor, target: int) -> tuple[Tensor, Tensor]:
@@ -125,29 +160,23 @@ def merge_nearest(centers_md: Tensor, weights_m: Tensor, target: int) -> tuple[T
     memory bounded [Guha 2003, §3]. Cost 2·m²·d operations a round; a handful of rounds.
     """
     while len(centers_md) > target:
-        keep_m, partner_m = _cheapest_pairs(centers_md, weights_m, len(centers_md) - target)
-        gone_m = ~keep_m
-        into = partner_m[gone_m]
-        total = weights_m[into] + weights_m[gone_m]
-        share = (weights_m[gone_m] / total.clamp_min(torch.finfo(total.dtype).tiny)).to(centers_md.dtype)
-        centers_md[into] += share[:, None] * (centers_md[gone_m] - centers_md[into])
-        weights_m[into] = total
-        centers_md, weights_m = centers_md[keep_m], weights_m[keep_m]
+        going, into = _cheapest_pairs(centers_md, weights_m, len(centers_md) - target)
+        total = weights_m[into] + weights_m[going]
+        share = (weights_m[going] / total.clamp_min(tiny(total))).to(centers_md.dtype)
+        stays_m = torch.ones(len(centers_md), dtype=torch.bool, device=centers_md.device).index_fill_(0, going, False)
+        joined = centers_md[into] + share[:, None] * (centers_md[going] - centers_md[into])
+        centers_md = centers_md.index_copy(0, into, joined)[stays_m]
+        weights_m = weights_m.index_copy(0, into, total)[stays_m]
     return centers_md, weights_m
 
 
 def _cheapest_pairs(centers_md: Tensor, weights_m: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
-    """Mask of the centers that stay, and for each center its partner; at most `wanted` centers go."""
-    added_mm = torch.cdist(centers_md, centers_md).square_().to(weights_m.dtype)
-    pair_mm = (
-        weights_m[:, None] * weights_m / (weights_m[:, None] + weights_m).clamp_min(torch.finfo(weights_m.dtype).tiny)
-    )
-    added_mm.mul_(pair_mm).fill_diagonal_(torch.inf)
-    cost_m, partner_m = added_mm.min(1)
+    """Indices of at most `wanted` centers that go, and of the centers they merge into."""
+    added_mm = torch.cdist(centers_md, centers_md).square_()
+    weights = weights_m.to(added_mm.dtype)
+    added_mm.mul_(weights[:, None] * weights / (weights[:, None] + weights).clamp_min(tiny(weights)))
+    cost_m, partner_m = added_mm.fill_diagonal_(torch.inf).min(1)
     own_m = torch.arange(len(centers_md), device=centers_md.device)
-    later_m = (partner_m[partner_m] == own_m) & (own_m > partner_m)  # one of each mutual pair
-    going = later_m.nonzero()[:, 0]
+    going = ((partner_m[partner_m] == own_m) & (own_m > partner_m)).nonzero()[:, 0]  # one of each mutual pair
     going = going[cost_m[going].argsort(stable=True)[:wanted]]
-    keep_m = torch.ones_like(later_m)
-    keep_m[going] = False
-    return keep_m, partner_m
+    return going, partner_m[going]

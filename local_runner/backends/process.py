@@ -89,6 +89,7 @@ class Process:
         except subprocess.TimeoutExpired:
             return None
         self._reader.join(timeout=5)
+        self.kill()  # nothing is left to kill: this closes the leash's pipe
         return status if status >= 0 else 128 - status
 
     def terminate(self) -> None:

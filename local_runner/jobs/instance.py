@@ -107,7 +107,7 @@ class Instance:
                 return
             if not self._stopping.is_set():
                 self._launch.log(f"Sagebrush: the container ended with exit code {status} and is started again.")
-                self._stopping.wait(min(LONGEST_PAUSE_S, 0.5 * 2**starts))
+                self._stopping.wait(min(LONGEST_PAUSE_S, 0.25 * 2**starts))
 
     def _run_once(self, deadline: float) -> tuple[int | None, bool]:
         """Exit status of one container, and whether it was healthy; one that is not by the deadline is killed."""

@@ -5,6 +5,7 @@ The built-in definitions are those that SageMaker attaches to jobs of its algori
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def definitions(algorithm: str | None, own: Sequence[Definition] = ()) -> list[d
 def scrape(events: Iterable[Event], wanted: Sequence[Definition]) -> list[Datum]:
     """All readings in the order of the events. A TAB also matches as `#011`, CloudWatch's way to show it.
 
-    A definition whose regex is invalid, has no group, or catches no number yields nothing, as in SageMaker.
+    A definition whose regex is invalid, has no group, or catches no finite number yields nothing, as in SageMaker.
     """
     patterns = [(definition["Name"], pattern) for definition in wanted if (pattern := _compiled(definition["Regex"]))]
     return [
@@ -87,6 +88,7 @@ def _compiled(regex: str) -> re.Pattern[str] | None:
 def _value(pattern: re.Pattern[str], message: str) -> float | None:
     match = pattern.search(message) or ("\t" in message and pattern.search(message.replace("\t", "#011")))
     try:
-        return float(match[1]) if match else None
+        value = float(match[1]) if match else None
     except (TypeError, ValueError):
         return None
+    return value if value is not None and math.isfinite(value) else None

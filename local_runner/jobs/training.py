@@ -65,6 +65,7 @@ class TrainingJobs:
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         self._runs: dict[str, Run] = {}
+        self._lock = threading.Lock()
         self._fail_interrupted()
 
     def start(self, job: Document) -> None:
@@ -72,8 +73,10 @@ class TrainingJobs:
         name = job["TrainingJobName"]
         enter(job, "InProgress", "Starting", time.time())
         self._surroundings.store.insert(KIND, name, job)
-        self._runs[name] = Run(job, self._surroundings)
-        self._runs[name].start()
+        run = Run(job, self._surroundings)
+        with self._lock:
+            run.start()
+            self._runs = {other.name: other for other in (*self._runs.values(), run) if other.is_alive()}
 
     def stop(self, name: str) -> None:
         """Ask a running job to stop; its state so far becomes its model. No effect on a job that has ended."""
@@ -146,13 +149,13 @@ class Run(threading.Thread):
         hosts = workspace.lay_out(self._job, self._folder, self._in.inputs)
         try:
             self._enter("Training")
-            statuses = self._train(hosts)
+            ended = self._train(hosts)
         finally:
             for host in hosts:
                 host.close()
         if self._abandoned:
             return
-        failure = None if self._stop_reason else failure_reason(hosts, statuses)
+        failure = None if self._stop_reason else failure_reason(ended)
         if failure:
             self._end("Failed", failure)
             return
@@ -163,37 +166,39 @@ class Run(threading.Thread):
 
     # Training
 
-    def _train(self, hosts: list[Host]) -> list[int]:
-        """Exit statuses of all hosts. When one fails, the others are stopped: they would wait for it forever."""
+    def _train(self, hosts: list[Host]) -> list[tuple[Host, int]]:
+        """Hosts and exit statuses in the order in which they ended."""
         writers = [self._log_writer(host) for host in hosts]
         try:
             contract = self._contract(len(hosts))
             for host, writer in zip(hosts, writers, strict=True):
                 if self._stop_reason is None:
                     self._containers.append(self._in.backend.train(self._launch(host, contract, writer)))
-            return self._watch()
+            return self._watch(hosts)
         finally:
             for writer in writers:
                 writer.close()
 
-    def _watch(self) -> list[int]:
+    def _watch(self, hosts: list[Host]) -> list[tuple[Host, int]]:
+        """Wait for all. When one fails, the others are stopped: they would wait for it forever."""
         deadline = time.monotonic() + self._job["StoppingCondition"].get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S)
+        running = list(zip(hosts, self._containers, strict=False))
+        ended: list[tuple[Host, int]] = []
         kill_at = None
-        while True:
-            statuses = [container.wait(POLL_S) for container in self._containers]
-            ended = [status for status in statuses if status is not None]
-            if len(ended) == len(statuses):
-                return ended
-            now = time.monotonic()
-            if now > deadline:
+        while running:
+            statuses = [(host, container, container.wait(POLL_S)) for host, container in running]
+            ended += [(host, status) for host, _, status in statuses if status is not None]
+            running = [(host, container) for host, container, status in statuses if status is None]
+            if time.monotonic() > deadline:
                 self.stop("MaxRuntimeExceeded")
-            if kill_at is None and (self._stop_reason or any(ended)):
-                kill_at = now + self._in.stop_grace_s
-                for container in self._containers:
+            if kill_at is None and (self._stop_reason or any(status for _, status in ended)):
+                kill_at = time.monotonic() + self._in.stop_grace_s
+                for _, container in running:
                     container.terminate()
-            if self._abandoned or (kill_at is not None and now > kill_at):
-                for container in self._containers:
+            if self._abandoned or (kill_at is not None and time.monotonic() > kill_at):
+                for _, container in running:
                     container.kill()
+        return ended
 
     def _launch(self, host: Host, contract: Mapping[str, str], writer: LogWriter) -> Launch:
         return Launch(
@@ -291,17 +296,24 @@ def end(job: Document, outcome: str, now: float, reason: str | None = None) -> N
         job["SecondaryStatusTransitions"][-1]["StatusMessage"] = job["FailureReason"]
 
 
-def failure_reason(hosts: Iterable[Host], statuses: Iterable[int]) -> str | None:
-    """Text of the first host's failure file, or its exit status; None if all hosts succeeded."""
-    failed = [(host, status) for host, status in zip(hosts, statuses, strict=True) if status]
+def failure_reason(ended: Iterable[tuple[Host, int]]) -> str | None:
+    """Text of the first failure file among the hosts in the order they ended, else the first exit status that is not 0.
+
+    None if all hosts succeeded.
+    """
+    failed = [(host, status) for host, status in ended if status]
     if not failed:
         return None
-    told = [host.folder.failure for host, _ in failed if host.folder.failure.is_file()]
-    if not told:
+    text = next(filter(None, (_told(host) for host, _ in failed)), None)
+    if text is None:
         host, status = failed[0]
         return (
             f"AlgorithmError: {host.name} ended with exit code {status} and left no reason in /opt/ml/output/failure. "
             f"The job's log may say more: group {TRAINING_JOBS}."
         )
-    text = told[0].read_text(errors="replace").strip()[:MAX_REASON_CHARACTERS]
     return text if text.startswith(CATEGORIES) else f"AlgorithmError: {text}"
+
+
+def _told(host: Host) -> str | None:
+    failure = host.folder.failure
+    return failure.read_text(errors="replace").strip()[:MAX_REASON_CHARACTERS] if failure.is_file() else None

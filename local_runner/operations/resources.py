@@ -115,8 +115,8 @@ def page(
 
 
 def _passes(document: Document, request: Request, name_field: str, status_field: str) -> bool:
-    created = document["CreationTime"]
-    modified: float = document.get("LastModifiedTime", created)
+    created: float = document["CreationTime"]
+    modified: float = document.get("LastModifiedTime") or created
     return (
         request.get("NameContains", "").lower() in document[name_field].lower()
         and request.get("StatusEquals", document.get(status_field)) == document.get(status_field)

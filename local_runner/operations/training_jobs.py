@@ -102,7 +102,10 @@ def _check(cloud: Cloud, request: dict[str, Any]) -> None:
     resources.refuse_unsupported(request, ("CheckpointConfig", "ServerlessJobConfig", "ModelPackageConfig"))
     algorithm = request.get("AlgorithmSpecification", {})
     resources.refuse_unsupported(algorithm, ("AlgorithmName", "ContainerEntrypoint", "ContainerArguments"))
-    resources.refuse_unsupported(request.get("ResourceConfig", {}), ("InstanceGroups", "InstancePlacementConfig"))
+    machines = request.get("ResourceConfig", {})
+    resources.refuse_unsupported(machines, ("InstanceGroups", "InstancePlacementConfig"))
+    if machines.get("InstanceCount", 1) < 1:
+        raise invalid("ResourceConfig.InstanceCount must be 1 or more.")
     if request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
         raise invalid("OutputDataConfig.CompressionType NONE is not implemented by Sagebrush yet. Leave it out.")
     resources.check_image(cloud, algorithm.get("TrainingImage"))
@@ -115,6 +118,8 @@ def _check(cloud: Cloud, request: dict[str, Any]) -> None:
 
 
 def _check_channel(channel: dict[str, Any]) -> None:
+    if channel["ChannelName"] in (".", ".."):
+        raise invalid(f"Channel name {channel['ChannelName']!r} cannot be a folder's name.")
     source = channel["DataSource"].get("S3DataSource")
     if source is None:
         raise invalid(f"Channel {channel['ChannelName']}: only S3DataSource is implemented by Sagebrush yet.")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 import botocore.session
+from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request
 
 from local_runner.s3.errors import S3Error
@@ -29,9 +30,10 @@ class Call:
     operation: str
     bucket: str
     key: str
+    query: Mapping[str, str]
 
     def argument(self, name: str, default: str = "") -> str:
-        return self.request.args.get(name, default)
+        return self.query.get(name, default)
 
     def header(self, name: str, default: str = "") -> str:
         return self.request.headers.get(name, default)
@@ -57,7 +59,8 @@ def read_call(request: Request) -> Call:
     """Raises InvalidURI for a path that is not UTF-8, NotImplemented for a method S3 does not have there."""
     bucket, key = address(request.environ["PATH_INFO"], request.host)
     level = bool(bucket) + bool(key)
-    return Call(request, operation_of(request.method, level, request.args, request.headers), bucket, key)
+    query = request.args.to_dict()
+    return Call(request, operation_of(request.method, level, query, request.headers), bucket, key, query)
 
 
 def address(path: str, host: str) -> tuple[str, str]:
@@ -73,7 +76,7 @@ def address(path: str, host: str) -> tuple[str, str]:
     return bucket, key
 
 
-def operation_of(method: str, level: int, query: Mapping[str, str], headers: Container[str]) -> str:
+def operation_of(method: str, level: int, query: Mapping[str, str], headers: Headers) -> str:
     """The operation whose marks in query and headers are all there; of several, the one with most marks."""
     fitting = [rule for rule in _rules().get((method, level), ()) if rule.fits(query, headers)]
     if not fitting:
@@ -88,7 +91,7 @@ class _Rule:
     query: tuple[tuple[str, str], ...]
     copies: bool
 
-    def fits(self, query: Mapping[str, str], headers: Container[str]) -> bool:
+    def fits(self, query: Mapping[str, str], headers: Headers) -> bool:
         present = all(name in query and (not value or query[name] == value) for name, value in self.query)
         return present and self.copies <= ("x-amz-copy-source" in headers)
 

@@ -125,14 +125,16 @@ class ObjectStore:
             check_key(key)
             with self.index.writing():
                 self.bucket(bucket)
-                check(self.find(bucket, key))
-                path = self._place(bucket, key, draft.path)
+                existing = self.find(bucket, key)
+                check(existing)
+                path = self._place(bucket, key, draft.path, existing)
                 sums = orjson.dumps(dict(draft.checksums if checksums is None else checksums)).decode()
                 known = (bucket, key, str(path), draft.size, draft.modified_ns)
                 row = (*known, etag or draft.md5, sums, attributes.to_json())
                 self.index.row(f"REPLACE INTO objects ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-        finally:
+        except BaseException:
             draft.discard()
+            raise
         return self._stored(row)
 
     def get(self, bucket: str, key: str) -> StoredObject:
@@ -212,16 +214,17 @@ class ObjectStore:
             raise NoSuchKey(bucket, key)
         return stored
 
-    def _place(self, bucket: str, key: str, draft: Path) -> PurePosixPath:
+    def _place(self, bucket: str, key: str, draft: Path, existing: StoredObject | None) -> PurePosixPath:
         """Move a draft to the key's path of old, or to its readable path, or, if that is taken, to its hashed one."""
-        known = self.index.row("SELECT path FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+        if existing:
+            return self._move(draft, PurePosixPath(existing.path.relative_to(self.folder)))
         readable = readable_path(bucket, key)
-        if known is None and readable and not self._is_taken(readable):
+        if readable and not self._is_taken(readable):
             try:
                 return self._move(draft, readable)
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 pass  # another key is a file where this one needs a folder, or the other way round
-        return self._move(draft, PurePosixPath(known[0]) if known else hashed_path(bucket, key))
+        return self._move(draft, hashed_path(bucket, key))
 
     def _is_taken(self, path: PurePosixPath) -> bool:
         """True if another key has this path, upper and lower case being the same on some file systems."""

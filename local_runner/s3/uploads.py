@@ -95,8 +95,9 @@ class Uploads:
                     orjson.dumps(dict(checksums)).decode(),
                 )
                 self._index.row("REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)", row)
-        finally:
+        except BaseException:
             draft.discard()
+            raise
 
     def parts(self, upload: Upload, after: int = 0, limit: int = MOST_PARTS) -> list[Part]:
         statement = "SELECT * FROM parts WHERE upload = ? AND number > ? ORDER BY number LIMIT ?"

@@ -73,8 +73,7 @@ def test_same_seed_gives_the_same_bytes(name, case):
 
 def test_sparse_rows_give_what_dense_rows_give(name, case):
     rows = case.rows()
-    csr = rows.dense().to_sparse_csr()
-    sparse = SparseRows(csr.crow_indices(), csr.col_indices(), csr.values(), rows.width)
+    sparse = SparseRows.from_dense(rows.dense())
     assert same(fit(name, case, rows), fit(name, case, Batch(sparse, rows.labels_nl)))
 
 

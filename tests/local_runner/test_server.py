@@ -49,6 +49,8 @@ def test_other_names_are_refused(aws, host):
     [
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": "http://localhost.evil.example"}, 403),
         ({"Sec_Fetch_Site": "cross-site"}, 403),
         ({"Origin": "http://localhost:8888"}, 200),
     ],

@@ -2,6 +2,7 @@
 
 import os
 import tarfile
+import threading
 
 import pytest
 
@@ -64,6 +65,15 @@ def test_a_key_that_is_a_file_and_a_folder_is_refused(store, tmp_path):
     store.put("bucket", "data/a.csv/inner", [b"x"])
     with pytest.raises(InputError, match="another object needs that name"):
         workspace.lay_out(request(), tmp_path / "job", store)
+
+
+def test_pipes_of_a_job_that_cannot_be_laid_out_are_closed(store, tmp_path):
+    two = request(mode="Pipe")
+    missing = {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/nothing/"}
+    two["InputDataConfig"].append({"ChannelName": "test", "DataSource": {"S3DataSource": missing}})
+    with pytest.raises(InputError, match="No S3 objects found"):
+        workspace.lay_out(two, tmp_path / "job", store)
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("pipe")]
 
 
 def test_models_of_all_hosts_become_one_archive_and_the_first_hosts_file_stays(tmp_path):

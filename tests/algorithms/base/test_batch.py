@@ -6,16 +6,11 @@ from hypothesis import strategies as st
 from algorithms.base.batch import Batch, MemoryStream, SparseRows, concatenate, rebatch
 
 
-def sparse(dense_nd: torch.Tensor) -> SparseRows:
-    csr = dense_nd.to_sparse_csr()
-    return SparseRows(csr.crow_indices(), csr.col_indices(), csr.values(), dense_nd.shape[1])
-
-
 X = torch.tensor([[0.0, 1.0, 0.0], [2.0, 0.0, 3.0], [0.0, 0.0, 0.0], [4.0, 5.0, 6.0]])
 
 
 def test_sparse_rows_become_the_same_dense_rows():
-    assert torch.equal(sparse(X).dense(), X)
+    assert torch.equal(SparseRows.from_dense(X).dense(), X)
 
 
 def test_sparse_entries_that_name_a_column_twice_are_added():
@@ -25,16 +20,16 @@ def test_sparse_entries_that_name_a_column_twice_are_added():
 
 @pytest.mark.parametrize("rows", [slice(0, 2), slice(1, 4), slice(2, 2), slice(3, 9)])
 def test_a_slice_of_sparse_rows_is_the_slice_of_dense_rows(rows):
-    assert torch.equal(sparse(X)[rows].dense(), X[rows])
+    assert torch.equal(SparseRows.from_dense(X)[rows].dense(), X[rows])
 
 
 def test_dense_and_sparse_batches_join():
-    joined = concatenate([Batch(X[:1]), Batch(sparse(X[1:]))])
+    joined = concatenate([Batch(X[:1]), Batch(SparseRows.from_dense(X[1:]))])
     assert torch.equal(joined.dense(), X)
 
 
 def test_sparse_batches_stay_sparse():
-    joined = concatenate([Batch(sparse(X[:1])), Batch(sparse(X[1:]))])
+    joined = concatenate([Batch(SparseRows.from_dense(X[:1])), Batch(SparseRows.from_dense(X[1:]))])
     assert isinstance(joined.features, SparseRows) and torch.equal(joined.dense(), X)
 
 

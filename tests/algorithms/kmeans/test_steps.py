@@ -25,10 +25,11 @@ def test_nearest_center_and_squared_distance():
     assert np.allclose(d2_n, D2.min(1), rtol=1e-5)
 
 
-def test_nearest_in_chunks_is_nearest_at_once(monkeypatch):
+def test_nearest_in_blocks_is_nearest_at_once(monkeypatch):
     whole = steps.nearest(torch.from_numpy(X), torch.from_numpy(C))
-    monkeypatch.setattr(steps, "CHUNK_ENTRIES", 7 * 30)
-    assert torch.equal(steps.nearest(torch.from_numpy(X), torch.from_numpy(C))[0], whole[0])
+    monkeypatch.setattr(steps, "BLOCK_ENTRIES", 12 * 70)
+    again = steps.nearest(torch.from_numpy(X), torch.from_numpy(C))
+    assert torch.equal(again[0], whole[0]) and torch.allclose(again[1], whole[1])
 
 
 def test_nearest_stays_exact_far_from_zero():
@@ -44,14 +45,18 @@ def test_ties_go_to_the_lower_index():
     assert steps.nearest(torch.tensor([[0.0], [2.0]]), centers)[0].tolist() == [0, 0]
 
 
-def test_weighted_means():
-    index, weights = RNG.integers(0, 7, 200), RNG.random(200).astype(np.float32)
-    means, totals = steps.weighted_means(torch.from_numpy(X), torch.from_numpy(weights), torch.from_numpy(index), 8)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_look_adds_up_what_each_center_wins(weighted, monkeypatch):
+    monkeypatch.setattr(steps, "BLOCK_ENTRIES", 12 * 70)
+    weights = RNG.random(200) if weighted else np.ones(200)
+    centers = np.concatenate([C, [[99.0] * 5]]).astype(np.float32)  # the last wins nothing
+    seen = steps.look(torch.from_numpy(X), torch.from_numpy(centers), torch.from_numpy(weights) if weighted else None)
+    assert np.array_equal(seen.index_n, D2.argmin(1)) and np.allclose(seen.d2_n, D2.min(1), rtol=1e-5)
     for m in range(7):
-        mine = index == m
-        assert np.allclose(means[m], np.average(X[mine], axis=0, weights=weights[mine]), atol=1e-5)
-        assert totals[m] == pytest.approx(weights[mine].sum(), rel=1e-5)
-    assert totals[7] == 0 and not means[7].any()
+        mine = D2.argmin(1) == m
+        assert seen.counts_m[m] == pytest.approx(weights[mine].sum(), rel=1e-6)
+        assert np.allclose(seen.means_md()[m], np.average(X[mine], axis=0, weights=weights[mine]), atol=1e-5)
+    assert seen.counts_m[7] == 0 and bool(seen.means_md().isfinite().all())
 
 
 def test_draw_follows_the_chances_and_never_draws_zero():
@@ -72,20 +77,20 @@ def test_kmeans_plus_plus_repeats_rows_where_too_few_are_distinct():
 
 
 def test_moving_twice_is_the_mean_of_all_rows_won():
-    index_n = torch.from_numpy(D2.argmin(1))
-    centers, weights = torch.from_numpy(C), torch.zeros(7, dtype=torch.float64)
-    for half in (slice(0, 90), slice(90, 200)):
-        centers, weights = steps.move(centers, weights, torch.from_numpy(X)[half], index_n[half])
-    for m in range(7):
-        won = X[D2.argmin(1) == m]
-        assert weights[m] == len(won)
-        assert np.allclose(centers[m], won.mean(0) if len(won) else C[m], atol=1e-5)
+    """Far centers, so that moving them changes no winner."""
+    centers = torch.from_numpy(C * 100)
+    x = torch.from_numpy(np.repeat(C * 100, 20, axis=0) + X[:140])
+    weights = torch.zeros(7, dtype=torch.float64)
+    for half in (slice(0, 90), slice(90, 140)):
+        centers, weights = steps.move(centers, weights, steps.look(x[half], centers))
+    assert weights.tolist() == [20] * 7
+    assert np.allclose(centers, x.reshape(7, 20, 5).mean(1), rtol=1e-5, atol=1e-4)
 
 
 def test_lloyd_equals_scikit_learn_from_the_same_start():
     """Both iterate to a fixed point from the same centers; float32 sums of 200 rows differ by about 1e-6."""
     cluster = pytest.importorskip("sklearn.cluster")
-    weights = RNG.random(200).astype(np.float32)
+    weights = RNG.random(200)
     theirs = cluster.KMeans(7, init=C, n_init=1, algorithm="lloyd", tol=0, max_iter=300).fit(X, sample_weight=weights)
     ours, loss = steps.lloyd(torch.from_numpy(X), torch.from_numpy(weights), torch.from_numpy(C), 300, 0.0)
     assert np.allclose(ours, theirs.cluster_centers_, atol=1e-4)
@@ -99,10 +104,3 @@ def test_merging_keeps_mass_and_mean_and_takes_the_cheapest_pair():
     assert sorted(zip(merged[:, 0].tolist(), mass.tolist(), strict=True)) == [(0.5, 2.0), (10.0, 100.0), (12.0, 100.0)]
     merged, mass = steps.merge_nearest(centers.clone(), weights.clone(), 1)
     assert float(mass) == 202 and float(merged) == pytest.approx(float((centers[:, 0] * weights).sum() / 202))
-
-
-def test_new_centers_open_where_a_batch_is_dear():
-    d2_n = torch.cat([torch.full((100,), 0.01), torch.full((5,), 1e4)])
-    opened = steps.facilities(d2_n, usual_cost=0.01, m=80, rng=rng())
-    assert set(range(100, 105)) <= set(opened.tolist())
-    assert not len(steps.facilities(torch.zeros(10), 1.0, 8, rng()))

@@ -36,9 +36,9 @@ def test_a_tab_is_found_as_cloudwatch_shows_it():
     assert [d.value for d in metrics.scrape(events("[0]\ttrain-rmse:2\tvalidation-rmse:1.5"), wanted)] == [1.5]
 
 
-@pytest.mark.parametrize("regex", ["((", "no group", "x=(.*)", "(y)?x="])
+@pytest.mark.parametrize("regex", ["((", "no group", "x=(.*)", "(y)?x=", "y=(.*)"])
 def test_what_is_no_number_or_no_expression_yields_nothing(regex):
-    assert metrics.scrape(events("x=abc"), [{"Name": "m", "Regex": regex}]) == []
+    assert metrics.scrape(events("x=abc y=nan"), [{"Name": "m", "Regex": regex}]) == []
 
 
 def test_the_latest_reading_counts():

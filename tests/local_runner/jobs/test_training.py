@@ -5,11 +5,13 @@ import time
 
 import pytest
 
+from containers.contract.paths import OptML
 from local_runner.backends.process import ProcessBackend
 from local_runner.jobs.logs import Logs
 from local_runner.jobs.store import Store
-from local_runner.jobs.training import KIND, Surroundings, TrainingJobs, end, enter
+from local_runner.jobs.training import KIND, Surroundings, TrainingJobs, end, enter, failure_reason
 from local_runner.s3.store import ObjectStore
+from local_runner.workspace import Host
 
 
 def test_each_state_closes_the_one_before():
@@ -25,6 +27,18 @@ def test_each_state_closes_the_one_before():
     )
     spans = [(t["Status"], t["StartTime"], t["EndTime"]) for t in job["SecondaryStatusTransitions"]]
     assert spans == [("Starting", 1.0, 3.0), ("Training", 3.0, 5.25), ("MaxRuntimeExceeded", 5.25, 5.25)]
+
+
+def test_the_host_that_failed_first_is_blamed_and_a_written_reason_comes_first(tmp_path):
+    hosts = [Host(name, OptML(tmp_path / name)) for name in ("algo-1", "algo-2", "algo-3")]
+    for host in hosts:
+        host.folder.failure.parent.mkdir(parents=True)
+    ended = [(hosts[2], 0), (hosts[1], 5), (hosts[0], 143)]
+    assert failure_reason(ended[:1]) is None
+    assert failure_reason(ended).startswith("AlgorithmError: algo-2 ended with exit code 5")
+    hosts[1].folder.failure.write_text(" \n")
+    hosts[0].folder.failure.write_text("ClientError: no rows")
+    assert failure_reason(ended) == "ClientError: no rows"
 
 
 @pytest.fixture

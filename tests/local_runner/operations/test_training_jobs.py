@@ -142,7 +142,11 @@ def test_a_failure_says_why(aws, hyperparameters, reason):
             "S3Prefix",
             'Data download failed:No S3 objects found under S3 URL "s3://bucket/nothing/"',
         ),
-        ("s3://no-such-bucket/x", "S3Prefix", "Error message from S3: The specified bucket does not exist: no-such-bucket."),
+        (
+            "s3://no-such-bucket/x",
+            "S3Prefix",
+            "Error message from S3: The specified bucket does not exist: no-such-bucket.",
+        ),
         (
             "s3://bucket/no.manifest",
             "ManifestFile",
@@ -212,7 +216,9 @@ def test_a_name_can_be_used_once(aws):
     job = aws.train()
     code, message = refusal(aws.train, TrainingJobName=job)
     assert code == "ResourceInUse"
-    assert message.startswith("Training job names must be unique within an AWS account and region, and a training job with")
+    assert message.startswith(
+        "Training job names must be unique within an AWS account and region, and a training job with"
+    )
     assert message.endswith(f":training-job/{job})")
 
 

@@ -42,14 +42,12 @@ class Running:
         children = psutil.Process(self.process.pid).children()
         return sum(child.memory_info().rss for child in children)
 
-
-def end(process: subprocess.Popen) -> None:
-    """Kill the server, which must find everything on disk when it comes back; a gentle stop would wait for idle clients."""
-    workers = psutil.Process(process.pid).children()
-    for each in (process, *workers):
-        each.kill()
-    process.wait(10)
-    psutil.wait_procs(workers, timeout=10)
+    def kill(self) -> None:
+        """At once, so that what comes back finds only what is on disk; a gentle stop would wait for idle clients."""
+        if self.process.poll() is None:
+            for each in (self.process, *psutil.Process(self.process.pid).children()):
+                each.kill()
+            self.process.wait(10)
 
 
 @contextlib.contextmanager
@@ -62,10 +60,11 @@ def running_s3(folder: Path, public: str | None = None) -> Iterator[Running]:
         command += ["--public", public] if public else []
         process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL)
         port = listener.getsockname()[1]
+    running = Running(folder, port, process)
     try:
-        yield Running(folder, port, process)
+        yield running
     finally:
-        end(process)
+        running.kill()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+from werkzeug.datastructures import Headers
+
+from local_runner.s3.call import address, operation_of
+from local_runner.s3.errors import S3Error
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "expected"),
+    [
+        ("/", "127.0.0.1:4566", ("", "")),
+        ("/bucket", "127.0.0.1:4566", ("bucket", "")),
+        ("/bucket/", "127.0.0.1:4566", ("bucket", "")),
+        ("/bucket/a//b/", "127.0.0.1:4566", ("bucket", "a//b/")),
+        ("/bucket/\xc3\xbc", "localhost", ("bucket", "ü")),
+        ("/a/b", "my.bucket.s3.amazonaws.com", ("my.bucket", "a/b")),
+        ("/a", "bucket.s3.eu-west-1.amazonaws.com:443", ("bucket", "a")),
+        ("/a", "bucket.s3-us-west-2.amazonaws.com", ("bucket", "a")),
+        ("/a", "bucket.s3.cn-north-1.amazonaws.com.cn", ("bucket", "a")),
+        ("/", "bucket.localhost:4566", ("bucket", "")),
+        ("/bucket/a", "s3.us-east-1.amazonaws.com", ("bucket", "a")),
+    ],
+)
+def test_both_styles_of_address(path, host, expected):
+    assert address(path, host) == expected
+
+
+def test_a_path_must_be_utf8():
+    with pytest.raises(S3Error) as caught:
+        address("/bucket/\xff", "localhost")
+    assert caught.value.code == "InvalidURI"
+
+
+@pytest.mark.parametrize(
+    ("method", "level", "query", "headers", "expected"),
+    [
+        ("GET", 0, {}, {}, "ListBuckets"),
+        ("GET", 1, {"prefix": "x"}, {}, "ListObjects"),
+        ("GET", 1, {"list-type": "2"}, {}, "ListObjectsV2"),
+        ("GET", 1, {"versioning": ""}, {}, "GetBucketVersioning"),
+        ("GET", 2, {"uploadId": "u"}, {}, "ListParts"),
+        ("PUT", 2, {}, {}, "PutObject"),
+        ("PUT", 2, {}, {"x-amz-copy-source": "a/b"}, "CopyObject"),
+        ("PUT", 2, {"uploadId": "u", "partNumber": "1"}, {}, "UploadPart"),
+        ("PUT", 2, {"uploadId": "u", "partNumber": "1"}, {"x-amz-copy-source": "a/b"}, "UploadPartCopy"),
+        ("POST", 2, {"uploads": ""}, {}, "CreateMultipartUpload"),
+        ("POST", 1, {"delete": ""}, {}, "DeleteObjects"),
+        ("DELETE", 2, {"uploadId": "u"}, {}, "AbortMultipartUpload"),
+        ("HEAD", 2, {}, {}, "HeadObject"),
+    ],
+)
+def test_operations_are_told_apart_as_in_the_service_model(method, level, query, headers, expected):
+    assert operation_of(method, level, query, Headers(headers)) == expected
+
+
+def test_a_method_s3_does_not_have_is_not_implemented():
+    with pytest.raises(S3Error, match="PATCH on an object"):
+        operation_of("PATCH", 2, {}, Headers())

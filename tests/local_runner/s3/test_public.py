@@ -33,8 +33,7 @@ def test_public_objects_are_fetched_once_and_kept(world):
     got = s3.get_object(Bucket="public-data", Key="census/Counties.csv")
     assert got["Body"].read() == b"census/Counties.csv" * 100
     assert (got["ContentType"], got["Metadata"]) == ("text/csv", {"a": "1"})
-    world.far.process.terminate()
-    world.far.process.wait(10)
+    world.far.kill()
     got = s3.get_object(Bucket="public-data", Key="census/Counties.csv", Range="bytes=0-5")
     assert got["Body"].read() == b"census"
     assert s3.list_buckets()["Buckets"] == []

@@ -1,0 +1,99 @@
+"""The AWS query format: a form with dotted names in, XML out."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from xml.etree import ElementTree
+
+from botocore.model import OperationModel, Shape
+
+from local_runner.wire.errors import AwsError
+from local_runner.wire.values import XML, spell
+
+
+def read_form(form: Mapping[str, str], shape: Shape | None) -> dict[str, Any]:
+    """Values of a form: `List.member.1.Name=x` → `{"List": [{"Name": "x"}]}`. Raises AwsError for a bad number or time."""
+    return (_at(form, shape, "") or {}) if shape is not None else {}
+
+
+def _at(form: Mapping[str, str], shape: Shape, prefix: str) -> Any:
+    """Value at a dotted prefix, None if the form has nothing there."""
+    if shape.type_name == "structure":
+        members = {name: _at(form, member, _below(prefix, name, member)) for name, member in shape.members.items()}
+        return {name: value for name, value in members.items() if value is not None} or None
+    if shape.type_name == "list":
+        found: list[Any] = []
+        step = prefix if shape.serialization.get("flattened") else f"{prefix}.member"
+        while (value := _at(form, shape.member, f"{step}.{len(found) + 1}")) is not None:
+            found.append(value)
+        return found or None
+    return _scalar(form[prefix], shape.type_name) if prefix in form else None
+
+
+def _below(prefix: str, name: str, member: Shape) -> str:
+    name = member.serialization.get("name", name)
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _scalar(text: str, type_name: str) -> Any:
+    try:
+        if type_name in ("integer", "long"):
+            return int(text)
+        if type_name in ("float", "double"):
+            return float(text)
+        if type_name == "timestamp":
+            return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise AwsError("MalformedInput", f"{text!r} is no {type_name}.") from None
+    return text == "true" if type_name == "boolean" else text
+
+
+def result_document(operation: OperationModel, result: Mapping[str, Any]) -> bytes:
+    """`<GetRoleResponse><GetRoleResult>…`."""
+    root = ElementTree.Element(f"{operation.name}Response", xmlns=operation.metadata["xmlNamespace"])
+    shape = operation.output_shape
+    if shape is not None:
+        wrapper = shape.serialization.get("resultWrapper")
+        place = ElementTree.SubElement(root, wrapper) if wrapper else root
+        _add_members(place, spell(result, shape, XML), shape)
+    return _document(root)
+
+
+def error_document(error: AwsError) -> bytes:
+    """`<ErrorResponse><Error><Type>Sender</Type><Code>…`."""
+    root = ElementTree.Element("ErrorResponse")
+    inner = ElementTree.SubElement(root, "Error")
+    for name, text in (("Type", "Sender"), ("Code", error.code), ("Message", error.message)):
+        ElementTree.SubElement(inner, name).text = text
+    return _document(root)
+
+
+def _document(root: ElementTree.Element) -> bytes:
+    metadata = ElementTree.SubElement(root, "ResponseMetadata")
+    ElementTree.SubElement(metadata, "RequestId").text = str(uuid.uuid4())
+    return ElementTree.tostring(root, encoding="utf-8")
+
+
+def _add_members(element: ElementTree.Element, values: Mapping[str, Any], shape: Shape) -> None:
+    for name, member in shape.members.items():
+        wire_name = member.serialization.get("name", name)
+        if wire_name in values:
+            _add(element, wire_name, values[wire_name], member)
+
+
+def _add(parent: ElementTree.Element, name: str, value: Any, shape: Shape) -> None:
+    if shape.type_name == "list" and shape.serialization.get("flattened"):
+        for member in value:
+            _add(parent, name, member, shape.member)
+        return
+    element = ElementTree.SubElement(parent, name)
+    if shape.type_name == "structure":
+        _add_members(element, value, shape)
+    elif shape.type_name == "list":
+        for member in value:
+            _add(element, shape.member.serialization.get("name", "member"), member, shape.member)
+    else:
+        element.text = str(value).lower() if isinstance(value, bool) else str(value)

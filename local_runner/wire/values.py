@@ -1,0 +1,58 @@
+"""Plain values of a request or a result, independent of how they are written on the wire."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.model import Shape
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How a format writes what JSON has no word for: times, given in seconds since 1970, and bytes."""
+
+    time: Callable[[float], Any]
+    blob: Callable[[bytes], Any]
+
+
+def _base64(content: bytes) -> str:
+    return b64encode(content).decode()
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+JSON = Spelling(time=lambda seconds: round(seconds, 3), blob=_base64)
+XML = Spelling(time=lambda seconds: _moment(seconds).strftime("%Y-%m-%dT%H:%M:%SZ"), blob=_base64)
+CBOR = Spelling(time=_moment, blob=bytes)
+
+
+def spell(value: Any, shape: Shape, spelling: Spelling) -> Any:
+    """A result cut to its shape, under the names of the wire: members that are unknown or absent are gone."""
+    if shape.type_name == "structure":
+        return {
+            member.serialization.get("name", name): spell(value[name], member, spelling)
+            for name, member in shape.members.items()
+            if value.get(name) is not None
+        }
+    if shape.type_name == "list":
+        return [spell(member, shape.member, spelling) for member in value]
+    if shape.type_name == "map":
+        return {name: spell(member, shape.value, spelling) for name, member in value.items()}
+    if shape.type_name == "timestamp":
+        return spelling.time(value)
+    if shape.type_name == "blob":
+        return spelling.blob(value)
+    return float(value) if shape.type_name in ("float", "double") else value
+
+
+def without_nulls(value: Any) -> Any:
+    """Null means absent, at every depth."""
+    if isinstance(value, dict):
+        return {name: without_nulls(member) for name, member in value.items() if member is not None}
+    return [without_nulls(member) for member in value] if isinstance(value, list) else value

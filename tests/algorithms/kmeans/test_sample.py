@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+
+from algorithms.kmeans.sample import Sample
+
+
+def sampled(values: torch.Tensor, capacity: int, batch: int = 100, seed: int = 0, worth=None, mass=None) -> Sample:
+    """A sample of one-column rows; `worth` and `mass` are functions of the values, 1 by default."""
+    sample, generator = Sample.empty(capacity, torch.empty(0, 1)), torch.Generator().manual_seed(seed)
+    for rows in values.double().split(batch):
+        log_worth = torch.zeros_like(rows) if worth is None else worth(rows).log()
+        log_mass = torch.zeros_like(rows) if mass is None else mass(rows).log()
+        sample.absorb(rows[:, None].float(), log_worth + log_mass, log_mass, generator)
+    return sample
+
+
+def rows_of(sample: Sample) -> list[float]:
+    return sorted(sample.rows_and_weights()[0][:, 0].tolist())
+
+
+def test_a_short_stream_is_kept_whole_with_weight_one():
+    rows, weights = sampled(torch.arange(50.0), 80, batch=7).rows_and_weights()
+    assert sorted(rows[:, 0].tolist()) == list(range(50)) and weights.tolist() == [1] * 50
+
+
+@pytest.mark.parametrize("batch", [1, 10, 1000])
+def test_a_long_stream_is_sampled_evenly(batch):
+    """Mean of 199 of 1000 positions: deviation 289 / sqrt(199) = 20; five of them are allowed."""
+    rows, weights = sampled(torch.arange(1000.0), 200, batch).rows_and_weights()
+    assert len(rows.unique()) == 199 and float(rows.mean()) == pytest.approx(499.5, abs=100)
+    assert float(weights.sum()) == pytest.approx(1000, rel=0.15) and len(weights.unique()) == 1
+
+
+def test_weights_undo_what_worth_prefers():
+    """Rows worth up to 20 times more are drawn more often; weighted sums stay those of the stream, over 200 draws within 2 %."""
+    values = torch.arange(1000.0)
+    estimates, preferred = [], []
+    for seed in range(200):
+        rows, weights = sampled(values, 100, 1000, seed, worth=lambda v: 1 + v / 50).rows_and_weights()
+        estimates.append(float((rows[:, 0] * weights).sum()))
+        preferred.append(float(rows.mean()))
+    assert np.mean(estimates) == pytest.approx(float(values.sum()), rel=0.02)
+    assert np.mean(preferred) > 600
+
+
+def test_rows_that_count_less_weigh_less():
+    """A mass that halves every 100 earlier rows: the weights sum to that mass, relative to the newest row."""
+    halving = lambda v: 2 ** ((v - 999) / 100)  # noqa: E731
+    values = torch.arange(1000.0)
+    sums = [float(sampled(values, 100, 250, seed, mass=halving).rows_and_weights()[1].sum()) for seed in range(100)]
+    assert np.mean(sums) == pytest.approx(float(halving(values).sum()), rel=0.05)
+
+
+def test_samples_merge_in_any_order_to_the_same():
+    parts = [sampled(torch.arange(300.0 * i, 300 * (i + 1)), 50, 30, seed=i) for i in range(3)]
+    orders = [(0, 1, 2), (2, 0, 1), (1, 2, 0)]
+    merged = []
+    for order in orders:
+        whole = Sample.empty(50, torch.empty(0, 1))
+        for i in order:
+            whole.merge(parts[i])
+        merged.append(rows_of(whole))
+    assert merged[0] == merged[1] == merged[2] and len(merged[0]) == 49
+
+
+def test_a_sample_survives_as_arrays():
+    sample = sampled(torch.arange(40.0), 60)
+    assert rows_of(Sample.from_arrays(sample.arrays(), 60)) == rows_of(sample)
