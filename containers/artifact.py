@@ -31,7 +31,7 @@ def load(folder: Path, algorithm: str | None = None) -> tuple[type[Algorithm], M
     content = ndarray.read(path.read_bytes())
     candidates = [algorithms.find(algorithm)] if algorithm else [algorithms.find(name) for name in algorithms.names()]
     fitting = [
-        (candidate, arrays) for candidate in candidates if (arrays := _named(content, candidate.Model)) is not None
+        (candidate, arrays) for candidate in candidates if (arrays := _named(content, candidate.model_class)) is not None
     ]
     if len(fitting) != 1:
         held = ", ".join(content) if isinstance(content, dict) else f"{len(content)} arrays without names"
@@ -40,7 +40,7 @@ def load(folder: Path, algorithm: str | None = None) -> tuple[type[Algorithm], M
             f"{path.name}: holds {held}, which does not fit {wanted}. Name the algorithm the model came from."
         )
     found, arrays = fitting[0]
-    return found, found.Model.from_arrays(arrays)
+    return found, found.model_class.from_arrays(arrays)
 
 
 def _model_file(folder: Path) -> Path:

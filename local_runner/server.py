@@ -15,6 +15,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from local_runner import heap
 from local_runner.app import App, service_model
 from local_runner.cloud import open_cloud
 from local_runner.settings import Settings
@@ -126,6 +127,7 @@ class _Gunicorn(BaseApplication):
 
     def load(self) -> App:
         """Runs in the worker: threads and child processes belong to it."""
+        heap.keep_small()
         logging.basicConfig(filename=self._settings.data / "server.log", level=logging.WARNING)
         for service in WARM_SERVICES:
             service_model(service)

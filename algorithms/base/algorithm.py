@@ -98,7 +98,7 @@ class Algorithm(ABC):
 
     spec: ClassVar[Spec]
     internal: ClassVar[Mapping[str, str]]
-    Model: ClassVar[type[Model]]
+    model_class: ClassVar[type[Model]]
 
     feature_dim: int
 

@@ -86,8 +86,9 @@ def concatenate(batches: Sequence[Batch]) -> Batch:
         return batches[0]
     labels = [b.labels_nl for b in batches if b.labels_nl is not None]
     labels_nl = torch.cat(labels) if len(labels) == len(batches) else None
-    if all(isinstance(b.features, SparseRows) for b in batches):
-        return Batch(_concatenate_sparse([b.features for b in batches]), labels_nl)
+    sparse = [b.features for b in batches if isinstance(b.features, SparseRows)]
+    if len(sparse) == len(batches):
+        return Batch(_concatenate_sparse(sparse), labels_nl)
     return Batch(torch.cat([_dense_as_stored(b.features) for b in batches]), labels_nl)
 
 

@@ -81,7 +81,7 @@ class KMeans(Algorithm):
         content_types=("application/x-recordio-protobuf", "text/csv"),
         metrics=(Metric("msd", "loss"), Metric("ssd", "loss")),
     )
-    Model: ClassVar = KMeansModel
+    model_class: ClassVar = KMeansModel
 
     def fit(self, channels: Mapping[str, Stream], run: Run) -> KMeansModel:
         """Stream m centers and a sample, join the hosts, shrink m to k, and settle the k on the sample."""

@@ -58,7 +58,7 @@ class PCA(Algorithm):
         content_types=("application/x-recordio-protobuf", "text/csv"),
         metrics=(Metric("reconstruction_msd", "loss"),),
     )
-    Model: ClassVar = PCAModel
+    model_class: ClassVar = PCAModel
 
     def __post_init__(self) -> None:
         if self.num_components > self.feature_dim:

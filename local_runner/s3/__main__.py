@@ -10,6 +10,7 @@ import typer
 from gunicorn.app.base import BaseApplication
 from werkzeug.wrappers import Request
 
+from local_runner import heap
 from local_runner.s3.protocol import S3
 from local_runner.s3.public import PublicBuckets
 from local_runner.s3.store import ObjectStore
@@ -27,6 +28,7 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Callable[..., Any]:
+        heap.keep_small()
         store = ObjectStore(self._folder)
         s3 = S3(store, PublicBuckets(store, self._public) if self._public else None)
         return lambda environ, start_response: s3.respond(Request(environ))(environ, start_response)

@@ -20,7 +20,7 @@ MODELS = [
 def test_a_model_comes_back_and_its_algorithm_is_told_from_the_file(tmp_path, model):
     artifact.save(model, tmp_path, "algo-1")
     algorithm, again = artifact.load(tmp_path)
-    assert algorithm.Model is type(model)
+    assert algorithm.model_class is type(model)
     for name, array in model.arrays().items():
         assert torch.equal(again.arrays()[name], array)
 
