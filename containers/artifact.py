@@ -31,7 +31,9 @@ def load(folder: Path, algorithm: str | None = None) -> tuple[type[Algorithm], M
     content = ndarray.read(path.read_bytes())
     candidates = [algorithms.find(algorithm)] if algorithm else [algorithms.find(name) for name in algorithms.names()]
     fitting = [
-        (candidate, arrays) for candidate in candidates if (arrays := _named(content, candidate.model_class)) is not None
+        (candidate, arrays)
+        for candidate in candidates
+        if (arrays := _named(content, candidate.model_class)) is not None
     ]
     if len(fitting) != 1:
         held = ", ".join(content) if isinstance(content, dict) else f"{len(content)} arrays without names"

@@ -11,7 +11,9 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
 def _folder(path: Path) -> Path:
     if not path.is_dir():
-        pytest.skip(f"{path.parent.name}/{path.name} is not beside this repository: the reference files are not published")
+        pytest.skip(
+            f"{path.parent.name}/{path.name} is not beside this repository: the reference files are not published"
+        )
     return path
 
 

@@ -20,8 +20,11 @@ from algorithms.kmeans import steps
 from algorithms.kmeans.model import KMeansModel
 from algorithms.kmeans.state import State
 
-AUTO_FACTOR = 10
-"""The original logs 10 for every k seen; its rule for other k is unknown."""
+AUTO_FACTOR_HIGH, AUTO_FACTOR_LOW, AUTO_CENTERS = 10, 4, 400
+"""`auto`: as many times k as gives 400 streaming centers, from 4 to 10 times, the range the original is tuned in.
+
+The original logs 10 for k = 7, 8 and 10, as this does; its rule for other k is unknown.
+"""
 
 AUTO_TRIALS = 10
 
@@ -47,7 +50,7 @@ class KMeans(Algorithm):
         low=1,
         also=(AUTO,),
         tunable=(4, 10),
-        doc="While streaming, keep this many centers for each of the k; auto is 10.",
+        doc="While streaming, keep this many centers for each of the k; auto is 10 for k ≤ 40, less for more, at least 4.",
     )
     half_life_time_size: int = integer(
         0, low=0, doc="A row counts half as much each time this many later rows have been read; 0: all count alike."
@@ -105,6 +108,8 @@ class KMeans(Algorithm):
                 f"Effective batch size used to initialize is {len(x_nd)}",
                 "WARNING",
             )
+        if self.extra_center_factor == AUTO:
+            run.log(f"'extra_center_factor' was set to 'auto', evaluated to {self._factor}.")
         m = self.k * self._factor
         if self.init_method == "random":
             centers_md = steps.random_rows(x_nd, m, run.rng)
@@ -150,7 +155,9 @@ class KMeans(Algorithm):
 
     @property
     def _factor(self) -> int:
-        return AUTO_FACTOR if self.extra_center_factor == AUTO else int(self.extra_center_factor)
+        if self.extra_center_factor != AUTO:
+            return int(self.extra_center_factor)
+        return max(AUTO_FACTOR_LOW, min(AUTO_FACTOR_HIGH, AUTO_CENTERS // self.k))
 
     def _sample_rows(self, d: int) -> int:
         return max(self.k, min(max(SAMPLE_ROWS_PER_CENTER * self.k, SAMPLE_ROWS_LOW), SAMPLE_BYTES_HIGH // (4 * d)))

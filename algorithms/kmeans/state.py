@@ -89,7 +89,9 @@ class State:
         log_worth_n = torch.log1p(d2_n / usual if usual else d2_n)
         log_mass_n = torch.zeros_like(log_worth_n)
         if half_life:
-            log_mass_n += torch.arange(self.rows, self.rows + len(x_nd), dtype=torch.float64) * (math.log(2) / half_life)
+            log_mass_n += torch.arange(self.rows, self.rows + len(x_nd), dtype=torch.float64) * (
+                math.log(2) / half_life
+            )
         self.sample.absorb(x_nd, log_worth_n + log_mass_n, log_mass_n, rng)
 
     @classmethod

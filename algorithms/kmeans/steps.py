@@ -55,7 +55,9 @@ def look(x_nd: Tensor, centers_md: Tensor, weights_n: Tensor | None = None) -> L
         index_n[rows], d2_n[rows] = index_b, d2_b
         sums_md.index_add_(0, index_b, block_bd if weights_n is None else block_bd * weights_n[rows, None].to(block_bd))
     ones_n = torch.ones(len(x_nd), dtype=torch.float64, device=x_nd.device)
-    counts_m = ones_n.new_zeros(len(centers_md)).index_add_(0, index_n, ones_n if weights_n is None else weights_n.double())
+    counts_m = ones_n.new_zeros(len(centers_md)).index_add_(
+        0, index_n, ones_n if weights_n is None else weights_n.double()
+    )
     return Look(index_n, d2_n, sums_md, counts_m, centers_md.mean(0))
 
 
@@ -76,10 +78,15 @@ def _blocks(x_nd: Tensor, centers_md: Tensor) -> Iterator[tuple[slice, Tensor, T
         b = rows.stop - first
         torch.sub(x_nd[rows], origin_d, out=block_bd[:b])
         torch.addmm(half_square_m, block_bd[:b], shifted_md.T, alpha=-1, out=scores_bm[:b])
-        index_b = scores_bm[:b].min(1).indices
+        index_b = _least(scores_bm[:b])
         torch.index_select(shifted_md, 0, index_b, out=apart_bd[:b])
         d2_b = apart_bd[:b].sub_(block_bd[:b]).square_().sum(1)
         yield rows, block_bd[:b], index_b, d2_b
+
+
+def _least(scores_bm: Tensor) -> Tensor:
+    """Index of the least score in each row, the first of equals. On a CPU by NumPy, whose search uses vector units."""
+    return torch.from_numpy(scores_bm.numpy().argmin(1)) if scores_bm.device.type == "cpu" else scores_bm.argmin(1)
 
 
 def mean_cost(x_nd: Tensor, centers_kd: Tensor, weights_n: Tensor | None = None) -> float:

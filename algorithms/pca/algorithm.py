@@ -13,7 +13,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from algorithms.base.algorithm import Algorithm, Metric, Response, Spec
-from algorithms.base.batch import Stream
+from algorithms.base.batch import Batch, Stream
 from algorithms.base.errors import NO_DATA, UserError
 from algorithms.base.hyperparameters import choice, flag, integer
 from algorithms.base.run import Run
@@ -21,12 +21,16 @@ from algorithms.pca import moments
 from algorithms.pca.model import PCAModel
 from algorithms.pca.moments import Moments
 
+SKETCH_WIDTH = 2
+"""Columns of the sketch for each of num_components + extra_components; the figures are in decision 2."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PCA(Algorithm):
     """Principal components of a stream of rows, read once.
 
-    Memory: d² float64 numbers (`regular`) or 2 (num_components + extra_components) d (`randomized`), and one mini-batch.
+    Memory: d² float64 numbers (`regular`) or 4 (num_components + extra_components) d (`randomized`), one mini-batch, and
+    at most 4,096 of its rows in float64.
     """
 
     feature_dim: int = integer(low=1, doc="Columns in every row.")
@@ -69,13 +73,15 @@ class PCA(Algorithm):
     def fit(self, channels: Mapping[str, Stream], run: Run) -> PCAModel:
         """Add up the moments of all batches on all hosts, then decompose them."""
         test_dl = self._test_matrix(run)
-        seen: Moments | None = None
+        seen = Moments.none(self.feature_dim, test_dl, run.device)
         for _ in run.epochs(1):
             for batch in channels["train"].batches(self.mini_batch_size):
-                seen = self._add(seen, batch.to(run.device).dense().double(), test_dl, run)
+                if not seen.rows:
+                    self._begin(batch, run)
+                seen.absorb(batch.to(run.device).dense(), test_dl)
                 if run.stopping:
                     break
-        states = [Moments.from_arrays(arrays) for arrays in run.gather(seen.arrays() if seen else {}) if arrays]
+        states = [Moments.from_arrays(arrays) for arrays in run.gather(seen.arrays() if seen.rows else {}) if arrays]
         if not states:
             raise UserError(NO_DATA)
         return self._decompose(reduce(lambda a, b: a.merge(b, test_dl), states), test_dl)
@@ -85,22 +91,19 @@ class PCA(Algorithm):
         if self.algorithm_mode == "regular":
             return None
         extra = max(10, self.num_components) if self.extra_components == -1 else self.extra_components
-        return moments.test_matrix(self.feature_dim, self.num_components + extra, run.shared_rng).to(run.device)
+        columns = SKETCH_WIDTH * (self.num_components + extra)
+        return moments.test_matrix(self.feature_dim, columns, run.shared_rng).to(run.device)
 
-    def _add(self, seen: Moments | None, x_nd: Tensor, test_dl: Tensor | None, run: Run) -> Moments:
-        batch = Moments.of(x_nd, test_dl)
-        if seen is not None:
-            return seen.merge(batch, test_dl)
-        if len(x_nd) < self.mini_batch_size and not run.stopping:
+    def _begin(self, first: Batch, run: Run) -> None:
+        """Refuse a host whose first batch is not full, and say what the original says."""
+        if len(first) < self.mini_batch_size and not run.stopping:
             raise UserError(
-                f"{NO_DATA} Got {len(x_nd)} rows, expected at least mini_batch_size = {self.mini_batch_size}."
+                f"{NO_DATA} Got {len(first)} rows, expected at least mini_batch_size = {self.mini_batch_size}."
             )
-        run.log(f"The default executor is <PCAExecutor on {run.device.type}({run.device.index or 0})>.")
-        run.log(f"{x_nd.shape[1]} feature(s) found in 'data'.")
-        run.log(
-            f"<PCAExecutor on {run.device.type}({run.device.index or 0})> is assigned to batch slice from 0 to {len(x_nd) - 1}."
-        )
-        return batch
+        executor = f"<PCAExecutor on {run.device.type}({run.device.index or 0})>"
+        run.log(f"The default executor is {executor}.")
+        run.log(f"{first.width} feature(s) found in 'data'.")
+        run.log(f"{executor} is assigned to batch slice from 0 to {len(first) - 1}.")
 
     def _decompose(self, seen: Moments, test_dl: Tensor | None) -> PCAModel:
         """The num_components strongest eigenpairs, weakest first; singular values are roots of eigenvalues."""

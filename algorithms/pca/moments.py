@@ -1,10 +1,12 @@
 """What PCA remembers of a stream: how many rows, their mean, and their scatter, whole or seen through a test matrix.
 
-Axes: n rows of a batch · d features · l columns of the test matrix (d where there is none) · c components
+Axes: n rows of a batch · d features · l columns of the test matrix (d where there is none) · c components ·
+z rows of a block, the step between the means among them
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -12,12 +14,19 @@ from typing import Self
 import torch
 from torch import Tensor
 
+BLOCK_ROWS = 4096
+"""Most rows held in float64 at once: enough that the product outweighs all that is done around it."""
 
-@dataclass(frozen=True)
+PANEL_COLUMNS = 64
+"""Narrowest panel of `add_gram`: narrower ones save operations but starve the product."""
+
+
+@dataclass
 class Moments:
     """Rows, mean (d,), and Y = S Ω (d, l) for the scatter S = Σ (x - mean)ᵀ(x - mean); all float64.
 
     Ω is the identity for exact PCA, a fixed random (d, l) matrix for a sketch: the same sums and the same merge serve both.
+    S being symmetric, exact PCA keeps its upper triangle alone: what stands below the diagonal means nothing.
     """
 
     rows: int
@@ -25,12 +34,32 @@ class Moments:
     scatter_dl: Tensor
 
     @classmethod
-    def of(cls, x_nd: Tensor, test_dl: Tensor | None) -> Self:
-        """Moments of one batch. Cost 2·n·d·l operations, twice that with a test matrix."""
-        mean_d = x_nd.mean(0)
-        centered_nd = x_nd - mean_d
-        seen_nl = centered_nd if test_dl is None else centered_nd @ test_dl
-        return cls(len(x_nd), mean_d, centered_nd.T @ seen_nl)
+    def none(cls, d: int, test_dl: Tensor | None, device: torch.device | str = "cpu") -> Self:
+        """Moments of no rows of d features."""
+        columns = d if test_dl is None else test_dl.shape[1]
+        mean_d = torch.zeros(d, dtype=torch.float64, device=device)
+        return cls(0, mean_d, mean_d.new_zeros(d, columns))
+
+    def absorb(self, x_nd: Tensor, test_dl: Tensor | None) -> None:
+        """Take in one or more rows, in place. Cost n·d² operations and a little, or 4·n·d·l with a test matrix.
+
+        Rows are centered about their own mean before they are multiplied; the step from the mean so far to theirs enters as
+        one more row [Ross, Lim, Lin & Yang 2008, lemma 1], so that one product brings all of eq. 1.5b of Chan et al. 1983.
+        """
+        for block_nd in x_nd.tensor_split(math.ceil(len(x_nd) / BLOCK_ROWS)):
+            rows, total = len(block_nd), self.rows + len(block_nd)
+            z_zd = self.mean_d.new_empty(rows + 1, len(self.mean_d))
+            centered_nd = z_zd[:-1].copy_(block_nd)
+            mean_d = centered_nd.mean(0)
+            centered_nd -= mean_d
+            step_d = mean_d - self.mean_d
+            z_zd[-1] = step_d * math.sqrt(self.rows * rows / total)
+            if test_dl is None:
+                add_gram(self.scatter_dl, z_zd)
+            else:
+                self.scatter_dl.addmm_(z_zd.T, z_zd @ test_dl)
+            self.mean_d += step_d * (rows / total)
+            self.rows = total
 
     def merge(self, other: Moments, test_dl: Tensor | None) -> Moments:
         """Moments of both sets of rows together [Chan, Golub & LeVeque 1983, eq. 1.5b]."""
@@ -57,6 +86,18 @@ class Moments:
         return cls(int(arrays["rows"]), arrays["mean"], arrays["scatter"])
 
 
+def add_gram(scatter_dd: Tensor, z_zd: Tensor) -> None:
+    """Add zᵀz to the upper triangle, in place: panel by panel of columns, each with all columns from its own first on.
+
+    With p panels, (p + 1) / 2p of the operations of the whole product.
+    """
+    d = z_zd.shape[1]
+    width = max(PANEL_COLUMNS, d // 8)
+    for first in range(0, d, width):
+        panel = slice(first, first + width)
+        scatter_dd[panel, first:].addmm_(z_zd[:, panel].T, z_zd[:, first:])
+
+
 def test_matrix(d: int, columns: int, rng: torch.Generator) -> Tensor:
     """Ω (d, l): Gaussian with orthonormal columns, so that its own condition costs no accuracy."""
     gaussian_dl = torch.randn(d, min(columns, d), dtype=torch.float64, generator=rng)
@@ -64,8 +105,8 @@ def test_matrix(d: int, columns: int, rng: torch.Generator) -> Tensor:
 
 
 def eigenpairs(scatter_dd: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues (d,) ascending, never negative, and eigenvectors (d, d) as columns, of the whole scatter matrix."""
-    values_d, vectors_dd = torch.linalg.eigh((scatter_dd + scatter_dd.T) / 2)
+    """Eigenvalues (d,) ascending, never negative, and eigenvectors (d, d) as columns, from the upper triangle."""
+    values_d, vectors_dd = torch.linalg.eigh(scatter_dd, UPLO="U")
     return values_d.clamp_min(0), vectors_dd
 
 

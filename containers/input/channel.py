@@ -103,7 +103,8 @@ class ChannelStream:
     def _check(self, piece: Batch, first_row: int) -> None:
         if piece.width != self._feature_dim:
             raise BadRecord(
-                first_row, f"{piece.width} columns, expected {self._feature_dim} (feature_dim){self._label_hint(piece)}."
+                first_row,
+                f"{piece.width} columns, expected {self._feature_dim} (feature_dim){self._label_hint(piece)}.",
             )
         values = piece.features.values_z if isinstance(piece.features, SparseRows) else piece.features
         if not bool(values.sum().isfinite()) and not bool(values.isfinite().all()):

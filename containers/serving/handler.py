@@ -49,7 +49,9 @@ class Handler:
     def invocations(self, request: Request) -> Response:
         """Predict for every row of the body. What the caller can mend is a 4xx with a short text, a bug a 500 with a reference."""
         try:
-            accept = codecs.accepted(request.accept, list(codecs.ENCODERS), codecs.JSON_LINES if self.batch else codecs.JSON)
+            accept = codecs.accepted(
+                request.accept, list(codecs.ENCODERS), codecs.JSON_LINES if self.batch else codecs.JSON
+            )
             rows = self._decode(request)
             with torch.inference_mode():
                 columns = self.model.predict(rows)

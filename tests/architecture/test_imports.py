@@ -48,7 +48,9 @@ def test_there_is_something_to_check():
     assert len(SOURCES) > 30
 
 
-@pytest.mark.parametrize("word", ["import pickle", "pickle.", "eval(", "exec(", "os.system", "shell=True", "verify=False"])
+@pytest.mark.parametrize(
+    "word", ["import pickle", "pickle.", "eval(", "exec(", "os.system", "shell=True", "verify=False"]
+)
 def test_nothing_turns_input_into_code(word):
     for path in SOURCES:
         assert word not in (ROOT / path).read_text(), f"{path} holds {word!r}"

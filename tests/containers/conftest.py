@@ -31,7 +31,11 @@ class Job:
         path.write_bytes(content)
 
     def start(self, **environment: str) -> subprocess.Popen:
-        ours = {"SAGEMAKER_DATA_PATH": str(self.opt_ml.root), "SAGEBRUSH_ALGORITHM": self.algorithm, "PYTHONPATH": str(ROOT)}
+        ours = {
+            "SAGEMAKER_DATA_PATH": str(self.opt_ml.root),
+            "SAGEBRUSH_ALGORITHM": self.algorithm,
+            "PYTHONPATH": str(ROOT),
+        }
         return subprocess.Popen(
             [sys.executable, "-m", "containers", "train"],
             env=os.environ | ours | environment,

@@ -71,7 +71,9 @@ def test_invocations_answer_with_custom_attributes(server):
 
 def test_a_bad_body_is_a_400_and_the_server_goes_on(server):
     answer = HTTP.request("POST", f"{server}/invocations", body=b"x", headers={"Content-Type": "text/csv"})
-    assert answer.status == 400 and answer.data.startswith(b"unable to evaluate payload provided: row 1: column 1: got 'x'")
+    assert answer.status == 400 and answer.data.startswith(
+        b"unable to evaluate payload provided: row 1: column 1: got 'x'"
+    )
     assert HTTP.request("GET", f"{server}/ping").status == 200
 
 
@@ -86,7 +88,9 @@ def test_other_routes_and_methods_are_refused(server):
 
 
 def test_a_payload_beyond_the_limit_is_a_413(server):
-    answer = HTTP.request("POST", f"{server}/invocations", body=b"1,2\n" * (26 << 20), headers={"Content-Type": "text/csv"})
+    answer = HTTP.request(
+        "POST", f"{server}/invocations", body=b"1,2\n" * (26 << 20), headers={"Content-Type": "text/csv"}
+    )
     assert answer.status == 413 and b"larger than 104857600 bytes" in answer.data
 
 

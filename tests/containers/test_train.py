@@ -172,7 +172,9 @@ def test_two_hosts_with_a_share_each_make_one_model(job, name):
     runs = []
     for number, host in enumerate(hosts):
         run = job(name)
-        run.describe(SETTINGS[name], {"train": ChannelConfig(distribution="ShardedByS3Key")}, current_host=host, hosts=hosts)
+        run.describe(
+            SETTINGS[name], {"train": ChannelConfig(distribution="ShardedByS3Key")}, current_host=host, hosts=hosts
+        )
         run.put("train", "x", recordio(X[number::2]))
         runs.append((run, run.start(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)))
     for _, process in runs:

@@ -92,7 +92,9 @@ def test_a_batch_smaller_than_k_still_gives_k_centers():
     assert len(fit(x, k=12, mini_batch_size=5).unique()) == 12
 
 
-@pytest.mark.parametrize("settings", [{"init_method": "kmeans++"}, {"local_lloyd_init_method": "random"}, {"half_life_time_size": 500}])
+@pytest.mark.parametrize(
+    "settings", [{"init_method": "kmeans++"}, {"local_lloyd_init_method": "random"}, {"half_life_time_size": 500}]
+)
 def test_other_settings_find_the_blobs_too(settings):
     rng = np.random.default_rng(1)
     x = np.concatenate([rng.normal(size=(400, 3)) + at for at in (0, 20, 40)]).astype(np.float32)

@@ -11,7 +11,11 @@ from containers.contract.paths import OptML
         (UserError("k: got 0."), 1, "ClientError: k: got 0."),
         (AlgorithmError("no result"), 2, "AlgorithmError: no result"),
         (PlatformError("disk full"), 3, "InternalServerError: disk full"),
-        (ZeroDivisionError("division by zero"), 2, "AlgorithmError: ZeroDivisionError: division by zero (the job's log has the trace)"),
+        (
+            ZeroDivisionError("division by zero"),
+            2,
+            "AlgorithmError: ZeroDivisionError: division by zero (the job's log has the trace)",
+        ),
     ],
 )
 def test_category_and_status(error, status, text):

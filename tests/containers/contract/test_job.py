@@ -45,7 +45,9 @@ def test_only_the_first_host_by_name_leads():
 
 def test_newer_fields_of_the_platform_are_ignored(opt_ml):
     opt_ml.hyperparameters.write_text('{"k": 10, "force_dense": "True"}')
-    opt_ml.resource_config.write_text('{"current_host": "algo-1", "hosts": ["algo-1"], "current_instance_type": "ml.m5.large"}')
+    opt_ml.resource_config.write_text(
+        '{"current_host": "algo-1", "hosts": ["algo-1"], "current_instance_type": "ml.m5.large"}'
+    )
     assert TrainingJob.read(opt_ml).hyperparameters == {"k": "10", "force_dense": "True"}
 
 

@@ -17,7 +17,9 @@ def stream(folder: Path, media_type: str, feature_dim: int) -> ChannelStream:
     return ChannelStream("train", FileSources(folder), MediaType.parse(media_type), feature_dim, folder, journal)
 
 
-def rows_of(folder: Path, media_type: str = "text/csv;label_size=0", feature_dim: int = 2, rows: int = 3) -> torch.Tensor:
+def rows_of(
+    folder: Path, media_type: str = "text/csv;label_size=0", feature_dim: int = 2, rows: int = 3
+) -> torch.Tensor:
     return torch.cat([batch.dense() for batch in stream(folder, media_type, feature_dim).batches(rows)])
 
 
@@ -72,7 +74,9 @@ def test_a_bad_csv_row_is_named_with_channel_file_and_row(tmp_path, text, messag
 
 def test_a_forgotten_label_size_is_guessed(tmp_path):
     (tmp_path / "x.csv").write_text("1,2\n3,4\n")
-    with pytest.raises(UserError, match=r"1 columns, expected 2 .*first column was taken as the label.*text/csv;label_size=0"):
+    with pytest.raises(
+        UserError, match=r"1 columns, expected 2 .*first column was taken as the label.*text/csv;label_size=0"
+    ):
         rows_of(tmp_path, "text/csv")
 
 

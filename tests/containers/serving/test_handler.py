@@ -40,7 +40,13 @@ def body_of(content_type: str) -> bytes:
             return recordio(ROWS)
 
 
-CONTENT_TYPES = ["text/csv", "text/csv; label_size=0", "application/json", "application/jsonlines", "application/x-recordio-protobuf"]
+CONTENT_TYPES = [
+    "text/csv",
+    "text/csv; label_size=0",
+    "application/json",
+    "application/jsonlines",
+    "application/x-recordio-protobuf",
+]
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
@@ -91,7 +97,13 @@ def test_in_a_batch_transform_the_default_is_json_lines():
     ("body", "content_type", "accept", "status", "message"),
     [
         (b"1,2,3", "text/csv", None, 400, "unable to evaluate payload provided: row 1: 3 columns, expected 2"),
-        (b"1,2\nx,2", "text/csv", None, 400, "unable to evaluate payload provided: row 2: column 1: got 'x', expected a number"),
+        (
+            b"1,2\nx,2",
+            "text/csv",
+            None,
+            400,
+            "unable to evaluate payload provided: row 2: column 1: got 'x', expected a number",
+        ),
         (b"", "text/csv", None, 400, "the body is empty"),
         (b"\n\n", "text/csv", None, 400, "the body holds no rows"),
         (b"1,nan", "text/csv", None, 400, "rows 1-1 hold NaN or infinity"),
