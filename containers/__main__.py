@@ -10,6 +10,7 @@ import sys
 
 from algorithms.base.errors import SagebrushError
 from containers.contract import failure
+from containers.stopping import StopSign
 
 USAGE = "usage: python -m containers [train | serve]"
 
@@ -18,9 +19,11 @@ def main(arguments: list[str]) -> int:
     """Exit status 0, or 1 the user's, 2 the algorithm's, 3 the platform's; 64 for a wrong call."""
     match arguments or ["train"]:
         case ["train"]:
+            stop = StopSign()
+            stop.obey_sigterm()  # before the array engine is imported, which takes a second or two
             from containers.train import train
 
-            return train(os.environ)
+            return train(os.environ, stop)
         case ["serve"]:
             from containers.serve import serve
 

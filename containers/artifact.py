@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 import algorithms
 from algorithms.base.algorithm import Algorithm, Model
-from algorithms.base.errors import UserError
+from algorithms.base.errors import AlgorithmError, UserError
 from containers.codecs import ndarray
 
 Arrays = dict[str, torch.Tensor]
 
 
 def save(model: Model, folder: Path, host: str) -> None:
-    """Write `model_<host>` as an NDArray file: a list of arrays or a dictionary, as the algorithm has it."""
+    """Write `model_<host>` as an NDArray file: a list of arrays or a dictionary, as the algorithm has it.
+
+    Raises AlgorithmError for a model that holds NaN or infinity.
+    """
     arrays = {name: array.cpu().contiguous().numpy() for name, array in model.arrays().items()}
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise AlgorithmError(
+                f"The model's {name} holds NaN or infinity: the training data has numbers too large for float32 "
+                "arithmetic. Scale it and train again."
+            )
     folder.mkdir(parents=True, exist_ok=True)
     content = ndarray.write(arrays if model.named else list(arrays.values()))
     (folder / f"model_{host}").write_bytes(content)
@@ -37,9 +47,10 @@ def load(folder: Path, algorithm: str | None = None) -> tuple[type[Algorithm], M
     ]
     if len(fitting) != 1:
         held = ", ".join(content) if isinstance(content, dict) else f"{len(content)} arrays without names"
-        wanted = algorithm or "exactly one of " + ", ".join(algorithms.names())
+        if algorithm:
+            raise UserError(f"{path.name}: holds {held}, which is no model of {algorithm}.")
         raise UserError(
-            f"{path.name}: holds {held}, which does not fit {wanted}. Name the algorithm the model came from."
+            f"{path.name}: holds {held}, expected a model of {' or '.join(algorithms.names())}. Name the algorithm."
         )
     found, arrays = fitting[0]
     return found, found.model_class.from_arrays(arrays)
@@ -49,8 +60,8 @@ def _model_file(folder: Path) -> Path:
     """`model_algo-1`, or the only `model_*` beside which other members, such as `state_*`, may lie."""
     files = sorted(path for path in folder.glob("model_*") if path.is_file()) if folder.is_dir() else []
     if not files:
-        present = ", ".join(sorted(p.name for p in folder.iterdir())) if folder.is_dir() else "nothing"
-        raise UserError(f"No model file in {folder}: found {present or 'nothing'}, expected model_algo-1.")
+        present = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir()) if folder.is_dir() else []
+        raise UserError(f"No model file in {folder}: found {', '.join(present) or 'nothing'}, expected model_algo-1.")
     return files[0]
 
 

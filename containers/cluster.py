@@ -55,6 +55,12 @@ class Cluster:
         """Every host's arrays in the order of hosts, the same on all. They travel as NDArray bytes: nothing is unpickled."""
         if self.size == 1:
             return [arrays]
+        try:
+            return self._gather(arrays)
+        except RuntimeError as error:  # gloo's word for a peer that is gone
+            raise PlatformError("Another host of this job ended before its work was done; its log says why.") from error
+
+    def _gather(self, arrays: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
         content = ndarray.write({name: array.cpu().numpy() for name, array in arrays.items()})
         own = torch.frombuffer(bytearray(content), dtype=torch.uint8)
         sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]

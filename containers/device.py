@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 
 from algorithms.base.errors import UserError
+from algorithms.base.hyperparameters import whole_number
+
+MOST_GPUS = 1024
 
 
 def choose(num_gpus: str) -> torch.device:
@@ -12,8 +15,7 @@ def choose(num_gpus: str) -> torch.device:
     available = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if num_gpus == "auto":
         return torch.device("cuda" if available else "cpu")
-    if not num_gpus.isdigit():
-        raise UserError(f"Hyperparameter _num_gpus: got {num_gpus!r}, expected auto or an integer ≥ 0.")
-    if int(num_gpus) > available:
-        raise UserError(f"Hyperparameter _num_gpus: got {num_gpus}, but this host has {available}.")
-    return torch.device("cuda" if int(num_gpus) else "cpu")
+    wanted = whole_number("_num_gpus", num_gpus, 0, MOST_GPUS)
+    if wanted > available:
+        raise UserError(f"Hyperparameter _num_gpus: got {wanted}, but this host has {available}.")
+    return torch.device("cuda" if wanted else "cpu")

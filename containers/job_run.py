@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator, Mapping
 from typing import Literal
@@ -10,47 +9,73 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from algorithms.base.run import Run
+from algorithms.base.batch import Batch, Stream
+from algorithms.base.run import Run, State
+from containers.checkpoint import Checkpoints, Position
 from containers.cluster import Cluster
 from containers.contract import metrics
 from containers.input.channel import ChannelStream, Seen
 from containers.journal import Journal
+from containers.stopping import StopSign
 
 
 class JobRun(Run):
-    """A `Run` that reports on `train`, ends early after SIGTERM, and gathers over `cluster`.
+    """A `Run` that reports on its batches, ends early after SIGTERM, gathers over `cluster`, and goes on from a checkpoint.
 
     Every host draws its own random numbers: the seed of host i is `seed` + i.
     """
 
     def __init__(
-        self, seed: int, device: torch.device, journal: Journal, train: ChannelStream, cluster: Cluster
+        self,
+        seed: int,
+        device: torch.device,
+        journal: Journal,
+        train: ChannelStream,
+        cluster: Cluster,
+        stop: StopSign,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         super().__init__(seed, device)
         self.rng.manual_seed(seed + cluster.rank)
         self._journal = journal
         self._train = train
         self._cluster = cluster
-        self._stopping = False
+        self._checkpoints = checkpoints
+        self._position: Position = (0, 0)
+        self._stop = stop
         self.begun_s = time.time()
 
     @property
     def stopping(self) -> bool:
-        return self._stopping
+        return self._stop.raised
 
-    def stop_on_sigterm(self) -> None:
-        """From now on SIGTERM means: finish with what has been learned so far."""
-        signal.signal(signal.SIGTERM, self._stop)
-
-    def _stop(self, _signal: int, _frame: object) -> None:
-        self._stopping = True
-        self._journal.framed("SIGTERM received: finishing with what has been learned so far.", "WARNING")
-
-    def epochs(self, count: int) -> Iterator[int]:
-        for epoch in super().epochs(count):
+    def batches(self, stream: Stream, rows: int, epochs: int = 1) -> Iterator[Batch]:
+        begun_at = self._position
+        for epoch in range(begun_at[0], epochs):
             start_s = time.time()
-            yield epoch
-            self._report_epoch(epoch, count, start_s)
+            for number, batch in enumerate(stream.batches(rows), start=1):
+                if (epoch, number) > begun_at:
+                    self._position = (epoch, number)
+                    yield batch
+                if self.stopping:
+                    self.log("SIGTERM received: finishing with what has been learned so far.", "WARNING")
+                    break
+            self._report_epoch(epoch, epochs, start_s)
+            if self.stopping:
+                return
+
+    def resumed(self) -> Mapping[str, Tensor] | None:
+        if self._checkpoints is None or (found := self._checkpoints.load()) is None:
+            return None
+        state, self._position, randomness = found
+        self.rng.set_state(randomness)
+        passes, batches = self._position
+        self.log(f"Going on from {self._checkpoints.path}: {passes} passes and {batches} batches are done.")
+        return state
+
+    def checkpoint(self, state: State) -> None:
+        if self._checkpoints and self._checkpoints.due:
+            self._checkpoints.save(state.arrays(), self._position, self.rng.get_state())
 
     def _report_epoch(self, epoch: int, count: int, start_s: float) -> None:
         host, seen = self._journal.host, self._train.seen

@@ -11,6 +11,7 @@ from algorithms.base import hyperparameters
 from algorithms.base.algorithm import Algorithm, Model
 from algorithms.base.errors import PlatformError, UserError
 from containers import artifact, codecs, device
+from containers.checkpoint import Checkpoints
 from containers.cluster import Cluster
 from containers.codecs.media_type import MediaType
 from containers.contract import failure, metrics
@@ -20,15 +21,17 @@ from containers.input.channel import ChannelStream, Seen
 from containers.input.sources import FileSources, PipeSources
 from containers.job_run import JobRun, counters
 from containers.journal import Journal
+from containers.stopping import StopSign
 
 EVALUATION_ROWS = 5000
+LARGEST_SETTING = 2**63 - 1
 
 
-def train(environment: Mapping[str, str]) -> int:
+def train(environment: Mapping[str, str], stop: StopSign) -> int:
     """Run the job below `SAGEMAKER_DATA_PATH` (/opt/ml) and return the exit status; a failure leaves its reason there."""
     opt_ml = OptML.from_environment(environment)
     try:
-        _train(opt_ml, environment.get("SAGEBRUSH_ALGORITHM"))
+        _train(opt_ml, environment.get("SAGEBRUSH_ALGORITHM"), stop)
         return 0
     except Exception as error:
         if not isinstance(error, UserError):
@@ -38,7 +41,7 @@ def train(environment: Mapping[str, str]) -> int:
         return failure.exit_status(error)
 
 
-def _train(opt_ml: OptML, name: str | None) -> None:
+def _train(opt_ml: OptML, name: str | None, stop: StopSign) -> None:
     started_s = time.time()
     if not name:
         raise PlatformError("SAGEBRUSH_ALGORITHM is not set: it names the algorithm to train, for instance kmeans.")
@@ -51,8 +54,15 @@ def _train(opt_ml: OptML, name: str | None) -> None:
     cluster = Cluster.join(job)
     journal.framed(f"Create Store: {'local' if cluster.size == 1 else 'dist_sync'}")
     journal.framed(f"Number of GPUs being used: {int(where.type == 'cuda')}")
-    run = JobRun(_seed(settings), where, journal, streams["train"], cluster)
-    run.stop_on_sigterm()
+    run = JobRun(
+        _number("_seed", settings),
+        where,
+        journal,
+        streams["train"],
+        cluster,
+        stop,
+        _checkpoints(opt_ml, job, settings, journal),
+    )
     journal.metrics(started_s, counters(Seen()), Meta="init_train_data_iter")
     model = algorithm.fit(streams, run)
     if job.leads:
@@ -77,10 +87,16 @@ def _configure(
     return hyperparameters.parse(kind, given, kind.internal)
 
 
-def _seed(settings: Mapping[str, str]) -> int:
-    if not settings["_seed"].isdigit():
-        raise UserError(f"Hyperparameter _seed: got {settings['_seed']!r}, expected an integer ≥ 0.")
-    return int(settings["_seed"])
+def _checkpoints(opt_ml: OptML, job: TrainingJob, settings: Mapping[str, str], journal: Journal) -> Checkpoints | None:
+    every_s = _number("_checkpoint_seconds", settings)
+    found = Checkpoints.configured(opt_ml, job.current_host, job.hyperparameters, every_s)
+    journal.framed(f"Checkpoints: {found.path}." if found else "Checkpoint loading and saving are disabled.")
+    return found
+
+
+def _number(name: str, settings: Mapping[str, str]) -> int:
+    """A setting of ours that is a whole number."""
+    return hyperparameters.whole_number(name, settings[name], 0, LARGEST_SETTING)
 
 
 def _open_channels(algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, journal: Journal) -> dict[str, ChannelStream]:
@@ -114,6 +130,9 @@ def _evaluate(
     """Figures on the test channel, in the two forms the original logs them."""
     if "test" not in streams:
         journal.framed("Test data is not provided.")
+        return
+    if run.stopping:
+        journal.framed("Stopping: the test data is not scored.")
         return
     found = model.to(run.device).evaluate(streams["test"].batches(EVALUATION_ROWS), run)
     for metric in algorithm.spec.metrics:

@@ -13,6 +13,9 @@ from torch import Tensor
 from algorithms.base.batch import Batch, Stream
 from algorithms.base.run import Run
 
+OURS = {"_seed": "0", "_checkpoint_seconds": "30"}
+"""Settings that every algorithm has and the original has not: where randomness begins, and how often a state is kept."""
+
 Columns = Mapping[str, Tensor]
 """An answer: named columns, each (n,) for one value a row or (n, m) for m values a row."""
 
@@ -93,7 +96,7 @@ class Model(ABC):
 class Algorithm(ABC):
     """Base of all algorithms: a frozen dataclass of hyperparameters, with `spec` and `internal` beside them.
 
-    `internal` holds the underscore settings the original accepts, with its defaults; `_seed` is ours.
+    `internal` holds the underscore settings the original accepts, with its defaults, and `OURS`.
     """
 
     spec: ClassVar[Spec]

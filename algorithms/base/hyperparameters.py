@@ -18,6 +18,7 @@ from algorithms.base.errors import UserError
 T = TypeVar("T")
 KEY = "hyperparameter"
 AUTO = "auto"
+SHOWN_CHARACTERS = 80
 
 # Sent by the SageMaker Python SDK's tuner beside an algorithm's own hyperparameters.
 SENT_BY_THE_SDK = ("sagemaker_estimator_module", "sagemaker_estimator_class_name")
@@ -107,6 +108,17 @@ def choices(*values: str, default: tuple[str, ...], doc: str) -> Any:
     return _field(default, Declaration(parse, f"a JSON list out of {json.dumps(list(values))}", doc))
 
 
+def whole_number(name: str, text: str, low: int, high: int) -> int:
+    """Read one setting that is declared nowhere else. Raises UserError."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise UserError(f"Hyperparameter {name}: got {_short(text)}, expected {_interval('an integer', low, high)}.")
+    return value
+
+
 def declarations(algorithm: type) -> dict[str, tuple[dataclasses.Field, Declaration]]:
     """The declared hyperparameters of a class, in order of declaration."""
     return {f.name: (f, f.metadata[KEY]) for f in dataclasses.fields(algorithm) if KEY in f.metadata}
@@ -140,7 +152,7 @@ def parse(algorithm: type[T], given: Mapping[str, str], internal: Mapping[str, s
             try:
                 values[name] = declared[name][1].parse(str(text).strip())
             except (ValueError, KeyError):
-                problems.append(f"Hyperparameter {name}: got {text!r}, expected {declared[name][1].expected}.")
+                problems.append(f"Hyperparameter {name}: got {_short(text)}, expected {declared[name][1].expected}.")
         elif name in internal:
             settings[name] = str(text)
         elif name not in SENT_BY_THE_SDK:
@@ -161,6 +173,12 @@ def table(algorithm: type) -> str:
         tunable = "" if declared.tunable is None else ", ".join(map(str, declared.tunable))
         lines.append(f"| `{name}` | {declared.expected} | {default} | {tunable} | {declared.doc} |")
     return "\n".join(lines)
+
+
+def _short(text: object) -> str:
+    """The value as it was given, cut where it would crowd out what was expected."""
+    shown = repr(text)
+    return shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}… ({len(shown)} characters)"
 
 
 def _field(default: Any, declaration: Declaration) -> Any:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
+
+from algorithms.base.batch import Batch, Stream
+
+
+class State(Protocol):
+    """What an algorithm has learned so far, as plain arrays."""
+
+    def arrays(self) -> dict[str, Tensor]: ...
 
 
 @dataclass
@@ -29,12 +37,20 @@ class Run:
         """True once somebody asked the run to end early: finish with what has been learned so far."""
         return False
 
-    def epochs(self, count: int) -> Iterator[int]:
-        """Count the passes over the training channel, reporting progress after each. When stopping, only the first is begun."""
-        for epoch in range(count):
-            if self.stopping and epoch > 0:
-                return
-            yield epoch
+    def batches(self, stream: Stream, rows: int, epochs: int = 1) -> Iterator[Batch]:
+        """The training channel, `epochs` times over; ends after a batch when stopping, and begins where a checkpoint ended."""
+        for _ in range(epochs):
+            for batch in stream.batches(rows):
+                yield batch
+                if self.stopping:
+                    return
+
+    def resumed(self) -> Mapping[str, Tensor] | None:
+        """The state that an interrupted run of this job left behind, as it gave it to `checkpoint`; else None."""
+        return None
+
+    def checkpoint(self, state: State) -> None:
+        """Call after each batch: now and then the state is kept, for `resumed` to find."""
 
     def gather(self, arrays: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
         """Every host's arrays, in the order of hosts; all hosts must call this, and all get the same answer."""

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
-from algorithms.base.algorithm import Algorithm, Metric, Response, Spec
+from algorithms.base.algorithm import OURS, Algorithm, Metric, Response, Spec
 from algorithms.base.batch import Stream
 from algorithms.base.errors import NO_DATA, UserError
 from algorithms.base.hyperparameters import AUTO, choice, choices, flag, integer, real
@@ -75,7 +76,7 @@ class KMeans(Algorithm):
 
     internal: ClassVar = {
         "_disable_wait_to_read": "false", "_enable_profiler": "false", "_kvstore": "auto", "_log_level": "info",
-        "_num_gpus": "auto", "_num_kv_servers": "1", "_num_slices": "1", "_seed": "0", "_tuning_objective_metric": "",
+        "_num_gpus": "auto", "_num_kv_servers": "1", "_num_slices": "1", "_tuning_objective_metric": "", **OURS,
     }  # fmt: skip
     spec: ClassVar = Spec(
         image="kmeans",
@@ -88,17 +89,16 @@ class KMeans(Algorithm):
 
     def fit(self, channels: Mapping[str, Stream], run: Run) -> KMeansModel:
         """Stream m centers and a sample, join the hosts, shrink m to k, and settle the k on the sample."""
-        state: State | None = None
-        for _ in run.epochs(self.epochs):
-            for batch in channels["train"].batches(self.mini_batch_size):
-                x_nd = batch.to(run.device).dense()
-                state = state or self._start(x_nd, run)
-                state.absorb(x_nd, self.half_life_time_size, run.rng)
-                if run.stopping:
-                    break
-            run.log(f"processed a total of {state.rows if state else 0} examples")
+        before = run.resumed()
+        state = State.from_arrays(before) if before else None
+        for batch in run.batches(channels["train"], self.mini_batch_size, self.epochs):
+            x_nd = batch.to(run.device).dense()
+            state = state or self._start(x_nd, run)
+            state.absorb(x_nd, self.half_life_time_size, run.rng)
+            run.checkpoint(state)
+        run.log(f"processed a total of {state.rows if state else 0} examples")
         state = self._joined(state, run)
-        return KMeansModel(self._settle(self._shrink(state, run), state))
+        return KMeansModel(self._settle(self._shrink(state, run), state, run))
 
     def _start(self, x_nd: Tensor, run: Run) -> State:
         """m centers out of the first batch: distinct rows at random, or k-means++."""
@@ -134,9 +134,11 @@ class KMeans(Algorithm):
         trials = []
         for trial in range(AUTO_TRIALS if self.local_lloyd_num_trials == AUTO else int(self.local_lloyd_num_trials)):
             start_kd = self._local_start(x_md, weights_m, run)
-            centers_kd, loss = steps.lloyd(x_md, weights_m, start_kd, self.local_lloyd_max_iter, self.local_lloyd_tol)
+            centers_kd, loss = self._lloyd(x_md, weights_m, start_kd, run)
             run.log(f"local kmeans attempt #{trial}. Current mean square distance {loss:.6f}")
             trials.append((centers_kd, loss))
+            if run.stopping:
+                break
         least = min(loss for _, loss in trials)
         run.log(f"finished shrinking process. Mean Square Distance = {least:.0f}")
         run.quality("train", "msd", "loss", least)
@@ -145,13 +147,20 @@ class KMeans(Algorithm):
 
     def _local_start(self, x_md: Tensor, weights_m: Tensor, run: Run) -> Tensor:
         if self.local_lloyd_init_method == "random":
-            return x_md[steps.draw(weights_m, self.k, run.shared_rng)]
+            drawn = steps.draw(weights_m, self.k, run.shared_rng)
+            return x_md[drawn[torch.arange(self.k) % len(drawn)]]  # where fewer than k have weight, some stand twice
         return steps.kmeans_plus_plus(x_md, weights_m, self.k, run.shared_rng)
 
-    def _settle(self, centers_kd: Tensor, state: State) -> Tensor:
+    def _settle(self, centers_kd: Tensor, state: State, run: Run) -> Tensor:
         """Lloyd on the sampled rows: centers of centers become centers of rows. Departs from the original, which ends before."""
         sample_rd, weights_r = state.sample.rows_and_weights()
-        return steps.lloyd(sample_rd, weights_r, centers_kd, self.local_lloyd_max_iter, self.local_lloyd_tol)[0]
+        return self._lloyd(sample_rd, weights_r, centers_kd, run)[0]
+
+    def _lloyd(self, x_nd: Tensor, weights_n: Tensor, centers_kd: Tensor, run: Run) -> tuple[Tensor, float]:
+        """`local_lloyd_max_iter` iterations at most; one is enough when stopping."""
+        return steps.lloyd(
+            x_nd, weights_n, centers_kd, self.local_lloyd_max_iter, self.local_lloyd_tol, lambda: run.stopping
+        )
 
     @property
     def _factor(self) -> int:

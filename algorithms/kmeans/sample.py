@@ -58,16 +58,15 @@ class Sample:
         self.log_mass_r[free] = log_mass_n[entrants]
 
     def rows_and_weights(self) -> tuple[Tensor, Tensor]:
-        """The sampled rows (≤ r, d), and float64 weights (≤ r,) that stand for the mass of the whole stream."""
-        taken = self.keys_r.isfinite().nonzero()[:, 0]
+        """The sampled rows (≤ r, d) by rising key, and float64 weights (≤ r,) that stand for the mass of the whole stream."""
+        taken = self.keys_r.argsort()[: int(self.keys_r.isfinite().sum())]
         log_mass = self.log_mass_r[taken]
         mass = (log_mass - log_mass.max()).exp()
         if len(taken) < self.capacity:
             return self.rows_rd[taken], mass
-        threshold = self.keys_r.max()
-        inside = taken[self.keys_r[taken] < threshold]  # the row at the threshold only marks it
+        inside, threshold = taken[:-1], self.keys_r[taken[-1]]  # the row at the threshold only marks it
         chance = -torch.expm1(-(self.log_worth_r[inside] + threshold).exp())
-        return self.rows_rd[inside], mass[self.keys_r[taken] < threshold] / chance
+        return self.rows_rd[inside], mass[:-1] / chance
 
     def arrays(self) -> dict[str, Tensor]:
         """The taken places as plain arrays."""

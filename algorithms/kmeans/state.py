@@ -13,6 +13,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from algorithms.base.errors import UserError
 from algorithms.kmeans import steps
 from algorithms.kmeans.sample import Sample
 from algorithms.kmeans.steps import Look
@@ -48,8 +49,17 @@ class State:
         return cls(centers_md, weights_m, Sample.empty(sample_rows, centers_md), capacity)
 
     def absorb(self, x_nd: Tensor, half_life: int, rng: torch.Generator) -> None:
-        """Take in one batch. Cost: 2·n·m·d operations, and now and then a merge of 2·m²·d."""
+        """Take in one batch. Cost: 2·n·m·d operations, and now and then a merge of 2·m²·d.
+
+        Raises UserError where squared distances leave float32.
+        """
         seen = self._look(x_nd, rng)
+        cost = float(seen.d2_n.sum(dtype=torch.float64))
+        if not math.isfinite(cost):
+            largest = float(x_nd.abs().max())
+            raise UserError(
+                f"Squared distances between rows are beyond float32: a row holds {largest:.3g}. Scale the data."
+            )
         self._sample(x_nd, seen.d2_n, half_life, rng)
         self.weights_m = self.weights_m * (0.5 ** (len(x_nd) / half_life) if half_life else 1.0)
         self.centers_md, self.weights_m = steps.move(self.centers_md, self.weights_m, seen)
@@ -57,7 +67,7 @@ class State:
         if len(self.centers_md) > MERGE_ABOVE * self.capacity:
             self.centers_md, self.weights_m = steps.merge_nearest(self.centers_md, self.weights_m, self.capacity)
         self.rows += len(x_nd)
-        self.cost += float(seen.d2_n.sum(dtype=torch.float64))
+        self.cost += cost
 
     def _look(self, x_nd: Tensor, rng: torch.Generator) -> Look:
         """Look at the batch; while it is dear, open centers at far rows and look again [Meyerson 2001, §2].

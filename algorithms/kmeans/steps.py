@@ -5,7 +5,7 @@ Axes: n rows of a batch or sample · b rows of a block · d features · m center
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -131,11 +131,17 @@ def kmeans_plus_plus(x_nd: Tensor, weights_n: Tensor, k: int, rng: torch.Generat
 
 
 def lloyd(
-    x_nd: Tensor, weights_n: Tensor | None, centers_kd: Tensor, max_iter: int, tol: float
+    x_nd: Tensor,
+    weights_n: Tensor | None,
+    centers_kd: Tensor,
+    max_iter: int,
+    tol: float,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> tuple[Tensor, float]:
     """Lloyd iterations; returns centers (k, d) and the mean squared distance before the last move.
 
-    Ends when the relative improvement falls under `tol`. A center that wins nothing stays where it is.
+    Ends when the relative improvement falls under `tol`, or after any iteration once `stopping`. A center that wins nothing
+    stays where it is.
     """
     before = torch.inf
     for _ in range(max_iter):
@@ -146,6 +152,8 @@ def lloyd(
             break
         before = loss
         centers_kd = torch.where((seen.counts_m > 0)[:, None], seen.means_md(), centers_kd)
+        if stopping():
+            break
     return centers_kd, loss
 
 
@@ -178,12 +186,16 @@ def merge_nearest(centers_md: Tensor, weights_m: Tensor, target: int) -> tuple[T
 
 
 def _cheapest_pairs(centers_md: Tensor, weights_m: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
-    """Indices of at most `wanted` centers that go, and of the centers they merge into."""
-    added_mm = torch.cdist(centers_md, centers_md).square_()
-    weights = weights_m.to(added_mm.dtype)
-    added_mm.mul_(weights[:, None] * weights / (weights[:, None] + weights).clamp_min(tiny(weights)))
-    cost_m, partner_m = added_mm.fill_diagonal_(torch.inf).min(1)
+    """Indices of at most `wanted` centers that go, and of the centers they merge into. Holds a block of the distances at a time."""
+    weights = weights_m.to(centers_md.dtype)
     own_m = torch.arange(len(centers_md), device=centers_md.device)
+    cheapest = []
+    for rows in own_m.split(max(1, BLOCK_ENTRIES // len(centers_md))):
+        added_bm = torch.cdist(centers_md[rows], centers_md).square_()
+        added_bm.mul_(weights[rows, None] * weights / (weights[rows, None] + weights).clamp_min(tiny(weights)))
+        added_bm[rows - rows[0], rows] = torch.inf
+        cheapest.append(added_bm.min(1))
+    cost_m, partner_m = (torch.cat(parts) for parts in zip(*cheapest, strict=True))
     going = ((partner_m[partner_m] == own_m) & (own_m > partner_m)).nonzero()[:, 0]  # one of each mutual pair
     going = going[cost_m[going].argsort(stable=True)[:wanted]]
     return going, partner_m[going]

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from algorithms.base.algorithm import Algorithm, Metric, Response, Spec
+from algorithms.base.algorithm import OURS, Algorithm, Metric, Response, Spec
 from algorithms.base.batch import Batch, Stream
 from algorithms.base.errors import NO_DATA, UserError
 from algorithms.base.hyperparameters import choice, flag, integer
@@ -52,8 +52,8 @@ class PCA(Algorithm):
     force_dense: bool = flag(True, doc="Accepted for compatibility; sparse rows are always made dense.")
 
     internal: ClassVar = {
-        "_kvstore": "dist_sync", "_log_level": "info", "_num_gpus": "auto", "_num_kv_servers": "auto", "_seed": "0",
-        "_tuning_objective_metric": "",
+        "_kvstore": "dist_sync", "_log_level": "info", "_num_gpus": "auto", "_num_kv_servers": "auto",
+        "_tuning_objective_metric": "", **OURS,
     }  # fmt: skip
     spec: ClassVar = Spec(
         image="pca",
@@ -73,14 +73,13 @@ class PCA(Algorithm):
     def fit(self, channels: Mapping[str, Stream], run: Run) -> PCAModel:
         """Add up the moments of all batches on all hosts, then decompose them."""
         test_dl = self._test_matrix(run)
-        seen = Moments.none(self.feature_dim, test_dl, run.device)
-        for _ in run.epochs(1):
-            for batch in channels["train"].batches(self.mini_batch_size):
-                if not seen.rows:
-                    self._begin(batch, run)
-                seen.absorb(batch.to(run.device).dense(), test_dl)
-                if run.stopping:
-                    break
+        before = run.resumed()
+        seen = Moments.from_arrays(before) if before else Moments.none(self.feature_dim, test_dl, run.device)
+        for batch in run.batches(channels["train"], self.mini_batch_size):
+            if not seen.rows:
+                self._begin(batch, run)
+            seen.absorb(batch.to(run.device).dense(), test_dl)
+            run.checkpoint(seen)
         states = [Moments.from_arrays(arrays) for arrays in run.gather(seen.arrays() if seen.rows else {}) if arrays]
         if not states:
             raise UserError(NO_DATA)

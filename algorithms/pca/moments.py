@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import torch
@@ -18,7 +18,7 @@ BLOCK_ROWS = 4096
 """Most rows held in float64 at once: enough that the product outweighs all that is done around it."""
 
 PANEL_COLUMNS = 64
-"""Narrowest panel of `add_gram`: narrower ones save operations but starve the product."""
+"""Panels of `add_gram` are a multiple of this wide: narrower ones save operations but starve the product."""
 
 
 @dataclass
@@ -32,6 +32,7 @@ class Moments:
     rows: int
     mean_d: Tensor
     scatter_dl: Tensor
+    _room_zd: Tensor | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def none(cls, d: int, test_dl: Tensor | None, device: torch.device | str = "cpu") -> Self:
@@ -48,7 +49,7 @@ class Moments:
         """
         for block_nd in x_nd.tensor_split(math.ceil(len(x_nd) / BLOCK_ROWS)):
             rows, total = len(block_nd), self.rows + len(block_nd)
-            z_zd = self.mean_d.new_empty(rows + 1, len(self.mean_d))
+            z_zd = self._room(rows + 1)
             centered_nd = z_zd[:-1].copy_(block_nd)
             mean_d = centered_nd.mean(0)
             centered_nd -= mean_d
@@ -60,6 +61,12 @@ class Moments:
                 self.scatter_dl.addmm_(z_zd.T, z_zd @ test_dl)
             self.mean_d += step_d * (rows / total)
             self.rows = total
+
+    def _room(self, rows: int) -> Tensor:
+        """Room for a block, the same for every batch: fresh pages from the system would cost as much as centering."""
+        if self._room_zd is None or len(self._room_zd) < rows:
+            self._room_zd = self.mean_d.new_empty(rows, len(self.mean_d))
+        return self._room_zd[:rows]
 
     def merge(self, other: Moments, test_dl: Tensor | None) -> Moments:
         """Moments of both sets of rows together [Chan, Golub & LeVeque 1983, eq. 1.5b]."""
@@ -77,7 +84,7 @@ class Moments:
         return Moments(self.rows, torch.zeros_like(self.mean_d), scatter_dl)
 
     def arrays(self) -> dict[str, Tensor]:
-        """The state as plain arrays, for other hosts and for checkpoints."""
+        """The state as plain arrays, for other hosts and for checkpoints: not copies, so write them before `absorb` goes on."""
         return {"rows": torch.tensor([self.rows]), "mean": self.mean_d, "scatter": self.scatter_dl}
 
     @classmethod
@@ -89,17 +96,17 @@ class Moments:
 def add_gram(scatter_dd: Tensor, z_zd: Tensor) -> None:
     """Add zᵀz to the upper triangle, in place: panel by panel of columns, each with all columns from its own first on.
 
-    With p panels, (p + 1) / 2p of the operations of the whole product.
+    With p panels, at most eight, (p + 1) / 2p of the operations of the whole product.
     """
     d = z_zd.shape[1]
-    width = max(PANEL_COLUMNS, d // 8)
+    width = PANEL_COLUMNS * math.ceil(d / (8 * PANEL_COLUMNS))
     for first in range(0, d, width):
         panel = slice(first, first + width)
         scatter_dd[panel, first:].addmm_(z_zd[:, panel].T, z_zd[:, first:])
 
 
 def test_matrix(d: int, columns: int, rng: torch.Generator) -> Tensor:
-    """Ω (d, l): Gaussian with orthonormal columns, so that its own condition costs no accuracy."""
+    """Ω (d, l), l at most d: Gaussian with orthonormal columns, so that its own condition costs no accuracy [Halko 2011, §4.1]."""
     gaussian_dl = torch.randn(d, min(columns, d), dtype=torch.float64, generator=rng)
     return torch.linalg.qr(gaussian_dl).Q
 

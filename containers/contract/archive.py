@@ -7,7 +7,7 @@ import tarfile
 import zlib
 from pathlib import Path
 
-from algorithms.base.errors import UserError
+from algorithms.base.errors import PlatformError, UserError
 
 
 def pack(folder: Path, archive: Path) -> None:
@@ -37,7 +37,8 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack into `folder`. Raises UserError for a file that is no gzipped tar, or has a member that would leave the folder."""
+    """Unpack into `folder`. Raises UserError for a file that is no gzipped tar, or has a member that would
+    leave the folder, PlatformError for a disk that does not take it."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(archive, "r:*") as tar:
@@ -45,4 +46,6 @@ def unpack(archive: Path, folder: Path) -> None:
     except tarfile.FilterError as error:
         raise UserError(f"{archive.name}: refused, {error}.") from None
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"{archive.name}: no readable tar.gz archive ({error}).") from None
+        raise UserError(f"{archive.name}: no readable tar.gz archive ({str(error).splitlines()[0]}).") from None
+    except OSError as error:
+        raise PlatformError(f"{archive.name}: cannot be unpacked into {folder}: {error.strerror}.") from None

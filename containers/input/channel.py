@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from algorithms.base.batch import Batch, SparseRows, rebatch
+from algorithms.base.batch import Batch, rebatch
 from algorithms.base.errors import BadRecord, UserError
 from containers import codecs
+from containers.checks import check
 from containers.codecs.media_type import MediaType
 from containers.input.sources import Source, Sources
 from containers.journal import Journal
@@ -89,7 +88,7 @@ class ChannelStream:
             row = 1
             try:
                 for piece in codecs.decode(self._media_type, self._counted(source), default_label_size=1):
-                    self._check(piece, row)
+                    check(piece, row, self._feature_dim, self._label_hint(piece))
                     row += len(piece)
                     yield piece
             except BadRecord as bad:
@@ -99,16 +98,6 @@ class ChannelStream:
         for chunk in source.chunks():
             self.seen.pass_bytes += len(chunk)
             yield chunk
-
-    def _check(self, piece: Batch, first_row: int) -> None:
-        if piece.width != self._feature_dim:
-            raise BadRecord(
-                first_row,
-                f"{piece.width} columns, expected {self._feature_dim} (feature_dim){self._label_hint(piece)}.",
-            )
-        values = piece.features.values_z if isinstance(piece.features, SparseRows) else piece.features
-        if not bool(values.sum().isfinite()) and not bool(values.isfinite().all()):
-            raise BadRecord(*_first_not_finite(piece, first_row))
 
     def _label_hint(self, piece: Batch) -> str:
         """The commonest cause of a CSV that is one column short: its first column was taken for a label."""
@@ -123,9 +112,3 @@ class ChannelStream:
             return place
         first = (bad.row - 1) // rows * rows + 1
         return f"Unable to parse csv: rows {first}-{first + rows - 1}, file {source.path}. {place}"
-
-
-def _first_not_finite(piece: Batch, first_row: int) -> tuple[int, str]:
-    x_nd = piece.dense()
-    row, column = torch.nonzero(~x_nd.isfinite())[0].tolist()
-    return first_row + row, f"column {column + 1}: got {float(x_nd[row, column])}, expected a finite number."

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import torch
 
-from algorithms.base.algorithm import Model, Spec
-from algorithms.base.batch import Batch, SparseRows, concatenate
+from algorithms.base.algorithm import Columns, Model, Spec
+from algorithms.base.batch import Batch, concatenate
 from algorithms.base.errors import BadRecord, UserError
 from containers import codecs
+from containers.checks import check
 from containers.codecs.media_type import MediaType
 
 LOG = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Handler:
             rows = self._decode(request)
             with torch.inference_mode():
                 columns = self.model.predict(rows)
+            _check_answer(columns)
             return Response(200, codecs.encode(accept, columns, self.spec.response), accept.name)
         except codecs.UnsupportedMediaType as error:
             return _text(415, error)
@@ -84,23 +86,20 @@ class Handler:
         pieces = []
         row = 1
         for piece in codecs.decode(media_type, [request.body], default_label_size=0):
-            self._check(piece, row)
+            check(piece, row, self.model.feature_dim)
             row += len(piece)
             pieces.append(piece)
         if not pieces:
             raise UserError("the body holds no rows")
         return concatenate(pieces)
 
-    def _check(self, piece: Batch, first_row: int) -> None:
-        if piece.width != self.model.feature_dim:
-            raise BadRecord(
-                first_row, f"{piece.width} columns, expected {self.model.feature_dim} (feature_dim of the model)."
-            )
-        values = piece.features.values_z if isinstance(piece.features, SparseRows) else piece.features
+
+def _check_answer(columns: Columns) -> None:
+    """Infinity is no JSON, and no answer: the request held numbers that float32 arithmetic cannot bear."""
+    for values in columns.values():
         if not bool(values.isfinite().all()):
-            raise UserError(
-                f"rows {first_row}-{first_row + len(piece) - 1} hold NaN or infinity, expected finite numbers"
-            )
+            row = int((~values.isfinite()).reshape(len(values), -1).any(1).nonzero()[0]) + 1
+            raise BadRecord(row, "its answer is beyond float32, expected smaller numbers.")
 
 
 def _text(status: int, message: object) -> Response:

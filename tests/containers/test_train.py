@@ -106,7 +106,7 @@ def test_the_log_has_the_originals_frame_and_figures(job):
         ({"k": "5000"}, "Hyperparameter k: got 5000, but channel train holds only 3000 rows."),
         ({"k": "many"}, "Hyperparameter k: got 'many', expected an integer ≥ 1."),
         ({"feature_dim": "5"}, "Channel train, part-0, row 1: 4 columns, expected 5 (feature_dim)."),
-        ({"_seed": "x"}, "Hyperparameter _seed: got 'x', expected an integer ≥ 0."),
+        ({"_seed": "x"}, "Hyperparameter _seed: got 'x', expected an integer from 0 to "),
         ({"_num_gpus": "99"}, "Hyperparameter _num_gpus: got 99, but this host has "),
     ],
 )  # fmt: skip
@@ -152,9 +152,8 @@ def test_sigterm_leaves_a_model_of_what_was_learned(job, name):
     process = run.start()
     with run.opt_ml.pipe("train", 0).open("wb", buffering=0) as pipe:
         pipe.write(recordio(X))
-        time.sleep(1)
-        process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
         for _ in range(1000):
             try:
                 pipe.write(recordio(X))
@@ -163,6 +162,48 @@ def test_sigterm_leaves_a_model_of_what_was_learned(job, name):
     log, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and "SIGTERM received" in log
     assert (run.opt_ml.model / "model_algo-1").exists() and not run.opt_ml.failure.exists()
+
+
+def test_killed_and_started_again_it_gives_the_same_bytes(job, name):
+    """The FIFO stops before the last rows, the kill comes, and the second run reads them all."""
+    settings = {**SETTINGS[name], "_checkpoint_seconds": "0"}
+    content = recordio(np.tile(X, (20, 1)))
+    whole, status, log = train_on(job, name, [content], **settings)
+    assert status == 0 and "Checkpoint loading and saving are disabled." in log, log
+    run = job(name)
+    run.describe(settings, {"train": ChannelConfig(input_mode="Pipe")})
+    run.opt_ml.checkpoint_config.write_text('{"S3Uri": "s3://bucket/checkpoints"}')
+    os.mkfifo(run.opt_ml.pipe("train", 0))
+    checkpoint = run.opt_ml.checkpoints / "checkpoint_algo-1"
+    process = run.start()
+    with run.opt_ml.pipe("train", 0).open("wb", buffering=0) as pipe:
+        pipe.write(content[: len(content) * 2 // 3])
+        wait_until(checkpoint.exists)
+        process.kill()
+        process.wait()
+    run.opt_ml.pipe("train", 0).unlink()
+    run.describe(settings, {"train": ChannelConfig()})
+    run.put("train", "x", content)
+    status, log = run.train()
+    assert status == 0 and re.search(r"Going on from .*checkpoint_algo-1: 0 passes and \d+ batches are done", log), log
+    assert digest(run) == digest(whole)
+
+
+def test_a_checkpoint_of_another_job_is_refused(job):
+    run = job("kmeans")
+    for settings, status in ((KMEANS, 0), ({**KMEANS, "k": "4"}, 1)):
+        run.describe({**settings, "_checkpoint_seconds": "0"}, {"train": ChannelConfig()})
+        run.opt_ml.checkpoint_config.write_text("{}")
+        run.put("train", "x", recordio(X))
+        assert run.train()[0] == status
+    assert "checkpoint_algo-1: made with other values of k." in run.failure
+
+
+def wait_until(happened) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline, "did not happen within a minute"
+        time.sleep(0.05)
 
 
 def test_two_hosts_with_a_share_each_make_one_model(job, name):
@@ -194,3 +235,42 @@ def test_an_unknown_algorithm_names_the_nearest(job):
     run = job("kmeens")
     run.describe({}, {"train": ChannelConfig()})
     assert run.train()[0] == 1 and "Algorithm 'kmeens' is not known here. Did you mean kmeans?" in run.failure
+
+
+@pytest.mark.parametrize("delay_s", [0.3, 1.0, 2.0])
+def test_sigterm_at_any_moment_leaves_a_model_or_ends_the_process_at_once(job, delay_s):
+    """Before Python has come to our first line the signal ends it; from then on there is a model."""
+    run = job("kmeans")
+    run.describe({**KMEANS, "k": "200"}, {"train": ChannelConfig(), "test": ChannelConfig()})
+    for channel in ("train", "test"):
+        run.put(channel, "x", recordio(np.tile(X, (40, 1))))
+    process = run.start()
+    time.sleep(delay_s)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    log, _ = process.communicate(timeout=60)
+    assert time.monotonic() - began < 30
+    if process.returncode != -signal.SIGTERM:
+        assert process.returncode == 0, log
+        assert (run.opt_ml.model / "model_algo-1").exists() and not run.opt_ml.failure.exists()
+
+
+def test_numbers_too_large_for_the_arithmetic_fail_the_job(job):
+    run, status, _ = train_on(job, "kmeans", [recordio(X * np.float32(1e37))])
+    assert status == 1 and "Squared distances between rows are beyond float32: a row holds 1.88e+38." in run.failure
+    assert not list(run.opt_ml.model.iterdir())
+
+
+def test_when_one_host_fails_the_others_say_that_it_was_another(job):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    hosts = ("algo-1", "algo-2")
+    runs = []
+    for host, rows in zip(hosts, (X, X[:, :3]), strict=True):
+        run = job("kmeans")
+        run.describe(KMEANS, {"train": ChannelConfig()}, current_host=host, hosts=hosts)
+        run.put("train", "x", recordio(rows))
+        runs.append((run, run.start(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)))
+    assert [process.wait(timeout=60) for _, process in runs] == [3, 1]
+    assert runs[0][0].failure.startswith("InternalServerError: Another host of this job ended")
+    assert "3 columns, expected 4" in runs[1][0].failure

@@ -99,3 +99,8 @@ def test_other_settings_find_the_blobs_too(settings):
     rng = np.random.default_rng(1)
     x = np.concatenate([rng.normal(size=(400, 3)) + at for at in (0, 20, 40)]).astype(np.float32)
     assert msd(rng.permutation(x), fit(rng.permutation(x), k=3, mini_batch_size=300, **settings)) < 3.5
+
+
+@pytest.mark.parametrize("start", ["random", "kmeans++"])
+def test_equal_rows_still_give_k_centers(start):
+    assert fit(np.ones((300, 2), np.float32), k=4, local_lloyd_init_method=start).shape == (4, 2)
