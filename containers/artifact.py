@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +14,10 @@ import algorithms
 from algorithms.base.algorithm import Algorithm, Model
 from algorithms.base.errors import AlgorithmError, UserError
 from containers.codecs import ndarray
+from containers.contract import archive
 
 Arrays = dict[str, torch.Tensor]
+STATES = uuid.UUID("5f0c3a52-6d0b-4c55-9d1e-0f3a7c1f8e21")
 
 
 def save(model: Model, folder: Path, host: str) -> None:
@@ -30,6 +35,30 @@ def save(model: Model, folder: Path, host: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     content = ndarray.write(arrays if model.named else list(arrays.values()))
     (folder / f"model_{host}").write_bytes(content)
+
+
+def save_state(state: Arrays, folder: Path) -> None:
+    """Write the arrays beside the model as `state_<uuid>`, as real jobs did; the name follows from the bytes."""
+    content = ndarray.write({name: array.cpu().contiguous().numpy() for name, array in state.items()})
+    (folder / f"state_{uuid.uuid5(STATES, hashlib.sha256(content).hexdigest())}").write_bytes(content)
+
+
+def load_state(channel: Path) -> Arrays:
+    """The state inside the model.tar.gz that a `model` channel holds. Raises UserError if there is none."""
+    archives = sorted(channel.rglob("*.tar.gz"))
+    if len(archives) != 1:
+        names = ", ".join(path.name for path in archives) or "none"
+        raise UserError(f"Channel model: got {names}, expected one model.tar.gz of an earlier job.")
+    with tempfile.TemporaryDirectory() as folder:
+        archive.unpack(archives[0], Path(folder))
+        states = sorted(Path(folder).glob("state_*"))
+        content = ndarray.read(states[0].read_bytes()) if states else None
+    if not isinstance(content, dict):
+        raise UserError(
+            f"Channel model, {archives[0].name}: holds no state_… member to go on from. "
+            "Train the earlier job with _keep_state=true."
+        )
+    return {name: torch.from_numpy(np.array(array)) for name, array in content.items()}
 
 
 def load(folder: Path, algorithm: str | None = None) -> tuple[type[Algorithm], Model]:

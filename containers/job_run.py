@@ -11,12 +11,14 @@ from torch import Tensor
 
 from algorithms.base.batch import Batch, Stream
 from algorithms.base.run import Run, State
-from containers.checkpoint import Checkpoints, Position
+from containers.checkpoint import RANDOMNESS, Checkpoints, Position
 from containers.cluster import Cluster
 from containers.contract import metrics
 from containers.input.channel import ChannelStream, Seen
 from containers.journal import Journal
 from containers.stopping import StopSign
+
+SHARED_RANDOMNESS = "shared_randomness"
 
 
 class JobRun(Run):
@@ -34,13 +36,17 @@ class JobRun(Run):
         cluster: Cluster,
         stop: StopSign,
         checkpoints: Checkpoints | None = None,
+        earlier: dict[str, Tensor] | None = None,
     ) -> None:
         super().__init__(seed, device)
         self.rng.manual_seed(seed + cluster.rank)
+        self._shared_begin = self.shared_rng.get_state()
         self._journal = journal
         self._train = train
         self._cluster = cluster
         self._checkpoints = checkpoints
+        self._earlier = earlier
+        self.kept: dict[str, Tensor] | None = None
         self._position: Position = (0, 0)
         self._stop = stop
         self.begun_s = time.time()
@@ -66,12 +72,26 @@ class JobRun(Run):
 
     def resumed(self) -> Mapping[str, Tensor] | None:
         if self._checkpoints is None or (found := self._checkpoints.load()) is None:
-            return None
+            return self._go_on_from_earlier()
         state, self._position, randomness = found
         self.rng.set_state(randomness)
         passes, batches = self._position
         self.log(f"Going on from {self._checkpoints.path}: {passes} passes and {batches} batches are done.")
         return state
+
+    def _go_on_from_earlier(self) -> Mapping[str, Tensor] | None:
+        """Its random numbers go on too: the same again would tie new rows to old ones."""
+        if self._earlier is None:
+            return None
+        state = dict(self._earlier)
+        if SHARED_RANDOMNESS in state:
+            self.rng.set_state(state.pop(RANDOMNESS))
+            self.shared_rng.set_state(state.pop(SHARED_RANDOMNESS))
+        self.log("Going on from the state in channel model.")
+        return state
+
+    def keep(self, state: State) -> None:
+        self.kept = state.arrays() | {RANDOMNESS: self.rng.get_state(), SHARED_RANDOMNESS: self._shared_begin}
 
     def checkpoint(self, state: State) -> None:
         if self._checkpoints and self._checkpoints.due:

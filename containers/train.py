@@ -24,6 +24,7 @@ from containers.journal import Journal
 from containers.stopping import StopSign
 
 EVALUATION_ROWS = 5000
+MODEL_CHANNEL = "model"
 LARGEST_SETTING = 2**63 - 1
 
 
@@ -49,6 +50,7 @@ def _train(opt_ml: OptML, name: str | None, stop: StopSign) -> None:
     job = TrainingJob.read(opt_ml)
     journal = Journal(job.current_host, kind.spec.log_name)
     algorithm, settings = _configure(kind, job, opt_ml, journal)
+    keep_state = hyperparameters.truth("_keep_state", settings["_keep_state"])
     streams = _open_channels(algorithm, job, opt_ml, journal)
     where = device.choose(settings["_num_gpus"])
     cluster = Cluster.join(job)
@@ -62,11 +64,14 @@ def _train(opt_ml: OptML, name: str | None, stop: StopSign) -> None:
         cluster,
         stop,
         _checkpoints(opt_ml, job, settings, journal),
+        artifact.load_state(opt_ml.channel(MODEL_CHANNEL)) if job.leads and MODEL_CHANNEL in job.channels else None,
     )
     journal.metrics(started_s, counters(Seen()), Meta="init_train_data_iter")
     model = algorithm.fit(streams, run)
     if job.leads:
         artifact.save(model, opt_ml.model, job.current_host)
+        if run.kept and keep_state:
+            artifact.save_state(run.kept, opt_ml.model)
     _evaluate(model, algorithm, streams, run, journal)
     cluster.leave()
     total_ms = (time.time() - started_s) * 1000
@@ -109,7 +114,9 @@ def _open_channels(algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, journa
         raise UserError(
             f"Channels: got {got}; {algorithm.spec.image} expects {', '.join(sorted(known))}, of which train is required."
         )
-    return {name: _open_channel(name, algorithm, job, opt_ml, journal) for name in job.channels}
+    return {
+        name: _open_channel(name, algorithm, job, opt_ml, journal) for name in job.channels if name != MODEL_CHANNEL
+    }
 
 
 def _open_channel(name: str, algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, journal: Journal) -> ChannelStream:

@@ -13,8 +13,9 @@ from torch import Tensor
 from algorithms.base.batch import Batch, Stream
 from algorithms.base.run import Run
 
-OURS = {"_seed": "0", "_checkpoint_seconds": "30"}
-"""Settings that every algorithm has and the original has not: where randomness begins, and how often a state is kept."""
+OURS = {"_seed": "0", "_checkpoint_seconds": "30", "_keep_state": "true"}
+"""Settings that every algorithm has and the original has not: where randomness begins, how often a state is kept for a restart,
+and whether the final one travels with the model."""
 
 Columns = Mapping[str, Tensor]
 """An answer: named columns, each (n,) for one value a row or (n, m) for m values a row."""
@@ -53,7 +54,11 @@ class Spec:
     response: Response
     content_types: tuple[str, ...]
     metrics: tuple[Metric, ...] = ()
-    channels: tuple[Channel, ...] = (Channel("train"), Channel("test", required=False))
+    channels: tuple[Channel, ...] = (
+        Channel("train"),
+        Channel("test", required=False),
+        Channel("model", required=False),
+    )
 
 
 class Model(ABC):

@@ -19,6 +19,7 @@ T = TypeVar("T")
 KEY = "hyperparameter"
 AUTO = "auto"
 SHOWN_CHARACTERS = 80
+TRUTH = {"true": True, "false": False, "1": True, "0": False}
 
 # Sent by the SageMaker Python SDK's tuner beside an algorithm's own hyperparameters.
 SENT_BY_THE_SDK = ("sagemaker_estimator_module", "sagemaker_estimator_class_name")
@@ -92,8 +93,7 @@ def choice(*values: str, default: str | Any = MISSING, tunable: bool = False, do
 
 def flag(default: bool | Any = MISSING, *, doc: str) -> Any:
     """true or false, in any case: the SDK sends Python's `True`."""
-    words = {"true": True, "false": False, "1": True, "0": False}
-    return _field(default, Declaration(lambda text: words[text.lower()], "true or false", doc))
+    return _field(default, Declaration(lambda text: TRUTH[text.lower()], "true or false", doc))
 
 
 def choices(*values: str, default: tuple[str, ...], doc: str) -> Any:
@@ -117,6 +117,13 @@ def whole_number(name: str, text: str, low: int, high: int) -> int:
     if not low <= value <= high:
         raise UserError(f"Hyperparameter {name}: got {_short(text)}, expected {_interval('an integer', low, high)}.")
     return value
+
+
+def truth(name: str, text: str) -> bool:
+    """Read one flag that is declared nowhere else. Raises UserError."""
+    if text.lower() not in TRUTH:
+        raise UserError(f"Hyperparameter {name}: got {_short(text)}, expected true or false.")
+    return TRUTH[text.lower()]
 
 
 def declarations(algorithm: type) -> dict[str, tuple[dataclasses.Field, Declaration]]:

@@ -46,8 +46,11 @@ class Run:
                     return
 
     def resumed(self) -> Mapping[str, Tensor] | None:
-        """The state that an interrupted run of this job left behind, as it gave it to `checkpoint`; else None."""
+        """The state to begin from: of an interrupted run of this job, or of an earlier job to go on from; else None."""
         return None
+
+    def keep(self, state: State) -> None:
+        """The final state of all hosts together. It travels with the model, so that a later job can go on from it."""
 
     def checkpoint(self, state: State) -> None:
         """Call after each batch: now and then the state is kept, for `resumed` to find."""

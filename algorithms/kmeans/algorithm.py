@@ -29,7 +29,7 @@ The original logs 10 for k = 7, 8 and 10, as this does; its rule for other k is 
 
 AUTO_TRIALS = 10
 
-SAMPLE_ROWS_PER_CENTER, SAMPLE_ROWS_LOW, SAMPLE_BYTES_HIGH = 256, 20_000, 256 << 20
+SAMPLE_ROWS_PER_CENTER, SAMPLE_ROWS_LOW, SAMPLE_BYTES_HIGH = 256, 10_000, 256 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class KMeans(Algorithm):
     """Cluster rows into k groups in one pass.
 
     Memory: m·d numbers for m = k · extra_center_factor streaming centers, one mini-batch, and a sample of
-    max(256 k, 20,000) rows or 256 MiB, whichever is less.
+    max(256 k, 10,000) rows or 256 MiB, whichever is less.
     """
 
     feature_dim: int = integer(low=1, doc="Columns in every row.")
@@ -89,8 +89,7 @@ class KMeans(Algorithm):
 
     def fit(self, channels: Mapping[str, Stream], run: Run) -> KMeansModel:
         """Stream m centers and a sample, join the hosts, shrink m to k, and settle the k on the sample."""
-        before = run.resumed()
-        state = State.from_arrays(before) if before else None
+        state = self._resumed(run)
         for batch in run.batches(channels["train"], self.mini_batch_size, self.epochs):
             x_nd = batch.to(run.device).dense()
             state = state or self._start(x_nd, run)
@@ -98,7 +97,20 @@ class KMeans(Algorithm):
             run.checkpoint(state)
         run.log(f"processed a total of {state.rows if state else 0} examples")
         state = self._joined(state, run)
+        run.keep(state)
         return KMeansModel(self._settle(self._shrink(state, run), state, run))
+
+    def _resumed(self, run: Run) -> State | None:
+        before = run.resumed()
+        if before is None:
+            return None
+        state = State.from_arrays(before, self._sample_rows(self.feature_dim))
+        if state.centers_md.shape[1] != self.feature_dim:
+            raise UserError(
+                f"The state to go on from has {state.centers_md.shape[1]} columns, expected feature_dim = {self.feature_dim}."
+            )
+        state.capacity = self.k * self._factor
+        return state
 
     def _start(self, x_nd: Tensor, run: Run) -> State:
         """m centers out of the first batch: distinct rows at random, or k-means++."""
@@ -119,7 +131,9 @@ class KMeans(Algorithm):
 
     def _joined(self, state: State | None, run: Run) -> State:
         """All hosts' states as one, with enough rows for k clusters."""
-        states = [State.from_arrays(arrays) for arrays in run.gather(state.arrays() if state else {}) if arrays]
+        sample_rows = self._sample_rows(self.feature_dim)
+        gathered = run.gather(state.arrays() if state else {})
+        states = [State.from_arrays(arrays, sample_rows) for arrays in gathered if arrays]
         if not states:
             raise UserError(NO_DATA)
         joined = State.merged(states)

@@ -117,16 +117,29 @@ class State:
         return whole
 
     def arrays(self) -> dict[str, Tensor]:
-        """The state as plain arrays, for other hosts and for checkpoints."""
+        """The state as plain arrays. "0" and "1" are centers and weights, the two arrays of the original's state files."""
         sizes = torch.tensor([self.capacity, self.sample.capacity, self.rows], dtype=torch.int64)
         cost = torch.tensor([self.cost], dtype=torch.float64)
-        own = {"centers": self.centers_md, "weights": self.weights_m, "sizes": sizes, "cost": cost}
+        own = {"0": self.centers_md, "1": self.weights_m[:, None], "sizes": sizes, "cost": cost}
         return own | {f"sample_{name}": array for name, array in self.sample.arrays().items()}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor]) -> Self:
-        """The inverse of `arrays`."""
+    def from_arrays(cls, arrays: Mapping[str, Tensor], sample_rows: int) -> Self:
+        """The inverse of `arrays`; a state of the original's, which holds only "0" and "1", gets a sample of `sample_rows`."""
+        centers_md, weights_m = arrays["0"].float(), arrays["1"].double().reshape(-1)
+        if "sizes" not in arrays:
+            return cls._of_centers(centers_md, weights_m, sample_rows)
         capacity, sample_rows, rows = arrays["sizes"].tolist()
         sampled = {name.removeprefix("sample_"): array for name, array in arrays.items() if name.startswith("sample_")}
         sample = Sample.from_arrays(sampled, sample_rows)
-        return cls(arrays["centers"], arrays["weights"], sample, capacity, rows, float(arrays["cost"]))
+        return cls(centers_md, weights_m, sample, capacity, rows, float(arrays["cost"]))
+
+    @classmethod
+    def _of_centers(cls, centers_md: Tensor, weights_m: Tensor, sample_rows: int) -> Self:
+        """Centers and weights alone: each center stands in the sample as a row of its weight."""
+        state = cls.start(centers_md, len(centers_md), sample_rows)
+        state.weights_m, state.rows = weights_m, round(float(weights_m.sum()))
+        alive = weights_m > 0
+        log_mass = weights_m[alive].log()
+        state.sample.absorb(centers_md[alive], log_mass, log_mass, torch.Generator().manual_seed(0))
+        return state

@@ -72,9 +72,11 @@ class PCA(Algorithm):
 
     def fit(self, channels: Mapping[str, Stream], run: Run) -> PCAModel:
         """Add up the moments of all batches on all hosts, then decompose them."""
-        test_dl = self._test_matrix(run)
         before = run.resumed()
-        seen = Moments.from_arrays(before) if before else Moments.none(self.feature_dim, test_dl, run.device)
+        test_dl = self._test_matrix(run)
+        seen = Moments.none(self.feature_dim, test_dl, run.device)
+        if before is not None:
+            seen = self._checked(Moments.from_arrays(before), seen)
         for batch in run.batches(channels["train"], self.mini_batch_size):
             if not seen.rows:
                 self._begin(batch, run)
@@ -83,7 +85,19 @@ class PCA(Algorithm):
         states = [Moments.from_arrays(arrays) for arrays in run.gather(seen.arrays() if seen.rows else {}) if arrays]
         if not states:
             raise UserError(NO_DATA)
-        return self._decompose(reduce(lambda a, b: a.merge(b, test_dl), states), test_dl)
+        joined = reduce(lambda a, b: a.merge(b, test_dl), states)
+        run.keep(joined)
+        return self._decompose(joined, test_dl)
+
+    def _checked(self, before: Moments, fresh: Moments) -> Moments:
+        """The state to go on from, if it was made with settings like ours."""
+        if before.scatter_dl.shape != fresh.scatter_dl.shape:
+            got, expected = (tuple(moments.scatter_dl.shape) for moments in (before, fresh))
+            raise UserError(
+                f"The state to go on from is of shape {got}, expected {expected}: feature_dim, algorithm_mode, "
+                "num_components and extra_components must be those of the job that made it."
+            )
+        return before
 
     def _test_matrix(self, run: Run) -> Tensor | None:
         """Ω, the same on every host, or None where the scatter matrix is kept whole."""

@@ -11,7 +11,10 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
+from algorithms.kmeans import steps
+from containers import artifact
 from containers.codecs import ndarray
 from containers.contract import archive, metrics
 from containers.contract.job import ChannelConfig
@@ -134,8 +137,8 @@ def test_a_batch_larger_than_the_data(job):
     ("channels", "failure"),
     [
         ({"train": ChannelConfig("application/json")}, "Channel train: got content type 'application/json', expected "),
-        ({"test": ChannelConfig()}, "Channels: got test; kmeans expects test, train, of which train is required."),
-        ({"train": ChannelConfig(), "validation": ChannelConfig()}, "Channels: got train, validation; kmeans expects test, train"),
+        ({"test": ChannelConfig()}, "Channels: got test; kmeans expects model, test, train, of which train is required."),
+        ({"train": ChannelConfig(), "validation": ChannelConfig()}, "Channels: got train, validation; kmeans expects model, test, train"),
     ],
 )  # fmt: skip
 def test_wrong_channels_are_a_client_error(job, channels, failure):
@@ -222,13 +225,70 @@ def test_two_hosts_with_a_share_each_make_one_model(job, name):
         log, _ = process.communicate(timeout=120)
         assert process.returncode == 0, log
     (first, _), (second, _) = runs
-    assert [path.name for path in first.opt_ml.model.iterdir()] == ["model_algo-1"]
+    assert [path.name.split("_")[0] for path in sorted(first.opt_ml.model.iterdir())] == ["model", "state"]
     assert not list(second.opt_ml.model.iterdir())
     alone, status, log = train_on(job, name, [recordio(X)])
     assert status == 0, log
     if name == "pca":
         together, single = (ndarray.read((r.opt_ml.model / "model_algo-1").read_bytes()) for r in (first, alone))
         assert np.allclose(together["s"], single["s"], rtol=1e-6)
+
+
+def test_day_by_day_is_as_good_as_all_at_once(job, name):
+    """Ten slices, each going on from the model of the day before. PCA adds up the same sums; k-means may lose 1 %."""
+    whole, status, log = train_on(job, name, [recordio(X)])
+    assert status == 0, log
+    before = None
+    for rows in np.array_split(X, 5):
+        day = job(name)
+        channels = {"train": ChannelConfig()} | (
+            {"model": ChannelConfig("application/x-sagemaker-model")} if before else {}
+        )
+        day.describe({**SETTINGS[name], "mini_batch_size": "300"}, channels)
+        day.put("train", "x", recordio(rows))
+        if before:
+            day.put("model", "model.tar.gz", before)
+        status, log = day.train()
+        assert status == 0 and ("Going on from the state in channel model." in log) == (before is not None), log
+        archive.pack(day.opt_ml.model, day.opt_ml.root / "model.tar.gz")
+        before = (day.opt_ml.root / "model.tar.gz").read_bytes()
+    models = [artifact.load(run.opt_ml.model)[1] for run in (whole, day)]
+    if name == "pca":
+        assert np.allclose(models[0].s_c, models[1].s_c, rtol=1e-6)
+    else:
+        losses = [steps.mean_cost(torch.from_numpy(X), model.centers_kd) for model in models]
+        assert losses[1] <= 1.01 * losses[0]
+
+
+def test_a_model_without_a_state_cannot_be_gone_on_from(job):
+    first, status, log = train_on(job, "kmeans", [recordio(X)], _keep_state="false")
+    assert status == 0 and [path.name for path in first.opt_ml.model.iterdir()] == ["model_algo-1"], log
+    archive.pack(first.opt_ml.model, first.opt_ml.root / "model.tar.gz")
+    second = job("kmeans")
+    second.describe(KMEANS, {"train": ChannelConfig(), "model": ChannelConfig()})
+    second.put("train", "x", recordio(X))
+    second.put("model", "model.tar.gz", (first.opt_ml.root / "model.tar.gz").read_bytes())
+    assert second.train()[0] == 1 and "holds no state_… member to go on from" in second.failure
+
+
+def test_a_real_state_can_be_gone_on_from(job, golden):
+    """The archive of a real job of 2019 with its state of 80 weighted centers in 7 columns."""
+    run = job("kmeans")
+    run.describe({"k": "8", "feature_dim": "7"}, {"train": ChannelConfig(), "model": ChannelConfig()})
+    run.put("train", "x", recordio(np.zeros((1, 7), np.float32)))
+    run.put("model", "model.tar.gz", (golden / "kmeans-census-k8" / "model.tar.gz").read_bytes())
+    status, log = run.train()
+    assert status == 0, log
+    archive.unpack(golden / "kmeans-census-k8" / "model.tar.gz", run.opt_ml.root / "real")
+    ours, real = (artifact.load(folder)[1] for folder in (run.opt_ml.model, run.opt_ml.root / "real"))
+    centers, weights = (torch.from_numpy(np.array(a)).reshape(80, -1) for a in _real_state(run.opt_ml.root / "real"))
+    losses = [steps.mean_cost(centers, model.centers_kd, weights[:, 0].double()) for model in (ours, real)]
+    assert losses[0] <= losses[1]
+
+
+def _real_state(folder):
+    state = ndarray.read(next(folder.glob("state_*")).read_bytes())
+    return state["0"], state["1"]
 
 
 def test_an_unknown_algorithm_names_the_nearest(job):

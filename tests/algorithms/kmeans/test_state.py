@@ -41,7 +41,7 @@ def test_states_merge_whatever_their_order():
 
 def test_a_state_survives_as_arrays():
     state = grown(X)
-    again = State.from_arrays(state.arrays())
+    again = State.from_arrays(state.arrays(), 100)
     for name, array in state.arrays().items():
         assert torch.equal(torch.sort(again.arrays()[name].flatten()).values, torch.sort(array.flatten()).values), name
 
