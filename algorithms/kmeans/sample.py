@@ -50,19 +50,22 @@ class Sample:
         """Keep the smallest keys of those here and those given, overwriting rows in place."""
         entering = (keys_n < self.keys_r.max()).nonzero()[:, 0]
         both = torch.cat([self.keys_r, keys_n[entering]])
-        kept = both.topk(self.capacity, largest=False).indices
-        stays_r = torch.zeros(len(both), dtype=torch.bool).index_fill_(0, kept, True)[: self.capacity]
-        free, entrants = (~stays_r).nonzero()[:, 0], entering[kept[kept >= self.capacity].sort().values - self.capacity]
+        drops = torch.zeros(len(both), dtype=torch.bool).index_fill_(0, both.topk(len(entering)).indices, True)
+        free, entrants = drops[: self.capacity].nonzero()[:, 0], entering[~drops[self.capacity :]]
         self.rows_rd[free] = x_nd[entrants]
         self.keys_r[free], self.log_worth_r[free] = keys_n[entrants], log_worth_n[entrants]
         self.log_mass_r[free] = log_mass_n[entrants]
 
-    def rows_and_weights(self) -> tuple[Tensor, Tensor]:
-        """The sampled rows (≤ r, d) by rising key, and float64 weights (≤ r,) that stand for the mass of the whole stream."""
-        taken = self.keys_r.argsort()[: int(self.keys_r.isfinite().sum())]
+    def rows_and_weights(self, most: int | None = None) -> tuple[Tensor, Tensor]:
+        """The sampled rows (≤ r, d) by rising key, and float64 weights (≤ r,) that stand for the mass of the whole stream.
+
+        The `most` smallest keys alone are a smaller sample, which has weights of its own.
+        """
+        held = int(self.keys_r.isfinite().sum())
+        taken = self.keys_r.argsort()[: held if most is None else min(held, most)]
         log_mass = self.log_mass_r[taken]
         mass = (log_mass - log_mass.max()).exp()
-        if len(taken) < self.capacity:
+        if len(taken) == held < self.capacity:
             return self.rows_rd[taken], mass
         inside, threshold = taken[:-1], self.keys_r[taken[-1]]  # the row at the threshold only marks it
         chance = -torch.expm1(-(self.log_worth_r[inside] + threshold).exp())

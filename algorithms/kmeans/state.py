@@ -60,9 +60,9 @@ class State:
             raise UserError(
                 f"Squared distances between rows are beyond float32: a row holds {largest:.3g}. Scale the data."
             )
-        self._sample(x_nd, seen.d2_n, half_life, rng)
         self.weights_m = self.weights_m * (0.5 ** (len(x_nd) / half_life) if half_life else 1.0)
         self.centers_md, self.weights_m = steps.move(self.centers_md, self.weights_m, seen)
+        self._sample(x_nd, seen, half_life, rng)
         self._open(x_nd, seen, rng)
         if len(self.centers_md) > MERGE_ABOVE * self.capacity:
             self.centers_md, self.weights_m = steps.merge_nearest(self.centers_md, self.weights_m, self.capacity)
@@ -92,11 +92,15 @@ class State:
         self.weights_m = torch.cat([self.weights_m.index_add(0, seen.index_n[opened], -ones_q), ones_q])
         self.centers_md = torch.cat([self.centers_md, x_nd[opened]])
 
-    def _sample(self, x_nd: Tensor, d2_n: Tensor, half_life: int, rng: torch.Generator) -> None:
-        """A row is worth 1 + its squared distance over the usual one [Bachem 2018, §4], and more if it is later."""
-        usual = self.cost / self.rows if self.rows and self.cost else float(d2_n.mean(dtype=torch.float64))
-        d2_n = d2_n.double().cpu()
-        log_worth_n = torch.log1p(d2_n / usual if usual else d2_n)
+    def _sample(self, x_nd: Tensor, seen: Look, half_life: int, rng: torch.Generator) -> None:
+        """Offer the batch to the sample. A row is worth the more, the farther it is and the fewer its center has won.
+
+        worth = 1 + d² / usual d² + usual weight / weight of its center, the terms of the sensitivity bound [Bachem 2018, §4].
+        """
+        d2_n = seen.d2_n.double()
+        usual = self.cost / self.rows if self.rows and self.cost else float(d2_n.mean())
+        rarity_n = self.weights_m.mean() / self.weights_m[seen.index_n]
+        log_worth_n = (1 + rarity_n + (d2_n / usual if usual else d2_n)).log().cpu()
         log_mass_n = torch.zeros_like(log_worth_n)
         if half_life:
             log_mass_n += torch.arange(self.rows, self.rows + len(x_nd), dtype=torch.float64) * (

@@ -5,6 +5,7 @@ Axes: n rows of a batch or sample · b rows of a block · d features · m center
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -155,6 +156,34 @@ def lloyd(
         if stopping():
             break
     return centers_kd, loss
+
+
+def exchange(
+    x_nd: Tensor, weights_n: Tensor, centers_kd: Tensor, rounds: int, rng: torch.Generator, stopping: Callable[[], bool]
+) -> Tensor:
+    """Leave a poor local optimum: open k / 10 centers at far rows, merge as many away, and keep what lowers the loss.
+
+    Each round is the stream's own two moves, opening [Meyerson 2001] and merging [Ward 1963], with two Lloyd iterations after each.
+    In purpose it is the swap of Kanungo et al. (2004), in form the breathing of Fritzke (2020).
+    """
+    best_kd, (best, seen) = centers_kd, _loss(x_nd, weights_n, centers_kd)
+    for _ in range(rounds):
+        opened = draw(seen.d2_n.double() * weights_n, math.ceil(len(centers_kd) / 10), rng)
+        more_md, _ = lloyd(x_nd, weights_n, torch.cat([best_kd, x_nd[opened]]), 2, 0.0)
+        counts_m = look(x_nd, more_md, weights_n).counts_m
+        fewer_kd, _ = merge_nearest(more_md, counts_m, len(centers_kd))
+        tried_kd, _ = lloyd(x_nd, weights_n, fewer_kd, 2, 0.0)
+        loss, tried = _loss(x_nd, weights_n, tried_kd)
+        if loss < best:
+            best_kd, best, seen = tried_kd, loss, tried
+        if stopping():
+            break
+    return best_kd
+
+
+def _loss(x_nd: Tensor, weights_n: Tensor, centers_kd: Tensor) -> tuple[float, Look]:
+    seen = look(x_nd, centers_kd, weights_n)
+    return float((seen.d2_n.double() * weights_n).sum() / seen.counts_m.sum()), seen
 
 
 def move(centers_md: Tensor, weights_m: Tensor, seen: Look) -> tuple[Tensor, Tensor]:
