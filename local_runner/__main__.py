@@ -178,7 +178,8 @@ def start_serving(port: int, data: Path, sdk_polling: bool, public_s3: bool) -> 
 
 def stop_when_stdin_closes() -> None:
     """The lifeline of a server that `run` started: the other end closes however that process ends."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1024):  # past sys.stdin: its lock, held by this thread, would be held forever in a forked worker
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -286,6 +287,9 @@ def train(
     input_mode: Annotated[
         InputMode, typer.Option(help="Read files, or have them streamed through named pipes.")
     ] = InputMode.FILE,
+    checkpoints: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of checkpoints; an interrupted job goes on from there.")
+    ] = None,
 ) -> None:
     """Train a model, no AWS in sight: files in, DIR/model.tar.gz out. Ctrl-C stops early and keeps the model so far."""
     hyperparameters = pairs("--hp", hp or [])
@@ -293,7 +297,8 @@ def train(
         channels = {
             name: channel_at(name, Path(path), content_type) for name, path in pairs("--channel", channel).items()
         }
-        standalone.train(algorithm, hyperparameters, channels, input_mode.value, folder_at(output), os.environ)
+        kept = folder_at(checkpoints) if checkpoints else None
+        standalone.train(algorithm, hyperparameters, channels, input_mode.value, folder_at(output), os.environ, kept)
     told.print(f"[green]Model:[/] {escape(str(output / standalone.MODEL_ARCHIVE))}")
 
 

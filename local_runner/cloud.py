@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+
+import botocore.session
+from botocore.exceptions import UnknownRegionError
 
 from local_runner.backends import Backend
 from local_runner.backends.process import ProcessBackend
@@ -36,7 +40,12 @@ class Cloud:
 
     def arn(self, kind: str, name: str) -> str:
         """ARN of a SageMaker resource: `kind` is `training-job`, `model`, `endpoint-config` or `endpoint`."""
-        return f"arn:aws:sagemaker:{self.region}:{ACCOUNT}:{kind}/{name.lower()}"
+        return f"arn:{self.partition}:sagemaker:{self.region}:{ACCOUNT}:{kind}/{name.lower()}"
+
+    @property
+    def partition(self) -> str:
+        """Second part of every ARN: `aws`, or `aws-cn` and its like for the regions that are clouds of their own."""
+        return _partition(self.region)
 
     def close(self) -> None:
         """End everything that runs."""
@@ -44,6 +53,14 @@ class Cloud:
         self.endpoints.close()
         self.store.close()
         self.objects.close()
+
+
+@cache
+def _partition(region: str) -> str:
+    try:
+        return botocore.session.get_session().get_partition_for_region(region)
+    except UnknownRegionError:
+        return "aws"
 
 
 def open_cloud(settings: Settings) -> Cloud:

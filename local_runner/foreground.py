@@ -1,4 +1,4 @@
-"""A child process in the foreground: its output is ours, and it never outlives us."""
+"""A child process in the foreground: its output is ours, and it never outlives us, not even if we are killed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
+
+from local_runner.backends import leash
 
 STOP_LIMIT_S = 120.0  # what SageMaker grants a training container after SIGTERM
 
@@ -47,7 +49,10 @@ def run_script(command: Sequence[str], environment: Mapping[str, str]) -> int:
 @contextmanager
 def container(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run one of our containers as a process that gets SIGTERM, as from SageMaker, when the block ends or on Ctrl-C."""
-    with ended_by_signals(), subprocess.Popen(command, env=environment, process_group=0) as process:
+    with (
+        ended_by_signals(),
+        subprocess.Popen(leash.leashed(command), env=environment, stdin=subprocess.PIPE, process_group=0) as process,
+    ):
         try:
             yield process
         finally:
@@ -68,5 +73,5 @@ def _reap(process: subprocess.Popen[bytes]) -> int:
     try:
         return process.wait(STOP_LIMIT_S)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        process.kill()
+        process.communicate()  # closes the leash
         return process.wait()

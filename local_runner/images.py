@@ -1,4 +1,5 @@
-"""Image URI → algorithm. The repository name decides, never the account: official accounts differ from region to region."""
+"""Image URI → algorithm. The repository name decides, never the account: official accounts differ from region to region,
+and so do the registries' domains: amazonaws.com in most, others in China and in the isolated partitions."""
 
 from __future__ import annotations
 
@@ -7,8 +8,7 @@ import re
 from pathlib import Path
 
 URI = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
-    r"(?::(?P<tag>[^@]+))?(?:@sha256:[0-9a-f]{64})?"
+    r"\d{12}\.dkr\.ecr[a-z-]*\.[a-z0-9-]+\.[a-z0-9.-]+/(?P<repository>[^:@]+)(?::[^@]+)?(?:@sha256:[0-9a-f]{64})?"
 )
 ALGORITHMS = {
     "kmeans": "kmeans",

@@ -1,5 +1,8 @@
 """Which S3 objects a channel of a training job holds, under which names, on which host.
 
+Both input modes get the same objects in the same order, that of the names: hidden objects, whose last part begins with
+a dot, are none of the data, as in the folder of a container.
+
 Sources: CreateTrainingJob's InputDataConfig (API reference: S3DataSource, ShuffleConfig), container contract section 2.
 """
 
@@ -8,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from local_runner.s3.errors import S3Error
@@ -42,29 +44,35 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def channel_files(channel: Channel, objects: Objects, hosts: int) -> list[list[InputFile]]:
-    """Files of a channel for each host, in the order of their keys. Raises InputError.
+    """Files of a channel for each host, in the order of their names. Raises InputError.
 
-    FullyReplicated gives all to every host, ShardedByS3Key every `hosts`-th to each; a host may get none.
+    FullyReplicated gives all to every host, ShardedByS3Key every `hosts`-th key to each; a host may get none.
     """
     source = channel["DataSource"]["S3DataSource"]
-    files = _manifest(source, objects) if source["S3DataType"] == "ManifestFile" else _prefix(source, objects)
-    for file in files:
-        _check_name(file.name, channel["ChannelName"])
+    found = _manifest(source, objects) if source["S3DataType"] == "ManifestFile" else _prefix(source, objects)
+    files = [InputFile(local_name(file.name), file.stored) for file in found]
     if source.get("S3DataDistributionType") == "ShardedByS3Key":
-        return [files[host::hosts] for host in range(hosts)]
-    return [files] * hosts
+        return [_by_name(files[host::hosts]) for host in range(hosts)]
+    return [_by_name(files)] * hosts
+
+
+def _by_name(files: Sequence[InputFile]) -> list[InputFile]:
+    return sorted(files, key=lambda file: file.name)
 
 
 def _prefix(source: Channel, objects: Objects) -> list[InputFile]:
-    """Objects whose keys begin with the prefix; keys that end in `/` are folder markers, not data."""
+    """Objects whose keys begin with the prefix; keys that end in `/` are folder markers, not data.
+
+    Hidden ones are left out before the rest is looked at: a manifest often lies beside what it names.
+    """
     uri = source["S3Uri"]
     bucket, prefix = split_uri(uri)
     try:
-        keys = [found.key for found in objects.list(bucket, prefix) if not found.key.endswith("/")]
+        keys = [found.key for found in objects.list(bucket, prefix) if _is_data(found.key)]
     except S3Error as error:
         raise InputError(_nothing_found(uri, bucket, str(error))) from None
     if not keys:
-        raise InputError(_nothing_found(uri, bucket, "no object has this prefix."))
+        raise InputError(_nothing_found(uri, bucket, "no object has this prefix, hidden ones left aside."))
     return [InputFile(_below(prefix, key), _get(objects, bucket, key)) for key in keys]
 
 
@@ -85,7 +93,7 @@ def _manifest(source: Channel, objects: Objects) -> list[InputFile]:
     """Objects named by a manifest: `[{"prefix": "s3://bucket/folder/"}, "name", …]`, each an exact key."""
     entries = _read_manifest(source["S3Uri"], objects)
     bucket, prefix = split_uri(entries[0]["prefix"])
-    files = [InputFile(name, _get(objects, bucket, prefix + name)) for name in entries[1:]]
+    files = [InputFile(name, _get(objects, bucket, prefix + name)) for name in entries[1:] if _is_data(name)]
     return sorted(files, key=lambda file: file.stored.key)
 
 
@@ -110,8 +118,13 @@ def _get(objects: Objects, bucket: str, key: str) -> StoredObject:
         raise InputError(f"Data download failed:{problem} s3://{bucket}/{key}") from None
 
 
-def _check_name(name: str, channel: str) -> None:
-    """Refuse names that would leave the channel's folder."""
-    parts = PurePosixPath(name).parts
-    if not parts or parts[0] == "/" or ".." in parts:
-        raise InputError(f"Channel {channel}: object name {name!r} cannot be a file below the channel's folder.")
+def _is_data(key: str) -> bool:
+    return not key.rpartition("/")[2].startswith(".") and not key.endswith("/")
+
+
+def local_name(name: str) -> str:
+    """A path below a folder: parts that mean nothing there, as in `a//b`, become `_`. Raises InputError for `..`."""
+    parts = [part if part not in ("", ".") else "_" for part in name.split("/")]
+    if ".." in parts:
+        raise InputError(f"Object name {name!r} would be a file outside the folder it belongs to.")
+    return "/".join(parts)

@@ -10,9 +10,9 @@ from pathlib import Path
 IMPORT_ROOT = str(Path(__file__).parents[1])
 
 
-def command(module: str, *arguments: str) -> list[str]:
+def command(module: str, *arguments: str) -> tuple[str, ...]:
     """`python -m module`, without the current folder on the path: a user may well have a folder named `algorithms`."""
-    return [sys.executable, "-P", "-m", module, *arguments]
+    return (sys.executable, "-P", "-m", module, *arguments)
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:

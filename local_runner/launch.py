@@ -62,7 +62,7 @@ def _start(data: Path, sdk_polling: bool, public_s3: bool) -> subprocess.Popen[b
     """
     data.mkdir(parents=True, exist_ok=True)
     command = interpreter.command("local_runner", "up", "--port", "0", "--data", str(data), "--until-stdin-closes")
-    command += ["--sdk-polling"] * sdk_polling + ["--public-s3"] * public_s3
+    command += ("--sdk-polling",) * sdk_polling + ("--public-s3",) * public_s3
     with (data / LOG).open("ab") as log:
         return subprocess.Popen(
             command,

@@ -1,7 +1,8 @@
 """Pipe mode: a FIFO for each pass over a channel, fed from the S3 objects while the job reads.
 
 Source: container contract section 2, input modes. The next FIFO exists before the one in use ends, so a reader that
-goes on at once finds it; a reader that closes early gets a fresh pass from the next.
+goes on at once finds it; a reader that closes early gets a fresh pass from the next. Every object of text ends with a
+line feed, added where it lacks one: else the last row of one would run into the first of the next.
 """
 
 from __future__ import annotations
@@ -11,28 +12,34 @@ import errno
 import gzip
 import os
 import random
-import shutil
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from containers.contract.job import ChannelConfig
 from containers.contract.paths import OptML
 
 CHUNK_BYTES = 1 << 20
 LOOK_FOR_READER_S = 0.005
 
 
+def is_text(content_type: str | None) -> bool:
+    """True for types whose records are lines."""
+    return (content_type or "").lower().lstrip().startswith(("text/", "application/jsonlines"))
+
+
 class Pipe:
     """Feeds one channel of one host until it is closed, at most one chunk in memory."""
 
     def __init__(
-        self, folder: OptML, channel: str, files: Sequence[Path], compression: str | None, shuffle_seed: int | None
+        self, folder: OptML, channel: str, files: Sequence[Path], config: ChannelConfig, shuffle_seed: int | None
     ) -> None:
         self._folder = folder
         self._channel = channel
         self._files = tuple(files)
-        self._open = gzip.open if compression == "Gzip" else open
+        self._open = gzip.open if config.compression == "Gzip" else open
+        self._ending = b"\n" if is_text(config.content_type) else b""
         self._shuffle_seed = shuffle_seed
         self._closed = threading.Event()
         os.mkfifo(folder.pipe(channel, 0))
@@ -70,7 +77,12 @@ class Pipe:
     def _write_pass(self, epoch: int, sink: BinaryIO) -> None:
         for path in self._order(epoch):
             with self._open(path, "rb") as source:
-                shutil.copyfileobj(source, sink, CHUNK_BYTES)
+                chunk = self._ending
+                while more := source.read(CHUNK_BYTES):
+                    chunk = more
+                    sink.write(chunk)
+            if not chunk.endswith(self._ending):
+                sink.write(self._ending)
 
     def _order(self, epoch: int) -> list[Path]:
         """Key order; with a ShuffleConfig, an order drawn anew for every pass from its seed."""

@@ -90,7 +90,10 @@ def _sole_use(data: Path, about: Path) -> Iterator[None]:
 def _other_server(about: Path) -> str:
     try:
         other = json.loads(about.read_text())
+        os.kill(other["pid"], 0)
         return f"the server with process id {other['pid']} at {other['endpoint']}"
+    except ProcessLookupError:
+        return "what is left of a killed server, which is still stopping; try again in a moment"
     except (OSError, ValueError, KeyError):
         return "a server that is starting or stopping"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from local_runner import interpreter
 
 ACCOUNT = "000000000000"
 
@@ -26,13 +27,9 @@ class Settings:
     port: int = 0
     public_s3: bool = False
     backend: str = "process"
-    command: tuple[str, ...] = (sys.executable, "-m", "containers")
+    command: tuple[str, ...] = interpreter.command("containers")
     role: str = "SagebrushRole"
     hold_first_describe_s: float = 20.0
-
-    @property
-    def role_arn(self) -> str:
-        return f"arn:aws:iam::{ACCOUNT}:role/{self.role}"
 
     @property
     def objects(self) -> Path:

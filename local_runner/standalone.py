@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import http.client
-import tempfile
+import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -15,11 +16,12 @@ from algorithms.base.errors import UserError
 from containers.contract import archive
 from containers.contract.job import ChannelConfig, TrainingJob
 from containers.contract.paths import OptML
-from local_runner import foreground, interpreter
+from local_runner import foreground, interpreter, scratch
 from local_runner.pipes import Pipe
 
 MODEL_ARCHIVE = "model.tar.gz"
 OUTPUT_ARCHIVE = "output.tar.gz"
+CHANNEL_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9.\-_]{1,64}")  # as in the API; the rest would leave a folder
 START_LIMIT_S = 240.0  # what SageMaker grants an endpoint before its first healthy /ping
 
 RECORDIO = "application/x-recordio-protobuf"
@@ -32,7 +34,7 @@ CONTENT_TYPES = {
 
 
 class JobFailed(Exception):
-    """A container ended with `status`; the text is what it left as its reason."""
+    """A container ended with `status`; the text points to its log, which is on the terminal already."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -47,10 +49,11 @@ class Channel:
     content_type: str
 
     def files(self) -> list[Path]:
-        """Every file, in the order of their names; hidden ones are none of the data."""
+        """Every file, in the order of their names; hidden ones in a folder are none of the data."""
         if self.path.is_file():
             return [self.path]
-        return sorted(f for f in self.path.rglob("*") if f.is_file() and not f.name.startswith("."))
+        files = (f for f in self.path.rglob("*") if f.is_file() and not f.name.startswith("."))
+        return sorted(files, key=lambda f: f.relative_to(self.path).as_posix())
 
 
 def content_type_of(path: Path) -> str:
@@ -73,34 +76,48 @@ def train(
     input_mode: str,
     output: Path,
     environment: Mapping[str, str],
+    checkpoints: Path | None = None,
 ) -> None:
     """Run one training job and leave model.tar.gz in the folder `output`, which exists.
 
-    `input_mode` is File or Pipe, and makes no difference to the model. Raises JobFailed with the container's status
-    and reason.
+    `input_mode` is File or Pipe, and makes no difference to the model. An interrupted job goes on from
+    what it left in the folder `checkpoints`. Raises UserError for a name that no channel can
+    have, and JobFailed with the container's status.
     """
-    with tempfile.TemporaryDirectory(prefix="sagebrush-train-") as root:
-        folder = OptML(Path(root))
+    _check_names(channels)
+    with scratch.folder() as root:
+        folder = OptML(root)
         folder.make_folders()
         configs = {name: ChannelConfig(channel.content_type, input_mode) for name, channel in channels.items()}
         TrainingJob(hyperparameters, configs).write(folder)
+        if checkpoints:
+            folder.checkpoint_config.write_text(json.dumps({"LocalPath": str(checkpoints)}))
         with (
-            _input(folder, channels, input_mode),
+            _input(folder, channels, configs),
             _container("train", folder, {**environment, "SAGEBRUSH_ALGORITHM": algorithm}) as process,
         ):
             status = foreground.wait(process)
         if status:
-            raise JobFailed(status, _reason(folder, status))
+            where = "ends with the reason" if folder.failure.exists() else "is above, and it left no reason"
+            raise JobFailed(status, f"The training process ended with status {status}; its log {where}.")
         _collect(folder, output)
 
 
+def _check_names(channels: Mapping[str, Channel]) -> None:
+    for name in channels:
+        if not CHANNEL_NAME.fullmatch(name):
+            raise UserError(
+                f"Channel {name!r}: expected a name of 1 to 64 letters, digits, dots, dashes or underscores."
+            )
+
+
 @contextmanager
-def _input(folder: OptML, channels: Mapping[str, Channel], input_mode: str) -> Iterator[None]:
+def _input(folder: OptML, channels: Mapping[str, Channel], configs: Mapping[str, ChannelConfig]) -> Iterator[None]:
     """Channels where a job looks for them: as links to the data, or as pipes fed from it while the block runs."""
     with ExitStack() as pipes:
         for name, channel in channels.items():
-            if input_mode == "Pipe":
-                pipes.enter_context(closing(Pipe(folder, name, channel.files(), compression=None, shuffle_seed=None)))
+            if configs[name].input_mode == "Pipe":
+                pipes.enter_context(closing(Pipe(folder, name, channel.files(), configs[name], shuffle_seed=None)))
             else:
                 _link(channel, folder.channel(name))
         yield
@@ -109,14 +126,8 @@ def _input(folder: OptML, channels: Mapping[str, Channel], input_mode: str) -> I
 def _link(channel: Channel, place: Path) -> None:
     if channel.path.is_file():
         place.mkdir()
-        place /= channel.path.name
+        place /= channel.path.name.lstrip(".")  # a container skips hidden files, and this one was asked for
     place.symlink_to(channel.path.resolve())
-
-
-def _reason(folder: OptML, status: int) -> str:
-    if folder.failure.exists():
-        return folder.failure.read_text(errors="replace").strip()
-    return f"The training process ended with status {status} and left no reason; its log is above."
 
 
 def _collect(folder: OptML, output: Path) -> None:
@@ -132,8 +143,8 @@ def serving(model: Path, port: int, algorithm: str | None, environment: Mapping[
     Yields once /ping says it is healthy. Raises JobFailed if it ends before that.
     """
     extra = {"SAGEMAKER_BIND_TO_PORT": str(port), **({"SAGEBRUSH_ALGORITHM": algorithm} if algorithm else {})}
-    with tempfile.TemporaryDirectory(prefix="sagebrush-serve-") as root:
-        folder = OptML(Path(root))
+    with scratch.folder() as root:
+        folder = OptML(root)
         folder.make_folders()
         archive.unpack(model, folder.model)
         with _container("serve", folder, {**environment, **extra}) as process:

@@ -90,7 +90,7 @@ def _bring(host: Host, channel: Request, config: ChannelConfig, files: Sequence[
         # Linked aside first, so that every pass reads the bytes of the job's start, whatever happens to the objects.
         staged = _link_all(files, host.folder.root / "pipe" / name)
         seed = channel.get("ShuffleConfig", {}).get("Seed")
-        host.pipes.append(Pipe(host.folder, name, staged, config.compression, seed))
+        host.pipes.append(Pipe(host.folder, name, staged, config, seed))
     else:
         _link_all(files, host.folder.channel(name))
 
@@ -140,14 +140,18 @@ def _clone(source: Path, target: Path) -> bool:
     return True
 
 
-def pack_model(hosts: Sequence[Host], target: Path) -> None:
-    """model.tar.gz of all hosts' /opt/ml/model. Files of the same name: the first host's stays."""
-    archive.pack(_merged([host.folder.model for host in hosts]), target)
+def pack_model(hosts: Sequence[Host], target: Path) -> bool:
+    """model.tar.gz of all hosts' /opt/ml/model; False, and no archive, if they hold no file."""
+    return _pack([host.folder.model for host in hosts], target)
 
 
 def pack_output(hosts: Sequence[Host], target: Path) -> bool:
     """output.tar.gz of all hosts' /opt/ml/output/data; False, and no archive, if they hold no file."""
-    folder = _merged([host.folder.output_data for host in hosts])
+    return _pack([host.folder.output_data for host in hosts], target)
+
+
+def _pack(folders: Sequence[Path], target: Path) -> bool:
+    folder = _merged(folders)
     if not any(path.is_file() for path in folder.rglob("*")):
         return False
     archive.pack(folder, target)
@@ -155,6 +159,7 @@ def pack_output(hosts: Sequence[Host], target: Path) -> bool:
 
 
 def _merged(folders: Sequence[Path]) -> Path:
+    """All files in the first folder. Of those with the same name the first host's stays."""
     first, *others = folders
     for other in others:
         for path in sorted(path for path in other.rglob("*") if path.is_file()):

@@ -15,6 +15,12 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
+
+
+def leashed(command: Sequence[str]) -> list[str]:
+    """The command line that runs `command` on a leash; start it with a pipe as standard input."""
+    return [sys.executable, "-I", "-S", __file__, *command]
 
 
 def main(command: list[str]) -> int:

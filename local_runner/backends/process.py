@@ -6,18 +6,15 @@ import contextlib
 import os
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, cast
 
 from containers.contract.paths import ROOT_VARIABLE
-from local_runner import images
-from local_runner.backends import CannotRun, Launch
+from local_runner import images, interpreter
+from local_runner.backends import CannotRun, Launch, leash
 
-LEASH = Path(__file__).with_name("leash.py")
-IMPORT_ROOT = Path(__file__).resolve().parents[2]
 MAX_LINE_BYTES = 256 * 1024
 LOOPBACK = "127.0.0.1"
 
@@ -25,7 +22,7 @@ LOOPBACK = "127.0.0.1"
 class ProcessBackend:
     """`command` obeys the container contract when `train` or `serve` is appended to it."""
 
-    def __init__(self, command: Sequence[str] = (sys.executable, "-m", "containers")) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self._command = tuple(command)
 
     def check(self, image: str) -> None:
@@ -52,16 +49,15 @@ class ProcessBackend:
 
     def _environment(self, launch: Launch) -> dict[str, str]:
         """The surroundings, then the caller's variables, then those of the contract, which nobody overrides."""
-        found = os.pathsep.join(filter(None, (str(IMPORT_ROOT), os.environ.get("PYTHONPATH"))))
-        return {
+        found = {
             **os.environ,
             **launch.environment,
             **launch.contract,
             ROOT_VARIABLE: str(launch.root),
             "SAGEBRUSH_ALGORITHM": self._algorithm(launch.image),
-            "PYTHONPATH": found,
             "PYTHONUNBUFFERED": "1",
         }
+        return interpreter.environment(found)
 
 
 class Process:
@@ -71,7 +67,7 @@ class Process:
         self, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Callable[[str], None]
     ) -> None:
         self._leash = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(LEASH), *command],
+            leash.leashed(command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -72,7 +72,7 @@ class Endpoints:
         self._backend = backend
         self._folder = folder
         self._fleets: dict[str, Fleet] = {}
-        self._starting: dict[str, list[Instance]] = {}
+        self._starting: dict[str | None, list[Instance]] = {}  # by deployment id
         self._closing = False
 
     def create(self, endpoint: Document) -> None:
@@ -90,8 +90,8 @@ class Endpoints:
 
     def delete(self, name: str) -> None:
         """Stop the containers and forget the endpoint. One that is being created is called off. Raises NotThere, Busy."""
-        self._claim(name, "Deleting", ("InService", "Failed", "Creating"), None)
-        self._in_background(self._take_down, name)
+        called_off = self._claim(name, "Deleting", ("InService", "Failed", "Creating"), None)
+        self._in_background(self._take_down, name, called_off)
 
     def pick(self, name: str, variant: str | None = None) -> Instance | None:
         """An instance to invoke, None if the endpoint has no such variant in service."""
@@ -103,7 +103,7 @@ class Endpoints:
         for endpoint in self._store.all(KIND):
             name = endpoint["EndpointName"]
             if endpoint["EndpointStatus"] == "Deleting":
-                self._take_down(name)
+                self._take_down(name, None)
             elif endpoint["EndpointStatus"] != "Failed":
                 pending = endpoint["Deployment"]["Id"]
                 self._store.update(KIND, name, EndpointStatus="Creating", Pending=pending)
@@ -119,15 +119,21 @@ class Endpoints:
 
     # Changes of state
 
-    def _claim(self, name: str, status: str, allowed: Sequence[str], pending: str | None) -> None:
-        """`pending` is the deployment that may put the endpoint into service next; what another brings up is dropped."""
+    def _claim(self, name: str, status: str, allowed: Sequence[str], pending: str | None) -> str | None:
+        """`pending` is the deployment that may put the endpoint into service next; what another brings up is dropped.
+
+        Returns the one that might before.
+        """
+        before: list[str | None] = []
 
         def edit(endpoint: Document) -> None:
             if endpoint["EndpointStatus"] not in allowed:
                 raise Busy(f'Cannot update in-progress endpoint "{endpoint["EndpointArn"]}".')
+            before.append(endpoint["Pending"])
             endpoint.update(EndpointStatus=status, LastModifiedTime=time.time(), Pending=pending)
 
         self._store.change(KIND, name, edit)
+        return before[0]
 
     def _bring_up(self, name: str, deployment: Document) -> None:
         try:
@@ -138,7 +144,7 @@ class Endpoints:
             self._not_in_service(name, deployment, _text(error))
             return
         finally:
-            self._starting.pop(name, None)
+            self._starting.pop(deployment["Id"], None)
         before = self._fleets.get(name)
         superseded = before if self._in_service(name, deployment, fleet) else fleet
         if superseded:
@@ -183,8 +189,9 @@ class Endpoints:
         with contextlib.suppress(NotThere):  # deleted meanwhile
             self._store.change(KIND, name, edit)
 
-    def _take_down(self, name: str) -> None:
-        for instance in self._starting.get(name, ()):
+    def _take_down(self, name: str, called_off: str | None) -> None:
+        """Stop what serves, and the deployment `called_off` if it is on its way."""
+        for instance in self._starting.get(called_off, ()):
             instance.stop()
         if fleet := self._fleets.pop(name, None):
             fleet.stop()
@@ -198,7 +205,7 @@ class Endpoints:
         folder = self._folder / name / deployment["Id"]
         variants = [variant for variant in deployment["Variants"] for _ in range(variant["InstanceCount"])]
         roots = [self._model_folder(variant, folder / str(number)) for number, variant in enumerate(variants)]
-        instances = self._starting[name] = []
+        instances = self._starting[deployment["Id"]] = []
         try:
             for number, (variant, root) in enumerate(zip(variants, roots, strict=True)):
                 stream = f"{variant['VariantName']}/instance-{number + 1}"

@@ -13,7 +13,7 @@ Document = dict[str, Any]
 
 
 class NameTaken(Exception):
-    """A document of that kind and name exists."""
+    """A document of that kind exists whose name is the same but for the case of its letters."""
 
 
 class NotThere(Exception):
@@ -29,6 +29,10 @@ class Store:
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS documents (kind TEXT, name TEXT, document TEXT, PRIMARY KEY (kind, name))"
+        )
+        # SageMaker keeps the case of a name and tells no two names apart by it: their ARNs are the same.
+        self._database.execute(
+            "CREATE UNIQUE INDEX IF NOT EXISTS one_of_a_name ON documents (kind, name COLLATE NOCASE)"
         )
 
     def insert(self, kind: str, name: str, document: Document) -> None:

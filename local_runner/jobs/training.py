@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import math
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from containers.contract.paths import DEFAULT_ROOT as OPT_ML
 from local_runner import workspace
 from local_runner.backends import Backend, Launch, Running
 from local_runner.inputs import InputError, Objects, split_uri
-from local_runner.jobs import metrics
+from local_runner.jobs import checkpoints, metrics
 from local_runner.jobs.logs import TRAINING_JOBS, Logs, LogWriter
 from local_runner.jobs.store import Document, Store
 from local_runner.s3.errors import S3Error
@@ -24,7 +27,6 @@ from local_runner.workspace import Host
 
 KIND = "training-job"
 ENDED = ("Completed", "Failed", "Stopped")
-CATEGORIES = ("ClientError:", "AlgorithmError:", "InternalServerError:", "PlatformError:")
 MAX_REASON_CHARACTERS = 1024
 DEFAULT_MAX_RUNTIME_S = 86_400
 POLL_S = 0.1
@@ -39,6 +41,11 @@ MESSAGES = {
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
 }
+NO_MODEL = "No model had been written, so there is no model.tar.gz."
+BLAME = ("ClientError:", "AlgorithmError:", "InternalServerError:", "PlatformError:")
+STOPPED = 128 + signal.SIGTERM
+"""Exit status of a container that was stopped because another had failed, unless it chose one of its own."""
+
 log = logging.getLogger(__name__)
 
 
@@ -72,26 +79,30 @@ class TrainingJobs:
         """Store the new job, a DescribeTrainingJob document that has no state yet, and run it. Raises NameTaken."""
         name = job["TrainingJobName"]
         enter(job, "InProgress", "Starting", time.time())
-        self._surroundings.store.insert(KIND, name, job)
         run = Run(job, self._surroundings)
-        with self._lock:
+        with self._lock:  # who finds the job in the store finds its run too
+            self._surroundings.store.insert(KIND, name, job)
             run.start()
             self._runs = {other.name: other for other in (*self._runs.values(), run) if other.is_alive()}
 
     def stop(self, name: str) -> None:
         """Ask a running job to stop; its state so far becomes its model. No effect on a job that has ended."""
-        if run := self._runs.get(name):
+        if run := self._run(name):
             run.stop("Stopped")
 
     def wait(self, name: str, timeout_s: float) -> None:
         """Return when the job has ended or the time is over."""
-        if run := self._runs.get(name):
+        if run := self._run(name):
             run.join(timeout_s)
 
     def close(self) -> None:
         """Kill what runs. Their states stay; the next start finds them and calls them Failed."""
         for run in list(self._runs.values()):
             run.abandon()
+
+    def _run(self, name: str) -> Run | None:
+        with self._lock:
+            return self._runs.get(name)
 
     def _fail_interrupted(self) -> None:
         """No process outlives its server, so a job that is in progress now was interrupted."""
@@ -148,8 +159,9 @@ class Run(threading.Thread):
         self._change(lambda job: job.update(TrainingStartTime=time.time()))
         hosts = workspace.lay_out(self._job, self._folder, self._in.inputs)
         try:
-            self._enter("Training")
-            ended = self._train(hosts)
+            with self._checkpoints(hosts):
+                self._enter("Training")
+                ended = self._train(hosts)
         finally:
             for host in hosts:
                 host.close()
@@ -159,10 +171,18 @@ class Run(threading.Thread):
         if failure:
             self._end("Failed", failure)
             return
+        learned = False
         if self._containers:
             self._enter("Uploading")
-            self._upload(hosts)
-        self._end(self._stop_reason or "Completed")
+            learned = self._upload(hosts)
+        outcome = self._stop_reason or "Completed"
+        self._end(outcome, message=None if learned else f"{MESSAGES[outcome]}. {NO_MODEL}")
+
+    def _checkpoints(self, hosts: list[Host]) -> AbstractContextManager[None]:
+        if "CheckpointConfig" not in self._job:
+            return nullcontext()
+        uri = self._job["CheckpointConfig"]["S3Uri"]
+        return checkpoints.mirrored(uri, [host.folder for host in hosts], self._in.objects)
 
     # Training
 
@@ -219,18 +239,23 @@ class Run(threading.Thread):
 
     # Results
 
-    def _upload(self, hosts: list[Host]) -> None:
-        """Store model.tar.gz and, if there is any, output.tar.gz. Raises InputError if the bucket is not there."""
+    def _upload(self, hosts: list[Host]) -> bool:
+        """Store model.tar.gz and output.tar.gz, each if it has content; True if there is a model.
+
+        Raises InputError if the bucket is not there.
+        """
         uri = self._job["ModelArtifacts"]["S3ModelArtifacts"]
         bucket, key = split_uri(uri)
         model, output = self._folder / "model.tar.gz", self._folder / "output.tar.gz"
-        workspace.pack_model(hosts, model)
+        learned = workspace.pack_model(hosts, model)
         try:
-            self._in.objects.put_file(bucket, key, model)
+            if learned:
+                self._in.objects.put_file(bucket, key, model)
             if workspace.pack_output(hosts, output):
                 self._in.objects.put_file(bucket, key.removesuffix(model.name) + output.name, output)
         except S3Error as error:
             raise InputError(f"Artifact upload failed:{error.code}: {error} ({uri})") from None
+        return learned
 
     def _final_metrics(self) -> list[dict[str, Any]]:
         readings = metrics.latest(job_readings(self._job, self._in.logs))
@@ -245,13 +270,13 @@ class Run(threading.Thread):
         """Go on to a secondary status; a job that is stopping keeps that as its status."""
         self._change(lambda job: enter(job, job["TrainingJobStatus"], secondary, time.time()))
 
-    def _end(self, outcome: str, reason: str | None = None) -> None:
+    def _end(self, outcome: str, reason: str | None = None, message: str | None = None) -> None:
         readings = self._final_metrics()
 
         def edit(job: Document) -> None:
             if readings:
                 job["FinalMetricDataList"] = readings
-            end(job, outcome, time.time(), reason)
+            end(job, outcome, time.time(), reason, message)
 
         self._change(edit)
 
@@ -283,37 +308,46 @@ def enter(job: Document, status: str, secondary: str, now: float) -> None:
     job.update(TrainingJobStatus=status, SecondaryStatus=secondary, LastModifiedTime=now)
 
 
-def end(job: Document, outcome: str, now: float, reason: str | None = None) -> None:
+def end(job: Document, outcome: str, now: float, reason: str | None = None, message: str | None = None) -> None:
     """Completed, Failed, Stopped or MaxRuntimeExceeded (which is a way to be Stopped), with the time it took,
-    in whole seconds begun, as they are billed."""
+    in whole seconds begun, as they are billed. `reason` is that of a failure, `message` says more of any other end."""
     enter(job, "Stopped" if outcome == "MaxRuntimeExceeded" else outcome, outcome, now)
     job["SecondaryStatusTransitions"][-1]["EndTime"] = now
     job["TrainingEndTime"] = now
     if "TrainingStartTime" in job:
         job["TrainingTimeInSeconds"] = job["BillableTimeInSeconds"] = math.ceil(now - job["TrainingStartTime"])
     if reason:
-        job["FailureReason"] = reason[:MAX_REASON_CHARACTERS]
-        job["SecondaryStatusTransitions"][-1]["StatusMessage"] = job["FailureReason"]
+        message = job["FailureReason"] = reason[:MAX_REASON_CHARACTERS]
+    if message:
+        job["SecondaryStatusTransitions"][-1]["StatusMessage"] = message
 
 
 def failure_reason(ended: Iterable[tuple[Host, int]]) -> str | None:
-    """Text of the first failure file among the hosts in the order they ended, else the first exit status that is not 0.
+    """Why a job failed, given hosts and exit statuses in the order in which they ended; None if all succeeded.
 
-    None if all hosts succeeded.
+    One host's failure ends the others, which then complain too, so order alone tells nothing: the user's mistake comes
+    before the algorithm's failure (a written reason before a bare exit status) and that before the platform's.
     """
     failed = [(host, status) for host, status in ended if status]
     if not failed:
         return None
-    text = next(filter(None, (_told(host) for host, _ in failed)), None)
-    if text is None:
-        host, status = failed[0]
-        return (
-            f"AlgorithmError: {host.name} ended with exit code {status} and left no reason in /opt/ml/output/failure. "
-            f"The job's log may say more: group {TRAINING_JOBS}."
-        )
-    return text if text.startswith(CATEGORIES) else f"AlgorithmError: {text}"
+    reasons = [text for host, _ in failed if (text := _told(host))]
+    silent = [(host, status) for host, status in failed if not _told(host)]
+    died = [(host, status) for host, status in silent if status != STOPPED]
+    reasons += [_silence(host, status) for host, status in died or (silent if not reasons else [])]
+    return min(reasons, key=lambda text: BLAME.index(text.partition(":")[0] + ":"))
+
+
+def _silence(host: Host, status: int) -> str:
+    return (
+        f"AlgorithmError: {host.name} ended with exit code {status} and left no reason in {OPT_ML}/output/failure. "
+        f"The job's log may say more: group {TRAINING_JOBS}."
+    )
 
 
 def _told(host: Host) -> str | None:
+    """The text in a host's failure file, its category first, with paths as they are inside a container."""
     failure = host.folder.failure
-    return failure.read_text(errors="replace").strip()[:MAX_REASON_CHARACTERS] if failure.is_file() else None
+    text = failure.read_text(errors="replace").strip() if failure.is_file() else ""
+    text = text.replace(str(host.folder.root), OPT_ML)[:MAX_REASON_CHARACTERS]
+    return f"AlgorithmError: {text}" if text and not text.startswith(BLAME) else text or None

@@ -38,7 +38,7 @@ def _role(cloud: Cloud, name: str) -> dict[str, Any]:
         "Path": "/",
         "RoleName": name,
         "RoleId": ROLE_ID,
-        "Arn": f"arn:aws:iam::{ACCOUNT}:role/{name}",
+        "Arn": f"arn:{cloud.partition}:iam::{ACCOUNT}:role/{name}",
         "CreateDate": cloud.settings.data.stat().st_ctime,
         "AssumeRolePolicyDocument": quote(json.dumps(TRUST)),
     }

@@ -70,5 +70,5 @@ def _model_error(cloud: Cloud, endpoint: str, status: int, text: str) -> AwsErro
         424,
         OriginalStatusCode=status,
         OriginalMessage=text,
-        LogStreamArn=f"arn:aws:logs:{cloud.region}:{ACCOUNT}:log-group:{group}",
+        LogStreamArn=f"arn:{cloud.partition}:logs:{cloud.region}:{ACCOUNT}:log-group:{group}",
     )

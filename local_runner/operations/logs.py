@@ -159,7 +159,7 @@ def _page(found: list[Any], request: dict[str, Any]) -> tuple[list[Any], dict[st
 
 
 def _arn(cloud: Cloud, group: str) -> str:
-    return f"arn:aws:logs:{cloud.region}:{ACCOUNT}:log-group:{group}"
+    return f"arn:{cloud.partition}:logs:{cloud.region}:{ACCOUNT}:log-group:{group}"
 
 
 def _described(cloud: Cloud, group: str, stream: Stream) -> dict[str, Any]:

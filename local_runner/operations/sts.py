@@ -16,7 +16,8 @@ DEFAULT_DURATION_S = 3600
 
 def get_caller_identity(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """An assumed role: the SageMaker SDK finds its execution role in this ARN and refuses a user's."""
-    return {"UserId": f"{ROLE_ID}:{SESSION}", "Account": ACCOUNT, "Arn": _session_arn(cloud.settings.role, SESSION)}
+    arn = _session_arn(cloud, cloud.settings.role, SESSION)
+    return {"UserId": f"{ROLE_ID}:{SESSION}", "Account": ACCOUNT, "Arn": arn}
 
 
 def assume_role(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
@@ -28,9 +29,9 @@ def assume_role(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
             "SessionToken": "local",
             "Expiration": time.time() + request.get("DurationSeconds", DEFAULT_DURATION_S),
         },
-        "AssumedRoleUser": {"AssumedRoleId": f"{ROLE_ID}:{session}", "Arn": _session_arn(role, session)},
+        "AssumedRoleUser": {"AssumedRoleId": f"{ROLE_ID}:{session}", "Arn": _session_arn(cloud, role, session)},
     }
 
 
-def _session_arn(role: str, session: str) -> str:
-    return f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{session}"
+def _session_arn(cloud: Cloud, role: str, session: str) -> str:
+    return f"arn:{cloud.partition}:sts::{ACCOUNT}:assumed-role/{role}/{session}"

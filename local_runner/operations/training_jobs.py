@@ -36,7 +36,7 @@ def create_training_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]
         raise AwsError(
             "ResourceInUse",
             "Training job names must be unique within an AWS account and region, and a training job with this name "
-            f"already exists ({cloud.store.get(KIND, request['TrainingJobName'])['TrainingJobArn']})",
+            f"already exists ({job['TrainingJobArn']})",
         ) from None
     resources.save_tags(cloud, job["TrainingJobArn"], request)
     return {"TrainingJobArn": job["TrainingJobArn"]}
@@ -99,7 +99,7 @@ def _is_first_look(cloud: Cloud, job: Document) -> bool:
 
 def _check(cloud: Cloud, request: dict[str, Any]) -> None:
     """Refuse what would not run as asked. Data that is not there is no matter of the request: the job fails with it."""
-    resources.refuse_unsupported(request, ("CheckpointConfig", "ServerlessJobConfig", "ModelPackageConfig"))
+    resources.refuse_unsupported(request, ("ServerlessJobConfig", "ModelPackageConfig"))
     algorithm = request.get("AlgorithmSpecification", {})
     resources.refuse_unsupported(algorithm, ("AlgorithmName", "ContainerEntrypoint", "ContainerArguments"))
     machines = request.get("ResourceConfig", {})
@@ -109,12 +109,26 @@ def _check(cloud: Cloud, request: dict[str, Any]) -> None:
     if request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
         raise invalid("OutputDataConfig.CompressionType NONE is not implemented by Sagebrush yet. Leave it out.")
     resources.check_image(cloud, algorithm.get("TrainingImage"))
-    _check_address(request["OutputDataConfig"]["S3OutputPath"])
+    _check_target(cloud, "S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])
+    if "CheckpointConfig" in request:
+        _check_target(cloud, "CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"])
     for channel in request.get("InputDataConfig", ()):
         _check_channel(channel)
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", ())]
     if len(set(names)) < len(names):
         raise invalid(f"Channel names must be unique, got {', '.join(names)}.")
+    _check_pipes(request)
+
+
+def _check_pipes(request: dict[str, Any]) -> None:
+    """The FIFOs of channel `train` are `train_0`, `train_1` and so on: no channel of files can have such a name."""
+    mode = request["AlgorithmSpecification"]["TrainingInputMode"]
+    channels = request.get("InputDataConfig", ())
+    piped = {c["ChannelName"] for c in channels if (c.get("InputMode") or mode) == "Pipe"}
+    for name in {c["ChannelName"] for c in channels} - piped:
+        stem, _, number = name.rpartition("_")
+        if stem in piped and number.isdecimal():
+            raise invalid(f"Channel {name}: its folder is where the pipes of channel {stem} go. Give it another name.")
 
 
 def _check_channel(channel: dict[str, Any]) -> None:
@@ -135,9 +149,17 @@ def _check_channel(channel: dict[str, Any]) -> None:
     _check_address(source["S3Uri"])
 
 
-def _check_address(uri: str) -> None:
+def _check_target(cloud: Cloud, field: str, uri: str) -> None:
+    """A job must not learn for hours what nothing can take."""
+    bucket = _check_address(uri)
+    if not cloud.objects.has_bucket(bucket):
+        raise invalid(f"{field} {uri}: the bucket {bucket} does not exist. Create it before the job.")
+
+
+def _check_address(uri: str) -> str:
+    """The bucket of an S3 address. Raises ValidationException for what is none."""
     try:
-        split_uri(uri)
+        return split_uri(uri)[0]
     except InputError as error:
         raise invalid(str(error)) from None
 

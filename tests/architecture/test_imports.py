@@ -35,13 +35,24 @@ def allowed(path: Path) -> tuple[str, ...]:
             return (*RUNNER_MAY_IMPORT, "algorithms.base.errors")
 
 
+def lies_in(name: str, packages: tuple[str, ...]) -> bool:
+    return any(f"{name}.".startswith(f"{package}.") for package in packages)
+
+
 SOURCES = [path.relative_to(ROOT) for package in OURS for path in sorted((ROOT / package).rglob("*.py"))]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)
 def test_a_module_imports_only_downwards(path):
     for name in imported(ROOT / path):
-        assert name.startswith(allowed(path)), f"{path} imports {name} against the direction of imports"
+        assert lies_in(name, allowed(path)), f"{path} imports {name} against the direction of imports"
+
+
+def test_a_name_that_only_begins_alike_lies_elsewhere():
+    assert lies_in("algorithms.pca.steps", ("algorithms.pca",))
+    assert lies_in("algorithms", ("algorithms",))
+    assert not lies_in("algorithms.pca_of_others", ("algorithms.pca",))
+    assert not lies_in("algorithms.base_of_others", ("algorithms.base",))
 
 
 def test_there_is_something_to_check():
@@ -54,6 +65,11 @@ def test_there_is_something_to_check():
 def test_nothing_turns_input_into_code(word):
     for path in SOURCES:
         assert word not in (ROOT / path).read_text(), f"{path} holds {word!r}"
+
+
+def test_another_python_of_ours_is_started_in_one_place():
+    spelled = {str(path) for path in SOURCES if '"-m"' in (ROOT / path).read_text()}
+    assert spelled == {"local_runner/interpreter.py"}
 
 
 def test_the_contracts_root_is_spelled_in_one_place():

@@ -25,7 +25,8 @@ def train() -> int:
     resources = json.loads((ROOT / "input/config/resourceconfig.json").read_text())
     channels = json.loads((ROOT / "input/config/inputdataconfig.json").read_text())
     host = resources["current_host"]
-    signal.signal(signal.SIGTERM, lambda *_: stop(host))
+    if "deaf" not in hyperparameters:
+        signal.signal(signal.SIGTERM, lambda *_: stop(host))
     lines = hyperparameters["lines"].split("|") if "lines" in hyperparameters else []
     for line in lines * int(hyperparameters.get("repeat", "1")):
         print(line, flush=True)
@@ -33,18 +34,34 @@ def train() -> int:
         child = subprocess.Popen(["sleep", "1000"], start_new_session=False)
         print("processes", os.getpid(), child.pid, flush=True)
     seen = {name: see(name, channel, int(hyperparameters.get("epochs", "1"))) for name, channel in channels.items()}
+    kept = checkpoints(host, hyperparameters.get("checkpoint"))
     if hyperparameters.get("fail_on") == host:
         return int(hyperparameters["exit"])
     time.sleep(float(hyperparameters.get("sleep_s", "0")))
     report = {"host": host, "resources": resources, "channels": channels, "seen": seen, "environment": dict(os.environ)}
+    report["checkpoints"] = kept
     if "silent" not in hyperparameters:
         (MODEL / f"seen_{host}.json").write_text(json.dumps(report))
     (MODEL / "name").write_text(hyperparameters.get("name", "stand-in"))
     if "output" in hyperparameters:
         (ROOT / "output/data/notes.txt").write_text(hyperparameters["output"])
     if "failure" in hyperparameters:
-        (ROOT / "output/failure").write_text(hyperparameters["failure"])
+        (ROOT / "output/failure").write_text(hyperparameters["failure"].replace("{root}", str(ROOT)))
     return int(hyperparameters.get("exit", "0"))
+
+
+def checkpoints(host: str, content: str | None) -> dict[str, str]:
+    """Digests of the checkpoints that are there; then this host's own is replaced, by way of a hidden file."""
+    config = ROOT / "input/config/checkpointconfig.json"
+    if not config.exists():
+        return {}
+    folder = Path(json.loads(config.read_text())["LocalPath"])
+    found = {path.name: digest(path) for path in sorted(folder.iterdir())}
+    if content:
+        (folder / ".partial").write_text(content)
+        (folder / ".partial").replace(folder / f"checkpoint_{host}")
+        (folder / ".half").write_text("left half written")
+    return found
 
 
 def stop(host: str) -> None:

@@ -191,6 +191,9 @@ def test_run_starts_a_server_of_its_own_and_stops_it(tmp_path: Path) -> None:
     assert buckets.strip() == "['kept']"
     with pytest.raises(OSError):
         urllib.request.urlopen(endpoint, timeout=2)
+    log = (tmp_path / "aws" / "server.log").read_text()
+    assert "Fatal" not in log
+    assert "SIGABRT" not in log
 
 
 def test_the_server_goes_when_its_run_is_killed(tmp_path: Path) -> None:
@@ -283,11 +286,34 @@ def test_folders_of_the_user_named_like_our_packages_do_no_harm(rows: Path, mode
     assert (tmp_path / "model" / "model.tar.gz").read_bytes() == model.read_bytes()
 
 
+@pytest.mark.parametrize("name", ["..", ".", "../../escape", "/escape", "a b", "x" * 65])
+def test_a_channel_name_cannot_leave_the_jobs_folder(rows: Path, tmp_path: Path, name: str) -> None:
+    settings = ["--hp", "k=2", "--output", tmp_path / "model"]
+    status, text = invoke("train", "kmeans", "--channel", f"{name}={rows}", *settings, "--input-mode", "Pipe")
+    assert status == 1
+    assert f"Channel '{name}': expected a name of 1 to 64 letters" in text
+
+
+def test_text_files_without_a_last_line_feed_and_hidden_ones_do_not_change_the_model(
+    rows: Path, model: Path, tmp_path: Path
+) -> None:
+    lines = rows.read_text().splitlines(keepends=True)
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / "a.csv").write_text("".join(lines[:100]).rstrip())
+    (parts / "b.csv").write_text("".join(lines[100:]).rstrip())
+    (parts / ".hidden.csv").write_text("no numbers")
+    for mode in ("File", "Pipe"):
+        assert train(parts, tmp_path / mode, "--input-mode", mode).returncode == 0
+        assert (tmp_path / mode / "model.tar.gz").read_bytes() == model.read_bytes()
+
+
 def test_a_failed_job_tells_its_reason_and_whose_it_is(rows: Path, tmp_path: Path) -> None:
     done = train(rows, tmp_path / "model", "--hp", "epoks=3")
     assert done.returncode == 1
-    assert "ClientError: " in done.stderr
-    assert "epochs" in done.stderr
+    assert "epochs" in done.stdout
+    assert (done.stdout + done.stderr).count("ClientError: ") == 1
+    assert "its log ends with the reason" in done.stderr
     assert not list((tmp_path / "model").iterdir())
 
 
@@ -311,6 +337,38 @@ def test_a_model_is_served_until_a_signal(model: Path) -> None:
         assert serving.wait(30) in (0, 130)
     assert first["closest_cluster"] != second["closest_cluster"]
     assert not listens(port)
+
+
+def test_checkpoints_are_kept_in_a_folder_and_taken_up_again(rows: Path, model: Path, tmp_path: Path) -> None:
+    for output in ("first", "again"):
+        done = train(rows, tmp_path / output, "--checkpoints", str(tmp_path / "kept"), "--hp", "_checkpoint_seconds=0")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert ("Going on from" in done.stdout) == (output == "again")
+    assert [file.name for file in (tmp_path / "kept").iterdir()] == ["checkpoint_algo-1"]
+
+
+def test_a_killed_command_leaves_no_process_and_no_folder(model: Path, tmp_path: Path) -> None:
+    """The folder goes with the next command that needs one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    place = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [*SAGEBRUSH, "serve", str(model), "--port", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, env=place) as serving:
+        while not listens(port):
+            assert serving.poll() is None
+            time.sleep(0.05)
+        serving.kill()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and listens(port):
+        time.sleep(0.05)
+    assert not listens(port)
+    script = "from local_runner import scratch\nwith scratch.folder() as own: print(own.name)"
+    own = subprocess.run(
+        [sys.executable, "-c", script], env=place, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert own.stdout.startswith("sagebrush-job-")
+    assert not list(tmp_path.glob("sagebrush*"))
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:

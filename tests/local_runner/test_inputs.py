@@ -54,17 +54,38 @@ def test_replicas_are_whole(store):
 def test_a_manifest_names_exact_keys(store):
     manifest = json.dumps([{"prefix": "s3://bucket/data"}, "2/c.csv", "/a.csv"]).encode()
     store.put("bucket", "manifest", [manifest])
-    with pytest.raises(InputError, match=r"object name '/a.csv' cannot be a file below the channel's folder"):
-        names(store, "s3://bucket/manifest", kind="ManifestFile")
+    assert names(store, "s3://bucket/manifest", kind="ManifestFile") == [["2/c.csv", "_/a.csv"]]
     store.put("bucket", "manifest", [json.dumps([{"prefix": "s3://bucket/data/"}, "deep/b.csv", "a.csv"]).encode()])
     assert names(store, "s3://bucket/manifest", kind="ManifestFile") == [["a.csv", "deep/b.csv"]]
 
 
-@pytest.mark.parametrize("key", ["data/../../escape", "data//absolute"])
-def test_no_object_leaves_the_channels_folder(store, key):
-    store.put("bucket", key, [b"x"])
-    with pytest.raises(InputError, match="cannot be a file below the channel's folder"):
+def test_no_object_leaves_the_channels_folder(store):
+    store.put("bucket", "data/../../escape", [b"x"])
+    with pytest.raises(InputError, match="would be a file outside the folder"):
         names(store, "s3://bucket/data/")
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [("v//a.csv", "_/a.csv"), ("v///a.csv", "_/_/a.csv"), ("v/x//a", "x/_/a"), ("v/./a", "_/a")]
+)
+def test_keys_that_are_no_paths_have_a_name_all_the_same(store, key, name):
+    store.put("bucket", key, [b"x"])
+    assert names(store, "s3://bucket/v/") == [[name]]
+
+
+def test_hidden_objects_are_no_data(store):
+    store.put("bucket", "other/.d.csv", [b"x"])
+    store.put("bucket", "hidden/.only", [b"x"])
+    store.put("bucket", "manifest", [json.dumps([{"prefix": "s3://bucket/other/"}, ".d.csv", "d.csv"]).encode()])
+    assert names(store, "s3://bucket/other/", hosts=2, distribution="ShardedByS3Key") == [["d.csv"], []]
+    assert names(store, "s3://bucket/manifest", kind="ManifestFile") == [["d.csv"]]
+    with pytest.raises(InputError, match="no object has this prefix, hidden ones left aside"):
+        names(store, "s3://bucket/hidden/")
+
+
+def test_files_come_in_the_order_in_which_a_folder_lists_them(store):
+    """Without its last `/` a prefix is a folder to some keys and the beginning of a name to others."""
+    assert names(store, "s3://bucket/data") == [["a.csv", "data", "data2/c.csv", "deep/b.csv"]]
 
 
 @pytest.mark.parametrize("uri", ["bucket/key", "https://bucket/key", "s3:///key", "s3:bucket"])

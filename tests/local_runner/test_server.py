@@ -1,5 +1,6 @@
 """The server as a process: its lock, its end, what comes back, who is let in."""
 
+import fcntl
 import http.client
 import json
 import os
@@ -68,6 +69,17 @@ def test_one_server_per_data_folder(aws):
     )
     assert second.returncode == 1
     assert f"in use by the server with process id {told['pid']} at {aws.endpoint}" in second.stderr
+
+
+def test_what_is_left_of_a_killed_server_is_not_called_a_server(tmp_path):
+    """The lock stays with the worker until it has ended, while server.json names its parent."""
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    (tmp_path / "server.json").write_text(json.dumps({"endpoint": "http://127.0.0.1:9", "pid": ended.pid}))
+    with (tmp_path / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CannotServe, match="is in use by what is left of a killed server, which is still stopping"):
+            serve(Settings(tmp_path), print)
 
 
 def test_a_taken_port_and_a_public_address_are_refused(aws, tmp_path):

@@ -20,6 +20,8 @@ def test_names_are_taken_once_per_kind(tmp_path):
     store.insert("model", "a", {})
     with pytest.raises(NameTaken, match="job a exists"):
         store.insert("job", "a", {})
+    with pytest.raises(NameTaken, match="job A exists"):
+        store.insert("job", "A", {})
 
 
 @pytest.mark.parametrize("act", ["get", "delete", "update"])

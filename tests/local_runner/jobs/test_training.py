@@ -1,7 +1,10 @@
 """The states of a training job, and the grace between SIGTERM and SIGKILL, without a server."""
 
 import sys
+import tarfile
+import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +14,7 @@ from local_runner.jobs.logs import Logs
 from local_runner.jobs.store import Store
 from local_runner.jobs.training import KIND, Surroundings, TrainingJobs, end, enter, failure_reason
 from local_runner.s3.store import ObjectStore
+from local_runner.settings import Settings
 from local_runner.workspace import Host
 
 
@@ -29,7 +33,7 @@ def test_each_state_closes_the_one_before():
     assert spans == [("Starting", 1.0, 3.0), ("Training", 3.0, 5.25), ("MaxRuntimeExceeded", 5.25, 5.25)]
 
 
-def test_the_host_that_failed_first_is_blamed_and_a_written_reason_comes_first(tmp_path):
+def test_the_cause_is_blamed_whichever_host_ended_first(tmp_path):
     hosts = [Host(name, OptML(tmp_path / name)) for name in ("algo-1", "algo-2", "algo-3")]
     for host in hosts:
         host.folder.failure.parent.mkdir(parents=True)
@@ -39,6 +43,28 @@ def test_the_host_that_failed_first_is_blamed_and_a_written_reason_comes_first(t
     hosts[1].folder.failure.write_text(" \n")
     hosts[0].folder.failure.write_text("ClientError: no rows")
     assert failure_reason(ended) == "ClientError: no rows"
+
+
+@pytest.mark.parametrize(
+    ("files", "status", "blamed"),
+    [
+        (("InternalServerError: algo-2 left", "ClientError: row 7"), 1, "ClientError: row 7"),
+        (("AlgorithmError: diverged", "ClientError: row 7"), 1, "ClientError: row 7"),
+        (("InternalServerError: algo-2 left", "AlgorithmError: diverged"), 2, "AlgorithmError: diverged"),
+        (("InternalServerError: algo-2 left", "diverged"), 2, "AlgorithmError: diverged"),
+        (("InternalServerError: algo-2 left", None), 137, "AlgorithmError: algo-2 ended with exit code 137"),
+        (("InternalServerError: disk", None), 143, "InternalServerError: disk"),
+    ],
+)
+def test_what_one_host_says_of_another_is_no_cause(tmp_path, files, status, blamed):
+    hosts = [Host(name, OptML(tmp_path / name)) for name in ("algo-1", "algo-2")]
+    for host, text in zip(hosts, files, strict=True):
+        host.folder.failure.parent.mkdir(parents=True)
+        if text:
+            host.folder.failure.write_text(text)
+    ended = [(hosts[0], 3), (hosts[1], status)]
+    assert failure_reason(ended).startswith(blamed)
+    assert failure_reason(ended[::-1]).startswith(blamed)
 
 
 @pytest.fixture
@@ -79,6 +105,61 @@ def test_a_container_that_ignores_sigterm_is_killed_after_the_grace(surroundings
     jobs.wait("deaf", 10)
     assert 0.3 <= time.monotonic() - asked < 5
     assert surroundings.store.get(KIND, "deaf")["TrainingJobStatus"] == "Stopped"
+
+
+def test_a_stop_at_the_moment_of_creation_is_obeyed(surroundings):
+    """Whoever learns of the job from the store may stop it at once."""
+
+    class Watched(Store):
+        def insert(self, kind, name, document):
+            super().insert(kind, name, document)
+            stopping.start()
+            time.sleep(0.1)
+
+    watched = replace(surroundings, store=Watched(surroundings.folder.with_name("watched")))
+    jobs = TrainingJobs(watched)
+    stopping = threading.Thread(target=jobs.stop, args=["quick"])
+    jobs.start(job("quick"))
+    stopping.join()
+    jobs.wait("quick", 10)
+    assert watched.store.get(KIND, "quick")["TrainingJobStatus"] == "Stopped"
+
+
+@pytest.fixture
+def real(surroundings):
+    """The containers themselves, and a job that would run for hours over pipes."""
+    surroundings.objects.put("bucket", "rows/a.csv", [b"1,2\n3,4\n5,6\n" * 1000])
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/rows/"}
+    channel = {"ChannelName": "train", "ContentType": "text/csv;label_size=0", "DataSource": {"S3DataSource": source}}
+    endless = {
+        **job("endless"),
+        "HyperParameters": {"k": "2", "feature_dim": "2", "mini_batch_size": "100", "epochs": "1000000"},
+        "InputDataConfig": [{**channel, "InputMode": "Pipe"}],
+    }
+    backend = ProcessBackend(Settings(surroundings.folder).command)
+    return replace(surroundings, backend=backend, stop_grace_s=60.0), endless
+
+
+def test_whenever_a_job_is_stopped_it_leaves_a_whole_archive_or_none(real, tmp_path):
+    surroundings, endless = real
+    jobs = TrainingJobs(surroundings)
+    began = time.monotonic()
+    for delay_s in (0.0, 0.6, 1.5, 4.0):
+        uri = f"s3://bucket/{delay_s}/output/model.tar.gz"
+        jobs.start({**endless, "TrainingJobName": f"after-{delay_s}", "ModelArtifacts": {"S3ModelArtifacts": uri}})
+    for delay_s in (0.0, 0.6, 1.5, 4.0):
+        time.sleep(max(0.0, began + delay_s - time.monotonic()))
+        jobs.stop(f"after-{delay_s}")
+    for delay_s in (0.0, 0.6, 1.5, 4.0):
+        jobs.wait(f"after-{delay_s}", 60)
+        found = surroundings.store.get(KIND, f"after-{delay_s}")
+        assert found["TrainingJobStatus"] == "Stopped"
+        archive = surroundings.objects.find("bucket", f"{delay_s}/output/model.tar.gz")
+        message = found["SecondaryStatusTransitions"][-1]["StatusMessage"]
+        assert ("there is no model.tar.gz" in message) == (archive is None)
+        if archive:
+            with tarfile.open(archive.path) as tar:
+                assert tar.getmember("model_algo-1").size
 
 
 def test_what_was_running_when_the_server_died_has_failed(surroundings):

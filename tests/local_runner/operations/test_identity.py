@@ -16,6 +16,25 @@ def test_the_caller_has_assumed_the_role_that_iam_knows(aws):
     assert statement["Principal"]["Service"] == "sagemaker.amazonaws.com"
 
 
+@pytest.mark.parametrize(
+    ("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("no-such-region", "aws")]
+)
+def test_arns_name_the_partition_of_their_region(aws, region, partition):
+    def client(service):
+        return aws.session.client(service, region_name=region, endpoint_url=aws.endpoint)
+
+    job = aws.finished(aws.train(lines="a line"))
+    name = aws.name("abroad")
+    request = {name: job[name] for name in ("AlgorithmSpecification", "RoleArn", "ResourceConfig", "StoppingCondition")}
+    request["AlgorithmSpecification"].pop("MetricDefinitions", None)
+    output = {"S3OutputPath": job["OutputDataConfig"]["S3OutputPath"]}
+    made = client("sagemaker").create_training_job(TrainingJobName=name, OutputDataConfig=output, **request)
+    assert made["TrainingJobArn"] == f"arn:{partition}:sagemaker:{region}:000000000000:training-job/{name}"
+    assert client("sts").get_caller_identity()["Arn"].startswith(f"arn:{partition}:sts::")
+    groups = client("logs").describe_log_groups()["logGroups"]
+    assert groups[0]["arn"].startswith(f"arn:{partition}:logs:{region}:")
+
+
 def test_a_role_can_be_assumed(aws):
     found = aws.client("sts").assume_role(RoleArn="arn:aws:iam::000000000000:role/Other", RoleSessionName="mine")
     assert found["AssumedRoleUser"]["Arn"] == "arn:aws:sts::000000000000:assumed-role/Other/mine"

@@ -178,9 +178,11 @@ def test_a_bad_manifest_fails_the_job(aws, channel, manifest, reason):
     assert reason in aws.finished(aws.train(channel(f"{uri}/bad", kind="ManifestFile")))["FailureReason"]
 
 
-def test_an_output_bucket_that_is_not_there_fails_the_job(aws):
-    found = aws.finished(aws.train(OutputDataConfig={"S3OutputPath": "s3://no-such-bucket/x"}))
-    assert found["FailureReason"].startswith("ClientError: Artifact upload failed:NoSuchBucket")
+def test_an_output_bucket_that_vanishes_fails_the_job(aws):
+    aws.s3.create_bucket(Bucket="vanishing")
+    job = aws.train(sleep_s="0.5", OutputDataConfig={"S3OutputPath": "s3://vanishing/x"})
+    aws.s3.delete_bucket(Bucket="vanishing")
+    assert aws.finished(job)["FailureReason"].startswith("ClientError: Artifact upload failed:NoSuchBucket")
 
 
 def test_a_stopped_job_keeps_its_model(aws):
@@ -212,9 +214,12 @@ def test_when_one_host_fails_the_others_are_stopped(aws, channel):
     assert time.monotonic() - began < 20
 
 
-def test_a_name_can_be_used_once(aws):
-    job = aws.train()
-    code, message = refusal(aws.train, TrainingJobName=job)
+@pytest.mark.parametrize("spelled", [str.lower, str.upper])
+def test_a_name_can_be_used_once_whatever_its_case(aws, spelled):
+    job = aws.train(Tags=[{"Key": "kept", "Value": "yes"}])
+    code, message = refusal(aws.train, TrainingJobName=spelled(job))
+    arn = aws.sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobArn"]
+    assert aws.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "kept", "Value": "yes"}]
     assert code == "ResourceInUse"
     assert message.startswith(
         "Training job names must be unique within an AWS account and region, and a training job with"
@@ -238,22 +243,72 @@ def algorithm(image: str) -> dict:
             {"OutputDataConfig": {"S3OutputPath": "bucket"}},
             "at 'outputDataConfig.s3OutputPath' failed to satisfy constraint",
         ),
+        (
+            {"OutputDataConfig": {"S3OutputPath": "s3://no-such-bucket/x"}},
+            "S3OutputPath s3://no-such-bucket/x: the bucket no-such-bucket does not exist. Create it before the job.",
+        ),
         (algorithm("me/mine:1"), "is none of Amazon's built-in algorithms. Available without Docker: "),
         (
             algorithm("382416733822.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"),
             "is Amazon's blazingtext, which Sagebrush does not have yet",
         ),
         (
-            {"CheckpointConfig": {"S3Uri": "s3://bucket/c"}},
-            "CheckpointConfig is not implemented by Sagebrush yet. Leave it out.",
+            {"CheckpointConfig": {"S3Uri": "s3://no-such-bucket/c"}},
+            "CheckpointConfig.S3Uri s3://no-such-bucket/c: the bucket no-such-bucket does not exist.",
         ),
     ],
-    ids=["name", "address", "foreign image", "image of ours to come", "checkpoints"],
+    ids=["name", "address", "no bucket", "foreign image", "image of ours to come", "checkpoints"],
 )
 def test_a_request_that_cannot_be_right_is_refused_with_the_reason(aws, fields, message):
     code, text = refusal(aws.train, **fields)
     assert code == "ValidationException"
     assert message in text
+
+
+def test_a_channel_named_like_anothers_pipes_is_refused(aws, channel):
+    uri = aws.upload("alike", a=b"1")
+    code, message = refusal(aws.train, channel(uri, InputMode="Pipe"), channel(uri, "train_0"))
+    assert code == "ValidationException"
+    assert message.startswith("Channel train_0: its folder is where the pipes of channel train go.")
+    job = aws.train(channel(uri, InputMode="Pipe"), channel(uri, "train_0", InputMode="Pipe"), channel(uri, "train_a"))
+    assert aws.finished(job)["TrainingJobStatus"] == "Completed"
+
+
+def test_a_stop_right_after_the_start_leaves_no_archive(aws):
+    job = aws.train(lines="started", sleep_s="60", deaf="1")
+    aws.sagemaker.stop_training_job(TrainingJobName=job)
+    found = aws.finished(job)
+    assert found["TrainingJobStatus"] == "Stopped"
+    assert found["ModelArtifacts"]["S3ModelArtifacts"].endswith(f"/{job}/output/model.tar.gz")
+    message = found["SecondaryStatusTransitions"][-1]["StatusMessage"]
+    stored = aws.s3.list_objects_v2(Bucket="bucket", Prefix=f"output/{job}/").get("Contents", [])
+    assert stored == []
+    assert message == "Training job stopped. No model had been written, so there is no model.tar.gz."
+
+
+def test_checkpoints_come_from_s3_and_go_there_however_a_job_ends(aws):
+    config = {"S3Uri": "s3://bucket/checkpoints/", "LocalPath": "/opt/ml/checkpoints"}
+    first = aws.finished(aws.train(hosts=2, checkpoint="one", exit="5", CheckpointConfig=config))
+    assert (first["TrainingJobStatus"], first["CheckpointConfig"]) == ("Failed", config)
+    second = aws.train(CheckpointConfig=config)
+    one = {"checkpoint_algo-1": sha256(b"one"), "checkpoint_algo-2": sha256(b"one")}
+    assert aws.seen(second)["checkpoints"] == one
+
+    def stored(name: str) -> bytes:
+        return aws.s3.get_object(Bucket="bucket", Key=f"checkpoints/{name}")["Body"].read()
+
+    third = aws.train(checkpoint="three", sleep_s="60", CheckpointConfig=config)
+    aws.until(lambda: stored("checkpoint_algo-1"), lambda content: content == b"three", timeout_s=10)
+    assert aws.sagemaker.describe_training_job(TrainingJobName=third)["TrainingJobStatus"] == "InProgress"
+    assert stored("checkpoint_algo-2") == b"one"
+    aws.sagemaker.stop_training_job(TrainingJobName=third)
+    assert aws.finished(third)["TrainingJobStatus"] == "Stopped"
+    assert aws.s3.list_objects_v2(Bucket="bucket", Prefix="checkpoints/")["KeyCount"] == 2
+
+
+def test_a_reason_shows_paths_as_the_container_documents_them(aws):
+    found = aws.finished(aws.train(exit="1", failure="ClientError: {root}/input/data/train/x.csv, row 1: no number."))
+    assert found["FailureReason"] == "ClientError: /opt/ml/input/data/train/x.csv, row 1: no number."
 
 
 def test_augmented_manifests_are_refused_by_name(aws, channel):

@@ -38,10 +38,6 @@ class Running:
             config=Config(retries={"total_max_attempts": 1}, **settings),
         )
 
-    def resident_bytes(self) -> int:
-        children = psutil.Process(self.process.pid).children()
-        return sum(child.memory_info().rss for child in children)
-
     def kill(self) -> None:
         """At once, so that what comes back finds only what is on disk; a gentle stop would wait for idle clients."""
         if self.process.poll() is None:
