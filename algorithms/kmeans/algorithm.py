@@ -110,7 +110,7 @@ class KMeans(Algorithm):
         before = run.resumed()
         if before is None:
             return None
-        state = State.from_arrays(before, self._sample_rows(self.feature_dim))
+        state = State.from_arrays(before, self._sample_rows(self.feature_dim), run.device)
         if state.centers_md.shape[1] != self.feature_dim:
             raise UserError(
                 f"The state to go on from has {state.centers_md.shape[1]} columns, expected feature_dim = {self.feature_dim}."
@@ -139,7 +139,7 @@ class KMeans(Algorithm):
         """All hosts' states as one, with enough rows for k clusters."""
         sample_rows = self._sample_rows(self.feature_dim)
         gathered = run.gather(state.arrays() if state else {})
-        states = [State.from_arrays(arrays, sample_rows) for arrays in gathered if arrays]
+        states = [State.from_arrays(arrays, sample_rows, run.device) for arrays in gathered if arrays]
         if not states:
             raise UserError(NO_DATA)
         joined = State.merged(states)

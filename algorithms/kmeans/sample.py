@@ -20,7 +20,8 @@ class Sample:
     This is a sample without replacement in which a row's chance grows with its worth [Efraimidis & Spirakis 2006]. The r
     smallest keys of two samples are a sample of both streams, in any order, so hosts and days merge. Given the largest
     key τ, a row is in with probability 1 - exp(-worth · eᵗ); a row weighs its mass over that [Cohen & Kaplan 2007].
-    `log_worth_r` and `log_mass_r` are kept for that. Free places hold a key of infinity.
+    `log_worth_r` and `log_mass_r` are kept for that. Free places hold a key of infinity. Rows stay on their device; keys,
+    worth and mass are the CPU's.
     """
 
     rows_rd: Tensor
@@ -66,10 +67,10 @@ class Sample:
         log_mass = self.log_mass_r[taken]
         mass = (log_mass - log_mass.max()).exp()
         if len(taken) == held < self.capacity:
-            return self.rows_rd[taken], mass
+            return self.rows_rd[taken], mass.to(self.rows_rd.device)
         inside, threshold = taken[:-1], self.keys_r[taken[-1]]  # the row at the threshold only marks it
         chance = -torch.expm1(-(self.log_worth_r[inside] + threshold).exp())
-        return self.rows_rd[inside], mass[:-1] / chance
+        return self.rows_rd[inside], (mass[:-1] / chance).to(self.rows_rd.device)
 
     def arrays(self) -> dict[str, Tensor]:
         """The taken places as plain arrays."""
@@ -78,8 +79,9 @@ class Sample:
         return {name.rpartition("_")[0]: getattr(self, name)[taken] for name in names}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor], capacity: int) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], capacity: int, device: torch.device | str = "cpu") -> Self:
         """The inverse of `arrays`."""
-        sample = cls.empty(capacity, arrays["rows"])
-        sample._add(arrays["rows"], arrays["keys"], arrays["log_worth"], arrays["log_mass"])
+        rows_nd = arrays["rows"].to(device)
+        sample = cls.empty(capacity, rows_nd)
+        sample._add(rows_nd, arrays["keys"], arrays["log_worth"], arrays["log_mass"])
         return sample

@@ -128,14 +128,15 @@ class State:
         return own | {f"sample_{name}": array for name, array in self.sample.arrays().items()}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor], sample_rows: int) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], sample_rows: int, device: torch.device | str = "cpu") -> Self:
         """The inverse of `arrays`; a state of the original's, which holds only "0" and "1", gets a sample of `sample_rows`."""
-        centers_md, weights_m = arrays["0"].float(), arrays["1"].double().reshape(-1)
+        centers_md = arrays["0"].to(device, torch.float32)
+        weights_m = arrays["1"].to(device, torch.float64).reshape(-1)
         if "sizes" not in arrays:
             return cls._of_centers(centers_md, weights_m, sample_rows)
         capacity, sample_rows, rows = arrays["sizes"].tolist()
         sampled = {name.removeprefix("sample_"): array for name, array in arrays.items() if name.startswith("sample_")}
-        sample = Sample.from_arrays(sampled, sample_rows)
+        sample = Sample.from_arrays(sampled, sample_rows, device)
         return cls(centers_md, weights_m, sample, capacity, rows, float(arrays["cost"]))
 
     @classmethod
@@ -144,6 +145,6 @@ class State:
         state = cls.start(centers_md, len(centers_md), sample_rows)
         state.weights_m, state.rows = weights_m, round(float(weights_m.sum()))
         alive = weights_m > 0
-        log_mass = weights_m[alive].log()
+        log_mass = weights_m[alive].log().cpu()
         state.sample.absorb(centers_md[alive], log_mass, log_mass, torch.Generator().manual_seed(0))
         return state

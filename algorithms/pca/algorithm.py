@@ -76,13 +76,14 @@ class PCA(Algorithm):
         test_dl = self._test_matrix(run)
         seen = Moments.none(self.feature_dim, test_dl, run.device)
         if before is not None:
-            seen = self._checked(Moments.from_arrays(before), seen)
+            seen = self._checked(Moments.from_arrays(before, run.device), seen)
         for batch in run.batches(channels["train"], self.mini_batch_size):
             if not seen.rows:
                 self._begin(batch, run)
             seen.absorb(batch.to(run.device).dense(), test_dl)
             run.checkpoint(seen)
-        states = [Moments.from_arrays(arrays) for arrays in run.gather(seen.arrays() if seen.rows else {}) if arrays]
+        gathered = run.gather(seen.arrays() if seen.rows else {})
+        states = [Moments.from_arrays(arrays, run.device) for arrays in gathered if arrays]
         if not states:
             raise UserError(NO_DATA)
         joined = reduce(lambda a, b: a.merge(b, test_dl), states)

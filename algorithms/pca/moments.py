@@ -88,9 +88,9 @@ class Moments:
         return {"rows": torch.tensor([self.rows]), "mean": self.mean_d, "scatter": self.scatter_dl}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], device: torch.device | str = "cpu") -> Self:
         """The inverse of `arrays`."""
-        return cls(int(arrays["rows"]), arrays["mean"], arrays["scatter"])
+        return cls(int(arrays["rows"]), arrays["mean"].to(device), arrays["scatter"].to(device))
 
 
 def add_gram(scatter_dd: Tensor, z_zd: Tensor) -> None:
