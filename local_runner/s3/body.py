@@ -17,6 +17,8 @@ from local_runner.s3.store import ObjectStore
 
 #: What gunicorn takes from the socket at once; smaller reads would have it copy the rest about.
 READ_BYTES = 1 << 20
+#: Algorithm and the WSGI name of the header that states its value: looked up for every request, so by dictionary.
+STATED = tuple((name, f"HTTP_{header(name).upper().replace('-', '_')}") for name in NAMES)
 LONGEST_LINE_BYTES = 8192
 LONGEST_DOCUMENT_BYTES = 4 << 20
 
@@ -26,6 +28,7 @@ class Body:
 
     def __init__(self, call: Call) -> None:
         self._call = call
+        self._in_headers = {name: value for name, field in STATED if (value := call.request.environ.get(field))}
         self.trailers: dict[str, str] = {}
 
     def pieces(self) -> Iterator[bytes]:
@@ -37,13 +40,14 @@ class Body:
     def algorithms(self) -> set[str]:
         """Checksums the client states, or will state in a trailer, and that can be computed here."""
         coming = self._call.header("x-amz-trailer").lower()
-        return {name for name in ALGORITHMS if header(name) in self._call.request.headers or header(name) in coming}
+        return {name for name in ALGORITHMS if name in self._in_headers or (coming and header(name) in coming)}
 
     def stated(self) -> dict[str, str]:
         """Algorithm → value, from headers and trailers."""
-        headers = self._call.request.headers
-        values = {name: headers.get(header(name)) or self.trailers.get(header(name), "") for name in NAMES}
-        return {name: value for name, value in values.items() if value}
+        if not self.trailers:
+            return self._in_headers
+        trailing = {name: value for name in NAMES if (value := self.trailers.get(header(name)))}
+        return trailing | self._in_headers
 
     def check(self, draft: Draft) -> None:
         """Raises BadDigest or InvalidDigest where the bytes received are not those the client meant to send."""
