@@ -151,12 +151,13 @@ def main(
         for k in data.clusters:
             print(f"{data.name}, k={k} …", flush=True)
             rows += measure(data, k, seeds, rounds, runs)
+    command = f"python -m benchmarks.kmeans --seeds {seeds} --rounds {rounds} --runs {runs}"
     notes = (
         f"best: the least loss of {runs} scikit-learn runs. Ours over {seeds} seeds. "
         f"Seconds: medians of {rounds} rounds, contenders in turn."
     )
     report = Report(
-        "kmeans", "k-means: one pass beside many", "python -m benchmarks.kmeans", COLUMNS, rows, notes,
+        "kmeans", "k-means: one pass beside many", command, COLUMNS, rows, notes,
         ("torch", "scikit-learn", "faiss-cpu", "numpy"),
     )  # fmt: skip
     report.show()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import traceback
 from collections.abc import Mapping
@@ -138,10 +139,11 @@ def _evaluate(
     if "test" not in streams:
         journal.framed("Test data is not provided.")
         return
+    batches = itertools.takewhile(lambda _: not run.stopping, streams["test"].batches(EVALUATION_ROWS))
+    found = model.to(run.device).evaluate(batches, run)
     if run.stopping:
         journal.framed("Stopping: the test data is not scored.")
         return
-    found = model.to(run.device).evaluate(streams["test"].batches(EVALUATION_ROWS), run)
     for metric in algorithm.spec.metrics:
         if metric.name in found and algorithm.reports(metric.name):
             journal.framed(metrics.score_line(journal.host, "test", metric.name, found[metric.name]))

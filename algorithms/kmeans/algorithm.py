@@ -42,7 +42,7 @@ SAMPLE_ROWS_PER_CENTER, SAMPLE_ROWS_LOW, SAMPLE_BYTES_HIGH = 256, 10_000, 256 <<
 class KMeans(Algorithm):
     """Cluster rows into k groups in one pass.
 
-    Memory: m·d numbers for m = k · extra_center_factor streaming centers, one mini-batch, and a sample of
+    Memory: at most 2.3 m·d numbers for m = k · extra_center_factor streaming centers, one mini-batch, and a sample of
     max(256 k, 10,000) rows or 256 MiB, whichever is less.
     """
 

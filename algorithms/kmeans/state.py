@@ -29,7 +29,7 @@ ROUNDS_WHEN_DEAR = 4
 
 @dataclass
 class State:
-    """Everything learned so far: at most 2 · `capacity` centers, and the sample, however long the stream.
+    """Everything learned so far: at most 2.3 · `capacity` centers, and the sample, however long the stream.
 
     `weights_m` is float64: how many rows each center stands for, where a row halves every `half_life` later rows if that
     is above 0. `cost` is the sum of the squared distances at which `rows` rows were won.
@@ -110,9 +110,12 @@ class State:
 
     @classmethod
     def merged(cls, states: Sequence[Self]) -> Self:
-        """One state that has seen what all have seen; their order changes nothing but rounding."""
+        """One state that has seen what all have seen; their order changes nothing but rounding.
+
+        Its sample is as large as the smallest: beyond that, a full one has dropped rows that another would keep.
+        """
         centers_md, weights_m = (torch.cat([getattr(s, name) for s in states]) for name in ("centers_md", "weights_m"))
-        whole = cls.start(centers_md, max(s.capacity for s in states), max(s.sample.capacity for s in states))
+        whole = cls.start(centers_md, max(s.capacity for s in states), min(s.sample.capacity for s in states))
         whole.centers_md, whole.weights_m = steps.merge_nearest(centers_md, weights_m, whole.capacity)
         for state in states:
             whole.sample.merge(state.sample)

@@ -51,3 +51,11 @@ def test_a_cluster_that_comes_late_gets_centers_before_it_drags_others():
     state = grown(torch.cat([early, early[:100] + 50]))
     late = state.centers_md[state.centers_md[:, 0] > 25]
     assert len(late) >= 3 and float(state.centers_md[:, 0].sub(25).abs().min()) > 15
+
+
+def test_a_merged_sample_is_no_larger_than_the_smallest():
+    """A full sample of 40 has dropped rows of its stream; 100 places would then hold too few of them."""
+    small, large = State.start(X[:20].clone(), 20, 40), State.start(X[:20].clone(), 20, 100)
+    for state, rows in ((small, X[:500]), (large, X[500:])):
+        state.absorb(rows, 0, rng())
+    assert State.merged([small, large]).sample.capacity == 40
