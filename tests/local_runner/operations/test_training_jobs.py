@@ -288,22 +288,26 @@ def test_a_stop_right_after_the_start_leaves_no_archive(aws):
 
 def test_checkpoints_come_from_s3_and_go_there_however_a_job_ends(aws):
     config = {"S3Uri": "s3://bucket/checkpoints/", "LocalPath": "/opt/ml/checkpoints"}
-    first = aws.finished(aws.train(hosts=2, checkpoint="one", exit="5", CheckpointConfig=config))
-    assert (first["TrainingJobStatus"], first["CheckpointConfig"]) == ("Failed", config)
-    second = aws.train(CheckpointConfig=config)
-    one = {"checkpoint_algo-1": sha256(b"one"), "checkpoint_algo-2": sha256(b"one")}
-    assert aws.seen(second)["checkpoints"] == one
 
-    def stored(name: str) -> bytes:
-        return aws.s3.get_object(Bucket="bucket", Key=f"checkpoints/{name}")["Body"].read()
+    def stored() -> dict[str, bytes]:
+        listed = aws.s3.list_objects_v2(Bucket="bucket", Prefix="checkpoints/").get("Contents", [])
+        names = [item["Key"].removeprefix("checkpoints/") for item in listed]
+        return {name: aws.s3.get_object(Bucket="bucket", Key=f"checkpoints/{name}")["Body"].read() for name in names}
 
-    third = aws.train(checkpoint="three", sleep_s="60", CheckpointConfig=config)
-    aws.until(lambda: stored("checkpoint_algo-1"), lambda content: content == b"three", timeout_s=10)
-    assert aws.sagemaker.describe_training_job(TrainingJobName=third)["TrainingJobStatus"] == "InProgress"
-    assert stored("checkpoint_algo-2") == b"one"
-    aws.sagemaker.stop_training_job(TrainingJobName=third)
-    assert aws.finished(third)["TrainingJobStatus"] == "Stopped"
-    assert aws.s3.list_objects_v2(Bucket="bucket", Prefix="checkpoints/")["KeyCount"] == 2
+    one = {"checkpoint_algo-1": b"one", "checkpoint_algo-2": b"one"}
+    first = aws.train(hosts=2, checkpoint="one", sleep_s="60", CheckpointConfig=config)
+    aws.until(stored, lambda found: found == one, timeout_s=20)
+    assert aws.sagemaker.describe_training_job(TrainingJobName=first)["TrainingJobStatus"] == "InProgress"
+    aws.sagemaker.stop_training_job(TrainingJobName=first)
+    assert aws.finished(first)["TrainingJobStatus"] == "Stopped"
+    assert stored() == one
+
+    second = aws.finished(aws.train(checkpoint="two", exit="5", CheckpointConfig=config))
+    assert (second["TrainingJobStatus"], second["CheckpointConfig"]) == ("Failed", config)
+    two = one | {"checkpoint_algo-1": b"two"}
+    assert stored() == two
+    third = aws.seen(aws.train(CheckpointConfig=config))
+    assert third["checkpoints"] == {name: sha256(content) for name, content in two.items()}
 
 
 def test_a_reason_shows_paths_as_the_container_documents_them(aws):
