@@ -8,6 +8,7 @@ ARGS    ?=
 
 VENV    := .venv
 BIN     := $(VENV)/bin
+CLIENTS := .clients
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --no-input
 SOURCES := algorithms containers local_runner tests examples benchmarks
 
@@ -17,7 +18,7 @@ STEPS   := while read -r step; do case $$step in Collecting*|Downloading*|Instal
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test docker clients lint bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -27,6 +28,12 @@ demo: $(VENV)/demo.stamp ## Run the US-census segmentation end to end; plots go 
 
 test: $(VENV)/test.stamp ## Run all tests (ARGS="-k kmeans")
 	@$(BIN)/python -m pytest $(ARGS)
+
+clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp ## Fetch other AWS clients, whose tests skip without: 1.5 GB
+
+docker: $(VENV)/test.stamp ## Let the Docker tests run: an engine, its base image, the image of k-means
+	@scripts/engine
+	@$(BIN)/sagebrush build kmeans
 
 lint: $(VENV)/test.stamp ## Check style and types
 	@$(BIN)/ruff check $(wildcard $(SOURCES))
@@ -38,7 +45,7 @@ bench: $(VENV)/benchmark.stamp ## Run the benchmarks
 		$(BIN)/python -m benchmarks.$$(basename $$file .py) $(ARGS) || exit 1; done
 
 clean: ## Remove the environment, caches and the demo's plots
-	rm -rf $(VENV) build demo-output .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(CLIENTS) build demo-output .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
 	find $(wildcard $(SOURCES)) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is set up once and again when the dependencies change.
@@ -48,9 +55,23 @@ $(VENV)/%.stamp: pyproject.toml | $(BIN)/python
 	@set -o pipefail; $(PIP) install --editable ".[$*]" | { $(STEPS); }
 	@touch $@
 
+# Clients that cannot live in one environment with SDK v2, nor with each other. The last is a jar for Java.
+$(CLIENTS)/sdk3.stamp: WANTED = "sagemaker>=3,<4" pytest
+$(CLIENTS)/awscli.stamp: WANTED = awscli
+$(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp: | $(BIN)/python
+	@echo "Installing the client $(notdir $(basename $@)) …"
+	@$(BIN)/python -m venv --clear $(basename $@)
+	@set -o pipefail; $(basename $@)/bin/python -m pip --no-input install $(WANTED) | { $(STEPS); }
+	@touch $@
+
+$(CLIENTS)/java.stamp: | $(BIN)/python
+	@echo "Fetching the AWS SDK for Java, as sagemaker_pyspark brings it …"
+	@set -o pipefail; $(PIP) install --no-deps --upgrade --target $(basename $@) sagemaker_pyspark | { $(STEPS); }
+	@touch $@
+
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4))' 2>/dev/null || { \
-		echo "Sagebrush needs Python 3.11.4 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing)."; \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Sagebrush needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing)."; \
 		echo "Install one and name it: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }

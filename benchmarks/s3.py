@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import statistics
@@ -16,14 +17,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import boto3
 import psutil
 import typer
+import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
@@ -32,6 +36,9 @@ from benchmarks.report import Report
 BIG_BYTES = 200_000_000
 SMALL_BYTES = 20_000
 SMALL_OBJECTS = 300
+LISTED_OBJECTS = 10_000
+LISTINGS = 5
+WRITERS = 8
 PATIENCE_S = 30
 COLUMNS = (
     "server",
@@ -42,10 +49,15 @@ COLUMNS = (
     "20 kB put/s",
     "20 kB get/s",
     "memory after, MB",
+    "10,000 keys listed, s",
+    "the same by boto3, s",
+    "memory that added, MB",
 )
 NOTES = """One boto3 client with its default settings (8 MiB parts, ten threads, CRC32 both ways) moves a file of 200 MB of random
 bytes up and down, in parts and in one piece, then 300 objects of 20 kB one after another; client and server share the
-machine, so the client's own hashing bounds every column. Memory is resident in all the server's processes at the end."""
+machine, so the client's own hashing bounds every column. Memory is resident in all the server's processes at the end. The
+last three columns are of a fresh server with 10,000 objects of 10 bytes: all pages of ListObjectsV2, read and not parsed,
+then by boto3, whose parsing takes most of it, medians of five, and what that added to the server's memory."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +136,49 @@ def measure(client: Any, process: psutil.Popen, big: Path) -> list[float]:
     ]
     speeds = [BIG_BYTES / 1e6 / seconds(work) for work in transfers]
     rates = [SMALL_OBJECTS / seconds(work) for work in series]
-    processes = [process, *process.children(recursive=True)]
-    return [*speeds, *rates, sum(each.memory_info().rss for each in processes) / 1e6]
+    return [*speeds, *rates, memory_mb(process)]
+
+
+def memory_mb(process: psutil.Popen) -> float:
+    """Resident in all the server's processes."""
+    return sum(each.memory_info().rss for each in [process, *process.children(recursive=True)]) / 1e6
+
+
+def measure_listing(client: Any, process: psutil.Popen) -> list[float]:
+    """Seconds for all pages of a bucket of many objects, plain and by boto3, and the megabytes that added to the server."""
+    client.create_bucket(Bucket="many")
+    keys = [f"train/part-{number:05}" for number in range(LISTED_OBJECTS)]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(lambda key: client.put_object(Bucket="many", Key=key, Body=b"0123456789"), keys))
+    before_mb = memory_mb(process)
+    plain, by_boto3 = (
+        statistics.median(seconds(partial(work, client)) for _ in range(LISTINGS))
+        for work in (list_plainly, list_by_boto3)
+    )
+    return [plain, by_boto3, memory_mb(process) - before_mb]
+
+
+def list_plainly(client: Any) -> None:
+    """Every page as bytes, over one connection."""
+    count, token = 0, ""
+    with urllib3.PoolManager() as http:
+        while token is not None:
+            fields = {"list-type": "2", **({"continuation-token": token} if token else {})}
+            page = http.request("GET", f"{client.meta.endpoint_url}/many", fields=fields).data
+            count += page.count(b"<Key>")
+            found = re.search(rb"<NextContinuationToken>(.+?)<", page)
+            token = found[1].decode() if found else None
+    check_count(count)
+
+
+def list_by_boto3(client: Any) -> None:
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket="many")
+    check_count(sum(len(page["Contents"]) for page in pages))
+
+
+def check_count(count: int) -> None:
+    if count != LISTED_OBJECTS:
+        raise RuntimeError(f"{count} keys listed, expected {LISTED_OBJECTS}.")
 
 
 def put_whole(client: Any, path: Path) -> None:
@@ -159,19 +212,33 @@ def rounds_of(found: Sequence[Contender], rounds: int, folder: Path) -> dict[str
     return {name: [statistics.median(column) for column in zip(*rows, strict=True)] for name, rows in measured.items()}
 
 
+def listings_of(found: Sequence[Contender], folder: Path) -> dict[str, list[float]]:
+    """Contender → seconds, seconds by boto3 and megabytes of a listing."""
+    measured = {}
+    for contender in found:
+        with running(contender, folder / f"{contender.name}-many") as (client, process):
+            measured[contender.name] = measure_listing(client, process)
+    return measured
+
+
 def main(
     rounds: Annotated[int, typer.Option(help="Turns each server takes.")] = 5,
     ministack: Annotated[Path | None, typer.Option(help="ministack's executable; left out unless given.")] = None,
 ) -> None:
     """Measure, print the table, write the report."""
     with tempfile.TemporaryDirectory() as folder:
-        measured = rounds_of(contenders(ministack), rounds, Path(folder))
+        found = contenders(ministack)
+        measured = rounds_of(found, rounds, Path(folder))
+        listings = listings_of(found, Path(folder))
     report = Report(
         name="s3",
         title="S3 on one machine",
         command=f"python -m benchmarks.s3 --rounds {rounds}" + (" --ministack PATH" if ministack else ""),
         columns=COLUMNS,
-        rows=[(name, *(f"{value:.0f}" for value in row)) for name, row in measured.items()],
+        rows=[
+            (name, *(f"{value:.0f}" for value in row), *(f"{value:.2f}" for value in listings[name]))
+            for name, row in measured.items()
+        ],
         notes=NOTES,
         packages=("boto3", "gunicorn", "moto"),
     )

@@ -6,6 +6,7 @@ No argument means train: the SDK's local mode gives none.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from algorithms.base.errors import SagebrushError
@@ -25,6 +26,8 @@ def main(arguments: list[str]) -> int:
 
             return train(os.environ, stop)
         case ["serve"]:
+            # The first process of a container dies of no signal that it does not handle; the server will handle its own.
+            signal.signal(signal.SIGTERM, _leave)
             from containers.serve import serve
 
             try:
@@ -36,6 +39,10 @@ def main(arguments: list[str]) -> int:
         case _:
             print(f"{USAGE}; got: {' '.join(arguments)}", file=sys.stderr)
             return 64
+
+
+def _leave(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

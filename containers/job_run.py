@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from algorithms.base.batch import Batch, Stream
 from algorithms.base.run import Run, State
@@ -15,6 +16,7 @@ from containers.checkpoint import RANDOMNESS, Checkpoints, Position
 from containers.cluster import Cluster
 from containers.contract import metrics
 from containers.input.channel import ChannelStream, Seen
+from containers.input.images import ImageStream
 from containers.journal import Journal
 from containers.stopping import StopSign
 
@@ -32,7 +34,7 @@ class JobRun(Run):
         seed: int,
         device: torch.device,
         journal: Journal,
-        train: ChannelStream,
+        train: ChannelStream | ImageStream,
         cluster: Cluster,
         stop: StopSign,
         checkpoints: Checkpoints | None = None,
@@ -55,19 +57,22 @@ class JobRun(Run):
     def stopping(self) -> bool:
         return self._stop.raised
 
-    def batches(self, stream: Stream, rows: int, epochs: int = 1) -> Iterator[Batch]:
+    def passes(self, stream: Stream, rows: int, epochs: int) -> Iterator[tuple[int, Iterator[Batch]]]:
         begun_at = self._position
         for epoch in range(begun_at[0], epochs):
             start_s = time.time()
-            for number, batch in enumerate(stream.batches(rows), start=1):
-                if (epoch, number) > begun_at:
-                    self._position = (epoch, number)
-                    yield batch
-                if self.stopping:
-                    self.log("SIGTERM received: finishing with what has been learned so far.", "WARNING")
-                    break
+            yield epoch, self._pass_from(begun_at, stream, rows, epoch)
             self._report_epoch(epoch, epochs, start_s)
             if self.stopping:
+                return
+
+    def _pass_from(self, begun_at: Position, stream: Stream, rows: int, epoch: int) -> Iterator[Batch]:
+        for number, batch in enumerate(stream.batches(rows), start=1):
+            if (epoch, number) > begun_at:
+                self._position = (epoch, number)
+                yield batch
+            if self.stopping:
+                self.log("SIGTERM received: finishing with what has been learned so far.", "WARNING")
                 return
 
     def resumed(self) -> Mapping[str, Tensor] | None:
@@ -97,6 +102,10 @@ class JobRun(Run):
         if self._checkpoints and self._checkpoints.due:
             self._checkpoints.save(state.arrays(), self._position, self.rng.get_state())
 
+    def checkpoint_together(self, state: State) -> None:
+        if self._checkpoints and bool(self.sum(torch.tensor([self._checkpoints.due], dtype=torch.int64)) > 0):
+            self._checkpoints.save(state.arrays(), self._position, self.rng.get_state())
+
     def _report_epoch(self, epoch: int, count: int, start_s: float) -> None:
         host, seen = self._journal.host, self._train.seen
         self._journal.framed(metrics.progress_line(host, 100.0 * (epoch + 1) / count))
@@ -107,13 +116,26 @@ class JobRun(Run):
     def gather(self, arrays: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
         return self._cluster.gather(arrays)
 
+    def replicated(self, network: nn.Module) -> nn.Module:
+        return DistributedDataParallel(network, forward_sync_buffers=False) if self._cluster.size > 1 else network
+
     def log(self, text: str, level: Literal["INFO", "WARNING"] = "INFO") -> None:
         self._journal.framed(text, level)
 
+    def sum(self, tensor: Tensor) -> Tensor:
+        return self._cluster.sum(tensor)
+
     def quality(
-        self, channel: Literal["train", "test"], name: str, kind: Literal["loss", "score"], value: float
+        self,
+        channel: Literal["train", "test"],
+        name: str,
+        kind: Literal["loss", "score"],
+        value: float,
+        *,
+        epoch: int | None = None,
+        batch: int | None = None,
     ) -> None:
-        self._journal.framed(metrics.quality_line(self._journal.host, channel, name, kind, value))
+        self._journal.framed(metrics.quality_line(self._journal.host, channel, name, kind, value, epoch, batch))
 
 
 def counters(seen: Seen) -> dict[str, float]:

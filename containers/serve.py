@@ -1,28 +1,51 @@
-"""`serve`: load the model → handler → server."""
+"""`serve`: load the model → handler → server; or, for several models, wait to be told which."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
+
+import flask
 
 from containers import artifact
 from containers.contract.paths import OptML
 from containers.serving.handler import Handler
-from containers.serving.server import Server, application
+from containers.serving.models import Models, memory_limit
+from containers.serving.server import Server, application, multi_model_application
 
 DEFAULT_PORT = "8080"
 
 
 def serve(environment: Mapping[str, str]) -> None:
-    """Serve the model below the job's folder until SIGTERM.
+    """Serve the model below the job's folder until SIGTERM; with `SAGEMAKER_MULTI_MODEL`, those that it is told to load.
 
     `SAGEMAKER_BIND_TO_PORT` moves the port [contract: container, section 5]; `SAGEBRUSH_BIND_HOST` opens it to other hosts, as
-    an image must.
+    an image must, and `SAGEBRUSH_SERVE_AS` names the user who answers in a container that was started as root.
+    `SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT` is the type of answers to requests without Accept, as in Amazon's own images.
     """
-    opt_ml = OptML.from_environment(environment)
-    algorithm, model = artifact.load(opt_ml.model, environment.get("SAGEBRUSH_ALGORITHM"))
-    workers = len(os.sched_getaffinity(0))
-    handler = Handler(model, algorithm.spec, environment.get("SAGEMAKER_BATCH", "").lower() == "true", workers)
+    cores = len(os.sched_getaffinity(0))
+    if _says_yes(environment, "SAGEMAKER_MULTI_MODEL"):
+        app, workers = _several_models(environment, cores), 1  # one process holds them all, and its threads compute
+    else:
+        app, workers = application(_handler(OptML.from_environment(environment).model, environment, cores)), cores
     host = environment.get("SAGEBRUSH_BIND_HOST", "127.0.0.1")
     port = environment.get("SAGEMAKER_BIND_TO_PORT") or environment.get("SAGEMAKER_HTTP_PORT") or DEFAULT_PORT
-    Server(application(handler), f"{host}:{port}", workers).run()
+    Server(app, f"{host}:{port}", workers, environment.get("SAGEBRUSH_SERVE_AS")).run()
+
+
+def _several_models(environment: Mapping[str, str], cores: int) -> flask.Flask:
+    def load(folder: Path) -> Handler:
+        return _handler(folder, environment, cores)
+
+    return multi_model_application(Models(OptML.from_environment(environment), load, memory_limit(environment)))
+
+
+def _handler(folder: Path, environment: Mapping[str, str], cores: int) -> Handler:
+    algorithm, model = artifact.load(folder, environment.get("SAGEBRUSH_ALGORITHM"))
+    batch = _says_yes(environment, "SAGEMAKER_BATCH")
+    return Handler(model, algorithm.spec, batch, cores, environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"))
+
+
+def _says_yes(environment: Mapping[str, str], variable: str) -> bool:
+    return environment.get(variable, "").lower() == "true"

@@ -7,18 +7,22 @@ import time
 import traceback
 from collections.abc import Mapping
 
+from torch import Tensor
+
 import algorithms
 from algorithms.base import hyperparameters
 from algorithms.base.algorithm import Algorithm, Model
 from algorithms.base.errors import PlatformError, UserError
-from containers import artifact, codecs, device
+from containers import artifact, codecs, device, pretrained
 from containers.checkpoint import Checkpoints
 from containers.cluster import Cluster
 from containers.codecs.media_type import MediaType
 from containers.contract import failure, metrics
 from containers.contract.job import TrainingJob
 from containers.contract.paths import OptML
+from containers.input import image_channel
 from containers.input.channel import ChannelStream, Seen
+from containers.input.images import ImageStream
 from containers.input.sources import FileSources, PipeSources
 from containers.job_run import JobRun, counters
 from containers.journal import Journal
@@ -33,7 +37,7 @@ def train(environment: Mapping[str, str], stop: StopSign) -> int:
     """Run the job below `SAGEMAKER_DATA_PATH` (/opt/ml) and return the exit status; a failure leaves its reason there."""
     opt_ml = OptML.from_environment(environment)
     try:
-        _train(opt_ml, environment.get("SAGEBRUSH_ALGORITHM"), stop)
+        _train(opt_ml, environment, stop)
         return 0
     except Exception as error:
         if not isinstance(error, UserError):
@@ -43,8 +47,9 @@ def train(environment: Mapping[str, str], stop: StopSign) -> int:
         return failure.exit_status(error)
 
 
-def _train(opt_ml: OptML, name: str | None, stop: StopSign) -> None:
+def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSign) -> None:
     started_s = time.time()
+    name = environment.get("SAGEBRUSH_ALGORITHM")
     if not name:
         raise PlatformError("SAGEBRUSH_ALGORITHM is not set: it names the algorithm to train, for instance kmeans.")
     kind = algorithms.find(name)
@@ -52,25 +57,29 @@ def _train(opt_ml: OptML, name: str | None, stop: StopSign) -> None:
     journal = Journal(job.current_host, kind.spec.log_name)
     algorithm, settings = _configure(kind, job, opt_ml, journal)
     keep_state = hyperparameters.truth("_keep_state", settings["_keep_state"])
-    streams = _open_channels(algorithm, job, opt_ml, journal)
+    seed = _number("_seed", settings)
+    streams = _open_channels(algorithm, job, opt_ml, journal, seed)
     where = device.choose(settings["_num_gpus"])
     cluster = Cluster.join(job)
     journal.framed(f"Create Store: {'local' if cluster.size == 1 else 'dist_sync'}")
     journal.framed(f"Number of GPUs being used: {int(where.type == 'cuda')}")
     run = JobRun(
-        _number("_seed", settings),
+        seed,
         where,
         journal,
         streams["train"],
         cluster,
         stop,
         _checkpoints(opt_ml, job, settings, journal),
-        artifact.load_state(opt_ml.channel(MODEL_CHANNEL)) if job.leads and MODEL_CHANNEL in job.channels else None,
+        _earlier(kind, job, opt_ml),
     )
+    run.pretrained = pretrained.find(environment.get("SAGEBRUSH_PRETRAINED"), algorithm.pretrained())
     journal.metrics(started_s, counters(Seen()), Meta="init_train_data_iter")
     model = algorithm.fit(streams, run)
     if job.leads:
         artifact.save(model, opt_ml.model, job.current_host)
+        for path in sorted(opt_ml.model.glob("*.params")):
+            journal.framed(f'Saved checkpoint to "{path}"')
         if run.kept and keep_state:
             artifact.save_state(run.kept, opt_ml.model)
     _evaluate(model, algorithm, streams, run, journal)
@@ -100,12 +109,21 @@ def _checkpoints(opt_ml: OptML, job: TrainingJob, settings: Mapping[str, str], j
     return found
 
 
+def _earlier(kind: type[Algorithm], job: TrainingJob, opt_ml: OptML) -> dict[str, Tensor] | None:
+    """What channel `model` holds: for the leading host, or for every host where all move one model together."""
+    if MODEL_CHANNEL not in job.channels or not (job.leads or kind.goes_on_from_model):
+        return None
+    return artifact.load_state(opt_ml.channel(MODEL_CHANNEL), kind)
+
+
 def _number(name: str, settings: Mapping[str, str]) -> int:
     """A setting of ours that is a whole number."""
     return hyperparameters.whole_number(name, settings[name], 0, LARGEST_SETTING)
 
 
-def _open_channels(algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, journal: Journal) -> dict[str, ChannelStream]:
+def _open_channels(
+    algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, journal: Journal, seed: int
+) -> dict[str, ChannelStream | ImageStream]:
     """A stream for every channel. Raises UserError for a missing or unknown channel, or a wrong content type."""
     known = {channel.name for channel in algorithm.spec.channels}
     missing = [c.name for c in algorithm.spec.channels if c.required and c.name not in job.channels]
@@ -115,27 +133,36 @@ def _open_channels(algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, journa
         raise UserError(
             f"Channels: got {got}; {algorithm.spec.image} expects {', '.join(sorted(known))}, of which train is required."
         )
-    return {
-        name: _open_channel(name, algorithm, job, opt_ml, journal) for name in job.channels if name != MODEL_CHANNEL
-    }
+    names = [name for name in job.channels if name != MODEL_CHANNEL and not name.endswith(image_channel.LIST_SUFFIX)]
+    return {name: _open_channel(name, algorithm, job, opt_ml, journal, seed) for name in names}
 
 
-def _open_channel(name: str, algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, journal: Journal) -> ChannelStream:
+def _open_channel(
+    name: str, algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, journal: Journal, seed: int
+) -> ChannelStream | ImageStream:
     config = job.channels[name]
-    media_type = MediaType.parse(config.content_type or codecs.RECORDIO_PROTOBUF)
+    media_type = MediaType.parse(config.content_type or algorithm.spec.content_types[0])
     if media_type.name not in algorithm.spec.content_types:
         raise codecs.UnsupportedMediaType(
             f"Channel {name}: got content type {config.content_type!r}, expected {' or '.join(algorithm.spec.content_types)}."
         )
+    if algorithm.spec.data == "images":
+        return image_channel.open_channel(name, algorithm, media_type, job, opt_ml, journal, seed)
     journal.framed(f"Loaded iterator creator {media_type.name} for content type ('{media_type.name}', '1.0')")
     sources = PipeSources(opt_ml, name) if config.input_mode == "Pipe" else FileSources(opt_ml.channel(name))
     return ChannelStream(name, sources, media_type, algorithm.feature_dim, opt_ml.channel(name), journal)
 
 
 def _evaluate(
-    model: Model, algorithm: Algorithm, streams: Mapping[str, ChannelStream], run: JobRun, journal: Journal
+    model: Model,
+    algorithm: Algorithm,
+    streams: Mapping[str, ChannelStream | ImageStream],
+    run: JobRun,
+    journal: Journal,
 ) -> None:
     """Figures on the test channel, in the two forms the original logs them."""
+    if not any(channel.name == "test" for channel in algorithm.spec.channels):
+        return
     if "test" not in streams:
         journal.framed("Test data is not provided.")
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import re
 import uuid
@@ -10,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 import botocore.session
 from botocore import xform_name
@@ -18,6 +16,7 @@ from botocore.model import OperationModel, ServiceModel
 from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from local_runner import strangers
 from local_runner.cloud import Cloud
 from local_runner.operations import operations
 from local_runner.operations.invoke import MAX_BODY_BYTES
@@ -29,9 +28,9 @@ from local_runner.wire.protocols import Values, WireProtocol, protocol_of
 
 CREDENTIAL = re.compile(r"(?:Credential=)?[^/]+/\d{8}/(?:(?P<region>[a-z0-9-]+)/)?(?P<service>[a-z0-9-]+)/aws4_request")
 RUNTIME_PATH = re.compile(r"/endpoints/[^/]+/(?:invocations|async-invocations)(?:-response-stream)?")
+METRICS_PATH = "/BatchPutMetrics"
 SIGNING_NAMES = {"monitoring": "cloudwatch"}
 TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AmazonEC2ContainerRegistry_V20150921": "ecr"}
-SIBLINGS = (".localhost", ".amazonaws.com", ".amazonaws.com.cn")
 log = logging.getLogger(__name__)
 
 
@@ -99,32 +98,9 @@ def _apologise(exchange: Exchange) -> Response:
 
 
 def refuse_strangers(exchange: Exchange) -> Response | None:
-    """403 for what a web page could send: a name that resolves to us by rebinding, or a request from another site."""
-    headers = exchange.request.headers
-    host = headers.get("Host", "")
-    if not is_ours(_hostname(host)):
-        return Response(f"Host {host!r} is not served here. Use the address that `sagebrush up` printed.\n", 403)
-    origin = headers.get("Origin")
-    if headers.get("Sec-Fetch-Site") == "cross-site" or (origin and not is_ours(_hostname(origin.partition("://")[2]))):
-        return Response("Requests from other web sites are refused.\n", 403)
-    return None
-
-
-def _hostname(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def is_ours(hostname: str) -> bool:
-    """Loopback names and addresses, and Amazon's own names, which reach us through a proxy and which nobody can rebind."""
-    if hostname == "localhost" or hostname.endswith(SIBLINGS):
-        return True
-    try:
-        return ipaddress.ip_address(hostname).is_loopback
-    except ValueError:
-        return False
+    """403 for what a web page could send."""
+    refusal = strangers.refusal(exchange.request.headers, exchange.cloud.settings.open_to_network)
+    return Response(refusal, 403) if refusal else None
 
 
 def find_service(exchange: Exchange) -> Response | None:
@@ -137,6 +113,8 @@ def find_service(exchange: Exchange) -> Response | None:
         service = TARGETS.get(request.headers.get("X-Amz-Target", "").partition(".")[0], "s3")
     if service == "sagemaker" and RUNTIME_PATH.fullmatch(request.path):
         service = "sagemaker-runtime"
+    if service == "sagemaker" and request.path == METRICS_PATH:
+        service = "sagemaker-metrics"
     exchange.service = "s3" if service.startswith("s3") else service
     region = scope["region"] if scope and scope["region"] else exchange.cloud.region
     exchange.cloud = replace(exchange.cloud, region=region, user_agent=request.headers.get("User-Agent", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,13 +12,22 @@ from botocore.exceptions import UnknownRegionError
 
 from local_runner.backends import Backend
 from local_runner.backends.process import ProcessBackend
+from local_runner.backends.warm import WarmInterpreter
+from local_runner.jobs import transform
+from local_runner.jobs.async_inference import AsyncInferences
+from local_runner.jobs.data_capture import Captures
 from local_runner.jobs.endpoint import Endpoints
 from local_runner.jobs.logs import Logs
+from local_runner.jobs.queue import Queue, default_limit
 from local_runner.jobs.store import Store
 from local_runner.jobs.training import Surroundings, TrainingJobs
+from local_runner.jobs.transform import TransformJobs
+from local_runner.jobs.tuning import TuningJobs
 from local_runner.s3.public import PublicBuckets
 from local_runner.s3.store import ObjectStore
-from local_runner.settings import ACCOUNT, Settings
+from local_runner.settings import ACCOUNT, CONTAINERS, Settings
+
+WARM_IMPORTS = ("containers.train", "containers.serve")
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,11 @@ class Cloud:
     logs: Logs
     backend: Backend
     training: TrainingJobs
+    tuning: TuningJobs
+    transforms: TransformJobs
     endpoints: Endpoints
+    inferences: AsyncInferences
+    captures: Captures
     region: str = "us-east-1"
     user_agent: str = ""
 
@@ -49,8 +63,13 @@ class Cloud:
 
     def close(self) -> None:
         """End everything that runs."""
+        self.tuning.close()
         self.training.close()
+        self.transforms.close()
+        self.inferences.close()
         self.endpoints.close()
+        self.captures.write()
+        self.backend.close()
         self.store.close()
         self.objects.close()
 
@@ -64,17 +83,59 @@ def _partition(region: str) -> str:
 
 
 def open_cloud(settings: Settings) -> Cloud:
-    """The cloud in a data folder: interrupted jobs are failed, endpoints are on their way back."""
+    """The cloud in a data folder: interrupted jobs have failed or go on from their checkpoints, endpoints are on their way back."""
     settings.data.mkdir(parents=True, exist_ok=True)
     backend = BACKENDS[settings.backend](settings)
     store = Store(settings.state)
     logs = Logs(settings.logs)
     objects = ObjectStore(settings.objects)
     public = PublicBuckets(objects) if settings.public_s3 else None
-    training = TrainingJobs(Surroundings(store, logs, objects, public or objects, backend, settings.jobs))
+    kept = settings.kept if settings.keep else None
+    queue = Queue(settings.max_jobs or default_limit())
+    training = TrainingJobs(
+        Surroundings(store, logs, objects, public or objects, backend, settings.jobs, kept, queue=queue)
+    )
     endpoints = Endpoints(store, logs, public or objects, backend, settings.endpoints)
+    tuning = TuningJobs(store, training)
+    transforms = TransformJobs(
+        transform.Surroundings(store, logs, objects, public or objects, backend, settings.transforms, queue)
+    )
+    training.restore()
+    tuning.restore()
+    transforms.restore()
+    inferences = AsyncInferences(store, logs, endpoints, public or objects, objects)
     endpoints.restore()
-    return Cloud(settings, store, objects, public, logs, backend, training, endpoints)
+    inferences.restore()
+    return Cloud(
+        settings,
+        store,
+        objects,
+        public,
+        logs,
+        backend,
+        training,
+        tuning,
+        transforms,
+        endpoints,
+        inferences,
+        Captures(objects),
+    )
 
 
-BACKENDS: Mapping[str, Callable[[Settings], Backend]] = {"process": lambda settings: ProcessBackend(settings.command)}
+def _processes(settings: Settings) -> Backend:
+    """With an interpreter kept warm where forking is safe: other systems' libraries start threads when imported."""
+    if settings.command != CONTAINERS or sys.platform != "linux":
+        return ProcessBackend(settings.command)
+    warm = WarmInterpreter(CONTAINERS[-1], WARM_IMPORTS)
+    if settings.warm_up:
+        warm.prepare()
+    return ProcessBackend(settings.command, warm)
+
+
+def _docker(settings: Settings) -> Backend:
+    from local_runner.backends.docker import DockerBackend, Limits  # an extra
+
+    return DockerBackend(settings.data, Limits(settings.memory, settings.shm_size))
+
+
+BACKENDS: Mapping[str, Callable[[Settings], Backend]] = {"process": _processes, "docker": _docker}

@@ -33,6 +33,11 @@ def algorithm(uri: str) -> str | None:
     return ALGORITHMS.get(match["repository"]) if match else None
 
 
+def tag(algorithm: str, target: str) -> str:
+    """Local name of our image of an algorithm; `target` is cpu or cuda."""
+    return f"sagebrush/{algorithm}:{target}"
+
+
 def installed_algorithm(uri: str) -> str:
     """Like `algorithm`, for those that this installation has. Raises UnknownImage."""
     name = algorithm(uri)
@@ -44,7 +49,7 @@ def installed_algorithm(uri: str) -> str:
     )
     raise UnknownImage(
         f"Image {uri} {problem}. Available without Docker: {', '.join(available)}. "
-        "Running any other image needs the Docker backend, which is not there yet."
+        "Running any other image needs the Docker backend: `sagebrush up --backend docker`."
     )
 
 

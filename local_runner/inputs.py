@@ -73,7 +73,7 @@ def _prefix(source: Channel, objects: Objects) -> list[InputFile]:
         raise InputError(_nothing_found(uri, bucket, str(error))) from None
     if not keys:
         raise InputError(_nothing_found(uri, bucket, "no object has this prefix, hidden ones left aside."))
-    return [InputFile(_below(prefix, key), _get(objects, bucket, key)) for key in keys]
+    return [InputFile(_below(prefix, key), get_object(objects, bucket, key)) for key in keys]
 
 
 def _nothing_found(uri: str, bucket: str, problem: str) -> str:
@@ -93,13 +93,13 @@ def _manifest(source: Channel, objects: Objects) -> list[InputFile]:
     """Objects named by a manifest: `[{"prefix": "s3://bucket/folder/"}, "name", …]`, each an exact key."""
     entries = _read_manifest(source["S3Uri"], objects)
     bucket, prefix = split_uri(entries[0]["prefix"])
-    files = [InputFile(name, _get(objects, bucket, prefix + name)) for name in entries[1:] if _is_data(name)]
+    files = [InputFile(name, get_object(objects, bucket, prefix + name)) for name in entries[1:] if _is_data(name)]
     return sorted(files, key=lambda file: file.stored.key)
 
 
 def _read_manifest(uri: str, objects: Objects) -> Sequence[Any]:
     try:
-        entries = json.loads(_get(objects, *split_uri(uri)).path.read_bytes())
+        entries = json.loads(get_object(objects, *split_uri(uri)).path.read_bytes())
     except ValueError as error:
         raise InputError(f"Manifest {uri}: no valid JSON ({error}).") from None
     head, names = (entries[0], entries[1:]) if isinstance(entries, list) and entries else (None, [])
@@ -110,7 +110,8 @@ def _read_manifest(uri: str, objects: Objects) -> Sequence[Any]:
     return entries
 
 
-def _get(objects: Objects, bucket: str, key: str) -> StoredObject:
+def get_object(objects: Objects, bucket: str, key: str) -> StoredObject:
+    """The object as it is now. Raises InputError where there is none."""
     try:
         return objects.get(bucket, key)
     except S3Error as error:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from algorithms.base.errors import PlatformError
-from local_runner import interpreter
+from local_runner import interpreter, owner
 
 LOG = "server.log"
 START_LIMIT_S = 60.0
@@ -29,24 +26,14 @@ class Server:
     reused: bool
 
 
-def running(data: Path) -> str | None:
-    """Endpoint of the server that runs on this data folder, or None; what a killed server left behind is none."""
-    try:
-        endpoint = json.loads((data / "server.json").read_text())["endpoint"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return endpoint if _listens(endpoint) else None
-
-
 @contextmanager
 def server(data: Path, sdk_polling: bool, public_s3: bool) -> Iterator[Server]:
     """Yield the server of a data folder; one that was started for this is stopped afterwards.
 
     Raises PlatformError with the end of its log if it does not come up.
     """
-    endpoint = running(data)
-    if endpoint:
-        yield Server(endpoint, reused=True)
+    if found := owner.running(data):
+        yield Server(found.endpoint, reused=True)
         return
     process = _start(data, sdk_polling, public_s3)
     try:
@@ -77,8 +64,8 @@ def _start(data: Path, sdk_polling: bool, public_s3: bool) -> subprocess.Popen[b
 def _wait_until_up(process: subprocess.Popen[bytes], data: Path) -> str:
     deadline = time.monotonic() + START_LIMIT_S
     while process.poll() is None and time.monotonic() < deadline:
-        if endpoint := running(data):
-            return endpoint
+        if found := owner.running(data):
+            return found.endpoint
         time.sleep(0.02)
     log = (data / LOG).read_text(errors="replace").splitlines()
     happened = "did not answer in time" if process.returncode is None else f"ended with status {process.returncode}"
@@ -93,12 +80,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _listens(endpoint: str) -> bool:
-    address = urlsplit(endpoint)
-    try:
-        with socket.create_connection((address.hostname or "127.0.0.1", address.port or 80), timeout=1):
-            return True
-    except OSError:
-        return False

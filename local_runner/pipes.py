@@ -2,7 +2,8 @@
 
 Source: container contract section 2, input modes. The next FIFO exists before the one in use ends, so a reader that
 goes on at once finds it; a reader that closes early gets a fresh pass from the next. Every object of text ends with a
-line feed, added where it lacks one: else the last row of one would run into the first of the next.
+line feed, added where it lacks one: else the last row of one would run into the first of the next. With the record wrapper
+RecordIO every object, and every attribute of an augmented manifest, is one record; text of a manifest without it is one line.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from containers.codecs import recordio
 from containers.contract.job import ChannelConfig
 from containers.contract.paths import OptML
 
@@ -29,15 +31,23 @@ def is_text(content_type: str | None) -> bool:
     return (content_type or "").lower().lstrip().startswith(("text/", "application/jsonlines"))
 
 
+Part = Path | bytes
+"""A file, or text of a manifest."""
+
+Record = Part | tuple[Part, ...]
+"""What a shuffle keeps together: a file, or all attributes of a line."""
+
+
 class Pipe:
-    """Feeds one channel of one host until it is closed, at most one chunk in memory."""
+    """Feeds one channel of one host until it is closed; in memory is at most one chunk, or one record that is wrapped."""
 
     def __init__(
-        self, folder: OptML, channel: str, files: Sequence[Path], config: ChannelConfig, shuffle_seed: int | None
+        self, folder: OptML, channel: str, records: Sequence[Record], config: ChannelConfig, shuffle_seed: int | None
     ) -> None:
         self._folder = folder
         self._channel = channel
-        self._files = tuple(files)
+        self._records = tuple(records)
+        self._wrapped = config.record_wrapper == "RecordIO"
         self._open = gzip.open if config.compression == "Gzip" else open
         self._ending = b"\n" if is_text(config.content_type) else b""
         self._shuffle_seed = shuffle_seed
@@ -75,18 +85,34 @@ class Pipe:
         return None
 
     def _write_pass(self, epoch: int, sink: BinaryIO) -> None:
-        for path in self._order(epoch):
-            with self._open(path, "rb") as source:
-                chunk = self._ending
-                while more := source.read(CHUNK_BYTES):
-                    chunk = more
-                    sink.write(chunk)
-            if not chunk.endswith(self._ending):
-                sink.write(self._ending)
+        for record in self._order(epoch):
+            for part in record if isinstance(record, tuple) else (record,):
+                self._write(part, sink)
 
-    def _order(self, epoch: int) -> list[Path]:
-        """Key order; with a ShuffleConfig, an order drawn anew for every pass from its seed."""
-        files = list(self._files)
+    def _write(self, part: Part, sink: BinaryIO) -> None:
+        if self._wrapped:
+            sink.write(recordio.frame_split(part if isinstance(part, bytes) else self._read(part)))
+        elif isinstance(part, bytes):
+            sink.write(part + b"\n")
+        else:
+            self._copy(part, sink)
+
+    def _read(self, path: Path) -> bytes:
+        with self._open(path, "rb") as source:
+            return source.read()
+
+    def _copy(self, path: Path, sink: BinaryIO) -> None:
+        with self._open(path, "rb") as source:
+            chunk = self._ending
+            while more := source.read(CHUNK_BYTES):
+                chunk = more
+                sink.write(chunk)
+        if not chunk.endswith(self._ending):
+            sink.write(self._ending)
+
+    def _order(self, epoch: int) -> list[Record]:
+        """That of the keys or lines; with a ShuffleConfig, an order drawn anew for every pass from its seed."""
+        records = list(self._records)
         if self._shuffle_seed is not None:
-            random.Random(self._shuffle_seed + epoch).shuffle(files)
-        return files
+            random.Random(self._shuffle_seed + epoch).shuffle(records)
+        return records

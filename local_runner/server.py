@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import ipaddress
-import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from local_runner import heap
+from local_runner import client, heap, owner
 from local_runner.app import App, service_model
 from local_runner.cloud import open_cloud
+from local_runner.jobs.store import Store
 from local_runner.settings import Settings
 
+LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 THREADS = 64
 STOP_WITHIN_S = 8
+LOG = "server.log"
+ACCESS_LOG = "access.log"
+ACCESS_LOG_BYTES = 10_000_000  # and as much again in access.log.1
 ACCESS_LINE = "%(t)s %(m)s %(U)s %({x-amz-target}i)s %(s)s %(B)s bytes %(M)s ms"
 WARM_SERVICES = ("sagemaker", "sagemaker-runtime", "logs", "sts")
 
@@ -40,22 +43,27 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     the port is in use, or the host is not this machine alone.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
-    _check_address(settings)
-    about = settings.data / "server.json"
-    with _sole_use(settings.data, about):
-        try:
-            _Gunicorn(settings, about, ready).run()
-        except SystemExit as stop:
-            if stop.code:
-                raise CannotServe(
-                    f"The server ended with status {stop.code}; see {settings.data / 'server.log'}."
-                ) from None
-        finally:
-            about.unlink(missing_ok=True)
+    try:
+        with owner.sole_use(settings.data):
+            _check_address(settings)
+            Store(settings.state).close()  # from the first moment on, others may read it
+            _run(settings, ready)
+    except owner.InUse as error:
+        raise CannotServe(str(error)) from None
+
+
+def _run(settings: Settings, ready: Callable[[str], None]) -> None:
+    try:
+        _Gunicorn(settings, ready).run()
+    except SystemExit as stop:  # the worker's end comes this way too
+        if stop.code:
+            raise CannotServe(f"The server ended with status {stop.code}; see {settings.data / LOG}.") from None
+    finally:
+        owner.withdraw(settings.data)
 
 
 def _check_address(settings: Settings) -> None:
-    if settings.host != "localhost" and not _is_loopback(settings.host):
+    if not settings.open_to_network and settings.host != "localhost" and not _is_loopback(settings.host):
         raise CannotServe(f"Host {settings.host}: only loopback addresses are served, nothing here checks who calls.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -63,7 +71,7 @@ def _check_address(settings: Settings) -> None:
             probe.bind((settings.host, settings.port))
         except OSError as error:
             raise CannotServe(
-                f"Port {settings.port} of {settings.host} cannot be used: {error.strerror}. Try --port 0."
+                f"Port {settings.port} of {settings.host} cannot be used ({error.strerror}). Choose another with --port."
             ) from None
 
 
@@ -74,36 +82,11 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-@contextlib.contextmanager
-def _sole_use(data: Path, about: Path) -> Iterator[None]:
-    """Hold the lock of the data folder. The kernel drops it with the last process of the server, however that ends."""
-    with (data / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CannotServe(
-                f"{data} is in use by {_other_server(about)}. Stop it, or choose another data folder."
-            ) from None
-        yield
-
-
-def _other_server(about: Path) -> str:
-    try:
-        other = json.loads(about.read_text())
-        os.kill(other["pid"], 0)
-        return f"the server with process id {other['pid']} at {other['endpoint']}"
-    except ProcessLookupError:
-        return "what is left of a killed server, which is still stopping; try again in a moment"
-    except (OSError, ValueError, KeyError):
-        return "a server that is starting or stopping"
-
-
 class _Gunicorn(BaseApplication):
     """One worker process with many threads: jobs, endpoints and held requests share its memory."""
 
-    def __init__(self, settings: Settings, about: Path, ready: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, ready: Callable[[str], None]) -> None:
         self._settings = settings
-        self._about = about
         self._ready = ready
         self._app: App | None = None
         super().__init__()
@@ -118,9 +101,9 @@ class _Gunicorn(BaseApplication):
             "keepalive": 75,
             "timeout": 0,
             "graceful_timeout": STOP_WITHIN_S,
-            "accesslog": str(self._settings.data / "access.log"),
+            "accesslog": str(self._settings.data / ACCESS_LOG),
             "access_log_format": ACCESS_LINE,
-            "errorlog": str(self._settings.data / "server.log"),
+            "errorlog": str(self._settings.data / LOG),
             "loglevel": "warning",
             "when_ready": self._announce,
             "worker_exit": self._end_cloud,
@@ -131,7 +114,9 @@ class _Gunicorn(BaseApplication):
     def load(self) -> App:
         """Runs in the worker: threads and child processes belong to it."""
         heap.keep_small()
-        logging.basicConfig(filename=self._settings.data / "server.log", level=logging.WARNING)
+        client.forget_account(os.environ)
+        bound_access_log(self._settings.data / ACCESS_LOG, ACCESS_LOG_BYTES)
+        logging.basicConfig(filename=self._settings.data / LOG, level=logging.WARNING)
         for service in WARM_SERVICES:
             service_model(service)
         self._app = App(open_cloud(self._settings))
@@ -139,12 +124,20 @@ class _Gunicorn(BaseApplication):
 
     def _announce(self, arbiter: Any) -> None:
         port = arbiter.LISTENERS[0].sock.getsockname()[1]
-        endpoint = f"http://{self._settings.host}:{port}"
-        partial = self._about.with_suffix(".partial")
-        partial.write_text(json.dumps({"endpoint": endpoint, "pid": os.getpid()}))
-        partial.replace(self._about)
+        host = LOOPBACK if self._settings.host == EVERYWHERE else self._settings.host
+        endpoint = f"http://{host}:{port}"
+        owner.announce(self._settings.data, owner.Owner(endpoint, os.getpid()))
         self._ready(endpoint)
 
     def _end_cloud(self, arbiter: Any, worker: Any) -> None:
         if self._app is not None:
             self._app.close()
+
+
+def bound_access_log(path: Path, most_bytes: int) -> None:
+    """Let gunicorn's access log begin anew at a size; what was before stays in `<path>.1`. Only one process may write it."""
+    log = logging.getLogger("gunicorn.access")
+    for endless in log.handlers[:]:
+        log.removeHandler(endless)
+        endless.close()
+    log.addHandler(RotatingFileHandler(path, maxBytes=most_bytes, backupCount=1))

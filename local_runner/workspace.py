@@ -22,11 +22,15 @@ from typing import Any
 from containers.contract import archive
 from containers.contract.job import ChannelConfig, TrainingJob
 from containers.contract.paths import OptML
+from local_runner import augmented_manifest
+from local_runner.augmented_manifest import Line
 from local_runner.inputs import InputError, InputFile, Objects, channel_files
 from local_runner.pipes import Pipe
 
 Request = Mapping[str, Any]
 LOOPBACK_INTERFACE = "lo0" if sys.platform == "darwin" else "lo"
+CONTAINER_INTERFACE = "eth0"
+AUGMENTED = "AugmentedManifestFile"
 FICLONE = 0x40049409
 
 
@@ -44,8 +48,11 @@ class Host:
             pipe.close()
 
 
-def lay_out(request: Request, folder: Path, objects: Objects) -> list[Host]:
-    """Make the tree of every host below `folder`, with data in place. Raises InputError for the caller's mistakes."""
+def lay_out(request: Request, folder: Path, objects: Objects, isolated: bool = False) -> list[Host]:
+    """Make the tree of every host below `folder`, with data in place; `isolated` hosts have a network of their own.
+
+    Raises InputError for the caller's mistakes.
+    """
     count = request["ResourceConfig"].get("InstanceCount", 1)
     hosts = [Host(f"algo-{number}", OptML(folder / f"algo-{number}")) for number in range(1, count + 1)]
     configs = {
@@ -58,13 +65,12 @@ def lay_out(request: Request, folder: Path, objects: Objects) -> list[Host]:
             channels=configs,
             current_host=host.name,
             hosts=tuple(sorted(host.name for host in hosts)),
-            network_interface=LOOPBACK_INTERFACE,
+            network_interface=CONTAINER_INTERFACE if isolated else LOOPBACK_INTERFACE,
         ).write(host.folder)
     try:
         for channel in request.get("InputDataConfig", ()):
-            files_by_host = channel_files(channel, objects, len(hosts))
-            for host, files in zip(hosts, files_by_host, strict=True):
-                _bring(host, channel, configs[channel["ChannelName"]], files)
+            for host, records in zip(hosts, _records(channel, objects, len(hosts)), strict=True):
+                _bring(host, channel, configs[channel["ChannelName"]], records)
     except BaseException:
         for host in hosts:
             host.close()
@@ -84,20 +90,31 @@ def channel_config(request: Request, channel: Request) -> ChannelConfig:
     )
 
 
-def _bring(host: Host, channel: Request, config: ChannelConfig, files: Sequence[InputFile]) -> None:
+def _records(channel: Request, objects: Objects, hosts: int) -> list[list[Line]]:
+    """What each host gets: files, or the lines of an augmented manifest."""
+    if channel["DataSource"]["S3DataSource"]["S3DataType"] == AUGMENTED:
+        return augmented_manifest.lines(channel, objects, hosts)
+    return [[(file,) for file in files] for files in channel_files(channel, objects, hosts)]
+
+
+def _bring(host: Host, channel: Request, config: ChannelConfig, records: Sequence[Line]) -> None:
     name = channel["ChannelName"]
     if config.input_mode == "Pipe":
         # Linked aside first, so that every pass reads the bytes of the job's start, whatever happens to the objects.
-        staged = _link_all(files, host.folder.root / "pipe" / name)
+        staged = _link_all(records, host.folder.root / "pipe" / name)
         seed = channel.get("ShuffleConfig", {}).get("Seed")
         host.pipes.append(Pipe(host.folder, name, staged, config, seed))
     else:
-        _link_all(files, host.folder.channel(name))
+        _link_all(records, host.folder.channel(name))
 
 
-def _link_all(files: Sequence[InputFile], folder: Path) -> list[Path]:
+def _link_all(records: Sequence[Line], folder: Path) -> list[tuple[Path | bytes, ...]]:
+    """The same records with their files below `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    return [_link(file, folder / file.name) for file in files]
+    return [
+        tuple(part if isinstance(part, bytes) else _link(part, folder / part.name) for part in record)
+        for record in records
+    ]
 
 
 def _link(file: InputFile, target: Path) -> Path:

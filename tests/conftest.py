@@ -45,3 +45,32 @@ def census(data) -> np.ndarray:
     counties = pandas.read_csv(data / "census" / "acs2015_county_data.csv").dropna()
     numbers = counties.drop(columns=["CensusId", "State", "County"])
     return ((numbers - numbers.min()) / (numbers.max() - numbers.min())).to_numpy(np.float32)
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """A Docker engine."""
+    docker = pytest.importorskip("docker")
+    try:
+        client = docker.from_env()
+        client.ping()
+    except docker.errors.DockerException as error:
+        pytest.skip(f"no Docker engine answers ({error}); one command lets the Docker tests run: make docker")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def our_image(engine):
+    """Tag of our image of an algorithm, for the tests of those that have been built."""
+    docker = pytest.importorskip("docker")
+
+    def tag(algorithm: str) -> str:
+        name = f"sagebrush/{algorithm.replace('_', '-')}:cpu"
+        try:
+            engine.images.get(name)
+        except docker.errors.ImageNotFound:
+            pytest.skip(f"{name} has not been built: sagebrush build {algorithm.replace('_', '-')}")
+        return name
+
+    return tag

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from algorithms.base.batch import Batch, Stream
+from algorithms.base.graph import Graph
 from algorithms.base.run import Run
 
 OURS = {"_seed": "0", "_checkpoint_seconds": "30", "_keep_state": "true"}
@@ -19,6 +20,9 @@ and whether the final one travels with the model."""
 
 Columns = Mapping[str, Tensor]
 """An answer: named columns, each (n,) for one value a row or (n, m) for m values a row."""
+
+Settings = Mapping[str, str | int | float | bool]
+"""What a model must know beside its arrays, such as `predictor_type`; it travels in the artifact where the layout has a place."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +43,25 @@ class Metric:
 
 @dataclass(frozen=True)
 class Response:
-    """The shape of an answer: `{"<key>": [{"<column>": …}, …]}`."""
+    """The shape of an answer: `{"<key>": [{"<column>": …}, …]}`; `verbose` are the columns more for who accepts `verbose=true`."""
 
     key: str
     columns: tuple[str, ...]
+    verbose: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What the world outside must know of an algorithm. `log_name` stands in `#metrics` lines, `image` in ECR URIs."""
+    """What the world outside must know of an algorithm. `log_name` stands in `#metrics` lines, `image` in ECR URIs.
+
+    `data` is what channels and requests hold: rows of numbers, or images.
+    """
 
     image: str
     log_name: str
     response: Response
     content_types: tuple[str, ...]
+    data: Literal["rows", "images"] = "rows"
     metrics: tuple[Metric, ...] = ()
     channels: tuple[Channel, ...] = (
         Channel("train"),
@@ -62,12 +71,14 @@ class Spec:
 
 
 class Model(ABC):
-    """What was learned. Arrays go in and out by name, so one writer and one reader serve every algorithm.
+    """What was learned. Arrays and settings go in and out by name, so one writer and one reader serve many algorithms.
 
-    `array_names` are the arrays of the artifact in file order. With `named=False` the file holds a plain list, as the
-    original's k-means does; otherwise a dictionary, as its PCA does.
+    `layout` names the module of `containers.layouts` that writes and reads the artifact. `array_names` are its arrays in
+    file order. With `named=False` the file holds a plain list, as the original's k-means does; otherwise a dictionary,
+    as its PCA does.
     """
 
+    layout: ClassVar[str] = "ndarrays"
     array_names: ClassVar[tuple[str, ...]]
     named: ClassVar[bool] = True
 
@@ -76,9 +87,26 @@ class Model(ABC):
         """The float32 arrays of the artifact, by name."""
 
     @classmethod
+    def fits(cls, names: frozenset[str]) -> bool:
+        """Whether arrays of these names are a model of this kind."""
+        return names == frozenset(cls.array_names)
+
+    def settings(self) -> Settings:
+        """What `from_arrays` needs beside the arrays."""
+        return {}
+
+    def graph(self) -> Graph:
+        """The model as MXNet computes it, for the layouts that hold a symbol; empty for the others."""
+        return Graph((), ())
+
+    def not_finite(self) -> list[str]:
+        """Names of the arrays that hold NaN or infinity; a model with such is not saved."""
+        return [name for name, array in self.arrays().items() if not bool(array.isfinite().all())]
+
+    @classmethod
     @abstractmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor]) -> Self:
-        """Rebuild a model from its arrays. Raises UserError if their shapes do not fit together."""
+    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: Settings) -> Self:
+        """Rebuild a model. Raises UserError if shapes or settings do not fit together."""
 
     @property
     @abstractmethod
@@ -101,18 +129,24 @@ class Model(ABC):
 class Algorithm(ABC):
     """Base of all algorithms: a frozen dataclass of hyperparameters, with `spec` and `internal` beside them.
 
-    `internal` holds the underscore settings the original accepts, with its defaults, and `OURS`.
+    `internal` holds the underscore settings the original accepts, with its defaults, and `OURS`. Where all hosts
+    move one model together, `goes_on_from_model` says so: its arrays are then enough to go on from, on every host.
     """
 
     spec: ClassVar[Spec]
     internal: ClassVar[Mapping[str, str]]
     model_class: ClassVar[type[Model]]
+    goes_on_from_model: ClassVar[bool] = False
 
-    feature_dim: int
+    feature_dim: int | str
 
     @abstractmethod
     def fit(self, channels: Mapping[str, Stream], run: Run) -> Model:
         """Learn from the channels and return a model."""
+
+    def pretrained(self) -> str | None:
+        """Name of the weights to begin from that the user may keep at hand; None if this job wants none."""
+        return None
 
     def reports(self, metric: str) -> bool:
         """Whether the user wants this metric of `spec.metrics` on the test channel."""

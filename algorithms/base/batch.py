@@ -54,7 +54,8 @@ class SparseRows:
 
 @dataclass(frozen=True)
 class Batch:
-    """n rows: `features` is an (n, d) float tensor or `SparseRows`; `labels_nl` is (n, l), or None if unlabelled."""
+    """n rows: `features` is an (n, d) float tensor, `SparseRows`, or for images (n, c, h, w) of 0 to 255; `labels_nl` is (n, l), or
+    None if unlabelled."""
 
     features: Tensor | SparseRows
     labels_nl: Tensor | None = None
@@ -107,8 +108,11 @@ def _concatenate_sparse(parts: Sequence[SparseRows]) -> SparseRows:
 class Stream(Protocol):
     """A channel: rows that can be read again and again, holding one batch at a time."""
 
-    def batches(self, rows: int) -> Iterator[Batch]:
-        """Read the channel once, in batches of `rows`; the last may be shorter. Each call starts a new pass."""
+    def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
+        """Read the channel once, in batches of `rows`; the last may be shorter. Each call starts a new pass.
+
+        `epoch` numbers the pass for a stream that shuffles, which gives every pass an order of its own.
+        """
         ...
 
 
@@ -118,7 +122,7 @@ class MemoryStream:
 
     rows: Batch
 
-    def batches(self, rows: int) -> Iterator[Batch]:
+    def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
         for first in range(0, len(self.rows), rows):
             yield self.rows[first : first + rows]
 

@@ -2,7 +2,8 @@
 
 SagebrushError
 ├── UserError           data, hyperparameters or a request: the caller mends it, so the caller reads it word for word
-│   └── BadRecord       the same, about one row of a channel or of a request
+│   ├── BadRecord       the same, about one row of a channel or of a request
+│   └── MissingPackage  a library that comes with an extra of ours is not installed
 ├── AlgorithmError      the algorithm gave up on input that looked right
 └── PlatformError       the surroundings failed: disk, network, another host
 """
@@ -30,6 +31,10 @@ class BadRecord(UserError):
         super().__init__(f"row {row}: {problem}")
         self.row = row
         self.problem = problem
+
+
+class MissingPackage(UserError):
+    """A library is not installed; the text names the extra that brings it."""
 
 
 class AlgorithmError(SagebrushError):

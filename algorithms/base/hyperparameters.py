@@ -60,14 +60,14 @@ def integer(
 
 
 def real(
-    default: float | Any = MISSING,
+    default: float | Any | None = MISSING,
     *,
-    low: float,
+    low: float = -math.inf,
     high: float = math.inf,
     tunable: tuple[float, float] | None = None,
     doc: str,
 ) -> Any:
-    """A finite number from `low` to `high`."""
+    """A finite number from `low` to `high`; with None as its default it may be left out."""
 
     def parse(text: str) -> float:
         value = float(text)
@@ -75,9 +75,8 @@ def real(
             raise ValueError
         return value
 
-    return _field(
-        default, Declaration(parse, _interval("a number", low, None if high == math.inf else high), doc, tunable)
-    )
+    expected = "a number" if low == -math.inf else _interval("a number", low, None if high == math.inf else high)
+    return _field(default, Declaration(parse, expected, doc, tunable))
 
 
 def choice(*values: str, default: str | Any = MISSING, tunable: bool = False, doc: str) -> Any:
@@ -108,6 +107,19 @@ def choices(*values: str, default: tuple[str, ...], doc: str) -> Any:
     return _field(default, Declaration(parse, f"a JSON list out of {json.dumps(list(values))}", doc))
 
 
+def integers(default: tuple[int, ...] | Any | None = MISSING, *, low: int, count: int | None = None, doc: str) -> Any:
+    """Whole numbers with commas between them, such as `3,224,224`; `count` of them if given."""
+
+    def parse(text: str) -> tuple[int, ...]:
+        values = tuple(int(part) for part in text.split(","))
+        if min(values) < low or (count is not None and len(values) != count):
+            raise ValueError
+        return values
+
+    how_many = "integers" if count is None else f"{count} integers"
+    return _field(default, Declaration(parse, f"{how_many} ≥ {low} with commas between them", doc))
+
+
 def whole_number(name: str, text: str, low: int, high: int) -> int:
     """Read one setting that is declared nowhere else. Raises UserError."""
     try:
@@ -134,11 +146,13 @@ def declarations(algorithm: type) -> dict[str, tuple[dataclasses.Field, Declarat
 def defaults(algorithm: type) -> dict[str, str]:
     """What the algorithm assumes where nothing is given, as the strings SageMaker would send."""
     declared = declarations(algorithm).items()
-    return {name: as_text(field.default) for name, (field, _) in declared if field.default is not MISSING}
+    return {name: as_text(field.default) for name, (field, _) in declared if field.default not in (MISSING, None)}
 
 
 def as_text(value: Any) -> str:
-    """A value as SageMaker writes it: `true`, `0.0001`, `["msd"]`."""
+    """A value as SageMaker writes it: `true`, `0.0001`, `["msd"]`, `3,224,224`."""
+    if isinstance(value, tuple) and all(isinstance(each, int) for each in value):
+        return ",".join(map(str, value))
     if isinstance(value, (bool, tuple)):
         return json.dumps(value)
     return str(value)
@@ -176,7 +190,7 @@ def table(algorithm: type) -> str:
     """The hyperparameters as a Markdown table, for the algorithm's README."""
     lines = ["| name | valid | default | tunable | meaning |", "|---|---|---|---|---|"]
     for name, (field, declared) in declarations(algorithm).items():
-        default = "required" if field.default is MISSING else f"`{as_text(field.default)}`"
+        default = {MISSING: "required", None: "none"}.get(field.default) or f"`{as_text(field.default)}`"
         tunable = "" if declared.tunable is None else ", ".join(map(str, declared.tunable))
         lines.append(f"| `{name}` | {declared.expected} | {default} | {tunable} | {declared.doc} |")
     return "\n".join(lines)

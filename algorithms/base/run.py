@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from algorithms.base.batch import Batch, Stream
 
@@ -27,6 +27,8 @@ class Run:
 
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    pretrained: Mapping[str, Tensor] | None = None
+    """What `Algorithm.pretrained` asked for, where the user keeps it."""
 
     def __post_init__(self) -> None:
         self.rng = torch.Generator().manual_seed(self.seed)
@@ -39,11 +41,21 @@ class Run:
 
     def batches(self, stream: Stream, rows: int, epochs: int = 1) -> Iterator[Batch]:
         """The training channel, `epochs` times over; ends after a batch when stopping, and begins where a checkpoint ended."""
-        for _ in range(epochs):
-            for batch in stream.batches(rows):
-                yield batch
-                if self.stopping:
-                    return
+        for _, batches in self.passes(stream, rows, epochs):
+            yield from batches
+
+    def passes(self, stream: Stream, rows: int, epochs: int) -> Iterator[tuple[int, Iterator[Batch]]]:
+        """The same, pass by pass: the number of each from 0 on, and its batches, which are to be read to their end."""
+        for epoch in range(epochs):
+            yield epoch, self._one_pass(stream, rows)
+            if self.stopping:
+                return
+
+    def _one_pass(self, stream: Stream, rows: int) -> Iterator[Batch]:
+        for batch in stream.batches(rows):
+            yield batch
+            if self.stopping:
+                return
 
     def resumed(self) -> Mapping[str, Tensor] | None:
         """The state to begin from: of an interrupted run of this job, or of an earlier job to go on from; else None."""
@@ -55,14 +67,33 @@ class Run:
     def checkpoint(self, state: State) -> None:
         """Call after each batch: now and then the state is kept, for `resumed` to find."""
 
+    def checkpoint_together(self, state: State) -> None:
+        """The same where hosts go in step and hold one state: all keep it, or none does. All must call this equally often."""
+        self.checkpoint(state)
+
     def gather(self, arrays: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
         """Every host's arrays, in the order of hosts; all hosts must call this, and all get the same answer."""
         return [arrays]
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """The tensor added up over all hosts, which must all call this with one shape; all get the same bits."""
+        return torch.stack([arrays["tensor"] for arrays in self.gather({"tensor": tensor})]).sum(0)
+
+    def replicated(self, network: nn.Module) -> nn.Module:
+        """The network as every host has it: the first host's weights, and gradients that are the mean over the hosts."""
+        return network
 
     def log(self, text: str, level: Literal["INFO", "WARNING"] = "INFO") -> None:
         """Tell a person something."""
 
     def quality(
-        self, channel: Literal["train", "test"], name: str, kind: Literal["loss", "score"], value: float
+        self,
+        channel: Literal["train", "test"],
+        name: str,
+        kind: Literal["loss", "score"],
+        value: float,
+        *,
+        epoch: int | None = None,
+        batch: int | None = None,
     ) -> None:
-        """Report a metric that SageMaker's regular expressions find again."""
+        """Report a metric that SageMaker's regular expressions find again: of one batch, one epoch, or the whole job."""

@@ -5,7 +5,7 @@ Axes: n rows of a batch · d features · m streaming centers · k final centers 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from algorithms.base.algorithm import OURS, Algorithm, Metric, Response, Spec
-from algorithms.base.batch import Stream
+from algorithms.base.batch import Batch, Stream
 from algorithms.base.errors import NO_DATA, UserError
 from algorithms.base.hyperparameters import AUTO, choice, choices, flag, integer, real
 from algorithms.base.run import Run
 from algorithms.kmeans import steps
 from algorithms.kmeans.model import KMeansModel
+from algorithms.kmeans.settle import Rows, Subspace, exchange, lloyd
 from algorithms.kmeans.state import State
 
 AUTO_FACTOR_HIGH, AUTO_FACTOR_LOW, AUTO_CENTERS = 10, 4, 400
@@ -94,17 +95,49 @@ class KMeans(Algorithm):
     model_class: ClassVar = KMeansModel
 
     def fit(self, channels: Mapping[str, Stream], run: Run) -> KMeansModel:
-        """Stream m centers and a sample, join the hosts, shrink m to k, and settle the k on the sample."""
+        """Stream m centers and a sample, join the hosts, shrink m to k, settle the k on the sample; further passes are Lloyd's.
+
+        With a half-life every pass streams on: there is no fixed set of rows then for Lloyd to settle on.
+        """
         state = self._resumed(run)
-        for batch in run.batches(channels["train"], self.mini_batch_size, self.epochs):
+        centers_kd = None
+        for epoch, batches in run.passes(channels["train"], self.mini_batch_size, self.epochs):
+            if epoch == 0 or self.half_life_time_size:
+                state = self._stream(batches, state, run)
+            else:
+                before_kd = self._centers(state, run) if centers_kd is None else centers_kd
+                centers_kd = self._lloyd_pass(batches, before_kd, run)
+        return KMeansModel(self._centers(state, run) if centers_kd is None else centers_kd)
+
+    def _stream(self, batches: Iterator[Batch], state: State | None, run: Run) -> State | None:
+        """One pass of the stream into the state."""
+        for batch in batches:
             x_nd = batch.to(run.device).dense()
             state = state or self._start(x_nd, run)
             state.absorb(x_nd, self.half_life_time_size, run.rng)
             run.checkpoint(state)
-        run.log(f"processed a total of {state.rows if state else 0} examples")
-        state = self._joined(state, run)
-        run.keep(state)
-        return KMeansModel(self._settle(self._shrink(state, run), state, run))
+        return state
+
+    def _lloyd_pass(self, batches: Iterator[Batch], centers_kd: Tensor, run: Run) -> Tensor:
+        """One iteration of Lloyd over all rows of all hosts; none where a host was asked to stop before it had read all.
+
+        It is not checkpointed: a restart reads the pass again, from the centers it began with.
+        """
+        k, d = centers_kd.shape
+        tally = torch.zeros(k * (d + 1) + 2, dtype=torch.float64)  # sums, counts, cost, hosts that stop
+        sums_kd, counts_k, rest_2 = tally.split([k * d, k, 2])
+        for batch in batches:
+            seen = steps.look(batch.to(run.device).dense(), centers_kd)
+            sums_kd += seen.sums_md.cpu().flatten()
+            counts_k += seen.counts_m.cpu()
+            rest_2[0] += seen.d2_n.sum(dtype=torch.float64).cpu()
+        rest_2[1] = run.stopping
+        sums_kd, counts_k, rest_2 = run.sum(tally).split([k * d, k, 2])
+        if rest_2[1]:
+            return centers_kd
+        run.log(f"Lloyd over {counts_k.sum():.0f} rows. Mean square distance before: {rest_2[0] / counts_k.sum():.6f}")
+        means_kd = centers_kd.mean(0).cpu() + (sums_kd.view(k, d) / counts_k[:, None].clamp_min(1)).float()
+        return torch.where((counts_k > 0)[:, None].to(run.device), means_kd.to(run.device), centers_kd)
 
     def _resumed(self, run: Run) -> State | None:
         before = run.resumed()
@@ -132,8 +165,18 @@ class KMeans(Algorithm):
         if self.init_method == "random":
             centers_md = steps.random_rows(x_nd, m, run.rng)
         else:
-            centers_md = steps.kmeans_plus_plus(x_nd, x_nd.new_ones(len(x_nd)), min(m, len(x_nd)), run.rng)
+            ones_n = torch.ones(len(x_nd), dtype=torch.float64)
+            centers_md = steps.kmeans_plus_plus(x_nd, ones_n, min(m, len(x_nd)), 1, run.rng)[0]
         return State.start(centers_md, m, self._sample_rows(x_nd.shape[1]))
+
+    def _centers(self, state: State | None, run: Run) -> Tensor:
+        """k centers out of what all hosts have seen."""
+        run.log(f"processed a total of {state.rows if state else 0} examples")
+        state = self._joined(state, run)
+        run.keep(state)
+        sample_rd = state.sample.rows_by_key()
+        space = Subspace.of(sample_rd, run.shared_rng)
+        return self._settle(sample_rd, space, state, run)
 
     def _joined(self, state: State | None, run: Run) -> State:
         """All hosts' states as one, with enough rows for k clusters."""
@@ -147,42 +190,57 @@ class KMeans(Algorithm):
             raise UserError(f"Hyperparameter k: got {self.k}, but channel train holds only {joined.rows} rows.")
         return joined
 
-    def _shrink(self, state: State, run: Run) -> Tensor:
-        """Weighted Lloyd from several starts on the m centers; the trial that fits the sample best wins."""
+    def _shrink(self, state: State, space: Subspace, run: Run) -> list[Tensor]:
+        """Weighted Lloyd on the m centers from several starts: as many answers (k, p) in the subspace."""
         run.log(f"shrinking {len(state.centers_md)} centers into {self.k}")
-        x_md, weights_m = state.centers_md, state.weights_m.to(state.centers_md.dtype)
-        trials = []
-        for trial in range(AUTO_TRIALS if self.local_lloyd_num_trials == AUTO else int(self.local_lloyd_num_trials)):
-            start_kd = self._local_start(x_md, weights_m, run)
-            centers_kd, loss = self._lloyd(x_md, weights_m, start_kd, run)
-            run.log(f"local kmeans attempt #{trial}. Current mean square distance {loss:.6f}")
-            trials.append((centers_kd, loss))
-            if run.stopping:
-                break
-        least = min(loss for _, loss in trials)
-        run.log(f"finished shrinking process. Mean Square Distance = {least:.0f}")
-        run.quality("train", "msd", "loss", least)
-        sample_rd, weights_r = state.sample.rows_and_weights(max(JUDGING_ROWS_PER_CENTER * self.k, JUDGING_ROWS_LOW))
-        return min((centers_kd for centers_kd, _ in trials), key=lambda c: steps.mean_cost(sample_rd, c, weights_r))
+        rows = Rows(space.coordinates(state.centers_md), state.weights_m)
+        outside = space.cost_outside(state.centers_md, state.weights_m)
+        trials, costs = [], []
+        for trial, start_kp in enumerate(self._local_starts(rows, 1 if run.stopping else self._trials, run)):
+            centers_kp, cost = self._lloyd(rows, start_kp, run)
+            run.log(f"local kmeans attempt #{trial}. Current mean square distance {cost + outside:.6f}")
+            trials.append(centers_kp)
+            costs.append(cost + outside)
+        run.log(f"finished shrinking process. Mean Square Distance = {min(costs):.0f}")
+        run.quality("train", "msd", "loss", min(costs))
+        return trials
 
-    def _local_start(self, x_md: Tensor, weights_m: Tensor, run: Run) -> Tensor:
-        if self.local_lloyd_init_method == "random":
-            drawn = steps.draw(weights_m, self.k, run.shared_rng)
-            return x_md[drawn[torch.arange(self.k) % len(drawn)]]  # where fewer than k have weight, some stand twice
-        return steps.kmeans_plus_plus(x_md, weights_m, self.k, run.shared_rng)
+    def _local_starts(self, rows: Rows, trials: int, run: Run) -> Iterable[Tensor]:
+        if self.local_lloyd_init_method == "kmeans++":
+            return steps.kmeans_plus_plus(rows.x_nd, rows.weights_n, self.k, trials, run.shared_rng)
+        drawn = (steps.draw(rows.weights_n, self.k, run.shared_rng) for _ in range(trials))
+        return [
+            rows.x_nd[one[torch.arange(self.k) % len(one)]] for one in drawn
+        ]  # some stand twice where few have weight
 
-    def _settle(self, centers_kd: Tensor, state: State, run: Run) -> Tensor:
-        """Exchange centers and run Lloyd on the sampled rows. Departs from the original, which ends before."""
-        part_rd, weights_r = state.sample.rows_and_weights(max(state.sample.capacity // 4, JUDGING_ROWS_LOW))
+    def _settle(self, sample_rd: Tensor, space: Subspace, state: State, run: Run) -> Tensor:
+        """The best trial by the sample; exchanges; Lloyd in the subspace, then in full. The original ends before all that."""
+        sample_rp = space.coordinates(sample_rd)
+
+        def part(most: int | None) -> Rows:
+            weights_r = state.sample.weights_by_key(most)
+            return Rows(sample_rp[: len(weights_r)], weights_r)
+
+        judges = part(max(JUDGING_ROWS_PER_CENTER * self.k, JUDGING_ROWS_LOW))
+        centers_kp = min(self._shrink(state, space, run), key=lambda kp: judges.cost(judges.look(kp)))
         rounds = 0 if run.stopping else EXCHANGE_ROUNDS
-        centers_kd = steps.exchange(part_rd, weights_r, centers_kd, rounds, run.shared_rng, lambda: run.stopping)
-        return self._lloyd(*state.sample.rows_and_weights(), centers_kd, run)[0]
+        quarter = part(max(state.sample.capacity // 4, JUDGING_ROWS_LOW))
+        centers_kp = exchange(quarter, centers_kp, rounds, run.shared_rng, lambda: run.stopping)
+        whole = part(None)
+        centers_kp, _ = self._lloyd(whole, centers_kp, run)
+        if space.basis_dp is None:
+            return centers_kp + space.mean_d
+        full, seen = Rows(sample_rd[: len(whole)].sub_(space.mean_d), whole.weights_n), whole.look(centers_kp)
+        centers_kd = torch.where((seen.counts_m > 0)[:, None], full.means(seen), centers_kp @ space.basis_dp.T)
+        return self._lloyd(full, centers_kd, run)[0] + space.mean_d
 
-    def _lloyd(self, x_nd: Tensor, weights_n: Tensor, centers_kd: Tensor, run: Run) -> tuple[Tensor, float]:
+    def _lloyd(self, rows: Rows, centers_kd: Tensor, run: Run) -> tuple[Tensor, float]:
         """`local_lloyd_max_iter` iterations at most; one is enough when stopping."""
-        return steps.lloyd(
-            x_nd, weights_n, centers_kd, self.local_lloyd_max_iter, self.local_lloyd_tol, lambda: run.stopping
-        )
+        return lloyd(rows, centers_kd, self.local_lloyd_max_iter, self.local_lloyd_tol, lambda: run.stopping)
+
+    @property
+    def _trials(self) -> int:
+        return AUTO_TRIALS if self.local_lloyd_num_trials == AUTO else int(self.local_lloyd_num_trials)
 
     @property
     def _factor(self) -> int:

@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from algorithms.base.algorithm import Columns, Model
+from algorithms.base.algorithm import Columns, Model, Settings
 from algorithms.base.batch import Batch
 from algorithms.base.errors import UserError
 from algorithms.base.run import Run
@@ -32,7 +32,7 @@ class KMeansModel(Model):
         return {"centers": self.centers_kd}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: Settings) -> Self:
         centers_kd = arrays["centers"]
         if centers_kd.ndim != 2 or not centers_kd.numel():
             raise UserError(

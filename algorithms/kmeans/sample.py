@@ -57,20 +57,29 @@ class Sample:
         self.keys_r[free], self.log_worth_r[free] = keys_n[entrants], log_worth_n[entrants]
         self.log_mass_r[free] = log_mass_n[entrants]
 
-    def rows_and_weights(self, most: int | None = None) -> tuple[Tensor, Tensor]:
-        """The sampled rows (≤ r, d) by rising key, and float64 weights (≤ r,) that stand for the mass of the whole stream.
+    def rows_by_key(self) -> Tensor:
+        """A copy of the sampled rows (≤ r, d), by rising key."""
+        return self.rows_rd[self._by_key().to(self.rows_rd.device)]
 
-        The `most` smallest keys alone are a smaller sample, which has weights of its own.
+    def weights_by_key(self, most: int | None = None) -> Tensor:
+        """What the first of `rows_by_key` weigh (float64) so that they stand for the whole stream: one a row, or one less.
+
+        The `most` smallest keys alone are a smaller sample, which has weights of its own. The row at the threshold only marks it.
         """
-        held = int(self.keys_r.isfinite().sum())
-        taken = self.keys_r.argsort()[: held if most is None else min(held, most)]
+        taken = self._by_key()
+        held = len(taken)
+        taken = taken[:most]
         log_mass = self.log_mass_r[taken]
         mass = (log_mass - log_mass.max()).exp()
         if len(taken) == held < self.capacity:
-            return self.rows_rd[taken], mass.to(self.rows_rd.device)
-        inside, threshold = taken[:-1], self.keys_r[taken[-1]]  # the row at the threshold only marks it
+            return mass.to(self.rows_rd.device)
+        inside, threshold = taken[:-1], self.keys_r[taken[-1]]
         chance = -torch.expm1(-(self.log_worth_r[inside] + threshold).exp())
-        return self.rows_rd[inside], (mass[:-1] / chance).to(self.rows_rd.device)
+        return (mass[:-1] / chance).to(self.rows_rd.device)
+
+    def _by_key(self) -> Tensor:
+        """The taken places, by rising key."""
+        return self.keys_r.argsort()[: int(self.keys_r.isfinite().sum())]
 
     def arrays(self) -> dict[str, Tensor]:
         """The taken places as plain arrays."""

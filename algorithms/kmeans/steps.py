@@ -5,23 +5,24 @@ Axes: n rows of a batch or sample · b rows of a block · d features · m center
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-BLOCK_ENTRIES = 1 << 20
-"""Entries of a block of rows and its scores together: 4 MiB of float32, which stay in the processor's cache."""
+from algorithms.base.parallel import over_rows
+
+BLOCK_ENTRIES = 1 << 18
+"""Entries of a block of rows and its scores together: 1 MiB of float32, which stay in one core's cache."""
 
 
 @dataclass(frozen=True)
 class Look:
     """What a look at n rows tells of m centers.
 
-    `index_n` int64, the nearest center of each row; `d2_n` float32, the squared distance to it; `sums_md` and `counts_m`,
-    the weighted sums of the rows each center won and their weights, the sums about `origin_d`.
+    `index_n` int64, the nearest center of each row; `d2_n` float32, the squared distance to it; `sums_md` and `counts_m`
+    (float64), the weighted sums of the rows each center won, about `origin_d`, and their weights.
     """
 
     index_n: Tensor
@@ -43,57 +44,82 @@ def tiny(like: Tensor) -> float:
 
 def nearest(x_nd: Tensor, centers_md: Tensor) -> tuple[Tensor, Tensor]:
     """Index (n,) int64 of each row's nearest center, and the squared distance (n,) to it. Ties go to the lower index."""
-    found = [(index_b.clone(), d2_b.clone()) for _, _, index_b, d2_b in _blocks(x_nd, centers_md)]
-    return torch.cat([index_b for index_b, _ in found]), torch.cat([d2_b for _, d2_b in found])
+    index_n, d2_n = _unknown(x_nd)
+
+    def part(rows: slice) -> None:
+        for rows_b, _, index_b, d2_b in _blocks(x_nd, rows, centers_md):
+            index_n[rows_b], d2_n[rows_b] = index_b, d2_b
+
+    over_rows(len(x_nd), entries(x_nd, centers_md), x_nd.device, part)
+    return index_n, d2_n
 
 
-def look(x_nd: Tensor, centers_md: Tensor, weights_n: Tensor | None = None) -> Look:
+def look(x_nd: Tensor, centers_md: Tensor) -> Look:
     """Find each row's nearest center and add up what each center wins, reading the rows once."""
-    index_n = torch.empty(len(x_nd), dtype=torch.int64, device=x_nd.device)
-    d2_n = x_nd.new_empty(len(x_nd))
-    sums_md = torch.zeros_like(centers_md)
-    for rows, block_bd, index_b, d2_b in _blocks(x_nd, centers_md):
-        index_n[rows], d2_n[rows] = index_b, d2_b
-        sums_md.index_add_(0, index_b, block_bd if weights_n is None else block_bd * weights_n[rows, None].to(block_bd))
-    ones_n = torch.ones(len(x_nd), dtype=torch.float64, device=x_nd.device)
-    counts_m = ones_n.new_zeros(len(centers_md)).index_add_(
-        0, index_n, ones_n if weights_n is None else weights_n.double()
-    )
-    return Look(index_n, d2_n, sums_md, counts_m, centers_md.mean(0))
+    index_n, d2_n = _unknown(x_nd)
+
+    def part(rows: slice) -> Tensor:
+        sums_md = torch.zeros_like(centers_md)
+        for rows_b, block_bd, index_b, d2_b in _blocks(x_nd, rows, centers_md):
+            index_n[rows_b], d2_n[rows_b] = index_b, d2_b
+            sums_md.index_add_(0, index_b, block_bd)
+        return sums_md
+
+    parts_md = over_rows(len(x_nd), entries(x_nd, centers_md), x_nd.device, part)
+    counts_m = torch.bincount(index_n, minlength=len(centers_md)).double()
+    return Look(index_n, d2_n, torch.stack(parts_md).sum(0), counts_m, centers_md.mean(0))
 
 
-def _blocks(x_nd: Tensor, centers_md: Tensor) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
+def entries(x_nd: Tensor, centers_md: Tensor) -> int:
+    """Numbers that a search of the nearest centers touches: the rows, and a score for each center."""
+    return len(x_nd) * (x_nd.shape[1] + len(centers_md))
+
+
+def _unknown(x_nd: Tensor) -> tuple[Tensor, Tensor]:
+    """Places for the indices and squared distances of n rows."""
+    return torch.empty(len(x_nd), dtype=torch.int64, device=x_nd.device), x_nd.new_empty(len(x_nd))
+
+
+def _blocks(x_nd: Tensor, rows: slice, centers_md: Tensor) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
     """Block by block: its rows, the block less the centers' mean, nearest indices, squared distances; all overwritten by the next.
 
     The search takes |c|²/2 - x·c, one matrix product of 2·b·m·d operations; shifting both sides by the centers' mean keeps it
     accurate far from zero. The distance is then taken from the difference itself, free of cancellation.
     """
-    n, d, m = *x_nd.shape, len(centers_md)
     origin_d = centers_md.mean(0)
     shifted_md = centers_md - origin_d
     half_square_m = shifted_md.square().sum(1) / 2
-    size = min(n, max(64, BLOCK_ENTRIES // (d + m)))
-    block_bd, apart_bd, scores_bm = (x_nd.new_empty(size, width) for width in (d, d, m))
-    for first in range(0, n, size):
-        rows = slice(first, min(first + size, n))
-        b = rows.stop - first
-        torch.sub(x_nd[rows], origin_d, out=block_bd[:b])
+    size = block_rows(rows, centers_md)
+    block_bd, apart_bd = (x_nd.new_empty(size, x_nd.shape[1]) for _ in range(2))
+    scores_bm = x_nd.new_empty(size, len(centers_md))
+    for rows_b in blocks(rows, size):
+        b = rows_b.stop - rows_b.start
+        torch.sub(x_nd[rows_b], origin_d, out=block_bd[:b])
         torch.addmm(half_square_m, block_bd[:b], shifted_md.T, alpha=-1, out=scores_bm[:b])
-        index_b = _least(scores_bm[:b])
+        index_b = least(scores_bm[:b])
         torch.index_select(shifted_md, 0, index_b, out=apart_bd[:b])
         d2_b = apart_bd[:b].sub_(block_bd[:b]).square_().sum(1)
-        yield rows, block_bd[:b], index_b, d2_b
+        yield rows_b, block_bd[:b], index_b, d2_b
 
 
-def _least(scores_bm: Tensor) -> Tensor:
+def block_rows(rows: slice, centers_md: Tensor) -> int:
+    """Rows of a block: as many as stay in the cache with their scores."""
+    return min(rows.stop - rows.start, max(64, BLOCK_ENTRIES // sum(centers_md.shape)))
+
+
+def blocks(rows: slice, size: int) -> Iterator[slice]:
+    for first in range(rows.start, rows.stop, max(size, 1)):
+        yield slice(first, min(first + size, rows.stop))
+
+
+def least(scores_bm: Tensor) -> Tensor:
     """Index of the least score in each row, the first of equals. On a CPU by NumPy, whose search uses vector units."""
     return torch.from_numpy(scores_bm.numpy().argmin(1)) if scores_bm.device.type == "cpu" else scores_bm.argmin(1)
 
 
-def mean_cost(x_nd: Tensor, centers_kd: Tensor, weights_n: Tensor | None = None) -> float:
-    """Mean squared distance of the rows, weighted if weights are given, to their nearest center."""
-    d2_n = nearest(x_nd, centers_kd)[1].double()
-    return float(d2_n.mean() if weights_n is None else (d2_n * weights_n).sum() / weights_n.sum())
+def mean_cost(x_nd: Tensor, centers_kd: Tensor) -> float:
+    """Mean squared distance of the rows to their nearest center."""
+    return float(nearest(x_nd, centers_kd)[1].mean(dtype=torch.float64))
 
 
 def draw(chances_n: Tensor, count: int, rng: torch.Generator) -> Tensor:
@@ -112,78 +138,30 @@ def random_rows(x_nd: Tensor, m: int, rng: torch.Generator) -> Tensor:
     return x_nd[torch.randperm(len(x_nd), generator=rng)[:m]]
 
 
-def kmeans_plus_plus(x_nd: Tensor, weights_n: Tensor, k: int, rng: torch.Generator) -> Tensor:
-    """k rows, each drawn in proportion to weight times squared distance to those before [Arthur 2007, §2.2].
+def kmeans_plus_plus(x_nd: Tensor, weights_n: Tensor, k: int, trials: int, rng: torch.Generator) -> Tensor:
+    """(trials, k, d): each time k rows, each drawn in proportion to weight times squared distance to those before.
 
-    Where fewer than k distinct rows exist, the rest are repeats of rows drawn by weight. Cost 2·k·n·d operations.
+    [Arthur 2007, §2.2]. Where fewer than k distinct rows exist, the rest are repeats of rows drawn by weight. The trials go in
+    step; cost 2·trials·k·n·d operations.
     """
     centered_nd = x_nd - x_nd.mean(0)
     square_n = centered_nd.square().sum(1)
-    chosen = [draw(weights_n, 1, rng)]
-    d2_n = torch.full_like(square_n, torch.inf)
+    weights_tn = weights_n.double().cpu().expand(trials, -1)
+    chosen = [_draw_one_each(weights_tn, rng)]
+    d2_tn = torch.full((trials, len(x_nd)), torch.inf, dtype=torch.float64)
     for _ in range(k - 1):
-        last = int(chosen[-1])
-        d2_last_n = square_n - 2 * (centered_nd @ centered_nd[last]) + square_n[last]
-        d2_n = torch.minimum(d2_n, d2_last_n.clamp_min_(0))
-        d2_n[last] = 0
-        next_row = draw(d2_n * weights_n, 1, rng)
-        chosen.append(next_row if len(next_row) else draw(weights_n, 1, rng))
-    return x_nd[torch.cat(chosen)]
+        last_t = chosen[-1].to(x_nd.device)
+        d2_last_tn = square_n - 2 * centered_nd[last_t] @ centered_nd.T + square_n[last_t, None]
+        d2_tn = torch.minimum(d2_tn, d2_last_tn.clamp_min_(0).cpu()).scatter_(1, chosen[-1][:, None], 0)
+        chances_tn = d2_tn * weights_tn
+        chosen.append(_draw_one_each(torch.where(chances_tn.any(1, keepdim=True), chances_tn, weights_tn), rng))
+    return x_nd[torch.stack(chosen, 1).to(x_nd.device)]
 
 
-def lloyd(
-    x_nd: Tensor,
-    weights_n: Tensor | None,
-    centers_kd: Tensor,
-    max_iter: int,
-    tol: float,
-    stopping: Callable[[], bool] = lambda: False,
-) -> tuple[Tensor, float]:
-    """Lloyd iterations; returns centers (k, d) and the mean squared distance before the last move.
-
-    Ends when the relative improvement falls under `tol`, or after any iteration once `stopping`. A center that wins nothing
-    stays where it is.
-    """
-    before = torch.inf
-    for _ in range(max_iter):
-        seen = look(x_nd, centers_kd, weights_n)
-        d2_n = seen.d2_n.double() if weights_n is None else seen.d2_n.double() * weights_n
-        loss = float(d2_n.sum() / seen.counts_m.sum())
-        if before - loss <= tol * loss:
-            break
-        before = loss
-        centers_kd = torch.where((seen.counts_m > 0)[:, None], seen.means_md(), centers_kd)
-        if stopping():
-            break
-    return centers_kd, loss
-
-
-def exchange(
-    x_nd: Tensor, weights_n: Tensor, centers_kd: Tensor, rounds: int, rng: torch.Generator, stopping: Callable[[], bool]
-) -> Tensor:
-    """Leave a poor local optimum: open k / 10 centers at far rows, merge as many away, and keep what lowers the loss.
-
-    Each round is the stream's own two moves, opening [Meyerson 2001] and merging [Ward 1963], with two Lloyd iterations after each.
-    In purpose it is the swap of Kanungo et al. (2004), in form the breathing of Fritzke (2020).
-    """
-    best_kd, (best, seen) = centers_kd, _loss(x_nd, weights_n, centers_kd)
-    for _ in range(rounds):
-        opened = draw(seen.d2_n.double() * weights_n, math.ceil(len(centers_kd) / 10), rng)
-        more_md, _ = lloyd(x_nd, weights_n, torch.cat([best_kd, x_nd[opened]]), 2, 0.0)
-        counts_m = look(x_nd, more_md, weights_n).counts_m
-        fewer_kd, _ = merge_nearest(more_md, counts_m, len(centers_kd))
-        tried_kd, _ = lloyd(x_nd, weights_n, fewer_kd, 2, 0.0)
-        loss, tried = _loss(x_nd, weights_n, tried_kd)
-        if loss < best:
-            best_kd, best, seen = tried_kd, loss, tried
-        if stopping():
-            break
-    return best_kd
-
-
-def _loss(x_nd: Tensor, weights_n: Tensor, centers_kd: Tensor) -> tuple[float, Look]:
-    seen = look(x_nd, centers_kd, weights_n)
-    return float((seen.d2_n.double() * weights_n).sum() / seen.counts_m.sum()), seen
+def _draw_one_each(chances_tn: Tensor, rng: torch.Generator) -> Tensor:
+    """For each trial one index, as `draw` does."""
+    clocks_tn = torch.empty(chances_tn.shape, dtype=torch.float64).exponential_(generator=rng)
+    return (clocks_tn / chances_tn).argmin(1)
 
 
 def move(centers_md: Tensor, weights_m: Tensor, seen: Look) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from algorithms.base.algorithm import Columns, Model
+from algorithms.base.algorithm import Columns, Model, Settings
 from algorithms.base.batch import Batch
 from algorithms.base.errors import UserError
 from algorithms.base.run import Run
@@ -35,7 +35,7 @@ class PCAModel(Model):
         return {"s": self.s_c, "v": self.v_dc, "mean": self.mean_1d}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: Settings) -> Self:
         s_c, v_dc, mean = arrays["s"], arrays["v"], arrays["mean"]
         if v_dc.ndim != 2 or s_c.shape != v_dc.shape[1:] or mean.numel() != len(v_dc):
             shapes = ", ".join(f"{name} {tuple(a.shape)}" for name, a in arrays.items())

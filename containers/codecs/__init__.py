@@ -61,10 +61,15 @@ def decode(media_type: MediaType, chunks: Iterable[bytes], *, default_label_size
 
 
 def encode(media_type: MediaType, columns: Columns, response: Response) -> bytes:
-    """Write an answer: the columns of `response`, in its order. Raises NotAcceptable for a type nothing here writes."""
+    """Write an answer: those of the columns of `response` that the model gave, in its order; with `verbose=true` all of them.
+
+    Raises NotAcceptable for a type nothing here writes.
+    """
     if media_type.name not in ENCODERS:
         raise NotAcceptable(f"Accept {str(media_type)!r}: not written here, expected {', '.join(ENCODERS)}.")
-    ordered = {name: columns[name] for name in response.columns}
+    verbose = media_type.parameters.get("verbose", "").lower() == "true"
+    names = (*response.columns, *response.verbose) if verbose else response.columns
+    ordered = {name: columns[name] for name in names if name in columns}
     return _codec(ENCODERS[media_type.name]).encode(ordered, response)
 
 

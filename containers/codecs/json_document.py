@@ -11,6 +11,7 @@ from algorithms.base.algorithm import Columns, Response
 from algorithms.base.batch import Batch
 from algorithms.base.errors import UserError
 from containers.codecs.answers import records
+from containers.codecs.batches import batch
 from containers.codecs.instances import rows_of
 
 EXPECTED = 'expected {"instances": [{"features": [...]}, ...]}'
@@ -31,7 +32,7 @@ def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
         raise UserError(f"The JSON body has no list of instances, {EXPECTED}.")
     if not instances:
         raise UserError("The list of instances is empty, expected at least one.")
-    yield rows_of(instances, first_row=1, width=None).batch()
+    yield batch(rows_of(instances, first_row=1, width=None))
 
 
 def encode(columns: Columns, response: Response) -> bytes:

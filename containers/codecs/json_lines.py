@@ -16,6 +16,7 @@ from algorithms.base.algorithm import Columns, Response
 from algorithms.base.batch import Batch
 from algorithms.base.errors import BadRecord
 from containers.codecs.answers import records
+from containers.codecs.batches import batch
 from containers.codecs.instances import rows_of
 from containers.codecs.lines import blocks_of_lines
 
@@ -32,7 +33,7 @@ def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
             continue
         instances = [_instance(line, row) for row, line in enumerate(lines, start=first_row)]
         rows = rows_of(instances, first_row, width)
-        yield rows.batch()
+        yield batch(rows)
         width = rows.width
         first_row += len(rows)
 

@@ -9,6 +9,7 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,12 @@ class CompressedRows:
 
 
 Stored = NDArray | RowSparse | CompressedRows
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file begins as NDArray files do."""
+    with path.open("rb") as content:
+        return content.read(8) == struct.pack("<Q", FILE_MAGIC)
 
 
 def read(content: bytes) -> dict[str, Stored] | list[Stored]:

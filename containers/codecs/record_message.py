@@ -59,11 +59,7 @@ class Tensor:
 
 def read(payload: memoryview, schema: Schema | None) -> Rows:
     """Read one record. Raises Malformed, also where it disagrees with the `schema` of the rows before it."""
-    maps: dict[int, dict[bytes, memoryview]] = {FEATURES: {}, LABEL: {}}
-    for number, content in _fields(payload):
-        if number in maps:
-            key, value = _entry(_message(number, content))
-            maps[number][key] = value
+    maps = _maps(payload)
     if not maps[FEATURES]:
         raise Malformed("no features, expected one tensor under the key 'values'")
     features = _tensor(_only_value(maps[FEATURES], "features"), "features")
@@ -72,6 +68,26 @@ def read(payload: memoryview, schema: Schema | None) -> Rows:
     if schema is not None:
         _agree(row, schema)
     return row
+
+
+def tensors(payload: memoryview) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """All tensors of one record by name: those of its features, and those of its label. Raises Malformed."""
+    maps = _maps(payload)
+    features, label = (
+        {key.decode(errors="replace"): _tensor(value, what) for key, value in maps[number].items()}
+        for number, what in ((FEATURES, "features"), (LABEL, "label"))
+    )
+    return features, label
+
+
+def _maps(payload: memoryview) -> dict[int, dict[bytes, memoryview]]:
+    """The entries of both maps, key → Value message, undecoded."""
+    maps: dict[int, dict[bytes, memoryview]] = {FEATURES: {}, LABEL: {}}
+    for number, content in _fields(payload):
+        if number in maps:
+            key, value = _entry(_message(number, content))
+            maps[number][key] = value
+    return maps
 
 
 def _row(features: Tensor, label: Tensor | None) -> Rows:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from algorithms.base.algorithm import Columns, Response
 from algorithms.base.batch import Batch, SparseRows
 from algorithms.base.errors import BadRecord
-from containers.codecs import record_columns, record_layout, record_message, recordio
-from containers.codecs.record_message import FEATURES, LABEL, MAP_KEY, Malformed, Schema
+from containers.codecs import record_columns, record_layout, record_message, recordio, records
+from containers.codecs.batches import batch
+from containers.codecs.record_message import LABEL, Malformed, Schema
 from containers.codecs.rows import Rows, stack
 
 # Layouts tried on all records of a block at once; whatever has yet another one is read record by record.
@@ -29,7 +30,7 @@ def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
     schema: Schema | None = None
     for block in recordio.blocks(chunks):
         schema = schema or Schema.of(_read_one(block, 0, None))
-        yield _rows(block, schema).batch()
+        yield batch(_rows(block, schema))
 
 
 def _rows(block: recordio.Block, schema: Schema) -> Rows:
@@ -70,23 +71,16 @@ def encode_rows(features: NDArray | SparseRows, labels: NDArray | None = None) -
     float32 and float64 stay what they are, int32 and int64 become int32 tensors. Raises TypeError for other dtypes,
     ValueError for integers beyond int32 and for labels that are not one a row.
     """
-    if labels is not None and len(labels) != len(features):
-        raise ValueError(f"{len(labels)} labels for {len(features)} rows, expected one a row.")
-    if not len(features):
-        return bytearray()
-    key = MAP_KEY.decode()
-    parts = [record_layout.entry(FEATURES, key, _tensor(features))]
-    if labels is not None:
-        tensor = record_layout.dense_tensor(labels.reshape(len(labels), -1))
-        parts.append(record_layout.entry(LABEL, key, tensor))
-    return record_layout.frames(parts)
-
-
-def _tensor(features: NDArray | SparseRows) -> record_layout.Message:
     if not isinstance(features, SparseRows):
-        return record_layout.dense_tensor(features)
-    values_z, keys_z = features.values_z.numpy(), features.columns_z.numpy()
-    return record_layout.sparse_tensor(features.starts_n1.diff().numpy(), values_z, keys_z, features.width)
+        return records.encode_dense(features, labels)
+    rows = Rows(
+        features.starts_n1.diff().numpy(),
+        features.values_z.numpy(),
+        features.columns_z.numpy(),
+        features.width,
+        None if labels is None else labels.reshape(len(labels), -1),
+    )
+    return records.encode_sparse(rows)
 
 
 def encode(columns: Columns, response: Response) -> bytes:

@@ -1,4 +1,4 @@
-"""Decoded rows on their way to a batch, dense or sparse, in one flat form.
+"""Decoded rows on their way to a batch, dense or sparse, in one flat form. NumPy only: clients use it without torch.
 
 Axes: n rows · z stored values · d features · l label columns
 """
@@ -9,10 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-
-from algorithms.base.batch import Batch, SparseRows
 
 
 @dataclass(frozen=True)
@@ -46,15 +43,6 @@ class Rows:
             None if self.labels_nl is None else self.labels_nl[order_n],
         )
 
-    def batch(self) -> Batch:
-        """Hand the rows over without a copy; integers become float32."""
-        values_z = torch.from_numpy(_floating(self.values_z))
-        labels_nl = None if self.labels_nl is None else torch.from_numpy(_floating(self.labels_nl))
-        if self.keys_z is None:
-            return Batch(values_z.reshape(len(self), self.width), labels_nl)
-        starts_n1 = torch.from_numpy(np.concatenate([np.zeros(1, np.int64), np.cumsum(self.counts_n)]))
-        return Batch(SparseRows(starts_n1, torch.from_numpy(self.keys_z), values_z, self.width), labels_nl)
-
 
 def stack(parts: Sequence[Rows]) -> Rows:
     """Join rows of one width. Sparse and dense rows together become sparse; float32 and float64 become float64."""
@@ -64,10 +52,10 @@ def stack(parts: Sequence[Rows]) -> Rows:
     dense = all(part.keys_z is None for part in parts)
     return Rows(
         np.concatenate([part.counts_n for part in parts]),
-        np.concatenate([_floating(part.values_z) for part in parts]),
+        np.concatenate([floating(part.values_z) for part in parts]),
         None if dense else np.concatenate([part.sparse_keys() for part in parts]),
         parts[0].width,
-        np.concatenate([_floating(labels_nl) for labels_nl in labels]) if labels else None,
+        np.concatenate([floating(labels_nl) for labels_nl in labels]) if labels else None,
     )
 
 
@@ -78,5 +66,6 @@ def spread(starts_n: NDArray[np.int64], counts_n: NDArray[np.int64], step: int =
     return places_z + np.arange(0, step * len(places_z), step)
 
 
-def _floating(values: NDArray) -> NDArray:
+def floating(values: NDArray) -> NDArray:
+    """float32 and float64 as they are, anything else as float32."""
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)

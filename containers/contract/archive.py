@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import tarfile
+import sys
 import zlib
 from pathlib import Path
 
 from algorithms.base.errors import PlatformError, UserError
+
+if sys.version_info >= (3, 11, 4):
+    import tarfile
+else:  # Debian 12's Python, which images have: older than the filters of extractall
+    from backports import tarfile  # type: ignore[no-redef]
 
 
 def pack(folder: Path, archive: Path) -> None:

@@ -10,9 +10,23 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def quality_line(host: str, channel: str, name: str, kind: str, value: float) -> str:
-    """`#quality_metric: host=algo-1, test msd <loss>=0.25`; `kind` is loss or score."""
-    return f"#quality_metric: host={host}, {channel} {name} <{kind}>={value}"
+def quality_line(
+    host: str,
+    channel: str,
+    name: str,
+    kind: str,
+    value: float,
+    epoch: int | None = None,
+    batch: int | None = None,
+) -> str:
+    """`#quality_metric: host=algo-1, test msd <loss>=0.25`; `kind` is loss or score.
+
+    Of an epoch `… host=algo-1, epoch=0, train rmse …`, of a batch `… host=algo-1, epoch=0, batch=500 train rmse …`: after
+    the batch the original has no comma.
+    """
+    place = "" if epoch is None else f"epoch={epoch}, "
+    place += "" if batch is None else f"batch={batch} "
+    return f"#quality_metric: host={host}, {place}{channel} {name} <{kind}>={value}"
 
 
 def quality_regex(channel: str, name: str, kind: str) -> str:

@@ -58,6 +58,17 @@ class OptML:
         """What a job writes here becomes model.tar.gz; what an endpoint reads here came out of one."""
         return self.root / "model"
 
+    def loaded_model(self, name: str) -> Path:
+        """Where a multi-model container finds the model that it was told to load under this name."""
+        return self.root / "models" / name / "model"
+
+    def inside(self, path: str) -> Path:
+        """A path that the platform spelled below /opt/ml, as it is here. Raises ValueError for one that is not below."""
+        below = Path(path).relative_to(DEFAULT_ROOT)
+        if ".." in below.parts:
+            raise ValueError(f"{path!r} leaves {DEFAULT_ROOT}")
+        return self.root / below
+
     @property
     def output_data(self) -> Path:
         """What a job writes here becomes output.tar.gz."""

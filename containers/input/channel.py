@@ -9,6 +9,7 @@ from pathlib import Path
 
 from algorithms.base.batch import Batch, rebatch
 from algorithms.base.errors import BadRecord, UserError
+from algorithms.base.hyperparameters import AUTO
 from containers import codecs
 from containers.checks import check
 from containers.codecs.media_type import MediaType
@@ -50,17 +51,18 @@ class ChannelStream:
     """A `Stream` over a channel; memory is one batch and one chunk. `seen` tells what has been read."""
 
     def __init__(
-        self, name: str, sources: Sources, media_type: MediaType, feature_dim: int, folder: Path, journal: Journal
+        self, name: str, sources: Sources, media_type: MediaType, feature_dim: int | str, folder: Path, journal: Journal
     ) -> None:
+        """`feature_dim` may be auto: then the first row says how wide all must be."""
         self.name = name
         self.seen = Seen()
         self._folder = folder
         self._journal = journal
         self._sources = sources
         self._media_type = media_type
-        self._feature_dim = feature_dim
+        self._feature_dim = None if feature_dim == AUTO else int(feature_dim)
 
-    def batches(self, rows: int) -> Iterator[Batch]:
+    def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
         """One pass. Raises UserError naming channel, file and row for the first row that cannot be used."""
         self.seen.begin_pass()
         try:
@@ -88,6 +90,7 @@ class ChannelStream:
             row = 1
             try:
                 for piece in codecs.decode(self._media_type, self._counted(source), default_label_size=1):
+                    self._feature_dim = self._feature_dim or piece.width
                     check(piece, row, self._feature_dim, self._label_hint(piece))
                     row += len(piece)
                     yield piece
@@ -101,7 +104,8 @@ class ChannelStream:
 
     def _label_hint(self, piece: Batch) -> str:
         """The commonest cause of a CSV that is one column short: its first column was taken for a label."""
-        if self._media_type.name != codecs.CSV or piece.width != self._feature_dim - 1 or piece.labels_nl is None:
+        one_short = self._feature_dim is not None and piece.width == self._feature_dim - 1
+        if self._media_type.name != codecs.CSV or not one_short or piece.labels_nl is None:
             return ""
         return "; the first column was taken as the label: for data without labels use text/csv;label_size=0"
 

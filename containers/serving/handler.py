@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 
 from algorithms.base.algorithm import Columns, Model, Spec
-from algorithms.base.batch import Batch, concatenate
+from algorithms.base.batch import Batch
 from algorithms.base.errors import BadRecord, UserError
 from containers import codecs
-from containers.checks import check
 from containers.codecs.media_type import MediaType
+from containers.serving.exchange import Exchange, find
 
 LOG = logging.getLogger(__name__)
 
@@ -40,24 +40,32 @@ class Response:
 
 @dataclass(frozen=True)
 class Handler:
-    """Answers for one model. `batch` says that this is a batch transform, whose default answer is JSON Lines."""
+    """Answers for one model. `batch` says that this is a batch transform, whose default answer is JSON Lines.
+
+    `accept` stands in for the header of requests that have none, such as those within a pipeline.
+    """
 
     model: Model
     spec: Spec
     batch: bool = False
     workers: int = 1
+    accept: str | None = None
+
+    def __post_init__(self) -> None:
+        find(self.spec.data)  # imported now, not by the first request
 
     def invocations(self, request: Request) -> Response:
         """Predict for every row of the body. What the caller can mend is a 4xx with a short text, a bug a 500 with a reference."""
         try:
+            exchange = find(self.spec.data)
             accept = codecs.accepted(
-                request.accept, list(codecs.ENCODERS), codecs.JSON_LINES if self.batch else codecs.JSON
+                request.accept or self.accept, exchange.ANSWERS, codecs.JSON_LINES if self.batch else codecs.JSON
             )
-            rows = self._decode(request)
+            rows = self._decode(exchange, request)
             with torch.inference_mode():
                 columns = self.model.predict(rows)
             _check_answer(columns)
-            return Response(200, codecs.encode(accept, columns, self.spec.response), accept.name)
+            return Response(200, exchange.encode(accept, columns, self.spec.response), accept.name)
         except codecs.UnsupportedMediaType as error:
             return _text(415, error)
         except codecs.NotAcceptable as error:
@@ -78,20 +86,12 @@ class Handler:
         }
         return Response(200, json.dumps(answer).encode(), codecs.JSON)
 
-    def _decode(self, request: Request) -> Batch:
-        """The body's rows, checked. A body without Content-Type is taken as CSV, what curl users send; an empty one is refused."""
-        media_type = MediaType.parse(request.content_type or codecs.CSV)
+    def _decode(self, exchange: Exchange, request: Request) -> Batch:
+        """The body as the model's input. An empty one is refused."""
+        media_type = MediaType.parse(request.content_type or exchange.ASSUMED)
         if not request.body:
             raise UserError("the body is empty")
-        pieces = []
-        row = 1
-        for piece in codecs.decode(media_type, [request.body], default_label_size=0):
-            check(piece, row, self.model.feature_dim)
-            row += len(piece)
-            pieces.append(piece)
-        if not pieces:
-            raise UserError("the body holds no rows")
-        return concatenate(pieces)
+        return exchange.decode(media_type, request.body, self.model, lone_records=self.batch)
 
 
 def _check_answer(columns: Columns) -> None:

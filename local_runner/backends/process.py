@@ -3,43 +3,85 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import select
 import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import IO, cast
+from typing import Any
 
 from containers.contract.paths import ROOT_VARIABLE
 from local_runner import images, interpreter
-from local_runner.backends import CannotRun, Launch, leash
+from local_runner.backends import CannotRun, Launch, Usage, leash
+from local_runner.backends.warm import WarmInterpreter
 
 MAX_LINE_BYTES = 256 * 1024
+MAX_REPORT_BYTES = 4096
 LOOPBACK = "127.0.0.1"
+KILLED = 137
+READ_WHEN_NEEDED = ("SAGEMAKER_", "SAGEBRUSH_")
+"""Variables of a caller that nobody looks at while modules are imported. Any others might change what is imported."""
 
 
 class ProcessBackend:
-    """`command` obeys the container contract when `train` or `serve` is appended to it."""
+    """`command` obeys the container contract when `train` or `serve` is appended to it; `warm` runs the same, but faster."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    isolates = False
+
+    def __init__(self, command: Sequence[str], warm: WarmInterpreter | None = None) -> None:
         self._command = tuple(command)
+        self._warm = warm
 
     def check(self, image: str) -> None:
         self._algorithm(image)
 
-    def rendezvous(self) -> dict[str, str]:
+    def train(self, hosts: Sequence[Launch]) -> list[Process]:
         """All hosts are this machine, so they meet on its loopback address."""
-        return {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(free_port())}
-
-    def train(self, launch: Launch) -> Process:
-        return Process((*self._command, "train"), self._environment(launch), launch.root, launch.log)
+        meeting = {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(free_port())} if len(hosts) > 1 else {}
+        return [Process(launch.log, *self._start("train", launch, meeting)) for launch in hosts]
 
     def serve(self, launch: Launch) -> ServingProcess:
         port = free_port()
         place = {"SAGEBRUSH_BIND_HOST": LOOPBACK, "SAGEMAKER_BIND_TO_PORT": str(port)}
+        return ServingProcess(launch.log, *self._start("serve", launch, place), port=port)
+
+    def close(self) -> None:
+        """The leashes of all processes end with this one."""
+        if self._warm:
+            self._warm.close()
+
+    def _start(
+        self, verb: str, launch: Launch, place: Mapping[str, str]
+    ) -> tuple[socket.socket, int, subprocess.Popen[bytes] | None]:
+        """Our end of a leash, a descriptor that reads what is written, and the leash itself if it is a child of ours."""
         environment = {**self._environment(launch), **place}
-        return ServingProcess((*self._command, "serve"), environment, launch.root, launch.log, port)
+        control, theirs = socket.socketpair()
+        reading, writing = os.pipe()
+        try:
+            with theirs:
+                if self._start_warm(verb, launch, environment, control, theirs, writing):
+                    return control, reading, None
+                command = leash.leashed((*self._command, verb))
+                streams: dict[str, Any] = {"stdin": theirs.fileno(), "stdout": writing, "stderr": subprocess.STDOUT}
+                child = subprocess.Popen(command, **streams, env=environment, cwd=launch.root, start_new_session=True)
+                return control, reading, child
+        finally:
+            os.close(writing)
+
+    def _start_warm(
+        self,
+        verb: str,
+        launch: Launch,
+        environment: Mapping[str, str],
+        control: socket.socket,
+        theirs: socket.socket,
+        writing: int,
+    ) -> bool:
+        if self._warm is None or not all(name.startswith(READ_WHEN_NEEDED) for name in launch.environment):
+            return False
+        return self._warm.start((verb,), environment, launch.root, control, theirs.fileno(), writing)
 
     def _algorithm(self, image: str) -> str:
         try:
@@ -64,56 +106,57 @@ class Process:
     """A command on a leash: it ends with this process at the latest, and its lines go to `log`."""
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Callable[[str], None]
+        self, log: Callable[[str], None], control: socket.socket, output: int, child: subprocess.Popen[bytes] | None
     ) -> None:
-        self._leash = subprocess.Popen(
-            leash.leashed(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(environment),
-            cwd=folder,
-            start_new_session=True,
-        )
+        """`child` is the leash where it is ours to reap."""
+        self.usage: Usage | None = None
+        self._control = control
+        self._child = child
+        self._status: int | None = None
         self._log = log
-        self._reader = threading.Thread(target=self._copy_lines, daemon=True)
+        self._reader = threading.Thread(target=self._copy_lines, args=(output,), daemon=True)
         self._reader.start()
 
     def wait(self, timeout_s: float | None = None) -> int | None:
-        try:
-            status = self._leash.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
-        self._reader.join(timeout=5)
-        self.kill()  # nothing is left to kill: this closes the leash's pipe
-        return status if status >= 0 else 128 - status
+        if self._status is None:
+            poll = select.poll()
+            poll.register(self._control, select.POLLIN)
+            if poll.poll(None if timeout_s is None else timeout_s * 1000):
+                self._end()
+        return self._status
 
     def terminate(self) -> None:
-        self._leash.terminate()
+        with contextlib.suppress(OSError):  # it has ended
+            self._control.send(leash.TERMINATE)
 
     def kill(self) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            cast(IO[bytes], self._leash.stdin).close()
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)
 
-    def _copy_lines(self) -> None:
-        with cast(IO[bytes], self._leash.stdout) as output:
-            while line := output.readline(MAX_LINE_BYTES):
+    def _end(self) -> None:
+        """Take the leash's report; there is none if somebody killed the leash."""
+        told = self._control.recv(MAX_REPORT_BYTES)
+        if told:
+            report = json.loads(told)
+            self.usage = Usage(report["cpu_s"], report["peak_bytes"])
+        if self._child:
+            self._child.wait()
+        self._reader.join(timeout=5)
+        self._control.close()
+        self._status = report["status"] if told else KILLED
+
+    def _copy_lines(self, output: int) -> None:
+        with open(output, "rb") as lines:
+            while line := lines.readline(MAX_LINE_BYTES):
                 self._log(line.decode(errors="replace"))
 
 
 class ServingProcess(Process):
     """A serving container on a port of the loopback address."""
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        folder: Path,
-        log: Callable[[str], None],
-        port: int,
-    ) -> None:
+    def __init__(self, *arguments: Any, port: int) -> None:
         self.url = f"http://{LOOPBACK}:{port}"
-        super().__init__(command, environment, folder, log)
+        super().__init__(*arguments)
 
 
 def free_port() -> int:

@@ -22,13 +22,14 @@ COPY_EVERY_S = 1.0
 
 
 @contextlib.contextmanager
-def mirrored(uri: str, hosts: Sequence[OptML], objects: ObjectStore) -> Iterator[None]:
+def mirrored(uri: str, hosts: Sequence[OptML], objects: ObjectStore, inside: str | None = None) -> Iterator[None]:
     """Keep the checkpoint folders of all hosts and the objects below `uri` alike while the block runs.
 
+    `inside` is where containers with a file system of their own see their folder.
     Every host starts with all checkpoints; names must tell hosts apart, as in /opt/ml/model. What a host deletes stays
     in S3. Raises InputError if the bucket is not there.
     """
-    mirror = _Mirror(uri, hosts, objects)
+    mirror = _Mirror(uri, hosts, objects, inside)
     over = threading.Event()
     copier = threading.Thread(target=mirror.copy_out_until, args=(over,), name=f"checkpoints {uri}", daemon=True)
     try:
@@ -45,18 +46,20 @@ def mirrored(uri: str, hosts: Sequence[OptML], objects: ObjectStore) -> Iterator
 
 
 class _Mirror:
-    def __init__(self, uri: str, hosts: Sequence[OptML], objects: ObjectStore) -> None:
+    def __init__(self, uri: str, hosts: Sequence[OptML], objects: ObjectStore, inside: str | None) -> None:
         self._uri = uri
         self._bucket, key = split_uri(uri)
         self._prefix = f"{key.rstrip('/')}/" if key else ""
         self._hosts = hosts
+        self._inside = inside
         self._objects = objects
         self._copied: dict[Path, tuple[int, int]] = {}
 
     def bring_in(self) -> None:
         for host in self._hosts:
             host.checkpoints.mkdir(exist_ok=True)
-            host.checkpoint_config.write_text(json.dumps({"S3Uri": self._uri, "LocalPath": str(host.checkpoints)}))
+            path = self._inside or str(host.checkpoints)
+            host.checkpoint_config.write_text(json.dumps({"S3Uri": self._uri, "LocalPath": path}))
             for stored in self._objects.list(self._bucket, self._prefix):
                 if not stored.key.endswith("/"):
                     self._bring(stored.key, host.checkpoints)

@@ -9,21 +9,23 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from containers.contract import archive, failure
-from containers.contract.paths import OptML
-from local_runner.backends import Backend, Launch
-from local_runner.inputs import InputError, Objects, split_uri
-from local_runner.jobs.instance import Instance, NotHealthy
-from local_runner.jobs.logs import ENDPOINTS, Logs
+from containers.contract import failure
+from local_runner.backends import Backend
+from local_runner.inputs import InputError, Objects
+from local_runner.jobs.container import INVOCATION_TIMEOUT_S
+from local_runner.jobs.instance import Instance, NotHealthy, start
+from local_runner.jobs.logs import ENDPOINTS, Logs, LogWriter
 from local_runner.jobs.store import Document, NotThere, Store
 from local_runner.s3.errors import S3Error
 
 KIND = "endpoint"
+DIRECT = "Direct"
 SHUTDOWN_GRACE_S = 3.0
 log = logging.getLogger(__name__)
 
@@ -34,23 +36,25 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class Fleet:
-    """The containers of one deployment and the weight of each one's variant."""
+    """The instances of one deployment and the weight of each one's variant.
+
+    `asynchronous` and `capture` are the AsyncInferenceConfig and the DataCaptureConfig of those that have one.
+    """
 
     instances: Sequence[Instance]
-    weights: Sequence[float]
+    weights: Mapping[str, float]
     folder: Path
+    asynchronous: Document | None = None
+    capture: Document | None = None
 
     def pick(self, variant: str | None) -> Instance | None:
         """An instance of the variant, or of any, as often as the weights say; None if there is no such variant."""
-        wanted = [
-            (instance, weight)
-            for instance, weight in zip(self.instances, self.weights, strict=True)
-            if variant in (None, instance.variant)
-        ]
+        wanted = [instance for instance in self.instances if variant in (None, instance.variant)]
         if not wanted:
             return None
-        instances, weights = zip(*wanted, strict=True)
-        return random.choices(instances, weights if any(weights) else None)[0]
+        shares = Counter(instance.variant for instance in self.instances)
+        weights = [self.weights[instance.variant] / shares[instance.variant] for instance in wanted]
+        return random.choices(wanted, weights if any(weights) else None)[0]
 
     def stop(self, grace_s: float | None = None) -> None:
         """End all containers, at the same time."""
@@ -61,9 +65,13 @@ class Fleet:
 
 
 class Endpoints:
-    """All endpoints. A deployment is `{"Id", "EndpointConfigName", "Variants": [{"VariantName", "Image",
-    "ModelDataUrl", "Environment", "InstanceCount", "Weight"}]}`, kept with the endpoint: what serves does not change
-    when its model or configuration is deleted."""
+    """All endpoints.
+
+    A deployment is `{"Id", "EndpointConfigName", "Variants": [{"VariantName", "Containers", "ExecutionMode",
+    "InstanceCount", "Weight"}]}`, with `AsyncInferenceConfig` and `DataCaptureConfig` where the configuration has them,
+    its containers as `instance.start` takes them. It is kept with the endpoint: what serves does not change when its model or
+    configuration is deleted.
+    """
 
     def __init__(self, store: Store, logs: Logs, objects: Objects, backend: Backend, folder: Path) -> None:
         self._store = store
@@ -88,15 +96,44 @@ class Endpoints:
         self._claim(name, "Updating", ("InService", "Failed"), deployment["Id"])
         self._in_background(self._bring_up, name, deployment)
 
+    def rescale(self, name: str, variants: Sequence[Document]) -> None:
+        """Change weights and numbers of instances to those of `variants`; who serves goes on. Raises NotThere, Busy."""
+        deployment = {**self._store.get(KIND, name)["Deployment"], "Variants": variants}
+        self._claim(name, "Updating", ("InService",), deployment["Id"])
+        self._in_background(self._rescale, name, deployment)
+
     def delete(self, name: str) -> None:
         """Stop the containers and forget the endpoint. One that is being created is called off. Raises NotThere, Busy."""
         called_off = self._claim(name, "Deleting", ("InService", "Failed", "Creating"), None)
         self._in_background(self._take_down, name, called_off)
 
-    def pick(self, name: str, variant: str | None = None) -> Instance | None:
-        """An instance to invoke, None if the endpoint has no such variant in service."""
+    @contextlib.contextmanager
+    def lease(self, name: str, variant: str | None = None) -> Iterator[Instance | None]:
+        """An instance to invoke, None if the endpoint has no such variant in service; it lives as long as the block."""
+        instance = self._leased(name, variant)
+        try:
+            yield instance
+        finally:
+            if instance:
+                instance.release()
+
+    def _leased(self, name: str, variant: str | None) -> Instance | None:
+        while fleet := self._fleets.get(name):
+            instance = fleet.pick(variant)
+            if instance is None or instance.lease():
+                return instance
+            time.sleep(0)  # it is being replaced: the fleet of after is there already, or the endpoint is going
+        return None
+
+    def asynchronous(self, name: str) -> Document | None:
+        """The AsyncInferenceConfig of an endpoint in service that has one."""
         fleet = self._fleets.get(name)
-        return fleet.pick(variant) if fleet else None
+        return fleet.asynchronous if fleet else None
+
+    def capture(self, name: str) -> Document | None:
+        """The DataCaptureConfig of an endpoint in service that captures."""
+        fleet = self._fleets.get(name)
+        return fleet.capture if fleet else None
 
     def restore(self) -> None:
         """After a restart: bring back what was in service or on its way, finish what was being deleted."""
@@ -114,7 +151,7 @@ class Endpoints:
         self._closing = True
         fleets = list(self._fleets.values())
         starting = [instance for instances in self._starting.values() for instance in instances]
-        for fleet in (*fleets, Fleet(starting, [1.0] * len(starting), self._folder)):
+        for fleet in (*fleets, Fleet(starting, {}, self._folder)):
             fleet.stop(SHUTDOWN_GRACE_S)
 
     # Changes of state
@@ -136,21 +173,29 @@ class Endpoints:
         return before[0]
 
     def _bring_up(self, name: str, deployment: Document) -> None:
-        try:
-            fleet = self._start(name, deployment)
-        except Exception as error:
-            if not isinstance(error, NotHealthy | InputError | S3Error):
-                log.exception("endpoint %s", name)
-            self._not_in_service(name, deployment, _text(error))
+        fleet = self._started(name, deployment, ())
+        if fleet is None:
             return
-        finally:
-            self._starting.pop(deployment["Id"], None)
         before = self._fleets.get(name)
         superseded = before if self._in_service(name, deployment, fleet) else fleet
         if superseded:
-            superseded.stop()
+            self._end(superseded.instances)
             if not self._closing:
                 shutil.rmtree(superseded.folder, ignore_errors=True)
+
+    def _rescale(self, name: str, deployment: Document) -> None:
+        before = self._fleets[name].instances
+        fleet = self._started(name, deployment, before)
+        if fleet is None:
+            return
+        kept = fleet.instances if self._in_service(name, deployment, fleet) else before
+        self._end([instance for instance in {*before, *fleet.instances} if instance not in kept])
+
+    def _end(self, instances: Sequence[Instance]) -> None:
+        """Stop them after the last request that they took."""
+        for instance in instances:
+            instance.retire(INVOCATION_TIMEOUT_S)
+        Fleet(instances, {}, self._folder).stop()
 
     def _in_service(self, name: str, deployment: Document, fleet: Fleet) -> bool:
         """False if the endpoint was deleted, or the server closed, while the containers started."""
@@ -168,7 +213,9 @@ class Endpoints:
                 ProductionVariants=[_variant_summary(variant) for variant in deployment["Variants"]],
                 LastModifiedTime=time.time(),
             )
-            endpoint.pop("FailureReason", None)
+            for field in ("FailureReason", "AsyncInferenceConfig", "DataCaptureConfig"):
+                endpoint.pop(field, None)
+            endpoint.update(_special_summary(deployment))
 
         try:
             self._store.change(KIND, name, edit)
@@ -200,41 +247,62 @@ class Endpoints:
 
     # Containers
 
-    def _start(self, name: str, deployment: Document) -> Fleet:
-        """All containers of a deployment, healthy. Raises NotHealthy, and InputError for a model that cannot be unpacked."""
-        folder = self._folder / name / deployment["Id"]
-        variants = [variant for variant in deployment["Variants"] for _ in range(variant["InstanceCount"])]
-        roots = [self._model_folder(variant, folder / str(number)) for number, variant in enumerate(variants)]
-        instances = self._starting[deployment["Id"]] = []
+    def _started(self, name: str, deployment: Document, running: Sequence[Instance]) -> Fleet | None:
+        """The fleet of a deployment, healthy. None if that cannot be: then the endpoint says why."""
         try:
-            for number, (variant, root) in enumerate(zip(variants, roots, strict=True)):
-                stream = f"{variant['VariantName']}/instance-{number + 1}"
-                instances.append(self._instance(name, variant, root, stream))
-            for instance in instances:
+            return self._start(name, deployment, running)
+        except Exception as error:
+            if not isinstance(error, NotHealthy | InputError | S3Error):
+                log.exception("endpoint %s", name)
+            self._not_in_service(name, deployment, _text(error))
+            return None
+        finally:
+            self._starting.pop(deployment["Id"], None)
+
+    def _start(self, name: str, deployment: Document, running: Sequence[Instance] = ()) -> Fleet:
+        """As many instances of each variant as it wants, those that run already first.
+
+        Raises NotHealthy, and InputError for a model that cannot be unpacked; then what was started is stopped.
+        """
+        folder = self._folder / name / deployment["Id"]
+        new = self._starting[deployment["Id"]] = []
+        fleet: list[Instance] = []
+        try:
+            for variant in deployment["Variants"]:
+                there = [instance for instance in running if instance.variant == variant["VariantName"]]
+                fleet += there[: variant["InstanceCount"]]
+                for number in range(len(there), variant["InstanceCount"]):
+                    new.append(self._instance(name, variant, number, folder))
+            for instance in new:
                 instance.await_healthy()
         except BaseException:
-            Fleet(instances, [], folder).stop()
-            shutil.rmtree(folder, ignore_errors=True)
+            Fleet(new, {}, folder).stop()
+            if not running:
+                shutil.rmtree(folder, ignore_errors=True)
             raise
-        return Fleet(instances, [variant["Weight"] for variant in variants], folder)
+        weights = {variant["VariantName"]: variant["Weight"] for variant in deployment["Variants"]}
+        capture = deployment.get("DataCaptureConfig", {})
+        capture = capture if capture.get("EnableCapture") else None
+        return Fleet([*fleet, *new], weights, folder, deployment.get("AsyncInferenceConfig"), capture)
 
-    def _instance(self, name: str, variant: Document, root: Path, stream: str) -> Instance:
-        writer = self._logs.writer(f"{ENDPOINTS}/{name}", stream)
-        launch = Launch(image=variant["Image"], root=root, environment=variant["Environment"], contract={}, log=writer)
-        return Instance(self._backend, launch, variant["VariantName"], ended=writer.close)
+    def _instance(self, name: str, variant: Document, number: int, folder: Path) -> Instance:
+        stream = f"{variant['VariantName']}/instance-{number + 1}"
+        pipeline = len(variant["Containers"]) > 1
 
-    def _model_folder(self, variant: Document, root: Path) -> Path:
-        """An /opt/ml with the model unpacked. One left by a server before is used as it is."""
-        folder = OptML(root)
-        if folder.model.is_dir():
-            return root
-        unpacked = root.with_name(f"{root.name}-{uuid.uuid4().hex}")
-        OptML(unpacked).model.mkdir(parents=True)
-        if uri := variant.get("ModelDataUrl"):
-            bucket, key = split_uri(uri)
-            archive.unpack(self._objects.get(bucket, key).path, OptML(unpacked).model)
-        unpacked.rename(root)
-        return root
+        def writer(container: str) -> LogWriter:
+            return self._logs.writer(f"{ENDPOINTS}/{name}", f"{stream}/{container}" if pipeline else stream)
+
+        root = folder / variant["VariantName"] / str(number)
+        is_direct = variant["ExecutionMode"] == DIRECT
+        return start(
+            variant["VariantName"],
+            variant["Containers"],
+            root,
+            self._backend,
+            self._objects,
+            writer,
+            is_direct=is_direct,
+        )
 
     def _in_background(self, act: Any, *arguments: Any) -> None:
         threading.Thread(target=act, args=arguments, name=f"endpoint {arguments[0]}", daemon=True).start()
@@ -249,7 +317,9 @@ def _variant_summary(variant: Document) -> Document:
     """A variant as DescribeEndpoint shows it."""
     return {
         "VariantName": variant["VariantName"],
-        "DeployedImages": [{"SpecifiedImage": variant["Image"], "ResolutionTime": time.time()}],
+        "DeployedImages": [
+            {"SpecifiedImage": one["Image"], "ResolutionTime": time.time()} for one in variant["Containers"]
+        ],
         "CurrentWeight": variant["Weight"],
         "DesiredWeight": variant["Weight"],
         "CurrentInstanceCount": variant["InstanceCount"],
@@ -257,7 +327,24 @@ def _variant_summary(variant: Document) -> Document:
     }
 
 
+def _special_summary(deployment: Document) -> Document:
+    """What DescribeEndpoint shows of asynchronous inference and data capture."""
+    shown = {field: deployment[field] for field in ("AsyncInferenceConfig",) if field in deployment}
+    if config := deployment.get("DataCaptureConfig"):
+        enabled = config.get("EnableCapture", False)
+        shown["DataCaptureConfig"] = {
+            "EnableCapture": enabled,
+            "CaptureStatus": "Started" if enabled else "Stopped",
+            "CurrentSamplingPercentage": config["InitialSamplingPercentage"],
+            "DestinationS3Uri": config["DestinationS3Uri"],
+            "KmsKeyId": config.get("KmsKeyId", ""),
+        }
+    return shown
+
+
 def _text(error: Exception) -> str:
     if isinstance(error, S3Error):
         return f"Could not find model data: {error}"
-    return str(error) if isinstance(error, NotHealthy | InputError) else failure.reason(error)
+    if isinstance(error, NotHealthy):
+        return f"{error} Please check CloudWatch logs for this endpoint."
+    return str(error) if isinstance(error, InputError) else failure.reason(error)

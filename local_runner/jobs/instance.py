@@ -1,137 +1,188 @@
-"""One serving container, started, asked for its health, and started again whenever it ends."""
+"""One machine that serves a model: its containers, each answering what the one before it said.
+
+Source: "Host models along with pre-processing logic as serial inference pipeline" in the developer guide.
+"""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import urllib3
 
-from local_runner.backends import Backend, CannotRun, Launch, Serving
+from containers.contract.paths import OptML
+from local_runner.backends import Backend, Launch
+from local_runner.inputs import Objects
+from local_runner.jobs.artifacts import bring_model
+from local_runner.jobs.container import INVOCATION_TIMEOUT_S, STOP_GRACE_S, Container, NoAnswer
+from local_runner.jobs.logs import LogWriter
+from local_runner.jobs.multi_model import LoadedModels
+from local_runner.jobs.store import Document
 
-HEALTHY_WITHIN_S = 240.0
-PING_TIMEOUT_S = 2.0
-PING_EVERY_S = 0.1
-INVOCATION_TIMEOUT_S = 60.0
-STOP_GRACE_S = 30.0
-STARTS_BEFORE_GIVING_UP = 3
-LONGEST_PAUSE_S = 30.0
+__all__ = ["Answer", "Instance", "NoAnswer", "NotHealthy", "start"]
+
+MULTI_MODEL = "MultiModel"
 
 
 class NotHealthy(Exception):
-    """The container did not answer /ping with 200 in time; the text is the endpoint's failure reason."""
+    """A container did not answer /ping with 200 in time; the text begins the failure reason."""
 
 
-class NoAnswer(Exception):
-    """The container did not answer an invocation; the text says how."""
+@dataclass(frozen=True)
+class Answer:
+    """What an instance said, and which of its containers said it: the last, or the first that did not take its request."""
+
+    container: str
+    http: urllib3.BaseHTTPResponse
+
+    @property
+    def taken(self) -> bool:
+        return 200 <= self.http.status < 300
 
 
 class Instance:
-    """Runs a serving container in a thread of its own until it is stopped.
+    """The running containers of one instance of a variant; `models` belong to those that hold several.
 
-    Limits are those of the container contract, section 5: healthy within 4 minutes, a ping answers within 2 s, an
-    invocation within 60 s, 30 s from SIGTERM to SIGKILL.
+    `is_direct`: a request is for one container; otherwise it goes through all of them.
     """
 
-    def __init__(self, backend: Backend, launch: Launch, variant: str, ended: Callable[[], None]) -> None:
-        """`ended` is called once, when no container will be started any more."""
+    def __init__(
+        self, variant: str, containers: Sequence[Container], models: Mapping[str, LoadedModels], is_direct: bool
+    ) -> None:
         self.variant = variant
-        self._ended = ended
-        self._backend = backend
-        self._launch = launch
-        self._container: Serving | None = None
-        self._url = ""
-        self._http = urllib3.PoolManager(maxsize=16, retries=False)
-        self._settled = threading.Event()
-        self._healthy = False
-        self._stopping = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, name=f"instance of {variant}", daemon=True)
-        self._keeper.start()
+        self.containers = containers
+        self.is_direct = is_direct
+        self._models = models
+        self._leases = 0
+        self._retired = False
+        self._changed = threading.Condition()
 
     def await_healthy(self) -> None:
-        """Return once /ping has answered 200. Raises NotHealthy."""
-        self._settled.wait()
-        if not self._healthy:
-            raise NotHealthy(
-                f"The primary container for production variant {self.variant} did not pass the ping health check. "
-                "Please check CloudWatch logs for this endpoint."
-            )
+        """Return once every /ping has answered 200. Raises NotHealthy."""
+        for container in self.containers:
+            if not container.is_healthy():
+                place = f" for production variant {self.variant}" if self.variant else ""
+                raise NotHealthy(f"The {container.name} container{place} did not pass the ping health check.")
 
-    def invoke(self, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        """POST to /invocations. Raises NoAnswer."""
-        try:
-            url = f"{self._url}/invocations"
-            return self._http.request("POST", url, body=body, headers=headers, timeout=INVOCATION_TIMEOUT_S)
-        except urllib3.exceptions.TimeoutError:
-            raise NoAnswer(
-                f"Your invocation timed out while waiting for a response from container {self.variant}: "
-                f"no answer within {INVOCATION_TIMEOUT_S:.0f} s."
-            ) from None
-        except urllib3.exceptions.HTTPError as error:
-            raise NoAnswer(f"The container closed the connection or is being restarted ({error}).") from None
+    @property
+    def is_multi_model(self) -> bool:
+        return bool(self._models)
+
+    def invoke(
+        self,
+        body: bytes | Iterable[bytes],
+        headers: Mapping[str, str],
+        timeout_s: float = INVOCATION_TIMEOUT_S,
+        whole: bool = True,
+        target_model: str = "",
+        hostname: str = "",
+    ) -> Answer:
+        """The answer of the last container, or of `hostname` alone; it is read unless `whole` is false.
+
+        Accept is for the container that answers the caller. Raises NoAnswer, and as LoadedModels does.
+        """
+        *inner, last = [container for container in self.containers if hostname in ("", container.name)]
+        for container in inner:
+            answer = Answer(container.name, self._ask(container, body, _within(headers), timeout_s, True, target_model))
+            if not answer.taken:
+                return answer
+            body, headers = answer.http.data, _passed_on(headers, answer.http)
+        return Answer(last.name, self._ask(last, body, headers, timeout_s, whole, target_model))
+
+    def _ask(
+        self,
+        container: Container,
+        body: bytes | Iterable[bytes],
+        headers: Mapping[str, str],
+        timeout_s: float,
+        whole: bool,
+        target_model: str,
+    ) -> urllib3.BaseHTTPResponse:
+        if container.name in self._models:
+            return self._models[container.name].invoke(target_model, body, headers, timeout_s, whole)
+        return container.request("POST", "/invocations", body, headers, timeout_s, whole)
+
+    # Leases: an instance that is replaced ends after the last request it took
+
+    def lease(self) -> bool:
+        """Hold the instance for a request; False if it is being replaced. Give it back with `release`."""
+        with self._changed:
+            self._leases += not self._retired
+            return not self._retired
+
+    def release(self) -> None:
+        with self._changed:
+            self._leases -= 1
+            self._changed.notify_all()
+
+    def retire(self, within_s: float) -> None:
+        """Take no more requests, and return when those on their way are answered, or the time is over."""
+        with self._changed:
+            self._retired = True
+            self._changed.wait_for(lambda: self._leases == 0, within_s)
+
+    # The end
 
     def ask_to_stop(self) -> None:
         """SIGTERM, and no restart."""
-        self._stopping.set()
-        if self._container:
-            self._container.terminate()
+        for container in self.containers:
+            container.ask_to_stop()
 
     def stop(self, grace_s: float = STOP_GRACE_S) -> None:
-        """SIGTERM, then, after the grace, SIGKILL; returns when the container has ended."""
+        """SIGTERM, then, after the grace, SIGKILL; returns when all containers have ended."""
         self.ask_to_stop()
-        self._keeper.join(grace_s)
-        if self._keeper.is_alive() and self._container:
-            self._container.kill()
-            self._keeper.join()
-        self._http.clear()
+        for container in self.containers:
+            container.stop(grace_s)
 
-    def _keep(self) -> None:
-        try:
-            self._start_again_and_again()
-        except CannotRun as error:
-            self._launch.log(f"Sagebrush: {error}")
-        finally:
-            self._settled.set()
-            self._ended()
 
-    def _start_again_and_again(self) -> None:
-        deadline = time.monotonic() + HEALTHY_WITHIN_S
-        starts = 0
-        while not self._stopping.is_set():
-            starts += 1
-            status, healthy = self._run_once(deadline)
-            if healthy:
-                deadline, starts = time.monotonic() + HEALTHY_WITHIN_S, 0
-            elif not self._healthy and (starts == STARTS_BEFORE_GIVING_UP or time.monotonic() > deadline):
-                return
-            if not self._stopping.is_set():
-                self._launch.log(f"Sagebrush: the container ended with exit code {status} and is started again.")
-                self._stopping.wait(min(LONGEST_PAUSE_S, 0.25 * 2**starts))
+def _within(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Those for a container that does not answer the caller."""
+    return {name: value for name, value in headers.items() if name != "Accept"}
 
-    def _run_once(self, deadline: float) -> tuple[int | None, bool]:
-        """Exit status of one container, and whether it was healthy; one that is not by the deadline is killed."""
-        container = self._container = self._backend.serve(self._launch)
-        self._url = container.url
-        if self._stopping.is_set():
-            container.terminate()
-        healthy = self._await_ping(container, deadline)
-        if healthy:
-            self._healthy = True
-            self._settled.set()
-        else:
-            container.kill()
-        return container.wait(), healthy
 
-    def _await_ping(self, container: Serving, deadline: float) -> bool:
-        """True once /ping answers 200, False if the container ends, or its time is over, before."""
-        while time.monotonic() < deadline and container.wait(PING_EVERY_S) is None:
-            if self._answers_ping():
-                return True
-        return False
+def _passed_on(headers: Mapping[str, str], answer: urllib3.BaseHTTPResponse) -> Mapping[str, str]:
+    """Those for the container that comes next: the body is another now."""
+    kind = answer.headers.get("Content-Type")
+    kept = {name: value for name, value in headers.items() if name not in ("Content-Type", "Content-Length")}
+    return {**kept, **({"Content-Type": kind} if kind else {})}
 
-    def _answers_ping(self) -> bool:
-        try:
-            return self._http.request("GET", f"{self._url}/ping", timeout=PING_TIMEOUT_S).status == 200
-        except urllib3.exceptions.HTTPError:
-            return False
+
+def start(
+    variant: str,
+    containers: Sequence[Document],
+    root: Path,
+    backend: Backend,
+    objects: Objects,
+    writer: Callable[[str], LogWriter],
+    environment: Mapping[str, str] | None = None,
+    contract: Mapping[str, str] | None = None,
+    is_direct: bool = False,
+) -> Instance:
+    """Start the containers of one instance, each with an /opt/ml of its own below `root`.
+
+    A container is `{"Name", "Image", "ModelDataUrl", "Environment", "Mode"}`; `writer` opens the log of the one with
+    that name. `environment` joins the containers' own, and wins. Raises as `bring_model` does.
+    """
+    roots = [root / container["Name"] for container in containers]
+    for container, place in zip(containers, roots, strict=True):
+        uri = None if container["Mode"] == MULTI_MODEL else container.get("ModelDataUrl")
+        bring_model(uri, OptML(place).model, objects)
+    running, models = [], {}
+    for container, place in zip(containers, roots, strict=True):
+        log = writer(container["Name"])
+        launch = Launch(
+            image=container["Image"],
+            root=place,
+            environment={**container["Environment"], **(environment or {})},
+            contract={
+                **(contract or {}),
+                **({"SAGEMAKER_MULTI_MODEL": "true"} if container["Mode"] == MULTI_MODEL else {}),
+            },
+            log=log,
+        )
+        running.append(Container(backend, launch, container["Name"], ended=log.close))
+        if container["Mode"] == MULTI_MODEL:
+            models[container["Name"]] = LoadedModels(running[-1], place, container["ModelDataUrl"], objects)
+    return Instance(variant, running, models, is_direct)

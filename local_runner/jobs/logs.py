@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from typing import BinaryIO
 from urllib.parse import quote, unquote
 
 TRAINING_JOBS = "/aws/sagemaker/TrainingJobs"
+TRANSFORM_JOBS = "/aws/sagemaker/TransformJobs"
 ENDPOINTS = "/aws/sagemaker/Endpoints"
+LONGEST_LINE_BYTES = 1 << 20
 
 
 class NoSuchGroup(Exception):
@@ -45,6 +48,7 @@ class LogWriter:
     """Appends lines to one stream, from any thread; timestamps never run backwards."""
 
     def __init__(self, path: Path) -> None:
+        _drop_cut_line(path)
         self._file = path.open("ab", buffering=0)
         self._lock = threading.Lock()
         self._last_ms = 0
@@ -86,19 +90,35 @@ class Logs:
 
     def events(self, group: str, stream: str, position: int = 0) -> Iterator[Event]:
         """Complete lines from a byte position on. Raises NoSuchGroup, NoSuchStream."""
-        path = self._group(group) / quote(stream, safe="")
+        path = self._group(group) / _file_name(stream)
         if not path.is_file():
             raise NoSuchStream(f"The specified log stream does not exist: {stream} in {group}.")
         return _events(path.open("rb"), position)
 
     def _group(self, group: str) -> Path:
-        folder = self._folder / quote(group, safe="")
+        folder = self._folder / _file_name(group)
         if not folder.is_dir():
             raise NoSuchGroup(f"The specified log group does not exist: {group}.")
         return folder
 
     def _path(self, group: str, stream: str) -> Path:
-        return self._folder / quote(group, safe="") / quote(stream, safe="")
+        return self._folder / _file_name(group) / _file_name(stream)
+
+
+def _file_name(name: str) -> str:
+    """Percent-encoded, dots as well where a name is nothing else: `..` would lead out of the folder."""
+    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
+
+
+def _drop_cut_line(path: Path) -> None:
+    """Remove what a killed server has written of a line: nobody has read it, and the next line would go on from there."""
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - LONGEST_LINE_BYTES))
+        tail = file.read()
+        file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
 
 
 def _events(file: BinaryIO, position: int) -> Iterator[Event]:

@@ -11,6 +11,9 @@ from typing import Any
 
 Document = dict[str, Any]
 
+TAGS = "tags"
+"""Kind of the documents that hold the tags of a resource, by its ARN."""
+
 
 class NameTaken(Exception):
     """A document of that kind exists whose name is the same but for the case of its letters."""
@@ -21,12 +24,17 @@ class NotThere(Exception):
 
 
 class Store:
-    """Documents by kind and name, safe for many threads; each change is on disk when its method returns."""
+    """Documents by kind and name, safe for many threads; other processes may read them meanwhile.
+
+    What a method has changed outlives the process, however it ends. (A power cut may lose the last seconds, as with the
+    objects beside it: nothing waits for the disk.)
+    """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS documents (kind TEXT, name TEXT, document TEXT, PRIMARY KEY (kind, name))"
         )
@@ -58,6 +66,11 @@ class Store:
         with self._lock:
             rows = self._database.execute("SELECT document FROM documents WHERE kind = ? ORDER BY name", (kind,))
             return [json.loads(text) for (text,) in rows]
+
+    def version(self) -> int:
+        """A number that is another after each change made by another process."""
+        with self._lock:
+            return self._database.execute("PRAGMA data_version").fetchone()[0]
 
     def change(self, kind: str, name: str, edit: Callable[[Document], object]) -> Document:
         """Let `edit` mend the document in place, as one step to all other threads. Raises NotThere."""

@@ -8,18 +8,21 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from containers.contract.paths import DEFAULT_ROOT as OPT_ML
+from containers.contract.paths import OptML
 from local_runner import workspace
 from local_runner.backends import Backend, Launch, Running
 from local_runner.inputs import InputError, Objects, split_uri
 from local_runner.jobs import checkpoints, metrics
+from local_runner.jobs.description import DEFAULT_MAX_RUNTIME_S
 from local_runner.jobs.logs import TRAINING_JOBS, Logs, LogWriter
+from local_runner.jobs.queue import Queue, default_limit
 from local_runner.jobs.store import Document, Store
 from local_runner.s3.errors import S3Error
 from local_runner.s3.store import ObjectStore
@@ -28,10 +31,13 @@ from local_runner.workspace import Host
 KIND = "training-job"
 ENDED = ("Completed", "Failed", "Stopped")
 MAX_REASON_CHARACTERS = 1024
-DEFAULT_MAX_RUNTIME_S = 86_400
 POLL_S = 0.1
+PEER_GRACE_S = 10.0  # for a host that another's failure leaves without a purpose
 MESSAGES = {
+    "Pending": "Waiting for other jobs to end",
+    "Restarting": "Starting again after an internal error",
     "Starting": "Preparing the instances for training",
+    "Interrupted": "The local SageMaker stopped; the job goes on from its checkpoints",
     "Downloading": "Downloading input data",
     "Training": "Training image download completed. Training in progress.",
     "Stopping": "Stopping the training job",
@@ -40,7 +46,12 @@ MESSAGES = {
     "Failed": "Training job failed",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "MaxWaitTimeExceeded": "Training job exceeded MaxWaitTimeInSeconds provided",
 }
+INTERRUPTED = (
+    "InternalServerError: the local SageMaker stopped while this job was running. Start it again under a new name; with a "
+    "CheckpointConfig it would have gone on by itself."
+)
 NO_MODEL = "No model had been written, so there is no model.tar.gz."
 BLAME = ("ClientError:", "AlgorithmError:", "InternalServerError:", "PlatformError:")
 STOPPED = 128 + signal.SIGTERM
@@ -53,8 +64,8 @@ log = logging.getLogger(__name__)
 class Surroundings:
     """What a job runs in.
 
-    Data comes from `inputs`, artifacts go to `objects`. `folder` holds the trees of running jobs; `stop_grace_s` lies
-    between SIGTERM and SIGKILL.
+    Data comes from `inputs`, artifacts go to `objects`. `folder` holds the trees of running jobs, `kept`, where it is
+    given, those of ended ones; `stop_grace_s` lies between SIGTERM and SIGKILL; `queue` says whose turn it is.
     """
 
     store: Store
@@ -63,7 +74,17 @@ class Surroundings:
     inputs: Objects
     backend: Backend
     folder: Path
+    kept: Path | None = None
     stop_grace_s: float = 120.0
+    queue: Queue = field(default_factory=lambda: Queue(default_limit()))
+
+    def put_away(self, job_folder: Path) -> None:
+        """Keep the tree of an ended job, in place of an earlier job's of that name, or remove it."""
+        if self.kept and job_folder.is_dir():
+            self.kept.mkdir(exist_ok=True)
+            shutil.rmtree(self.kept / job_folder.name, ignore_errors=True)
+            job_folder.rename(self.kept / job_folder.name)
+        shutil.rmtree(job_folder, ignore_errors=True)
 
 
 class TrainingJobs:
@@ -73,12 +94,15 @@ class TrainingJobs:
         self._surroundings = surroundings
         self._runs: dict[str, Run] = {}
         self._lock = threading.Lock()
-        self._fail_interrupted()
+
+    @property
+    def logs(self) -> Logs:
+        return self._surroundings.logs
 
     def start(self, job: Document) -> None:
         """Store the new job, a DescribeTrainingJob document that has no state yet, and run it. Raises NameTaken."""
         name = job["TrainingJobName"]
-        enter(job, "InProgress", "Starting", time.time())
+        enter(job, "InProgress", "Pending" if self._surroundings.queue.is_full else "Starting", time.time())
         run = Run(job, self._surroundings)
         with self._lock:  # who finds the job in the store finds its run too
             self._surroundings.store.insert(KIND, name, job)
@@ -104,16 +128,18 @@ class TrainingJobs:
         with self._lock:
             return self._runs.get(name)
 
-    def _fail_interrupted(self) -> None:
-        """No process outlives its server, so a job that is in progress now was interrupted."""
-        shutil.rmtree(self._surroundings.folder, ignore_errors=True)
-        reason = "InternalServerError: the local SageMaker stopped while this job was running. Start it again under a new name."
+    def restore(self) -> None:
+        """After a restart. No process outlives its server, so a job that is in progress now was interrupted."""
+        for left in self._surroundings.folder.glob("*"):
+            self._surroundings.put_away(left)
         for job in self._surroundings.store.all(KIND):
             if job["TrainingJobStatus"] not in ENDED:
-                name = job["TrainingJobName"]
-                self._surroundings.store.change(
-                    KIND, name, lambda document: end(document, "Failed", time.time(), reason)
-                )
+                self._take_up(self._surroundings.store.change(KIND, job["TrainingJobName"], _resume_or_end))
+
+    def _take_up(self, job: Document) -> None:
+        if job["TrainingJobStatus"] not in ENDED:
+            run = self._runs[job["TrainingJobName"]] = Run(job, self._surroundings)
+            run.start()
 
 
 class Run(threading.Thread):
@@ -124,26 +150,34 @@ class Run(threading.Thread):
         self._job = job
         self._in = surroundings
         self._folder = surroundings.folder / self.name
-        self._containers: list[Running] = []
+        self._containers: Sequence[Running] = ()
         self._stop_reason: str | None = None
         self._abandoned = False
 
     def stop(self, reason: str) -> None:
-        """`reason` is the secondary status the job will end with: Stopped or MaxRuntimeExceeded."""
+        """`reason` is the secondary status the job will end with: Stopped, MaxRuntimeExceeded or MaxWaitTimeExceeded."""
         if self._stop_reason is None:
             self._stop_reason = reason
             self._change(_begin_to_stop)
+            self._in.queue.look()
 
     def abandon(self) -> None:
         """Kill the containers and write no more states."""
         self._abandoned = True
+        self._in.queue.look()
         for container in self._containers:
             container.kill()
         self.join(timeout=5)
 
     def run(self) -> None:
         try:
-            self._to_the_end()
+            if self._in.queue.enter(self._called_off):
+                try:
+                    self._in_turn()
+                finally:
+                    self._in.queue.leave()
+            else:
+                self._end(self._stop_reason or "Stopped", message=f"{MESSAGES['Stopped']}. {NO_MODEL}")
         except InputError as error:
             self._end("Failed", f"ClientError: {error}")
         except Exception as error:
@@ -152,12 +186,34 @@ class Run(threading.Thread):
                 "Failed", f"InternalServerError: {type(error).__name__}: {error} (the server's log has the trace)"
             )
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._in.put_away(self._folder)
 
-    def _to_the_end(self) -> None:
+    def _called_off(self) -> bool:
+        """Whether the job shall no longer wait. One that may only wait so long stops itself."""
+        limits = self._job["StoppingCondition"]
+        waited_s = time.time() - self._job["CreationTime"]
+        if waited_s > limits.get("MaxPendingTimeInSeconds", math.inf):
+            self._stop_reason = self._stop_reason or "Stopped"
+        return self._abandoned or self._stop_reason is not None
+
+    def _in_turn(self) -> None:
+        """Run, and run again after a failure of the platform, as often as the RetryStrategy says."""
+        if self._in.store.get(KIND, self.name)["SecondaryStatus"] == "Pending":
+            self._enter("Starting")
+        retries = self._job.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
+        while (failure := self._to_the_end()) and retries and failure.startswith("InternalServerError"):
+            retries -= 1
+            self._enter("Restarting")
+            shutil.rmtree(self._folder, ignore_errors=True)
+        if failure:
+            self._end("Failed", failure)
+
+    def _to_the_end(self) -> str | None:
+        """The reason of a failure; the job has ended if there is none."""
+        self._containers = ()
         self._enter("Downloading")
-        self._change(lambda job: job.update(TrainingStartTime=time.time()))
-        hosts = workspace.lay_out(self._job, self._folder, self._in.inputs)
+        self._change(lambda job: job.setdefault("TrainingStartTime", time.time()))
+        hosts = workspace.lay_out(self._job, self._folder, self._in.inputs, self._in.backend.isolates)
         try:
             with self._checkpoints(hosts):
                 self._enter("Training")
@@ -166,23 +222,24 @@ class Run(threading.Thread):
             for host in hosts:
                 host.close()
         if self._abandoned:
-            return
+            return None
         failure = None if self._stop_reason else failure_reason(ended)
         if failure:
-            self._end("Failed", failure)
-            return
+            return failure
         learned = False
         if self._containers:
             self._enter("Uploading")
             learned = self._upload(hosts)
         outcome = self._stop_reason or "Completed"
         self._end(outcome, message=None if learned else f"{MESSAGES[outcome]}. {NO_MODEL}")
+        return None
 
     def _checkpoints(self, hosts: list[Host]) -> AbstractContextManager[None]:
         if "CheckpointConfig" not in self._job:
             return nullcontext()
-        uri = self._job["CheckpointConfig"]["S3Uri"]
-        return checkpoints.mirrored(uri, [host.folder for host in hosts], self._in.objects)
+        config = self._job["CheckpointConfig"]
+        inside = config.get("LocalPath", str(OptML().checkpoints)) if self._in.backend.isolates else None
+        return checkpoints.mirrored(config["S3Uri"], [host.folder for host in hosts], self._in.objects, inside)
 
     # Training
 
@@ -190,10 +247,9 @@ class Run(threading.Thread):
         """Hosts and exit statuses in the order in which they ended."""
         writers = [self._log_writer(host) for host in hosts]
         try:
-            contract = self._contract(len(hosts))
-            for host, writer in zip(hosts, writers, strict=True):
-                if self._stop_reason is None:
-                    self._containers.append(self._in.backend.train(self._launch(host, contract, writer)))
+            if self._stop_reason is None:
+                launches = [self._launch(host, writer) for host, writer in zip(hosts, writers, strict=True)]
+                self._containers = self._in.backend.train(launches)
             return self._watch(hosts)
         finally:
             for writer in writers:
@@ -201,7 +257,9 @@ class Run(threading.Thread):
 
     def _watch(self, hosts: list[Host]) -> list[tuple[Host, int]]:
         """Wait for all. When one fails, the others are stopped: they would wait for it forever."""
-        deadline = time.monotonic() + self._job["StoppingCondition"].get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S)
+        limits = self._job["StoppingCondition"]
+        deadline = time.monotonic() + limits.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S)
+        wait_deadline_s = self._job["CreationTime"] + limits.get("MaxWaitTimeInSeconds", math.inf)
         running = list(zip(hosts, self._containers, strict=False))
         ended: list[tuple[Host, int]] = []
         kill_at = None
@@ -211,28 +269,39 @@ class Run(threading.Thread):
             running = [(host, container) for host, container, status in statuses if status is None]
             if time.monotonic() > deadline:
                 self.stop("MaxRuntimeExceeded")
+            if time.time() > wait_deadline_s:
+                self.stop("MaxWaitTimeExceeded")
             if kill_at is None and (self._stop_reason or any(status for _, status in ended)):
-                kill_at = time.monotonic() + self._in.stop_grace_s
+                grace_s = self._in.stop_grace_s if self._stop_reason else min(PEER_GRACE_S, self._in.stop_grace_s)
+                kill_at = time.monotonic() + grace_s
                 for _, container in running:
                     container.terminate()
             if self._abandoned or (kill_at is not None and time.monotonic() > kill_at):
                 for _, container in running:
                     container.kill()
+        self._account()
         return ended
 
-    def _launch(self, host: Host, contract: Mapping[str, str], writer: LogWriter) -> Launch:
+    def _account(self) -> None:
+        """Remember what all hosts took together, for those who ask this machine and not AWS."""
+        used = [container.usage for container in self._containers if container.usage]
+        if used:
+            cpu_s, peak_bytes = sum(one.cpu_s for one in used), sum(one.peak_bytes for one in used)
+            self._change(lambda job: job.update(Usage={"CpuSeconds": cpu_s, "PeakMemoryBytes": peak_bytes}))
+
+    def _launch(self, host: Host, writer: LogWriter) -> Launch:
+        algorithm, arn = self._job["AlgorithmSpecification"], self._job["TrainingJobArn"]
         return Launch(
-            image=self._job["AlgorithmSpecification"]["TrainingImage"],
+            image=algorithm["TrainingImage"],
             root=host.folder.root,
             environment=self._job.get("Environment", {}),
-            contract=contract,
+            contract={"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": arn, "AWS_REGION": arn.split(":")[3]},
             log=writer,
+            host=host.name,
+            entrypoint=algorithm.get("ContainerEntrypoint"),
+            arguments=algorithm.get("ContainerArguments"),
+            checkpoints=self._job.get("CheckpointConfig", {}).get("LocalPath"),
         )
-
-    def _contract(self, hosts: int) -> dict[str, str]:
-        arn = self._job["TrainingJobArn"]
-        contract = {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": arn, "AWS_REGION": arn.split(":")[3]}
-        return {**contract, **self._in.backend.rendezvous()} if hosts > 1 else contract
 
     def _log_writer(self, host: Host) -> LogWriter:
         return self._in.logs.writer(TRAINING_JOBS, f"{self.name}/{host.name}-{int(time.time())}")
@@ -294,6 +363,18 @@ def job_readings(job: Document, logs: Logs) -> list[metrics.Datum]:
     return [datum for stream in streams for datum in metrics.scrape(logs.events(TRAINING_JOBS, stream.name), wanted)]
 
 
+def _resume_or_end(job: Document) -> None:
+    """What becomes of an interrupted job: one with checkpoints starts again, one asked to stop has stopped."""
+    now = time.time()
+    if job["TrainingJobStatus"] == "Stopping":
+        end(job, "Stopped", now, message=f"{MESSAGES['Stopped']}. {NO_MODEL}")
+    elif "CheckpointConfig" in job:
+        enter(job, "InProgress", "Interrupted", now)
+        enter(job, "InProgress", "Starting", now)
+    else:
+        end(job, "Failed", now, INTERRUPTED)
+
+
 def _begin_to_stop(job: Document) -> None:
     if job["TrainingJobStatus"] not in ENDED:
         enter(job, "Stopping", "Stopping", time.time())
@@ -309,9 +390,10 @@ def enter(job: Document, status: str, secondary: str, now: float) -> None:
 
 
 def end(job: Document, outcome: str, now: float, reason: str | None = None, message: str | None = None) -> None:
-    """Completed, Failed, Stopped or MaxRuntimeExceeded (which is a way to be Stopped), with the time it took,
-    in whole seconds begun, as they are billed. `reason` is that of a failure, `message` says more of any other end."""
-    enter(job, "Stopped" if outcome == "MaxRuntimeExceeded" else outcome, outcome, now)
+    """Completed, Failed, Stopped, or one of the ways to be Stopped (MaxRuntimeExceeded, MaxWaitTimeExceeded), with the
+    time it took, in whole seconds begun, as they are billed. `reason` is that of a failure, `message` says more of any
+    other end."""
+    enter(job, outcome if outcome in ENDED else "Stopped", outcome, now)
     job["SecondaryStatusTransitions"][-1]["EndTime"] = now
     job["TrainingEndTime"] = now
     if "TrainingStartTime" in job:

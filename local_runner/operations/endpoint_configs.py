@@ -15,11 +15,12 @@ KIND = "endpoint-config"
 
 
 def create_endpoint_config(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    resources.refuse_unsupported(request, ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants"))
-    if request.get("DataCaptureConfig", {}).get("EnableCapture"):
-        raise invalid(
-            "DataCaptureConfig is not implemented by Sagebrush yet. Leave it out, or set EnableCapture to false."
-        )
+    resources.refuse_unsupported(request, ("ExplainerConfig", "ShadowProductionVariants"))
+    _check_async(cloud, request)
+    _check_capture(cloud, request)
+    names = [variant["VariantName"] for variant in request["ProductionVariants"]]
+    if len(set(names)) < len(names):
+        raise invalid(f"Variant names must be unique, got {', '.join(names)}.")
     for variant in request["ProductionVariants"]:
         resources.refuse_unsupported(variant, ("ServerlessConfig", "ManagedInstanceScaling", "RoutingConfig"))
         if "ModelName" not in variant:
@@ -48,3 +49,23 @@ def list_endpoint_configs(cloud: Cloud, request: dict[str, Any]) -> dict[str, An
 
 def delete_endpoint_config(cloud: Cloud, request: dict[str, Any]) -> None:
     resources.delete(cloud, KIND, request["EndpointConfigName"], "EndpointConfigArn")
+
+
+def _check_async(cloud: Cloud, request: dict[str, Any]) -> None:
+    if "AsyncInferenceConfig" not in request:
+        return
+    output = request["AsyncInferenceConfig"]["OutputConfig"]
+    if "S3OutputPath" not in output:
+        raise invalid("AsyncInferenceConfig.OutputConfig needs an S3OutputPath.")
+    for field in ("S3OutputPath", "S3FailurePath"):
+        if field in output:
+            resources.check_target(cloud, f"AsyncInferenceConfig.OutputConfig.{field}", output[field])
+
+
+def _check_capture(cloud: Cloud, request: dict[str, Any]) -> None:
+    config = request.get("DataCaptureConfig", {})
+    if not config.get("EnableCapture"):
+        return
+    if "AsyncInferenceConfig" in request:
+        raise invalid("DataCaptureConfig is not implemented by Sagebrush for asynchronous endpoints yet. Leave it out.")
+    resources.check_target(cloud, "DataCaptureConfig.DestinationS3Uri", config["DestinationS3Uri"])

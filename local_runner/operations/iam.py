@@ -20,14 +20,17 @@ TRUST = {
 
 
 def get_role(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """Every role exists and trusts SageMaker."""
     return {"Role": _role(cloud, request["RoleName"])}
 
 
 def list_roles(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """The one role that callers are told they have."""
     return {"Roles": [_role(cloud, cloud.settings.role)], "IsTruncated": False}
 
 
 def simulate_principal_policy(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """Everything is allowed."""
     allowed = [{"EvalActionName": action, "EvalDecision": "allowed"} for action in request["ActionNames"]]
     return {"EvaluationResults": allowed, "IsTruncated": False}
 

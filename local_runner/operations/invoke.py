@@ -1,69 +1,173 @@
-"""InvokeEndpoint: a body to the container and its answer back, untouched."""
+"""InvokeEndpoint and its like: a body to the container and its answer back, untouched."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
+import urllib3
+
 from local_runner.cloud import Cloud
+from local_runner.jobs.container import NoAnswer
+from local_runner.jobs.data_capture import Message
 from local_runner.jobs.endpoint import KIND
-from local_runner.jobs.instance import NoAnswer
+from local_runner.jobs.instance import Answer, Instance
 from local_runner.jobs.logs import ENDPOINTS
-from local_runner.jobs.store import NotThere
+from local_runner.jobs.multi_model import NotLoaded
+from local_runner.jobs.store import Document, NotThere
 from local_runner.operations.resources import refuse_unsupported
+from local_runner.s3.errors import S3Error
 from local_runner.settings import ACCOUNT
 from local_runner.wire.errors import AwsError
 
 SERVICE = "sagemaker-runtime"
 MAX_BODY_BYTES = 6_291_456
+PIECE_BYTES = 1 << 16
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-UNSUPPORTED = ("TargetModel", "TargetContainerHostname", "InferenceComponentName", "EnableExplanations", "SessionId")
+INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
+UNSUPPORTED = ("InferenceComponentName", "EnableExplanations", "SessionId")
 
 
 def invoke_endpoint(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    name = request["EndpointName"]
+    """The answer of one container, or of the last of a pipeline."""
+    with _leased(cloud, request) as instance:
+        answer = _asked(cloud, instance, request, whole=True)
+    if config := cloud.endpoints.capture(request["EndpointName"]):
+        _capture(cloud, config, request, instance, answer)
+    return {"Body": answer.http.data, **_headline(instance, answer)}
+
+
+def invoke_endpoint_with_response_stream(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """As InvokeEndpoint, each piece passed on when the container has written it. Data capture leaves these out."""
+    leases = contextlib.ExitStack()
+    with leases:
+        instance = leases.enter_context(_leased(cloud, request))
+        answer = _asked(cloud, instance, request, whole=False)
+        held = leases.pop_all()
+    return {"Body": _parts(answer, held), **_headline(instance, answer)}
+
+
+def _capture(cloud: Cloud, config: Document, request: dict[str, Any], instance: Instance, answer: Answer) -> None:
+    asked = Message(request.get("ContentType", ""), request["Body"])
+    answered = Message(answer.http.headers.get("Content-Type", ""), answer.http.data)
+    inference_id = request.get("InferenceId", "")
+    cloud.captures.record(config, request["EndpointName"], instance.variant, asked, answered, inference_id)
+
+
+def _parts(answer: Answer, lease: contextlib.ExitStack) -> Iterator[dict[str, Any]]:
+    with lease:
+        try:
+            for piece in _pieces(answer.http):
+                yield {"PayloadPart": {"Bytes": piece}}
+        except urllib3.exceptions.HTTPError as error:
+            raise AwsError(
+                "ModelStreamError",
+                f"The container {answer.container} broke off its answer: {error}.",
+                ErrorCode="ModelStreamInterrupted",
+            ) from None
+        finally:
+            answer.http.close()
+
+
+def _pieces(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """As they arrive."""
+    if getattr(answer, "chunked", False):
+        yield from answer.read_chunked()
+        return
+    while piece := answer.read1(PIECE_BYTES):
+        yield piece
+
+
+@contextlib.contextmanager
+def _leased(cloud: Cloud, request: dict[str, Any]) -> Iterator[Instance]:
+    """An instance that may take the request. Raises ValidationError."""
     refuse_unsupported(request, UNSUPPORTED)
-    instance = cloud.endpoints.pick(name, request.get("TargetVariant"))
-    if instance is None:
-        raise _not_there(cloud, name, request.get("TargetVariant"))
+    name, variant = request["EndpointName"], request.get("TargetVariant")
+    if cloud.endpoints.asynchronous(name):
+        raise _refusal(f"Endpoint {name} has an AsyncInferenceConfig: it answers InvokeEndpointAsync alone.")
+    with cloud.endpoints.lease(name, variant) as instance:
+        if instance is None:
+            raise _not_there(cloud, name, variant)
+        _check_target(instance, request)
+        yield instance
+
+
+def _check_target(instance: Instance, request: dict[str, Any]) -> None:
+    model, hostname = request.get("TargetModel"), request.get("TargetContainerHostname")
+    if instance.is_multi_model and not model:
+        raise _refusal("A multi-model endpoint needs TargetModel: the key of a model below its ModelDataUrl.")
+    if model and not instance.is_multi_model:
+        raise _refusal("TargetModel is for multi-model endpoints, and this endpoint is none. Leave it out.")
+    names = [container.name for container in instance.containers]
+    if instance.is_direct and hostname not in names:
+        raise _refusal(f"TargetContainerHostname: got {hostname}, expected one of {', '.join(names)}.")
+    if hostname and not instance.is_direct:
+        raise _refusal(
+            "TargetContainerHostname is for models whose InferenceExecutionConfig Mode is Direct. Leave it out."
+        )
+
+
+def _asked(cloud: Cloud, instance: Instance, request: dict[str, Any], whole: bool) -> Answer:
+    """Raises ModelError for anything but an answer with a status of 2xx, ValidationError for an absent model."""
+    name, target = request["EndpointName"], request.get("TargetModel", "")
+    hostname = request.get("TargetContainerHostname", "")
     try:
-        answer = instance.invoke(request["Body"], _headers(request))
+        answer = instance.invoke(request["Body"], headers(request), whole=whole, target_model=target, hostname=hostname)
+    except S3Error as error:
+        raise _refusal(f"Failed to download model data for TargetModel {target}. {error}") from None
+    except NotLoaded as error:
+        raise model_error(cloud, name, error.container, error.status, error.text) from None
     except NoAnswer as error:
-        raise _model_error(cloud, name, 0, str(error)) from None
-    if not 200 <= answer.status < 300:
-        raise _model_error(cloud, name, answer.status, answer.data.decode(errors="replace"))
+        raise model_error(cloud, name, error.container, 0, str(error)) from None
+    if not answer.taken:
+        raise model_error(cloud, name, answer.container, answer.http.status, answer.http.data.decode(errors="replace"))
+    return answer
+
+
+def _headline(instance: Instance, answer: Answer) -> dict[str, Any]:
     return {
-        "Body": answer.data,
-        "ContentType": answer.headers.get("Content-Type"),
+        "ContentType": answer.http.headers.get("Content-Type"),
         "InvokedProductionVariant": instance.variant,
-        "CustomAttributes": answer.headers.get(CUSTOM_ATTRIBUTES),
+        "CustomAttributes": answer.http.headers.get(CUSTOM_ATTRIBUTES),
     }
 
 
-def _headers(request: dict[str, Any]) -> dict[str, str]:
+def headers(request: dict[str, Any]) -> dict[str, str]:
+    """What the container is told of a request."""
     wanted = {
         "Content-Type": request.get("ContentType"),
         "Accept": request.get("Accept"),
         CUSTOM_ATTRIBUTES: request.get("CustomAttributes"),
-        "X-Amzn-SageMaker-Inference-Id": request.get("InferenceId"),
+        INFERENCE_ID: request.get("InferenceId"),
     }
     return {name: value for name, value in wanted.items() if value is not None}
 
 
 def _not_there(cloud: Cloud, name: str, variant: str | None) -> AwsError:
-    try:
-        status = cloud.store.get(KIND, name)["EndpointStatus"]
-    except NotThere:
-        return AwsError("ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")
+    status = find_endpoint(cloud, name)["EndpointStatus"]
     if variant and status == "InService":
-        return AwsError("ValidationError", f"Variant {variant} not found in endpoint {name}.")
-    return AwsError("ValidationError", f"Endpoint {name} of account {ACCOUNT} is {status}, not yet able to answer.")
+        return _refusal(f"Variant {variant} not found in endpoint {name}.")
+    return _refusal(f"Endpoint {name} of account {ACCOUNT} is {status}, not yet able to answer.")
 
 
-def _model_error(cloud: Cloud, endpoint: str, status: int, text: str) -> AwsError:
-    """What the container said, as SageMaker wraps it. Status 0: it said nothing."""
+def find_endpoint(cloud: Cloud, name: str) -> Document:
+    """Raises ValidationError in the words of the runtime service."""
+    try:
+        return cloud.store.get(KIND, name)
+    except NotThere:
+        raise _refusal(f"Endpoint {name} of account {ACCOUNT} not found.") from None
+
+
+def _refusal(message: str) -> AwsError:
+    return AwsError("ValidationError", message)
+
+
+def model_error(cloud: Cloud, endpoint: str, container: str, status: int, text: str) -> AwsError:
+    """What a container said, as SageMaker wraps it. Status 0: it said nothing."""
     kind = "client" if 400 <= status < 500 else "server"
     group = f"{ENDPOINTS}/{endpoint}"
-    message = f'Received {kind} error ({status}) from primary with message "{text}". See the log group {group}.'
+    message = f'Received {kind} error ({status}) from {container} with message "{text}". See the log group {group}.'
     return AwsError(
         "ModelError",
         message,

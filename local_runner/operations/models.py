@@ -1,4 +1,4 @@
-"""Models: an image, an artifact and an environment under a name."""
+"""Models: containers under a name, each an image, an artifact and an environment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from local_runner.cloud import Cloud
 from local_runner.inputs import InputError, split_uri
+from local_runner.jobs.endpoint import DIRECT
+from local_runner.jobs.instance import MULTI_MODEL
 from local_runner.jobs.store import Document
 from local_runner.operations import resources
 from local_runner.s3.errors import S3Error
@@ -14,22 +16,21 @@ from local_runner.wire.errors import invalid
 
 SERVICE = "sagemaker"
 KIND = "model"
+SINGLE_MODEL = "SingleModel"
 
 
 def create_model(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    containers = request.get("Containers") or [request[field] for field in ("PrimaryContainer",) if field in request]
-    if len(containers) != 1:
-        raise invalid(
-            f"A model needs one container, got {len(containers)}: pipelines are not implemented by Sagebrush yet."
-        )
-    _check_container(cloud, containers[0])
+    _check(cloud, request)
     model = {
         "EnableNetworkIsolation": False,
-        **{field: value for field, value in request.items() if field not in ("Tags", "Containers", "PrimaryContainer")},
-        "PrimaryContainer": {"Mode": "SingleModel", **containers[0]},
+        **{field: value for field, value in request.items() if field != "Tags"},
         "ModelArn": cloud.arn(KIND, request["ModelName"]),
         "CreationTime": time.time(),
     }
+    if "PrimaryContainer" in request:
+        model["PrimaryContainer"] = {"Mode": SINGLE_MODEL, **request["PrimaryContainer"]}
+    else:
+        model["Containers"] = [{"Mode": SINGLE_MODEL, **container} for container in request["Containers"]]
     resources.insert(cloud, KIND, request["ModelName"], model)
     resources.save_tags(cloud, model["ModelArn"], request)
     return {"ModelArn": model["ModelArn"]}
@@ -48,16 +49,63 @@ def delete_model(cloud: Cloud, request: dict[str, Any]) -> None:
     resources.delete(cloud, KIND, request["ModelName"], "ModelArn")
 
 
+def containers(cloud: Cloud, name: str) -> list[Document]:
+    """What runs to serve a model, at this moment, as `jobs.instance.start` takes it."""
+    model = resources.find(cloud, KIND, name)
+    if "PrimaryContainer" in model:
+        return [_described("primary", model["PrimaryContainer"])]
+    return [_described(f"container-{number}", one) for number, one in enumerate(model["Containers"], start=1)]
+
+
+def execution_mode(cloud: Cloud, name: str) -> str:
+    """Serial: a request goes through all containers of the model. Direct: it names one."""
+    return resources.find(cloud, KIND, name).get("InferenceExecutionConfig", {}).get("Mode", "Serial")
+
+
+def _described(name: str, container: dict[str, Any]) -> Document:
+    return {
+        "Name": container.get("ContainerHostname", name),
+        "Image": container["Image"],
+        "ModelDataUrl": resources.model_address(container),
+        "Environment": container.get("Environment", {}),
+        "Mode": container["Mode"],
+    }
+
+
+def _check(cloud: Cloud, request: dict[str, Any]) -> None:
+    given = [field for field in ("PrimaryContainer", "Containers") if request.get(field)]
+    if len(given) != 1:
+        raise invalid(f"A model needs either PrimaryContainer or Containers, got {' and '.join(given) or 'neither'}.")
+    found = request.get("Containers") or [request["PrimaryContainer"]]
+    for container in found:
+        _check_container(cloud, container)
+    names = [container["ContainerHostname"] for container in found if "ContainerHostname" in container]
+    if len(set(names)) < len(names):
+        raise invalid(f"ContainerHostname must be unique in a model, got {', '.join(names)}.")
+    if request.get("InferenceExecutionConfig", {}).get("Mode") == DIRECT and len(names) < len(found):
+        raise invalid("InferenceExecutionConfig Mode Direct needs a ContainerHostname for every container.")
+
+
 def _check_container(cloud: Cloud, container: dict[str, Any]) -> None:
     resources.refuse_unsupported(
-        container, ("ModelPackageName", "InferenceSpecificationName", "MultiModelConfig", "AdditionalModelDataSources")
+        container, ("ModelPackageName", "InferenceSpecificationName", "AdditionalModelDataSources")
     )
-    if container.get("Mode", "SingleModel") != "SingleModel":
-        raise invalid("Mode MultiModel is not implemented by Sagebrush yet.")
     resources.check_image(cloud, container.get("Image"))
     uri = resources.model_address(container)
-    if uri:
-        try:
-            (cloud.public or cloud.objects).get(*split_uri(uri))
-        except (InputError, S3Error) as error:
-            raise invalid(f"Could not find model data at {uri}. {error}") from None
+    if container.get("Mode") == MULTI_MODEL:
+        if not (uri or "").startswith("s3://"):
+            raise invalid(f"Mode MultiModel needs a ModelDataUrl, the S3 prefix of its models; got {uri}.")
+    elif uri:
+        _check_artifact(cloud, uri)
+
+
+def _check_artifact(cloud: Cloud, uri: str) -> None:
+    objects = cloud.public or cloud.objects
+    try:
+        bucket, key = split_uri(uri)
+        if not uri.endswith("/"):
+            objects.get(bucket, key)
+        elif next(iter(objects.list(bucket, key)), None) is None:
+            raise invalid(f"Could not find model data at {uri}. No object has this prefix.")
+    except (InputError, S3Error) as error:
+        raise invalid(f"Could not find model data at {uri}. {error}") from None

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from local_runner.backends import CannotRun
 from local_runner.cloud import Cloud
-from local_runner.jobs.store import Document, NameTaken, NotThere
+from local_runner.inputs import InputError, split_uri
+from local_runner.jobs.store import TAGS, Document, NameTaken, NotThere
 from local_runner.wire.errors import AwsError, invalid
 
-TAGS = "tags"
 DEFAULT_PAGE = 10
 NOUNS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoint": "endpoint"}
 
@@ -38,6 +38,21 @@ def check_image(cloud: Cloud, image: str | None) -> str:
     except CannotRun as error:
         raise invalid(str(error)) from None
     return image
+
+
+def check_target(cloud: Cloud, field: str, uri: str) -> None:
+    """Raises ValidationException for an address whose bucket is not there: what is to be written would be lost."""
+    bucket = bucket_of(uri)
+    if not cloud.objects.has_bucket(bucket):
+        raise invalid(f"{field} {uri}: the bucket {bucket} does not exist. Create it first.")
+
+
+def bucket_of(uri: str) -> str:
+    """The bucket of an S3 address. Raises ValidationException for what is none."""
+    try:
+        return split_uri(uri)[0]
+    except InputError as error:
+        raise invalid(str(error)) from None
 
 
 def save_tags(cloud: Cloud, arn: str, request: Request) -> None:
@@ -71,15 +86,22 @@ def delete(cloud: Cloud, kind: str, name: str, arn_field: str) -> None:
 
 
 def model_address(container: dict[str, Any]) -> str | None:
-    """S3 address of the archive, wherever the request holds it. Raises ValidationException for anything but an archive."""
+    """S3 address of a model, wherever the request holds it: an archive, or a prefix, which ends in `/`, of plain files.
+
+    Raises ValidationException for anything else.
+    """
     source = container.get("ModelDataSource", {}).get("S3DataSource")
     if source is None:
         return container.get("ModelDataUrl")
-    if (source["S3DataType"], source["CompressionType"]) != ("S3Object", "Gzip"):
-        raise invalid(
-            "ModelDataSource: only S3DataType S3Object with CompressionType Gzip is implemented by Sagebrush yet."
-        )
-    return source["S3Uri"]
+    match source["S3DataType"], source["CompressionType"]:
+        case "S3Object", "Gzip":
+            return source["S3Uri"]
+        case "S3Prefix", "None":
+            return source["S3Uri"].rstrip("/") + "/"
+    raise invalid(
+        f"ModelDataSource: got S3DataType {source['S3DataType']} with CompressionType {source['CompressionType']}, "
+        "expected S3Object with Gzip or S3Prefix with None."
+    )
 
 
 def taken(cloud: Cloud, kind: str, name: str) -> AwsError:
@@ -112,6 +134,17 @@ def page(
     size = request.get("MaxResults", DEFAULT_PAGE)
     token = {"NextToken": _token(key(found[size - 1]))} if len(found) > size else {}
     return found[:size], token
+
+
+def numbered_page(
+    documents: Sequence[Document], request: Request, status_field: str = ""
+) -> tuple[Sequence[Document], dict[str, str]]:
+    """Like `page`, for documents that are in order already. A token holds the place where the next page begins."""
+    wanted = request.get("StatusEquals")
+    found = [one for one in documents if wanted in (None, one.get(status_field))]
+    begin = _read_token(request["NextToken"])[0] if "NextToken" in request else 0
+    end = begin + request.get("MaxResults", DEFAULT_PAGE)
+    return found[begin:end], {"NextToken": _token([end])} if len(found) > end else {}
 
 
 def _passes(document: Document, request: Request, name_field: str, status_field: str) -> bool:

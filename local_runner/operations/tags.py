@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from local_runner.cloud import Cloud
-from local_runner.jobs.store import Document, NotThere
-from local_runner.operations.resources import TAGS
+from local_runner.jobs.store import TAGS, Document, NotThere
 from local_runner.wire.errors import AwsError
 
 SERVICE = "sagemaker"

@@ -67,6 +67,12 @@ class Index:
                 raise
             self._connection.execute("COMMIT")
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Inside it, no other thread reads or writes the index."""
+        with self._lock:
+            yield
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()

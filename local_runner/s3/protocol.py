@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from werkzeug.wrappers import Request, Response
@@ -28,12 +28,15 @@ log = logging.getLogger(__name__)
 
 
 class S3:
-    """The local S3. With `public`, buckets that are not here are read from the public S3."""
+    """The local S3. With `public`, buckets that are not here are read from the public S3.
+
+    `operations` are all that it answers, by S3's names.
+    """
 
     def __init__(self, store: ObjectStore, public: PublicBuckets | None = None) -> None:
         reads = public or store
         uploads = Uploads(store)
-        self._operations: dict[str, Callable[[Call], Response]] = {
+        self.operations: Mapping[str, Callable[[Call], Response]] = {
             "ListBuckets": partial(buckets.list_buckets, store),
             "CreateBucket": partial(buckets.create_bucket, store),
             "HeadBucket": partial(buckets.head_bucket, store),
@@ -73,7 +76,7 @@ class S3:
 
     def _perform(self, call: Call) -> Response:
         try:
-            operation = self._operations[call.operation]
+            operation = self.operations[call.operation]
         except KeyError:
             raise S3Error("NotImplemented", f"{call.operation} is not implemented by the local S3.") from None
         if call.argument("versionId", "null") != "null":

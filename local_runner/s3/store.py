@@ -6,9 +6,10 @@
     <folder>/uploads/<id>/<number>        parts of unfinished multipart uploads
     <folder>/temp/                        files still being written
 
-A write goes to `temp`, then replaces the object's file within the transaction that changes its row, so a process that
-dies leaves the old object or the new one. (A power cut may lose the last seconds: nothing waits for the disk.) A file
-changed by hand is noticed by size and time, digested again and served as it is.
+A write goes to `temp`, then replaces the object's file within the transaction that changes its row. A process that dies
+leaves the old object or the new one; dying between those two steps, the new bytes with the old headers and tags. (A power
+cut may lose the last seconds: nothing waits for the disk.) A file that is not the one in the index, whoever changed it, is
+noticed by size and time, digested again and served as it is.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from local_runner.s3.draft import Draft, file_chunks, write_draft
 from local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
 from local_runner.s3.index import Index
 from local_runner.s3.names import check_bucket, check_key, hashed_path, readable_path
-from local_runner.s3.objects import Attributes, Bucket, StoredObject, moment
+from local_runner.s3.objects import Attributes, Bucket, ObjectSummary, StoredObject, moment
 
 PAGE_ROWS = 1000
 DEFAULT_REGION = "us-east-1"
@@ -163,31 +164,44 @@ class ObjectStore:
 
     def delete(self, bucket: str, key: str) -> None:
         """Remove an object; an absent one is no error, as in S3. Raises NoSuchBucket."""
-        with self.index.writing():
-            self.bucket(bucket)
-            row = self.index.row("SELECT path FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
-            if row is None:
-                return
-            path = self.folder / row[0]
-            path.unlink(missing_ok=True)
-            self._remove_empty_folders(path.parent)
-            self.index.row("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+        with self.index.alone():
+            with self.index.writing():
+                self.bucket(bucket)
+                row = self.index.row("SELECT path FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+                self.index.row("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+            if row:  # who dies now leaves a file that is no object; the other way round, an object without its file
+                path = self.folder / row[0]
+                path.unlink(missing_ok=True)
+                self._remove_empty_folders(path.parent)
 
-    def list(self, bucket: str, prefix: str = "") -> Iterator[StoredObject]:
+    def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectSummary]:
         """All objects below a prefix, in the order of their keys' UTF-8 bytes. Raises NoSuchBucket at once."""
         self.bucket(bucket)
         return self._pages(bucket, prefix)
 
-    def page(self, bucket: str, prefix: str, start: str, limit: int) -> Sequence[StoredObject]:
+    def page(self, bucket: str, prefix: str, start: str, limit: int) -> Sequence[ObjectSummary]:
         """At most `limit` objects below a prefix with keys ≥ `start`. Raises NoSuchBucket."""
         self.bucket(bucket)
-        end = after_prefix(prefix)
-        statement = f"SELECT {COLUMNS} FROM objects WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
-        return [self._stored(row) for row in self.index.rows(statement, (bucket, max(prefix, start), end, limit))]
+        statement = (
+            "SELECT key, size, modified_ns, etag, checksums FROM objects "
+            "WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
+        )
+        rows = self.index.rows(statement, (bucket, max(prefix, start), after_prefix(prefix), limit))
+        return [
+            ObjectSummary(
+                bucket=bucket,
+                key=key,
+                size=size,
+                etag=etag,
+                last_modified=moment(modified_ns),
+                checksums=orjson.loads(checksums),
+            )
+            for key, size, modified_ns, etag, checksums in rows
+        ]
 
     # Inner workings
 
-    def _pages(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
+    def _pages(self, bucket: str, prefix: str) -> Iterator[ObjectSummary]:
         start = prefix
         while page := self.page(bucket, prefix, start, PAGE_ROWS):
             yield from page

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 from local_runner.s3.errors import S3Error
 
+ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;", "\n": "&#10;"})
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -22,16 +22,18 @@ def _element(name: str, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list):
-        return "".join(_element(name, entry) for entry in value)
+        return "".join([_element(name, entry) for entry in value])
     return f"<{name}>{_inner(value)}</{name}>"
 
 
 def _inner(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "".join(_element(name, entry) for name, entry in value.items())
+    if isinstance(value, str):
+        return value.translate(ESCAPED)
+    if isinstance(value, dict):
+        return "".join([_element(name, entry) for name, entry in value.items()])
     if isinstance(value, bool):
         return "true" if value else "false"
-    return escape(str(value), {"\r": "&#13;", "\n": "&#10;", '"': "&quot;"})
+    return str(value).translate(ESCAPED)
 
 
 def parse(body: bytes, root: str) -> ElementTree.Element:

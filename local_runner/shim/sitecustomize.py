@@ -28,6 +28,15 @@ from urllib.parse import urlsplit
 LONGEST_SLEEP_S = 0.25
 AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
+replaced: list[tuple[Any, str, Any]] = []
+"""What was there before: owner, name, value."""
+
+
+def replace(owner: Any, name: str, replacement: Any) -> None:
+    """Set an attribute; `uninstall` sets it back."""
+    replaced.append((owner, name, getattr(owner, name)))
+    setattr(owner, name, replacement)
+
 
 def is_aws_address(url: str | None) -> bool:
     """True for an endpoint in the public cloud, the kind that must not be called from here."""
@@ -44,7 +53,7 @@ def keep_clients_local(botocore_session: ModuleType) -> None:
             self, *args, endpoint_url=None if is_aws_address(endpoint_url) else endpoint_url, **settings
         )
 
-    botocore_session.Session.create_client = create_local_client
+    replace(botocore_session.Session, "create_client", create_local_client)
 
 
 class QuickClock:
@@ -70,7 +79,7 @@ class QuickClock:
 
 def quicken_clock(module: ModuleType) -> None:
     """Give a module that did `import time` a clock of its own."""
-    module.time = QuickClock()  # type: ignore[attr-defined]
+    replace(module, "time", QuickClock())
 
 
 def quicken_waiters(botocore_waiter: ModuleType) -> None:
@@ -86,13 +95,16 @@ def quicken_waiters(botocore_waiter: ModuleType) -> None:
             delay_s, attempts = LONGEST_SLEEP_S, int(attempts * delay_s / LONGEST_SLEEP_S)
         wait(self, WaiterConfig={"Delay": delay_s, "MaxAttempts": attempts}, **request)
 
-    botocore_waiter.Waiter.wait = wait_quickly
+    replace(botocore_waiter.Waiter, "wait", wait_quickly)
 
 
 LOCAL: dict[str, Callable[[ModuleType], None]] = {"botocore.session": keep_clients_local}
 QUICK: dict[str, Callable[[ModuleType], None]] = {
     "botocore.waiter": quicken_waiters,
     "sagemaker.session": quicken_clock,
+    "sagemaker.core.resources": quicken_clock,  # SDK v3, from here on
+    "sagemaker.core.helper.session_helper": quicken_clock,
+    "sagemaker.core.common_utils": quicken_clock,
 }
 
 
@@ -119,6 +131,25 @@ class Amender(MetaPathFinder):
         return spec
 
 
+def install(amendments: dict[str, Callable[[ModuleType], None]]) -> None:
+    """Amend what is imported already, and the rest as it is imported."""
+    for name, amend in amendments.items():
+        if name in sys.modules:
+            amend(sys.modules[name])
+    sys.meta_path.insert(0, Amender(amendments))
+
+
+def installed() -> bool:
+    return any(isinstance(finder, Amender) for finder in sys.meta_path)
+
+
+def uninstall() -> None:
+    """Undo `install`."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, Amender)]
+    while replaced:
+        setattr(*replaced.pop())
+
+
 def run_the_one_we_hide() -> None:
     """Execute the next sitecustomize on the path: Python itself runs only the first."""
     own = os.path.dirname(os.path.abspath(__file__))
@@ -127,8 +158,7 @@ def run_the_one_we_hide() -> None:
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
-if os.environ.get("SAGEBRUSH_ENDPOINT"):
-    sys.meta_path.insert(0, Amender(LOCAL if os.environ.get("SAGEBRUSH_SDK_POLLING") else LOCAL | QUICK))
-
-if __name__ == "sitecustomize":
+if __name__ == "sitecustomize":  # not when a test session imports it by its full name
+    if os.environ.get("SAGEBRUSH_ENDPOINT"):
+        install(LOCAL if os.environ.get("SAGEBRUSH_SDK_POLLING") else LOCAL | QUICK)
     run_the_one_we_hide()

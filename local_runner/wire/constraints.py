@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import regex
 from botocore.model import Shape
 from botocore.validate import ParamValidator
 
@@ -16,31 +16,32 @@ from local_runner.wire.errors import invalid
 def check(request: dict[str, Any], shape: Shape) -> None:
     """Raises ValidationException that names every problem at once, in AWS's words."""
     report = ParamValidator().validate(request, shape)
-    problems = list(_problems(request, shape, ""))
-    if problems:
-        noun = "error" if len(problems) == 1 else "errors"
-        raise invalid(f"{len(problems)} validation {noun} detected: {'; '.join(problems)}")
+    found = list(problems(request, shape))
+    if found:
+        noun = "error" if len(found) == 1 else "errors"
+        raise invalid(f"{len(found)} validation {noun} detected: {'; '.join(found)}")
     if report.has_errors():
         raise invalid(report.generate_report())
 
 
-def _problems(value: Any, shape: Shape, path: str) -> Iterator[str]:
+def problems(value: Any, shape: Shape, path: str = "") -> Iterator[str]:
+    """What a value breaks of its shape's members, sizes, limits, enums and patterns, a sentence each."""
     if shape.type_name == "structure" and isinstance(value, dict):
         for name in shape.required_members:
             if value.get(name) is None:
                 yield _problem("null", _member(path, name), "Member must not be null")
         for name, member in value.items():
             if name in shape.members:
-                yield from _problems(member, shape.members[name], _member(path, name))
+                yield from problems(member, shape.members[name], _member(path, name))
     elif shape.type_name == "list" and isinstance(value, list):
         yield from _size_problems(value, shape, path)
         for number, member in enumerate(value, start=1):
-            yield from _problems(member, shape.member, f"{path}.{number}.member")
+            yield from problems(member, shape.member, f"{path}.{number}.member")
     elif shape.type_name == "map" and isinstance(value, dict):
         yield from _size_problems(value, shape, path)
         for key, member in value.items():
-            yield from _problems(key, shape.key, path)
-            yield from _problems(member, shape.value, f"{path}.{key}.member")
+            yield from problems(key, shape.key, path)
+            yield from problems(member, shape.value, f"{path}.{key}.member")
     elif isinstance(value, str):
         yield from _size_problems(value, shape, path)
         yield from _text_problems(value, shape, path)
@@ -84,9 +85,9 @@ def _text_problems(value: str, shape: Shape, path: str) -> Iterator[str]:
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """None for the few patterns that only Java understands (`\\p{ASCII}`): those are not checked."""
+def _compiled(pattern: str) -> regex.Pattern[str] | None:
+    """AWS writes Java's patterns (`\\p{L}`), which `regex` knows. None for the few it does not: those are not checked."""
     try:
-        return re.compile(pattern)
-    except re.error:
+        return regex.compile(pattern)
+    except regex.error:
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
@@ -16,12 +16,13 @@ import orjson
 from botocore.model import OperationModel, ServiceModel, Shape
 from werkzeug import Request, Response
 
-from local_runner.wire import cbor, query
+from local_runner.wire import cbor, event_stream, query
 from local_runner.wire.errors import AwsError, not_implemented
 from local_runner.wire.values import CBOR, JSON, spell, without_nulls
 
 Values = dict[str, Any]
 JSON_TYPE = "application/x-amz-json-1.1"
+OCTETS = "application/octet-stream"
 
 
 class WireProtocol(Protocol):
@@ -100,7 +101,7 @@ class Query:
 
 
 class Rest:
-    """REST-JSON as far as the SageMaker runtime needs it: path, headers and a raw body each way."""
+    """REST-JSON as the SageMaker runtime needs it: path and headers, a raw body, an event stream or a JSON object."""
 
     def parse(self, request: Request, service: ServiceModel) -> tuple[OperationModel, Values]:
         for name in service.operation_names:
@@ -113,12 +114,20 @@ class Rest:
     def reply(self, operation: OperationModel, result: Values) -> Response:
         shape = operation.output_shape
         headers = {
-            shape.members[name].serialization["name"]: value
+            shape.members[name].serialization["name"]: str(value)
             for name, value in result.items()
             if value is not None and shape.members[name].serialization.get("location") == "header"
         }
-        content_type = headers.pop("Content-Type", "application/octet-stream")
-        return _response(result[shape.serialization["payload"]], content_type, headers=headers)
+        status = operation.http.get("responseCode", 200)
+        if operation.has_event_stream_output:
+            events = result[shape.serialization["payload"]]
+            body = event_stream.messages(events, operation.get_event_stream_output())
+            return _response(body, event_stream.MEDIA_TYPE, status, headers)
+        if payload := shape.serialization.get("payload"):
+            return _response(result[payload], headers.pop("Content-Type", OCTETS), status, headers)
+        located = {name for name, member in shape.members.items() if "location" in member.serialization}
+        values = {name: value for name, value in result.items() if name not in located}
+        return _response(orjson.dumps(spell(values, shape, JSON)), "application/json", status, headers)
 
     def fail(self, error: AwsError) -> Response:
         headers = {"x-amzn-ErrorType": error.code} if error.code else {}
@@ -155,13 +164,26 @@ def _headers_and_body(request: Request, shape: Shape | None) -> Values:
         return {}
     placed = ((name, member.serialization) for name, member in shape.members.items())
     named = {name: place["name"] for name, place in placed if place.get("location") == "header"}
-    values: Values = {name: request.headers[header] for name, header in named.items() if header in request.headers}
+    values: Values = {
+        name: _number(request.headers[header], shape.members[name])
+        for name, header in named.items()
+        if header in request.headers
+    }
     if payload := shape.serialization.get("payload"):
         values[payload] = request.get_data()
+    elif any("location" not in member.serialization for member in shape.members.values()):
+        values.update(without_nulls(_json_object(request.get_data())))
     return values
 
 
-def _response(body: bytes, content_type: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def _number(text: str, shape: Shape) -> str | int:
+    """A header's value under its type; what is no number stays text, for the check of types to refuse."""
+    return int(text) if shape.type_name in ("integer", "long") and re.fullmatch(r"-?\d{1,18}", text) else text
+
+
+def _response(
+    body: bytes | Iterable[bytes], content_type: str, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     response = Response(body, status, {**(headers or {}), "x-amzn-RequestId": str(uuid.uuid4())})
     response.headers["Content-Type"] = content_type
     return response

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("algorithms", "containers", "local_runner")
-RUNNER_MAY_IMPORT = ("local_runner", "containers.contract", "containers.codecs.recordio")
+RUNNER_MAY_IMPORT = ("local_runner", "containers.contract", "containers.codecs.recordio", "containers.codecs.records")
 
 
 def imported(path: Path) -> set[str]:

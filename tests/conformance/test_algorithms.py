@@ -81,7 +81,7 @@ def test_arrays_rebuild_the_model(name, case):
     rows = case.rows()
     model = fit(name, case, rows)
     assert tuple(model.arrays()) == model.array_names
-    again = type(model).from_arrays(model.arrays())
+    again = type(model).from_arrays(model.arrays(), model.settings())
     for column, values in model.predict(rows).items():
         assert torch.equal(again.predict(rows)[column], values)
 
@@ -95,7 +95,8 @@ def test_predicts_the_declared_columns_one_entry_a_row(name, case):
     rows = case.rows()
     model = fit(name, case, rows)
     answer = model.predict(rows)
-    assert tuple(answer) == algorithms.find(name).spec.response.columns
+    response = algorithms.find(name).spec.response
+    assert tuple(answer) == (*response.columns, *response.verbose)
     assert {len(values) for values in answer.values()} == {len(rows)}
     assert model.feature_dim == rows.width
 
@@ -132,7 +133,9 @@ class HostRun(Run):
     def gather(self, arrays):
         self._shared[self._rank] = arrays
         self._barrier.wait(timeout=60)
-        return list(self._shared)
+        gathered = list(self._shared)
+        self._barrier.wait(timeout=60)  # nobody gathers again before all have read
+        return gathered
 
 
 @pytest.mark.parametrize("hosts", [2, 5])

@@ -94,7 +94,28 @@ def test_a_payload_beyond_the_limit_is_a_413(server):
     assert answer.status == 413 and b"larger than 104857600 bytes" in answer.data
 
 
+def test_a_multi_model_container_serves_what_it_is_told_to_load(tmp_path):
+    place = OptML(tmp_path).loaded_model("opaque")
+    artifact.save(KMeansModel(torch.tensor([[0.0, 0.0], [3.0, 4.0]])), place, "algo-1")
+    process, url = start(tmp_path, SAGEMAKER_MULTI_MODEL="true")
+    try:
+        wait_for_ping(url)
+        order = b'{"model_name": "opaque", "url": "/opt/ml/models/opaque/model"}'
+        assert HTTP.request("POST", f"{url}/models", body=order).status == 200
+        assert HTTP.request("GET", f"{url}/models").json()["models"][0]["modelName"] == "opaque"
+        assert HTTP.request("GET", f"{url}/models/opaque").json()["modelUrl"] == "/opt/ml/models/opaque/model"
+        headers = {"Content-Type": "text/csv", "Accept": "text/csv", "X-Amzn-SageMaker-Target-Model": "a/b.tar.gz"}
+        answer = HTTP.request("POST", f"{url}/models/opaque/invoke", body=b"3,0\n", headers=headers)
+        assert (answer.status, answer.data) == (200, b"0.0,3.0\n")
+        assert HTTP.request("DELETE", f"{url}/models/opaque").status == 200
+        assert HTTP.request("POST", f"{url}/models/opaque/invoke", body=b"3,0\n", headers=headers).status == 404
+        assert HTTP.request("POST", f"{url}/invocations", body=b"3,0\n").status == 404
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+
+
 def test_without_a_model_it_says_so_and_ends(tmp_path):
     process, _ = start(tmp_path)
     log, _ = process.communicate(timeout=60)
-    assert process.returncode == 1 and "ClientError: No model file in" in log and "Traceback" not in log
+    assert process.returncode == 1 and "ClientError: No model" in log and "Traceback" not in log

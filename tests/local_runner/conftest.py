@@ -20,10 +20,19 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from local_runner.wire.constraints import problems
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 ROLE = "arn:aws:iam::000000000000:role/SagebrushRole"
 BUCKET = "bucket"
+
+
+def expect_the_shape(http_response: Any, parsed: dict, model: Any, **_: Any) -> None:
+    """Every answer that any test gets has all members, enums and patterns that AWS's model promises."""
+    if http_response.status_code < 300 and model.output_shape is not None:
+        broken = list(problems(parsed, model.output_shape))
+        assert not broken, f"{model.name} answered against its model: {broken}"
 
 
 @dataclass
@@ -54,7 +63,9 @@ class Aws:
 
     @cached_property
     def session(self) -> boto3.Session:
-        return boto3.Session("test", "test", region_name="us-east-1")
+        session = boto3.Session("test", "test", region_name="us-east-1")
+        session.events.register("after-call", expect_the_shape)
+        return session
 
     @cached_property
     def sagemaker(self) -> Any:
@@ -102,11 +113,12 @@ class Aws:
         self.sagemaker.create_training_job(**request)
         return request["TrainingJobName"]
 
-    def finished(self, job: str) -> dict:
+    def finished(self, job: str, timeout_s: float = 60) -> dict:
         """The job's description once it has ended."""
         return self.until(
             lambda: self.sagemaker.describe_training_job(TrainingJobName=job),
             lambda found: found["TrainingJobStatus"] in ("Completed", "Failed", "Stopped"),
+            timeout_s,
         )
 
     def until(self, look: Callable[[], Any], wanted: Callable[[Any], bool], timeout_s: float = 30) -> Any:
@@ -133,6 +145,13 @@ class Aws:
         found = self.logs.filter_log_events(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{job}/")
         return [event["message"] for event in found["events"]]
 
+    def messages_so_far(self, job: str) -> list[str]:
+        """Like `messages`, for a job that may not have begun to log."""
+        try:
+            return self.messages(job)
+        except self.logs.exceptions.ResourceNotFoundException:
+            return []
+
     def model(self, environment: dict[str, str] | None = None, **hyperparameters: str) -> str:
         """Train a model, create it and return its name."""
         artifact = self.finished(self.train(**hyperparameters))["ModelArtifacts"]["S3ModelArtifacts"]
@@ -158,14 +177,21 @@ class Aws:
         self.settled(name)
         return name
 
-    def settled(self, endpoint: str) -> dict:
+    def settled(self, endpoint: str, timeout_s: float = 60) -> dict:
         return self.until(
             lambda: self.sagemaker.describe_endpoint(EndpointName=endpoint),
             lambda found: found["EndpointStatus"] in ("InService", "Failed"),
+            timeout_s,
         )
 
     def invoke(self, endpoint: str, body: bytes = b"1,2", **fields: str) -> dict:
         return json.loads(self.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, **fields)["Body"].read())
+
+
+@pytest.fixture(scope="session")
+def aws_class() -> type[Aws]:
+    """For tests with a server of another kind."""
+    return Aws
 
 
 @pytest.fixture(scope="session")

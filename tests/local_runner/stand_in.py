@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,6 +31,8 @@ def train() -> int:
     lines = hyperparameters["lines"].split("|") if "lines" in hyperparameters else []
     for line in lines * int(hyperparameters.get("repeat", "1")):
         print(line, flush=True)
+    if "x" in hyperparameters:
+        learn(hyperparameters)
     if "grandchild" in hyperparameters:
         child = subprocess.Popen(["sleep", "1000"], start_new_session=False)
         print("processes", os.getpid(), child.pid, flush=True)
@@ -48,6 +51,14 @@ def train() -> int:
     if "failure" in hyperparameters:
         (ROOT / "output/failure").write_text(hyperparameters["failure"].replace("{root}", str(ROOT)))
     return int(hyperparameters.get("exit", "0"))
+
+
+def learn(hyperparameters: dict[str, str]) -> None:
+    """Print a loss after each pass that falls towards the squared distance of x from 3."""
+    for passes in range(1, int(hyperparameters.get("passes", "1")) + 1):
+        loss = (float(hyperparameters["x"]) - 3) ** 2 + 1 / passes
+        print(f"#quality_metric: host=algo-1, test msd <loss>={loss}", flush=True)
+        time.sleep(float(hyperparameters.get("pass_s", "0")))
 
 
 def checkpoints(host: str, content: str | None) -> dict[str, str]:
@@ -81,34 +92,117 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def say(line: str) -> None:
+    """One write, so that lines of several threads stay apart."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # headers and body are written apart
+    in_flight = 0
+    counting = threading.Lock()
+    go = threading.Event()
+    models: dict[str, Path] = {}
 
     def do_GET(self) -> None:
-        self.answer(200 if os.environ.get("SICK") != "1" else 500, b"")
+        if self.path == "/execution-parameters":
+            proposed = os.environ.get("EXECUTION_PARAMETERS", "")
+            self.answer(200 if proposed else 404, proposed.encode())
+        else:
+            self.answer(200 if os.environ.get("SICK") != "1" else 500, b"")
+
+    def do_DELETE(self) -> None:
+        name = self.path.split("/")[2]
+        say(f"unloaded {name}")
+        self.answer(200 if self.models.pop(name, None) else 404, b"")
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.body()
         if body == b"die":
             os._exit(7)
-        print("invocation of", len(body), "bytes", flush=True)
-        self.answer(415 if body == b"bad" else 200, b"do not like it" if body == b"bad" else self.reply(body))
+        if self.path == "/models":
+            self.load(**json.loads(body))
+        elif self.path.startswith("/models/") and self.path.split("/")[2] not in self.models:
+            self.answer(404, b"not loaded")
+        elif body.startswith(b"stream"):
+            self.stream(body)
+        else:
+            self.invoke(body)
+
+    def load(self, model_name: str, url: str) -> None:
+        place = ROOT / Path(url).relative_to("/opt/ml")
+        if len(self.models) >= int(os.environ.get("MODELS_AT_ONCE", "9")):
+            self.answer(507, b"memory is full")
+        elif not (place / "name").is_file():
+            self.answer(500, b"cannot load it")
+        else:
+            say(f"loaded {model_name}")
+            self.models[model_name] = place
+            self.answer(200, b"{}")
+
+    def stream(self, body: bytes) -> None:
+        """One piece, and after somebody else has said go, another, or the end of the connection."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Content-Type", "text/plain")
+        self.end_headers()
+        self.wfile.write(b"5\r\nfirst\r\n")
+        self.go.wait(30)
+        self.go.clear()
+        self.close_connection = b"break" in body
+        self.wfile.write(b"" if b"break" in body else b"6\r\nsecond\r\n0\r\n\r\n")
+
+    def invoke(self, body: bytes) -> None:
+        if body == b"go":
+            self.go.set()
+        self.count(1)
+        say(f"invocation of {len(body)} bytes")
+        time.sleep(float(os.environ.get("SLEEP_S", "0")))
+        self.count(-1)
+        if "bad" in body.decode(errors="replace").split("\n"):
+            self.answer(415, b"do not like it")
+        else:
+            self.answer(200, body if os.environ.get("ANSWER") == "echo" else self.reply(body))
+
+    def count(self, change: int) -> None:
+        with self.counting:
+            Handler.in_flight += change
+            if change > 0:
+                say(f"in flight: {Handler.in_flight}")
+
+    def body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        say("in chunks")
+        pieces = []
+        while size := int(self.rfile.readline(), 16):
+            pieces.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(pieces)
 
     def reply(self, body: bytes) -> bytes:
+        if os.environ.get("ANSWER") == "append":
+            return body + b">" + (MODEL / "name").read_bytes() + b":" + self.headers.get("Accept", "any").encode()
+        model = self.models[self.path.split("/")[2]] if self.path.startswith("/models/") else MODEL
         return json.dumps(
             {
-                "name": (MODEL / "name").read_text(),
+                "name": (model / "name").read_text(),
                 "sha256": hashlib.sha256(body).hexdigest(),
                 "accept": self.headers.get("Accept"),
                 "type": self.headers.get("Content-Type"),
                 "pid": os.getpid(),
+                "inference_id": self.headers.get("X-Amzn-SageMaker-Inference-Id"),
+                "environment": {name: value for name, value in os.environ.items() if name.startswith("SAGEMAKER_")},
             }
         ).encode()
 
     def answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        echoed = self.headers.get("Accept") or self.headers.get("Content-Type")
+        self.send_header("Content-Type", (os.environ.get("ANSWER") == "echo" and echoed) or "application/json")
         self.send_header("Content-Length", str(len(body)))
         attributes = self.headers.get("X-Amzn-SageMaker-Custom-Attributes")
         if attributes:

@@ -185,3 +185,15 @@ def test_lists_of_paths_and_hosts_are_added_to() -> None:
     assert environment["no_proxy"] == environment["NO_PROXY"] == "localhost,127.0.0.1,example.org"
     again = client.environment_for("http://127.0.0.1:1", Path("/data"), False, environment)
     assert again == environment
+
+
+def test_a_server_forgets_the_users_account_and_keeps_the_rest() -> None:
+    environment = {
+        "AWS_PROFILE": "p",
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_CA_BUNDLE": "/ca",
+        "HOME": "/me",
+    }
+    client.forget_account(environment)
+    assert environment == {"AWS_CA_BUNDLE": "/ca", "HOME": "/me", **client.NO_ACCOUNT}

@@ -3,6 +3,7 @@
 import fcntl
 import http.client
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -13,7 +14,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from local_runner.server import CannotServe, Settings, serve
+from local_runner import owner
+from local_runner.server import CannotServe, Settings, bound_access_log, serve
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=0"
 
@@ -71,8 +73,9 @@ def test_one_server_per_data_folder(aws):
     assert f"in use by the server with process id {told['pid']} at {aws.endpoint}" in second.stderr
 
 
-def test_what_is_left_of_a_killed_server_is_not_called_a_server(tmp_path):
+def test_what_is_left_of_a_killed_server_is_waited_for_and_not_called_a_server(tmp_path, monkeypatch):
     """The lock stays with the worker until it has ended, while server.json names its parent."""
+    monkeypatch.setattr(owner, "LEFTOVERS_GONE_WITHIN_S", 0.1)
     with subprocess.Popen(["true"]) as ended:
         pass
     (tmp_path / "server.json").write_text(json.dumps({"endpoint": "http://127.0.0.1:9", "pid": ended.pid}))
@@ -138,3 +141,48 @@ def test_nothing_outlives_a_killed_server(start_aws, whom):
 
 def _lives(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_the_access_log_begins_anew_at_a_size(tmp_path):
+    """It is a line a request, and a server may run for months."""
+    log = logging.getLogger("gunicorn.access")
+    bound_access_log(tmp_path / "access.log", 1_000)
+    try:
+        for number in range(100):
+            log.error("request %d: %s", number, "x" * 40)
+        assert "request 99" in (tmp_path / "access.log").read_text()
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["access.log", "access.log.1"]
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2_000
+    finally:
+        log.handlers.pop().close()
+
+
+def test_requests_stand_in_the_access_log(aws):
+    aws.s3.list_buckets()
+    aws.until(lambda: (aws.data / "access.log").read_text(), lambda text: " GET / " in text)
+    assert "access.log" not in (aws.data / "server.log").read_text()
+
+
+def test_a_worker_that_ends_takes_no_server_json_along(start_aws):
+    """Its place is taken by another; who looks for the server still finds it."""
+    server = start_aws()
+    server.s3.list_buckets()
+    (worker,) = [
+        child for child in psutil.Process(server.process.pid).children() if "run_server" in str(child.cmdline())
+    ]
+    worker.terminate()
+    worker.wait(30)
+    assert owner.running(server.data) == owner.Owner(server.endpoint, server.process.pid)
+    assert server.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_the_server_and_its_jobs_hold_no_account(start_aws, monkeypatch):
+    """A profile that is not there is no matter either: the user's files are not read."""
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_PROFILE", "production")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        server = start_aws()
+    seen = server.seen(server.train())["environment"]
+    assert "AWS_PROFILE" not in seen
+    assert "AWS_SECRET_ACCESS_KEY" not in seen
+    assert seen["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull

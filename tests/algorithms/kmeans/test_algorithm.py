@@ -21,7 +21,7 @@ class Listening(Run):
     def log(self, text, level="INFO"):
         self.said.append(f"{level} {text}")
 
-    def quality(self, channel, name, kind, value):
+    def quality(self, channel, name, kind, value, **of):
         self.said.append(f"{channel} {name} {kind} {value}")
 
 

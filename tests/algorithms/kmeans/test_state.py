@@ -35,7 +35,7 @@ def test_states_merge_whatever_their_order():
     assert whole.rows == 1000 and float(whole.weights_m.sum()) == pytest.approx(1000)
     paired = State.merged([State.merged([parts[2], parts[1]]), parts[0]])
     assert paired.rows == whole.rows and paired.cost == pytest.approx(whole.cost)
-    rows = [sample.rows_and_weights()[0][:, 0].sort().values for sample in (paired.sample, whole.sample)]
+    rows = [sample.rows_by_key()[:, 0].sort().values for sample in (paired.sample, whole.sample)]
     assert torch.equal(*rows)
 
 

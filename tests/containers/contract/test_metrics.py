@@ -25,3 +25,12 @@ def test_a_metrics_line_has_the_originals_keys_in_their_order():
     document = json.loads(line.removeprefix("#metrics "))
     assert list(document) == ["StartTime", "EndTime", "Dimensions", "Metrics"]
     assert document["Metrics"]["setuptime"] == {"sum": 3.0, "count": 1, "min": 3.0, "max": 3.0}
+
+
+def test_a_line_of_a_batch_or_an_epoch_has_the_originals_commas():
+    assert metrics.quality_line("algo-1", "train", "rmse", "loss", 3.5, 0, 500) == (
+        "#quality_metric: host=algo-1, epoch=0, batch=500 train rmse <loss>=3.5"
+    )
+    assert metrics.quality_line("algo-1", "train", "rmse", "loss", 3.5, 2) == (
+        "#quality_metric: host=algo-1, epoch=2, train rmse <loss>=3.5"
+    )

@@ -11,6 +11,7 @@ from algorithms.kmeans import ALGORITHM as KMeans
 from algorithms.kmeans.model import KMeansModel
 from algorithms.pca import ALGORITHM as PCA
 from algorithms.pca.model import PCAModel
+from containers.codecs import recordio as recordio_framing
 from containers.serving.handler import Handler, Request
 
 KMEANS = Handler(KMeansModel(torch.tensor([[0.0, 0.0], [3.0, 4.0]])), KMeans.spec)
@@ -91,6 +92,21 @@ def test_in_a_batch_transform_the_default_is_json_lines():
     batch = Handler(KMEANS.model, KMEANS.spec, batch=True)
     assert batch.invocations(Request(b"3,0", "text/csv")).content_type == "application/jsonlines"
     assert batch.invocations(Request(b"3,0", "text/csv", "application/json")).content_type == "application/json"
+
+
+def test_a_container_may_have_a_default_of_its_own():
+    handler = Handler(KMEANS.model, KMEANS.spec, accept="text/csv")
+    assert handler.invocations(Request(b"3,0", "text/csv")).body == b"0.0,3.0\n"
+    assert handler.invocations(Request(b"3,0", "text/csv", "application/json")).content_type == "application/json"
+
+
+def test_in_a_batch_transform_a_lone_record_may_come_without_its_frame():
+    batch = Handler(KMEANS.model, KMEANS.spec, batch=True)
+    record = next(recordio_framing.payloads([recordio(ROWS[:1])]))
+    for body in (record, recordio(ROWS[:1])):
+        response = batch.invocations(Request(body, "application/x-recordio-protobuf"))
+        assert (response.status, json.loads(response.body)["distance_to_cluster"]) == (200, 3.0)
+    assert KMEANS.invocations(Request(record, "application/x-recordio-protobuf")).status == 400
 
 
 @pytest.mark.parametrize(

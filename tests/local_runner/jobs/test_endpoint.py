@@ -13,6 +13,12 @@ from local_runner.jobs.logs import Logs
 from local_runner.jobs.store import NotThere, Store
 from local_runner.s3.store import ObjectStore
 
+CONTAINER = {
+    "Name": "primary",
+    "Image": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1",
+    "Environment": {"SICK": "1"},
+    "Mode": "SingleModel",
+}
 STAND_IN = Path(__file__).parents[1] / "stand_in.py"
 
 
@@ -36,10 +42,10 @@ class SlowToGiveUp(Endpoints):
         self.release = threading.Event()
         self.first = None
 
-    def _start(self, name, deployment):
+    def _start(self, name, deployment, running=()):
         self.first = self.first or deployment["Id"]
         try:
-            return super()._start(name, deployment)
+            return super()._start(name, deployment, running)
         finally:
             if deployment["Id"] == self.first:
                 self.release.wait(10)
@@ -56,8 +62,8 @@ def sick() -> dict:
     """An endpoint that never becomes healthy."""
     variant = {
         "VariantName": "v0",
-        "Image": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1",
-        "Environment": {"SICK": "1"},
+        "Containers": [CONTAINER],
+        "ExecutionMode": "Serial",
         "InstanceCount": 1,
         "Weight": 1.0,
     }

@@ -84,6 +84,7 @@ def surroundings(tmp_path):
 def job(name: str) -> dict:
     return {
         "TrainingJobName": name,
+        "CreationTime": time.time(),
         "TrainingJobArn": f"arn:aws:sagemaker:us-east-1:000000000000:training-job/{name}",
         "AlgorithmSpecification": {
             "TrainingImage": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1",
@@ -166,7 +167,28 @@ def test_what_was_running_when_the_server_died_has_failed(surroundings):
     interrupted = job("interrupted")
     enter(interrupted, "InProgress", "Training", time.time())
     surroundings.store.insert(KIND, "interrupted", interrupted)
-    TrainingJobs(surroundings)
+    TrainingJobs(surroundings).restore()
     found = surroundings.store.get(KIND, "interrupted")
     assert found["TrainingJobStatus"] == "Failed"
     assert found["FailureReason"].startswith("InternalServerError: the local SageMaker stopped")
+
+
+def test_folders_of_ended_and_interrupted_jobs_are_kept_where_asked(surroundings, tmp_path):
+    script = tmp_path / "writes.py"
+    script.write_text(
+        "import os, pathlib\npathlib.Path(os.environ['SAGEMAKER_DATA_PATH'], 'model/m').write_text('learned')"
+    )
+    backend = ProcessBackend((sys.executable, str(script)))
+    keeping = replace(surroundings, backend=backend, kept=tmp_path / "kept")
+    for _ in range(2):  # a second job of the name, the first one deleted, takes its place
+        jobs = TrainingJobs(keeping)
+        jobs.start(job("one"))
+        jobs.wait("one", 60)
+        surroundings.store.delete(KIND, "one")
+    assert OptML(tmp_path / "kept" / "one" / "algo-1").model.joinpath("m").read_text() == "learned"
+    assert not any(surroundings.folder.iterdir())
+
+    (surroundings.folder / "interrupted" / "algo-1").mkdir(parents=True)
+    TrainingJobs(keeping).restore()
+    assert (tmp_path / "kept" / "interrupted" / "algo-1").is_dir()
+    assert not any(surroundings.folder.iterdir())

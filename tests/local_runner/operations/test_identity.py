@@ -85,25 +85,16 @@ def test_the_callers_metric_definitions_are_found_too(aws):
 @pytest.mark.parametrize(
     ("service", "call", "request_fields"),
     [
-        ("sagemaker", "create_transform_job", None),
+        ("sagemaker", "list_hubs", {}),
         ("iam", "delete_role", {"RoleName": "x"}),
         ("cloudwatch", "list_metrics", {}),
-        ("ecr", "describe_repositories", {}),
+        ("ecr", "describe_registry", {}),
         ("sts", "get_session_token", {}),
         ("logs", "describe_destinations", {}),
         ("dynamodb", "list_tables", {}),
     ],
 )
 def test_what_nobody_has_written_says_so_by_name(aws, service, call, request_fields):
-    if request_fields is None:
-        source = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://a/b"}}}
-        request_fields = {
-            "TransformJobName": "t",
-            "ModelName": "m",
-            "TransformInput": source,
-            "TransformOutput": {"S3OutputPath": "s3://a/b"},
-            "TransformResources": {"InstanceType": "ml.m4.xlarge", "InstanceCount": 1},
-        }
     with pytest.raises(ClientError) as caught:
         getattr(aws.client(service), call)(**request_fields)
     error = caught.value.response["Error"]

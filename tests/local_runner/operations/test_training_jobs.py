@@ -8,6 +8,8 @@ from itertools import pairwise
 import pytest
 from botocore.exceptions import ClientError
 
+from local_runner.jobs.store import Store
+
 ENDED = ("Completed", "Failed", "Stopped")
 
 
@@ -315,9 +317,12 @@ def test_a_reason_shows_paths_as_the_container_documents_them(aws):
     assert found["FailureReason"] == "ClientError: /opt/ml/input/data/train/x.csv, row 1: no number."
 
 
-def test_augmented_manifests_are_refused_by_name(aws, channel):
-    code, message = refusal(aws.train, channel("s3://bucket/x", kind="AugmentedManifestFile", AttributeNames=["a"]))
-    assert (code, "S3DataType AugmentedManifestFile is not implemented" in message) == ("ValidationException", True)
+def test_augmented_manifests_need_pipe_mode_and_attribute_names(aws, channel):
+    kind = {"kind": "AugmentedManifestFile"}
+    code, message = refusal(aws.train, channel("s3://bucket/x", **kind, AttributeNames=["a"]))
+    assert (code, "AugmentedManifestFile needs input mode Pipe" in message) == ("ValidationException", True)
+    code, message = refusal(aws.train, channel("s3://bucket/x", **kind))
+    assert (code, "AugmentedManifestFile needs AttributeNames" in message) == ("ValidationException", True)
 
 
 def test_an_unknown_job_is_not_found(aws):
@@ -365,3 +370,60 @@ def test_the_first_look_of_sdk_v2_waits_for_the_job_and_only_that(aws):
     long = aws.train(sleep_s="30")
     aws.sagemaker.stop_training_job(TrainingJobName=long)
     assert sdk.describe_training_job(TrainingJobName=long)["TrainingJobStatus"] in ENDED
+
+
+def test_two_dozen_jobs_at_once_all_finish_in_their_turn(start_aws, tmp_path):
+    """No more than the limit at a time: each job notes when it began to train and when it had trained."""
+    aws = start_aws(tmp_path / "aws", "0", "process", "3")
+    jobs = [aws.train(TrainingJobName=f"queued-{number:02d}", sleep_s="0.2") for number in range(24)]
+    waiting = aws.sagemaker.describe_training_job(TrainingJobName=jobs[-1])
+    assert (waiting["TrainingJobStatus"], waiting["SecondaryStatus"]) == ("InProgress", "Pending")
+    ended = [aws.until(lambda job=job: aws.finished(job), bool, timeout_s=120) for job in jobs]
+    assert {job["TrainingJobStatus"] for job in ended} == {"Completed"}
+    assert [t["Status"] for t in ended[-1]["SecondaryStatusTransitions"]][:3] == ["Pending", "Starting", "Downloading"]
+    moments = sorted((job[f"Training{edge}Time"], edge == "Start") for job in ended for edge in ("Start", "End"))
+    running = [sum(1 if begins else -1 for _, begins in moments[: place + 1]) for place in range(len(moments))]
+    assert max(running) == 3
+    assert [job["TrainingStartTime"] for job in ended] == sorted(job["TrainingStartTime"] for job in ended)
+
+
+def test_a_job_that_waits_can_be_stopped(start_aws, tmp_path):
+    aws = start_aws(tmp_path / "aws", "0", "process", "1")
+    running, waiting = aws.train(sleep_s="60"), aws.train()
+    aws.sagemaker.stop_training_job(TrainingJobName=waiting)
+    found = aws.finished(waiting)
+    assert (found["TrainingJobStatus"], "TrainingStartTime" in found) == ("Stopped", False)
+    assert "no model.tar.gz" in found["SecondaryStatusTransitions"][-1]["StatusMessage"]
+    assert aws.sagemaker.describe_training_job(TrainingJobName=running)["TrainingJobStatus"] == "InProgress"
+    aws.sagemaker.stop_training_job(TrainingJobName=running)
+    aws.finished(running)
+
+
+def test_a_failure_of_the_platform_is_retried_as_often_as_asked(aws):
+    failing = {"exit": "3", "failure": "InternalServerError: the disk is full"}
+    found = aws.finished(aws.train(**failing, RetryStrategy={"MaximumRetryAttempts": 2}))
+    assert [t["Status"] for t in found["SecondaryStatusTransitions"]].count("Restarting") == 2
+    assert found["FailureReason"] == "InternalServerError: the disk is full"
+    own = aws.finished(aws.train(exit="1", RetryStrategy={"MaximumRetryAttempts": 2}))
+    assert "Restarting" not in [t["Status"] for t in own["SecondaryStatusTransitions"]]
+
+
+def test_what_a_job_took_is_kept_for_those_who_look_at_the_folder(aws):
+    job = aws.train()
+    assert "Usage" not in aws.finished(job)
+    store = Store(aws.data / "state.sqlite3")
+    used = store.get("training-job", job)["Usage"]
+    store.close()
+    assert used["CpuSeconds"] > 0
+    assert used["PeakMemoryBytes"] > 1 << 20
+
+
+def test_a_running_job_takes_notes_and_an_ended_one_does_not(aws):
+    job = aws.train(sleep_s="60")
+    change = {"TrainingJobName": job, "ResourceConfig": {"KeepAlivePeriodInSeconds": 60}}
+    aws.sagemaker.update_training_job(**change)
+    found = aws.sagemaker.describe_training_job(TrainingJobName=job)["ResourceConfig"]
+    assert (found["KeepAlivePeriodInSeconds"], found["InstanceCount"]) == (60, 1)
+    aws.sagemaker.stop_training_job(TrainingJobName=job)
+    aws.finished(job)
+    assert "in status Stopped" in refusal(aws.sagemaker.update_training_job, **change)[1]

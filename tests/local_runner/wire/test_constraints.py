@@ -44,8 +44,13 @@ def problem(operation: str, request: dict) -> str:
             {"ResourceArn": "arn:aws:sagemaker:us-east-1:000000000000:model/x", "Tags": [{"Key": "", "Value": "v"}]},
             "at 'tags.1.member.key' failed to satisfy constraint: Member must have length greater than or equal to 1",
         ),
+        (
+            "AddTags",
+            {"ResourceArn": "arn:aws:sagemaker:us-east-1:000000000000:model/x", "Tags": [{"Key": "k!", "Value": "ö"}]},
+            "Value 'k!' at 'tags.1.member.key' failed to satisfy constraint: Member must satisfy regular expression",
+        ),
     ],
-    ids=["missing", "pattern", "enum", "range", "nested length"],
+    ids=["missing", "pattern", "enum", "range", "nested length", "a pattern in Java's words"],
 )
 def test_each_kind_of_problem_has_aws_words(operation, request_fields, text):
     message = problem(operation, request_fields)

@@ -1,0 +1,49 @@
+"""Work on rows, shared out among the processor's cores in one piece each.
+
+Axes: n rows
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from threading import Barrier
+from typing import TypeVar
+
+import torch
+
+Result = TypeVar("Result")
+
+ENTRIES_LOW = 1 << 20
+"""Work that touches fewer numbers is done where it is: handing it over would cost more."""
+
+
+def over_rows(n: int, entries: int, device: torch.device, work: Callable[[slice], Result]) -> list[Result]:
+    """`work` on every part of n rows, one part a core, in the order of the rows; `entries` numbers are touched in all.
+
+    Each part runs on one thread from end to end. Operations that split themselves over the cores wait for each other at the
+    end of every one, some milliseconds each time that another program holds a core; parts wait once. The parts follow
+    from torch.get_num_threads() alone, so the same setting gives the same bits. On a GPU there is one part.
+    """
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1 or entries < ENTRIES_LOW:
+        return [work(slice(0, n))]
+    cuts = [n * part // threads for part in range(threads + 1)]
+    return list(_pool(threads, os.getpid()).map(work, map(slice, cuts, cuts[1:])))
+
+
+@cache
+def _pool(threads: int, _process: int) -> ThreadPoolExecutor:
+    """Threads that each use one core, all of them started. They do not survive a fork, so a process has its own."""
+    pool = ThreadPoolExecutor(threads, "rows", initializer=_use_one_core)
+    started = Barrier(threads)
+    list(pool.map(lambda _: started.wait(), range(threads)))
+    torch.set_num_threads(threads)  # theirs became what threads to come begin with
+    return pool
+
+
+def _use_one_core() -> None:
+    torch.get_num_threads()  # the first call on a thread takes over the process's setting, which the next replaces
+    torch.set_num_threads(1)

@@ -1,0 +1,201 @@
+"""Factorization machines: hyperparameters, and `fit` as stochastic gradient descent with Adam.
+
+Axes: n rows of a batch · d features · c parameters of a feature: w1, then the f factors of v
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from algorithms.base.algorithm import OURS, Algorithm, Response, Spec
+from algorithms.base.batch import Stream
+from algorithms.base.errors import NO_DATA, UserError
+from algorithms.base.hyperparameters import as_text, choice, declarations, flag, integer, real
+from algorithms.base.run import Run
+from algorithms.factorization_machines import figures
+from algorithms.factorization_machines.descent import Descent
+from algorithms.factorization_machines.model import FactorizationMachinesModel
+from algorithms.factorization_machines.state import State
+from algorithms.factorization_machines.steps import Rates
+
+LR = WD = SPREAD = (1e-8, 512.0)
+"""The ranges that the original is tuned in."""
+
+UNIFORM_SCALE = 0.07
+"""MXNet's own, where `*_init_scale` is not given."""
+
+EPSILON = 1e-8
+"""Adam's, where `eps` is not given."""
+
+INIT = ("normal", "uniform", "constant")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorizationMachines(Algorithm):
+    """Second-order factorization machines for sparse rows [Rendle 2010], trained as the original trains them.
+
+    Time: a row costs its stored values times the factors, whatever feature_dim is. Memory: 3·d·(f + 1) numbers for the
+    parameters and Adam's moments, and the larger of 8,192 rows and one mini-batch.
+    """
+
+    feature_dim: int = integer(low=1, doc="Columns in every row.")
+    num_factors: int = integer(low=1, doc="Length of the vector that stands for each column in the pairwise terms.")
+    predictor_type: str = choice("binary_classifier", "regressor", doc="What to learn.")
+    epochs: int = integer(1, low=1, tunable=(1, 1000), doc="Passes over the training channel.")
+    mini_batch_size: int = integer(
+        1000, low=1, tunable=(100, 10000), doc="Rows for each update, of all hosts together."
+    )
+    use_bias: bool = flag(True, doc="Whether there is a bias w0.")
+    use_linear: bool = flag(True, doc="Whether there is a linear term w1.")
+    bias_lr: float = real(0.1, low=0, tunable=LR, doc="Learning rate of the bias.")
+    linear_lr: float = real(0.001, low=0, tunable=LR, doc="Learning rate of the linear term.")
+    factors_lr: float = real(0.0001, low=0, tunable=LR, doc="Learning rate of the factors.")
+    bias_wd: float = real(0.01, low=0, tunable=WD, doc="Weight decay of the bias.")
+    linear_wd: float = real(0.001, low=0, tunable=WD, doc="Weight decay of the linear term.")
+    factors_wd: float = real(0.00001, low=0, tunable=WD, doc="Weight decay of the factors.")
+    bias_init_method: str = choice(*INIT, default="normal", tunable=True, doc="How the bias begins.")
+    bias_init_sigma: float = real(0.01, low=0, tunable=SPREAD, doc="normal: standard deviation about 0.")
+    bias_init_scale: float | None = real(None, low=0, tunable=SPREAD, doc="uniform: from -scale to scale; none: 0.07.")
+    bias_init_value: float | None = real(None, tunable=SPREAD, doc="constant: the value.")
+    linear_init_method: str = choice(*INIT, default="normal", tunable=True, doc="How the linear term begins.")
+    linear_init_sigma: float = real(0.01, low=0, tunable=SPREAD, doc="normal: standard deviation about 0.")
+    linear_init_scale: float | None = real(
+        None, low=0, tunable=SPREAD, doc="uniform: from -scale to scale; none: 0.07."
+    )
+    linear_init_value: float | None = real(None, tunable=SPREAD, doc="constant: the value.")
+    factors_init_method: str = choice(*INIT, default="normal", tunable=True, doc="How the factors begin.")
+    factors_init_sigma: float = real(0.001, low=0, tunable=SPREAD, doc="normal: standard deviation about 0.")
+    factors_init_scale: float | None = real(
+        None, low=0, tunable=SPREAD, doc="uniform: from -scale to scale; none: 0.07."
+    )
+    factors_init_value: float | None = real(None, tunable=SPREAD, doc="constant: the value.")
+    clip_gradient: float | None = real(None, low=0, doc="Gradients are cut to this size, weight decay included.")
+    eps: float | None = real(None, low=0, doc="Added to Adam's divisor; none: 1e-8.")
+    rescale_grad: float | None = real(
+        None, doc="Multiplies the gradient summed over a batch; none: 1 / rows of the batch."
+    )
+    batch_metrics_publish_interval: int = integer(500, low=1, doc="Batches between two that are reported on.")
+    _learning_rate: float = real(1.0, low=0, doc="Multiplies all three learning rates.")
+    _wd: float = real(1.0, low=0, doc="Multiplies all three weight decays.")
+    _optimizer: str = choice("adam", default="adam", doc="The optimiser.")
+
+    internal: ClassVar = {
+        "_data_format": "record", "_kvstore": "auto", "_log_level": "info", "_num_gpus": "auto", "_num_kv_servers": "auto",
+        "_tuning_objective_metric": "", "_use_full_symbolic": "true", **OURS,
+    }  # fmt: skip
+    spec: ClassVar = Spec(
+        image="factorization-machines",
+        log_name="factorization-machines",
+        response=Response("predictions", ("score", "predicted_label")),
+        content_types=("application/x-recordio-protobuf",),
+        metrics=(*figures.BINARY_CLASSIFIER, *figures.REGRESSOR),
+    )
+    model_class: ClassVar = FactorizationMachinesModel
+    goes_on_from_model: ClassVar = True
+
+    def __post_init__(self) -> None:
+        terms = ("bias", "linear", "factors")
+        lacking = [
+            f"{term}_init_value"
+            for term in terms
+            if getattr(self, f"{term}_init_method") == "constant" and getattr(self, f"{term}_init_value") is None
+        ]
+        if lacking:
+            raise UserError(
+                "\n".join(f"Hyperparameter {name}: missing, expected a number for constant." for name in lacking)
+            )
+
+    def fit(self, channels: Mapping[str, Stream], run: Run) -> FactorizationMachinesModel:
+        """Take the mini-batches in the order of the channel; after each, move what its rows have touched."""
+        run.log("[Sparse network] Building a sparse network.")
+        rows_here = math.ceil(self.mini_batch_size / len(run.gather({})))
+        state = self._resumed(run) or self._start(run)
+        descent = self._descent(state, rows_here, run)
+        found: dict[str, float] = {}
+        for epoch, batches in run.passes(channels["train"], rows_here, self.epochs):
+            seen = descent.one_pass(epoch, batches)
+            *total, stopping = run.sum(torch.cat([seen, seen.new_tensor([run.stopping])]))
+            found = figures.figures(self.predictor_type, torch.stack(total))
+            descent.report(found, epoch=epoch)
+            if stopping:
+                break
+        if not state.updates:
+            raise UserError(NO_DATA)
+        descent.report(found)
+        run.keep(state)
+        return self._model(state)
+
+    def _resumed(self, run: Run) -> State | None:
+        before = run.resumed()
+        state = None if before is None else State.from_arrays(before, run.device)
+        updates = {
+            int(each["updates"]) for each in run.gather({"updates": torch.tensor([state.updates if state else 0])})
+        }
+        if len(updates) > 1:
+            raise UserError(
+                "The hosts' checkpoints are of different batches: the job was killed while they were written. "
+                "Empty the checkpoint folder and train from the start."
+            )
+        if state and tuple(state.p_dc.shape) != (self.feature_dim, self.num_factors + 1):
+            d, c = state.p_dc.shape
+            raise UserError(
+                f"The model to go on from has feature_dim {d} and num_factors {c - 1}, "
+                f"expected {self.feature_dim} and {self.num_factors} as in this job."
+            )
+        return state
+
+    def _start(self, run: Run) -> State:
+        """Parameters as the hyperparameters say; all hosts draw the same."""
+        bias_1 = self._initial("bias", (1,), self.use_bias, run)
+        w1_d1 = self._initial("linear", (self.feature_dim, 1), self.use_linear, run)
+        v_df = self._initial("factors", (self.feature_dim, self.num_factors), True, run)
+        return State.start(bias_1, torch.cat([w1_d1, v_df], 1))
+
+    def _initial(self, term: str, shape: tuple[int, ...], used: bool, run: Run) -> Tensor:
+        whole = torch.zeros(shape)
+        method = getattr(self, f"{term}_init_method")
+        if not used:
+            return whole.to(run.device)
+        if method == "normal":
+            whole.normal_(0, getattr(self, f"{term}_init_sigma"), generator=run.shared_rng)
+        elif method == "uniform":
+            given = getattr(self, f"{term}_init_scale")
+            scale = UNIFORM_SCALE if given is None else given
+            whole.uniform_(-scale, scale, generator=run.shared_rng)
+        else:
+            whole.fill_(getattr(self, f"{term}_init_value"))
+        return whole.to(run.device)
+
+    def _descent(self, state: State, rows_here: int, run: Run) -> Descent:
+        """A term that is not used begins at zero and stays there."""
+        lr_c = torch.tensor(
+            [self.linear_lr * self.use_linear, *[self.factors_lr] * self.num_factors], device=run.device
+        )
+        wd_c = torch.tensor([self.linear_wd, *[self.factors_wd] * self.num_factors], device=run.device)
+        rates = Rates(
+            lr_c * self._learning_rate,
+            wd_c * self._wd,
+            self.bias_lr * self.use_bias * self._learning_rate,
+            self.bias_wd * self._wd,
+            EPSILON if self.eps is None else self.eps,
+            self.clip_gradient,
+        )
+        interval = self.batch_metrics_publish_interval
+        return Descent(state, rates, self.predictor_type, rows_here, self.rescale_grad, interval, run)
+
+    def _model(self, state: State) -> FactorizationMachinesModel:
+        w1_d1, v_df = state.p_dc[:, :1].contiguous().cpu(), state.p_dc[:, 1:].contiguous().cpu()
+        return FactorizationMachinesModel(state.bias_1.cpu().clone(), w1_d1, v_df, self.training_parameters())
+
+    def training_parameters(self) -> dict[str, str]:
+        """The configuration as the original's meta.json has it: every value a string, settings of ours left out."""
+        declared = {name: getattr(self, name) for name in declarations(type(self))}
+        given = {name: as_text(value) for name, value in declared.items() if value is not None}
+        assumed = {name: text for name, text in self.internal.items() if name not in OURS}
+        return dict(sorted((given | assumed).items()))

@@ -1,0 +1,105 @@
+"""A graph, computed by torch: one network for training and serving, whoever drew it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from algorithms.base.errors import UserError
+from algorithms.base.graph import VARIABLE, Graph, Node
+from algorithms.image_classification.network import DATA
+from algorithms.image_classification.operators import IN_TRAINING, OPERATORS, Settings, Step, Total, batch_norm_over
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """Compute a node from the values of others; `done` are the nodes that nothing later needs."""
+
+    node: int
+    step: Step
+    inputs: tuple[int, ...]
+    done: tuple[int, ...]
+
+
+class Network(nn.Module):
+    """`graph` over its arrays: parameters by name, moving averages as buffers.
+
+    `forward` takes images (n, c, h, w) and gives the head: answers when evaluating, when training the scores that go
+    into it. An intermediate value lives until its last use. `total` adds up over hosts that train together. Raises UserError
+    for an operator that is not known.
+    """
+
+    def __init__(self, graph: Graph, arrays: Mapping[str, Tensor], total: Total | None = None) -> None:
+        super().__init__()
+        self.graph = graph
+        self._labels = frozenset(graph.variables) - set(arrays) - {DATA}
+        averages, fixed = set(graph.auxiliary), _fixed(graph)
+        for name, array in arrays.items():
+            if name in averages:
+                self.register_buffer(name, array)
+            else:
+                self.register_parameter(name, nn.Parameter(array, requires_grad=name not in fixed))
+        in_training = {**OPERATORS, **IN_TRAINING, **({"BatchNorm": batch_norm_over(total)} if total else {})}
+        self._serving = _instructions(graph, OPERATORS, self._labels)
+        self._training = _instructions(graph, in_training, self._labels)
+
+    def forward(self, images: Tensor) -> Tensor:
+        values: dict[int, Tensor] = {}
+        for number, node in enumerate(self.graph.nodes):
+            if node.op == VARIABLE and node.name not in self._labels:
+                values[number] = images if node.name == DATA else getattr(self, node.name)
+        head = self.graph.heads[0][0]
+        for instruction in self._training if self.training else self._serving:
+            values[instruction.node] = instruction.step(*(values[number] for number in instruction.inputs))
+            for number in instruction.done:
+                del values[number]
+        return values[head]
+
+    def channels_last(self) -> Self:
+        """The same with its weights in the order in memory that convolutions like best."""
+        return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def arrays(self) -> dict[str, Tensor]:
+        """Parameters and moving averages by name, in the order of the graph."""
+        return {name: getattr(self, name).detach() for name in self.graph.variables if hasattr(self, name)}
+
+
+def _fixed(graph: Graph) -> set[str]:
+    """Names of the scales of batch norms that keep theirs at 1."""
+    norms = (node for node in graph.nodes if node.op == "BatchNorm")
+    return {
+        graph.nodes[node.inputs[1][0]].name
+        for node in norms
+        if Settings(node.op, node.name, node.attributes).flag("fix_gamma", True)
+    }
+
+
+def _instructions(
+    graph: Graph, operators: Mapping[str, Callable[[Settings], Step]], labels: frozenset[str]
+) -> list[Instruction]:
+    absent = {number for number, node in enumerate(graph.nodes) if node.name in labels}
+    last_use = {origin: number for number, node in enumerate(graph.nodes) for origin, _, _ in node.inputs}
+    instructions = []
+    for number, node in enumerate(graph.nodes):
+        if node.op == VARIABLE:
+            continue
+        inputs = tuple(origin for origin, _, _ in node.inputs if origin not in absent)
+        done = tuple(sorted({origin for origin in inputs if last_use[origin] == number}))
+        instructions.append(Instruction(number, _step(node, operators), inputs, done))
+    return instructions
+
+
+def _step(node: Node, operators: Mapping[str, Callable[[Settings], Step]]) -> Step:
+    if node.op not in operators:
+        raise UserError(
+            f"Symbol node {node.name}: operator {node.op} is not known here, expected one of {', '.join(sorted(operators))}."
+        )
+    if any(output for _, output, changes in node.inputs if not changes):
+        raise UserError(
+            f"Symbol node {node.name} ({node.op}): takes a second output of another node, which is not known here."
+        )
+    return operators[node.op](Settings(node.op, node.name, node.attributes))

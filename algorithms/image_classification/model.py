@@ -1,0 +1,101 @@
+"""The finished model: a graph and its arrays, of the best epoch or of several.
+
+Axes: n images · c channels · h height · w width · k classes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL.Image import Image as Picture
+from torch import Tensor
+
+from algorithms.base.algorithm import Columns, Model, Settings
+from algorithms.base.batch import Batch
+from algorithms.base.errors import UserError
+from algorithms.base.graph import Graph
+from algorithms.image_classification import preparation
+from algorithms.image_classification.executor import Network
+from algorithms.image_classification.network import DATA
+
+Arrays = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class ImageModel(Model):
+    """`epochs` holds the arrays of every epoch kept, by its number from 1 on; the last of them answers.
+
+    `symbol` may be anybody's, as long as its operators are known; `image_shape` is (c, h, w).
+    """
+
+    symbol: Graph
+    epochs: Mapping[int, Arrays]
+    image_shape: tuple[int, int, int]
+    batch_size: int = 1
+    _network: Network = field(init=False, compare=False, repr=False)
+
+    layout: ClassVar = "mxnet_checkpoint"
+    array_names: ClassVar = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_network", Network(self.symbol, self.arrays()).channels_last().train(False))
+
+    def arrays(self) -> dict[str, Tensor]:
+        """Those of the last epoch kept."""
+        return dict(self.epochs[max(self.epochs)])
+
+    @classmethod
+    def from_checkpoint(
+        cls, graph: Graph, epoch: int, arrays: Mapping[str, Tensor], image_shape: tuple[int, int, int]
+    ) -> Self:
+        """A model out of files, proved on a black image. Raises UserError where graph, arrays and shape do not fit together."""
+        missing = [
+            name for name in graph.variables if name not in arrays and name != DATA and not name.endswith("label")
+        ]
+        if missing:
+            raise UserError(
+                f"The symbol's {', '.join(missing[:5])} has no array in the .params file ({len(missing)} missing)."
+            )
+        model = cls(graph, {epoch: {name: arrays[name] for name in graph.variables if name in arrays}}, image_shape)
+        try:
+            model.predict(Batch(torch.zeros(1, *image_shape)))
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"The network does not compute on an image of {image_shape}: {reason}") from None
+        return model
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: Settings) -> Self:
+        raise UserError("An image model needs its graph as well as its arrays: use from_checkpoint.")
+
+    def graph(self) -> Graph:
+        return self.symbol
+
+    @property
+    def feature_dim(self) -> int:
+        """Channels of an image."""
+        return self.image_shape[0]
+
+    @property
+    def mode(self) -> str:
+        """ "RGB", or "L" for images of one channel."""
+        return preparation.mode_of(self.image_shape)
+
+    def pixels(self, picture: Picture) -> NDArray[np.uint8]:
+        """(h, w, c): any picture as the network wants it."""
+        return preparation.stretched(picture, self.image_shape)
+
+    def predict(self, batch: Batch) -> Columns:
+        """Probabilities (n, k) of images (n, c, h, w) of 0 to 255: they add up to 1, or with several labels each stands alone."""
+        images_nchw = batch.dense().contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            return {"prediction": self._network(images_nchw).flatten(1)}
+
+    def to(self, device: torch.device | str) -> Self:
+        moved = {epoch: {name: a.to(device) for name, a in arrays.items()} for epoch, arrays in self.epochs.items()}
+        return type(self)(self.symbol, moved, self.image_shape, self.batch_size)

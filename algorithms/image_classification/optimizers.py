@@ -1,0 +1,68 @@
+"""The four optimizers and the steps of the learning rate [contract: image-classification, Hyperparameters]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, Optimizer, RMSprop
+
+if TYPE_CHECKING:
+    from algorithms.image_classification.algorithm import ImageClassification
+
+DECAYED = ("_weight", "_gamma")
+"""Endings of the names that weight decay pulls to zero, as in MXNet: not biases and betas."""
+
+
+def make(settings: ImageClassification, network: nn.Module, fused: bool) -> Optimizer:
+    """The optimizer of the job; `fused` is torch's one pass over all parameters."""
+    rate = settings.learning_rate
+    if settings.optimizer == "adam":
+        return Adam(network.parameters(), rate, (settings.beta_1, settings.beta_2), settings.eps, fused=fused)
+    if settings.optimizer == "rmsprop":
+        return RMSprop(network.parameters(), rate, alpha=settings.gamma, eps=settings.eps)
+    groups = _by_decay(network, settings.weight_decay)
+    nesterov = settings.optimizer == "nag" and settings.momentum > 0
+    return SGD(groups, rate, settings.momentum, nesterov=nesterov, fused=fused)
+
+
+def _by_decay(network: nn.Module, weight_decay: float) -> list[dict]:
+    named = list(network.named_parameters())
+    decayed = [parameter for name, parameter in named if name.endswith(DECAYED)]
+    others = [parameter for name, parameter in named if not name.endswith(DECAYED)]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def rate_of(epoch: int, start: float, factor: float, steps: Iterable[int]) -> float:
+    """The learning rate of an epoch, counted from 0: times `factor` at each of `steps` that has come."""
+    return start * factor ** sum(epoch >= step for step in steps)
+
+
+def arrays(optimizer: Optimizer) -> dict[str, Tensor]:
+    """What the optimizer remembers, for a checkpoint: `<number of the parameter>/<name>`, each as one row of numbers."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{number}/{name}": value.reshape(-1) for number, entries in state.items() for name, value in entries.items()
+    }
+
+
+def restore(optimizer: Optimizer, found: Mapping[str, Tensor]) -> None:
+    """Make it remember what `arrays` gave."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, array in found.items():
+        number, own = name.split("/", 1)
+        state.setdefault(int(number), {})[own] = _as_stored(own, array, parameters[int(number)])
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _as_stored(name: str, array: Tensor, parameter: Tensor) -> Tensor:
+    """A count of steps, or numbers in the parameter's shape and its order in memory."""
+    return array.reshape(()) if name == "step" else torch.empty_like(parameter).copy_(array.reshape(parameter.shape))

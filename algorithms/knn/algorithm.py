@@ -1,0 +1,201 @@
+"""K-nearest neighbours: hyperparameters, and `fit` as sample, reduce, index.
+
+Axes: n rows of a batch · d columns of the data · t columns of the index · r rows of the sample
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import faiss
+import torch
+from torch import Tensor
+
+from algorithms.base.algorithm import OURS, Algorithm, Channel, Metric, Response, Spec
+from algorithms.base.batch import Batch, Stream
+from algorithms.base.errors import NO_DATA, BadRecord, UserError
+from algorithms.base.hyperparameters import AUTO, choice, integer
+from algorithms.base.run import Run
+from algorithms.knn import index
+from algorithms.knn.model import KNNModel
+from algorithms.knn.reduction import KINDS, Reduction
+from algorithms.knn.reservoir import Reservoir, smallest
+from algorithms.knn.rows import Preparation, one_label
+
+PQ_PARTS = (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KNN(Algorithm):
+    """Find the k nearest rows of a sample; their labels vote (classifier) or are averaged (regressor).
+
+    Memory: while reading, 17/16 of the sample and one mini-batch; while building, the index and the sample; then the index.
+    """
+
+    feature_dim: int | str = integer(AUTO, low=1, also=(AUTO,), doc="Columns in every row; auto counts them.")
+    k: int = integer(low=1, tunable=(1, 1024), doc="Neighbours to ask.")
+    predictor_type: str = choice("classifier", "regressor", doc="Whether neighbours vote or their labels are averaged.")
+    sample_size: int = integer(low=1, tunable=(256, 20_000_000), doc="Rows to keep of the training channel, at most.")
+    dimension_reduction_type: str | None = choice(
+        *KINDS, default=None, doc="Random projection to fewer columns, if any; needs dimension_reduction_target."
+    )
+    dimension_reduction_target: int | None = integer(
+        None, low=1, doc="Columns to keep, less than feature_dim; needs dimension_reduction_type."
+    )
+    index_type: str = choice(
+        index.FLAT, index.LISTS, index.QUANTISED, default=index.FLAT, doc="Exact, or by lists, or by lists and codes."
+    )
+    index_metric: str = choice(
+        "L2", "INNER_PRODUCT", "COSINE", default="L2", doc="What near means; faiss.IVFPQ takes L2 alone."
+    )
+    faiss_index_ivf_nlists: int | str = integer(
+        AUTO, low=1, also=(AUTO,), doc="Lists of IVFFlat and IVFPQ; auto is the root of the number of sampled rows."
+    )
+    faiss_index_pq_m: int | None = integer(
+        None, low=1, doc=f"Codes a row of IVFPQ is made of: one of {', '.join(map(str, PQ_PARTS))}."
+    )
+    _faiss_index_nprobe: int = integer(5, low=1, doc="Lists to look into; the original's internal setting.")
+    mini_batch_size: int = integer(5000, low=1, doc="Rows read at a time.")
+    epochs: int = integer(1, low=1, doc="Accepted for compatibility: one pass gives the sample, so one is made.")
+
+    internal: ClassVar = {
+        "_enable_profiler": "false", "_kvstore": "dist_async", "_log_level": "info",
+        "_num_gpus": "auto", "_num_kv_servers": "1", "_tuning_objective_metric": "", **OURS,
+    }  # fmt: skip
+    spec: ClassVar = Spec(
+        image="knn",
+        log_name="AWS/KNN",
+        response=Response("predictions", ("predicted_label",), ("distances", "labels")),
+        content_types=("application/x-recordio-protobuf", "text/csv"),
+        metrics=(Metric("accuracy", "score"), Metric("macro_f_1.000", "score"), Metric("mse", "loss")),
+        channels=(Channel("train"), Channel("test", required=False)),
+    )
+    model_class: ClassVar = KNNModel
+
+    def __post_init__(self) -> None:
+        if problems := [*self._reduction_problems(), *self._index_problems()]:
+            raise UserError("\n".join(problems))
+
+    def _reduction_problems(self) -> list[str]:
+        kind, target = self.dimension_reduction_type, self.dimension_reduction_target
+        if (kind is None) != (target is None):
+            return [
+                f"Hyperparameters dimension_reduction_type and dimension_reduction_target: got {kind} and {target}, "
+                "expected both or neither."
+            ]
+        if target is not None and self.feature_dim != AUTO and target >= int(self.feature_dim):
+            return [_target_problem(target, int(self.feature_dim))]
+        return []
+
+    def _index_problems(self) -> list[str]:
+        if self.index_type != index.QUANTISED:
+            return []
+        problems = []
+        if self.index_metric != "L2":
+            problems.append(f"Hyperparameter index_metric: got {self.index_metric}, expected L2 with faiss.IVFPQ.")
+        if self.faiss_index_pq_m not in PQ_PARTS:
+            problems.append(
+                f"Hyperparameter faiss_index_pq_m: got {self.faiss_index_pq_m}, "
+                f"expected one of {', '.join(map(str, PQ_PARTS))} with faiss.IVFPQ."
+            )
+        return problems
+
+    def fit(self, channels: Mapping[str, Stream], run: Run) -> KNNModel:
+        """Sample the stream, join the hosts' samples, and build the index of what they hold."""
+        workers = len(run.gather({}))
+        run.log(
+            f"Using per-worker sample size = {self.sample_size} (number of workers = {workers}). If an out-of-memory error "
+            "occurs, choose a larger instance type, use dimension reduction, decrease sample_size, and/or decrease "
+            "mini_batch_size."
+        )
+        rows_rt, labels_r, feature_dim = self._joined(self._sampled(channels["train"], run), run)
+        return self._indexed(rows_rt, labels_r, self._preparation(feature_dim, run.seed), run)
+
+    def _sampled(self, train: Stream, run: Run) -> tuple[Reservoir, int] | None:
+        """This host's sample and feature_dim; None of an empty channel."""
+        sampled, rows = None, 0
+        for batch in run.batches(train, self.mini_batch_size):
+            if sampled is None:
+                preparation = self._preparation(batch.width, run.seed)
+                sampled = Reservoir(self.sample_size, preparation.index_dim), batch.width
+            self._absorb(batch, rows, sampled[0], preparation, run)
+            rows += len(batch)
+        return sampled
+
+    def _preparation(self, feature_dim: int, seed: int) -> Preparation:
+        """How rows of so many columns get into the index. For IVFPQ its width is a multiple of faiss_index_pq_m."""
+        parts = int(self.faiss_index_pq_m or 1) if self.index_type == index.QUANTISED else 1
+        normalize = self.index_metric == "COSINE"
+        if self.dimension_reduction_type is None or self.dimension_reduction_target is None:
+            return Preparation(feature_dim, index.padded_to(feature_dim, parts), normalize)
+        if self.dimension_reduction_target >= feature_dim:
+            raise UserError(_target_problem(self.dimension_reduction_target, feature_dim))
+        target_dim = index.padded_to(self.dimension_reduction_target, parts)
+        reduction = Reduction(self.dimension_reduction_type, seed, feature_dim, target_dim)
+        return Preparation(feature_dim, target_dim, normalize, reduction)
+
+    @staticmethod
+    def _absorb(batch: Batch, rows_before: int, reservoir: Reservoir, preparation: Preparation, run: Run) -> None:
+        """Offer a batch to the reservoir; only the rows that enter are prepared."""
+        labels_n = one_label(batch, "train")
+        entering, keys = reservoir.draw(len(batch), run.rng)
+        x_nd = batch.dense()
+        try:
+            rows_bt = preparation.apply(x_nd if len(entering) == len(batch) else x_nd[entering])
+        except BadRecord as bad:
+            row = rows_before + int(entering[bad.row - 1]) + 1
+            raise UserError(f"Channel train, row {row}: {bad.problem}") from None
+        reservoir.add(rows_bt, labels_n[entering], keys)
+
+    def _joined(self, sampled: tuple[Reservoir, int] | None, run: Run) -> tuple[Tensor, Tensor, int]:
+        """Rows (r, t) and labels (r,) of the one sample of all hosts, host after host, and feature_dim.
+
+        Keys go first, so that of the rows only those that stay are sent.
+        """
+        own = {} if sampled is None else {"keys": sampled[0].keys_r, "feature_dim": torch.tensor([sampled[1]])}
+        parts = [arrays for arrays in run.gather(own) if arrays]
+        if not parts:
+            raise UserError(NO_DATA)
+        widths = sorted({int(arrays["feature_dim"]) for arrays in parts})
+        if len(widths) > 1:
+            raise UserError(f"Hosts read rows of {' and '.join(map(str, widths))} columns, expected one width.")
+        limit = smallest(torch.cat([arrays["keys"] for arrays in parts]), self.sample_size)
+        return *self._sent(sampled[0] if sampled else None, limit, run), widths[0]
+
+    @staticmethod
+    def _sent(reservoir: Reservoir | None, limit: float, run: Run) -> tuple[Tensor, Tensor]:
+        own = {}
+        if reservoir is not None:
+            reservoir.cut(limit)
+        if reservoir:
+            own = {"rows": reservoir.rows_rd, "labels": reservoir.labels_r}
+        hosts = []
+        for number, arrays in enumerate(run.gather(own), start=1):
+            run.log(f"Getting reservoir sample from algo-{number}...")
+            if arrays:
+                hosts.append(arrays)
+                data, labels = (tuple(arrays[name].shape) for name in ("rows", "labels"))
+                run.log(f"...Got reservoir sample from algo-{number}: data={data}, labels={labels}, NaNs=0")
+        if len(hosts) == 1:
+            return hosts[0]["rows"], hosts[0]["labels"].clone()
+        return torch.cat([arrays["rows"] for arrays in hosts]), torch.cat([arrays["labels"] for arrays in hosts])
+
+    def _indexed(self, rows_rt: Tensor, labels_r: Tensor, preparation: Preparation, run: Run) -> KNNModel:
+        if self.k > len(rows_rt):
+            raise UserError(
+                f"Hyperparameter k: got {self.k}, but the sample holds {len(rows_rt)} rows. Take a smaller k, a larger "
+                "sample_size or more data."
+            )
+        metric = faiss.METRIC_L2 if self.index_metric == "L2" else faiss.METRIC_INNER_PRODUCT
+        lists = (
+            index.lists_for(len(rows_rt)) if self.faiss_index_ivf_nlists == AUTO else int(self.faiss_index_ivf_nlists)
+        )
+        built = index.empty(self.index_type, rows_rt.shape[1], metric, lists, int(self.faiss_index_pq_m or 1))
+        index.fill(built, rows_rt, self._faiss_index_nprobe, run)
+        return KNNModel(built, labels_r, self.k, self.predictor_type, preparation)
+
+
+def _target_problem(target: int, feature_dim: int) -> str:
+    return f"Hyperparameter dimension_reduction_target: got {target}, expected less than feature_dim = {feature_dim}."

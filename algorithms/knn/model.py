@@ -1,0 +1,112 @@
+"""The finished kNN model: a faiss index, and a label for each of its rows.
+
+Axes: n rows of a batch · d columns of the index · r rows of the index · k neighbours
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Self
+
+import faiss
+import torch
+from torch import Tensor
+
+from algorithms.base.algorithm import Columns, Model, Settings
+from algorithms.base.batch import Batch
+from algorithms.base.errors import UserError
+from algorithms.base.run import Run
+from algorithms.knn import search, vote
+from algorithms.knn.rows import Preparation, one_label
+from algorithms.knn.scores import Accuracy, SquaredError
+
+PREDICTORS = {"classifier": vote.majority, "regressor": vote.mean}
+
+
+@dataclass(frozen=True, eq=False)
+class KNNModel(Model):
+    """The index, labels (r,) float32, and how rows are prepared for it [contract: knn, Artifact].
+
+    `k` and `predictor_type` may be changed in the artifact, without training again.
+    """
+
+    index: faiss.Index
+    labels_r: Tensor
+    k: int
+    predictor_type: str
+    preparation: Preparation
+
+    layout: ClassVar = "faiss_index"
+    array_names: ClassVar = ("index", "labels")
+
+    def arrays(self) -> dict[str, Tensor]:
+        """`index` is a copy of it in faiss's own format, uint8; the layout writes the index itself."""
+        return {"index": torch.from_numpy(faiss.serialize_index(self.index)), "labels": self.labels_r}
+
+    def not_finite(self) -> list[str]:
+        return []  # of finite rows, which is all that a channel lets through
+
+    def settings(self) -> Settings:
+        return {"k": self.k, "predictor_type": self.predictor_type, **self.preparation.settings()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: Settings) -> Self:
+        return cls.from_index(faiss.deserialize_index(arrays["index"].numpy()), arrays["labels"], settings)
+
+    @classmethod
+    def from_index(cls, index: faiss.Index, labels_r: Tensor, settings: Settings) -> Self:
+        """A model around an index. Without `feature_dim` in the settings, rows are as wide as the index.
+
+        Raises UserError if index, labels and settings do not fit together.
+        """
+        k, predictor_type = settings.get("k"), settings.get("predictor_type")
+        if index.ntotal != len(labels_r):
+            raise UserError(f"The index holds {index.ntotal} rows, but there are {len(labels_r)} labels.")
+        if type(k) is not int or not 1 <= k <= index.ntotal:
+            raise UserError(f"k: got {k!r}, expected an integer from 1 to {index.ntotal}, the rows of the index.")
+        if predictor_type not in PREDICTORS:
+            raise UserError(f"predictor_type: got {predictor_type!r}, expected {' or '.join(PREDICTORS)}.")
+        model = cls(index, labels_r, k, str(predictor_type), Preparation.from_settings(settings, index.d))
+        _ = model.search  # made now: a server shares it with the workers that it forks
+        return model
+
+    @property
+    def feature_dim(self) -> int:
+        return self.preparation.feature_dim
+
+    @cached_property
+    def search(self) -> search.Search:
+        """Made on first use, in a second or so for a large index; raises UserError for an index of an unknown type."""
+        return search.over(self.index, self.k)
+
+    def predict(self, batch: Batch) -> Columns:
+        """The vote or mean of the k nearest, and these by rising `distances` [contract: knn, Inference].
+
+        Distances are what faiss calls so: squared for L2, and similarities for INNER_PRODUCT and COSINE, where the most
+        similar row comes last.
+        """
+        if batch.width != self.feature_dim:
+            raise UserError(f"Rows have {batch.width} columns, expected {self.feature_dim} (feature_dim).")
+        costs_nk, rows_nk = self.search.nearest(self.preparation.apply(batch.dense()), self.k)
+        labels_nk = self.labels_r[rows_nk]
+        predicted_n = PREDICTORS[self.predictor_type](labels_nk)
+        if self.index.metric_type == faiss.METRIC_INNER_PRODUCT:
+            costs_nk, labels_nk = -costs_nk.flip(1), labels_nk.flip(1)
+        return {"predicted_label": predicted_n, "distances": costs_nk.float(), "labels": labels_nk}
+
+    def to(self, device: torch.device | str) -> Self:
+        """Itself: faiss searches on the CPU."""
+        return self
+
+    def evaluate(self, batches: Iterator[Batch], run: Run) -> dict[str, float]:
+        """`accuracy` and `macro_f_1.000` of a classifier, `mse` of a regressor."""
+        scores = Accuracy() if self.predictor_type == "classifier" else SquaredError()
+        for batch in batches:
+            began_s = time.monotonic()
+            run.log("Searching index...")
+            scores.add(self.predict(batch)["predicted_label"], one_label(batch, "test"))
+            run.log(f"...Done searching index in {round(time.monotonic() - began_s)} second(s)")
+        return scores.figures()

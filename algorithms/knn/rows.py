@@ -1,0 +1,79 @@
+"""Rows on their way into the index, the same in training and in inference.
+
+Axes: n rows of a batch · d columns of the data · t columns of the index
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from algorithms.base.algorithm import Settings
+from algorithms.base.batch import Batch
+from algorithms.base.errors import BadRecord, UserError
+from algorithms.knn.reduction import KINDS, Reduction
+
+LONGEST_SQUARED = 1e37
+"""The sum of two such lengths, squared, is still a float32."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Rows of `feature_dim` columns are reduced if there is a reduction, made of length 1 if `normalize`, and padded with zeros."""
+
+    feature_dim: int
+    index_dim: int
+    normalize: bool
+    reduction: Reduction | None = None
+
+    def apply(self, x_nd: Tensor) -> Tensor:
+        """Rows (n, t) for the index. Raises BadRecord for a row of zeros that has no direction, and for one that is too long."""
+        if self.reduction is not None:
+            x_nd = self.reduction.apply(x_nd)
+        squared_n = x_nd.square().sum(1)
+        _refuse(squared_n > LONGEST_SQUARED, "its squared length is beyond float32, expected smaller numbers.")
+        if self.normalize:
+            _refuse(
+                squared_n == 0, "it is all zeros, and index_metric COSINE compares directions; a row of zeros has none."
+            )
+            x_nd = torch.nn.functional.normalize(x_nd)
+        return torch.nn.functional.pad(x_nd, (0, self.index_dim - x_nd.shape[1])).contiguous()
+
+    def settings(self) -> Settings:
+        named = {"normalize": self.normalize, "feature_dim": self.feature_dim}
+        if self.reduction is None:
+            return named
+        return {**named, "reduction_type": self.reduction.kind, "reduction_seed": self.reduction.seed,
+                "reduction_target_dim": self.reduction.target_dim}  # fmt: skip
+
+    @classmethod
+    def from_settings(cls, settings: Settings, index_dim: int) -> Self:
+        """The inverse of `settings`. Raises UserError where they do not fit an index of `index_dim` columns."""
+        feature_dim = int(settings.get("feature_dim", index_dim))
+        kind = settings.get("reduction_type")
+        reduction = None
+        if kind is not None:
+            if kind not in KINDS:
+                raise UserError(f"Dimension reduction: got type {kind!r}, expected {' or '.join(KINDS)}.")
+            target_dim = int(settings["reduction_target_dim"])
+            reduction = Reduction(str(kind), int(settings["reduction_seed"]), feature_dim, target_dim)
+        width = feature_dim if reduction is None else reduction.target_dim
+        if width > index_dim:
+            raise UserError(f"The index has {index_dim} columns, expected {width} at least.")
+        return cls(feature_dim, index_dim, bool(settings.get("normalize", False)), reduction)
+
+
+def one_label(batch: Batch, channel: str) -> Tensor:
+    """The label of each row (n,). Raises UserError where rows have none, or several."""
+    count = 0 if batch.labels_nl is None else batch.labels_nl.shape[1]
+    if batch.labels_nl is None or count != 1:
+        raise UserError(f"Channel {channel}: rows have {count or 'no'} labels, expected one each.")
+    return batch.labels_nl[:, 0].float()
+
+
+def _refuse(wrong_n: Tensor, problem: str) -> None:
+    if bool(wrong_n.any()):
+        raise BadRecord(int(wrong_n.nonzero()[0]) + 1, problem)

@@ -1,0 +1,122 @@
+"""The k nearest rows of an index, nearest first and, at equal cost, in the order of the index.
+
+faiss finds candidates. Where it holds the rows themselves, the candidates are judged again in float64, and a bound on
+what faiss may have rounded proves that no other row belongs among them: the answer is exact, ties included.
+
+Axes: n queries · d columns · r rows of the index · c candidates · k neighbours
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import faiss
+import torch
+from torch import Tensor
+
+from algorithms.base.errors import UserError
+from algorithms.knn.candidates import Sketch, Whole, follow_torch
+
+MORE = 16
+"""Candidates beyond k: as many may lie within faiss's rounding of the k-th."""
+
+SKETCH_COLUMNS_LOW, SKETCH_NUMBERS_LOW = 128, 1 << 22
+"""A smaller index is read whole as fast as a sketch of it would be."""
+
+TRIAL_QUERIES, TRIAL_SHARE = 32, 0.5
+"""A sketch stays if it answers this share of a few rows of the index."""
+
+
+class Search(Protocol):
+    def nearest(self, x_nd: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """Costs (n, k) and rows (n, k) of the k nearest; k is at most the number of rows."""
+        ...
+
+
+def over(index: faiss.Index, k: int) -> Search:
+    """The search that suits an index and is likely to be asked for k rows. Raises UserError for an index of another type."""
+    if isinstance(index, faiss.IndexFlat):
+        return FlatSearch(index, k)
+    if isinstance(index, faiss.IndexIVF):
+        return ListSearch(index)
+    raise UserError(f"The index is a faiss {type(index).__name__}, expected IndexFlat, IndexIVFFlat or IndexIVFPQ.")
+
+
+@dataclass(frozen=True)
+class ListSearch:
+    """Approximate search of inverted lists, by the costs faiss finds. It looks into more lists where some hold too few rows."""
+
+    index: faiss.IndexIVF
+
+    def nearest(self, x_nd: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        costs_nk, rows_nk = self._search(x_nd, k, self.index.nprobe)
+        nprobe = self.index.nprobe
+        while nprobe < self.index.nlist and (short := (rows_nk < 0).any(1).nonzero()[:, 0]).numel():
+            nprobe = min(2 * nprobe, self.index.nlist)
+            costs_nk[short], rows_nk[short] = self._search(x_nd[short], k, nprobe)
+        return in_order(costs_nk, rows_nk, k)
+
+    def _search(self, x_nd: Tensor, k: int, nprobe: int) -> tuple[Tensor, Tensor]:
+        follow_torch()
+        settings = faiss.SearchParametersIVF(nprobe=nprobe)
+        scores_nk, rows_nk = self.index.search(x_nd.contiguous().numpy(), k, params=settings)
+        inner = self.index.metric_type == faiss.METRIC_INNER_PRODUCT
+        return torch.from_numpy(-scores_nk if inner else scores_nk).double(), torch.from_numpy(rows_nk)
+
+
+class FlatSearch:
+    """Exact search of all rows. A large index gets a sketch, which answers most queries without reading it whole."""
+
+    def __init__(self, index: faiss.IndexFlat, k: int) -> None:
+        self._whole = Whole(index)
+        if not math.isfinite(self._whole.longest):
+            raise UserError("The index holds NaN or infinity.")
+        sketch = self._worthwhile_sketch(min(k, index.ntotal))
+        self._stages: list[Sketch | Whole] = [sketch, self._whole] if sketch else [self._whole]
+
+    def nearest(self, x_nd: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        costs_nk = torch.empty(len(x_nd), k, dtype=torch.float64)
+        rows_nk = torch.empty(len(x_nd), k, dtype=torch.int64)
+        left = torch.arange(len(x_nd))
+        for stage in self._stages:
+            costs_nk[left], rows_nk[left], proven = self._among(stage, x_nd[left], k)
+            left = left[~proven]
+            if not len(left):
+                break
+        for query in left.tolist():
+            rows_1c = self._whole.find_within(x_nd[query], float(costs_nk[query, -1]))[None]
+            costs_1c = self._costs(x_nd[query : query + 1], rows_1c)
+            costs_nk[query], rows_nk[query] = (found_1k[0] for found_1k in in_order(costs_1c, rows_1c, k))
+        return costs_nk, rows_nk
+
+    def _among(self, stage: Whole | Sketch, x_nd: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The k nearest among the candidates, and for which queries (n,) no other row can be one of the k nearest."""
+        candidates = stage.find(x_nd, k + MORE)
+        costs_nk, rows_nk = in_order(self._costs(x_nd, candidates.rows_nc), candidates.rows_nc, k)
+        return costs_nk, rows_nk, candidates.rest_n > costs_nk[:, -1]
+
+    def _costs(self, x_nd: Tensor, rows_nc: Tensor) -> Tensor:
+        """True costs (n, c), float64, a query at a time: what is judged together stays in the cache."""
+        costs_nc = torch.empty(rows_nc.shape, dtype=torch.float64)
+        for x_d, rows_c, costs_c in zip(x_nd.double(), rows_nc, costs_nc, strict=True):
+            y_cd = self._whole.rows_rd[rows_c].double()
+            costs_c.copy_(-(y_cd * x_d).sum(1) if self._whole.inner else (y_cd - x_d).square_().sum(1))
+        return costs_nc
+
+    def _worthwhile_sketch(self, k: int) -> Sketch | None:
+        r, d = self._whole.rows_rd.shape
+        if d < SKETCH_COLUMNS_LOW or r * d < SKETCH_NUMBERS_LOW or k + MORE >= r - 1:
+            return None
+        sketch = Sketch.of(self._whole)
+        some_nd = self._whole.rows_rd[torch.linspace(0, r - 1, TRIAL_QUERIES).long()]
+        *_, proven_n = self._among(sketch, some_nd, k)
+        return sketch if float(proven_n.double().mean()) >= TRIAL_SHARE else None
+
+
+def in_order(costs_nc: Tensor, rows_nc: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k lowest costs (n, k) and their rows, by rising cost, then by row."""
+    rows_nc, by_row_nc = rows_nc.sort(1)
+    costs_nc, by_cost_nc = costs_nc.gather(1, by_row_nc).sort(stable=True, dim=1)
+    return costs_nc[:, :k], rows_nc.gather(1, by_cost_nc[:, :k])

@@ -1,0 +1,19 @@
+"""Decoded rows → the batches that algorithms take: from NumPy to torch, without a copy."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from algorithms.base.batch import Batch, SparseRows
+from containers.codecs.rows import Rows, floating
+
+
+def batch(rows: Rows) -> Batch:
+    """A batch of the same rows and labels; integers become float32."""
+    values_z = torch.from_numpy(floating(rows.values_z))
+    labels_nl = None if rows.labels_nl is None else torch.from_numpy(floating(rows.labels_nl))
+    if rows.keys_z is None:
+        return Batch(values_z.reshape(len(rows), rows.width), labels_nl)
+    starts_n1 = torch.from_numpy(np.concatenate([np.zeros(1, np.int64), np.cumsum(rows.counts_n)]))
+    return Batch(SparseRows(starts_n1, torch.from_numpy(rows.keys_z), values_z, rows.width), labels_nl)

@@ -1,0 +1,113 @@
+"""Where a channel's images come from [contract: image-classification, Channels and content types].
+
+application/x-recordio                        .rec files, in any input mode
+application/x-image, image/jpeg, image/png    files, named by the .lst of the channel <name>_lst
+RecordWrapperType RecordIO, in Pipe mode      an augmented manifest: image, label, image, label, …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import cast
+
+from algorithms.base.algorithm import Algorithm
+from algorithms.base.errors import BadRecord, UserError
+from algorithms.base.images import ImageAlgorithm
+from containers.codecs import image_list, image_recordio, images
+from containers.codecs.image_recordio import ImageRecord
+from containers.codecs.media_type import MediaType
+from containers.contract.job import ChannelConfig, TrainingJob
+from containers.contract.paths import OptML
+from containers.input.images import ImageStream
+from containers.input.sources import FileSources, PipeSources, Source, Sources
+from containers.journal import Journal
+
+RECORDIO = "application/x-recordio"
+RAW = (images.ANY, images.JPEG, images.PNG)
+LIST_SUFFIX = "_lst"
+Read = Callable[[], Iterator[ImageRecord]]
+
+
+def open_channel(
+    name: str,
+    algorithm: Algorithm,
+    media_type: MediaType,
+    job: TrainingJob,
+    opt_ml: OptML,
+    journal: Journal,
+    seed: int,
+) -> ImageStream:
+    """A stream of the channel's images; that of training is shuffled. Raises UserError for a channel that lacks files."""
+    config = job.channels[name]
+    records = _records(name, media_type, config, job, opt_ml, journal)
+    if "label-format" in media_type.parameters:
+        journal.framed(f"label-format is {media_type.parameters['label-format']}")
+    rank = job.hosts.index(job.current_host)
+    share = (rank, len(job.hosts)) if config.distribution == "FullyReplicated" else (0, 1)
+    preparation = cast(ImageAlgorithm, algorithm).preparation(name, media_type.parameters)
+    return ImageStream(name, records, preparation, seed if name == "train" else None, share, journal.framed)
+
+
+def _records(
+    name: str, media_type: MediaType, config: ChannelConfig, job: TrainingJob, opt_ml: OptML, journal: Journal
+) -> Read:
+    if config.input_mode == "Pipe":
+        pipes = PipeSources(opt_ml, name)
+        decode = image_recordio.decode_pairs if config.record_wrapper == "RecordIO" else image_recordio.decode
+        return lambda: _read(name, pipes, decode)
+    if media_type.name in RAW:
+        return _listed(name, job, opt_ml, journal)
+    files = _rec_files(name, opt_ml, journal)
+    return lambda: _read(name, files, image_recordio.decode)
+
+
+def _read(name: str, sources: Sources, decode: Callable[..., Iterator[ImageRecord]]) -> Iterator[ImageRecord]:
+    for source in sources.next_pass():
+        try:
+            yield from decode(source.chunks(), source.path.name)
+        except BadRecord as bad:
+            raise UserError(f"Channel {name}, {source.path.name}, row {bad.row}: {bad.problem}") from None
+
+
+def _rec_files(name: str, opt_ml: OptML, journal: Journal) -> Sources:
+    """Files that end in .rec: an index or a list may lie beside them."""
+    folder = opt_ml.channel(name)
+    journal.framed(f"Searching for .rec files in {folder}.")
+    sources = RecSources(folder)
+    if not list(sources.next_pass()):
+        raise UserError(f"Channel {name}: no .rec file in it, which content type {RECORDIO} asks for.")
+    return sources
+
+
+class RecSources(FileSources):
+    """The .rec files of a folder, in the order of their names."""
+
+    def next_pass(self) -> Iterator[Source]:
+        return (source for source in super().next_pass() if source.path.suffix == ".rec")
+
+
+def _listed(name: str, job: TrainingJob, opt_ml: OptML, journal: Journal) -> Read:
+    """Images in the order of the channel's list, each file read when it is wanted."""
+    lists = name + LIST_SUFFIX
+    if lists not in job.channels:
+        raise UserError(f"Channel {name}: images as files need the channel {lists} with their .lst.")
+    folder = opt_ml.channel(lists)
+    journal.framed(f"Searching for .lst files in {folder}.")
+    found = sorted(folder.rglob("*.lst"))
+    if len(found) != 1:
+        raise UserError(f"Channel {lists}: got {len(found)} .lst files, expected one.")
+    try:
+        entries = image_list.decode(found[0].read_bytes())
+    except BadRecord as bad:
+        raise UserError(f"Channel {lists}, {found[0].name}, row {bad.row}: {bad.problem}") from None
+    root = opt_ml.channel(name)
+    for entry in entries:
+        _check_path(lists, root, entry)
+    return lambda: (ImageRecord((root / entry.path).read_bytes(), entry.labels, entry.path) for entry in entries)
+
+
+def _check_path(channel: str, root: Path, entry: image_list.Entry) -> None:
+    path = (root / entry.path).resolve()
+    if not path.is_relative_to(root.resolve()) or not path.is_file():
+        raise UserError(f"Channel {channel}: names {entry.path}, which is no file of the channel of images.")

@@ -1,0 +1,73 @@
+"""Encoded images in, probabilities out [contract: image-classification, Inference].
+
+A request is one JPEG or PNG, or RecordIO of several. The answer in JSON is the bare array of probabilities, of several images
+an array of arrays; in JSON Lines, which batch transform assumes, an object for each.
+
+Axes: n images · h height · w width · c channels
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Literal, Protocol, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL.Image import Image as Picture
+
+from algorithms.base.algorithm import Columns, Model, Response
+from algorithms.base.batch import Batch
+from algorithms.base.errors import BadRecord, UserError
+from containers import codecs
+from containers.codecs import image_recordio, images, json_lines
+from containers.codecs.media_type import MediaType, UnsupportedMediaType
+from containers.serving.exchange import framed
+
+RECORDIO = "application/x-recordio"
+ASSUMED = images.ANY
+ANSWERS = [codecs.JSON, codecs.JSON_LINES]
+
+
+class PictureModel(Protocol):
+    """What is asked of a model that takes images."""
+
+    @property
+    def mode(self) -> Literal["RGB", "L"]:
+        """Colour or grey."""
+
+    def pixels(self, picture: Picture) -> NDArray[np.uint8]:
+        """(h, w, c), the same shape for every picture."""
+
+
+def decode(media_type: MediaType, body: bytes, model: Model, lone_records: bool) -> Batch:
+    """Each image upright, in the model's colours and size: (n, c, h, w) of 0 to 255."""
+    pictures = cast(PictureModel, model)
+    pixels = []
+    for row, content in enumerate(_contents(media_type, body, lone_records), start=1):
+        try:
+            pixels.append(pictures.pixels(images.decode(content, pictures.mode)))
+        except UserError as error:
+            raise BadRecord(row, f"{error}.") from None
+    if not pixels:
+        raise UserError("the body holds no images")
+    return Batch(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2))
+
+
+def _contents(media_type: MediaType, body: bytes, lone_records: bool) -> Iterable[bytes]:
+    if media_type.name in (images.ANY, images.JPEG, images.PNG):
+        return [body]
+    if media_type.name == RECORDIO:
+        content = framed(body) if lone_records else body
+        return (record.content for record in image_recordio.decode([content], "body"))
+    expected = ", ".join((images.ANY, images.JPEG, images.PNG, RECORDIO))
+    raise UnsupportedMediaType(f"Content type {str(media_type)!r}: not read here, expected {expected}.")
+
+
+def encode(accept: MediaType, columns: Columns, response: Response) -> bytes:
+    if accept.name == codecs.JSON_LINES:
+        return json_lines.encode(columns, response)
+    (name,) = response.columns
+    answers = columns[name].to(torch.float32).tolist()
+    return json.dumps(answers[0] if len(answers) == 1 else answers).encode()

@@ -1,0 +1,34 @@
+"""Rows of numbers in, named columns out, in any of the codecs."""
+
+from __future__ import annotations
+
+from algorithms.base.algorithm import Columns, Model, Response
+from algorithms.base.batch import Batch, concatenate
+from algorithms.base.errors import UserError
+from containers import codecs
+from containers.checks import check
+from containers.codecs.media_type import MediaType
+from containers.serving.exchange import framed
+
+ASSUMED = codecs.CSV
+"""What curl users send."""
+
+ANSWERS = list(codecs.ENCODERS)
+
+
+def decode(media_type: MediaType, body: bytes, model: Model, lone_records: bool) -> Batch:
+    """The body's rows, each as wide as the model and of finite numbers."""
+    lone = lone_records and media_type.name == codecs.RECORDIO_PROTOBUF
+    pieces = []
+    row = 1
+    for piece in codecs.decode(media_type, [framed(body) if lone else body], default_label_size=0):
+        check(piece, row, model.feature_dim)
+        row += len(piece)
+        pieces.append(piece)
+    if not pieces:
+        raise UserError("the body holds no rows")
+    return concatenate(pieces)
+
+
+def encode(accept: MediaType, columns: Columns, response: Response) -> bytes:
+    return codecs.encode(accept, columns, response)

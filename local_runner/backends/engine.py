@@ -1,0 +1,88 @@
+"""A container of a Docker engine, from start to removal."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import docker
+from docker.models.containers import Container
+
+from local_runner.backends import Usage
+
+MAX_LINE_BYTES = 256 * 1024
+LOOPBACK = "127.0.0.1"
+SERVING_PORT = "8080/tcp"
+
+
+class EngineContainer:
+    """A container that is started at once, tells its lines to `log`, and is removed as soon as it ends."""
+
+    def __init__(self, container: Container, log: Callable[[str], None], removed: Callable[[], None]) -> None:
+        """`container` is created, not started; `removed` is called when nothing of it is left. Raises docker's APIError."""
+        self.usage: Usage | None = None
+        self._container = container
+        self._log = log
+        self._removed = removed
+        self._status: int | None = None
+        self._ended = threading.Event()
+        output = container.attach(stdout=True, stderr=True, stream=True, demux=True)
+        container.start()
+        threading.Thread(target=self._attend, args=(output,), name=container.name, daemon=True).start()
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        self._ended.wait(timeout_s)
+        return self._status
+
+    def terminate(self) -> None:
+        self._signal("SIGTERM")
+
+    def kill(self) -> None:
+        self._signal("SIGKILL")
+
+    @property
+    def url(self) -> str:
+        """Where its serving port is published on this machine; port 0 if it has ended already."""
+        with contextlib.suppress(docker.errors.NotFound):
+            self._container.reload()
+        published = self._container.ports.get(SERVING_PORT) or [{"HostPort": "0"}]
+        return f"http://{LOOPBACK}:{published[0]['HostPort']}"
+
+    def _signal(self, name: str) -> None:
+        with contextlib.suppress(docker.errors.APIError):  # it has ended meanwhile
+            self._container.kill(name)
+
+    def _attend(self, output: Iterator[tuple[bytes | None, bytes | None]]) -> None:
+        try:
+            self._copy_lines(output)
+            self._status = self._container.wait(timeout=None)["StatusCode"]
+        except (docker.errors.APIError, OSError) as lost:  # the engine has gone, or somebody removed the container
+            self._log(f"Sagebrush: the engine lost this container ({lost}).\n")
+            self._status = 137
+        finally:
+            remove(self._container)
+            self._removed()
+            self._ended.set()
+
+    def _copy_lines(self, output: Iterator[tuple[bytes | None, bytes | None]]) -> None:
+        """Each stream has its lines, in the order in which they are complete."""
+        begun = [b"", b""]
+        for pieces in output:
+            for stream, piece in enumerate(pieces):
+                *lines, rest = (begun[stream] + (piece or b"")).split(b"\n")
+                if len(rest) > MAX_LINE_BYTES:
+                    lines, rest = [*lines, rest], b""
+                begun[stream] = rest
+                for line in lines:
+                    self._log(line.decode(errors="replace"))
+        for rest in filter(None, begun):
+            self._log(rest.decode(errors="replace"))
+
+
+def remove(thing: Any) -> None:
+    """Remove a container, and its anonymous volumes, or a network. What is gone already stays gone."""
+    options = {"force": True, "v": True} if isinstance(thing, Container) else {}
+    with contextlib.suppress(docker.errors.APIError):
+        thing.remove(**options)

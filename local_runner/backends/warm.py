@@ -1,0 +1,103 @@
+"""Starts containers in a preloaded interpreter: the array engine is imported once, not once for each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from local_runner import interpreter
+from local_runner.backends import preloaded
+
+READY_WITHIN_S = 60.0
+
+
+class WarmInterpreter:
+    """Runs `python -m MODULE ARGUMENTS…` in forks of an interpreter that has `imports` done.
+
+    The interpreter is started by `prepare`, or by the first `start`, and again if it has died. It ends with this process.
+    """
+
+    def __init__(self, module: str, imports: Sequence[str]) -> None:
+        self._module = module
+        self._command = interpreter.command(preloaded.__name__, *imports)
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._orders: socket.socket | None = None
+        self._ready = False
+
+    def prepare(self) -> None:
+        """Start the interpreter if none runs; its imports go on after this returns."""
+        with self._lock:
+            self._ensure_process()
+
+    def start(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        control: socket.socket,
+        theirs: int,
+        output: int,
+    ) -> bool:
+        """Start a process that is held by a leash at `theirs`, our end of which is `control`, and writes to `output`.
+
+        Both descriptors stay the caller's to close. False if there is no interpreter that could do it.
+        """
+        order = {"arguments": [self._module, *arguments], "environment": dict(environment), "folder": str(folder)}
+        text = json.dumps(order).encode()
+        with self._lock:
+            orders = self._await_ready()
+            if orders is None:
+                return False
+            try:
+                socket.send_fds(orders, [b"."], [theirs, output])
+            except OSError:  # it died since; the next one gets a new one
+                self._forget()
+                return False
+        control.sendall(preloaded.LENGTH.pack(len(text)) + text)
+        return True
+
+    def close(self) -> None:
+        with self._lock:
+            self._forget()
+
+    def _ensure_process(self) -> socket.socket:
+        if self._orders is not None and self._process is not None and self._process.poll() is None:
+            return self._orders
+        self._forget()
+        self._orders, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env=interpreter.environment({**os.environ, "PYTHONUNBUFFERED": "1"}),
+                start_new_session=True,
+            )
+        return self._orders
+
+    def _await_ready(self) -> socket.socket | None:
+        orders = self._ensure_process()
+        if not self._ready:
+            orders.settimeout(READY_WITHIN_S)
+            with contextlib.suppress(OSError):
+                self._ready = orders.recv(1) == preloaded.READY
+            orders.settimeout(None)
+        return orders if self._ready else None
+
+    def _forget(self) -> None:
+        """The interpreter ends when its socket does; what it has started goes on."""
+        self._ready = False
+        if self._orders is not None:
+            self._orders.close()
+            self._orders = None
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None

@@ -1,0 +1,1 @@
+"""The commands of `sagebrush`, one module each. A command talks to people; what it does lies beside this folder."""

@@ -1,0 +1,32 @@
+"""`sagebrush build`: the image of an algorithm."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from local_runner import build as image
+from local_runner.commands.terminal import errors_told, examples, told
+
+EXAMPLES = examples(
+    "sagebrush build kmeans",
+    "sagebrush build pca --cuda --tag my-registry/pca:1",
+    "docker run --rm sagebrush/kmeans:cpu train",
+)
+
+
+def build(
+    algorithm: Annotated[str, typer.Argument(help="Its name in SageMaker, such as kmeans or pca.")],
+    cuda: Annotated[bool, typer.Option("--cuda", help="With torch's CUDA build; several GB.")] = False,
+    tag: Annotated[
+        str | None, typer.Option(help="Name of the image; default: sagebrush/ALGORITHM:cpu or :cuda.")
+    ] = None,
+) -> None:
+    """Build an image that SageMaker, its SDK's local mode and `sagebrush up --backend docker` run. Needs Docker and pip."""
+    with errors_told():
+        built = image.build(
+            algorithm, "cuda" if cuda else "cpu", tag, lambda text: told.print(f"[bold]{escape(text)}[/]")
+        )
+    told.print(f"[green]Image:[/] {escape(built)}")

@@ -1,0 +1,114 @@
+"""`sagebrush clean`: give back the disk that ended jobs hold."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.filesize import decimal
+
+from local_runner import cleaning, owner
+from local_runner.commands.tables import moment, show
+from local_runner.commands.terminal import DATA, DataOption, examples, fail, overview_of, told
+from local_runner.jobs.store import Store
+from local_runner.s3.store import ObjectStore
+from local_runner.settings import Settings
+
+SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+EXAMPLES = examples(
+    "sagebrush clean",
+    "sagebrush clean --older-than 7d",
+    "sagebrush clean --older-than 30d --objects --yes",
+)
+
+
+def age(text: str) -> float:
+    """`7d` as seconds: a number and one of s, m, h, d, w."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    if not found:
+        expected = "expected a number and one of s, m, h, d, w, such as 12h or 7d"
+        raise typer.BadParameter(f"got {text!r}, {expected}.", param_hint="--older-than")
+    return float(found[1]) * SECONDS[found[2]]
+
+
+def clean(
+    data: DataOption = DATA,
+    older_than: Annotated[
+        str, typer.Option(metavar="AGE", help="Only what was last used so long ago: 12h, 7d, 4w.")
+    ] = "0s",
+    objects: Annotated[
+        bool, typer.Option("--objects", help="Objects in S3 too, by the time they were written. Data and models go.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Show what ended jobs hold of the disk, ask, and remove it.
+
+    Records, logs and kept folders of ended jobs, and what deleted endpoints left, go whether or not the local AWS runs.
+    Unfinished uploads, data fetched from public buckets and, with --objects, objects go only while none runs.
+    """
+    data, before = data.expanduser(), time.time() - age(older_than)
+    settings = Settings(data)
+    with (
+        overview_of(data) as overview,
+        contextlib.closing(Store(settings.state)) as store,
+        at_rest(settings, objects) as s3,
+    ):
+        found = list(cleaning.left_behind(settings, overview, store))
+        found += cleaning.stored(settings, s3, objects) if s3 else []
+        going = [each for each in found if each.time_s <= before]
+        summarize(going)
+        told.print(f"In all, {data} holds {decimal(cleaning.freed_by(data))}; {stays(settings)}.")
+        if not going:
+            told.print("Nothing to remove.")
+            return
+        if not yes:
+            typer.confirm(f"Remove these {len(going)}, {decimal(size_of(going))}?", abort=True, err=True)
+        for each in going:
+            each.remove()
+    told.print(f"[green]Removed[/] {len(going)}, {decimal(size_of(going))}.")
+
+
+@contextlib.contextmanager
+def at_rest(settings: Settings, objects_wanted: bool) -> Iterator[ObjectStore | None]:
+    """The objects, with the data folder locked against servers; None while one runs."""
+    if running := owner.running(settings.data):
+        if objects_wanted:
+            fail(1, f"--objects: a server runs at {running.endpoint} and may be using them. Stop it first.")
+        yield None
+        return
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(owner.sole_use(settings.data))
+        except owner.InUse as error:
+            fail(1, str(error))
+        yield held.enter_context(contextlib.closing(ObjectStore(settings.objects)))
+
+
+def summarize(going: Sequence[cleaning.Removable]) -> None:
+    """One line for each kind of thing."""
+    rows = []
+    for what in dict.fromkeys(each.what for each in going):
+        group = [each for each in going if each.what == what]
+        oldest, newest = (moment(pick(each.time_s for each in group)) for pick in (min, max))
+        rows.append((what, str(len(group)), decimal(size_of(group)), f"{oldest} to {newest}"))
+    if rows:
+        show(("what", "how many", "size", "from"), rows)
+
+
+def size_of(found: Sequence[cleaning.Removable]) -> int:
+    return sum(each.size_bytes for each in found)
+
+
+def stays(settings: Settings) -> str:
+    """The sizes of what is kept in any case, or unless asked for."""
+    places: list[tuple[str, Path]] = [
+        ("objects", settings.objects),
+        ("endpoints", settings.endpoints),
+        ("running jobs", settings.jobs),
+    ]
+    return ", ".join(f"{name} {decimal(cleaning.freed_by(place))}" for name, place in places)

@@ -1,0 +1,46 @@
+"""`sagebrush jobs`: what runs and what ran."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from local_runner.commands.tables import duration, moment, show
+from local_runner.commands.terminal import DATA, DataOption, examples, overview_of, told
+from local_runner.overview import Job, Overview
+from local_runner.owner import running
+
+COLUMNS = ("kind", "name", "status", "progress", "started", "took", "why")
+EXAMPLES = examples("sagebrush jobs", "sagebrush jobs --limit 0 | grep Failed", "sagebrush jobs --data ./aws")
+
+
+def jobs(
+    data: DataOption = DATA,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show the N newest; 0 shows all.")] = 20,
+) -> None:
+    """List training, transform and tuning jobs, the newest first, whether or not the local AWS runs."""
+    with overview_of(data) as overview:
+        found = overview.jobs()
+        alive = running(data) is not None
+        shown = found[:limit] if limit else found
+        show(COLUMNS, [row(job, overview, alive) for job in shown])
+    if len(found) > len(shown):
+        told.print(f"[dim]{len(found) - len(shown)} older ones: --limit 0 shows all.[/]")
+
+
+def row(job: Job, overview: Overview, alive: bool) -> tuple[str, ...]:
+    """Cells of a job. One that was running when its server ended is Interrupted until a server takes it up again."""
+    interrupted = job.runs and not alive
+    progress = overview.follow(job.name).progress() if job.runs else None
+    took = "" if interrupted else duration((job.ended or time.time()) - job.created)
+    return (
+        job.kind.word,
+        job.name,
+        "Interrupted" if interrupted else job.phase if job.runs else job.status,
+        "" if progress is None else f"{progress:.0f} %",
+        moment(job.created),
+        took,
+        job.reason,
+    )

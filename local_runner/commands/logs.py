@@ -1,0 +1,65 @@
+"""`sagebrush logs`: what the containers of a job or an endpoint wrote."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local_runner.commands.terminal import DATA, DataOption, examples, fail, nearest, overview_of, told
+from local_runner.overview import Job, LogTail, Overview
+from local_runner.owner import running
+
+LOOK_EVERY_S = 0.2
+EXAMPLES = examples("sagebrush logs my-job", "sagebrush logs -f my-job", "sagebrush logs my-endpoint | grep ERROR")
+
+
+def logs(
+    name: Annotated[str, typer.Argument(help="Of a training or transform job, or an endpoint.")],
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what is being written, until the job ends or Ctrl-C.")
+    ] = False,
+    data: DataOption = DATA,
+) -> None:
+    """Print the log of a job or an endpoint: all its containers, merged by time, their streams named where there are several."""
+    with overview_of(data) as overview:
+        tail = overview.follow(name)
+        if not known(overview, tail, name):
+            names = [job.name for job in overview.jobs()] + [endpoint.name for endpoint in overview.endpoints()]
+            fail(1, f"{name}: no job or endpoint of this name in {data}, and no log.{nearest(name, names)}")
+        try:
+            print_new(tail)
+            while follow and still_writes(overview, data, name):
+                time.sleep(LOOK_EVERY_S)
+                print_new(tail)
+            print_new(tail)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        if follow and (job := job_named(overview, name)):
+            told.print(f"[dim]{job.kind.word} job {name}: {job.status}[/]")
+
+
+def known(overview: Overview, tail: LogTail, name: str) -> bool:
+    return bool(
+        tail.streams() or job_named(overview, name) or any(endpoint.name == name for endpoint in overview.endpoints())
+    )
+
+
+def still_writes(overview: Overview, data: Path, name: str) -> bool:
+    """True while the server lives and the job has not ended, or the endpoint is there."""
+    job = job_named(overview, name)
+    there = job.runs if job else any(endpoint.name == name for endpoint in overview.endpoints())
+    return there and running(data) is not None
+
+
+def job_named(overview: Overview, name: str) -> Job | None:
+    return next((job for job in overview.jobs() if job.name == name), None)
+
+
+def print_new(tail: LogTail) -> None:
+    lines = tail.read()
+    several = len(tail.streams()) > 1
+    for line in lines:
+        print(f"{line.stream.rpartition('/')[2]}: {line.event.message}" if several else line.event.message, flush=True)

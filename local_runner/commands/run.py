@@ -1,0 +1,104 @@
+"""`sagebrush run`: a program written for AWS, against the local one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from local_runner import client, foreground, launch
+from local_runner.commands.terminal import (
+    DATA,
+    DataOption,
+    ProxyOption,
+    PublicS3Option,
+    SdkPollingOption,
+    TunnelOption,
+    errors_told,
+    examples,
+    fail,
+    folder_at,
+    told,
+)
+from local_runner.proxy import process
+
+EXAMPLES = examples(
+    "sagebrush run train.py",
+    "sagebrush run --public-s3 examples/census_segmentation.py --output plots",
+    "sagebrush run --output executed.ipynb notebook.ipynb",
+)
+
+
+def run(
+    program: Annotated[
+        Path, typer.Argument(metavar="SCRIPT_OR_NOTEBOOK", help="A .py or .ipynb file written for AWS.")
+    ],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="ARGS", help="Passed to the script untouched.")
+    ] = None,
+    data: DataOption = DATA,
+    sdk_polling: SdkPollingOption = False,
+    public_s3: PublicS3Option = False,
+    proxy: ProxyOption = False,
+    tunnel: TunnelOption = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Where the executed notebook goes; default: NAME.executed.ipynb beside it.")
+    ] = None,
+) -> None:
+    """Run a script or notebook, unchanged, against the local AWS.
+
+    The server of the data folder is used if one runs (`sagebrush up`); otherwise one runs as long as the program does.
+    Options of ours come before the program, whatever follows is the program's. No credentials of yours are passed on.
+    """
+    check_program(program, arguments or [], output)
+    data = folder_at(data)
+    with errors_told(), launch.server(data, sdk_polling, public_s3) as server:
+        was_running = " (was running)" if server.reused else ""
+        told.print(f"[dim]Local AWS on {server.endpoint}, state in {escape(str(data))}{was_running}[/]")
+        if server.reused and public_s3:
+            told.print("[yellow]--public-s3 has no effect on a server that runs already; give it to `sagebrush up`.[/]")
+        client.write_telemetry_opt_out(data)
+        with through_proxy(data, server.endpoint, tunnel) if proxy else nullcontext() as address:
+            environment = client.environment_for(server.endpoint, data, sdk_polling, os.environ, address)
+            status = execute(program, arguments or [], output, environment)
+    raise typer.Exit(status)
+
+
+@contextmanager
+def through_proxy(data: Path, endpoint: str, tunnel: bool) -> Iterator[str]:
+    """A proxy of the program's own, on any free port."""
+    with process.proxy(data, endpoint, 0, tunnel) as address:
+        others = "let through" if tunnel else "refused; --tunnel lets them through"
+        told.print(f"[dim]HTTPS proxy on {address}; hosts that are not AWS's are {others}[/]")
+        yield address
+
+
+def check_program(program: Path, arguments: list[str], output: Path | None) -> None:
+    if not program.is_file():
+        fail(1, f"{program}: no such file. Give the path of a Python script or a notebook.")
+    notebook = program.suffix == ".ipynb"
+    if notebook and arguments:
+        fail(2, f"{program}: a notebook takes no arguments, got {' '.join(arguments)}. Options go before its name.")
+    if output and not notebook:
+        fail(2, f"--output is for notebooks; to pass it to {program.name}, write it after the script's name.")
+
+
+def execute(program: Path, arguments: list[str], output: Path | None, environment: dict[str, str]) -> int:
+    """Run the program in its environment and return its exit status."""
+    if program.suffix != ".ipynb":
+        command = [sys.executable, str(program), *arguments]
+        return foreground.run_script(command, {"PYTHONUNBUFFERED": "1", **environment})
+    try:
+        from local_runner import notebook
+    except ModuleNotFoundError as error:
+        fail(1, f'Running a notebook needs {error.name}: pip install "sagebrush[notebook]"')
+    return notebook.run(
+        program, output or program.with_suffix(".executed.ipynb"), environment, Console(highlight=False)
+    )

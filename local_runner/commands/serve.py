@@ -1,0 +1,37 @@
+"""`sagebrush serve`: a model behind /invocations, no AWS in sight."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from local_runner import foreground, standalone
+from local_runner.commands.terminal import HOST, errors_told, examples, fail, require_free, told
+
+EXAMPLES = examples(
+    "sagebrush serve model/model.tar.gz",
+    "curl -H 'Content-Type: text/csv' --data-binary @rows.csv http://127.0.0.1:8080/invocations",
+)
+
+
+def serve(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL_TAR_GZ", help="An archive from here or from SageMaker itself.")
+    ],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8080,
+    algorithm: Annotated[str | None, typer.Option(help="Its name in SageMaker; otherwise the archive tells.")] = None,
+) -> None:
+    """Answer /ping and /invocations with a model, as its SageMaker container would, until Ctrl-C."""
+    if not model.is_file():
+        fail(1, f"{model}: no such file. `sagebrush train` writes one.")
+    require_free(port)
+    with errors_told(), standalone.serving(model, port, algorithm, os.environ) as process:
+        told.print(
+            f"[green]Serving[/] {escape(str(model))} on [bold]http://{HOST}:{port}/invocations[/]. Ctrl-C stops it."
+        )
+        status = foreground.wait(process)
+    raise typer.Exit(status)

@@ -1,0 +1,76 @@
+"""`sagebrush stop`: end a job gracefully, or an endpoint."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import urllib3
+
+from local_runner.commands.terminal import DATA, DataOption, examples, fail, nearest, overview_of, told
+from local_runner.overview import Endpoint, Job, Overview
+from local_runner.owner import running
+
+LOOK_EVERY_S = 0.1
+EXAMPLES = examples("sagebrush stop my-job", "sagebrush stop my-endpoint", "sagebrush stop my-job --no-wait")
+
+
+def stop(
+    name: Annotated[str, typer.Argument(help="Of a job that runs, else of an endpoint.")],
+    wait: Annotated[bool, typer.Option(help="Return when it has stopped.")] = True,
+    data: DataOption = DATA,
+) -> None:
+    """Stop a job, which keeps its model so far, or an endpoint, which is deleted; its configuration and model stay."""
+    server = running(data)
+    if server is None:
+        fail(1, f"Nothing runs on {data}, so there is nothing to stop. `sagebrush jobs` lists what ran.")
+    with overview_of(data) as overview:
+        found = find(overview, name)
+        if isinstance(found, Job) and not found.runs:
+            fail(1, f"{found.kind.word.capitalize()} job {name} has ended already: {found.status}.")
+        told.print(f"Stopping {describe(found)} …")
+        request_stop(server.endpoint, found)
+        if wait:
+            told.print(f"{describe(found)}: {wait_for_end(overview, data, found)}.")
+
+
+def find(overview: Overview, name: str) -> Job | Endpoint:
+    """What to stop: of several of that name a job that runs comes first, then an endpoint, then a job that has ended."""
+    jobs = [job for job in overview.jobs() if job.name == name]
+    endpoints = [endpoint for endpoint in overview.endpoints() if endpoint.name == name]
+    found: list[Job | Endpoint] = [*(job for job in jobs if job.runs), *endpoints, *jobs]
+    if not found:
+        names = [job.name for job in overview.jobs() if job.runs] + [each.name for each in overview.endpoints()]
+        fail(1, f"{name}: no job or endpoint of this name.{nearest(name, names)}")
+    return found[0]
+
+
+def describe(found: Job | Endpoint) -> str:
+    return f"{found.kind.word} job {found.name}" if isinstance(found, Job) else f"endpoint {found.name}"
+
+
+def request_stop(endpoint: str, found: Job | Endpoint) -> None:
+    """Ask the server, as any AWS client would; the target's name alone tells it the service."""
+    if isinstance(found, Job):
+        operation, request = f"Stop{found.kind.stem}", {f"{found.kind.stem}Name": found.name}
+    else:
+        operation, request = "DeleteEndpoint", {"EndpointName": found.name}
+    headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+    answer = urllib3.request("POST", endpoint, headers=headers, json=request, retries=False)
+    if answer.status != 200:
+        fail(1, answer.json().get("message", f"{operation} was answered with status {answer.status}."))
+
+
+def wait_for_end(overview: Overview, data: Path, found: Job | Endpoint) -> str:
+    """How it ended."""
+    while running(data):
+        if isinstance(found, Job):
+            job = next((each for each in overview.jobs() if (each.kind, each.name) == (found.kind, found.name)), None)
+            if job is None or not job.runs:
+                return job.status if job else "deleted"
+        elif all(endpoint.name != found.name for endpoint in overview.endpoints()):
+            return "deleted"
+        time.sleep(LOOK_EVERY_S)
+    fail(3, "The local AWS has ended meanwhile.")

@@ -1,0 +1,58 @@
+"""How commands show what they found: a table for eyes, tab-separated lines for another program."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+STYLES = {
+    "Completed": "green",
+    "InService": "green",
+    "Failed": "red",
+    "Stopped": "yellow",
+    "Stopping": "yellow",
+    "Interrupted": "yellow",
+    "at rest": "dim",
+}
+
+
+def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows on standard output: on a terminal as a table, else one line for each, its cells apart by tabs."""
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        for row in (columns, *rows):
+            print("\t".join(" ".join(cell.split()) for cell in row))
+        return
+    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(styled, row))
+    out.print(table)
+
+
+def styled(cell: str) -> str:
+    """A status in its color, any other text as it is."""
+    style = STYLES.get(cell)
+    return f"[{style}]{cell}[/]" if style else escape(cell)
+
+
+def moment(seconds: float) -> str:
+    """Local time of a moment since 1970: the hour if that was today, else the day too."""
+    then = time.localtime(seconds)
+    today = then[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M", then)
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    for larger, smaller, size_s in (("d", "h", 86_400), ("h", "min", 3_600), ("min", "s", 60)):
+        if seconds >= size_s:
+            whole, rest = divmod(int(seconds), size_s)
+            return f"{whole} {larger} {rest * {86_400: 24, 3_600: 60, 60: 60}[size_s] // size_s} {smaller}"
+    return f"{seconds:.0f} s"

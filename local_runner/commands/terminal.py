@@ -1,0 +1,109 @@
+"""What all commands share: how they speak, how they fail, and the options that several have."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import socket
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import platformdirs
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from algorithms.base.errors import SagebrushError
+from containers.contract import failure
+from local_runner.overview import Overview
+from local_runner.standalone import JobFailed
+
+HOST = "127.0.0.1"
+DATA = platformdirs.user_data_path("sagebrush", appauthor=False)
+
+told = Console(stderr=True, highlight=False, soft_wrap=True)
+
+DataOption = Annotated[
+    Path,
+    typer.Option(
+        "--data", help="Folder of buckets, jobs, models and endpoints; they survive a restart.", envvar="SAGEBRUSH_DATA"
+    ),
+]
+PublicS3Option = Annotated[
+    bool, typer.Option("--public-s3", help="Fetch objects of AWS's public sample buckets on first use.")
+]
+SdkPollingOption = Annotated[
+    bool, typer.Option("--sdk-polling", help="Keep the SDK's own sleeps of 5 to 120 s between two questions.")
+]
+
+ProxyOption = Annotated[
+    bool,
+    typer.Option(
+        "--proxy",
+        help="Point clients here by an HTTPS proxy, which none ignores: for Java, Spark and SDKs of before 2023.",
+    ),
+]
+TunnelOption = Annotated[
+    bool, typer.Option("--tunnel", help="With --proxy: let connections to hosts that are not AWS's through.")
+]
+
+
+def examples(*commands: str) -> str:
+    """The end of a command's help: what one would type."""
+    return "Examples:\n\n" + "\n\n".join(f"  [cyan]{escape(command)}[/]" for command in commands)
+
+
+def fail(status: int, text: str) -> NoReturn:
+    """Say what went wrong, in red, and end with a status."""
+    told.print(f"[red]{escape(text)}[/]")
+    raise typer.Exit(status)
+
+
+def folder_at(path: Path) -> Path:
+    """The folder at `path`, created if need be."""
+    try:
+        path.expanduser().mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fail(1, f"{path} cannot be used as a folder: {error.strerror}.")
+    return path.expanduser().resolve()
+
+
+def require_free(port: int) -> None:
+    """End with a clear message if something listens on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            fail(1, f"Port {port} of {HOST} cannot be used ({error.strerror}). Choose another with --port.")
+
+
+@contextlib.contextmanager
+def errors_told() -> Iterator[None]:
+    """Errors with a reader become one sentence and an exit status; anything else is a bug and keeps its trace."""
+    try:
+        yield
+    except JobFailed as error:
+        fail(error.status, str(error))
+    except SagebrushError as error:
+        fail(failure.exit_status(error), str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@contextlib.contextmanager
+def overview_of(data: Path) -> Iterator[Overview]:
+    """What lies in a data folder; ends with a clear message where no local AWS ever ran."""
+    try:
+        overview = Overview(data.expanduser())
+    except FileNotFoundError:
+        fail(1, f"No local AWS ever ran on {data}. Start one with `sagebrush up`, or name its folder with --data.")
+    with contextlib.closing(overview):
+        yield overview
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """` Did you mean NAME?`, or nothing where no name comes close."""
+    close = difflib.get_close_matches(name, names, n=1)
+    return f" Did you mean {close[0]}?" if close else ""

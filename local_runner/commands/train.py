@@ -1,0 +1,81 @@
+"""`sagebrush train`: a model out of files, no AWS in sight."""
+
+from __future__ import annotations
+
+import enum
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from algorithms.base.errors import UserError
+from local_runner import standalone
+from local_runner.commands.terminal import errors_told, examples, folder_at, told
+
+EXAMPLES = examples(
+    "sagebrush train kmeans --channel train=rows.csv --hp k=7 --hp feature_dim=34 --output model",
+    "sagebrush train pca --channel train=shards/ --content-type application/x-recordio-protobuf"
+    " --hp num_components=2 --hp feature_dim=784 --hp mini_batch_size=500 --output model",
+)
+
+
+class InputMode(enum.StrEnum):
+    FILE = "File"
+    PIPE = "Pipe"
+
+
+def train(
+    algorithm: Annotated[str, typer.Argument(help="Its name in SageMaker, such as kmeans or pca.")],
+    channel: Annotated[
+        list[str], typer.Option(metavar="NAME=PATH", help="A file or folder of data; `train`, often `test` too.")
+    ],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for model.tar.gz.")],
+    hp: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A hyperparameter, as in SageMaker.")
+    ] = None,
+    content_type: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="Of all channels; otherwise their file names tell.")
+    ] = None,
+    input_mode: Annotated[
+        InputMode, typer.Option(help="Read files, or have them streamed through named pipes.")
+    ] = InputMode.FILE,
+    checkpoints: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of checkpoints; an interrupted job goes on from there.")
+    ] = None,
+) -> None:
+    """Train a model, no AWS in sight: files in, DIR/model.tar.gz out. Ctrl-C stops early and keeps the model so far."""
+    hyperparameters = pairs("--hp", hp or [])
+    with errors_told():
+        channels = {
+            name: channel_at(name, Path(path), content_type) for name, path in pairs("--channel", channel).items()
+        }
+        kept = folder_at(checkpoints) if checkpoints else None
+        standalone.train(algorithm, hyperparameters, channels, input_mode.value, folder_at(output), os.environ, kept)
+    told.print(f"[green]Model:[/] {escape(str(output / standalone.MODEL_ARCHIVE))}")
+
+
+def pairs(option: str, given: list[str]) -> dict[str, str]:
+    """Read NAME=VALUE entries of an option given several times."""
+    found: dict[str, str] = {}
+    for entry in given:
+        name, equals, value = entry.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"got {entry!r}, expected NAME=VALUE.", param_hint=option)
+        if name in found:
+            raise typer.BadParameter(f"{name} is given twice.", param_hint=option)
+        found[name] = value
+    return found
+
+
+def channel_at(name: str, path: Path, content_type: str | None) -> standalone.Channel:
+    if not path.exists():
+        raise UserError(f"Channel {name}: {path} does not exist.")
+    told.print(f"Channel {name}: {escape(str(path))} as ", end="")
+    if content_type:
+        told.print(content_type)
+        return standalone.Channel(path, content_type)
+    guess = standalone.content_type_of(path)
+    told.print(f"{guess} (from its extension; --content-type says otherwise)")
+    return standalone.Channel(path, guess)

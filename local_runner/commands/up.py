@@ -1,0 +1,250 @@
+"""`sagebrush up`: the local AWS until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import json
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+from rich.markup import escape
+
+from local_runner import client, foreground
+from local_runner.backends import CannotRun
+from local_runner.commands.status import LogFormat, show_while
+from local_runner.commands.terminal import (
+    DATA,
+    HOST,
+    DataOption,
+    ProxyOption,
+    PublicS3Option,
+    SdkPollingOption,
+    TunnelOption,
+    errors_told,
+    examples,
+    fail,
+    folder_at,
+    told,
+)
+from local_runner.overview import Overview
+from local_runner.owner import running
+from local_runner.presence import Watch
+from local_runner.proxy import process
+from local_runner.settings import Settings
+
+PORT, PROXY_PORT = 4577, 4578
+OPEN = "Nobody is asked who they are: whoever reaches it runs code as you and reads your data."
+STOP_LIMIT_S = 30.0
+EXAMPLES = examples(
+    "sagebrush up",
+    "sagebrush up --data ./aws --port 5000 --public-s3",
+    "sagebrush up --log-format json > events.jsonl",
+    "sagebrush up --proxy                for Java, Spark, old SDKs: no endpoint to be set anywhere",
+    'eval "$(sagebrush up --export)"     in a second terminal: point its AWS clients here',
+)
+
+
+RUN_AS = {"process": "processes", "docker": "containers"}
+
+
+class BackendName(enum.StrEnum):
+    PROCESS = "process"
+    DOCKER = "docker"
+
+
+def up(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes any free one.")] = PORT,
+    data: DataOption = DATA,
+    bind: Annotated[str, typer.Option(metavar="ADDRESS", help=f"Listen there instead of {HOST}. {OPEN}")] = HOST,
+    sdk_polling: SdkPollingOption = False,
+    public_s3: PublicS3Option = False,
+    proxy: ProxyOption = False,
+    tunnel: TunnelOption = False,
+    proxy_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the proxy.")] = PROXY_PORT,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep each job's /opt/ml folder when it has ended, below DATA/kept.")
+    ] = False,
+    backend: Annotated[
+        BackendName, typer.Option(help="What runs jobs and endpoints: processes of this machine, or a Docker engine.")
+    ] = BackendName.PROCESS,
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="With docker: memory of one container, such as 4g; default: all.")
+    ] = None,
+    shm_size: Annotated[
+        str, typer.Option(metavar="SIZE", help="With docker: size of /dev/shm in one container.")
+    ] = Settings.shm_size,
+    max_jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Training jobs that run at a time, the others wait. [default: by cores and memory]"),
+    ] = None,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="What happens as text on standard error, or as JSON lines on standard output.")
+    ] = LogFormat.TEXT,
+    export: Annotated[
+        bool,
+        typer.Option(
+            "--export", help="Print the variables of the server that is running, for a shell to eval, and exit."
+        ),
+    ] = False,
+    until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Run the local AWS until Ctrl-C: SageMaker, its runtime, S3, STS, IAM and Logs on one loopback port."""
+    data = folder_at(data)
+    found = running(data)
+    if export:
+        if not found:
+            fail(1, f"Nothing runs on {data}: start `sagebrush up` in another terminal first.")
+        typer.echo(exports(found.endpoint, data, sdk_polling, standing_proxy(proxy_port) if proxy else None))
+        return
+    if found:
+        fail(
+            1, f"A server runs on {data} already, at {found.endpoint}. Use it, stop it, or choose another with --data."
+        )
+    if backend is BackendName.DOCKER:
+        require_engine()
+    client.write_telemetry_opt_out(data)
+    # A client that asks often needs no held answer, and sees logs while they are written.
+    hold_s = Settings.hold_first_describe_s if sdk_polling else 0
+    settings = Settings(
+        data,
+        bind,
+        port,
+        bind != HOST,
+        public_s3,
+        backend=backend.value,
+        memory=memory,
+        shm_size=shm_size,
+        warm_up=True,
+        keep=keep,
+        max_jobs=max_jobs,
+        hold_first_describe_s=hold_s,
+    )
+    if until_stdin_closes:
+        serve_silently(settings)
+    else:
+        serve_visibly(settings, sdk_polling, log_format, Gate(proxy_port, tunnel) if proxy else None)
+
+
+def require_engine() -> None:
+    """End with a clear message if no Docker engine answers."""
+    try:
+        from local_runner.backends import docker
+    except ModuleNotFoundError as error:
+        fail(1, f'--backend docker needs the package {error.name}: pip install "sagebrush[docker]"')
+    try:
+        docker.connect().close()
+    except CannotRun as error:
+        fail(1, str(error))
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The proxy that was asked for."""
+
+    port: int
+    tunnel: bool
+
+    def open(self, data: Path, endpoint: str) -> contextlib.AbstractContextManager[str]:
+        """The proxy as long as the block runs; its address."""
+        return process.proxy(data, endpoint, self.port, self.tunnel)
+
+
+def serve_silently(settings: Settings) -> None:
+    """The server that `run` starts: it ends with its standard input."""
+    from local_runner import forked, server  # no other command needs the AWS service models
+
+    forked.stop_when_stdin_closes()
+    try:
+        server.serve(settings, lambda endpoint: None)
+    except server.CannotServe as error:
+        fail(1, str(error))
+
+
+def serve_visibly(settings: Settings, sdk_polling: bool, log_format: LogFormat, gate: Gate | None) -> None:
+    """Serve in a child process and show here what happens, so that no display can ever hold the server up."""
+    with (
+        errors_told(),
+        stopped_by_signals(),
+        server_of(settings) as server,
+        gate.open(settings.data, server.endpoint) if gate else contextlib.nullcontext() as proxy,
+    ):
+        if log_format is LogFormat.JSON:
+            variables = client.variables(server.endpoint, settings.data, sdk_polling, os.environ, proxy)
+            told_up = {"event": "up", "endpoint": server.endpoint, "data": str(settings.data), "variables": variables}
+            print(json.dumps(told_up), flush=True)
+        else:
+            announce(server.endpoint, settings, sdk_polling, proxy)
+        with contextlib.closing(Overview(settings.data)) as overview:
+            show_while(server.runs, Watch(overview), log_format)
+        fail(3, f"The server has ended by itself, with status {server.status}; see {settings.data / 'server.log'}.")
+
+
+@contextlib.contextmanager
+def server_of(settings: Settings) -> Iterator[Any]:
+    """A server that is stopped, with all its jobs and endpoints, when the block ends."""
+    from local_runner import forked  # no other command needs the AWS service models
+
+    try:
+        server = forked.start(settings)
+    except forked.CannotServe as error:
+        fail(1, str(error))
+    try:
+        yield server
+    finally:
+        server.stop(STOP_LIMIT_S)
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and SIGHUP are the ways to end, and no failure."""
+    try:
+        with foreground.ended_by_signals():
+            yield
+    except (KeyboardInterrupt, SystemExit):
+        told.print("Stopped.")
+
+
+def announce(endpoint: str, settings: Settings, sdk_polling: bool, proxy: str | None) -> None:
+    data = escape(str(settings.data))
+    told.print(f"[bold green]Local AWS[/] on [bold]{endpoint}[/], its state in {data}. Ctrl-C stops it.")
+    told.print(
+        f"SageMaker, its runtime, S3, STS, IAM and Logs answer there; jobs and endpoints are {RUN_AS[settings.backend]}."
+    )
+    if settings.open_to_network:
+        told.print(f"[bold red]Open to the network on {escape(settings.host)}.[/] {OPEN}")
+    if proxy:
+        told.print(f"HTTPS proxy on [bold]{proxy}[/]; its certificates are good for AWS's names alone.")
+    if sys.stdout.isatty():
+        option = "" if settings.data == DATA else f" --data {shlex.quote(str(settings.data))}"
+        option += f" --proxy --proxy-port {urlsplit(proxy).port}" if proxy else ""
+        told.print(f'Point a shell\'s AWS clients here: [cyan]eval "$(sagebrush up --export{escape(option)})"[/]\n')
+    else:
+        told.print("Point a shell's AWS clients here with these lines:\n")
+        typer.echo(exports(endpoint, settings.data, sdk_polling, proxy))
+        sys.stdout.flush()
+
+
+def standing_proxy(port: int) -> str:
+    """Address of the proxy that another `sagebrush up` runs. Ends with a message if there is none."""
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        fail(1, f"No proxy runs on port {port}: start `sagebrush up --proxy`, or name its port with --proxy-port.")
+    return f"http://{HOST}:{port}"
+
+
+def exports(endpoint: str, data: Path, sdk_polling: bool, proxy: str | None = None) -> str:
+    """Lines for a shell that make it a client of `endpoint`, through `proxy` if there is one."""
+    variables = client.variables(endpoint, data, sdk_polling, os.environ, proxy)
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    stray = client.removed(os.environ)
+    return "\n".join([f"unset {' '.join(stray)}", *lines] if stray else lines)

@@ -1,0 +1,97 @@
+"""The page of what the local AWS can do, written from the code: `python -m local_runner.compatibility docs/compatibility.md`.
+
+Operations are those that botocore lists. An operation's remark is the first paragraph of its function's docstring, and the
+fields that its code refuses.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import botocore
+import botocore.session
+from botocore import xform_name
+
+from local_runner.operations import operations
+from local_runner.refusals import refused
+from local_runner.s3.protocol import S3
+from local_runner.s3.store import ObjectStore
+
+SERVICES = {
+    "sagemaker": "SageMaker",
+    "sagemaker-runtime": "SageMaker runtime",
+    "s3": "S3",
+    "logs": "CloudWatch Logs",
+    "cloudwatch": "CloudWatch",
+    "sts": "STS",
+    "iam": "IAM",
+    "ecr": "ECR",
+}
+WIDTH = 130
+INTRODUCTION = """\
+# Compatibility
+
+What the local AWS answers, operation by operation. Written by `python -m local_runner.compatibility docs/compatibility.md`
+from the code and from AWS's own description in botocore {version}; a test holds it in step.
+
+Requests are checked against that description, limits, enums and patterns included, and refused in AWS's words. A field
+whose effect nobody has written is refused by name instead of being ignored, and so is an operation: it answers
+`NotImplemented` with status 501. Fields about networks, encryption, prices, profiling and debugging are taken and shown
+again: there is nothing here that they could act on.
+"""
+
+
+def page() -> str:
+    """The whole page, Markdown."""
+    sections = [_section(service, title) for service, title in SERVICES.items()]
+    return "\n".join([INTRODUCTION.format(version=botocore.__version__), _overview(), *sections])
+
+
+def names(service: str) -> list[str]:
+    """All operations of a service, as botocore lists them."""
+    return sorted(botocore.session.get_session().get_service_model(service).operation_names)
+
+
+def answered(service: str) -> dict[str, Callable[..., Any]]:
+    """Those that are answered here, and what answers them."""
+    found: Mapping[str, Callable[..., Any]]
+    if service == "s3":
+        with tempfile.TemporaryDirectory() as folder:
+            found = S3(ObjectStore(Path(folder))).operations
+        return {name: found[name] for name in names(service) if name in found}
+    here = operations()
+    return {name: here[service, xform_name(name)] for name in names(service) if (service, xform_name(name)) in here}
+
+
+def remark(function: Callable[..., Any]) -> str:
+    """First paragraph of the docstring of a function, or of what a partial calls, and the fields that it refuses."""
+    function = function.func if isinstance(function, partial) else function
+    written = (inspect.getdoc(function) or "").partition("\n\n")[0]
+    fields = refused(function)
+    told = f"{written} Refused: {', '.join(fields)}." if fields else written
+    return " ".join(told.split()).replace("|", "\\|")
+
+
+def _overview() -> str:
+    rows = [f"| {title} | {len(answered(service))} | {len(names(service))} |" for service, title in SERVICES.items()]
+    return "\n".join(["| service | answered | of |", "|---|---|---|", *rows, ""])
+
+
+def _section(service: str, title: str) -> str:
+    here = answered(service)
+    rows = [f"| {name} | {remark(function)} |" for name, function in here.items()]
+    table = ["| operation | remarks |", "|---|---|", *rows, ""] if rows else []
+    others = ", ".join(name for name in names(service) if name not in here)
+    rest = ["Not implemented:", "", *textwrap.wrap(others, WIDTH), ""] if others else []
+    return "\n".join([f"## {title}", "", *table, *rest])
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page())

@@ -1,0 +1,72 @@
+"""Hyperparameters as attributes of an estimator: checked when set, sent as the texts that a training job takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+class Hyperparameter:
+    """One hyperparameter. `name` is its name in the training job where that differs from the attribute's.
+
+    Values outside `low` to `high`, or none of `choices`, raise ValueError when they are set. None means unset: the
+    algorithm's default holds.
+    """
+
+    def __init__(
+        self,
+        kind: Callable[[Any], Any],
+        *,
+        low: float | None = None,
+        high: float | None = None,
+        choices: Sequence[str] = (),
+        name: str = "",
+    ) -> None:
+        self.kind = kind
+        self.low = low
+        self.high = high
+        self.choices = choices
+        self.name = name
+
+    def __set_name__(self, owner: type, attribute: str) -> None:
+        self.attribute = attribute
+        self.name = self.name or attribute
+
+    def __get__(self, estimator: Any, owner: type | None = None) -> Any:
+        return self if estimator is None else estimator.__dict__.get(self.attribute)
+
+    def __set__(self, estimator: Any, value: Any) -> None:
+        estimator.__dict__[self.attribute] = None if value is None else self._checked(value)
+
+    def _checked(self, value: Any) -> Any:
+        try:
+            found = self.kind(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"Hyperparameter {self.attribute}: got {value!r}, expected {self._expected()}.") from None
+        below = self.low is not None and found < self.low
+        above = self.high is not None and found > self.high
+        if below or above or (self.choices and found not in self.choices):
+            raise ValueError(f"Hyperparameter {self.attribute}: got {value!r}, expected {self._expected()}.")
+        return found
+
+    def _expected(self) -> str:
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        limits = [f"≥ {self.low}" if self.low is not None else "", f"≤ {self.high}" if self.high is not None else ""]
+        return " ".join([getattr(self.kind, "__name__", "a value"), *filter(None, limits)])
+
+
+def declared(estimator: type) -> list[Hyperparameter]:
+    """All hyperparameters of a class: its own first, in the order they are written, then those of its bases."""
+    return [value for base in estimator.__mro__ for value in vars(base).values() if isinstance(value, Hyperparameter)]
+
+
+def spelled(estimator: Any) -> dict[str, str]:
+    """Those that are set, by their names in the training job."""
+    values = {parameter.name: getattr(estimator, parameter.attribute) for parameter in declared(type(estimator))}
+    return {name: _spelled(value) for name, value in values.items() if value is not None}
+
+
+def _spelled(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, list) else str(value)

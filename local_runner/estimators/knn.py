@@ -1,0 +1,22 @@
+"""K-nearest neighbours on SDK v3."""
+
+from __future__ import annotations
+
+from local_runner.estimators.estimator import Estimator
+from local_runner.estimators.hyperparameters import Hyperparameter
+
+
+class KNN(Estimator):
+    """Predicts by the `k` nearest of `sample_size` kept rows. An endpoint answers `score` for each row."""
+
+    repository = "knn"
+
+    k = Hyperparameter(int, low=1)
+    sample_size = Hyperparameter(int, low=1)
+    predictor_type = Hyperparameter(str, choices=("classifier", "regressor"))
+    dimension_reduction_type = Hyperparameter(str, choices=("sign", "fjlt"))
+    dimension_reduction_target = Hyperparameter(int, low=1)
+    index_type = Hyperparameter(str, choices=("faiss.Flat", "faiss.IVFFlat", "faiss.IVFPQ"))
+    index_metric = Hyperparameter(str, choices=("COSINE", "INNER_PRODUCT", "L2"))
+    faiss_index_ivf_nlists = Hyperparameter(str)
+    faiss_index_pq_m = Hyperparameter(int, low=1)

@@ -1,0 +1,24 @@
+"""Principal component analysis on SDK v3."""
+
+from __future__ import annotations
+
+from local_runner.estimators.estimator import Estimator
+from local_runner.estimators.hyperparameters import Hyperparameter
+from local_runner.estimators.record_set import RecordSet
+
+MOST_ROWS = 500
+
+
+class PCA(Estimator):
+    """Finds the `num_components` directions of most variance. An endpoint answers `projection` for each row."""
+
+    repository = "pca"
+
+    num_components = Hyperparameter(int, low=1)
+    algorithm_mode = Hyperparameter(str, choices=("regular", "randomized"))
+    subtract_mean = Hyperparameter(bool)
+    extra_components = Hyperparameter(int, low=-1)
+
+    def mini_batch_size_of(self, records: RecordSet) -> int:
+        """At most 500 rows: PCA has no default of its own."""
+        return min(MOST_ROWS, max(1, records.num_records // self.instance_count))

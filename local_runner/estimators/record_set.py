@@ -1,0 +1,62 @@
+"""Rows in S3, ready for a training channel: records in one object for each instance, and a manifest that lists them."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sagemaker.core.shapes import Channel, DataSource, S3DataSource
+
+from containers.codecs.records import write_numpy_to_dense_tensor
+
+RECORDIO_PROTOBUF = "application/x-recordio-protobuf"
+
+
+@dataclass
+class RecordSet:
+    """Where the records of a channel lie; `s3_data` is a manifest, or a prefix if `s3_data_type` is S3Prefix."""
+
+    s3_data: str
+    num_records: int
+    feature_dim: int
+    s3_data_type: str = "ManifestFile"
+    channel: str = "train"
+    distribution: str = "ShardedByS3Key"
+
+    def data_channel(self, input_mode: str) -> Channel:
+        """The entry of a training job's InputDataConfig."""
+        source = S3DataSource(
+            s3_data_type=self.s3_data_type, s3_uri=self.s3_data, s3_data_distribution_type=self.distribution
+        )
+        return Channel(channel_name=self.channel, data_source=DataSource(s3_data_source=source), input_mode=input_mode)
+
+
+def upload(s3: Any, folder: str, shards: int, rows_nd: NDArray, labels_n: NDArray | None, encrypt: bool) -> str:
+    """Write rows (n, d) and labels (n,) below `folder`, `s3://bucket/prefix/`, and return the manifest's address.
+
+    `s3` is a client of boto3. Raises ValueError for fewer rows than `shards`.
+    """
+    if len(rows_nd) < shards:
+        raise ValueError(f"{len(rows_nd)} rows for {shards} instances, expected one row for each at least.")
+    bucket, _, prefix = folder.removeprefix("s3://").partition("/")
+    extra = {"ServerSideEncryption": "AES256"} if encrypt else {}
+    names = []
+    for number, (start, stop) in enumerate(_spans(len(rows_nd), shards)):
+        names.append(f"matrix_{number:0{len(str(shards))}d}.pbr")
+        with tempfile.TemporaryFile() as file:
+            write_numpy_to_dense_tensor(file, rows_nd[start:stop], None if labels_n is None else labels_n[start:stop])
+            file.seek(0)
+            s3.put_object(Bucket=bucket, Key=f"{prefix}{names[-1]}", Body=file, **extra)
+    manifest = json.dumps([{"prefix": folder}, *names])
+    s3.put_object(Bucket=bucket, Key=f"{prefix}.amazon.manifest", Body=manifest.encode(), **extra)
+    return f"{folder}.amazon.manifest"
+
+
+def _spans(rows: int, shards: int) -> list[tuple[int, int]]:
+    """Equal parts, as SDK v2 cuts them: the last one also takes what is left over."""
+    starts = np.arange(shards) * (rows // shards)
+    return list(zip(starts.tolist(), [*starts[1:].tolist(), rows], strict=True))

@@ -1,0 +1,50 @@
+"""The proxy as a process: prints its address, and serves until its standard input closes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local_runner.proxy.authority import Authority
+from local_runner.proxy.tunnel import Proxy, listen
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="Where the certificate authority lies.")],
+    endpoint: Annotated[str, typer.Option(help="The local AWS.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes any free one.")] = 0,
+    tunnel: Annotated[bool, typer.Option("--tunnel", help="Let connections to other hosts through.")] = False,
+) -> None:
+    """Serve as HTTPS proxy in front of the local AWS."""
+    try:
+        authority = Authority(folder)
+    except ValueError as error:
+        sys.exit(
+            f"The certificate authority in {folder} is damaged: {error}. Remove the folder; a new one will be made."
+        )
+    try:
+        asyncio.run(_serve(Proxy(authority, endpoint, tunnel), port))
+    except OSError as error:
+        sys.exit(f"Port {port} of 127.0.0.1 cannot be used ({error.strerror}). Choose another with --proxy-port.")
+
+
+async def _serve(proxy: Proxy, port: int) -> None:
+    server = await listen(port, proxy.serve)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await _lifeline()
+    server.close()
+
+
+async def _lifeline() -> None:
+    """Return when standard input, a pipe held by whoever started this process, closes."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,148 @@
+"""CONNECT, and what follows it: Amazon's hosts end here, in TLS, and their bytes go on to the local AWS untouched.
+
+No request is read or changed on the way: the local AWS knows the service by its signature, and a bucket by the host
+it was addressed to. Other hosts are refused or, if so wished, tunnelled without a look inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import h11
+
+from local_runner.proxy.authority import Authority, is_aws
+
+HANDSHAKE_LIMIT_S = 30
+PIECE_BYTES = 1 << 18
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Refused(Exception):
+    """An answer instead of a tunnel: HTTP status and a sentence."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """`endpoint` is the local AWS, `http://127.0.0.1:<port>`; with `tunnel_others` other hosts are let through."""
+
+    authority: Authority
+    endpoint: str
+    tunnel_others: bool = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, to its end."""
+        with suppress(OSError):  # a client that went away, is too slow, or does not trust us
+            try:
+                async with asyncio.timeout(HANDSHAKE_LIMIT_S):
+                    there = await self._handshake(reader, writer)
+                await _join((reader, writer), there)
+            except Refused as refusal:
+                await _answer(writer, refusal)
+        await _close(writer)
+
+    async def _handshake(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection:
+        """Read CONNECT, reach whom it means, accept. In Amazon's name, TLS with the client begins here."""
+        connection = h11.Connection(h11.SERVER)
+        host, port = _target(await _request(connection, reader))
+        if not is_aws(host):
+            if not self.tunnel_others:
+                raise Refused(403, f"{host} is no host of AWS; `--tunnel` lets others through.")
+            there = await _connect(host, port)
+            await _accept(connection, writer)
+            return there
+        address = urlsplit(self.endpoint)
+        there = await _connect(address.hostname or "", address.port or 80)
+        try:
+            await _accept(connection, writer)
+            await writer.start_tls(self.authority.context(host))
+        except BaseException:  # also where time is up
+            there[1].close()
+            raise
+        return there
+
+
+async def listen(port: int, serve: Callable[..., Awaitable[None]]) -> asyncio.Server:
+    """Serve on a port of loopback; 0 takes any free one. Raises OSError if it is taken."""
+    return await asyncio.start_server(serve, "127.0.0.1", port, limit=PIECE_BYTES)
+
+
+async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request:
+    """The head of the first request; h11 limits its size."""
+    try:
+        while (event := connection.next_event()) is h11.NEED_DATA:
+            connection.receive_data(await reader.read(PIECE_BYTES))
+    except h11.RemoteProtocolError as error:
+        raise Refused(400, f"This is no HTTP request: {error}.") from None
+    if not isinstance(event, h11.Request):
+        raise Refused(400, "The connection ended before its request did.")
+    return event
+
+
+def _target(request: h11.Request) -> tuple[str, int]:
+    if request.method != b"CONNECT":
+        raise Refused(405, "This is a proxy for HTTPS: only CONNECT is served. Set HTTPS_PROXY to it, not HTTP_PROXY.")
+    try:
+        target = urlsplit(f"//{request.target.decode('ascii')}")
+        return target.hostname or "", target.port or 443
+    except ValueError:
+        raise Refused(400, "CONNECT needs host:port.") from None
+
+
+async def _connect(host: str, port: int) -> Connection:
+    try:
+        return await asyncio.open_connection(host, port, limit=PIECE_BYTES)
+    except OSError as error:
+        raise Refused(502, f"{host}:{port} cannot be reached: {error.strerror or error}.") from None
+
+
+async def _accept(connection: h11.Connection, writer: asyncio.StreamWriter) -> None:
+    writer.write(connection.send(h11.Response(status_code=200, headers=[], reason=b"Connection established")) or b"")
+    await writer.drain()
+
+
+async def _answer(writer: asyncio.StreamWriter, refusal: Refused) -> None:
+    """A whole response that ends the connection."""
+    body = f"{refusal}\n".encode()
+    headers = [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(body))),
+        ("Connection", "close"),
+    ]
+    fresh = h11.Connection(h11.SERVER)
+    for event in (h11.Response(status_code=refusal.status, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+        writer.write(fresh.send(event) or b"")
+    await writer.drain()
+
+
+async def _join(client: Connection, server: Connection) -> None:
+    """Carry bytes both ways until one side ends. Holds two pieces at most."""
+    ways = [asyncio.create_task(_copy(client[0], server[1])), asyncio.create_task(_copy(server[0], client[1]))]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+        await _close(server[1])
+
+
+async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    while piece := await source.read(PIECE_BYTES):
+        sink.write(piece)
+        await sink.drain()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(5):
+            await writer.wait_closed()

@@ -1,0 +1,48 @@
+"""Work shared out among cores."""
+
+import multiprocessing
+import os
+
+import pytest
+import torch
+
+from algorithms.base import parallel
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_parts_are_the_rows_in_order_on_one_core_each(two_threads):
+    seen = parallel.over_rows(5, parallel.ENTRIES_LOW, CPU, lambda rows: (rows, torch.get_num_threads()))
+    assert seen == [(slice(0, 2), 1), (slice(2, 5), 1)]
+    assert torch.get_num_threads() == 2
+
+
+def test_little_work_stays_where_it_is(two_threads):
+    seen = parallel.over_rows(5, parallel.ENTRIES_LOW - 1, CPU, lambda rows: (rows, torch.get_num_threads()))
+    assert seen == [(slice(0, 5), 2)]
+
+
+def test_an_error_of_a_part_reaches_the_caller(two_threads):
+    with pytest.raises(ZeroDivisionError):
+        parallel.over_rows(5, parallel.ENTRIES_LOW, CPU, lambda rows: 1 // 0)
+
+
+def test_a_forked_process_has_threads_of_its_own(two_threads):
+    """One that took over the parent's would wait for them forever."""
+
+    def parts() -> int:
+        return len(parallel.over_rows(5, parallel.ENTRIES_LOW, CPU, lambda rows: os.getpid()))
+
+    assert parts() == 2
+    child = multiprocessing.get_context("fork").Process(target=parts)
+    child.start()
+    child.join(20)
+    assert child.exitcode == 0

@@ -1,0 +1,25 @@
+import torch
+
+from algorithms.base.batch import Batch, MemoryStream
+from algorithms.base.run import Run
+
+STREAM = MemoryStream(Batch(torch.arange(5.0)[:, None]))
+
+
+class Stopped(Run):
+    stopping = True
+
+
+def test_passes_are_numbered_and_hold_the_batches():
+    found = [(epoch, [len(batch) for batch in batches]) for epoch, batches in Run().passes(STREAM, 2, 3)]
+    assert found == [(epoch, [2, 2, 1]) for epoch in range(3)]
+    assert [len(batch) for batch in Run().batches(STREAM, 2, 2)] == [2, 2, 1, 2, 2, 1]
+
+
+def test_a_run_that_is_to_stop_gives_one_batch():
+    assert [(epoch, len(list(batches))) for epoch, batches in Stopped().passes(STREAM, 2, 3)] == [(0, 1)]
+    assert len(list(Stopped().batches(STREAM, 2, 3))) == 1
+
+
+def test_alone_a_sum_is_the_tensor():
+    assert Run().sum(torch.tensor([1.0, 2.0])).tolist() == [1.0, 2.0]

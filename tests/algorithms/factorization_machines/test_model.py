@@ -1,0 +1,68 @@
+import pytest
+import torch
+
+from algorithms.base.batch import Batch, SparseRows
+from algorithms.base.errors import UserError
+from algorithms.base.run import Run
+from algorithms.factorization_machines import ALGORITHM as FM
+from algorithms.factorization_machines.model import FactorizationMachinesModel
+
+
+def training(predictor_type: str) -> dict[str, str]:
+    return FM(feature_dim=4, num_factors=2, predictor_type=predictor_type).training_parameters()
+
+
+def model(predictor_type: str = "regressor") -> FactorizationMachinesModel:
+    v_df = torch.tensor([[1.0, 0.0], [2.0, 1.0], [0.0, 3.0], [1.0, 1.0]])
+    return FactorizationMachinesModel(
+        torch.tensor([0.5]), torch.tensor([[1.0], [-1.0], [0.0], [2.0]]), v_df, training(predictor_type)
+    )
+
+
+ROWS = Batch(torch.tensor([[1.0, 0.0, 2.0, 0.0], [0.0, 1.0, 0.0, 3.0], [0.0, 0.0, 0.0, 0.0]]))
+SCORES = [0.5 + 1 + 0, 0.5 - 1 + 6 + 3 * (2 + 1), 0.5]
+
+
+def test_a_regressor_answers_with_scores_alone():
+    assert {name: values.tolist() for name, values in model().predict(ROWS).items()} == {"score": SCORES}
+
+
+def test_a_classifier_answers_with_a_probability_and_a_label():
+    answer = model("binary_classifier").predict(ROWS)
+    assert list(answer) == ["score", "predicted_label"]
+    assert torch.allclose(answer["score"], torch.tensor(SCORES).sigmoid())
+    assert answer["predicted_label"].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_sparse_and_dense_rows_are_answered_alike():
+    sparse = Batch(SparseRows.from_dense(ROWS.dense()))
+    assert torch.equal(model().predict(sparse)["score"], model().predict(ROWS)["score"])
+
+
+def test_the_arrays_of_the_dense_network_are_understood():
+    m = model()
+    arrays = {
+        "v": m.v_df.T.contiguous(),
+        "Linear_Plus_Bias_weight": m.w1_d1.T.contiguous(),
+        "Linear_Plus_Bias_bias": m.w0_1,
+    }
+    assert FactorizationMachinesModel.fits(frozenset(arrays))
+    again = FactorizationMachinesModel.from_arrays(arrays, m.settings())
+    assert torch.equal(again.predict(ROWS)["score"], m.predict(ROWS)["score"])
+
+
+def test_shapes_and_settings_that_do_not_fit_are_refused():
+    m = model()
+    with pytest.raises(UserError, match=r"got w1_weight \(4, 1\), w0_weight \(1,\), v \(3, 2\); expected"):
+        FactorizationMachinesModel.from_arrays(m.arrays() | {"v": m.v_df[:3]}, m.settings())
+    with pytest.raises(UserError, match="predictor_type is None, expected regressor or binary_classifier"):
+        FactorizationMachinesModel.from_arrays(m.arrays(), {})
+
+
+def test_evaluation_needs_labels_of_the_right_kind():
+    with pytest.raises(UserError, match="Channel test: got no label"):
+        model().evaluate(iter([ROWS]), Run())
+    with pytest.raises(UserError, match="Channel test, row 5: label 2, expected 0 or 1"):
+        good = Batch(ROWS.features, torch.tensor([[0.0], [1.0], [1.0]]))
+        model("binary_classifier").evaluate(iter([good, Batch(ROWS.features, torch.tensor([[0.0], [2], [1]]))]), Run())
+    assert model().evaluate(iter([]), Run()) == {}

@@ -1,0 +1,194 @@
+"""Loss, accuracies, learning rates, and the rules of epochs and batches."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from algorithms.base import hyperparameters
+from algorithms.base.batch import MemoryStream
+from algorithms.base.errors import UserError
+from algorithms.base.run import Run
+from algorithms.image_classification import optimizers, scores, weights
+from algorithms.image_classification.algorithm import ImageClassification
+from algorithms.image_classification.conformance import CASE, stripes
+from algorithms.image_classification.network import SOFTMAX, residual_network
+
+ROWS = stripes()
+
+
+class Told(Run):
+    """A run that remembers what it was told."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed)
+        self.lines: list[str] = []
+
+    def log(self, text, level="INFO"):
+        self.lines.append(text)
+
+    def share(self, name: str, epoch: int = 0) -> float:
+        (line,) = [line for line in self.lines if line.startswith(f"Epoch[{epoch}] {name}=")]
+        return float(line.split("=")[1])
+
+
+def build(**changes):
+    settings = {**CASE.hyperparameters, "epochs": "1", **changes}
+    return hyperparameters.parse(ImageClassification, settings, ImageClassification.internal)[0]
+
+
+def fit(run=None, validation=None, **changes):
+    channels = {"train": MemoryStream(ROWS)} | ({"validation": MemoryStream(validation)} if validation else {})
+    return build(**changes).fit(channels, run or Run())
+
+
+def test_an_epoch_is_of_full_batches_and_validation_counts_what_fills_it_up():
+    """64 images in batches of 24 are 2; 10 of validation are filled up to 24 with the first images, twice and a bit."""
+    run = Told()
+    fit(run, validation=ROWS[:10], mini_batch_size="24")
+    assert run.share("Train-accuracy") * 48 == pytest.approx(round(run.share("Train-accuracy") * 48), abs=1e-3)
+    assert run.share("Validation-accuracy") * 24 == pytest.approx(
+        round(run.share("Validation-accuracy") * 24), abs=1e-3
+    )
+
+
+def test_num_training_samples_bounds_an_epoch():
+    run = Told()
+    fit(run, num_training_samples="16")
+    assert run.share("Train-accuracy") * 16 == pytest.approx(round(run.share("Train-accuracy") * 16), abs=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "nag", "adam", "rmsprop"])
+@pytest.mark.parametrize("precision_dtype", ["float32", "float16"])
+def test_every_optimizer_learns_in_both_precisions(optimizer, precision_dtype):
+    rate = "0.01" if optimizer in ("sgd", "nag") else "0.001"
+    run = Told()
+    fit(run, optimizer=optimizer, precision_dtype=precision_dtype, learning_rate=rate, epochs="4")
+    assert run.share("Train-accuracy", epoch=3) >= 0.9
+
+
+def test_the_best_epoch_is_kept_unless_epochs_are_asked_for():
+    run = Told()
+    model = fit(run, validation=ROWS, epochs="4", learning_rate="0.01")
+    accuracies = [run.share("Validation-accuracy", epoch) for epoch in range(4)]
+    assert list(model.epochs) == [accuracies.index(max(accuracies)) + 1]
+    assert list(fit(validation=ROWS, epochs="4", checkpoint_frequency="2").epochs) == [2, 4]
+    assert list(fit(epochs="2").epochs) == [2]
+
+
+class StoppedAfterTheBest(Told):
+    """Somebody asks it to stop once a best model is stored."""
+
+    @property
+    def stopping(self):
+        return any(line.startswith("Storing the best model") for line in self.lines)
+
+
+def test_an_epoch_that_is_broken_off_does_not_replace_the_best():
+    run = StoppedAfterTheBest()
+    model = fit(run, validation=ROWS, epochs="5")
+    assert list(model.epochs) == [1] and not any("Epoch[1] Validation" in line for line in run.lines)
+
+
+def test_early_stopping_waits_for_its_patience():
+    run = Told()
+    settings = {"early_stopping": "True", "early_stopping_min_epochs": "2", "early_stopping_patience": "2"}
+    fit(run, validation=ROWS, epochs="9", learning_rate="0", **settings)
+    assert "Early stopping after epoch 2: no gain since epoch 0." in run.lines
+    assert not any(line.startswith("Epoch[3]") for line in run.lines)
+
+
+def test_learning_rate_zero_changes_no_weight():
+    start = weights.random(build().graph(), 1, Run(3).shared_rng)
+    trained = fit(Run(3), learning_rate="0", weight_decay="0").arrays()
+    for name, array in start.items():
+        assert name.endswith(("moving_mean", "moving_var")) or torch.equal(array, trained[name]), name
+
+
+def test_rates_step_at_the_epochs_named():
+    assert [optimizers.rate_of(epoch, 0.1, 0.5, (2, 3)) for epoch in range(5)] == [0.1, 0.1, 0.05, 0.025, 0.025]
+
+
+def test_weight_decay_is_for_weights_and_scales_alone():
+    network = nn.Module()
+    for name in ("a_weight", "a_gamma", "a_beta", "a_bias"):
+        network.register_parameter(name, nn.Parameter(torch.ones(1)))
+    optimizer = optimizers.make(build(learning_rate="1", momentum="0", weight_decay="0.5"), network, fused=False)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros(1)
+    optimizer.step()
+    assert [parameter.item() for parameter in network.parameters()] == [0.5, 0.5, 1.0, 1.0]
+
+
+def test_losses_are_those_of_the_definition():
+    scores_nk = torch.tensor([[2.0, -1.0], [0.5, 0.5]])
+    softmax = scores.loss(scores_nk, torch.tensor([[0.0], [1.0]]), multi_label=False)
+    assert float(softmax) == pytest.approx((math.log(1 + math.exp(-3)) + math.log(2)) / 2)
+    labels_nk = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
+    each = torch.nn.functional.softplus(torch.where(labels_nk > 0, -scores_nk, scores_nk))
+    assert float(scores.loss(scores_nk, labels_nk, multi_label=True)) == pytest.approx(float(each.sum(1).mean()))
+
+
+def test_weights_balance_rare_classes():
+    frequencies = scores.Frequencies(torch.zeros(2))
+    labels_nk = torch.tensor([[1.0, 0.0]] + [[0.0, 0.0]] * 7 + [[0.0, 1.0]] * 8)
+    frequencies.add(labels_nk)
+    weights_nk = frequencies.weights(labels_nk)
+    assert weights_nk[0, 0] == pytest.approx(2 * 16 / 18) and weights_nk[1, 0] == pytest.approx(2 * 2 / 18)
+    assert weights_nk[:, 1].tolist() == [1.0] * 16
+
+
+def test_tallies_count_hits():
+    tally = scores.Tally(top_k=2)
+    tally.add(torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [1.0, 3.0, 2.0]]), torch.tensor([[0.0], [1.0], [0.0]]))
+    assert tally.rates() == {"accuracy": pytest.approx(1 / 3), "top_k_accuracy_2": pytest.approx(2 / 3)}
+    several = scores.Tally(multi_label=True)
+    several.add(torch.tensor([[1.0, -1.0], [1.0, 1.0]]), torch.tensor([[1.0, 1.0], [1.0, 1.0]]))
+    assert several.rates() == {"accuracy": 0.75}
+
+
+def torchvision_state(num_layers: int) -> dict[str, torch.Tensor]:
+    """Random arrays under the names and shapes of torchvision's ResNet of that depth."""
+    shapes = weights.shapes(residual_network(num_layers, (3, 64, 64), 10, SOFTMAX), 3)
+    state: dict[str, torch.Tensor] = {}
+
+    def convolution(name, shape, norm):
+        state[f"{name}.weight"] = torch.randn(shape)
+        for kind in ("weight", "bias", "running_mean", "running_var"):
+            state[f"{norm}.{kind}"] = torch.rand(shape[0]) + 0.5
+        state[f"{norm}.num_batches_tracked"] = torch.tensor(7)
+
+    convolution("conv1", shapes["conv0_weight"], "bn1")
+    for name, shape in shapes.items():
+        if name.startswith("stage") and name.endswith("_weight"):
+            stage, unit, kind, _ = name.split("_")
+            place = f"layer{stage[5:]}.{int(unit[4:]) - 1}"
+            own, norm = ("downsample.0", "downsample.1") if kind == "sc" else (kind, f"bn{kind[4:]}")
+            convolution(f"{place}.{own}", shape, f"{place}.{norm}")
+    state |= {"fc.weight": torch.randn(1000, 512), "fc.bias": torch.randn(1000)}
+    return state
+
+
+@pytest.mark.parametrize("num_layers", [18, 50])
+def test_a_torchvision_state_dictionary_is_mapped_by_name(num_layers):
+    graph = residual_network(num_layers, (3, 64, 64), 10, SOFTMAX)
+    state = torchvision_state(num_layers)
+    arrays = weights.transferred(graph, 3, state, torch.Generator())
+    assert torch.equal(arrays["conv0_weight"], state["conv1.weight"])
+    assert torch.equal(arrays["bn0_moving_var"], state["bn1.running_var"])
+    assert torch.equal(arrays["stage3_unit2_conv1_weight"], state["layer3.1.conv1.weight"])
+    assert torch.equal(arrays["stage3_unit2_bn2_gamma"], state["layer3.1.bn1.weight"])
+    last = 2 if num_layers == 18 else 3
+    scale = state[f"layer1.0.bn{last}.weight"] / (state[f"layer1.0.bn{last}.running_var"] + 1e-5).sqrt()
+    folded = state[f"layer1.0.conv{last}.weight"] * scale[:, None, None, None]
+    assert torch.allclose(arrays[f"stage1_unit1_conv{last}_weight"], folded)
+    assert torch.allclose(arrays["bn_data_moving_mean"], torch.tensor([123.675, 116.28, 103.53]))
+    assert arrays["fc_weight"].shape == (10, 512 if num_layers == 18 else 2048)
+    assert torch.equal(arrays["stage2_unit1_bn1_gamma"], torch.ones(len(arrays["stage2_unit1_bn1_gamma"])))
+
+
+def test_a_torchvision_network_of_another_depth_is_refused():
+    graph = residual_network(34, (3, 64, 64), 10, SOFTMAX)
+    with pytest.raises(UserError, match="stage1_unit3_conv1_weight is missing"):
+        weights.transferred(graph, 3, torchvision_state(18), torch.Generator())

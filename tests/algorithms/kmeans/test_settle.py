@@ -1,0 +1,74 @@
+"""The local searches on rows at rest.
+
+Axes: n rows · d features · k centers
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from algorithms.base import parallel
+from algorithms.kmeans import settle, steps
+from algorithms.kmeans.settle import Rows, Subspace
+
+RNG = np.random.default_rng(3)
+X = torch.from_numpy(RNG.normal(size=(200, 5)).astype(np.float32))
+C = torch.from_numpy(RNG.normal(size=(7, 5)).astype(np.float32))
+WEIGHTS = torch.from_numpy(RNG.random(200))
+
+
+def rng() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_look_weighs_what_each_center_wins(parts, monkeypatch):
+    monkeypatch.setattr(steps, "BLOCK_ENTRIES", 12 * 70)
+    monkeypatch.setattr(parallel, "ENTRIES_LOW", 0 if parts == 2 else 1 << 30)
+    seen = Rows(X, WEIGHTS).look(C)
+    index_n, d2_n = steps.nearest(X, C)
+    assert torch.equal(seen.index_n, index_n) and torch.allclose(seen.d2_n, d2_n, rtol=1e-4, atol=1e-5)
+    for k in range(7):
+        mine = (index_n == k).numpy()
+        assert float(seen.counts_m[k]) == pytest.approx(float(WEIGHTS[mine].sum()))
+        assert np.allclose(seen.means_md()[k], np.average(X[mine], axis=0, weights=WEIGHTS[mine]), atol=1e-5)
+    assert torch.allclose(Rows(X, WEIGHTS).means(seen), seen.means_md(), atol=1e-6)
+
+
+def test_lloyd_equals_scikit_learn_from_the_same_start():
+    """Both iterate to a fixed point from the same centers; float32 sums of 200 rows differ by about 1e-6."""
+    cluster = pytest.importorskip("sklearn.cluster")
+    theirs = cluster.KMeans(7, init=C.numpy(), n_init=1, algorithm="lloyd", tol=0, max_iter=300)
+    theirs.fit(X.numpy(), sample_weight=WEIGHTS.numpy())
+    ours, cost = settle.lloyd(Rows(X, WEIGHTS), C, 300, 0.0)
+    assert np.allclose(ours, theirs.cluster_centers_, atol=1e-4)
+    assert cost == pytest.approx(theirs.inertia_ / float(WEIGHTS.sum()), rel=1e-4)
+
+
+def test_exchange_leaves_a_poor_optimum():
+    """Four far groups, two centers in one of them: Lloyd cannot leave that, an exchange can."""
+    groups = torch.tensor([[0.0, 0], [100, 0], [0, 100], [100, 100]])
+    x = (groups.repeat(50, 1) + torch.from_numpy(RNG.normal(size=(200, 2)).astype(np.float32))) - 50
+    rows = Rows(x, torch.ones(200, dtype=torch.float64))
+    poor = torch.tensor([[-51.0, -50], [-49, -50], [50, -50], [0, 50]])
+    stuck, before = settle.lloyd(rows, poor, 300, 0.0)
+    free = settle.exchange(rows, stuck, 12, rng(), lambda: False)
+    assert before > 500 and rows.cost(rows.look(free)) < 3
+
+
+def test_a_subspace_keeps_the_distances_of_rows_that_lie_in_it(monkeypatch):
+    monkeypatch.setattr(settle, "SUBSPACE", 8)
+    low = torch.from_numpy(RNG.normal(size=(300, 6)).astype(np.float32))
+    x = low @ torch.from_numpy(RNG.normal(size=(6, 40)).astype(np.float32)) + 7
+    space = Subspace.of(x, rng())
+    assert space.coordinates(x).shape == (300, 8)
+    assert torch.allclose(torch.pdist(space.coordinates(x)), torch.pdist(x), rtol=1e-3)
+    assert space.cost_outside(x, torch.ones(300)) == pytest.approx(0, abs=1e-3)
+    beside = x + 3 * torch.linalg.svd(space.basis_dp.T)[2][-1]  # three steps out of the subspace
+    assert space.cost_outside(beside, torch.ones(300)) == pytest.approx(9, rel=1e-3)
+
+
+def test_few_features_are_kept_as_they_are():
+    space = Subspace.of(X, rng())
+    assert space.basis_dp is None and torch.allclose(space.coordinates(X) + X.mean(0), X, atol=1e-6)
+    assert space.cost_outside(X, WEIGHTS) == 0

@@ -1,0 +1,35 @@
+"""A folder is an algorithm; one whose libraries are missing says which extra brings them, and disturbs no other."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import algorithms
+from algorithms.base.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHOUT_FAISS = """
+import sys
+sys.modules["faiss"] = None
+import algorithms
+print([kind.spec.image for kind in algorithms.available()])
+algorithms.find("knn")
+"""
+
+
+def test_a_missing_library_is_named_with_the_extra_that_brings_it():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_FAISS], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1
+    assert "'kmeans'" in done.stdout
+    assert "'knn'" not in done.stdout
+    needed = "Algorithm knn needs the package faiss, which is not installed here: pip install 'sagebrush[knn]'."
+    assert needed in done.stderr
+
+
+def test_an_unknown_name_has_a_nearest_one():
+    with pytest.raises(UserError, match=r"Algorithm .kmean. is not known here\. Did you mean kmeans\?"):
+        algorithms.find("kmean")

@@ -1,0 +1,83 @@
+"""Two and three hosts, as processes and as containers on a network: every way of sharing data out, and hosts that are lost."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+JOINED_WITHIN_S = 120
+ENDED_WITHIN_S = 30
+
+
+@pytest.fixture(params=["processes", "containers"])
+def place(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def settings(case) -> dict[str, str]:
+    """Batches small enough for every host's share."""
+    return {**case.hyperparameters, "mini_batch_size": "50"}
+
+
+@pytest.mark.parametrize(("hosts", "distribution"), [(2, "FullyReplicated"), (3, "ShardedByS3Key")])
+def test_hosts_make_one_model(place, image, settings, put, hosts, distribution):
+    outcome = place.train(image, settings, put(place, distribution=distribution), hosts)
+    assert outcome.statuses == [0] * hosts, outcome.ending
+    assert outcome.model
+
+
+def test_a_manifest_is_shared_out_too(place, image, settings, put):
+    channel = put(place)
+    manifest = [{"prefix": "s3://bucket/train/"}, *(f"part-{number}" for number in range(4))]
+    place.objects.put("bucket", "listed.manifest", [json.dumps(manifest).encode()])
+    source = {
+        "S3DataType": "ManifestFile",
+        "S3Uri": "s3://bucket/listed.manifest",
+        "S3DataDistributionType": "ShardedByS3Key",
+    }
+    outcome = place.train(image, settings, channel | {"DataSource": {"S3DataSource": source}}, 2)
+    assert outcome.statuses == [0, 0], outcome.ending
+    assert outcome.model
+
+
+def test_an_empty_shard_leaves_the_model_to_the_others(place, image, settings, put):
+    channel = put(place, files=1, distribution="ShardedByS3Key")
+    outcome = place.train(image, settings, channel, 2)
+    assert outcome.statuses == [0, 0], outcome.ending
+    assert outcome.model
+
+
+@pytest.fixture
+def endless(place, case) -> dict:
+    """A channel that is read for minutes: lines upon lines, zipped to next to nothing."""
+    width = 1 + case.rows().width
+    line = b",".join([b"1"] * width) + b"\n"
+    zipped = gzip.compress(line * 1_000_000, compresslevel=1)
+    place.objects.put("bucket", "endless/rows.csv.gz", [zipped] * 200)  # members of one file follow each other
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/endless/", "S3DataDistributionType": "FullyReplicated"}
+    return {
+        "ChannelName": "train",
+        "ContentType": "text/csv;label_size=1",
+        "CompressionType": "Gzip",
+        "InputMode": "Pipe",
+        "DataSource": {"S3DataSource": source},
+    }
+
+
+def test_a_host_killed_in_training_ends_the_job_with_a_reason(place, image, settings, endless):
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(place.train, image, settings, endless, 2)
+        deadline = time.monotonic() + JOINED_WITHIN_S
+        while sum("Number of GPUs being used" in line for line in place.lines) < 2:
+            assert time.monotonic() < deadline and not job.done(), place.lines
+            time.sleep(0.05)
+        place.running[1].kill()
+        killed = time.monotonic()
+        outcome = job.result(timeout=ENDED_WITHIN_S)
+        assert time.monotonic() - killed < ENDED_WITHIN_S
+    assert all(outcome.statuses), outcome.ending

@@ -1,0 +1,76 @@
+"""One local AWS with the real algorithms, as `sagebrush up` starts it, and clients of other environments to use it.
+
+Those environments are large and lie apart in `.clients`, made by `make clients`; where one is absent its tests skip.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from local_runner import client, launch
+from local_runner.proxy import process
+
+ROOT = Path(__file__).parents[2]
+CLIENTS = ROOT / ".clients"
+BARE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_", "SAGEBRUSH_"))}
+
+# These run in the environment of SDK v3, started by test_sdk3.py.
+collect_ignore = [] if list(metadata.distributions(name="sagemaker-train")) else ["sdk3"]
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[..., str]:
+    """Finds a file of a client's environment; skips where that was not made."""
+
+    def find(*parts: str) -> str:
+        path = CLIENTS.joinpath(*parts)
+        if not path.exists():
+            pytest.skip(f"{path.relative_to(ROOT)} is not there: `make clients` makes it, about 1.5 GB")
+        return str(path)
+
+    return find
+
+
+@dataclass(frozen=True)
+class Local:
+    """A local AWS, and what an unmodified program needs to find it: variables for an endpoint, or for a proxy."""
+
+    endpoint: str
+    data: Path
+    proxy: str | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return client.environment_for(self.endpoint, self.data, False, BARE, self.proxy)
+
+    def run(
+        self, command: Sequence[str | Path], folder: Path, timeout_s: float = 300, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program in a folder and return what it said; any exit status."""
+        words = [str(word) for word in command]
+        environment = {**self.environment, **more}
+        return subprocess.run(
+            words, env=environment, cwd=folder, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    data = tmp_path_factory.mktemp("clients")
+    with launch.server(data, sdk_polling=False, public_s3=False) as server:
+        client.write_telemetry_opt_out(data)
+        yield Local(server.endpoint, data)
+
+
+@pytest.fixture(scope="session")
+def behind_proxy(local: Local) -> Iterator[Local]:
+    """The same AWS for clients that are given no endpoint."""
+    with process.proxy(local.data, local.endpoint, 0, tunnel=False) as address:
+        yield Local(local.endpoint, local.data, address)

@@ -1,0 +1,97 @@
+"""The stream of decoded images: its order, its shares, its workers."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from algorithms.base.errors import UserError
+from algorithms.image_classification.preparation import CROP, TrainingPreparation
+from containers.codecs.image_recordio import ImageRecord
+from containers.input.images import ImageStream, shuffled
+
+SHAPE = (3, 8, 8)
+
+
+def record(number: int, label: float | None = None) -> ImageRecord:
+    content = io.BytesIO()
+    Image.fromarray(np.full((12, 12, 3), number, np.uint8)).save(content, "PNG")
+    return ImageRecord(content.getvalue(), (float(number % 4) if label is None else label,), f"x.rec, row {number + 1}")
+
+
+RECORDS = [record(number) for number in range(50)]
+
+
+def stream(records=None, seed=0, share=(0, 1), workers=0, augmentation=CROP, log=lambda _: None) -> ImageStream:
+    preparation = TrainingPreparation(SHAPE, None, augmentation, 4)
+    return ImageStream("train", lambda: iter(records or RECORDS), preparation, seed, share, log, workers)
+
+
+def numbers(batches) -> list[int]:
+    return [int(image[0, 0, 0]) for batch in batches for image in batch.features]
+
+
+def test_batches_are_images_with_channels_first_and_their_labels():
+    first, *_, last = stream(seed=None, augmentation=None).batches(16)
+    assert first.features.shape == (16, *SHAPE) and first.features.dtype == torch.uint8 and len(last) == 2
+    assert first.features.is_contiguous(memory_format=torch.channels_last)
+    assert numbers([first]) == list(range(16)) and first.labels_nl[:, 0].tolist() == [n % 4 for n in range(16)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_number_of_workers_does_not_matter(workers):
+    alone, many = (list(stream(workers=count).batches(7, epoch=2)) for count in (0, workers))
+    assert all(torch.equal(a.features, b.features) for a, b in zip(alone, many, strict=True))
+
+
+def test_every_pass_has_an_order_of_its_own_that_can_be_had_again():
+    first, second, again = (numbers(stream().batches(10, epoch)) for epoch in (0, 1, 0))
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert first == again != second and first != sorted(first)
+
+
+def test_hosts_share_the_shuffled_records_in_turn():
+    whole = numbers(stream().batches(10))
+    one, two = (numbers(stream(share=(rank, 2)).batches(5)) for rank in (0, 1))
+    assert one == whole[::2] and two == whole[1::2]
+
+
+def test_a_shuffle_holds_no_more_than_it_may():
+    rng = np.random.default_rng(0)
+    records = [ImageRecord(bytes(100), (float(n),)) for n in range(1000)]
+    taken = 0
+
+    def counted():
+        nonlocal taken
+        for each in records:
+            taken += 1
+            yield each
+
+    order = []
+    for drawn in shuffled(counted(), rng, held_bytes=5_000):
+        order.append(drawn.labels[0])
+        assert taken - len(order) <= 50
+    assert sorted(order) == list(range(1000)) and order != sorted(order)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_bad_record_is_named_by_channel_file_and_row(workers):
+    records = [*RECORDS[:5], ImageRecord(b"no image", (0.0,), "x.rec, row 6"), *RECORDS[6:]]
+    with pytest.raises(UserError, match=r"^Channel train, x.rec, row 6: the image is no JPEG and no PNG"):
+        list(stream(records, seed=None, workers=workers).batches(4))
+    with pytest.raises(UserError, match=r"^Channel train, x.rec, row 2: label 9, expected a class from 0 to 3"):
+        list(stream([RECORDS[0], record(1, label=9.0)], seed=None, workers=workers).batches(4))
+
+
+def test_a_pass_says_how_long_it_waited():
+    lines = []
+    list(stream(log=lines.append).batches(10))
+    assert len(lines) == 1 and lines[0].startswith("Channel train: waited ") and lines[0].endswith(" s for images.")
+
+
+def test_a_pass_may_be_left_early():
+    batches = stream(workers=2).batches(4)
+    next(batches)
+    batches.close()

@@ -1,0 +1,108 @@
+"""Several models in one container: loaded, told, asked and unloaded as values."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from algorithms.base.errors import UserError
+from algorithms.kmeans import ALGORITHM as KMeans
+from algorithms.kmeans.model import KMeansModel
+from containers import artifact
+from containers.contract.paths import OptML
+from containers.serving.handler import Handler, Request
+from containers.serving.models import Models, memory_limit
+
+ROW = Request(b"3,0", "text/csv")
+
+
+def load(folder: Path) -> Handler:
+    return Handler(artifact.load(folder)[1], KMeans.spec)
+
+
+@pytest.fixture
+def folder(tmp_path) -> OptML:
+    """Two models where the platform puts them, and a folder that holds none."""
+    found = OptML(tmp_path)
+    for name, centers in (("near", [[0.0, 0.0]]), ("far", [[30.0, 0.0]])):
+        artifact.save(KMeansModel(torch.tensor(centers)), found.loaded_model(name), "algo-1")
+    found.loaded_model("empty").mkdir(parents=True)
+    return found
+
+
+@pytest.fixture
+def models(folder) -> Models:
+    return Models(folder, load, limit_bytes=1 << 20)
+
+
+def order(name: str) -> bytes:
+    return json.dumps({"model_name": name, "url": f"/opt/ml/models/{name}/model"}).encode()
+
+
+def told(response) -> tuple[int, dict]:
+    return response.status, json.loads(response.body)
+
+
+def test_models_answer_between_loading_and_unloading(models):
+    assert models.invoke("near", ROW).status == 404
+    assert models.load(order("near")).status == models.load(order("far")).status == 200
+    distances = [json.loads(models.invoke(name, ROW).body)["predictions"][0] for name in ("near", "far")]
+    assert [found["distance_to_cluster"] for found in distances] == [3.0, 27.0]
+    assert models.load(order("near")).status == 409
+    assert models.unload("near").status == 200
+    assert (models.invoke("near", ROW).status, models.unload("near").status) == (404, 404)
+    assert models.load(order("near")).status == 200
+
+
+def test_models_are_told(models):
+    assert told(models.list(None)) == (200, {"models": []})
+    models.load(order("near"))
+    entry = {"modelName": "near", "modelUrl": "/opt/ml/models/near/model"}
+    assert told(models.list(None)) == (200, {"models": [entry]})
+    assert told(models.describe("near")) == (200, entry)
+    assert models.describe("far").status == 404
+
+
+def test_long_lists_come_in_pages(tmp_path):
+    models = Models(OptML(tmp_path), lambda folder: Handler(KMeansModel(torch.ones(1, 2)), KMeans.spec), 1 << 20)
+    for number in range(250):
+        models.load(order(f"m{number:03}"))
+    token, names = None, []
+    while token is not None or not names:
+        _, page = told(models.list(token))
+        names += [entry["modelName"] for entry in page["models"]]
+        token = page.get("nextPageToken")
+    assert names == [f"m{number:03}" for number in range(250)]
+
+
+def test_what_would_not_fit_is_a_507_until_there_is_room(folder):
+    size = sum(path.stat().st_size for path in folder.loaded_model("near").iterdir())
+    models = Models(folder, load, limit_bytes=size)
+    assert models.load(order("near")).status == 200
+    status, found = told(models.load(order("far")))
+    assert (status, found["message"]) == (507, f"Model far has {size} bytes, {size} of {size} are taken.")
+    models.unload("near")
+    assert models.load(order("far")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"{", "Load a model: "),
+        (b"[]", 'expected {"model_name": "name", "url"'),
+        (b'{"model_name": "a", "url": "/etc/a"}', "'/etc/a' is not in the subpath of '/opt/ml'"),
+        (b'{"model_name": "a", "url": "/opt/ml/../../etc"}', "leaves /opt/ml"),
+        (order("empty"), "Model empty cannot be loaded: No model of"),
+    ],
+)
+def test_what_cannot_be_loaded_is_a_400_that_says_why(models, body, message):
+    status, found = told(models.load(body))
+    assert status == 400 and message in found["message"]
+
+
+def test_the_limit_is_the_variables_or_half_the_memory():
+    assert memory_limit({"SAGEBRUSH_MODEL_MEMORY_MB": "3"}) == 3 << 20
+    assert 0 < memory_limit({}) < 1 << 45
+    with pytest.raises(UserError, match="got 'much', expected a whole number of megabytes"):
+        memory_limit({"SAGEBRUSH_MODEL_MEMORY_MB": "much"})

@@ -1,0 +1,75 @@
+"""Our images in the SageMaker SDK's own local mode, which starts them with docker compose and knows nothing of us."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+sagemaker = pytest.importorskip("sagemaker")
+
+from sagemaker.deserializers import JSONDeserializer  # noqa: E402
+from sagemaker.estimator import Estimator  # noqa: E402
+from sagemaker.inputs import TrainingInput  # noqa: E402
+from sagemaker.local import LocalSession  # noqa: E402
+from sagemaker.serializers import CSVSerializer  # noqa: E402
+
+from local_runner import client  # noqa: E402
+
+ROLE = "arn:aws:iam::000000000000:role/SagebrushRole"
+LEFT_BY_SDK = {"network": "sagemaker-local"}
+CORNERS = np.array([[0, 0], [9, 0], [0, 9]], np.float32)
+
+
+@pytest.fixture
+def session(monkeypatch, tmp_path, engine) -> Iterator[LocalSession]:
+    """A local session without AWS: nothing of it is asked."""
+    client.write_telemetry_opt_out(tmp_path)
+    compose_v2 = subprocess.run(["docker", "compose", "version"], capture_output=True, text=True)
+    if "v2" not in compose_v2.stdout and not shutil.which("docker-compose"):
+        pytest.skip(
+            "the SDK's local mode needs docker compose v2 or docker-compose; `make docker` installs one on Debian"
+        )
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(tmp_path / "sagemaker-defaults.yaml"),
+        "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    local = LocalSession()
+    (tmp_path / "work").mkdir()
+    local.config = {"local": {"local_code": True, "container_root": str(tmp_path / "work")}}
+    yield local
+    for container in engine.containers.list(all=True, filters=LEFT_BY_SDK):  # the SDK keeps those that have ended
+        container.remove(force=True)
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_fits_deploys_predicts_and_cleans_up(session, our_image, engine, tmp_path, instances):
+    rows = np.repeat(CORNERS, 40, axis=0) + np.random.default_rng(0).normal(0, 0.1, (120, 2)).astype(np.float32)
+    (tmp_path / "train").mkdir()
+    np.savetxt(tmp_path / "train" / "rows.csv", rows, fmt="%.5f", delimiter=",")
+    estimator = Estimator(
+        image_uri=our_image("kmeans"),
+        role=ROLE,
+        instance_count=instances,
+        instance_type="local",
+        output_path=f"file://{tmp_path}/out",
+        sagemaker_session=session,
+        hyperparameters={"k": 3, "feature_dim": 2, "mini_batch_size": 50},
+    )
+    estimator.fit({"train": TrainingInput(f"file://{tmp_path}/train", content_type="text/csv;label_size=0")})
+    predictor = estimator.deploy(1, "local", serializer=CSVSerializer(), deserializer=JSONDeserializer(), wait=True)
+    try:
+        answer = predictor.predict(CORNERS)["predictions"]
+    finally:
+        predictor.delete_endpoint()
+    assert len({row["closest_cluster"] for row in answer}) == 3
+    assert max(row["distance_to_cluster"] for row in answer) < 0.5
+    assert not engine.containers.list(filters=LEFT_BY_SDK)

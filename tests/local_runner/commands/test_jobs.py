@@ -1,0 +1,61 @@
+"""`sagebrush jobs` and `sagebrush endpoints`, while the server runs, after it was killed, and where none ever ran."""
+
+from __future__ import annotations
+
+PROGRESS = "#progress_metric: host=algo-1, completed 40.0 % of epochs"
+
+
+def by_name(said) -> dict[str, dict[str, str]]:
+    assert said.status == 0, said.err
+    return {row["name"]: row for row in said.cells}
+
+
+def test_jobs_are_listed_with_how_they_ended(aws, cli):
+    done, failed = aws.train(), aws.train(exit="1", failure="ClientError: no rows")
+    for job in (done, failed):
+        aws.finished(job)
+    rows = by_name(cli("jobs", "--data", aws.data, "--limit", "0"))
+    assert rows[done]["status"] == "Completed"
+    assert rows[done]["kind"] == "training"
+    assert rows[done]["took"].endswith("s")
+    assert (rows[failed]["status"], rows[failed]["why"]) == ("Failed", "ClientError: no rows")
+
+
+def test_a_running_job_shows_its_phase_and_its_progress(aws, cli):
+    job = aws.train(lines=f"{PROGRESS.replace('40.0', '10.0')}|{PROGRESS}", sleep_s="60")
+    row = aws.until(lambda: by_name(cli("jobs", "--data", aws.data))[job], lambda row: row["progress"] == "40 %")
+    assert row["status"] == "Training"
+    aws.sagemaker.stop_training_job(TrainingJobName=job)
+    aws.finished(job)
+
+
+def test_the_newest_come_first_and_the_others_are_counted(aws, cli):
+    older, newer = aws.train(), aws.train()
+    for job in (older, newer):
+        aws.finished(job)
+    said = cli("jobs", "--data", aws.data, "--limit", "1")
+    assert [row["name"] for row in said.cells] == [newer]
+    assert "older ones: --limit 0 shows all" in said.err
+
+
+def test_after_a_kill_jobs_are_interrupted_and_endpoints_at_rest(start_aws, cli):
+    aws = start_aws()
+    endpoint = aws.deploy(aws.config(aws.model()))
+    assert by_name(cli("endpoints", "--data", aws.data))[endpoint]["status"] == "InService"
+    job = aws.train(sleep_s="60")
+    aws.until(
+        lambda: aws.sagemaker.describe_training_job(TrainingJobName=job)["SecondaryStatus"], lambda s: s == "Training"
+    )
+    aws.process.kill()
+    aws.process.wait()
+    assert by_name(cli("jobs", "--data", aws.data))[job]["status"] == "Interrupted"
+    row = by_name(cli("endpoints", "--data", aws.data))[endpoint]
+    assert (row["status"], row["variants"]) == ("at rest", "v0")
+
+
+def test_a_folder_where_no_server_ever_ran_is_named(cli, tmp_path):
+    for command in (["jobs"], ["endpoints"], ["logs", "x"], ["clean"]):
+        said = cli(*command, "--data", tmp_path / "nowhere")
+        assert said.status == 1
+        assert f"No local AWS ever ran on {tmp_path / 'nowhere'}. Start one with `sagebrush up`" in said.err
+        assert not (tmp_path / "nowhere").exists()

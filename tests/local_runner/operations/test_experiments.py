@@ -1,0 +1,100 @@
+"""Experiments, trials and components: noted down, listed, found."""
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+def refusal(call, **request) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+@pytest.fixture
+def noted(aws) -> dict[str, str]:
+    """An experiment with a trial that has one component."""
+    names = {kind: aws.name(kind) for kind in ("experiment", "trial", "component")}
+    sagemaker = aws.sagemaker
+    sagemaker.create_experiment(ExperimentName=names["experiment"], Tags=[{"Key": "team", "Value": "blue"}])
+    sagemaker.create_trial(TrialName=names["trial"], ExperimentName=names["experiment"])
+    sagemaker.create_trial_component(
+        TrialComponentName=names["component"],
+        Parameters={"k": {"NumberValue": 7.0}, "init": {"StringValue": "random"}},
+        Status={"PrimaryStatus": "InProgress"},
+    )
+    sagemaker.associate_trial_component(TrialComponentName=names["component"], TrialName=names["trial"])
+    return names
+
+
+def test_what_is_noted_is_described_and_listed(aws, noted):
+    experiment = aws.sagemaker.describe_experiment(ExperimentName=noted["experiment"])
+    assert experiment["DisplayName"] == noted["experiment"]
+    assert experiment["ExperimentArn"].endswith(f":experiment/{noted['experiment']}")
+    trials = aws.sagemaker.list_trials(ExperimentName=noted["experiment"])["TrialSummaries"]
+    assert [trial["TrialName"] for trial in trials] == [noted["trial"]]
+    for owner in ({"TrialName": noted["trial"]}, {"ExperimentName": noted["experiment"]}):
+        (component,) = aws.sagemaker.list_trial_components(**owner)["TrialComponentSummaries"]
+        assert component["TrialComponentName"] == noted["component"]
+    (trial,) = aws.sagemaker.list_trials(TrialComponentName=noted["component"])["TrialSummaries"]
+    assert trial["TrialName"] == noted["trial"]
+
+
+def test_a_component_is_updated_field_by_field(aws, noted):
+    aws.sagemaker.update_trial_component(
+        TrialComponentName=noted["component"],
+        Status={"PrimaryStatus": "Completed"},
+        Parameters={"k": {"NumberValue": 8.0}, "new": {"StringValue": "yes"}},
+        ParametersToRemove=["init"],
+        OutputArtifacts={"model": {"Value": "s3://bucket/model"}},
+    )
+    found = aws.sagemaker.describe_trial_component(TrialComponentName=noted["component"])
+    assert found["Parameters"] == {"k": {"NumberValue": 8.0}, "new": {"StringValue": "yes"}}
+    assert found["Status"] == {"PrimaryStatus": "Completed"}
+    assert found["OutputArtifacts"] == {"model": {"Value": "s3://bucket/model"}}
+    assert found["LastModifiedTime"] > found["CreationTime"]
+
+
+def test_they_are_deleted_from_the_inside_out(aws, noted):
+    names = {field: {f"{field}Name": noted[kind]} for field, kind in (("Trial", "trial"), ("Experiment", "experiment"))}
+    component = {"TrialComponentName": noted["component"]}
+    assert "has the trials" in refusal(aws.sagemaker.delete_experiment, **names["Experiment"])[1]
+    assert "has the components" in refusal(aws.sagemaker.delete_trial, **names["Trial"])[1]
+    assert "belongs to the trials" in refusal(aws.sagemaker.delete_trial_component, **component)[1]
+    aws.sagemaker.disassociate_trial_component(**component, **names["Trial"])
+    aws.sagemaker.delete_trial_component(**component)
+    aws.sagemaker.delete_trial(**names["Trial"])
+    aws.sagemaker.delete_experiment(**names["Experiment"])
+    assert refusal(aws.sagemaker.describe_experiment, **names["Experiment"])[0] == "ResourceNotFound"
+
+
+def test_lists_page(aws):
+    names = [aws.name("paged") for _ in range(3)]
+    for name in names:
+        aws.sagemaker.create_experiment(ExperimentName=name)
+    pages = aws.sagemaker.get_paginator("list_experiments").paginate(SortBy="Name", PaginationConfig={"PageSize": 2})
+    listed = [one["ExperimentName"] for page in pages for one in page["ExperimentSummaries"]]
+    assert [name for name in listed if name in names] == sorted(names, reverse=True)
+    (newest,) = aws.sagemaker.list_experiments(MaxResults=1)["ExperimentSummaries"]
+    after = aws.sagemaker.list_experiments(CreatedAfter=newest["CreationTime"])["ExperimentSummaries"]
+    assert names[0] not in [one["ExperimentName"] for one in after]
+
+
+def test_names_are_unique_and_owners_must_exist(aws, noted):
+    code, message = refusal(aws.sagemaker.create_experiment, ExperimentName=noted["experiment"])
+    assert (code, "already exists" in message) == ("ValidationException", True)
+    code, _ = refusal(aws.sagemaker.create_trial, TrialName="orphan", ExperimentName="nobody")
+    assert code == "ResourceNotFound"
+
+
+def test_metrics_are_summed_up_in_their_component(aws, noted):
+    metrics = aws.client("sagemaker-metrics")
+    for step, value in enumerate((4.0, 1.0, 3.0)):
+        datum = {"MetricName": "loss", "Timestamp": 1_700_000_000 + step, "Step": step, "Value": value}
+        assert not metrics.batch_put_metrics(TrialComponentName=noted["component"], MetricData=[datum]).get("Errors")
+    (loss,) = aws.sagemaker.describe_trial_component(TrialComponentName=noted["component"])["Metrics"]
+    assert (loss["Count"], loss["Min"], loss["Max"], loss["Last"]) == (3, 1.0, 4.0, 3.0)
+    assert loss["Avg"] == pytest.approx(8 / 3)
+    assert loss["StdDev"] == pytest.approx(1.24721912)
+    unknown = metrics.batch_put_metrics(TrialComponentName="nobody", MetricData=[datum])
+    assert unknown["Errors"] == [{"Code": "VALIDATION_ERROR", "MetricIndex": 0}]

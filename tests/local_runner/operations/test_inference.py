@@ -1,0 +1,433 @@
+"""Pipelines, multi-model endpoints, weights, streams and asynchronous inference as boto3 sees them."""
+
+import hashlib
+import io
+import json
+import tarfile
+import threading
+from collections import Counter
+
+import pytest
+from botocore.exceptions import ClientError, EventStreamError
+
+IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
+ROLE = "arn:aws:iam::000000000000:role/SagebrushRole"
+
+
+def archive(name: str) -> bytes:
+    """A model of the stand-in."""
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz") as tar:
+        member = tarfile.TarInfo("name")
+        member.size = len(name)
+        tar.addfile(member, io.BytesIO(name.encode()))
+    return body.getvalue()
+
+
+def container(uri: str, **fields) -> dict:
+    return {"Image": IMAGE, "ModelDataUrl": uri, **fields}
+
+
+def create(aws, **fields) -> str:
+    name = aws.name("made")
+    aws.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, **fields)
+    return name
+
+
+def configure(aws, variants: list[dict], **fields) -> str:
+    name = aws.name("config")
+    made = [
+        {"VariantName": f"v{number}", "InitialInstanceCount": 1, "InstanceType": "ml.m4.xlarge", **variant}
+        for number, variant in enumerate(variants)
+    ]
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=made, **fields)
+    return name
+
+
+def refusal(call, **request) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    return caught.value.response["Error"]["Message"]
+
+
+@pytest.fixture(scope="module")
+def prefix(aws) -> str:
+    """Two models of the stand-in, and one that it cannot load, below one prefix."""
+    empty = io.BytesIO()
+    tarfile.open(fileobj=empty, mode="w:gz").close()
+    return aws.upload(
+        "models", **{"a.tar.gz": archive("A"), "sub/b.tar.gz": archive("B"), "c.tar.gz": empty.getvalue()}
+    )
+
+
+# Pipelines
+
+
+@pytest.fixture(scope="module")
+def stages(aws, prefix) -> list[dict]:
+    environment = {"ANSWER": "append"}
+    return [
+        container(f"{prefix}/a.tar.gz", Environment=environment, ContainerHostname="first"),
+        container(f"{prefix}/sub/b.tar.gz", Environment=environment, ContainerHostname="second"),
+    ]
+
+
+def test_in_a_pipeline_each_container_answers_the_one_before(aws, stages):
+    model = create(aws, Containers=stages)
+    described = aws.sagemaker.describe_model(ModelName=model)["Containers"]
+    assert [one["ContainerHostname"] for one in described] == ["first", "second"]
+    name = aws.deploy(configure(aws, [{"ModelName": model}]))
+    answer = aws.runtime.invoke_endpoint(EndpointName=name, Body=b"x", Accept="text/csv")
+    assert answer["Body"].read() == b"x>A:any>B:text/csv"
+    with pytest.raises(aws.runtime.exceptions.ModelError, match="from first with message"):
+        aws.runtime.invoke_endpoint(EndpointName=name, Body=b"bad")
+    assert "is for models whose InferenceExecutionConfig" in refusal(
+        aws.runtime.invoke_endpoint, EndpointName=name, Body=b"x", TargetContainerHostname="first"
+    )
+    streams = aws.logs.describe_log_streams(logGroupName=f"/aws/sagemaker/Endpoints/{name}")["logStreams"]
+    assert [stream["logStreamName"] for stream in streams] == ["v0/instance-1/first", "v0/instance-1/second"]
+    deployed = aws.sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"][0]["DeployedImages"]
+    assert len(deployed) == 2
+
+
+def test_direct_containers_are_asked_one_by_one(aws, stages):
+    model = create(aws, Containers=stages, InferenceExecutionConfig={"Mode": "Direct"})
+    name = aws.deploy(configure(aws, [{"ModelName": model}]))
+    answer = aws.runtime.invoke_endpoint(EndpointName=name, Body=b"x", TargetContainerHostname="second")
+    assert answer["Body"].read() == b"x>B:any"
+    message = refusal(aws.runtime.invoke_endpoint, EndpointName=name, Body=b"x", TargetContainerHostname="third")
+    assert message == "TargetContainerHostname: got third, expected one of first, second."
+
+
+def test_a_pipeline_transforms_a_batch(aws, stages):
+    model = create(aws, Containers=stages)
+    data = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": aws.upload("piped", a=b"x")}}
+    name = aws.name("piped")
+    aws.sagemaker.create_transform_job(
+        TransformJobName=name,
+        ModelName=model,
+        TransformInput={"DataSource": data},
+        TransformOutput={"S3OutputPath": f"s3://bucket/{name}"},
+        TransformResources={"InstanceType": "ml.m4.xlarge", "InstanceCount": 1},
+    )
+    aws.until(
+        lambda: aws.sagemaker.describe_transform_job(TransformJobName=name)["TransformJobStatus"],
+        lambda status: status == "Completed",
+    )
+    assert aws.s3.get_object(Bucket="bucket", Key=f"{name}/a.out")["Body"].read() == b"x>A:any>B:any"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "either PrimaryContainer or Containers, got neither"),
+        (
+            {"PrimaryContainer": {"Image": IMAGE}, "Containers": [{"Image": IMAGE}]},
+            "got PrimaryContainer and Containers",
+        ),
+        ({"Containers": [{"Image": IMAGE, "ContainerHostname": "a"}] * 2}, "ContainerHostname must be unique"),
+        (
+            {"Containers": [{"Image": IMAGE}] * 2, "InferenceExecutionConfig": {"Mode": "Direct"}},
+            "needs a ContainerHostname for every container",
+        ),
+        ({"PrimaryContainer": {"Image": IMAGE, "Mode": "MultiModel"}}, "Mode MultiModel needs a ModelDataUrl"),
+    ],
+)
+def test_models_that_could_not_serve_are_refused(aws, fields, message):
+    assert message in refusal(aws.sagemaker.create_model, ModelName="never", ExecutionRoleArn=ROLE, **fields)
+
+
+def test_a_model_may_lie_in_s3_as_plain_files(aws):
+    source = {"S3Uri": aws.upload("plain", name=b"plain"), "S3DataType": "S3Prefix", "CompressionType": "None"}
+    model = create(aws, PrimaryContainer={"Image": IMAGE, "ModelDataSource": {"S3DataSource": source}})
+    assert aws.invoke(aws.deploy(configure(aws, [{"ModelName": model}])))["name"] == "plain"
+    for wrong, message in (
+        ({"S3Uri": "s3://bucket/none/"}, "No object has this prefix"),
+        ({"CompressionType": "Gzip"}, "S3Prefix with None"),
+    ):
+        container = {"Image": IMAGE, "ModelDataSource": {"S3DataSource": {**source, **wrong}}}
+        assert message in refusal(aws.sagemaker.create_model, ModelName="never", PrimaryContainer=container)
+
+
+# Multi-model endpoints
+
+
+@pytest.fixture(scope="module")
+def multi_model(aws, prefix) -> str:
+    environment = {"MODELS_AT_ONCE": "1"}
+    model = create(aws, PrimaryContainer=container(prefix, Mode="MultiModel", Environment=environment))
+    return aws.deploy(configure(aws, [{"ModelName": model}]))
+
+
+def test_models_are_loaded_at_their_first_request_and_make_room_for_others(aws, multi_model):
+    assert aws.invoke(multi_model, TargetModel="a.tar.gz")["name"] == "A"
+    assert aws.invoke(multi_model, TargetModel="a.tar.gz")["name"] == "A"
+    assert aws.invoke(multi_model, TargetModel="sub/b.tar.gz")["name"] == "B"
+    assert aws.invoke(multi_model, TargetModel="a.tar.gz")["name"] == "A"
+    group = f"/aws/sagemaker/Endpoints/{multi_model}"
+    a, b = (hashlib.sha256(key.encode()).hexdigest()[:32] for key in ("a.tar.gz", "sub/b.tar.gz"))
+    wanted = [f"loaded {a}", f"unloaded {a}", f"loaded {b}", f"unloaded {b}", f"loaded {a}"]
+
+    def lines():
+        events = aws.logs.filter_log_events(logGroupName=group)["events"]
+        return [event["message"] for event in events if "loaded" in event["message"]]
+
+    aws.until(lines, lambda found: found == wanted)
+
+
+def test_a_model_may_come_later_and_must_be_there_then(aws, multi_model):
+    message = refusal(aws.runtime.invoke_endpoint, EndpointName=multi_model, Body=b"x", TargetModel="late.tar.gz")
+    assert message.startswith("Failed to download model data for TargetModel late.tar.gz.")
+    aws.upload("models", **{"late.tar.gz": archive("late")})
+    assert aws.invoke(multi_model, TargetModel="late.tar.gz")["name"] == "late"
+
+
+def test_a_model_that_the_container_cannot_load_is_a_model_error(aws, multi_model):
+    with pytest.raises(aws.runtime.exceptions.ModelError) as caught:
+        aws.invoke(multi_model, TargetModel="c.tar.gz")
+    found = caught.value.response
+    assert (found["OriginalStatusCode"], found["OriginalMessage"]) == (500, "cannot load it")
+    assert aws.invoke(multi_model, TargetModel="a.tar.gz")["name"] == "A"
+
+
+def test_a_container_that_starts_again_loads_its_models_again(aws, multi_model):
+    first = aws.invoke(multi_model, TargetModel="a.tar.gz")["pid"]
+    with pytest.raises(aws.runtime.exceptions.ModelError):
+        aws.invoke(multi_model, b"die", TargetModel="a.tar.gz")
+
+    def pid():
+        try:
+            return aws.invoke(multi_model, TargetModel="a.tar.gz")["pid"]
+        except aws.runtime.exceptions.ModelError:
+            return None
+
+    aws.until(pid, lambda found: found not in (None, first))
+
+
+def test_target_model_goes_with_multi_model_endpoints_alone(aws, multi_model):
+    assert "needs TargetModel" in refusal(aws.runtime.invoke_endpoint, EndpointName=multi_model, Body=b"x")
+    single = aws.deploy(aws.config(aws.model()))
+    message = refusal(aws.runtime.invoke_endpoint, EndpointName=single, Body=b"x", TargetModel="a.tar.gz")
+    assert message.startswith("TargetModel is for multi-model endpoints")
+
+
+# Variants
+
+
+def shown(aws, endpoint: str) -> list[tuple]:
+    variants = aws.settled(endpoint)["ProductionVariants"]
+    return [(one["VariantName"], one["CurrentWeight"], one["CurrentInstanceCount"]) for one in variants]
+
+
+def test_weights_share_the_requests_and_change_while_the_endpoint_serves(aws):
+    models = [
+        {"ModelName": aws.model(name=name), "InitialVariantWeight": weight} for name, weight in (("x", 0), ("y", 3))
+    ]
+    name = aws.deploy(configure(aws, models))
+    assert {aws.invoke(name)["name"] for _ in range(20)} == {"y"}
+    assert aws.invoke(name, TargetVariant="v0")["name"] == "x"
+    before = aws.invoke(name, TargetVariant="v0")["pid"]
+    update = aws.sagemaker.update_endpoint_weights_and_capacities
+    update(
+        EndpointName=name,
+        DesiredWeightsAndCapacities=[
+            {"VariantName": "v0", "DesiredWeight": 1, "DesiredInstanceCount": 2},
+            {"VariantName": "v1", "DesiredWeight": 0},
+        ],
+    )
+    assert shown(aws, name) == [("v0", 1.0, 2), ("v1", 0.0, 1)]
+    pids = Counter(aws.invoke(name)["pid"] for _ in range(60))
+    assert len(pids) == 2 and before in pids and min(pids.values()) > 10
+    update(EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "v0", "DesiredInstanceCount": 1}])
+    assert shown(aws, name) == [("v0", 1.0, 1), ("v1", 0.0, 1)]
+    assert {aws.invoke(name)["pid"] for _ in range(10)} == {before}
+    message = refusal(update, EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "other"}])
+    assert message == f"Variant other is none of endpoint {name}: v0, v1."
+
+
+def test_an_update_may_keep_weights_and_instances(aws):
+    model = aws.model()
+    name = aws.deploy(configure(aws, [{"ModelName": model}, {"ModelName": model}]))
+    wanted = [{"VariantName": "v0", "DesiredWeight": 5, "DesiredInstanceCount": 2}]
+    aws.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=wanted)
+    assert shown(aws, name)[0] == ("v0", 5.0, 2)
+    other = configure(aws, [{"ModelName": model, "InitialVariantWeight": 2}])
+    aws.sagemaker.update_endpoint(
+        EndpointName=name,
+        EndpointConfigName=other,
+        RetainAllVariantProperties=True,
+        ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}],
+    )
+    assert shown(aws, name) == [("v0", 2.0, 2)]
+
+
+def test_no_request_is_lost_in_an_update(aws):
+    """Two clients ask without a pause, with answers that take a while, until the new containers answer both."""
+    slow = {"SLEEP_S": "0.05"}
+    old, new = (aws.config(aws.model(environment=slow, name=name)) for name in ("old", "new"))
+    endpoint = aws.deploy(old)
+    answers: list[str] = []
+    over = threading.Event()
+
+    def hammer() -> None:
+        client = aws.client("sagemaker-runtime")
+        while not over.is_set():
+            try:
+                answers.append(
+                    json.loads(client.invoke_endpoint(EndpointName=endpoint, Body=b"1")["Body"].read())["name"]
+                )
+            except Exception as error:
+                answers.append(repr(error))
+
+    clients = [threading.Thread(target=hammer) for _ in range(2)]
+    for client in clients:
+        client.start()
+    aws.until(lambda: answers.count("old"), lambda count: count > 10)
+    aws.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=new)
+    aws.until(lambda: answers.count("new"), lambda count: count > 20)
+    aws.settled(endpoint)
+    over.set()
+    for client in clients:
+        client.join()
+    assert set(answers) == {"old", "new"}
+    assert "old" not in answers[answers.index("new") + 2 :]  # those on their way when the first new one came
+
+
+def test_an_inference_id_reaches_the_container(aws):
+    name = aws.deploy(aws.config(aws.model()))
+    assert aws.invoke(name, InferenceId="seven")["inference_id"] == "seven"
+
+
+# Streams
+
+
+@pytest.fixture(scope="module")
+def endpoint(aws) -> str:
+    return aws.deploy(aws.config(aws.model()))
+
+
+def test_an_answer_is_streamed_as_it_is_written(aws, endpoint):
+    answer = aws.runtime.invoke_endpoint_with_response_stream(EndpointName=endpoint, Body=b"stream")
+    assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("text/plain", "v0")
+    events = iter(answer["Body"])
+    assert next(events) == {"PayloadPart": {"Bytes": b"first"}}
+    aws.invoke(endpoint, b"go")  # the container waits for it
+    assert b"".join(event["PayloadPart"]["Bytes"] for event in events) == b"second"
+
+
+def test_what_was_not_written_in_pieces_arrives_too(aws, endpoint):
+    answer = aws.runtime.invoke_endpoint_with_response_stream(EndpointName=endpoint, Body=b"x")
+    body = b"".join(event["PayloadPart"]["Bytes"] for event in answer["Body"])
+    assert json.loads(body)["sha256"] == hashlib.sha256(b"x").hexdigest()
+
+
+def test_a_refusal_comes_before_the_stream_and_a_broken_one_within_it(aws, endpoint):
+    with pytest.raises(aws.runtime.exceptions.ModelError, match="do not like it"):
+        aws.runtime.invoke_endpoint_with_response_stream(EndpointName=endpoint, Body=b"bad")
+    events = iter(aws.runtime.invoke_endpoint_with_response_stream(EndpointName=endpoint, Body=b"stream break")["Body"])
+    assert next(events) == {"PayloadPart": {"Bytes": b"first"}}
+    aws.invoke(endpoint, b"go")
+    with pytest.raises(EventStreamError, match=r"ModelStreamError.*broke off its answer"):
+        list(events)
+
+
+# Asynchronous inference
+
+
+ASYNC = {"OutputConfig": {"S3OutputPath": "s3://bucket/async/out", "S3FailurePath": "s3://bucket/async/failed"}}
+
+
+@pytest.fixture(scope="module")
+def asynchronous(aws) -> str:
+    model = aws.model()
+    topics = {"NotificationConfig": {"SuccessTopic": "arn:aws:sns:us-east-1:000000000000:done"}}
+    config = {"OutputConfig": {**ASYNC["OutputConfig"], **topics}}
+    return aws.deploy(configure(aws, [{"ModelName": model}], AsyncInferenceConfig=config))
+
+
+def arrived(aws, uri: str) -> bytes:
+    """An object, once it is there."""
+
+    def look():
+        try:
+            return aws.s3.get_object(Bucket="bucket", Key=uri.removeprefix("s3://bucket/"))["Body"].read()
+        except aws.s3.exceptions.NoSuchKey:
+            return None
+
+    return aws.until(look, lambda found: found is not None)
+
+
+def test_an_answer_comes_to_s3(aws, asynchronous):
+    folder = aws.upload("async/in", body=b"x" * 8_000_000)
+    answer = aws.runtime.invoke_endpoint_async(
+        EndpointName=asynchronous, InputLocation=f"{folder}/body", ContentType="a/b", InferenceId="mine"
+    )
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202 and answer["InferenceId"] == "mine"
+    seen = json.loads(arrived(aws, answer["OutputLocation"]))
+    assert (seen["type"], seen["inference_id"]) == ("a/b", "mine")
+    assert seen["sha256"] == hashlib.sha256(b"x" * 8_000_000).hexdigest()
+    assert aws.sagemaker.describe_endpoint(EndpointName=asynchronous)["AsyncInferenceConfig"]["OutputConfig"]
+    group = f"/aws/sagemaker/Endpoints/{asynchronous}"
+    aws.until(
+        lambda: [event["message"] for event in aws.logs.filter_log_events(logGroupName=group)["events"]],
+        lambda lines: any("There is no SNS here to tell arn:aws:sns" in line for line in lines),
+    )
+
+
+def test_a_failure_comes_to_s3_too(aws, asynchronous):
+    folder = aws.upload("async/in", bad=b"bad")
+    answer = aws.runtime.invoke_endpoint_async(EndpointName=asynchronous, InputLocation=f"{folder}/bad")
+    assert b'Received error (415) from primary with message "do not like it"' in arrived(aws, answer["FailureLocation"])
+    answer = aws.runtime.invoke_endpoint_async(EndpointName=asynchronous, InputLocation=f"{folder}/nothing")
+    assert b"The specified key does not exist" in arrived(aws, answer["FailureLocation"])
+
+
+def test_each_kind_of_endpoint_has_its_own_call(aws, asynchronous, endpoint):
+    message = refusal(aws.runtime.invoke_endpoint, EndpointName=asynchronous, Body=b"x")
+    assert message.endswith("has an AsyncInferenceConfig: it answers InvokeEndpointAsync alone.")
+    message = refusal(aws.runtime.invoke_endpoint_async, EndpointName=endpoint, InputLocation="s3://bucket/x")
+    assert message == f"Endpoint {endpoint} has no AsyncInferenceConfig. Use InvokeEndpoint."
+    config = {"OutputConfig": {"S3OutputPath": "s3://no-such-bucket/x"}}
+    with pytest.raises(ClientError, match="the bucket no-such-bucket does not exist"):
+        configure(aws, [{"ModelName": aws.model()}], AsyncInferenceConfig=config)
+
+
+# Data capture
+
+
+def test_requests_and_answers_are_captured(aws):
+    config = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": "s3://bucket/captured",
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+    }
+    name = aws.deploy(configure(aws, [{"ModelName": aws.model()}], DataCaptureConfig=config))
+    assert aws.sagemaker.describe_endpoint(EndpointName=name)["DataCaptureConfig"]["CaptureStatus"] == "Started"
+    answer = aws.invoke(name, b"1,2", ContentType="text/csv", InferenceId="seven")
+    aws.invoke(name, b"\xff", ContentType="image/png")
+
+    def lines() -> list[dict]:
+        prefix = f"captured/{name}/v0/"
+        keys = [one["Key"] for one in aws.s3.list_objects_v2(Bucket="bucket", Prefix=prefix).get("Contents", [])]
+        bodies = [aws.s3.get_object(Bucket="bucket", Key=key)["Body"].read() for key in sorted(keys)]
+        return [json.loads(line) for body in bodies for line in body.splitlines()]
+
+    first, second = aws.until(lines, lambda found: len(found) == 2)
+    captured = first["captureData"]
+    sent = {"observedContentType": "text/csv", "mode": "INPUT", "data": "1,2", "encoding": "CSV"}
+    assert captured["endpointInput"] == sent
+    assert (json.loads(captured["endpointOutput"]["data"]), captured["endpointOutput"]["encoding"]) == (answer, "JSON")
+    assert first["eventMetadata"]["inferenceId"] == "seven" and first["eventVersion"] == "0"
+    assert second["captureData"]["endpointInput"]["data"] == "/w=="
+
+
+def test_what_waits_for_an_answer_survives_a_restart(start_aws, tmp_path):
+    first = start_aws(tmp_path / "data")
+    model = first.model(environment={"SLEEP_S": "5"})
+    name = first.deploy(configure(first, [{"ModelName": model}], AsyncInferenceConfig=ASYNC))
+    folder = first.upload("async/in", body=b"x")
+    answer = first.runtime.invoke_endpoint_async(EndpointName=name, InputLocation=f"{folder}/body")
+    first.stop()
+    second = start_aws(tmp_path / "data")
+    assert json.loads(arrived(second, answer["OutputLocation"]))["name"] == "stand-in"

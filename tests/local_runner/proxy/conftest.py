@@ -1,0 +1,48 @@
+"""A proxy in front of the local AWS that other tests share."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Proxy:
+    address: str
+    folder: Path
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
+    @property
+    def bundle(self) -> str:
+        return str(self.folder / "bundle.pem")
+
+
+@contextmanager
+def running(folder: Path, endpoint: str, *options: str) -> Iterator[Proxy]:
+    command = [sys.executable, "-m", "local_runner.proxy", str(folder), "--endpoint", endpoint, *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        address = process.stdout.readline().strip()
+        assert address.startswith("http://127.0.0.1:"), "no proxy"
+        yield Proxy(address, folder)
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
+@pytest.fixture(scope="session")
+def proxy(aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    with running(tmp_path_factory.mktemp("authority"), aws.endpoint) as found:
+        yield found
+
+
+@pytest.fixture
+def start_proxy(tmp_path: Path):
+    return lambda endpoint, *options: running(tmp_path / "authority", endpoint, *options)

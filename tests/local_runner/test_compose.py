@@ -1,0 +1,70 @@
+"""docker-compose.yml: one command starts the local AWS, and a notebook on the host uses it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from local_runner import client
+
+ROOT = Path(__file__).parents[2]
+STARTED_WITHIN_S = 120
+CELLS = """
+import boto3, numpy as np, sagemaker
+from sagemaker import KMeans
+from sagemaker.session import Session
+session = Session(boto_session=boto3.Session(region_name="us-east-1"))
+rows = np.repeat(np.array([[0, 0], [9, 0], [0, 9]], "float32"), 40, axis=0)
+role = sagemaker.get_execution_role()
+kmeans = KMeans(role=role, instance_count=1, instance_type="ml.m5.large", k=3, sagemaker_session=session)
+kmeans.fit(kmeans.record_set(rows))
+predictor = kmeans.deploy(1, "ml.m5.large")
+found = [record.label["closest_cluster"].float32_tensor.values[0] for record in predictor.predict(rows[::40])]
+predictor.delete_endpoint()
+assert len(set(found)) == 3, found
+"""
+
+
+@pytest.fixture
+def endpoint(our_image, tmp_path):
+    """The local AWS in its container, until the test ends."""
+    our_image("runner")
+    compose = shutil.which("docker-compose")
+    command = [compose] if compose else ["docker", "compose"]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command += ["--project-name", f"sagebrush-test-{port}", "--file", str(ROOT / "docker-compose.yml")]
+    environment = {**os.environ, "SAGEBRUSH_PORT": port}
+    subprocess.run([*command, "up", "--detach", "--no-build"], env=environment, check=True, capture_output=True)
+    try:
+        yield await_answer(f"http://127.0.0.1:{port}")
+    finally:
+        subprocess.run([*command, "down", "--volumes"], env=environment, check=True, capture_output=True)
+
+
+def await_answer(url: str) -> str:
+    deadline = time.monotonic() + STARTED_WITHIN_S
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+            return url
+        except OSError:
+            assert time.monotonic() < deadline, f"nothing answers at {url}"
+            time.sleep(0.2)
+
+
+def test_a_notebook_on_the_host_trains_and_predicts(endpoint, tmp_path):
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("sagemaker")
+    client.write_telemetry_opt_out(tmp_path)
+    environment = client.environment_for(endpoint, tmp_path, False, os.environ)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELLS)])
+    nbclient.NotebookClient(notebook, timeout=240).execute(env=environment, cwd=str(tmp_path))

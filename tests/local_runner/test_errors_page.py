@@ -1,0 +1,158 @@
+"""docs/errors.md: every message in it is what the code says, and every section has its proof here."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from algorithms.base import hyperparameters
+from algorithms.base.errors import UserError
+from algorithms.kmeans import ALGORITHM as KMeans
+from containers.contract import failure
+from local_runner import owner
+from local_runner.owner import InUse, sole_use
+
+PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
+ELSEWHERE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-image:1"
+Proof = Callable[..., str]
+PROOFS: dict[str, Proof] = {}
+
+
+def proves(heading: str) -> Callable[[Proof], Proof]:
+    def keep(proof: Proof) -> Proof:
+        PROOFS[heading] = proof
+        return proof
+
+    return keep
+
+
+def refusal(call: Callable[..., object], **request: object) -> str:
+    """What a client sees of a refused call."""
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    return str(caught.value).replace(" (reached max retries: 0)", "")
+
+
+def sections() -> dict[str, str]:
+    """Heading → the message below it."""
+    found = re.findall(r"^### (.+?)\n+```\n(.+?)\n```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    return {heading: " ".join(message.split()) for heading, message in found}
+
+
+def reason(aws, name: str, *channels: dict, **settings: str) -> str:
+    return aws.finished(aws.train(*channels, TrainingJobName=name, **settings))["FailureReason"]
+
+
+@proves("No data under the prefix")
+def no_data(aws, start_aws, channel) -> str:
+    aws.s3.create_bucket(Bucket="my-bucket")
+    return reason(aws, "no-data", channel("s3://my-bucket/train"))
+
+
+@proves("The algorithm refuses a setting or the data")
+def refused_setting(aws, start_aws, channel) -> str:
+    with pytest.raises(UserError) as caught:
+        hyperparameters.parse(KMeans, {"k": "ten", "feature_dim": "2", "epoks": "3"}, {})
+    return failure.reason(caught.value)
+
+
+@proves("The container ended without a reason")
+def no_reason(aws, start_aws, channel) -> str:
+    return reason(aws, "no-reason", exit="7")
+
+
+@proves("The local AWS ended while the job ran")
+def interrupted(aws, start_aws, channel) -> str:
+    server = start_aws()
+    job = server.train(lines="begun", sleep_s="60")
+    look = lambda: server.sagemaker.describe_training_job(TrainingJobName=job)["SecondaryStatus"]  # noqa: E731
+    server.until(look, lambda phase: phase == "Training")
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait()
+    return start_aws().finished(job)["FailureReason"]
+
+
+@proves("The job took longer than it may")
+def too_long(aws, start_aws, channel) -> str:
+    job = aws.train(lines="begun", sleep_s="60", StoppingCondition={"MaxRuntimeInSeconds": 1})
+    return aws.finished(job)["SecondaryStatusTransitions"][-1]["StatusMessage"].partition(". ")[0]
+
+
+@proves("A name is taken")
+def taken(aws, start_aws, channel) -> str:
+    aws.finished(aws.train(TrainingJobName="my-job"))
+    return refusal(aws.train, TrainingJobName="my-job")
+
+
+@proves("An endpoint is not there")
+def no_endpoint(aws, start_aws, channel) -> str:
+    return refusal(aws.sagemaker.describe_endpoint, EndpointName="my-endpoint")
+
+
+@proves("An endpoint does not come into service")
+def sick_endpoint(aws, start_aws, channel) -> str:
+    endpoint = aws.deploy(aws.config(aws.model({"CRASH": "1"})))
+    return aws.settled(endpoint)["FailureReason"]
+
+
+@proves("The model refuses a request")
+def model_error(aws, start_aws, channel) -> str:
+    endpoint = aws.deploy(aws.config(aws.model()))
+    return refusal(aws.runtime.invoke_endpoint, EndpointName=endpoint, Body=b"bad").replace(endpoint, "my-endpoint")
+
+
+@proves("A request is too large")
+def too_large(aws, start_aws, channel) -> str:
+    endpoint = aws.deploy(aws.config(aws.model()))
+    return refusal(aws.runtime.invoke_endpoint, EndpointName=endpoint, Body=bytes(6_300_000))
+
+
+@proves("No such image")
+def no_image(aws, start_aws, channel) -> str:
+    algorithm = {"TrainingImage": ELSEWHERE, "TrainingInputMode": "File"}
+    return re.sub(r"(without Docker: )[a-z, -]+", r"\1…", refusal(aws.train, AlgorithmSpecification=algorithm))
+
+
+@proves("Not implemented")
+def not_implemented(aws, start_aws, channel) -> str:
+    return refusal(aws.sagemaker.list_feature_groups)
+
+
+@proves("A bucket is not there")
+def no_bucket(aws, start_aws, channel) -> str:
+    return refusal(aws.s3.get_object, Bucket="sample-data", Key="census.csv")
+
+
+@proves("A profile is not there")
+def no_profile(aws, start_aws, channel) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_CONFIG_FILE", "/dev/null")
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        with pytest.raises(Exception) as caught:
+            boto3.Session(profile_name="my-profile")
+    return f"{type(caught.value).__name__}: {caught.value}"
+
+
+@proves("A second local AWS on one folder")
+def in_use(aws, start_aws, channel) -> str:
+    found = owner.running(aws.data)
+    with pytest.raises(InUse) as caught, sole_use(aws.data):
+        raise AssertionError("the folder was free")
+    text = str(caught.value).replace(str(aws.data), "DATA")
+    return text.replace(str(found.pid), "4711").replace(found.endpoint, "http://127.0.0.1:4577")
+
+
+def test_every_section_has_a_proof_and_every_proof_a_section() -> None:
+    assert sections().keys() == PROOFS.keys()
+
+
+@pytest.mark.parametrize("heading", PROOFS)
+def test_the_message_is_what_the_code_says(heading: str, aws, start_aws, channel) -> None:
+    said = PROOFS[heading](aws, start_aws, channel)
+    assert " ".join(said.split()) == sections().get(heading)
