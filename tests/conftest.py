@@ -1,10 +1,14 @@
 """Reference material beside the repository: files the real service wrote, and real data sets. Absent on a stranger's clone."""
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+# Tests start many programs at once. Those that share a core wait for each other at every operation that is split over cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 

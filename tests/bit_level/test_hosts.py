@@ -53,20 +53,13 @@ def test_an_empty_shard_leaves_the_model_to_the_others(place, image, settings, p
 
 
 @pytest.fixture
-def endless(place, case) -> dict:
-    """A channel that is read for minutes: lines upon lines, zipped to next to nothing."""
-    width = 1 + case.rows().width
-    line = b",".join([b"1"] * width) + b"\n"
-    zipped = gzip.compress(line * 1_000_000, compresslevel=1)
-    place.objects.put("bucket", "endless/rows.csv.gz", [zipped] * 200)  # members of one file follow each other
-    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/endless/", "S3DataDistributionType": "FullyReplicated"}
-    return {
-        "ChannelName": "train",
-        "ContentType": "text/csv;label_size=1",
-        "CompressionType": "Gzip",
-        "InputMode": "Pipe",
-        "DataSource": {"S3DataSource": source},
-    }
+def endless(place, put) -> dict:
+    """A channel that is read for minutes: the same rows over and over, zipped to next to nothing."""
+    channel = put(place, files=1)
+    rows = place.objects.get("bucket", "train/part-0").path.read_bytes()
+    zipped = gzip.compress(rows * 100, compresslevel=1)
+    place.objects.put("bucket", "train/part-0", [zipped] * 200)  # members of one file follow each other
+    return channel | {"CompressionType": "Gzip", "InputMode": "Pipe"}
 
 
 def test_a_host_killed_in_training_ends_the_job_with_a_reason(place, image, settings, endless):
