@@ -43,8 +43,9 @@ class Removable:
 def left_behind(settings: Settings, overview: Overview, store: Store) -> Iterator[Removable]:
     """What can go whether or not a server runs: no running job, and no endpoint that exists, has part in it."""
     jobs = overview.jobs()
+    in_use = {job.arn for job in jobs if job.runs}
     for job in jobs:
-        if not job.runs:
+        if not job.runs and job.tuned_by not in in_use:
             places = [*_log_files(settings, job.name), settings.kept / job.name]
             forget = partial(_forget, store, job, places)
             yield Removable(ENDED_JOBS, job.name, job.ended or job.created, sum(map(freed_by, places)), forget)

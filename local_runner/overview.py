@@ -37,7 +37,10 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Job:
-    """One line about a job. Times in seconds since 1970; `ended` is None while it runs."""
+    """One line about a job. Times in seconds since 1970; `ended` is None while it runs.
+
+    `tuned_by` is the ARN of the tuning job that it belongs to, or "".
+    """
 
     kind: JobKind
     name: str
@@ -47,6 +50,7 @@ class Job:
     created: float
     ended: float | None
     reason: str
+    tuned_by: str = ""
 
     @property
     def runs(self) -> bool:
@@ -152,6 +156,7 @@ def _job(kind: JobKind, document: Document) -> Job:
         created=document["CreationTime"],
         ended=document.get(kind.end_field),
         reason=document.get("FailureReason", ""),
+        tuned_by=document.get("TuningJobArn", ""),
     )
 
 

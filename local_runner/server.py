@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import socket
@@ -13,11 +12,12 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from local_runner import client, heap, owner
+from local_runner import client, control_socket, heap, owner
 from local_runner.app import App, service_model
 from local_runner.cloud import open_cloud
 from local_runner.jobs.store import Store
 from local_runner.settings import Settings
+from local_runner.strangers import is_loopback
 
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 THREADS = 64
@@ -63,7 +63,7 @@ def _run(settings: Settings, ready: Callable[[str], None]) -> None:
 
 
 def _check_address(settings: Settings) -> None:
-    if not settings.open_to_network and settings.host != "localhost" and not _is_loopback(settings.host):
+    if not settings.open_to_network and not is_loopback(settings.host):
         raise CannotServe(f"Host {settings.host}: only loopback addresses are served, nothing here checks who calls.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -73,13 +73,6 @@ def _check_address(settings: Settings) -> None:
             raise CannotServe(
                 f"Port {settings.port} of {settings.host} cannot be used ({error.strerror}). Choose another with --port."
             ) from None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).version == 4 and ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class _Gunicorn(BaseApplication):
@@ -110,6 +103,7 @@ class _Gunicorn(BaseApplication):
         }
         for name, value in options.items():
             self.cfg.set(name, value)
+        control_socket.disable(self.cfg)
 
     def load(self) -> App:
         """Runs in the worker: threads and child processes belong to it."""

@@ -22,7 +22,7 @@ class Settings:
     own words, such as 4g. `command`: what obeys the container contract when `train` or `serve` is appended to it; the
     process backend runs it. `role`: name of the IAM role that callers are told they have.
     `warm_up`: import at once what the first container needs, not when it comes.
-    `max_jobs`: training jobs that run at a time, the others wait; by default as many as cores and memory allow.
+    `max_jobs`: training and transform jobs that run at a time, the others wait; by default as many as cores and memory allow.
     `keep`: leave the /opt/ml trees of ended jobs in the folder `kept`.
     `hold_first_describe_s`: SDK v2 sleeps 5 s after starting a job, describes it, and looks again only after 30 s; its
     first DescribeTrainingJob is answered when the job ends or this many seconds have passed. 0 switches it off.

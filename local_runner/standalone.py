@@ -24,13 +24,17 @@ OUTPUT_ARCHIVE = "output.tar.gz"
 CHANNEL_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9.\-_]{1,64}")  # as in the API; the rest would leave a folder
 START_LIMIT_S = 240.0  # what SageMaker grants an endpoint before its first healthy /ping
 
+CSV = "text/csv"
 RECORDIO = "application/x-recordio-protobuf"
 CONTENT_TYPES = {
-    ".csv": "text/csv;label_size=0",
+    ".csv": CSV,
     ".pbr": RECORDIO,
     ".protobuf": RECORDIO,
     ".recordio": RECORDIO,
 }
+
+WITHOUT_LABELS = frozenset({"kmeans", "pca"})
+"""What learns from rows alone. In a CSV of the others the first column is the label, as in SageMaker."""
 
 
 class JobFailed(Exception):
@@ -56,12 +60,12 @@ class Channel:
         return sorted(files, key=lambda f: f.relative_to(self.path).as_posix())
 
 
-def content_type_of(path: Path) -> str:
+def content_type_of(path: Path, algorithm: str) -> str:
     """Guess from the extension of a file, or of the files in a folder. Raises UserError where they do not tell."""
     files = Channel(path, "").files()
     found = {CONTENT_TYPES.get(file.suffix.lower()) for file in files}
     if len(found) == 1 and (content_type := found.pop()):
-        return content_type
+        return f"{CSV};label_size={int(algorithm not in WITHOUT_LABELS)}" if content_type == CSV else content_type
     suffixes = sorted({file.suffix or "none" for file in files}) or ["an empty folder"]
     raise UserError(
         f"{path}: got {', '.join(suffixes)}, expected files that all end in one of {', '.join(CONTENT_TYPES)}. "

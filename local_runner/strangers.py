@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from werkzeug.datastructures import Headers
+if TYPE_CHECKING:
+    from werkzeug.datastructures import Headers
 
 AMAZON = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 

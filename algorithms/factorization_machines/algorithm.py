@@ -75,7 +75,9 @@ class FactorizationMachines(Algorithm):
         None, low=0, tunable=SPREAD, doc="uniform: from -scale to scale; none: 0.07."
     )
     factors_init_value: float | None = real(None, tunable=SPREAD, doc="constant: the value.")
-    clip_gradient: float | None = real(None, low=0, doc="Gradients are cut to this size, weight decay included.")
+    clip_gradient: float | None = real(
+        None, doc="Gradients are cut to this size, weight decay included; none, 0 or less: they are not."
+    )
     eps: float | None = real(None, low=0, doc="Added to Adam's divisor; none: 1e-8.")
     rescale_grad: float | None = real(
         None, doc="Multiplies the gradient summed over a batch; none: 1 / rows of the batch."
@@ -184,7 +186,7 @@ class FactorizationMachines(Algorithm):
             self.bias_lr * self.use_bias * self._learning_rate,
             self.bias_wd * self._wd,
             EPSILON if self.eps is None else self.eps,
-            self.clip_gradient,
+            self.clip_gradient if self.clip_gradient and self.clip_gradient > 0 else None,
         )
         interval = self.batch_metrics_publish_interval
         return Descent(state, rates, self.predictor_type, rows_here, self.rescale_grad, interval, run)

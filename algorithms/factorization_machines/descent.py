@@ -80,8 +80,8 @@ class Descent:
             if not together:
                 return
             whole = concatenate(own) if own else Batch(torch.empty(0, len(self.state.p_dc)), torch.empty(0, 1))
-            labels_n1 = labels.checked(whole, self.predictor_type, "train", rows_before)
-            yield self._prepared(whole, labels_n1, sizes.tolist(), together)
+            labels_n = labels.checked(whole, self.predictor_type, "train", rows_before)
+            yield self._prepared(whole, labels_n[:, None], sizes.tolist(), together)
             rows_before += len(whole)
 
     def _prepared(self, whole: Batch, labels_n1: Tensor, sizes: list[int], together: list[int]) -> Chunk:

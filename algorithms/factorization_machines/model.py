@@ -103,7 +103,7 @@ class FactorizationMachinesModel(Model):
         """The figures of `figures.METRICS` over all rows, exact: nothing is padded."""
         rows, total = 0, None
         for batch in batches:
-            labels_n = labels.checked(batch, self.predictor_type, "test", rows)[:, 0]
+            labels_n = labels.checked(batch, self.predictor_type, "test", rows)
             found = figures.sums(self.predictor_type, self.scores(batch.to(run.device)), labels_n.to(run.device))
             total = found if total is None else total + found
             rows += len(batch)

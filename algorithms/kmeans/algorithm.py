@@ -33,6 +33,9 @@ AUTO_TRIALS = 10
 EXCHANGE_ROUNDS = 12
 """Tries to leave a local optimum, on a quarter of the sample, before Lloyd settles on the whole of it."""
 
+CANDIDATES = 3
+"""Local optima that further passes take along, if there are any: all rows judge better than a sample."""
+
 JUDGING_ROWS_PER_CENTER, JUDGING_ROWS_LOW = 32, 4_096
 """Rows of the sample by which the trials are compared."""
 
@@ -100,14 +103,13 @@ class KMeans(Algorithm):
         With a half-life every pass streams on: there is no fixed set of rows then for Lloyd to settle on.
         """
         state = self._resumed(run)
-        centers_kd = None
+        candidates: list[Tensor] = []
         for epoch, batches in run.passes(channels["train"], self.mini_batch_size, self.epochs):
             if epoch == 0 or self.half_life_time_size:
                 state = self._stream(batches, state, run)
             else:
-                before_kd = self._centers(state, run) if centers_kd is None else centers_kd
-                centers_kd = self._lloyd_pass(batches, before_kd, run)
-        return KMeansModel(self._centers(state, run) if centers_kd is None else centers_kd)
+                candidates = self._lloyd_pass(batches, candidates or self._candidates(state, run), run)
+        return KMeansModel((candidates or self._candidates(state, run))[0])
 
     def _stream(self, batches: Iterator[Batch], state: State | None, run: Run) -> State | None:
         """One pass of the stream into the state."""
@@ -118,26 +120,26 @@ class KMeans(Algorithm):
             run.checkpoint(state)
         return state
 
-    def _lloyd_pass(self, batches: Iterator[Batch], centers_kd: Tensor, run: Run) -> Tensor:
-        """One iteration of Lloyd over all rows of all hosts; none where a host was asked to stop before it had read all.
+    def _lloyd_pass(self, batches: Iterator[Batch], candidates: list[Tensor], run: Run) -> list[Tensor]:
+        """One iteration of Lloyd for each candidate, over all rows of all hosts, and the best first; none where a host was to stop.
 
         It is not checkpointed: a restart reads the pass again, from the centers it began with.
         """
-        k, d = centers_kd.shape
-        tally = torch.zeros(k * (d + 1) + 2, dtype=torch.float64)  # sums, counts, cost, hosts that stop
-        sums_kd, counts_k, rest_2 = tally.split([k * d, k, 2])
+        k, d = candidates[0].shape
+        tallies = torch.zeros(len(candidates), k * d + k + 1, dtype=torch.float64)  # of each: sums, counts, cost
         for batch in batches:
-            seen = steps.look(batch.to(run.device).dense(), centers_kd)
-            sums_kd += seen.sums_md.cpu().flatten()
-            counts_k += seen.counts_m.cpu()
-            rest_2[0] += seen.d2_n.sum(dtype=torch.float64).cpu()
-        rest_2[1] = run.stopping
-        sums_kd, counts_k, rest_2 = run.sum(tally).split([k * d, k, 2])
-        if rest_2[1]:
-            return centers_kd
-        run.log(f"Lloyd over {counts_k.sum():.0f} rows. Mean square distance before: {rest_2[0] / counts_k.sum():.6f}")
-        means_kd = centers_kd.mean(0).cpu() + (sums_kd.view(k, d) / counts_k[:, None].clamp_min(1)).float()
-        return torch.where((counts_k > 0)[:, None].to(run.device), means_kd.to(run.device), centers_kd)
+            x_nd = batch.to(run.device).dense()
+            for tally, centers_kd in zip(tallies, candidates, strict=True):
+                seen = steps.look(x_nd, centers_kd)
+                cost = seen.d2_n.sum(dtype=torch.float64)
+                tally += torch.cat([seen.sums_md.double().flatten(), seen.counts_m, cost[None]]).cpu()
+        if bool(run.sum(torch.tensor([int(run.stopping)]))):
+            return candidates
+        tallies = run.sum(tallies)
+        moved = [_moved(*pair) for pair in zip(candidates, tallies, strict=True)]
+        costs = tallies[:, -1] / tallies[0, k * d : -1].sum()
+        run.log(f"Lloyd over all rows. Mean square distance before: {float(costs.min()):.6f}")
+        return [moved[i] for i in costs.argsort(stable=True).tolist()]
 
     def _resumed(self, run: Run) -> State | None:
         before = run.resumed()
@@ -169,14 +171,14 @@ class KMeans(Algorithm):
             centers_md = steps.kmeans_plus_plus(x_nd, ones_n, min(m, len(x_nd)), 1, run.rng)[0]
         return State.start(centers_md, m, self._sample_rows(x_nd.shape[1]))
 
-    def _centers(self, state: State | None, run: Run) -> Tensor:
-        """k centers out of what all hosts have seen."""
+    def _candidates(self, state: State | None, run: Run) -> list[Tensor]:
+        """k centers out of what all hosts have seen; several where further passes will judge them, the best by the sample first."""
         run.log(f"processed a total of {state.rows if state else 0} examples")
         state = self._joined(state, run)
         run.keep(state)
         sample_rd = state.sample.rows_by_key()
         space = Subspace.of(sample_rd, run.shared_rng)
-        return self._settle(sample_rd, space, state, run)
+        return self._settled(sample_rd, space, state, run)
 
     def _joined(self, state: State | None, run: Run) -> State:
         """All hosts' states as one, with enough rows for k clusters."""
@@ -209,12 +211,10 @@ class KMeans(Algorithm):
         if self.local_lloyd_init_method == "kmeans++":
             return steps.kmeans_plus_plus(rows.x_nd, rows.weights_n, self.k, trials, run.shared_rng)
         drawn = (steps.draw(rows.weights_n, self.k, run.shared_rng) for _ in range(trials))
-        return [
-            rows.x_nd[one[torch.arange(self.k) % len(one)]] for one in drawn
-        ]  # some stand twice where few have weight
+        return [rows.x_nd[one[torch.arange(self.k) % len(one)]] for one in drawn]  # some twice where few have weight
 
-    def _settle(self, sample_rd: Tensor, space: Subspace, state: State, run: Run) -> Tensor:
-        """The best trial by the sample; exchanges; Lloyd in the subspace, then in full. The original ends before all that."""
+    def _settled(self, sample_rd: Tensor, space: Subspace, state: State, run: Run) -> list[Tensor]:
+        """The best trials by the sample; exchanges; Lloyd in the subspace, then in full. The original ends before all that."""
         sample_rp = space.coordinates(sample_rd)
 
         def part(most: int | None) -> Rows:
@@ -222,17 +222,19 @@ class KMeans(Algorithm):
             return Rows(sample_rp[: len(weights_r)], weights_r)
 
         judges = part(max(JUDGING_ROWS_PER_CENTER * self.k, JUDGING_ROWS_LOW))
-        centers_kp = min(self._shrink(state, space, run), key=lambda kp: judges.cost(judges.look(kp)))
+        trials = sorted(self._shrink(state, space, run), key=lambda kp: judges.cost(judges.look(kp)))
+        quarter, whole = part(max(state.sample.capacity // 4, JUDGING_ROWS_LOW)), part(None)
+        full = Rows(sample_rd[: len(whole.x_nd)].sub_(space.mean_d), whole.weights_n)
         rounds = 0 if run.stopping else EXCHANGE_ROUNDS
-        quarter = part(max(state.sample.capacity // 4, JUDGING_ROWS_LOW))
-        centers_kp = exchange(quarter, centers_kp, rounds, run.shared_rng, lambda: run.stopping)
-        whole = part(None)
-        centers_kp, _ = self._lloyd(whole, centers_kp, run)
-        if space.basis_dp is None:
-            return centers_kp + space.mean_d
-        full, seen = Rows(sample_rd[: len(whole)].sub_(space.mean_d), whole.weights_n), whole.look(centers_kp)
-        centers_kd = torch.where((seen.counts_m > 0)[:, None], full.means(seen), centers_kp @ space.basis_dp.T)
-        return self._lloyd(full, centers_kd, run)[0] + space.mean_d
+        found = []
+        for trial_kp in trials[: 1 if self.epochs == 1 or run.stopping else CANDIDATES]:
+            centers_kp = exchange(quarter, trial_kp, rounds, run.shared_rng, lambda: run.stopping)
+            centers_kp, cost = self._lloyd(whole, centers_kp, run)
+            if space.basis_dp is None:
+                found.append((centers_kp, cost))
+            else:
+                found.append(self._lloyd(full, full.means(whole.look(centers_kp), space.points(centers_kp)), run))
+        return [centers_kd + space.mean_d for centers_kd, _ in sorted(found, key=lambda pair: pair[1])]
 
     def _lloyd(self, rows: Rows, centers_kd: Tensor, run: Run) -> tuple[Tensor, float]:
         """`local_lloyd_max_iter` iterations at most; one is enough when stopping."""
@@ -253,3 +255,11 @@ class KMeans(Algorithm):
 
     def reports(self, metric: str) -> bool:
         return metric in self.eval_metrics
+
+
+def _moved(centers_kd: Tensor, tally: Tensor) -> Tensor:
+    """Each center at the mean of what it won, by the tally of a pass: sums about the centers' mean, and counts."""
+    sums_kd = tally[: centers_kd.numel()].view_as(centers_kd).to(centers_kd.device)
+    counts_k = tally[centers_kd.numel() : -1].to(centers_kd.device)
+    means_kd = centers_kd.mean(0) + (sums_kd / counts_k[:, None].clamp_min(1)).to(centers_kd.dtype)
+    return torch.where((counts_k > 0)[:, None], means_kd, centers_kd)

@@ -68,14 +68,11 @@ class Rows:
         """Weighted mean of the squared distances."""
         return float((seen.d2_n.double() * self.weights_n).sum() / self.weights_n.sum())
 
-    def means(self, seen: Look) -> Tensor:
-        """Means (k, d) of these rows, grouped as a look at other coordinates of them found."""
-        sums_kd = self.x_nd.new_zeros(len(seen.counts_m), self.x_nd.shape[1])
-        sums_kd.index_add_(0, seen.index_n, self.x_nd * self.mass_n1)
-        return sums_kd / seen.counts_m.to(sums_kd.dtype).clamp_min(steps.tiny(sums_kd))[:, None]
-
-    def __len__(self) -> int:
-        return len(self.x_nd)
+    def means(self, seen: Look, elsewhere_kd: Tensor) -> Tensor:
+        """Means (k, d) of these rows, as a look at other coordinates of them has grouped them; of no rows, `elsewhere_kd`."""
+        sums_kd = self.x_nd.new_zeros(elsewhere_kd.shape).index_add_(0, seen.index_n, self.x_nd * self.mass_n1)
+        means_kd = sums_kd / seen.counts_m.to(sums_kd.dtype).clamp_min(steps.tiny(sums_kd))[:, None]
+        return torch.where((seen.counts_m > 0)[:, None], means_kd, elsewhere_kd)
 
 
 @dataclass(frozen=True)
@@ -101,6 +98,10 @@ class Subspace:
     def coordinates(self, x_nd: Tensor) -> Tensor:
         """Rows (n, d) in the subspace's own coordinates, (n, p)."""
         return x_nd - self.mean_d if self.basis_dp is None else (x_nd - self.mean_d) @ self.basis_dp
+
+    def points(self, coordinates_np: Tensor) -> Tensor:
+        """Points (n, d) about the mean, for coordinates in the subspace."""
+        return coordinates_np if self.basis_dp is None else coordinates_np @ self.basis_dp.T
 
     def cost_outside(self, x_nd: Tensor, weights_n: Tensor) -> float:
         """Weighted mean of the squared distances from the rows to the subspace."""

@@ -17,12 +17,13 @@ from algorithms.base.algorithm import OURS, Algorithm, Channel, Metric, Response
 from algorithms.base.batch import Batch, Stream
 from algorithms.base.errors import NO_DATA, BadRecord, UserError
 from algorithms.base.hyperparameters import AUTO, choice, integer
+from algorithms.base.labels import one_label
 from algorithms.base.run import Run
 from algorithms.knn import index
 from algorithms.knn.model import KNNModel
 from algorithms.knn.reduction import KINDS, Reduction
 from algorithms.knn.reservoir import Reservoir, smallest
-from algorithms.knn.rows import Preparation, one_label
+from algorithms.knn.rows import Preparation
 
 PQ_PARTS = (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)
 
@@ -139,7 +140,7 @@ class KNN(Algorithm):
     @staticmethod
     def _absorb(batch: Batch, rows_before: int, reservoir: Reservoir, preparation: Preparation, run: Run) -> None:
         """Offer a batch to the reservoir; only the rows that enter are prepared."""
-        labels_n = one_label(batch, "train")
+        labels_n = one_label(batch, "train", rows_before)
         entering, keys = reservoir.draw(len(batch), run.rng)
         x_nd = batch.dense()
         try:

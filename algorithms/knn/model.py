@@ -17,10 +17,11 @@ from torch import Tensor
 
 from algorithms.base.algorithm import Columns, Model, Settings
 from algorithms.base.batch import Batch
-from algorithms.base.errors import UserError
+from algorithms.base.errors import BadRecord, UserError
+from algorithms.base.labels import one_label
 from algorithms.base.run import Run
 from algorithms.knn import search, vote
-from algorithms.knn.rows import Preparation, one_label
+from algorithms.knn.rows import Preparation
 from algorithms.knn.scores import Accuracy, SquaredError
 
 PREDICTORS = {"classifier": vote.majority, "regressor": vote.mean}
@@ -103,10 +104,15 @@ class KNNModel(Model):
 
     def evaluate(self, batches: Iterator[Batch], run: Run) -> dict[str, float]:
         """`accuracy` and `macro_f_1.000` of a classifier, `mse` of a regressor."""
-        scores = Accuracy() if self.predictor_type == "classifier" else SquaredError()
+        scores, rows = Accuracy() if self.predictor_type == "classifier" else SquaredError(), 0
         for batch in batches:
             began_s = time.monotonic()
             run.log("Searching index...")
-            scores.add(self.predict(batch)["predicted_label"], one_label(batch, "test"))
+            labels_n = one_label(batch, "test", rows)
+            try:
+                scores.add(self.predict(batch)["predicted_label"], labels_n)
+            except BadRecord as bad:
+                raise UserError(f"Channel test, row {rows + bad.row}: {bad.problem}") from None
             run.log(f"...Done searching index in {round(time.monotonic() - began_s)} second(s)")
+            rows += len(batch)
         return scores.figures()

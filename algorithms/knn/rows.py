@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from algorithms.base.algorithm import Settings
-from algorithms.base.batch import Batch
 from algorithms.base.errors import BadRecord, UserError
 from algorithms.knn.reduction import KINDS, Reduction
 
@@ -64,14 +63,6 @@ class Preparation:
         if width > index_dim:
             raise UserError(f"The index has {index_dim} columns, expected {width} at least.")
         return cls(feature_dim, index_dim, bool(settings.get("normalize", False)), reduction)
-
-
-def one_label(batch: Batch, channel: str) -> Tensor:
-    """The label of each row (n,). Raises UserError where rows have none, or several."""
-    count = 0 if batch.labels_nl is None else batch.labels_nl.shape[1]
-    if batch.labels_nl is None or count != 1:
-        raise UserError(f"Channel {channel}: rows have {count or 'no'} labels, expected one each.")
-    return batch.labels_nl[:, 0].float()
 
 
 def _refuse(wrong_n: Tensor, problem: str) -> None:

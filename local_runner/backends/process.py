@@ -40,7 +40,15 @@ class ProcessBackend:
     def train(self, hosts: Sequence[Launch]) -> list[Process]:
         """All hosts are this machine, so they meet on its loopback address."""
         meeting = {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(free_port())} if len(hosts) > 1 else {}
-        return [Process(launch.log, *self._start("train", launch, meeting)) for launch in hosts]
+        started: list[Process] = []
+        try:
+            for launch in hosts:
+                started.append(Process(launch.log, *self._start("train", launch, meeting)))
+        except BaseException:
+            for process in started:
+                process.kill()
+            raise
+        return started
 
     def serve(self, launch: Launch) -> ServingProcess:
         port = free_port()
@@ -67,6 +75,10 @@ class ProcessBackend:
                 streams: dict[str, Any] = {"stdin": theirs.fileno(), "stdout": writing, "stderr": subprocess.STDOUT}
                 child = subprocess.Popen(command, **streams, env=environment, cwd=launch.root, start_new_session=True)
                 return control, reading, child
+        except BaseException:
+            control.close()
+            os.close(reading)
+            raise
         finally:
             os.close(writing)
 
@@ -135,7 +147,9 @@ class Process:
 
     def _end(self) -> None:
         """Take the leash's report; there is none if somebody killed the leash."""
-        told = self._control.recv(MAX_REPORT_BYTES)
+        told = b""
+        with contextlib.suppress(ConnectionResetError):  # killed with an order of ours unread
+            told = self._control.recv(MAX_REPORT_BYTES)
         if told:
             report = json.loads(told)
             self.usage = Usage(report["cpu_s"], report["peak_bytes"])

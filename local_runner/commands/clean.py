@@ -51,7 +51,7 @@ def clean(
     Records, logs and kept folders of ended jobs, and what deleted endpoints left, go whether or not the local AWS runs.
     Unfinished uploads, data fetched from public buckets and, with --objects, objects go only while none runs.
     """
-    data, before = data.expanduser(), time.time() - age(older_than)
+    before = time.time() - age(older_than)
     settings = Settings(data)
     with (
         overview_of(data) as overview,

@@ -24,10 +24,19 @@ DATA = platformdirs.user_data_path("sagebrush", appauthor=False)
 
 told = Console(stderr=True, highlight=False, soft_wrap=True)
 
+
+def at_home(folder: Path) -> Path:
+    """With `~` resolved, which no shell does in an environment variable."""
+    return folder.expanduser()
+
+
 DataOption = Annotated[
     Path,
     typer.Option(
-        "--data", help="Folder of buckets, jobs, models and endpoints; they survive a restart.", envvar="SAGEBRUSH_DATA"
+        "--data",
+        help="Folder of buckets, jobs, models and endpoints; they survive a restart.",
+        envvar="SAGEBRUSH_DATA",
+        callback=at_home,
     ),
 ]
 PublicS3Option = Annotated[
@@ -96,7 +105,7 @@ def errors_told() -> Iterator[None]:
 def overview_of(data: Path) -> Iterator[Overview]:
     """What lies in a data folder; ends with a clear message where no local AWS ever ran."""
     try:
-        overview = Overview(data.expanduser())
+        overview = Overview(data)
     except FileNotFoundError:
         fail(1, f"No local AWS ever ran on {data}. Start one with `sagebrush up`, or name its folder with --data.")
     with contextlib.closing(overview):

@@ -49,7 +49,8 @@ def train(
     hyperparameters = pairs("--hp", hp or [])
     with errors_told():
         channels = {
-            name: channel_at(name, Path(path), content_type) for name, path in pairs("--channel", channel).items()
+            name: channel_at(name, Path(path), content_type, algorithm)
+            for name, path in pairs("--channel", channel).items()
         }
         kept = folder_at(checkpoints) if checkpoints else None
         standalone.train(algorithm, hyperparameters, channels, input_mode.value, folder_at(output), os.environ, kept)
@@ -69,13 +70,13 @@ def pairs(option: str, given: list[str]) -> dict[str, str]:
     return found
 
 
-def channel_at(name: str, path: Path, content_type: str | None) -> standalone.Channel:
+def channel_at(name: str, path: Path, content_type: str | None, algorithm: str) -> standalone.Channel:
     if not path.exists():
         raise UserError(f"Channel {name}: {path} does not exist.")
     told.print(f"Channel {name}: {escape(str(path))} as ", end="")
     if content_type:
         told.print(content_type)
         return standalone.Channel(path, content_type)
-    guess = standalone.content_type_of(path)
+    guess = standalone.content_type_of(path, algorithm)
     told.print(f"{guess} (from its extension; --content-type says otherwise)")
     return standalone.Channel(path, guess)

@@ -40,6 +40,7 @@ from local_runner.owner import running
 from local_runner.presence import Watch
 from local_runner.proxy import process
 from local_runner.settings import Settings
+from local_runner.strangers import is_loopback
 
 PORT, PROXY_PORT = 4577, 4578
 OPEN = "Nobody is asked who they are: whoever reaches it runs code as you and reads your data."
@@ -84,7 +85,7 @@ def up(
     ] = Settings.shm_size,
     max_jobs: Annotated[
         int | None,
-        typer.Option(min=1, help="Training jobs that run at a time, the others wait. [default: by cores and memory]"),
+        typer.Option(min=1, help="Jobs that run at a time, the others wait. [default: by cores and memory]"),
     ] = None,
     log_format: Annotated[
         LogFormat, typer.Option(help="What happens as text on standard error, or as JSON lines on standard output.")
@@ -118,7 +119,7 @@ def up(
         data,
         bind,
         port,
-        bind != HOST,
+        not is_loopback(bind),
         public_s3,
         backend=backend.value,
         memory=memory,

@@ -9,6 +9,15 @@ local AWS and against Amazon's alike. docs/migrating_to_sdk_v3.md has the table 
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+if find_spec("sagemaker") is None or find_spec("sagemaker.core") is None:
+    raise ModuleNotFoundError(
+        "local_runner.estimators needs version 3 of the SageMaker SDK, which is not installed here: "
+        "pip install 'sagebrush[sdk3]'. With version 2, the same classes are in `sagemaker`.",
+        name="sagemaker.core",
+    )
+
 from containers.codecs.records import read_records, write_numpy_to_dense_tensor, write_spmatrix_to_sparse_tensor
 from local_runner.estimators.factorization_machines import FactorizationMachines
 from local_runner.estimators.kmeans import KMeans

@@ -7,7 +7,7 @@ from local_runner.estimators.hyperparameters import Hyperparameter
 
 
 class KNN(Estimator):
-    """Predicts by the `k` nearest of `sample_size` kept rows. An endpoint answers `score` for each row."""
+    """Predicts by the `k` nearest of `sample_size` kept rows. An endpoint answers `predicted_label` for each row."""
 
     repository = "knn"
 

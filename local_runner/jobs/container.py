@@ -16,7 +16,8 @@ PING_EVERY_S = 0.1
 INVOCATION_TIMEOUT_S = 60.0
 STOP_GRACE_S = 30.0
 STARTS_BEFORE_GIVING_UP = 3
-LONGEST_PAUSE_S = 30.0
+PAUSES_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Before it is started again, by failures in a row."""
 MOST_CONNECTIONS = 64
 
 
@@ -108,14 +109,16 @@ class Container:
         failures = 0
         while not self._stopping.is_set():
             failures += 1
+            if self._healthy:  # one that has served has all the time anew, at every start
+                deadline = time.monotonic() + HEALTHY_WITHIN_S
             status, healthy = self._run_once(deadline)
             if healthy:
-                deadline, failures = time.monotonic() + HEALTHY_WITHIN_S, 0
+                failures = 0
             elif not self._healthy and (failures == STARTS_BEFORE_GIVING_UP or time.monotonic() > deadline):
                 return
             if not self._stopping.is_set():
                 self._launch.log(f"Sagebrush: the container ended with exit code {status} and is started again.")
-                self._stopping.wait(min(LONGEST_PAUSE_S, 0.25 * 2**failures))
+                self._stopping.wait(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
 
     def _run_once(self, deadline: float) -> tuple[int | None, bool]:
         """Exit status of one container, and whether it was healthy; one that is not by the deadline is killed."""

@@ -45,7 +45,10 @@ class Stream:
 
 
 class LogWriter:
-    """Appends lines to one stream, from any thread; timestamps never run backwards."""
+    """Appends lines to one stream, from any thread; timestamps never run backwards.
+
+    Empty lines are left out: an event has at least one character in the model of CloudWatch Logs.
+    """
 
     def __init__(self, path: Path) -> None:
         _drop_cut_line(path)
@@ -55,10 +58,10 @@ class LogWriter:
 
     def __call__(self, line: str) -> None:
         with self._lock:
-            if self._file.closed:
+            text = line.rstrip("\r\n").replace("\n", " ")
+            if self._file.closed or not text:
                 return
             self._last_ms = max(self._last_ms, time.time_ns() // 1_000_000)
-            text = line.rstrip("\r\n").replace("\n", " ")
             self._file.write(f"{self._last_ms}\t{text}\n".encode(errors="replace"))
 
     def close(self) -> None:
@@ -118,7 +121,8 @@ def _drop_cut_line(path: Path) -> None:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - LONGEST_LINE_BYTES))
         tail = file.read()
-        file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
+        if not tail.endswith(b"\n"):  # else another writer may have gone on meanwhile
+            file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
 
 
 def _events(file: BinaryIO, position: int) -> Iterator[Event]:

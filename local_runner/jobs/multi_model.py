@@ -78,7 +78,7 @@ class LoadedModels:
             if answer.status != OUT_OF_MEMORY or not self._names:
                 shutil.rmtree(self._folder.loaded_model(name).parent, ignore_errors=True)
                 raise NotLoaded(self._container.name, answer.status, answer.data.decode(errors="replace"))
-            self._unload(next(iter(self._names)))
+            self._unload(next(iter(tuple(self._names))))  # copied at once: others use models meanwhile
 
     def _unload(self, name: str) -> None:
         self._container.request("DELETE", f"/models/{name}")

@@ -32,6 +32,7 @@ KIND = "training-job"
 ENDED = ("Completed", "Failed", "Stopped")
 MAX_REASON_CHARACTERS = 1024
 POLL_S = 0.1
+CLOSE_WITHIN_S = 5.0
 PEER_GRACE_S = 10.0  # for a host that another's failure leaves without a purpose
 MESSAGES = {
     "Pending": "Waiting for other jobs to end",
@@ -120,19 +121,24 @@ class TrainingJobs:
             run.join(timeout_s)
 
     def close(self) -> None:
-        """Kill what runs. Their states stay; the next start finds them and calls them Failed."""
-        for run in list(self._runs.values()):
+        """Kill what runs. Their states stay; the next start finds them."""
+        runs = list(self._runs.values())
+        for run in runs:  # all of them before one ends: else its place would go to a job that waits
             run.abandon()
+        self._surroundings.queue.look()
+        deadline = time.monotonic() + CLOSE_WITHIN_S
+        for run in runs:
+            run.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self, name: str) -> Run | None:
         with self._lock:
             return self._runs.get(name)
 
     def restore(self) -> None:
-        """After a restart. No process outlives its server, so a job that is in progress now was interrupted."""
+        """After a restart. No process outlives its server: what ran was interrupted, what waited goes on waiting."""
         for left in self._surroundings.folder.glob("*"):
             self._surroundings.put_away(left)
-        for job in self._surroundings.store.all(KIND):
+        for job in sorted(self._surroundings.store.all(KIND), key=lambda job: job["CreationTime"]):
             if job["TrainingJobStatus"] not in ENDED:
                 self._take_up(self._surroundings.store.change(KIND, job["TrainingJobName"], _resume_or_end))
 
@@ -162,12 +168,8 @@ class Run(threading.Thread):
             self._in.queue.look()
 
     def abandon(self) -> None:
-        """Kill the containers and write no more states."""
+        """Write no more states; containers are killed at the next look at them."""
         self._abandoned = True
-        self._in.queue.look()
-        for container in self._containers:
-            container.kill()
-        self.join(timeout=5)
 
     def run(self) -> None:
         try:
@@ -364,10 +366,13 @@ def job_readings(job: Document, logs: Logs) -> list[metrics.Datum]:
 
 
 def _resume_or_end(job: Document) -> None:
-    """What becomes of an interrupted job: one with checkpoints starts again, one asked to stop has stopped."""
+    """What becomes of a job whose server ended: one asked to stop has stopped, one that waited has lost nothing, and of
+    those that ran one with checkpoints starts again."""
     now = time.time()
     if job["TrainingJobStatus"] == "Stopping":
         end(job, "Stopped", now, message=f"{MESSAGES['Stopped']}. {NO_MODEL}")
+    elif job["SecondaryStatus"] == "Pending":
+        return
     elif "CheckpointConfig" in job:
         enter(job, "InProgress", "Interrupted", now)
         enter(job, "InProgress", "Starting", now)

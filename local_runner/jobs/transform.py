@@ -35,6 +35,10 @@ ENDED = ("Completed", "Failed", "Stopped")
 MAX_REASON_CHARACTERS = 1024
 PARAMETERS_TIMEOUT_S = 10.0
 STOP_GRACE_S = 10.0
+CLOSE_WITHIN_S = 5.0
+INTERRUPTED = (
+    "InternalServerError: the local SageMaker stopped while this job was running. Start it again under a new name."
+)
 TOLD_TO_CONTAINERS = {
     "MaxPayloadInMB": "SAGEMAKER_MAX_PAYLOAD_IN_MB",
     "BatchStrategy": "SAGEMAKER_BATCH_STRATEGY",
@@ -92,18 +96,25 @@ class TransformJobs:
             run.join(timeout_s)
 
     def restore(self) -> None:
-        """After a restart: no container outlives its server, so a job that is in progress now was interrupted."""
+        """After a restart. No container outlives its server: what ran was interrupted, what had not begun begins."""
         shutil.rmtree(self._surroundings.folder, ignore_errors=True)
-        reason = "InternalServerError: the local SageMaker stopped while this job was running. Start it again under a new name."
-        for job in self._surroundings.store.all(KIND):
+        for job in sorted(self._surroundings.store.all(KIND), key=lambda job: job["CreationTime"]):
             if job["TransformJobStatus"] not in ENDED:
-                name = job["TransformJobName"]
-                self._surroundings.store.change(KIND, name, lambda job: end(job, "Failed", time.time(), reason))
+                self._take_up(self._surroundings.store.change(KIND, job["TransformJobName"], _resume_or_end))
+
+    def _take_up(self, job: Document) -> None:
+        if job["TransformJobStatus"] not in ENDED:
+            run = self._runs[job["TransformJobName"]] = Run(job, self._surroundings)
+            run.start()
 
     def close(self) -> None:
-        """End what runs. Their states stay; the next start finds them and calls them Failed."""
-        for run in list(self._runs.values()):
+        """End what runs. Their states stay; the next start finds them."""
+        runs = list(self._runs.values())
+        for run in runs:
             run.abandon()
+        deadline = time.monotonic() + CLOSE_WITHIN_S
+        for run in runs:
+            run.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self, name: str) -> Run | None:
         with self._lock:
@@ -131,7 +142,6 @@ class Run(threading.Thread):
         """End the containers and write no more states."""
         self._abandoned = True
         self._interrupt()
-        self.join(timeout=5)
 
     def run(self) -> None:
         try:
@@ -257,6 +267,14 @@ class Run(threading.Thread):
     def _change(self, edit: Callable[[Document], object]) -> None:
         if not self._abandoned:
             self._in.store.change(KIND, self.name, edit)
+
+
+def _resume_or_end(job: Document) -> None:
+    """What becomes of a job whose server ended: one asked to stop has stopped, one that had not begun has lost nothing."""
+    if job["TransformJobStatus"] == "Stopping":
+        end(job, "Stopped", time.time())
+    elif "TransformStartTime" in job:
+        end(job, "Failed", time.time(), INTERRUPTED)
 
 
 def _begin_to_stop(job: Document) -> None:

@@ -60,7 +60,7 @@ def test_shapes_and_settings_that_do_not_fit_are_refused():
 
 
 def test_evaluation_needs_labels_of_the_right_kind():
-    with pytest.raises(UserError, match="Channel test: got no label"):
+    with pytest.raises(UserError, match="Channel test: rows have no labels"):
         model().evaluate(iter([ROWS]), Run())
     with pytest.raises(UserError, match="Channel test, row 5: label 2, expected 0 or 1"):
         good = Batch(ROWS.features, torch.tensor([[0.0], [1.0], [1.0]]))

@@ -54,6 +54,23 @@ def test_census_components_against_scikit_learn(census, k):
     assert np.median(losses) <= 1.01 * best and max(losses) <= 1.03 * best
 
 
+def test_five_passes_end_where_lloyd_ends(census):
+    """The later passes are Lloyd's over all rows, so that they end in one of its optima; seven columns, as SageMaker's notebook."""
+    cluster = pytest.importorskip("sklearn.cluster")
+    centered = census - census.mean(0)
+    x = (centered @ np.linalg.svd(centered, full_matrices=False)[2][:7].T).astype(np.float32)
+    best = cluster.KMeans(8, n_init=10, random_state=0).fit(x).inertia_ / len(x)
+    assert np.median([msd(x, fit(x, Run(seed), k=8, epochs=5)) for seed in range(5)]) <= 1.003 * best
+
+
+def test_a_later_pass_is_an_iteration_of_lloyd_over_all_rows():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30_000, 3)).astype(np.float32)
+    one, two = (torch.from_numpy(np.sort(fit(x, k=1, epochs=epochs).numpy(), 0)) for epochs in (1, 2))
+    mean = torch.from_numpy(x.mean(0, dtype=np.float64)).float()
+    assert torch.allclose(two[0], mean, atol=1e-6) and not torch.allclose(one[0], mean, atol=1e-3)
+
+
 def test_says_what_the_original_says(census):
     run = Listening()
     fit(census[:600], run, k=8, epochs=2)

@@ -32,7 +32,6 @@ def test_a_look_weighs_what_each_center_wins(parts, monkeypatch):
         mine = (index_n == k).numpy()
         assert float(seen.counts_m[k]) == pytest.approx(float(WEIGHTS[mine].sum()))
         assert np.allclose(seen.means_md()[k], np.average(X[mine], axis=0, weights=WEIGHTS[mine]), atol=1e-5)
-    assert torch.allclose(Rows(X, WEIGHTS).means(seen), seen.means_md(), atol=1e-6)
 
 
 def test_lloyd_equals_scikit_learn_from_the_same_start():
@@ -66,6 +65,20 @@ def test_a_subspace_keeps_the_distances_of_rows_that_lie_in_it(monkeypatch):
     assert space.cost_outside(x, torch.ones(300)) == pytest.approx(0, abs=1e-3)
     beside = x + 3 * torch.linalg.svd(space.basis_dp.T)[2][-1]  # three steps out of the subspace
     assert space.cost_outside(beside, torch.ones(300)) == pytest.approx(9, rel=1e-3)
+
+
+def test_centers_of_a_subspace_become_means_of_whole_rows(monkeypatch):
+    monkeypatch.setattr(settle, "SUBSPACE", 2)
+    full = Rows(X - X.mean(0), WEIGHTS)
+    space = Subspace.of(full.x_nd, rng())
+    inside = Rows(space.coordinates(full.x_nd), WEIGHTS)
+    centers = torch.cat([inside.x_nd[:3], torch.tensor([[99.0, 0]])])  # the last wins nothing
+    seen = inside.look(centers)
+    means = full.means(seen, space.points(centers))
+    for k in range(3):
+        mine = (seen.index_n == k).numpy()
+        assert np.allclose(means[k], np.average(full.x_nd[mine], axis=0, weights=WEIGHTS[mine]), atol=1e-5)
+    assert torch.allclose(means[3], 99 * space.basis_dp[:, 0], atol=1e-4)
 
 
 def test_few_features_are_kept_as_they_are():

@@ -167,6 +167,7 @@ ROWS = np.random.default_rng(0).normal(size=(40, 4))
         (ROWS, np.zeros(40), {"sample_size": 9}, "Hyperparameter k: got 10, but the sample holds 9 rows"),
         (ROWS, None, {}, "Channel train: rows have no labels, expected one each"),
         (ROWS, np.zeros((40, 2)), {}, "Channel train: rows have 2 labels, expected one each"),
+        (ROWS, np.where(np.arange(40) == 6, np.inf, 0), {}, "Channel train, row 7: label inf, expected a finite float32"),
         (np.where(np.arange(40)[:, None] == 6, 0, ROWS), np.zeros(40), {"index_metric": "COSINE"}, "Channel train, row 7: it is all zeros"),
         (np.where(np.arange(40)[:, None] == 6, 1e20, ROWS), np.zeros(40), {}, "Channel train, row 7: its squared length is beyond float32"),
         (ROWS, np.zeros(40), {"index_type": "faiss.IVFFlat", "faiss_index_ivf_nlists": 41}, "needs 41 rows to train on, but the sample holds 40"),
@@ -189,6 +190,13 @@ def test_a_request_that_cannot_be_answered():
         model.predict(batch(np.array([[1, 0, 0, 0], [0, 0, 0, 0]])))
     with pytest.raises(UserError, match=r"Rows have 3 columns, expected 4 \(feature_dim\)"):
         model.predict(batch(np.ones((1, 3))))
+
+
+def test_a_test_row_that_cannot_be_judged_is_named():
+    model = fit(ROWS, np.zeros(40), index_metric="COSINE")
+    rows = batch(np.where(np.arange(40)[:, None] == 6, 0, ROWS), np.zeros(40))
+    with pytest.raises(UserError, match="Channel test, row 7: it is all zeros"):
+        model.evaluate(MemoryStream(rows).batches(5), Run())
 
 
 def test_hosts_that_read_different_widths_are_told():

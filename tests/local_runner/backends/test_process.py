@@ -1,9 +1,12 @@
 """Containers as processes: what they took is told, and a warm start gives what a cold one gives."""
 
 import hashlib
+import os
 import signal
+import socket
 import sys
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from containers.contract.job import ChannelConfig, TrainingJob
 from containers.contract.paths import OptML
 from local_runner.backends import Launch
-from local_runner.backends.process import ProcessBackend
+from local_runner.backends.process import Process, ProcessBackend
 from local_runner.backends.warm import WarmInterpreter
 from local_runner.settings import CONTAINERS
 
@@ -61,6 +64,35 @@ def test_a_leash_that_somebody_kills_counts_as_killed(tmp_path, launch):
     (leash,) = psutil.Process().children()
     leash.kill()
     assert process.wait(WITHIN_S) == 128 + signal.SIGKILL
+
+
+def test_a_leash_that_died_with_an_order_unread_counts_as_killed():
+    control, theirs = socket.socketpair()
+    reading, writing = os.pipe()
+    os.close(writing)
+    process = Process(print, control, reading, None)
+    process.terminate()
+    theirs.close()
+    assert process.wait(WITHIN_S) == 128 + signal.SIGKILL
+
+
+def test_a_host_that_cannot_be_started_leaves_nothing_of_the_others(tmp_path, launch):
+    makes = backend(tmp_path, "import time\ntime.sleep(1000)")
+    absent = replace(launch[0], root=tmp_path / "absent")
+    with pytest.raises(FileNotFoundError):
+        makes.train([absent])
+    before = open_files()
+    with pytest.raises(FileNotFoundError):
+        makes.train([absent])
+    assert open_files() == before
+    with pytest.raises(FileNotFoundError):
+        makes.train([launch[0], absent])
+    psutil.wait_procs(psutil.Process().children(recursive=True), WITHIN_S)
+    assert psutil.Process().children(recursive=True) == []
+
+
+def open_files() -> int:
+    return psutil.Process().num_fds()
 
 
 # Warm starts

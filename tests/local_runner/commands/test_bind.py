@@ -15,7 +15,7 @@ from local_runner import owner
 from local_runner.__main__ import app
 
 ROOT = Path(__file__).parents[3]
-BOTH = {"127.0.0.1": (403, 403), "0.0.0.0": (200, 403)}
+BOTH = {"127.0.0.1": (403, 403), "localhost": (403, 403), "0.0.0.0": (200, 403)}
 
 
 @pytest.mark.parametrize("address", BOTH)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import pytest
 
-from local_runner.cleaning import freed_by
+from local_runner.cleaning import freed_by, left_behind
 from local_runner.commands.clean import age
+from local_runner.jobs.store import Store
+from local_runner.overview import Overview
+from local_runner.settings import Settings
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1.5h", 5_400), ("7d", 604_800), ("2w", 1_209_600)])
@@ -96,6 +100,24 @@ def test_at_rest_uploads_go_and_objects_only_where_asked(start_aws, cli):
     again = start_aws()
     assert again.s3.list_objects_v2(Bucket="bucket")["KeyCount"] == 0
     assert again.s3.list_multipart_uploads(Bucket="bucket").get("Uploads", []) == []
+
+
+def test_jobs_of_a_tuning_job_that_runs_stay(tmp_path):
+    store = Store(tmp_path / "state.sqlite3")
+    tuning = {
+        "HyperParameterTuningJobName": "tuning",
+        "HyperParameterTuningJobArn": "arn:tuning",
+        "HyperParameterTuningJobStatus": "InProgress",
+        "CreationTime": 1.0,
+    }
+    store.insert("hyper-parameter-tuning-job", "tuning", tuning)
+    for name, arn in (("tried", "arn:tuning"), ("alone", "")):
+        job = {"TrainingJobName": name, "TrainingJobArn": name, "TrainingJobStatus": "Completed", "CreationTime": 2.0}
+        store.insert("training-job", name, {**job, "TrainingEndTime": 3.0, **({"TuningJobArn": arn} if arn else {})})
+    with contextlib.closing(store), contextlib.closing(Overview(tmp_path)) as overview:
+        assert [each.name for each in left_behind(Settings(tmp_path), overview, store)] == ["alone"]
+        store.update("hyper-parameter-tuning-job", "tuning", HyperParameterTuningJobStatus="Completed")
+        assert {each.name for each in left_behind(Settings(tmp_path), overview, store)} == {"alone", "tried", "tuning"}
 
 
 def test_links_free_nothing(tmp_path):

@@ -37,3 +37,9 @@ def test_what_has_ended_and_what_is_not_there_is_told(aws, cli):
 def test_where_nothing_runs_there_is_nothing_to_stop(cli, tmp_path):
     said = cli("stop", "x", "--data", tmp_path)
     assert (said.status, f"Nothing runs on {tmp_path}" in said.err) == (1, True)
+
+
+def test_a_home_in_the_variable_is_found(cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SAGEBRUSH_DATA", "~/aws")
+    assert f"Nothing runs on {tmp_path}/aws" in cli("stop", "job").err

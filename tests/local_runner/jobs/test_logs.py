@@ -29,3 +29,12 @@ def test_a_first_line_cut_off_leaves_an_empty_stream(tmp_path):
     (tmp_path / "group" / "stream").write_bytes(b"1700000")
     logs.writer("group", "stream").close()
     assert messages(logs) == []
+
+
+def test_an_empty_line_is_no_event(tmp_path):
+    logs = Logs(tmp_path)
+    writer = logs.writer("group", "stream")
+    for line in ("a\n", "\n", "\r\n", "", " \n", "b"):
+        writer(line)
+    writer.close()
+    assert messages(logs) == ["a", " ", "b"]

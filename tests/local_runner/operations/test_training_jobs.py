@@ -387,6 +387,22 @@ def test_two_dozen_jobs_at_once_all_finish_in_their_turn(start_aws, tmp_path):
     assert [job["TrainingStartTime"] for job in ended] == sorted(job["TrainingStartTime"] for job in ended)
 
 
+def test_a_job_that_waits_goes_on_waiting_when_its_server_is_gone(start_aws, tmp_path):
+    aws = start_aws(tmp_path / "aws", "0", "process", "1")
+    running, waiting = aws.train(sleep_s="60"), aws.train()
+    aws.until(lambda: state(aws, running), lambda found: found == "Training")
+    aws.stop()
+    again = start_aws(tmp_path / "aws", "0", "process", "1")
+    assert again.finished(running)["FailureReason"].startswith("InternalServerError: the local SageMaker stopped")
+    found = again.finished(waiting)
+    assert found["TrainingJobStatus"] == "Completed"
+    assert [t["Status"] for t in found["SecondaryStatusTransitions"]][:3] == ["Pending", "Starting", "Downloading"]
+
+
+def state(aws, job: str) -> str:
+    return aws.sagemaker.describe_training_job(TrainingJobName=job)["SecondaryStatus"]
+
+
 def test_a_job_that_waits_can_be_stopped(start_aws, tmp_path):
     aws = start_aws(tmp_path / "aws", "0", "process", "1")
     running, waiting = aws.train(sleep_s="60"), aws.train()

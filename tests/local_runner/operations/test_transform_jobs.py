@@ -426,9 +426,21 @@ def _request(aws, name: str) -> dict:
 def test_a_killed_server_leaves_no_job_in_progress(start_aws, tmp_path):
     first = start_aws(tmp_path / "data")
     name = start(first, first.model(environment={"SLEEP_S": "60"}), {"a": b"x"})
-    first.until(lambda: first.logs.describe_log_groups(logGroupNamePrefix=GROUP)["logGroups"], bool)
+    first.until(
+        lambda: first.sagemaker.describe_transform_job(TransformJobName=name),
+        lambda found: "TransformStartTime" in found,
+    )
     first.stop()
     second = start_aws(tmp_path / "data")
     found = second.sagemaker.describe_transform_job(TransformJobName=name)
     assert found["TransformJobStatus"] == "Failed"
     assert found["FailureReason"].startswith("InternalServerError: the local SageMaker stopped")
+
+
+def test_a_job_that_waits_for_its_turn_begins_when_its_server_is_back(start_aws, tmp_path):
+    first = start_aws(tmp_path / "data", "0", "process", "1")
+    first.train(sleep_s="60")
+    name = start(first, first.model(), {"a": b"x"})
+    first.stop()
+    second = start_aws(tmp_path / "data", "0", "process", "1")
+    assert ended(second, name)["TransformJobStatus"] == "Completed"

@@ -1,0 +1,33 @@
+"""The label of a row to learn from, where there must be one.
+
+Axes: n rows of a batch · l label columns
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from algorithms.base.batch import Batch
+from algorithms.base.errors import UserError
+
+
+def one_label(batch: Batch, channel: str, rows_before: int) -> Tensor:
+    """The labels (n,), float32. Raises UserError where rows have none or several, and for the first that is not finite.
+
+    `rows_before` have been read from the channel before this batch.
+    """
+    labels_nl = batch.labels_nl
+    count = 0 if labels_nl is None else labels_nl.shape[1]
+    if labels_nl is None or count != 1:
+        raise UserError(
+            f"Channel {channel}: rows have {count or 'no'} labels, expected one each: the first column of "
+            "text/csv;label_size=1, or one number under the key values of a record's label."
+        )
+    labels_n = labels_nl[:, 0].float()
+    wrong_n = ~labels_n.isfinite()
+    if bool(wrong_n.any()):
+        row = int(wrong_n.nonzero()[0])
+        raise UserError(
+            f"Channel {channel}, row {rows_before + row + 1}: label {float(labels_nl[row]):g}, expected a finite float32."
+        )
+    return labels_n
