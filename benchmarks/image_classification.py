@@ -222,8 +222,8 @@ LESSONS = (
         "learning_rate": 0.05, "lr_scheduler_step": "14,18", "weight_decay": 0.0005, "augmentation_type": "crop",
     }),
     Lesson("flowers, 64 px", flowers, {
-        "num_classes": 5, "image_shape": "3,64,64", "resize": 72, "num_layers": 18, "mini_batch_size": 32, "epochs": 10,
-        "learning_rate": 0.02, "lr_scheduler_step": "7,9", "weight_decay": 0.0005, "augmentation_type": "crop",
+        "num_classes": 5, "image_shape": "3,64,64", "resize": 72, "num_layers": 18, "mini_batch_size": 32, "epochs": 15,
+        "learning_rate": 0.02, "lr_scheduler_step": "11,14", "weight_decay": 0.0005, "augmentation_type": "crop",
     }),
 )  # fmt: skip
 

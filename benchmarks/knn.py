@@ -7,6 +7,7 @@ Speed: the real server, one worker on one core and its caller on another, beside
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import socket
 import subprocess
@@ -16,8 +17,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import faiss
 import numpy as np
@@ -80,6 +82,12 @@ def body(rows: Rows, content_type: str) -> bytes:
     return "\n".join(",".join(f"{number:g}" for number in row) for row in rows).encode()
 
 
+def in_turn(work: Callable[[Any], object], parts: list) -> Callable[[], object]:
+    """The work on another part at every call, so that no row it touches waits in the cache."""
+    following = itertools.cycle(parts)
+    return lambda: work(next(following))
+
+
 def on_core(core: int, work: Callable[[], object]) -> Callable[[], object]:
     """The same work, with this process on one core."""
 
@@ -91,7 +99,11 @@ def on_core(core: int, work: Callable[[], object]) -> Callable[[], object]:
 
 
 def speeds(x: Rows, y: np.ndarray, queries: Rows, rounds: int) -> list[Row]:
-    """Requests of 500 rows and of one, by the server and by faiss alone."""
+    """Requests of 500 rows and of one, by the server and by faiss alone.
+
+    Those of 500 rows take turns. Those of one follow one another, as a client sends them: faiss, which reads the whole index,
+    would leave a cold cache behind for whoever comes next.
+    """
     server_core, caller_core = sorted(os.sched_getaffinity(0))[:2]
     model = fit(x, y)
     faiss.omp_set_num_threads(1)
@@ -100,20 +112,33 @@ def speeds(x: Rows, y: np.ndarray, queries: Rows, rounds: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         artifact.save(model, OptML(Path(folder)).model, "algo-1")
         with serving(Path(folder), server_core) as ask:
-            for count, times in ((BATCH_ROWS, rounds), (1, ONE_ROW_ROUNDS)):
-                some = queries[:count]
-                contenders = {"faiss": on_core(server_core, lambda some=some: model.index.search(some, NEIGHBOURS))}
-                for kind in (CSV, RECORDIO):
-                    asked = body(some, kind)
-                    contenders[kind] = on_core(caller_core, lambda asked=asked, kind=kind: ask(asked, kind))
-                contenders["library"] = on_core(
-                    server_core, lambda some=some: model.predict(Batch(torch.from_numpy(some)))
-                )
-                for work in contenders.values():
+            for count in (BATCH_ROWS, 1):
+                works = contenders(model, ask, queries, count, (server_core, caller_core))
+                for work in works.values():
                     work()
-                seconds = medians(contenders, times)
+                if count == 1:
+                    seconds = {name: medians({name: work}, ONE_ROW_ROUNDS)[name] for name, work in works.items()}
+                else:
+                    seconds = medians(works, rounds)
                 rows += [_speed(count, kind, seconds[kind], seconds["faiss"]) for kind in (CSV, RECORDIO, "library")]
     return rows
+
+
+def contenders(
+    model: KNNModel, ask: Callable[[bytes, str], bytes], queries: Rows, count: int, cores: tuple[int, int]
+) -> dict[str, Callable[[], object]]:
+    """Ways to have `count` rows answered; the first of `cores` computes, the second asks."""
+    parts = [queries[first : first + count] for first in range(0, BATCH_ROWS, count)]
+    batches = [Batch(torch.from_numpy(part)) for part in parts]
+    served = {
+        kind: on_core(cores[1], in_turn(partial(ask, content_type=kind), [body(part, kind) for part in parts]))
+        for kind in (CSV, RECORDIO)
+    }
+    return {
+        "faiss": on_core(cores[0], in_turn(lambda part: model.index.search(part, NEIGHBOURS), parts)),
+        **served,
+        "library": on_core(cores[0], in_turn(model.predict, batches)),
+    }
 
 
 def _speed(count: int, kind: str, seconds: float, faiss_s: float) -> Row:
@@ -162,7 +187,7 @@ def reductions() -> list[Row]:
     x, y = mnist()
     train, test = slice(0, 50_000), slice(50_000, 55_000)
     plain = accuracy(fit(x[train], y[train], k=1), x[test], y[test])
-    rows = []
+    rows: list[Row] = []
     for kind in ("sign", "fjlt"):
         model = fit(x[train], y[train], k=1, dimension_reduction_type=kind, dimension_reduction_target=196)
         ours = accuracy(model, x[test], y[test])
@@ -196,7 +221,7 @@ def main(
         rows,
         f"{'MNIST' if real else 'Made rows'}, 60,000 × 784, k = {NEIGHBOURS}, faiss.Flat, L2; queries are rows of its test set. "
         f"Server: one worker on one core; faiss and the library: one thread on the same core; medians of {rounds} rounds "
-        f"of 500 rows and {ONE_ROW_ROUNDS} of one, in turns.",
+        f"of 500 rows, in turns, and {ONE_ROW_ROUNDS} of one, one contender after the other.",
         ("faiss-cpu", "torch", "scikit-learn"),
     )
     report.show()

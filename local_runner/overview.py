@@ -10,10 +10,10 @@ from pathlib import Path
 
 from containers.contract.metrics import PROGRESS_REGEX
 from local_runner.jobs.logs import ENDPOINTS, Event, Logs
+from local_runner.jobs.states import ENDED
 from local_runner.jobs.store import Document, Store
 from local_runner.settings import Settings
 
-ENDED = ("Completed", "Failed", "Stopped")
 PLATFORM_LOGS = "/aws/sagemaker/"
 PROGRESS = re.compile(PROGRESS_REGEX.replace(r"host=\S+", r"host=(?P<host>\S+)"))
 

@@ -26,11 +26,18 @@ ROUNDINGS = 32
 CHUNK_ROWS = 8_192
 SAMPLE_ROWS = 1_024
 
-COLUMNS_PER_AXIS, MOST_AXES = 8, 64
-"""A sketch has an axis for so many columns, and 64 at most: more take longer to read than they save."""
+COLUMNS_PER_AXIS, MOST_AXES = 8, 63
+"""A sketch has an axis for so many columns, and 63 at most, which with the rest's length fill four lines of a processor's
+cache: more take longer to read than they save."""
+
+MORE = 16
+"""Candidates beyond k: as many may lie within faiss's rounding of the k-th."""
 
 LOOKS_PER_CANDIDATE, LOOKS_LOW = 4, 432
-"""Rows that a sketch has looked at in full for each candidate that is asked for, and how many at least."""
+"""Rows that a sketch has looked at in full, at most: so many for each candidate, and so many more."""
+
+UNREAD = -1
+"""In place of a row that faiss passes over."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +82,8 @@ class Whole:
         costs_nc = torch.from_numpy(-scores_nc if self.inner else scores_nc)
         return costs_nc - self.error_n(x_nd)[:, None], torch.from_numpy(rows_nc)
 
-    def find(self, x_nd: Tensor, count: int) -> Candidates:
-        count = min(count, self.index.ntotal)
+    def find(self, x_nd: Tensor, k: int) -> Candidates:
+        count = min(k + MORE, self.index.ntotal)
         floors_nc, rows_nc = self.floors(x_nd, count)
         everything = count == self.index.ntotal
         return Candidates(rows_nc, torch.full((len(x_nd),), torch.inf) if everything else floors_nc[:, -1])
@@ -125,15 +132,20 @@ class Sketch:
         across_n = (centered_nd.square().sum(1) - along_nm.square().sum(1)).clamp(min=0).sqrt()
         return torch.cat([along_nm, across_n[:, None]], 1).float()
 
-    def find(self, x_nd: Tensor, count: int) -> Candidates:
+    def find(self, x_nd: Tensor, k: int) -> Candidates:
+        """Only rows that could be among the k nearest, by what the first few look like, are looked at in full."""
+        count = k + MORE
         looks = min(LOOKS_PER_CANDIDATE * count + LOOKS_LOW, self.whole.index.ntotal - 1)
         narrow_nc, rows_nc = self.narrow.floors(self._encode(x_nd), looks)
-        floors_nc, order_nc = self._floors(x_nd, rows_nc).sort(1)
+        first_nc = self._floors(x_nd, rows_nc[:, :count].contiguous())
+        could_nc = narrow_nc <= first_nc.kthvalue(k, 1, keepdim=True).values
+        looked_nc = self._floors(x_nd, rows_nc.where(could_nc, UNREAD))
+        floors_nc, order_nc = looked_nc.where(could_nc, narrow_nc).sort(1)
         chosen_nc = rows_nc.gather(1, order_nc[:, :count])
         return Candidates(chosen_nc, torch.minimum(narrow_nc[:, -1], floors_nc[:, count]))
 
     def _floors(self, x_nd: Tensor, rows_nc: Tensor) -> Tensor:
-        """Floors of some rows, by all columns."""
+        """Floors of some rows, by all columns; without meaning for a row that is UNREAD."""
         follow_torch()
         costs_nc = torch.empty(rows_nc.shape)
         compute = faiss.fvec_inner_products_by_idx if self.whole.inner else faiss.fvec_L2sqr_by_idx

@@ -17,10 +17,7 @@ import torch
 from torch import Tensor
 
 from algorithms.base.errors import UserError
-from algorithms.knn.candidates import Sketch, Whole, follow_torch
-
-MORE = 16
-"""Candidates beyond k: as many may lie within faiss's rounding of the k-th."""
+from algorithms.knn.candidates import MORE, Sketch, Whole, follow_torch
 
 SKETCH_COLUMNS_LOW, SKETCH_NUMBERS_LOW = 128, 1 << 22
 """A smaller index is read whole as fast as a sketch of it would be."""
@@ -93,7 +90,7 @@ class FlatSearch:
 
     def _among(self, stage: Whole | Sketch, x_nd: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
         """The k nearest among the candidates, and for which queries (n,) no other row can be one of the k nearest."""
-        candidates = stage.find(x_nd, k + MORE)
+        candidates = stage.find(x_nd, k)
         costs_nk, rows_nk = in_order(self._costs(x_nd, candidates.rows_nc), candidates.rows_nc, k)
         return costs_nk, rows_nk, candidates.rest_n > costs_nk[:, -1]
 

@@ -31,10 +31,12 @@ def jobs(
 
 
 def row(job: Job, overview: Overview, alive: bool) -> tuple[str, ...]:
-    """Cells of a job. One that was running when its server ended is Interrupted until a server takes it up again."""
-    interrupted = job.runs and not alive
+    """Cells of a job. One that was running when its server ended is Interrupted until a server takes it up again; one that
+    waited waits on."""
+    at_rest = job.runs and not alive
+    interrupted = at_rest and job.phase != "Pending"
     progress = overview.follow(job.name).progress() if job.runs else None
-    took = "" if interrupted else duration((job.ended or time.time()) - job.created)
+    took = "" if at_rest else duration((job.ended or time.time()) - job.created)
     return (
         job.kind.word,
         job.name,

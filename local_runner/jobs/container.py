@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +20,8 @@ STARTS_BEFORE_GIVING_UP = 3
 PAUSES_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Before it is started again, by failures in a row."""
 MOST_CONNECTIONS = 64
+
+log = logging.getLogger(__name__)
 
 
 class NoAnswer(Exception):
@@ -100,6 +103,10 @@ class Container:
             self._start_again_and_again()
         except CannotRun as error:
             self._launch.log(f"Sagebrush: {error}")
+        except Exception as error:
+            log.exception("container %s", self.name)
+            reason = f"{type(error).__name__}: {error} (the server's log has the trace)"
+            self._launch.log(f"Sagebrush: the container cannot be kept running: {reason}")
         finally:
             self._settled.set()
             self._ended()

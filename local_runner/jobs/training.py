@@ -23,14 +23,13 @@ from local_runner.jobs import checkpoints, metrics
 from local_runner.jobs.description import DEFAULT_MAX_RUNTIME_S
 from local_runner.jobs.logs import TRAINING_JOBS, Logs, LogWriter
 from local_runner.jobs.queue import Queue, default_limit
+from local_runner.jobs.states import ENDED, MAX_REASON_CHARACTERS
 from local_runner.jobs.store import Document, Store
 from local_runner.s3.errors import S3Error
 from local_runner.s3.store import ObjectStore
 from local_runner.workspace import Host
 
 KIND = "training-job"
-ENDED = ("Completed", "Failed", "Stopped")
-MAX_REASON_CHARACTERS = 1024
 POLL_S = 0.1
 CLOSE_WITHIN_S = 5.0
 PEER_GRACE_S = 10.0  # for a host that another's failure leaves without a purpose

@@ -25,14 +25,13 @@ from local_runner.jobs import instance
 from local_runner.jobs.instance import Instance, NoAnswer, NotHealthy
 from local_runner.jobs.logs import TRANSFORM_JOBS, Logs, LogWriter
 from local_runner.jobs.queue import Queue
+from local_runner.jobs.states import ENDED, MAX_REASON_CHARACTERS
 from local_runner.jobs.store import Document, Store
 from local_runner.jobs.transform_flow import STRATEGIES, Flow, Plan, Stopping
 from local_runner.s3.errors import S3Error
 from local_runner.s3.store import ObjectStore
 
 KIND = "transform-job"
-ENDED = ("Completed", "Failed", "Stopped")
-MAX_REASON_CHARACTERS = 1024
 PARAMETERS_TIMEOUT_S = 10.0
 STOP_GRACE_S = 10.0
 CLOSE_WITHIN_S = 5.0

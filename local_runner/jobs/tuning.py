@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from local_runner.jobs import completion, early_stopping
 from local_runner.jobs.description import training_job
+from local_runner.jobs.states import ENDED
 from local_runner.jobs.store import TAGS, Document, NotThere, Store
-from local_runner.jobs.training import ENDED, TrainingJobs, job_readings
 from local_runner.jobs.training import KIND as TRAINING_JOB
+from local_runner.jobs.training import TrainingJobs, job_readings
 from local_runner.jobs.tuning_definition import OBJECTIVE, Definition, definitions, hyperband_resources
 from local_runner.jobs.tuning_results import failed_here, objective, ranked, trained
 

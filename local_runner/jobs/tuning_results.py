@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from local_runner.jobs.states import ENDED
 from local_runner.jobs.store import Document, Store
-from local_runner.jobs.training import ENDED
 from local_runner.jobs.training import KIND as TRAINING_JOB
 from local_runner.jobs.tuning_definition import OBJECTIVE
 

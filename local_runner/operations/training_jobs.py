@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any
 
 from local_runner.cloud import Cloud
 from local_runner.jobs import description
+from local_runner.jobs.states import ENDED
 from local_runner.jobs.store import Document, NameTaken, NotThere
-from local_runner.jobs.training import ENDED, KIND
-from local_runner.operations import resources, training_requests
+from local_runner.jobs.training import KIND
+from local_runner.operations import first_look, resources, training_requests
 from local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
-SDK_V2 = re.compile(r"AWS-SageMaker-Python-SDK[/#]2\.")
 SUMMARY = (
     "TrainingJobName",
     "TrainingJobArn",
@@ -44,7 +43,7 @@ def create_training_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]
 def describe_training_job(cloud: Cloud, request: dict[str, Any]) -> Document:
     name = request["TrainingJobName"]
     job = _find(cloud, name)
-    if _is_first_look(cloud, job):
+    if job["TrainingJobStatus"] not in ENDED and first_look.is_held(cloud, job):
         cloud.store.update(KIND, name, Described=True)
         cloud.training.wait(name, cloud.settings.hold_first_describe_s)
         job = _find(cloud, name)
@@ -97,13 +96,3 @@ def _find(cloud: Cloud, name: str) -> Document:
         return cloud.store.get(KIND, name)
     except NotThere:
         raise invalid("Requested resource not found.") from None
-
-
-def _is_first_look(cloud: Cloud, job: Document) -> bool:
-    """SDK v2's first look at a running job is held: its next comes only after 30 s. Everybody else is answered at once."""
-    return (
-        cloud.settings.hold_first_describe_s > 0
-        and SDK_V2.search(cloud.user_agent) is not None
-        and "Described" not in job
-        and job["TrainingJobStatus"] not in ENDED
-    )

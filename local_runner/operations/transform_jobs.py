@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any
 
 from local_runner.cloud import Cloud
 from local_runner.jobs.data_processing import CSV, READABLE, BadFilter, DataProcessing, media_type
 from local_runner.jobs.instance import MULTI_MODEL
+from local_runner.jobs.states import ENDED
 from local_runner.jobs.store import Document, NameTaken, NotThere
-from local_runner.jobs.transform import ENDED, KIND
+from local_runner.jobs.transform import KIND
 from local_runner.jobs.transform_flow import MOST_MB_AT_ONCE
-from local_runner.operations import models, quotas, resources
+from local_runner.operations import first_look, models, quotas, resources
 from local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
-SDK_V2 = re.compile(r"AWS-SageMaker-Python-SDK[/#]2\.")
 SUMMARY = (
     "TransformJobName",
     "TransformJobArn",
@@ -46,7 +45,7 @@ def create_transform_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any
 def describe_transform_job(cloud: Cloud, request: dict[str, Any]) -> Document:
     name = request["TransformJobName"]
     job = _find(cloud, name)
-    if _is_first_look(cloud, job):
+    if job["TransformJobStatus"] not in ENDED and first_look.is_held(cloud, job):
         cloud.store.update(KIND, name, Described=True)
         cloud.transforms.wait(name, cloud.settings.hold_first_describe_s)
         job = _find(cloud, name)
@@ -71,16 +70,6 @@ def _find(cloud: Cloud, name: str) -> Document:
         return cloud.store.get(KIND, name)
     except NotThere:
         raise AwsError("ResourceNotFound", f'Could not find requested job with name: "{name}".') from None
-
-
-def _is_first_look(cloud: Cloud, job: Document) -> bool:
-    """SDK v2's first look at a running job is held: its next comes only after 30 s. Everybody else is answered at once."""
-    return (
-        cloud.settings.hold_first_describe_s > 0
-        and SDK_V2.search(cloud.user_agent) is not None
-        and "Described" not in job
-        and job["TransformJobStatus"] not in ENDED
-    )
 
 
 def _check(cloud: Cloud, request: dict[str, Any]) -> None:

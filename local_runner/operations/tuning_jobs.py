@@ -7,8 +7,8 @@ from typing import Any
 from local_runner.cloud import Cloud
 from local_runner.jobs import tuning_results
 from local_runner.jobs.ranges import RangeError, combinations
+from local_runner.jobs.states import ENDED
 from local_runner.jobs.store import Document, NameTaken, NotThere
-from local_runner.jobs.training import ENDED
 from local_runner.jobs.tuning import KIND, parent_jobs, parents
 from local_runner.jobs.tuning_definition import Definition, DefinitionError, definitions, hyperband_resources, shown
 from local_runner.operations import resources, training_requests

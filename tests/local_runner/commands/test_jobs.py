@@ -38,17 +38,19 @@ def test_the_newest_come_first_and_the_others_are_counted(aws, cli):
     assert "older ones: --limit 0 shows all" in said.err
 
 
-def test_after_a_kill_jobs_are_interrupted_and_endpoints_at_rest(start_aws, cli):
-    aws = start_aws()
+def test_after_a_kill_jobs_are_interrupted_or_wait_on_and_endpoints_are_at_rest(start_aws, cli, tmp_path):
+    aws = start_aws(tmp_path / "aws", "0", "process", "1")
     endpoint = aws.deploy(aws.config(aws.model()))
     assert by_name(cli("endpoints", "--data", aws.data))[endpoint]["status"] == "InService"
     job = aws.train(sleep_s="60")
     aws.until(
         lambda: aws.sagemaker.describe_training_job(TrainingJobName=job)["SecondaryStatus"], lambda s: s == "Training"
     )
+    waiting = aws.train()
     aws.process.kill()
     aws.process.wait()
-    assert by_name(cli("jobs", "--data", aws.data))[job]["status"] == "Interrupted"
+    shown = by_name(cli("jobs", "--data", aws.data))
+    assert (shown[job]["status"], shown[waiting]["status"]) == ("Interrupted", "Pending")
     row = by_name(cli("endpoints", "--data", aws.data))[endpoint]
     assert (row["status"], row["variants"]) == ("at rest", "v0")
 

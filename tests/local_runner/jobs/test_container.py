@@ -67,6 +67,17 @@ def healthy() -> Iterator[str]:
         server.shutdown()
 
 
+def test_what_keeps_it_from_starting_stands_in_its_log():
+    class Broken(Backend):
+        def serve(self, launch: Launch) -> Serving:
+            raise OSError(24, "Too many open files")
+
+    lines: list[str] = []
+    launch = Launch("image", Path(), {}, {}, lines.append)
+    assert not Container(Broken(NOBODY), launch, "c", ended=lambda: None).is_healthy()
+    assert "Too many open files" in lines[0]
+
+
 def test_one_that_has_served_gets_its_time_anew_at_every_start(healthy, monkeypatch):
     monkeypatch.setattr(container, "HEALTHY_WITHIN_S", 1.0)
     monkeypatch.setattr(container, "PAUSES_S", (0.01,))

@@ -439,8 +439,9 @@ def test_a_killed_server_leaves_no_job_in_progress(start_aws, tmp_path):
 
 def test_a_job_that_waits_for_its_turn_begins_when_its_server_is_back(start_aws, tmp_path):
     first = start_aws(tmp_path / "data", "0", "process", "1")
+    model = first.model()
     first.train(sleep_s="60")
-    name = start(first, first.model(), {"a": b"x"})
+    name = start(first, model, {"a": b"x"})
     first.stop()
     second = start_aws(tmp_path / "data", "0", "process", "1")
     assert ended(second, name)["TransformJobStatus"] == "Completed"
