@@ -120,10 +120,18 @@ class KNN(Algorithm):
         for batch in run.batches(train, self.mini_batch_size):
             if sampled is None:
                 preparation = self._preparation(batch.width, run.seed)
-                sampled = Reservoir(self.sample_size, preparation.index_dim), batch.width
+                sampled = self._reservoir(preparation.index_dim), batch.width
             self._absorb(batch, rows, sampled[0], preparation, run)
             rows += len(batch)
         return sampled
+
+    def _reservoir(self, columns: int) -> Reservoir:
+        try:
+            return Reservoir(self.sample_size, columns)
+        except (OSError, OverflowError, ValueError):
+            raise UserError(
+                f"Hyperparameter sample_size: {self.sample_size} rows of {columns} columns are more than this machine can address."
+            ) from None
 
     def _preparation(self, feature_dim: int, seed: int) -> Preparation:
         """How rows of so many columns get into the index. For IVFPQ its width is a multiple of faiss_index_pq_m."""

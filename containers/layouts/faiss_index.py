@@ -109,6 +109,8 @@ def _settings(path: Path) -> Settings:
     if not isinstance(document, dict):
         raise UserError(f"{name}: got {type(document).__name__}, expected an object with k and predictor_type.")
     settings = {key: document[key] for key in ("k", "predictor_type", "normalize", "feature_dim") if key in document}
+    if type(settings.get("feature_dim", 1)) is not int:
+        raise UserError(f"{name}: feature_dim: got {settings['feature_dim']!r}, expected an integer.")
     reduction = document.get("dimension_reduction")
     if not reduction:
         return settings
@@ -117,6 +119,9 @@ def _settings(path: Path) -> Settings:
             f"{name}: dimension_reduction was not made here. The artifact holds its seed but not its matrix, and how the "
             "original draws that is unknown. Train again, or without dimension_reduction_type."
         )
+    missing = [key for key in ("type", "seed", "target_dim", "input_dim") if key not in reduction]
+    if missing:
+        raise UserError(f"{name}: dimension_reduction lacks {', '.join(missing)}.")
     named = {f"reduction_{key}": reduction[key] for key in ("type", "seed", "target_dim")}
     return {**settings, **named, "feature_dim": reduction["input_dim"]}
 

@@ -39,7 +39,9 @@ def test_shapes_that_do_not_fit_together_are_refused(tmp_path):
 
 
 def test_a_folder_without_a_model_says_what_it_holds(tmp_path):
-    with pytest.raises(UserError, match=r"found nothing, expected the members of a model\.tar\.gz, such as model_algo-1"):
+    with pytest.raises(
+        UserError, match=r"found nothing, expected the members of a model\.tar\.gz, such as model_algo-1"
+    ):
         artifact.load(tmp_path)
     (tmp_path / "readme").touch()
     with pytest.raises(UserError, match="found readme, expected"):

@@ -165,6 +165,7 @@ ROWS = np.random.default_rng(0).normal(size=(40, 4))
     [
         (ROWS, np.zeros(40), {"k": 41}, "Hyperparameter k: got 41, but the sample holds 40 rows"),
         (ROWS, np.zeros(40), {"sample_size": 9}, "Hyperparameter k: got 10, but the sample holds 9 rows"),
+        (ROWS, np.zeros(40), {"sample_size": 10**17}, "Hyperparameter sample_size: 100000000000000000 rows of"),
         (ROWS, None, {}, "Channel train: rows have no labels, expected one each"),
         (ROWS, np.zeros((40, 2)), {}, "Channel train: rows have 2 labels, expected one each"),
         (ROWS, np.where(np.arange(40) == 6, np.inf, 0), {}, "Channel train, row 7: label inf, expected a finite float32"),

@@ -28,6 +28,13 @@ def launch(tmp_path):
     return Launch(IMAGE, tmp_path, {}, {}, lines.append), lines
 
 
+@pytest.fixture
+def children():
+    """Processes started since the test began: other tests may share their servers with the rest of the session."""
+    before = set(psutil.Process().children(recursive=True))
+    return lambda: [child for child in psutil.Process().children(recursive=True) if child not in before]
+
+
 def backend(tmp_path, script: str, **fields) -> ProcessBackend:
     (tmp_path / "container.py").write_text(script)
     return ProcessBackend((sys.executable, "-S", str(tmp_path / "container.py")), **fields)
@@ -59,9 +66,9 @@ def test_terminate_asks_and_kill_does_not(tmp_path, launch):
     process.kill()
 
 
-def test_a_leash_that_somebody_kills_counts_as_killed(tmp_path, launch):
+def test_a_leash_that_somebody_kills_counts_as_killed(tmp_path, launch, children):
     (process,) = backend(tmp_path, "import time\ntime.sleep(1000)").train([launch[0]])
-    (leash,) = psutil.Process().children()
+    leash = next(child for child in children() if child.ppid() == os.getpid())
     leash.kill()
     assert process.wait(WITHIN_S) == 128 + signal.SIGKILL
 
@@ -76,7 +83,7 @@ def test_a_leash_that_died_with_an_order_unread_counts_as_killed():
     assert process.wait(WITHIN_S) == 128 + signal.SIGKILL
 
 
-def test_a_host_that_cannot_be_started_leaves_nothing_of_the_others(tmp_path, launch):
+def test_a_host_that_cannot_be_started_leaves_nothing_of_the_others(tmp_path, launch, children):
     makes = backend(tmp_path, "import time\ntime.sleep(1000)")
     absent = replace(launch[0], root=tmp_path / "absent")
     with pytest.raises(FileNotFoundError):
@@ -87,8 +94,8 @@ def test_a_host_that_cannot_be_started_leaves_nothing_of_the_others(tmp_path, la
     assert open_files() == before
     with pytest.raises(FileNotFoundError):
         makes.train([launch[0], absent])
-    psutil.wait_procs(psutil.Process().children(recursive=True), WITHIN_S)
-    assert psutil.Process().children(recursive=True) == []
+    psutil.wait_procs(children(), WITHIN_S)
+    assert children() == []
 
 
 def open_files() -> int:
