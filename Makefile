@@ -5,6 +5,8 @@ PYTHON  ?= python3
 # PyTorch's CPU wheels (their site names it): make demo TORCH="torch==2.13.0 --index-url …"
 TORCH   ?= torch==2.13.0
 ARGS    ?=
+# How many tests run at a time: each file of tests stays with one worker.
+WORKERS ?= auto
 
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -27,7 +29,7 @@ demo: $(VENV)/demo.stamp ## Run the US-census segmentation end to end; plots go 
 	@$(BIN)/sagebrush run --public-s3 --data demo-output/aws examples/census_segmentation.py $(ARGS)
 
 test: $(VENV)/test.stamp ## Run all tests (ARGS="-k kmeans")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp ## Fetch other AWS clients, whose tests skip without: 1.5 GB
 

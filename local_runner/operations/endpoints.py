@@ -8,7 +8,7 @@ from typing import Any
 from local_runner.cloud import Cloud
 from local_runner.jobs.endpoint import KIND, Busy, deployment_id
 from local_runner.jobs.store import Document, NameTaken, NotThere
-from local_runner.operations import endpoint_configs, models, quotas, resources
+from local_runner.operations import endpoint_configs, model_containers, quotas, resources
 from local_runner.wire.errors import invalid
 
 SERVICE = "sagemaker"
@@ -126,8 +126,8 @@ def _count(variants: Iterable[Document]) -> int:
 def _variant(cloud: Cloud, variant: dict[str, Any]) -> Document:
     return {
         "VariantName": variant["VariantName"],
-        "Containers": models.containers(cloud, variant["ModelName"]),
-        "ExecutionMode": models.execution_mode(cloud, variant["ModelName"]),
+        "Containers": model_containers.containers(cloud, variant["ModelName"]),
+        "ExecutionMode": model_containers.execution_mode(cloud, variant["ModelName"]),
         "InstanceCount": variant.get("InitialInstanceCount", 1),
         "Weight": variant.get("InitialVariantWeight", 1.0),
     }

@@ -11,12 +11,11 @@ import urllib3
 from local_runner.cloud import Cloud
 from local_runner.jobs.container import NoAnswer
 from local_runner.jobs.data_capture import Message
-from local_runner.jobs.endpoint import KIND
 from local_runner.jobs.instance import Answer, Instance
-from local_runner.jobs.logs import ENDPOINTS
 from local_runner.jobs.multi_model import NotLoaded
-from local_runner.jobs.store import Document, NotThere
+from local_runner.jobs.store import Document
 from local_runner.operations.resources import refuse_unsupported
+from local_runner.operations.runtime import CUSTOM_ATTRIBUTES, find_endpoint, headers, model_error, refusal
 from local_runner.s3.errors import S3Error
 from local_runner.settings import ACCOUNT
 from local_runner.wire.errors import AwsError
@@ -24,8 +23,6 @@ from local_runner.wire.errors import AwsError
 SERVICE = "sagemaker-runtime"
 MAX_BODY_BYTES = 6_291_456
 PIECE_BYTES = 1 << 16
-CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
 UNSUPPORTED = ("InferenceComponentName", "EnableExplanations", "SessionId")
 
 
@@ -85,7 +82,7 @@ def _leased(cloud: Cloud, request: dict[str, Any]) -> Iterator[Instance]:
     refuse_unsupported(request, UNSUPPORTED)
     name, variant = request["EndpointName"], request.get("TargetVariant")
     if cloud.endpoints.asynchronous(name):
-        raise _refusal(f"Endpoint {name} has an AsyncInferenceConfig: it answers InvokeEndpointAsync alone.")
+        raise refusal(f"Endpoint {name} has an AsyncInferenceConfig: it answers InvokeEndpointAsync alone.")
     with cloud.endpoints.lease(name, variant) as instance:
         if instance is None:
             raise _not_there(cloud, name, variant)
@@ -96,14 +93,14 @@ def _leased(cloud: Cloud, request: dict[str, Any]) -> Iterator[Instance]:
 def _check_target(instance: Instance, request: dict[str, Any]) -> None:
     model, hostname = request.get("TargetModel"), request.get("TargetContainerHostname")
     if instance.is_multi_model and not model:
-        raise _refusal("A multi-model endpoint needs TargetModel: the key of a model below its ModelDataUrl.")
+        raise refusal("A multi-model endpoint needs TargetModel: the key of a model below its ModelDataUrl.")
     if model and not instance.is_multi_model:
-        raise _refusal("TargetModel is for multi-model endpoints, and this endpoint is none. Leave it out.")
+        raise refusal("TargetModel is for multi-model endpoints, and this endpoint is none. Leave it out.")
     names = [container.name for container in instance.containers]
     if instance.is_direct and hostname not in names:
-        raise _refusal(f"TargetContainerHostname: got {hostname}, expected one of {', '.join(names)}.")
+        raise refusal(f"TargetContainerHostname: got {hostname}, expected one of {', '.join(names)}.")
     if hostname and not instance.is_direct:
-        raise _refusal(
+        raise refusal(
             "TargetContainerHostname is for models whose InferenceExecutionConfig Mode is Direct. Leave it out."
         )
 
@@ -115,7 +112,7 @@ def _asked(cloud: Cloud, instance: Instance, request: dict[str, Any], whole: boo
     try:
         answer = instance.invoke(request["Body"], headers(request), whole=whole, target_model=target, hostname=hostname)
     except S3Error as error:
-        raise _refusal(f"Failed to download model data for TargetModel {target}. {error}") from None
+        raise refusal(f"Failed to download model data for TargetModel {target}. {error}") from None
     except NotLoaded as error:
         raise model_error(cloud, name, error.container, error.status, error.text) from None
     except NoAnswer as error:
@@ -133,46 +130,8 @@ def _headline(instance: Instance, answer: Answer) -> dict[str, Any]:
     }
 
 
-def headers(request: dict[str, Any]) -> dict[str, str]:
-    """What the container is told of a request."""
-    wanted = {
-        "Content-Type": request.get("ContentType"),
-        "Accept": request.get("Accept"),
-        CUSTOM_ATTRIBUTES: request.get("CustomAttributes"),
-        INFERENCE_ID: request.get("InferenceId"),
-    }
-    return {name: value for name, value in wanted.items() if value is not None}
-
-
 def _not_there(cloud: Cloud, name: str, variant: str | None) -> AwsError:
     status = find_endpoint(cloud, name)["EndpointStatus"]
     if variant and status == "InService":
-        return _refusal(f"Variant {variant} not found in endpoint {name}.")
-    return _refusal(f"Endpoint {name} of account {ACCOUNT} is {status}, not yet able to answer.")
-
-
-def find_endpoint(cloud: Cloud, name: str) -> Document:
-    """Raises ValidationError in the words of the runtime service."""
-    try:
-        return cloud.store.get(KIND, name)
-    except NotThere:
-        raise _refusal(f"Endpoint {name} of account {ACCOUNT} not found.") from None
-
-
-def _refusal(message: str) -> AwsError:
-    return AwsError("ValidationError", message)
-
-
-def model_error(cloud: Cloud, endpoint: str, container: str, status: int, text: str) -> AwsError:
-    """What a container said, as SageMaker wraps it. Status 0: it said nothing."""
-    kind = "client" if 400 <= status < 500 else "server"
-    group = f"{ENDPOINTS}/{endpoint}"
-    message = f'Received {kind} error ({status}) from {container} with message "{text}". See the log group {group}.'
-    return AwsError(
-        "ModelError",
-        message,
-        424,
-        OriginalStatusCode=status,
-        OriginalMessage=text,
-        LogStreamArn=f"arn:{cloud.partition}:logs:{cloud.region}:{ACCOUNT}:log-group:{group}",
-    )
+        return refusal(f"Variant {variant} not found in endpoint {name}.")
+    return refusal(f"Endpoint {name} of account {ACCOUNT} is {status}, not yet able to answer.")

@@ -10,8 +10,7 @@ from local_runner.cloud import Cloud
 from local_runner.jobs.async_inference import DEFAULT_CONCURRENCY
 from local_runner.jobs.store import Document
 from local_runner.operations import resources
-from local_runner.operations.invoke import find_endpoint, headers
-from local_runner.wire.errors import AwsError
+from local_runner.operations.runtime import find_endpoint, headers, refusal
 
 SERVICE = "sagemaker-runtime"
 DEFAULT_TTL_S = 21_600
@@ -22,14 +21,12 @@ def invoke_endpoint_async(cloud: Cloud, request: dict[str, Any]) -> dict[str, An
     """Answers lie in S3 when they are there; SNS topics are not told, the endpoint's log says which."""
     resources.refuse_unsupported(request, ("Body",))
     if "InputLocation" not in request:
-        raise AwsError("ValidationError", "InvokeEndpointAsync needs an InputLocation: the S3 address of its body.")
+        raise refusal("InvokeEndpointAsync needs an InputLocation: the S3 address of its body.")
     resources.bucket_of(request["InputLocation"])
     endpoint = find_endpoint(cloud, request["EndpointName"])
     config = endpoint["Deployment"].get("AsyncInferenceConfig")
     if config is None:
-        raise AwsError(
-            "ValidationError", f"Endpoint {request['EndpointName']} has no AsyncInferenceConfig. Use InvokeEndpoint."
-        )
+        raise refusal(f"Endpoint {request['EndpointName']} has no AsyncInferenceConfig. Use InvokeEndpoint.")
     invocation = _invocation(request, config["OutputConfig"])
     instances = sum(variant["InstanceCount"] for variant in endpoint["Deployment"]["Variants"])
     each = config.get("ClientConfig", {}).get("MaxConcurrentInvocationsPerInstance", DEFAULT_CONCURRENCY)

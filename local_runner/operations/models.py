@@ -49,29 +49,6 @@ def delete_model(cloud: Cloud, request: dict[str, Any]) -> None:
     resources.delete(cloud, KIND, request["ModelName"], "ModelArn")
 
 
-def containers(cloud: Cloud, name: str) -> list[Document]:
-    """What runs to serve a model, at this moment, as `jobs.instance.start` takes it."""
-    model = resources.find(cloud, KIND, name)
-    if "PrimaryContainer" in model:
-        return [_described("primary", model["PrimaryContainer"])]
-    return [_described(f"container-{number}", one) for number, one in enumerate(model["Containers"], start=1)]
-
-
-def execution_mode(cloud: Cloud, name: str) -> str:
-    """Serial: a request goes through all containers of the model. Direct: it names one."""
-    return resources.find(cloud, KIND, name).get("InferenceExecutionConfig", {}).get("Mode", "Serial")
-
-
-def _described(name: str, container: dict[str, Any]) -> Document:
-    return {
-        "Name": container.get("ContainerHostname", name),
-        "Image": container["Image"],
-        "ModelDataUrl": resources.model_address(container),
-        "Environment": container.get("Environment", {}),
-        "Mode": container["Mode"],
-    }
-
-
 def _check(cloud: Cloud, request: dict[str, Any]) -> None:
     given = [field for field in ("PrimaryContainer", "Containers") if request.get(field)]
     if len(given) != 1:

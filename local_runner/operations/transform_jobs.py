@@ -12,7 +12,7 @@ from local_runner.jobs.states import ENDED
 from local_runner.jobs.store import Document, NameTaken, NotThere
 from local_runner.jobs.transform import KIND
 from local_runner.jobs.transform_flow import MOST_MB_AT_ONCE
-from local_runner.operations import first_look, models, quotas, resources
+from local_runner.operations import first_look, model_containers, quotas, resources
 from local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
@@ -124,7 +124,7 @@ def _check_readable(field: str, kind: str | None) -> None:
 def _document(cloud: Cloud, request: dict[str, Any]) -> Document:
     """The job as DescribeTransformJob shows it, without a state."""
     source, target = request["TransformInput"], request["TransformOutput"]
-    containers = models.containers(cloud, request["ModelName"])
+    containers = model_containers.containers(cloud, request["ModelName"])
     if any(container["Mode"] == MULTI_MODEL for container in containers):
         raise invalid(f"Model {request['ModelName']} holds several models: batch transform needs one of its own.")
     return {

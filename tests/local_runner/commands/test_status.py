@@ -22,7 +22,7 @@ def drawn(thing, width: int) -> list[str]:
 
 
 def job(name: str, phase: str = "Training") -> Job:
-    return Job(KINDS[0], name, "arn", "InProgress", phase, NOW - 75, None, "")
+    return Job(KINDS[0], name, "arn", "InProgress", phase, time.time() - 75, None, "")
 
 
 @pytest.mark.parametrize("width", [70, 100, 200])
