@@ -2,6 +2,8 @@
 
 import gzip
 import os
+import signal
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,10 @@ import pytest
 
 # Tests start many programs at once. Those that share a core wait for each other at every operation that is split over cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A run in the background of a shell ignores SIGINT, and every program it starts would too.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
