@@ -139,8 +139,7 @@ def read_model(account: Account, model_uri: str) -> dict[str, np.ndarray]:
         archive = Path(folder) / "model.tar.gz"
         account.s3.download_file(address.netloc, address.path.lstrip("/"), str(archive))
         with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
-        return read_arrays((Path(folder) / "model_algo-1").read_bytes())
+            return read_arrays(tar.extractfile("model_algo-1").read())
 
 
 def read_arrays(content: bytes) -> dict[str, np.ndarray]:
