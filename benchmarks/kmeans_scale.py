@@ -1,0 +1,193 @@
+"""K-means on more data and on more hosts: `python -m benchmarks.kmeans_scale`.
+
+Search: the nearest of many centers, beside the machine's rate of matrix products. Hosts: jobs of the local AWS with one host
+and with two, one thread each, on the same four objects. Pipe: `python -m containers train` reads 5 and 50 million rows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import boto3
+import numpy as np
+import torch
+import typer
+
+from algorithms.kmeans import steps
+from benchmarks.datasets import Rows, mixture
+from benchmarks.jobs import COMMANDS, IMAGE, PATIENCE_S, ROLE, served
+from benchmarks.report import Report, medians
+from containers import artifact
+from containers.codecs import record_protobuf
+from containers.contract.paths import OptML
+
+RECORDIO = "application/x-recordio-protobuf"
+PIPED_ROWS, PIPED_FEATURES, PIPED_CLUSTERS, BLOCK_ROWS = (5_000_000, 50_000_000), 50, 10, 100_000
+SHARDS, SHARD_ROWS, FEATURES, CLUSTERS = 4, 250_000, 100, 100
+SEARCHES = ((60_000, 784, 100), (60_000, 784, 1000), (500_000, 100, 400))
+SQUARE = 4096
+ROUNDS = 3
+TOTAL_MS = re.compile(r'"totaltime": \{"sum": ([\d.]+)')
+NOTES = f"""**Search**: rows × columns, centers; 2 · rows · columns · centers operations, and the rate of a product of two
+{SQUARE} × {SQUARE} matrices. **Hosts**: {SHARDS} objects of {SHARD_ROWS:,} × {FEATURES} rows of a Gaussian mixture, k = {CLUSTERS},
+OMP_NUM_THREADS=1; each host has its share of the objects (ShardedByS3Key). Seconds: `totaltime` of the job's last line of metrics,
+the slowest host's, median of {ROUNDS} jobs in turn; msd of all rows. **Pipe**: float32 records of {PIPED_FEATURES} columns,
+k = {PIPED_CLUSTERS}, written by another process; seconds from the container's start to its end, and its peak of resident memory."""
+
+
+def searches() -> list[tuple[str, ...]]:
+    """Rows of the table: the rate of `nearest` beside the rate of one large matrix product."""
+    square = torch.randn(SQUARE, SQUARE)
+    lines = []
+    for rows, columns, centers in SEARCHES:
+        x, c = torch.randn(rows, columns), torch.randn(centers, columns)
+        taken = medians(
+            {"ours": lambda x=x, c=c: steps.nearest(x, c), "sgemm": lambda: square @ square}, 2 * ROUNDS + 1
+        )
+        ours, sgemm = 2e-9 * rows * columns * centers / taken["ours"], 2e-9 * SQUARE**3 / taken["sgemm"]
+        what = f"search, {rows:,} × {columns}, {centers}"
+        lines.append((what, f"{taken['ours']:.3f} s", f"{ours:.0f} GFLOP/s", f"{ours / sgemm:.0%} of sgemm"))
+    return lines
+
+
+def feed(fifo: Path, rows: int) -> None:
+    """The same block over and over, as a process of its own would write it."""
+    block = bytes(record_protobuf.encode_rows(mixture(BLOCK_ROWS, PIPED_FEATURES, PIPED_CLUSTERS)[0]))
+    with fifo.open("wb", buffering=0) as sink:
+        for _ in range(rows // BLOCK_ROWS):
+            sink.write(block)
+
+
+def piped(rows: int) -> tuple[float, float]:
+    """Seconds and peak MB of a training container that reads so many rows from a FIFO."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = OptML(Path(folder))
+        paths.config.mkdir(parents=True)
+        paths.data.mkdir(parents=True)
+        hyperparameters = {"k": str(PIPED_CLUSTERS), "feature_dim": str(PIPED_FEATURES)}
+        paths.hyperparameters.write_text(json.dumps(hyperparameters))
+        channel = {"TrainingInputMode": "Pipe", "ContentType": RECORDIO, "S3DistributionType": "FullyReplicated"}
+        paths.input_data_config.write_text(json.dumps({"train": channel}))
+        paths.resource_config.write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
+        os.mkfifo(paths.pipe("train", 0))
+        feeder = threading.Thread(target=feed, args=(paths.pipe("train", 0), rows), daemon=True)
+        feeder.start()
+        began = time.perf_counter()
+        environment = os.environ | {"SAGEMAKER_DATA_PATH": folder, "SAGEBRUSH_ALGORITHM": "kmeans"}
+        command = [sys.executable, "-m", "containers", "train"]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        peak_mb = 0.0
+        while process.poll() is None:
+            peak_mb = max(peak_mb, high_water_mb(process.pid))
+            time.sleep(0.05)
+        if process.returncode:
+            raise RuntimeError(f"Training ended with status {process.returncode}: {paths.failure.read_text()}")
+        return time.perf_counter() - began, peak_mb
+
+
+def high_water_mb(pid: int) -> float:
+    """The most memory that a process has had resident; 0 when it is gone."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) / 1000 if found else 0.0
+
+
+def hosts(counts: tuple[int, ...] = (1, 2)) -> list[tuple[str, ...]]:
+    """Rows of the table: jobs with so many hosts on the same objects."""
+    x = mixture(SHARDS * SHARD_ROWS, FEATURES, CLUSTERS)[0]
+    with served(COMMANDS["cold"]) as (endpoint, data):
+        session = boto3.Session("test", "test", region_name="us-east-1")
+        s3 = session.client("s3", endpoint_url=endpoint)
+        s3.create_bucket(Bucket="bench")
+        for number, shard in enumerate(np.split(x, SHARDS)):
+            s3.put_object(Bucket="bench", Key=f"rows/{number}", Body=bytes(record_protobuf.encode_rows(shard)))
+        jobs = [(count, f"hosts-{count}-{turn}") for turn in range(ROUNDS) for count in counts]
+        seconds = {name: train(session, endpoint, name, count) for count, name in jobs}
+        losses = {name: msd(x, session, endpoint, name, data) for _, name in jobs}
+    typical = {count: statistics.median(seconds[name] for of, name in jobs if of == count) for count in counts}
+    return [
+        (
+            f"{count} host" + "s" * (count > 1),
+            f"{typical[count]:.2f} s",
+            f"{typical[counts[0]] / typical[count]:.2f} × as fast",
+            f"msd {statistics.median(losses[name] for of, name in jobs if of == count):.4f}",
+        )
+        for count in counts
+    ]
+
+
+def train(session: boto3.Session, endpoint: str, name: str, count: int) -> float:
+    """Seconds that the slowest host says it has trained."""
+    sagemaker = session.client("sagemaker", endpoint_url=endpoint)
+    sagemaker.create_training_job(**_request(name, count))
+    deadline = time.monotonic() + PATIENCE_S
+    while (job := sagemaker.describe_training_job(TrainingJobName=name))["TrainingJobStatus"] == "InProgress":
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Job {name} has not ended in {PATIENCE_S:.0f} s")
+        time.sleep(0.2)
+    if job["TrainingJobStatus"] != "Completed":
+        raise RuntimeError(job["FailureReason"])
+    logs = session.client("logs", endpoint_url=endpoint)
+    group = "/aws/sagemaker/TrainingJobs"
+    streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")["logStreams"]
+    lines = [
+        event["message"]
+        for stream in streams
+        for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+    ]
+    return max(float(found[1]) for line in lines if (found := TOTAL_MS.search(line))) / 1000
+
+
+def _request(name: str, count: int) -> dict[str, Any]:
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bench/rows/", "S3DataDistributionType": "ShardedByS3Key"}
+    return {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        "RoleArn": ROLE,
+        "HyperParameters": {"k": str(CLUSTERS), "feature_dim": str(FEATURES)},
+        "InputDataConfig": [{"ChannelName": "train", "ContentType": RECORDIO, "DataSource": {"S3DataSource": source}}],
+        "OutputDataConfig": {"S3OutputPath": "s3://bench/output"},
+        "ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": count, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+        "Environment": {"OMP_NUM_THREADS": "1"},
+    }
+
+
+def msd(x: Rows, session: boto3.Session, endpoint: str, name: str, data: Path) -> float:
+    """Mean squared distance of all rows to the job's centers."""
+    archive = data / "model.tar.gz"
+    session.client("s3", endpoint_url=endpoint).download_file(
+        "bench", f"output/{name}/output/model.tar.gz", str(archive)
+    )
+    (centers_kd,) = artifact.read_arrays(archive).values()
+    return steps.mean_cost(torch.from_numpy(x), torch.from_numpy(centers_kd))
+
+
+def main(write: Annotated[bool, typer.Option(help="Write the report to benchmarks/results.")] = True) -> None:
+    """Measure and show the table: about three minutes."""
+    rows = [*searches(), *hosts()]
+    for count in PIPED_ROWS:
+        seconds, peak_mb = piped(count)
+        rate = f"{count / seconds / 1e6:.2f} million rows/s"
+        rows.append((f"pipe, {count // 1_000_000} million rows", f"{seconds:.1f} s", rate, f"{peak_mb:.0f} MB"))
+    report = Report(
+        "kmeans_scale", "K-means on more rows and more hosts", "python -m benchmarks.kmeans_scale",
+        ("what", "seconds", "rate", "beside it"), rows, NOTES, ("torch", "numpy"),
+    )  # fmt: skip
+    report.show()
+    if write:
+        print(report.write(date.today()))
+
+
+if __name__ == "__main__":
+    typer.run(main)
