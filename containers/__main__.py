@@ -1,6 +1,6 @@
 """The entry point of every image: `python -m containers train` or `serve`.
 
-No argument means train: the SDK's local mode gives none.
+No argument means train: the SDK's local mode gives none. `check` is of our own: SageMaker knows what its algorithms take.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from algorithms.base.errors import SagebrushError
 from containers.contract import failure
 from containers.stopping import StopSign
 
-USAGE = "usage: python -m containers [train | serve]"
+USAGE = "usage: python -m containers [train | serve | check NAME=VALUE…]"
 
 
 def main(arguments: list[str]) -> int:
@@ -36,6 +36,10 @@ def main(arguments: list[str]) -> int:
                 print(failure.reason(error), file=sys.stderr, flush=True)
                 return failure.exit_status(error)
             return 0
+        case ["check", *given]:
+            from containers.settings import check
+
+            return check(os.environ, given)
         case _:
             print(f"{USAGE}; got: {' '.join(arguments)}", file=sys.stderr)
             return 64

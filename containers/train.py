@@ -9,13 +9,12 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-import algorithms
 from algorithms.base import hyperparameters
 from algorithms.base.algorithm import Algorithm, Model
-from algorithms.base.errors import PlatformError, UserError
+from algorithms.base.errors import UserError
 from containers import artifact, codecs, device, pretrained
 from containers.checkpoint import Checkpoints
-from containers.cluster import Cluster
+from containers.cluster import Cluster, peers_needed
 from containers.codecs.media_type import MediaType
 from containers.contract import failure, metrics
 from containers.contract.job import TrainingJob
@@ -26,6 +25,7 @@ from containers.input.images import ImageStream
 from containers.input.sources import FileSources, PipeSources
 from containers.job_run import JobRun, counters
 from containers.journal import Journal
+from containers.settings import algorithm_named
 from containers.stopping import StopSign
 
 EVALUATION_ROWS = 5000
@@ -37,7 +37,8 @@ def train(environment: Mapping[str, str], stop: StopSign) -> int:
     """Run the job below `SAGEMAKER_DATA_PATH` (/opt/ml) and return the exit status; a failure leaves its reason there."""
     opt_ml = OptML.from_environment(environment)
     try:
-        _train(opt_ml, environment, stop)
+        with peers_needed():
+            _train(opt_ml, environment, stop)
         return 0
     except Exception as error:
         if not isinstance(error, UserError):
@@ -49,10 +50,7 @@ def train(environment: Mapping[str, str], stop: StopSign) -> int:
 
 def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSign) -> None:
     started_s = time.time()
-    name = environment.get("SAGEBRUSH_ALGORITHM")
-    if not name:
-        raise PlatformError("SAGEBRUSH_ALGORITHM is not set: it names the algorithm to train, for instance kmeans.")
-    kind = algorithms.find(name)
+    kind = algorithm_named(environment)
     job = TrainingJob.read(opt_ml)
     journal = Journal(job.current_host, kind.spec.log_name)
     algorithm, settings = _configure(kind, job, opt_ml, journal)

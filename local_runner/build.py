@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from algorithms.base.errors import PlatformError, UserError
-from local_runner import images, interpreter
+from local_runner import images, interpreter, origin
 
 ROOT = Path(interpreter.IMPORT_ROOT)
 PARTS = ("algorithms", "containers", "local_runner")
@@ -34,21 +34,21 @@ def build(algorithm: str, target: str, tag: str | None, tell: Callable[[str], No
     """
     if algorithm != RUNNER and algorithm not in images.installed():
         raise UserError(f"Algorithm {algorithm!r}: expected {', '.join(images.installed())}, or {RUNNER}.")
-    name = tag or images.tag(algorithm, target)
+    image = tag or images.tag(algorithm, target)
     docker = shutil.which("docker")
     if not docker:
         raise PlatformError("No `docker` command on the PATH: install Docker, or podman with its `docker` alias.")
     with _context() as context:
-        tell(f"Fetching the packages of {name} with pip …")
+        tell(f"Fetching the packages of {image} with pip …")
         _fetch(context, algorithm, target)
-        tell(f"Building {name} …")
+        tell(f"Building {image} …")
         command = [docker, "build", "--force-rm", "--file", str(context / "containers/Dockerfile"), "--target", target]
-        for argument in (f"ALGORITHM={algorithm}", f"ONLY={target}", "PIP_NO_INDEX=1", f"VERSION={_version()}"):
-            command += ["--build-arg", argument]
-        command += ["--tag", name, str(context)]
+        for name, value in {"ALGORITHM": algorithm, "ONLY": target, "PIP_NO_INDEX": "1", **_said_of_itself()}.items():
+            command += ["--build-arg", f"{name}={value}"]
+        command += ["--tag", image, str(context)]
         if subprocess.run(command).returncode:
-            raise PlatformError(f"docker could not build {name}; its message is above.")
-    return name
+            raise PlatformError(f"docker could not build {image}; its message is above.")
+    return image
 
 
 @contextmanager
@@ -86,6 +86,8 @@ def _fetch(context: Path, algorithm: str, target: str) -> None:
         raise PlatformError(UNKNOWN_SOURCE)
 
 
-def _version() -> str:
-    """The project's version, as pyproject.toml has it."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+def _said_of_itself() -> dict[str, str]:
+    """Build arguments for the labels: the project's version, and what the clone knows of its origin."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    known = {"VERSION": project["version"], "SOURCE": origin.source(ROOT), "REVISION": origin.revision(ROOT)}
+    return {name: value for name, value in known.items() if value}

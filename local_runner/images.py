@@ -21,6 +21,18 @@ ALGORITHMS = {
     "xgboost": "xgboost",
     "sagemaker-xgboost": "xgboost",
 }
+NOT_HERE = (
+    "forecasting-deepar",
+    "ipinsights",
+    "lda",
+    "ntm",
+    "object-detection",
+    "object2vec",
+    "randomcutforest",
+    "semantic-segmentation",
+    "seq2seq",
+)
+"""Repositories of Amazon's other built-in algorithms."""
 
 
 class UnknownImage(Exception):
@@ -29,8 +41,7 @@ class UnknownImage(Exception):
 
 def algorithm(uri: str) -> str | None:
     """Name of the built-in algorithm behind an official URI of any region, None for any other image."""
-    match = URI.fullmatch(uri)
-    return ALGORITHMS.get(match["repository"]) if match else None
+    return ALGORITHMS.get(_repository(uri))
 
 
 def tag(algorithm: str, target: str) -> str:
@@ -44,8 +55,11 @@ def installed_algorithm(uri: str) -> str:
     available = installed()
     if name in available:
         return name
+    missing = name or next((one for one in NOT_HERE if one == _repository(uri)), None)
     problem = (
-        f"is Amazon's {name}, which Sagebrush does not have yet" if name else "is none of Amazon's built-in algorithms"
+        f"is Amazon's {missing}, which Sagebrush does not have yet"
+        if missing
+        else "is none of Amazon's built-in algorithms"
     )
     raise UnknownImage(
         f"Image {uri} {problem}. Available without Docker: {', '.join(available)}. "
@@ -62,3 +76,9 @@ def installed() -> list[str]:
         for name in set(ALGORITHMS.values())
         if any((folder / name.replace("-", "_") / "__init__.py").is_file() for folder in folders)
     )
+
+
+def _repository(uri: str) -> str:
+    """Empty where no registry of Amazon's is named."""
+    match = URI.fullmatch(uri)
+    return match["repository"] if match else ""

@@ -72,7 +72,8 @@ def withdraw(data: Path) -> None:
 def sole_use(data: Path) -> Iterator[None]:
     """Hold the lock of the data folder. The kernel drops it with the last process of the server, however that ends.
 
-    The worker of a killed server lives on for a moment, until it sees that it is alone; its end is waited for. Raises InUse.
+    What is left of a killed server lives on for a moment, until it sees that it is alone and has stopped its containers; its
+    end is waited for. Raises InUse.
     """
     deadline = time.monotonic() + LEFTOVERS_GONE_WITHIN_S
     with (data / LOCK).open("a") as lock:
@@ -96,7 +97,8 @@ def _user(data: Path) -> str:
     owner = _read(data)
     if owner is None:
         return "a server that is starting or stopping"
-    return f"the server with process id {owner.pid} at {owner.endpoint}" if owner.lives else LEFTOVERS
+    serves = owner.lives and owner.answers
+    return f"the server with process id {owner.pid} at {owner.endpoint}" if serves else LEFTOVERS
 
 
 def _read(data: Path) -> Owner | None:

@@ -9,7 +9,7 @@ import dataclasses
 import difflib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass
 from typing import Any, TypeVar
 
@@ -165,25 +165,24 @@ def parse(algorithm: type[T], given: Mapping[str, str], internal: Mapping[str, s
     defaults as values), overridden by what is given. Raises UserError naming every problem at once.
     """
     declared = declarations(algorithm)
-    problems: list[str] = []
-    values: dict[str, Any] = {}
-    settings = dict(internal)
-    for name, text in given.items():
-        if name in declared:
-            try:
-                values[name] = declared[name][1].parse(str(text).strip())
-            except (ValueError, KeyError):
-                problems.append(f"Hyperparameter {name}: got {_short(text)}, expected {declared[name][1].expected}.")
-        elif name in internal:
-            settings[name] = str(text)
-        elif name not in SENT_BY_THE_SDK:
-            problems.append(_unknown(name, [*declared, *internal]))
+    problems = _problems(declared, internal, given.items())
     for name, (field, declaration) in declared.items():
         if name not in given and field.default is MISSING:
             problems.append(f"Hyperparameter {name}: missing, expected {declaration.expected}.")
     if problems:
         raise UserError("\n".join(problems))
+    values = {name: declared[name][1].parse(str(text).strip()) for name, text in given.items() if name in declared}
+    settings = {**internal, **{name: str(text) for name, text in given.items() if name in internal}}
     return algorithm(**values), settings
+
+
+def check(algorithm: type, given: Iterable[tuple[str, str]], internal: Mapping[str, str]) -> None:
+    """Raise UserError naming every value that could not stand in a job; a name may come with several.
+
+    Each is looked at by itself: what is missing, and which values do not go together, is no matter here.
+    """
+    if problems := _problems(declarations(algorithm), internal, given):
+        raise UserError("\n".join(problems))
 
 
 def table(algorithm: type) -> str:
@@ -194,6 +193,23 @@ def table(algorithm: type) -> str:
         tunable = "" if declared.tunable is None else ", ".join(map(str, declared.tunable))
         lines.append(f"| `{name}` | {declared.expected} | {default} | {tunable} | {declared.doc} |")
     return "\n".join(lines)
+
+
+def _problems(
+    declared: Mapping[str, tuple[dataclasses.Field, Declaration]],
+    internal: Mapping[str, str],
+    given: Iterable[tuple[str, str]],
+) -> list[str]:
+    problems: dict[str, None] = {}  # each once
+    for name, text in given:
+        if name in declared:
+            try:
+                declared[name][1].parse(str(text).strip())
+            except (ValueError, KeyError):
+                problems[f"Hyperparameter {name}: got {_short(text)}, expected {declared[name][1].expected}."] = None
+        elif name not in internal and name not in SENT_BY_THE_SDK:
+            problems[_unknown(name, [*declared, *internal])] = None
+    return list(problems)
 
 
 def _short(text: object) -> str:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from algorithms.base.batch import Batch, rebatch
-from algorithms.base.errors import BadRecord, UserError
+from algorithms.base.errors import NO_DATA, BadRecord, UserError
 from algorithms.base.hyperparameters import AUTO
 from containers import codecs
 from containers.checks import check
 from containers.codecs.media_type import MediaType
 from containers.input.sources import Source, Sources
 from containers.journal import Journal
+
+TRAIN = "train"
 
 
 @dataclass
@@ -46,6 +48,14 @@ class Seen:
         self.most_rows = max(self.most_rows, self.pass_rows)
         self.most_batches = max(self.most_batches, self.pass_batches)
 
+    def refuse_nothing(self, channel: str) -> None:
+        """Raise UserError where a whole pass over the training channel brought nothing.
+
+        One host without data fails the job, whatever the others hold [contract: container, section 2].
+        """
+        if channel == TRAIN and not self.pass_rows:
+            raise UserError(f"{NO_DATA} Channel {channel} brought this host nothing.")
+
 
 class ChannelStream:
     """A `Stream` over a channel; memory is one batch and one chunk. `seen` tells what has been read."""
@@ -63,7 +73,7 @@ class ChannelStream:
         self._feature_dim = None if feature_dim == AUTO else int(feature_dim)
 
     def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
-        """One pass. Raises UserError naming channel, file and row for the first row that cannot be used."""
+        """One pass. Raises UserError naming channel, file and row for the first row that cannot be used, and if train has none."""
         self.seen.begin_pass()
         try:
             for batch in rebatch(self._pieces(rows), rows):
@@ -71,6 +81,7 @@ class ChannelStream:
                 yield batch
         finally:
             self._end_pass()
+        self.seen.refuse_nothing(self.name)
 
     def _end_pass(self) -> None:
         """Log the pass as the original's data pipeline does, which calls batches examples."""

@@ -71,11 +71,11 @@ def _read(name: str, sources: Sources, decode: Callable[..., Iterator[ImageRecor
 
 
 def _rec_files(name: str, opt_ml: OptML, journal: Journal) -> Sources:
-    """Files that end in .rec: an index or a list may lie beside them."""
+    """Files that end in .rec: an index or a list may lie beside them. A host's share may be empty."""
     folder = opt_ml.channel(name)
     journal.framed(f"Searching for .rec files in {folder}.")
     sources = RecSources(folder)
-    if not list(sources.next_pass()):
+    if any(FileSources(folder).next_pass()) and not any(sources.next_pass()):
         raise UserError(f"Channel {name}: no .rec file in it, which content type {RECORDIO} asks for.")
     return sources
 

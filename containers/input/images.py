@@ -104,7 +104,10 @@ class ImageStream:
         self._workers = default_workers() if workers is None else workers
 
     def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
-        """Pass number `epoch`, as (n, c, h, w) uint8. Raises UserError naming channel, file and row of what cannot be used."""
+        """Pass number `epoch`, as (n, c, h, w) uint8.
+
+        Raises UserError naming channel, file and row of what cannot be used, and if there is nothing to train on.
+        """
         loader = DataLoader(
             Preparer(self._preparation),
             batch_sampler=_Feed(self._tasks(epoch), rows),
@@ -129,6 +132,7 @@ class ImageStream:
             self._log(
                 f"Channel {self._name}: waited {100 * self._waited_s / taken_s:.1f} % of {taken_s:.1f} s for images."
             )
+        self.seen.refuse_nothing(self._name)
 
     def _next(self, prepared: Iterator[Prepared]) -> Prepared | None:
         begun_s = time.perf_counter()

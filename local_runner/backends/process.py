@@ -43,7 +43,7 @@ class ProcessBackend:
         started: list[Process] = []
         try:
             for launch in hosts:
-                started.append(Process(launch.log, *self._start("train", launch, meeting)))
+                started.append(Process(launch.log, *self._start(launch.arguments or ("train",), launch, meeting)))
         except BaseException:
             for process in started:
                 process.kill()
@@ -53,7 +53,7 @@ class ProcessBackend:
     def serve(self, launch: Launch) -> ServingProcess:
         port = free_port()
         place = {"SAGEBRUSH_BIND_HOST": LOOPBACK, "SAGEMAKER_BIND_TO_PORT": str(port)}
-        return ServingProcess(launch.log, *self._start("serve", launch, place), port=port)
+        return ServingProcess(launch.log, *self._start(("serve",), launch, place), port=port)
 
     def close(self) -> None:
         """The leashes of all processes end with this one."""
@@ -61,7 +61,7 @@ class ProcessBackend:
             self._warm.close()
 
     def _start(
-        self, verb: str, launch: Launch, place: Mapping[str, str]
+        self, arguments: Sequence[str], launch: Launch, place: Mapping[str, str]
     ) -> tuple[socket.socket, int, subprocess.Popen[bytes] | None]:
         """Our end of a leash, a descriptor that reads what is written, and the leash itself if it is a child of ours."""
         environment = {**self._environment(launch), **place}
@@ -69,9 +69,9 @@ class ProcessBackend:
         reading, writing = os.pipe()
         try:
             with theirs:
-                if self._start_warm(verb, launch, environment, control, theirs, writing):
+                if self._start_warm(arguments, launch, environment, control, theirs, writing):
                     return control, reading, None
-                command = leash.leashed((*self._command, verb))
+                command = leash.leashed((*self._command, *arguments))
                 streams: dict[str, Any] = {"stdin": theirs.fileno(), "stdout": writing, "stderr": subprocess.STDOUT}
                 child = subprocess.Popen(command, **streams, env=environment, cwd=launch.root, start_new_session=True)
                 return control, reading, child
@@ -84,7 +84,7 @@ class ProcessBackend:
 
     def _start_warm(
         self,
-        verb: str,
+        arguments: Sequence[str],
         launch: Launch,
         environment: Mapping[str, str],
         control: socket.socket,
@@ -93,7 +93,7 @@ class ProcessBackend:
     ) -> bool:
         if self._warm is None or not all(name.startswith(READ_WHEN_NEEDED) for name in launch.environment):
             return False
-        return self._warm.start((verb,), environment, launch.root, control, theirs.fileno(), writing)
+        return self._warm.start(arguments, environment, launch.root, control, theirs.fileno(), writing)
 
     def _algorithm(self, image: str) -> str:
         try:

@@ -25,6 +25,7 @@ from local_runner.commands.terminal import (
     examples,
     fail,
     folder_at,
+    require_with,
     told,
 )
 from local_runner.proxy import process
@@ -37,6 +38,7 @@ EXAMPLES = examples(
 
 
 def run(
+    context: typer.Context,
     program: Annotated[
         Path, typer.Argument(metavar="SCRIPT_OR_NOTEBOOK", help="A .py or .ipynb file written for AWS.")
     ],
@@ -58,6 +60,8 @@ def run(
     Options of ours come before the program, whatever follows is the program's. No credentials of yours are passed on.
     """
     check_program(program, arguments or [], output)
+    if not proxy:
+        require_with(context, "--proxy", "tunnel")
     data = folder_at(data)
     with errors_told(), launch.server(data, sdk_polling, public_s3) as server:
         was_running = " (was running)" if server.reused else ""

@@ -69,6 +69,14 @@ def fail(status: int, text: str) -> NoReturn:
     raise typer.Exit(status)
 
 
+def require_with(context: typer.Context, other: str, *parameters: str) -> None:
+    """End with a clear message if one of the parameters was given: without the other option it would do nothing."""
+    for name in parameters:
+        source = context.get_parameter_source(name)
+        if source and source.name == "COMMANDLINE":
+            fail(2, f"--{name.replace('_', '-')} does nothing without {other}. Add that, or leave it out.")
+
+
 def folder_at(path: Path) -> Path:
     """The folder at `path`, created if need be."""
     try:

@@ -33,6 +33,7 @@ from local_runner.commands.terminal import (
     examples,
     fail,
     folder_at,
+    require_with,
     told,
 )
 from local_runner.overview import Overview
@@ -63,6 +64,7 @@ class BackendName(enum.StrEnum):
 
 
 def up(
+    context: typer.Context,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes any free one.")] = PORT,
     data: DataOption = DATA,
     bind: Annotated[str, typer.Option(metavar="ADDRESS", help=f"Listen there instead of {HOST}. {OPEN}")] = HOST,
@@ -70,7 +72,7 @@ def up(
     public_s3: PublicS3Option = False,
     proxy: ProxyOption = False,
     tunnel: TunnelOption = False,
-    proxy_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the proxy.")] = PROXY_PORT,
+    proxy_port: Annotated[int, typer.Option(min=1, max=65535, help="With --proxy: its port.")] = PROXY_PORT,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep each job's /opt/ml folder when it has ended, below DATA/kept.")
     ] = False,
@@ -99,6 +101,10 @@ def up(
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Run the local AWS until Ctrl-C: SageMaker, its runtime, S3, STS, IAM and Logs on one loopback port."""
+    if backend is not BackendName.DOCKER:
+        require_with(context, "--backend docker", "memory", "shm_size")
+    if not proxy:
+        require_with(context, "--proxy", "tunnel", "proxy_port")
     data = folder_at(data)
     found = running(data)
     if export:

@@ -50,35 +50,54 @@ class AsyncInferences:
         self._endpoints = endpoints
         self._inputs = inputs
         self._objects = objects
-        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._pools: dict[str, tuple[int, ThreadPoolExecutor]] = {}  # with the size of each
         self._lock = threading.Lock()
         self._closing = threading.Event()
 
-    def submit(self, invocation: Document, concurrency: int) -> None:
-        """Remember an invocation and answer it in the background, `concurrency` of an endpoint at once."""
+    def submit(self, invocation: Document) -> None:
+        """Remember an invocation and answer it in the background, as many at once as its endpoint's configuration says."""
         self._store.insert(KIND, invocation["Id"], invocation)
-        self._dispatch(invocation, concurrency)
+        self._dispatch(invocation)
 
     def restore(self) -> None:
         """After a restart: take up what had no answer yet."""
         for invocation in self._store.all(KIND):
-            self._dispatch(invocation, DEFAULT_CONCURRENCY)
+            self._dispatch(invocation)
 
     def close(self) -> None:
         """Leave the rest to the next start."""
         self._closing.set()
-        for pool in self._pools.values():
+        for _, pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _dispatch(self, invocation: Document, concurrency: int) -> None:
+    def _dispatch(self, invocation: Document) -> None:
         with self._lock:
-            name = invocation["EndpointName"]
-            if name not in self._pools:
-                self._pools[name] = ThreadPoolExecutor(concurrency, f"async {name}")
             if not self._closing.is_set():
-                self._pools[name].submit(self._answer, invocation)
+                self._pool(invocation["EndpointName"]).submit(self._answer, invocation)
+
+    def _pool(self, endpoint: str) -> ThreadPoolExecutor:
+        """Of the size that the endpoint has now; one of another size ends with what it has been given."""
+        wanted = self._concurrency(endpoint)
+        size, pool = self._pools.get(endpoint, (0, None))
+        if pool is None or size != wanted:
+            if pool:
+                pool.shutdown(wait=False)
+            pool = ThreadPoolExecutor(wanted, f"async {endpoint}")
+            self._pools[endpoint] = wanted, pool
+        return pool
+
+    def _concurrency(self, endpoint: str) -> int:
+        try:
+            deployment = self._store.get(ENDPOINT, endpoint)["Deployment"]
+        except NotThere:  # deleted since; its invocations fail at once
+            return DEFAULT_CONCURRENCY
+        config = deployment.get("AsyncInferenceConfig", {}).get("ClientConfig", {})
+        each = config.get("MaxConcurrentInvocationsPerInstance", DEFAULT_CONCURRENCY)
+        return each * sum(variant["InstanceCount"] for variant in deployment["Variants"])
 
     def _answer(self, invocation: Document) -> None:
+        if self._closing.is_set():  # in a pool that another has replaced
+            return
         try:
             self._invoke(invocation)
         except Exception as error:

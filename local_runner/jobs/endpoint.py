@@ -21,7 +21,7 @@ from local_runner.inputs import InputError, Objects
 from local_runner.jobs.container import INVOCATION_TIMEOUT_S
 from local_runner.jobs.instance import Instance, NotHealthy, start
 from local_runner.jobs.logs import ENDPOINTS, Logs, LogWriter
-from local_runner.jobs.store import Document, NotThere, Store
+from local_runner.jobs.store import TAGS, Document, NotThere, Store
 from local_runner.s3.errors import S3Error
 
 KIND = "endpoint"
@@ -243,6 +243,8 @@ class Endpoints:
         if fleet := self._fleets.pop(name, None):
             fleet.stop()
         shutil.rmtree(self._folder / name, ignore_errors=True)
+        with contextlib.suppress(NotThere):  # while it holds the name, nobody else can have tagged this ARN
+            self._store.delete(TAGS, self._store.get(KIND, name)["EndpointArn"])
         self._store.delete(KIND, name)
 
     # Containers

@@ -49,8 +49,9 @@ class LoadedModels:
         self, target: str, body: bytes | Iterable[bytes], headers: Mapping[str, str], timeout_s: float, whole: bool
     ) -> urllib3.BaseHTTPResponse:
         """Ask a model, loading it first if need be. Raises S3Error if there is none, NotLoaded, NoAnswer."""
-        name = hashlib.sha256(target.encode()).hexdigest()[:NAME_CHARACTERS]
         told = {**headers, TARGET_MODEL: target}
+        target = target.removeprefix("/")  # as many programs begin it
+        name = hashlib.sha256(target.encode()).hexdigest()[:NAME_CHARACTERS]
         self._ensure(name, target)
         answer = self._container.request("POST", f"/models/{name}/invoke", body, told, timeout_s, whole)
         if answer.status == NOT_LOADED and isinstance(body, bytes):  # unloaded meanwhile, or the container is a new one

@@ -7,7 +7,8 @@ scaling"): logarithmic scaling needs values above 0; reverse logarithmic scaling
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,21 @@ class Number:
         value = _number(text)
         return value if value is not None and self.low <= value <= self.high else None
 
+    def draw(self, chance: random.Random) -> str:
+        """Any of its values, as a training job gets it."""
+        low, high = self.low, self.high
+        return self.text(chance.randint(int(low), int(high)) if self.whole else chance.uniform(low, high))
+
+    @property
+    def size(self) -> float:
+        """How many values there are."""
+        return self.high - self.low + 1 if self.whole else 1 if self.low == self.high else math.inf
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """Values that must be valid if all are."""
+        return self.text(self.low), self.text(self.high)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -55,6 +71,17 @@ class Choice:
 
     def value(self, text: str) -> str | None:
         return text if text in self.words else None
+
+    def draw(self, chance: random.Random) -> str:
+        return chance.choice(self.words)
+
+    @property
+    def size(self) -> float:
+        return len(self.words)
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        return self.words
 
 
 Range = Number | Choice
@@ -79,6 +106,13 @@ def read(request: Mapping[str, Any]) -> list[Range]:
     if doubles := sorted({name for name in names if names.count(name) > 1}):
         raise RangeError(f"Hyperparameter {doubles[0]} has more than one range. Give it one.")
     return found
+
+
+def edges(request: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Hyperparameters and values that must be valid: the ends of intervals, all words, and hints as they stand."""
+    given = {kind: found for kind, found in request.items() if kind != "AutoParameters"}
+    hints = [(one["Name"], one["ValueHint"]) for one in request.get("AutoParameters", ())]
+    return [(one.name, text) for one in read(given) for text in one.ends] + hints
 
 
 def _read(request: Mapping[str, Any]) -> Iterator[Range]:
@@ -140,10 +174,14 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def combinations(ranges: Sequence[Range]) -> int:
-    """How many different jobs the ranges allow. Raises RangeError unless all are categorical."""
+def combinations(ranges: Iterable[Range]) -> float:
+    """How many different jobs the ranges allow; infinite with a continuous one."""
+    return math.prod(one.size for one in ranges)
+
+
+def require_words(ranges: Sequence[Range]) -> None:
+    """Raises RangeError unless all ranges are categorical."""
     if others := [one.name for one in ranges if isinstance(one, Number)]:
         raise RangeError(
             f"Strategy Grid takes categorical ranges only; {', '.join(others)} has another. List its values, or use Random."
         )
-    return math.prod(len(one.words) for one in ranges if isinstance(one, Choice))

@@ -3,11 +3,13 @@
 Bayesian is a tree-structured Parzen estimator over all hyperparameters together [Bergstra et al. 2011; Falkner et al. 2018]
 that expects little of the neighbours of jobs still running; SageMaker's is a Gaussian process. Hyperband [Li et al. 2018]
 stops jobs that fall behind the others of their bracket, and draws at random. Grid goes through all combinations.
+No search tries the same values twice: where a sampler clings to a point of a small space, a random one takes its place.
 """
 
 from __future__ import annotations
 
 import itertools
+import random
 import warnings
 from collections.abc import Sequence
 from typing import Protocol
@@ -16,7 +18,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial, TrialState, create_trial
 
-from local_runner.jobs.ranges import Choice, Number, Range, Resources, Values
+from local_runner.jobs.ranges import Choice, Number, Range, Resources, Values, combinations
 
 REDUCTION = 3
 """Hyperband lets one in so many jobs go on at each rung."""
@@ -26,7 +28,7 @@ class Search(Protocol):
     """A search over one set of ranges. Jobs are told apart by the numbers that `ask` gives out, from 0."""
 
     def ask(self) -> tuple[int, dict[str, str]] | None:
-        """The number and values of the next job; None when nothing is left to try."""
+        """The number of the next job, and values that no other had; None when nothing is left to try."""
 
     def tell(self, number: int, objective: float | None) -> None:
         """How a job ended; None if it has no objective."""
@@ -82,6 +84,8 @@ class Sampled:
         self._space = {one.name: _distribution(one) for one in ranges}
         self._resources = resources
         self._trials: dict[int, Trial] = {}
+        self._tried: list[Values] = []
+        self._random = random.Random(seed)
         self._study = optuna.create_study(
             study_name=strategy,  # Hyperband draws a job's bracket from it
             direction="maximize" if maximize else "minimize",
@@ -89,10 +93,15 @@ class Sampled:
             pruner=optuna.pruners.HyperbandPruner(resources.least, resources.most, REDUCTION) if resources else None,
         )
 
-    def ask(self) -> tuple[int, dict[str, str]]:
-        trial = self._study.ask(self._space)
+    def ask(self) -> tuple[int, dict[str, str]] | None:
+        if len(self._tried) >= combinations(self._ranges.values()):
+            return None
+        while (values := self._words(trial := self._study.ask(self._space))) in self._tried:
+            self._study.tell(trial, state=TrialState.FAIL)  # from which a sampler learns nothing
+            self.suggest({name: one.draw(self._random) for name, one in self._ranges.items()})
+        self._tried.append(values)
         self._trials[trial.number] = trial
-        return trial.number, {name: self._text(name, value) for name, value in trial.params.items()}
+        return trial.number, values
 
     def tell(self, number: int, objective: float | None) -> None:
         trial = self._trials.pop(number)
@@ -114,11 +123,18 @@ class Sampled:
 
     def learn(self, values: Values, objective: float | None) -> None:
         params = self._params(values)
-        if objective is not None and len(params) == len(self._space):
+        if len(params) < len(self._space):
+            return
+        if objective is not None:
             self._study.add_trial(create_trial(params=params, distributions=self._space, value=objective))
+        if (known := {name: self._text(name, value) for name, value in params.items()}) not in self._tried:
+            self._tried.append(known)
 
     def suggest(self, values: Values) -> None:
         self._study.enqueue_trial(self._params(values), skip_if_exists=True)
+
+    def _words(self, trial: Trial) -> dict[str, str]:
+        return {name: self._text(name, value) for name, value in trial.params.items()}
 
     def _text(self, name: str, value: float | str) -> str:
         one = self._ranges[name]

@@ -38,12 +38,16 @@ class DefinitionError(Exception):
 
 @dataclass(frozen=True)
 class Definition:
-    """One way to train: `training` is the request's definition; `name` is empty where a job has but one."""
+    """One way to train: `training` is the request's definition; `name` is empty where a job has but one.
+
+    `edges` are hyperparameters and values that the algorithm must take if it is to take all of `ranges`.
+    """
 
     name: str
     training: Mapping[str, Any]
     objective: Mapping[str, str]
     ranges: tuple[Range, ...]
+    edges: tuple[tuple[str, str], ...]
 
     @property
     def maximize(self) -> bool:
@@ -137,8 +141,9 @@ def _definition(given: Mapping[str, Any], completed: Mapping[str, Any]) -> Defin
         raise DefinitionError(
             f"Definition {name or 'of the job'} has no objective: name a metric, to minimize or maximize."
         )
+    wanted = completed["HyperParameterRanges"] or {}
     try:
-        found = tuple(ranges.read(completed["HyperParameterRanges"] or {}))
+        found = tuple(ranges.read(wanted))
     except RangeError as error:
         raise DefinitionError(str(error)) from None
     if not found:
@@ -146,7 +151,7 @@ def _definition(given: Mapping[str, Any], completed: Mapping[str, Any]) -> Defin
     static = given.get("StaticHyperParameters", {})
     if both := [one.name for one in found if one.name in static]:
         raise DefinitionError(f"Hyperparameter {both[0]} is static and has a range. Leave one of them out.")
-    return Definition(name, given, completed["TuningObjective"], found)
+    return Definition(name, given, completed["TuningObjective"], found, tuple(ranges.edges(wanted)))
 
 
 def hyperband_resources(config: Mapping[str, Any], definition: Definition) -> Resources | None:

@@ -7,7 +7,6 @@ import uuid
 from typing import Any
 
 from local_runner.cloud import Cloud
-from local_runner.jobs.async_inference import DEFAULT_CONCURRENCY
 from local_runner.jobs.store import Document
 from local_runner.operations import resources
 from local_runner.operations.runtime import find_endpoint, headers, refusal
@@ -28,9 +27,7 @@ def invoke_endpoint_async(cloud: Cloud, request: dict[str, Any]) -> dict[str, An
     if config is None:
         raise refusal(f"Endpoint {request['EndpointName']} has no AsyncInferenceConfig. Use InvokeEndpoint.")
     invocation = _invocation(request, config["OutputConfig"])
-    instances = sum(variant["InstanceCount"] for variant in endpoint["Deployment"]["Variants"])
-    each = config.get("ClientConfig", {}).get("MaxConcurrentInvocationsPerInstance", DEFAULT_CONCURRENCY)
-    cloud.inferences.submit(invocation, each * instances)
+    cloud.inferences.submit(invocation)
     return {
         "InferenceId": request.get("InferenceId", invocation["Id"]),
         "OutputLocation": invocation["OutputLocation"],

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from local_runner.cloud import Cloud
-from local_runner.jobs import tuning_results
-from local_runner.jobs.ranges import RangeError, combinations
+from local_runner.jobs import hyperparameters, tuning_results
+from local_runner.jobs.ranges import RangeError, combinations, require_words
 from local_runner.jobs.states import ENDED
 from local_runner.jobs.store import Document, NameTaken, NotThere
 from local_runner.jobs.tuning import KIND, parent_jobs, parents
@@ -148,6 +148,8 @@ def _checked(cloud: Cloud, job: Document) -> list[Definition]:
     except (DefinitionError, RangeError) as error:
         raise invalid(str(error)) from None
     _check_parents(cloud, job, found)
+    for definition in found:
+        _check_hyperparameters(cloud, definition)
     return found
 
 
@@ -167,11 +169,13 @@ def _check_strategy(config: dict[str, Any], found: list[Definition]) -> None:
 
 
 def _check_limits(config: dict[str, Any], found: list[Definition]) -> None:
-    """A grid has as many jobs as combinations. Any other search needs something that ends it."""
+    """A grid has as many jobs as combinations, other searches no more. They need something that ends them."""
     limits = config["ResourceLimits"]
     most = limits.get("MaxNumberOfTrainingJobs")
+    total = sum(combinations(definition.ranges) for definition in found)
     if config["Strategy"] == "Grid":
-        total = sum(combinations(definition.ranges) for definition in found)
+        for definition in found:
+            require_words(definition.ranges)
         if most not in (None, total):
             raise invalid(
                 f"MaxNumberOfTrainingJobs is {most}, but the grid has {total} combinations. Set it to {total}, or leave it out."
@@ -180,10 +184,26 @@ def _check_limits(config: dict[str, Any], found: list[Definition]) -> None:
         raise invalid(
             "ResourceLimits needs MaxNumberOfTrainingJobs or MaxRuntimeInSeconds: nothing else ends the search."
         )
+    elif most is not None and most > total:
+        raise invalid(
+            "You don't have enough combinations of hyperparameter ranges. The total number of hyperparameter combinations "
+            f"for the provided ranges [{total:.1f}] must be equal or greater than the value of MaxNumberOfJobs, [{most}]. "
+            "Provide additional ranges, or lower MaxNumberOfTrainingJobs."
+        )
     if most is not None and most < limits["MaxParallelTrainingJobs"]:
         raise invalid(
             f"MaxParallelTrainingJobs is {limits['MaxParallelTrainingJobs']}, "
             f"more than MaxNumberOfTrainingJobs, which is {most}."
+        )
+
+
+def _check_hyperparameters(cloud: Cloud, definition: Definition) -> None:
+    """A built-in algorithm must take what would be tried."""
+    image = definition.training["AlgorithmSpecification"]["TrainingImage"]
+    problems = hyperparameters.refusal(cloud.backend, image, definition.edges, cloud.settings.jobs)
+    if problems:
+        raise invalid(
+            f"The hyperparameter ranges aren't valid for the [{image}] algorithm. {' '.join(problems.split())}"
         )
 
 

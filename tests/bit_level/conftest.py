@@ -16,39 +16,43 @@ from pathlib import Path
 import numpy as np
 import pytest
 import urllib3
+from PIL import Image
 
 import algorithms
-from algorithms.base.batch import SparseRows
-from containers.codecs import ndarray
+from algorithms.base.batch import Batch, SparseRows
+from containers.codecs import image_recordio, ndarray
 from containers.codecs.record_protobuf import encode_rows
 from containers.contract import archive
 from containers.contract.paths import OptML
 from local_runner import workspace
 from local_runner.backends import Backend, Launch, Running
 from local_runner.backends.process import ProcessBackend
+from local_runner.jobs.training import failure_reason
 from local_runner.s3.store import ObjectStore
 
 BUCKET = "bucket"
-RECORDIO = "application/x-recordio-protobuf"
+CONTENT_TYPES = {"rows": "application/x-recordio-protobuf", "images": "application/x-recordio"}
 ENDS_WITHIN_S = 240
 HEALTHY_WITHIN_S = 120
+THREADS = {"OMP_NUM_THREADS": "1"}
+"""The same number everywhere: gradients of convolutions are added up by thread."""
 CONTAINERS = (sys.executable, "-P", "-m", "containers")
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass
 class Outcome:
-    """What a job left: exit statuses by host, its model.tar.gz if any, its lines, and what hosts said of a failure."""
+    """What a job left: exit statuses by host, its model.tar.gz if any, its lines, and the reason of a failure."""
 
     statuses: list[int | None]
     model: bytes | None
     lines: list[str]
-    failures: list[str]
+    reason: str | None
 
     @property
     def ending(self) -> str:
         """What to look at when it went wrong."""
-        return f"{self.statuses}\n" + "\n".join([*self.failures, *self.lines[-30:]])
+        return "\n".join([f"{self.statuses}", f"{self.reason}", *self.lines[-30:]])
 
 
 @dataclass
@@ -80,7 +84,7 @@ class Place:
         }
         lines = self.lines = []
         laid = workspace.lay_out(request, root, self.objects, self.backend.isolates)
-        launches = [Launch(uri(image), host.folder.root, {}, {}, lines.append, host.name) for host in laid]
+        launches = [Launch(uri(image), host.folder.root, THREADS, {}, lines.append, host.name) for host in laid]
         try:
             self.running = self.backend.train(launches)
             statuses = await_all(self.running)
@@ -89,8 +93,7 @@ class Place:
                 host.close()
         packed = root / "model.tar.gz"
         model = packed.read_bytes() if workspace.pack_model(laid, packed) else None
-        failures = [host.folder.failure.read_text() for host in laid if host.folder.failure.exists()]
-        return Outcome(statuses, model, lines, failures)
+        return Outcome(statuses, model, lines, failure_reason(zip(laid, statuses, strict=True)))
 
     @contextlib.contextmanager
     def serving(self, image: str, model: bytes) -> Iterator[Callable[..., tuple[int, bytes]]]:
@@ -101,7 +104,7 @@ class Place:
         (tree.root / "model.tar.gz").write_bytes(model)
         archive.unpack(tree.root / "model.tar.gz", tree.model)
         lines: list[str] = []
-        server = self.backend.serve(Launch(uri(image), tree.root, {}, {}, lines.append))
+        server = self.backend.serve(Launch(uri(image), tree.root, THREADS, {}, lines.append))
         http = urllib3.PoolManager(retries=False)
         try:
             url = server.url
@@ -165,9 +168,7 @@ def containers(request, tmp_path, engine) -> Iterator[Place]:
 
 @pytest.fixture(params=algorithms.names())
 def name(request) -> str:
-    """Every algorithm that learns from rows."""
-    if algorithms.find(request.param).spec.data != "rows":
-        pytest.skip(f"{request.param} learns from images: tests of its own feed it")
+    """Every algorithm."""
     return request.param
 
 
@@ -182,24 +183,67 @@ def image(name) -> str:
 
 
 @pytest.fixture
-def put(case) -> Callable[..., dict]:
-    """`put(place)` stores the case's rows as four files and returns the channel that reads them."""
+def data(name) -> str:
+    """What the algorithm learns from: rows or images."""
+    return algorithms.find(name).spec.data
 
-    def put(place: Place, files: int = 4, distribution: str = "FullyReplicated", **fields) -> dict:
-        rows = case.rows()
+
+@pytest.fixture
+def hyperparameters(case, data) -> dict[str, str]:
+    """The case's; of passes over images two are enough to part."""
+    return {**case.hyperparameters, **({"epochs": "2"} if data == "images" else {})}
+
+
+@pytest.fixture
+def pictures(case) -> list[bytes]:
+    """The case's images, in turn as PNG and as JPEG."""
+    pixels_nhw = case.rows().features[:, 0].numpy()
+    return [encoded(pixels_hw, ("PNG", "JPEG")[i % 2]) for i, pixels_hw in enumerate(pixels_nhw)]
+
+
+def encoded(pixels_hw: np.ndarray, form: str) -> bytes:
+    content = BytesIO()
+    Image.fromarray(pixels_hw).save(content, form)
+    return content.getvalue()
+
+
+@pytest.fixture
+def files(request, case, data) -> Callable[[int], list[bytes]]:
+    """`files(count)` are the case's rows or images as so many RecordIO files, in their order."""
+    rows = case.rows()
+    records = image_records(rows, request.getfixturevalue("pictures")) if data == "images" else None
+
+    def files(count: int) -> list[bytes]:
+        parts = [slice(number * len(rows) // count, (number + 1) * len(rows) // count) for number in range(count)]
+        return [b"".join(records[part]) if records else row_records(rows, part) for part in parts]
+
+    return files
+
+
+def image_records(images: Batch, pictures: list[bytes]) -> list[bytes]:
+    labels = images.labels_nl[:, 0].tolist()
+    return [image_recordio.encode(p, [label], i) for i, (p, label) in enumerate(zip(pictures, labels, strict=True))]
+
+
+def row_records(rows: Batch, part: slice) -> bytes:
+    features = rows.features[part]
+    labels = None if rows.labels_nl is None else rows.labels_nl[part].numpy()
+    return bytes(encode_rows(features if isinstance(features, SparseRows) else features.numpy(), labels))
+
+
+@pytest.fixture
+def put(files, data) -> Callable[..., dict]:
+    """`put(place)` stores the case's rows or images as four files and returns the channel that reads them."""
+
+    def put(place: Place, count: int = 4, distribution: str = "FullyReplicated") -> dict:
         objects = place.objects
-        for number in range(files):
-            part = slice(number * len(rows) // files, (number + 1) * len(rows) // files)
-            features = rows.features[part]
-            labels = None if rows.labels_nl is None else rows.labels_nl[part].numpy()
-            plain = features if isinstance(features, SparseRows) else features.numpy()
-            objects.put(BUCKET, f"train/part-{number}", [bytes(encode_rows(plain, labels))])
+        for number, content in enumerate(files(count)):
+            objects.put(BUCKET, f"train/part-{number}.rec", [content])
         source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/train/", "S3DataDistributionType": distribution}
         return {
             "ChannelName": "train",
-            "ContentType": RECORDIO,
-            "DataSource": {"S3DataSource": source | fields.pop("source", {})},
-            **fields,
+            "ContentType": CONTENT_TYPES[data],
+            "DataSource": {"S3DataSource": source},
         }
 
     return put

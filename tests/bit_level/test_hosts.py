@@ -1,9 +1,11 @@
-"""Two and three hosts, as processes and as containers on a network: every way of sharing data out, and hosts that are lost."""
+"""Two and three hosts, as processes and as containers on a network: every way of sharing data out, hosts without data, and
+hosts that are lost."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,9 +21,9 @@ def place(request):
 
 
 @pytest.fixture
-def settings(case) -> dict[str, str]:
+def settings(hyperparameters, data) -> dict[str, str]:
     """Batches small enough for every host's share."""
-    return {**case.hyperparameters, "mini_batch_size": "50"}
+    return {**hyperparameters, "mini_batch_size": {"rows": "50", "images": "8"}[data]}
 
 
 @pytest.mark.parametrize(("hosts", "distribution"), [(2, "FullyReplicated"), (3, "ShardedByS3Key")])
@@ -33,7 +35,7 @@ def test_hosts_make_one_model(place, image, settings, put, hosts, distribution):
 
 def test_a_manifest_is_shared_out_too(place, image, settings, put):
     channel = put(place)
-    manifest = [{"prefix": "s3://bucket/train/"}, *(f"part-{number}" for number in range(4))]
+    manifest = [{"prefix": "s3://bucket/train/"}, *(f"part-{number}.rec" for number in range(4))]
     place.objects.put("bucket", "listed.manifest", [json.dumps(manifest).encode()])
     source = {
         "S3DataType": "ManifestFile",
@@ -45,26 +47,28 @@ def test_a_manifest_is_shared_out_too(place, image, settings, put):
     assert outcome.model
 
 
-def test_an_empty_shard_leaves_the_model_to_the_others(place, image, settings, put):
-    channel = put(place, files=1, distribution="ShardedByS3Key")
-    outcome = place.train(image, settings, channel, 2)
-    assert outcome.statuses == [0, 0], outcome.ending
-    assert outcome.model
+def test_a_host_without_data_fails_the_job_in_the_originals_words(place, image, settings, put):
+    outcome = place.train(image, settings, put(place, count=1, distribution="ShardedByS3Key"), 2)
+    assert all(outcome.statuses) and outcome.model is None, outcome.ending
+    assert outcome.reason.startswith("ClientError: No training data processed."), outcome.ending
 
 
 @pytest.fixture
-def endless(place, put) -> dict:
-    """A channel that is read for minutes: the same rows over and over, zipped to next to nothing."""
-    channel = put(place, files=1)
-    rows = place.objects.get("bucket", "train/part-0").path.read_bytes()
+def endless(place, data, settings, put) -> tuple[dict[str, str], dict]:
+    """Settings and a channel that keep hosts at work for minutes: many passes, or rows over and over, zipped to next to nothing."""
+    channel = put(place, count=1)
+    if data == "images":
+        return settings | {"epochs": "100000"}, channel
+    rows = place.objects.get("bucket", "train/part-0.rec").path.read_bytes()
     zipped = gzip.compress(rows * 100, compresslevel=1)
-    place.objects.put("bucket", "train/part-0", [zipped] * 200)  # members of one file follow each other
-    return channel | {"CompressionType": "Gzip", "InputMode": "Pipe"}
+    place.objects.put("bucket", "train/part-0.rec", [zipped] * 200)  # members of one file follow each other
+    return settings, channel | {"CompressionType": "Gzip", "InputMode": "Pipe"}
 
 
-def test_a_host_killed_in_training_ends_the_job_with_a_reason(place, image, settings, endless):
+def test_a_host_killed_in_training_ends_the_job_with_a_reason(place, image, endless):
+    settings, channel = endless
     with ThreadPoolExecutor(1) as pool:
-        job = pool.submit(place.train, image, settings, endless, 2)
+        job = pool.submit(place.train, image, settings, channel, 2)
         deadline = time.monotonic() + JOINED_WITHIN_S
         while sum("Number of GPUs being used" in line for line in place.lines) < 2:
             assert time.monotonic() < deadline and not job.done(), place.lines
@@ -73,4 +77,5 @@ def test_a_host_killed_in_training_ends_the_job_with_a_reason(place, image, sett
         killed = time.monotonic()
         outcome = job.result(timeout=ENDED_WITHIN_S)
         assert time.monotonic() - killed < ENDED_WITHIN_S
-    assert all(outcome.statuses), outcome.ending
+    assert all(outcome.statuses) and outcome.model is None, outcome.ending
+    assert re.match("AlgorithmError: algo-[12] ended with exit code 137", outcome.reason), outcome.ending

@@ -11,6 +11,7 @@ import pytest
 PROGRAM = """
 import numpy as np
 import sagemaker
+from botocore.exceptions import ClientError
 from sagemaker.analytics import HyperparameterTuningJobAnalytics, TrainingJobAnalytics
 from sagemaker.amazon.common import RecordDeserializer, RecordSerializer
 from sagemaker.tuner import CategoricalParameter, HyperparameterTuner, IntegerParameter
@@ -22,6 +23,14 @@ role = sagemaker.get_execution_role()
 kmeans = sagemaker.KMeans(role=role, instance_count=1, instance_type="ml.m4.xlarge", k=2)
 channels = [kmeans.record_set(rows), kmeans.record_set(rows[:100], channel="test")]
 ranges = {"k": IntegerParameter(2, 5), "init_method": CategoricalParameter(["random", "kmeans++"])}
+
+hopeless = HyperparameterTuner(kmeans, "test:msd", {"kk": IntegerParameter(1, 5)}, objective_type="Minimize", max_jobs=2)
+try:
+    hopeless.fit(channels, mini_batch_size=100)
+    raise SystemExit("a range of kk was taken")
+except ClientError as error:
+    assert "The hyperparameter ranges aren't valid for the [" in str(error) and "Did you mean k?" in str(error), error
+
 tuner = HyperparameterTuner(kmeans, "test:msd", ranges, objective_type="Minimize", max_jobs=4, max_parallel_jobs=2)
 tuner.fit(channels, mini_batch_size=100)
 tuner.wait()

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
-from containers.cluster import Cluster
+from containers.cluster import Cluster, peers_needed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,15 +26,48 @@ cluster.leave()
 """
 
 
-def test_all_hosts_get_the_same_sum_and_the_same_arrays():
+ONE_LEAVES = """
+import sys, torch
+from torch.nn.parallel import DistributedDataParallel
+from containers.cluster import Cluster, peers_needed
+from containers.contract.job import TrainingJob
+rank = int(sys.argv[1])
+cluster = Cluster.join(TrainingJob({}, {}, current_host=f"algo-{rank + 1}", hosts=("algo-1", "algo-2")))
+network = DistributedDataParallel(torch.nn.Linear(2, 1))
+if rank == 0:
+    for lose in (lambda: network(torch.ones(1, 2)).sum().backward(), lambda: cluster.sum(torch.ones(1))):
+        try:
+            with peers_needed():
+                lose()
+        except Exception as error:
+            print(type(error).__name__, error)
+"""
+
+
+def two(script: str) -> list[list[str]]:
+    """What two hosts say."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
     environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "PYTHONPATH": str(ROOT)}
     hosts = [
-        subprocess.Popen([sys.executable, "-c", HOST, str(rank)], env=environment, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-c", script, str(rank)], env=environment, stdout=subprocess.PIPE, text=True)
         for rank in (0, 1)
     ]
-    said = [host.communicate(timeout=120)[0].splitlines() for host in hosts]
+    return [host.communicate(timeout=120)[0].splitlines() for host in hosts]
+
+
+def test_a_lost_host_is_said_to_be_lost_whoever_misses_it():
+    said, _ = two(ONE_LEAVES)
+    assert said == ["PlatformError Another host of this job ended before its work was done; its log says why."] * 2
+
+
+def test_other_errors_pass():
+    with pytest.raises(RuntimeError, match="a bug"), peers_needed():
+        raise RuntimeError("a bug")
+
+
+def test_all_hosts_get_the_same_sum_and_the_same_arrays():
+    said = two(HOST)
     assert said[0] == ["[10.0, 12.0, 14.0] [0.0, 1.0, 2.0] 3", "[0, 1]"]
     assert said[1] == ["[10.0, 12.0, 14.0] [10.0, 11.0, 12.0] 3", "[0, 1]"]
 

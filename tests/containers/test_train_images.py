@@ -318,3 +318,15 @@ def test_a_users_mistake_is_a_client_error(job, content, settings, failure):
     run.put("train", "train.rec", content)
     assert train_here(run) == 1 and not list(run.opt_ml.model.iterdir())
     assert run.failure.startswith("ClientError: ") and failure in run.failure
+
+
+@pytest.mark.parametrize(
+    ("files", "failure"),
+    [([], "No training data processed."), (["train.idx"], "Channel train: no .rec file in it, which content type ")],
+)
+def test_a_channel_without_images_says_what_it_lacks(job, files, failure):
+    run = described(job, channels=("train",), epochs="1")
+    run.opt_ml.channel("train").mkdir()
+    for name in files:
+        run.put("train", name, b"0\t0\n")
+    assert train_here(run) == 1 and run.failure.startswith(f"ClientError: {failure}")

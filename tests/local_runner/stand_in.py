@@ -214,6 +214,14 @@ class Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
+def check() -> int:
+    """What is called `wrong` is refused, as a job would refuse it."""
+    wrong = [given for given in sys.argv[2:] if given.startswith("wrong=")]
+    if wrong:
+        (ROOT / "output/failure").write_text(f"ClientError: Hyperparameter {wrong[0]} is not known.\nKnown: x.")
+    return len(wrong)
+
+
 def serve() -> int:
     if os.environ.get("CRASH") == "1":
         print("cannot start", flush=True)
@@ -223,4 +231,4 @@ def serve() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit({"train": train, "serve": serve}[sys.argv[1]]())
+    sys.exit({"train": train, "serve": serve, "check": check}[sys.argv[1]]())

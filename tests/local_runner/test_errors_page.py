@@ -15,11 +15,13 @@ from algorithms.base import hyperparameters
 from algorithms.base.errors import UserError
 from algorithms.kmeans import ALGORITHM as KMeans
 from containers.contract import failure
+from containers.input.channel import Seen
 from local_runner import owner
 from local_runner.owner import InUse, sole_use
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 ELSEWHERE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-image:1"
+KMEANS = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 Proof = Callable[..., str]
 PROOFS: dict[str, Proof] = {}
 
@@ -55,6 +57,13 @@ def no_data(aws, start_aws, channel) -> str:
     return reason(aws, "no-data", channel("s3://my-bucket/train"))
 
 
+@proves("A host has no data")
+def host_without_data(aws, start_aws, channel) -> str:
+    with pytest.raises(UserError) as caught:
+        Seen().refuse_nothing("train")
+    return failure.reason(caught.value)
+
+
 @proves("The algorithm refuses a setting or the data")
 def refused_setting(aws, start_aws, channel) -> str:
     with pytest.raises(UserError) as caught:
@@ -88,6 +97,44 @@ def too_long(aws, start_aws, channel) -> str:
 def taken(aws, start_aws, channel) -> str:
     aws.finished(aws.train(TrainingJobName="my-job"))
     return refusal(aws.train, TrainingJobName="my-job")
+
+
+def refused_search(aws, jobs: int, **integers: tuple[int, int]) -> str:
+    """What a tuning job of k-means over these ranges is told."""
+    ranges = [{"Name": name, "MinValue": str(low), "MaxValue": str(high)} for name, (low, high) in integers.items()]
+    aws.s3.create_bucket(Bucket="bucket")
+    return refusal(
+        aws.sagemaker.create_hyper_parameter_tuning_job,
+        HyperParameterTuningJobName="my-search",
+        HyperParameterTuningJobConfig={
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "test:msd"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": 1},
+            "ParameterRanges": {"IntegerParameterRanges": ranges},
+        },
+        TrainingJobDefinition={
+            "AlgorithmSpecification": {"TrainingImage": KMEANS, "TrainingInputMode": "File"},
+            "RoleArn": "arn:aws:iam::000000000000:role/SagebrushRole",
+            "OutputDataConfig": {"S3OutputPath": "s3://bucket/tuned"},
+            "ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        },
+    )
+
+
+@proves("A range does not suit the algorithm")
+def unsuitable_range(aws, start_aws, channel) -> str:
+    """Around the words of the stand-in, in whose place are those of k-means."""
+    with pytest.raises(UserError) as own:
+        hyperparameters.check(KMeans, [("kk", "1")], KMeans.internal)
+    return refused_search(aws, 2, wrong=(1, 5)).replace(
+        "Hyperparameter wrong=1 is not known. Known: x.", str(own.value)
+    )
+
+
+@proves("Fewer combinations than jobs")
+def few_combinations(aws, start_aws, channel) -> str:
+    return refused_search(aws, 4, x=(2, 3))
 
 
 @proves("An endpoint is not there")

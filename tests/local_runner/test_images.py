@@ -47,6 +47,8 @@ def test_an_image_that_cannot_run_says_what_can():
         images.UnknownImage, match=r"is none of Amazon's built-in algorithms. Available without Docker: .*kmeans"
     ):
         images.installed_algorithm("me/mine:1")
+    with pytest.raises(images.UnknownImage, match="is Amazon's forecasting-deepar, which Sagebrush does not have yet"):
+        images.installed_algorithm("522234722520.dkr.ecr.us-east-1.amazonaws.com/forecasting-deepar:1")
 
 
 def test_looking_what_is_installed_imports_nothing():

@@ -73,12 +73,15 @@ def test_one_server_per_data_folder(aws):
     assert f"in use by the server with process id {told['pid']} at {aws.endpoint}" in second.stderr
 
 
-def test_what_is_left_of_a_killed_server_is_waited_for_and_not_called_a_server(tmp_path, monkeypatch):
-    """The lock stays with the worker until it has ended, while server.json names its parent."""
+@pytest.mark.parametrize("lives", [False, True])
+def test_what_is_left_of_a_killed_server_is_waited_for_and_not_called_a_server(tmp_path, monkeypatch, lives):
+    """The lock stays with the worker until it has ended, while server.json names its parent, which may live on as long:
+    then it takes no connections any more."""
     monkeypatch.setattr(owner, "LEFTOVERS_GONE_WITHIN_S", 0.1)
     with subprocess.Popen(["true"]) as ended:
         pass
-    (tmp_path / "server.json").write_text(json.dumps({"endpoint": "http://127.0.0.1:9", "pid": ended.pid}))
+    about = {"endpoint": "http://127.0.0.1:9", "pid": os.getpid() if lives else ended.pid}
+    (tmp_path / "server.json").write_text(json.dumps(about))
     with (tmp_path / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(CannotServe, match="is in use by what is left of a killed server, which is still stopping"):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from sagemaker.core import image_uris
+from sagemaker.core.experiments.run import Run
 from sagemaker.core.helper.session_helper import get_execution_role
 from sagemaker.core.parameter import IntegerParameter
 from sagemaker.core.resources import Endpoint, EndpointConfig, Model, TrainingJob
@@ -104,3 +105,13 @@ def test_the_tuner_tunes(csv):
     assert table["extra_center_factor"].between(4, 10).all()
     assert table["FinalObjectiveValue"].notna().all()
     assert len(table) == 2
+
+
+def test_a_run_notes_down_a_curve(session):
+    with Run(experiment_name="sdk3-curves", run_name="first", sagemaker_session=session) as run:
+        run.log_parameters({"k": 7})
+        run.log_roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], title="sdk3-roc")
+    client = session.boto_session.client("sagemaker")
+    (curve,) = [one for one in client.list_artifacts()["ArtifactSummaries"] if one["ArtifactName"] == "sdk3-roc"]
+    (made,) = client.list_associations(DestinationArn=curve["ArtifactArn"])["AssociationSummaries"]
+    assert made["AssociationType"] == "Produced" and "/sdk3-curves-first" in made["SourceArn"]

@@ -109,3 +109,16 @@ def test_how_the_bytes_arrive_does_not_matter(tmp_path, monkeypatch, chunk, kind
     (tmp_path / "x").write_bytes(text.encode() if kind == "csv" else recordio(x))
     monkeypatch.setattr("containers.input.sources.CHUNK_BYTES", chunk)
     assert torch.equal(rows_of(tmp_path, media_type, 3, 16), torch.from_numpy(x))
+
+
+def test_training_on_nothing_is_refused_after_the_pass_has_been_logged(tmp_path):
+    channel = stream(tmp_path, "text/csv;label_size=0", 2)
+    with pytest.raises(UserError, match=r"^No training data processed\. .* Channel train brought this host nothing\.$"):
+        list(channel.batches(3))
+    assert '"num_examples": 0' in channel._journal._out.getvalue()
+
+
+def test_another_channel_may_be_empty(tmp_path):
+    journal = Journal("algo-1", "test", io.StringIO())
+    channel = ChannelStream("test", FileSources(tmp_path), MediaType.parse("text/csv"), 2, tmp_path, journal)
+    assert list(channel.batches(3)) == []

@@ -95,3 +95,9 @@ def test_a_pass_may_be_left_early():
     batches = stream(workers=2).batches(4)
     next(batches)
     batches.close()
+
+
+def test_training_on_no_images_is_refused():
+    nothing = stream(share=(50, 51))  # the last of more hosts than there are images
+    with pytest.raises(UserError, match=r"^No training data processed\."):
+        list(nothing.batches(4))

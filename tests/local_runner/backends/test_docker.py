@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from local_runner.jobs import hyperparameters
+
 FOREIGN = Path(__file__).parent / "foreign"
 KMEANS = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 ROLE = "arn:aws:iam::000000000000:role/SagebrushRole"
@@ -191,3 +193,13 @@ def test_our_image_goes_by_the_official_uri(docker_aws, our_image, channel):
     answer = json.load(aws.runtime.invoke_endpoint(EndpointName=name, Body=b"1,2", ContentType="text/csv")["Body"])
     assert set(answer["predictions"][0]) == {"closest_cluster", "distance_to_cluster"}
     aws.sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_our_image_says_which_hyperparameters_it_takes(engine, our_image, tmp_path):
+    our_image("kmeans")
+    from local_runner.backends.docker import DockerBackend  # an extra
+
+    backend = DockerBackend(tmp_path)
+    assert hyperparameters.refusal(backend, KMEANS, [("k", "2")], tmp_path / "jobs") is None
+    assert hyperparameters.refusal(backend, KMEANS, [("kk", "2")], tmp_path / "jobs").endswith("Did you mean k?")
+    assert left(engine, tmp_path) == []

@@ -1,5 +1,8 @@
 """Ranges as a request gives them."""
 
+import math
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,8 +85,35 @@ def test_what_a_job_gets_is_read_back(one, other):
     assert whole.value(str(high + 1)) is None
 
 
-def test_combinations_are_counted_where_all_is_categorical():
+def test_combinations_are_counted():
     words = [Choice("a", ("1", "2")), Choice("b", ("1", "2", "3"))]
     assert ranges.combinations(words) == 6
+    assert ranges.combinations([*words, Number("k", 2, 5, "Linear", True)]) == 24
+    assert ranges.combinations([*words, Number("x", 0, 1, "Linear", False)]) == math.inf
+    assert ranges.combinations([*words, Number("x", 1, 1, "Linear", False)]) == 6
+
+
+def test_a_grid_takes_words():
     with pytest.raises(RangeError, match="Strategy Grid takes categorical ranges only; x has another"):
-        ranges.combinations([*words, Number("x", 0, 1, "Linear", False)])
+        ranges.require_words([Choice("a", ("1", "2")), Number("x", 0, 1, "Linear", False)])
+
+
+def test_what_is_drawn_lies_within_the_range():
+    for one in (Choice("a", ("1", "2")), Number("k", 2, 5, "Linear", True), Number("x", 0, 1, "Linear", False)):
+        drawn = {one.draw(random.Random(seed)) for seed in range(50)}
+        assert all(one.value(text) is not None for text in drawn)
+        assert len(drawn) == min(one.size, 50)
+
+
+def test_edges_are_what_jobs_might_get():
+    """A continuous range gives no integers, whatever its ends look like; nobody knows yet what a hint becomes."""
+    found = ranges.edges(
+        {
+            "IntegerParameterRanges": [number("1", "5", Name="i")],
+            "ContinuousParameterRanges": [number("1", "2", Name="f")],
+            "CategoricalParameterRanges": [{"Name": "c", "Values": ["a", "b", "a"]}],
+            "AutoParameters": [{"Name": "h", "ValueHint": "7"}],
+        }
+    )
+    ends = [("i", "1"), ("i", "5"), ("f", "1.0"), ("f", "2.0")]
+    assert found == [*ends, ("c", "a"), ("c", "b"), ("h", "7")]

@@ -54,6 +54,45 @@ def test_reverse_logarithmic_scaling_looks_closely_near_one():
     assert 0.98 < statistics.median(momenta) < 0.99  # 1 - sqrt(0.5 · 0.001) = 0.978 in the middle of the scale
 
 
+SMALL = (Number("k", 2, 5, "Linear", True), Choice("kind", ("good", "bad")))
+
+
+@pytest.mark.parametrize("strategy", ["Bayesian", "Random", "Hyperband"])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_small_space_is_used_up_without_trying_anything_twice(strategy, seed):
+    def tried() -> list[tuple[str, ...]]:
+        found = search(strategy, SMALL, False, seed, Resources(1, 3) if strategy == "Hyperband" else None)
+        values = []
+        while asked := found.ask():
+            number, one = asked
+            values.append(tuple(one.values()))
+            if len(values) % 3:  # the others are still running
+                found.tell(number, int(one["k"]) + (one["kind"] == "bad"))
+        return values
+
+    assert sorted(tried()) == [(k, kind) for k in "2345" for kind in ("bad", "good")]
+    assert tried() == tried()
+
+
+def test_what_was_learned_is_not_tried_again():
+    found = search("Bayesian", SMALL, False, 1)
+    for k in "2345":
+        found.learn({"k": k, "kind": "good", "static": "1"}, float(k))
+    found.learn({"k": "2", "kind": "bad"}, None)
+    found.learn({"k": "9", "kind": "bad"}, 1.0)  # outside
+    asked = [found.ask()[1] for _ in range(3)]
+    assert sorted(values["k"] for values in asked) == ["3", "4", "5"]
+    assert found.ask() is None
+
+
+def test_what_is_suggested_twice_is_tried_once():
+    found = search("Random", SMALL, False, 1)
+    for _ in range(2):
+        found.suggest({"k": "3", "kind": "bad"})
+    assert found.ask()[1] == {"k": "3", "kind": "bad"}
+    assert found.ask()[1] != {"k": "3", "kind": "bad"}
+
+
 def test_a_grid_is_gone_through_once():
     grid = search("Grid", (Choice("a", ("1", "2")), Choice("b", ("x", "y"))), False, None)
     grid.learn({"a": "1", "b": "y"}, None)

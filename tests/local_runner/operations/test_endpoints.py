@@ -234,7 +234,8 @@ def test_an_artifact_that_is_no_archive_fails_the_endpoint(aws):
 
 def test_lists_show_what_there_is(aws, endpoint):
     shown = aws.sagemaker.list_endpoints(NameContains=endpoint, StatusEquals="InService")["Endpoints"]
-    assert [e["EndpointName"] for e in shown] == [endpoint]
+    names = [e["EndpointName"] for e in shown]
+    assert endpoint in names and all(endpoint in name for name in names)
     model = aws.model()
     assert [m["ModelName"] for m in aws.sagemaker.list_models(NameContains=model)["Models"]] == [model]
     config = aws.config(model)
@@ -254,7 +255,19 @@ def test_tags_are_kept_changed_and_removed(aws):
 
 
 def test_tags_of_a_deleted_resource_are_gone(aws):
-    model = aws.model()
-    arn = aws.sagemaker.describe_model(ModelName=model)["ModelArn"]
+    name = aws.deploy(aws.config(model := aws.model()))
+    endpoint = aws.sagemaker.describe_endpoint(EndpointName=name)
+    config = endpoint["EndpointConfigName"]
+    arns = [
+        aws.sagemaker.describe_model(ModelName=model)["ModelArn"],
+        aws.sagemaker.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"],
+        endpoint["EndpointArn"],
+    ]
+    for arn in arns:
+        aws.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "1"}])
     aws.sagemaker.delete_model(ModelName=model)
-    assert refusal(aws.sagemaker.list_tags, ResourceArn=arn)[0] == "ResourceNotFound"
+    aws.sagemaker.delete_endpoint_config(EndpointConfigName=config)
+    aws.sagemaker.delete_endpoint(EndpointName=name)
+    aws.sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    for arn in arns:
+        assert refusal(aws.sagemaker.list_tags, ResourceArn=arn)[0] == "ResourceNotFound"

@@ -98,3 +98,38 @@ def test_metrics_are_summed_up_in_their_component(aws, noted):
     assert loss["StdDev"] == pytest.approx(1.24721912)
     unknown = metrics.batch_put_metrics(TrialComponentName="nobody", MetricData=[datum])
     assert unknown["Errors"] == [{"Code": "VALIDATION_ERROR", "MetricIndex": 0}]
+
+
+def test_artifacts_are_noted_associated_listed_and_deleted(aws, noted):
+    """As a Run of the SDKs does with a curve that is logged."""
+    sagemaker = aws.sagemaker
+    component = sagemaker.describe_trial_component(TrialComponentName=noted["component"])["TrialComponentArn"]
+    source = {
+        "SourceUri": f"s3://bucket/{aws.name('curve')}",
+        "SourceTypes": [{"SourceIdType": "S3ETag", "Value": "a"}],
+    }
+    artifact = {"ArtifactName": "curve", "ArtifactType": "ROCCurve", "Source": source}
+    arn = sagemaker.create_artifact(**artifact, Tags=[{"Key": "team", "Value": "blue"}])["ArtifactArn"]
+    ends = {"SourceArn": component, "DestinationArn": arn}
+    assert sagemaker.add_association(**ends, AssociationType="Produced").items() >= ends.items()
+
+    assert sagemaker.describe_artifact(ArtifactArn=arn).items() >= artifact.items()
+    for wanted in ({"SourceUri": source["SourceUri"]}, {"ArtifactType": "ROCCurve", "MaxResults": 1}):
+        (found,) = sagemaker.list_artifacts(**wanted)["ArtifactSummaries"]
+        assert (found["ArtifactArn"], found["Source"]) == (arn, source)
+    assert not sagemaker.list_artifacts(CreatedAfter=found["CreationTime"])["ArtifactSummaries"]
+    for wanted in ({"SourceArn": component}, {"DestinationType": "ROCCurve"}, {"SortBy": "SourceArn", **ends}):
+        (found,) = sagemaker.list_associations(**wanted)["AssociationSummaries"]
+        assert (found["AssociationType"], found["DestinationName"]) == ("Produced", "curve")
+    assert not sagemaker.list_associations(SourceArn=arn)["AssociationSummaries"]
+
+    for call, request in ((sagemaker.create_artifact, artifact), (sagemaker.add_association, ends)):
+        code, message = refusal(call, **request)
+        assert code == "ValidationException" and "already exists" in message
+    nobody = {"SourceArn": component, "DestinationArn": arn[:-1] + "x"}
+    assert refusal(sagemaker.add_association, **nobody)[0] == "ResourceNotFound"
+
+    sagemaker.delete_artifact(Source=source)
+    assert refusal(sagemaker.describe_artifact, ArtifactArn=arn)[0] == "ResourceNotFound"
+    assert refusal(sagemaker.delete_association, **ends)[0] == "ResourceNotFound"
+    assert refusal(sagemaker.list_tags, ResourceArn=arn)[0] == "ResourceNotFound"

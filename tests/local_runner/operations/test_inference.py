@@ -101,8 +101,8 @@ def test_direct_containers_are_asked_one_by_one(aws, stages):
 
 def test_a_pipeline_transforms_a_batch(aws, stages):
     model = create(aws, Containers=stages)
-    data = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": aws.upload("piped", a=b"x")}}
-    name = aws.name("piped")
+    data = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": aws.upload("stages", a=b"x")}}
+    name = aws.name("staged")
     aws.sagemaker.create_transform_job(
         TransformJobName=name,
         ModelName=model,
@@ -163,6 +163,7 @@ def test_models_are_loaded_at_their_first_request_and_make_room_for_others(aws, 
     assert aws.invoke(multi_model, TargetModel="a.tar.gz")["name"] == "A"
     assert aws.invoke(multi_model, TargetModel="a.tar.gz")["name"] == "A"
     assert aws.invoke(multi_model, TargetModel="sub/b.tar.gz")["name"] == "B"
+    assert aws.invoke(multi_model, TargetModel="/sub/b.tar.gz")["name"] == "B"
     assert aws.invoke(multi_model, TargetModel="a.tar.gz")["name"] == "A"
     group = f"/aws/sagemaker/Endpoints/{multi_model}"
     a, b = (hashlib.sha256(key.encode()).hexdigest()[:32] for key in ("a.tar.gz", "sub/b.tar.gz"))
@@ -380,6 +381,29 @@ def test_a_failure_comes_to_s3_too(aws, asynchronous):
     assert b'Received error (415) from primary with message "do not like it"' in arrived(aws, answer["FailureLocation"])
     answer = aws.runtime.invoke_endpoint_async(EndpointName=asynchronous, InputLocation=f"{folder}/nothing")
     assert b"The specified key does not exist" in arrived(aws, answer["FailureLocation"])
+
+
+def test_an_updated_endpoint_answers_as_many_at_once_as_it_says_now(aws):
+    """The stand-in says how many requests it has; it takes its time over each."""
+    model = aws.model(environment={"SLEEP_S": "2"})
+    folder = aws.upload("async/in", body=b"x")
+
+    def config(concurrency: int) -> str:
+        limits = {"ClientConfig": {"MaxConcurrentInvocationsPerInstance": concurrency}}
+        return configure(aws, [{"ModelName": model}], AsyncInferenceConfig={**ASYNC, **limits})
+
+    def most_of(count: int) -> int:
+        ask = aws.runtime.invoke_endpoint_async
+        for answer in [ask(EndpointName=name, InputLocation=f"{folder}/body") for _ in range(count)]:
+            arrived(aws, answer["OutputLocation"])
+        events = aws.logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{name}")["events"]
+        return max(int(e["message"].split()[-1]) for e in events if e["message"].startswith("in flight: "))
+
+    name = aws.deploy(config(1))
+    assert most_of(2) == 1
+    aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config(3))
+    aws.settled(name)
+    assert most_of(3) == 3
 
 
 def test_each_kind_of_endpoint_has_its_own_call(aws, asynchronous, endpoint):

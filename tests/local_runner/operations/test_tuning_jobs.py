@@ -12,6 +12,7 @@ X = {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "1
 SIX_X = {
     "CategoricalParameterRanges": [{"Name": "x", "Values": ["1", "2", "3"]}, {"Name": "name", "Values": ["a", "b"]}]
 }
+WRONG = {"IntegerParameterRanges": [{"Name": "wrong", "MinValue": "0", "MaxValue": "9"}]}
 ENDED = ("Completed", "Failed", "Stopped")
 
 
@@ -122,6 +123,26 @@ def test_a_grid_tries_every_combination_once(aws, tune):
     assert found["BestTrainingJob"]["TunedHyperParameters"]["x"] == "3"
 
 
+def test_a_search_without_a_number_of_jobs_ends_when_all_has_been_tried(aws, tune):
+    ranges = {**SIX_X, "IntegerParameterRanges": [{"Name": "tag", "MinValue": "1", "MaxValue": "1"}]}
+    found = finished(aws, tune(request(jobs=None, ranges=ranges, limits={"MaxRuntimeInSeconds": 120})))
+    assert (found["HyperParameterTuningJobStatus"], found["TrainingJobStatusCounters"]["Completed"]) == ("Completed", 6)
+    tried = {(values["x"], values["name"]) for values in tuned(aws, found["HyperParameterTuningJobName"])}
+    assert len(tried) == 6
+
+
+@pytest.mark.parametrize("kind", ["Minimize", "Maximize"])
+def test_of_the_best_that_tie_the_first_created_wins(aws, tune, kind):
+    objective = {"Type": kind, "MetricName": "test:msd"}
+    ranges = {"CategoricalParameterRanges": [{"Name": "name", "Values": ["a", "b", "c"]}]}
+    config = request(jobs=None, ranges=ranges, strategy="Grid", HyperParameterTuningJobObjective=objective)
+    name = tune(config, definition(static={"x": "3"}))
+    assert finished(aws, name)["BestTrainingJob"]["TunedHyperParameters"] == {"name": "a"}
+    for order in ("Ascending", "Descending"):
+        listed = trained(aws, name, SortBy="FinalObjectiveMetricValue", SortOrder=order)
+        assert [job["TunedHyperParameters"]["name"] for job in listed] == ["a", "b", "c"]
+
+
 def test_hyperband_stops_what_falls_behind_and_what_has_had_its_share(aws, tune):
     strategy = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 4}}
     config = request(jobs=6, strategy="Hyperband", RandomSeed=1, StrategyConfig=strategy)
@@ -157,7 +178,7 @@ def test_a_job_worse_than_half_of_those_before_is_stopped_early(aws, tune):
     ids=["target", "no improvement"],
 )
 def test_a_search_ends_when_its_criteria_are_met(aws, tune, criteria):
-    ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["3"]}]}
+    ranges = {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "3", "MaxValue": "3.001"}]}
     found = finished(aws, tune(request(jobs=100, ranges=ranges, TuningJobCompletionCriteria=criteria)))
     assert found["HyperParameterTuningJobStatus"] == "Completed"
     assert sum(found["TrainingJobStatusCounters"].values()) <= 6
@@ -287,6 +308,11 @@ def other_image(**fields) -> dict:
         ),
         (request(strategy="Grid"), definition(), "Strategy Grid takes categorical ranges only"),
         (request(jobs=5, ranges=SIX_X, strategy="Grid"), definition(), "the grid has 6 combinations"),
+        (
+            request(jobs=7, ranges=SIX_X),
+            definition(),
+            "provided ranges [6.0] must be equal or greater than the value of",
+        ),
         (request(strategy="Hyperband"), definition(), "Strategy Hyperband needs MaxResource"),
         (
             request(strategy="Hyperband", TrainingJobEarlyStoppingType="Auto"),
@@ -297,6 +323,7 @@ def other_image(**fields) -> dict:
         (request(jobs=1), definition(), "MaxParallelTrainingJobs is 2, more than MaxNumberOfTrainingJobs"),
         (request(), other_image(), "A metric is required for this hyperparameter tuning job objective."),
         (request(), definition(OutputDataConfig={"S3OutputPath": "s3://no-such-bucket/x"}), "does not exist"),
+        (request(ranges=WRONG), definition(), "algorithm. Hyperparameter wrong=0 is not known. Known: x."),
         (request(strategy="Luck"), definition(), "Member must satisfy enum value set"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",

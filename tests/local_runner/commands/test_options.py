@@ -1,0 +1,27 @@
+"""Options that mean something beside another one only."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("option", "other"),
+    [
+        (("--memory", "4g"), "--backend docker"),
+        (("--shm-size", "1g"), "--backend docker"),
+        (("--tunnel",), "--proxy"),
+        (("--proxy-port", "4578"), "--proxy"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else value,
+)
+def test_up_says_what_an_option_belongs_to(cli, tmp_path, option, other):
+    said = cli("up", "--data", tmp_path / "data", *option)
+    assert (said.status, said.err) == (2, f"{option[0]} does nothing without {other}. Add that, or leave it out.")
+    assert not (tmp_path / "data").exists()
+
+
+def test_run_says_so_too(cli, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("print('ran')")
+    said = cli("run", "--data", tmp_path / "data", "--tunnel", program)
+    assert (said.status, said.err) == (2, "--tunnel does nothing without --proxy. Add that, or leave it out.")
+    assert "ran" not in said.out
