@@ -102,7 +102,7 @@ def plain_loop(network: nn.Module, batches: Iterator[Any], device: torch.device)
 def training(rounds: int) -> Iterator[list[str]]:
     """Images a second of each contender."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    num_layers, side, batch, count = (50, 224, 128, 4096) if device.type == "cuda" else (18, 64, 32, 512)
+    num_layers, side, batch, count = (50, 224, 128, 4096) if device.type == "cuda" else (18, 64, 32, 1536)
     records = jpegs(count, side + side // 8)
     precision = "float16" if device.type == "cuda" else "float32"
     algorithm = build(
