@@ -24,14 +24,16 @@ kmeans = sagemaker.KMeans(role=role, instance_count=1, instance_type="ml.m4.xlar
 channels = [kmeans.record_set(rows), kmeans.record_set(rows[:100], channel="test")]
 ranges = {"k": IntegerParameter(2, 5), "init_method": CategoricalParameter(["random", "kmeans++"])}
 
-hopeless = HyperparameterTuner(kmeans, "test:msd", {"kk": IntegerParameter(1, 5)}, objective_type="Minimize", max_jobs=2)
+# Names end in the minute, and other programs tune k-means here too.
+name = {"base_tuning_job_name": "sdk2", "objective_type": "Minimize"}
+hopeless = HyperparameterTuner(kmeans, "test:msd", {"kk": IntegerParameter(1, 5)}, max_jobs=2, **name)
 try:
     hopeless.fit(channels, mini_batch_size=100)
     raise SystemExit("a range of kk was taken")
 except ClientError as error:
     assert "The hyperparameter ranges aren't valid for the [" in str(error) and "Did you mean k?" in str(error), error
 
-tuner = HyperparameterTuner(kmeans, "test:msd", ranges, objective_type="Minimize", max_jobs=4, max_parallel_jobs=2)
+tuner = HyperparameterTuner(kmeans, "test:msd", ranges, max_jobs=4, max_parallel_jobs=2, **name)
 tuner.fit(channels, mini_batch_size=100)
 tuner.wait()
 

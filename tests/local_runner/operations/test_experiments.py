@@ -1,5 +1,7 @@
 """Experiments, trials and components: noted down, listed, found."""
 
+from datetime import timedelta
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -117,7 +119,8 @@ def test_artifacts_are_noted_associated_listed_and_deleted(aws, noted):
     for wanted in ({"SourceUri": source["SourceUri"]}, {"ArtifactType": "ROCCurve", "MaxResults": 1}):
         (found,) = sagemaker.list_artifacts(**wanted)["ArtifactSummaries"]
         assert (found["ArtifactArn"], found["Source"]) == (arn, source)
-    assert not sagemaker.list_artifacts(CreatedAfter=found["CreationTime"])["ArtifactSummaries"]
+    later = found["CreationTime"] + timedelta(seconds=1)  # what is sent is rounded
+    assert not sagemaker.list_artifacts(CreatedAfter=later)["ArtifactSummaries"]
     for wanted in ({"SourceArn": component}, {"DestinationType": "ROCCurve"}, {"SortBy": "SourceArn", **ends}):
         (found,) = sagemaker.list_associations(**wanted)["AssociationSummaries"]
         assert (found["AssociationType"], found["DestinationName"]) == ("Produced", "curve")
