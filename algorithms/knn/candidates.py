@@ -3,11 +3,12 @@
 A cost is what a search makes small: the squared distance, or minus the inner product. A floor of a row is a number that its
 true cost does not fall below.
 
-Axes: n queries · d columns · m columns of a sketch · r rows · c candidates
+Axes: n queries · d columns · m columns of a sketch · r rows · s rows looked at · c candidates
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -15,7 +16,12 @@ from typing import Self
 import faiss
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+Rows = NDArray[np.float32]
+Costs = NDArray[np.float64]
+Places = NDArray[np.int64]
 
 UNIT = 2.0**-24
 """float32 rounds by this share at most."""
@@ -26,26 +32,28 @@ ROUNDINGS = 32
 CHUNK_ROWS = 8_192
 SAMPLE_ROWS = 1_024
 
-COLUMNS_PER_AXIS, MOST_AXES = 8, 63
-"""A sketch has an axis for so many columns, and 63 at most, which with the rest's length fill four lines of a processor's
-cache: more take longer to read than they save."""
+COLUMNS_PER_AXIS, MOST_AXES = 8, 31
+"""A sketch has an axis for so many columns, and 31 at most: more take longer to read than they save."""
 
 MORE = 16
 """Candidates beyond k: as many may lie within faiss's rounding of the k-th."""
 
-LOOKS_PER_CANDIDATE, LOOKS_LOW = 4, 432
-"""Rows that a sketch has looked at in full, at most: so many for each candidate, and so many more."""
+ROWS_PER_STRETCH = 32
+"""A sketch looks first at the best row of each stretch of so many, in the k + MORE best stretches."""
 
-UNREAD = -1
-"""In place of a row that faiss passes over."""
+LOOKED_SHARE = 1 / 8
+"""Where a sketch leaves a larger share of the rows to look at, reading the index whole is as fast."""
+
+QUERIES_AT_ONCE = 16
+"""Whose floors are computed together: the rows are read once for all."""
 
 
 @dataclass(frozen=True)
 class Candidates:
     """Candidates (n, c) of each query, and the floor of all rows that are not among them (n,); infinity if there are none."""
 
-    rows_nc: Tensor
-    rest_n: Tensor
+    rows_nc: Places
+    rest_n: Costs
 
 
 @dataclass(frozen=True)
@@ -54,106 +62,153 @@ class Whole:
 
     index: faiss.IndexFlat
 
-    @property
+    @cached_property
     def inner(self) -> bool:
         return self.index.metric_type == faiss.METRIC_INNER_PRODUCT
 
     @cached_property
-    def rows_rd(self) -> Tensor:
+    def rows_rd(self) -> Rows:
         """The index's own memory, or the file that it is mapped to."""
         flat = faiss.rev_swig_ptr(self.index.get_xb(), self.index.ntotal * self.index.d)
-        return torch.from_numpy(flat).reshape(self.index.ntotal, self.index.d)
+        return flat.reshape(self.index.ntotal, self.index.d)
+
+    def parts(self) -> Iterator[Rows]:
+        """The rows, some thousands at a time."""
+        for first in range(0, len(self.rows_rd), CHUNK_ROWS):
+            yield self.rows_rd[first : first + CHUNK_ROWS]
 
     @cached_property
     def longest(self) -> float:
         """The largest Euclidean length of a row."""
-        return max(float(torch.linalg.vector_norm(part, dim=1).max()) for part in self.rows_rd.split(CHUNK_ROWS))
+        return float(np.max([np.linalg.norm(part, axis=1).max() for part in self.parts()]))
 
-    def error_n(self, x_nd: Tensor) -> Tensor:
-        """How far a computed cost can be from the true one [Higham 2002, §3.1], float64."""
-        length_n = torch.linalg.vector_norm(x_nd.double(), dim=1)
-        magnitude_n = length_n * self.longest if self.inner else (length_n + self.longest) ** 2
-        return magnitude_n * UNIT * (self.index.d + ROUNDINGS)
+    def error_n(self, x_nd: Rows) -> Costs:
+        """How far a computed cost can be from the true one [Higham 2002, §3.1]."""
+        return rounding(np.linalg.norm(x_nd.astype(np.float64), axis=1), self.longest, self.index.d, self.inner)
 
-    def floors(self, x_nd: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """The `count` lowest floors (n, c), ascending, and their rows."""
+    def find(self, x_nd: Rows, k: int) -> Candidates:
         follow_torch()
-        scores_nc, rows_nc = self.index.search(x_nd.numpy(), count)
-        costs_nc = torch.from_numpy(-scores_nc if self.inner else scores_nc)
-        return costs_nc - self.error_n(x_nd)[:, None], torch.from_numpy(rows_nc)
-
-    def find(self, x_nd: Tensor, k: int) -> Candidates:
         count = min(k + MORE, self.index.ntotal)
-        floors_nc, rows_nc = self.floors(x_nd, count)
-        everything = count == self.index.ntotal
-        return Candidates(rows_nc, torch.full((len(x_nd),), torch.inf) if everything else floors_nc[:, -1])
+        scores_nc, rows_nc = self.index.search(x_nd, count)
+        if count == self.index.ntotal:
+            return Candidates(rows_nc, np.full(len(x_nd), np.inf))
+        last_n = scores_nc[:, -1].astype(np.float64)
+        return Candidates(rows_nc, (-last_n if self.inner else last_n) - self.error_n(x_nd))
 
-    def find_within(self, x_d: Tensor, cost: float) -> Tensor:
+    def find_within(self, x_d: Rows, cost: float) -> Places:
         """All rows (c,) whose floor is at most `cost`, for one query."""
         follow_torch()
-        limit = np.float32(cost + float(self.error_n(x_d[None])))
+        limit = np.float32(cost + self.error_n(x_d[None])[0])
         for _ in range(2):  # the limit may have been rounded down, and faiss leaves out what lies on the radius
             limit = np.nextafter(limit, np.float32(np.inf))
-        _, _, rows_c = self.index.range_search(x_d[None].numpy(), float(-limit if self.inner else limit))
-        return torch.from_numpy(rows_c)
+        return self.index.range_search(x_d[None], float(-limit if self.inner else limit))[2]
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """Candidates by a narrow index, of which few are looked at in full. Memory: m + 1 numbers a row, about an eighth of it.
+    """Candidates by floors of few columns, and a look at those rows that could be among the nearest. Memory: m + 1 numbers a row.
 
-    Let p be a row's part along the m strongest principal axes of the rows, and q the length of what these leave over:
+    Let p be a row's part along the m - 1 strongest principal axes of the rows, and q the length of what these leave over:
     |x - y|² ≥ |p_x - p_y|² + (q_x - q_y)², and x·y ≤ p_x·p_y + q_x·q_y [Cauchy-Schwarz]. These floors are again squared
-    distances and inner products, of m + 1 columns, so faiss finds the lowest.
+    distances and inner products, of m columns: one product of matrices gives those of all rows.
+
+    `columns_mr` holds the rows so encoded, and `half_square_r` half their squared lengths, or zeros for inner products.
     """
 
     whole: Whole
-    narrow: Whole
     center_d: Tensor
     axes_dm: Tensor
+    columns_mr: Tensor
+    half_square_r: Tensor
 
     @classmethod
     def of(cls, whole: Whole) -> Self:
         """Any center and orthonormal axes give true floors; those of a few rows of the index give high ones."""
         r, d = whole.rows_rd.shape
-        x_sd = whole.rows_rd[torch.linspace(0, r - 1, min(r, SAMPLE_ROWS)).long()].double()
+        x_sd = torch.from_numpy(whole.rows_rd[np.linspace(0, r - 1, min(r, SAMPLE_ROWS)).astype(np.int64)]).double()
         center_d = torch.zeros(d, dtype=torch.float64) if whole.inner else x_sd.mean(0)
         x_sd -= center_d
         strongest_sm = torch.linalg.eigh(x_sd @ x_sd.T).eigenvectors[:, -min(MOST_AXES, d // COLUMNS_PER_AXIS) :]
         axes_dm = torch.linalg.qr(x_sd.T @ strongest_sm).Q
-        index = faiss.IndexFlat(axes_dm.shape[1] + 1, whole.index.metric_type)
-        sketch = cls(whole, Whole(index), center_d, axes_dm)
-        index.add(torch.cat([sketch._encode(part) for part in whole.rows_rd.split(CHUNK_ROWS)]).numpy())
-        return sketch
+        columns_mr = torch.cat([_encoded(part, center_d, axes_dm).T for part in whole.parts()], 1)
+        half_square_r = columns_mr.new_zeros(r) if whole.inner else columns_mr.square().sum(0) / 2
+        return cls(whole, center_d, axes_dm, columns_mr, half_square_r)
 
-    def _encode(self, x_nd: Tensor) -> Tensor:
-        centered_nd = x_nd.double() - self.center_d
-        along_nm = centered_nd @ self.axes_dm
-        across_n = (centered_nd.square().sum(1) - along_nm.square().sum(1)).clamp(min=0).sqrt()
-        return torch.cat([along_nm, across_n[:, None]], 1).float()
+    @cached_property
+    def longest(self) -> float:
+        """The largest Euclidean length of an encoded row."""
+        return float(torch.linalg.vector_norm(self.columns_mr, dim=0).max())
 
-    def find(self, x_nd: Tensor, k: int) -> Candidates:
-        """Only rows that could be among the k nearest, by what the first few look like, are looked at in full."""
+    def find(self, x_nd: Rows, k: int) -> Candidates:
+        """k + MORE candidates of each query."""
+        rows_nc, rest_n = np.empty((len(x_nd), k + MORE), np.int64), np.empty(len(x_nd))
+        for first in range(0, len(x_nd), QUERIES_AT_ONCE):
+            for query, floors_r in enumerate(self._floors(x_nd[first : first + QUERIES_AT_ONCE]), start=first):
+                rows_nc[query], rest_n[query] = self._find(x_nd[query], floors_r, k)
+        return Candidates(rows_nc, rest_n)
+
+    def _floors(self, x_nd: Rows) -> Rows:
+        """Floors (n, r) of all rows: costs by the columns of the sketch, less what rounding may have added to them."""
+        code_nm = _encoded(x_nd, self.center_d, self.axes_dm)
+        length_n = np.linalg.norm(code_nm.double().numpy(), axis=1)
+        least_n = -rounding(length_n, self.longest, len(self.columns_mr), self.whole.inner)
+        scale = 1 if self.whole.inner else 2
+        if not self.whole.inner:
+            least_n += np.square(length_n)
+        floors_nr = torch.addmm(self.half_square_r, code_nm, self.columns_mr, beta=scale, alpha=-scale).numpy()
+        floors_nr += least_n[:, None].astype(np.float32)
+        return floors_nr
+
+    def _find(self, x_d: Rows, floors_r: Rows, k: int) -> tuple[Places, float]:
+        """Candidates (c,), and the floor of the rest: no row whose floor is above the k-th cost of some rows is nearer."""
         count = k + MORE
-        looks = min(LOOKS_PER_CANDIDATE * count + LOOKS_LOW, self.whole.index.ntotal - 1)
-        narrow_nc, rows_nc = self.narrow.floors(self._encode(x_nd), looks)
-        first_nc = self._floors(x_nd, rows_nc[:, :count].contiguous())
-        could_nc = narrow_nc <= first_nc.kthvalue(k, 1, keepdim=True).values
-        looked_nc = self._floors(x_nd, rows_nc.where(could_nc, UNREAD))
-        floors_nc, order_nc = looked_nc.where(could_nc, narrow_nc).sort(1)
-        chosen_nc = rows_nc.gather(1, order_nc[:, :count])
-        return Candidates(chosen_nc, torch.minimum(narrow_nc[:, -1], floors_nc[:, count]))
+        probes_c = _best_of_stretches(floors_r, count)
+        kth = np.partition(self._looked(x_d, probes_c)[1], k - 1)[k - 1]
+        limit = np.nextafter(np.float32(kth), np.float32(np.inf))
+        floors_r[probes_c] = -np.inf
+        could_s = np.flatnonzero(floors_r <= limit)
+        if len(could_s) > LOOKED_SHARE * len(floors_r):
+            return probes_c, -np.inf
+        if len(could_s) == count:
+            return could_s, float(limit)
+        floors_s, _ = self._looked(x_d, could_s)
+        order_s = np.argpartition(floors_s, count)
+        return could_s[order_s[:count]], min(float(limit), floors_s[order_s[count]])
 
-    def _floors(self, x_nd: Tensor, rows_nc: Tensor) -> Tensor:
-        """Floors of some rows, by all columns; without meaning for a row that is UNREAD."""
-        follow_torch()
-        costs_nc = torch.empty(rows_nc.shape)
+    def _looked(self, x_d: Rows, rows_s: Places) -> tuple[Costs, Costs]:
+        """Bounds (s,) of the costs of some rows by all columns, from below and from above."""
+        costs_s = np.empty(len(rows_s), np.float32)
         compute = faiss.fvec_inner_products_by_idx if self.whole.inner else faiss.fvec_L2sqr_by_idx
-        pointers = (faiss.swig_ptr(each.numpy()) for each in (costs_nc, x_nd, self.whole.rows_rd, rows_nc))
-        compute(*pointers, x_nd.shape[1], *rows_nc.shape)
+        pointers = (faiss.swig_ptr(each) for each in (costs_s, x_d, self.whole.rows_rd, rows_s))
+        compute(*pointers, len(x_d), 1, len(rows_s))
+        near_s = costs_s.astype(np.float64)
         if self.whole.inner:
-            return -costs_nc - self.whole.error_n(x_nd)[:, None]
-        return costs_nc.double() * (1 - UNIT * (x_nd.shape[1] + ROUNDINGS))
+            error = self.whole.error_n(x_d[None])[0]
+            return -near_s - error, -near_s + error
+        error = UNIT * (len(x_d) + ROUNDINGS)
+        return near_s * (1 - error), near_s * (1 + error)
+
+
+def _best_of_stretches(floors_r: Rows, count: int) -> Places:
+    """Rows of low floors, at a fraction of what the very lowest cost. A stretch is every so-many-th row."""
+    width = len(floors_r) // ROWS_PER_STRETCH
+    floors_ws = floors_r[: ROWS_PER_STRETCH * width].reshape(ROWS_PER_STRETCH, width)
+    best_c = np.argpartition(floors_ws.min(0), count - 1)[:count]
+    return floors_ws[:, best_c].argmin(0) * width + best_c
+
+
+def _encoded(x_nd: Rows, center_d: Tensor, axes_dm: Tensor) -> Tensor:
+    """Rows (n, m) float32: their parts along the axes, and the length of what is left."""
+    centered_nd = torch.from_numpy(x_nd).double() - center_d
+    along_nm = centered_nd @ axes_dm
+    across_n = (centered_nd.square().sum(1) - along_nm.square().sum(1)).clamp(min=0).sqrt()
+    return torch.cat([along_nm, across_n[:, None]], 1).float()
+
+
+def rounding(length_n: Costs, longest: float, columns: int, inner: bool) -> Costs:
+    """How far float32 costs of rows of these Euclidean lengths can be from the true ones [Higham 2002, §3.1]."""
+    magnitude_n = length_n * longest if inner else np.square(length_n + longest)
+    return magnitude_n * UNIT * (columns + ROUNDINGS)
 
 
 def follow_torch() -> None:

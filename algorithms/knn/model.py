@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import ClassVar, Self
 
 import faiss
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -91,12 +92,13 @@ class KNNModel(Model):
         """
         if batch.width != self.feature_dim:
             raise UserError(f"Rows have {batch.width} columns, expected {self.feature_dim} (feature_dim).")
-        costs_nk, rows_nk = self.search.nearest(self.preparation.apply(batch.dense()), self.k)
-        labels_nk = self.labels_r[rows_nk]
+        costs_nk, rows_nk = self.search.nearest(self.preparation.apply(batch.dense()).numpy(), self.k)
+        labels_nk = self.labels_r.numpy()[rows_nk]
         predicted_n = PREDICTORS[self.predictor_type](labels_nk)
         if self.index.metric_type == faiss.METRIC_INNER_PRODUCT:
-            costs_nk, labels_nk = -costs_nk.flip(1), labels_nk.flip(1)
-        return {"predicted_label": predicted_n, "distances": costs_nk.float(), "labels": labels_nk}
+            costs_nk, labels_nk = -costs_nk[:, ::-1], labels_nk[:, ::-1].copy()
+        columns = {"predicted_label": predicted_n, "distances": costs_nk.astype(np.float32), "labels": labels_nk}
+        return {name: torch.from_numpy(column) for name, column in columns.items()}
 
     def to(self, device: torch.device | str) -> Self:
         """Itself: faiss searches on the CPU."""

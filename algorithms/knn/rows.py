@@ -39,7 +39,8 @@ class Preparation:
                 squared_n == 0, "it is all zeros, and index_metric COSINE compares directions; a row of zeros has none."
             )
             x_nd = torch.nn.functional.normalize(x_nd)
-        return torch.nn.functional.pad(x_nd, (0, self.index_dim - x_nd.shape[1])).contiguous()
+        missing = self.index_dim - x_nd.shape[1]
+        return (torch.nn.functional.pad(x_nd, (0, missing)) if missing else x_nd).contiguous()
 
     def settings(self) -> Settings:
         named = {"normalize": self.normalize, "feature_dim": self.feature_dim}

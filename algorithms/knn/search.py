@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import faiss
-import torch
-from torch import Tensor
+import numpy as np
 
 from algorithms.base.errors import UserError
-from algorithms.knn.candidates import MORE, Sketch, Whole, follow_torch
+from algorithms.knn.candidates import MORE, ROWS_PER_STRETCH, Costs, Places, Rows, Sketch, Whole, follow_torch
 
 SKETCH_COLUMNS_LOW, SKETCH_NUMBERS_LOW = 128, 1 << 22
 """A smaller index is read whole as fast as a sketch of it would be."""
@@ -27,7 +26,7 @@ TRIAL_QUERIES, TRIAL_SHARE = 32, 0.5
 
 
 class Search(Protocol):
-    def nearest(self, x_nd: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    def nearest(self, x_nd: Rows, k: int) -> tuple[Costs, Places]:
         """Costs (n, k) and rows (n, k) of the k nearest; k is at most the number of rows."""
         ...
 
@@ -47,20 +46,19 @@ class ListSearch:
 
     index: faiss.IndexIVF
 
-    def nearest(self, x_nd: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    def nearest(self, x_nd: Rows, k: int) -> tuple[Costs, Places]:
         costs_nk, rows_nk = self._search(x_nd, k, self.index.nprobe)
         nprobe = self.index.nprobe
-        while nprobe < self.index.nlist and (short := (rows_nk < 0).any(1).nonzero()[:, 0]).numel():
+        while nprobe < self.index.nlist and len(short := np.flatnonzero((rows_nk < 0).any(1))):
             nprobe = min(2 * nprobe, self.index.nlist)
             costs_nk[short], rows_nk[short] = self._search(x_nd[short], k, nprobe)
         return in_order(costs_nk, rows_nk, k)
 
-    def _search(self, x_nd: Tensor, k: int, nprobe: int) -> tuple[Tensor, Tensor]:
+    def _search(self, x_nd: Rows, k: int, nprobe: int) -> tuple[Costs, Places]:
         follow_torch()
-        settings = faiss.SearchParametersIVF(nprobe=nprobe)
-        scores_nk, rows_nk = self.index.search(x_nd.contiguous().numpy(), k, params=settings)
+        scores_nk, rows_nk = self.index.search(x_nd, k, params=faiss.SearchParametersIVF(nprobe=nprobe))
         inner = self.index.metric_type == faiss.METRIC_INNER_PRODUCT
-        return torch.from_numpy(-scores_nk if inner else scores_nk).double(), torch.from_numpy(rows_nk)
+        return (-scores_nk if inner else scores_nk).astype(np.float64), rows_nk
 
 
 class FlatSearch:
@@ -73,47 +71,49 @@ class FlatSearch:
         sketch = self._worthwhile_sketch(min(k, index.ntotal))
         self._stages: list[Sketch | Whole] = [sketch, self._whole] if sketch else [self._whole]
 
-    def nearest(self, x_nd: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        costs_nk = torch.empty(len(x_nd), k, dtype=torch.float64)
-        rows_nk = torch.empty(len(x_nd), k, dtype=torch.int64)
-        left = torch.arange(len(x_nd))
+    def nearest(self, x_nd: Rows, k: int) -> tuple[Costs, Places]:
+        costs_nk = np.empty((len(x_nd), k))
+        rows_nk = np.empty((len(x_nd), k), np.int64)
+        left = np.arange(len(x_nd))
         for stage in self._stages:
             costs_nk[left], rows_nk[left], proven = self._among(stage, x_nd[left], k)
             left = left[~proven]
             if not len(left):
                 break
-        for query in left.tolist():
-            rows_1c = self._whole.find_within(x_nd[query], float(costs_nk[query, -1]))[None]
+        for query in left:
+            rows_1c = self._whole.find_within(x_nd[query], costs_nk[query, -1])[None]
             costs_1c = self._costs(x_nd[query : query + 1], rows_1c)
             costs_nk[query], rows_nk[query] = (found_1k[0] for found_1k in in_order(costs_1c, rows_1c, k))
         return costs_nk, rows_nk
 
-    def _among(self, stage: Whole | Sketch, x_nd: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _among(self, stage: Whole | Sketch, x_nd: Rows, k: int) -> tuple[Costs, Places, np.ndarray]:
         """The k nearest among the candidates, and for which queries (n,) no other row can be one of the k nearest."""
         candidates = stage.find(x_nd, k)
         costs_nk, rows_nk = in_order(self._costs(x_nd, candidates.rows_nc), candidates.rows_nc, k)
         return costs_nk, rows_nk, candidates.rest_n > costs_nk[:, -1]
 
-    def _costs(self, x_nd: Tensor, rows_nc: Tensor) -> Tensor:
+    def _costs(self, x_nd: Rows, rows_nc: Places) -> Costs:
         """True costs (n, c), float64, a query at a time: what is judged together stays in the cache."""
-        costs_nc = torch.empty(rows_nc.shape, dtype=torch.float64)
-        for x_d, rows_c, costs_c in zip(x_nd.double(), rows_nc, costs_nc, strict=True):
-            y_cd = self._whole.rows_rd[rows_c].double()
-            costs_c.copy_(-(y_cd * x_d).sum(1) if self._whole.inner else (y_cd - x_d).square_().sum(1))
+        costs_nc = np.empty(rows_nc.shape)
+        for x_d, rows_c, costs_c in zip(x_nd.astype(np.float64), rows_nc, costs_nc, strict=True):
+            y_cd = self._whole.rows_rd[rows_c].astype(np.float64)
+            if self._whole.inner:
+                np.negative((y_cd * x_d).sum(1), out=costs_c)
+            else:
+                np.square(y_cd - x_d).sum(1, out=costs_c)
         return costs_nc
 
     def _worthwhile_sketch(self, k: int) -> Sketch | None:
         r, d = self._whole.rows_rd.shape
-        if d < SKETCH_COLUMNS_LOW or r * d < SKETCH_NUMBERS_LOW or k + MORE >= r - 1:
+        if d < SKETCH_COLUMNS_LOW or r * d < SKETCH_NUMBERS_LOW or k + MORE > r // ROWS_PER_STRETCH:
             return None
         sketch = Sketch.of(self._whole)
-        some_nd = self._whole.rows_rd[torch.linspace(0, r - 1, TRIAL_QUERIES).long()]
+        some_nd = self._whole.rows_rd[np.linspace(0, r - 1, TRIAL_QUERIES).astype(np.int64)]
         *_, proven_n = self._among(sketch, some_nd, k)
-        return sketch if float(proven_n.double().mean()) >= TRIAL_SHARE else None
+        return sketch if proven_n.mean() >= TRIAL_SHARE else None
 
 
-def in_order(costs_nc: Tensor, rows_nc: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def in_order(costs_nc: Costs, rows_nc: Places, k: int) -> tuple[Costs, Places]:
     """The k lowest costs (n, k) and their rows, by rising cost, then by row."""
-    rows_nc, by_row_nc = rows_nc.sort(1)
-    costs_nc, by_cost_nc = costs_nc.gather(1, by_row_nc).sort(stable=True, dim=1)
-    return costs_nc[:, :k], rows_nc.gather(1, by_cost_nc[:, :k])
+    order_nk = np.lexsort((rows_nc, costs_nc))[:, :k]
+    return np.take_along_axis(costs_nc, order_nk, 1), np.take_along_axis(rows_nc, order_nk, 1)

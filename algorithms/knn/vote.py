@@ -5,20 +5,20 @@ Axes: n queries · k neighbours
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 
-def majority(labels_nk: Tensor) -> Tensor:
+def majority(labels_nk: NDArray) -> NDArray:
     """The most frequent label of each query (n,); of equally frequent ones the smallest, as scikit-learn has it."""
-    sorted_nk = labels_nk.sort(1).values
-    place_k = torch.arange(labels_nk.shape[1])
-    begins_nk = torch.nn.functional.pad(sorted_nk[:, 1:] != sorted_nk[:, :-1], (1, 0), value=True)
-    begun_nk = torch.where(begins_nk, place_k, 0).cummax(1).values
-    fullest_n = (place_k - begun_nk).argmax(1)  # the first of equal ones
-    return sorted_nk.gather(1, fullest_n[:, None])[:, 0]
+    sorted_nk = np.sort(labels_nk, 1)
+    place_k = np.arange(labels_nk.shape[1])
+    begins_nk = np.zeros(labels_nk.shape, np.int64)
+    begins_nk[:, 1:] = np.where(sorted_nk[:, 1:] != sorted_nk[:, :-1], place_k[1:], 0)
+    fullest_n = (place_k - np.maximum.accumulate(begins_nk, 1)).argmax(1)  # the first of equal ones
+    return np.take_along_axis(sorted_nk, fullest_n[:, None], 1)[:, 0]
 
 
-def mean(labels_nk: Tensor) -> Tensor:
+def mean(labels_nk: NDArray) -> NDArray:
     """The mean label of each query (n,)."""
-    return labels_nk.double().mean(1).to(labels_nk.dtype)
+    return labels_nk.mean(1, dtype=np.float64).astype(labels_nk.dtype)

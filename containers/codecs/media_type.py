@@ -6,9 +6,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 
 from algorithms.base.errors import UserError
+
+KEPT = 64  # headers already read: clients send the same ones again and again
 
 
 class UnsupportedMediaType(UserError):
@@ -27,6 +30,7 @@ class MediaType:
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
+    @lru_cache(maxsize=KEPT)
     def parse(cls, text: str) -> MediaType:
         """Read `Text/CSV ; label_size = "1"`. Raises UnsupportedMediaType where no `type/subtype` stands first."""
         name, *rest = (part.strip() for part in _split(text, ";"))

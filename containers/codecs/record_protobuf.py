@@ -19,6 +19,9 @@ from containers.codecs.rows import Rows, stack
 # Layouts tried on all records of a block at once; whatever has yet another one is read record by record.
 MOST_LAYOUTS = 8
 
+# So few records are read one by one: each costs less than the many small steps that read all at once.
+FEW = 4
+
 
 def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
     """Read rows from chunks of any size, one block of records (about a megabyte) at a time.
@@ -29,12 +32,19 @@ def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
     """
     schema: Schema | None = None
     for block in recordio.blocks(chunks):
-        schema = schema or Schema.of(_read_one(block, 0, None))
+        if schema is None:
+            first = _read_one(block, 0, None)
+            schema = Schema.of(first)
+            if len(block) == 1:
+                yield batch(first)
+                continue
         yield batch(_rows(block, schema))
 
 
 def _rows(block: recordio.Block, schema: Schema) -> Rows:
     """Rows of a block in its order: the commonly used layouts many at a time, the others one by one."""
+    if len(block) <= FEW:
+        return stack([_read_one(block, index, schema) for index in range(len(block))])
     parts: list[Rows] = []
     order: list[np.ndarray] = []
     alone: list[int] = []

@@ -59,7 +59,7 @@ def blocks(chunks: Iterable[bytes], block_bytes: int = PIECE_BYTES) -> Iterator[
     for piece in chain(pieces(chunks, block_bytes), [END]):
         held.append(piece)
         held_bytes += len(piece)
-        if held_bytes < wanted and piece is not END:
+        if not held_bytes or (held_bytes < wanted and piece is not END):
             continue
         buffer = b"".join((*held, bytes(SPARE_BYTES)))
         block, used = _cut(buffer, row, offset)

@@ -10,6 +10,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from algorithms.base.algorithm import Columns, Model, Spec
@@ -97,7 +98,7 @@ class Handler:
 def _check_answer(columns: Columns) -> None:
     """Infinity is no JSON, and no answer: the request held numbers that float32 arithmetic cannot bear."""
     for values in columns.values():
-        if not bool(values.isfinite().all()):
+        if not np.isfinite(values.numpy(force=True)).all():
             row = int((~values.isfinite()).reshape(len(values), -1).any(1).nonzero()[0]) + 1
             raise BadRecord(row, "its answer is beyond float32, expected smaller numbers.")
 

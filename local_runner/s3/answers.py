@@ -19,7 +19,7 @@ OWNER = {"ID": "local", "DisplayName": "local"}
 
 def stamp(moment: datetime) -> str:
     """`2026-11-21T18:00:00.123Z`, as dates stand in S3's documents."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def empty(headers: Mapping[str, str] | None = None, status: int = 200) -> Response:

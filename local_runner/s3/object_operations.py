@@ -32,11 +32,15 @@ def attributes_of(call: Call) -> Attributes:
     headers = {name: call.header(name) for name in KEPT_HEADERS}
     codings = (coding.strip() for coding in headers["Content-Encoding"].split(","))
     headers["Content-Encoding"] = ",".join(coding for coding in codings if coding != "aws-chunked")
-    prefix = "x-amz-meta-"
+    prefix = "HTTP_X_AMZ_META_"
     return Attributes(
         content_type=call.header("Content-Type", Attributes.content_type),
         headers={name: value for name, value in headers.items() if value},
-        metadata={n.lower().removeprefix(prefix): v for n, v in call.request.headers if n.lower().startswith(prefix)},
+        metadata={
+            name.removeprefix(prefix).replace("_", "-").lower(): value
+            for name, value in call.request.environ.items()
+            if name.startswith(prefix)
+        },
         tagging=call.header("x-amz-tagging"),
     )
 

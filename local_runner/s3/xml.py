@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
@@ -9,6 +10,7 @@ from xml.etree import ElementTree
 from local_runner.s3.errors import S3Error
 
 ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;", "\n": "&#10;"})
+SPECIAL = re.compile("[&<>\"\r\n]")
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -28,7 +30,7 @@ def _element(name: str, value: Any) -> str:
 
 def _inner(value: Any) -> str:
     if isinstance(value, str):
-        return value.translate(ESCAPED)
+        return value.translate(ESCAPED) if SPECIAL.search(value) else value
     if isinstance(value, dict):
         return "".join([_element(name, entry) for name, entry in value.items()])
     if isinstance(value, bool):
