@@ -12,7 +12,17 @@ from torch import Tensor, nn
 from algorithms.base.errors import UserError
 from algorithms.base.graph import VARIABLE, Graph, Node
 from algorithms.image_classification.network import DATA
-from algorithms.image_classification.operators import IN_TRAINING, OPERATORS, Settings, Step, Total, batch_norm_over
+from algorithms.image_classification.operators import (
+    IN_TRAINING,
+    OPERATORS,
+    Settings,
+    Step,
+    Total,
+    batch_norm_over,
+    convolution_of_shifted,
+)
+
+COPIES = ("_copy", "identity")
 
 
 @dataclass(frozen=True)
@@ -44,8 +54,8 @@ class Network(nn.Module):
             else:
                 self.register_parameter(name, nn.Parameter(array, requires_grad=name not in fixed))
         in_training = {**OPERATORS, **IN_TRAINING, **({"BatchNorm": batch_norm_over(total)} if total else {})}
-        self._serving = _instructions(graph, OPERATORS, self._labels)
-        self._training = _instructions(graph, in_training, self._labels)
+        self._serving = _instructions(graph, OPERATORS, self._labels, {})
+        self._training = _instructions(graph, in_training, self._labels, _shifts(graph))
 
     def forward(self, images: Tensor) -> Tensor:
         values: dict[int, Tensor] = {}
@@ -71,25 +81,49 @@ class Network(nn.Module):
 def _fixed(graph: Graph) -> set[str]:
     """Names of the scales of batch norms that keep theirs at 1."""
     norms = (node for node in graph.nodes if node.op == "BatchNorm")
-    return {
-        graph.nodes[node.inputs[1][0]].name
-        for node in norms
-        if Settings(node.op, node.name, node.attributes).flag("fix_gamma", True)
-    }
+    return {graph.nodes[node.inputs[1][0]].name for node in norms if _keeps_scale(node)}
+
+
+def _keeps_scale(norm: Node) -> bool:
+    return Settings(norm.op, norm.name, norm.attributes).flag("fix_gamma", True)
+
+
+def _shifts(graph: Graph) -> dict[int, int]:
+    """Convolutions of data that a batch norm has shifted but not scaled: by their number, that of the shift."""
+    found = {}
+    for number, node in enumerate(graph.nodes):
+        norm = graph.nodes[node.inputs[0][0]] if node.op == "Convolution" else None
+        if norm and norm.op == "BatchNorm" and _keeps_scale(norm) and _is_data(graph, norm.inputs[0][0]):
+            found[number] = norm.inputs[2][0]
+    return found
+
+
+def _is_data(graph: Graph, number: int) -> bool:
+    """Whether a node gives the images as they are; the original copies them first."""
+    node = graph.nodes[number]
+    return _is_data(graph, node.inputs[0][0]) if node.op in COPIES else node.name == DATA
 
 
 def _instructions(
-    graph: Graph, operators: Mapping[str, Callable[[Settings], Step]], labels: frozenset[str]
+    graph: Graph,
+    operators: Mapping[str, Callable[[Settings], Step]],
+    labels: frozenset[str],
+    shifts: Mapping[int, int],
 ) -> list[Instruction]:
     absent = {number for number, node in enumerate(graph.nodes) if node.name in labels}
-    last_use = {origin: number for number, node in enumerate(graph.nodes) for origin, _, _ in node.inputs}
+    origins = {
+        number: [origin for origin, _, _ in node.inputs] + ([shifts[number]] if number in shifts else [])
+        for number, node in enumerate(graph.nodes)
+    }
+    last_use = {origin: number for number, used in origins.items() for origin in used}
     instructions = []
     for number, node in enumerate(graph.nodes):
         if node.op == VARIABLE:
             continue
-        inputs = tuple(origin for origin, _, _ in node.inputs if origin not in absent)
+        inputs = tuple(origin for origin in origins[number] if origin not in absent)
         done = tuple(sorted({origin for origin in inputs if last_use[origin] == number}))
-        instructions.append(Instruction(number, _step(node, operators), inputs, done))
+        step = _step(node, {"Convolution": convolution_of_shifted} if number in shifts else operators)
+        instructions.append(Instruction(number, step, inputs, done))
     return instructions
 
 

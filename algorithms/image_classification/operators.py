@@ -77,6 +77,34 @@ def convolution(settings: Settings) -> Step:
     return lambda x, weight, bias=None: F.conv2d(x, weight, bias, stride, pad, dilation, groups)
 
 
+class _OfOneImage(torch.autograd.Function):
+    """`whole_nchw` itself; the gradient of what is alike in all its images goes to `alike_1chw`, as one image."""
+
+    @staticmethod
+    def forward(ctx: Any, whole_nchw: Tensor, alike_1chw: Tensor) -> Tensor:
+        return whole_nchw.view_as(whole_nchw)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        return gradients[0], gradients[0].sum(0, keepdim=True)
+
+
+def convolution_of_shifted(settings: Settings) -> Step:
+    """The same of data to which a constant of each channel, the last input, was added: nothing else before it learns.
+
+    A convolution is linear, so the constants' gradient is that of one image, the sum of all. The gradient by every image, for
+    which a network's first layer takes longest, is spared.
+    """
+    convolve = convolution(settings)
+
+    def step(x: Tensor, weight: Tensor, *others: Tensor) -> Tensor:
+        *bias, shift_c = others
+        alike_1chw = shift_c.view(1, -1, 1, 1).expand(1, -1, *x.shape[2:])
+        return _OfOneImage.apply(convolve(x.detach(), weight, *bias), convolve(alike_1chw, weight.detach()))
+
+    return step
+
+
 def fully_connected(settings: Settings) -> Step:
     """x Wᵀ + b, on x flattened unless told otherwise."""
     flatten = settings.flag("flatten", True)

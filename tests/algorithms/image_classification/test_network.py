@@ -6,7 +6,7 @@ from torch import nn
 
 from algorithms.base.errors import UserError
 from algorithms.base.graph import Graph, Node
-from algorithms.image_classification import weights
+from algorithms.image_classification import executor, weights
 from algorithms.image_classification.executor import Network
 from algorithms.image_classification.network import DEPTHS, LARGE, SIGMOID, SMALL, SOFTMAX, residual_network
 from algorithms.image_classification.operators import OPERATORS, Settings
@@ -91,6 +91,24 @@ def plain_network(num_layers: int, arrays: dict, x: torch.Tensor) -> torch.Tenso
             x = unit(x, f"stage{stage}_unit{number}", 2 if stage > 1 and number == 1 else 1)
     x = norm(x, "bn1").relu().mean((2, 3))
     return x @ arrays["fc_weight"].T + arrays["fc_bias"]
+
+
+@pytest.mark.parametrize("num_layers, side", [(18, 40), (20, 28)])
+def test_the_shift_of_the_data_learns_as_if_every_image_had_its_gradient(monkeypatch, num_layers, side):
+    graph = residual_network(num_layers, (3, side, side), 5, SOFTMAX)
+    arrays = weights.random(graph, 3, torch.Generator().manual_seed(0))
+    images = torch.rand(4, 3, side, side, generator=torch.Generator().manual_seed(1)) * 255
+    gradients = []
+    for spared in (True, False):
+        if not spared:
+            monkeypatch.setattr(executor, "_shifts", lambda graph: {})
+        network = Network(graph, {name: array.clone() for name, array in arrays.items()}).double().train()
+        assert any(each.step.__qualname__.startswith("convolution_of_shifted") for each in network._training) == spared
+        network(images.double()).square().sum().backward()
+        gradients.append({name: parameter.grad for name, parameter in network.named_parameters()})
+    assert gradients[0]["bn_data_beta"].abs().min() > 0
+    for name, gradient in gradients[0].items():
+        assert gradient is None or torch.allclose(gradient, gradients[1][name], rtol=1e-9)
 
 
 def test_training_moves_the_averages_as_torch_does():
