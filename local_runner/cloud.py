@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import botocore.session
@@ -25,6 +25,7 @@ from local_runner.jobs.transform import TransformJobs
 from local_runner.jobs.tuning import TuningJobs
 from local_runner.s3.public import PublicBuckets
 from local_runner.s3.store import ObjectStore
+from local_runner.seats import Seats
 from local_runner.settings import ACCOUNT, CONTAINERS, Settings
 
 WARM_IMPORTS = ("containers.train", "containers.serve")
@@ -49,6 +50,7 @@ class Cloud:
     endpoints: Endpoints
     inferences: AsyncInferences
     captures: Captures
+    seats: Seats = field(default_factory=Seats)
     region: str = "us-east-1"
     user_agent: str = ""
 

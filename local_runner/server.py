@@ -16,11 +16,12 @@ from local_runner import client, control_socket, heap, owner
 from local_runner.app import App, service_model
 from local_runner.cloud import open_cloud
 from local_runner.jobs.store import Store
+from local_runner.seats import SEATS, STANDING
 from local_runner.settings import Settings
 from local_runner.strangers import is_loopback
 
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
-THREADS = 64
+THREADS = SEATS + STANDING
 STOP_WITHIN_S = 8
 LOG = "server.log"
 ACCESS_LOG = "access.log"

@@ -17,12 +17,14 @@ from local_runner.jobs.store import Document
 from local_runner.operations.resources import refuse_unsupported
 from local_runner.operations.runtime import CUSTOM_ATTRIBUTES, find_endpoint, headers, model_error, refusal
 from local_runner.s3.errors import S3Error
+from local_runner.seats import SEATS
 from local_runner.settings import ACCOUNT
 from local_runner.wire.errors import AwsError
 
 SERVICE = "sagemaker-runtime"
 MAX_BODY_BYTES = 6_291_456
 PIECE_BYTES = 1 << 16
+TOO_MANY = f"{SEATS} requests wait for an answer already. Send fewer at a time, or try again later."
 UNSUPPORTED = ("InferenceComponentName", "EnableExplanations", "SessionId")
 
 
@@ -78,12 +80,14 @@ def _pieces(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _leased(cloud: Cloud, request: dict[str, Any]) -> Iterator[Instance]:
-    """An instance that may take the request. Raises ValidationError."""
+    """An instance that may take the request. Raises ValidationError, ServiceUnavailable where too many wait for an answer."""
     refuse_unsupported(request, UNSUPPORTED)
     name, variant = request["EndpointName"], request.get("TargetVariant")
     if cloud.endpoints.asynchronous(name):
         raise refusal(f"Endpoint {name} has an AsyncInferenceConfig: it answers InvokeEndpointAsync alone.")
-    with cloud.endpoints.lease(name, variant) as instance:
+    with cloud.seats.taken() as seated, cloud.endpoints.lease(name, variant) as instance:
+        if not seated:
+            raise AwsError("ServiceUnavailable", TOO_MANY, 503)
         if instance is None:
             raise _not_there(cloud, name, variant)
         _check_target(instance, request)

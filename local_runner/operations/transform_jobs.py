@@ -47,7 +47,8 @@ def describe_transform_job(cloud: Cloud, request: dict[str, Any]) -> Document:
     job = _find(cloud, name)
     if job["TransformJobStatus"] not in ENDED and first_look.is_held(cloud, job):
         cloud.store.update(KIND, name, Described=True)
-        cloud.transforms.wait(name, cloud.settings.hold_first_describe_s)
+        with cloud.seats.taken() as seated:
+            cloud.transforms.wait(name, cloud.settings.hold_first_describe_s if seated else 0)
         job = _find(cloud, name)
     return job
 

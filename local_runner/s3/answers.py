@@ -22,8 +22,14 @@ def stamp(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
+class Empty(Response):
+    """Without a body, and so without a type of it."""
+
+    default_mimetype = None
+
+
 def empty(headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
-    return Response(status=status, headers=headers, content_type=None)
+    return Empty(status=status, headers=headers)
 
 
 def xml_answer(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import BinaryIO
 from local_runner.s3.checksums import ALGORITHMS, Hash, base64_text
 
 CHUNK_BYTES = 1 << 18
+
+NUMBERS = itertools.count()  # names of drafts: the folder belongs to this process, which found it empty
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,21 @@ def _joined(paths: Sequence[Path]) -> Iterator[bytes]:
 
 
 def _write(folder: Path, chunks: Iterable[bytes], hashes: Sequence[Hash]) -> tuple[Path, os.stat_result]:
-    descriptor, name = tempfile.mkstemp(dir=folder)
+    path = folder / f"{next(NUMBERS)}"
     try:
-        with open(descriptor, "wb", buffering=0) as file:
+        with open(path, "xb", buffering=0, opener=_for_its_owner) as file:
             for chunk in chunks:
                 _write_all(file, chunk)
                 for running in hashes:
                     running.update(chunk)
-            return Path(name), os.fstat(file.fileno())
+            return path, os.fstat(file.fileno())
     except BaseException:
-        os.unlink(name)
+        path.unlink(missing_ok=True)
         raise
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
 
 
 def _write_all(file: BinaryIO, chunk: bytes) -> None:

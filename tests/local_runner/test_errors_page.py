@@ -17,6 +17,7 @@ from algorithms.kmeans import ALGORITHM as KMeans
 from containers.contract import failure
 from containers.input.channel import Seen
 from local_runner import owner
+from local_runner.operations.invoke import TOO_MANY
 from local_runner.owner import InUse, sole_use
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -164,6 +165,12 @@ def too_large(aws, start_aws, channel) -> str:
 def no_image(aws, start_aws, channel) -> str:
     algorithm = {"TrainingImage": ELSEWHERE, "TrainingInputMode": "File"}
     return re.sub(r"(without Docker: )[a-z, -]+", r"\1…", refusal(aws.train, AlgorithmSpecification=algorithm))
+
+
+@proves("Too many requests at once")
+def too_many(aws, start_aws, channel) -> str:
+    """tests/local_runner/operations/test_inference.py meets it for real."""
+    return f"An error occurred (ServiceUnavailable) when calling the InvokeEndpoint operation: {TOO_MANY}"
 
 
 @proves("Not implemented")

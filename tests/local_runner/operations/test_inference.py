@@ -6,9 +6,14 @@ import json
 import tarfile
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
+
+from local_runner.operations.invoke import TOO_MANY
+from local_runner.seats import SEATS, STANDING
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 ROLE = "arn:aws:iam::000000000000:role/SagebrushRole"
@@ -455,3 +460,30 @@ def test_what_waits_for_an_answer_survives_a_restart(start_aws, tmp_path):
     first.stop()
     second = start_aws(tmp_path / "data")
     assert json.loads(arrived(second, answer["OutputLocation"]))["name"] == "stand-in"
+
+
+# Concurrent work
+
+
+def test_slow_answers_leave_threads_for_everybody_else(aws):
+    name = aws.deploy(aws.config(aws.model({"SLEEP_S": "6"})))
+    once = Config(retries={"total_max_attempts": 1}, max_pool_connections=SEATS + STANDING)
+    runtime = aws.session.client("sagemaker-runtime", endpoint_url=aws.endpoint, config=once)
+
+    def code() -> str:
+        try:
+            runtime.invoke_endpoint(EndpointName=name, Body=b"x")
+        except ClientError as error:
+            assert TOO_MANY in str(error)
+            return error.response["Error"]["Code"]
+        return ""
+
+    with ThreadPoolExecutor(SEATS + STANDING) as pool:
+        asked = [pool.submit(code) for _ in range(SEATS + STANDING)]
+        refused = next(as_completed(asked))
+        assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
+        assert sum(not each.done() for each in asked) >= SEATS / 2
+        assert refused.result() == "ServiceUnavailable"
+    codes = Counter(each.result() for each in asked)
+    assert set(codes) == {"", "ServiceUnavailable"}
+    assert codes[""] >= SEATS
