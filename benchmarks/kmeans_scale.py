@@ -23,7 +23,9 @@ import boto3
 import numpy as np
 import torch
 import typer
+from torch import Tensor
 
+from algorithms.base.parallel import over_rows
 from algorithms.kmeans import steps
 from benchmarks.datasets import Rows, mixture
 from benchmarks.jobs import COMMANDS, IMAGE, PATIENCE_S, ROLE, served
@@ -40,25 +42,45 @@ SQUARE = 4096
 ROUNDS = 3
 TOTAL_MS = re.compile(r'"totaltime": \{"sum": ([\d.]+)')
 NOTES = f"""**Search**: rows × columns, centers; 2 · rows · columns · centers operations, and the rate of a product of two
-{SQUARE} × {SQUARE} matrices. **Hosts**: {SHARDS} objects of {SHARD_ROWS:,} × {FEATURES} rows of a Gaussian mixture, k = {CLUSTERS},
+{SQUARE} × {SQUARE} matrices; its product alone: the same blocks of rows times the centers, by torch.
+**Hosts**: {SHARDS} objects of {SHARD_ROWS:,} × {FEATURES} rows of a Gaussian mixture, k = {CLUSTERS},
 OMP_NUM_THREADS=1; each host has its share of the objects (ShardedByS3Key). Seconds: `totaltime` of the job's last line of metrics,
 the slowest host's, median of {ROUNDS} jobs in turn; msd of all rows. **Pipe**: float32 records of {PIPED_FEATURES} columns,
 k = {PIPED_CLUSTERS}, written by another process; seconds from the container's start to its end, and its peak of resident memory."""
 
 
 def searches() -> list[tuple[str, ...]]:
-    """Rows of the table: the rate of `nearest` beside the rate of one large matrix product."""
+    """Rows of the table: the rates of `nearest` and of the matrix product in it, beside the rate of one large product."""
     square = torch.randn(SQUARE, SQUARE)
     lines = []
     for rows, columns, centers in SEARCHES:
         x, c = torch.randn(rows, columns), torch.randn(centers, columns)
         taken = medians(
-            {"ours": lambda x=x, c=c: steps.nearest(x, c), "sgemm": lambda: square @ square}, 2 * ROUNDS + 1
+            {
+                "search": lambda x=x, c=c: steps.nearest(x, c),
+                "its product alone": lambda x=x, c=c: product(x, c),
+                "square": lambda: square @ square,
+            },
+            2 * ROUNDS + 1,
         )
-        ours, sgemm = 2e-9 * rows * columns * centers / taken["ours"], 2e-9 * SQUARE**3 / taken["sgemm"]
-        what = f"search, {rows:,} × {columns}, {centers}"
-        lines.append((what, f"{taken['ours']:.3f} s", f"{ours:.0f} GFLOP/s", f"{ours / sgemm:.0%} of sgemm"))
+        peak = 2e-9 * SQUARE**3 / taken.pop("square")
+        for what, seconds in taken.items():
+            rate = 2e-9 * rows * columns * centers / seconds
+            shape = f"{rows:,} × {columns}, {centers}"
+            lines.append((f"{what}, {shape}", f"{seconds:.3f} s", f"{rate:.0f} GFLOP/s", f"{rate / peak:.0%} of sgemm"))
     return lines
+
+
+def product(x_nd: Tensor, centers_md: Tensor) -> None:
+    """All inner products in the blocks of the search, each thrown away: what torch takes for the arithmetic, and nothing else."""
+
+    def part(rows: slice) -> None:
+        size = steps.block_rows(rows, centers_md)
+        scores_bm = x_nd.new_empty(size, len(centers_md))
+        for block in steps.blocks(rows, size):
+            torch.mm(x_nd[block], centers_md.T, out=scores_bm[: block.stop - block.start])
+
+    over_rows(len(x_nd), steps.entries(x_nd, centers_md), x_nd.device, part)
 
 
 def feed(fifo: Path, rows: int) -> None:

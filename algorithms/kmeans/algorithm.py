@@ -177,14 +177,17 @@ class KMeans(Algorithm):
         state = self._joined(state, run)
         run.keep(state)
         sample_rd = state.sample.rows_by_key()
-        space = Subspace.of(sample_rd, run.shared_rng)
+        mean_d = sample_rd.mean(0)
+        space = Subspace.of(mean_d, sample_rd.sub_(mean_d), run.shared_rng)
         return self._settled(sample_rd, space, state, run)
 
     def _joined(self, state: State | None, run: Run) -> State:
         """All hosts' states as one, with enough rows for k clusters."""
-        sample_rows = self._sample_rows(self.feature_dim)
-        gathered = run.gather(state.arrays() if state else {})
-        states = [State.from_arrays(arrays, sample_rows, run.device) for arrays in gathered if arrays]
+        states = [state] if state else []
+        if len(run.gather({})) > 1:
+            sample_rows = self._sample_rows(self.feature_dim)
+            gathered = run.gather(state.arrays() if state else {})
+            states = [State.from_arrays(arrays, sample_rows, run.device) for arrays in gathered if arrays]
         if not states:
             raise UserError(NO_DATA)
         joined = State.merged(states)
@@ -214,8 +217,11 @@ class KMeans(Algorithm):
         return [rows.x_nd[one[torch.arange(self.k) % len(one)]] for one in drawn]  # some twice where few have weight
 
     def _settled(self, sample_rd: Tensor, space: Subspace, state: State, run: Run) -> list[Tensor]:
-        """The best trials by the sample; exchanges; Lloyd in the subspace, then in full. The original ends before all that."""
-        sample_rp = space.coordinates(sample_rd)
+        """The best trials by the sample, given about its mean; exchanges; Lloyd in the subspace, then in full.
+
+        The original ends before all that.
+        """
+        sample_rp = space.projected(sample_rd)
 
         def part(most: int | None) -> Rows:
             weights_r = state.sample.weights_by_key(most)
@@ -224,7 +230,7 @@ class KMeans(Algorithm):
         judges = part(max(JUDGING_ROWS_PER_CENTER * self.k, JUDGING_ROWS_LOW))
         trials = sorted(self._shrink(state, space, run), key=lambda kp: judges.cost(judges.look(kp)))
         quarter, whole = part(max(state.sample.capacity // 4, JUDGING_ROWS_LOW)), part(None)
-        full = Rows(sample_rd[: len(whole.x_nd)].sub_(space.mean_d), whole.weights_n)
+        full = Rows(sample_rd[: len(whole.x_nd)], whole.weights_n)
         rounds = 0 if run.stopping else EXCHANGE_ROUNDS
         found = []
         for trial_kp in trials[: 1 if self.epochs == 1 or run.stopping else CANDIDATES]:

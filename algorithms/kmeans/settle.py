@@ -86,18 +86,24 @@ class Subspace:
     basis_dp: Tensor | None
 
     @classmethod
-    def of(cls, x_nd: Tensor, rng: torch.Generator) -> Subspace:
-        """The range of XᵀXΩ for a random Ω: one step of subspace iteration [Halko 2011, alg. 4.4]. Cost 4·n·d·p operations."""
-        mean_d = x_nd.mean(0)
-        if x_nd.shape[1] <= 2 * SUBSPACE:
+    def of(cls, mean_d: Tensor, centered_nd: Tensor, rng: torch.Generator) -> Subspace:
+        """The range of XᵀXΩ for a random Ω and the rows X about their mean: one step of subspace iteration [Halko 2011, alg. 4.4].
+
+        Cost 4·n·d·p operations.
+        """
+        d = len(mean_d)
+        if d <= 2 * SUBSPACE:
             return cls(mean_d, None)
-        test_dp = torch.randn(x_nd.shape[1], SUBSPACE, generator=rng).to(x_nd)
-        centered_nd = x_nd - mean_d
+        test_dp = torch.randn(d, SUBSPACE, generator=rng).to(centered_nd)
         return cls(mean_d, torch.linalg.qr(centered_nd.T @ (centered_nd @ test_dp))[0])
 
     def coordinates(self, x_nd: Tensor) -> Tensor:
         """Rows (n, d) in the subspace's own coordinates, (n, p)."""
-        return x_nd - self.mean_d if self.basis_dp is None else (x_nd - self.mean_d) @ self.basis_dp
+        return self.projected(x_nd - self.mean_d)
+
+    def projected(self, centered_nd: Tensor) -> Tensor:
+        """The same for rows about the mean."""
+        return centered_nd if self.basis_dp is None else centered_nd @ self.basis_dp
 
     def points(self, coordinates_np: Tensor) -> Tensor:
         """Points (n, d) about the mean, for coordinates in the subspace."""

@@ -112,16 +112,19 @@ class State:
     def merged(cls, states: Sequence[Self]) -> Self:
         """One state that has seen what all have seen; their order changes nothing but rounding.
 
-        Its sample is as large as the smallest: beyond that, a full one has dropped rows that another would keep.
+        Its sample is as large as the smallest: beyond that, a full one has dropped rows that another would keep. A lone
+        state shares its sample with the answer.
         """
         centers_md, weights_m = (torch.cat([getattr(s, name) for s in states]) for name in ("centers_md", "weights_m"))
-        whole = cls.start(centers_md, max(s.capacity for s in states), min(s.sample.capacity for s in states))
-        whole.centers_md, whole.weights_m = steps.merge_nearest(centers_md, weights_m, whole.capacity)
-        for state in states:
-            whole.sample.merge(state.sample)
-            whole.rows += state.rows
-            whole.cost += state.cost
-        return whole
+        capacity = max(s.capacity for s in states)
+        centers_md, weights_m = steps.merge_nearest(centers_md, weights_m, capacity)
+        sample = states[0].sample
+        if len(states) > 1:
+            sample = Sample.empty(min(s.sample.capacity for s in states), centers_md)
+            for state in states:
+                sample.merge(state.sample)
+        rows, cost = sum(s.rows for s in states), sum(s.cost for s in states)
+        return cls(centers_md, weights_m, sample, capacity, rows, cost)
 
     def arrays(self) -> dict[str, Tensor]:
         """The state as plain arrays. "0" and "1" are centers and weights, the two arrays of the original's state files."""

@@ -59,7 +59,7 @@ def test_a_subspace_keeps_the_distances_of_rows_that_lie_in_it(monkeypatch):
     monkeypatch.setattr(settle, "SUBSPACE", 8)
     low = torch.from_numpy(RNG.normal(size=(300, 6)).astype(np.float32))
     x = low @ torch.from_numpy(RNG.normal(size=(6, 40)).astype(np.float32)) + 7
-    space = Subspace.of(x, rng())
+    space = Subspace.of(x.mean(0), x - x.mean(0), rng())
     assert space.coordinates(x).shape == (300, 8)
     assert torch.allclose(torch.pdist(space.coordinates(x)), torch.pdist(x), rtol=1e-3)
     assert space.cost_outside(x, torch.ones(300)) == pytest.approx(0, abs=1e-3)
@@ -70,7 +70,7 @@ def test_a_subspace_keeps_the_distances_of_rows_that_lie_in_it(monkeypatch):
 def test_centers_of_a_subspace_become_means_of_whole_rows(monkeypatch):
     monkeypatch.setattr(settle, "SUBSPACE", 2)
     full = Rows(X - X.mean(0), WEIGHTS)
-    space = Subspace.of(full.x_nd, rng())
+    space = Subspace.of(full.x_nd.mean(0), full.x_nd - full.x_nd.mean(0), rng())
     inside = Rows(space.coordinates(full.x_nd), WEIGHTS)
     centers = torch.cat([inside.x_nd[:3], torch.tensor([[99.0, 0]])])  # the last wins nothing
     seen = inside.look(centers)
@@ -82,6 +82,6 @@ def test_centers_of_a_subspace_become_means_of_whole_rows(monkeypatch):
 
 
 def test_few_features_are_kept_as_they_are():
-    space = Subspace.of(X, rng())
+    space = Subspace.of(X.mean(0), X - X.mean(0), rng())
     assert space.basis_dp is None and torch.allclose(space.coordinates(X) + X.mean(0), X, atol=1e-6)
     assert space.cost_outside(X, WEIGHTS) == 0
