@@ -6,13 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import flask
-
 from containers import artifact
 from containers.contract.paths import OptML
 from containers.serving.handler import Handler
 from containers.serving.models import Models, memory_limit
-from containers.serving.server import Server, application, multi_model_application
+from containers.serving.server import Application, Server, application, multi_model_application
 
 DEFAULT_PORT = "8080"
 
@@ -34,7 +32,7 @@ def serve(environment: Mapping[str, str]) -> None:
     Server(app, f"{host}:{port}", workers, environment.get("SAGEBRUSH_SERVE_AS")).run()
 
 
-def _several_models(environment: Mapping[str, str], cores: int) -> flask.Flask:
+def _several_models(environment: Mapping[str, str], cores: int) -> Application:
     def load(folder: Path) -> Handler:
         return _handler(folder, environment, cores)
 

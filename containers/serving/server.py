@@ -1,15 +1,16 @@
-"""HTTP around the handler: Flask for the routes, gunicorn for the workers."""
+"""HTTP around the handler: werkzeug for requests and routes, gunicorn for the workers."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import flask
 import torch
+import werkzeug
 from gunicorn.app.base import BaseApplication
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.routing import Map, Rule
 
 from containers.serving.handler import Handler, Request, Response
 from containers.serving.models import Models
@@ -26,82 +27,74 @@ NO_CONTROL_SOCKET = "control_socket_disable"
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
 
-def application(handler: Handler) -> flask.Flask:
-    """The routes of a container with one model, as a WSGI application."""
-    app = _application()
+class HttpRequest(werkzeug.Request):
+    """A request as it comes in; its body has a limit."""
 
-    @app.post("/invocations")
-    def invocations() -> flask.Response:
-        return _invoked(handler.invocations)
-
-    @app.get("/execution-parameters")
-    def execution_parameters() -> flask.Response:
-        return _http(handler.execution_parameters())
-
-    return app
+    max_content_length = MAX_BODY_BYTES
 
 
-def multi_model_application(models: Models) -> flask.Flask:
+View = Callable[..., Response]
+"""Of a request, and the parts of its path by name."""
+
+
+class Application:
+    """A WSGI application: `routes` are methods, paths and what answers them. /ping is there already."""
+
+    def __init__(self, *routes: tuple[str, str, View]) -> None:
+        rules = (Rule(path, methods=[method], endpoint=view) for method, path, view in (PING, *routes))
+        self._map = Map(rules)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return self._answer(HttpRequest(environ))(environ, start_response)
+
+    def _answer(self, request: HttpRequest) -> werkzeug.Response | HTTPException:
+        try:
+            view, parts = self._map.bind_to_environ(request.environ).match()
+            response = _http(view(request, **parts))
+        except RequestEntityTooLarge:
+            return _http(Response(413, f"The body is larger than {MAX_BODY_BYTES} bytes.".encode()))
+        except HTTPException as error:
+            return error
+        if CUSTOM_ATTRIBUTES in request.headers:
+            response.headers[CUSTOM_ATTRIBUTES] = request.headers[CUSTOM_ATTRIBUTES]
+        return response
+
+
+def application(handler: Handler) -> Application:
+    """The routes of a container with one model."""
+    return Application(
+        ("POST", "/invocations", lambda request: handler.invocations(_invocation(request))),
+        ("GET", "/execution-parameters", lambda _request: handler.execution_parameters()),
+    )
+
+
+def multi_model_application(models: Models) -> Application:
     """The routes of a multi-model container."""
-    app = _application()
-
-    @app.get("/models")
-    def listed() -> flask.Response:
-        return _http(models.list(flask.request.args.get("next_page_token")))
-
-    @app.post("/models")
-    def load() -> flask.Response:
-        return _http(models.load(flask.request.get_data()))
-
-    @app.get("/models/<name>")
-    def describe(name: str) -> flask.Response:
-        return _http(models.describe(name))
-
-    @app.delete("/models/<name>")
-    def unload(name: str) -> flask.Response:
-        return _http(models.unload(name))
-
-    @app.post("/models/<name>/invoke")
-    def invoke(name: str) -> flask.Response:
-        return _invoked(partial(models.invoke, name))
-
-    return app
+    return Application(
+        ("GET", "/models", lambda request: models.list(request.args.get("next_page_token"))),
+        ("POST", "/models", lambda request: models.load(request.get_data())),
+        ("GET", "/models/<name>", lambda _request, name: models.describe(name)),
+        ("DELETE", "/models/<name>", lambda _request, name: models.unload(name)),
+        ("POST", "/models/<name>/invoke", lambda request, name: models.invoke(name, _invocation(request))),
+    )
 
 
-def _application() -> flask.Flask:
-    """What all containers answer."""
-    app = flask.Flask("sagebrush")
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-
-    @app.get("/ping")
-    def ping() -> str:
-        return ""
-
-    @app.errorhandler(413)
-    def too_large(_error: Exception) -> tuple[str, int]:
-        return f"The body is larger than {MAX_BODY_BYTES} bytes.", 413
-
-    return app
+PING = ("GET", "/ping", lambda _request: Response(200, b""))
 
 
-def _invoked(answer: Callable[[Request], Response]) -> flask.Response:
-    """The answer to the request at hand, with the caller's own attributes."""
-    headers = flask.request.headers
-    request = Request(flask.request.get_data(cache=False), headers.get("Content-Type"), headers.get("Accept"))
-    response = _http(answer(request))
-    if CUSTOM_ATTRIBUTES in headers:
-        response.headers[CUSTOM_ATTRIBUTES] = headers[CUSTOM_ATTRIBUTES]
-    return response
+def _invocation(request: HttpRequest) -> Request:
+    headers = request.headers
+    return Request(request.get_data(cache=False), headers.get("Content-Type"), headers.get("Accept"))
 
 
-def _http(response: Response) -> flask.Response:
-    return flask.Response(response.body, response.status, content_type=response.content_type)
+def _http(response: Response) -> werkzeug.Response:
+    return werkzeug.Response(response.body, response.status, content_type=response.content_type)
 
 
 class Server(BaseApplication):
     """gunicorn around one application, loaded once and shared by all workers."""
 
-    def __init__(self, app: flask.Flask, bind: str, workers: int, user: str | None = None) -> None:
+    def __init__(self, app: Application, bind: str, workers: int, user: str | None = None) -> None:
         """`user` is whom the workers run as, where this process may choose."""
         self._app = app
         self._settings: dict[str, Any] = {
@@ -125,5 +118,5 @@ class Server(BaseApplication):
         if NO_CONTROL_SOCKET in self.cfg.settings:
             self.cfg.set(NO_CONTROL_SOCKET, True)
 
-    def load(self) -> flask.Flask:
+    def load(self) -> Application:
         return self._app
