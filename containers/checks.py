@@ -5,6 +5,8 @@ Axes: n rows of a piece · d features · z stored values of sparse rows
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,7 @@ def check(piece: Batch, first_row: int, feature_dim: int, hint: str = "") -> Non
     rows = piece.features
     values = rows.values_z if isinstance(rows, SparseRows) else rows
     # A sum that is finite has only finite terms, and costs a fraction of looking at each.
-    if not bool(values.sum().isfinite()) and not bool(values.isfinite().all()):
+    if not math.isfinite(values.sum()) and not bool(values.isfinite().all()):
         raise _not_finite(rows, first_row)
     if isinstance(rows, SparseRows) and not _ascending(rows):
         _check_once(rows, first_row)

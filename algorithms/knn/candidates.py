@@ -32,8 +32,8 @@ ROUNDINGS = 32
 CHUNK_ROWS = 8_192
 SAMPLE_ROWS = 1_024
 
-COLUMNS_PER_AXIS, MOST_AXES = 8, 31
-"""A sketch has an axis for so many columns, and 31 at most: more take longer to read than they save."""
+COLUMNS_PER_AXIS, MOST_AXES = 8, 47
+"""A sketch has an axis for so many columns, and 47 at most: more take longer to read than they save."""
 
 MORE = 16
 """Candidates beyond k: as many may lie within faiss's rounding of the k-th."""
@@ -116,8 +116,8 @@ class Sketch:
     """
 
     whole: Whole
-    center_d: Tensor
-    axes_dm: Tensor
+    center_d: Costs
+    axes_dm: Costs
     columns_mr: Tensor
     half_square_r: Tensor
 
@@ -129,10 +129,11 @@ class Sketch:
         center_d = torch.zeros(d, dtype=torch.float64) if whole.inner else x_sd.mean(0)
         x_sd -= center_d
         strongest_sm = torch.linalg.eigh(x_sd @ x_sd.T).eigenvectors[:, -min(MOST_AXES, d // COLUMNS_PER_AXIS) :]
-        axes_dm = torch.linalg.qr(x_sd.T @ strongest_sm).Q
-        columns_mr = torch.cat([_encoded(part, center_d, axes_dm).T for part in whole.parts()], 1)
+        center, axes = center_d.numpy(), torch.linalg.qr(x_sd.T @ strongest_sm).Q.numpy()
+        encoded_rm = np.concatenate([_encoded(part, center, axes) for part in whole.parts()])
+        columns_mr = torch.from_numpy(encoded_rm.T.copy())
         half_square_r = columns_mr.new_zeros(r) if whole.inner else columns_mr.square().sum(0) / 2
-        return cls(whole, center_d, axes_dm, columns_mr, half_square_r)
+        return cls(whole, center, axes, columns_mr, half_square_r)
 
     @cached_property
     def longest(self) -> float:
@@ -150,12 +151,13 @@ class Sketch:
     def _floors(self, x_nd: Rows) -> Rows:
         """Floors (n, r) of all rows: costs by the columns of the sketch, less what rounding may have added to them."""
         code_nm = _encoded(x_nd, self.center_d, self.axes_dm)
-        length_n = np.linalg.norm(code_nm.double().numpy(), axis=1)
+        length_n = np.linalg.norm(code_nm.astype(np.float64), axis=1)
         least_n = -rounding(length_n, self.longest, len(self.columns_mr), self.whole.inner)
         scale = 1 if self.whole.inner else 2
         if not self.whole.inner:
             least_n += np.square(length_n)
-        floors_nr = torch.addmm(self.half_square_r, code_nm, self.columns_mr, beta=scale, alpha=-scale).numpy()
+        code = torch.from_numpy(code_nm)
+        floors_nr = torch.addmm(self.half_square_r, code, self.columns_mr, beta=scale, alpha=-scale).numpy()
         floors_nr += least_n[:, None].astype(np.float32)
         return floors_nr
 
@@ -197,12 +199,12 @@ def _best_of_stretches(floors_r: Rows, count: int) -> Places:
     return floors_ws[:, best_c].argmin(0) * width + best_c
 
 
-def _encoded(x_nd: Rows, center_d: Tensor, axes_dm: Tensor) -> Tensor:
-    """Rows (n, m) float32: their parts along the axes, and the length of what is left."""
-    centered_nd = torch.from_numpy(x_nd).double() - center_d
+def _encoded(x_nd: Rows, center_d: Costs, axes_dm: Costs) -> Rows:
+    """Rows (n, m): their parts along the axes, and the length of what is left."""
+    centered_nd = x_nd - center_d
     along_nm = centered_nd @ axes_dm
-    across_n = (centered_nd.square().sum(1) - along_nm.square().sum(1)).clamp(min=0).sqrt()
-    return torch.cat([along_nm, across_n[:, None]], 1).float()
+    squared_n = np.square(centered_nd).sum(1) - np.square(along_nm).sum(1)
+    return np.concatenate([along_nm, np.sqrt(np.maximum(squared_n, 0))[:, None]], 1, dtype=np.float32)
 
 
 def rounding(length_n: Costs, longest: float, columns: int, inner: bool) -> Costs:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from algorithms.base.algorithm import Settings
@@ -32,7 +34,7 @@ class Preparation:
         """Rows (n, t) for the index. Raises BadRecord for a row of zeros that has no direction, and for one that is too long."""
         if self.reduction is not None:
             x_nd = self.reduction.apply(x_nd)
-        squared_n = x_nd.square().sum(1)
+        squared_n = np.square(x_nd.numpy()).sum(1)
         _refuse(squared_n > LONGEST_SQUARED, "its squared length is beyond float32, expected smaller numbers.")
         if self.normalize:
             _refuse(
@@ -66,6 +68,6 @@ class Preparation:
         return cls(feature_dim, index_dim, bool(settings.get("normalize", False)), reduction)
 
 
-def _refuse(wrong_n: Tensor, problem: str) -> None:
-    if bool(wrong_n.any()):
-        raise BadRecord(int(wrong_n.nonzero()[0]) + 1, problem)
+def _refuse(wrong_n: NDArray[np.bool_], problem: str) -> None:
+    if wrong_n.any():
+        raise BadRecord(int(wrong_n.argmax()) + 1, problem)
