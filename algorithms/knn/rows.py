@@ -34,7 +34,8 @@ class Preparation:
         """Rows (n, t) for the index. Raises BadRecord for a row of zeros that has no direction, and for one that is too long."""
         if self.reduction is not None:
             x_nd = self.reduction.apply(x_nd)
-        squared_n = np.square(x_nd.numpy()).sum(1)
+        with np.errstate(over="ignore"):  # refused below
+            squared_n = np.square(x_nd.numpy()).sum(1)
         _refuse(squared_n > LONGEST_SQUARED, "its squared length is beyond float32, expected smaller numbers.")
         if self.normalize:
             _refuse(
