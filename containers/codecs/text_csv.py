@@ -60,9 +60,9 @@ def _plain_numbers(block: bytes) -> NDArray[np.float64] | None:
     lines = (block.replace(b"\r\n", b"\n") if b"\r" in unusual else block).strip(b"\n")
     if unusual.translate(None, PLAIN) or b"\r" in lines:
         return None
-    if b"\n" not in lines and unusual:
+    if b"\n" not in lines and unusual.translate(None, b"\r"):
         row_c = _decimals(lines)
-        return None if row_c is None else row_c[None]
+        return None if row_c is None or not len(row_c) else row_c[None]
     text = np.frombuffer(lines + b"\n", np.uint8)
     ends_z = np.flatnonzero((text == ord(",")) | (text == ord("\n")))
     widths = np.diff(np.flatnonzero(text[ends_z] == ord("\n")), prepend=-1)

@@ -36,6 +36,8 @@ class HttpRequest(werkzeug.Request):
 View = Callable[..., Response]
 """Of a request, and the parts of its path by name."""
 
+PING = ("GET", "/ping", lambda _request: Response(200, b""))
+
 
 class Application:
     """A WSGI application: `routes` are methods, paths and what answers them. /ping is there already."""
@@ -77,9 +79,6 @@ def multi_model_application(models: Models) -> Application:
         ("DELETE", "/models/<name>", lambda _request, name: models.unload(name)),
         ("POST", "/models/<name>/invoke", lambda request, name: models.invoke(name, _invocation(request))),
     )
-
-
-PING = ("GET", "/ping", lambda _request: Response(200, b""))
 
 
 def _invocation(request: HttpRequest) -> Request:

@@ -63,16 +63,16 @@ def _joined(paths: Sequence[Path]) -> Iterator[bytes]:
 
 def _write(folder: Path, chunks: Iterable[bytes], hashes: Sequence[Hash]) -> tuple[Path, os.stat_result]:
     path = folder / f"{next(NUMBERS)}"
-    try:
-        with open(path, "xb", buffering=0, opener=_for_its_owner) as file:
+    with open(path, "xb", buffering=0, opener=_for_its_owner) as file:
+        try:
             for chunk in chunks:
                 _write_all(file, chunk)
                 for running in hashes:
                     running.update(chunk)
             return path, os.fstat(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def _for_its_owner(path: str, flags: int) -> int:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from local_runner.s3.errors import S3Error
 
 ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;", "\n": "&#10;"})
-SPECIAL = re.compile('[&<>"\r\n]')
+SPECIAL = re.compile(f"[{''.join(map(chr, ESCAPED))}]")
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 

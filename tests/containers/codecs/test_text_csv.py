@@ -135,3 +135,14 @@ def test_encode_prints_float32_widened_in_declared_order():
 def test_encode_puts_many_values_side_by_side():
     columns = {"projection": torch.tensor([[1.0, 2.5]]), "rank": torch.tensor([7])}
     assert text_csv.encode(columns, Response("projections", ("projection", "rank"))) == b"1.0,2.5,7\n"
+
+
+@pytest.mark.parametrize("body", [b"\r\n", b"\n", b" \n", b" ", b"\r\n\r\n"])
+def test_a_lone_blank_line_is_no_row(body):
+    assert not list(text_csv.decode([body], label_size=0))
+
+
+@pytest.mark.parametrize("body", [b"1.5,-2\r\n", b"\r\n1.5,-2", b"1.5,-2e0"])
+def test_a_lone_row_of_decimals_is_one(body):
+    (batch,) = text_csv.decode([body], label_size=0)
+    assert batch.features.tolist() == [[1.5, -2.0]]
