@@ -17,8 +17,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from werkzeug.datastructures import Headers
-
 from local_runner import client, forked
 from local_runner.app import service_model
 from local_runner.operations import operations
@@ -34,7 +32,7 @@ def warm_up() -> None:
     for service in SERVICES:
         service_model(service)
     operations()
-    operation_of("GET", 0, {}, Headers())
+    operation_of("GET", 0, {}, copies=False)
 
 
 def answer(order: Mapping[str, str], servers: dict[str, forked.ForkedServer]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from local_runner import client, control_socket, heap, owner
+from local_runner import client, gunicorn_options, heap, owner
 from local_runner.app import App, service_model
 from local_runner.cloud import open_cloud
 from local_runner.jobs.store import Store
@@ -88,12 +88,9 @@ class _Gunicorn(BaseApplication):
     def load_config(self) -> None:
         options = {
             "bind": f"{self._settings.host}:{self._settings.port}",
-            "workers": 1,
-            "worker_class": "gthread",
             "threads": THREADS,
             "worker_connections": 1000,
             "keepalive": 75,
-            "timeout": 0,
             "graceful_timeout": STOP_WITHIN_S,
             "accesslog": str(self._settings.data / ACCESS_LOG),
             "access_log_format": ACCESS_LINE,
@@ -102,9 +99,7 @@ class _Gunicorn(BaseApplication):
             "when_ready": self._announce,
             "worker_exit": self._end_cloud,
         }
-        for name, value in options.items():
-            self.cfg.set(name, value)
-        control_socket.disable(self.cfg)
+        gunicorn_options.apply(options, self.cfg)
 
     def load(self) -> App:
         """Runs in the worker: threads and child processes belong to it."""

@@ -10,7 +10,7 @@ import typer
 from gunicorn.app.base import BaseApplication
 from werkzeug.wrappers import Request
 
-from local_runner import control_socket, heap
+from local_runner import gunicorn_options, heap
 from local_runner.s3.protocol import S3
 from local_runner.s3.public import PublicBuckets
 from local_runner.s3.store import ObjectStore
@@ -24,9 +24,7 @@ class Server(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
-        for name, value in {"bind": self._bind, "worker_class": "gthread", "threads": 32, "timeout": 0}.items():
-            self.cfg.set(name, value)
-        control_socket.disable(self.cfg)
+        gunicorn_options.apply({"bind": self._bind, "threads": 32}, self.cfg)
 
     def load(self) -> Callable[..., Any]:
         heap.keep_small()

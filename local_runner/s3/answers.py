@@ -19,7 +19,7 @@ OWNER = {"ID": "local", "DisplayName": "local"}
 
 def stamp(moment: datetime) -> str:
     """`2026-11-21T18:00:00.123Z`, as dates stand in S3's documents."""
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 class Empty(Response):

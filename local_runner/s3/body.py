@@ -9,7 +9,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator, Set
 
-from local_runner.s3.call import Call
+from local_runner.s3.call import Call, environment_name
 from local_runner.s3.checksums import ALGORITHMS, NAMES, header
 from local_runner.s3.draft import Draft, write_draft
 from local_runner.s3.errors import S3Error
@@ -18,7 +18,7 @@ from local_runner.s3.store import ObjectStore
 #: What gunicorn takes from the socket at once; smaller reads would have it copy the rest about.
 READ_BYTES = 1 << 20
 #: Algorithm and the WSGI name of the header that states its value: looked up for every request, so by dictionary.
-STATED = tuple((name, f"HTTP_{header(name).upper().replace('-', '_')}") for name in NAMES)
+STATED = tuple((name, environment_name(header(name))) for name in NAMES)
 LONGEST_LINE_BYTES = 8192
 LONGEST_DOCUMENT_BYTES = 4 << 20
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 import botocore.session
-from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request
 
 from local_runner.s3.errors import S3Error
@@ -20,6 +19,7 @@ VIRTUAL_HOST = re.compile(
 SCOPE_REGION = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/")
 #: Same address as another operation, and not of general purpose buckets.
 NOT_OURS = {"ListDirectoryBuckets", "WriteGetObjectResponse"}
+COPY_SOURCE = "x-amz-copy-source"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Call:
         return self.query.get(name, default)
 
     def header(self, name: str, default: str = "") -> str:
-        return self.request.headers.get(name, default)
+        return self.request.environ.get(environment_name(name), default)
 
     def number(self, name: str, default: int, highest: int) -> int:
         """A count in the query, from 0; larger ones are capped as S3 caps them. Raises InvalidArgument."""
@@ -60,7 +60,15 @@ def read_call(request: Request) -> Call:
     bucket, key = address(request.environ["PATH_INFO"], request.host)
     level = bool(bucket) + bool(key)
     query = request.args.to_dict()
-    return Call(request, operation_of(request.method, level, query, request.headers), bucket, key, query)
+    copies = environment_name(COPY_SOURCE) in request.environ
+    return Call(request, operation_of(request.method, level, query, copies), bucket, key, query)
+
+
+@functools.cache
+def environment_name(header: str) -> str:
+    """Where WSGI keeps a header: asked a dozen times a request, which werkzeug's `headers` take microseconds for."""
+    name = header.upper().replace("-", "_")
+    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
 
 
 def address(path: str, host: str) -> tuple[str, str]:
@@ -76,29 +84,36 @@ def address(path: str, host: str) -> tuple[str, str]:
     return bucket, key
 
 
-def operation_of(method: str, level: int, query: Mapping[str, str], headers: Headers) -> str:
-    """The operation whose marks in query and headers are all there; of several, the one with most marks."""
-    fitting = [rule for rule in _rules().get((method, level), ()) if rule.fits(query, headers)]
-    if not fitting:
-        place = ("the service", "a bucket", "an object")[level]
-        raise S3Error("NotImplemented", f"{method} on {place} is not implemented by the local S3.")
-    return max(fitting, key=lambda rule: len(rule.query) + rule.copies).operation
+def operation_of(method: str, level: int, query: Mapping[str, str], copies: bool) -> str:
+    """The operation whose marks are all there; of several, the one with most. `copies`: a source is named in a header."""
+    for rule in _rules().get((method, level), ()):
+        if rule.fits(query, copies):
+            return rule.operation
+    place = ("the service", "a bucket", "an object")[level]
+    raise S3Error("NotImplemented", f"{method} on {place} is not implemented by the local S3.")
 
 
 @dataclass(frozen=True)
 class _Rule:
     operation: str
-    query: tuple[tuple[str, str], ...]
+    query: Mapping[str, str]
     copies: bool
 
-    def fits(self, query: Mapping[str, str], headers: Headers) -> bool:
-        present = all(name in query and (not value or query[name] == value) for name, value in self.query)
-        return present and self.copies <= ("x-amz-copy-source" in headers)
+    def fits(self, query: Mapping[str, str], copies: bool) -> bool:
+        return (
+            self.copies <= copies
+            and self.query.keys() <= query.keys()
+            and all(not value or query[name] == value for name, value in self.query.items())
+        )
+
+    @property
+    def marks(self) -> int:
+        return len(self.query) + self.copies
 
 
 @functools.cache
 def _rules() -> dict[tuple[str, int], list[_Rule]]:
-    """(method, 0 service · 1 bucket · 2 object) → rules, out of botocore's description of S3."""
+    """(method, 0 service · 1 bucket · 2 object) → rules, most marks first, out of botocore's description of S3."""
     model = botocore.session.get_session().get_service_model("s3")
     rules: dict[tuple[str, int], list[_Rule]] = {}
     for name in model.operation_names:
@@ -109,7 +124,7 @@ def _rules() -> dict[tuple[str, int], list[_Rule]]:
         marks = parse_qsl(query, keep_blank_values=True)
         required = [operation.input_shape.members[m].serialization for m in operation.input_shape.required_members]
         marks += [(where["name"], "") for where in required if where.get("location") == "querystring"]
-        copies = any(where.get("name") == "x-amz-copy-source" for where in required)
+        copies = any(where.get("name") == COPY_SOURCE for where in required)
         level = ("{Bucket}" in path) + ("{Key+}" in path)
-        rules.setdefault((operation.http["method"], level), []).append(_Rule(name, tuple(marks), copies))
-    return rules
+        rules.setdefault((operation.http["method"], level), []).append(_Rule(name, dict(marks), copies))
+    return {place: sorted(found, key=lambda rule: -rule.marks) for place, found in rules.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import zlib
 from collections.abc import Callable, Iterable
@@ -47,6 +48,7 @@ if crt is not None:
 NAMES = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
 
 
+@functools.cache
 def header(algorithm: str) -> str:
     """`x-amz-checksum-crc32` of `CRC32`."""
     return f"x-amz-checksum-{algorithm.lower()}"

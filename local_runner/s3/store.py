@@ -14,6 +14,7 @@ noticed by size and time, digested again and served as it is.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -151,16 +152,18 @@ class ObjectStore:
         return self._stored(row) if row else None
 
     def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
-        """The object and its unbuffered file, which stay those of one moment even if the key is written meanwhile."""
+        """The object and its unbuffered file, which stay those of one moment even if the key is written meanwhile.
+
+        Raises NoSuchBucket, NoSuchKey.
+        """
         while True:
-            stored = self.get(bucket, key)
-            try:
+            stored = self._known(bucket, key)
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 file = stored.path.open("rb", buffering=0)
-            except FileNotFoundError:
-                continue
-            if _unchanged(stored, file.fileno()):
-                return stored, file
-            file.close()
+                if _unchanged(stored, file.fileno()):
+                    return stored, file
+                file.close()
+            self._look_again(bucket, key)
 
     def delete(self, bucket: str, key: str) -> None:
         """Remove an object; an absent one is no error, as in S3. Raises NoSuchBucket."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
 from local_runner.s3.errors import S3Error
 
-ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;", "\n": "&#10;"})
-SPECIAL = re.compile(f"[{''.join(map(chr, ESCAPED))}]")
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -20,22 +17,27 @@ def document(root: str, content: Mapping[str, Any] | str, namespace: str = NAMES
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}{attribute}>{_inner(content)}</{root}>'.encode()
 
 
-def _element(name: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return "".join([_element(name, entry) for entry in value])
-    return f"<{name}>{_inner(value)}</{name}>"
-
-
 def _inner(value: Any) -> str:
     if isinstance(value, str):
-        return value.translate(ESCAPED) if SPECIAL.search(value) else value
+        return _escaped(value)
     if isinstance(value, dict):
-        return "".join([_element(name, entry) for name, entry in value.items()])
+        return "".join(
+            [
+                f"<{name}>{_inner(entry)}</{name}>"
+                for name, entries in value.items()
+                for entry in (entries if isinstance(entries, list) else (entries,))
+                if entry is not None
+            ]
+        )
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value).translate(ESCAPED)
+    return str(value)
+
+
+def _escaped(text: str) -> str:
+    """As S3 escapes. In one chain: a page of a listing has thousands of texts, and few of them anything to escape."""
+    marked = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    return marked.replace("\r", "&#13;").replace("\n", "&#10;")
 
 
 def parse(body: bytes, root: str) -> ElementTree.Element:

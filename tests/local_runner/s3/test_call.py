@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from werkzeug.datastructures import Headers
 
 from local_runner.s3.call import address, operation_of
 from local_runner.s3.errors import S3Error
@@ -34,27 +33,27 @@ def test_a_path_must_be_utf8():
 
 
 @pytest.mark.parametrize(
-    ("method", "level", "query", "headers", "expected"),
+    ("method", "level", "query", "copies", "expected"),
     [
-        ("GET", 0, {}, {}, "ListBuckets"),
-        ("GET", 1, {"prefix": "x"}, {}, "ListObjects"),
-        ("GET", 1, {"list-type": "2"}, {}, "ListObjectsV2"),
-        ("GET", 1, {"versioning": ""}, {}, "GetBucketVersioning"),
-        ("GET", 2, {"uploadId": "u"}, {}, "ListParts"),
-        ("PUT", 2, {}, {}, "PutObject"),
-        ("PUT", 2, {}, {"x-amz-copy-source": "a/b"}, "CopyObject"),
-        ("PUT", 2, {"uploadId": "u", "partNumber": "1"}, {}, "UploadPart"),
-        ("PUT", 2, {"uploadId": "u", "partNumber": "1"}, {"x-amz-copy-source": "a/b"}, "UploadPartCopy"),
-        ("POST", 2, {"uploads": ""}, {}, "CreateMultipartUpload"),
-        ("POST", 1, {"delete": ""}, {}, "DeleteObjects"),
-        ("DELETE", 2, {"uploadId": "u"}, {}, "AbortMultipartUpload"),
-        ("HEAD", 2, {}, {}, "HeadObject"),
+        ("GET", 0, {}, False, "ListBuckets"),
+        ("GET", 1, {"prefix": "x"}, False, "ListObjects"),
+        ("GET", 1, {"list-type": "2"}, False, "ListObjectsV2"),
+        ("GET", 1, {"versioning": ""}, False, "GetBucketVersioning"),
+        ("GET", 2, {"uploadId": "u"}, False, "ListParts"),
+        ("PUT", 2, {}, False, "PutObject"),
+        ("PUT", 2, {}, True, "CopyObject"),
+        ("PUT", 2, {"uploadId": "u", "partNumber": "1"}, False, "UploadPart"),
+        ("PUT", 2, {"uploadId": "u", "partNumber": "1"}, True, "UploadPartCopy"),
+        ("POST", 2, {"uploads": ""}, False, "CreateMultipartUpload"),
+        ("POST", 1, {"delete": ""}, False, "DeleteObjects"),
+        ("DELETE", 2, {"uploadId": "u"}, False, "AbortMultipartUpload"),
+        ("HEAD", 2, {}, False, "HeadObject"),
     ],
 )
-def test_operations_are_told_apart_as_in_the_service_model(method, level, query, headers, expected):
-    assert operation_of(method, level, query, Headers(headers)) == expected
+def test_operations_are_told_apart_as_in_the_service_model(method, level, query, copies, expected):
+    assert operation_of(method, level, query, copies) == expected
 
 
 def test_a_method_s3_does_not_have_is_not_implemented():
     with pytest.raises(S3Error, match="PATCH on an object"):
-        operation_of("PATCH", 2, {}, Headers())
+        operation_of("PATCH", 2, {}, copies=False)
