@@ -1,6 +1,6 @@
 """Factorization machines: hyperparameters, and `fit` as stochastic gradient descent with Adam.
 
-Axes: n rows of a batch · d features · c parameters of a feature: w1, then the f factors of v
+Axes: n rows of a batch · d features · f factors
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from algorithms.factorization_machines import figures
 from algorithms.factorization_machines.descent import Descent
 from algorithms.factorization_machines.model import FactorizationMachinesModel
 from algorithms.factorization_machines.state import State
-from algorithms.factorization_machines.steps import Rates
+from algorithms.factorization_machines.steps import Rate, Rates
 
 LR = WD = SPREAD = (1e-8, 512.0)
 """The ranges that the original is tuned in."""
@@ -144,10 +144,9 @@ class FactorizationMachines(Algorithm):
                 "The hosts' checkpoints are of different batches: the job was killed while they were written. "
                 "Empty the checkpoint folder and train from the start."
             )
-        if state and tuple(state.p_dc.shape) != (self.feature_dim, self.num_factors + 1):
-            d, c = state.p_dc.shape
+        if state and (state.feature_dim, state.num_factors) != (self.feature_dim, self.num_factors):
             raise UserError(
-                f"The model to go on from has feature_dim {d} and num_factors {c - 1}, "
+                f"The model to go on from has feature_dim {state.feature_dim} and num_factors {state.num_factors}, "
                 f"expected {self.feature_dim} and {self.num_factors} as in this job."
             )
         return state
@@ -157,7 +156,7 @@ class FactorizationMachines(Algorithm):
         bias_1 = self._initial("bias", (1,), self.use_bias, run)
         w1_d1 = self._initial("linear", (self.feature_dim, 1), self.use_linear, run)
         v_df = self._initial("factors", (self.feature_dim, self.num_factors), True, run)
-        return State.start(bias_1, torch.cat([w1_d1, v_df], 1))
+        return State.start(bias_1, w1_d1, v_df)
 
     def _initial(self, term: str, shape: tuple[int, ...], used: bool, run: Run) -> Tensor:
         whole = torch.zeros(shape)
@@ -176,15 +175,10 @@ class FactorizationMachines(Algorithm):
 
     def _descent(self, state: State, rows_here: int, run: Run) -> Descent:
         """A term that is not used begins at zero and stays there."""
-        lr_c = torch.tensor(
-            [self.linear_lr * self.use_linear, *[self.factors_lr] * self.num_factors], device=run.device
-        )
-        wd_c = torch.tensor([self.linear_wd, *[self.factors_wd] * self.num_factors], device=run.device)
         rates = Rates(
-            lr_c * self._learning_rate,
-            wd_c * self._wd,
-            self.bias_lr * self.use_bias * self._learning_rate,
-            self.bias_wd * self._wd,
+            Rate(self.bias_lr * self.use_bias * self._learning_rate, self.bias_wd * self._wd),
+            Rate(self.linear_lr * self.use_linear * self._learning_rate, self.linear_wd * self._wd),
+            Rate(self.factors_lr * self._learning_rate, self.factors_wd * self._wd),
             EPSILON if self.eps is None else self.eps,
             self.clip_gradient if self.clip_gradient and self.clip_gradient > 0 else None,
         )
@@ -192,8 +186,8 @@ class FactorizationMachines(Algorithm):
         return Descent(state, rates, self.predictor_type, rows_here, self.rescale_grad, interval, run)
 
     def _model(self, state: State) -> FactorizationMachinesModel:
-        w1_d1, v_df = state.p_dc[:, :1].contiguous().cpu(), state.p_dc[:, 1:].contiguous().cpu()
-        return FactorizationMachinesModel(state.bias_1.cpu().clone(), w1_d1, v_df, self.training_parameters())
+        w0_1, w1_d1, v_df = (term[0].cpu().clone() for term in (state.bias, state.linear, state.factors))
+        return FactorizationMachinesModel(w0_1, w1_d1, v_df, self.training_parameters())
 
     def training_parameters(self) -> dict[str, str]:
         """The configuration as the original's meta.json has it: every value a string, settings of ours left out."""

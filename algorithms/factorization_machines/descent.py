@@ -1,6 +1,6 @@
 """Stochastic gradient descent over one pass of a channel, in step with the other hosts.
 
-Axes: n rows of a mini-batch · u columns that occur in it · c parameters of a column: w1, then the f factors of v
+Axes: n rows of a mini-batch · u columns that occur in it · f factors
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from algorithms.base.errors import NO_DATA, UserError
 from algorithms.base.run import Run
 from algorithms.factorization_machines import figures, labels, steps, threads
 from algorithms.factorization_machines.incidence import Incidence, incidences, sparse
-from algorithms.factorization_machines.state import State
+from algorithms.factorization_machines.state import State, parameters
 from algorithms.factorization_machines.steps import Gradient, Rates
 
 ROWS_AT_ONCE = 8192
@@ -57,7 +57,7 @@ class Descent:
         """Learn from every mini-batch; the sums of the figures, taken while the parameters move, as the original takes them."""
         number, total = 0, figures.none(self.predictor_type, self.run.device)
         for chunk in self._chunks(batches):
-            with threads.for_numbers(chunk.entries * self.state.p_dc.shape[1]):
+            with threads.for_numbers(chunk.entries * self.state.num_factors):
                 total += self._learn(chunk, epoch, number)
             number += len(chunk.batches)
             self.run.checkpoint_together(self.state)
@@ -79,7 +79,7 @@ class Descent:
             together = [rows for rows in self.run.sum(sizes).tolist() if rows]
             if not together:
                 return
-            whole = concatenate(own) if own else Batch(torch.empty(0, len(self.state.p_dc)), torch.empty(0, 1))
+            whole = concatenate(own) if own else Batch(torch.empty(0, self.state.feature_dim), torch.empty(0, 1))
             labels_n = labels.checked(whole, self.predictor_type, "train", rows_before)
             yield self._prepared(whole, labels_n[:, None], sizes.tolist(), together)
             rows_before += len(whole)
@@ -115,15 +115,15 @@ class Descent:
 
     def _step(self, batch: Incidence, rows: int) -> Tensor:
         """Move the parameters by the gradient of one mini-batch, and return the scores (n, 1) from before."""
-        rows_u = self.state.fetch(batch.columns_u)
-        p_uc = self.state.parameters_of(rows_u)
-        f_n1, s_nc = steps.scores(self.state.bias_1, p_uc, batch)
+        planes = self.state.fetch(batch.columns_u)
+        now = parameters(planes)
+        f_n1, s_nf = steps.scores(now, batch)
         answer_n1 = f_n1.sigmoid() if self.predictor_type == labels.CLASSIFIER else f_n1
         error_n1 = (answer_n1 - batch.labels_n1).mul_(1 / rows if self.rescale_grad is None else self.rescale_grad)
-        own = steps.gradient(error_n1, s_nc, p_uc, batch)
+        own = steps.gradient(error_n1, s_nf, now, batch)
         parts = self.run.gather(own.arrays())
         if len(parts) == 1:
-            self.state.move(own, rows_u, self.rates)
+            self.state.move(own, planes, self.rates)
         else:
             whole = steps.added([Gradient.from_arrays(part, self.run.device) for part in parts])
             self.state.move(whole, self.state.fetch(whole.columns_u), self.rates)

@@ -5,7 +5,8 @@ Axes: n rows of a batch · z stored values · u columns that occur in the batch,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import starmap
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -13,26 +14,29 @@ from torch import Tensor
 from algorithms.base.batch import Batch, SparseRows
 
 
-@dataclass(frozen=True)
-class Bags:
+class Bags(NamedTuple):
     """Bags of numbered rows, each with a weight: bag i holds entries `starts[i]:starts[i + 1]`, the last bag the rest."""
 
     members_z: Tensor
     starts: Tensor
     weights_z: Tensor
+    squares_z: Tensor
+
+    @classmethod
+    def of(cls, members_z: Tensor, starts: Tensor, weights_z: Tensor) -> Self:
+        return cls(members_z, starts, weights_z, weights_z.square())
 
     def sum(self, table_ac: Tensor) -> Tensor:
         """For each bag the weighted sum of its rows of the table: (bags, c)."""
         return torch.embedding_bag(table_ac, self.members_z, self.starts, mode=0, per_sample_weights=self.weights_z)[0]
 
-    def squared(self) -> Bags:
-        """The same bags with every weight squared."""
-        return Bags(self.members_z, self.starts, self.weights_z.square())
+    def sum_by_squares(self, table_ac: Tensor) -> Tensor:
+        """The same with every weight squared."""
+        return torch.embedding_bag(table_ac, self.members_z, self.starts, mode=0, per_sample_weights=self.squares_z)[0]
 
 
-@dataclass(frozen=True)
-class Incidence:
-    """n labelled rows over the u columns that occur in them: X, and X with its values squared, by row and by column.
+class Incidence(NamedTuple):
+    """Labelled rows over the u columns that occur in them: X by row and by column.
 
     `by_row` bags places in `columns_u`, `by_column` bags rows. `labels_n1` is (n, 1) float32.
     """
@@ -40,12 +44,7 @@ class Incidence:
     columns_u: Tensor
     labels_n1: Tensor
     by_row: Bags
-    by_row_squared: Bags
     by_column: Bags
-    by_column_squared: Bags
-
-    def __len__(self) -> int:
-        return len(self.labels_n1)
 
 
 def sparse(batch: Batch) -> SparseRows:
@@ -63,7 +62,7 @@ def incidences(rows: SparseRows, labels_n1: Tensor, sizes: list[int]) -> list[In
     batch_n = torch.arange(len(sizes), device=device).repeat_interleave(torch.tensor(sizes, device=device))
     counts_n = rows.starts_n1.diff()
     row_z = torch.arange(len(rows), device=device).repeat_interleave(counts_n)
-    batch_z = batch_n[row_z]
+    batch_z = batch_n.index_select(0, row_z)
     key_z, order_z = _sorted(batch_z * rows.width + rows.columns_z)
     key_u, place_z, counts_u = torch.unique_consecutive(key_z, return_inverse=True, return_counts=True)
     batch_u = key_u // rows.width
@@ -71,26 +70,24 @@ def incidences(rows: SparseRows, labels_n1: Tensor, sizes: list[int]) -> list[In
     sizes_z, before_z = _sizes_and_starts(batch_z, len(sizes))
     sizes_u, before_u = _sizes_and_starts(batch_u, len(sizes))
     _, before_n = _sizes_and_starts(batch_n, len(sizes))
-    by_row = Bags(
-        torch.empty_like(place_z).index_copy_(0, order_z, place_z) - before_u[batch_z],
-        rows.starts_n1[:-1] - before_z[batch_n],
+    by_row = Bags.of(
+        torch.empty_like(place_z).scatter_(0, order_z, place_z) - before_u.index_select(0, batch_z),
+        rows.starts_n1[:-1] - before_z.index_select(0, batch_n),
         rows.values_z,
     )
-    by_column = Bags(
-        (row_z - before_n[batch_z])[order_z],
-        counts_u.cumsum(0) - counts_u - before_z[batch_u],
-        rows.values_z[order_z],
+    by_column = Bags.of(
+        (row_z - before_n.index_select(0, batch_z)).index_select(0, order_z),
+        counts_u.cumsum(0) - counts_u - before_z.index_select(0, batch_u),
+        rows.values_z.index_select(0, order_z),
     )
     parts = zip(
         (key_u - batch_u * rows.width).split(sizes_u),
         labels_n1.split(sizes),
         _split(by_row, sizes, sizes_z),
-        _split(by_row.squared(), sizes, sizes_z),
         _split(by_column, sizes_u, sizes_z),
-        _split(by_column.squared(), sizes_u, sizes_z),
         strict=True,
     )
-    return [Incidence(*part) for part in parts]
+    return list(starmap(Incidence, parts))
 
 
 def _sorted(key_z: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,6 +116,7 @@ def _split(bags: Bags, bag_sizes: list[int], member_sizes: list[int]) -> list[Ba
         bags.members_z.split(member_sizes),
         bags.starts.split(bag_sizes),
         bags.weights_z.split(member_sizes),
+        bags.squares_z.split(member_sizes),
         strict=True,
     )
-    return [Bags(*part) for part in parts]
+    return list(starmap(Bags, parts))

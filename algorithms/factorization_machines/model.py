@@ -84,8 +84,8 @@ class FactorizationMachinesModel(Model):
     def scores(self, batch: Batch) -> Tensor:
         """f(x) (n,), before any sigmoid. A row costs its stored values times f, however many features there are."""
         rows = sparse(batch)
-        bags = Bags(rows.columns_z, rows.starts_n1[:-1], rows.values_z)
-        pairs_n = bags.sum(self.v_df).square().sum(1) - bags.squared().sum(self._norm_d1)[:, 0]
+        bags = Bags.of(rows.columns_z, rows.starts_n1[:-1], rows.values_z)
+        pairs_n = bags.sum(self.v_df).square().sum(1) - bags.sum_by_squares(self._norm_d1)[:, 0]
         return self.w0_1 + bags.sum(self.w1_d1)[:, 0] + pairs_n / 2
 
     def predict(self, batch: Batch) -> Columns:

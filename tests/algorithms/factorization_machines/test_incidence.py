@@ -29,9 +29,9 @@ def test_sums_along_either_side_are_products_with_the_matrix(sizes):
         own_nu = x_nd[first : first + rows, batch.columns_u]
         right_u3, left_n3 = torch.randn(len(batch.columns_u), 3), torch.randn(rows, 3)
         assert torch.allclose(batch.by_row.sum(right_u3), own_nu @ right_u3, atol=1e-6)
-        assert torch.allclose(batch.by_row_squared.sum(right_u3), own_nu.square() @ right_u3, atol=1e-6)
+        assert torch.allclose(batch.by_row.sum_by_squares(right_u3), own_nu.square() @ right_u3, atol=1e-6)
         assert torch.allclose(batch.by_column.sum(left_n3), own_nu.T @ left_n3, atol=1e-6)
-        assert torch.allclose(batch.by_column_squared.sum(left_n3), own_nu.square().T @ left_n3, atol=1e-6)
+        assert torch.allclose(batch.by_column.sum_by_squares(left_n3), own_nu.square().T @ left_n3, atol=1e-6)
         assert batch.labels_n1[:, 0].tolist() == list(range(first, first + rows))
         first += rows
 
@@ -44,7 +44,7 @@ def test_the_columns_are_those_that_occur_ascending():
 
 def test_rows_may_all_be_empty():
     (batch,) = cut(torch.zeros(3, WIDTH), [3])
-    assert len(batch) == 3 and not len(batch.columns_u)
+    assert len(batch.labels_n1) == 3 and not len(batch.columns_u)
     assert batch.by_row.sum(torch.empty(0, 2)).tolist() == [[0, 0]] * 3
 
 
