@@ -6,8 +6,10 @@ Axes: n rows
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from threading import Barrier
 from typing import TypeVar
@@ -16,8 +18,32 @@ import torch
 
 Result = TypeVar("Result")
 
-ENTRIES_LOW = 1 << 20
+ENTRIES_LOW = 1 << 19
 """Work that touches fewer numbers is done where it is: handing it over would cost more."""
+
+
+_cores: ContextVar[int] = ContextVar("cores", default=0)
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Inside it, or inside a function it decorates, torch's operations stay on the caller's thread, and `over_rows` alone
+    uses the other cores.
+
+    Many small operations are best so: one that splits itself over the cores first wakes them, some 50 µs, or else has left
+    them spinning, in the way of `over_rows`.
+    """
+    threads = torch.get_num_threads()
+    if threads == 1:
+        yield
+        return
+    token = _cores.set(threads)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        _cores.reset(token)
 
 
 def over_rows(n: int, entries: int, device: torch.device, work: Callable[[slice], Result]) -> list[Result]:
@@ -25,9 +51,9 @@ def over_rows(n: int, entries: int, device: torch.device, work: Callable[[slice]
 
     Each part runs on one thread from end to end. Operations that split themselves over the cores wait for each other at the
     end of every one, some milliseconds each time that another program holds a core; parts wait once. The parts follow
-    from torch.get_num_threads() alone, so the same setting gives the same bits. On a GPU there is one part.
+    from torch's number of threads alone, so the same setting gives the same bits. On a GPU there is one part.
     """
-    threads = torch.get_num_threads()
+    threads = _cores.get() or torch.get_num_threads()
     if device.type != "cpu" or threads == 1 or entries < ENTRIES_LOW:
         return [work(slice(0, n))]
     cuts = [n * part // threads for part in range(threads + 1)]
@@ -37,10 +63,11 @@ def over_rows(n: int, entries: int, device: torch.device, work: Callable[[slice]
 @cache
 def _pool(threads: int, _process: int) -> ThreadPoolExecutor:
     """Threads that each use one core, all of them started. They do not survive a fork, so a process has its own."""
+    before = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads, "rows", initializer=_use_one_core)
     started = Barrier(threads)
     list(pool.map(lambda _: started.wait(), range(threads)))
-    torch.set_num_threads(threads)  # theirs became what threads to come begin with
+    torch.set_num_threads(before)  # theirs became what threads to come begin with
     return pool
 
 

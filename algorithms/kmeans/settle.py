@@ -13,7 +13,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from algorithms.base.parallel import over_rows
+from algorithms.base.parallel import on_one_thread, over_rows
 from algorithms.kmeans import steps
 from algorithms.kmeans.steps import Look
 
@@ -115,6 +115,7 @@ class Subspace:
         return float((outside_n.double() * weights_n).sum() / weights_n.sum())
 
 
+@on_one_thread()
 def lloyd(
     rows: Rows, centers_kd: Tensor, max_iter: int, tol: float, stopping: Callable[[], bool] = lambda: False
 ) -> tuple[Tensor, float]:
@@ -136,6 +137,7 @@ def lloyd(
     return centers_kd, cost
 
 
+@on_one_thread()
 def exchange(rows: Rows, centers_kd: Tensor, rounds: int, rng: torch.Generator, stopping: Callable[[], bool]) -> Tensor:
     """Leave a poor local optimum: open k / 10 centers at far rows, merge as many away, and keep what lowers the cost.
 

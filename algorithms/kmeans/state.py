@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from algorithms.base.errors import UserError
+from algorithms.base.parallel import on_one_thread
 from algorithms.kmeans import steps
 from algorithms.kmeans.sample import Sample
 from algorithms.kmeans.steps import Look
@@ -48,6 +49,7 @@ class State:
         weights_m = torch.zeros(len(centers_md), dtype=torch.float64, device=centers_md.device)
         return cls(centers_md, weights_m, Sample.empty(sample_rows, centers_md), capacity)
 
+    @on_one_thread()
     def absorb(self, x_nd: Tensor, half_life: int, rng: torch.Generator) -> None:
         """Take in one batch. Cost: 2·n·m·d operations, and now and then a merge of 2·m²·d.
 

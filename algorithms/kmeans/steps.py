@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from algorithms.base.parallel import over_rows
+from algorithms.base.parallel import on_one_thread, over_rows
 
 BLOCK_ENTRIES = 1 << 18
 """Entries of a block of rows and its scores together: 1 MiB of float32, which stay in one core's cache."""
@@ -138,6 +138,7 @@ def random_rows(x_nd: Tensor, m: int, rng: torch.Generator) -> Tensor:
     return x_nd[torch.randperm(len(x_nd), generator=rng)[:m]]
 
 
+@on_one_thread()
 def kmeans_plus_plus(x_nd: Tensor, weights_n: Tensor, k: int, trials: int, rng: torch.Generator) -> Tensor:
     """(trials, k, d): each time k rows, each drawn in proportion to weight times squared distance to those before.
 
@@ -174,6 +175,7 @@ def move(centers_md: Tensor, weights_m: Tensor, seen: Look) -> tuple[Tensor, Ten
     return centers_md + step_m[:, None] * (seen.means_md() - centers_md), after_m
 
 
+@on_one_thread()
 def merge_nearest(centers_md: Tensor, weights_m: Tensor, target: int) -> tuple[Tensor, Tensor]:
     """Merge centers in pairs until `target` are left, always those whose merging adds least to the cost.
 

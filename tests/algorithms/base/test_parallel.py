@@ -46,3 +46,21 @@ def test_a_forked_process_has_threads_of_its_own(two_threads):
     child.start()
     child.join(20)
     assert child.exitcode == 0
+
+
+def test_on_one_thread_only_shared_rows_use_the_other_cores(two_threads):
+    with parallel.on_one_thread():
+        assert torch.get_num_threads() == 1
+        seen = parallel.over_rows(4, parallel.ENTRIES_LOW, CPU, lambda rows: rows)
+        with parallel.on_one_thread():
+            assert len(parallel.over_rows(4, parallel.ENTRIES_LOW, CPU, lambda rows: rows)) == 2
+        assert torch.get_num_threads() == 1
+    assert seen == [slice(0, 2), slice(2, 4)]
+    assert torch.get_num_threads() == 2
+
+
+def test_threads_are_as_before_after_an_error_on_one(two_threads):
+    with pytest.raises(ZeroDivisionError), parallel.on_one_thread():
+        _ = 1 // 0
+    assert torch.get_num_threads() == 2
+    assert len(parallel.over_rows(4, parallel.ENTRIES_LOW, CPU, lambda rows: rows)) == 2
