@@ -23,6 +23,9 @@ SUBSPACE = 64
 FRUITLESS_ROUNDS = 4
 """The exchange ends when so many rounds in a row have lowered nothing."""
 
+CHOICE = 16
+"""Rows drawn for each center that an exchange opens, of which the best becomes it; every other round takes the one it draws."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -146,8 +149,8 @@ def exchange(rows: Rows, centers_kd: Tensor, rounds: int, rng: torch.Generator, 
     """
     best_kd, seen = centers_kd, rows.look(centers_kd)
     best, fruitless = rows.cost(seen), 0
-    for _ in range(rounds):
-        opened = steps.draw(seen.d2_n.double() * rows.weights_n, math.ceil(len(centers_kd) / 10), rng)
+    for number in range(rounds):
+        opened = far_rows(rows, seen.d2_n, math.ceil(len(centers_kd) / 10), 1 if number % 2 else CHOICE, rng)
         more_kd, _ = lloyd(rows, torch.cat([best_kd, rows.x_nd[opened]]), 2, 0.0)
         fewer_kd, _ = steps.merge_nearest(more_kd, rows.look(more_kd).counts_m, len(centers_kd))
         tried_kd, _ = lloyd(rows, fewer_kd, 2, 0.0)
@@ -158,3 +161,22 @@ def exchange(rows: Rows, centers_kd: Tensor, rounds: int, rng: torch.Generator, 
         if stopping() or fruitless == FRUITLESS_ROUNDS:
             break
     return best_kd
+
+
+def far_rows(rows: Rows, d2_n: Tensor, count: int, choice: int, rng: torch.Generator) -> Tensor:
+    """Indices of `count` rows (fewer where fewer are apart from their centers) to open centers at, drawn by weighted `d2_n`.
+
+    With a `choice` of several for each, the one that leaves the least cost: greedy k-means++ [Arthur & Vassilvitskii 2007,
+    conclusion]. Cost 2·choice·count·n·d operations.
+    """
+    drawn = steps.draw(d2_n.double() * rows.weights_n, choice * count, rng).to(rows.x_nd.device)
+    if choice == 1 or not len(drawn):
+        return drawn
+    taken = []
+    for few in (drawn[first::count] for first in range(min(count, len(drawn)))):
+        apart_fn = torch.addmm(rows.square_n[few, None], rows.x_nd[few], rows.x_nd.T, alpha=-2).add_(rows.square_n)
+        left_fn = torch.minimum(apart_fn.clamp_min_(0), d2_n)
+        best = (left_fn @ rows.mass_n1).argmin()
+        taken.append(few[best])
+        d2_n = left_fn[best]
+    return torch.stack(taken)

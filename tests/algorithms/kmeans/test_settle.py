@@ -85,3 +85,26 @@ def test_few_features_are_kept_as_they_are():
     space = Subspace.of(X.mean(0), X - X.mean(0), rng())
     assert space.basis_dp is None and torch.allclose(space.coordinates(X) + X.mean(0), X, atol=1e-6)
     assert space.cost_outside(X, WEIGHTS) == 0
+
+
+def test_far_rows_are_those_that_leave_the_least_cost():
+    """With every row among the candidates of the only center, the best is known by trying all."""
+    x_nd = torch.randn(40, 3, generator=rng(), dtype=torch.float32)
+    rows = Rows(x_nd, torch.rand(40, generator=rng(), dtype=torch.float64) + 0.1)
+    d2_n = rows.look(torch.zeros(1, 3)).d2_n
+    left = torch.minimum(torch.cdist(x_nd, x_nd).square(), d2_n).double() @ rows.weights_n
+    assert settle.far_rows(rows, d2_n, 1, 40, rng()).tolist() == [int(left.argmin())]
+
+
+def test_far_rows_are_of_different_groups():
+    """Whoever goes to a far group leaves nothing to gain there, so three choices of many find three groups."""
+    centers = torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0]])
+    x_nd = (centers[:, None] + torch.randn(4, 30, 2, generator=rng()) / 10).reshape(-1, 2)
+    rows = Rows(x_nd, torch.ones(120, dtype=torch.float64))
+    opened = settle.far_rows(rows, rows.look(centers[:1]).d2_n, 3, 16, rng())
+    assert sorted((opened // 30).tolist()) == [1, 2, 3]
+
+
+def test_no_row_is_far_where_all_lie_on_their_centers():
+    rows = Rows(torch.zeros(5, 2), torch.ones(5, dtype=torch.float64))
+    assert not len(settle.far_rows(rows, torch.zeros(5), 2, 16, rng()))
