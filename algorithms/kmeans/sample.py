@@ -12,6 +12,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from algorithms.base.parallel import over_rows
+
 
 @dataclass
 class Sample:
@@ -53,7 +55,11 @@ class Sample:
         both = torch.cat([self.keys_r, keys_n[entering]])
         drops = torch.zeros(len(both), dtype=torch.bool).index_fill_(0, both.topk(len(entering)).indices, True)
         free, entrants = drops[: self.capacity].nonzero()[:, 0], entering[~drops[self.capacity :]]
-        self.rows_rd[free] = x_nd[entrants]
+
+        def put(part: slice) -> None:
+            self.rows_rd[free[part]] = x_nd[entrants[part]]
+
+        over_rows(len(free), len(free) * x_nd.shape[1], x_nd.device, put)
         self.keys_r[free], self.log_worth_r[free] = keys_n[entrants], log_worth_n[entrants]
         self.log_mass_r[free] = log_mass_n[entrants]
 

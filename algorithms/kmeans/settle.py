@@ -36,8 +36,8 @@ class Rows:
 
     @cached_property
     def square_n(self) -> Tensor:
-        """Squared lengths (n,)."""
-        return self.x_nd.square().sum(1)
+        """Squared lengths (n,), by way of the lengths: that needs no copy of the rows."""
+        return torch.linalg.vector_norm(self.x_nd, dim=1).square_()
 
     @cached_property
     def mass_n1(self) -> Tensor:
@@ -73,7 +73,14 @@ class Rows:
 
     def means(self, seen: Look, elsewhere_kd: Tensor) -> Tensor:
         """Means (k, d) of these rows, as a look at other coordinates of them has grouped them; of no rows, `elsewhere_kd`."""
-        sums_kd = self.x_nd.new_zeros(elsewhere_kd.shape).index_add_(0, seen.index_n, self.x_nd * self.mass_n1)
+
+        def part(rows: slice) -> Tensor:
+            sums_kd = torch.zeros_like(elsewhere_kd)
+            for block in steps.blocks(rows, steps.block_rows(rows, elsewhere_kd)):
+                sums_kd.index_add_(0, seen.index_n[block], self.x_nd[block] * self.mass_n1[block])
+            return sums_kd
+
+        sums_kd = torch.stack(over_rows(len(self.x_nd), self.x_nd.numel(), self.x_nd.device, part)).sum(0)
         means_kd = sums_kd / seen.counts_m.to(sums_kd.dtype).clamp_min(steps.tiny(sums_kd))[:, None]
         return torch.where((seen.counts_m > 0)[:, None], means_kd, elsewhere_kd)
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from algorithms.base.batch import SparseRows
+from algorithms.base.errors import UserError
 from algorithms.factorization_machines import steps
 from algorithms.factorization_machines.incidence import incidences
 from algorithms.factorization_machines.state import State
@@ -89,3 +90,9 @@ def test_adam_is_mxnets_and_moves_only_what_is_touched(clip, epsilon):
     for ours, theirs in zip((state.bias, state.linear, state.factors), plain, strict=True):
         assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-6)
     assert state.updates == 5
+
+
+def test_a_state_of_an_earlier_version_says_what_to_do():
+    old = {"table": torch.zeros(5, 9), "bias": torch.zeros(3), "updates": torch.tensor([4])}
+    with pytest.raises(UserError, match="earlier version of Sagebrush.*state_"):
+        State.from_arrays(old, torch.device("cpu"))
