@@ -94,5 +94,5 @@ def test_adam_is_mxnets_and_moves_only_what_is_touched(clip, epsilon):
 
 def test_a_state_of_an_earlier_version_says_what_to_do():
     old = {"table": torch.zeros(5, 9), "bias": torch.zeros(3), "updates": torch.tensor([4])}
-    with pytest.raises(UserError, match="earlier version of Sagebrush.*state_"):
+    with pytest.raises(UserError, match=r"earlier version of Sagebrush.*state_"):
         State.from_arrays(old, torch.device("cpu"))
