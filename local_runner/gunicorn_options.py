@@ -17,7 +17,8 @@ def apply(options: Mapping[str, Any], config: Config) -> None:
     """The options, one worker process with threads, and what follows from both.
 
     The worker's sign of life, a file touched at every request, lies in memory where there is such a place. No caller may
-    name scheme, path or script in headers of its own: nothing stands in front of these servers that would have to.
+    name scheme, path or script in headers of its own, as gunicorn lets callers on loopback: what stands in front of these
+    servers, such as `local_runner.proxy`, passes requests on untouched.
     """
     common = {
         "workers": 1,

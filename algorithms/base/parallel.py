@@ -31,7 +31,7 @@ def on_one_thread() -> Iterator[None]:
     uses the other cores.
 
     Many small operations are best so: one that splits itself over the cores first wakes them, some 50 µs, or else has left
-    them spinning, in the way of `over_rows`.
+    them spinning, in the way of `over_rows`. A thread that first uses torch meanwhile stays on one thread.
     """
     threads = torch.get_num_threads()
     if threads == 1:

@@ -26,6 +26,14 @@ class Terms(NamedTuple):
     factors_uf: Tensor
 
 
+class Planes(NamedTuple):
+    """Of the same terms the parameters and Adam's two moments of them, one plane behind the other."""
+
+    bias_31: Tensor
+    linear_3u1: Tensor
+    factors_3uf: Tensor
+
+
 @dataclass(frozen=True)
 class Gradient:
     """Of the loss summed over rows, by the bias and by the parameters of the columns `columns_u`, ascending."""
@@ -93,8 +101,8 @@ def added(parts: Sequence[Gradient]) -> Gradient:
     return Gradient(columns_u, Terms(bias.sum(0, keepdim=True), bags.sum(linear), bags.sum(factors)))
 
 
-def adam(planes: Terms, slopes: Terms, updates: int, rates: Rates) -> None:
-    """Move parameters and their two moments, of each term three planes, in place. Uses up the slopes.
+def adam(planes: Planes, slopes: Terms, updates: int, rates: Rates) -> None:
+    """Move parameters and their two moments in place; all tensors are contiguous and of one dtype. Uses up the slopes.
 
     MXNet's `adam_update`: weight decay is added to the slope before it is clipped, and epsilon to the root of the variance
     before the bias correction of the `updates`-th step [Kingma & Ba 2015, end of section 2]. torch adds it after: hence the

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 NUMBERS = 1 << 17
-"""A mini-batch of fewer numbers (stored values times parameters of a column) is fastest on one thread."""
+"""A mini-batch of fewer numbers (stored values times factors) is fastest on one thread."""
 
 
 @contextmanager

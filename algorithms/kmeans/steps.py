@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from algorithms.base.parallel import on_one_thread, over_rows
+from algorithms.base.parallel import over_rows
 
 BLOCK_ENTRIES = 1 << 18
 """Entries of a block of rows and its scores together: 1 MiB of float32, which stay in one core's cache."""
@@ -138,7 +138,6 @@ def random_rows(x_nd: Tensor, m: int, rng: torch.Generator) -> Tensor:
     return x_nd[torch.randperm(len(x_nd), generator=rng)[:m]]
 
 
-@on_one_thread()
 def kmeans_plus_plus(x_nd: Tensor, weights_n: Tensor, k: int, trials: int, rng: torch.Generator) -> Tensor:
     """(trials, k, d): each time k rows, each drawn in proportion to weight times squared distance to those before.
 
@@ -175,7 +174,6 @@ def move(centers_md: Tensor, weights_m: Tensor, seen: Look) -> tuple[Tensor, Ten
     return centers_md + step_m[:, None] * (seen.means_md() - centers_md), after_m
 
 
-@on_one_thread()
 def merge_nearest(centers_md: Tensor, weights_m: Tensor, target: int) -> tuple[Tensor, Tensor]:
     """Merge centers in pairs until `target` are left, always those whose merging adds least to the cost.
 
@@ -198,13 +196,16 @@ def _cheapest_pairs(centers_md: Tensor, weights_m: Tensor, wanted: int) -> tuple
     """Indices of at most `wanted` centers that go, and of the centers they merge into. Holds a block of the distances at a time."""
     weights = weights_m.to(centers_md.dtype)
     own_m = torch.arange(len(centers_md), device=centers_md.device)
-    cheapest = []
-    for rows in own_m.split(max(1, BLOCK_ENTRIES // len(centers_md))):
-        added_bm = torch.cdist(centers_md[rows], centers_md).square_()
-        added_bm.mul_(weights[rows, None] * weights / (weights[rows, None] + weights).clamp_min(tiny(weights)))
-        added_bm[rows - rows[0], rows] = torch.inf
-        cheapest.append(added_bm.min(1))
-    cost_m, partner_m = (torch.cat(parts) for parts in zip(*cheapest, strict=True))
+    partner_m, cost_m = _unknown(centers_md)
+
+    def part(rows: slice) -> None:
+        for block in blocks(rows, max(1, BLOCK_ENTRIES // len(centers_md))):
+            added_bm = torch.cdist(centers_md[block], centers_md).square_()
+            added_bm.mul_(weights[block, None] * weights / (weights[block, None] + weights).clamp_min(tiny(weights)))
+            added_bm.diagonal(block.start).fill_(torch.inf)
+            cost_m[block], partner_m[block] = added_bm.min(1)
+
+    over_rows(len(centers_md), entries(centers_md, centers_md), centers_md.device, part)
     going = ((partner_m[partner_m] == own_m) & (own_m > partner_m)).nonzero()[:, 0]  # one of each mutual pair
     going = going[cost_m[going].argsort(stable=True)[:wanted]]
     return going, partner_m[going]

@@ -105,6 +105,7 @@ class Server(BaseApplication):
             "timeout": 0,
             "graceful_timeout": 25,
             "keepalive": 75,
+            "forwarded_allow_ips": "",  # nobody names scheme or path of a request in headers of their own
             "post_fork": lambda _arbiter, _worker: torch.set_num_threads(1),
             **({"user": user, "group": user} if user and os.geteuid() == 0 else {}),
             "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,

@@ -274,7 +274,7 @@ class ObjectStore:
                 with open(stored.path, "rb") as file:
                     etag = hashlib.file_digest(file, "md5").hexdigest()
                     status = os.fstat(file.fileno())
-            except (FileNotFoundError, IsADirectoryError):
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 raise NoSuchKey(bucket, key) from None
             statement = (
                 "UPDATE objects SET size = ?, modified_ns = ?, etag = ?, checksums = '{}' WHERE bucket = ? AND key = ?"

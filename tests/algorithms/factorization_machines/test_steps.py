@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from algorithms.base.batch import SparseRows
-from algorithms.base.errors import UserError
 from algorithms.factorization_machines import steps
 from algorithms.factorization_machines.incidence import incidences
 from algorithms.factorization_machines.state import State
@@ -92,7 +91,13 @@ def test_adam_is_mxnets_and_moves_only_what_is_touched(clip, epsilon):
     assert state.updates == 5
 
 
-def test_a_state_of_an_earlier_version_says_what_to_do():
-    old = {"table": torch.zeros(5, 9), "bias": torch.zeros(3), "updates": torch.tensor([4])}
-    with pytest.raises(UserError, match=r"earlier version of Sagebrush.*state_"):
-        State.from_arrays(old, torch.device("cpu"))
+def test_a_state_in_one_table_is_read():
+    """As it was before the terms lay apart: parameters, means and variances beside each other, w1 first in each."""
+    state = State.start(*ALL)
+    state.linear[1:], state.factors[1:], state.bias[1:] = 2, 3, 4
+    parts = [torch.cat([state.linear[plane], state.factors[plane]], 1) for plane in range(3)]
+    old = {"table": torch.cat(parts, 1), "bias": state.bias[:, 0], "updates": torch.tensor([4])}
+    read = State.from_arrays(old, torch.device("cpu"))
+    for name, array in state.arrays().items():
+        assert torch.equal(read.arrays()[name], array) or name == "updates"
+    assert read.updates == 4 and read.linear.is_contiguous() and read.factors.is_contiguous()

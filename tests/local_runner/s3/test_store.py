@@ -198,3 +198,26 @@ def test_after_prefix_is_the_least_text_above_all_with_the_prefix(prefix, key):
     assert (prefix + key).encode() < above
     if key.encode() >= prefix.encode() and not key.startswith(prefix):
         assert key.encode() >= above
+
+
+def test_an_object_whose_file_cannot_be_one_any_more_is_gone(store):
+    """Somebody put a folder in the file's place, or a file in its folder's."""
+    for key in ("a", "b/c"):
+        store.put("bucket", key, [b"content"])
+    top = store.folder / "buckets" / "bucket"
+    (top / "a").unlink()
+    (top / "a").mkdir()
+    (top / "b" / "c").unlink()
+    (top / "b").rmdir()
+    (top / "b").write_bytes(b"")
+    for key in ("a", "b/c"):
+        with pytest.raises(NoSuchKey):
+            store.open("bucket", key)
+
+
+def test_an_object_changed_by_hand_is_opened_as_it_is(store):
+    stored = store.put("bucket", "a", [b"content"])
+    stored.path.write_bytes(b"other content")
+    found, file = store.open("bucket", "a")
+    with file:
+        assert file.read() == b"other content" and found.size == 13 and found.etag != stored.etag
