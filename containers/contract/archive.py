@@ -42,15 +42,22 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack into `folder`. Raises UserError for a file that is no gzipped tar, or has a member that would
+    """Unpack into `folder`. Raises UserError for a file that is no gzipped tar, or has a member that is a link or would
     leave the folder, PlatformError for a disk that does not take it."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(archive, "r:*") as tar:
-            tar.extractall(folder, filter="data")
+            tar.extractall(folder, filter=_plain)
     except tarfile.FilterError as error:
         raise UserError(f"{archive.name}: refused, {error}.") from None
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UserError(f"{archive.name}: no readable tar.gz archive ({str(error).splitlines()[0]}).") from None
     except OSError as error:
         raise PlatformError(f"{archive.name}: cannot be unpacked into {folder}: {error.strerror}.") from None
+
+
+def _plain(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """Files and folders only, inside the folder. Links are how members have left their folders, Python's own filter passed."""
+    if member.issym() or member.islnk():
+        raise tarfile.FilterError(f"{member.name!r} is a link to {member.linkname!r}; pack the file itself")
+    return tarfile.data_filter(member, folder)

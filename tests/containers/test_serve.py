@@ -87,6 +87,12 @@ def test_other_routes_and_methods_are_refused(server):
     assert HTTP.request("GET", f"{server}/invocations").status == 405
 
 
+def test_a_header_cannot_say_which_path_was_meant(server):
+    """By gunicorn's default callers on loopback may, with headers named like the variables of WSGI."""
+    headers = {"PATH_INFO": "/nowhere", "SCRIPT_NAME": "/ping"}
+    assert HTTP.request("GET", f"{server}/ping", headers=headers).status == 200
+
+
 def test_a_payload_beyond_the_limit_is_a_413(server):
     answer = HTTP.request(
         "POST", f"{server}/invocations", body=b"1,2\n" * (26 << 20), headers={"Content-Type": "text/csv"}

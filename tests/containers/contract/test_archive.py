@@ -50,6 +50,19 @@ def test_a_member_that_would_leave_the_folder_is_refused(tmp_path, name):
     assert not (tmp_path / "outside").exists()
 
 
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_a_link_is_refused_even_inside(tmp_path, kind):
+    """A chain of links that each look harmless has led out of the folder before (CVE-2025-4517)."""
+    link = tarfile.TarInfo("link")
+    link.type, link.linkname = kind, "a"
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("a"), io.BytesIO())
+        tar.addfile(link)
+    with pytest.raises(UserError, match=r"model\.tar\.gz: refused, 'link' is a link to 'a'; pack the file itself"):
+        archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+    assert not (tmp_path / "out" / "link").exists()
+
+
 def test_an_absolute_name_stays_inside(tmp_path):
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
         tar.addfile(tarfile.TarInfo("/sagebrush-outside"), io.BytesIO())
