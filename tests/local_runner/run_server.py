@@ -1,4 +1,4 @@
-"""Serve a data folder with the stand-in container: `python run_server.py FOLDER [hold seconds] [backend] [jobs at a time]`."""
+"""Serve a data folder with the stand-in container: `python run_server.py FOLDER [hold seconds] [backend] [jobs at a time] [keep]`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if __name__ == "__main__":
         command=(sys.executable, "-S", str(stand_in)),
         backend=sys.argv[3] if len(sys.argv) > 3 else "process",
         max_jobs=int(sys.argv[4]) if len(sys.argv) > 4 else None,
+        keep="keep" in sys.argv[5:],
         hold_first_describe_s=float(sys.argv[2]) if len(sys.argv) > 2 else 20.0,
     )
     try:
