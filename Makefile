@@ -12,7 +12,7 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 CLIENTS := .clients
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --no-input
-SOURCES := algorithms containers local_runner tests examples benchmarks
+SOURCES := wildsage algorithms containers local_runner tests examples benchmarks
 
 # Of pip's chatter, the step it is at, on one line.
 STEPS   := while read -r step; do case $$step in Collecting*|Downloading*|Installing*|Successfully*) \
@@ -26,7 +26,7 @@ help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
 
 demo: $(VENV)/demo.stamp ## Run the US-census segmentation end to end; plots go to demo-output (ARGS="--csv …")
-	@$(BIN)/sagebrush run --public-s3 --data demo-output/aws examples/census_segmentation.py $(ARGS)
+	@$(BIN)/wildsage run --public-s3 --data demo-output/aws examples/census_segmentation.py $(ARGS)
 
 test: $(VENV)/test.stamp ## Run all tests (ARGS="-k kmeans")
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
@@ -35,7 +35,7 @@ clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp ## 
 
 docker: $(VENV)/test.stamp ## Let the Docker tests run: an engine, its base image, the image of k-means
 	@scripts/engine
-	@$(BIN)/sagebrush build kmeans
+	@$(BIN)/wildsage build kmeans
 
 lint: $(VENV)/test.stamp ## Check style and types
 	@$(BIN)/ruff check $(wildcard $(SOURCES))
@@ -52,7 +52,7 @@ clean: ## Remove the environment, caches and the demo's plots
 
 # An environment is set up once and again when the dependencies change.
 $(VENV)/%.stamp: pyproject.toml | $(BIN)/python
-	@echo "Installing sagebrush[$*] into $(VENV): some minutes the first time, most of it torch …"
+	@echo "Installing wildsage[$*] into $(VENV): some minutes the first time, most of it torch …"
 	@set -o pipefail; $(PIP) install $(TORCH) | { $(STEPS); }
 	@set -o pipefail; $(PIP) install --editable ".[$*]" | { $(STEPS); }
 	@touch $@
@@ -73,7 +73,7 @@ $(CLIENTS)/java.stamp: | $(BIN)/python
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "Sagebrush needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing)."; \
+		echo "Wildsage needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing)."; \
 		echo "Install one and name it: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }

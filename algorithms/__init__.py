@@ -8,10 +8,10 @@ import pkgutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from algorithms.base.errors import MissingPackage, UserError
+from wildsage.algorithms.base.errors import MissingPackage, UserError
 
 if TYPE_CHECKING:  # the local runner comes by here for errors alone, and has no use for torch
-    from algorithms.base.algorithm import Algorithm
+    from wildsage.algorithms.base.algorithm import Algorithm
 
 
 def names() -> list[str]:
@@ -30,12 +30,12 @@ def find(name: str) -> type[Algorithm]:
         advice = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names())}."
         raise UserError(f"Algorithm {name!r} is not known here. {advice}")
     try:
-        return importlib.import_module(f"algorithms.{folder}").ALGORITHM
+        return importlib.import_module(f"{__name__}.{folder}").ALGORITHM
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == __name__:
             raise
         raise MissingPackage(
-            f"Algorithm {name} needs the package {error.name}, which is not installed here: pip install 'sagebrush[{name}]'."
+            f"Algorithm {name} needs the package {error.name}, which is not installed here: pip install 'wildsage[{name}]'."
         ) from error
 
 

@@ -20,9 +20,10 @@ import typer
 from numpy.typing import NDArray
 from sagemaker.amazon.common import read_records, write_numpy_to_dense_tensor, write_spmatrix_to_sparse_tensor
 
-from algorithms.base.batch import Batch, SparseRows
 from benchmarks.report import Report, medians
-from containers.codecs import record_protobuf, text_csv
+from wildsage.algorithms.base.batch import Batch, SparseRows
+from wildsage.containers.codecs.records import record_protobuf
+from wildsage.containers.codecs.text import text_csv
 
 BATCH_ROWS = 1000
 COLUMNS = ("task", "ours", "others, same data", "times faster")

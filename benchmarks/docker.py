@@ -18,12 +18,12 @@ import docker
 import urllib3
 
 from benchmarks.report import Report
-from containers.contract.job import ChannelConfig, TrainingJob
-from containers.contract.paths import OptML
-from local_runner.backends import Backend, Launch
-from local_runner.backends.docker import DockerBackend
-from local_runner.backends.process import ProcessBackend
-from local_runner.interpreter import command
+from wildsage.containers.contract.job import ChannelConfig, TrainingJob
+from wildsage.containers.contract.paths import OptML
+from wildsage.local_runner.backends import Backend, Launch
+from wildsage.local_runner.backends.docker import DockerBackend
+from wildsage.local_runner.backends.process import ProcessBackend
+from wildsage.local_runner.processes.python import command
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 ROWS = b"0,0\n9,0\n0,9\n" * 400
@@ -84,7 +84,10 @@ def _healthy(http: urllib3.PoolManager, url: str) -> bool:
 
 
 def measure(rounds: int, data: Path, tell: Callable[[str], None]) -> list[list[str]]:
-    backends: dict[str, Backend] = {"process": ProcessBackend(command("containers")), "container": DockerBackend(data)}
+    backends: dict[str, Backend] = {
+        "process": ProcessBackend(command("wildsage.containers")),
+        "container": DockerBackend(data),
+    }
     taken: dict[str, list[tuple[float, float, float]]] = {name: [] for name in backends}
     for number in range(rounds):
         tell(f"round {number + 1} of {rounds}")
@@ -104,7 +107,7 @@ def measure(rounds: int, data: Path, tell: Callable[[str], None]) -> list[list[s
 def sizes() -> str:
     """Our images in the engine and their sizes."""
     found = {tag: image.attrs["Size"] for image in docker.from_env().images.list() for tag in image.tags}
-    ours = {tag: size for tag, size in found.items() if tag.startswith("sagebrush/")}
+    ours = {tag: size for tag, size in found.items() if tag.startswith("wildsage/")}
     return ", ".join(f"{tag} {size / 1e6:.0f} MB" for tag, size in sorted(ours.items()))
 
 

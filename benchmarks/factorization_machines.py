@@ -25,12 +25,12 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 from torch.nn import functional
 
-from algorithms.base.batch import Batch, MemoryStream, SparseRows
-from algorithms.base.run import Run
-from algorithms.factorization_machines import ALGORITHM as FM
-from algorithms.factorization_machines.model import FactorizationMachinesModel
 from benchmarks.datasets import SHARED
 from benchmarks.report import Report, medians
+from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.factorization_machines import ALGORITHM as FM
+from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

@@ -28,19 +28,19 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from algorithms.base import hyperparameters
-from algorithms.base.run import Run
-from algorithms.image_classification import weights
-from algorithms.image_classification.algorithm import ImageClassification
-from algorithms.image_classification.model import ImageModel
-from algorithms.image_classification.network import SOFTMAX, residual_network
-from algorithms.image_classification.preparation import TrainingPreparation
 from benchmarks.datasets import SHARED
 from benchmarks.report import Report, medians
-from containers.codecs import images
-from containers.codecs.image_recordio import ImageRecord
-from containers.input.images import ImageStream
-from containers.serving.handler import Handler, Request
+from wildsage.algorithms.base import hyperparameters
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.image_classification import weights
+from wildsage.algorithms.image_classification.algorithm import ImageClassification
+from wildsage.algorithms.image_classification.model import ImageModel
+from wildsage.algorithms.image_classification.network import SOFTMAX, residual_network
+from wildsage.algorithms.image_classification.preparation import TrainingPreparation
+from wildsage.containers.codecs.images import encoded
+from wildsage.containers.codecs.images.image_recordio import ImageRecord
+from wildsage.containers.input.images import ImageStream
+from wildsage.containers.serving.handler import Handler, Request
 
 try:
     from transformers import ResNetConfig, ResNetForImageClassification
@@ -134,7 +134,7 @@ def inference(requests: int) -> Iterator[list[str]]:
     model = ImageModel(graph, {1: weights.random(graph, 3, torch.Generator().manual_seed(0))}, shape)
     handler = Handler(model, ImageClassification.spec)
     (record,) = jpegs(1, 224)
-    picture = torch.tensor(model.pixels(images.decode(record.content, "RGB"))).permute(2, 0, 1)[None]
+    picture = torch.tensor(model.pixels(encoded.decode(record.content, "RGB"))).permute(2, 0, 1)[None]
     contenders: dict[str, Callable[[], Any]] = {
         "ours, JPEG to JSON": lambda: handler.invocations(Request(record.content)),
         "ours, network alone": lambda: model._network(picture.float()),
@@ -255,7 +255,7 @@ def linear_accuracy(train: Records, validation: Records, algorithm: ImageClassif
     preparation = TrainingPreparation(algorithm.shape, algorithm.resize, None, algorithm.num_classes)
 
     def pixels(records: Records) -> np.ndarray:
-        decoded = (images.decode(record.content, preparation.mode) for record in records)
+        decoded = (encoded.decode(record.content, preparation.mode) for record in records)
         return np.stack([preparation.pixels(each, np.random.default_rng()).reshape(-1) for each in decoded]) / 255
 
     part = train[:10_000]

@@ -22,10 +22,10 @@ import typer
 import urllib3
 
 from benchmarks.report import Report
-from local_runner import launch, owner
+from wildsage.local_runner.server import background, lock
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
-ROLE = "arn:aws:iam::000000000000:role/SagebrushRole"
+ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
 NAME = "speed"
 COLUMNS = ("request", "p50, ms", "p90, ms", "added at p50, ms")
 SCOPE = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=0"
@@ -79,7 +79,7 @@ def deploy(endpoint: str) -> None:
 
 def container_url(data: Path) -> str:
     """Where the endpoint's container listens: the only server below ours that answers /ping with nothing."""
-    found = owner.running(data)
+    found = lock.running(data)
     assert found, f"no server on {data}"
     ports = {
         connection.laddr.port
@@ -138,7 +138,7 @@ def main(requests: Annotated[int, typer.Option(help="Requests of each way.")] = 
     """Measure, print the table, write the report."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        with launch.server(data, sdk_polling=True, public_s3=False) as server:
+        with background.server(data, sdk_polling=True, public_s3=False) as server:
             deploy(server.endpoint)
             taken = measured(ways(server.endpoint, container_url(data)), requests)
     report = Report(

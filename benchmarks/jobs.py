@@ -1,7 +1,7 @@
 """How long jobs take from call to return: 24 at once, one `fit` and one `deploy`, warm and cold: `python -m benchmarks.jobs`.
 
-Warm: containers are forks of an interpreter that has the array engine imported, as `sagebrush up` starts them. Cold:
-each container is a new Python, as `python -m containers` is.
+Warm: containers are forks of an interpreter that has the array engine imported, as `wildsage up` starts them. Cold:
+each container is a new Python, as `python -m wildsage.containers` is.
 """
 
 from __future__ import annotations
@@ -25,20 +25,21 @@ import numpy as np
 import typer
 
 from benchmarks.report import Report
-from local_runner import client, forked
-from local_runner.settings import CONTAINERS, Settings
+from wildsage.local_runner.client import environment as client
+from wildsage.local_runner.server import forked
+from wildsage.local_runner.settings import CONTAINERS, Settings
 
 JOBS = 24
 ROWS, FEATURES, CLUSTERS = 3_220, 34, 7  # the counties of the census
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
-ROLE = "arn:aws:iam::000000000000:role/SagebrushRole"
+ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
 PATIENCE_S = 300.0
 STOP_WITHIN_S = 30.0
 COMMANDS = {"warm": CONTAINERS, "cold": (sys.executable, "-u", *CONTAINERS[1:])}
 COLUMNS = ("containers", "24 jobs, s", "fit, first, s", "fit, s", "deploy, first, s", "deploy, s", "transform, s")
 NOTES = f"""The server is fresh on an empty folder and, where warm, has had its imports done. **24 jobs**: k-means with k = 1 … 24
 on {ROWS} × {FEATURES} rows, created one after another through boto3, from the first call until the last is Completed; as many run
-at a time as the machine has cores. **fit**, **deploy** and **transform**: SDK v2 in a script as `sagebrush run` runs it, polling
+at a time as the machine has cores. **fit**, **deploy** and **transform**: SDK v2 in a script as `wildsage run` runs it, polling
 shortened, from call to return, the import of the SDK and the upload aside: KMeans with k = {CLUSTERS} on the same rows; the first
 and the median of the following ones, and the median of all transforms."""
 

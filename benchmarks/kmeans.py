@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans as Lloyd
 from sklearn.cluster import MiniBatchKMeans
 
-from algorithms.base.batch import Batch, MemoryStream
-from algorithms.base.run import Run
-from algorithms.kmeans import ALGORITHM as KMeans
-from algorithms.kmeans import steps
 from benchmarks import datasets
 from benchmarks.datasets import Data, Rows
 from benchmarks.report import RESULTS, Report, medians
+from wildsage.algorithms.base.batch import Batch, MemoryStream
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.kmeans import ALGORITHM as KMeans
+from wildsage.algorithms.kmeans import steps
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

@@ -1,7 +1,7 @@
 """K-means on more data and on more hosts: `python -m benchmarks.kmeans_scale`.
 
 Search: the nearest of many centers, beside the machine's rate of matrix products. Hosts: jobs of the local AWS with one host
-and with two, one thread each, on the same four objects. Pipe: `python -m containers train` reads 5 and 50 million rows.
+and with two, one thread each, on the same four objects. Pipe: `python -m wildsage.containers train` reads 5 and 50 million rows.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ import torch
 import typer
 from torch import Tensor
 
-from algorithms.base.parallel import over_rows
-from algorithms.kmeans import steps
 from benchmarks.datasets import Rows, mixture
 from benchmarks.jobs import COMMANDS, IMAGE, PATIENCE_S, ROLE, served
 from benchmarks.report import Report, medians
-from containers import artifact
-from containers.codecs import record_protobuf
-from containers.contract.paths import OptML
+from wildsage.algorithms.base.parallel import over_rows
+from wildsage.algorithms.kmeans import steps
+from wildsage.containers.codecs.records import record_protobuf
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.model_files import artifact
 
 RECORDIO = "application/x-recordio-protobuf"
 PIPED_ROWS, PIPED_FEATURES, PIPED_CLUSTERS, BLOCK_ROWS = (5_000_000, 50_000_000), 50, 10, 100_000
@@ -106,8 +106,8 @@ def piped(rows: int) -> tuple[float, float]:
         feeder = threading.Thread(target=feed, args=(paths.pipe("train", 0), rows), daemon=True)
         feeder.start()
         began = time.perf_counter()
-        environment = os.environ | {"SAGEMAKER_DATA_PATH": folder, "SAGEBRUSH_ALGORITHM": "kmeans"}
-        command = [sys.executable, "-m", "containers", "train"]
+        environment = os.environ | {"SAGEMAKER_DATA_PATH": folder, "WILDSAGE_ALGORITHM": "kmeans"}
+        command = [sys.executable, "-m", "wildsage.containers", "train"]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         peak_mb = 0.0
         while process.poll() is None:

@@ -29,15 +29,15 @@ import typer
 import urllib3
 from sklearn.neighbors import KNeighborsClassifier
 
-from algorithms.base.batch import Batch, MemoryStream
-from algorithms.base.run import Run
-from algorithms.knn import ALGORITHM as KNN
-from algorithms.knn.model import KNNModel
 from benchmarks.datasets import SHARED, Rows, mixture, mnist
 from benchmarks.report import Report, medians
-from containers import artifact
-from containers.codecs import record_protobuf
-from containers.contract.paths import OptML
+from wildsage.algorithms.base.batch import Batch, MemoryStream
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.knn import ALGORITHM as KNN
+from wildsage.algorithms.knn.model import KNNModel
+from wildsage.containers.codecs.records import record_protobuf
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.model_files import artifact
 
 ROOT = Path(__file__).resolve().parents[1]
 NEIGHBOURS, BATCH_ROWS, ONE_ROW_ROUNDS = 10, 500, 200
@@ -58,7 +58,7 @@ def serving(folder: Path, core: int) -> Iterator[Callable[[bytes, str], bytes]]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     ours = {"SAGEMAKER_DATA_PATH": str(folder), "SAGEMAKER_BIND_TO_PORT": str(port), "PYTHONPATH": str(ROOT)}
-    command = ["taskset", "-c", str(core), sys.executable, "-m", "containers", "serve"]
+    command = ["taskset", "-c", str(core), sys.executable, "-m", "wildsage.containers", "serve"]
     process = subprocess.Popen(command, env=os.environ | ours, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     http = urllib3.PoolManager(timeout=120)
     url = f"http://127.0.0.1:{port}"

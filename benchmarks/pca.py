@@ -22,12 +22,12 @@ from sklearn.decomposition import PCA as WholePCA
 from sklearn.decomposition import IncrementalPCA
 from threadpoolctl import threadpool_limits
 
-from algorithms.base.batch import Batch, MemoryStream
-from algorithms.base.run import Run
-from algorithms.pca import ALGORITHM as PCA
 from benchmarks import datasets
 from benchmarks.datasets import Rows
 from benchmarks.report import Report, medians
+from wildsage.algorithms.base.batch import Batch, MemoryStream
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.pca import ALGORITHM as PCA
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

@@ -69,9 +69,9 @@ class Contender:
 
 
 def contenders(ministack: Path | None) -> list[Contender]:
-    ours = (sys.executable, "-m", "local_runner.s3", "{folder}", "--bind", "127.0.0.1:{port}")
+    ours = (sys.executable, "-m", "wildsage.local_runner.s3", "{folder}", "--bind", "127.0.0.1:{port}")
     moto = (sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}")
-    found = [Contender("Sagebrush", ours), Contender("moto", moto)]
+    found = [Contender("Wildsage", ours), Contender("moto", moto)]
     if ministack:
         found.append(Contender("ministack", (str(ministack),), {"GATEWAY_PORT": "{port}"}))
     return found

@@ -1,4 +1,4 @@
-"""What turns an algorithm into a SageMaker image: `python -m containers train|serve`."""
+"""What turns an algorithm into a SageMaker image: `python -m wildsage.containers train|serve`."""
 
 import os
 

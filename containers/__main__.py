@@ -1,4 +1,4 @@
-"""The entry point of every image: `python -m containers train` or `serve`.
+"""The entry point of every image: `python -m wildsage.containers train` or `serve`.
 
 No argument means train: the SDK's local mode gives none. `check` is of our own: SageMaker knows what its algorithms take.
 """
@@ -9,11 +9,11 @@ import os
 import signal
 import sys
 
-from algorithms.base.errors import SagebrushError
-from containers.contract import failure
-from containers.stopping import StopSign
+from wildsage.algorithms.base.errors import WildsageError
+from wildsage.containers.contract import failure
+from wildsage.containers.training.stopping import StopSign
 
-USAGE = "usage: python -m containers [train | serve | check NAME=VALUE…]"
+USAGE = "usage: python -m wildsage.containers [train | serve | check NAME=VALUE…]"
 
 
 def main(arguments: list[str]) -> int:
@@ -22,22 +22,22 @@ def main(arguments: list[str]) -> int:
         case ["train"]:
             stop = StopSign()
             stop.obey_sigterm()  # before the array engine is imported, which takes a second or two
-            from containers.train import train
+            from wildsage.containers.train import train
 
             return train(os.environ, stop)
         case ["serve"]:
             # The first process of a container dies of no signal that it does not handle; the server will handle its own.
             signal.signal(signal.SIGTERM, _leave)
-            from containers.serve import serve
+            from wildsage.containers.serve import serve
 
             try:
                 serve(os.environ)
-            except SagebrushError as error:
+            except WildsageError as error:
                 print(failure.reason(error), file=sys.stderr, flush=True)
                 return failure.exit_status(error)
             return 0
         case ["check", *given]:
-            from containers.settings import check
+            from wildsage.containers.check import check
 
             return check(os.environ, given)
         case _:

@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from containers import artifact
-from containers.contract.paths import OptML
-from containers.serving.handler import Handler
-from containers.serving.models import Models, memory_limit
-from containers.serving.server import Application, Server, application, multi_model_application
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.model_files import artifact
+from wildsage.containers.serving.handler import Handler
+from wildsage.containers.serving.models import Models, memory_limit
+from wildsage.containers.serving.server import Application, Server, application, multi_model_application
 
 DEFAULT_PORT = "8080"
 
@@ -18,8 +18,8 @@ DEFAULT_PORT = "8080"
 def serve(environment: Mapping[str, str]) -> None:
     """Serve the model below the job's folder until SIGTERM; with `SAGEMAKER_MULTI_MODEL`, those that it is told to load.
 
-    `SAGEMAKER_BIND_TO_PORT` moves the port [contract: container, section 5]; `SAGEBRUSH_BIND_HOST` opens it to other hosts, as
-    an image must, and `SAGEBRUSH_SERVE_AS` names the user who answers in a container that was started as root.
+    `SAGEMAKER_BIND_TO_PORT` moves the port [contract: container, section 5]; `WILDSAGE_BIND_HOST` opens it to other hosts, as
+    an image must, and `WILDSAGE_SERVE_AS` names the user who answers in a container that was started as root.
     `SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT` is the type of answers to requests without Accept, as in Amazon's own images.
     """
     cores = len(os.sched_getaffinity(0))
@@ -27,9 +27,9 @@ def serve(environment: Mapping[str, str]) -> None:
         app, workers = _several_models(environment, cores), 1  # one process holds them all, and its threads compute
     else:
         app, workers = application(_handler(OptML.from_environment(environment).model, environment, cores)), cores
-    host = environment.get("SAGEBRUSH_BIND_HOST", "127.0.0.1")
+    host = environment.get("WILDSAGE_BIND_HOST", "127.0.0.1")
     port = environment.get("SAGEMAKER_BIND_TO_PORT") or environment.get("SAGEMAKER_HTTP_PORT") or DEFAULT_PORT
-    Server(app, f"{host}:{port}", workers, environment.get("SAGEBRUSH_SERVE_AS")).run()
+    Server(app, f"{host}:{port}", workers, environment.get("WILDSAGE_SERVE_AS")).run()
 
 
 def _several_models(environment: Mapping[str, str], cores: int) -> Application:
@@ -40,7 +40,7 @@ def _several_models(environment: Mapping[str, str], cores: int) -> Application:
 
 
 def _handler(folder: Path, environment: Mapping[str, str], cores: int) -> Handler:
-    algorithm, model = artifact.load(folder, environment.get("SAGEBRUSH_ALGORITHM"))
+    algorithm, model = artifact.load(folder, environment.get("WILDSAGE_ALGORITHM"))
     batch = _says_yes(environment, "SAGEMAKER_BATCH")
     return Handler(model, algorithm.spec, batch, cores, environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"))
 

@@ -9,24 +9,26 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from algorithms.base import hyperparameters
-from algorithms.base.algorithm import Algorithm, Model
-from algorithms.base.errors import UserError
-from containers import artifact, codecs, device, pretrained
-from containers.checkpoint import Checkpoints
-from containers.cluster import Cluster, peers_needed
-from containers.codecs.media_type import MediaType
-from containers.contract import failure, metrics
-from containers.contract.job import TrainingJob
-from containers.contract.paths import OptML
-from containers.input import image_channel
-from containers.input.channel import ChannelStream, Seen
-from containers.input.images import ImageStream
-from containers.input.sources import FileSources, PipeSources
-from containers.job_run import JobRun, counters
-from containers.journal import Journal
-from containers.settings import algorithm_named
-from containers.stopping import StopSign
+from wildsage.algorithms.base import hyperparameters
+from wildsage.algorithms.base.algorithm import Algorithm, Model
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers import codecs
+from wildsage.containers.check import algorithm_named
+from wildsage.containers.codecs.media_type import MediaType
+from wildsage.containers.contract import failure, metrics
+from wildsage.containers.contract.job import TrainingJob
+from wildsage.containers.contract.job_log import Journal
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.input import image_channel
+from wildsage.containers.input.channel import ChannelStream, Seen
+from wildsage.containers.input.images import ImageStream
+from wildsage.containers.input.sources import FileSources, PipeSources
+from wildsage.containers.model_files import artifact
+from wildsage.containers.training import device, pretrained
+from wildsage.containers.training.checkpoint import Checkpoints
+from wildsage.containers.training.cluster import Cluster, peers_needed
+from wildsage.containers.training.stopping import StopSign
+from wildsage.containers.training.training_run import JobRun, counters
 
 EVALUATION_ROWS = 5000
 MODEL_CHANNEL = "model"
@@ -71,7 +73,7 @@ def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSign) -> Non
         _checkpoints(opt_ml, job, settings, journal),
         _earlier(kind, job, opt_ml),
     )
-    run.pretrained = pretrained.find(environment.get("SAGEBRUSH_PRETRAINED"), algorithm.pretrained())
+    run.pretrained = pretrained.find(environment.get("WILDSAGE_PRETRAINED"), algorithm.pretrained())
     journal.metrics(started_s, counters(Seen()), Meta="init_train_data_iter")
     model = algorithm.fit(streams, run)
     if job.leads:

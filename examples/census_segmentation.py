@@ -1,7 +1,7 @@
 """Population segmentation of US counties with SageMaker's PCA and k-means.
 
 The workflow of the published census notebooks, written for the SageMaker Python SDK v2. Nothing here knows where it
-runs: on AWS it uses AWS, and under `sagebrush run examples/census_segmentation.py` the same lines use this machine.
+runs: on AWS it uses AWS, and under `wildsage run examples/census_segmentation.py` the same lines use this machine.
 
 Axes: n rows · d columns · m principal components, strongest first · k clusters
 """

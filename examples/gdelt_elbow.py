@@ -1,7 +1,7 @@
 """How many clusters do the world's events have? Eleven k-means jobs at once, k from 2 to 12, and an elbow to look at.
 
 The workflow of the published post on k-means and the GDELT event database: boto3 alone for the jobs, SDK v2 for the
-records. Nothing here knows where it runs; `sagebrush run examples/gdelt_elbow.py --events FILE` runs it on this machine.
+records. Nothing here knows where it runs; `wildsage run examples/gdelt_elbow.py --events FILE` runs it on this machine.
 FILE is any export of GDELT 2.0 (61 columns, tab-separated, no header); without one, events are made up.
 
 Axes: n events · d columns · k clusters

@@ -1,4 +1,4 @@
-"""The command line: `sagebrush COMMAND`, one module of `local_runner.commands` for each."""
+"""The command line: `wildsage COMMAND`, one module of `wildsage.local_runner.commands` for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from local_runner.commands import build, clean, endpoints, jobs, logs, push, run, serve, stop, train, up
+from wildsage.local_runner.commands import build, clean, endpoints, jobs, logs, push, run, serve, stop, train, up
 
 EXIT_CODES = """
 Exit status: 0 done · 1 your data or settings (ClientError) · 2 wrong usage, or the algorithm gave up (AlgorithmError) ·
@@ -15,7 +15,7 @@ Exit status: 0 done · 1 your data or settings (ClientError) · 2 wrong usage, o
 """
 
 app = typer.Typer(
-    name="sagebrush",
+    name="wildsage",
     help="Amazon SageMaker's built-in algorithms, and as much of AWS as they need, on your own machine.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
@@ -41,15 +41,15 @@ def show_version(wanted: bool) -> None:
     if not wanted:
         return
     try:
-        version = metadata.version("sagebrush")
+        version = metadata.version("wildsage")
     except metadata.PackageNotFoundError:
         version = "(run from its source folder, not installed)"
-    typer.echo(f"sagebrush {version}")
+    typer.echo(f"wildsage {version}")
     raise typer.Exit
 
 
 @app.callback()
-def sagebrush(
+def wildsage(
     version: Annotated[
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
@@ -58,7 +58,7 @@ def sagebrush(
 
 
 def main() -> None:
-    app(prog_name="sagebrush")
+    app(prog_name="wildsage")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""The page of what the local AWS can do, written from the code: `python -m local_runner.compatibility docs/compatibility.md`.
+"""The page of what the local AWS can do, written from the code:
+`python -m wildsage.local_runner.compatibility docs/compatibility.md`.
 
 Operations are those that botocore lists. An operation's remark is the first paragraph of its function's docstring, and the
 fields that its code refuses.
@@ -19,10 +20,10 @@ import botocore
 import botocore.session
 from botocore import xform_name
 
-from local_runner.operations import operations
-from local_runner.refusals import refused
-from local_runner.s3.protocol import S3
-from local_runner.s3.store import ObjectStore
+from wildsage.local_runner.operations import operations
+from wildsage.local_runner.operations.unsupported import refused
+from wildsage.local_runner.s3.protocol import S3
+from wildsage.local_runner.s3.store import ObjectStore
 
 SERVICES = {
     "sagemaker": "SageMaker",
@@ -38,7 +39,7 @@ WIDTH = 130
 INTRODUCTION = """\
 # Compatibility
 
-What the local AWS answers, operation by operation. Written by `python -m local_runner.compatibility docs/compatibility.md`
+What the local AWS answers, operation by operation. Written by `python -m wildsage.local_runner.compatibility docs/compatibility.md`
 from the code and from AWS's own description in botocore {version}; a test holds it in step.
 
 Requests are checked against that description, limits, enums and patterns included, and refused in AWS's words. A field

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_runner import interpreter
+from wildsage.local_runner.processes import python
 
 ACCOUNT = "000000000000"
-CONTAINERS = interpreter.command("containers")
+CONTAINERS = python.command("wildsage.containers")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Settings:
     shm_size: str = "1g"
     command: tuple[str, ...] = CONTAINERS
     warm_up: bool = False
-    role: str = "SagebrushRole"
+    role: str = "WildsageRole"
     keep: bool = False
     max_jobs: int | None = None
     hold_first_describe_s: float = 20.0

@@ -76,11 +76,11 @@ def our_image(engine):
     docker = pytest.importorskip("docker")
 
     def tag(algorithm: str) -> str:
-        name = f"sagebrush/{algorithm.replace('_', '-')}:cpu"
+        name = f"wildsage/{algorithm.replace('_', '-')}:cpu"
         try:
             engine.images.get(name)
         except docker.errors.ImageNotFound:
-            pytest.skip(f"{name} has not been built: sagebrush build {algorithm.replace('_', '-')}")
+            pytest.skip(f"{name} has not been built: wildsage build {algorithm.replace('_', '-')}")
         return name
 
     return tag

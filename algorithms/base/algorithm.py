@@ -10,9 +10,9 @@ from typing import ClassVar, Literal, Self
 import torch
 from torch import Tensor
 
-from algorithms.base.batch import Batch, Stream
-from algorithms.base.graph import Graph
-from algorithms.base.run import Run
+from wildsage.algorithms.base.batch import Batch, Stream
+from wildsage.algorithms.base.graph import Graph
+from wildsage.algorithms.base.run import Run
 
 OURS = {"_seed": "0", "_checkpoint_seconds": "30", "_keep_state": "true"}
 """Settings that every algorithm has and the original has not: where randomness begins, how often a state is kept for a restart,
@@ -73,8 +73,8 @@ class Spec:
 class Model(ABC):
     """What was learned. Arrays and settings go in and out by name, so one writer and one reader serve many algorithms.
 
-    `layout` names the module of `containers.layouts` that writes and reads the artifact. `array_names` are its arrays in
-    file order. With `named=False` the file holds a plain list, as the original's k-means does; otherwise a dictionary,
+    `layout` names the module of `wildsage.containers.model_files` that writes and reads the artifact. `array_names` are
+    its arrays in file order. With `named=False` the file holds a plain list, as the original's k-means does; otherwise a dictionary,
     as its PCA does.
     """
 

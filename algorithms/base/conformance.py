@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from algorithms.base.algorithm import Model
-from algorithms.base.batch import Batch
+from wildsage.algorithms.base.algorithm import Model
+from wildsage.algorithms.base.batch import Batch
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Every failure is somebody's to mend; the class says whose.
 
-SagebrushError
+WildsageError
 ├── UserError           data, hyperparameters or a request: the caller mends it, so the caller reads it word for word
 │   ├── BadRecord       the same, about one row of a channel or of a request
 │   └── MissingPackage  a library that comes with an extra of ours is not installed
@@ -9,13 +9,13 @@ SagebrushError
 """
 
 
-class SagebrushError(Exception):
+class WildsageError(Exception):
     """Base of all errors raised on purpose. `category` is the prefix SageMaker puts before a failure reason."""
 
     category = "AlgorithmError"
 
 
-class UserError(SagebrushError):
+class UserError(WildsageError):
     """Something the caller sent is wrong; the text says what, where, got and expected."""
 
     category = "ClientError"
@@ -37,11 +37,11 @@ class MissingPackage(UserError):
     """A library is not installed; the text names the extra that brings it."""
 
 
-class AlgorithmError(SagebrushError):
+class AlgorithmError(WildsageError):
     """The algorithm could not reach a result."""
 
 
-class PlatformError(SagebrushError):
+class PlatformError(WildsageError):
     """The machine, the network or another host failed."""
 
     category = "InternalServerError"

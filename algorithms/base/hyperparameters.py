@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass
 from typing import Any, TypeVar
 
-from algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import UserError
 
 T = TypeVar("T")
 KEY = "hyperparameter"

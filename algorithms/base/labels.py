@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from algorithms.base.batch import Batch
-from algorithms.base.errors import UserError
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.errors import UserError
 
 
 def one_label(batch: Batch, channel: str, rows_before: int) -> Tensor:

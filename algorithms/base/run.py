@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from algorithms.base.batch import Batch, Stream
+from wildsage.algorithms.base.batch import Batch, Stream
 
 
 class State(Protocol):

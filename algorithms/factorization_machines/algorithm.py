@@ -13,16 +13,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from algorithms.base.algorithm import OURS, Algorithm, Response, Spec
-from algorithms.base.batch import Stream
-from algorithms.base.errors import NO_DATA, UserError
-from algorithms.base.hyperparameters import as_text, choice, declarations, flag, integer, real
-from algorithms.base.run import Run
-from algorithms.factorization_machines import figures
-from algorithms.factorization_machines.descent import Descent
-from algorithms.factorization_machines.model import FactorizationMachinesModel
-from algorithms.factorization_machines.state import State
-from algorithms.factorization_machines.steps import Rate, Rates
+from wildsage.algorithms.base.algorithm import OURS, Algorithm, Response, Spec
+from wildsage.algorithms.base.batch import Stream
+from wildsage.algorithms.base.errors import NO_DATA, UserError
+from wildsage.algorithms.base.hyperparameters import as_text, choice, declarations, flag, integer, real
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.factorization_machines import figures
+from wildsage.algorithms.factorization_machines.descent import Descent
+from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
+from wildsage.algorithms.factorization_machines.state import State
+from wildsage.algorithms.factorization_machines.steps import Rate, Rates
 
 LR = WD = SPREAD = (1e-8, 512.0)
 """The ranges that the original is tuned in."""

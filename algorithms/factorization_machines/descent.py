@@ -12,13 +12,13 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from algorithms.base.batch import Batch, concatenate
-from algorithms.base.errors import NO_DATA, UserError
-from algorithms.base.run import Run
-from algorithms.factorization_machines import figures, labels, steps, threads
-from algorithms.factorization_machines.incidence import Incidence, incidences, sparse
-from algorithms.factorization_machines.state import State, parameters
-from algorithms.factorization_machines.steps import Gradient, Rates
+from wildsage.algorithms.base.batch import Batch, concatenate
+from wildsage.algorithms.base.errors import NO_DATA, UserError
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.factorization_machines import figures, labels, steps, threads
+from wildsage.algorithms.factorization_machines.incidence import Incidence, incidences, sparse
+from wildsage.algorithms.factorization_machines.state import State, parameters
+from wildsage.algorithms.factorization_machines.steps import Gradient, Rates
 
 ROWS_AT_ONCE = 8192
 """Mini-batches are prepared together, up to so many rows."""

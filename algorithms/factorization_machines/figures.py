@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from algorithms.base.algorithm import Metric
+from wildsage.algorithms.base.algorithm import Metric
 
 REGRESSOR = (Metric("rmse", "loss"), Metric("mse", "loss"), Metric("absolute_loss", "loss"))
 BINARY_CLASSIFIER = (

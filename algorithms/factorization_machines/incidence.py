@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from algorithms.base.batch import Batch, SparseRows
+from wildsage.algorithms.base.batch import Batch, SparseRows
 
 
 class Bags(NamedTuple):

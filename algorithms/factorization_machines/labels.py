@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from algorithms.base.batch import Batch
-from algorithms.base.errors import UserError
-from algorithms.base.labels import one_label
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.labels import one_label
 
 CLASSIFIER = "binary_classifier"
 

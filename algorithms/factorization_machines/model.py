@@ -12,13 +12,13 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from algorithms.base.algorithm import Columns, Model, Settings
-from algorithms.base.batch import Batch
-from algorithms.base.errors import UserError
-from algorithms.base.graph import Graph
-from algorithms.base.run import Run
-from algorithms.factorization_machines import figures, labels, network
-from algorithms.factorization_machines.incidence import Bags, sparse
+from wildsage.algorithms.base.algorithm import Columns, Model, Settings
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.graph import Graph
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.factorization_machines import figures, labels, network
+from wildsage.algorithms.factorization_machines.incidence import Bags, sparse
 
 DENSE_NETWORK = ("v", "Linear_Plus_Bias_weight", "Linear_Plus_Bias_bias")
 """The arrays of the original's other network, which it builds for dense data; v lies the other way round there."""

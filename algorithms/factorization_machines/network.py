@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from algorithms.base.algorithm import Settings
-from algorithms.base.graph import VARIABLE, Graph, Node
+from wildsage.algorithms.base.algorithm import Settings
+from wildsage.algorithms.base.graph import VARIABLE, Graph, Node
 
 OUTPUTS = {"regressor": "LinearRegressionOutput", "binary_classifier": "LogisticRegressionOutput"}
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from algorithms.factorization_machines import steps
-from algorithms.factorization_machines.steps import Gradient, Planes, Rates, Terms
+from wildsage.algorithms.factorization_machines import steps
+from wildsage.algorithms.factorization_machines.steps import Gradient, Planes, Rates, Terms
 
 
 @dataclass

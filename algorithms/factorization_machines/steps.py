@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from algorithms.factorization_machines.incidence import Bags, Incidence
+from wildsage.algorithms.factorization_machines.incidence import Bags, Incidence
 
 BETA_1, BETA_2 = 0.9, 0.999
 """Adam's decays, MXNet's defaults [contract: factorization-machines, Optimiser]."""

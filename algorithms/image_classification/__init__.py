@@ -1,6 +1,6 @@
 """Image classification with residual networks: He et al., Deep Residual Learning (2015) and Identity Mappings (2016)."""
 
-from algorithms.image_classification.algorithm import ImageClassification as ALGORITHM
-from algorithms.image_classification.conformance import CASE
+from wildsage.algorithms.image_classification.algorithm import ImageClassification as ALGORITHM
+from wildsage.algorithms.image_classification.conformance import CASE
 
 __all__ = ["ALGORITHM", "CASE"]

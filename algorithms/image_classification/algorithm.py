@@ -9,16 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from algorithms.base.algorithm import OURS, Algorithm, Channel, Response, Spec
-from algorithms.base.batch import Stream
-from algorithms.base.errors import UserError
-from algorithms.base.graph import Graph
-from algorithms.base.hyperparameters import choice, flag, integer, integers, real
-from algorithms.base.run import Run
-from algorithms.image_classification.model import ImageModel
-from algorithms.image_classification.network import DEPTHS, SIGMOID, SOFTMAX, residual_network
-from algorithms.image_classification.preparation import CROP, CROP_COLOR, CROP_COLOR_TRANSFORM, TrainingPreparation
-from algorithms.image_classification.training import Training
+from wildsage.algorithms.base.algorithm import OURS, Algorithm, Channel, Response, Spec
+from wildsage.algorithms.base.batch import Stream
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.graph import Graph
+from wildsage.algorithms.base.hyperparameters import choice, flag, integer, integers, real
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.image_classification.model import ImageModel
+from wildsage.algorithms.image_classification.network import DEPTHS, SIGMOID, SOFTMAX, residual_network
+from wildsage.algorithms.image_classification.preparation import (
+    CROP,
+    CROP_COLOR,
+    CROP_COLOR_TRANSFORM,
+    TrainingPreparation,
+)
+from wildsage.algorithms.image_classification.training import Training
 
 MULTI_HOT, CLASS_ID = "multi-hot", "class-id"
 """How labels of several classes are written: a 0 or 1 for each class, or a list of classes."""

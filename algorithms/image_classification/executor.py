@@ -9,10 +9,10 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from algorithms.base.errors import UserError
-from algorithms.base.graph import VARIABLE, Graph, Node
-from algorithms.image_classification.network import DATA
-from algorithms.image_classification.operators import (
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.graph import VARIABLE, Graph, Node
+from wildsage.algorithms.image_classification.network import DATA
+from wildsage.algorithms.image_classification.operators import (
     IN_TRAINING,
     OPERATORS,
     Settings,

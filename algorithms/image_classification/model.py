@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 from torch import Tensor
 
-from algorithms.base.algorithm import Columns, Model, Settings
-from algorithms.base.batch import Batch
-from algorithms.base.errors import UserError
-from algorithms.base.graph import Graph
-from algorithms.image_classification import preparation
-from algorithms.image_classification.executor import Network
-from algorithms.image_classification.network import DATA
+from wildsage.algorithms.base.algorithm import Columns, Model, Settings
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.graph import Graph
+from wildsage.algorithms.image_classification import preparation
+from wildsage.algorithms.image_classification.executor import Network
+from wildsage.algorithms.image_classification.network import DATA
 
 Arrays = Mapping[str, Tensor]
 

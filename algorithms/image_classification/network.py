@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from algorithms.base.graph import VARIABLE, Graph, Input, Node
+from wildsage.algorithms.base.graph import VARIABLE, Graph, Input, Node
 
 LARGE = {
     18: (2, 2, 2, 2), 34: (3, 4, 6, 3),

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import UserError
 
 Step = Callable[..., Tensor]
 

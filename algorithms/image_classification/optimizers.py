@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
 if TYPE_CHECKING:
-    from algorithms.image_classification.algorithm import ImageClassification
+    from wildsage.algorithms.image_classification.algorithm import ImageClassification
 
 DECAYED = ("_weight", "_gamma")
 """Endings of the names that weight decay pulls to zero, as in MXNet: not biases and betas."""

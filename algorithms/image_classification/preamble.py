@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from algorithms.image_classification.algorithm import ImageClassification
+    from wildsage.algorithms.image_classification.algorithm import ImageClassification
 
 OWN = {
     "sgd": ("momentum", "weight_decay"), "nag": ("momentum", "weight_decay"),

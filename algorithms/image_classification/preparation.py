@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 from PIL.Image import Resampling, Transform, Transpose
 
-from algorithms.image_classification import color
+from wildsage.algorithms.image_classification import color
 
 MOST_ROTATION_DEGREES, MOST_SHEAR, MOST_ASPECT = 10.0, 0.1, 0.25
 FILL = 255

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from algorithms.base.run import Run
+from wildsage.algorithms.base.run import Run
 
 
 @dataclass

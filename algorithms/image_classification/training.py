@@ -15,15 +15,15 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from algorithms.base.batch import Batch, Stream, concatenate
-from algorithms.base.errors import NO_DATA, UserError
-from algorithms.base.run import Run
-from algorithms.image_classification import optimizers, preamble, precision, scores, weights
-from algorithms.image_classification.executor import Network
-from algorithms.image_classification.model import ImageModel
+from wildsage.algorithms.base.batch import Batch, Stream, concatenate
+from wildsage.algorithms.base.errors import NO_DATA, UserError
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.image_classification import optimizers, preamble, precision, scores, weights
+from wildsage.algorithms.image_classification.executor import Network
+from wildsage.algorithms.image_classification.model import ImageModel
 
 if TYPE_CHECKING:
-    from algorithms.image_classification.algorithm import ImageClassification
+    from wildsage.algorithms.image_classification.algorithm import ImageClassification
 
 REPORT_BATCHES = 20
 """The original reports its speed so often."""

@@ -8,16 +8,16 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from algorithms.base.errors import UserError
-from algorithms.base.graph import VARIABLE, Graph, Node
-from algorithms.image_classification.network import LAST_LAYER
-from algorithms.image_classification.operators import Settings
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.graph import VARIABLE, Graph, Node
+from wildsage.algorithms.image_classification.network import LAST_LAYER
+from wildsage.algorithms.image_classification.operators import Settings
 
 Shape = tuple[int, ...]
 
 HOW_TO_SUPPLY = (
     "Hyperparameter use_pretrained_model: there are no weights to begin from. Give the job a channel model with the model.tar.gz "
-    "of an earlier image-classification job of the same num_layers; or set SAGEBRUSH_PRETRAINED to a folder with "
+    "of an earlier image-classification job of the same num_layers; or set WILDSAGE_PRETRAINED to a folder with "
     "resnet-<num_layers>.pth (a torchvision state dictionary) or resnet-<num_layers>-0000.params (MXNet's model zoo)."
 )
 

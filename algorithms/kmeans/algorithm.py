@@ -12,15 +12,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from algorithms.base.algorithm import OURS, Algorithm, Metric, Response, Spec
-from algorithms.base.batch import Batch, Stream
-from algorithms.base.errors import NO_DATA, UserError
-from algorithms.base.hyperparameters import AUTO, choice, choices, flag, integer, real
-from algorithms.base.run import Run
-from algorithms.kmeans import steps
-from algorithms.kmeans.model import KMeansModel
-from algorithms.kmeans.settle import Rows, Subspace, exchange, lloyd
-from algorithms.kmeans.state import State
+from wildsage.algorithms.base.algorithm import OURS, Algorithm, Metric, Response, Spec
+from wildsage.algorithms.base.batch import Batch, Stream
+from wildsage.algorithms.base.errors import NO_DATA, UserError
+from wildsage.algorithms.base.hyperparameters import AUTO, choice, choices, flag, integer, real
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.kmeans import steps
+from wildsage.algorithms.kmeans.model import KMeansModel
+from wildsage.algorithms.kmeans.settle import Rows, Subspace, exchange, lloyd
+from wildsage.algorithms.kmeans.state import State
 
 AUTO_FACTOR_HIGH, AUTO_FACTOR_LOW, AUTO_CENTERS = 10, 4, 400
 """`auto`: as many times k as gives 400 streaming centers, from 4 to 10 times, the range the original is tuned in.

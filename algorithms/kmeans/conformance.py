@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from algorithms.base.algorithm import Model
-from algorithms.base.batch import Batch
-from algorithms.base.conformance import Case
-from algorithms.kmeans import steps
+from wildsage.algorithms.base.algorithm import Model
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.conformance import Case
+from wildsage.algorithms.kmeans import steps
 
 CENTERS = torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])
 

@@ -12,11 +12,11 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from algorithms.base.algorithm import Columns, Model, Settings
-from algorithms.base.batch import Batch
-from algorithms.base.errors import UserError
-from algorithms.base.run import Run
-from algorithms.kmeans import steps
+from wildsage.algorithms.base.algorithm import Columns, Model, Settings
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.kmeans import steps
 
 
 @dataclass(frozen=True)

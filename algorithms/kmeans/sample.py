@@ -12,7 +12,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from algorithms.base.parallel import over_rows
+from wildsage.algorithms.base.parallel import over_rows
 
 
 @dataclass

@@ -13,9 +13,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from algorithms.base.parallel import on_one_thread, over_rows
-from algorithms.kmeans import steps
-from algorithms.kmeans.steps import Look
+from wildsage.algorithms.base.parallel import on_one_thread, over_rows
+from wildsage.algorithms.kmeans import steps
+from wildsage.algorithms.kmeans.steps import Look
 
 SUBSPACE = 64
 """Coordinates in which the local searches run where rows have more than twice as many."""

@@ -13,11 +13,11 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from algorithms.base.errors import UserError
-from algorithms.base.parallel import on_one_thread
-from algorithms.kmeans import steps
-from algorithms.kmeans.sample import Sample
-from algorithms.kmeans.steps import Look
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.parallel import on_one_thread
+from wildsage.algorithms.kmeans import steps
+from wildsage.algorithms.kmeans.sample import Sample
+from wildsage.algorithms.kmeans.steps import Look
 
 DEAR = 1.5
 """A batch whose rows cost this many times what rows have cost so far opens centers before it moves any."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from algorithms.base.parallel import over_rows
+from wildsage.algorithms.base.parallel import over_rows
 
 BLOCK_ENTRIES = 1 << 18
 """Entries of a block of rows and its scores together: 1 MiB of float32, which stay in one core's cache."""

@@ -13,17 +13,17 @@ import faiss
 import torch
 from torch import Tensor
 
-from algorithms.base.algorithm import OURS, Algorithm, Channel, Metric, Response, Spec
-from algorithms.base.batch import Batch, Stream
-from algorithms.base.errors import NO_DATA, BadRecord, UserError
-from algorithms.base.hyperparameters import AUTO, choice, integer
-from algorithms.base.labels import one_label
-from algorithms.base.run import Run
-from algorithms.knn import index
-from algorithms.knn.model import KNNModel
-from algorithms.knn.reduction import KINDS, Reduction
-from algorithms.knn.reservoir import Reservoir, smallest
-from algorithms.knn.rows import Preparation
+from wildsage.algorithms.base.algorithm import OURS, Algorithm, Channel, Metric, Response, Spec
+from wildsage.algorithms.base.batch import Batch, Stream
+from wildsage.algorithms.base.errors import NO_DATA, BadRecord, UserError
+from wildsage.algorithms.base.hyperparameters import AUTO, choice, integer
+from wildsage.algorithms.base.labels import one_label
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.knn import index
+from wildsage.algorithms.knn.model import KNNModel
+from wildsage.algorithms.knn.reduction import KINDS, Reduction
+from wildsage.algorithms.knn.reservoir import Reservoir, smallest
+from wildsage.algorithms.knn.rows import Preparation
 
 PQ_PARTS = (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)
 

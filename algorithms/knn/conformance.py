@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from algorithms.base.algorithm import Model
-from algorithms.base.batch import Batch
-from algorithms.base.conformance import Case
+from wildsage.algorithms.base.algorithm import Model
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.conformance import Case
 
 CENTERS = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
 

@@ -11,9 +11,9 @@ import time
 import faiss
 from torch import Tensor
 
-from algorithms.base.errors import UserError
-from algorithms.base.run import Run
-from algorithms.knn.candidates import follow_torch
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.knn.candidates import follow_torch
 
 FLAT, LISTS, QUANTISED = "faiss.Flat", "faiss.IVFFlat", "faiss.IVFPQ"
 PQ_BITS = 8

@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from algorithms.base.algorithm import Columns, Model, Settings
-from algorithms.base.batch import Batch
-from algorithms.base.errors import BadRecord, UserError
-from algorithms.base.labels import one_label
-from algorithms.base.run import Run
-from algorithms.knn import search, vote
-from algorithms.knn.rows import Preparation
-from algorithms.knn.scores import Accuracy, SquaredError
+from wildsage.algorithms.base.algorithm import Columns, Model, Settings
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.errors import BadRecord, UserError
+from wildsage.algorithms.base.labels import one_label
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.knn import search, vote
+from wildsage.algorithms.knn.rows import Preparation
+from wildsage.algorithms.knn.scores import Accuracy, SquaredError
 
 PREDICTORS = {"classifier": vote.majority, "regressor": vote.mean}
 

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from algorithms.base.algorithm import Settings
-from algorithms.base.errors import BadRecord, UserError
-from algorithms.knn.reduction import KINDS, Reduction
+from wildsage.algorithms.base.algorithm import Settings
+from wildsage.algorithms.base.errors import BadRecord, UserError
+from wildsage.algorithms.knn.reduction import KINDS, Reduction
 
 LONGEST_SQUARED = 1e37
 """The sum of two such lengths, squared, is still a float32."""

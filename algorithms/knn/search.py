@@ -15,8 +15,8 @@ from typing import Protocol
 import faiss
 import numpy as np
 
-from algorithms.base.errors import UserError
-from algorithms.knn.candidates import MORE, ROWS_PER_STRETCH, Costs, Places, Rows, Sketch, Whole, follow_torch
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.knn.candidates import MORE, ROWS_PER_STRETCH, Costs, Places, Rows, Sketch, Whole, follow_torch
 
 SKETCH_COLUMNS_LOW, SKETCH_NUMBERS_LOW = 128, 1 << 22
 """A smaller index is read whole as fast as a sketch of it would be."""

@@ -1,6 +1,6 @@
 """Principal component analysis in one pass: exact (Chan et al. 1983) or sketched (Tropp et al. 2017)."""
 
-from algorithms.pca.algorithm import PCA as ALGORITHM
-from algorithms.pca.conformance import CASE
+from wildsage.algorithms.pca.algorithm import PCA as ALGORITHM
+from wildsage.algorithms.pca.conformance import CASE
 
 __all__ = ["ALGORITHM", "CASE"]

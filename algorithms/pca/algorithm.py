@@ -12,14 +12,14 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from algorithms.base.algorithm import OURS, Algorithm, Metric, Response, Spec
-from algorithms.base.batch import Batch, Stream
-from algorithms.base.errors import NO_DATA, UserError
-from algorithms.base.hyperparameters import choice, flag, integer
-from algorithms.base.run import Run
-from algorithms.pca import moments
-from algorithms.pca.model import PCAModel
-from algorithms.pca.moments import Moments
+from wildsage.algorithms.base.algorithm import OURS, Algorithm, Metric, Response, Spec
+from wildsage.algorithms.base.batch import Batch, Stream
+from wildsage.algorithms.base.errors import NO_DATA, UserError
+from wildsage.algorithms.base.hyperparameters import choice, flag, integer
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.pca import moments
+from wildsage.algorithms.pca.model import PCAModel
+from wildsage.algorithms.pca.moments import Moments
 
 SKETCH_WIDTH = 2
 """Columns of the sketch for each of num_components + extra_components; the figures are in decision 2."""

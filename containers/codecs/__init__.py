@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from algorithms.base.errors import UserError
-from containers.codecs.lines import as_utf8
-from containers.codecs.media_type import MediaType, NotAcceptable, UnsupportedMediaType, accepted
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.codecs.media_type import MediaType, NotAcceptable, UnsupportedMediaType, accepted
+from wildsage.containers.codecs.text.lines import as_utf8
 
 if TYPE_CHECKING:
-    from algorithms.base.algorithm import Columns, Response
-    from algorithms.base.batch import Batch
+    from wildsage.algorithms.base.algorithm import Columns, Response
+    from wildsage.algorithms.base.batch import Batch
 
 __all__ = [
     "CSV",
@@ -37,8 +37,13 @@ CSV = "text/csv"
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"
 
-DECODERS = {RECORDIO_PROTOBUF: "record_protobuf", CSV: "text_csv", JSON: "json_document", JSON_LINES: "json_lines"}
-ENCODERS = {JSON: "json_document", JSON_LINES: "json_lines", CSV: "text_csv", RECORDIO_PROTOBUF: "record_protobuf"}
+DECODERS = {
+    RECORDIO_PROTOBUF: "records.record_protobuf",
+    CSV: "text.text_csv",
+    JSON: "text.json_document",
+    JSON_LINES: "text.json_lines",
+}
+ENCODERS = {name: DECODERS[name] for name in (JSON, JSON_LINES, CSV, RECORDIO_PROTOBUF)}
 
 
 def decode(media_type: MediaType, chunks: Iterable[bytes], *, default_label_size: int) -> Iterator[Batch]:
@@ -74,7 +79,7 @@ def encode(media_type: MediaType, columns: Columns, response: Response) -> bytes
 
 
 def _codec(name: str) -> Any:
-    return import_module(f"containers.codecs.{name}")
+    return import_module(f"{__name__}.{name}")
 
 
 def _label_size(media_type: MediaType, default: int) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from algorithms.base.batch import Batch, SparseRows
-from containers.codecs.rows import Rows, floating
+from wildsage.algorithms.base.batch import Batch, SparseRows
+from wildsage.containers.codecs.rows import Rows, floating
 
 
 def batch(rows: Rows) -> Batch:

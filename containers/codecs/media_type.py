@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 
-from algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import UserError
 
 KEPT = 64  # headers already read: clients send the same ones again and again
 

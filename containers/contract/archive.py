@@ -7,7 +7,7 @@ import sys
 import zlib
 from pathlib import Path
 
-from algorithms.base.errors import PlatformError, UserError
+from wildsage.algorithms.base.errors import PlatformError, UserError
 
 if sys.version_info >= (3, 11, 4):
     import tarfile

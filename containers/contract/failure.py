@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from algorithms.base.errors import AlgorithmError, PlatformError, SagebrushError, UserError
-from containers.contract.paths import OptML
+from wildsage.algorithms.base.errors import AlgorithmError, PlatformError, UserError, WildsageError
+from wildsage.containers.contract.paths import OptML
 
 MAX_CHARACTERS = 1024
 EXIT_STATUS = {UserError: 1, AlgorithmError: 2, PlatformError: 3}
@@ -17,7 +17,7 @@ def exit_status(error: BaseException) -> int:
 
 def reason(error: BaseException) -> str:
     """`ClientError: …` for what a user can mend; a bug's text names its class, its trace stays in the log."""
-    if isinstance(error, SagebrushError):
+    if isinstance(error, WildsageError):
         text = f"{error.category}: {error}"
     else:
         text = f"AlgorithmError: {type(error).__name__}: {error} (the job's log has the trace)"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from algorithms.base.errors import PlatformError
-from containers.contract.paths import OptML
+from wildsage.algorithms.base.errors import PlatformError
+from wildsage.containers.contract.paths import OptML
 
 
 @dataclass(frozen=True)

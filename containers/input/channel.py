@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from algorithms.base.batch import Batch, rebatch
-from algorithms.base.errors import NO_DATA, BadRecord, UserError
-from algorithms.base.hyperparameters import AUTO
-from containers import codecs
-from containers.checks import check
-from containers.codecs.media_type import MediaType
-from containers.input.sources import Source, Sources
-from containers.journal import Journal
+from wildsage.algorithms.base.batch import Batch, rebatch
+from wildsage.algorithms.base.errors import NO_DATA, BadRecord, UserError
+from wildsage.algorithms.base.hyperparameters import AUTO
+from wildsage.containers import codecs
+from wildsage.containers.codecs.media_type import MediaType
+from wildsage.containers.contract.job_log import Journal
+from wildsage.containers.input.row_checks import check
+from wildsage.containers.input.sources import Source, Sources
 
 TRAIN = "train"
 

@@ -11,20 +11,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
-from algorithms.base.algorithm import Algorithm
-from algorithms.base.errors import BadRecord, UserError
-from algorithms.base.images import ImageAlgorithm
-from containers.codecs import image_list, image_recordio, images
-from containers.codecs.image_recordio import ImageRecord
-from containers.codecs.media_type import MediaType
-from containers.contract.job import ChannelConfig, TrainingJob
-from containers.contract.paths import OptML
-from containers.input.images import ImageStream
-from containers.input.sources import FileSources, PipeSources, Source, Sources
-from containers.journal import Journal
+from wildsage.algorithms.base.algorithm import Algorithm
+from wildsage.algorithms.base.errors import BadRecord, UserError
+from wildsage.algorithms.base.images import ImageAlgorithm
+from wildsage.containers.codecs.images import encoded, image_list, image_recordio
+from wildsage.containers.codecs.images.image_recordio import ImageRecord
+from wildsage.containers.codecs.media_type import MediaType
+from wildsage.containers.contract.job import ChannelConfig, TrainingJob
+from wildsage.containers.contract.job_log import Journal
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.input.images import ImageStream
+from wildsage.containers.input.sources import FileSources, PipeSources, Source, Sources
 
 RECORDIO = "application/x-recordio"
-RAW = (images.ANY, images.JPEG, images.PNG)
+RAW = (encoded.ANY, encoded.JPEG, encoded.PNG)
 LIST_SUFFIX = "_lst"
 Read = Callable[[], Iterator[ImageRecord]]
 

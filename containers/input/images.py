@@ -23,12 +23,12 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from algorithms.base.batch import Batch
-from algorithms.base.errors import UserError
-from algorithms.base.images import Preparation
-from containers.codecs import images
-from containers.codecs.image_recordio import ImageRecord
-from containers.input.channel import Seen
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.images import Preparation
+from wildsage.containers.codecs.images import encoded
+from wildsage.containers.codecs.images.image_recordio import ImageRecord
+from wildsage.containers.input.channel import Seen
 
 SHUFFLE_BYTES = 64 << 20
 """Encoded images held for the shuffle; a channel of less is shuffled whole."""
@@ -72,7 +72,7 @@ class Preparer(Dataset):
         return Prepared(torch.from_numpy(np.stack(pixels)), torch.tensor(labels, dtype=torch.float32))
 
     def _pixels(self, task: Task) -> NDArray[np.uint8]:
-        picture = images.decode(task.record.content, self._preparation.mode)
+        picture = encoded.decode(task.record.content, self._preparation.mode)
         return self._preparation.pixels(picture, np.random.default_rng(task.seed))
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from algorithms.base.errors import PlatformError
-from containers.contract.paths import OptML
+from wildsage.algorithms.base.errors import PlatformError
+from wildsage.containers.contract.paths import OptML
 
 CHUNK_BYTES = 1 << 22
 PIPE_APPEARS_WITHIN_S = 300

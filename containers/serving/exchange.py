@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
-from algorithms.base.algorithm import Columns, Model, Response
-from algorithms.base.batch import Batch
-from containers.codecs import recordio
-from containers.codecs.media_type import MediaType
+from wildsage.algorithms.base.algorithm import Columns, Model, Response
+from wildsage.algorithms.base.batch import Batch
+from wildsage.containers.codecs.media_type import MediaType
+from wildsage.containers.codecs.records import recordio
 
 
 class Exchange(Protocol):
@@ -30,7 +30,7 @@ class Exchange(Protocol):
 
 def find(data: str) -> Exchange:
     """The exchange that `Spec.data` names."""
-    return cast(Exchange, import_module(f"containers.serving.{data}"))
+    return cast(Exchange, import_module(f"wildsage.containers.serving.{data}"))
 
 
 def framed(body: bytes) -> bytes:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from algorithms.base.algorithm import Columns, Model, Spec
-from algorithms.base.batch import Batch
-from algorithms.base.errors import BadRecord, UserError
-from containers import codecs
-from containers.codecs.media_type import MediaType
-from containers.serving.exchange import Exchange, find
+from wildsage.algorithms.base.algorithm import Columns, Model, Spec
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.errors import BadRecord, UserError
+from wildsage.containers import codecs
+from wildsage.containers.codecs.media_type import MediaType
+from wildsage.containers.serving.exchange import Exchange, find
 
 LOG = logging.getLogger(__name__)
 

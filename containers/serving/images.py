@@ -17,16 +17,17 @@ import torch
 from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 
-from algorithms.base.algorithm import Columns, Model, Response
-from algorithms.base.batch import Batch
-from algorithms.base.errors import BadRecord, UserError
-from containers import codecs
-from containers.codecs import image_recordio, images, json_lines
-from containers.codecs.media_type import MediaType, UnsupportedMediaType
-from containers.serving.exchange import framed
+from wildsage.algorithms.base.algorithm import Columns, Model, Response
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.errors import BadRecord, UserError
+from wildsage.containers import codecs
+from wildsage.containers.codecs.images import encoded, image_recordio
+from wildsage.containers.codecs.media_type import MediaType, UnsupportedMediaType
+from wildsage.containers.codecs.text import json_lines
+from wildsage.containers.serving.exchange import framed
 
 RECORDIO = "application/x-recordio"
-ASSUMED = images.ANY
+ASSUMED = encoded.ANY
 ANSWERS = [codecs.JSON, codecs.JSON_LINES]
 
 
@@ -47,7 +48,7 @@ def decode(media_type: MediaType, body: bytes, model: Model, lone_records: bool)
     pixels = []
     for row, content in enumerate(_contents(media_type, body, lone_records), start=1):
         try:
-            pixels.append(pictures.pixels(images.decode(content, pictures.mode)))
+            pixels.append(pictures.pixels(encoded.decode(content, pictures.mode)))
         except UserError as error:
             raise BadRecord(row, f"{error}.") from None
     if not pixels:
@@ -56,12 +57,12 @@ def decode(media_type: MediaType, body: bytes, model: Model, lone_records: bool)
 
 
 def _contents(media_type: MediaType, body: bytes, lone_records: bool) -> Iterable[bytes]:
-    if media_type.name in (images.ANY, images.JPEG, images.PNG):
+    if media_type.name in (encoded.ANY, encoded.JPEG, encoded.PNG):
         return [body]
     if media_type.name == RECORDIO:
         content = framed(body) if lone_records else body
         return (record.content for record in image_recordio.decode([content], "body"))
-    expected = ", ".join((images.ANY, images.JPEG, images.PNG, RECORDIO))
+    expected = ", ".join((encoded.ANY, encoded.JPEG, encoded.PNG, RECORDIO))
     raise UnsupportedMediaType(f"Content type {str(media_type)!r}: not read here, expected {expected}.")
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import psutil
 
-from algorithms.base.errors import UserError
-from containers import codecs
-from containers.contract.paths import OptML
-from containers.serving.handler import Handler, Request, Response
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers import codecs
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.serving.handler import Handler, Request, Response
 
-LIMIT_VARIABLE = "SAGEBRUSH_MODEL_MEMORY_MB"
+LIMIT_VARIABLE = "WILDSAGE_MODEL_MEMORY_MB"
 SHARE_OF_MEMORY = 0.5
 GROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 PAGE = 100

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from algorithms.base.algorithm import Columns, Model, Response
-from algorithms.base.batch import Batch, concatenate
-from algorithms.base.errors import UserError
-from containers import codecs
-from containers.checks import check
-from containers.codecs.media_type import MediaType
-from containers.serving.exchange import framed
+from wildsage.algorithms.base.algorithm import Columns, Model, Response
+from wildsage.algorithms.base.batch import Batch, concatenate
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers import codecs
+from wildsage.containers.codecs.media_type import MediaType
+from wildsage.containers.input.row_checks import check
+from wildsage.containers.serving.exchange import framed
 
 ASSUMED = codecs.CSV
 """What curl users send."""

@@ -12,8 +12,8 @@ from gunicorn.app.base import BaseApplication
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import Map, Rule
 
-from containers.serving.handler import Handler, Request, Response
-from containers.serving.models import Models
+from wildsage.containers.serving.handler import Handler, Request, Response
+from wildsage.containers.serving.models import Models
 
 MAX_BODY_BYTES = 100 << 20
 """The largest payload a batch transform may ask for [contract: container, section 5]."""

@@ -1,6 +1,6 @@
 """Image classification with boto3 alone, from pictures in folders to a contact sheet of answers.
 
-    sagebrush run examples/image_classification/flowers.py FOLDER
+    wildsage run examples/image_classification/flowers.py FOLDER
 
 FOLDER holds `train` and `validation`, and in each a folder of JPEGs for every class; `../shared/data/images/flowers` if none is
 given. The pictures become .rec files, a ResNet of 18 layers learns them, and a batch transform answers for those of validation.

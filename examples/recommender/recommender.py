@@ -1,7 +1,7 @@
 """A film recommender: factorization machines learn tastes, and nearest neighbours turn them into a top 100 for everybody.
 
 The workflow of the published MovieLens notebooks, written for boto3 and the SageMaker Python SDK v2. Nothing here knows
-where it runs: on AWS it uses AWS, and under `sagebrush run examples/recommender/recommender.py` this machine.
+where it runs: on AWS it uses AWS, and under `wildsage run examples/recommender/recommender.py` this machine.
 
 A factorization machine scores user u and film i with w0 + w_u + w_i + ⟨v_u, v_i⟩. For one user only w_i + ⟨v_u, v_i⟩ differs
 from film to film: the inner product of (v_u, 1) and (v_i, w_i). So the films are the rows of an index, and the users ask.
@@ -38,7 +38,7 @@ from sagemaker.serializers import SimpleBaseSerializer
 from sagemaker.transformer import Transformer
 from scipy.sparse import csr_matrix
 
-from containers.artifact import read_arrays
+from wildsage.containers.model_files.artifact import read_arrays
 
 NEARBY = Path(__file__).resolve().parents[3] / "shared" / "data" / "ml-100k"
 PREFIX = "recommender"

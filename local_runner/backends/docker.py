@@ -25,12 +25,12 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.networks import Network
 from docker.types import DeviceRequest, LogConfig, Mount
 
-from containers.contract.paths import OptML
-from local_runner import images
-from local_runner.backends import CannotRun, Launch
-from local_runner.backends.engine import LOOPBACK, SERVING_PORT, EngineContainer, remove
+from wildsage.containers.contract.paths import OptML
+from wildsage.local_runner.backends import CannotRun, Launch
+from wildsage.local_runner.backends.engine import LOOPBACK, SERVING_PORT, EngineContainer, remove
+from wildsage.local_runner.images import uris
 
-LABEL = "sagebrush.data"
+LABEL = "wildsage.data"
 INSIDE = OptML()
 STAGED = "pipe"  # files on their way through FIFOs
 NO_HEALTHCHECK = {"test": ["NONE"]}  # a job has none, and an endpoint's is asked by the runner
@@ -141,8 +141,8 @@ class DockerBackend:
 
     def _local(self, image: str) -> str:
         """The image as the engine knows it: as it is named, or ours for the URI of a built-in algorithm. Raises CannotRun."""
-        algorithm = images.algorithm(image)
-        ours = [images.tag(algorithm, target) for target in self._targets] if algorithm else []
+        algorithm = uris.algorithm(image)
+        ours = [uris.tag(algorithm, target) for target in self._targets] if algorithm else []
         for name in (image, *ours):
             try:
                 self._engine.images.get(name)
@@ -151,7 +151,7 @@ class DockerBackend:
                 continue
             except APIError as refused:
                 raise CannotRun(f"Image {image}: the engine refuses it ({refused.explanation}).") from None
-        remedy = f"`sagebrush build {algorithm}` makes it" if ours else f"`docker pull {image}` may fetch it"
+        remedy = f"`wildsage build {algorithm}` makes it" if ours else f"`docker pull {image}` may fetch it"
         raise CannotRun(f"Image {image} is not in this Docker engine. {remedy}.")
 
     @property
@@ -165,7 +165,7 @@ class DockerBackend:
     def _name(self, folder: Path) -> str:
         """For people who look at `docker ps`: the runner, and the folder in its data; unlike any other of this machine."""
         runner = hashlib.sha256(str(self._data).encode()).hexdigest()[:8]
-        return "-".join(("sagebrush", runner, *folder.resolve().relative_to(self._data).parts))
+        return "-".join(("wildsage", runner, *folder.resolve().relative_to(self._data).parts))
 
 
 class _Countdown:

@@ -10,7 +10,7 @@ from typing import Any
 import docker
 from docker.models.containers import Container
 
-from local_runner.backends import Usage
+from wildsage.local_runner.backends import Usage
 
 MAX_LINE_BYTES = 256 * 1024
 LOOPBACK = "127.0.0.1"
@@ -59,7 +59,7 @@ class EngineContainer:
             self._copy_lines(output)
             self._status = self._container.wait(timeout=None)["StatusCode"]
         except (docker.errors.APIError, OSError) as lost:  # the engine has gone, or somebody removed the container
-            self._log(f"Sagebrush: the engine lost this container ({lost}).\n")
+            self._log(f"Wildsage: the engine lost this container ({lost}).\n")
             self._status = 137
         finally:
             remove(self._container)

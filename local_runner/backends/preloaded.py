@@ -1,4 +1,4 @@
-"""An interpreter that has done the long imports and forks: `python -m local_runner.backends.preloaded MODULE…`.
+"""An interpreter that has done the long imports and forks: `python -m wildsage.local_runner.backends.preloaded MODULE…`.
 
 Its standard input is a socket of its owner. It imports the modules, says `READY`, and from then on makes a process for
 every pair of file descriptors that it is sent: a socket, on which an order comes first, and where to write to. An order
@@ -6,7 +6,7 @@ is its length in bytes (`LENGTH`) and a JSON object:
 
     {"arguments": ["containers", "train"], "environment": {"TZ": "UTC"}, "folder": "/some/folder"}
 
-That process is what `python -m containers train` would be, on a leash at the socket; see `leash`. It shares nothing
+That process is what `python -m wildsage.containers train` would be, on a leash at the socket; see `leash`. It shares nothing
 but what the imports left in memory, which the kernel copies as soon as somebody writes. The interpreter itself runs
 no code but imports, so that no thread, random number or cache of one job is there in the next.
 """
@@ -25,7 +25,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from local_runner.backends import leash
+from wildsage.local_runner.processes import supervisor
 
 READY = b"R"
 LENGTH = struct.Struct("!I")
@@ -66,7 +66,7 @@ def _on_leash(control: int, output: int) -> list[str]:
     child = os.fork()
     if child:
         os.close(output)
-        leash.hold(child, control)
+        supervisor.hold(child, control)
         os._exit(0)
     os.setsid()
     os.close(control)

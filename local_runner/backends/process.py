@@ -12,16 +12,17 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from containers.contract.paths import ROOT_VARIABLE
-from local_runner import images, interpreter
-from local_runner.backends import CannotRun, Launch, Usage, leash
-from local_runner.backends.warm import WarmInterpreter
+from wildsage.containers.contract.paths import ROOT_VARIABLE
+from wildsage.local_runner.backends import CannotRun, Launch, Usage
+from wildsage.local_runner.backends.warm import WarmInterpreter
+from wildsage.local_runner.images import uris
+from wildsage.local_runner.processes import python, supervisor
 
 MAX_LINE_BYTES = 256 * 1024
 MAX_REPORT_BYTES = 4096
 LOOPBACK = "127.0.0.1"
 KILLED = 137
-READ_WHEN_NEEDED = ("SAGEMAKER_", "SAGEBRUSH_")
+READ_WHEN_NEEDED = ("SAGEMAKER_", "WILDSAGE_")
 """Variables of a caller that nobody looks at while modules are imported. Any others might change what is imported."""
 
 
@@ -52,7 +53,7 @@ class ProcessBackend:
 
     def serve(self, launch: Launch) -> ServingProcess:
         port = free_port()
-        place = {"SAGEBRUSH_BIND_HOST": LOOPBACK, "SAGEMAKER_BIND_TO_PORT": str(port)}
+        place = {"WILDSAGE_BIND_HOST": LOOPBACK, "SAGEMAKER_BIND_TO_PORT": str(port)}
         return ServingProcess(launch.log, *self._start(("serve",), launch, place), port=port)
 
     def close(self) -> None:
@@ -71,7 +72,7 @@ class ProcessBackend:
             with theirs:
                 if self._start_warm(arguments, launch, environment, control, theirs, writing):
                     return control, reading, None
-                command = leash.leashed((*self._command, *arguments))
+                command = supervisor.leashed((*self._command, *arguments))
                 streams: dict[str, Any] = {"stdin": theirs.fileno(), "stdout": writing, "stderr": subprocess.STDOUT}
                 child = subprocess.Popen(command, **streams, env=environment, cwd=launch.root, start_new_session=True)
                 return control, reading, child
@@ -97,8 +98,8 @@ class ProcessBackend:
 
     def _algorithm(self, image: str) -> str:
         try:
-            return images.installed_algorithm(image)
-        except images.UnknownImage as unknown:
+            return uris.installed_algorithm(image)
+        except uris.UnknownImage as unknown:
             raise CannotRun(str(unknown)) from None
 
     def _environment(self, launch: Launch) -> dict[str, str]:
@@ -108,10 +109,10 @@ class ProcessBackend:
             **launch.environment,
             **launch.contract,
             ROOT_VARIABLE: str(launch.root),
-            "SAGEBRUSH_ALGORITHM": self._algorithm(launch.image),
+            "WILDSAGE_ALGORITHM": self._algorithm(launch.image),
             "PYTHONUNBUFFERED": "1",
         }
-        return interpreter.environment(found)
+        return python.environment(found)
 
 
 class Process:
@@ -139,7 +140,7 @@ class Process:
 
     def terminate(self) -> None:
         with contextlib.suppress(OSError):  # it has ended
-            self._control.send(leash.TERMINATE)
+            self._control.send(supervisor.TERMINATE)
 
     def kill(self) -> None:
         with contextlib.suppress(OSError):

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local_runner import interpreter
-from local_runner.backends import preloaded
+from wildsage.local_runner.backends import preloaded
+from wildsage.local_runner.processes import python
 
 READY_WITHIN_S = 60.0
 
@@ -25,7 +25,7 @@ class WarmInterpreter:
 
     def __init__(self, module: str, imports: Sequence[str]) -> None:
         self._module = module
-        self._command = interpreter.command(preloaded.__name__, *imports)
+        self._command = python.command(preloaded.__name__, *imports)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._orders: socket.socket | None = None
@@ -77,7 +77,7 @@ class WarmInterpreter:
                 self._command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                env=interpreter.environment({**os.environ, "PYTHONUNBUFFERED": "1"}),
+                env=python.environment({**os.environ, "PYTHONUNBUFFERED": "1"}),
                 start_new_session=True,
             )
         return self._orders

@@ -1,4 +1,4 @@
-"""`sagebrush build`: the image of an algorithm."""
+"""`wildsage build`: the image of an algorithm."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from local_runner import build as image
-from local_runner.commands.terminal import errors_told, examples, told
+from wildsage.local_runner.commands.terminal import errors_told, examples, told
+from wildsage.local_runner.images import build as image
 
 EXAMPLES = examples(
-    "sagebrush build kmeans",
-    "sagebrush build pca --cuda --tag my-registry/pca:1",
-    "docker run --rm sagebrush/kmeans:cpu train",
+    "wildsage build kmeans",
+    "wildsage build pca --cuda --tag my-registry/pca:1",
+    "docker run --rm wildsage/kmeans:cpu train",
 )
 
 
@@ -21,10 +21,10 @@ def build(
     algorithm: Annotated[str, typer.Argument(help="Its name in SageMaker, such as kmeans or pca.")],
     cuda: Annotated[bool, typer.Option("--cuda", help="With torch's CUDA build; several GB.")] = False,
     tag: Annotated[
-        str | None, typer.Option(help="Name of the image; default: sagebrush/ALGORITHM:cpu or :cuda.")
+        str | None, typer.Option(help="Name of the image; default: wildsage/ALGORITHM:cpu or :cuda.")
     ] = None,
 ) -> None:
-    """Build an image that SageMaker, its SDK's local mode and `sagebrush up --backend docker` run. Needs Docker and pip."""
+    """Build an image that SageMaker, its SDK's local mode and `wildsage up --backend docker` run. Needs Docker and pip."""
     with errors_told():
         built = image.build(
             algorithm, "cuda" if cuda else "cpu", tag, lambda text: told.print(f"[bold]{escape(text)}[/]")

@@ -1,4 +1,4 @@
-"""`sagebrush clean`: give back the disk that ended jobs hold."""
+"""`wildsage clean`: give back the disk that ended jobs hold."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from typing import Annotated
 import typer
 from rich.filesize import decimal
 
-from local_runner import cleaning, owner
-from local_runner.commands.tables import moment, show
-from local_runner.commands.terminal import DATA, DataOption, examples, fail, overview_of, told
-from local_runner.jobs.store import Store
-from local_runner.s3.store import ObjectStore
-from local_runner.settings import Settings
+from wildsage.local_runner.commands.tables import moment, show
+from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, overview_of, told
+from wildsage.local_runner.jobs.store import Store
+from wildsage.local_runner.monitor import cleanup
+from wildsage.local_runner.s3.store import ObjectStore
+from wildsage.local_runner.server import lock
+from wildsage.local_runner.settings import Settings
 
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 EXAMPLES = examples(
-    "sagebrush clean",
-    "sagebrush clean --older-than 7d",
-    "sagebrush clean --older-than 30d --objects --yes",
+    "wildsage clean",
+    "wildsage clean --older-than 7d",
+    "wildsage clean --older-than 30d --objects --yes",
 )
 
 
@@ -58,11 +59,11 @@ def clean(
         contextlib.closing(Store(settings.state)) as store,
         at_rest(settings, objects) as s3,
     ):
-        found = list(cleaning.left_behind(settings, overview, store))
-        found += cleaning.stored(settings, s3, objects) if s3 else []
+        found = list(cleanup.left_behind(settings, overview, store))
+        found += cleanup.stored(settings, s3, objects) if s3 else []
         going = [each for each in found if each.time_s <= before]
         summarize(going)
-        told.print(f"In all, {data} holds {decimal(cleaning.freed_by(data))}; {stays(settings)}.")
+        told.print(f"In all, {data} holds {decimal(cleanup.freed_by(data))}; {stays(settings)}.")
         if not going:
             told.print("Nothing to remove.")
             return
@@ -76,20 +77,20 @@ def clean(
 @contextlib.contextmanager
 def at_rest(settings: Settings, objects_wanted: bool) -> Iterator[ObjectStore | None]:
     """The objects, with the data folder locked against servers; None while one runs."""
-    if running := owner.running(settings.data):
+    if running := lock.running(settings.data):
         if objects_wanted:
             fail(1, f"--objects: a server runs at {running.endpoint} and may be using them. Stop it first.")
         yield None
         return
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(owner.sole_use(settings.data))
-        except owner.InUse as error:
+            held.enter_context(lock.sole_use(settings.data))
+        except lock.InUse as error:
             fail(1, str(error))
         yield held.enter_context(contextlib.closing(ObjectStore(settings.objects)))
 
 
-def summarize(going: Sequence[cleaning.Removable]) -> None:
+def summarize(going: Sequence[cleanup.Removable]) -> None:
     """One line for each kind of thing."""
     rows = []
     for what in dict.fromkeys(each.what for each in going):
@@ -100,7 +101,7 @@ def summarize(going: Sequence[cleaning.Removable]) -> None:
         show(("what", "how many", "size", "from"), rows)
 
 
-def size_of(found: Sequence[cleaning.Removable]) -> int:
+def size_of(found: Sequence[cleanup.Removable]) -> int:
     return sum(each.size_bytes for each in found)
 
 
@@ -111,4 +112,4 @@ def stays(settings: Settings) -> str:
         ("endpoints", settings.endpoints),
         ("running jobs", settings.jobs),
     ]
-    return ", ".join(f"{name} {decimal(cleaning.freed_by(place))}" for name, place in places)
+    return ", ".join(f"{name} {decimal(cleanup.freed_by(place))}" for name, place in places)

@@ -1,4 +1,4 @@
-"""`sagebrush jobs`: what runs and what ran."""
+"""`wildsage jobs`: what runs and what ran."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from local_runner.commands.tables import duration, moment, show
-from local_runner.commands.terminal import DATA, DataOption, examples, overview_of, told
-from local_runner.overview import Job, Overview
-from local_runner.owner import running
+from wildsage.local_runner.commands.tables import duration, moment, show
+from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, overview_of, told
+from wildsage.local_runner.monitor.overview import Job, Overview
+from wildsage.local_runner.server.lock import running
 
 COLUMNS = ("kind", "name", "status", "progress", "started", "took", "why")
-EXAMPLES = examples("sagebrush jobs", "sagebrush jobs --limit 0 | grep Failed", "sagebrush jobs --data ./aws")
+EXAMPLES = examples("wildsage jobs", "wildsage jobs --limit 0 | grep Failed", "wildsage jobs --data ./aws")
 
 
 def jobs(

@@ -1,4 +1,4 @@
-"""`sagebrush logs`: what the containers of a job or an endpoint wrote."""
+"""`wildsage logs`: what the containers of a job or an endpoint wrote."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from local_runner.commands.terminal import DATA, DataOption, examples, fail, nearest, overview_of, told
-from local_runner.overview import Job, LogTail, Overview
-from local_runner.owner import running
+from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, nearest, overview_of, told
+from wildsage.local_runner.monitor.overview import Job, LogTail, Overview
+from wildsage.local_runner.server.lock import running
 
 LOOK_EVERY_S = 0.2
-EXAMPLES = examples("sagebrush logs my-job", "sagebrush logs -f my-job", "sagebrush logs my-endpoint | grep ERROR")
+EXAMPLES = examples("wildsage logs my-job", "wildsage logs -f my-job", "wildsage logs my-endpoint | grep ERROR")
 
 
 def logs(

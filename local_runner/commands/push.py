@@ -1,4 +1,4 @@
-"""`sagebrush push`: an image to Amazon ECR."""
+"""`wildsage push`: an image to Amazon ECR."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ import typer
 from rich.markup import escape
 from rich.progress import DownloadColumn, Progress, TaskID
 
-from local_runner import images
-from local_runner.backends import CannotRun
-from local_runner.commands.terminal import errors_told, examples, fail, told
+from wildsage.local_runner.backends import CannotRun
+from wildsage.local_runner.commands.terminal import errors_told, examples, fail, told
+from wildsage.local_runner.images import uris
 
 EXAMPLES = examples(
-    "sagebrush push kmeans --region us-east-1",
-    "sagebrush push pca --cuda --repository algorithms/pca --tag 1",
+    "wildsage push kmeans --region us-east-1",
+    "wildsage push pca --cuda --repository algorithms/pca --tag 1",
 )
 
 
 def push(
-    algorithm: Annotated[str, typer.Argument(help="Its name in SageMaker; `sagebrush build` has made its image.")],
+    algorithm: Annotated[str, typer.Argument(help="Its name in SageMaker; `wildsage build` has made its image.")],
     cuda: Annotated[bool, typer.Option("--cuda", help="The image with CUDA.")] = False,
     image: Annotated[str | None, typer.Option(help="Another local image, by its tag.")] = None,
     repository: Annotated[
-        str | None, typer.Option(help="Created if it is not there; default: sagebrush/ALGORITHM.")
+        str | None, typer.Option(help="Created if it is not there; default: wildsage/ALGORITHM.")
     ] = None,
     tag: Annotated[str | None, typer.Option(help="Default: cpu or cuda.")] = None,
     region: Annotated[str | None, typer.Option(help="AWS region; default: the one of your AWS settings.")] = None,
 ) -> None:
     """Push an image to Amazon ECR with your AWS credentials, so that SageMaker can train and serve with it."""
     try:
-        from local_runner import push as registry
-        from local_runner.backends.docker import connect
+        from wildsage.local_runner.backends.docker import connect
+        from wildsage.local_runner.images import push as registry
     except ModuleNotFoundError as error:
-        fail(1, f'Pushing needs the package {error.name}: pip install "sagebrush[docker]"')
+        fail(1, f'Pushing needs the package {error.name}: pip install "wildsage[docker]"')
     target = "cuda" if cuda else "cpu"
     with errors_told(), Progress(*Progress.get_default_columns(), DownloadColumn(), console=told) as progress:
         layers: dict[str, TaskID] = {}
@@ -50,8 +50,8 @@ def push(
             fail(1, str(error))
         pushed = registry.push(
             engine,
-            image or images.tag(algorithm, target),
-            repository or f"sagebrush/{algorithm}",
+            image or uris.tag(algorithm, target),
+            repository or f"wildsage/{algorithm}",
             tag or target,
             boto3.Session(region_name=region),
             tell,

@@ -1,4 +1,4 @@
-"""`sagebrush run`: a program written for AWS, against the local one."""
+"""`wildsage run`: a program written for AWS, against the local one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from local_runner import client, foreground, launch
-from local_runner.commands.terminal import (
+from wildsage.local_runner.client import environment as client
+from wildsage.local_runner.commands.terminal import (
     DATA,
     DataOption,
     ProxyOption,
@@ -28,12 +28,14 @@ from local_runner.commands.terminal import (
     require_with,
     told,
 )
-from local_runner.proxy import process
+from wildsage.local_runner.processes import foreground
+from wildsage.local_runner.proxy import process
+from wildsage.local_runner.server import background
 
 EXAMPLES = examples(
-    "sagebrush run train.py",
-    "sagebrush run --public-s3 examples/census_segmentation.py --output plots",
-    "sagebrush run --output executed.ipynb notebook.ipynb",
+    "wildsage run train.py",
+    "wildsage run --public-s3 examples/census_segmentation.py --output plots",
+    "wildsage run --output executed.ipynb notebook.ipynb",
 )
 
 
@@ -56,18 +58,18 @@ def run(
 ) -> None:
     """Run a script or notebook, unchanged, against the local AWS.
 
-    The server of the data folder is used if one runs (`sagebrush up`); otherwise one runs as long as the program does.
+    The server of the data folder is used if one runs (`wildsage up`); otherwise one runs as long as the program does.
     Options of ours come before the program, whatever follows is the program's. No credentials of yours are passed on.
     """
     check_program(program, arguments or [], output)
     if not proxy:
         require_with(context, "--proxy", "tunnel")
     data = folder_at(data)
-    with errors_told(), launch.server(data, sdk_polling, public_s3) as server:
+    with errors_told(), background.server(data, sdk_polling, public_s3) as server:
         was_running = " (was running)" if server.reused else ""
         told.print(f"[dim]Local AWS on {server.endpoint}, state in {escape(str(data))}{was_running}[/]")
         if server.reused and public_s3:
-            told.print("[yellow]--public-s3 has no effect on a server that runs already; give it to `sagebrush up`.[/]")
+            told.print("[yellow]--public-s3 has no effect on a server that runs already; give it to `wildsage up`.[/]")
         client.write_telemetry_opt_out(data)
         with through_proxy(data, server.endpoint, tunnel) if proxy else nullcontext() as address:
             environment = client.environment_for(server.endpoint, data, sdk_polling, os.environ, address)
@@ -100,9 +102,9 @@ def execute(program: Path, arguments: list[str], output: Path | None, environmen
         command = [sys.executable, str(program), *arguments]
         return foreground.run_script(command, {"PYTHONUNBUFFERED": "1", **environment})
     try:
-        from local_runner import notebook
+        from wildsage.local_runner.client import notebook
     except ModuleNotFoundError as error:
-        fail(1, f'Running a notebook needs {error.name}: pip install "sagebrush[notebook]"')
+        fail(1, f'Running a notebook needs {error.name}: pip install "wildsage[notebook]"')
     return notebook.run(
         program, output or program.with_suffix(".executed.ipynb"), environment, Console(highlight=False)
     )

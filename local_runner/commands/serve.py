@@ -1,4 +1,4 @@
-"""`sagebrush serve`: a model behind /invocations, no AWS in sight."""
+"""`wildsage serve`: a model behind /invocations, no AWS in sight."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from local_runner import foreground, standalone
-from local_runner.commands.terminal import HOST, errors_told, examples, fail, require_free, told
+from wildsage.local_runner.commands import standalone
+from wildsage.local_runner.commands.terminal import HOST, errors_told, examples, fail, require_free, told
+from wildsage.local_runner.processes import foreground
 
 EXAMPLES = examples(
-    "sagebrush serve model/model.tar.gz",
+    "wildsage serve model/model.tar.gz",
     "curl -H 'Content-Type: text/csv' --data-binary @rows.csv http://127.0.0.1:8080/invocations",
 )
 
@@ -27,7 +28,7 @@ def serve(
 ) -> None:
     """Answer /ping and /invocations with a model, as its SageMaker container would, until Ctrl-C."""
     if not model.is_file():
-        fail(1, f"{model}: no such file. `sagebrush train` writes one.")
+        fail(1, f"{model}: no such file. `wildsage train` writes one.")
     require_free(port)
     with errors_told(), standalone.serving(model, port, algorithm, os.environ) as process:
         told.print(

@@ -1,4 +1,4 @@
-"""The face of a running `sagebrush up`: quiet and live on a terminal, plain lines elsewhere, or one JSON object a line."""
+"""The face of a running `wildsage up`: quiet and live on a terminal, plain lines elsewhere, or one JSON object a line."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from local_runner.commands.tables import STYLES, duration, moment
-from local_runner.commands.terminal import told
-from local_runner.presence import Happening, Sight, Watch
+from wildsage.local_runner.commands.tables import STYLES, duration, moment
+from wildsage.local_runner.commands.terminal import told
+from wildsage.local_runner.monitor.watch import Happening, Sight, Watch
 
 LOOK_EVERY_S = 0.25
 MOST_JOBS_SHOWN = 12

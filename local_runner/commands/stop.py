@@ -1,4 +1,4 @@
-"""`sagebrush stop`: end a job gracefully, or an endpoint."""
+"""`wildsage stop`: end a job gracefully, or an endpoint."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 import urllib3
 
-from local_runner.commands.terminal import DATA, DataOption, examples, fail, nearest, overview_of, told
-from local_runner.overview import Endpoint, Job, Overview
-from local_runner.owner import running
+from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, nearest, overview_of, told
+from wildsage.local_runner.monitor.overview import Endpoint, Job, Overview
+from wildsage.local_runner.server.lock import running
 
 LOOK_EVERY_S = 0.1
-EXAMPLES = examples("sagebrush stop my-job", "sagebrush stop my-endpoint", "sagebrush stop my-job --no-wait")
+EXAMPLES = examples("wildsage stop my-job", "wildsage stop my-endpoint", "wildsage stop my-job --no-wait")
 
 
 def stop(
@@ -25,7 +25,7 @@ def stop(
     """Stop a job, which keeps its model so far, or an endpoint, which is deleted; its configuration and model stay."""
     server = running(data)
     if server is None:
-        fail(1, f"Nothing runs on {data}, so there is nothing to stop. `sagebrush jobs` lists what ran.")
+        fail(1, f"Nothing runs on {data}, so there is nothing to stop. `wildsage jobs` lists what ran.")
     with overview_of(data) as overview:
         found = find(overview, name)
         if isinstance(found, Job) and not found.runs:

@@ -14,13 +14,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from algorithms.base.errors import SagebrushError
-from containers.contract import failure
-from local_runner.overview import Overview
-from local_runner.standalone import JobFailed
+from wildsage.algorithms.base.errors import WildsageError
+from wildsage.containers.contract import failure
+from wildsage.local_runner.commands.standalone import JobFailed
+from wildsage.local_runner.monitor.overview import Overview
 
 HOST = "127.0.0.1"
-DATA = platformdirs.user_data_path("sagebrush", appauthor=False)
+DATA = platformdirs.user_data_path("wildsage", appauthor=False)
 
 told = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -35,7 +35,7 @@ DataOption = Annotated[
     typer.Option(
         "--data",
         help="Folder of buckets, jobs, models and endpoints; they survive a restart.",
-        envvar="SAGEBRUSH_DATA",
+        envvar="WILDSAGE_DATA",
         callback=at_home,
     ),
 ]
@@ -103,7 +103,7 @@ def errors_told() -> Iterator[None]:
         yield
     except JobFailed as error:
         fail(error.status, str(error))
-    except SagebrushError as error:
+    except WildsageError as error:
         fail(failure.exit_status(error), str(error))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
@@ -115,7 +115,7 @@ def overview_of(data: Path) -> Iterator[Overview]:
     try:
         overview = Overview(data)
     except FileNotFoundError:
-        fail(1, f"No local AWS ever ran on {data}. Start one with `sagebrush up`, or name its folder with --data.")
+        fail(1, f"No local AWS ever ran on {data}. Start one with `wildsage up`, or name its folder with --data.")
     with contextlib.closing(overview):
         yield overview
 

@@ -1,4 +1,4 @@
-"""`sagebrush train`: a model out of files, no AWS in sight."""
+"""`wildsage train`: a model out of files, no AWS in sight."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from algorithms.base.errors import UserError
-from local_runner import standalone
-from local_runner.commands.terminal import errors_told, examples, folder_at, told
+from wildsage.algorithms.base.errors import UserError
+from wildsage.local_runner.commands import standalone
+from wildsage.local_runner.commands.terminal import errors_told, examples, folder_at, told
 
 EXAMPLES = examples(
-    "sagebrush train kmeans --channel train=rows.csv --hp k=7 --hp feature_dim=34 --output model",
-    "sagebrush train pca --channel train=shards/ --content-type application/x-recordio-protobuf"
+    "wildsage train kmeans --channel train=rows.csv --hp k=7 --hp feature_dim=34 --output model",
+    "wildsage train pca --channel train=shards/ --content-type application/x-recordio-protobuf"
     " --hp num_components=2 --hp feature_dim=784 --hp mini_batch_size=500 --output model",
 )
 

@@ -1,4 +1,4 @@
-"""`sagebrush up`: the local AWS until Ctrl-C."""
+"""`wildsage up`: the local AWS until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 import typer
 from rich.markup import escape
 
-from local_runner import client, foreground
-from local_runner.backends import CannotRun
-from local_runner.commands.status import LogFormat, show_while
-from local_runner.commands.terminal import (
+from wildsage.local_runner.backends import CannotRun
+from wildsage.local_runner.client import environment
+from wildsage.local_runner.commands.status import LogFormat, show_while
+from wildsage.local_runner.commands.terminal import (
     DATA,
     HOST,
     DataOption,
@@ -36,22 +36,23 @@ from local_runner.commands.terminal import (
     require_with,
     told,
 )
-from local_runner.overview import Overview
-from local_runner.owner import running
-from local_runner.presence import Watch
-from local_runner.proxy import process
-from local_runner.settings import Settings
-from local_runner.strangers import is_loopback
+from wildsage.local_runner.monitor.overview import Overview
+from wildsage.local_runner.monitor.watch import Watch
+from wildsage.local_runner.processes import foreground
+from wildsage.local_runner.proxy import process
+from wildsage.local_runner.server.host_check import is_loopback
+from wildsage.local_runner.server.lock import running
+from wildsage.local_runner.settings import Settings
 
 PORT, PROXY_PORT = 4577, 4578
 OPEN = "Nobody is asked who they are: whoever reaches it runs code as you and reads your data."
 STOP_LIMIT_S = 30.0
 EXAMPLES = examples(
-    "sagebrush up",
-    "sagebrush up --data ./aws --port 5000 --public-s3",
-    "sagebrush up --log-format json > events.jsonl",
-    "sagebrush up --proxy                for Java, Spark, old SDKs: no endpoint to be set anywhere",
-    'eval "$(sagebrush up --export)"     in a second terminal: point its AWS clients here',
+    "wildsage up",
+    "wildsage up --data ./aws --port 5000 --public-s3",
+    "wildsage up --log-format json > events.jsonl",
+    "wildsage up --proxy                for Java, Spark, old SDKs: no endpoint to be set anywhere",
+    'eval "$(wildsage up --export)"     in a second terminal: point its AWS clients here',
 )
 
 
@@ -109,7 +110,7 @@ def up(
     found = running(data)
     if export:
         if not found:
-            fail(1, f"Nothing runs on {data}: start `sagebrush up` in another terminal first.")
+            fail(1, f"Nothing runs on {data}: start `wildsage up` in another terminal first.")
         typer.echo(exports(found.endpoint, data, sdk_polling, standing_proxy(proxy_port) if proxy else None))
         return
     if found:
@@ -118,7 +119,7 @@ def up(
         )
     if backend is BackendName.DOCKER:
         require_engine()
-    client.write_telemetry_opt_out(data)
+    environment.write_telemetry_opt_out(data)
     # A client that asks often needs no held answer, and sees logs while they are written.
     hold_s = Settings.hold_first_describe_s if sdk_polling else 0
     settings = Settings(
@@ -144,9 +145,9 @@ def up(
 def require_engine() -> None:
     """End with a clear message if no Docker engine answers."""
     try:
-        from local_runner.backends import docker
+        from wildsage.local_runner.backends import docker
     except ModuleNotFoundError as error:
-        fail(1, f'--backend docker needs the package {error.name}: pip install "sagebrush[docker]"')
+        fail(1, f'--backend docker needs the package {error.name}: pip install "wildsage[docker]"')
     try:
         docker.connect().close()
     except CannotRun as error:
@@ -167,12 +168,12 @@ class Gate:
 
 def serve_silently(settings: Settings) -> None:
     """The server that `run` starts: it ends with its standard input."""
-    from local_runner import forked, server  # no other command needs the AWS service models
+    from wildsage.local_runner.server import forked, gunicorn_server  # no other command needs the AWS service models
 
     forked.stop_when_stdin_closes()
     try:
-        server.serve(settings, lambda endpoint: None)
-    except server.CannotServe as error:
+        gunicorn_server.serve(settings, lambda endpoint: None)
+    except gunicorn_server.CannotServe as error:
         fail(1, str(error))
 
 
@@ -181,33 +182,41 @@ def serve_visibly(settings: Settings, sdk_polling: bool, log_format: LogFormat, 
     with (
         errors_told(),
         stopped_by_signals(),
-        server_of(settings) as server,
-        gate.open(settings.data, server.endpoint) if gate else contextlib.nullcontext() as proxy,
+        server_of(settings) as gunicorn_server,
+        gate.open(settings.data, gunicorn_server.endpoint) if gate else contextlib.nullcontext() as proxy,
     ):
         if log_format is LogFormat.JSON:
-            variables = client.variables(server.endpoint, settings.data, sdk_polling, os.environ, proxy)
-            told_up = {"event": "up", "endpoint": server.endpoint, "data": str(settings.data), "variables": variables}
+            variables = environment.variables(gunicorn_server.endpoint, settings.data, sdk_polling, os.environ, proxy)
+            told_up = {
+                "event": "up",
+                "endpoint": gunicorn_server.endpoint,
+                "data": str(settings.data),
+                "variables": variables,
+            }
             print(json.dumps(told_up), flush=True)
         else:
-            announce(server.endpoint, settings, sdk_polling, proxy)
+            announce(gunicorn_server.endpoint, settings, sdk_polling, proxy)
         with contextlib.closing(Overview(settings.data)) as overview:
-            show_while(server.runs, Watch(overview), log_format)
-        fail(3, f"The server has ended by itself, with status {server.status}; see {settings.data / 'server.log'}.")
+            show_while(gunicorn_server.runs, Watch(overview), log_format)
+        fail(
+            3,
+            f"The server has ended by itself, with status {gunicorn_server.status}; see {settings.data / 'server.log'}.",
+        )
 
 
 @contextlib.contextmanager
 def server_of(settings: Settings) -> Iterator[Any]:
     """A server that is stopped, with all its jobs and endpoints, when the block ends."""
-    from local_runner import forked  # no other command needs the AWS service models
+    from wildsage.local_runner.server import forked  # no other command needs the AWS service models
 
     try:
-        server = forked.start(settings)
+        gunicorn_server = forked.start(settings)
     except forked.CannotServe as error:
         fail(1, str(error))
     try:
-        yield server
+        yield gunicorn_server
     finally:
-        server.stop(STOP_LIMIT_S)
+        gunicorn_server.stop(STOP_LIMIT_S)
 
 
 @contextlib.contextmanager
@@ -233,7 +242,7 @@ def announce(endpoint: str, settings: Settings, sdk_polling: bool, proxy: str | 
     if sys.stdout.isatty():
         option = "" if settings.data == DATA else f" --data {shlex.quote(str(settings.data))}"
         option += f" --proxy --proxy-port {urlsplit(proxy).port}" if proxy else ""
-        told.print(f'Point a shell\'s AWS clients here: [cyan]eval "$(sagebrush up --export{escape(option)})"[/]\n')
+        told.print(f'Point a shell\'s AWS clients here: [cyan]eval "$(wildsage up --export{escape(option)})"[/]\n')
     else:
         told.print("Point a shell's AWS clients here with these lines:\n")
         typer.echo(exports(endpoint, settings.data, sdk_polling, proxy))
@@ -241,17 +250,17 @@ def announce(endpoint: str, settings: Settings, sdk_polling: bool, proxy: str | 
 
 
 def standing_proxy(port: int) -> str:
-    """Address of the proxy that another `sagebrush up` runs. Ends with a message if there is none."""
+    """Address of the proxy that another `wildsage up` runs. Ends with a message if there is none."""
     try:
         socket.create_connection((HOST, port), timeout=1).close()
     except OSError:
-        fail(1, f"No proxy runs on port {port}: start `sagebrush up --proxy`, or name its port with --proxy-port.")
+        fail(1, f"No proxy runs on port {port}: start `wildsage up --proxy`, or name its port with --proxy-port.")
     return f"http://{HOST}:{port}"
 
 
 def exports(endpoint: str, data: Path, sdk_polling: bool, proxy: str | None = None) -> str:
     """Lines for a shell that make it a client of `endpoint`, through `proxy` if there is one."""
-    variables = client.variables(endpoint, data, sdk_polling, os.environ, proxy)
+    variables = environment.variables(endpoint, data, sdk_polling, os.environ, proxy)
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    stray = client.removed(os.environ)
+    stray = environment.removed(os.environ)
     return "\n".join([f"unset {' '.join(stray)}", *lines] if stray else lines)

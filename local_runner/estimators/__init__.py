@@ -1,10 +1,10 @@
 """The built-in algorithms for SDK v3, with the constructors and methods that they have in SDK v2.
 
-    from local_runner.estimators import PCA, KMeans, FactorizationMachines, KNN
+    from wildsage.local_runner.estimators import PCA, KMeans, FactorizationMachines, KNN
 
 They are written on SDK v3's own resources (`TrainingJob`, `Model`, `Endpoint`, `Transformer`), so they work against the
 local AWS and against Amazon's alike. docs/migrating_to_sdk_v3.md has the table of what is named how. Needs
-`sagebrush[sdk3]`.
+`wildsage[sdk3]`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ from importlib.util import find_spec
 if find_spec("sagemaker") is None or find_spec("sagemaker.core") is None:
     raise ModuleNotFoundError(
         "local_runner.estimators needs version 3 of the SageMaker SDK, which is not installed here: "
-        "pip install 'sagebrush[sdk3]'. With version 2, the same classes are in `sagemaker`.",
+        "pip install 'wildsage[sdk3]'. With version 2, the same classes are in `sagemaker`.",
         name="sagemaker.core",
     )
 
-from containers.codecs.records import read_records, write_numpy_to_dense_tensor, write_spmatrix_to_sparse_tensor
-from local_runner.estimators.factorization_machines import FactorizationMachines
-from local_runner.estimators.kmeans import KMeans
-from local_runner.estimators.knn import KNN
-from local_runner.estimators.pca import PCA
-from local_runner.estimators.predictor import Predictor, RecordDeserializer, RecordSerializer
-from local_runner.estimators.record_set import RecordSet
+from wildsage.containers.codecs.records.files import (
+    read_records,
+    write_numpy_to_dense_tensor,
+    write_spmatrix_to_sparse_tensor,
+)
+from wildsage.local_runner.estimators.factorization_machines import FactorizationMachines
+from wildsage.local_runner.estimators.kmeans import KMeans
+from wildsage.local_runner.estimators.knn import KNN
+from wildsage.local_runner.estimators.pca import PCA
+from wildsage.local_runner.estimators.predictor import Predictor, RecordDeserializer, RecordSerializer
+from wildsage.local_runner.estimators.record_set import RecordSet
 
 __all__ = [
     "KNN",

@@ -25,10 +25,10 @@ from sagemaker.core.shapes import (
 )
 from sagemaker.core.transformer import Transformer
 
-from local_runner.estimators import record_set
-from local_runner.estimators.hyperparameters import Hyperparameter, declared, spelled
-from local_runner.estimators.predictor import Predictor
-from local_runner.estimators.record_set import RecordSet
+from wildsage.local_runner.estimators import record_set
+from wildsage.local_runner.estimators.hyperparameters import Hyperparameter, declared, spelled
+from wildsage.local_runner.estimators.predictor import Predictor
+from wildsage.local_runner.estimators.record_set import RecordSet
 
 DAY_S = 24 * 60 * 60
 VARIANT = "AllTraffic"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from local_runner.estimators.estimator import Estimator
-from local_runner.estimators.hyperparameters import Hyperparameter
+from wildsage.local_runner.estimators.estimator import Estimator
+from wildsage.local_runner.estimators.hyperparameters import Hyperparameter
 
 
 class KNN(Estimator):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from local_runner.estimators.estimator import Estimator
-from local_runner.estimators.hyperparameters import Hyperparameter
-from local_runner.estimators.record_set import RecordSet
+from wildsage.local_runner.estimators.estimator import Estimator
+from wildsage.local_runner.estimators.hyperparameters import Hyperparameter
+from wildsage.local_runner.estimators.record_set import RecordSet
 
 MOST_ROWS = 500
 

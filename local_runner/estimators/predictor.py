@@ -11,8 +11,8 @@ from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.resources import Endpoint, EndpointConfig, Model
 from sagemaker.core.serializers import BaseSerializer
 
-from containers.codecs.records import Record, read_records, write_numpy_to_dense_tensor
-from local_runner.estimators.record_set import RECORDIO_PROTOBUF
+from wildsage.containers.codecs.records.files import Record, read_records, write_numpy_to_dense_tensor
+from wildsage.local_runner.estimators.record_set import RECORDIO_PROTOBUF
 
 
 class RecordSerializer(BaseSerializer):

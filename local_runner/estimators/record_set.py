@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sagemaker.core.shapes import Channel, DataSource, S3DataSource
 
-from containers.codecs.records import write_numpy_to_dense_tensor
+from wildsage.containers.codecs.records.files import write_numpy_to_dense_tensor
 
 RECORDIO_PROTOBUF = "application/x-recordio-protobuf"
 

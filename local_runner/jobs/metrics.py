@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from containers.contract.metrics import PROGRESS_REGEX, THROUGHPUT_REGEX, quality_regex
-from local_runner.jobs.logs import Event
+from wildsage.containers.contract.metrics import PROGRESS_REGEX, THROUGHPUT_REGEX, quality_regex
+from wildsage.local_runner.jobs.logs import Event
 
 Definition = Mapping[str, str]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from local_runner.cloud import Cloud
+from wildsage.local_runner.operations.context import Cloud
 
 Operation = Callable[[Cloud, dict[str, Any]], Mapping[str, Any] | None]
 
@@ -22,8 +22,8 @@ Operation = Callable[[Cloud, dict[str, Any]], Mapping[str, Any] | None]
 def operations() -> Mapping[tuple[str, str], Operation]:
     """Functions by service (botocore's name) and snake-case operation."""
     found = {}
-    for module_info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{module_info.name}")
+    for module_info in pkgutil.walk_packages(__path__, f"{__name__}."):
+        module = importlib.import_module(module_info.name)
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_") and hasattr(module, "SERVICE"):
                 found[module.SERVICE, name] = function

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from local_runner.cloud import Cloud
-from local_runner.jobs.logs import TRAINING_JOBS
-from local_runner.jobs.store import NotThere
-from local_runner.jobs.training import KIND, job_readings
+from wildsage.local_runner.jobs.logs import TRAINING_JOBS
+from wildsage.local_runner.jobs.store import NotThere
+from wildsage.local_runner.jobs.training.job import KIND, job_readings
+from wildsage.local_runner.operations.context import Cloud
 
 SERVICE = "cloudwatch"
 STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {

@@ -6,10 +6,10 @@ import base64
 import time
 from typing import Any
 
-from local_runner.cloud import Cloud
-from local_runner.jobs.store import Document, NameTaken, NotThere
-from local_runner.settings import ACCOUNT
-from local_runner.wire.errors import AwsError
+from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.settings import ACCOUNT
+from wildsage.local_runner.wire.errors import AwsError
 
 SERVICE = "ecr"
 KIND = "ecr-repository"

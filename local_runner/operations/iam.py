@@ -6,9 +6,9 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from local_runner.cloud import Cloud
-from local_runner.operations.sts import ROLE_ID
-from local_runner.settings import ACCOUNT
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.sts import ROLE_ID
+from wildsage.local_runner.settings import ACCOUNT
 
 SERVICE = "iam"
 TRUST = {

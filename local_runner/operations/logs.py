@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from local_runner.cloud import Cloud
-from local_runner.jobs.logs import Event, NoSuchGroup, NoSuchStream, Stream
-from local_runner.settings import ACCOUNT
-from local_runner.wire.errors import AwsError
+from wildsage.local_runner.jobs.logs import Event, NoSuchGroup, NoSuchStream, Stream
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.settings import ACCOUNT
+from wildsage.local_runner.wire.errors import AwsError
 
 SERVICE = "logs"
 MAX_EVENTS = 10_000

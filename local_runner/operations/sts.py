@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from local_runner.cloud import Cloud
-from local_runner.settings import ACCOUNT
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.settings import ACCOUNT
 
 SERVICE = "sts"
 SESSION = "local"

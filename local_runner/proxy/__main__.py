@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from local_runner.proxy.authority import Authority
-from local_runner.proxy.tunnel import Proxy, listen
+from wildsage.local_runner.proxy.authority import Authority
+from wildsage.local_runner.proxy.tunnel import Proxy, listen
 
 
 def main(

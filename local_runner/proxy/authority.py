@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from local_runner.proxy.files import BUNDLE, CERTIFICATE, KEY, LOCK, TRUSTSTORE, TRUSTSTORE_PASSWORD
+from wildsage.local_runner.proxy.files import BUNDLE, CERTIFICATE, KEY, LOCK, TRUSTSTORE, TRUSTSTORE_PASSWORD
 
 AWS_DOMAINS = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
 CA_LASTS = timedelta(days=3650)
@@ -69,7 +69,7 @@ class Authority:
 
     def _write_bundles(self) -> None:
         _replace(self.bundle, Path(certifi.where()).read_bytes() + b"\n" + _pem(self.certificate))
-        trusted = [pkcs12.PKCS12Certificate(self.certificate, b"sagebrush")]
+        trusted = [pkcs12.PKCS12Certificate(self.certificate, b"wildsage")]
         password = BestAvailableEncryption(TRUSTSTORE_PASSWORD.encode())
         _replace(self.truststore, pkcs12.serialize_java_truststore(trusted, password))
 
@@ -113,7 +113,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     names = [x509.DNSName(domain) for domain in AWS_DOMAINS]
-    ours = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Sagebrush on this machine")])
+    ours = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Wildsage on this machine")])
     return (
         _builder(ours, key.public_key(), ours, key.public_key(), CA_LASTS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from algorithms.base.errors import PlatformError
-from local_runner import interpreter
-from local_runner.proxy.files import authority
+from wildsage.algorithms.base.errors import PlatformError
+from wildsage.local_runner.processes import python
+from wildsage.local_runner.proxy.files import authority
 
 STOP_LIMIT_S = 10.0
 
@@ -23,8 +23,8 @@ def proxy(data: Path, endpoint: str, port: int, tunnel: bool) -> Iterator[str]:
     """
     options = ("--endpoint", endpoint, "--port", str(port), *(("--tunnel",) if tunnel else ()))
     process = subprocess.Popen(
-        interpreter.command("local_runner.proxy", str(authority(data)), *options),
-        env=interpreter.environment(os.environ),
+        python.command("wildsage.local_runner.proxy", str(authority(data)), *options),
+        env=python.environment(os.environ),
         stdin=subprocess.PIPE,  # its lifeline: it ends when this closes, however we end
         stdout=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C reaches the program first, which may still clean up

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import h11
 
-from local_runner.proxy.authority import Authority, is_aws
+from wildsage.local_runner.proxy.authority import Authority, is_aws
 
 HANDSHAKE_LIMIT_S = 30
 PIECE_BYTES = 1 << 18

@@ -1,4 +1,4 @@
-"""The S3 on its own: `python -m local_runner.s3 FOLDER --bind 127.0.0.1:9000`, then boto3 with that endpoint."""
+"""The S3 on its own: `python -m wildsage.local_runner.s3 FOLDER --bind 127.0.0.1:9000`, then boto3 with that endpoint."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import typer
 from gunicorn.app.base import BaseApplication
 from werkzeug.wrappers import Request
 
-from local_runner import gunicorn_options, heap
-from local_runner.s3.protocol import S3
-from local_runner.s3.public import PublicBuckets
-from local_runner.s3.store import ObjectStore
+from wildsage.local_runner.processes import gunicorn_options, malloc_arenas
+from wildsage.local_runner.s3.protocol import S3
+from wildsage.local_runner.s3.public import PublicBuckets
+from wildsage.local_runner.s3.store import ObjectStore
 
 
 class Server(BaseApplication):
@@ -27,7 +27,7 @@ class Server(BaseApplication):
         gunicorn_options.apply({"bind": self._bind, "threads": 32}, self.cfg)
 
     def load(self) -> Callable[..., Any]:
-        heap.keep_small()
+        malloc_arenas.keep_small()
         store = ObjectStore(self._folder)
         s3 = S3(store, PublicBuckets(store, self._public) if self._public else None)
         return lambda environ, start_response: s3.respond(Request(environ))(environ, start_response)

@@ -9,10 +9,10 @@ from typing import Any
 from werkzeug.http import http_date
 from werkzeug.wrappers import Response
 
-from local_runner.s3.checksums import NAMES, header
-from local_runner.s3.errors import S3Error
-from local_runner.s3.objects import StoredObject
-from local_runner.s3.xml import document
+from wildsage.local_runner.s3.checksums import NAMES, header
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.objects import StoredObject
+from wildsage.local_runner.s3.xml import document
 
 OWNER = {"ID": "local", "DisplayName": "local"}
 

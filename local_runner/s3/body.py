@@ -9,11 +9,11 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator, Set
 
-from local_runner.s3.call import Call, environment_name
-from local_runner.s3.checksums import ALGORITHMS, NAMES, header
-from local_runner.s3.draft import Draft, write_draft
-from local_runner.s3.errors import S3Error
-from local_runner.s3.store import ObjectStore
+from wildsage.local_runner.s3.call import Call, environment_name
+from wildsage.local_runner.s3.checksums import ALGORITHMS, NAMES, header
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.pending_object import Draft, write_draft
+from wildsage.local_runner.s3.store import ObjectStore
 
 #: What gunicorn takes from the socket at once; smaller reads would have it copy the rest about.
 READ_BYTES = 1 << 20

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response
 
-from local_runner.s3.answers import OWNER, empty, stamp, xml_answer
-from local_runner.s3.body import read_document
-from local_runner.s3.call import Call
-from local_runner.s3.errors import S3Error
-from local_runner.s3.store import DEFAULT_REGION, ObjectStore
-from local_runner.s3.xml import parse
+from wildsage.local_runner.s3.answers import OWNER, empty, stamp, xml_answer
+from wildsage.local_runner.s3.body import read_document
+from wildsage.local_runner.s3.call import Call
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.store import DEFAULT_REGION, ObjectStore
+from wildsage.local_runner.s3.xml import parse
 
 
 def list_buckets(store: ObjectStore, call: Call) -> Response:

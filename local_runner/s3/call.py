@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import botocore.session
 from werkzeug.wrappers import Request
 
-from local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.errors import S3Error
 
 VIRTUAL_HOST = re.compile(
     r"(?P<bucket>.+)\.(?:s3(?:[.-][a-z0-9.-]+)?\.amazonaws\.com(?:\.cn)?|s3\.localhost|localhost)(?::\d+)?"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from werkzeug.http import parse_date
 
-from local_runner.s3.errors import S3Error
-from local_runner.s3.objects import ObjectSummary
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.objects import ObjectSummary
 
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 

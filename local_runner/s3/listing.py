@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 from werkzeug.wrappers import Response
 
-from local_runner.s3.answers import OWNER, checksum_type, stamp, xml_answer
-from local_runner.s3.call import Call
-from local_runner.s3.errors import S3Error
-from local_runner.s3.objects import ObjectSummary
-from local_runner.s3.store import after_prefix
+from wildsage.local_runner.s3.answers import OWNER, checksum_type, stamp, xml_answer
+from wildsage.local_runner.s3.call import Call
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.objects import ObjectSummary
+from wildsage.local_runner.s3.store import after_prefix
 
 MOST_KEYS = 1000
 

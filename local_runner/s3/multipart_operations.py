@@ -6,18 +6,26 @@ from xml.etree.ElementTree import Element
 
 from werkzeug.wrappers import Response
 
-from local_runner.s3.answers import OWNER, checksum_elements, checksum_headers, checksum_type, empty, stamp, xml_answer
-from local_runner.s3.body import Body, read_document, receive
-from local_runner.s3.call import Call
-from local_runner.s3.checksums import ALGORITHMS
-from local_runner.s3.conditions import byte_range, check_read, check_write
-from local_runner.s3.draft import Draft, file_chunks, write_draft
-from local_runner.s3.errors import S3Error
-from local_runner.s3.object_operations import Opener, attributes_of, copy_source
-from local_runner.s3.objects import moment
-from local_runner.s3.store import ObjectStore
-from local_runner.s3.uploads import MOST_PARTS, Upload, Uploads
-from local_runner.s3.xml import parse
+from wildsage.local_runner.s3.answers import (
+    OWNER,
+    checksum_elements,
+    checksum_headers,
+    checksum_type,
+    empty,
+    stamp,
+    xml_answer,
+)
+from wildsage.local_runner.s3.body import Body, read_document, receive
+from wildsage.local_runner.s3.call import Call
+from wildsage.local_runner.s3.checksums import ALGORITHMS
+from wildsage.local_runner.s3.conditions import byte_range, check_read, check_write
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.object_operations import Opener, attributes_of, copy_source
+from wildsage.local_runner.s3.objects import moment
+from wildsage.local_runner.s3.pending_object import Draft, file_chunks, write_draft
+from wildsage.local_runner.s3.store import ObjectStore
+from wildsage.local_runner.s3.uploads import MOST_PARTS, Upload, Uploads
+from wildsage.local_runner.s3.xml import parse
 
 MOST_ENTRIES = 1000
 

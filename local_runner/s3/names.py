@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import PurePosixPath
 
-from local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.errors import S3Error
 
 LONGEST_KEY_BYTES = 1024
 BUCKET = re.compile(r"(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")

@@ -9,16 +9,23 @@ from urllib.parse import parse_qsl, unquote
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import wrap_file
 
-from local_runner.s3.answers import checksum_elements, checksum_headers, empty, object_headers, stamp, xml_answer
-from local_runner.s3.body import read_document, receive
-from local_runner.s3.call import Call
-from local_runner.s3.checksums import ALGORITHMS
-from local_runner.s3.conditions import NotModified, byte_range, check_read, check_write
-from local_runner.s3.draft import CHUNK_BYTES, file_chunks, write_draft
-from local_runner.s3.errors import S3Error
-from local_runner.s3.objects import Attributes, StoredObject
-from local_runner.s3.store import ObjectStore
-from local_runner.s3.xml import parse
+from wildsage.local_runner.s3.answers import (
+    checksum_elements,
+    checksum_headers,
+    empty,
+    object_headers,
+    stamp,
+    xml_answer,
+)
+from wildsage.local_runner.s3.body import read_document, receive
+from wildsage.local_runner.s3.call import Call
+from wildsage.local_runner.s3.checksums import ALGORITHMS
+from wildsage.local_runner.s3.conditions import NotModified, byte_range, check_read, check_write
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.objects import Attributes, StoredObject
+from wildsage.local_runner.s3.pending_object import CHUNK_BYTES, file_chunks, write_draft
+from wildsage.local_runner.s3.store import ObjectStore
+from wildsage.local_runner.s3.xml import parse
 
 KEPT_HEADERS = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
 OVERRIDABLE = (*KEPT_HEADERS, "Content-Type")

@@ -12,17 +12,17 @@ from functools import partial
 
 from werkzeug.wrappers import Request, Response
 
-from local_runner.s3 import bucket_operations as buckets
-from local_runner.s3 import listing
-from local_runner.s3 import multipart_operations as multipart
-from local_runner.s3 import object_operations as objects
-from local_runner.s3.answers import error_answer
-from local_runner.s3.body import drain
-from local_runner.s3.call import Call, read_call
-from local_runner.s3.errors import S3Error
-from local_runner.s3.public import PublicBuckets
-from local_runner.s3.store import ObjectStore
-from local_runner.s3.uploads import Uploads
+from wildsage.local_runner.s3 import bucket_operations as buckets
+from wildsage.local_runner.s3 import listing
+from wildsage.local_runner.s3 import multipart_operations as multipart
+from wildsage.local_runner.s3 import object_operations as objects
+from wildsage.local_runner.s3.answers import error_answer
+from wildsage.local_runner.s3.body import drain
+from wildsage.local_runner.s3.call import Call, read_call
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.public import PublicBuckets
+from wildsage.local_runner.s3.store import ObjectStore
+from wildsage.local_runner.s3.uploads import Uploads
 
 log = logging.getLogger(__name__)
 

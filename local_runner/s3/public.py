@@ -11,10 +11,10 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_runner.s3.draft import CHUNK_BYTES, write_draft
-from local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
-from local_runner.s3.objects import Attributes, ObjectSummary, StoredObject
-from local_runner.s3.store import PAGE_ROWS, ObjectStore
+from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
+from wildsage.local_runner.s3.objects import Attributes, ObjectSummary, StoredObject
+from wildsage.local_runner.s3.pending_object import CHUNK_BYTES, write_draft
+from wildsage.local_runner.s3.store import PAGE_ROWS, ObjectStore
 
 SETTINGS = Config(
     signature_version=UNSIGNED,

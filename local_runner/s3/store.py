@@ -25,11 +25,11 @@ from typing import BinaryIO
 
 import orjson
 
-from local_runner.s3.draft import Draft, file_chunks, write_draft
-from local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
-from local_runner.s3.index import Index
-from local_runner.s3.names import check_bucket, check_key, hashed_path, readable_path
-from local_runner.s3.objects import Attributes, Bucket, ObjectSummary, StoredObject, moment
+from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
+from wildsage.local_runner.s3.index import Index
+from wildsage.local_runner.s3.names import check_bucket, check_key, hashed_path, readable_path
+from wildsage.local_runner.s3.objects import Attributes, Bucket, ObjectSummary, StoredObject, moment
+from wildsage.local_runner.s3.pending_object import Draft, file_chunks, write_draft
 
 PAGE_ROWS = 1000
 DEFAULT_REGION = "us-east-1"

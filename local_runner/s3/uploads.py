@@ -13,12 +13,12 @@ from datetime import datetime
 
 import orjson
 
-from local_runner.s3.checksums import ALGORITHMS, composite
-from local_runner.s3.draft import Draft, join_files
-from local_runner.s3.errors import NoSuchUpload, S3Error
-from local_runner.s3.names import check_key
-from local_runner.s3.objects import Attributes, StoredObject, moment
-from local_runner.s3.store import ObjectStore
+from wildsage.local_runner.s3.checksums import ALGORITHMS, composite
+from wildsage.local_runner.s3.errors import NoSuchUpload, S3Error
+from wildsage.local_runner.s3.names import check_key
+from wildsage.local_runner.s3.objects import Attributes, StoredObject, moment
+from wildsage.local_runner.s3.pending_object import Draft, join_files
+from wildsage.local_runner.s3.store import ObjectStore
 
 SMALLEST_PART_BYTES = 5 << 20
 MOST_PARTS = 10_000

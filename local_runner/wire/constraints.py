@@ -10,7 +10,7 @@ import regex
 from botocore.model import Shape
 from botocore.validate import ParamValidator
 
-from local_runner.wire.errors import invalid
+from wildsage.local_runner.wire.errors import invalid
 
 
 def check(request: dict[str, Any], shape: Shape) -> None:

@@ -23,4 +23,4 @@ def invalid(message: str) -> AwsError:
 
 def not_implemented(operation: str, service: str) -> AwsError:
     """Our word for what nobody has written; it names the operation and nothing pretends to have happened."""
-    return AwsError("NotImplemented", f"Operation {operation} of {service} is not implemented by Sagebrush yet.", 501)
+    return AwsError("NotImplemented", f"Operation {operation} of {service} is not implemented by Wildsage yet.", 501)

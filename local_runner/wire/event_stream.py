@@ -16,7 +16,7 @@ from zlib import crc32
 import orjson
 from botocore.model import Shape
 
-from local_runner.wire.errors import AwsError
+from wildsage.local_runner.wire.errors import AwsError
 
 MEDIA_TYPE = "application/vnd.amazon.eventstream"
 PRELUDE_BYTES, CHECKSUM_BYTES = 12, 4

@@ -16,9 +16,9 @@ import orjson
 from botocore.model import OperationModel, ServiceModel, Shape
 from werkzeug import Request, Response
 
-from local_runner.wire import cbor, event_stream, query
-from local_runner.wire.errors import AwsError, not_implemented
-from local_runner.wire.values import CBOR, JSON, spell, without_nulls
+from wildsage.local_runner.wire import cbor, event_stream, query
+from wildsage.local_runner.wire.errors import AwsError, not_implemented
+from wildsage.local_runner.wire.values import CBOR, JSON, spell, without_nulls
 
 Values = dict[str, Any]
 JSON_TYPE = "application/x-amz-json-1.1"

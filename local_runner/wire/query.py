@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 from botocore.model import OperationModel, Shape
 
-from local_runner.wire.errors import AwsError
-from local_runner.wire.values import XML, spell
+from wildsage.local_runner.wire.errors import AwsError
+from wildsage.local_runner.wire.values import XML, spell
 
 
 def read_form(form: Mapping[str, str], shape: Shape | None) -> dict[str, Any]:

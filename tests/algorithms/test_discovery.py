@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-import algorithms
-from algorithms.base.errors import UserError
+from wildsage import algorithms
+from wildsage.algorithms.base.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_FAISS = """
 import sys
 sys.modules["faiss"] = None
-import algorithms
+from wildsage import algorithms
 print([kind.spec.image for kind in algorithms.available()])
 algorithms.find("knn")
 """
@@ -26,7 +26,7 @@ def test_a_missing_library_is_named_with_the_extra_that_brings_it():
     assert done.returncode == 1
     assert "'kmeans'" in done.stdout
     assert "'knn'" not in done.stdout
-    needed = "Algorithm knn needs the package faiss, which is not installed here: pip install 'sagebrush[knn]'."
+    needed = "Algorithm knn needs the package faiss, which is not installed here: pip install 'wildsage[knn]'."
     assert needed in done.stderr
 
 

@@ -18,17 +18,18 @@ import pytest
 import urllib3
 from PIL import Image
 
-import algorithms
-from algorithms.base.batch import Batch, SparseRows
-from containers.codecs import image_recordio, ndarray
-from containers.codecs.record_protobuf import encode_rows
-from containers.contract import archive
-from containers.contract.paths import OptML
-from local_runner import workspace
-from local_runner.backends import Backend, Launch, Running
-from local_runner.backends.process import ProcessBackend
-from local_runner.jobs.training import failure_reason
-from local_runner.s3.store import ObjectStore
+from wildsage import algorithms
+from wildsage.algorithms.base.batch import Batch, SparseRows
+from wildsage.containers.codecs.images import image_recordio
+from wildsage.containers.codecs.mxnet import ndarray
+from wildsage.containers.codecs.records.record_protobuf import encode_rows
+from wildsage.containers.contract import archive
+from wildsage.containers.contract.paths import OptML
+from wildsage.local_runner.backends import Backend, Launch, Running
+from wildsage.local_runner.backends.process import ProcessBackend
+from wildsage.local_runner.inputs import workspace
+from wildsage.local_runner.jobs.training.job import failure_reason
+from wildsage.local_runner.s3.store import ObjectStore
 
 BUCKET = "bucket"
 CONTENT_TYPES = {"rows": "application/x-recordio-protobuf", "images": "application/x-recordio"}
@@ -36,7 +37,7 @@ ENDS_WITHIN_S = 240
 HEALTHY_WITHIN_S = 120
 THREADS = {"OMP_NUM_THREADS": "1"}
 """The same number everywhere: gradients of convolutions are added up by thread."""
-CONTAINERS = (sys.executable, "-P", "-m", "containers")
+CONTAINERS = (sys.executable, "-P", "-m", "wildsage.containers")
 ROOT = Path(__file__).parents[2]
 
 
@@ -157,7 +158,7 @@ def processes(tmp_path, monkeypatch) -> Place:
 def containers(request, tmp_path, engine) -> Iterator[Place]:
     """The Docker backend, for algorithms whose image has been built."""
     request.getfixturevalue("our_image")(request.getfixturevalue("name"))
-    from local_runner.backends.docker import DockerBackend
+    from wildsage.local_runner.backends.docker import DockerBackend
 
     folder = tmp_path / "containers"
     folder.mkdir()
@@ -174,7 +175,7 @@ def name(request) -> str:
 
 @pytest.fixture
 def case(name):
-    return importlib.import_module(f"algorithms.{name}").CASE
+    return importlib.import_module(f"wildsage.algorithms.{name}").CASE
 
 
 @pytest.fixture

@@ -18,12 +18,14 @@ import numpy as np
 import pytest
 import torch
 
-import algorithms
-from algorithms.image_classification import weights
-from containers import artifact
-from containers.codecs import DECODERS, ENCODERS, ndarray, recordio, symbol_json
-from containers.codecs.record_protobuf import encode_rows
-from containers.contract import archive
+from wildsage import algorithms
+from wildsage.algorithms.image_classification import weights
+from wildsage.containers.codecs import DECODERS, ENCODERS
+from wildsage.containers.codecs.mxnet import ndarray, symbol_json
+from wildsage.containers.codecs.records import recordio
+from wildsage.containers.codecs.records.record_protobuf import encode_rows
+from wildsage.containers.contract import archive
+from wildsage.containers.model_files import artifact
 
 MODES = ("File", "FastFile", "Pipe")
 FEW = 7  # rows of a request

@@ -13,7 +13,7 @@ import java.nio.charset.StandardCharsets;
 /** What a program on the AWS SDK for Java does with a built-in algorithm; it knows of no endpoint. */
 public class Tour {
     static final String IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1";
-    static final String ROLE = "arn:aws:iam::000000000000:role/SagebrushRole";
+    static final String ROLE = "arn:aws:iam::000000000000:role/WildsageRole";
 
     public static void main(String[] arguments) throws Exception {
         var identity = AWSSecurityTokenServiceClientBuilder.defaultClient().getCallerIdentity(new GetCallerIdentityRequest());

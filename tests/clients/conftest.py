@@ -1,4 +1,4 @@
-"""One local AWS with the real algorithms, as `sagebrush up` starts it, and clients of other environments to use it.
+"""One local AWS with the real algorithms, as `wildsage up` starts it, and clients of other environments to use it.
 
 Those environments are large and lie apart in `.clients`, made by `make clients`; where one is absent its tests skip.
 """
@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from local_runner import client, launch
-from local_runner.proxy import process
+from wildsage.local_runner.client import environment as client
+from wildsage.local_runner.proxy import process
+from wildsage.local_runner.server import background
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / ".clients"
-BARE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_", "SAGEBRUSH_"))}
+BARE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_", "WILDSAGE_"))}
 
 # These run in the environment of SDK v3, started by test_sdk3.py.
 collect_ignore = [] if list(metadata.distributions(name="sagemaker-train")) else ["sdk3"]
@@ -64,7 +65,7 @@ class Local:
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     data = tmp_path_factory.mktemp("clients")
-    with launch.server(data, sdk_polling=False, public_s3=False) as server:
+    with background.server(data, sdk_polling=False, public_s3=False) as server:
         client.write_telemetry_opt_out(data)
         yield Local(server.endpoint, data)
 

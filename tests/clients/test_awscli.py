@@ -47,7 +47,7 @@ def test_without_any_endpoint_a_model_is_trained_and_asked(behind_proxy: Any, aw
     assert aws("sts", "get-caller-identity")["Account"] == "000000000000"
     aws("s3", "mb", bucket)
     aws("s3", "cp", "rows.csv", f"{bucket}/train/")
-    role = aws("iam", "get-role", "--role-name", "SagebrushRole")["Role"]["Arn"]
+    role = aws("iam", "get-role", "--role-name", "WildsageRole")["Role"]["Arn"]
 
     source = {"S3DataType": "S3Prefix", "S3Uri": f"{bucket}/train", "S3DataDistributionType": "FullyReplicated"}
     channel = {"ChannelName": "train", "ContentType": "text/csv;label_size=0", "DataSource": {"S3DataSource": source}}
@@ -103,4 +103,4 @@ def test_a_wrong_request_is_told_in_amazons_words(local: Any, tool: Any, tmp_pat
 def test_an_operation_that_is_not_there_answers_by_name(local: Any, tool: Any, tmp_path: Path) -> None:
     done = local.run([tool("awscli", "bin", "aws"), "sagemaker", "list-hubs"], tmp_path)
     assert done.returncode != 0
-    assert "Operation ListHubs of sagemaker is not implemented by Sagebrush yet." in done.stderr
+    assert "Operation ListHubs of sagemaker is not implemented by Wildsage yet." in done.stderr

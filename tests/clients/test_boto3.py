@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
-ROLE = "arn:aws:iam::000000000000:role/SagebrushRole"
+ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
 QUICKLY = {"Delay": 1, "MaxAttempts": 120}
 BUCKET, NAME = "chapter", "chapter-job"
 

@@ -7,11 +7,11 @@ from threading import Barrier
 import pytest
 import torch
 
-import algorithms
-from algorithms.base import hyperparameters
-from algorithms.base.batch import Batch, MemoryStream, SparseRows
-from algorithms.base.errors import UserError
-from algorithms.base.run import Run
+from wildsage import algorithms
+from wildsage.algorithms.base import hyperparameters
+from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.run import Run
 
 NAMES = algorithms.names()
 
@@ -23,7 +23,7 @@ def name(request):
 
 @pytest.fixture
 def case(name, request):
-    case = importlib.import_module(f"algorithms.{name}").CASE
+    case = importlib.import_module(f"wildsage.algorithms.{name}").CASE
     check = request.node.originalname.removeprefix("test_")
     if check in case.exempt:
         pytest.skip(f"{name}: {case.exempt[check]}")
@@ -167,5 +167,5 @@ def test_an_unknown_hyperparameter_names_the_nearest(name, case):
 
 
 def test_every_exemption_names_a_check_of_this_suite(name):
-    case = importlib.import_module(f"algorithms.{name}").CASE
+    case = importlib.import_module(f"wildsage.algorithms.{name}").CASE
     assert {f"test_{check}" for check in case.exempt} <= set(globals())

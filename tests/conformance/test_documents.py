@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-import algorithms
-from algorithms.base.hyperparameters import table
+from wildsage import algorithms
+from wildsage.algorithms.base.hyperparameters import table
 
 FOLDER = Path(algorithms.__file__).parent
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from containers.contract.job import ChannelConfig, TrainingJob
-from containers.contract.paths import OptML
+from wildsage.containers.contract.job import ChannelConfig, TrainingJob
+from wildsage.containers.contract.paths import OptML
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
 class Job:
-    """One host's folder and how to run `python -m containers` on it."""
+    """One host's folder and how to run `python -m wildsage.containers` on it."""
 
     opt_ml: OptML
     algorithm: str
@@ -33,11 +33,11 @@ class Job:
     def start(self, **environment: str) -> subprocess.Popen:
         ours = {
             "SAGEMAKER_DATA_PATH": str(self.opt_ml.root),
-            "SAGEBRUSH_ALGORITHM": self.algorithm,
+            "WILDSAGE_ALGORITHM": self.algorithm,
             "PYTHONPATH": str(ROOT),
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "containers", "train"],
+            [sys.executable, "-m", "wildsage.containers", "train"],
             env=os.environ | ours | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.base.batch import Batch, SparseRows
-from algorithms.base.run import Run
-from containers import artifact, codecs
-from containers.contract import archive
-from containers.contract.job import ChannelConfig
-from containers.serving.handler import Handler, Request
+from wildsage.algorithms.base.batch import Batch, SparseRows
+from wildsage.algorithms.base.run import Run
+from wildsage.containers import codecs
+from wildsage.containers.contract import archive
+from wildsage.containers.contract.job import ChannelConfig
+from wildsage.containers.model_files import artifact
+from wildsage.containers.serving.handler import Handler, Request
 
 PEOPLE, THINGS, ROWS = 30, 40, 4000
 WIDTH = PEOPLE + THINGS

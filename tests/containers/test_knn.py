@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.base.batch import Batch, MemoryStream
-from algorithms.base.run import Run
-from algorithms.knn import ALGORITHM as KNN
-from containers import artifact
-from containers.contract.job import ChannelConfig
-from containers.contract.metrics import quality_regex
-from containers.serving.handler import Handler, Request
+from wildsage.algorithms.base.batch import Batch, MemoryStream
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.knn import ALGORITHM as KNN
+from wildsage.containers.contract.job import ChannelConfig
+from wildsage.containers.contract.metrics import quality_regex
+from wildsage.containers.model_files import artifact
+from wildsage.containers.serving.handler import Handler, Request
 
 CSV = ChannelConfig(content_type="text/csv")
 SETTINGS = {"k": "3", "predictor_type": "classifier", "sample_size": "200"}

@@ -17,9 +17,9 @@ from sagemaker.inputs import TrainingInput  # noqa: E402
 from sagemaker.local import LocalSession  # noqa: E402
 from sagemaker.serializers import CSVSerializer  # noqa: E402
 
-from local_runner import client  # noqa: E402
+from wildsage.local_runner.client import environment  # noqa: E402
 
-ROLE = "arn:aws:iam::000000000000:role/SagebrushRole"
+ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
 LEFT_BY_SDK = {"network": "sagemaker-local"}
 CORNERS = np.array([[0, 0], [9, 0], [0, 9]], np.float32)
 
@@ -27,7 +27,7 @@ CORNERS = np.array([[0, 0], [9, 0], [0, 9]], np.float32)
 @pytest.fixture
 def session(monkeypatch, tmp_path, engine) -> Iterator[LocalSession]:
     """A local session without AWS: nothing of it is asked."""
-    client.write_telemetry_opt_out(tmp_path)
+    environment.write_telemetry_opt_out(tmp_path)
     compose_v2 = subprocess.run(["docker", "compose", "version"], capture_output=True, text=True)
     if "v2" not in compose_v2.stdout and not shutil.which("docker-compose"):
         pytest.skip(

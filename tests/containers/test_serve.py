@@ -12,9 +12,9 @@ import pytest
 import torch
 import urllib3
 
-from algorithms.kmeans.model import KMeansModel
-from containers import artifact
-from containers.contract.paths import OptML
+from wildsage.algorithms.kmeans.model import KMeansModel
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.model_files import artifact
 
 ROOT = Path(__file__).resolve().parents[2]
 HTTP = urllib3.PoolManager(retries=False, timeout=30)
@@ -25,7 +25,7 @@ def start(folder: Path, **environment: str) -> tuple[subprocess.Popen, str]:
         port = probe.getsockname()[1]
     ours = {"SAGEMAKER_DATA_PATH": str(folder), "SAGEMAKER_BIND_TO_PORT": str(port), "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "containers", "serve"],
+        [sys.executable, "-m", "wildsage.containers", "serve"],
         env=os.environ | ours | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.kmeans import steps
-from containers import artifact
-from containers.codecs import ndarray
-from containers.contract import archive, metrics
-from containers.contract.job import ChannelConfig
+from wildsage.algorithms.kmeans import steps
+from wildsage.containers.codecs.mxnet import ndarray
+from wildsage.containers.contract import archive, metrics
+from wildsage.containers.contract.job import ChannelConfig
+from wildsage.containers.model_files import artifact
 
 RNG = np.random.default_rng(0)
 X = (RNG.normal(size=(3000, 4)) + RNG.choice([0, 8, 16], size=(3000, 1))).astype(np.float32)

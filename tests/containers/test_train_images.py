@@ -15,16 +15,18 @@ import pytest
 import torch
 from PIL import Image
 
-from algorithms.image_classification import scores
-from algorithms.image_classification.conformance import accuracy, stripes
-from algorithms.image_classification.executor import Network
-from containers import artifact
-from containers.codecs import image_recordio, ndarray, recordio
-from containers.contract import archive
-from containers.contract.job import ChannelConfig
-from containers.serving.handler import Handler, Request
-from containers.stopping import StopSign
-from containers.train import train
+from wildsage.algorithms.image_classification import scores
+from wildsage.algorithms.image_classification.conformance import accuracy, stripes
+from wildsage.algorithms.image_classification.executor import Network
+from wildsage.containers.codecs.images import image_recordio
+from wildsage.containers.codecs.mxnet import ndarray
+from wildsage.containers.codecs.records import recordio
+from wildsage.containers.contract import archive
+from wildsage.containers.contract.job import ChannelConfig
+from wildsage.containers.model_files import artifact
+from wildsage.containers.serving.handler import Handler, Request
+from wildsage.containers.train import train
+from wildsage.containers.training.stopping import StopSign
 
 ROWS = stripes()
 RECORDIO = "application/x-recordio"
@@ -72,7 +74,7 @@ def train_here(run, stop: StopSign | None = None) -> int:
     torch.set_num_threads(1)
     try:
         return train(
-            {"SAGEMAKER_DATA_PATH": str(run.opt_ml.root), "SAGEBRUSH_ALGORITHM": run.algorithm}, stop or StopSign()
+            {"SAGEMAKER_DATA_PATH": str(run.opt_ml.root), "WILDSAGE_ALGORITHM": run.algorithm}, stop or StopSign()
         )
     finally:
         torch.set_num_threads(threads)

@@ -14,7 +14,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*_boto3.py"))
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_the_example_trains_answers_and_cleans_up(example: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "local_runner", "run", "--data", str(tmp_path), str(example)]
+    command = [sys.executable, "-m", "wildsage.local_runner", "run", "--data", str(tmp_path), str(example)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()

@@ -75,7 +75,7 @@ def test_plots_are_drawn_even_of_an_empty_cluster(census: ModuleType, tmp_path: 
 
 
 def run_example(tmp_path: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "local_runner", "run", "--data", str(tmp_path / "aws")]
+    command = [sys.executable, "-m", "wildsage.local_runner", "run", "--data", str(tmp_path / "aws")]
     command += [str(ROOT / "examples" / "census_segmentation.py"), "--output", str(tmp_path / "plots"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]

@@ -16,7 +16,7 @@ EVENTS = ROOT.parent / "shared" / "data" / "gdelt" / "20180326044500.export.CSV"
 def run(tmp_path: Path, *arguments: str) -> dict[int, float]:
     """Distances by k."""
     plot = tmp_path / "elbow.png"
-    command = [sys.executable, "-m", "local_runner", "run", "--data", str(tmp_path / "aws")]
+    command = [sys.executable, "-m", "wildsage.local_runner", "run", "--data", str(tmp_path / "aws")]
     command += [str(ROOT / "examples" / "gdelt_elbow.py"), "--output", str(plot), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -29,7 +29,7 @@ def test_the_example_ends_with_a_contact_sheet(tmp_path: Path) -> None:
     draw(tmp_path / "pictures" / "train", 32)
     draw(tmp_path / "pictures" / "validation", 5)
     sheet = tmp_path / "sheet.png"
-    command = [sys.executable, "-m", "local_runner", "run", "--data", str(tmp_path / "aws"), str(EXAMPLE)]
+    command = [sys.executable, "-m", "wildsage.local_runner", "run", "--data", str(tmp_path / "aws"), str(EXAMPLE)]
     options = [str(tmp_path / "pictures"), "--side", "32", "--epochs", "1", "--sheet", str(sheet)]
     done = subprocess.run(
         [*command, *options],

@@ -72,7 +72,7 @@ def test_everybody_gets_the_exact_top_hundred(ratings: ModuleType, tmp_path: Pat
     folder = tmp_path / "ml"
     folder.mkdir()
     write(ratings.made(users=40, films=130, per_user=60), folder)
-    command = [sys.executable, "-m", "local_runner", "run", "--data", str(tmp_path / "aws")]
+    command = [sys.executable, "-m", "wildsage.local_runner", "run", "--data", str(tmp_path / "aws")]
     command += [str(FOLDER / "recommender.py"), "--data", str(folder), "--epochs", "3", "--asked", "23"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(

@@ -20,11 +20,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local_runner.wire.constraints import problems
+from wildsage.local_runner.wire.constraints import problems
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
-ROLE = "arn:aws:iam::000000000000:role/SagebrushRole"
+ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
 BUCKET = "bucket"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from local_runner.server import CannotServe, Settings, serve
+from wildsage.local_runner.server.gunicorn_server import CannotServe, Settings, serve
 
 if __name__ == "__main__":
     stand_in = Path(__file__).with_name("stand_in.py")

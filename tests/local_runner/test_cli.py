@@ -17,14 +17,14 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
-from local_runner.__main__ import app
+from wildsage.local_runner.__main__ import app
 
-SAGEBRUSH = [sys.executable, "-m", "local_runner"]
+WILDSAGE = [sys.executable, "-m", "wildsage.local_runner"]
 ROOT = Path(__file__).parents[2]
 
 
-def sagebrush(*arguments: str | Path, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
-    command = [*SAGEBRUSH, *map(str, arguments)]
+def wildsage(*arguments: str | Path, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+    command = [*WILDSAGE, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, cwd=ROOT, check=False)
 
 
@@ -39,7 +39,7 @@ def invoke(*arguments: str | Path) -> tuple[int, str]:
 def test_every_command_explains_itself_with_examples(command: str) -> None:
     status, text = invoke(command, "--help")
     assert status == 0
-    assert f"sagebrush {command}" in text
+    assert f"wildsage {command}" in text
     assert "Examples:" in text
 
 
@@ -53,7 +53,7 @@ def test_help_states_the_exit_statuses() -> None:
 def test_version() -> None:
     status, text = invoke("--version")
     assert status == 0
-    assert text.startswith("sagebrush ")
+    assert text.startswith("wildsage ")
 
 
 def test_an_unknown_command_is_wrong_usage() -> None:
@@ -127,7 +127,7 @@ def test_a_taken_port_is_named(command: list[str], tmp_path: Path) -> None:
 def test_export_needs_a_running_server(tmp_path: Path) -> None:
     status, text = invoke("up", "--data", tmp_path, "--export")
     assert status == 1
-    assert "start `sagebrush up` in another terminal" in text
+    assert "start `wildsage up` in another terminal" in text
 
 
 def test_what_a_killed_server_left_behind_is_no_server(tmp_path: Path) -> None:
@@ -143,11 +143,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Data folder of a server that runs for all tests here."""
     folder = tmp_path_factory.mktemp("aws")
     with subprocess.Popen(
-        [*SAGEBRUSH, "up", "--port", "0", "--data", str(folder)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        [*WILDSAGE, "up", "--port", "0", "--data", str(folder)], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as up:
         assert up.stdout is not None
         for line in up.stdout:
-            if line.startswith("export SAGEBRUSH_ENDPOINT="):
+            if line.startswith("export WILDSAGE_ENDPOINT="):
                 break
         yield folder
         up.send_signal(signal.SIGINT)
@@ -157,7 +157,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_run_passes_arguments_and_the_exit_status_on(data: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("import sys; print(sys.argv[1:]); sys.exit(7)")
-    done = sagebrush("run", "--data", data, script, "--help", "--data", "x", "-v")
+    done = wildsage("run", "--data", data, script, "--help", "--data", "x", "-v")
     assert done.stdout.strip() == "['--help', '--data', 'x', '-v']"
     assert done.returncode == 7
     assert "(was running)" in done.stderr
@@ -166,18 +166,18 @@ def test_run_passes_arguments_and_the_exit_status_on(data: Path, tmp_path: Path)
 def test_a_script_killed_by_a_signal_has_its_status(data: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    assert sagebrush("run", "--data", data, script).returncode == 128 + signal.SIGKILL
+    assert wildsage("run", "--data", data, script).returncode == 128 + signal.SIGKILL
 
 
 def test_exported_variables_make_a_shell_a_client(data: Path) -> None:
     code = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
-    shell = f'eval "$({" ".join(SAGEBRUSH)} up --data {data} --export)" && {sys.executable} -c "{code}"'
+    shell = f'eval "$({" ".join(WILDSAGE)} up --data {data} --export)" && {sys.executable} -c "{code}"'
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
     assert done.stdout.strip() == "000000000000"
 
 
 def test_one_server_a_folder(data: Path) -> None:
-    done = sagebrush("up", "--data", data, "--port", "0")
+    done = wildsage("up", "--data", data, "--port", "0")
     assert done.returncode == 1
     assert "A server runs on" in done.stderr
 
@@ -188,7 +188,7 @@ def test_run_starts_a_server_of_its_own_and_stops_it(tmp_path: Path) -> None:
         "import boto3, os; s = boto3.client('s3'); s.create_bucket(Bucket='kept');"
         "print(os.environ['AWS_ENDPOINT_URL'], [b['Name'] for b in s.list_buckets()['Buckets']])"
     )
-    done = sagebrush("run", "--data", tmp_path / "aws", script)
+    done = wildsage("run", "--data", tmp_path / "aws", script)
     endpoint, buckets = done.stdout.split(maxsplit=1)
     assert buckets.strip() == "['kept']"
     with pytest.raises(OSError):
@@ -201,7 +201,7 @@ def test_run_starts_a_server_of_its_own_and_stops_it(tmp_path: Path) -> None:
 def test_the_server_goes_when_its_run_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("import os, time; print(os.environ['AWS_ENDPOINT_URL'], flush=True); time.sleep(60)")
-    command = [*SAGEBRUSH, "run", "--data", str(tmp_path / "aws"), str(script)]
+    command = [*WILDSAGE, "run", "--data", str(tmp_path / "aws"), str(script)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True) as run:
         assert run.stdout is not None
         endpoint = run.stdout.readline().strip()
@@ -230,7 +230,7 @@ def test_a_notebook_runs_and_is_written_with_its_outputs(
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     notebook.metadata["kernelspec"] = {"name": "conda_mxnet_p36", "display_name": "conda_mxnet_p36"}
     nbformat.write(notebook, tmp_path / "a.ipynb")
-    done = sagebrush("run", "--data", data, tmp_path / "a.ipynb")
+    done = wildsage("run", "--data", data, tmp_path / "a.ipynb")
     assert done.returncode == status, done.stderr
     assert "cell 2 of 3" in done.stdout
     assert "000000000000" in done.stdout
@@ -253,7 +253,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train(rows: Path, output: Path, *more: str) -> subprocess.CompletedProcess[str]:
     settings = ["--hp", "k=2", "--hp", "feature_dim=2", "--hp", "mini_batch_size=50"]
-    return sagebrush("train", "kmeans", "--channel", f"train={rows}", *settings, "--output", output, *more)
+    return wildsage("train", "kmeans", "--channel", f"train={rows}", *settings, "--output", output, *more)
 
 
 @pytest.fixture(scope="module")
@@ -278,13 +278,18 @@ def test_folders_of_the_user_named_like_our_packages_do_no_harm(rows: Path, mode
         (tmp_path / name / "__init__.py").write_text("raise AssertionError(__file__)")
     (tmp_path / "script.py").write_text("import boto3; print(boto3.client('s3').list_buckets()['Buckets'])")
     ours = {**os.environ, "PYTHONPATH": str(ROOT)}
-    sagebrush = [sys.executable, "-P", "-m", "local_runner"]  # without the current folder, as the installed command is
+    wildsage = [
+        sys.executable,
+        "-P",
+        "-m",
+        "wildsage.local_runner",
+    ]  # without the current folder, as the installed command is
     settings = ["--hp", "k=2", "--hp", "feature_dim=2", "--hp", "mini_batch_size=50", "--output", "model"]
     for command in (
         ["train", "kmeans", "--channel", f"train={rows}", *settings],
         ["run", "--data", "aws", "script.py"],
     ):
-        subprocess.run([*sagebrush, *command], cwd=tmp_path, env=ours, timeout=60, check=True)
+        subprocess.run([*wildsage, *command], cwd=tmp_path, env=ours, timeout=60, check=True)
     assert (tmp_path / "model" / "model.tar.gz").read_bytes() == model.read_bytes()
 
 
@@ -323,7 +328,7 @@ def test_a_model_is_served_until_a_signal(model: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [*SAGEBRUSH, "serve", str(model), "--port", str(port)]
+    command = [*WILDSAGE, "serve", str(model), "--port", str(port)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as serving:
         assert serving.stderr is not None
         for line in serving.stderr:
@@ -355,7 +360,7 @@ def test_a_killed_command_leaves_no_process_and_no_folder(model: Path, tmp_path:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     place = {**os.environ, "TMPDIR": str(tmp_path)}
-    command = [*SAGEBRUSH, "serve", str(model), "--port", str(port)]
+    command = [*WILDSAGE, "serve", str(model), "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, env=place) as serving:
         while not listens(port):
             assert serving.poll() is None
@@ -365,16 +370,18 @@ def test_a_killed_command_leaves_no_process_and_no_folder(model: Path, tmp_path:
     while time.monotonic() < deadline and listens(port):
         time.sleep(0.05)
     assert not listens(port)
-    script = "from local_runner import scratch\nwith scratch.folder() as own: print(own.name)"
+    script = (
+        "from wildsage.local_runner.processes import temp_folder\nwith temp_folder.folder() as own: print(own.name)"
+    )
     own = subprocess.run(
         [sys.executable, "-c", script], env=place, cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert own.stdout.startswith("sagebrush-job-")
-    assert not list(tmp_path.glob("sagebrush*"))
+    assert own.stdout.startswith("wildsage-job-")
+    assert not list(tmp_path.glob("wildsage*"))
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_text("no archive")
-    done = sagebrush("serve", tmp_path / "model.tar.gz", "--port", "18080")
+    done = wildsage("serve", tmp_path / "model.tar.gz", "--port", "18080")
     assert done.returncode == 1
     assert "no readable tar.gz archive" in done.stderr

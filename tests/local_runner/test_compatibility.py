@@ -8,7 +8,7 @@ from pathlib import Path
 import botocore
 import pytest
 
-from local_runner import compatibility
+from wildsage.local_runner import compatibility
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
@@ -18,7 +18,7 @@ def test_the_page_is_in_step():
     version = re.search(r"botocore ([\d.]+)", written)[1]
     if version != botocore.__version__:
         pytest.skip(f"the page lists the operations of botocore {version}, and {botocore.__version__} is installed")
-    assert written == compatibility.page(), "run: python -m local_runner.compatibility docs/compatibility.md"
+    assert written == compatibility.page(), "run: python -m wildsage.local_runner.compatibility docs/compatibility.md"
 
 
 @pytest.mark.parametrize("service", compatibility.SERVICES)

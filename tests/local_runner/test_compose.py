@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local_runner import client
+from wildsage.local_runner.client import environment as client
 
 ROOT = Path(__file__).parents[2]
 STARTED_WITHIN_S = 120
@@ -41,8 +41,8 @@ def endpoint(our_image, tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    command += ["--project-name", f"sagebrush-test-{port}", "--file", str(ROOT / "docker-compose.yml")]
-    environment = {**os.environ, "SAGEBRUSH_PORT": port}
+    command += ["--project-name", f"wildsage-test-{port}", "--file", str(ROOT / "docker-compose.yml")]
+    environment = {**os.environ, "WILDSAGE_PORT": port}
     subprocess.run([*command, "up", "--detach", "--no-build"], env=environment, check=True, capture_output=True)
     try:
         yield await_answer(f"http://127.0.0.1:{port}")

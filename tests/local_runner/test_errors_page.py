@@ -11,14 +11,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from algorithms.base import hyperparameters
-from algorithms.base.errors import UserError
-from algorithms.kmeans import ALGORITHM as KMeans
-from containers.contract import failure
-from containers.input.channel import Seen
-from local_runner import owner
-from local_runner.operations.invoke import TOO_MANY
-from local_runner.owner import InUse, sole_use
+from wildsage.algorithms.base import hyperparameters
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.kmeans import ALGORITHM as KMeans
+from wildsage.containers.contract import failure
+from wildsage.containers.input.channel import Seen
+from wildsage.local_runner.operations.sagemaker_runtime.invoke import TOO_MANY
+from wildsage.local_runner.server import lock
+from wildsage.local_runner.server.lock import InUse, sole_use
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 ELSEWHERE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-image:1"
@@ -115,7 +115,7 @@ def refused_search(aws, jobs: int, **integers: tuple[int, int]) -> str:
         },
         TrainingJobDefinition={
             "AlgorithmSpecification": {"TrainingImage": KMEANS, "TrainingInputMode": "File"},
-            "RoleArn": "arn:aws:iam::000000000000:role/SagebrushRole",
+            "RoleArn": "arn:aws:iam::000000000000:role/WildsageRole",
             "OutputDataConfig": {"S3OutputPath": "s3://bucket/tuned"},
             "ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
             "StoppingCondition": {"MaxRuntimeInSeconds": 60},
@@ -195,7 +195,7 @@ def no_profile(aws, start_aws, channel) -> str:
 
 @proves("A second local AWS on one folder")
 def in_use(aws, start_aws, channel) -> str:
-    found = owner.running(aws.data)
+    found = lock.running(aws.data)
     with pytest.raises(InUse) as caught, sole_use(aws.data):
         raise AssertionError("the folder was free")
     text = str(caught.value).replace(str(aws.data), "DATA")

@@ -11,5 +11,5 @@ import pytest
 def test_without_sdk_v3_the_error_says_what_to_install():
     if find_spec("sagemaker") and find_spec("sagemaker.core"):
         pytest.skip("SDK v3 is installed")
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'sagebrush\[sdk3\]'"):
-        importlib.import_module("local_runner.estimators")
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'wildsage\[sdk3\]'"):
+        importlib.import_module("wildsage.local_runner.estimators")

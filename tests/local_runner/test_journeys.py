@@ -13,7 +13,15 @@ JOURNEYS = Path(__file__).parent / "journeys"
 @pytest.mark.slow
 def test_sdk_v2_transforms_and_serves(tmp_path):
     pytest.importorskip("sagemaker.transformer", reason="SageMaker's SDK v2 is not installed")
-    command = [sys.executable, "-m", "local_runner", "run", "--data", str(tmp_path), str(JOURNEYS / "sdk_v2.py")]
+    command = [
+        sys.executable,
+        "-m",
+        "wildsage.local_runner",
+        "run",
+        "--data",
+        str(tmp_path),
+        str(JOURNEYS / "sdk_v2.py"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     parts = (

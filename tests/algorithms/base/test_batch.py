@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from algorithms.base.batch import Batch, MemoryStream, SparseRows, concatenate, rebatch
+from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows, concatenate, rebatch
 
 X = torch.tensor([[0.0, 1.0, 0.0], [2.0, 0.0, 3.0], [0.0, 0.0, 0.0], [4.0, 5.0, 6.0]])
 

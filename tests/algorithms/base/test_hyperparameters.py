@@ -2,9 +2,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from algorithms.base import hyperparameters
-from algorithms.base.errors import UserError
-from algorithms.base.hyperparameters import choice, choices, flag, integer, real
+from wildsage.algorithms.base import hyperparameters
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.hyperparameters import choice, choices, flag, integer, real
 
 INTERNAL = {"_log_level": "info"}
 

@@ -6,7 +6,7 @@ import os
 import pytest
 import torch
 
-from algorithms.base import parallel
+from wildsage.algorithms.base import parallel
 
 CPU = torch.device("cpu")
 

@@ -1,7 +1,7 @@
 import torch
 
-from algorithms.base.batch import Batch, MemoryStream
-from algorithms.base.run import Run
+from wildsage.algorithms.base.batch import Batch, MemoryStream
+from wildsage.algorithms.base.run import Run
 
 STREAM = MemoryStream(Batch(torch.arange(5.0)[:, None]))
 

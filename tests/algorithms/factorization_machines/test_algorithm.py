@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from algorithms.base.batch import Batch, MemoryStream, SparseRows
-from algorithms.base.errors import UserError
-from algorithms.base.run import Run
-from algorithms.factorization_machines import ALGORITHM as FM
-from algorithms.factorization_machines import descent
+from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.factorization_machines import ALGORITHM as FM
+from wildsage.algorithms.factorization_machines import descent
 
 SMALL = {"feature_dim": 8, "num_factors": 2, "predictor_type": "regressor", "mini_batch_size": 20}
 

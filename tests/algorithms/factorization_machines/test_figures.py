@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.factorization_machines import figures
+from wildsage.algorithms.factorization_machines import figures
 
 RNG = np.random.default_rng(0)
 SCORES = RNG.normal(size=200).astype(np.float32)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.base.batch import Batch, SparseRows
-from algorithms.factorization_machines.incidence import Incidence, incidences, sparse
+from wildsage.algorithms.base.batch import Batch, SparseRows
+from wildsage.algorithms.factorization_machines.incidence import Incidence, incidences, sparse
 
 WIDTH = 12
 

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from algorithms.base.batch import Batch, SparseRows
-from algorithms.base.errors import UserError
-from algorithms.base.run import Run
-from algorithms.factorization_machines import ALGORITHM as FM
-from algorithms.factorization_machines.model import FactorizationMachinesModel
+from wildsage.algorithms.base.batch import Batch, SparseRows
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.factorization_machines import ALGORITHM as FM
+from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
 
 
 def training(predictor_type: str) -> dict[str, str]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.base.batch import Batch, MemoryStream, SparseRows
-from algorithms.base.run import Run
-from algorithms.factorization_machines import ALGORITHM as FM
+from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.factorization_machines import ALGORITHM as FM
 
 USERS = 943
 RECORDED = [

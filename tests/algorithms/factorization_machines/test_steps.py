@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.base.batch import SparseRows
-from algorithms.factorization_machines import steps
-from algorithms.factorization_machines.incidence import incidences
-from algorithms.factorization_machines.state import State
-from algorithms.factorization_machines.steps import Gradient, Rate, Rates, Terms
+from wildsage.algorithms.base.batch import SparseRows
+from wildsage.algorithms.factorization_machines import steps
+from wildsage.algorithms.factorization_machines.incidence import incidences
+from wildsage.algorithms.factorization_machines.state import State
+from wildsage.algorithms.factorization_machines.steps import Gradient, Rate, Rates, Terms
 
 N, D, F = 20, 9, 4
 RNG = torch.Generator().manual_seed(0)

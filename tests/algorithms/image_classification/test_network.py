@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from algorithms.base.errors import UserError
-from algorithms.base.graph import Graph, Node
-from algorithms.image_classification import executor, weights
-from algorithms.image_classification.executor import Network
-from algorithms.image_classification.network import DEPTHS, LARGE, SIGMOID, SMALL, SOFTMAX, residual_network
-from algorithms.image_classification.operators import OPERATORS, Settings
-from containers.codecs import symbol_json
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.graph import Graph, Node
+from wildsage.algorithms.image_classification import executor, weights
+from wildsage.algorithms.image_classification.executor import Network
+from wildsage.algorithms.image_classification.network import DEPTHS, LARGE, SIGMOID, SMALL, SOFTMAX, residual_network
+from wildsage.algorithms.image_classification.operators import OPERATORS, Settings
+from wildsage.containers.codecs.mxnet import symbol_json
 
 RNG = torch.Generator().manual_seed(5)
 

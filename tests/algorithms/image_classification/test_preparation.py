@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from algorithms.image_classification import color, preparation
-from algorithms.image_classification.preparation import CROP, CROP_COLOR, CROP_COLOR_TRANSFORM, TrainingPreparation
+from wildsage.algorithms.image_classification import color, preparation
+from wildsage.algorithms.image_classification.preparation import (
+    CROP,
+    CROP_COLOR,
+    CROP_COLOR_TRANSFORM,
+    TrainingPreparation,
+)
 
 SHAPE = (3, 6, 8)
 

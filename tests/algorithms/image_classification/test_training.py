@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from algorithms.base import hyperparameters
-from algorithms.base.batch import MemoryStream
-from algorithms.base.errors import UserError
-from algorithms.base.run import Run
-from algorithms.image_classification import optimizers, scores, weights
-from algorithms.image_classification.algorithm import ImageClassification
-from algorithms.image_classification.conformance import CASE, stripes
-from algorithms.image_classification.network import SOFTMAX, residual_network
+from wildsage.algorithms.base import hyperparameters
+from wildsage.algorithms.base.batch import MemoryStream
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.image_classification import optimizers, scores, weights
+from wildsage.algorithms.image_classification.algorithm import ImageClassification
+from wildsage.algorithms.image_classification.conformance import CASE, stripes
+from wildsage.algorithms.image_classification.network import SOFTMAX, residual_network
 
 ROWS = stripes()
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.base.batch import Batch, MemoryStream
-from algorithms.base.errors import UserError
-from algorithms.base.run import Run
-from algorithms.kmeans import ALGORITHM as KMeans
-from algorithms.kmeans import steps
+from wildsage.algorithms.base.batch import Batch, MemoryStream
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.kmeans import ALGORITHM as KMeans
+from wildsage.algorithms.kmeans import steps
 
 
 class Listening(Run):

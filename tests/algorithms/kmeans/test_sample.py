@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.kmeans.sample import Sample
+from wildsage.algorithms.kmeans.sample import Sample
 
 
 def sampled(values: torch.Tensor, capacity: int, batch: int = 100, seed: int = 0, worth=None, mass=None) -> Sample:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.base import parallel
-from algorithms.kmeans import settle, steps
-from algorithms.kmeans.settle import Rows, Subspace
+from wildsage.algorithms.base import parallel
+from wildsage.algorithms.kmeans import settle, steps
+from wildsage.algorithms.kmeans.settle import Rows, Subspace
 
 RNG = np.random.default_rng(3)
 X = torch.from_numpy(RNG.normal(size=(200, 5)).astype(np.float32))

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from algorithms.kmeans.state import State
+from wildsage.algorithms.kmeans.state import State
 
 
 def rng(seed: int = 0) -> torch.Generator:

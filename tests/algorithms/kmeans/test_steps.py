@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.base import parallel
-from algorithms.kmeans import steps
+from wildsage.algorithms.base import parallel
+from wildsage.algorithms.kmeans import steps
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(200, 5)).astype(np.float32)

@@ -7,11 +7,11 @@ import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from algorithms.base import hyperparameters
-from algorithms.base.batch import Batch, MemoryStream, SparseRows
-from algorithms.base.errors import UserError
-from algorithms.base.run import Run
-from algorithms.knn import ALGORITHM as KNN
+from wildsage.algorithms.base import hyperparameters
+from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.knn import ALGORITHM as KNN
 
 
 def batch(x: np.ndarray, y: np.ndarray | None = None) -> Batch:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.base.batch import Batch, MemoryStream
-from algorithms.base.run import Run
-from algorithms.knn import ALGORITHM as KNN
-from algorithms.knn.reduction import KINDS, Reduction, hadamard
+from wildsage.algorithms.base.batch import Batch, MemoryStream
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.knn import ALGORITHM as KNN
+from wildsage.algorithms.knn.reduction import KINDS, Reduction, hadamard
 
 
 def test_the_bits_of_a_seed_are_frozen():

@@ -2,7 +2,7 @@
 
 import torch
 
-from algorithms.knn.reservoir import CHUNK_ROWS, Reservoir, smallest
+from wildsage.algorithms.knn.reservoir import CHUNK_ROWS, Reservoir, smallest
 
 
 def filled(capacity: int, rows: torch.Tensor, batch: int, seed: int) -> Reservoir:

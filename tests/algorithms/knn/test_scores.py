@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score, mean_squared_error
 
-from algorithms.knn.scores import Accuracy, SquaredError
+from wildsage.algorithms.knn.scores import Accuracy, SquaredError
 
 
 def test_the_figures_are_scikit_learns():

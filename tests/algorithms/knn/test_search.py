@@ -4,8 +4,8 @@ import faiss
 import numpy as np
 import pytest
 
-from algorithms.base.errors import UserError
-from algorithms.knn import search
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.knn import search
 
 
 def flat(rows: np.ndarray, inner: bool) -> faiss.IndexFlat:

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from algorithms.knn import vote
+from wildsage.algorithms.knn import vote
 
 
 @pytest.mark.parametrize(

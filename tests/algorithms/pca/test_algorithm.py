@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.base.batch import Batch, MemoryStream
-from algorithms.base.errors import UserError
-from algorithms.base.run import Run
-from algorithms.pca import ALGORITHM as PCA
+from wildsage.algorithms.base.batch import Batch, MemoryStream
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.pca import ALGORITHM as PCA
 
 
 def fit(x: np.ndarray, run: Run | None = None, **settings):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.pca import moments
-from algorithms.pca.moments import Moments
+from wildsage.algorithms.pca import moments
+from wildsage.algorithms.pca.moments import Moments
 
 X = torch.randn(300, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 100
 OMEGA = moments.test_matrix(6, 4, torch.Generator().manual_seed(1))

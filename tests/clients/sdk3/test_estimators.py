@@ -16,8 +16,8 @@ from sagemaker.core.deserializers import JSONDeserializer
 from sagemaker.core.resources import EndpointConfig, Model, TrainingJob
 from sagemaker.core.serializers import CSVSerializer
 
-from local_runner import estimators
-from local_runner.estimators import KNN, PCA, FactorizationMachines, KMeans, RecordSet
+from wildsage.local_runner import estimators
+from wildsage.local_runner.estimators import KNN, PCA, FactorizationMachines, KMeans, RecordSet
 
 CLASSES = (KMeans, PCA, FactorizationMachines, KNN)
 SDK2 = json.loads(Path(__file__).with_name("sdk2_signatures.json").read_text())
@@ -29,7 +29,7 @@ def test_constructors_take_what_those_of_sdk_v2_take(kind):
 
 
 def test_kmeans_from_arrays_to_clusters(session, blobs_n3):
-    kmeans = KMeans("SagebrushRole", 2, "ml.c4.xlarge", 3, max_iterations=50, tags=[{"Key": "team", "Value": "a"}])
+    kmeans = KMeans("WildsageRole", 2, "ml.c4.xlarge", 3, max_iterations=50, tags=[{"Key": "team", "Value": "a"}])
     kmeans.fit(kmeans.record_set(blobs_n3), mini_batch_size=50, logs=False)
     assert kmeans.latest_training_job.training_job_status == "Completed"
     assert kmeans.hyperparameters() == {
@@ -62,7 +62,7 @@ def test_kmeans_from_arrays_to_clusters(session, blobs_n3):
 
 def test_pca_and_batch_transform(session, blobs_n3, csv):
     pca = PCA(
-        role="SagebrushRole",
+        role="WildsageRole",
         instance_count=1,
         instance_type="ml.c4.xlarge",
         num_components=1,
@@ -82,7 +82,7 @@ def test_pca_and_batch_transform(session, blobs_n3, csv):
 
 
 def test_several_channels_and_no_training_channel(blobs_n3):
-    kmeans = KMeans("SagebrushRole", 1, "ml.c4.xlarge", 3)
+    kmeans = KMeans("WildsageRole", 1, "ml.c4.xlarge", 3)
     test = kmeans.record_set(blobs_n3, channel="test", distribution="FullyReplicated")
     kmeans.fit([kmeans.record_set(blobs_n3), test], logs=False)
     assert [channel.channel_name for channel in kmeans.latest_training_job.input_data_config] == ["train", "test"]
@@ -91,7 +91,7 @@ def test_several_channels_and_no_training_channel(blobs_n3):
 
 
 def test_a_failed_job_says_why(blobs_n3):
-    kmeans = KMeans("SagebrushRole", 1, "ml.c4.xlarge", 3)
+    kmeans = KMeans("WildsageRole", 1, "ml.c4.xlarge", 3)
     missing = RecordSet("s3://nowhere-at-all/x.manifest", num_records=3, feature_dim=3)
     with pytest.raises(Exception, match="nowhere-at-all"):
         kmeans.fit(missing, logs=False)
@@ -108,9 +108,9 @@ def test_a_failed_job_says_why(blobs_n3):
 )  # fmt: skip
 def test_a_wrong_hyperparameter_is_told_at_once(kind, settings, message):
     with pytest.raises(ValueError, match=message):
-        kind("SagebrushRole", 1, "ml.c4.xlarge", **settings)
+        kind("WildsageRole", 1, "ml.c4.xlarge", **settings)
     with pytest.raises(TypeError, match="unexpected keyword argument"):
-        kind("SagebrushRole", 1, "ml.c4.xlarge", colour="red")
+        kind("WildsageRole", 1, "ml.c4.xlarge", colour="red")
 
 
 def test_records_are_read_and_written_without_torch():
@@ -138,7 +138,7 @@ def test_factorization_machines_learn_from_sparse_rows(session):
     rows_nd = np.eye(8, dtype=np.float32)[rng.integers(8, size=400)]
     labels_n = (rows_nd @ np.repeat([0.0, 1.0], 4)).astype(np.float32)
     machines = FactorizationMachines(
-        "SagebrushRole", 1, "ml.c4.xlarge", num_factors=2, predictor_type="binary_classifier", epochs=50, linear_lr=0.1
+        "WildsageRole", 1, "ml.c4.xlarge", num_factors=2, predictor_type="binary_classifier", epochs=50, linear_lr=0.1
     )
     machines.fit(machines.record_set(rows_nd, labels_n), mini_batch_size=100, logs=False)
     predictor = machines.deploy(1, "ml.m4.xlarge")
@@ -151,7 +151,7 @@ def test_factorization_machines_learn_from_sparse_rows(session):
 
 def test_nearest_neighbours_vote(session, blobs_n3):
     labels_n = np.repeat([0.0, 1.0, 2.0], 100).astype(np.float32)
-    neighbours = KNN("SagebrushRole", 1, "ml.c4.xlarge", k=5, sample_size=300, predictor_type="classifier")
+    neighbours = KNN("WildsageRole", 1, "ml.c4.xlarge", k=5, sample_size=300, predictor_type="classifier")
     neighbours.fit(neighbours.record_set(blobs_n3, labels_n), logs=False)
     predictor = neighbours.deploy(1, "ml.m4.xlarge", serializer=CSVSerializer(), deserializer=JSONDeserializer())
     found = [answer["predicted_label"] for answer in predictor.predict("0,0,0\n10,10,10\n20,20,20")["predictions"]]

@@ -41,7 +41,7 @@ def trained(csv) -> TrainingJob:
 
 
 def test_the_session_finds_role_bucket_and_account(session):
-    assert get_execution_role(session).endswith(":role/SagebrushRole")
+    assert get_execution_role(session).endswith(":role/WildsageRole")
     assert session.default_bucket() == "sagemaker-us-east-1-000000000000"
     assert session.account_id() == "000000000000"
 
@@ -49,7 +49,7 @@ def test_the_session_finds_role_bucket_and_account(session):
 def test_the_role_is_asked_what_it_may_do(monkeypatch):
     """The SDK asks IAM for the role's trust and permissions where nobody switched that off, as we do."""
     monkeypatch.setenv("SAGEMAKER_VALIDATE_ROLE", "true")
-    assert trainer().role == "arn:aws:iam::000000000000:role/SagebrushRole"
+    assert trainer().role == "arn:aws:iam::000000000000:role/WildsageRole"
 
 
 def test_model_trainer_trains(trained):

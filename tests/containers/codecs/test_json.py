@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.base.algorithm import Response
-from algorithms.base.batch import SparseRows
-from algorithms.base.errors import BadRecord, UserError
-from containers.codecs import json_document, json_lines
+from wildsage.algorithms.base.algorithm import Response
+from wildsage.algorithms.base.batch import SparseRows
+from wildsage.algorithms.base.errors import BadRecord, UserError
+from wildsage.containers.codecs.text import json_document, json_lines
 
 DENSE = {"features": [1.5, 16, 14.0, 23.0]}
 WRAPPED = {"data": {"features": {"values": [1.5, 16.0, 14.0, 23.0]}}}

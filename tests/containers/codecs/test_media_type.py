@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from containers.codecs.media_type import MediaType, NotAcceptable, UnsupportedMediaType, accepted
+from wildsage.containers.codecs.media_type import MediaType, NotAcceptable, UnsupportedMediaType, accepted
 
 JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
 OFFERED = (JSON, LINES, CSV)

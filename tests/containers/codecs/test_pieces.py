@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from containers.codecs.pieces import pieces
+from wildsage.containers.codecs.pieces import pieces
 
 
 @given(st.lists(st.binary(max_size=20)), st.integers(1, 9))

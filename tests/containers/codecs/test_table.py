@@ -6,10 +6,10 @@ import sys
 import pytest
 import torch
 
-from algorithms.base.algorithm import Response
-from algorithms.base.errors import UserError
-from containers import codecs
-from containers.codecs import MediaType, NotAcceptable, UnsupportedMediaType
+from wildsage.algorithms.base.algorithm import Response
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers import codecs
+from wildsage.containers.codecs import MediaType, NotAcceptable, UnsupportedMediaType
 
 RESPONSE = Response("predictions", ("closest_cluster", "distance_to_cluster"))
 COLUMNS = {"distance_to_cluster": torch.tensor([2.5]), "closest_cluster": torch.tensor([4.0])}
@@ -77,5 +77,5 @@ def test_unknown_types_are_refused_with_the_list_of_known_ones():
 
 
 def test_framing_does_not_load_the_array_engine():
-    code = "import sys, containers.codecs.recordio; sys.exit('torch' in sys.modules)"
+    code = "import sys, wildsage.containers.codecs.records.recordio; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

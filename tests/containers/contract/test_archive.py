@@ -5,8 +5,8 @@ import tarfile
 
 import pytest
 
-from algorithms.base.errors import UserError
-from containers.contract import archive
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.contract import archive
 
 
 def folder_with(path, files):
@@ -65,9 +65,9 @@ def test_a_link_is_refused_even_inside(tmp_path, kind):
 
 def test_an_absolute_name_stays_inside(tmp_path):
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
-        tar.addfile(tarfile.TarInfo("/sagebrush-outside"), io.BytesIO())
+        tar.addfile(tarfile.TarInfo("/wildsage-outside"), io.BytesIO())
     archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
-    assert (tmp_path / "out" / "sagebrush-outside").exists() and not os.path.exists("/sagebrush-outside")
+    assert (tmp_path / "out" / "wildsage-outside").exists() and not os.path.exists("/wildsage-outside")
 
 
 @pytest.mark.parametrize("content", [b"no archive", b""])

@@ -1,8 +1,8 @@
 import pytest
 
-from algorithms.base.errors import AlgorithmError, PlatformError, UserError
-from containers.contract import failure
-from containers.contract.paths import OptML
+from wildsage.algorithms.base.errors import AlgorithmError, PlatformError, UserError
+from wildsage.containers.contract import failure
+from wildsage.containers.contract.paths import OptML
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from algorithms.base.errors import PlatformError
-from containers.contract.job import ChannelConfig, TrainingJob
-from containers.contract.paths import OptML
+from wildsage.algorithms.base.errors import PlatformError
+from wildsage.containers.contract.job import ChannelConfig, TrainingJob
+from wildsage.containers.contract.paths import OptML
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import json
 import re
 
-from containers.contract import metrics
+from wildsage.containers.contract import metrics
 
 
 def test_a_quality_line_is_found_by_its_regex_and_no_other():

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.base.errors import UserError
-from containers.codecs.media_type import MediaType
-from containers.input.channel import ChannelStream
-from containers.input.sources import FileSources
-from containers.journal import Journal
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.codecs.media_type import MediaType
+from wildsage.containers.contract.job_log import Journal
+from wildsage.containers.input.channel import ChannelStream
+from wildsage.containers.input.sources import FileSources
 
 
 def stream(folder: Path, media_type: str, feature_dim: int) -> ChannelStream:
@@ -107,7 +107,7 @@ def test_how_the_bytes_arrive_does_not_matter(tmp_path, monkeypatch, chunk, kind
     media_type = "text/csv;label_size=0" if kind == "csv" else "application/x-recordio-protobuf"
     text = "\n".join(",".join(map(repr, row.tolist())) for row in x)
     (tmp_path / "x").write_bytes(text.encode() if kind == "csv" else recordio(x))
-    monkeypatch.setattr("containers.input.sources.CHUNK_BYTES", chunk)
+    monkeypatch.setattr("wildsage.containers.input.sources.CHUNK_BYTES", chunk)
     assert torch.equal(rows_of(tmp_path, media_type, 3, 16), torch.from_numpy(x))
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from algorithms.base.errors import UserError
-from algorithms.image_classification.preparation import CROP, TrainingPreparation
-from containers.codecs.image_recordio import ImageRecord
-from containers.input.images import ImageStream, shuffled
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.image_classification.preparation import CROP, TrainingPreparation
+from wildsage.containers.codecs.images.image_recordio import ImageRecord
+from wildsage.containers.input.images import ImageStream, shuffled
 
 SHAPE = (3, 8, 8)
 

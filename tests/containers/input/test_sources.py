@@ -3,10 +3,10 @@ import threading
 
 import pytest
 
-from algorithms.base.errors import PlatformError
-from containers.contract.paths import OptML
-from containers.input import sources
-from containers.input.sources import FileSources, PipeSources
+from wildsage.algorithms.base.errors import PlatformError
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.input import sources
+from wildsage.containers.input.sources import FileSources, PipeSources
 
 
 def test_files_come_in_the_order_of_their_names_below_the_channel(tmp_path):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from algorithms.kmeans import ALGORITHM as KMeans
-from algorithms.kmeans.model import KMeansModel
-from algorithms.pca import ALGORITHM as PCA
-from algorithms.pca.model import PCAModel
-from containers.codecs import recordio as recordio_framing
-from containers.serving.handler import Handler, Request
+from wildsage.algorithms.kmeans import ALGORITHM as KMeans
+from wildsage.algorithms.kmeans.model import KMeansModel
+from wildsage.algorithms.pca import ALGORITHM as PCA
+from wildsage.algorithms.pca.model import PCAModel
+from wildsage.containers.codecs.records import recordio as recordio_framing
+from wildsage.containers.serving.handler import Handler, Request
 
 KMEANS = Handler(KMeansModel(torch.tensor([[0.0, 0.0], [3.0, 4.0]])), KMeans.spec)
 PROJECTION = Handler(PCAModel(torch.ones(1), torch.tensor([[0.6], [0.8]]), torch.tensor([[1.0, 0.0]])), PCA.spec)

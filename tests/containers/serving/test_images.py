@@ -8,12 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from algorithms.image_classification import weights
-from algorithms.image_classification.algorithm import ImageClassification
-from algorithms.image_classification.model import ImageModel
-from algorithms.image_classification.network import SIGMOID, SOFTMAX, residual_network
-from containers.codecs import image_recordio, recordio
-from containers.serving.handler import Handler, Request
+from wildsage.algorithms.image_classification import weights
+from wildsage.algorithms.image_classification.algorithm import ImageClassification
+from wildsage.algorithms.image_classification.model import ImageModel
+from wildsage.algorithms.image_classification.network import SIGMOID, SOFTMAX, residual_network
+from wildsage.containers.codecs.images import image_recordio
+from wildsage.containers.codecs.records import recordio
+from wildsage.containers.serving.handler import Handler, Request
 
 SHAPE = (3, 16, 16)
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from algorithms.base.errors import UserError
-from algorithms.kmeans import ALGORITHM as KMeans
-from algorithms.kmeans.model import KMeansModel
-from containers import artifact
-from containers.contract.paths import OptML
-from containers.serving.handler import Handler, Request
-from containers.serving.models import Models, memory_limit
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.kmeans import ALGORITHM as KMeans
+from wildsage.algorithms.kmeans.model import KMeansModel
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.model_files import artifact
+from wildsage.containers.serving.handler import Handler, Request
+from wildsage.containers.serving.models import Models, memory_limit
 
 ROW = Request(b"3,0", "text/csv")
 
@@ -102,7 +102,7 @@ def test_what_cannot_be_loaded_is_a_400_that_says_why(models, body, message):
 
 
 def test_the_limit_is_the_variables_or_half_the_memory():
-    assert memory_limit({"SAGEBRUSH_MODEL_MEMORY_MB": "3"}) == 3 << 20
+    assert memory_limit({"WILDSAGE_MODEL_MEMORY_MB": "3"}) == 3 << 20
     assert 0 < memory_limit({}) < 1 << 45
     with pytest.raises(UserError, match="got 'much', expected a whole number of megabytes"):
-        memory_limit({"SAGEBRUSH_MODEL_MEMORY_MB": "much"})
+        memory_limit({"WILDSAGE_MODEL_MEMORY_MB": "much"})

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from local_runner.jobs import hyperparameters
+from wildsage.local_runner.jobs.tuning import hyperparameter_check
 
 FOREIGN = Path(__file__).parent / "foreign"
 KMEANS = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
-ROLE = "arn:aws:iam::000000000000:role/SagebrushRole"
+ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
 ROWS = b"".join(b"%d,%d\n" % (x, y) for x in range(10) for y in range(10))
 
 
 @pytest.fixture(scope="module")
 def foreign(engine):
     """Tag of an image that was not built by us."""
-    tag = "sagebrush-test/foreign:latest"
+    tag = "wildsage-test/foreign:latest"
     engine.images.build(path=str(FOREIGN), tag=tag, rm=True, forcerm=True)
     return tag
 
@@ -37,7 +37,7 @@ def docker_aws(engine, aws_class, tmp_path_factory):
 
 def left(engine, data: Path) -> list:
     """Containers and networks of a data folder."""
-    ours = {"label": f"sagebrush.data={data.resolve()}"}
+    ours = {"label": f"wildsage.data={data.resolve()}"}
     return [*engine.containers.list(all=True, filters=ours, ignore_removed=True), *engine.networks.list(filters=ours)]
 
 
@@ -75,7 +75,7 @@ def test_a_strangers_image_trains_and_serves(docker_aws, foreign, channel, engin
     name = endpoint(aws, foreign, artifact, GREETING="again")
     answer = aws.runtime.invoke_endpoint(EndpointName=name, Body=b"abc")["Body"].read().decode()
     assert answer.startswith("count=100 ") and "body=abc greeting=again" in answer
-    serving = engine.containers.list(filters={"label": f"sagebrush.data={aws.data.resolve()}"})
+    serving = engine.containers.list(filters={"label": f"wildsage.data={aws.data.resolve()}"})
     published = [binding for c in serving for bindings in c.ports.values() for binding in bindings or ()]
     assert published and {binding["HostIp"] for binding in published} == {"127.0.0.1"}
     aws.sagemaker.delete_endpoint(EndpointName=name)
@@ -155,7 +155,7 @@ def test_a_container_cannot_write_into_the_stored_objects(docker_aws, foreign, c
 def test_an_image_that_is_not_there_is_refused_with_what_to_do(docker_aws):
     with pytest.raises(ClientError, match=r"`docker pull no/such:image` may fetch it"):
         docker_aws.train(**run("no/such:image"))
-    with pytest.raises(ClientError, match=r"`sagebrush build blazingtext` makes it"):
+    with pytest.raises(ClientError, match=r"`wildsage build blazingtext` makes it"):
         docker_aws.train(**run(KMEANS.replace("kmeans", "blazingtext")))
 
 
@@ -197,9 +197,9 @@ def test_our_image_goes_by_the_official_uri(docker_aws, our_image, channel):
 
 def test_our_image_says_which_hyperparameters_it_takes(engine, our_image, tmp_path):
     our_image("kmeans")
-    from local_runner.backends.docker import DockerBackend  # an extra
+    from wildsage.local_runner.backends.docker import DockerBackend  # an extra
 
     backend = DockerBackend(tmp_path)
-    assert hyperparameters.refusal(backend, KMEANS, [("k", "2")], tmp_path / "jobs") is None
-    assert hyperparameters.refusal(backend, KMEANS, [("kk", "2")], tmp_path / "jobs").endswith("Did you mean k?")
+    assert hyperparameter_check.refusal(backend, KMEANS, [("k", "2")], tmp_path / "jobs") is None
+    assert hyperparameter_check.refusal(backend, KMEANS, [("kk", "2")], tmp_path / "jobs").endswith("Did you mean k?")
     assert left(engine, tmp_path) == []

@@ -11,12 +11,12 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from containers.contract.job import ChannelConfig, TrainingJob
-from containers.contract.paths import OptML
-from local_runner.backends import Launch
-from local_runner.backends.process import Process, ProcessBackend
-from local_runner.backends.warm import WarmInterpreter
-from local_runner.settings import CONTAINERS
+from wildsage.containers.contract.job import ChannelConfig, TrainingJob
+from wildsage.containers.contract.paths import OptML
+from wildsage.local_runner.backends import Launch
+from wildsage.local_runner.backends.process import Process, ProcessBackend
+from wildsage.local_runner.backends.warm import WarmInterpreter
+from wildsage.local_runner.settings import CONTAINERS
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 WITHIN_S = 120
@@ -217,7 +217,7 @@ def test_warm_training_gives_the_same_bytes_as_cold_training(tmp_path):
         assert process.wait(WITHIN_S) == 0, lines
         return hashlib.sha256((folder.model / "model_algo-1").read_bytes()).hexdigest()
 
-    warm = ProcessBackend(CONTAINERS, WarmInterpreter(CONTAINERS[-1], ("containers.train",)))
+    warm = ProcessBackend(CONTAINERS, WarmInterpreter(CONTAINERS[-1], ("wildsage.containers.train",)))
     try:
         assert digest(warm, "one") == digest(warm, "two") == digest(ProcessBackend(CONTAINERS), "cold")
     finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from typer.testing import CliRunner
 
-from local_runner.__main__ import app
+from wildsage.local_runner.__main__ import app
 
 
 @dataclass(frozen=True)

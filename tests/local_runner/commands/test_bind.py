@@ -1,4 +1,4 @@
-"""`sagebrush up --bind`: open to the network where that is said, and only there."""
+"""`wildsage up --bind`: open to the network where that is said, and only there."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from local_runner import owner
-from local_runner.__main__ import app
+from wildsage.local_runner.__main__ import app
+from wildsage.local_runner.server import lock
 
 ROOT = Path(__file__).parents[3]
 BOTH = {"127.0.0.1": (403, 403), "localhost": (403, 403), "0.0.0.0": (200, 403)}
@@ -20,10 +20,21 @@ BOTH = {"127.0.0.1": (403, 403), "localhost": (403, 403), "0.0.0.0": (200, 403)}
 
 @pytest.mark.parametrize("address", BOTH)
 def test_another_machine_is_answered_only_where_the_server_was_opened_to_it(tmp_path: Path, address: str) -> None:
-    command = [sys.executable, "-m", "local_runner", "up", "--port", "0", "--bind", address, "--data", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "wildsage.local_runner",
+        "up",
+        "--port",
+        "0",
+        "--bind",
+        address,
+        "--data",
+        str(tmp_path),
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert any("SAGEBRUSH_ENDPOINT" in line for line in process.stdout)
-        port = int(owner.running(tmp_path).endpoint.rpartition(":")[2])
+        assert any("WILDSAGE_ENDPOINT" in line for line in process.stdout)
+        port = int(lock.running(tmp_path).endpoint.rpartition(":")[2])
         answers = tuple(status(port, host) for host in (f"192.0.2.1:{port}", f"rebound.example:{port}"))
         process.terminate()
         said = process.stderr.read()

@@ -1,4 +1,4 @@
-"""`sagebrush clean`: what goes, what stays, and what is asked before."""
+"""`wildsage clean`: what goes, what stays, and what is asked before."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 
 import pytest
 
-from local_runner.cleaning import freed_by, left_behind
-from local_runner.commands.clean import age
-from local_runner.jobs.store import Store
-from local_runner.overview import Overview
-from local_runner.settings import Settings
+from wildsage.local_runner.commands.clean import age
+from wildsage.local_runner.jobs.store import Store
+from wildsage.local_runner.monitor.cleanup import freed_by, left_behind
+from wildsage.local_runner.monitor.overview import Overview
+from wildsage.local_runner.settings import Settings
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1.5h", 5_400), ("7d", 604_800), ("2w", 1_209_600)])

@@ -1,4 +1,4 @@
-"""`sagebrush jobs` and `sagebrush endpoints`, while the server runs, after it was killed, and where none ever ran."""
+"""`wildsage jobs` and `wildsage endpoints`, while the server runs, after it was killed, and where none ever ran."""
 
 from __future__ import annotations
 
@@ -59,5 +59,5 @@ def test_a_folder_where_no_server_ever_ran_is_named(cli, tmp_path):
     for command in (["jobs"], ["endpoints"], ["logs", "x"], ["clean"]):
         said = cli(*command, "--data", tmp_path / "nowhere")
         assert said.status == 1
-        assert f"No local AWS ever ran on {tmp_path / 'nowhere'}. Start one with `sagebrush up`" in said.err
+        assert f"No local AWS ever ran on {tmp_path / 'nowhere'}. Start one with `wildsage up`" in said.err
         assert not (tmp_path / "nowhere").exists()

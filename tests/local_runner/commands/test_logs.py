@@ -1,4 +1,4 @@
-"""`sagebrush logs`: of jobs and endpoints, finished, followed, and at rest."""
+"""`wildsage logs`: of jobs and endpoints, finished, followed, and at rest."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_following_ends_with_the_job_and_has_every_line(aws, cli):
 
 def test_following_shows_lines_while_the_job_runs(aws):
     job = aws.train(lines="begun", sleep_s="60")
-    command = [sys.executable, "-m", "local_runner", "logs", "--follow", job, "--data", str(aws.data)]
+    command = [sys.executable, "-m", "wildsage.local_runner", "logs", "--follow", job, "--data", str(aws.data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
         assert following.stdout.readline() == "begun\n"
         assert following.poll() is None

@@ -7,9 +7,9 @@ import time
 import pytest
 from rich.console import Console
 
-from local_runner.commands.status import line_of, picture
-from local_runner.overview import KINDS, Endpoint, Job
-from local_runner.presence import Happening, Sight
+from wildsage.local_runner.commands.status import line_of, picture
+from wildsage.local_runner.monitor.overview import KINDS, Endpoint, Job
+from wildsage.local_runner.monitor.watch import Happening, Sight
 
 NOW = time.time()
 

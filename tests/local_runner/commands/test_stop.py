@@ -1,4 +1,4 @@
-"""`sagebrush stop`: jobs gracefully, endpoints, and what cannot be stopped."""
+"""`wildsage stop`: jobs gracefully, endpoints, and what cannot be stopped."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def test_where_nothing_runs_there_is_nothing_to_stop(cli, tmp_path):
 
 def test_a_home_in_the_variable_is_found(cli, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("SAGEBRUSH_DATA", "~/aws")
+    monkeypatch.setenv("WILDSAGE_DATA", "~/aws")
     assert f"Nothing runs on {tmp_path}/aws" in cli("stop", "job").err

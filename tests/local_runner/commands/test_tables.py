@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from local_runner.commands import tables
+from wildsage.local_runner.commands import tables
 
 
 @pytest.mark.parametrize(

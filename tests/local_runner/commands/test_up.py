@@ -1,4 +1,4 @@
-"""`sagebrush up` as a process: its lines, its JSON, its picture on a terminal, its end."""
+"""`wildsage up` as a process: its lines, its JSON, its picture on a terminal, its end."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import boto3
 import psutil
 import pytest
 
-from local_runner import owner
+from wildsage.local_runner.server import lock
 
-UP = [sys.executable, "-m", "local_runner", "up", "--port", "0", "--data"]
+UP = [sys.executable, "-m", "wildsage.local_runner", "up", "--port", "0", "--data"]
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 
 
@@ -40,7 +40,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen]]:
 
 def client(service: str, data: Path):
     deadline = time.monotonic() + 60
-    while (found := owner.running(data)) is None:
+    while (found := lock.running(data)) is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
@@ -54,7 +54,7 @@ def failing_job(data: Path, name: str) -> None:
     client("sagemaker", data).create_training_job(
         TrainingJobName=name,
         AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
-        RoleArn="arn:aws:iam::000000000000:role/SagebrushRole",
+        RoleArn="arn:aws:iam::000000000000:role/WildsageRole",
         InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
         OutputDataConfig={"S3OutputPath": "s3://bucket/output"},
         ResourceConfig={"InstanceType": "ml.m4.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
@@ -100,7 +100,7 @@ def test_a_terminal_shows_endpoints_and_jobs_and_is_left_clean(start, tmp_path):
     failing_job(tmp_path, "a-job")
     seen = read_until(ours, "Failed")
     assert "Local AWS" in seen
-    assert 'eval "$(sagebrush up --export' in seen
+    assert 'eval "$(wildsage up --export' in seen
     assert "No job runs, no endpoint." in seen
     up.send_signal(signal.SIGINT)
     rest = read_until(ours, "Stopped.")

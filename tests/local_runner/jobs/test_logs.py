@@ -1,6 +1,6 @@
 """Log streams as files: what a killed server left of a line."""
 
-from local_runner.jobs.logs import Logs
+from wildsage.local_runner.jobs.logs import Logs
 
 
 def messages(logs: Logs) -> list[str]:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from local_runner.jobs import metrics
-from local_runner.jobs.logs import Event
+from wildsage.local_runner.jobs import metrics
+from wildsage.local_runner.jobs.logs import Event
 
 
 def events(*messages: str) -> list[Event]:

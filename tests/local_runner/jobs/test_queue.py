@@ -2,7 +2,7 @@
 
 import threading
 
-from local_runner.jobs.queue import Queue, default_limit
+from wildsage.local_runner.jobs.queue import Queue, default_limit
 
 WITHIN_S = 20
 

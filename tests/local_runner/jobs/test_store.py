@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from local_runner.jobs.store import NameTaken, NotThere, Store
+from wildsage.local_runner.jobs.store import NameTaken, NotThere, Store
 
 
 def test_documents_survive_the_process(tmp_path):

@@ -9,13 +9,13 @@ from botocore.exceptions import ClientError
 def test_a_repository_is_made_once_and_found_by_name(aws):
     ecr = aws.client("ecr")
     with pytest.raises(ecr.exceptions.RepositoryNotFoundException):
-        ecr.describe_repositories(repositoryNames=["sagebrush/new"])
-    made = ecr.create_repository(repositoryName="sagebrush/new")["repository"]
-    assert made["repositoryUri"] == "000000000000.dkr.ecr.us-east-1.amazonaws.com/sagebrush/new"
-    assert ecr.describe_repositories(repositoryNames=["sagebrush/new"])["repositories"] == [made]
+        ecr.describe_repositories(repositoryNames=["wildsage/new"])
+    made = ecr.create_repository(repositoryName="wildsage/new")["repository"]
+    assert made["repositoryUri"] == "000000000000.dkr.ecr.us-east-1.amazonaws.com/wildsage/new"
+    assert ecr.describe_repositories(repositoryNames=["wildsage/new"])["repositories"] == [made]
     assert made in ecr.describe_repositories()["repositories"]
     with pytest.raises(ecr.exceptions.RepositoryAlreadyExistsException):
-        ecr.create_repository(repositoryName="sagebrush/new")
+        ecr.create_repository(repositoryName="wildsage/new")
 
 
 def test_it_holds_no_images(aws):

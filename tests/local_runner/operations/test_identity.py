@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 def test_the_caller_has_assumed_the_role_that_iam_knows(aws):
     identity = aws.client("sts").get_caller_identity()
     assert identity["Account"] == "000000000000"
-    assert identity["Arn"] == "arn:aws:sts::000000000000:assumed-role/SagebrushRole/local"
-    role = aws.client("iam").get_role(RoleName="SagebrushRole")["Role"]
-    assert role["Arn"] == "arn:aws:iam::000000000000:role/SagebrushRole"
+    assert identity["Arn"] == "arn:aws:sts::000000000000:assumed-role/WildsageRole/local"
+    role = aws.client("iam").get_role(RoleName="WildsageRole")["Role"]
+    assert role["Arn"] == "arn:aws:iam::000000000000:role/WildsageRole"
     statement = role["AssumeRolePolicyDocument"]["Statement"][0]
     assert statement["Principal"]["Service"] == "sagemaker.amazonaws.com"
 
@@ -43,7 +43,7 @@ def test_a_role_can_be_assumed(aws):
 
 def test_every_action_is_allowed(aws):
     found = aws.client("iam").simulate_principal_policy(
-        PolicySourceArn="arn:aws:iam::000000000000:role/SagebrushRole",
+        PolicySourceArn="arn:aws:iam::000000000000:role/WildsageRole",
         ActionNames=["sagemaker:CreateModel", "s3:GetObject"],
     )
     assert [(r["EvalActionName"], r["EvalDecision"]) for r in found["EvaluationResults"]] == [
@@ -102,5 +102,5 @@ def test_what_nobody_has_written_says_so_by_name(aws, service, call, request_fie
     assert error == {
         **error,
         "Code": "NotImplemented",
-        "Message": f"Operation {name} of {service} is not implemented by Sagebrush yet.",
+        "Message": f"Operation {name} of {service} is not implemented by Wildsage yet.",
     }

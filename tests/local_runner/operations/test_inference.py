@@ -12,11 +12,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
-from local_runner.operations.invoke import TOO_MANY
-from local_runner.seats import SEATS, STANDING
+from wildsage.local_runner.operations.request_slots import SEATS, STANDING
+from wildsage.local_runner.operations.sagemaker_runtime.invoke import TOO_MANY
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
-ROLE = "arn:aws:iam::000000000000:role/SagebrushRole"
+ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
 
 
 def archive(name: str) -> bytes:

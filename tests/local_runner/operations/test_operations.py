@@ -3,8 +3,8 @@
 import pytest
 from botocore import xform_name
 
-from local_runner.app import service_model
-from local_runner.operations import operations
+from wildsage.local_runner.operations import operations
+from wildsage.local_runner.server.app import service_model
 
 
 @pytest.mark.parametrize(("service", "name"), sorted(operations()), ids="-".join)

@@ -28,7 +28,7 @@ class Proxy:
 
 @contextmanager
 def running(folder: Path, endpoint: str, *options: str) -> Iterator[Proxy]:
-    command = [sys.executable, "-m", "local_runner.proxy", str(folder), "--endpoint", endpoint, *options]
+    command = [sys.executable, "-m", "wildsage.local_runner.proxy", str(folder), "--endpoint", endpoint, *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         address = process.stdout.readline().strip()
         assert address.startswith("http://127.0.0.1:"), "no proxy"

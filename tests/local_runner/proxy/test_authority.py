@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from local_runner.proxy import authority
-from local_runner.proxy.authority import Authority, is_aws
-from local_runner.proxy.files import TRUSTSTORE_PASSWORD
+from wildsage.local_runner.proxy import authority
+from wildsage.local_runner.proxy.authority import Authority, is_aws
+from wildsage.local_runner.proxy.files import TRUSTSTORE_PASSWORD
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from local_runner import client, launch, owner
+from wildsage.local_runner.client import environment
+from wildsage.local_runner.server import background, lock
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
@@ -29,7 +30,16 @@ except OSError as error:
 def test_a_program_is_run_behind_a_proxy_of_its_own(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    command = [sys.executable, "-m", "local_runner", "run", "--proxy", "--data", str(tmp_path / "aws"), str(program)]
+    command = [
+        sys.executable,
+        "-m",
+        "wildsage.local_runner",
+        "run",
+        "--proxy",
+        "--data",
+        str(tmp_path / "aws"),
+        str(program),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     answered, refused = done.stdout.splitlines()
@@ -39,8 +49,8 @@ def test_a_program_is_run_behind_a_proxy_of_its_own(tmp_path: Path) -> None:
 
 
 def test_export_of_a_proxy_that_does_not_run(tmp_path: Path) -> None:
-    with launch.server(tmp_path, sdk_polling=False, public_s3=False):
-        command = [sys.executable, "-m", "local_runner", "up", "--export", "--proxy", "--proxy-port", "1"]
+    with background.server(tmp_path, sdk_polling=False, public_s3=False):
+        command = [sys.executable, "-m", "wildsage.local_runner", "up", "--export", "--proxy", "--proxy-port", "1"]
         command += ["--data", str(tmp_path)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
@@ -50,12 +60,12 @@ def test_export_of_a_proxy_that_does_not_run(tmp_path: Path) -> None:
 def test_up_says_why_a_proxy_cannot_start_and_leaves_nothing_running(tmp_path: Path) -> None:
     (tmp_path / "authority").mkdir()
     (tmp_path / "authority" / "key.pem").write_text("no key")
-    command = [sys.executable, "-m", "local_runner", "up", "--port", "0", "--proxy", "--data", str(tmp_path)]
+    command = [sys.executable, "-m", "wildsage.local_runner", "up", "--port", "0", "--proxy", "--data", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 3
     assert "is damaged" in done.stderr
     assert "Remove the folder" in done.stderr
-    assert owner.running(tmp_path) is None
+    assert lock.running(tmp_path) is None
 
 
 @pytest.mark.parametrize("option", ["--proxy-port", "--port"])
@@ -64,7 +74,7 @@ def test_a_taken_port_is_named_with_the_option_that_chooses_another(tmp_path: Pa
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         ports = {"--port": "0", "--proxy-port": "1", option: str(taken.getsockname()[1])}
-        command = [sys.executable, "-m", "local_runner", "up", "--proxy", "--data", str(tmp_path)]
+        command = [sys.executable, "-m", "wildsage.local_runner", "up", "--proxy", "--data", str(tmp_path)]
         command += [word for pair in ports.items() for word in pair]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode != 0
@@ -74,15 +84,15 @@ def test_a_taken_port_is_named_with_the_option_that_chooses_another(tmp_path: Pa
 def test_every_library_is_told_in_its_own_words() -> None:
     data = Path("/home/me/my data")
     given = {"AWS_ENDPOINT_URL": "http://elsewhere", "JAVA_TOOL_OPTIONS": "-Xmx1g"}
-    found = client.environment_for("http://127.0.0.1:1", data, False, given, "http://127.0.0.1:2")
+    found = environment.environment_for("http://127.0.0.1:1", data, False, given, "http://127.0.0.1:2")
     assert "AWS_ENDPOINT_URL" not in found
     assert found["HTTPS_PROXY"] == found["https_proxy"] == "http://127.0.0.1:2"
     assert "HTTP_PROXY" not in found
-    assert {found[name] for name in client.BUNDLE_VARIABLES} == {"/home/me/my data/authority/bundle.pem"}
+    assert {found[name] for name in environment.BUNDLE_VARIABLES} == {"/home/me/my data/authority/bundle.pem"}
     options = shlex.split(found["JAVA_TOOL_OPTIONS"])
     assert options[0] == "-Xmx1g"
     assert "-Dhttps.proxyPort=2" in options
     assert "-Djavax.net.ssl.trustStore=/home/me/my data/authority/truststore.p12" in options
     assert "127.0.0.1" in found["no_proxy"].split(",")
-    again = client.environment_for("http://127.0.0.1:1", data, False, found, "http://127.0.0.1:2")
+    again = environment.environment_for("http://127.0.0.1:1", data, False, found, "http://127.0.0.1:2")
     assert again == found

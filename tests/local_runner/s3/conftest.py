@@ -52,7 +52,7 @@ def running_s3(folder: Path, public: str | None = None) -> Iterator[Running]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         # Inherited by connections. gunicorn sets it too, but a client may connect before gunicorn is up.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        command = [sys.executable, "-m", "local_runner.s3", str(folder), "--bind", f"fd://{listener.fileno()}"]
+        command = [sys.executable, "-m", "wildsage.local_runner.s3", str(folder), "--bind", f"fd://{listener.fileno()}"]
         command += ["--public", public] if public else []
         process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL)
         port = listener.getsockname()[1]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from local_runner.s3.call import address, operation_of
-from local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.call import address, operation_of
+from wildsage.local_runner.s3.errors import S3Error
 
 
 @pytest.mark.parametrize(

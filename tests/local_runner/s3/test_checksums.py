@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from local_runner.s3 import checksums
+from wildsage.local_runner.s3 import checksums
 
 #: Of the nine digits 123456789: the check values of the CRC catalogue and RFC 3174-style digests.
 CHECK = {

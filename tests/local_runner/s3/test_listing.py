@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_runner.s3.listing import list_page
-from local_runner.s3.objects import ObjectSummary
+from wildsage.local_runner.s3.listing import list_page
+from wildsage.local_runner.s3.objects import ObjectSummary
 
 keys = st.text("ab/é🚀", min_size=1, max_size=6)
 

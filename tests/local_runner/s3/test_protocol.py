@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from local_runner.s3.protocol import S3
-from local_runner.s3.store import ObjectStore
+from wildsage.local_runner.s3.protocol import S3
+from wildsage.local_runner.s3.store import ObjectStore
 
 
 def code_of(caught) -> str:

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 
-from local_runner.s3.errors import NoSuchBucket, NoSuchKey
-from local_runner.s3.public import PublicBuckets
-from local_runner.s3.store import ObjectStore
+from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchKey
+from wildsage.local_runner.s3.public import PublicBuckets
+from wildsage.local_runner.s3.store import ObjectStore
 
 KEYS = ["census/Counties.csv", "census/more/a", "census/more/b", "other"]
 

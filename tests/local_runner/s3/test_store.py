@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
-from local_runner.s3.store import ObjectStore, after_prefix
+from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
+from wildsage.local_runner.s3.store import ObjectStore, after_prefix
 
 AWKWARD_KEYS = [
     "a",

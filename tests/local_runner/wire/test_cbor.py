@@ -9,7 +9,7 @@ from botocore.parsers import RpcV2CBORParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_runner.wire import cbor
+from wildsage.local_runner.wire import cbor
 
 NUMBERS = st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False)
 SIMPLE = NUMBERS | st.text() | st.binary()

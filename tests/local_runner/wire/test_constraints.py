@@ -3,8 +3,8 @@
 import botocore.session
 import pytest
 
-from local_runner.wire.constraints import check
-from local_runner.wire.errors import AwsError
+from wildsage.local_runner.wire.constraints import check
+from wildsage.local_runner.wire.errors import AwsError
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
 

@@ -8,8 +8,8 @@ from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_runner.wire import event_stream
-from local_runner.wire.errors import AwsError
+from wildsage.local_runner.wire import event_stream
+from wildsage.local_runner.wire.errors import AwsError
 
 SHAPE = (
     botocore.session.get_session()

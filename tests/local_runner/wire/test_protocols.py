@@ -38,7 +38,7 @@ def test_an_operation_nobody_knows(aws):
     status, _, answer = send(aws, "sagemaker", b"{}", X_Amz_Target="SageMaker.MakeCoffee")
     assert (status, json.loads(answer)["message"]) == (
         501,
-        "Operation MakeCoffee of sagemaker is not implemented by Sagebrush yet.",
+        "Operation MakeCoffee of sagemaker is not implemented by Wildsage yet.",
     )
 
 

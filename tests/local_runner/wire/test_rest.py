@@ -7,7 +7,7 @@ from botocore.parsers import RestJSONParser
 from werkzeug import Request
 from werkzeug.test import EnvironBuilder
 
-from local_runner.wire.protocols import Rest
+from wildsage.local_runner.wire.protocols import Rest
 
 SERVICE = botocore.session.get_session().get_service_model("sagemaker-runtime")
 ASYNC = SERVICE.operation_model("InvokeEndpointAsync")

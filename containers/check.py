@@ -1,0 +1,33 @@
+"""`check`: whether an algorithm takes hyperparameters, said without a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from wildsage import algorithms
+from wildsage.algorithms.base import hyperparameters
+from wildsage.algorithms.base.algorithm import Algorithm
+from wildsage.algorithms.base.errors import PlatformError, WildsageError
+from wildsage.containers.contract import failure
+from wildsage.containers.contract.paths import OptML
+
+
+def check(environment: Mapping[str, str], given: Sequence[str]) -> int:
+    """Return 0 if a job could have each of `NAME=VALUE`; else leave the reasons where a job leaves its own."""
+    try:
+        kind = algorithm_named(environment)
+        pairs = [text.partition("=") for text in given]
+        hyperparameters.check(kind, [(name, value) for name, _, value in pairs], kind.internal)
+        return 0
+    except WildsageError as error:
+        print(failure.reason(error), flush=True)
+        failure.write(OptML.from_environment(environment), error)
+        return failure.exit_status(error)
+
+
+def algorithm_named(environment: Mapping[str, str]) -> type[Algorithm]:
+    """The algorithm of an image. Raises PlatformError where none is named, UserError where it is not known."""
+    name = environment.get("WILDSAGE_ALGORITHM")
+    if not name:
+        raise PlatformError("WILDSAGE_ALGORITHM is not set: it names the algorithm to train, for instance kmeans.")
+    return algorithms.find(name)

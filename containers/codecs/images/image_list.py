@@ -1,0 +1,43 @@
+"""MXNet's .lst files: `index TAB label … TAB path`, one image a line [contract: formats, section 8]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wildsage.algorithms.base.errors import BadRecord
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Labels of the image at `path`, which is relative to the channel's folder."""
+
+    labels: tuple[float, ...]
+    path: str
+
+
+def decode(content: bytes) -> list[Entry]:
+    """All entries in the order of the file; blank lines do not count. Raises BadRecord, its row the number of the line."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadRecord(content[: error.start].count(b"\n") + 1, "the line is not UTF-8.") from None
+    lines = enumerate(text.splitlines(), start=1)
+    return [_entry(line, number) for number, line in lines if line.strip()]
+
+
+def encode(entries: list[Entry]) -> bytes:
+    """Numbered from 0 in the order given."""
+    rows = ("\t".join([str(i), *(f"{label:f}" for label in e.labels), e.path]) + "\n" for i, e in enumerate(entries))
+    return "".join(rows).encode()
+
+
+def _entry(line: str, number: int) -> Entry:
+    parts = [part.strip() for part in line.split("\t")]
+    try:
+        _index, *labels, path = parts
+        values = tuple(float(label) for label in labels)
+    except ValueError:
+        values, path = (), ""
+    if not values or not path:
+        raise BadRecord(number, f"got {line[:60]!r}, expected index, label and path with tabs between them.")
+    return Entry(values, path)

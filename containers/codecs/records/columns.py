@@ -1,0 +1,257 @@
+"""Many Record messages → rows at once, for the layout that writers commonly use.
+
+A cursor stands in each of n messages and all cursors move together, one NumPy operation for each step of the format:
+
+    features { key "values", value { tensor { values [keys] [shape] } } } [label { the same, values alone }]
+
+Which tensor it is, and which of the bracketed parts are there, the first message decides. Messages that differ are left
+out of the answer, for another call or for `record_message`. Nothing here raises: what does not fit is left out.
+
+Axes: n messages · b bytes of the buffer · z stored values
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from wildsage.containers.codecs.records.message import (
+    FEATURES,
+    FLOAT32,
+    FLOAT64,
+    FLOATS,
+    INT32,
+    KEY,
+    KEYS,
+    LABEL,
+    LENGTH,
+    MAP_KEY,
+    SHAPE,
+    VALUE,
+    VALUES,
+    Schema,
+    as_int32,
+)
+from wildsage.containers.codecs.records.recordio import SPARE_BYTES
+from wildsage.containers.codecs.rows import Rows, spread
+
+Places = NDArray[np.int64]
+
+
+def tag(number: int) -> int:
+    """The byte before a field of a given length."""
+    return number << 3 | LENGTH
+
+
+MAP_KEY_WORD = np.frombuffer(bytes([tag(KEY), len(MAP_KEY)]) + MAP_KEY, "<u8")[0]
+KINDS = {tag(kind): kind for kind in (FLOAT32, FLOAT64, INT32)}
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where a packed field lies in each message."""
+
+    starts_n: Places
+    stops_n: Places
+
+    def of(self, chosen_n: NDArray[np.bool_]) -> Span:
+        return Span(self.starts_n[chosen_n], self.stops_n[chosen_n])
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Where a tensor's parts lie; absent ones are None. `width_n` is its shape, of one dimension."""
+
+    kind: int
+    values: Span | None
+    keys: Span | None
+    width_n: NDArray[np.int64] | None
+
+
+class Cursors:
+    """Cursors at `at_n`, one in each message; `fits_n` turns false where a message leaves the layout of the first."""
+
+    def __init__(self, bytes_b: NDArray[np.uint8], starts_n: Places) -> None:
+        self.bytes_b = bytes_b
+        self.words_b = np.ndarray(len(bytes_b) - 7, "<u8", bytes_b, strides=(1,))
+        self.at_n = starts_n
+        self.fits_n = np.ones(len(starts_n), bool)
+
+    def require(self, fits_n: NDArray[np.bool_]) -> None:
+        self.fits_n &= fits_n
+
+    def move(self, places_n: Places) -> None:
+        """Go on at these places; `SPARE_BYTES` before the end is as far as a lost cursor comes."""
+        self.at_n = np.minimum(places_n, len(self.bytes_b) - SPARE_BYTES)
+
+    def byte(self) -> int:
+        """Pass a byte, the same in all messages."""
+        byte_n = self.bytes_b[self.at_n]
+        self.require(byte_n == byte_n[0])
+        self.move(self.at_n + 1)
+        return int(byte_n[0])
+
+    def word(self, expected: np.uint64) -> None:
+        """Pass eight bytes that must be these."""
+        self.require(self.words_b[self.at_n] == expected)
+        self.move(self.at_n + 8)
+
+    def varint(self) -> NDArray[np.int64]:
+        """Pass a number below 2^56."""
+        number_n = self.bytes_b[self.at_n].astype(np.int64)
+        at_n = self.at_n + 1
+        longer = np.flatnonzero(number_n >= 0x80)
+        number_n &= 0x7F
+        for shift in range(7, 56, 7):
+            if not len(longer):
+                break
+            byte = self.bytes_b[at_n[longer]].astype(np.int64)
+            number_n[longer] |= (byte & 0x7F) << shift
+            at_n[longer] += 1
+            longer = longer[byte >= 0x80]
+        self.fits_n[longer] = False
+        self.move(at_n)
+        return number_n
+
+    def message(self) -> Places:
+        """Pass a length; where the message of that length stops."""
+        return self.varint() + self.at_n
+
+    def present(self, number: int, stops_n: Places) -> bool:
+        """Pass the tag of a field if the first message has it before its stop; all must have it, or none."""
+        present_n = (self.at_n < stops_n) & (self.bytes_b[self.at_n] == tag(number))
+        self.require(present_n == present_n[0])
+        self.move(self.at_n + int(present_n[0]))
+        return bool(present_n[0])
+
+    def packed(self, number: int, stops_n: Places) -> Span | None:
+        """Pass a packed field, if present."""
+        if not self.present(number, stops_n):
+            return None
+        field_stops_n = self.message()
+        self.require(field_stops_n <= stops_n)
+        span = Span(self.at_n, field_stops_n)
+        self.move(field_stops_n)
+        return span
+
+
+def read(bytes_b: NDArray[np.uint8], starts_n: Places, stops_n: Places, schema: Schema) -> tuple[Places, Rows | None]:
+    """Read the messages that have the layout of the first and agree with the schema.
+
+    `bytes_b` ends in `SPARE_BYTES` that belong to no message. Returns the indices of the messages that were read, and
+    their rows. None were where the first has another layout, nor where one is wrong: `record_message` says why.
+    """
+    nothing = np.empty(0, np.int64), None
+    cursors = Cursors(bytes_b, starts_n)
+    features = _tensor(cursors, FEATURES, stops_n)
+    label = _tensor(cursors, LABEL, stops_n)
+    cursors.require(cursors.at_n == stops_n)
+    if features is None or not cursors.fits_n.any():
+        return nothing
+    rows = _features(bytes_b, features, cursors.fits_n, schema.width)
+    if rows is None or (label is None) != (schema.label_width == 0):
+        return nothing
+    read_n = np.flatnonzero(cursors.fits_n)
+    if label is None:
+        return read_n, rows
+    labels_nl = _label(bytes_b, label, cursors.fits_n, schema.label_width)
+    if labels_nl is None:
+        return nothing
+    return read_n, Rows(rows.counts_n, rows.values_z, rows.keys_z, rows.width, labels_nl)
+
+
+def _tensor(cursors: Cursors, number: int, stops_n: Places) -> Tensor | None:
+    """Pass the entry of a map whose key is `values`, if present."""
+    if not cursors.present(number, stops_n):
+        return None
+    entry_stops_n = cursors.message()
+    cursors.word(MAP_KEY_WORD)
+    if not cursors.present(VALUE, entry_stops_n):
+        return None
+    value_stops_n = cursors.message()
+    kind = KINDS.get(cursors.byte())
+    tensor_stops_n = cursors.message()
+    if kind is None:
+        return None
+    values = cursors.packed(VALUES, tensor_stops_n)
+    keys = cursors.packed(KEYS, tensor_stops_n)
+    width_n = None
+    if cursors.present(SHAPE, tensor_stops_n):
+        shape_stops_n = cursors.message()
+        width_n = cursors.varint()
+        cursors.require(cursors.at_n == shape_stops_n)
+    for each_stops_n in (tensor_stops_n, value_stops_n, entry_stops_n):
+        cursors.require(cursors.at_n == each_stops_n)
+    return Tensor(kind, values, keys, width_n)
+
+
+def _features(bytes_b: NDArray[np.uint8], tensor: Tensor, fits_n: NDArray[np.bool_], width: int) -> Rows | None:
+    if tensor.width_n is not None and (tensor.width_n[fits_n] != width).any():
+        return None
+    if tensor.values is None:
+        return _empty_rows(int(fits_n.sum()), width) if tensor.keys is None and tensor.width_n is not None else None
+    values = _numbers(bytes_b, tensor.kind, tensor.values.of(fits_n))
+    if values is None:
+        return None
+    counts_n, values_z = values
+    if tensor.keys is None:
+        return Rows(counts_n, values_z, None, width) if (counts_n == width).all() else None
+    keys = _varints(bytes_b, tensor.keys.of(fits_n))
+    if keys is None or tensor.width_n is None or not np.array_equal(keys[0], counts_n) or not counts_n.all():
+        return None
+    return Rows(counts_n, values_z, keys[1].astype(np.int64), width) if (keys[1] < width).all() else None
+
+
+def _empty_rows(count: int, width: int) -> Rows:
+    """Sparse rows of zeros alone: a shape and nothing else."""
+    return Rows(np.zeros(count, np.int64), np.empty(0, np.float32), np.empty(0, np.int64), width)
+
+
+def _label(bytes_b: NDArray[np.uint8], tensor: Tensor, fits_n: NDArray[np.bool_], width: int) -> NDArray | None:
+    if tensor.values is None or tensor.keys is not None or tensor.width_n is not None:
+        return None
+    numbers = _numbers(bytes_b, tensor.kind, tensor.values.of(fits_n))
+    if numbers is None or not (numbers[0] == width).all():
+        return None
+    return numbers[1].reshape(-1, width)
+
+
+def _numbers(bytes_b: NDArray[np.uint8], kind: int, span: Span) -> tuple[NDArray[np.int64], NDArray] | None:
+    """How many numbers lie in each span, and all of them in one array; None if a span is no sequence of them."""
+    if kind == INT32:
+        varints = _varints(bytes_b, span)
+        return None if varints is None else (varints[0], as_int32(varints[1]))
+    dtype = FLOATS[kind]
+    lengths_n = span.stops_n - span.starts_n
+    if (lengths_n % dtype.itemsize).any():
+        return None
+    counts_n = lengths_n // dtype.itemsize
+    if (lengths_n == lengths_n[0]).all():
+        windows = sliding_window_view(bytes_b, int(lengths_n[0]))
+        return counts_n, windows[span.starts_n].reshape(-1).view(dtype)
+    places_b = np.ndarray(len(bytes_b) - dtype.itemsize + 1, dtype, bytes_b, strides=(1,))
+    return counts_n, places_b[spread(span.starts_n, counts_n, dtype.itemsize)]
+
+
+def _varints(bytes_b: NDArray[np.uint8], span: Span) -> tuple[NDArray[np.int64], NDArray[np.uint64]] | None:
+    """The same for packed varints of any widths."""
+    lengths_n = span.stops_n - span.starts_n
+    packed_b = bytes_b[spread(span.starts_n, lengths_n)]
+    final_b = packed_b < 0x80
+    stops_n = np.cumsum(lengths_n)
+    if not final_b[stops_n[lengths_n > 0] - 1].all():
+        return None
+    before_b1 = np.concatenate([np.zeros(1, np.int64), np.cumsum(final_b)])
+    counts_n = before_b1[stops_n] - before_b1[stops_n - lengths_n]
+    lasts_z = np.flatnonzero(final_b)
+    firsts_z = np.concatenate([np.zeros(1, np.int64), lasts_z + 1])[:-1]
+    sizes_z = lasts_z - firsts_z + 1
+    numbers_z = (packed_b[firsts_z] & 0x7F).astype(np.uint64)
+    for size in range(1, int(sizes_z.max(initial=0))):
+        longer = np.flatnonzero(sizes_z > size)
+        bits = (packed_b[firsts_z[longer] + size] & 0x7F).astype(np.uint64)
+        numbers_z[longer] |= bits << np.uint64(7 * size)
+    return (counts_n, numbers_z) if sizes_z.max(initial=0) <= 10 else None

@@ -1,0 +1,131 @@
+"""RecordIO-protobuf for programs: arrays ⇄ files of records, as `sagemaker.amazon.common` of SDK v2 has it.
+
+SDK v3 kept the names and dropped the code behind them. NumPy only; sparse matrices may be any of SciPy's.
+Contract: formats, section 2. Axes: n rows · d columns
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wildsage.algorithms.base.errors import BadRecord
+from wildsage.containers.codecs.pieces import PIECE_BYTES
+from wildsage.containers.codecs.records import layout, message, recordio
+from wildsage.containers.codecs.records.message import FEATURES, LABEL, MAP_KEY, Malformed
+from wildsage.containers.codecs.rows import Rows
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Numbers of one tensor; `keys` are their columns and `shape` is `[columns]` where it is sparse, else empty."""
+
+    values: list[float]
+    keys: list[int]
+    shape: list[int]
+
+
+NOTHING = Tensor([], [], [])
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor under the name of its type; the other two are empty, as in the protobuf message."""
+
+    float32_tensor: Tensor = NOTHING
+    float64_tensor: Tensor = NOTHING
+    int32_tensor: Tensor = NOTHING
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record: `record.label["closest_cluster"].float32_tensor.values[0]` reads as it does in SDK v2."""
+
+    features: Mapping[str, Value]
+    label: Mapping[str, Value]
+
+
+def write_numpy_to_dense_tensor(file: IO[bytes], array: NDArray, labels: NDArray | None = None) -> None:
+    """Write rows (n, d), and labels (n,), as dense records. float32, float64, int32 and int64, which becomes int32.
+
+    Raises TypeError for another dtype, ValueError for a wrong shape or integers beyond 32 bits.
+    """
+    if array.ndim != 2:
+        raise ValueError(f"An array of {array.ndim} dimensions, expected rows by columns.")
+    file.write(encode_dense(array, labels))
+
+
+def write_spmatrix_to_sparse_tensor(file: IO[bytes], array: Any, labels: NDArray | None = None) -> None:
+    """Write a sparse matrix (n, d) of SciPy, and labels (n,), as sparse records. Raises as the dense writer does."""
+    if not hasattr(array, "tocsr"):
+        raise TypeError(f"Got {type(array).__name__}, expected a sparse matrix of SciPy.")
+    rows = array.tocsr()
+    counts_n = np.diff(rows.indptr).astype(np.int64)
+    labels_nl = None if labels is None else labels.reshape(len(labels), -1)
+    file.write(encode_sparse(Rows(counts_n, rows.data, rows.indices.astype(np.int64), rows.shape[1], labels_nl)))
+
+
+def read_records(file: IO[bytes]) -> list[Record]:
+    """All records of a file, an endpoint's answer for instance. Raises BadRecord for what is none."""
+    chunks = iter(lambda: file.read(PIECE_BYTES), b"")
+    return [_record(number, payload) for number, payload in enumerate(recordio.payloads(chunks), start=1)]
+
+
+def encode_dense(values_nd: NDArray, labels: NDArray | None = None) -> bytearray:
+    """Records of dense rows (n, d), and labels (n,) or (n, l), byte for byte as the SageMaker Python SDK writes them.
+
+    Raises TypeError for other dtypes than float32, float64, int32 and int64, ValueError for integers beyond int32 and
+    for labels that are not one a row.
+    """
+    labels_nl = _checked(labels, len(values_nd))
+    if not len(values_nd):
+        return bytearray()
+    return _frames(layout.dense_tensor(values_nd), labels_nl)
+
+
+def encode_sparse(rows: Rows) -> bytearray:
+    """Records of sparse rows, and their labels; raises as `encode_dense` does."""
+    labels_nl = _checked(rows.labels_nl, len(rows))
+    if not len(rows):
+        return bytearray()
+    tensor = layout.sparse_tensor(rows.counts_n, rows.values_z, rows.sparse_keys(), rows.width)
+    return _frames(tensor, labels_nl)
+
+
+def _checked(labels: NDArray | None, count: int) -> NDArray | None:
+    if labels is None:
+        return None
+    if len(labels) != count:
+        raise ValueError(f"{len(labels)} labels for {count} rows, expected one a row.")
+    return labels.reshape(len(labels), -1)
+
+
+def _frames(features: layout.Message, labels_nl: NDArray | None) -> bytearray:
+    key = MAP_KEY.decode()
+    parts = [layout.entry(FEATURES, key, features)]
+    if labels_nl is not None:
+        parts.append(layout.entry(LABEL, key, layout.dense_tensor(labels_nl)))
+    return layout.frames(parts)
+
+
+def _record(number: int, payload: bytes) -> Record:
+    try:
+        features, label = message.tensors(memoryview(payload))
+    except Malformed as error:
+        raise BadRecord(number, f"{error}.") from None
+    return Record(_values(features), _values(label))
+
+
+def _values(tensors: Mapping[str, message.Tensor]) -> dict[str, Value]:
+    return {name: _value(tensor) for name, tensor in tensors.items()}
+
+
+def _value(tensor: message.Tensor) -> Value:
+    content = Tensor(tensor.values.tolist(), tensor.keys.tolist(), list(tensor.shape))
+    if tensor.values.dtype == np.float32:
+        return Value(float32_tensor=content)
+    return Value(float64_tensor=content) if tensor.values.dtype == np.float64 else Value(int32_tensor=content)

@@ -1,0 +1,103 @@
+"""application/x-recordio-protobuf: framed `aialgs.data.Record` messages ⇄ rows (contract: formats, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wildsage.algorithms.base.algorithm import Columns, Response
+from wildsage.algorithms.base.batch import Batch, SparseRows
+from wildsage.algorithms.base.errors import BadRecord
+from wildsage.containers.codecs.batches import batch
+from wildsage.containers.codecs.records import columns as record_columns
+from wildsage.containers.codecs.records import files, layout, message, recordio
+from wildsage.containers.codecs.records.message import LABEL, Malformed, Schema
+from wildsage.containers.codecs.rows import Rows, stack
+
+# Layouts tried on all records of a block at once; whatever has yet another one is read record by record.
+MOST_LAYOUTS = 8
+
+# So few records are read one by one: each costs less than the many small steps that read all at once.
+FEW = 4
+
+
+def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
+    """Read rows from chunks of any size, one block of records (about a megabyte) at a time.
+
+    Dense tensors become (n, d) tensors, float64 as it is, float32 and int32 as float32; sparse ones become SparseRows.
+    Raises BadRecord for a stream that is cut short, a message that is no Record with one tensor under `values`, and
+    rows that disagree in width or labels.
+    """
+    schema: Schema | None = None
+    for block in recordio.blocks(chunks):
+        if schema is None:
+            first = _read_one(block, 0, None)
+            schema = Schema.of(first)
+            if len(block) == 1:
+                yield batch(first)
+                continue
+        yield batch(_rows(block, schema))
+
+
+def _rows(block: recordio.Block, schema: Schema) -> Rows:
+    """Rows of a block in its order: the commonly used layouts many at a time, the others one by one."""
+    if len(block) <= FEW:
+        return stack([_read_one(block, index, schema) for index in range(len(block))])
+    parts: list[Rows] = []
+    order: list[np.ndarray] = []
+    alone: list[int] = []
+    left = np.arange(len(block))
+    for _ in range(MOST_LAYOUTS):
+        if not len(left):
+            break
+        read, rows = record_columns.read(block.bytes_b, block.starts_n[left], block.stops_n[left], schema)
+        if rows is not None:
+            parts.append(rows)
+            order.append(left[read])
+            left = np.delete(left, read)
+        else:
+            alone.append(int(left[0]))
+            left = left[1:]
+    for index in sorted([*alone, *left.tolist()]):
+        parts.append(_read_one(block, index, schema))
+        order.append(np.array([index]))
+    rows = stack(parts)
+    return rows if len(parts) == 1 else rows.ordered(np.argsort(np.concatenate(order)))
+
+
+def _read_one(block: recordio.Block, index: int, schema: Schema | None) -> Rows:
+    payload = block.bytes_b.data[block.starts_n[index] : block.stops_n[index]]
+    try:
+        return message.read(payload, schema)
+    except Malformed as error:
+        raise BadRecord(block.first_row + index, f"{error}.") from None
+
+
+def encode_rows(features: NDArray | SparseRows, labels: NDArray | None = None) -> bytearray:
+    """Write rows (n, d), and labels (n,) or (n, l), as the SageMaker Python SDK's writers do, byte for byte.
+
+    float32 and float64 stay what they are, int32 and int64 become int32 tensors. Raises TypeError for other dtypes,
+    ValueError for integers beyond int32 and for labels that are not one a row.
+    """
+    if not isinstance(features, SparseRows):
+        return files.encode_dense(features, labels)
+    rows = Rows(
+        features.starts_n1.diff().numpy(),
+        features.values_z.numpy(),
+        features.columns_z.numpy(),
+        features.width,
+        None if labels is None else labels.reshape(len(labels), -1),
+    )
+    return files.encode_sparse(rows)
+
+
+def encode(columns: Columns, response: Response) -> bytes:
+    """One record a row without features: `label[<column>]` holds the values as float32, columns in their order."""
+    parts = []
+    for name, column in columns.items():
+        values_nm = column.to(torch.float32).reshape(len(column), -1).numpy()
+        parts.append(layout.entry(LABEL, name, layout.dense_tensor(values_nm)))
+    return bytes(layout.frames(parts))

@@ -1,0 +1,23 @@
+"""Named columns of an answer → Python values, row by row, for the codecs that write text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wildsage.algorithms.base.algorithm import Columns
+
+
+def records(columns: Columns) -> list[dict[str, Any]]:
+    """One dictionary a row, its keys in the order of the columns.
+
+    Floats are float32 widened to Python's double, integers stay integers, a column of many values gives lists.
+    """
+    values = [_values(column) for column in columns.values()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _values(column: Tensor) -> list[Any]:
+    return (column.to(torch.float32) if column.is_floating_point() else column).tolist()

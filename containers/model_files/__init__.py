@@ -1,0 +1,34 @@
+"""How a model lies below /opt/ml/model. A layout is a module here; a model names its own, and nothing is registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from wildsage.algorithms.base.algorithm import Model
+
+
+class Layout(Protocol):
+    """What a module of this folder offers."""
+
+    def save(self, model: Model, folder: Path, host: str) -> None:
+        """Write the model's files into `folder`, which is there; equal models give equal bytes."""
+
+    def load(self, folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
+        """Read a model of one of `classes`, which go by the names of their algorithms and all have this layout.
+
+        None where the files are of another layout. Raises UserError where they are of this one and cannot be used.
+        """
+
+
+def find(name: str) -> Layout:
+    """The layout that `Model.layout` names."""
+    return cast(Layout, import_module(f"{__name__}.{name}"))
+
+
+def model_file(folder: Path) -> Path | None:
+    """`model_algo-1`, or the only `model_*`, beside which other members, such as `state_*`, may lie."""
+    files = sorted(path for path in folder.glob("model_*") if path.is_file())
+    return files[0] if files else None

@@ -1,0 +1,94 @@
+"""A model ⇄ its files below /opt/ml/model: the one door, whatever the layout. The state beside it goes in and out here too."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import uuid
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wildsage import algorithms
+from wildsage.algorithms.base.algorithm import Algorithm, Model
+from wildsage.algorithms.base.errors import AlgorithmError, UserError
+from wildsage.containers import model_files
+from wildsage.containers.codecs.mxnet import ndarray
+from wildsage.containers.contract import archive
+
+Arrays = dict[str, torch.Tensor]
+STATES = uuid.UUID("5f0c3a52-6d0b-4c55-9d1e-0f3a7c1f8e21")
+
+
+def save(model: Model, folder: Path, host: str) -> None:
+    """Write the model's files in its layout. Raises AlgorithmError for a model that holds NaN or infinity."""
+    if names := model.not_finite():
+        raise AlgorithmError(
+            f"The model's {' and '.join(names)} holds NaN or infinity: the training data has numbers too large for float32 "
+            "arithmetic. Scale it and train again."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    model_files.find(model.layout).save(model, folder, host)
+
+
+def save_state(state: Arrays, folder: Path) -> None:
+    """Write the arrays beside the model as `state_<uuid>`, as real jobs did; the name follows from the bytes."""
+    content = ndarray.write({name: array.cpu().contiguous().numpy() for name, array in state.items()})
+    (folder / f"state_{uuid.uuid5(STATES, hashlib.sha256(content).hexdigest())}").write_bytes(content)
+
+
+def load_state(channel: Path, kind: type[Algorithm]) -> Arrays:
+    """The state inside the model.tar.gz that a `model` channel holds, or the model's own arrays where those are enough.
+
+    Raises UserError if there is neither.
+    """
+    archives = sorted(channel.rglob("*.tar.gz"))
+    if len(archives) != 1:
+        names = ", ".join(path.name for path in archives) or "none"
+        raise UserError(f"Channel model: got {names}, expected one model.tar.gz of an earlier job.")
+    with tempfile.TemporaryDirectory() as folder:
+        archive.unpack(archives[0], Path(folder))
+        states = sorted(Path(folder).glob("state_*"))
+        if kind.goes_on_from_model and not states:
+            return load(Path(folder), kind.spec.image)[1].arrays()
+        content = ndarray.read(states[0].read_bytes()) if states else None
+    if not isinstance(content, dict):
+        raise UserError(
+            f"Channel model, {archives[0].name}: holds no state_… member to go on from. "
+            "Train the earlier job with _keep_state=true."
+        )
+    return {name: torch.from_numpy(np.array(array)) for name, array in content.items()}
+
+
+def load(folder: Path, algorithm: str | None = None) -> tuple[type[Algorithm], Model]:
+    """Read the model below `folder`; without a name, the algorithm is told from the files.
+
+    Raises UserError if there is no model file, or it is that of another algorithm or of several.
+    """
+    kinds = [algorithms.find(algorithm)] if algorithm else algorithms.available()
+    for layout in sorted({kind.model_class.layout for kind in kinds}):
+        classes = {kind.spec.image: kind.model_class for kind in kinds if kind.model_class.layout == layout}
+        model = model_files.find(layout).load(folder, classes)
+        if model is not None:
+            return next(kind for kind in kinds if kind.model_class is type(model)), model
+    present = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir()) if folder.is_dir() else []
+    wanted = " or ".join(kind.spec.image for kind in kinds)
+    raise UserError(
+        f"No model of {wanted} in {folder}: found {', '.join(present) or 'nothing'}, "
+        "expected the members of a model.tar.gz, such as model_algo-1."
+    )
+
+
+def read_arrays(path: str | Path) -> dict[str, NDArray]:
+    """The arrays of a trained model by name, for NumPy: of a model.tar.gz, or of the folder it was unpacked into.
+
+    No MXNet is needed. Of factorization machines: `v` (feature_dim, num_factors), `w1_weight` (feature_dim, 1) and
+    `w0_weight` (1,). Raises UserError as `load` does.
+    """
+    if Path(path).is_dir():
+        return {name: array.numpy() for name, array in load(Path(path))[1].arrays().items()}
+    with tempfile.TemporaryDirectory() as folder:
+        archive.unpack(Path(path), Path(folder))
+        return read_arrays(folder)

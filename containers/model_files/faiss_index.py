@@ -1,0 +1,134 @@
+"""A faiss index, the labels of its rows and a JSON document, one file each [contract: knn, Artifact].
+
+model_<host>          as faiss.write_index writes it
+model_<host>.labels   float32, one a row of the index
+model_<host>.json     k, predictor_type, dimension_reduction, normalize, version; k and predictor_type may be edited
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import faiss
+import numpy as np
+import orjson
+import torch
+from torch import Tensor
+
+from wildsage.algorithms.base.algorithm import Model, Settings
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.model_files import model_file
+
+VERSION = "1.0"
+GENERATOR = "pcg64"
+"""Says whose random numbers a reduction is made of: a seed alone gives another matrix with every generator."""
+
+FLAT, LISTS = b"IxF", b"Iw"
+"""How faiss's files of flat indexes and of inverted lists begin."""
+
+
+class Indexed(Protocol):
+    """A model of this layout."""
+
+    index: faiss.Index
+    labels_r: Tensor
+
+    def settings(self) -> Settings: ...
+    @classmethod
+    def from_index(cls, index: faiss.Index, labels_r: Tensor, settings: Settings) -> Model: ...
+
+
+def save(model: Model, folder: Path, host: str) -> None:
+    indexed = cast(Indexed, model)
+    path = folder / f"model_{host}"
+    faiss.write_index(indexed.index, str(path))
+    indexed.labels_r.numpy().astype("<f4").tofile(_labels(path))
+    _document(path).write_text(json.dumps(_metadata(model.settings()), indent=2) + "\n")
+
+
+def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
+    path = model_file(folder)
+    if path is None:
+        return None
+    with path.open("rb") as content:
+        kind = content.read(4)
+    if not kind.startswith((FLAT, LISTS)):
+        return None
+    for needed in (_labels(path), _document(path)):
+        if not needed.is_file():
+            raise UserError(f"{path.name} is a faiss index, but {needed.name} is missing beside it.")
+    (model_class,) = classes.values()
+    try:
+        return cast(type[Indexed], model_class).from_index(_index(path, kind), _read_labels(path), _settings(path))
+    except UserError as error:
+        raise UserError(f"{path.name}: {error}") from None
+
+
+def _index(path: Path, kind: bytes) -> faiss.Index:
+    """The index, its rows left in the file: memory is mapped to it, and shared by all workers."""
+    flags = faiss.IO_FLAG_MMAP_IFC if kind.startswith(FLAT) else faiss.IO_FLAG_MMAP
+    try:
+        index = faiss.read_index(str(path), flags)
+    except RuntimeError as error:
+        raise UserError(f"faiss cannot read the index: {error}") from None
+    if isinstance(index, faiss.IndexIVF):
+        lists: Any = faiss.downcast_InvertedLists(index.invlists)
+        lists.prefetch_nthread = 0  # 32 threads for each search, which cost more than they fetch
+    return index
+
+
+def _read_labels(path: Path) -> Tensor:
+    return torch.from_numpy(np.fromfile(_labels(path), "<f4"))
+
+
+def _metadata(settings: Settings) -> dict[str, Any]:
+    """The document of the contract; `feature_dim` and `generator` are ours."""
+    reduction = None
+    if "reduction_type" in settings:
+        reduction = {
+            "type": settings["reduction_type"],
+            "seed": settings["reduction_seed"],
+            "target_dim": settings["reduction_target_dim"],
+            "input_dim": settings["feature_dim"],
+            "generator": GENERATOR,
+        }
+    plain = {name: settings[name] for name in ("k", "predictor_type", "normalize", "feature_dim")}
+    return {**plain, "dimension_reduction": reduction, "version": VERSION}
+
+
+def _settings(path: Path) -> Settings:
+    """The inverse of `_metadata`. Raises UserError for a document that is none, and for a reduction that cannot be repeated."""
+    name = _document(path).name
+    try:
+        document = orjson.loads(_document(path).read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise UserError(f"{name} is no JSON document ({error}).") from None
+    if not isinstance(document, dict):
+        raise UserError(f"{name}: got {type(document).__name__}, expected an object with k and predictor_type.")
+    settings = {key: document[key] for key in ("k", "predictor_type", "normalize", "feature_dim") if key in document}
+    if type(settings.get("feature_dim", 1)) is not int:
+        raise UserError(f"{name}: feature_dim: got {settings['feature_dim']!r}, expected an integer.")
+    reduction = document.get("dimension_reduction")
+    if not reduction:
+        return settings
+    if not isinstance(reduction, dict) or reduction.get("generator") != GENERATOR:
+        raise UserError(
+            f"{name}: dimension_reduction was not made here. The artifact holds its seed but not its matrix, and how the "
+            "original draws that is unknown. Train again, or without dimension_reduction_type."
+        )
+    missing = [key for key in ("type", "seed", "target_dim", "input_dim") if key not in reduction]
+    if missing:
+        raise UserError(f"{name}: dimension_reduction lacks {', '.join(missing)}.")
+    named = {f"reduction_{key}": reduction[key] for key in ("type", "seed", "target_dim")}
+    return {**settings, **named, "feature_dim": reduction["input_dim"]}
+
+
+def _labels(path: Path) -> Path:
+    return path.with_name(f"{path.name}.labels")
+
+
+def _document(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")

@@ -1,0 +1,101 @@
+"""An MXNet checkpoint: `<prefix>-symbol.json`, `<prefix>-NNNN.params`, `model-shapes.json` [contract: image-classification]."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor
+
+from wildsage.algorithms.base.algorithm import Model
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.graph import Graph
+from wildsage.containers.codecs.mxnet import ndarray, symbol_json
+
+PREFIX = "image-classification"
+SHAPES = "model-shapes.json"
+INPUT = "data"
+PARAMS = re.compile(r"(?P<prefix>.+)-(?P<epoch>\d{4,})\.params")
+ARGUMENT, AUXILIARY = "arg:", "aux:"
+
+Shape = tuple[int, int, int]
+
+
+class GraphModel(Protocol):
+    """What this layout asks of a model: its graph, and its arrays by epoch."""
+
+    epochs: Mapping[int, Mapping[str, Tensor]]
+    image_shape: Shape
+    batch_size: int
+
+    def graph(self) -> Graph: ...
+
+    @classmethod
+    def from_checkpoint(cls, graph: Graph, epoch: int, arrays: Mapping[str, Tensor], image_shape: Shape) -> Model:
+        """Raises UserError where they do not fit together."""
+
+
+def save(model: Model, folder: Path, host: str) -> None:
+    """One file of arrays for each epoch kept. The shape's first number is the batch the network was trained with."""
+    checkpoint = cast(GraphModel, model)
+    (folder / f"{PREFIX}-symbol.json").write_bytes(symbol_json.encode(checkpoint.graph()))
+    auxiliary = set(checkpoint.graph().auxiliary)
+    for epoch, arrays in checkpoint.epochs.items():
+        named = {_prefixed(name, auxiliary): array.cpu().contiguous().numpy() for name, array in arrays.items()}
+        (folder / f"{PREFIX}-{epoch:04d}.params").write_bytes(ndarray.write(named))
+    shape = [checkpoint.batch_size, *checkpoint.image_shape]
+    (folder / SHAPES).write_text(json.dumps([{"shape": shape, "name": INPUT}]))
+
+
+def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
+    """The last epoch of the folder. The network may be anybody's: its symbol says how it is computed."""
+    symbols = sorted(folder.glob("*-symbol.json"))
+    if not symbols:
+        return None
+    if len(symbols) > 1:
+        raise UserError(f"{folder}: {', '.join(path.name for path in symbols)}, expected one symbol.")
+    graph = symbol_json.decode(symbols[0].read_bytes(), symbols[0].name)
+    epoch, arrays = read_arrays(folder, symbols[0].name.removesuffix("-symbol.json"))
+    model = cast(type[GraphModel], next(iter(classes.values())))
+    return model.from_checkpoint(graph, epoch, arrays, _image_shape(folder))
+
+
+def _prefixed(name: str, auxiliary: set[str]) -> str:
+    return (AUXILIARY if name in auxiliary else ARGUMENT) + name
+
+
+def read_arrays(folder: Path, prefix: str) -> tuple[int, dict[str, Tensor]]:
+    """The last epoch of `<prefix>-NNNN.params` and its arrays, float32, without `arg:` and `aux:`. Raises UserError."""
+    matches = ((PARAMS.fullmatch(path.name), path) for path in folder.iterdir())
+    found = {int(match["epoch"]): path for match, path in matches if match and match["prefix"] == prefix}
+    if not found:
+        raise UserError(f"{folder}: no {prefix}-NNNN.params.")
+    epoch = max(found)
+    content = ndarray.read(found[epoch].read_bytes())
+    if not isinstance(content, dict):
+        raise UserError(f"{found[epoch].name}: its arrays have no names, expected arg:… and aux:….")
+    arrays = {}
+    for name, array in content.items():
+        if isinstance(array, (ndarray.RowSparse, ndarray.CompressedRows)):
+            raise UserError(f"{found[epoch].name}: {name} is sparse, expected dense arrays.")
+        arrays[name.removeprefix(ARGUMENT).removeprefix(AUXILIARY)] = torch.from_numpy(array).float()
+    return epoch, arrays
+
+
+def _image_shape(folder: Path) -> Shape:
+    """The last entry is the image; its first number is a batch size and means nothing."""
+    path = folder / SHAPES
+    expected = f'expected [{{"shape": [1, 3, 224, 224], "name": "{INPUT}"}}]'
+    if not path.exists():
+        raise UserError(f"{folder}: no {SHAPES}, which says how large images are; {expected}.")
+    try:
+        _, channels, height, width = (int(length) for length in json.loads(path.read_bytes())[-1]["shape"])
+    except (ValueError, TypeError, KeyError, IndexError):
+        raise UserError(f"{SHAPES}: {expected}.") from None
+    if channels not in (1, 3) or height < 1 or width < 1:
+        raise UserError(f"{SHAPES}: {channels} × {height} × {width}, {expected}, of 1 or 3 channels.")
+    return channels, height, width

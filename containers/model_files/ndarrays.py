@@ -1,0 +1,44 @@
+"""One NDArray file, `model_<host>`: a list of arrays or a dictionary, as the algorithm has it [contract: formats, section 7]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from wildsage.algorithms.base.algorithm import Model
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.codecs.mxnet import ndarray
+from wildsage.containers.model_files import model_file
+
+
+def save(model: Model, folder: Path, host: str) -> None:
+    arrays = {name: array.cpu().contiguous().numpy() for name, array in model.arrays().items()}
+    content = ndarray.write(arrays if model.named else list(arrays.values()))
+    (folder / f"model_{host}").write_bytes(content)
+
+
+def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
+    path = model_file(folder)
+    if path is None or not ndarray.is_file(path):
+        return None
+    content = ndarray.read(path.read_bytes())
+    fitting = [(model, arrays) for model in classes.values() if (arrays := _named(content, model)) is not None]
+    if len(fitting) != 1:
+        held = ", ".join(content) if isinstance(content, dict) else f"{len(content)} arrays without names"
+        raise UserError(f"{path.name}: holds {held}, which is no model of {' or '.join(classes)}.")
+    model, arrays = fitting[0]
+    return model.from_arrays(arrays, {})
+
+
+def _named(content: dict | list, model: type[Model]) -> dict[str, Tensor] | None:
+    """The arrays by the model's names, or None if they are not this model's."""
+    if isinstance(content, list):
+        if model.named or len(content) != len(model.array_names):
+            return None
+        content = dict(zip(model.array_names, content, strict=True))
+    elif not model.named or not model.fits(frozenset(content)):
+        return None
+    return {name: torch.from_numpy(array.copy()) for name, array in content.items()}

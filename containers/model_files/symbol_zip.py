@@ -1,0 +1,86 @@
+"""`model_<host>`, a ZIP of meta.json, symbol.json and params: factorization machines [contract: factorization-machines, Artifact].
+
+The symbol says which parameters are row-sparse; meta.json holds the settings as `training_parameters`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wildsage.algorithms.base.algorithm import Model
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.codecs.mxnet import ndarray, stored_zip, symbol_json
+from wildsage.containers.codecs.mxnet.ndarray import CompressedRows, RowSparse
+from wildsage.containers.model_files import model_file
+
+META, SYMBOL, PARAMS = "meta.json", "symbol.json", "params"
+VERSION = 1
+LABEL_NAMES = ["out_label"]
+MXNET_VERSION = 10301
+"""The version that real artifacts of this layout state, 1.3.1."""
+
+STORAGE, ROW_SPARSE = "__storage_type__", "1"
+PREFIX = "arg:"
+
+
+def save(model: Model, folder: Path, host: str) -> None:
+    graph = model.graph()
+    sparse = {node.name for node in graph.nodes if node.attributes.get(STORAGE) == ROW_SPARSE}
+    arrays = {name: array.cpu().contiguous().numpy() for name, array in model.arrays().items()}
+    stored = {PREFIX + name: _every_row(array) if name in sparse else array for name, array in arrays.items()}
+    meta = {"version": VERSION, "epoch_number": 1, "training_parameters": model.settings(), "label_names": LABEL_NAMES}
+    members = {
+        META: json.dumps(meta).encode(),
+        SYMBOL: symbol_json.encode(graph, MXNET_VERSION),
+        PARAMS: ndarray.write(stored),
+    }
+    (folder / f"model_{host}").write_bytes(stored_zip.write(members))
+
+
+def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
+    path = model_file(folder)
+    if path is None or not stored_zip.is_file(path):
+        return None
+    members = stored_zip.read(path, (META, PARAMS))
+    if len(members) < 2:
+        return None
+    arrays = _arrays(members[PARAMS], path)
+    fitting = [model for model in classes.values() if model.fits(frozenset(arrays))]
+    if len(fitting) != 1:
+        raise UserError(f"{path.name}: holds {', '.join(arrays)}, which is no model of {' or '.join(classes)}.")
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    return fitting[0].from_arrays(tensors, _settings(members[META], path))
+
+
+def _every_row(array: NDArray) -> RowSparse:
+    """Row-sparse with all rows stored, as the original writes it even where few were trained."""
+    return RowSparse(array, np.arange(len(array), dtype=np.int64), array.shape)
+
+
+def _arrays(params: bytes, path: Path) -> dict[str, NDArray]:
+    """The parameters by name, dense."""
+    content = ndarray.read(params)
+    if not isinstance(content, dict):
+        raise UserError(f"{path.name}: its params hold arrays without names, expected names such as arg:v.")
+    return {name.removeprefix(PREFIX): _dense(array, name, path) for name, array in content.items()}
+
+
+def _dense(array: Any, name: str, path: Path) -> NDArray:
+    if isinstance(array, CompressedRows):
+        raise UserError(f"{path.name}: {name} is stored as a CSR matrix, expected a dense or row-sparse array.")
+    return array.dense() if isinstance(array, RowSparse) else array
+
+
+def _settings(meta: bytes, path: Path) -> dict[str, str]:
+    try:
+        settings = json.loads(meta)["training_parameters"]
+        return {str(name): str(value) for name, value in settings.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(f"{path.name}: its meta.json has no object training_parameters.") from None

@@ -1,0 +1,109 @@
+"""The hosts of one job, joined by torch.distributed (gloo).
+
+The first host of resourceconfig.json leads. `MASTER_ADDR` and `MASTER_PORT`, torch's own variables, override where the
+others find it; a laptop's processes need that, SageMaker's hosts do not.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from wildsage.algorithms.base.errors import PlatformError
+from wildsage.containers.codecs.mxnet import ndarray
+from wildsage.containers.contract.job import TrainingJob
+
+PORT = "9000"
+"""The original's parameter server listens there too."""
+
+MEET_WITHIN_S = 300
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """This host's place among `size` hosts. With one host nothing is opened."""
+
+    rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def join(cls, job: TrainingJob) -> Cluster:
+        """Wait until all hosts of the job have met. Raises PlatformError after five minutes."""
+        if len(job.hosts) == 1:
+            return cls()
+        rank = job.hosts.index(job.current_host)
+        address = os.environ.get("MASTER_ADDR", job.hosts[0])
+        port = os.environ.get("MASTER_PORT", PORT)
+        _resolve(address)
+        try:
+            dist.init_process_group(
+                "gloo", f"tcp://{address}:{port}", timedelta(seconds=MEET_WITHIN_S), len(job.hosts), rank
+            )
+        except (RuntimeError, dist.DistError) as error:
+            raise PlatformError(f"Hosts {', '.join(job.hosts)} did not meet at {address}:{port}: {error}") from error
+        return cls(rank, len(job.hosts))
+
+    def gather(self, arrays: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
+        """Every host's arrays in the order of hosts, the same on all. They travel as NDArray bytes: nothing is unpickled."""
+        if self.size == 1:
+            return [arrays]
+        content = ndarray.write({name: array.cpu().numpy() for name, array in arrays.items()})
+        own = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
+        dist.all_gather(sizes, torch.tensor([len(own)]))
+        largest = int(max(sizes))
+        padded = torch.zeros(largest, dtype=torch.uint8)
+        padded[: len(own)] = own
+        received = [torch.empty(largest, dtype=torch.uint8) for _ in range(self.size)]
+        dist.all_gather(received, padded)
+        return [_tensors(raw[: int(size)].numpy().tobytes()) for raw, size in zip(received, sizes, strict=True)]
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """The tensor added up over the hosts: the same bits on all, in a tensor of its own on the same device."""
+        if self.size == 1:
+            return tensor
+        whole = tensor.detach().to("cpu", copy=True).contiguous()
+        dist.all_reduce(whole)
+        return whole.to(tensor.device)
+
+    def leave(self) -> None:
+        if self.size > 1:
+            dist.destroy_process_group()
+
+
+@contextmanager
+def peers_needed() -> Iterator[None]:
+    """Says what it means when gloo fails, here or below: a peer is gone. Raises PlatformError then; other errors pass."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "/gloo/" not in str(error):
+            raise
+        raise PlatformError("Another host of this job ended before its work was done; its log says why.") from error
+
+
+def _tensors(content: bytes) -> dict[str, Tensor]:
+    named = ndarray.read(content)
+    return {name: torch.from_numpy(array) for name, array in named.items()} if isinstance(named, dict) else {}
+
+
+def _resolve(host: str) -> None:
+    """Names of hosts may resolve late [contract: container, resourceconfig.json]."""
+    deadline = time.monotonic() + MEET_WITHIN_S
+    while True:
+        try:
+            socket.getaddrinfo(host, None)
+            return
+        except socket.gaierror as error:
+            if time.monotonic() > deadline:
+                raise PlatformError(f"Host {host} has no address after {MEET_WITHIN_S} s: {error}") from error
+            time.sleep(0.5)

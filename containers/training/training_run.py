@@ -1,0 +1,151 @@
+"""The run of a training container: it logs in the original's words, obeys SIGTERM and joins the hosts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from wildsage.algorithms.base.batch import Batch, Stream
+from wildsage.algorithms.base.run import Run, State
+from wildsage.containers.contract import metrics
+from wildsage.containers.contract.job_log import Journal
+from wildsage.containers.input.channel import ChannelStream, Seen
+from wildsage.containers.input.images import ImageStream
+from wildsage.containers.training.checkpoint import RANDOMNESS, Checkpoints, Position
+from wildsage.containers.training.cluster import Cluster
+from wildsage.containers.training.stopping import StopSign
+
+SHARED_RANDOMNESS = "shared_randomness"
+
+
+class JobRun(Run):
+    """A `Run` that reports on its batches, ends early after SIGTERM, gathers over `cluster`, and goes on from a checkpoint.
+
+    Every host draws its own random numbers: the seed of host i is `seed` + i.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        device: torch.device,
+        journal: Journal,
+        train: ChannelStream | ImageStream,
+        cluster: Cluster,
+        stop: StopSign,
+        checkpoints: Checkpoints | None = None,
+        earlier: dict[str, Tensor] | None = None,
+    ) -> None:
+        super().__init__(seed, device)
+        self.rng.manual_seed(seed + cluster.rank)
+        self._shared_begin = self.shared_rng.get_state()
+        self._journal = journal
+        self._train = train
+        self._cluster = cluster
+        self._checkpoints = checkpoints
+        self._earlier = earlier
+        self.kept: dict[str, Tensor] | None = None
+        self._position: Position = (0, 0)
+        self._stop = stop
+        self.begun_s = time.time()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.raised
+
+    def passes(self, stream: Stream, rows: int, epochs: int) -> Iterator[tuple[int, Iterator[Batch]]]:
+        begun_at = self._position
+        for epoch in range(begun_at[0], epochs):
+            start_s = time.time()
+            yield epoch, self._pass_from(begun_at, stream, rows, epoch)
+            self._report_epoch(epoch, epochs, start_s)
+            if self.stopping:
+                return
+
+    def _pass_from(self, begun_at: Position, stream: Stream, rows: int, epoch: int) -> Iterator[Batch]:
+        for number, batch in enumerate(stream.batches(rows), start=1):
+            if (epoch, number) > begun_at:
+                self._position = (epoch, number)
+                yield batch
+            if self.stopping:
+                self.log("SIGTERM received: finishing with what has been learned so far.", "WARNING")
+                return
+
+    def resumed(self) -> Mapping[str, Tensor] | None:
+        if self._checkpoints is None or (found := self._checkpoints.load()) is None:
+            return self._go_on_from_earlier()
+        state, self._position, randomness = found
+        self.rng.set_state(randomness)
+        passes, batches = self._position
+        self.log(f"Going on from {self._checkpoints.path}: {passes} passes and {batches} batches are done.")
+        return state
+
+    def _go_on_from_earlier(self) -> Mapping[str, Tensor] | None:
+        """Its random numbers go on too: the same again would tie new rows to old ones."""
+        if self._earlier is None:
+            return None
+        state = dict(self._earlier)
+        if SHARED_RANDOMNESS in state:
+            self.rng.set_state(state.pop(RANDOMNESS))
+            self.shared_rng.set_state(state.pop(SHARED_RANDOMNESS))
+        self.log("Going on from the state in channel model.")
+        return state
+
+    def keep(self, state: State) -> None:
+        self.kept = state.arrays() | {RANDOMNESS: self.rng.get_state(), SHARED_RANDOMNESS: self._shared_begin}
+
+    def checkpoint(self, state: State) -> None:
+        if self._checkpoints and self._checkpoints.due:
+            self._checkpoints.save(state.arrays(), self._position, self.rng.get_state())
+
+    def checkpoint_together(self, state: State) -> None:
+        if self._checkpoints and bool(self.sum(torch.tensor([self._checkpoints.due], dtype=torch.int64)) > 0):
+            self._checkpoints.save(state.arrays(), self._position, self.rng.get_state())
+
+    def _report_epoch(self, epoch: int, count: int, start_s: float) -> None:
+        host, seen = self._journal.host, self._train.seen
+        self._journal.framed(metrics.progress_line(host, 100.0 * (epoch + 1) / count))
+        self._journal.metrics(start_s, counters(seen), Meta="training_data_iter", epoch=epoch)
+        rows_per_second = seen.pass_rows / max(time.time() - start_s, 1e-9)
+        self._journal.framed(metrics.throughput_line(host, rows_per_second))
+
+    def gather(self, arrays: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
+        return self._cluster.gather(arrays)
+
+    def replicated(self, network: nn.Module) -> nn.Module:
+        return DistributedDataParallel(network, forward_sync_buffers=False) if self._cluster.size > 1 else network
+
+    def log(self, text: str, level: Literal["INFO", "WARNING"] = "INFO") -> None:
+        self._journal.framed(text, level)
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        return self._cluster.sum(tensor)
+
+    def quality(
+        self,
+        channel: Literal["train", "test"],
+        name: str,
+        kind: Literal["loss", "score"],
+        value: float,
+        *,
+        epoch: int | None = None,
+        batch: int | None = None,
+    ) -> None:
+        self._journal.framed(metrics.quality_line(self._journal.host, channel, name, kind, value, epoch, batch))
+
+
+def counters(seen: Seen) -> dict[str, float]:
+    """What has been read, under the original's names."""
+    return {
+        "Total Records Seen": float(seen.rows),
+        "Total Batches Seen": float(seen.batches),
+        "Max Records Seen Between Resets": float(seen.most_rows),
+        "Max Batches Seen Between Resets": float(seen.most_batches),
+        "Reset Count": float(seen.passes),
+        "Number of Records Since Last Reset": float(seen.pass_rows),
+        "Number of Batches Since Last Reset": float(seen.pass_batches),
+    }

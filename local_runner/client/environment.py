@@ -1,0 +1,154 @@
+"""What makes an unmodified AWS client talk to this machine: its environment.
+
+Sources: botocore's configuration variables; SageMaker SDK 2.257, where telemetry and defaults files are read.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from wildsage.local_runner.proxy.files import BUNDLE, TRUSTSTORE, TRUSTSTORE_PASSWORD, authority
+
+SHIM = Path(__file__).parent / "shim"
+REGION = "us-east-1"
+
+# Each of these would lead a client to real credentials or past the local endpoint; the last two are set anew where wanted.
+REMOVED = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_ENDPOINT_URL",
+    "WILDSAGE_SDK_POLLING",
+)
+SERVICE_ENDPOINT = "AWS_ENDPOINT_URL_"  # AWS_ENDPOINT_URL_S3 and its like outrank AWS_ENDPOINT_URL
+LOOPBACK = ("127.0.0.1", "localhost")
+# botocore and the AWS CLI · requests · OpenSSL and Go · curl · Node
+BUNDLE_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+NO_ACCOUNT = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+TELEMETRY_OFF = """\
+SchemaVersion: "1.0"
+SageMaker:
+  PythonSDK:
+    Modules:
+      TelemetryOptOut: true
+"""
+
+
+def removed(environment: Mapping[str, str]) -> list[str]:
+    """Names of the variables in `environment` that would lead a client elsewhere."""
+    return [name for name in environment if name in REMOVED or name.startswith(SERVICE_ENDPOINT)]
+
+
+def forget_account(environment: MutableMapping[str, str]) -> None:
+    """Take whatever opens a real account out of a server's environment, which its jobs and endpoints inherit.
+
+    It also keeps the server from reading the user's AWS files, which may name a profile that is not there.
+    """
+    for name in (*removed(environment), "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        environment.pop(name, None)
+    environment.update(NO_ACCOUNT)
+
+
+def variables(
+    endpoint: str, data: Path, sdk_polling: bool, environment: Mapping[str, str], proxy: str | None = None
+) -> dict[str, str]:
+    """What must be set for a client of `endpoint`, given what is set already.
+
+    The region of the user's shell stays. Keys are dummies, since the server checks no signature, and the user's AWS
+    files are hidden: whatever a script does, it holds nothing that opens a real account. `data` is the runner's data
+    folder, where the SDK finds the file that turns its telemetry off (it would call an AWS address after each job).
+    With `sdk_polling` the SDK keeps its own pace of 5 to 120 s between two questions. With the address of a `proxy`
+    clients keep Amazon's addresses and reach `endpoint` through it.
+    """
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or REGION
+    return {
+        **({"AWS_ENDPOINT_URL": endpoint} if proxy is None else _through(proxy, authority(data), environment)),
+        "AWS_ACCESS_KEY_ID": "wildsage",
+        "AWS_SECRET_ACCESS_KEY": "wildsage",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        **NO_ACCOUNT,
+        **_telemetry_off(data, environment),
+        "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
+        "SAGEMAKER_VALIDATE_ROLE": "false",
+        **_past_the_proxy(environment),
+        "PYTHONPATH": _first(str(SHIM), environment.get("PYTHONPATH", ""), os.pathsep),
+        "WILDSAGE_ENDPOINT": endpoint,
+        **({"WILDSAGE_SDK_POLLING": "1"} if sdk_polling else {}),
+    }
+
+
+def environment_for(
+    endpoint: str, data: Path, sdk_polling: bool, environment: Mapping[str, str], proxy: str | None = None
+) -> dict[str, str]:
+    """A copy of `environment` in which AWS is `endpoint`, reached through `proxy` if there is one."""
+    drop = removed(environment)
+    kept = {name: value for name, value in environment.items() if name not in drop}
+    return kept | variables(endpoint, data, sdk_polling, environment, proxy)
+
+
+def write_telemetry_opt_out(data: Path) -> None:
+    """Write the defaults file that `variables` points the SDK to."""
+    data.mkdir(parents=True, exist_ok=True)
+    _opt_out(data).write_text(TELEMETRY_OFF)
+
+
+def _opt_out(data: Path) -> Path:
+    return data / "sagemaker-defaults.yaml"
+
+
+def _telemetry_off(data: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Take the administrator's slot if it is free: the user's own defaults file then still applies on top."""
+    taken = environment.get("SAGEMAKER_ADMIN_CONFIG_OVERRIDE", str(_opt_out(data))) != str(_opt_out(data))
+    slot = "SAGEMAKER_USER_CONFIG_OVERRIDE" if taken else "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"
+    return {slot: str(_opt_out(data))}
+
+
+def _through(proxy: str, folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """The proxy and the authority it signs with, in the words of each library; `folder` holds the authority's files."""
+    address, bundle = urlsplit(proxy), str(folder / BUNDLE)
+    java = {
+        "https.proxyHost": str(address.hostname),
+        "https.proxyPort": str(address.port),
+        "http.nonProxyHosts": "|".join(LOOPBACK),
+        "javax.net.ssl.trustStore": str(folder / TRUSTSTORE),
+        "javax.net.ssl.trustStorePassword": TRUSTSTORE_PASSWORD,
+    }
+    options = [f"-D{name}={value}" for name, value in java.items()]
+    given = [option for option in shlex.split(environment.get("JAVA_TOOL_OPTIONS", "")) if option not in options]
+    return {
+        "HTTPS_PROXY": proxy,
+        "https_proxy": proxy,
+        **dict.fromkeys(BUNDLE_VARIABLES, bundle),
+        "JAVA_TOOL_OPTIONS": shlex.join([*given, *options]),
+    }
+
+
+def _past_the_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+    """Both spellings, since libraries differ in which they read; a list already there is kept."""
+    given = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    for host in LOOPBACK:
+        given = given if host in given.split(",") else _first(host, given, ",")
+    return {"NO_PROXY": given, "no_proxy": given}
+
+
+def _first(entry: str, entries: str, separator: str) -> str:
+    rest = [e for e in entries.split(separator) if e and e != entry]
+    return separator.join([entry, *rest])

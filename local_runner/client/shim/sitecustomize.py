@@ -1,0 +1,164 @@
+"""Python runs this file at start-up when its folder is on PYTHONPATH; `wildsage run` puts it there.
+
+It acts only if WILDSAGE_ENDPOINT is set, waits until the AWS libraries are imported, and then mends two things that no
+environment variable reaches:
+
+1. SageMaker's SDK builds its STS client with `endpoint_url="https://sts.<region>.amazonaws.com"`, which botocore ranks
+   above AWS_ENDPOINT_URL. Such addresses are dropped, so that the variable decides.
+2. SDK and waiters sleep 5 to 120 s between questions, as fits jobs of hours. Here jobs take seconds, so sleeps shrink
+   to `LONGEST_SLEEP_S`, unless WILDSAGE_SDK_POLLING is set.
+
+Standard library only: it runs inside whatever environment the user has. A sitecustomize of the user's own runs as well.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+LONGEST_SLEEP_S = 0.25
+AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+
+replaced: list[tuple[Any, str, Any]] = []
+"""What was there before: owner, name, value."""
+
+
+def replace(owner: Any, name: str, replacement: Any) -> None:
+    """Set an attribute; `uninstall` sets it back."""
+    replaced.append((owner, name, getattr(owner, name)))
+    setattr(owner, name, replacement)
+
+
+def is_aws_address(url: str | None) -> bool:
+    """True for an endpoint in the public cloud, the kind that must not be called from here."""
+    return (urlsplit(url or "").hostname or "").endswith(AWS_DOMAINS)
+
+
+def keep_clients_local(botocore_session: ModuleType) -> None:
+    """Let AWS_ENDPOINT_URL win over an AWS address given in code."""
+    create_client = botocore_session.Session.create_client
+
+    @functools.wraps(create_client)
+    def create_local_client(self: Any, *args: Any, endpoint_url: str | None = None, **settings: Any) -> Any:
+        return create_client(
+            self, *args, endpoint_url=None if is_aws_address(endpoint_url) else endpoint_url, **settings
+        )
+
+    replace(botocore_session.Session, "create_client", create_local_client)
+
+
+class QuickClock:
+    """The `time` module for a caller that polls: long sleeps are cut short, and `time()` counts them in full.
+
+    Counting them matters: the SDK asks for a job's status only once 30 s have passed on this clock.
+    """
+
+    def __init__(self) -> None:
+        self.skipped_s = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        slept_s = min(seconds, LONGEST_SLEEP_S)
+        self.skipped_s += seconds - slept_s
+        time.sleep(slept_s)
+
+    def time(self) -> float:
+        return time.time() + self.skipped_s
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+
+def quicken_clock(module: ModuleType) -> None:
+    """Give a module that did `import time` a clock of its own."""
+    replace(module, "time", QuickClock())
+
+
+def quicken_waiters(botocore_waiter: ModuleType) -> None:
+    """Ask more often, for as long in all: a waiter gives up after so many questions, not after so much time."""
+    wait = botocore_waiter.Waiter.wait
+
+    @functools.wraps(wait)
+    def wait_quickly(self: Any, **request: Any) -> None:
+        given = request.pop("WaiterConfig", {})
+        delay_s = given.get("Delay", self.config.delay)
+        attempts = given.get("MaxAttempts", self.config.max_attempts)
+        if delay_s > LONGEST_SLEEP_S:
+            delay_s, attempts = LONGEST_SLEEP_S, int(attempts * delay_s / LONGEST_SLEEP_S)
+        wait(self, WaiterConfig={"Delay": delay_s, "MaxAttempts": attempts}, **request)
+
+    replace(botocore_waiter.Waiter, "wait", wait_quickly)
+
+
+LOCAL: dict[str, Callable[[ModuleType], None]] = {"botocore.session": keep_clients_local}
+QUICK: dict[str, Callable[[ModuleType], None]] = {
+    "botocore.waiter": quicken_waiters,
+    "sagemaker.session": quicken_clock,
+    "sagemaker.core.resources": quicken_clock,  # SDK v3, from here on
+    "sagemaker.core.helper.session_helper": quicken_clock,
+    "sagemaker.core.common_utils": quicken_clock,
+}
+
+
+class Amender(MetaPathFinder):
+    """Amends modules right after their first import, so that start-up imports nothing heavy."""
+
+    def __init__(self, amendments: dict[str, Callable[[ModuleType], None]]) -> None:
+        self.amendments = amendments
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        amend = self.amendments.get(name)
+        spec = PathFinder.find_spec(name, path) if amend else None
+        if amend is None or spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def execute_and_amend(module: ModuleType) -> None:
+            execute(module)
+            amend(module)
+
+        spec.loader.exec_module = execute_and_amend  # type: ignore[method-assign]
+        return spec
+
+
+def install(amendments: dict[str, Callable[[ModuleType], None]]) -> None:
+    """Amend what is imported already, and the rest as it is imported."""
+    for name, amend in amendments.items():
+        if name in sys.modules:
+            amend(sys.modules[name])
+    sys.meta_path.insert(0, Amender(amendments))
+
+
+def installed() -> bool:
+    return any(isinstance(finder, Amender) for finder in sys.meta_path)
+
+
+def uninstall() -> None:
+    """Undo `install`."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, Amender)]
+    while replaced:
+        setattr(*replaced.pop())
+
+
+def run_the_one_we_hide() -> None:
+    """Execute the next sitecustomize on the path: Python itself runs only the first."""
+    own = os.path.dirname(os.path.abspath(__file__))
+    spec = PathFinder.find_spec("sitecustomize", [place for place in sys.path if os.path.abspath(place) != own])
+    if spec is not None and spec.loader is not None:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+if __name__ == "sitecustomize":  # not when a test session imports it by its full name
+    if os.environ.get("WILDSAGE_ENDPOINT"):
+        install(LOCAL if os.environ.get("WILDSAGE_SDK_POLLING") else LOCAL | QUICK)
+    run_the_one_we_hide()

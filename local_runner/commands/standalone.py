@@ -1,0 +1,187 @@
+"""Train and serve without AWS: a folder laid out like /opt/ml, and one of our containers running on it as a process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.contract import archive
+from wildsage.containers.contract.job import ChannelConfig, TrainingJob
+from wildsage.containers.contract.paths import OptML
+from wildsage.local_runner.inputs.pipes import Pipe
+from wildsage.local_runner.processes import foreground, python, temp_folder
+
+MODEL_ARCHIVE = "model.tar.gz"
+OUTPUT_ARCHIVE = "output.tar.gz"
+CHANNEL_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9.\-_]{1,64}")  # as in the API; the rest would leave a folder
+START_LIMIT_S = 240.0  # what SageMaker grants an endpoint before its first healthy /ping
+
+CSV = "text/csv"
+RECORDIO = "application/x-recordio-protobuf"
+CONTENT_TYPES = {
+    ".csv": CSV,
+    ".pbr": RECORDIO,
+    ".protobuf": RECORDIO,
+    ".recordio": RECORDIO,
+}
+
+WITHOUT_LABELS = frozenset({"kmeans", "pca"})
+"""What learns from rows alone. In a CSV of the others the first column is the label, as in SageMaker."""
+
+
+class JobFailed(Exception):
+    """A container ended with `status`; the text points to its log, which is on the terminal already."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A file or a folder of data, and what its bytes are."""
+
+    path: Path
+    content_type: str
+
+    def files(self) -> list[Path]:
+        """Every file, in the order of their names; hidden ones in a folder are none of the data."""
+        if self.path.is_file():
+            return [self.path]
+        files = (f for f in self.path.rglob("*") if f.is_file() and not f.name.startswith("."))
+        return sorted(files, key=lambda f: f.relative_to(self.path).as_posix())
+
+
+def content_type_of(path: Path, algorithm: str) -> str:
+    """Guess from the extension of a file, or of the files in a folder. Raises UserError where they do not tell."""
+    files = Channel(path, "").files()
+    found = {CONTENT_TYPES.get(file.suffix.lower()) for file in files}
+    if len(found) == 1 and (content_type := found.pop()):
+        return f"{CSV};label_size={int(algorithm not in WITHOUT_LABELS)}" if content_type == CSV else content_type
+    suffixes = sorted({file.suffix or "none" for file in files}) or ["an empty folder"]
+    raise UserError(
+        f"{path}: got {', '.join(suffixes)}, expected files that all end in one of {', '.join(CONTENT_TYPES)}. "
+        "Say what they are with --content-type."
+    )
+
+
+def train(
+    algorithm: str,
+    hyperparameters: Mapping[str, str],
+    channels: Mapping[str, Channel],
+    input_mode: str,
+    output: Path,
+    environment: Mapping[str, str],
+    checkpoints: Path | None = None,
+) -> None:
+    """Run one training job and leave model.tar.gz in the folder `output`, which exists.
+
+    `input_mode` is File or Pipe, and makes no difference to the model. An interrupted job goes on from
+    what it left in the folder `checkpoints`. Raises UserError for a name that no channel can
+    have, and JobFailed with the container's status.
+    """
+    _check_names(channels)
+    with temp_folder.folder() as root:
+        folder = OptML(root)
+        folder.make_folders()
+        configs = {name: ChannelConfig(channel.content_type, input_mode) for name, channel in channels.items()}
+        TrainingJob(hyperparameters, configs).write(folder)
+        if checkpoints:
+            folder.checkpoint_config.write_text(json.dumps({"LocalPath": str(checkpoints)}))
+        with (
+            _input(folder, channels, configs),
+            _container("train", folder, {**environment, "WILDSAGE_ALGORITHM": algorithm}) as process,
+        ):
+            status = foreground.wait(process)
+        if status:
+            where = "ends with the reason" if folder.failure.exists() else "is above, and it left no reason"
+            raise JobFailed(status, f"The training process ended with status {status}; its log {where}.")
+        _collect(folder, output)
+
+
+def _check_names(channels: Mapping[str, Channel]) -> None:
+    for name in channels:
+        if not CHANNEL_NAME.fullmatch(name):
+            raise UserError(
+                f"Channel {name!r}: expected a name of 1 to 64 letters, digits, dots, dashes or underscores."
+            )
+
+
+@contextmanager
+def _input(folder: OptML, channels: Mapping[str, Channel], configs: Mapping[str, ChannelConfig]) -> Iterator[None]:
+    """Channels where a job looks for them: as links to the data, or as pipes fed from it while the block runs."""
+    with ExitStack() as pipes:
+        for name, channel in channels.items():
+            if configs[name].input_mode == "Pipe":
+                pipes.enter_context(closing(Pipe(folder, name, channel.files(), configs[name], shuffle_seed=None)))
+            else:
+                _link(channel, folder.channel(name))
+        yield
+
+
+def _link(channel: Channel, place: Path) -> None:
+    if channel.path.is_file():
+        place.mkdir()
+        place /= channel.path.name.lstrip(".")  # a container skips hidden files, and this one was asked for
+    place.symlink_to(channel.path.resolve())
+
+
+def _collect(folder: OptML, output: Path) -> None:
+    archive.pack(folder.model, output / MODEL_ARCHIVE)
+    if any(folder.output_data.iterdir()):
+        archive.pack(folder.output_data, output / OUTPUT_ARCHIVE)
+
+
+@contextmanager
+def serving(model: Path, port: int, algorithm: str | None, environment: Mapping[str, str]) -> Iterator[Popen[bytes]]:
+    """Answer on `port` with the model of an archive, which the container recognises where no algorithm is named.
+
+    Yields once /ping says it is healthy. Raises JobFailed if it ends before that.
+    """
+    extra = {"SAGEMAKER_BIND_TO_PORT": str(port), **({"WILDSAGE_ALGORITHM": algorithm} if algorithm else {})}
+    with temp_folder.folder() as root:
+        folder = OptML(root)
+        folder.make_folders()
+        archive.unpack(model, folder.model)
+        with _container("serve", folder, {**environment, **extra}) as process:
+            _wait_until_healthy(process, port)
+            yield process
+
+
+def _wait_until_healthy(process: Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while process.poll() is None and time.monotonic() < deadline:
+        if _healthy(port):
+            return
+        time.sleep(0.1)
+    if process.returncode is None:
+        raise JobFailed(3, f"The model did not answer /ping on port {port} within {START_LIMIT_S:.0f} s.")
+    status = foreground.exit_status(process.returncode)
+    raise JobFailed(status, f"The serving process ended with status {status} before it was ready; its log is above.")
+
+
+def _healthy(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/ping")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _container(verb: str, folder: OptML, environment: Mapping[str, str]) -> Iterator[Popen[bytes]]:
+    """`python -m wildsage.containers train|serve` on a folder, told where it is by the variable the original images use."""
+    environment = python.environment({**environment, "SAGEMAKER_DATA_PATH": str(folder.root)})
+    with foreground.container(python.command("wildsage.containers", verb), environment) as process:
+        yield process

@@ -1,0 +1,52 @@
+"""Augmented manifests: JSON Lines whose attributes name objects or are data themselves [contract: formats, section 9].
+
+An attribute whose name ends in `-ref` is the S3 address of an object and stands for its bytes; any other stands for its own text.
+Both travel in the order of AttributeNames; attributes not listed stay behind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wildsage.local_runner.inputs.channels import Channel, InputError, InputFile, Objects, get_object, split_uri
+
+REFERENCE = "-ref"
+Part = InputFile | bytes
+Line = tuple[Part, ...]
+
+
+def lines(channel: Channel, objects: Objects, hosts: int) -> list[list[Line]]:
+    """The lines of a channel's manifest for each host, in their order; ShardedByS3Key deals them out. Raises InputError."""
+    source = channel["DataSource"]["S3DataSource"]
+    uri, names = source["S3Uri"], source["AttributeNames"]
+    content = get_object(objects, *split_uri(uri)).path.read_bytes()
+    rows = enumerate(content.splitlines(), start=1)
+    found = [_line(row, number, uri, names, objects) for number, row in rows if row.strip()]
+    if not found:
+        raise InputError(f"Augmented manifest {uri} has no lines.")
+    if source.get("S3DataDistributionType") == "ShardedByS3Key":
+        return [found[host::hosts] for host in range(hosts)]
+    return [found] * hosts
+
+
+def _line(row: bytes, number: int, uri: str, names: Sequence[str], objects: Objects) -> Line:
+    place = f"Augmented manifest {uri}, line {number}"
+    try:
+        entry = json.loads(row)
+    except ValueError as error:
+        raise InputError(f"{place}: no valid JSON ({error}).") from None
+    missing = [name for name in names if not isinstance(entry, dict) or name not in entry]
+    if missing:
+        raise InputError(f"{place}: has no {' and no '.join(missing)}, which AttributeNames lists.")
+    return tuple(_part(name, entry, f"{number}/{position}", place, objects) for position, name in enumerate(names))
+
+
+def _part(name: str, entry: Mapping[str, Any], local: str, place: str, objects: Objects) -> Part:
+    value = entry[name]
+    if not name.endswith(REFERENCE):
+        return (value if isinstance(value, str) else json.dumps(value)).encode()
+    if not isinstance(value, str):
+        raise InputError(f"{place}: {name} is {json.dumps(value)[:60]}, expected an address such as s3://bucket/key.")
+    return InputFile(local, get_object(objects, *split_uri(value)))

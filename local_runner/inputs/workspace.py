@@ -1,0 +1,187 @@
+"""The /opt/ml trees of a training job, one for each host: laid out before it runs, packed into archives after.
+
+Input files are clones of the stored objects where the disk can clone (Btrfs, XFS, APFS: no bytes copied, writes stay
+private), else hard links with the write permission taken away, which costs nothing either. A link keeps the bytes of
+the moment the job started: the store replaces files and never writes into them. What remains: a process that runs as
+root, or restores the permission, can write into a linked object. Across disks the bytes are copied.
+
+CompressionType Gzip is undone in Pipe mode only, as SageMaker documents it; File mode brings files as they are.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wildsage.containers.contract import archive
+from wildsage.containers.contract.job import ChannelConfig, TrainingJob
+from wildsage.containers.contract.paths import OptML
+from wildsage.local_runner.inputs import augmented_manifest
+from wildsage.local_runner.inputs.augmented_manifest import Line
+from wildsage.local_runner.inputs.channels import InputError, InputFile, Objects, channel_files
+from wildsage.local_runner.inputs.pipes import Pipe
+
+Request = Mapping[str, Any]
+LOOPBACK_INTERFACE = "lo0" if sys.platform == "darwin" else "lo"
+CONTAINER_INTERFACE = "eth0"
+AUGMENTED = "AugmentedManifestFile"
+FICLONE = 0x40049409
+
+
+@dataclass
+class Host:
+    """One machine of a job: its name and its /opt/ml."""
+
+    name: str
+    folder: OptML
+    pipes: list[Pipe] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Stop feeding the pipes; call it when the container has ended."""
+        for pipe in self.pipes:
+            pipe.close()
+
+
+def lay_out(request: Request, folder: Path, objects: Objects, isolated: bool = False) -> list[Host]:
+    """Make the tree of every host below `folder`, with data in place; `isolated` hosts have a network of their own.
+
+    Raises InputError for the caller's mistakes.
+    """
+    count = request["ResourceConfig"].get("InstanceCount", 1)
+    hosts = [Host(f"algo-{number}", OptML(folder / f"algo-{number}")) for number in range(1, count + 1)]
+    configs = {
+        channel["ChannelName"]: channel_config(request, channel) for channel in request.get("InputDataConfig", ())
+    }
+    for host in hosts:
+        host.folder.make_folders()
+        TrainingJob(
+            hyperparameters=request.get("HyperParameters", {}),
+            channels=configs,
+            current_host=host.name,
+            hosts=tuple(sorted(host.name for host in hosts)),
+            network_interface=CONTAINER_INTERFACE if isolated else LOOPBACK_INTERFACE,
+        ).write(host.folder)
+    try:
+        for channel in request.get("InputDataConfig", ()):
+            for host, records in zip(hosts, _records(channel, objects, len(hosts)), strict=True):
+                _bring(host, channel, configs[channel["ChannelName"]], records)
+    except BaseException:
+        for host in hosts:
+            host.close()
+        raise
+    return hosts
+
+
+def channel_config(request: Request, channel: Request) -> ChannelConfig:
+    """What the container reads about a channel."""
+    source = channel["DataSource"]["S3DataSource"]
+    return ChannelConfig(
+        content_type=channel.get("ContentType"),
+        input_mode=channel.get("InputMode") or request["AlgorithmSpecification"]["TrainingInputMode"],
+        distribution=source.get("S3DataDistributionType", "FullyReplicated"),
+        record_wrapper=channel.get("RecordWrapperType", "None"),
+        compression=channel.get("CompressionType"),
+    )
+
+
+def _records(channel: Request, objects: Objects, hosts: int) -> list[list[Line]]:
+    """What each host gets: files, or the lines of an augmented manifest."""
+    if channel["DataSource"]["S3DataSource"]["S3DataType"] == AUGMENTED:
+        return augmented_manifest.lines(channel, objects, hosts)
+    return [[(file,) for file in files] for files in channel_files(channel, objects, hosts)]
+
+
+def _bring(host: Host, channel: Request, config: ChannelConfig, records: Sequence[Line]) -> None:
+    name = channel["ChannelName"]
+    if config.input_mode == "Pipe":
+        # Linked aside first, so that every pass reads the bytes of the job's start, whatever happens to the objects.
+        staged = _link_all(records, host.folder.root / "pipe" / name)
+        seed = channel.get("ShuffleConfig", {}).get("Seed")
+        host.pipes.append(Pipe(host.folder, name, staged, config, seed))
+    else:
+        _link_all(records, host.folder.channel(name))
+
+
+def _link_all(records: Sequence[Line], folder: Path) -> list[tuple[Path | bytes, ...]]:
+    """The same records with their files below `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        tuple(part if isinstance(part, bytes) else _link(part, folder / part.name) for part in record)
+        for record in records
+    ]
+
+
+def _link(file: InputFile, target: Path) -> Path:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        bring_file(file.stored.path, target)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(
+            f"Object {file.stored.key} cannot be the file {file.name}: another object needs that name as a folder or file."
+        ) from None
+    except FileNotFoundError:
+        raise InputError(f"Object {file.stored.key} was deleted while the job downloaded it.") from None
+    return target
+
+
+def bring_file(source: Path, target: Path) -> None:
+    """Give `target` the bytes of `source`: cloned, else linked and write-protected, else copied. Raises FileExistsError."""
+    if _clone(source, target):
+        return
+    try:
+        os.link(source, target)
+    except (FileExistsError, FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError:  # another disk, or a file system without links
+        shutil.copyfile(source, target)
+    target.chmod(0o444)
+
+
+def _clone(source: Path, target: Path) -> bool:
+    """True if the file system shares the blocks of both files from now on."""
+    with source.open("rb") as original:
+        copy = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            fcntl.ioctl(copy, FICLONE, original.fileno())
+        except OSError:
+            target.unlink()
+            return False
+        finally:
+            os.close(copy)
+    return True
+
+
+def pack_model(hosts: Sequence[Host], target: Path) -> bool:
+    """model.tar.gz of all hosts' /opt/ml/model; False, and no archive, if they hold no file."""
+    return _pack([host.folder.model for host in hosts], target)
+
+
+def pack_output(hosts: Sequence[Host], target: Path) -> bool:
+    """output.tar.gz of all hosts' /opt/ml/output/data; False, and no archive, if they hold no file."""
+    return _pack([host.folder.output_data for host in hosts], target)
+
+
+def _pack(folders: Sequence[Path], target: Path) -> bool:
+    folder = _merged(folders)
+    if not any(path.is_file() for path in folder.rglob("*")):
+        return False
+    archive.pack(folder, target)
+    return True
+
+
+def _merged(folders: Sequence[Path]) -> Path:
+    """All files in the first folder. Of those with the same name the first host's stays."""
+    first, *others = folders
+    for other in others:
+        for path in sorted(path for path in other.rglob("*") if path.is_file()):
+            target = first / path.relative_to(other)
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(target)
+    return first

@@ -1,0 +1,175 @@
+"""Asynchronous inference: requests lie in the store until a container has answered them, answers become objects.
+
+Sources: InvokeEndpointAsync and AsyncInferenceConfig (API reference), "Asynchronous inference" in the developer guide.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from wildsage.local_runner.inputs.channels import InputError, Objects, split_uri
+from wildsage.local_runner.jobs.hosting.container import NoAnswer
+from wildsage.local_runner.jobs.hosting.endpoint import KIND as ENDPOINT
+from wildsage.local_runner.jobs.hosting.endpoint import Endpoints
+from wildsage.local_runner.jobs.hosting.instance import Answer, Instance
+from wildsage.local_runner.jobs.logs import ENDPOINTS, Logs
+from wildsage.local_runner.jobs.store import Document, NotThere, Store
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.pending_object import file_chunks
+from wildsage.local_runner.s3.store import ObjectStore
+
+KIND = "async-invocation"
+DEFAULT_CONCURRENCY = 4
+MAX_INPUT_BYTES = 1 << 30
+LOOK_EVERY_S = 0.2
+CHUNK_BYTES = 1 << 18
+
+log = logging.getLogger(__name__)
+
+
+class Failed(Exception):
+    """The inference has no answer; the text goes to its failure location."""
+
+
+class AsyncInferences:
+    """All asynchronous invocations on their way.
+
+    One is `{"Id", "EndpointName", "InputLocation", "Headers", "OutputLocation", "FailureLocation", "ExpiresAt",
+    "TimeoutInSeconds"}`; times in seconds since 1970.
+    """
+
+    def __init__(self, store: Store, logs: Logs, endpoints: Endpoints, inputs: Objects, objects: ObjectStore) -> None:
+        self._store = store
+        self._logs = logs
+        self._endpoints = endpoints
+        self._inputs = inputs
+        self._objects = objects
+        self._pools: dict[str, tuple[int, ThreadPoolExecutor]] = {}  # with the size of each
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+
+    def submit(self, invocation: Document) -> None:
+        """Remember an invocation and answer it in the background, as many at once as its endpoint's configuration says."""
+        self._store.insert(KIND, invocation["Id"], invocation)
+        self._dispatch(invocation)
+
+    def restore(self) -> None:
+        """After a restart: take up what had no answer yet."""
+        for invocation in self._store.all(KIND):
+            self._dispatch(invocation)
+
+    def close(self) -> None:
+        """Leave the rest to the next start."""
+        self._closing.set()
+        for _, pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _dispatch(self, invocation: Document) -> None:
+        with self._lock:
+            if not self._closing.is_set():
+                self._pool(invocation["EndpointName"]).submit(self._answer, invocation)
+
+    def _pool(self, endpoint: str) -> ThreadPoolExecutor:
+        """Of the size that the endpoint has now; one of another size ends with what it has been given."""
+        wanted = self._concurrency(endpoint)
+        size, pool = self._pools.get(endpoint, (0, None))
+        if pool is None or size != wanted:
+            if pool:
+                pool.shutdown(wait=False)
+            pool = ThreadPoolExecutor(wanted, f"async {endpoint}")
+            self._pools[endpoint] = wanted, pool
+        return pool
+
+    def _concurrency(self, endpoint: str) -> int:
+        try:
+            deployment = self._store.get(ENDPOINT, endpoint)["Deployment"]
+        except NotThere:  # deleted since; its invocations fail at once
+            return DEFAULT_CONCURRENCY
+        config = deployment.get("AsyncInferenceConfig", {}).get("ClientConfig", {})
+        each = config.get("MaxConcurrentInvocationsPerInstance", DEFAULT_CONCURRENCY)
+        return each * sum(variant["InstanceCount"] for variant in deployment["Variants"])
+
+    def _answer(self, invocation: Document) -> None:
+        if self._closing.is_set():  # in a pool that another has replaced
+            return
+        try:
+            self._invoke(invocation)
+        except Exception as error:
+            if self._closing.is_set():
+                return
+            if not isinstance(error, Failed | InputError | S3Error | NoAnswer):
+                log.exception("asynchronous invocation %s", invocation["Id"])
+            self._write_failure(invocation, str(error))
+        self._store.delete(KIND, invocation["Id"])
+        self._remark(invocation)
+
+    def _invoke(self, invocation: Document) -> None:
+        """Raises Failed, InputError, S3Error, NoAnswer."""
+        with self._instance(invocation) as instance:
+            answer = self._ask(instance, invocation)
+            try:
+                if not answer.taken:
+                    text = answer.http.data.decode(errors="replace")
+                    raise Failed(
+                        f'Received error ({answer.http.status}) from {answer.container} with message "{text}".'
+                    )
+                kind = answer.http.headers.get("Content-Type", "application/octet-stream")
+                bucket, key = split_uri(invocation["OutputLocation"])
+                self._objects.put(bucket, key, answer.http.stream(CHUNK_BYTES), kind)
+            finally:
+                answer.http.close()
+
+    def _ask(self, instance: Instance, invocation: Document) -> Answer:
+        stored, file = self._inputs.open(*split_uri(invocation["InputLocation"]))
+        with file:
+            if stored.size > MAX_INPUT_BYTES:
+                raise Failed(
+                    f"{invocation['InputLocation']} has {stored.size} bytes, expected at most {MAX_INPUT_BYTES}."
+                )
+            headers = {**invocation["Headers"], "Content-Length": str(stored.size)}
+            return instance.invoke(file_chunks(file), headers, invocation["TimeoutInSeconds"], whole=False)
+
+    @contextmanager
+    def _instance(self, invocation: Document) -> Iterator[Instance]:
+        """One that serves, as soon as there is one. Raises Failed if the invocation expires first, or the endpoint goes."""
+        name = invocation["EndpointName"]
+        while time.time() < invocation["ExpiresAt"]:
+            with self._endpoints.lease(name) as instance:
+                if instance:
+                    yield instance
+                    return
+            if self._closing.wait(LOOK_EVERY_S) or not self._exists(name):
+                raise Failed(f"Endpoint {name} was deleted before it answered.")
+        raise Failed("The invocation expired before an instance could take it: RequestTTLSeconds are over.")
+
+    def _exists(self, endpoint: str) -> bool:
+        try:
+            return bool(self._store.get(ENDPOINT, endpoint))
+        except NotThere:
+            return False
+
+    def _write_failure(self, invocation: Document, text: str) -> None:
+        if location := invocation.get("FailureLocation"):
+            try:
+                bucket, key = split_uri(location)
+                self._objects.put(bucket, key, [text.encode()], "text/plain")
+            except S3Error as error:
+                log.warning("asynchronous invocation %s: %s, and: %s", invocation["Id"], text, error)
+
+    def _remark(self, invocation: Document) -> None:
+        """Say which SNS topics would have been told."""
+        config: Mapping[str, Any] = self._endpoints.asynchronous(invocation["EndpointName"]) or {}
+        topics = config.get("OutputConfig", {}).get("NotificationConfig", {})
+        told = [topics[field] for field in ("SuccessTopic", "ErrorTopic") if field in topics]
+        if told:
+            writer = self._logs.writer(f"{ENDPOINTS}/{invocation['EndpointName']}", "async")
+            writer(
+                f"Wildsage: inference {invocation['Id']} has ended. There is no SNS here to tell {' and '.join(told)}."
+            )
+            writer.close()

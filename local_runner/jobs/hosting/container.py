@@ -1,0 +1,155 @@
+"""One serving container, started, asked for its health, and started again whenever it ends."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import urllib3
+
+from wildsage.local_runner.backends import Backend, CannotRun, Launch, Serving
+
+HEALTHY_WITHIN_S = 240.0
+PING_TIMEOUT_S = 2.0
+PING_EVERY_S = 0.1
+INVOCATION_TIMEOUT_S = 60.0
+STOP_GRACE_S = 30.0
+STARTS_BEFORE_GIVING_UP = 3
+PAUSES_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Before it is started again, by failures in a row."""
+MOST_CONNECTIONS = 64
+
+log = logging.getLogger(__name__)
+
+
+class NoAnswer(Exception):
+    """The container of this name did not answer a request; the text says how."""
+
+    def __init__(self, container: str, text: str) -> None:
+        super().__init__(text)
+        self.container = container
+
+
+class Container:
+    """Runs a serving container in a thread of its own until it is stopped.
+
+    Limits are those of the container contract, section 5: healthy within 4 minutes, a ping answers within 2 s, 30 s
+    from SIGTERM to SIGKILL.
+    """
+
+    def __init__(self, backend: Backend, launch: Launch, name: str, ended: Callable[[], None]) -> None:
+        """`name` is its hostname, `ended` is called once, when no container will be started any more."""
+        self.name = name
+        self._ended = ended
+        self._backend = backend
+        self._launch = launch
+        self._container: Serving | None = None
+        self._http = urllib3.connection_from_url(
+            "http://127.0.0.1:0"
+        )  # nobody there: that of a container that runs follows
+        self._settled = threading.Event()
+        self._healthy = False
+        self._stopping = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name=f"container {name}", daemon=True)
+        self._keeper.start()
+
+    def is_healthy(self) -> bool:
+        """Whether /ping has ever answered 200; waits until it has, or is not going to."""
+        self._settled.wait()
+        return self._healthy
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = INVOCATION_TIMEOUT_S,
+        whole: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
+        """The answer to a request, read if `whole`; a body whose length no header says is sent in chunks. Raises NoAnswer."""
+        try:
+            return self._http.request(
+                method, path, body=body, headers=headers, timeout=timeout_s, preload_content=whole, retries=False
+            )
+        except urllib3.exceptions.TimeoutError:
+            raise NoAnswer(
+                self.name,
+                f"Your invocation timed out while waiting for a response from container {self.name}: "
+                f"no answer within {timeout_s:.0f} s.",
+            ) from None
+        except urllib3.exceptions.HTTPError as error:
+            raise NoAnswer(self.name, f"The container closed the connection or is being restarted ({error}).") from None
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM, and no restart."""
+        self._stopping.set()
+        if self._container:
+            self._container.terminate()
+
+    def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        """SIGTERM, then, after the grace, SIGKILL; returns when the container has ended."""
+        self.ask_to_stop()
+        self._keeper.join(grace_s)
+        if self._keeper.is_alive() and self._container:
+            self._container.kill()
+            self._keeper.join()
+        self._http.close()
+
+    def _keep(self) -> None:
+        try:
+            self._start_again_and_again()
+        except CannotRun as error:
+            self._launch.log(f"Wildsage: {error}")
+        except Exception as error:
+            log.exception("container %s", self.name)
+            reason = f"{type(error).__name__}: {error} (the server's log has the trace)"
+            self._launch.log(f"Wildsage: the container cannot be kept running: {reason}")
+        finally:
+            self._settled.set()
+            self._ended()
+
+    def _start_again_and_again(self) -> None:
+        deadline = time.monotonic() + HEALTHY_WITHIN_S
+        failures = 0
+        while not self._stopping.is_set():
+            failures += 1
+            if self._healthy:  # one that has served has all the time anew, at every start
+                deadline = time.monotonic() + HEALTHY_WITHIN_S
+            status, healthy = self._run_once(deadline)
+            if healthy:
+                failures = 0
+            elif not self._healthy and (failures == STARTS_BEFORE_GIVING_UP or time.monotonic() > deadline):
+                return
+            if not self._stopping.is_set():
+                self._launch.log(f"Wildsage: the container ended with exit code {status} and is started again.")
+                self._stopping.wait(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
+
+    def _run_once(self, deadline: float) -> tuple[int | None, bool]:
+        """Exit status of one container, and whether it was healthy; one that is not by the deadline is killed."""
+        container = self._container = self._backend.serve(self._launch)
+        self._http = urllib3.connection_from_url(container.url, maxsize=MOST_CONNECTIONS)
+        if self._stopping.is_set():
+            container.terminate()
+        healthy = self._await_ping(container, deadline)
+        if healthy:
+            self._healthy = True
+            self._settled.set()
+        else:
+            container.kill()
+        return container.wait(), healthy
+
+    def _await_ping(self, container: Serving, deadline: float) -> bool:
+        """True once /ping answers 200, False if the container ends, or its time is over, before."""
+        while time.monotonic() < deadline and container.wait(PING_EVERY_S) is None:
+            if self._answers_ping():
+                return True
+        return False
+
+    def _answers_ping(self) -> bool:
+        try:
+            return self._http.request("GET", "/ping", timeout=PING_TIMEOUT_S, retries=False).status == 200
+        except urllib3.exceptions.HTTPError:
+            return False

@@ -1,0 +1,352 @@
+"""Endpoints: named groups of serving containers. InService is said after every /ping has answered 200, never before."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import shutil
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wildsage.containers.contract import failure
+from wildsage.local_runner.backends import Backend
+from wildsage.local_runner.inputs.channels import InputError, Objects
+from wildsage.local_runner.jobs.hosting.container import INVOCATION_TIMEOUT_S
+from wildsage.local_runner.jobs.hosting.instance import Instance, NotHealthy, start
+from wildsage.local_runner.jobs.logs import ENDPOINTS, Logs, LogWriter
+from wildsage.local_runner.jobs.store import TAGS, Document, NotThere, Store
+from wildsage.local_runner.s3.errors import S3Error
+
+KIND = "endpoint"
+DIRECT = "Direct"
+SHUTDOWN_GRACE_S = 3.0
+log = logging.getLogger(__name__)
+
+
+class Busy(Exception):
+    """The endpoint is being created, updated or deleted."""
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The instances of one deployment and the weight of each one's variant.
+
+    `asynchronous` and `capture` are the AsyncInferenceConfig and the DataCaptureConfig of those that have one.
+    """
+
+    instances: Sequence[Instance]
+    weights: Mapping[str, float]
+    folder: Path
+    asynchronous: Document | None = None
+    capture: Document | None = None
+
+    def pick(self, variant: str | None) -> Instance | None:
+        """An instance of the variant, or of any, as often as the weights say; None if there is no such variant."""
+        wanted = [instance for instance in self.instances if variant in (None, instance.variant)]
+        if not wanted:
+            return None
+        shares = Counter(instance.variant for instance in self.instances)
+        weights = [self.weights[instance.variant] / shares[instance.variant] for instance in wanted]
+        return random.choices(wanted, weights if any(weights) else None)[0]
+
+    def stop(self, grace_s: float | None = None) -> None:
+        """End all containers, at the same time."""
+        for instance in self.instances:
+            instance.ask_to_stop()
+        for instance in self.instances:
+            instance.stop() if grace_s is None else instance.stop(grace_s)
+
+
+class Endpoints:
+    """All endpoints.
+
+    A deployment is `{"Id", "EndpointConfigName", "Variants": [{"VariantName", "Containers", "ExecutionMode",
+    "InstanceCount", "Weight"}]}`, with `AsyncInferenceConfig` and `DataCaptureConfig` where the configuration has them,
+    its containers as `instance.start` takes them. It is kept with the endpoint: what serves does not change when its model or
+    configuration is deleted.
+    """
+
+    def __init__(self, store: Store, logs: Logs, objects: Objects, backend: Backend, folder: Path) -> None:
+        self._store = store
+        self._logs = logs
+        self._objects = objects
+        self._backend = backend
+        self._folder = folder
+        self._fleets: dict[str, Fleet] = {}
+        self._starting: dict[str | None, list[Instance]] = {}  # by deployment id
+        self._closing = False
+
+    def create(self, endpoint: Document) -> None:
+        """Store the new endpoint, which holds its `Deployment`, and bring it into service. Raises NameTaken."""
+        now = time.time()
+        pending = endpoint["Deployment"]["Id"]
+        endpoint.update(EndpointStatus="Creating", CreationTime=now, LastModifiedTime=now, Pending=pending)
+        self._store.insert(KIND, endpoint["EndpointName"], endpoint)
+        self._in_background(self._bring_up, endpoint["EndpointName"], endpoint["Deployment"])
+
+    def update(self, name: str, deployment: Document) -> None:
+        """Bring up the new deployment beside the old one and change over. Raises NotThere, Busy."""
+        self._claim(name, "Updating", ("InService", "Failed"), deployment["Id"])
+        self._in_background(self._bring_up, name, deployment)
+
+    def rescale(self, name: str, variants: Sequence[Document]) -> None:
+        """Change weights and numbers of instances to those of `variants`; who serves goes on. Raises NotThere, Busy."""
+        deployment = {**self._store.get(KIND, name)["Deployment"], "Variants": variants}
+        self._claim(name, "Updating", ("InService",), deployment["Id"])
+        self._in_background(self._rescale, name, deployment)
+
+    def delete(self, name: str) -> None:
+        """Stop the containers and forget the endpoint. One that is being created is called off. Raises NotThere, Busy."""
+        called_off = self._claim(name, "Deleting", ("InService", "Failed", "Creating"), None)
+        self._in_background(self._take_down, name, called_off)
+
+    @contextlib.contextmanager
+    def lease(self, name: str, variant: str | None = None) -> Iterator[Instance | None]:
+        """An instance to invoke, None if the endpoint has no such variant in service; it lives as long as the block."""
+        instance = self._leased(name, variant)
+        try:
+            yield instance
+        finally:
+            if instance:
+                instance.release()
+
+    def _leased(self, name: str, variant: str | None) -> Instance | None:
+        while fleet := self._fleets.get(name):
+            instance = fleet.pick(variant)
+            if instance is None or instance.lease():
+                return instance
+            time.sleep(0)  # it is being replaced: the fleet of after is there already, or the endpoint is going
+        return None
+
+    def asynchronous(self, name: str) -> Document | None:
+        """The AsyncInferenceConfig of an endpoint in service that has one."""
+        fleet = self._fleets.get(name)
+        return fleet.asynchronous if fleet else None
+
+    def capture(self, name: str) -> Document | None:
+        """The DataCaptureConfig of an endpoint in service that captures."""
+        fleet = self._fleets.get(name)
+        return fleet.capture if fleet else None
+
+    def restore(self) -> None:
+        """After a restart: bring back what was in service or on its way, finish what was being deleted."""
+        for endpoint in self._store.all(KIND):
+            name = endpoint["EndpointName"]
+            if endpoint["EndpointStatus"] == "Deleting":
+                self._take_down(name, None)
+            elif endpoint["EndpointStatus"] != "Failed":
+                pending = endpoint["Deployment"]["Id"]
+                self._store.update(KIND, name, EndpointStatus="Creating", Pending=pending)
+                self._in_background(self._bring_up, name, endpoint["Deployment"])
+
+    def close(self) -> None:
+        """Stop all containers; the endpoints stay in the store and come back with `restore`."""
+        self._closing = True
+        fleets = list(self._fleets.values())
+        starting = [instance for instances in self._starting.values() for instance in instances]
+        for fleet in (*fleets, Fleet(starting, {}, self._folder)):
+            fleet.stop(SHUTDOWN_GRACE_S)
+
+    # Changes of state
+
+    def _claim(self, name: str, status: str, allowed: Sequence[str], pending: str | None) -> str | None:
+        """`pending` is the deployment that may put the endpoint into service next; what another brings up is dropped.
+
+        Returns the one that might before.
+        """
+        before: list[str | None] = []
+
+        def edit(endpoint: Document) -> None:
+            if endpoint["EndpointStatus"] not in allowed:
+                raise Busy(f'Cannot update in-progress endpoint "{endpoint["EndpointArn"]}".')
+            before.append(endpoint["Pending"])
+            endpoint.update(EndpointStatus=status, LastModifiedTime=time.time(), Pending=pending)
+
+        self._store.change(KIND, name, edit)
+        return before[0]
+
+    def _bring_up(self, name: str, deployment: Document) -> None:
+        fleet = self._started(name, deployment, ())
+        if fleet is None:
+            return
+        before = self._fleets.get(name)
+        superseded = before if self._in_service(name, deployment, fleet) else fleet
+        if superseded:
+            self._end(superseded.instances)
+            if not self._closing:
+                shutil.rmtree(superseded.folder, ignore_errors=True)
+
+    def _rescale(self, name: str, deployment: Document) -> None:
+        before = self._fleets[name].instances
+        fleet = self._started(name, deployment, before)
+        if fleet is None:
+            return
+        kept = fleet.instances if self._in_service(name, deployment, fleet) else before
+        self._end([instance for instance in {*before, *fleet.instances} if instance not in kept])
+
+    def _end(self, instances: Sequence[Instance]) -> None:
+        """Stop them after the last request that they took."""
+        for instance in instances:
+            instance.retire(INVOCATION_TIMEOUT_S)
+        Fleet(instances, {}, self._folder).stop()
+
+    def _in_service(self, name: str, deployment: Document, fleet: Fleet) -> bool:
+        """False if the endpoint was deleted, or the server closed, while the containers started."""
+        if self._closing:
+            return False
+
+        def edit(endpoint: Document) -> None:
+            if endpoint["Pending"] != deployment["Id"]:
+                raise Busy(name)
+            self._fleets[name] = fleet
+            endpoint.update(
+                EndpointStatus="InService",
+                EndpointConfigName=deployment["EndpointConfigName"],
+                Deployment=deployment,
+                ProductionVariants=[_variant_summary(variant) for variant in deployment["Variants"]],
+                LastModifiedTime=time.time(),
+            )
+            for field in ("FailureReason", "AsyncInferenceConfig", "DataCaptureConfig"):
+                endpoint.pop(field, None)
+            endpoint.update(_special_summary(deployment))
+
+        try:
+            self._store.change(KIND, name, edit)
+        except (Busy, NotThere):
+            return False
+        return True
+
+    def _not_in_service(self, name: str, deployment: Document, reason: str) -> None:
+        """A failed creation is Failed; a failed update leaves the old deployment in service, with the reason."""
+        if self._closing:
+            return
+
+        def edit(endpoint: Document) -> None:
+            if endpoint["Pending"] == deployment["Id"]:
+                status = "InService" if name in self._fleets else "Failed"
+                endpoint.update(EndpointStatus=status, FailureReason=reason, LastModifiedTime=time.time())
+
+        with contextlib.suppress(NotThere):  # deleted meanwhile
+            self._store.change(KIND, name, edit)
+
+    def _take_down(self, name: str, called_off: str | None) -> None:
+        """Stop what serves, and the deployment `called_off` if it is on its way."""
+        for instance in self._starting.get(called_off, ()):
+            instance.stop()
+        if fleet := self._fleets.pop(name, None):
+            fleet.stop()
+        shutil.rmtree(self._folder / name, ignore_errors=True)
+        with contextlib.suppress(NotThere):  # while it holds the name, nobody else can have tagged this ARN
+            self._store.delete(TAGS, self._store.get(KIND, name)["EndpointArn"])
+        self._store.delete(KIND, name)
+
+    # Containers
+
+    def _started(self, name: str, deployment: Document, running: Sequence[Instance]) -> Fleet | None:
+        """The fleet of a deployment, healthy. None if that cannot be: then the endpoint says why."""
+        try:
+            return self._start(name, deployment, running)
+        except Exception as error:
+            if not isinstance(error, NotHealthy | InputError | S3Error):
+                log.exception("endpoint %s", name)
+            self._not_in_service(name, deployment, _text(error))
+            return None
+        finally:
+            self._starting.pop(deployment["Id"], None)
+
+    def _start(self, name: str, deployment: Document, running: Sequence[Instance] = ()) -> Fleet:
+        """As many instances of each variant as it wants, those that run already first.
+
+        Raises NotHealthy, and InputError for a model that cannot be unpacked; then what was started is stopped.
+        """
+        folder = self._folder / name / deployment["Id"]
+        new = self._starting[deployment["Id"]] = []
+        fleet: list[Instance] = []
+        try:
+            for variant in deployment["Variants"]:
+                there = [instance for instance in running if instance.variant == variant["VariantName"]]
+                fleet += there[: variant["InstanceCount"]]
+                for number in range(len(there), variant["InstanceCount"]):
+                    new.append(self._instance(name, variant, number, folder))
+            for instance in new:
+                instance.await_healthy()
+        except BaseException:
+            Fleet(new, {}, folder).stop()
+            if not running:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        weights = {variant["VariantName"]: variant["Weight"] for variant in deployment["Variants"]}
+        capture = deployment.get("DataCaptureConfig", {})
+        capture = capture if capture.get("EnableCapture") else None
+        return Fleet([*fleet, *new], weights, folder, deployment.get("AsyncInferenceConfig"), capture)
+
+    def _instance(self, name: str, variant: Document, number: int, folder: Path) -> Instance:
+        stream = f"{variant['VariantName']}/instance-{number + 1}"
+        pipeline = len(variant["Containers"]) > 1
+
+        def writer(container: str) -> LogWriter:
+            return self._logs.writer(f"{ENDPOINTS}/{name}", f"{stream}/{container}" if pipeline else stream)
+
+        root = folder / variant["VariantName"] / str(number)
+        is_direct = variant["ExecutionMode"] == DIRECT
+        return start(
+            variant["VariantName"],
+            variant["Containers"],
+            root,
+            self._backend,
+            self._objects,
+            writer,
+            is_direct=is_direct,
+        )
+
+    def _in_background(self, act: Any, *arguments: Any) -> None:
+        threading.Thread(target=act, args=arguments, name=f"endpoint {arguments[0]}", daemon=True).start()
+
+
+def deployment_id() -> str:
+    """A fresh name for a deployment's folder."""
+    return uuid.uuid4().hex
+
+
+def _variant_summary(variant: Document) -> Document:
+    """A variant as DescribeEndpoint shows it."""
+    return {
+        "VariantName": variant["VariantName"],
+        "DeployedImages": [
+            {"SpecifiedImage": one["Image"], "ResolutionTime": time.time()} for one in variant["Containers"]
+        ],
+        "CurrentWeight": variant["Weight"],
+        "DesiredWeight": variant["Weight"],
+        "CurrentInstanceCount": variant["InstanceCount"],
+        "DesiredInstanceCount": variant["InstanceCount"],
+    }
+
+
+def _special_summary(deployment: Document) -> Document:
+    """What DescribeEndpoint shows of asynchronous inference and data capture."""
+    shown = {field: deployment[field] for field in ("AsyncInferenceConfig",) if field in deployment}
+    if config := deployment.get("DataCaptureConfig"):
+        enabled = config.get("EnableCapture", False)
+        shown["DataCaptureConfig"] = {
+            "EnableCapture": enabled,
+            "CaptureStatus": "Started" if enabled else "Stopped",
+            "CurrentSamplingPercentage": config["InitialSamplingPercentage"],
+            "DestinationS3Uri": config["DestinationS3Uri"],
+            "KmsKeyId": config.get("KmsKeyId", ""),
+        }
+    return shown
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, S3Error):
+        return f"Could not find model data: {error}"
+    if isinstance(error, NotHealthy):
+        return f"{error} Please check CloudWatch logs for this endpoint."
+    return str(error) if isinstance(error, InputError) else failure.reason(error)

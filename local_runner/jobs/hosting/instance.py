@@ -1,0 +1,188 @@
+"""One machine that serves a model: its containers, each answering what the one before it said.
+
+Source: "Host models along with pre-processing logic as serial inference pipeline" in the developer guide.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import urllib3
+
+from wildsage.containers.contract.paths import OptML
+from wildsage.local_runner.backends import Backend, Launch
+from wildsage.local_runner.inputs.channels import Objects
+from wildsage.local_runner.jobs.hosting.artifacts import bring_model
+from wildsage.local_runner.jobs.hosting.container import INVOCATION_TIMEOUT_S, STOP_GRACE_S, Container, NoAnswer
+from wildsage.local_runner.jobs.hosting.multi_model import LoadedModels
+from wildsage.local_runner.jobs.logs import LogWriter
+from wildsage.local_runner.jobs.store import Document
+
+__all__ = ["Answer", "Instance", "NoAnswer", "NotHealthy", "start"]
+
+MULTI_MODEL = "MultiModel"
+
+
+class NotHealthy(Exception):
+    """A container did not answer /ping with 200 in time; the text begins the failure reason."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an instance said, and which of its containers said it: the last, or the first that did not take its request."""
+
+    container: str
+    http: urllib3.BaseHTTPResponse
+
+    @property
+    def taken(self) -> bool:
+        return 200 <= self.http.status < 300
+
+
+class Instance:
+    """The running containers of one instance of a variant; `models` belong to those that hold several.
+
+    `is_direct`: a request is for one container; otherwise it goes through all of them.
+    """
+
+    def __init__(
+        self, variant: str, containers: Sequence[Container], models: Mapping[str, LoadedModels], is_direct: bool
+    ) -> None:
+        self.variant = variant
+        self.containers = containers
+        self.is_direct = is_direct
+        self._models = models
+        self._leases = 0
+        self._retired = False
+        self._changed = threading.Condition()
+
+    def await_healthy(self) -> None:
+        """Return once every /ping has answered 200. Raises NotHealthy."""
+        for container in self.containers:
+            if not container.is_healthy():
+                place = f" for production variant {self.variant}" if self.variant else ""
+                raise NotHealthy(f"The {container.name} container{place} did not pass the ping health check.")
+
+    @property
+    def is_multi_model(self) -> bool:
+        return bool(self._models)
+
+    def invoke(
+        self,
+        body: bytes | Iterable[bytes],
+        headers: Mapping[str, str],
+        timeout_s: float = INVOCATION_TIMEOUT_S,
+        whole: bool = True,
+        target_model: str = "",
+        hostname: str = "",
+    ) -> Answer:
+        """The answer of the last container, or of `hostname` alone; it is read unless `whole` is false.
+
+        Accept is for the container that answers the caller. Raises NoAnswer, and as LoadedModels does.
+        """
+        *inner, last = [container for container in self.containers if hostname in ("", container.name)]
+        for container in inner:
+            answer = Answer(container.name, self._ask(container, body, _within(headers), timeout_s, True, target_model))
+            if not answer.taken:
+                return answer
+            body, headers = answer.http.data, _passed_on(headers, answer.http)
+        return Answer(last.name, self._ask(last, body, headers, timeout_s, whole, target_model))
+
+    def _ask(
+        self,
+        container: Container,
+        body: bytes | Iterable[bytes],
+        headers: Mapping[str, str],
+        timeout_s: float,
+        whole: bool,
+        target_model: str,
+    ) -> urllib3.BaseHTTPResponse:
+        if container.name in self._models:
+            return self._models[container.name].invoke(target_model, body, headers, timeout_s, whole)
+        return container.request("POST", "/invocations", body, headers, timeout_s, whole)
+
+    # Leases: an instance that is replaced ends after the last request it took
+
+    def lease(self) -> bool:
+        """Hold the instance for a request; False if it is being replaced. Give it back with `release`."""
+        with self._changed:
+            self._leases += not self._retired
+            return not self._retired
+
+    def release(self) -> None:
+        with self._changed:
+            self._leases -= 1
+            self._changed.notify_all()
+
+    def retire(self, within_s: float) -> None:
+        """Take no more requests, and return when those on their way are answered, or the time is over."""
+        with self._changed:
+            self._retired = True
+            self._changed.wait_for(lambda: self._leases == 0, within_s)
+
+    # The end
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM, and no restart."""
+        for container in self.containers:
+            container.ask_to_stop()
+
+    def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        """SIGTERM, then, after the grace, SIGKILL; returns when all containers have ended."""
+        self.ask_to_stop()
+        for container in self.containers:
+            container.stop(grace_s)
+
+
+def _within(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Those for a container that does not answer the caller."""
+    return {name: value for name, value in headers.items() if name != "Accept"}
+
+
+def _passed_on(headers: Mapping[str, str], answer: urllib3.BaseHTTPResponse) -> Mapping[str, str]:
+    """Those for the container that comes next: the body is another now."""
+    kind = answer.headers.get("Content-Type")
+    kept = {name: value for name, value in headers.items() if name not in ("Content-Type", "Content-Length")}
+    return {**kept, **({"Content-Type": kind} if kind else {})}
+
+
+def start(
+    variant: str,
+    containers: Sequence[Document],
+    root: Path,
+    backend: Backend,
+    objects: Objects,
+    writer: Callable[[str], LogWriter],
+    environment: Mapping[str, str] | None = None,
+    contract: Mapping[str, str] | None = None,
+    is_direct: bool = False,
+) -> Instance:
+    """Start the containers of one instance, each with an /opt/ml of its own below `root`.
+
+    A container is `{"Name", "Image", "ModelDataUrl", "Environment", "Mode"}`; `writer` opens the log of the one with
+    that name. `environment` joins the containers' own, and wins. Raises as `bring_model` does.
+    """
+    roots = [root / container["Name"] for container in containers]
+    for container, place in zip(containers, roots, strict=True):
+        uri = None if container["Mode"] == MULTI_MODEL else container.get("ModelDataUrl")
+        bring_model(uri, OptML(place).model, objects)
+    running, models = [], {}
+    for container, place in zip(containers, roots, strict=True):
+        log = writer(container["Name"])
+        launch = Launch(
+            image=container["Image"],
+            root=place,
+            environment={**container["Environment"], **(environment or {})},
+            contract={
+                **(contract or {}),
+                **({"SAGEMAKER_MULTI_MODEL": "true"} if container["Mode"] == MULTI_MODEL else {}),
+            },
+            log=log,
+        )
+        running.append(Container(backend, launch, container["Name"], ended=log.close))
+        if container["Mode"] == MULTI_MODEL:
+            models[container["Name"]] = LoadedModels(running[-1], place, container["ModelDataUrl"], objects)
+    return Instance(variant, running, models, is_direct)

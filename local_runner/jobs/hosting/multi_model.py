@@ -1,0 +1,87 @@
+"""Which models a multi-model container holds: loaded at their first request, the least used unloaded when memory is short.
+
+Source: container contract section 5, "Multi-model endpoints".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import urllib3
+
+from wildsage.containers.contract.paths import OptML
+from wildsage.local_runner.inputs.channels import Objects
+from wildsage.local_runner.jobs.hosting.artifacts import bring_model
+from wildsage.local_runner.jobs.hosting.container import Container
+
+LOADED_ALREADY, NOT_LOADED, OUT_OF_MEMORY = 409, 404, 507
+TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
+NAME_CHARACTERS = 32
+
+
+class NotLoaded(Exception):
+    """The container of this name did not load a model; `status` and `text` are what it said."""
+
+    def __init__(self, container: str, status: int, text: str) -> None:
+        super().__init__(text)
+        self.container = container
+        self.status = status
+        self.text = text
+
+
+class LoadedModels:
+    """The models of one container below an S3 prefix. A model is named by its key below the prefix."""
+
+    def __init__(self, container: Container, root: Path, prefix: str, objects: Objects) -> None:
+        self._container = container
+        self._folder = OptML(root)
+        self._prefix = prefix.rstrip("/") + "/"
+        self._objects = objects
+        self._loading = threading.Lock()
+        self._names: dict[str, None] = {}  # those loaded, the least recently used first
+
+    def invoke(
+        self, target: str, body: bytes | Iterable[bytes], headers: Mapping[str, str], timeout_s: float, whole: bool
+    ) -> urllib3.BaseHTTPResponse:
+        """Ask a model, loading it first if need be. Raises S3Error if there is none, NotLoaded, NoAnswer."""
+        told = {**headers, TARGET_MODEL: target}
+        target = target.removeprefix("/")  # as many programs begin it
+        name = hashlib.sha256(target.encode()).hexdigest()[:NAME_CHARACTERS]
+        self._ensure(name, target)
+        answer = self._container.request("POST", f"/models/{name}/invoke", body, told, timeout_s, whole)
+        if answer.status == NOT_LOADED and isinstance(body, bytes):  # unloaded meanwhile, or the container is a new one
+            answer.drain_conn()
+            self._names.pop(name, None)
+            self._ensure(name, target)
+            answer = self._container.request("POST", f"/models/{name}/invoke", body, told, timeout_s, whole)
+        return answer
+
+    def _ensure(self, name: str, target: str) -> None:
+        if name not in self._names:
+            with self._loading:
+                if name not in self._names:
+                    bring_model(self._prefix + target, self._folder.loaded_model(name), self._objects)
+                    self._load(name)
+        self._names[name] = self._names.pop(name, None)
+
+    def _load(self, name: str) -> None:
+        """Make the container load a model, unloading others for as long as it says that its memory is short."""
+        order = json.dumps({"model_name": name, "url": OptML().loaded_model(name).as_posix()}).encode()
+        while True:
+            answer = self._container.request("POST", "/models", order, {"Content-Type": "application/json"})
+            if answer.status in (200, LOADED_ALREADY):
+                return
+            if answer.status != OUT_OF_MEMORY or not self._names:
+                shutil.rmtree(self._folder.loaded_model(name).parent, ignore_errors=True)
+                raise NotLoaded(self._container.name, answer.status, answer.data.decode(errors="replace"))
+            self._unload(next(iter(tuple(self._names))))  # copied at once: others use models meanwhile
+
+    def _unload(self, name: str) -> None:
+        self._container.request("DELETE", f"/models/{name}")
+        self._names.pop(name, None)
+        shutil.rmtree(self._folder.loaded_model(name).parent, ignore_errors=True)

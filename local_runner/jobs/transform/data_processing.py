@@ -1,0 +1,185 @@
+"""What a batch transform leaves out of its records, and how it joins answers to them.
+
+    record ── InputFilter ──▶ request … answer ── JoinSource ──▶ record with answer ── OutputFilter ──▶ output
+
+Filters are JSONPath (RFC 9535), of which SageMaker knows names, indexes, slices and `*`. A row of CSV counts as an
+array of texts. Sources: DataProcessing in CreateTransformJob (API reference), "Associate Prediction Results with Input
+Records" in the developer guide, container contract section 5.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jsonpath
+from jsonpath.segments import JSONPathChildSegment
+from jsonpath.selectors import IndexSelector, NameSelector, SliceSelector, WildcardSelector
+
+from wildsage.algorithms.base.errors import UserError
+
+CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
+READABLE = (CSV, JSON, JSON_LINES)
+INPUT, OUTPUT = "SageMakerInput", "SageMakerOutput"
+EVERYTHING = "$"
+KNOWN_SELECTORS = (NameSelector, IndexSelector, SliceSelector, WildcardSelector)
+
+
+class BadFilter(Exception):
+    """A filter that is no JSONPath, or more of it than SageMaker knows; the text says which."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Selects a part of a value. One name or index gives what stands there, several names an object, the rest an array."""
+
+    text: str
+    path: jsonpath.JSONPath
+
+    @classmethod
+    def parse(cls, text: str) -> Filter:
+        """Raises BadFilter."""
+        try:
+            path = jsonpath.compile(text)
+        except jsonpath.JSONPathError as error:
+            raise BadFilter(
+                f"got {text!r}, expected a JSONPath such as $[1:] or $.features ({error.args[0]})."
+            ) from None
+        if not (
+            text.startswith(EVERYTHING) and isinstance(path, jsonpath.JSONPath) and all(map(_is_known, path.segments))
+        ):
+            raise BadFilter(
+                f"got {text!r}, expected a JSONPath of names, indexes, slices and * alone: SageMaker knows no other parts."
+            )
+        return cls(text, path)
+
+    @property
+    def selects_all(self) -> bool:
+        return self.text == EVERYTHING
+
+    def apply(self, value: Any) -> Any:
+        """Raises UserError where it selects nothing."""
+        matches = list(self.path.finditer(value))
+        if not matches:
+            raise UserError(f"the filter {self.text} selects nothing of {_shown(value)}")
+        if self.path.singular_query():
+            return matches[0].obj
+        if all(isinstance(selector, NameSelector) for selector in self.path.segments[-1].selectors):
+            return {match.parts[-1]: match.obj for match in matches}
+        return [match.obj for match in matches]
+
+
+def _is_known(segment: Any) -> bool:
+    return isinstance(segment, JSONPathChildSegment) and all(
+        isinstance(selector, KNOWN_SELECTORS) for selector in segment.selectors
+    )
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+@dataclass(frozen=True)
+class DataProcessing:
+    """InputFilter, JoinSource and OutputFilter of one job. `by_line`: the object is split into lines."""
+
+    input_filter: Filter
+    output_filter: Filter
+    joins: bool
+    content_type: str
+    by_line: bool
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> DataProcessing:
+        """That of a CreateTransformJob request. Raises BadFilter."""
+        asked = request.get("DataProcessing", {})
+        source = request["TransformInput"]
+        return cls(
+            Filter.parse(asked.get("InputFilter", EVERYTHING)),
+            Filter.parse(asked.get("OutputFilter", EVERYTHING)),
+            asked.get("JoinSource", "None") == "Input",
+            media_type(source.get("ContentType")),
+            source.get("SplitType", "None") == "Line",
+        )
+
+    @property
+    def reads_records(self) -> bool:
+        """Whether the records must be of a type that can be read here."""
+        return self.joins or not self.input_filter.selects_all
+
+    @property
+    def changes_records(self) -> bool:
+        """Whether it does anything at all."""
+        return self.reads_records or self.changes_output
+
+    @property
+    def changes_output(self) -> bool:
+        return self.joins or not self.output_filter.selects_all
+
+    def request(self, record: bytes) -> bytes:
+        """What is sent of a record. Raises UserError."""
+        if self.input_filter.selects_all:
+            return record
+        rows = [self.input_filter.apply(row) for row in self._rows(record, self.content_type, self.by_line)]
+        return _spelled(rows, self.content_type)
+
+    def output(self, records: Sequence[bytes], answer: bytes, answer_type: str | None) -> bytes:
+        """What is stored for the records of one request. Raises UserError."""
+        if not self.changes_output:
+            return answer
+        kind = media_type(answer_type)
+        many = self.by_line and len(records) > 1
+        answers = self._rows(answer, kind, many)
+        if self.joins:
+            sources = [row for record in records for row in self._rows(record, self.content_type, self.by_line)]
+            answers = self._joined(sources, answers, kind)
+        stored = _spelled([self.output_filter.apply(row) for row in answers], kind)
+        return stored + b"\n" if kind in (CSV, JSON_LINES) else stored
+
+    def _joined(self, sources: list[Any], answers: list[Any], kind: str) -> list[Any]:
+        if (kind == CSV) != (self.content_type == CSV):
+            raise UserError(
+                f"the answer is {kind}, which cannot be joined to {self.content_type}: Accept must be alike"
+            )
+        if len(sources) != len(answers):
+            raise UserError(f"{len(sources)} records were sent, and the answer holds {len(answers)}: no pairs to join")
+        if kind == CSV:
+            return [source + answer for source, answer in zip(sources, answers, strict=True)]
+        return [_with_answer(source, answer) for source, answer in zip(sources, answers, strict=True)]
+
+    def _rows(self, body: bytes, kind: str, by_line: bool) -> list[Any]:
+        """Values of a body: fields of each line of CSV, values of each line of JSON Lines, one value of a JSON document."""
+        if kind not in READABLE:
+            raise UserError(f"{kind or 'no type'}: neither filtered nor joined, expected {', '.join(READABLE)}")
+        try:
+            text = body.decode("utf-8-sig")
+            if kind == CSV:
+                return [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+            parts = text.split("\n") if kind == JSON_LINES or by_line else [text]
+            return [json.loads(part) for part in parts if part.strip()]
+        except (ValueError, csv.Error) as error:
+            raise UserError(f"no valid {kind}: {error}") from None
+
+
+def _with_answer(source: Any, answer: Any) -> dict[str, Any]:
+    return {**source, OUTPUT: answer} if isinstance(source, dict) else {INPUT: source, OUTPUT: answer}
+
+
+def _spelled(rows: Sequence[Any], kind: str) -> bytes:
+    """The rows in lines, without a line end after the last."""
+    if kind != CSV:
+        return "\n".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows).encode()
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(row if isinstance(row, list) else [row] for row in rows)
+    return text.getvalue().removesuffix("\n").encode()
+
+
+def media_type(text: str | None) -> str:
+    """The name alone, as one of the three that can be read here. Others are kept: who reads them says that it cannot."""
+    name = (text or "").partition(";")[0].strip().lower()
+    return JSON_LINES if name in ("application/x-jsonlines", "application/jsonl", "application/x-ndjson") else name

@@ -1,0 +1,307 @@
+"""The way of S3 objects through one instance of a batch transform: read, cut, sent, answered, put together, stored.
+
+At most `concurrency` requests of one instance are on their way or wait to be written, whatever the size of the objects,
+and answers are written in the order of their records. An object one of whose records fails gets no output, and the
+others go on. Sources: as in `transform`; "Speed up a batch transform job" for the limits.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import tempfile
+import threading
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import urllib3
+
+from wildsage.algorithms.base.errors import UserError
+from wildsage.local_runner.inputs.channels import InputFile, Objects, split_uri
+from wildsage.local_runner.jobs.hosting.instance import Instance, NoAnswer
+from wildsage.local_runner.jobs.transform import records
+from wildsage.local_runner.jobs.transform.data_processing import DataProcessing
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.store import ObjectStore
+
+MB = 1 << 20
+MOST_MB_AT_ONCE = 100
+UNLIMITED = 1 << 62
+DEFAULTS = {"MaxConcurrentTransforms": 1, "MaxPayloadInMB": 6}
+DEFAULT_STRATEGY = "MULTI_RECORD"
+STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
+DEFAULT_TIMEOUT_S = 600
+DEFAULT_RETRIES = 3
+FIRST_PAUSE_S = 1.0
+MAX_SHOWN_CHARACTERS = 512
+DAMAGED = (gzip.BadGzipFile, zlib.error, EOFError)
+
+Job = Mapping[str, Any]
+Answer = Iterable[bytes]
+Pieces = Iterator[tuple[InputFile, "Future[Answer]"]]
+
+
+class Stopping(Exception):
+    """The job was asked to stop, or the server is closing."""
+
+
+class Refused(Exception):
+    """The container did not take a request; `status` is what it said, 0 if nothing."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"the container answered {status}: {text}" if status else text)
+        self.status = status
+        self.text = text
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How requests are made: at most `concurrency` at once on an instance, `limit` bytes each; 0 means that an object
+    goes as one request, in chunks."""
+
+    concurrency: int
+    strategy: str
+    limit: int
+
+    @classmethod
+    def of(cls, job: Job, proposed: Mapping[str, Any]) -> Plan:
+        """The job's own values, then those its container proposes, then SageMaker's."""
+        payload_mb = min(_number("MaxPayloadInMB", job, proposed, low=0), MOST_MB_AT_ONCE)
+        most = MOST_MB_AT_ONCE // max(payload_mb, 1)
+        concurrency = min(_number("MaxConcurrentTransforms", job, proposed, low=1), most)
+        asked = [place["BatchStrategy"] for place in (job, proposed) if "BatchStrategy" in place]
+        named = [STRATEGIES.get(name, name) for name in asked]
+        strategy = next((name for name in named if name in STRATEGIES.values()), DEFAULT_STRATEGY)
+        return cls(concurrency, strategy, payload_mb * MB)
+
+    @property
+    def single(self) -> bool:
+        return self.strategy == "SINGLE_RECORD"
+
+    def __str__(self) -> str:
+        payload_mb = self.limit // MB
+        return f"MaxConcurrentTransforms={self.concurrency}, MaxPayloadInMB={payload_mb}, BatchStrategy={self.strategy}"
+
+
+def _number(field: str, job: Job, proposed: Mapping[str, Any], low: int) -> int:
+    """The first of its values that is one: a container may propose anything."""
+    given = (place.get(field) for place in (job, proposed))
+    return next((value for value in given if isinstance(value, int) and value >= low), DEFAULTS[field])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The records of one request, as the object holds them and as they are sent."""
+
+    sources: Sequence[bytes]
+    sent: Sequence[bytes]
+
+
+class Flow:
+    """Takes objects through `instance`. `note` takes the lines of the data log, `folder` the answers to streamed objects."""
+
+    def __init__(
+        self,
+        job: Job,
+        plan: Plan,
+        instance: Instance,
+        inputs: Objects,
+        outputs: ObjectStore,
+        stopping: threading.Event,
+        note: Callable[[str], None],
+        folder: Path,
+    ) -> None:
+        self._source: Mapping[str, Any] = job["TransformInput"]
+        self._target: Mapping[str, Any] = job["TransformOutput"]
+        self._client: Mapping[str, Any] = job.get("ModelClientConfig", {})
+        self._processing = DataProcessing.of(job)
+        self._plan = plan
+        self._instance = instance
+        self._inputs = inputs
+        self._outputs = outputs
+        self._stopping = stopping
+        self._note = note
+        self._folder = folder
+        self._split = self._source.get("SplitType", "None")
+        self._streams = plan.limit == 0 and (self._split == "None" or not plan.single)
+        self._failures: dict[str, str] = {}
+
+    def run(self, files: Sequence[InputFile]) -> list[str]:
+        """Store the output of every object; returns why those without one have none. Raises Stopping."""
+        if self._streams and self._processing.changes_records:
+            return [
+                "ClientError: MaxPayloadInMB 0 sends objects whole, and whole objects are neither filtered nor joined. "
+                "Set MaxPayloadInMB to 1 or more."
+            ]
+        with ThreadPoolExecutor(self._plan.concurrency, "transform") as pool:
+            in_order = self._window(self._pieces(pool, files))
+            for _, pieces in itertools.groupby(in_order, key=lambda piece: piece[0].name):
+                self._store(pieces)
+        return list(self._failures.values())
+
+    # Out: answers in order
+
+    def _window(self, pieces: Pieces) -> Pieces:
+        """The same pieces, read ahead as far as requests may be on their way."""
+        waiting: deque[tuple[InputFile, Future[Answer]]] = deque()
+        for piece in pieces:
+            waiting.append(piece)
+            if len(waiting) == self._plan.concurrency:
+                yield waiting.popleft()
+        yield from waiting
+
+    def _store(self, pieces: Pieces) -> None:
+        """Put the answers to one object together and store them, all or nothing."""
+        first = next(pieces)
+        file = first[0]
+        bucket, prefix = split_uri(self._target["S3OutputPath"])
+        key = f"{prefix.rstrip('/')}/{file.name}.out".lstrip("/")
+        answers = (chunk for _, answer in itertools.chain([first], pieces) for chunk in answer.result())
+        try:
+            self._outputs.put(bucket, key, answers, self._target.get("Accept", "binary/octet-stream"))
+        except (Refused, UserError, S3Error) as error:
+            self._fail(file, error)
+
+    def _fail(self, file: InputFile, error: Refused | UserError | S3Error) -> None:
+        """In the words of SageMaker's data log."""
+        place = f"{file.stored.bucket}/{file.stored.key}"
+        status = error.status if isinstance(error, Refused) else 400
+        blame = "ClientError" if 400 <= status < 500 else "AlgorithmError"
+        text = error.text if isinstance(error, Refused) else str(error)
+        for line in (f"{blame}: {status}", "", "Message:", *text.splitlines()):
+            self._note(f"{datetime.now(UTC).isoformat(timespec='milliseconds')[:-6]}:[sagemaker logs]: {place}: {line}")
+        self._failures[file.name] = f"{blame}: {place}: {str(error)[:MAX_SHOWN_CHARACTERS]}"
+
+    # In: objects, records, requests
+
+    def _pieces(self, pool: ThreadPoolExecutor, files: Sequence[InputFile]) -> Pieces:
+        """The answers to come, one or more for every object."""
+        for file in files:
+            sent = 0
+            try:
+                for ask in self._requests(file):
+                    if file.name in self._failures:
+                        break
+                    sent += 1
+                    yield file, pool.submit(ask)
+            except (UserError, S3Error) as error:
+                yield file, _failed(error)
+                continue
+            except DAMAGED as error:
+                yield file, _failed(UserError(f"no readable gzip file: {error}"))
+                continue
+            if not sent:
+                yield file, pool.submit(tuple)
+
+    def _requests(self, file: InputFile) -> Iterator[Callable[[], Answer]]:
+        if self._streams:
+            yield partial(self._ask_in_chunks, file)
+            return
+        for batch in self._batches(file):
+            yield partial(self._ask, batch)
+
+    def _batches(self, file: InputFile) -> Iterator[Batch]:
+        limit = self._plan.limit or UNLIMITED
+        with self._opened(file) as content:
+            found = records.CUT[self._split](content, limit, not self._plan.single)
+            joint = records.JOINT.get(self._split, b"")
+            done = 0
+            for sources in records.batches(found, joint, limit, self._plan.single or self._split == "None"):
+                if self._stopping.is_set():
+                    raise Stopping
+                yield Batch(sources, [self._sent(record, number) for number, record in enumerate(sources, done + 1)])
+                done += len(sources)
+
+    def _sent(self, record: bytes, number: int) -> bytes:
+        try:
+            return self._processing.request(record)
+        except UserError as error:
+            raise UserError(f"record {number}: {error}") from None
+
+    @contextmanager
+    def _opened(self, file: InputFile) -> Iterator[BinaryIO]:
+        _, raw = self._inputs.open(file.stored.bucket, file.stored.key)
+        with raw:
+            if self._source.get("CompressionType") == "Gzip":
+                with gzip.open(raw) as content:
+                    yield cast(BinaryIO, content)
+            else:
+                with open(raw.fileno(), "rb", closefd=False) as buffered:
+                    yield buffered
+
+    # Requests
+
+    def _ask(self, batch: Batch) -> Answer:
+        body = records.JOINT.get(self._split, b"").join(batch.sent)
+        answer = self._answered(lambda: self._instance.invoke(body, self._headers(), self._timeout_s).http)
+        stored = self._processing.output(batch.sources, answer.data, answer.headers.get("Content-Type"))
+        by_line = self._target.get("AssembleWith") == "Line"
+        return (stored, b"\n") if by_line and not stored.endswith(b"\n") else (stored,)
+
+    def _ask_in_chunks(self, file: InputFile) -> Answer:
+        """The object streamed to the container, and its answer by way of a file."""
+
+        def invoke() -> urllib3.BaseHTTPResponse:
+            with self._opened(file) as content:
+                return self._instance.invoke(
+                    records.chunks(content), self._headers(), self._timeout_s, whole=False
+                ).http
+
+        answer = self._answered(invoke)
+        spool = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115, `_drained` closes it
+        try:
+            spool.writelines(answer.stream(records.CHUNK_BYTES))
+        except urllib3.exceptions.HTTPError as error:
+            raise Refused(0, f"The container broke off its answer: {error}.") from None
+        spool.seek(0)
+        return _drained(cast(BinaryIO, spool))
+
+    def _answered(self, invoke: Callable[[], urllib3.BaseHTTPResponse]) -> urllib3.BaseHTTPResponse:
+        """Ask, and ask again after a failure of the container's own. Raises Refused, Stopping."""
+        attempts = 1 + self._client.get("InvocationsMaxRetries", DEFAULT_RETRIES)
+        problem = Refused(0, "not asked")
+        for attempt in range(attempts):
+            if attempt:
+                self._stopping.wait(FIRST_PAUSE_S * 2 ** (attempt - 1))
+            if self._stopping.is_set():
+                raise Stopping
+            try:
+                answer = invoke()
+            except NoAnswer as error:
+                problem = Refused(0, str(error))
+                continue
+            if 200 <= answer.status < 300:
+                return answer
+            problem = Refused(answer.status, answer.data.decode(errors="replace"))
+            if answer.status < 500:
+                break
+        if self._stopping.is_set():
+            raise Stopping
+        raise problem
+
+    def _headers(self) -> dict[str, str]:
+        wanted = {"Content-Type": self._source.get("ContentType"), "Accept": self._target.get("Accept")}
+        return {name: value for name, value in wanted.items() if value}
+
+    @property
+    def _timeout_s(self) -> float:
+        return self._client.get("InvocationsTimeoutInSeconds", DEFAULT_TIMEOUT_S)
+
+
+def _drained(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        yield from records.chunks(file)
+
+
+def _failed(error: Exception) -> Future[Answer]:
+    future: Future[Answer] = Future()
+    future.set_exception(error)
+    return future

@@ -1,0 +1,101 @@
+"""One object of a batch transform, cut into records, and the records that go into one request.
+
+Sources: CreateTransformJob's SplitType and BatchStrategy (API reference), container contract section 5. The reference
+says that the wrapping of binary records is taken off for SingleRecord and kept for MultiRecord: here it is the frames
+of RecordIO and TFRecord.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import BinaryIO
+
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.codecs.records import recordio
+
+CHUNK_BYTES = 1 << 18
+LINE_ENDS = b"\r\n"
+TFRECORD_HEAD = struct.Struct("<QI")  # length and its checksum; payload and its checksum follow
+TFRECORD_CHECKSUM_BYTES = 4
+
+
+def whole(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
+    """The object as one record."""
+    yield _fitting(file.read(limit + 1), limit, "the object")
+
+
+def lines(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
+    """What stands between line ends; empty lines are no records."""
+    number = 0
+    while line := file.readline(limit + len(LINE_ENDS) + 1):
+        number += 1
+        if record := line.rstrip(LINE_ENDS):
+            yield _fitting(record, limit, f"line {number}")
+
+
+def recordio_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
+    """Records in MXNet's framing. Raises BadRecord."""
+    for number, payload in enumerate(recordio.payloads(chunks(file)), start=1):
+        yield _fitting(recordio.frame(payload) if framed else payload, limit, f"record {number}")
+
+
+def tfrecord_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
+    """Records in TensorFlow's framing: `uint64 length · uint32 checksum · payload · uint32 checksum`."""
+    number = 0
+    while head := file.read(TFRECORD_HEAD.size):
+        number += 1
+        length = TFRECORD_HEAD.unpack(head)[0] if len(head) == TFRECORD_HEAD.size else 0
+        if length > limit:
+            raise _too_large(f"record {number}", length, limit)
+        payload, checksum = file.read(length), file.read(TFRECORD_CHECKSUM_BYTES)
+        if len(checksum) < TFRECORD_CHECKSUM_BYTES:
+            raise UserError(f"record {number}: the object ends inside it. Is it in TFRecord format, and whole?")
+        yield _fitting(head + payload + checksum if framed else payload, limit, f"record {number}")
+
+
+CUT: Mapping[str, Callable[[BinaryIO, int, bool], Iterator[bytes]]] = {
+    "None": whole,
+    "Line": lines,
+    "RecordIO": recordio_records,
+    "TFRecord": tfrecord_records,
+}
+"""By SplitType: records of an open object, each of at most `limit` bytes; `framed` keeps the wrapping of binary ones.
+
+They raise UserError for a record that is larger, and for an object that is not of the type."""
+
+JOINT: Mapping[str, bytes] = {"Line": b"\n"}
+"""By SplitType: what stands between two records of a request."""
+
+
+def batches(records: Iterable[bytes], joint: bytes, limit: int, single: bool) -> Iterator[list[bytes]]:
+    """The records of each request: one where `single`, else as many as fit into `limit` bytes."""
+    held: list[bytes] = []
+    held_bytes = 0
+    for record in records:
+        if held and (single or held_bytes + len(joint) + len(record) > limit):
+            yield held
+            held, held_bytes = [], 0
+        held_bytes += len(record) + (len(joint) if held else 0)
+        held.append(record)
+    if held:
+        yield held
+
+
+def chunks(file: BinaryIO) -> Iterator[bytes]:
+    """The rest of a file, piece by piece."""
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk
+
+
+def _fitting(record: bytes, limit: int, place: str) -> bytes:
+    if len(record) > limit:
+        raise _too_large(place, len(record), limit)
+    return record
+
+
+def _too_large(place: str, size: int, limit: int) -> UserError:
+    return UserError(
+        f"Too much data for max payload size: {place} has {size} bytes or more, expected at most {limit}. "
+        "Raise MaxPayloadInMB, or choose a SplitType that cuts the object into records."
+    )

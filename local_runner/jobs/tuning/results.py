@@ -1,0 +1,84 @@
+"""What came out of a tuning job so far, read off its training jobs: nothing of it is stored twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from wildsage.local_runner.jobs.states import ENDED
+from wildsage.local_runner.jobs.store import Document, Store
+from wildsage.local_runner.jobs.training.job import KIND as TRAINING_JOB
+from wildsage.local_runner.jobs.tuning.definition import OBJECTIVE
+
+SUMMARY = (
+    "TrainingJobName",
+    "TrainingJobArn",
+    "CreationTime",
+    "TrainingStartTime",
+    "TrainingEndTime",
+    "TrainingJobStatus",
+    "TunedHyperParameters",
+    "FailureReason",
+)
+
+
+def trained(store: Store, tuning_job: Document) -> list[Document]:
+    """The training jobs of a tuning job, first to last; those of a deleted one that had its name are none of them."""
+    arn, since = tuning_job["HyperParameterTuningJobArn"], tuning_job["CreationTime"]
+    jobs = [job for job in store.all(TRAINING_JOB) if job.get("TuningJobArn") == arn and job["CreationTime"] >= since]
+    return sorted(jobs, key=lambda job: job["CreationTime"])
+
+
+def objective(job: Document) -> float | None:
+    """The last reading of the objective of a job that has ended and not failed."""
+    if job["TrainingJobStatus"] not in ("Completed", "Stopped"):
+        return None
+    return next((one["Value"] for one in job.get("FinalMetricDataList", ()) if one["MetricName"] == OBJECTIVE), None)
+
+
+def objective_status(job: Document) -> str:
+    if job["TrainingJobStatus"] not in ENDED:
+        return "Pending"
+    return "Failed" if objective(job) is None else "Succeeded"
+
+
+def summary(job: Document) -> Document:
+    """A HyperParameterTrainingJobSummary."""
+    shown = {field: job[field] for field in SUMMARY if field in job}
+    shown["ObjectiveStatus"] = objective_status(job)
+    if job["TrainingJobDefinitionName"]:
+        shown["TrainingJobDefinitionName"] = job["TrainingJobDefinitionName"]
+    value = objective(job)
+    if value is not None:
+        shown["FinalHyperParameterTuningJobObjectiveMetric"] = {**job["TuningObjective"], "Value": value}
+    return shown
+
+
+def ranked(jobs: Iterable[Document]) -> list[Document]:
+    """The jobs that have an objective, best first. All objectives of a tuning job are of one type."""
+    scored = [(value, job) for job in jobs if (value := objective(job)) is not None]
+    maximize = any(job["TuningObjective"]["Type"] == "Maximize" for _, job in scored)
+    return [job for _, job in sorted(scored, key=lambda pair: -pair[0] if maximize else pair[0])]
+
+
+def counters(jobs: Sequence[Document]) -> dict[str, Any]:
+    """TrainingJobStatusCounters and ObjectiveStatusCounters."""
+    statuses = [_counted(job) for job in jobs]
+    objectives = [objective_status(job) for job in jobs]
+    kinds = ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped")
+    return {
+        "TrainingJobStatusCounters": {kind: statuses.count(kind) for kind in kinds},
+        "ObjectiveStatusCounters": {kind: objectives.count(kind) for kind in ("Succeeded", "Pending", "Failed")},
+    }
+
+
+def _counted(job: Document) -> str:
+    status = job["TrainingJobStatus"]
+    if status == "Failed":
+        return "RetryableError" if failed_here(job) else "NonRetryableError"
+    return status if status in ENDED else "InProgress"
+
+
+def failed_here(job: Document) -> bool:
+    """Whether the platform failed the job, not its data or algorithm."""
+    return job.get("FailureReason", "").startswith("InternalServerError")

@@ -1,0 +1,123 @@
+"""What may be removed from a data folder: what jobs and endpoints left behind when they ended, and, where asked, objects.
+
+A job goes whole: its record, its logs and, where it was kept, its /opt/ml. What it stored in S3 is the user's and stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import unquote
+
+from wildsage.local_runner.jobs.logs import ENDPOINTS
+from wildsage.local_runner.jobs.store import TAGS, NotThere, Store
+from wildsage.local_runner.monitor.overview import Job, Overview
+from wildsage.local_runner.s3.store import ObjectStore
+from wildsage.local_runner.s3.uploads import Uploads
+from wildsage.local_runner.settings import Settings
+
+ENDED_JOBS = "ended jobs: records, logs, kept folders"
+STRAY_LOGS = "logs of what was deleted"
+STRAY_FOLDERS = "folders of what was deleted"
+UPLOADS = "unfinished uploads"
+PUBLIC = "objects fetched from public buckets"
+OBJECTS = "objects in S3"
+
+
+@dataclass(frozen=True)
+class Removable:
+    """Something that nobody needs to run. `time_s`: when it was last used, in seconds since 1970."""
+
+    what: str
+    name: str
+    time_s: float
+    size_bytes: int
+    remove: Callable[[], None]
+
+
+def left_behind(settings: Settings, overview: Overview, store: Store) -> Iterator[Removable]:
+    """What can go whether or not a server runs: no running job, and no endpoint that exists, has part in it."""
+    jobs = overview.jobs()
+    in_use = {job.arn for job in jobs if job.runs}
+    for job in jobs:
+        if not job.runs and job.tuned_by not in in_use:
+            places = [*_log_files(settings, job.name), settings.kept / job.name]
+            forget = partial(_forget, store, job, places)
+            yield Removable(ENDED_JOBS, job.name, job.ended or job.created, sum(map(freed_by, places)), forget)
+    names = {job.name for job in jobs} | {endpoint.name for endpoint in overview.endpoints()}
+    yield from _stray(STRAY_LOGS, _stray_logs(settings, names))
+    folders = [*_children(settings.kept), *_children(settings.endpoints)]
+    yield from _stray(STRAY_FOLDERS, [folder for folder in folders if folder.name not in names])
+
+
+def stored(settings: Settings, objects: ObjectStore, with_objects: bool) -> Iterator[Removable]:
+    """What can go from S3 while no server runs: unfinished uploads, fetched public data and, `with_objects`, all objects."""
+    uploads = Uploads(objects)
+    for bucket in objects.buckets():
+        for upload in uploads.of_bucket(bucket.name):
+            size_bytes = freed_by(settings.objects / "uploads" / upload.id)
+            begun = upload.begun.timestamp()
+            yield Removable(UPLOADS, upload.key, begun, size_bytes, partial(uploads.abort, upload))
+        for found in objects.list(bucket.name) if with_objects else ():
+            remove = partial(objects.delete, bucket.name, found.key)
+            yield Removable(OBJECTS, found.key, found.last_modified.timestamp(), found.size, remove)
+    yield from _stray(PUBLIC, [folder for folder in [settings.objects / "public"] if folder.is_dir()])
+
+
+def _log_files(settings: Settings, job: str) -> list[Path]:
+    """Files of a job's log streams, of all kinds of jobs."""
+    groups = [group for group in _children(settings.logs) if not unquote(group.name).startswith(ENDPOINTS)]
+    return [stream for group in groups for stream in _children(group) if unquote(stream.name).startswith(f"{job}/")]
+
+
+def freed_by(place: Path) -> int:
+    """Bytes that removing a file or folder frees: a file that has another name somewhere frees none."""
+    files = (Path(folder, name) for folder, _, names in os.walk(place) for name in names) if place.is_dir() else [place]
+    total = 0
+    for file in files:
+        with contextlib.suppress(OSError):
+            status = file.lstat()
+            total += status.st_size if status.st_nlink == 1 else 0
+    return total
+
+
+def _stray_logs(settings: Settings, names: set[str]) -> list[Path]:
+    """Streams of jobs, and groups of endpoints, that are not there any more."""
+    found = []
+    for group in _children(settings.logs):
+        if (name := unquote(group.name)).startswith(f"{ENDPOINTS}/"):
+            found += [group] if name.removeprefix(f"{ENDPOINTS}/") not in names else []
+        else:
+            found += [stream for stream in _children(group) if unquote(stream.name).partition("/")[0] not in names]
+    return found
+
+
+def _stray(what: str, places: list[Path]) -> Iterator[Removable]:
+    for place in places:
+        with contextlib.suppress(FileNotFoundError):
+            newest = max((path.lstat().st_mtime for path in place.rglob("*")), default=place.stat().st_mtime)
+            yield Removable(what, unquote(place.name), newest, freed_by(place), partial(_remove, place))
+
+
+def _children(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _forget(store: Store, job: Job, places: list[Path]) -> None:
+    for kind, name in ((job.kind.kind, job.name), (TAGS, job.arn)):
+        with contextlib.suppress(NotThere):
+            store.delete(kind, name)
+    for place in places:
+        _remove(place)
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        place.unlink(missing_ok=True)

@@ -1,0 +1,133 @@
+"""Endpoints: CreateEndpoint and what follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from wildsage.local_runner.jobs.hosting.endpoint import KIND, Busy, deployment_id
+from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.sagemaker import endpoint_configs, model_containers, quotas, resources
+from wildsage.local_runner.wire.errors import invalid
+
+SERVICE = "sagemaker"
+SPECIAL: Sequence[str] = ("AsyncInferenceConfig", "DataCaptureConfig")
+PROPERTIES = {"Weight": "DesiredWeight", "InstanceCount": "DesiredInstanceCount"}
+
+
+def create_endpoint(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    resources.refuse_unsupported(request, ("DeploymentConfig",))
+    name = request["EndpointName"]
+    arn = cloud.arn(KIND, name)
+    endpoint = {
+        "EndpointName": name,
+        "EndpointArn": arn,
+        "EndpointConfigName": request["EndpointConfigName"],
+        "Deployment": _deployment(cloud, request["EndpointConfigName"]),
+    }
+    try:
+        cloud.endpoints.create(endpoint)
+    except NameTaken:
+        raise resources.taken(cloud, KIND, name) from None
+    resources.save_tags(cloud, arn, request)
+    return {"EndpointArn": arn}
+
+
+def describe_endpoint(cloud: Cloud, request: dict[str, Any]) -> Document:
+    return resources.find(cloud, KIND, request["EndpointName"])
+
+
+def list_endpoints(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    endpoints, token = resources.page(cloud.store.all(KIND), request, "EndpointName", "EndpointStatus")
+    return {"Endpoints": endpoints, **token}
+
+
+def update_endpoint(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """The old containers answer until the new ones are in service."""
+    resources.refuse_unsupported(request, ("DeploymentConfig", "RetainDeploymentConfig"))
+    endpoint = resources.find(cloud, KIND, request["EndpointName"])
+    deployment = _deployment(cloud, request["EndpointConfigName"])
+    if request.get("RetainAllVariantProperties"):
+        excluded = [one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties", ())]
+        _retain(deployment["Variants"], endpoint["Deployment"]["Variants"], excluded)
+    try:
+        cloud.endpoints.update(request["EndpointName"], deployment)
+    except Busy as error:
+        raise invalid(str(error)) from None
+    return {"EndpointArn": endpoint["EndpointArn"]}
+
+
+def update_endpoint_weights_and_capacities(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """What runs goes on running; only what is new is started, and what is too many ends."""
+    endpoint = resources.find(cloud, KIND, request["EndpointName"])
+    variants = _changed(endpoint, request["DesiredWeightsAndCapacities"])
+    more = _count(variants) - _count(endpoint["Deployment"]["Variants"])
+    quotas.check("endpoint", "any", max(0, more), _running(cloud))
+    try:
+        cloud.endpoints.rescale(request["EndpointName"], variants)
+    except Busy as error:
+        raise invalid(str(error)) from None
+    return {"EndpointArn": endpoint["EndpointArn"]}
+
+
+def _changed(endpoint: Document, wanted: Sequence[Document]) -> list[Document]:
+    """The endpoint's variants with the weights and numbers of instances that are wanted. Raises ValidationException."""
+    variants = {variant["VariantName"]: dict(variant) for variant in endpoint["Deployment"]["Variants"]}
+    for desired in wanted:
+        resources.refuse_unsupported(desired, ("ServerlessUpdateConfig",))
+        name = desired["VariantName"]
+        if name not in variants:
+            raise invalid(f"Variant {name} is none of endpoint {endpoint['EndpointName']}: {', '.join(variants)}.")
+        variants[name].update({field: desired[told] for field, told in PROPERTIES.items() if told in desired})
+        if variants[name]["InstanceCount"] < 1:
+            raise invalid(f"Variant {name}: DesiredInstanceCount must be 1 or more.")
+    return list(variants.values())
+
+
+def _retain(variants: list[Document], before: list[Document], excluded: list[str]) -> None:
+    """Give variants that were there before the weights and numbers of instances that they have now."""
+    for variant in variants:
+        for old in before:
+            if old["VariantName"] == variant["VariantName"]:
+                variant.update({field: old[field] for field, name in PROPERTIES.items() if name not in excluded})
+
+
+def delete_endpoint(cloud: Cloud, request: dict[str, Any]) -> None:
+    """Also calls off an endpoint that is being created; SageMaker would make the caller wait."""
+    try:
+        cloud.endpoints.delete(request["EndpointName"])
+    except NotThere:
+        raise resources.missing(cloud, KIND, request["EndpointName"]) from None
+    except Busy as error:
+        raise invalid(str(error)) from None
+
+
+def _deployment(cloud: Cloud, config_name: str) -> Document:
+    """What the configuration and its models say at this moment."""
+    config = resources.find(cloud, endpoint_configs.KIND, config_name)
+    variants = [_variant(cloud, variant) for variant in config["ProductionVariants"]]
+    quotas.check(
+        "endpoint", config["ProductionVariants"][0].get("InstanceType", "any"), _count(variants), _running(cloud)
+    )
+    special = {field: config[field] for field in SPECIAL if field in config}
+    return {"Id": deployment_id(), "EndpointConfigName": config_name, "Variants": variants, **special}
+
+
+def _running(cloud: Cloud) -> int:
+    """Instances of all endpoints."""
+    return sum(_count(endpoint["Deployment"]["Variants"]) for endpoint in cloud.store.all(KIND))
+
+
+def _count(variants: Iterable[Document]) -> int:
+    return sum(variant["InstanceCount"] for variant in variants)
+
+
+def _variant(cloud: Cloud, variant: dict[str, Any]) -> Document:
+    return {
+        "VariantName": variant["VariantName"],
+        "Containers": model_containers.containers(cloud, variant["ModelName"]),
+        "ExecutionMode": model_containers.execution_mode(cloud, variant["ModelName"]),
+        "InstanceCount": variant.get("InitialInstanceCount", 1),
+        "Weight": variant.get("InitialVariantWeight", 1.0),
+    }

@@ -1,0 +1,47 @@
+"""BatchPutMetrics: readings that SDKs log to a trial component; the component keeps a summary of each metric."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from wildsage.local_runner.jobs.store import Document, NotThere
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT
+
+SERVICE = "sagemaker-metrics"
+
+
+def batch_put_metrics(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    data = request["MetricData"]
+    try:
+        cloud.store.change(COMPONENT.kind, request["TrialComponentName"], lambda component: _note(component, data))
+    except NotThere:
+        return {"Errors": [{"Code": "VALIDATION_ERROR", "MetricIndex": index} for index in range(len(data))]}
+    return {}
+
+
+def _note(component: Document, data: list[Document]) -> None:
+    summaries = {one["MetricName"]: one for one in component.get("Metrics", ())}
+    for datum in data:
+        before = summaries.get(datum["MetricName"], {"Count": 0, "Avg": 0.0, "StdDev": 0.0})
+        summaries[datum["MetricName"]] = _with_reading(before, datum, component[COMPONENT.arn_field])
+    component["Metrics"] = list(summaries.values())
+
+
+def _with_reading(summary: Document, datum: Document, source: str) -> Document:
+    """Mean and deviation are carried on as by Welford (1962)."""
+    value, count = datum["Value"], summary["Count"] + 1
+    mean = summary["Avg"] + (value - summary["Avg"]) / count
+    squares = summary["StdDev"] ** 2 * summary["Count"] + (value - summary["Avg"]) * (value - mean)
+    return {
+        "MetricName": datum["MetricName"],
+        "SourceArn": source,
+        "TimeStamp": datum["Timestamp"],
+        "Count": count,
+        "Last": value,
+        "Min": min(value, summary.get("Min", value)),
+        "Max": max(value, summary.get("Max", value)),
+        "Avg": mean,
+        "StdDev": math.sqrt(squares / count),
+    }

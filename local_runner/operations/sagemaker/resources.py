@@ -1,0 +1,173 @@
+"""What the operations on SageMaker resources share: storing under a name, tags, absent resources, lists page by page."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from wildsage.local_runner.backends import CannotRun
+from wildsage.local_runner.inputs.channels import InputError, split_uri
+from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotThere
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.wire.errors import AwsError, invalid
+
+DEFAULT_PAGE = 10
+NOUNS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoint": "endpoint"}
+
+Request = Mapping[str, Any]
+
+
+def refuse_unsupported(request: Request, fields: Iterable[str]) -> None:
+    """Raises ValidationException for a field whose effect nobody has written: it must not be ignored in silence."""
+    for field in fields:
+        if request.get(field):
+            raise invalid(f"{field} is not implemented by Wildsage yet. Leave it out.")
+
+
+def check_image(cloud: Cloud, image: str | None) -> str:
+    """The image, if the backend can run it. Raises ValidationException that says what it can run."""
+    if not image:
+        raise invalid(
+            "An image is needed here: algorithms and model packages from elsewhere are not implemented by Wildsage."
+        )
+    try:
+        cloud.backend.check(image)
+    except CannotRun as error:
+        raise invalid(str(error)) from None
+    return image
+
+
+def check_target(cloud: Cloud, field: str, uri: str) -> None:
+    """Raises ValidationException for an address whose bucket is not there: what is to be written would be lost."""
+    bucket = bucket_of(uri)
+    if not cloud.objects.has_bucket(bucket):
+        raise invalid(f"{field} {uri}: the bucket {bucket} does not exist. Create it first.")
+
+
+def bucket_of(uri: str) -> str:
+    """The bucket of an S3 address. Raises ValidationException for what is none."""
+    try:
+        return split_uri(uri)[0]
+    except InputError as error:
+        raise invalid(str(error)) from None
+
+
+def save_tags(cloud: Cloud, arn: str, request: Request) -> None:
+    """Remember the tags a new resource was made with, none at first; from now on its ARN can be tagged."""
+    with contextlib.suppress(NotThere):
+        cloud.store.delete(TAGS, arn)
+    cloud.store.insert(TAGS, arn, {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())})
+
+
+def insert(cloud: Cloud, kind: str, name: str, document: Document) -> None:
+    """Store a new model or endpoint configuration. Raises ValidationException if the name is taken."""
+    try:
+        cloud.store.insert(kind, name, document)
+    except NameTaken:
+        raise taken(cloud, kind, name) from None
+
+
+def find(cloud: Cloud, kind: str, name: str) -> Document:
+    """Raises ValidationException in SageMaker's words: waiters look for "Could not find"."""
+    try:
+        return cloud.store.get(kind, name)
+    except NotThere:
+        raise missing(cloud, kind, name) from None
+
+
+def delete(cloud: Cloud, kind: str, name: str, arn_field: str) -> None:
+    """Forget a model or endpoint configuration and its tags. Raises ValidationException if there is none."""
+    arn = find(cloud, kind, name)[arn_field]
+    cloud.store.delete(kind, name)
+    cloud.store.delete(TAGS, arn)
+
+
+def model_address(container: dict[str, Any]) -> str | None:
+    """S3 address of a model, wherever the request holds it: an archive, or a prefix, which ends in `/`, of plain files.
+
+    Raises ValidationException for anything else.
+    """
+    source = container.get("ModelDataSource", {}).get("S3DataSource")
+    if source is None:
+        return container.get("ModelDataUrl")
+    match source["S3DataType"], source["CompressionType"]:
+        case "S3Object", "Gzip":
+            return source["S3Uri"]
+        case "S3Prefix", "None":
+            return source["S3Uri"].rstrip("/") + "/"
+    raise invalid(
+        f"ModelDataSource: got S3DataType {source['S3DataType']} with CompressionType {source['CompressionType']}, "
+        "expected S3Object with Gzip or S3Prefix with None."
+    )
+
+
+def taken(cloud: Cloud, kind: str, name: str) -> AwsError:
+    return invalid(f'Cannot create already existing {NOUNS[kind]} "{cloud.arn(kind, name)}".')
+
+
+def missing(cloud: Cloud, kind: str, name: str) -> AwsError:
+    return invalid(f'Could not find {NOUNS[kind]} "{cloud.arn(kind, name)}".')
+
+
+def page(
+    documents: Iterable[Document], request: Request, name_field: str, status_field: str = "", order: str = "Descending"
+) -> tuple[list[Document], dict[str, str]]:
+    """The page a List request asks for, and `{"NextToken"}` if more follow.
+
+    Filters, sorting and paging are those that all List operations of SageMaker share; `order` is the default one.
+    A token holds the last key returned, so what appears or vanishes meanwhile moves nothing.
+    """
+    descending = request.get("SortOrder", order) == "Descending"
+    sort_field = {"Name": name_field, "Status": status_field}.get(request.get("SortBy", ""), "CreationTime")
+
+    def key(document: Document) -> list[Any]:
+        return [document[sort_field], document[name_field]]
+
+    found = [document for document in documents if _passes(document, request, name_field, status_field)]
+    found.sort(key=key, reverse=descending)
+    if "NextToken" in request:
+        last = _read_token(request["NextToken"])
+        found = [document for document in found if (key(document) < last if descending else key(document) > last)]
+    size = request.get("MaxResults", DEFAULT_PAGE)
+    token = {"NextToken": _token(key(found[size - 1]))} if len(found) > size else {}
+    return found[:size], token
+
+
+def numbered_page(
+    documents: Sequence[Document], request: Request, status_field: str = ""
+) -> tuple[Sequence[Document], dict[str, str]]:
+    """Like `page`, for documents that are in order already. A token holds the place where the next page begins."""
+    wanted = request.get("StatusEquals")
+    found = [one for one in documents if wanted in (None, one.get(status_field))]
+    begin = _read_token(request["NextToken"])[0] if "NextToken" in request else 0
+    end = begin + request.get("MaxResults", DEFAULT_PAGE)
+    return found[begin:end], {"NextToken": _token([end])} if len(found) > end else {}
+
+
+def _passes(document: Document, request: Request, name_field: str, status_field: str) -> bool:
+    created: float = document["CreationTime"]
+    modified: float = document.get("LastModifiedTime") or created
+    return (
+        request.get("NameContains", "").lower() in document[name_field].lower()
+        and request.get("StatusEquals", document.get(status_field)) == document.get(status_field)
+        and _within(created, request, "CreationTime")
+        and _within(modified, request, "LastModifiedTime")
+    )
+
+
+def _within(moment: float, request: Request, field: str) -> bool:
+    return request.get(f"{field}After", moment - 1) < moment < request.get(f"{field}Before", moment + 1)
+
+
+def _token(key: list[Any]) -> str:
+    return urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def _read_token(token: str) -> list[Any]:
+    try:
+        return json.loads(urlsafe_b64decode(token))
+    except ValueError:
+        raise invalid("NextToken is not one that this server gave out. Start the list again without it.") from None

@@ -1,0 +1,163 @@
+"""Search: jobs and experiments by any of their properties.
+
+Source: SageMaker's API reference (SearchExpression, Filter, NestedFilters). A property is a path such as
+`TrainingJobStatus`, `HyperParameters.k`, `Tags.team` or, in a nested filter, `InputDataConfig.DataSource.S3DataSource.S3Uri`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from wildsage.local_runner.jobs.store import Document, NotThere
+from wildsage.local_runner.jobs.training.job import KIND as TRAINING_JOB
+from wildsage.local_runner.jobs.tuning.job import KIND as TUNING_JOB
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.sagemaker import resources
+from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT, EXPERIMENT, TRIAL
+from wildsage.local_runner.wire.errors import invalid
+
+SERVICE = "sagemaker"
+SEARCHED: Mapping[str, tuple[str, str]] = {
+    "TrainingJob": (TRAINING_JOB, "TrainingJob"),
+    "HyperParameterTuningJob": (TUNING_JOB, "HyperParameterTuningJob"),
+    "Experiment": (EXPERIMENT.kind, EXPERIMENT.stem),
+    "ExperimentTrial": (TRIAL.kind, TRIAL.stem),
+    "ExperimentTrialComponent": (COMPONENT.kind, COMPONENT.stem),
+}
+"""By resource: the kind of its documents, and how the names of their fields begin, which a result calls them by."""
+MODIFIED = "LastModifiedTime"
+
+
+def search(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """Last changed first, unless the request sorts by another property; what lacks that comes last."""
+    if request["Resource"] not in SEARCHED:
+        raise invalid(
+            f"Search for {request['Resource']} is not implemented by Wildsage yet; it is for {', '.join(SEARCHED)}."
+        )
+    resources.refuse_unsupported(request, ("VisibilityConditions",))
+    kind, stem = SEARCHED[request["Resource"]]
+    documents = [_with_relations(cloud, kind, document, f"{stem}Arn") for document in cloud.store.all(kind)]
+    found = [one for one in documents if _matches(one, request.get("SearchExpression", {}))]
+    page, token = resources.numbered_page(_sorted(found, request), request)
+    return {
+        "Results": [{stem: one} for one in page],
+        "TotalHits": {"Value": len(found), "Relation": "EqualTo"},
+        **token,
+    }
+
+
+def _with_relations(cloud: Cloud, kind: str, document: Document, arn_field: str) -> Document:
+    """The document with its tags; a trial component with the trials and experiments it belongs to."""
+    shown = {**document, "Tags": _tags(cloud, document[arn_field])}
+    if kind == COMPONENT.kind:
+        trials = {trial["TrialName"]: trial["ExperimentName"] for trial in cloud.store.all(TRIAL.kind)}
+        shown["Parents"] = [{"TrialName": name, "ExperimentName": trials[name]} for name in document["Trials"]]
+    return shown
+
+
+def _tags(cloud: Cloud, arn: str) -> list[dict[str, str]]:
+    try:
+        return [{"Key": key, "Value": value} for key, value in cloud.store.get(resources.TAGS, arn).items()]
+    except NotThere:
+        return []
+
+
+# Filters
+
+
+def _matches(document: Document, expression: Mapping[str, Any]) -> bool:
+    tests = [_passes(document, one) for one in expression.get("Filters", ())]
+    tests += [_any_passes(document, one) for one in expression.get("NestedFilters", ())]
+    tests += [_matches(document, one) for one in expression.get("SubExpressions", ())]
+    if not tests:
+        return True
+    return any(tests) if expression.get("Operator") == "Or" else all(tests)
+
+
+def _any_passes(document: Document, nested: Mapping[str, Any]) -> bool:
+    """Whether one member of a list passes all filters, whose names begin with that of the list."""
+    prefix = nested["NestedPropertyName"]
+    members = [one for one in _values(document, prefix.split(".")) if isinstance(one, dict)]
+    inner = [{**one, "Name": one["Name"].removeprefix(f"{prefix}.")} for one in nested["Filters"]]
+    return any(all(_passes(member, one) for one in inner) for member in members)
+
+
+def _passes(document: Document, wanted: Mapping[str, str]) -> bool:
+    found = _property(document, wanted["Name"])
+    operator, value = wanted.get("Operator", "Equals"), wanted.get("Value", "")
+    if operator in ("Exists", "NotExists"):
+        return bool(found) == (operator == "Exists")
+    if operator == "NotEquals":
+        return not any(_compare(one, value) == 0 for one in found)
+    return any(OPERATORS[operator](one, value) for one in found)
+
+
+OPERATORS: Mapping[str, Callable[[Any, str], bool]] = {
+    "Equals": lambda one, value: _compare(one, value) == 0,
+    "GreaterThan": lambda one, value: _compare(one, value) > 0,
+    "GreaterThanOrEqualTo": lambda one, value: _compare(one, value) >= 0,
+    "LessThan": lambda one, value: _compare(one, value) < 0,
+    "LessThanOrEqualTo": lambda one, value: _compare(one, value) <= 0,
+    "Contains": lambda one, value: value.lower() in str(one).lower(),
+    "In": lambda one, value: any(_compare(one, part) == 0 for part in value.split(",")),
+}
+
+
+def _compare(found: Any, value: str) -> int:
+    """-1, 0 or 1. Numbers and times compare as such where both sides are, everything else as text."""
+    mine, theirs = _measure(found), _measure(value)
+    if mine is None or theirs is None:
+        mine, theirs = str(found), value  # type: ignore[assignment]
+    return (mine > theirs) - (mine < theirs)  # type: ignore[operator]
+
+
+def _measure(value: Any) -> float | None:
+    """A number as it is, a time in seconds since 1970."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        pass
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except ValueError:
+        return None
+
+
+def _property(document: Document, path: str) -> list[Any]:
+    """All values at a path: none, one, or those of the members of a list. Tags and metrics are found by their name."""
+    head, _, rest = path.partition(".")
+    if head == "Tags":
+        return [tag["Value"] for tag in document.get("Tags", ()) if tag["Key"] == rest]
+    if head == "Metrics" and "FinalMetricDataList" in document:
+        return [one["Value"] for one in document["FinalMetricDataList"] if one["MetricName"] == rest]
+    return list(_values(document, path.split(".")))
+
+
+def _values(found: Any, path: Sequence[str]) -> Iterator[Any]:
+    """A name with dots in it, as hyperparameters may have, is tried as a whole too."""
+    if isinstance(found, list):
+        for member in found:
+            yield from _values(member, path)
+    elif not path:
+        yield found
+    elif isinstance(found, dict):
+        for length in range(1, len(path) + 1):
+            name = ".".join(path[:length])
+            if name in found:
+                yield from _values(found[name], path[length:])
+
+
+def _sorted(found: list[Document], request: Mapping[str, Any]) -> list[Document]:
+    name = request.get("SortBy", MODIFIED)
+    descending = request.get("SortOrder", "Descending") == "Descending"
+    having = [one for one in found if _property(one, name)]
+
+    def key(document: Document) -> tuple[float, str]:
+        value = _property(document, name)[0]
+        number = _measure(value)
+        return (number, "") if number is not None else (math.inf, str(value))
+
+    return sorted(having, key=key, reverse=descending) + [one for one in found if not _property(one, name)]

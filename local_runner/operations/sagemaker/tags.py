@@ -1,0 +1,40 @@
+"""Tags on any resource that has an ARN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wildsage.local_runner.jobs.store import TAGS, Document, NotThere
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.wire.errors import AwsError
+
+SERVICE = "sagemaker"
+
+
+def add_tags(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    new = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+    return {"Tags": _shown(_change(cloud, request["ResourceArn"], lambda tags: tags.update(new)))}
+
+
+def list_tags(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    return {"Tags": _shown(_change(cloud, request["ResourceArn"], lambda tags: None))}
+
+
+def delete_tags(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    def remove(tags: Document) -> None:
+        for key in request["TagKeys"]:
+            tags.pop(key, None)
+
+    _change(cloud, request["ResourceArn"], remove)
+    return {}
+
+
+def _change(cloud: Cloud, arn: str, edit: Any) -> Document:
+    try:
+        return cloud.store.change(TAGS, arn, edit)
+    except NotThere:
+        raise AwsError("ResourceNotFound", f"No resource here has the ARN {arn}.") from None
+
+
+def _shown(tags: Document) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

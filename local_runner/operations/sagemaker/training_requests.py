@@ -1,0 +1,102 @@
+"""Whether a training job can run as asked; tuning jobs ask the same of theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wildsage.local_runner.inputs.channels import InputError, split_uri
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.sagemaker import quotas, resources
+from wildsage.local_runner.wire.errors import invalid
+
+
+def check(cloud: Cloud, request: dict[str, Any]) -> None:
+    """Refuse what would not run as asked. Data that is not there is no matter of the request: the job fails with it.
+
+    Raises ValidationException, ResourceLimitExceeded.
+    """
+    resources.refuse_unsupported(request, ("ServerlessJobConfig", "ModelPackageConfig"))
+    algorithm = request.get("AlgorithmSpecification", {})
+    resources.refuse_unsupported(algorithm, ("AlgorithmName",))
+    _check_command(cloud, algorithm)
+    machines = request.get("ResourceConfig", {})
+    resources.refuse_unsupported(machines, ("InstanceGroups", "InstancePlacementConfig"))
+    if machines.get("InstanceCount", 1) < 1:
+        raise invalid("ResourceConfig.InstanceCount must be 1 or more.")
+    quotas.check("training job", machines.get("InstanceType", "any"), machines.get("InstanceCount", 1))
+    if request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
+        raise invalid("OutputDataConfig.CompressionType NONE is not implemented by Wildsage yet. Leave it out.")
+    resources.check_image(cloud, algorithm.get("TrainingImage"))
+    _check_target(cloud, "S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])
+    if "CheckpointConfig" in request:
+        _check_target(cloud, "CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"])
+    for channel in request.get("InputDataConfig", ()):
+        _check_channel(channel)
+    names = [channel["ChannelName"] for channel in request.get("InputDataConfig", ())]
+    if len(set(names)) < len(names):
+        raise invalid(f"Channel names must be unique, got {', '.join(names)}.")
+    _check_modes(request)
+    _check_pipes(request)
+
+
+def _check_command(cloud: Cloud, algorithm: dict[str, Any]) -> None:
+    """What replaces an image's own command needs an image."""
+    for field in ("ContainerEntrypoint", "ContainerArguments"):
+        if algorithm.get(field) and not cloud.backend.isolates:
+            raise invalid(f"{field}: processes have none. Start the server with `wildsage up --backend docker`.")
+
+
+def _check_pipes(request: dict[str, Any]) -> None:
+    """The FIFOs of channel `train` are `train_0`, `train_1` and so on: no channel of files can have such a name."""
+    mode = request["AlgorithmSpecification"]["TrainingInputMode"]
+    channels = request.get("InputDataConfig", ())
+    piped = {c["ChannelName"] for c in channels if (c.get("InputMode") or mode) == "Pipe"}
+    for name in {c["ChannelName"] for c in channels} - piped:
+        stem, _, number = name.rpartition("_")
+        if stem in piped and number.isdecimal():
+            raise invalid(f"Channel {name}: its folder is where the pipes of channel {stem} go. Give it another name.")
+
+
+def _check_channel(channel: dict[str, Any]) -> None:
+    if channel["ChannelName"] in (".", ".."):
+        raise invalid(f"Channel name {channel['ChannelName']!r} cannot be a folder's name.")
+    source = channel["DataSource"].get("S3DataSource")
+    if source is None:
+        raise invalid(f"Channel {channel['ChannelName']}: only S3DataSource is implemented by Wildsage yet.")
+    if source["S3DataType"] not in ("S3Prefix", "ManifestFile", "AugmentedManifestFile"):
+        raise invalid(
+            f"Channel {channel['ChannelName']}: S3DataType {source['S3DataType']} is not implemented by Wildsage yet. "
+            "Use S3Prefix, ManifestFile or AugmentedManifestFile."
+        )
+    _check_address(source["S3Uri"])
+
+
+def _check_modes(request: dict[str, Any]) -> None:
+    """Augmented manifests and record wrappers are for Pipe mode alone [contract: formats, section 9]."""
+    mode = request["AlgorithmSpecification"]["TrainingInputMode"]
+    for channel in request.get("InputDataConfig", ()):
+        source = channel["DataSource"]["S3DataSource"]
+        augmented = source["S3DataType"] == "AugmentedManifestFile"
+        name = f"Channel {channel['ChannelName']}"
+        if augmented and not source.get("AttributeNames"):
+            raise invalid(f"{name}: S3DataType AugmentedManifestFile needs AttributeNames.")
+        if (channel.get("InputMode") or mode) != "Pipe":
+            if augmented:
+                raise invalid(f"{name}: S3DataType AugmentedManifestFile needs input mode Pipe.")
+            if channel.get("RecordWrapperType", "None") != "None":
+                raise invalid(f"{name}: RecordWrapperType RecordIO needs input mode Pipe.")
+
+
+def _check_target(cloud: Cloud, field: str, uri: str) -> None:
+    """A job must not learn for hours what nothing can take."""
+    bucket = _check_address(uri)
+    if not cloud.objects.has_bucket(bucket):
+        raise invalid(f"{field} {uri}: the bucket {bucket} does not exist. Create it before the job.")
+
+
+def _check_address(uri: str) -> str:
+    """The bucket of an S3 address. Raises ValidationException for what is none."""
+    try:
+        return split_uri(uri)[0]
+    except InputError as error:
+        raise invalid(str(error)) from None

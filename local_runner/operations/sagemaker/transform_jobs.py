@@ -1,0 +1,144 @@
+"""Batch transform jobs: CreateTransformJob and what follows it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from wildsage.local_runner.jobs.hosting.instance import MULTI_MODEL
+from wildsage.local_runner.jobs.states import ENDED
+from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
+from wildsage.local_runner.jobs.transform.data_processing import CSV, READABLE, BadFilter, DataProcessing, media_type
+from wildsage.local_runner.jobs.transform.job import KIND
+from wildsage.local_runner.jobs.transform.pipeline import MOST_MB_AT_ONCE
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.sagemaker import model_containers, quotas, resources, sdk_polling
+from wildsage.local_runner.wire.errors import AwsError, invalid
+
+SERVICE = "sagemaker"
+SUMMARY = (
+    "TransformJobName",
+    "TransformJobArn",
+    "CreationTime",
+    "TransformEndTime",
+    "LastModifiedTime",
+    "TransformJobStatus",
+    "FailureReason",
+)
+
+
+def create_transform_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    _check(cloud, request)
+    job = _document(cloud, request)
+    try:
+        cloud.transforms.start(job)
+    except NameTaken:
+        raise AwsError(
+            "ResourceInUse",
+            "Transform job names must be unique within an AWS account and region, and a transform job with this name "
+            f"already exists ({job['TransformJobArn']})",
+        ) from None
+    resources.save_tags(cloud, job["TransformJobArn"], request)
+    return {"TransformJobArn": job["TransformJobArn"]}
+
+
+def describe_transform_job(cloud: Cloud, request: dict[str, Any]) -> Document:
+    name = request["TransformJobName"]
+    job = _find(cloud, name)
+    if job["TransformJobStatus"] not in ENDED and sdk_polling.is_held(cloud, job):
+        cloud.store.update(KIND, name, Described=True)
+        with cloud.seats.taken() as seated:
+            cloud.transforms.wait(name, cloud.settings.hold_first_describe_s if seated else 0)
+        job = _find(cloud, name)
+    return job
+
+
+def list_transform_jobs(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    jobs, token = resources.page(cloud.store.all(KIND), request, "TransformJobName", "TransformJobStatus")
+    summaries = [{field: job[field] for field in SUMMARY if field in job} for job in jobs]
+    return {"TransformJobSummaries": summaries, **token}
+
+
+def stop_transform_job(cloud: Cloud, request: dict[str, Any]) -> None:
+    job = _find(cloud, request["TransformJobName"])
+    if job["TransformJobStatus"] in ENDED:
+        raise invalid(f"The request was rejected because the transform job is in status {job['TransformJobStatus']}.")
+    cloud.transforms.stop(request["TransformJobName"])
+
+
+def _find(cloud: Cloud, name: str) -> Document:
+    try:
+        return cloud.store.get(KIND, name)
+    except NotThere:
+        raise AwsError("ResourceNotFound", f'Could not find requested job with name: "{name}".') from None
+
+
+def _check(cloud: Cloud, request: dict[str, Any]) -> None:
+    """Refuse what would not run as asked. Data that is not there is no matter of the request: the job fails with it."""
+    resources.refuse_unsupported(request, ("DataCaptureConfig",))
+    source = request["TransformInput"]["DataSource"].get("S3DataSource")
+    if source is None:
+        raise invalid("TransformInput.DataSource needs an S3DataSource.")
+    if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+        raise invalid(
+            f"S3DataType {source['S3DataType']} is not implemented by Wildsage yet. Use S3Prefix or ManifestFile."
+        )
+    machines = request["TransformResources"]
+    quotas.check("transform job", machines["InstanceType"], machines["InstanceCount"])
+    resources.bucket_of(source["S3Uri"])
+    _check_payload(request)
+    _check_processing(request)
+    resources.check_target(cloud, "S3OutputPath", request["TransformOutput"]["S3OutputPath"])
+
+
+def _check_payload(request: dict[str, Any]) -> None:
+    payload_mb, concurrency = request.get("MaxPayloadInMB", 6), request.get("MaxConcurrentTransforms", 1)
+    if payload_mb > MOST_MB_AT_ONCE:
+        raise invalid(f"MaxPayloadInMB: got {payload_mb}, expected at most {MOST_MB_AT_ONCE}.")
+    if payload_mb * concurrency > MOST_MB_AT_ONCE:
+        raise invalid(
+            f"MaxConcurrentTransforms * MaxPayloadInMB: got {concurrency} * {payload_mb} MB, expected at most "
+            f"{MOST_MB_AT_ONCE} MB."
+        )
+
+
+def _check_processing(request: dict[str, Any]) -> None:
+    try:
+        processing = DataProcessing.of(request)
+    except BadFilter as error:
+        raise invalid(f"DataProcessing: {error}") from None
+    content_type = request["TransformInput"].get("ContentType")
+    accept = request["TransformOutput"].get("Accept")
+    if processing.reads_records:
+        _check_readable("TransformInput.ContentType", content_type)
+    if processing.changes_output and accept:
+        _check_readable("TransformOutput.Accept", accept)
+    if processing.joins and accept and (media_type(accept) == CSV) != (media_type(content_type) == CSV):
+        raise invalid(f"JoinSource Input needs answers of the records' type, got {accept} for {content_type}.")
+
+
+def _check_readable(field: str, kind: str | None) -> None:
+    if media_type(kind) not in READABLE:
+        raise invalid(f"DataProcessing: {field} is {kind or 'not given'}, expected {', '.join(READABLE)}.")
+
+
+def _document(cloud: Cloud, request: dict[str, Any]) -> Document:
+    """The job as DescribeTransformJob shows it, without a state."""
+    source, target = request["TransformInput"], request["TransformOutput"]
+    containers = model_containers.containers(cloud, request["ModelName"])
+    if any(container["Mode"] == MULTI_MODEL for container in containers):
+        raise invalid(f"Model {request['ModelName']} holds several models: batch transform needs one of its own.")
+    return {
+        **{field: value for field, value in request.items() if field != "Tags"},
+        "TransformJobArn": cloud.arn(KIND, request["TransformJobName"]),
+        "TransformInput": {"CompressionType": "None", "SplitType": "None", **source},
+        "TransformOutput": {"AssembleWith": "None", "KmsKeyId": "", **target},
+        "DataProcessing": {
+            "InputFilter": "$",
+            "OutputFilter": "$",
+            "JoinSource": "None",
+            **request.get("DataProcessing", {}),
+        },
+        "Containers": containers,
+        "CreationTime": time.time(),
+    }

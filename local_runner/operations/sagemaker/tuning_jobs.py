@@ -1,0 +1,242 @@
+"""Hyperparameter tuning jobs: CreateHyperParameterTuningJob and what follows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wildsage.local_runner.jobs.states import ENDED
+from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
+from wildsage.local_runner.jobs.tuning import hyperparameter_check, results
+from wildsage.local_runner.jobs.tuning.definition import (
+    Definition,
+    DefinitionError,
+    definitions,
+    hyperband_resources,
+    shown,
+)
+from wildsage.local_runner.jobs.tuning.job import KIND, parent_jobs, parents
+from wildsage.local_runner.jobs.tuning.ranges import RangeError, combinations, require_words
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.sagemaker import resources, training_requests
+from wildsage.local_runner.wire.errors import AwsError, invalid
+
+SERVICE = "sagemaker"
+SUMMARY = (
+    "HyperParameterTuningJobName",
+    "HyperParameterTuningJobArn",
+    "HyperParameterTuningJobStatus",
+    "CreationTime",
+    "HyperParameterTuningEndTime",
+    "LastModifiedTime",
+)
+
+
+def create_hyper_parameter_tuning_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """Strategies Bayesian, Random, Grid and Hyperband; see the page on tuning for what each does here."""
+    name = request["HyperParameterTuningJobName"]
+    arn = cloud.arn(KIND, name)
+    job = {**request, "HyperParameterTuningJobArn": arn}
+    found = _checked(cloud, job)
+    try:
+        cloud.tuning.start(shown(job, found))
+    except NameTaken:
+        raise AwsError(
+            "ResourceInUse",
+            "Hyperparameter tuning job names must be unique within an AWS account and region, and a hyperparameter tuning "
+            f"job with this name already exists ({arn})",
+        ) from None
+    resources.save_tags(cloud, arn, request)
+    return {"HyperParameterTuningJobArn": arn}
+
+
+def describe_hyper_parameter_tuning_job(cloud: Cloud, request: dict[str, Any]) -> Document:
+    job = _find(cloud, request["HyperParameterTuningJobName"])
+    trained = results.trained(cloud.store, job)
+    found = {**job, **results.counters(trained)}
+    if best := results.ranked(trained):
+        found["BestTrainingJob"] = results.summary(best[0])
+    if overall := _overall_best(cloud, job, trained):
+        found["OverallBestTrainingJob"] = overall
+    return found
+
+
+def list_hyper_parameter_tuning_jobs(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    jobs, token = resources.page(
+        cloud.store.all(KIND),
+        request,
+        "HyperParameterTuningJobName",
+        "HyperParameterTuningJobStatus",
+        order="Ascending",
+    )
+    return {"HyperParameterTuningJobSummaries": [_summary(cloud, job) for job in jobs], **token}
+
+
+def list_training_jobs_for_hyper_parameter_tuning_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """Sorted by the objective, jobs without one come last, in either order."""
+    job = _find(cloud, request["HyperParameterTuningJobName"])
+    trained = results.trained(cloud.store, job)
+    if request.get("SortBy") == "FinalObjectiveMetricValue":
+        found, token = resources.numbered_page(_by_objective(trained, request), request, "TrainingJobStatus")
+    else:
+        found, token = resources.page(trained, request, "TrainingJobName", "TrainingJobStatus", order="Ascending")
+    return {"TrainingJobSummaries": [results.summary(one) for one in found], **token}
+
+
+def stop_hyper_parameter_tuning_job(cloud: Cloud, request: dict[str, Any]) -> None:
+    job = _find(cloud, request["HyperParameterTuningJobName"])
+    status = job["HyperParameterTuningJobStatus"]
+    if status in ENDED:
+        raise invalid(f"The request was rejected because the hyperparameter tuning job is in status {status}.")
+    cloud.tuning.stop(job["HyperParameterTuningJobName"])
+
+
+def delete_hyper_parameter_tuning_job(cloud: Cloud, request: dict[str, Any]) -> None:
+    """Forgets an ended job. Its training jobs stay. One that is not there is no error, as on SageMaker."""
+    try:
+        job = cloud.store.get(KIND, request["HyperParameterTuningJobName"])
+    except NotThere:
+        return
+    if job["HyperParameterTuningJobStatus"] not in ENDED:
+        raise AwsError(
+            "ResourceInUse",
+            f"Hyperparameter tuning job {job['HyperParameterTuningJobName']} is {job['HyperParameterTuningJobStatus']}. "
+            "Stop it, or wait for its end.",
+        )
+    resources.delete(cloud, KIND, job["HyperParameterTuningJobName"], "HyperParameterTuningJobArn")
+
+
+def _find(cloud: Cloud, name: str) -> Document:
+    try:
+        return cloud.store.get(KIND, name)
+    except NotThere:
+        raise AwsError("ResourceNotFound", f"Amazon SageMaker can't find a tuning job named [{name}].") from None
+
+
+def _summary(cloud: Cloud, job: Document) -> Document:
+    trained = results.trained(cloud.store, job)
+    config = job["HyperParameterTuningJobConfig"]
+    shown = {field: job[field] for field in SUMMARY if field in job}
+    limits = {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
+    return {**shown, **limits, **results.counters(trained)}
+
+
+def _by_objective(trained: list[Document], request: dict[str, Any]) -> list[Document]:
+    scored = [job for job in trained if results.objective(job) is not None]
+    scored.sort(key=results.objective, reverse=request.get("SortOrder") == "Descending")  # type: ignore[arg-type]
+    return scored + [job for job in trained if results.objective(job) is None]
+
+
+def _overall_best(cloud: Cloud, job: Document, trained: list[Document]) -> Document | None:
+    """The best training job of this and its parents' together, if all had the same data and algorithm."""
+    if job.get("WarmStartConfig", {}).get("WarmStartType") != "IdenticalDataAndAlgorithm":
+        return None
+    candidates = [(one, job["HyperParameterTuningJobName"]) for one in trained]
+    candidates += [(one, parent) for parent in parents(job) for one in parent_jobs(cloud.store, parent)]
+    tuned_by = {one["TrainingJobName"]: name for one, name in candidates}
+    best = results.ranked(one for one, _ in candidates)
+    return {**results.summary(best[0]), "TuningJobName": tuned_by[best[0]["TrainingJobName"]]} if best else None
+
+
+# Checks
+
+
+def _checked(cloud: Cloud, job: Document) -> list[Definition]:
+    """The definitions of a job that can be searched and trained as asked. Raises ValidationException."""
+    try:
+        found = definitions(job)
+        config = job["HyperParameterTuningJobConfig"]
+        for definition in found:
+            hyperband_resources(config, definition)
+            training = definition.request(job, 1, {})
+            training_requests.check(cloud, training)
+        _check_strategy(config, found)
+        _check_limits(config, found)
+    except (DefinitionError, RangeError) as error:
+        raise invalid(str(error)) from None
+    _check_parents(cloud, job, found)
+    for definition in found:
+        _check_hyperparameters(cloud, definition)
+    return found
+
+
+def _check_strategy(config: dict[str, Any], found: list[Definition]) -> None:
+    strategy = config["Strategy"]
+    if strategy == "Hyperband" and config.get("TrainingJobEarlyStoppingType") == "Auto":
+        raise invalid("Strategy Hyperband stops jobs early by itself. Set TrainingJobEarlyStoppingType to Off.")
+    if "StrategyConfig" in config and strategy != "Hyperband":
+        raise invalid(f"StrategyConfig is for strategy Hyperband, got {strategy}. Leave it out.")
+    names = [definition.name for definition in found]
+    if len(names) > 1 and (not all(names) or len(set(names)) < len(names)):
+        raise invalid("Each of several TrainingJobDefinitions needs a DefinitionName of its own.")
+    if len({definition.objective["Type"] for definition in found}) > 1:
+        raise invalid(
+            "The objectives of all TrainingJobDefinitions must be of the same type: all Maximize or all Minimize."
+        )
+
+
+def _check_limits(config: dict[str, Any], found: list[Definition]) -> None:
+    """A grid has as many jobs as combinations, other searches no more. They need something that ends them."""
+    limits = config["ResourceLimits"]
+    most = limits.get("MaxNumberOfTrainingJobs")
+    total = sum(combinations(definition.ranges) for definition in found)
+    if config["Strategy"] == "Grid":
+        for definition in found:
+            require_words(definition.ranges)
+        if most not in (None, total):
+            raise invalid(
+                f"MaxNumberOfTrainingJobs is {most}, but the grid has {total} combinations. Set it to {total}, or leave it out."
+            )
+    elif most is None and "MaxRuntimeInSeconds" not in limits and not config.get("TuningJobCompletionCriteria"):
+        raise invalid(
+            "ResourceLimits needs MaxNumberOfTrainingJobs or MaxRuntimeInSeconds: nothing else ends the search."
+        )
+    elif most is not None and most > total:
+        raise invalid(
+            "You don't have enough combinations of hyperparameter ranges. The total number of hyperparameter combinations "
+            f"for the provided ranges [{total:.1f}] must be equal or greater than the value of MaxNumberOfJobs, [{most}]. "
+            "Provide additional ranges, or lower MaxNumberOfTrainingJobs."
+        )
+    if most is not None and most < limits["MaxParallelTrainingJobs"]:
+        raise invalid(
+            f"MaxParallelTrainingJobs is {limits['MaxParallelTrainingJobs']}, "
+            f"more than MaxNumberOfTrainingJobs, which is {most}."
+        )
+
+
+def _check_hyperparameters(cloud: Cloud, definition: Definition) -> None:
+    """A built-in algorithm must take what would be tried."""
+    image = definition.training["AlgorithmSpecification"]["TrainingImage"]
+    problems = hyperparameter_check.refusal(cloud.backend, image, definition.edges, cloud.settings.jobs)
+    if problems:
+        raise invalid(
+            f"The hyperparameter ranges aren't valid for the [{image}] algorithm. {' '.join(problems.split())}"
+        )
+
+
+def _check_parents(cloud: Cloud, job: Document, found: list[Definition]) -> None:
+    """Parents have ended, and searched for the same objective; for identical data and algorithm, with the same image."""
+    if "WarmStartConfig" not in job:
+        return
+    if job["HyperParameterTuningJobConfig"]["Strategy"] == "Grid":
+        raise invalid(
+            "Strategy Grid tries every combination: there is nothing to start warm. Leave WarmStartConfig out."
+        )
+    for name in parents(job):
+        parent = _find(cloud, name)
+        if parent["HyperParameterTuningJobStatus"] not in ENDED:
+            raise invalid(f"Parent tuning job {name} is {parent['HyperParameterTuningJobStatus']}. Wait for its end.")
+        before = definitions(parent)
+        if before[0].objective != found[0].objective:
+            raise invalid(
+                f"Parent tuning job {name} has the objective {_objective(before[0])}, expected {_objective(found[0])}."
+            )
+        images = {one.training["AlgorithmSpecification"]["TrainingImage"] for one in (*before, *found)}
+        if job["WarmStartConfig"]["WarmStartType"] == "IdenticalDataAndAlgorithm" and len(images) > 1:
+            raise invalid(
+                f"WarmStartType IdenticalDataAndAlgorithm: parent {name} has another image ({', '.join(sorted(images))}). "
+                "Use TransferLearning."
+            )
+
+
+def _objective(definition: Definition) -> str:
+    return f"{definition.objective['Type']} {definition.objective['MetricName']}"

@@ -1,0 +1,147 @@
+"""InvokeEndpoint and its like: a body to the container and its answer back, untouched."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import urllib3
+
+from wildsage.local_runner.jobs.hosting.container import NoAnswer
+from wildsage.local_runner.jobs.hosting.data_capture import Message
+from wildsage.local_runner.jobs.hosting.instance import Answer, Instance
+from wildsage.local_runner.jobs.hosting.multi_model import NotLoaded
+from wildsage.local_runner.jobs.store import Document
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.request_slots import SEATS
+from wildsage.local_runner.operations.sagemaker.resources import refuse_unsupported
+from wildsage.local_runner.operations.sagemaker_runtime.runtime import (
+    CUSTOM_ATTRIBUTES,
+    find_endpoint,
+    headers,
+    model_error,
+    refusal,
+)
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.settings import ACCOUNT
+from wildsage.local_runner.wire.errors import AwsError
+
+SERVICE = "sagemaker-runtime"
+MAX_BODY_BYTES = 6_291_456
+PIECE_BYTES = 1 << 16
+TOO_MANY = f"{SEATS} requests wait for an answer already. Send fewer at a time, or try again later."
+UNSUPPORTED = ("InferenceComponentName", "EnableExplanations", "SessionId")
+
+
+def invoke_endpoint(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """The answer of one container, or of the last of a pipeline."""
+    with _leased(cloud, request) as instance:
+        answer = _asked(cloud, instance, request, whole=True)
+    if config := cloud.endpoints.capture(request["EndpointName"]):
+        _capture(cloud, config, request, instance, answer)
+    return {"Body": answer.http.data, **_headline(instance, answer)}
+
+
+def invoke_endpoint_with_response_stream(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """As InvokeEndpoint, each piece passed on when the container has written it. Data capture leaves these out."""
+    leases = contextlib.ExitStack()
+    with leases:
+        instance = leases.enter_context(_leased(cloud, request))
+        answer = _asked(cloud, instance, request, whole=False)
+        held = leases.pop_all()
+    return {"Body": _parts(answer, held), **_headline(instance, answer)}
+
+
+def _capture(cloud: Cloud, config: Document, request: dict[str, Any], instance: Instance, answer: Answer) -> None:
+    asked = Message(request.get("ContentType", ""), request["Body"])
+    answered = Message(answer.http.headers.get("Content-Type", ""), answer.http.data)
+    inference_id = request.get("InferenceId", "")
+    cloud.captures.record(config, request["EndpointName"], instance.variant, asked, answered, inference_id)
+
+
+def _parts(answer: Answer, lease: contextlib.ExitStack) -> Iterator[dict[str, Any]]:
+    with lease:
+        try:
+            for piece in _pieces(answer.http):
+                yield {"PayloadPart": {"Bytes": piece}}
+        except urllib3.exceptions.HTTPError as error:
+            raise AwsError(
+                "ModelStreamError",
+                f"The container {answer.container} broke off its answer: {error}.",
+                ErrorCode="ModelStreamInterrupted",
+            ) from None
+        finally:
+            answer.http.close()
+
+
+def _pieces(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """As they arrive."""
+    if getattr(answer, "chunked", False):
+        yield from answer.read_chunked()
+        return
+    while piece := answer.read1(PIECE_BYTES):
+        yield piece
+
+
+@contextlib.contextmanager
+def _leased(cloud: Cloud, request: dict[str, Any]) -> Iterator[Instance]:
+    """An instance that may take the request. Raises ValidationError, ServiceUnavailable where too many wait for an answer."""
+    refuse_unsupported(request, UNSUPPORTED)
+    name, variant = request["EndpointName"], request.get("TargetVariant")
+    if cloud.endpoints.asynchronous(name):
+        raise refusal(f"Endpoint {name} has an AsyncInferenceConfig: it answers InvokeEndpointAsync alone.")
+    with cloud.seats.taken() as seated, cloud.endpoints.lease(name, variant) as instance:
+        if not seated:
+            raise AwsError("ServiceUnavailable", TOO_MANY, 503)
+        if instance is None:
+            raise _not_there(cloud, name, variant)
+        _check_target(instance, request)
+        yield instance
+
+
+def _check_target(instance: Instance, request: dict[str, Any]) -> None:
+    model, hostname = request.get("TargetModel"), request.get("TargetContainerHostname")
+    if instance.is_multi_model and not model:
+        raise refusal("A multi-model endpoint needs TargetModel: the key of a model below its ModelDataUrl.")
+    if model and not instance.is_multi_model:
+        raise refusal("TargetModel is for multi-model endpoints, and this endpoint is none. Leave it out.")
+    names = [container.name for container in instance.containers]
+    if instance.is_direct and hostname not in names:
+        raise refusal(f"TargetContainerHostname: got {hostname}, expected one of {', '.join(names)}.")
+    if hostname and not instance.is_direct:
+        raise refusal(
+            "TargetContainerHostname is for models whose InferenceExecutionConfig Mode is Direct. Leave it out."
+        )
+
+
+def _asked(cloud: Cloud, instance: Instance, request: dict[str, Any], whole: bool) -> Answer:
+    """Raises ModelError for anything but an answer with a status of 2xx, ValidationError for an absent model."""
+    name, target = request["EndpointName"], request.get("TargetModel", "")
+    hostname = request.get("TargetContainerHostname", "")
+    try:
+        answer = instance.invoke(request["Body"], headers(request), whole=whole, target_model=target, hostname=hostname)
+    except S3Error as error:
+        raise refusal(f"Failed to download model data for TargetModel {target}. {error}") from None
+    except NotLoaded as error:
+        raise model_error(cloud, name, error.container, error.status, error.text) from None
+    except NoAnswer as error:
+        raise model_error(cloud, name, error.container, 0, str(error)) from None
+    if not answer.taken:
+        raise model_error(cloud, name, answer.container, answer.http.status, answer.http.data.decode(errors="replace"))
+    return answer
+
+
+def _headline(instance: Instance, answer: Answer) -> dict[str, Any]:
+    return {
+        "ContentType": answer.http.headers.get("Content-Type"),
+        "InvokedProductionVariant": instance.variant,
+        "CustomAttributes": answer.http.headers.get(CUSTOM_ATTRIBUTES),
+    }
+
+
+def _not_there(cloud: Cloud, name: str, variant: str | None) -> AwsError:
+    status = find_endpoint(cloud, name)["EndpointStatus"]
+    if variant and status == "InService":
+        return refusal(f"Variant {variant} not found in endpoint {name}.")
+    return refusal(f"Endpoint {name} of account {ACCOUNT} is {status}, not yet able to answer.")

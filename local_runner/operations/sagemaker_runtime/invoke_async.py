@@ -1,0 +1,54 @@
+"""InvokeEndpointAsync: the body lies in S3, and so will the answer."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from wildsage.local_runner.jobs.store import Document
+from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.sagemaker import resources
+from wildsage.local_runner.operations.sagemaker_runtime.runtime import find_endpoint, headers, refusal
+
+SERVICE = "sagemaker-runtime"
+DEFAULT_TTL_S = 21_600
+DEFAULT_TIMEOUT_S = 900
+
+
+def invoke_endpoint_async(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    """Answers lie in S3 when they are there; SNS topics are not told, the endpoint's log says which."""
+    resources.refuse_unsupported(request, ("Body",))
+    if "InputLocation" not in request:
+        raise refusal("InvokeEndpointAsync needs an InputLocation: the S3 address of its body.")
+    resources.bucket_of(request["InputLocation"])
+    endpoint = find_endpoint(cloud, request["EndpointName"])
+    config = endpoint["Deployment"].get("AsyncInferenceConfig")
+    if config is None:
+        raise refusal(f"Endpoint {request['EndpointName']} has no AsyncInferenceConfig. Use InvokeEndpoint.")
+    invocation = _invocation(request, config["OutputConfig"])
+    cloud.inferences.submit(invocation)
+    return {
+        "InferenceId": request.get("InferenceId", invocation["Id"]),
+        "OutputLocation": invocation["OutputLocation"],
+        "FailureLocation": invocation.get("FailureLocation"),
+    }
+
+
+def _invocation(request: dict[str, Any], output: Document) -> Document:
+    name = str(uuid.uuid4())
+    folder = "/".join(
+        [output["S3OutputPath"].rstrip("/"), *request.get("S3OutputPathExtension", "").strip("/").split("/")]
+    )
+    place = f"{folder.rstrip('/')}/{request.get('Filename', f'{name}.out')}"
+    failure = output.get("S3FailurePath")
+    return {
+        "Id": name,
+        "EndpointName": request["EndpointName"],
+        "InputLocation": request["InputLocation"],
+        "Headers": headers(request),
+        "OutputLocation": place,
+        **({"FailureLocation": f"{failure.rstrip('/')}/{name}-error.out"} if failure else {}),
+        "ExpiresAt": time.time() + request.get("RequestTTLSeconds", DEFAULT_TTL_S),
+        "TimeoutInSeconds": request.get("InvocationTimeoutSeconds", DEFAULT_TIMEOUT_S),
+    }

@@ -1,0 +1,79 @@
+"""A child process in the foreground: its output is ours, and it never outlives us, not even if we are killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from wildsage.local_runner.processes import supervisor
+
+STOP_LIMIT_S = 120.0  # what SageMaker grants a training container after SIGTERM
+
+
+def exit_status(returncode: int) -> int:
+    """A child's return code as a shell reports it: 128 + n for a child that signal n killed."""
+    return returncode if returncode >= 0 else 128 - returncode
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into SystemExit, so that what we started is stopped on the way out."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run_script(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a user's program on our terminal. Ctrl-C is the program's to answer; we wait for what it makes of it."""
+    with subprocess.Popen(command, env=environment) as process, ended_by_signals():
+        try:
+            while True:
+                try:
+                    return exit_status(process.wait())
+                except KeyboardInterrupt:
+                    continue
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def container(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run one of our containers as a process that gets SIGTERM, as from SageMaker, when the block ends or on Ctrl-C."""
+    with (
+        ended_by_signals(),
+        subprocess.Popen(
+            supervisor.leashed(command), env=environment, stdin=subprocess.PIPE, process_group=0
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.terminate()
+            _reap(process)
+
+
+def wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a container; on Ctrl-C ask it to stop, which lets a training job keep its model so far."""
+    try:
+        return exit_status(process.wait())
+    except KeyboardInterrupt:
+        process.terminate()
+        return exit_status(_reap(process))
+
+
+def _reap(process: subprocess.Popen[bytes]) -> int:
+    try:
+        return process.wait(STOP_LIMIT_S)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.communicate()  # closes the leash
+        return process.wait()

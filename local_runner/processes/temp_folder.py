@@ -1,0 +1,48 @@
+"""Temporary folders that do not pile up: a process that is killed cannot remove its own, so the next one does.
+
+The owner of a folder holds a lock on it, which the kernel drops with the process, however that ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PREFIX = "wildsage-job-"
+UNLOCKED = "wildsage-new-"  # not to be found before it is locked
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """An empty folder, removed afterwards; those whose owners are gone are removed first."""
+    place = Path(tempfile.gettempdir())
+    for left in place.glob(f"{PREFIX}*"):
+        _remove_abandoned(left)
+    unlocked = Path(tempfile.mkdtemp(prefix=UNLOCKED))
+    lock = os.open(unlocked, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    own = unlocked.rename(place / unlocked.name.replace(UNLOCKED, PREFIX))
+    try:
+        yield own
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+        os.close(lock)
+
+
+def _remove_abandoned(left: Path) -> None:
+    try:
+        lock = os.open(left, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:  # another user's, or gone by now
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(left, ignore_errors=True)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(lock)

@@ -1,0 +1,83 @@
+"""A server for as long as a script needs one: the one already running on the data folder, or one of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from wildsage.algorithms.base.errors import PlatformError
+from wildsage.local_runner.processes import python
+from wildsage.local_runner.server import lock
+
+LOG = "server.log"
+START_LIMIT_S = 60.0
+STOP_LIMIT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the local AWS answers, and whether it was there before."""
+
+    endpoint: str
+    reused: bool
+
+
+@contextmanager
+def server(data: Path, sdk_polling: bool, public_s3: bool) -> Iterator[Server]:
+    """Yield the server of a data folder; one that was started for this is stopped afterwards.
+
+    Raises PlatformError with the end of its log if it does not come up.
+    """
+    if found := lock.running(data):
+        yield Server(found.endpoint, reused=True)
+        return
+    process = _start(data, sdk_polling, public_s3)
+    try:
+        yield Server(_wait_until_up(process, data), reused=False)
+    finally:
+        _stop(process)
+
+
+def _start(data: Path, sdk_polling: bool, public_s3: bool) -> subprocess.Popen[bytes]:
+    """Start `wildsage up` in a session of its own: Ctrl-C reaches the script first, which may still clean up.
+
+    Its standard input is the lifeline: it stops when that closes, however this process ends.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    command = python.command("wildsage.local_runner", "up", "--port", "0", "--data", str(data), "--until-stdin-closes")
+    command += ("--sdk-polling",) * sdk_polling + ("--public-s3",) * public_s3
+    with (data / LOG).open("ab") as log:
+        return subprocess.Popen(
+            command,
+            env=python.environment(os.environ),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], data: Path) -> str:
+    deadline = time.monotonic() + START_LIMIT_S
+    while process.poll() is None and time.monotonic() < deadline:
+        if found := lock.running(data):
+            return found.endpoint
+        time.sleep(0.02)
+    log = (data / LOG).read_text(errors="replace").splitlines()
+    happened = "did not answer in time" if process.returncode is None else f"ended with status {process.returncode}"
+    raise PlatformError(f"The local server {happened}. The end of {data / LOG}:\n" + "\n".join(log[-12:]))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        process.stdin.close()
+    try:
+        process.wait(STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

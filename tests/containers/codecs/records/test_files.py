@@ -1,0 +1,99 @@
+"""The public codec against SDK v2, which still has the code that v3 dropped: same bytes, same values."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sagemaker.amazon import common
+from scipy import sparse
+
+from wildsage.algorithms.base.errors import BadRecord
+from wildsage.containers.codecs.records import files
+
+DTYPES = (np.float32, np.float64, np.int64)
+SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 5))
+
+
+def written(write, *arguments) -> bytes:
+    file = io.BytesIO()
+    write(file, *arguments)
+    return file.getvalue()
+
+
+@st.composite
+def matrices(draw):
+    dtype = draw(st.sampled_from(DTYPES))
+    elements = st.integers(-(2**31), 2**31 - 1) if dtype == np.int64 else st.floats(-1e6, 1e6, width=32)
+    return draw(hnp.arrays(dtype, draw(SHAPES), elements=elements))
+
+
+@given(matrices(), st.booleans())
+def test_dense_rows_are_written_as_sdk_v2_writes_them(rows_nd, labelled):
+    labels = (np.arange(len(rows_nd), dtype=np.float64),) if labelled else ()
+    ours = written(files.write_numpy_to_dense_tensor, rows_nd, *labels)
+    assert ours == written(common.write_numpy_to_dense_tensor, rows_nd, *labels)
+
+
+@given(matrices(), st.booleans(), st.sampled_from([sparse.csr_matrix, sparse.coo_matrix, sparse.csr_array]))
+def test_sparse_rows_are_written_as_sdk_v2_writes_them(rows_nd, labelled, kind):
+    labels = (np.arange(len(rows_nd), dtype=np.float64),) if labelled else ()
+    ours = written(files.write_spmatrix_to_sparse_tensor, kind(rows_nd), *labels)
+    assert ours == written(common.write_spmatrix_to_sparse_tensor, sparse.csr_matrix(rows_nd), *labels)
+
+
+def test_records_read_as_sdk_v2_reads_them():
+    rows_nd = sparse.random(20, 7, density=0.4, format="csr", dtype=np.float32, random_state=0)
+    content = written(files.write_spmatrix_to_sparse_tensor, rows_nd, np.arange(20, dtype=np.float32))
+    ours, theirs = files.read_records(io.BytesIO(content)), common.read_records(io.BytesIO(content))
+    assert len(ours) == len(theirs) == 20
+    for our, their in zip(ours, theirs, strict=True):
+        for where in ("features", "label"):
+            mine, other = getattr(our, where)["values"], getattr(their, where)["values"]
+            for kind in ("float32_tensor", "float64_tensor", "int32_tensor"):
+                tensor, expected = getattr(mine, kind), getattr(other, kind)
+                assert (tensor.values, tensor.keys, tensor.shape) == tuple(
+                    map(list, (expected.values, expected.keys, expected.shape))
+                )
+
+
+def test_answers_have_named_labels():
+    content = bytes.fromhex("0a23d7ce") + bytes(4)  # an empty record: no maps at all
+    assert files.read_records(io.BytesIO(content)) == [files.Record({}, {})]
+
+
+@pytest.mark.parametrize(
+    ("array", "labels", "problem"),
+    [
+        (np.zeros(3), None, "1 dimensions, expected rows by columns"),
+        (np.zeros((3, 2)), np.zeros(2), "2 labels for 3 rows"),
+        (np.zeros((3, 2), np.complex64), None, "dtype complex64"),
+        (np.full((1, 1), 2**40), None, "beyond 32 bits"),
+    ],
+)
+def test_what_cannot_be_written_is_told(array, labels, problem):
+    with pytest.raises((TypeError, ValueError), match=problem):
+        written(files.write_numpy_to_dense_tensor, array, labels)
+
+
+def test_a_dense_array_is_no_sparse_matrix():
+    with pytest.raises(TypeError, match="Got ndarray, expected a sparse matrix"):
+        written(files.write_spmatrix_to_sparse_tensor, np.zeros((1, 1)))
+
+
+def test_what_is_no_record_is_told():
+    with pytest.raises(BadRecord, match="no RecordIO header"):
+        files.read_records(io.BytesIO(b"no records at all"))
+
+
+def test_it_needs_no_torch():
+    code = "import sys, wildsage.containers.codecs.records.files; sys.exit('torch' in sys.modules)"
+    root = Path(__file__).parents[4]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

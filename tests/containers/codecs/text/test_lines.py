@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.codecs.pieces import PIECE_BYTES
+from wildsage.containers.codecs.text.lines import as_utf8, blocks_of_lines
+
+
+def test_blocks_end_at_line_ends_and_hold_every_byte():
+    text = b"".join(b"%d\n" % number for number in range(400_000)) + b"last"
+    blocks = list(blocks_of_lines(text[i : i + 70_000] for i in range(0, len(text), 70_000)))
+    assert b"".join(blocks) == text
+    assert len(blocks) > 1
+    assert all(block.endswith(b"\n") and len(block) <= PIECE_BYTES + 10 for block in blocks[:-1])
+
+
+def test_a_line_longer_than_a_piece_stays_whole():
+    line = b"7" * (3 * PIECE_BYTES)
+    assert list(blocks_of_lines([b"1\n", line, b"\n2"])) == [b"1\n", line + b"\n2"]
+
+
+def test_a_byte_order_mark_is_dropped_once():
+    assert list(blocks_of_lines([b"\xef\xbb\xbf1\n", b"\xef\xbb\xbf2"])) == [b"1\n\xef\xbb\xbf2"]
+
+
+def test_another_charset_is_recoded_however_it_is_cut():
+    encoded = "é;1\n".encode("utf-16")
+    assert b"".join(as_utf8([encoded[i : i + 1] for i in range(len(encoded))], "UTF-16")) == "é;1\n".encode()
+
+
+@pytest.mark.parametrize("charset", ["klingon", "rot13", "base64", ""])
+def test_what_is_no_charset_is_refused(charset):
+    with pytest.raises(UserError, match="is unknown, expected utf-8"):
+        as_utf8([b""], charset)
+
+
+def test_bytes_outside_their_charset_are_refused():
+    with pytest.raises(UserError, match="not in charset utf-16"):
+        list(as_utf8([b"abc"], "utf-16"))

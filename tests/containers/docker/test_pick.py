@@ -1,0 +1,82 @@
+"""What of a lock an image gets, and that it is all that the code imports."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+IMAGE = ROOT / "containers" / "docker"
+OURS = {"wildsage"}
+
+
+@pytest.fixture(scope="module")
+def pick():
+    spec = importlib.util.spec_from_file_location("pick", IMAGE / "pick.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+LOCK = """\
+alone==1.0 \\
+    --hash=sha256:00
+    # via wildsage (pyproject.toml)
+deep==2.0 \\
+    --hash=sha256:01
+    # via middle
+middle==3.0 \\
+    --hash=sha256:02 \\
+    --hash=sha256:03
+    # via
+    #   alone
+    #   top
+top==4.0 \\
+    --hash=sha256:04
+    # via -r containers/docker/packages.txt
+"""
+
+
+def test_what_is_wanted_comes_with_what_it_needs(pick):
+    assert [entry.split("==")[0] for entry in pick.picked(LOCK, {"top"})] == ["deep", "middle", "top"]
+    assert pick.picked(LOCK, {"middle"})[1].count("sha256") == 2
+
+
+def test_a_package_that_is_not_locked_is_named(pick):
+    with pytest.raises(SystemExit, match=r"no other: write it anew with scripts/lock"):
+        pick.picked(LOCK, {"other", "top"})
+
+
+@pytest.mark.parametrize("target", ["cpu", "cuda"])
+@pytest.mark.parametrize("algorithm", ["kmeans", "knn", "factorization-machines", "image_classification"])
+def test_every_image_has_its_packages_in_both_locks(target, algorithm):
+    command = [sys.executable, IMAGE / "pick.py", IMAGE / f"{target}.lock", ROOT / "pyproject.toml", algorithm]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    names = {line.partition("==")[0] for line in found.stdout.splitlines() if "==" in line}
+    assert {"torch", "numpy", "sympy"} <= names and not {"boto3", "typer"} & names
+    assert ("faiss-cpu" in names) == (algorithm == "knn")
+    assert found.stdout.count("--hash=sha256:") >= len(names)
+
+
+def imported(folder: Path) -> set[str]:
+    """Top-level names that the modules below a folder import. A layout is only imported for a model that has it."""
+    paths = [path for path in folder.rglob("*.py") if path.parent.name != "model_files"]
+    trees = [ast.parse(path.read_text()) for path in paths]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return {name.split(".")[0] for name in plain | {n.module for n in nodes if isinstance(n, ast.ImportFrom)}}
+
+
+def test_images_have_what_the_code_imports(pick):
+    listed = pick.wanted({}, "any")
+    packages = importlib.metadata.packages_distributions()
+    for folder in ("containers", "algorithms/base", "algorithms/kmeans"):
+        for name in imported(ROOT / folder) - OURS - sys.stdlib_module_names - {"backports"}:
+            assert {pick.spelled(package) for package in packages[name]} & listed, f"{folder} imports {name}"

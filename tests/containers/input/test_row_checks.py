@@ -1,0 +1,45 @@
+import pytest
+import torch
+
+from wildsage.algorithms.base.batch import Batch, SparseRows
+from wildsage.algorithms.base.errors import BadRecord
+from wildsage.containers.input.row_checks import check
+
+WIDTH = 1 << 40
+"""Too wide to be made dense."""
+
+
+def sparse(*rows: dict[int, float]) -> Batch:
+    starts = torch.tensor([0, *[len(row) for row in rows]]).cumsum(0)
+    columns = torch.tensor([key for row in rows for key in row], dtype=torch.int64)
+    return Batch(SparseRows(starts, columns, torch.tensor([value for row in rows for value in row.values()]), WIDTH))
+
+
+def keyed(*keys: list[int]) -> Batch:
+    starts = torch.tensor([0, *map(len, keys)]).cumsum(0)
+    columns = torch.tensor([key for row in keys for key in row])
+    return Batch(SparseRows(starts, columns, torch.ones(len(columns)), WIDTH))
+
+
+@pytest.mark.parametrize("rows", [sparse({3: 1.0}, {}, {3: 1.0, 9: 2.0}), keyed([5, 2, 9], [9, 2], [2]), keyed([])])
+def test_good_rows_pass_in_any_order_of_their_keys(rows):
+    check(rows, 1, WIDTH)
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        (keyed([1, 2], [7, 4, 7], [1]), "row 11: key 7 stands twice, expected once a row"),
+        (keyed([7], [7, 7]), "row 11: key 7 stands twice"),
+        (sparse({0: 1.0}, {}, {5: 2.0, 6: float("nan")}), "row 12: column 7: got nan, expected a finite number"),
+        (Batch(torch.tensor([[1.0, float("inf")]])), "row 10: 2 columns, expected 1099511627776"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_named(rows, problem):
+    with pytest.raises(BadRecord, match=problem):
+        check(rows, 10, WIDTH)
+
+
+def test_a_dense_number_that_is_not_finite_is_named():
+    with pytest.raises(BadRecord, match="row 2: column 1: got -inf"):
+        check(Batch(torch.tensor([[1.0, 2.0], [-float("inf"), 0.0]])), 1, 2)

@@ -1,0 +1,133 @@
+"""Artifacts of image classification: ours, the original's, and those of other MXNet classifiers."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.errors import AlgorithmError, UserError
+from wildsage.algorithms.base.graph import Graph, Node
+from wildsage.algorithms.image_classification import weights
+from wildsage.algorithms.image_classification.model import ImageModel
+from wildsage.algorithms.image_classification.network import SOFTMAX, residual_network
+from wildsage.containers.codecs.mxnet import ndarray, symbol_json
+from wildsage.containers.model_files import artifact
+
+SHAPE = (3, 8, 8)
+
+
+def model(epochs=(3,)) -> ImageModel:
+    graph = residual_network(20, SHAPE, 4, SOFTMAX)
+    rng = torch.Generator().manual_seed(0)
+    return ImageModel(graph, {epoch: weights.random(graph, 3, rng) for epoch in epochs}, SHAPE, 16)
+
+
+def images(count: int = 2) -> Batch:
+    return Batch(torch.randint(256, (count, *SHAPE), generator=torch.Generator().manual_seed(1), dtype=torch.uint8))
+
+
+def test_a_model_comes_back_and_answers_alike(tmp_path):
+    ours = model(epochs=(2, 4))
+    artifact.save(ours, tmp_path, "algo-1")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "image-classification-0002.params",
+        "image-classification-0004.params",
+        "image-classification-symbol.json",
+        "model-shapes.json",
+    ]
+    kind, again = artifact.load(tmp_path)
+    assert kind.spec.image == "image-classification" and again.image_shape == SHAPE
+    assert torch.equal(again.predict(images())["prediction"], ours.predict(images())["prediction"])
+
+
+def test_arrays_are_named_as_mxnet_names_them(tmp_path):
+    artifact.save(model(), tmp_path, "algo-1")
+    content = ndarray.read((tmp_path / "image-classification-0003.params").read_bytes())
+    assert {"arg:bn_data_gamma", "arg:fc_bias", "aux:bn1_moving_var", "arg:conv0_weight"} <= set(content)
+    assert {name.partition(":")[0] for name in content if "moving" in name} == {"aux"}
+    assert json.loads((tmp_path / "model-shapes.json").read_bytes()) == [{"shape": [16, 3, 8, 8], "name": "data"}]
+
+
+def test_the_graph_and_shapes_of_a_real_job_are_served(golden, tmp_path):
+    """Its arrays were not published: random ones stand in."""
+    folder = golden / "image-classification-symbols"
+    content = (folder / "image-classification-symbol-0e1db67.json").read_bytes()
+    (tmp_path / "image-classification-symbol.json").write_bytes(content)
+    (tmp_path / "model-shapes.json").write_bytes((folder / "model-shapes.json").read_bytes())
+    arrays = weights.random(symbol_json.decode(content, "x"), 3, torch.Generator())
+    (tmp_path / "image-classification-0010.params").write_bytes(
+        ndarray.write({f"arg:{n}": a.numpy() for n, a in arrays.items()})
+    )
+    _, served = artifact.load(tmp_path, "image-classification")
+    answer = served.predict(Batch(torch.zeros(1, 3, 224, 224)))["prediction"]
+    assert served.image_shape == (3, 224, 224) and answer.shape == (1, 2) and float(answer.sum()) == pytest.approx(1)
+
+
+def test_another_classifier_is_served_by_its_symbol(tmp_path):
+    """Two branches joined, in float16, named otherwise: softmax of a linear map of [relu(x), x]."""
+    nodes = (
+        Node("null", "data"),
+        Node("Activation", "act", {"act_type": "relu"}, ((0, 0, 0),)),
+        Node("Concat", "both", {"num_args": "2", "dim": "1"}, ((1, 0, 0), (0, 0, 0))),
+        Node("null", "dense_weight"),
+        Node("null", "dense_bias"),
+        Node("FullyConnected", "dense", {"num_hidden": "3"}, ((2, 0, 0), (3, 0, 0), (4, 0, 0))),
+        Node("null", "label"),
+        Node("SoftmaxOutput", "out", {}, ((5, 0, 0), (6, 0, 0))),
+    )
+    rng = np.random.default_rng(0)
+    weight, bias = rng.normal(size=(3, 8)).astype(np.float16), rng.normal(size=3).astype(np.float16)
+    (tmp_path / "mine-symbol.json").write_bytes(symbol_json.encode(Graph(nodes, ((7, 0, 0),))))
+    (tmp_path / "mine-0000.params").write_bytes(ndarray.write({"arg:dense_weight": weight, "arg:dense_bias": bias}))
+    (tmp_path / "model-shapes.json").write_text('[{"name": "data", "shape": [1, 1, 2, 2]}]')
+    _, served = artifact.load(tmp_path, "image-classification")
+    x = rng.normal(size=(5, 1, 2, 2)).astype(np.float32)
+    flat = np.concatenate([np.maximum(x, 0), x], 1).reshape(5, 8)
+    scores = np.exp(flat @ weight.T.astype(np.float32) + bias)
+    assert np.allclose(
+        served.predict(Batch(torch.from_numpy(x)))["prediction"], scores / scores.sum(1, keepdims=True), atol=1e-5
+    )
+
+
+def spoil(folder, name, change):
+    path = folder / name
+    if change is None:
+        path.unlink()
+    else:
+        path.write_bytes(change(path.read_bytes()))
+
+
+def without_one(content: bytes) -> bytes:
+    arrays = ndarray.read(content)
+    del arrays["arg:fc_bias"]
+    return ndarray.write(arrays)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "problem"),
+    [
+        ("image-classification-0003.params", None, "no image-classification-NNNN.params."),
+        ("image-classification-0003.params", lambda content: content[:500], "Is the file truncated?"),
+        ("image-classification-0003.params", without_one, "The symbol's fc_bias has no array in the .params file (1 missing)."),
+        ("model-shapes.json", None, "no model-shapes.json, which says how large images are"),
+        ("model-shapes.json", lambda _: b"[]", 'expected [{"shape": [1, 3, 224, 224], "name": "data"}].'),
+        ("model-shapes.json", lambda _: b'[{"shape": [1, 5, 8, 8]}]', "5 × 8 × 8"),
+        ("model-shapes.json", lambda _: b'[{"shape": [1, 1, 8, 8]}]', "The network does not compute on an image of (1, 8, 8)"),
+        ("image-classification-symbol.json", lambda text: text.replace(b'"Flatten"', b'"Crop"'), "operator Crop is not known here"),
+    ],
+)  # fmt: skip
+def test_files_that_do_not_fit_say_what_is_wrong(tmp_path, name, change, problem):
+    artifact.save(model(), tmp_path, "algo-1")
+    spoil(tmp_path, name, change)
+    with pytest.raises(UserError) as caught:
+        artifact.load(tmp_path, "image-classification")
+    assert problem in str(caught.value)
+
+
+def test_a_model_that_is_not_finite_is_not_saved(tmp_path):
+    broken = model()
+    broken.arrays()["fc_weight"][0, 0] = torch.nan
+    with pytest.raises(AlgorithmError, match="fc_weight holds NaN"):
+        artifact.save(broken, tmp_path, "algo-1")

@@ -1,0 +1,115 @@
+"""The ZIP of factorization machines, beside one that a real job wrote."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from wildsage.algorithms.base.batch import concatenate
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.factorization_machines import ALGORITHM as FM
+from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
+from wildsage.containers import codecs
+from wildsage.containers.codecs.media_type import MediaType
+from wildsage.containers.codecs.mxnet import ndarray, stored_zip
+from wildsage.containers.contract import archive
+from wildsage.containers.model_files import artifact
+
+
+@pytest.fixture
+def real(golden, tmp_path):
+    """The folder of a real job's model: a regressor of 2023 on MovieLens."""
+    archive.unpack(golden / "fm-movielens" / "model.tar.gz", tmp_path / "real")
+    return tmp_path / "real"
+
+
+def small() -> FactorizationMachinesModel:
+    fm = FM(feature_dim=3, num_factors=2, predictor_type="binary_classifier", linear_init_method="uniform")
+    arrays = torch.tensor([0.5]), torch.ones(3, 1), torch.arange(6.0).reshape(3, 2)
+    return FactorizationMachinesModel(*arrays, fm.training_parameters())
+
+
+def test_a_model_comes_back_and_its_algorithm_is_told_from_the_file(tmp_path):
+    artifact.save(small(), tmp_path, "algo-1")
+    kind, again = artifact.load(tmp_path)
+    assert kind is FM and again.settings() == small().settings()
+    for name, array in small().arrays().items():
+        assert torch.equal(again.arrays()[name], array)
+
+
+def test_a_real_model_has_its_recorded_loss(golden, real):
+    """20,000 rows of the job's own test channel; the recorded figure is a float64 mean over float32 scores, as ours is."""
+    kind, model = artifact.load(real)
+    body = (golden / "fm-movielens" / "test.protobuf").read_bytes()
+    rows = concatenate(list(codecs.decode(MediaType.parse(codecs.RECORDIO_PROTOBUF), [body], default_label_size=0)))
+    found = model.evaluate(iter([rows]), Run())
+    assert kind is FM and len(rows) == 20_000
+    assert found["rmse"] == pytest.approx(1.0002629948968227, abs=1e-6)
+    assert found["mse"] == pytest.approx(1.000526058959961, abs=1e-6)
+    assert found["absolute_loss"] == pytest.approx(0.7952481262, abs=1e-6)
+
+
+def test_a_real_model_is_written_again_byte_for_byte_but_for_the_time(real, tmp_path):
+    artifact.save(artifact.load(real)[1], tmp_path / "ours", "algo-1")
+    paths = [folder / "model_algo-1" for folder in (real, tmp_path / "ours")]
+    contents = [path.read_bytes() for path in paths]
+    with zipfile.ZipFile(paths[0]) as theirs, zipfile.ZipFile(paths[1]) as ours:
+        assert [m.filename for m in ours.infolist()] == ["meta.json", "symbol.json", "params"]
+        for name in ours.namelist():
+            assert ours.read(name) == theirs.read(name), name
+        entry = theirs.getinfo("params").date_time
+    wrong_places = [i for i, (a, b) in enumerate(zip(*contents, strict=True)) if a != b]
+    assert (
+        entry[0] == 2023 and len(wrong_places) <= 2 * 3 * 4
+    )  # time and date, of three members, here and in the directory
+
+
+def test_the_parameters_are_row_sparse_with_every_row(tmp_path):
+    artifact.save(small(), tmp_path, "algo-1")
+    params = ndarray.read(stored_zip.read(tmp_path / "model_algo-1", ("params",))["params"])
+    assert list(params) == ["arg:w1_weight", "arg:w0_weight", "arg:v"]
+    for name in ("arg:w1_weight", "arg:v"):
+        assert isinstance(params[name], ndarray.RowSparse) and params[name].indices.tolist() == [0, 1, 2]
+    assert params["arg:w0_weight"].shape == (1,)
+
+
+def test_meta_json_has_every_setting_as_a_string(tmp_path):
+    artifact.save(small(), tmp_path, "algo-1")
+    meta = json.loads(stored_zip.read(tmp_path / "model_algo-1", ("meta.json",))["meta.json"])
+    assert list(meta) == ["version", "epoch_number", "training_parameters", "label_names"]
+    settings = meta["training_parameters"]
+    assert {type(value) for value in settings.values()} == {str}
+    assert settings["use_bias"] == "true" and settings["linear_init_method"] == "uniform" and "_seed" not in settings
+    assert "clip_gradient" not in settings and settings["_use_full_symbolic"] == "true"
+
+
+def test_the_reader_for_numpy_takes_an_archive_or_its_folder(tmp_path):
+    artifact.save(small(), tmp_path / "model", "algo-1")
+    archive.pack(tmp_path / "model", tmp_path / "model.tar.gz")
+    for path in (tmp_path / "model", tmp_path / "model.tar.gz", str(tmp_path / "model.tar.gz")):
+        arrays = artifact.read_arrays(path)
+        assert {name: array.shape for name, array in arrays.items()} == {
+            "v": (3, 2),
+            "w1_weight": (3, 1),
+            "w0_weight": (1,),
+        }
+        assert np.array_equal(arrays["v"], small().v_df.numpy())
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"meta.json": b"[]"}, "its meta.json has no object training_parameters"),
+        ({"params": ndarray.write([np.zeros(1, np.float32)])}, "its params hold arrays without names"),
+        ({"params": ndarray.write({"arg:w": np.zeros(1, np.float32)})}, "holds w, which is no model of factorization-machines"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_refused(tmp_path, changes, problem):
+    artifact.save(small(), tmp_path, "algo-1")
+    path = tmp_path / "model_algo-1"
+    path.write_bytes(stored_zip.write(stored_zip.read(path, ("meta.json", "symbol.json", "params")) | changes))
+    with pytest.raises(UserError, match=problem):
+        artifact.load(tmp_path, "factorization_machines")

@@ -1,0 +1,55 @@
+"""What an engine is told of a container's health."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from wildsage.containers.serving import health
+
+
+@pytest.fixture
+def server():
+    """Answers /ping with `server.status`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(http.status if self.path == "/ping" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    http = HTTPServer(("127.0.0.1", 0), Handler)
+    http.status = 200
+    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread.start()
+    yield http
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+def first_process(folder, verb):
+    path = folder / "cmdline"
+    path.write_text("\0".join(["python", "-P", "-m", "wildsage.containers", verb, ""]))
+    return path
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, 0), (503, 1)])
+def test_a_server_is_as_healthy_as_its_ping(server, tmp_path, status, expected):
+    server.status = status
+    port = {"SAGEMAKER_BIND_TO_PORT": str(server.server_port)}
+    assert health.main(port, first_process(tmp_path, "serve")) == expected
+
+
+def test_a_server_that_does_not_answer_is_not_healthy(server, tmp_path):
+    server.shutdown()
+    server.server_close()
+    assert health.main({"SAGEMAKER_BIND_TO_PORT": str(server.server_port)}, first_process(tmp_path, "serve")) == 1
+
+
+def test_training_is_healthy_without_a_server(tmp_path):
+    assert health.main({}, first_process(tmp_path, "train")) == 0

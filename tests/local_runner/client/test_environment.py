@@ -1,0 +1,199 @@
+"""The environment of a client, and the shim it loads, with the real boto3 and SageMaker SDK in fresh interpreters."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from wildsage.local_runner.client import environment as client
+
+BARE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_", "WILDSAGE_"))}
+IDENTITY = b"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+<Arn>arn:aws:sts::000000000000:assumed-role/Role/me</Arn><UserId>me</UserId><Account>000000000000</Account>
+</GetCallerIdentityResult></GetCallerIdentityResponse>"""
+
+
+class Identity(BaseHTTPRequestHandler):
+    """Answers every request as STS answers GetCallerIdentity."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/xml")
+        self.send_header("Content-Length", str(len(IDENTITY)))
+        self.end_headers()
+        self.wfile.write(IDENTITY)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def sts() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Identity) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def run(code: str, endpoint: str, data: Path, sdk_polling: bool = False, **given: str) -> str:
+    client.write_telemetry_opt_out(data)
+    environment = client.environment_for(endpoint, data, sdk_polling, BARE | given)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_an_aws_address_given_in_code_goes_to_the_local_endpoint(sts: str, tmp_path: Path) -> None:
+    code = (
+        "import boto3; c = boto3.client('sts', region_name='eu-west-1',"
+        " endpoint_url='https://sts.eu-west-1.amazonaws.com'); print(c.get_caller_identity()['Account'])"
+    )
+    assert run(code, sts, tmp_path) == "000000000000"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://amazonaws.com.example.org"])
+def test_other_addresses_given_in_code_are_kept(url: str, tmp_path: Path) -> None:
+    code = f"import boto3; print(boto3.client('s3', endpoint_url={url!r}).meta.endpoint_url)"
+    assert run(code, "http://127.0.0.1:1", tmp_path) == url
+
+
+def test_the_sdk_finds_account_and_role(sts: str, tmp_path: Path) -> None:
+    code = "import sagemaker; s = sagemaker.Session(); print(s.account_id(), s.boto_region_name)"
+    assert run(code, sts, tmp_path, AWS_DEFAULT_REGION="eu-west-1").splitlines()[-1] == "000000000000 eu-west-1"
+
+
+def test_the_sdk_sleeps_briefly_and_its_clock_counts_what_was_skipped(tmp_path: Path) -> None:
+    code = (
+        "import time, sagemaker.session as s; a, b = time.time(), s.time.time(); s.time.sleep(10); s.time.sleep(0.01);"
+        "print(time.time() - a, s.time.time() - b, s.time.monotonic is time.monotonic)"
+    )
+    slept_s, counted_s, delegates = run(code, "http://127.0.0.1:1", tmp_path).splitlines()[-1].split()
+    assert 0.25 < float(slept_s) < 5
+    assert float(counted_s) >= 10
+    assert delegates == "True"
+
+
+def test_sdk_polling_keeps_the_sleeps(tmp_path: Path) -> None:
+    code = "import time, sagemaker.session as s, botocore.waiter as w; print(s.time is time, w.Waiter.wait.__module__)"
+    assert run(code, "http://127.0.0.1:1", tmp_path, sdk_polling=True).splitlines()[-1] == "True botocore.waiter"
+
+
+WAITER = """
+import time
+import botocore.exceptions, botocore.session
+from botocore.waiter import create_waiter_with_client, WaiterModel
+client = botocore.session.get_session().create_client("sagemaker")
+asked = []
+client.describe_training_job = lambda **_: asked.append(1) or {"TrainingJobStatus": "InProgress"}
+done = {"matcher": "path", "argument": "TrainingJobStatus", "expected": "Completed", "state": "success"}
+config = {"operation": "DescribeTrainingJob", "delay": 1, "maxAttempts": 1, "acceptors": [done]}
+waiter = create_waiter_with_client("Done", WaiterModel({"version": 2, "waiters": {"Done": config}}), client)
+start = time.time()
+try:
+    waiter.wait(TrainingJobName="j", WaiterConfig={"Delay": 1, "MaxAttempts": 2})
+except botocore.exceptions.WaiterError:
+    pass
+print(len(asked), time.time() - start)
+"""
+
+
+def test_waiters_ask_more_often_and_as_long(tmp_path: Path) -> None:
+    asked, took_s = run(WAITER, "http://127.0.0.1:1", tmp_path).split()
+    assert asked == "8"
+    assert 1.5 < float(took_s) < 10
+
+
+def test_without_our_variable_the_shim_does_nothing(tmp_path: Path) -> None:
+    code = "import sys; print([type(finder).__name__ for finder in sys.meta_path].count('Amender'))"
+    environment = BARE | {"PYTHONPATH": str(client.SHIM)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"
+
+
+def test_a_sitecustomize_of_the_user_still_runs(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import os; os.environ['SEEN'] = 'yes'")
+    code = "import os; print(os.environ.get('SEEN'))"
+    assert run(code, "http://127.0.0.1:1", tmp_path, PYTHONPATH=str(tmp_path)) == "yes"
+
+
+def test_the_shim_costs_no_import_at_start_up(tmp_path: Path) -> None:
+    code = "import sys; print([m for m in ('boto3', 'botocore', 'sagemaker') if m in sys.modules])"
+    assert run(code, "http://127.0.0.1:1", tmp_path) == "[]"
+
+
+def test_telemetry_is_off_and_the_users_own_defaults_still_apply(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(json.dumps({"SchemaVersion": "1.0", "CustomParameters": {"mine": "1"}}))
+    code = (
+        "import json; from sagemaker.config import load_sagemaker_config as l;"
+        "from sagemaker.telemetry import telemetry_logging as t; c = l();"
+        "print(json.dumps([c['SageMaker']['PythonSDK']['Modules']['TelemetryOptOut'], c['CustomParameters']['mine']]))"
+    )
+    answer = run(code, "http://127.0.0.1:1", tmp_path, SAGEMAKER_USER_CONFIG_OVERRIDE=str(own))
+    assert json.loads(answer.splitlines()[-1]) == [True, "1"]
+
+
+def test_the_administrators_defaults_still_apply(tmp_path: Path) -> None:
+    set_already = {"SAGEMAKER_ADMIN_CONFIG_OVERRIDE": "/etc/defaults.yaml"}
+    environment = client.environment_for("http://127.0.0.1:1", tmp_path, False, set_already)
+    assert environment["SAGEMAKER_ADMIN_CONFIG_OVERRIDE"] == "/etc/defaults.yaml"
+    assert environment["SAGEMAKER_USER_CONFIG_OVERRIDE"].startswith(str(tmp_path))
+
+
+def test_nothing_of_the_users_account_is_left() -> None:
+    given = {
+        "AWS_PROFILE": "production",
+        "AWS_SESSION_TOKEN": "t",
+        "AWS_ACCESS_KEY_ID": "AKIA",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_ENDPOINT_URL_S3": "https://elsewhere",
+        "HOME": "/home/me",
+    }
+    environment = client.environment_for("http://127.0.0.1:4577", Path("/data"), False, given)
+    assert "AWS_PROFILE" not in environment
+    assert "AWS_SESSION_TOKEN" not in environment
+    assert "AWS_ENDPOINT_URL_S3" not in environment
+    assert environment["AWS_ACCESS_KEY_ID"] == environment["AWS_SECRET_ACCESS_KEY"] == "wildsage"
+    assert environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+    assert environment["HOME"] == "/home/me"
+
+
+@pytest.mark.parametrize(
+    ("given", "region"),
+    [({}, "us-east-1"), ({"AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1"), ({"AWS_REGION": "us-west-2"}, "us-west-2")],
+)
+def test_the_region_of_the_shell_is_kept(given: dict[str, str], region: str) -> None:
+    environment = client.environment_for("http://127.0.0.1:1", Path("/data"), False, given)
+    assert environment["AWS_REGION"] == environment["AWS_DEFAULT_REGION"] == region
+
+
+def test_lists_of_paths_and_hosts_are_added_to() -> None:
+    given = {"PYTHONPATH": "/mine", "NO_PROXY": "example.org"}
+    environment = client.environment_for("http://127.0.0.1:1", Path("/data"), False, given)
+    assert environment["PYTHONPATH"] == f"{client.SHIM}{os.pathsep}/mine"
+    assert environment["no_proxy"] == environment["NO_PROXY"] == "localhost,127.0.0.1,example.org"
+    again = client.environment_for("http://127.0.0.1:1", Path("/data"), False, environment)
+    assert again == environment
+
+
+def test_a_server_forgets_the_users_account_and_keeps_the_rest() -> None:
+    environment = {
+        "AWS_PROFILE": "p",
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_CA_BUNDLE": "/ca",
+        "HOME": "/me",
+    }
+    client.forget_account(environment)
+    assert environment == {"AWS_CA_BUNDLE": "/ca", "HOME": "/me", **client.NO_ACCOUNT}

@@ -1,0 +1,94 @@
+"""Which objects a channel holds on which host, under which names."""
+
+import json
+
+import pytest
+
+from wildsage.local_runner.inputs.channels import InputError, channel_files, split_uri
+from wildsage.local_runner.s3.store import ObjectStore
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = ObjectStore(tmp_path / "s3")
+    store.create_bucket("bucket")
+    for key in ("data", "data/", "data/a.csv", "data/deep/b.csv", "data2/c.csv", "other/d.csv"):
+        store.put("bucket", key, [key.encode()])
+    return store
+
+
+def channel(uri: str, kind: str = "S3Prefix", distribution: str = "FullyReplicated") -> dict:
+    source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": distribution}
+    return {"ChannelName": "train", "DataSource": {"S3DataSource": source}}
+
+
+def names(store, uri: str, hosts: int = 1, **fields: str) -> list[list[str]]:
+    return [[file.name for file in files] for files in channel_files(channel(uri, **fields), store, hosts)]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "expected"),
+    [
+        ("data/", ["a.csv", "deep/b.csv"]),
+        ("data/deep", ["b.csv"]),
+        ("data/a.csv", ["a.csv"]),
+        ("dat", ["data", "data/a.csv", "data/deep/b.csv", "data2/c.csv"]),
+        ("", ["data", "data/a.csv", "data/deep/b.csv", "data2/c.csv", "other/d.csv"]),
+    ],
+)
+def test_names_are_those_below_the_prefix(store, prefix, expected):
+    assert names(store, f"s3://bucket/{prefix}") == [expected]
+
+
+def test_shards_cover_every_object_once(store):
+    shards = names(store, "s3://bucket/", hosts=2, distribution="ShardedByS3Key")
+    assert [len(shard) for shard in shards] == [3, 2]
+    assert sorted(shards[0] + shards[1]) == names(store, "s3://bucket/")[0]
+    assert names(store, "s3://bucket/data/a.csv", hosts=2, distribution="ShardedByS3Key") == [["a.csv"], []]
+
+
+def test_replicas_are_whole(store):
+    assert names(store, "s3://bucket/data/", hosts=3) == [["a.csv", "deep/b.csv"]] * 3
+
+
+def test_a_manifest_names_exact_keys(store):
+    manifest = json.dumps([{"prefix": "s3://bucket/data"}, "2/c.csv", "/a.csv"]).encode()
+    store.put("bucket", "manifest", [manifest])
+    assert names(store, "s3://bucket/manifest", kind="ManifestFile") == [["2/c.csv", "_/a.csv"]]
+    store.put("bucket", "manifest", [json.dumps([{"prefix": "s3://bucket/data/"}, "deep/b.csv", "a.csv"]).encode()])
+    assert names(store, "s3://bucket/manifest", kind="ManifestFile") == [["a.csv", "deep/b.csv"]]
+
+
+def test_no_object_leaves_the_channels_folder(store):
+    store.put("bucket", "data/../../escape", [b"x"])
+    with pytest.raises(InputError, match="would be a file outside the folder"):
+        names(store, "s3://bucket/data/")
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [("v//a.csv", "_/a.csv"), ("v///a.csv", "_/_/a.csv"), ("v/x//a", "x/_/a"), ("v/./a", "_/a")]
+)
+def test_keys_that_are_no_paths_have_a_name_all_the_same(store, key, name):
+    store.put("bucket", key, [b"x"])
+    assert names(store, "s3://bucket/v/") == [[name]]
+
+
+def test_hidden_objects_are_no_data(store):
+    store.put("bucket", "other/.d.csv", [b"x"])
+    store.put("bucket", "hidden/.only", [b"x"])
+    store.put("bucket", "manifest", [json.dumps([{"prefix": "s3://bucket/other/"}, ".d.csv", "d.csv"]).encode()])
+    assert names(store, "s3://bucket/other/", hosts=2, distribution="ShardedByS3Key") == [["d.csv"], []]
+    assert names(store, "s3://bucket/manifest", kind="ManifestFile") == [["d.csv"]]
+    with pytest.raises(InputError, match="no object has this prefix, hidden ones left aside"):
+        names(store, "s3://bucket/hidden/")
+
+
+def test_files_come_in_the_order_in_which_a_folder_lists_them(store):
+    """Without its last `/` a prefix is a folder to some keys and the beginning of a name to others."""
+    assert names(store, "s3://bucket/data") == [["a.csv", "data", "data2/c.csv", "deep/b.csv"]]
+
+
+@pytest.mark.parametrize("uri", ["bucket/key", "https://bucket/key", "s3:///key", "s3:bucket"])
+def test_an_address_is_an_s3_address(uri):
+    with pytest.raises(InputError, match="expected s3://bucket/key"):
+        split_uri(uri)

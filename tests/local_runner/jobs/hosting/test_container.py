@@ -1,0 +1,93 @@
+"""A serving container is started again for as long as it is wanted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from wildsage.local_runner.backends import Launch
+from wildsage.local_runner.jobs.hosting import container
+from wildsage.local_runner.jobs.hosting.container import Container
+
+NOBODY = "http://127.0.0.1:1"
+
+
+class Healthy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Serving:
+    """Answers at `url` until it is ended."""
+
+    usage = None
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._ended = threading.Event()
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        return 1 if self._ended.wait(timeout_s) else None
+
+    def terminate(self) -> None:
+        self._ended.set()
+
+    kill = terminate
+
+
+class Backend:
+    """Starts one container at each of `urls`, then at the last again and again."""
+
+    def __init__(self, *urls: str) -> None:
+        self._urls = list(urls)
+        self.started: list[Serving] = []
+        self.changed = threading.Condition()
+
+    def serve(self, launch: Launch) -> Serving:
+        with self.changed:
+            self.started.append(Serving(self._urls.pop(0) if len(self._urls) > 1 else self._urls[0]))
+            self.changed.notify_all()
+            return self.started[-1]
+
+
+@pytest.fixture
+def healthy() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Healthy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_what_keeps_it_from_starting_stands_in_its_log():
+    class Broken(Backend):
+        def serve(self, launch: Launch) -> Serving:
+            raise OSError(24, "Too many open files")
+
+    lines: list[str] = []
+    launch = Launch("image", Path(), {}, {}, lines.append)
+    assert not Container(Broken(NOBODY), launch, "c", ended=lambda: None).is_healthy()
+    assert "Too many open files" in lines[0]
+
+
+def test_one_that_has_served_gets_its_time_anew_at_every_start(healthy, monkeypatch):
+    monkeypatch.setattr(container, "HEALTHY_WITHIN_S", 1.0)
+    monkeypatch.setattr(container, "PAUSES_S", (0.01,))
+    backend = Backend(healthy, NOBODY, healthy)
+    launch = Launch("image", Path(), {}, {}, lambda line: None)
+    kept = Container(backend, launch, "c", ended=lambda: None)
+    assert kept.is_healthy()
+    backend.started[0].terminate()
+    with backend.changed:
+        assert backend.changed.wait_for(lambda: len(backend.started) == 3, 60)
+    assert backend.started[2].wait(1.5) is None, "it was killed for what the one before it took"
+    assert kept.request("GET", "/ping").status == 200
+    kept.stop()

@@ -1,0 +1,194 @@
+"""The states of a training job, and the grace between SIGTERM and SIGKILL, without a server."""
+
+import sys
+import tarfile
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from wildsage.containers.contract.paths import OptML
+from wildsage.local_runner.backends.process import ProcessBackend
+from wildsage.local_runner.inputs.workspace import Host
+from wildsage.local_runner.jobs.logs import Logs
+from wildsage.local_runner.jobs.store import Store
+from wildsage.local_runner.jobs.training.job import KIND, Surroundings, TrainingJobs, end, enter, failure_reason
+from wildsage.local_runner.s3.store import ObjectStore
+from wildsage.local_runner.settings import Settings
+
+
+def test_each_state_closes_the_one_before():
+    job: dict = {}
+    enter(job, "InProgress", "Starting", 1.0)
+    enter(job, "InProgress", "Training", 3.0)
+    job["TrainingStartTime"] = 3.0
+    end(job, "MaxRuntimeExceeded", 5.25)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"], job["TrainingTimeInSeconds"]) == (
+        "Stopped",
+        "MaxRuntimeExceeded",
+        3,
+    )
+    spans = [(t["Status"], t["StartTime"], t["EndTime"]) for t in job["SecondaryStatusTransitions"]]
+    assert spans == [("Starting", 1.0, 3.0), ("Training", 3.0, 5.25), ("MaxRuntimeExceeded", 5.25, 5.25)]
+
+
+def test_the_cause_is_blamed_whichever_host_ended_first(tmp_path):
+    hosts = [Host(name, OptML(tmp_path / name)) for name in ("algo-1", "algo-2", "algo-3")]
+    for host in hosts:
+        host.folder.failure.parent.mkdir(parents=True)
+    ended = [(hosts[2], 0), (hosts[1], 5), (hosts[0], 143)]
+    assert failure_reason(ended[:1]) is None
+    assert failure_reason(ended).startswith("AlgorithmError: algo-2 ended with exit code 5")
+    hosts[1].folder.failure.write_text(" \n")
+    hosts[0].folder.failure.write_text("ClientError: no rows")
+    assert failure_reason(ended) == "ClientError: no rows"
+
+
+@pytest.mark.parametrize(
+    ("files", "status", "blamed"),
+    [
+        (("InternalServerError: algo-2 left", "ClientError: row 7"), 1, "ClientError: row 7"),
+        (("AlgorithmError: diverged", "ClientError: row 7"), 1, "ClientError: row 7"),
+        (("InternalServerError: algo-2 left", "AlgorithmError: diverged"), 2, "AlgorithmError: diverged"),
+        (("InternalServerError: algo-2 left", "diverged"), 2, "AlgorithmError: diverged"),
+        (("InternalServerError: algo-2 left", None), 137, "AlgorithmError: algo-2 ended with exit code 137"),
+        (("InternalServerError: disk", None), 143, "InternalServerError: disk"),
+    ],
+)
+def test_what_one_host_says_of_another_is_no_cause(tmp_path, files, status, blamed):
+    hosts = [Host(name, OptML(tmp_path / name)) for name in ("algo-1", "algo-2")]
+    for host, text in zip(hosts, files, strict=True):
+        host.folder.failure.parent.mkdir(parents=True)
+        if text:
+            host.folder.failure.write_text(text)
+    ended = [(hosts[0], 3), (hosts[1], status)]
+    assert failure_reason(ended).startswith(blamed)
+    assert failure_reason(ended[::-1]).startswith(blamed)
+
+
+@pytest.fixture
+def surroundings(tmp_path):
+    """A container that ignores SIGTERM, and a short patience with it."""
+    script = tmp_path / "deaf.py"
+    script.write_text(
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(60)"
+    )
+    objects = ObjectStore(tmp_path / "s3")
+    objects.create_bucket("bucket")
+    backend = ProcessBackend((sys.executable, str(script)))
+    store = Store(tmp_path / "state")
+    return Surroundings(store, Logs(tmp_path / "logs"), objects, objects, backend, tmp_path / "jobs", stop_grace_s=0.3)
+
+
+def job(name: str) -> dict:
+    return {
+        "TrainingJobName": name,
+        "CreationTime": time.time(),
+        "TrainingJobArn": f"arn:aws:sagemaker:us-east-1:000000000000:training-job/{name}",
+        "AlgorithmSpecification": {
+            "TrainingImage": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1",
+            "TrainingInputMode": "File",
+        },
+        "ResourceConfig": {"InstanceCount": 1},
+        "StoppingCondition": {},
+        "ModelArtifacts": {"S3ModelArtifacts": f"s3://bucket/{name}/output/model.tar.gz"},
+    }
+
+
+def test_a_container_that_ignores_sigterm_is_killed_after_the_grace(surroundings):
+    jobs = TrainingJobs(surroundings)
+    jobs.start(job("deaf"))
+    while not surroundings.logs.groups() or not surroundings.logs.streams("/aws/sagemaker/TrainingJobs")[0].size_bytes:
+        time.sleep(0.02)
+    asked = time.monotonic()
+    jobs.stop("deaf")
+    jobs.wait("deaf", 10)
+    assert 0.3 <= time.monotonic() - asked < 5
+    assert surroundings.store.get(KIND, "deaf")["TrainingJobStatus"] == "Stopped"
+
+
+def test_a_stop_at_the_moment_of_creation_is_obeyed(surroundings):
+    """Whoever learns of the job from the store may stop it at once."""
+
+    class Watched(Store):
+        def insert(self, kind, name, document):
+            super().insert(kind, name, document)
+            stopping.start()
+            time.sleep(0.1)
+
+    watched = replace(surroundings, store=Watched(surroundings.folder.with_name("watched")))
+    jobs = TrainingJobs(watched)
+    stopping = threading.Thread(target=jobs.stop, args=["quick"])
+    jobs.start(job("quick"))
+    stopping.join()
+    jobs.wait("quick", 10)
+    assert watched.store.get(KIND, "quick")["TrainingJobStatus"] == "Stopped"
+
+
+@pytest.fixture
+def real(surroundings):
+    """The containers themselves, and a job that would run for hours over pipes."""
+    surroundings.objects.put("bucket", "rows/a.csv", [b"1,2\n3,4\n5,6\n" * 1000])
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/rows/"}
+    channel = {"ChannelName": "train", "ContentType": "text/csv;label_size=0", "DataSource": {"S3DataSource": source}}
+    endless = {
+        **job("endless"),
+        "HyperParameters": {"k": "2", "feature_dim": "2", "mini_batch_size": "100", "epochs": "1000000"},
+        "InputDataConfig": [{**channel, "InputMode": "Pipe"}],
+    }
+    backend = ProcessBackend(Settings(surroundings.folder).command)
+    return replace(surroundings, backend=backend, stop_grace_s=60.0), endless
+
+
+def test_whenever_a_job_is_stopped_it_leaves_a_whole_archive_or_none(real, tmp_path):
+    surroundings, endless = real
+    jobs = TrainingJobs(surroundings)
+    began = time.monotonic()
+    for delay_s in (0.0, 0.6, 1.5, 4.0):
+        uri = f"s3://bucket/{delay_s}/output/model.tar.gz"
+        jobs.start({**endless, "TrainingJobName": f"after-{delay_s}", "ModelArtifacts": {"S3ModelArtifacts": uri}})
+    for delay_s in (0.0, 0.6, 1.5, 4.0):
+        time.sleep(max(0.0, began + delay_s - time.monotonic()))
+        jobs.stop(f"after-{delay_s}")
+    for delay_s in (0.0, 0.6, 1.5, 4.0):
+        jobs.wait(f"after-{delay_s}", 60)
+        found = surroundings.store.get(KIND, f"after-{delay_s}")
+        assert found["TrainingJobStatus"] == "Stopped"
+        archive = surroundings.objects.find("bucket", f"{delay_s}/output/model.tar.gz")
+        message = found["SecondaryStatusTransitions"][-1]["StatusMessage"]
+        assert ("there is no model.tar.gz" in message) == (archive is None)
+        if archive:
+            with tarfile.open(archive.path) as tar:
+                assert tar.getmember("model_algo-1").size
+
+
+def test_what_was_running_when_the_server_died_has_failed(surroundings):
+    interrupted = job("interrupted")
+    enter(interrupted, "InProgress", "Training", time.time())
+    surroundings.store.insert(KIND, "interrupted", interrupted)
+    TrainingJobs(surroundings).restore()
+    found = surroundings.store.get(KIND, "interrupted")
+    assert found["TrainingJobStatus"] == "Failed"
+    assert found["FailureReason"].startswith("InternalServerError: the local SageMaker stopped")
+
+
+def test_folders_of_ended_and_interrupted_jobs_are_kept_where_asked(surroundings, tmp_path):
+    script = tmp_path / "writes.py"
+    script.write_text(
+        "import os, pathlib\npathlib.Path(os.environ['SAGEMAKER_DATA_PATH'], 'model/m').write_text('learned')"
+    )
+    backend = ProcessBackend((sys.executable, str(script)))
+    keeping = replace(surroundings, backend=backend, kept=tmp_path / "kept")
+    for _ in range(2):  # a second job of the name, the first one deleted, takes its place
+        jobs = TrainingJobs(keeping)
+        jobs.start(job("one"))
+        jobs.wait("one", 60)
+        surroundings.store.delete(KIND, "one")
+    assert OptML(tmp_path / "kept" / "one" / "algo-1").model.joinpath("m").read_text() == "learned"
+    assert not any(surroundings.folder.iterdir())
+
+    (surroundings.folder / "interrupted" / "algo-1").mkdir(parents=True)
+    TrainingJobs(keeping).restore()
+    assert (tmp_path / "kept" / "interrupted" / "algo-1").is_dir()
+    assert not any(surroundings.folder.iterdir())

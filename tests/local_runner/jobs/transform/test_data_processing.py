@@ -1,0 +1,116 @@
+"""Filters and joins of batch transform, against the developer guide's own examples."""
+
+import pytest
+
+from wildsage.algorithms.base.errors import UserError
+from wildsage.local_runner.jobs.transform.data_processing import BadFilter, DataProcessing, Filter
+
+
+def processing(content_type: str, split: str = "Line", **fields: str) -> DataProcessing:
+    source = {"ContentType": content_type, "SplitType": split}
+    return DataProcessing.of({"TransformInput": source, "DataProcessing": fields})
+
+
+@pytest.mark.parametrize(
+    ("path", "selected"),
+    [
+        ("$", [1, 2, 3, 4]),
+        ("$[0]", 1),
+        ("$[-1]", 4),
+        ("$[1:]", [2, 3, 4]),
+        ("$[0,3]", [1, 4]),
+        ("$[-2:]", [3, 4]),
+        ("$[::2]", [1, 3]),
+        ("$[*]", [1, 2, 3, 4]),
+    ],
+)
+def test_indexes(path, selected):
+    assert Filter.parse(path).apply([1, 2, 3, 4]) == selected
+
+
+@pytest.mark.parametrize(
+    ("path", "selected"),
+    [
+        ("$.id", 7),
+        ("$['id']", 7),
+        ("$.deep.list[1]", 2),
+        ("$['id','deep']", {"id": 7, "deep": {"list": [1, 2]}}),
+        ("$.deep.list[*]", [1, 2]),
+        ("$.deep['list','none']", {"list": [1, 2]}),
+    ],
+)
+def test_names(path, selected):
+    assert Filter.parse(path).apply({"id": 7, "deep": {"list": [1, 2]}, "rest": 0}) == selected
+
+
+@pytest.mark.parametrize("path", ["", "$[", "id", "$..id", "$[?@.id > 1]", "$.a | $.b", "$.a[?(@)]"])
+def test_what_sagemaker_does_not_know_is_refused(path):
+    with pytest.raises(BadFilter, match="expected a JSONPath"):
+        Filter.parse(path)
+
+
+def test_a_filter_that_selects_nothing_says_so():
+    with pytest.raises(UserError, match=r"the filter \$.features selects nothing of \{\"id\": 1\}"):
+        Filter.parse("$.features").apply({"id": 1})
+
+
+def test_csv_keeps_the_texts_of_its_fields():
+    job = processing("text/csv; label_size=0", InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-1]")
+    record = b'"a ""b"", c",1.50,2e3'
+    assert job.request(record) == b"1.50,2e3"
+    assert job.output([record], b"0.10,x\n", "text/csv; charset=utf-8") == b'"a ""b"", c",x\n'
+
+
+def test_csv_without_a_split_is_joined_row_by_row():
+    job = processing("text/csv", split="None", JoinSource="Input")
+    assert job.output([b"1,2\n3,4\n"], b"x\ny\n", "text/csv") == b"1,2,x\n3,4,y\n"
+
+
+def test_a_json_document_keeps_its_keys_beside_the_answer():
+    job = processing("application/json", "None", JoinSource="Input", OutputFilter="$['id','SageMakerOutput']")
+    record = '{"id": "ä",\n "features": [1, 2]}'.encode()
+    assert (
+        job.output([record], b'{"score":\n 0.5}', "application/json")
+        == '{"id":"ä","SageMakerOutput":{"score":0.5}}'.encode()
+    )
+
+
+def test_json_records_in_lines_get_one_answer_each():
+    job = processing("application/json", InputFilter="$.features", JoinSource="Input")
+    records = [b'{"features": [1], "text": "a\xe2\x80\xa8b"}', b'{"features": [2]}']
+    assert [job.request(record) for record in records] == [b"[1]", b"[2]"]
+    assert job.output(records, b"0.1\n0.2\n", "application/jsonlines").splitlines()[1] == (
+        b'{"features":[2],"SageMakerOutput":0.2}'
+    )
+
+
+def test_an_output_filter_needs_no_join():
+    job = processing("image/png", "None", OutputFilter="$.label")
+    assert job.output([b"\x89PNG"], b'{"label": 3, "score": 0.5}', "application/json") == b"3"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "records", "answer", "answer_type", "message"),
+    [
+        (
+            "text/csv",
+            [b"1"],
+            b"{}",
+            "application/json",
+            "the answer is application/json, which cannot be joined to text/csv",
+        ),
+        ("text/csv", [b"1", b"2"], b"x\n", "text/csv", "2 records were sent, and the answer holds 1"),
+        ("application/json", [b"{}"], b"{", "application/json", "no valid application/json: "),
+        ("application/json", [b"{}"], b"x", None, "no type: neither filtered nor joined"),
+        ("text/csv", [b"\xff"], b"x", "text/csv", "no valid text/csv: 'utf-8' codec can't decode"),
+    ],
+)
+def test_what_cannot_be_joined_says_why(content_type, records, answer, answer_type, message):
+    with pytest.raises(UserError) as caught:
+        processing(content_type, JoinSource="Input").output(records, answer, answer_type)
+    assert message in str(caught.value)
+
+
+def test_nothing_asked_nothing_changed():
+    job = processing("image/png")
+    assert job.request(b"\x00") == b"\x00" and job.output([b"\x00"], b"\x01", "image/png") == b"\x01"

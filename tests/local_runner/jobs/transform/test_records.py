@@ -1,0 +1,64 @@
+"""How an object is cut into records and records into requests: for any content, any limit."""
+
+import io
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.codecs.records import recordio
+from wildsage.local_runner.jobs.transform.records import CUT, batches
+
+LINES = st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"").strip(b"\r")))
+
+
+@given(LINES, st.sampled_from([b"\n", b"\r\n"]), st.booleans())
+def test_lines_lose_their_ends_and_empty_ones_are_none(lines, end, ended):
+    content = end.join(lines) + (end if ended else b"")
+    assert list(CUT["Line"](io.BytesIO(content), 40, True)) == [line for line in lines if line]
+
+
+@given(st.lists(st.binary(max_size=60)), st.booleans())
+def test_recordio_is_cut_with_or_without_its_frames(payloads, framed):
+    frames = [recordio.frame(payload) for payload in payloads]
+    found = list(CUT["RecordIO"](io.BytesIO(b"".join(frames)), 100, framed))
+    assert found == (frames if framed else payloads)
+
+
+def test_a_split_record_of_images_becomes_whole():
+    payload = b"head" + recordio.MAGIC_BYTES + b"tail"
+    content = io.BytesIO(recordio.frame_split(payload))
+    assert list(CUT["RecordIO"](content, 100, False)) == [payload]
+
+
+@given(st.lists(st.binary(min_size=1, max_size=30)), st.integers(30, 100), st.booleans())
+def test_requests_keep_order_and_limit_and_are_as_few_as_can_be(records, limit, single):
+    found = list(batches(records, b"\n", limit, single))
+    assert [record for batch in found for record in batch] == records
+    assert all(len(b"\n".join(batch)) <= limit for batch in found)
+    if single:
+        assert all(len(batch) == 1 for batch in found)
+    else:
+        assert all(len(b"\n".join([*a, b[0]])) > limit for a, b in pairwise(found))
+
+
+@pytest.mark.parametrize("split", ["None", "Line"])
+def test_no_more_of_a_record_is_read_than_the_limit_lets_pass(split):
+    """A file of one endless line: whoever read it whole would never end."""
+
+    class Endless(io.RawIOBase):
+        taken = 0
+
+        def readinto(self, buffer):
+            self.taken += len(buffer)
+            assert self.taken < 100_000, "read on and on"
+            buffer[:] = b"x" * len(buffer)
+            return len(buffer)
+
+        def readable(self):
+            return True
+
+    with pytest.raises(UserError, match="Too much data for max payload size"):
+        list(CUT[split](io.BufferedReader(Endless()), 10_000, True))

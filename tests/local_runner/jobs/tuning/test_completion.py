@@ -1,0 +1,42 @@
+"""When enough has been tried."""
+
+import pytest
+
+from wildsage.local_runner.jobs.tuning import completion
+
+
+@pytest.mark.parametrize(
+    ("objectives", "maximize", "count"),
+    [
+        ([], True, 0),
+        ([1.0], True, 0),
+        ([1.0, 1.005, 1.009], True, 2),
+        ([1.0, 1.005, 1.02], True, 0),
+        ([1.0, 0.98, 0.975, 0.99], False, 2),
+        ([-1.0, -0.98], True, 0),
+        ([0.0, 0.0, 0.0], False, 2),
+    ],
+)
+def test_an_improvement_is_one_of_a_hundredth(objectives, maximize, count):
+    assert completion.not_improving(objectives, maximize) == count
+
+
+def test_a_target_is_reached_from_its_side():
+    assert completion.met({"TargetObjectiveMetricValue": 0.9}, [0.5, 0.9], maximize=True)
+    assert not completion.met({"TargetObjectiveMetricValue": 0.9}, [0.5], maximize=True)
+    assert completion.met({"TargetObjectiveMetricValue": 0.9}, [1.5, 0.5], maximize=False)
+    assert not completion.met({"TargetObjectiveMetricValue": 0.9}, [], maximize=False)
+
+
+def test_it_ends_when_the_best_stands_still():
+    criteria = {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}}
+    assert not completion.met(criteria, [1.0, 1.0, 1.0], maximize=True)
+    assert completion.met(criteria, [1.0, 1.0, 1.0, 1.0], maximize=True)
+
+
+def test_convergence_counts_only_where_it_is_asked_for():
+    still = [1.0] * (completion.CONVERGED_AFTER + 1)
+    assert completion.met({"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}}, still, maximize=True)
+    assert not completion.met({"ConvergenceDetected": {"CompleteOnConvergence": "Disabled"}}, still, maximize=True)
+    assert not completion.met({}, still, maximize=True)
+    assert completion.has_converged(still, maximize=True)

@@ -1,0 +1,119 @@
+"""Ranges as a request gives them."""
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wildsage.local_runner.jobs.tuning import ranges
+from wildsage.local_runner.jobs.tuning.ranges import Choice, Number, RangeError
+
+
+def number(low: str, high: str, **fields: str) -> dict:
+    return {"Name": "x", "MinValue": low, "MaxValue": high, **fields}
+
+
+def test_each_kind_is_read_in_the_order_given():
+    found = ranges.read(
+        {
+            "CategoricalParameterRanges": [{"Name": "c", "Values": ["a", "b", "a"]}],
+            "ContinuousParameterRanges": [{"Name": "f", "MinValue": "0.5", "MaxValue": "2", "ScalingType": "Linear"}],
+            "IntegerParameterRanges": [{"Name": "i", "MinValue": "1", "MaxValue": "1000"}],
+        }
+    )
+    assert found == [
+        Number("i", 1, 1000, "Logarithmic", True),
+        Number("f", 0.5, 2, "Linear", False),
+        Choice("c", ("a", "b")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "scaling"),
+    [("1", "99", "Linear"), ("1", "100", "Logarithmic"), ("0", "100", "Linear"), ("-5", "5", "Linear")],
+)
+def test_auto_is_logarithmic_over_two_decades(low, high, scaling):
+    (found,) = ranges.read({"ContinuousParameterRanges": [number(low, high, ScalingType="Auto")]})
+    assert found.scaling == scaling
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "problem"),
+    [
+        ("Integer", number("1.5", "3"), "MinValue is '1.5', expected a whole number"),
+        ("Integer", number("1", "many"), "MaxValue is 'many', expected a whole number"),
+        ("Continuous", number("0", "inf"), "MaxValue is 'inf', expected a number"),
+        ("Integer", number("3", "2"), "from 3 to 2 is empty"),
+        ("Continuous", number("0", "1", ScalingType="Logarithmic"), "needs values above 0"),
+        ("Continuous", number("0.5", "1", ScalingType="ReverseLogarithmic"), "from 0 to below 1"),
+        ("Integer", number("0", "0", ScalingType="ReverseLogarithmic"), "needs continuous values"),
+    ],
+)
+def test_a_range_that_cannot_be_is_refused(kind, given, problem):
+    with pytest.raises(RangeError, match=problem):
+        ranges.read({f"{kind}ParameterRanges": [given]})
+
+
+def test_a_hyperparameter_has_one_range():
+    with pytest.raises(RangeError, match="x has more than one range"):
+        ranges.read({"IntegerParameterRanges": [number("1", "2")], "ContinuousParameterRanges": [number("1", "2")]})
+
+
+@pytest.mark.parametrize(
+    ("hint", "found"),
+    [
+        ("100", Number("x", 10, 1000, "Logarithmic", True)),
+        ("3", Number("x", 1, 30, "Logarithmic", True)),
+        ("0.1", Number("x", 0.01, 1.0, "Logarithmic", False)),
+        ("0", Number("x", 0, 0, "Linear", True)),
+        ("-2.0", Number("x", -20.0, -0.2, "Linear", False)),
+        ("sgd", Choice("x", ("sgd",))),
+    ],
+)
+def test_an_auto_parameter_is_searched_around_its_hint(hint, found):
+    assert ranges.read({"AutoParameters": [{"Name": "x", "ValueHint": hint}]}) == [found]
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6))
+def test_what_a_job_gets_is_read_back(one, other):
+    low, high = sorted((one, other))
+    whole, real = Number("x", low, high, "Linear", True), Number("x", low / 7, high / 7, "Linear", False)
+    assert whole.value(whole.text(high)) == high
+    assert real.value(real.text(high / 7)) == high / 7
+    assert whole.value(str(high + 1)) is None
+
+
+def test_combinations_are_counted():
+    words = [Choice("a", ("1", "2")), Choice("b", ("1", "2", "3"))]
+    assert ranges.combinations(words) == 6
+    assert ranges.combinations([*words, Number("k", 2, 5, "Linear", True)]) == 24
+    assert ranges.combinations([*words, Number("x", 0, 1, "Linear", False)]) == math.inf
+    assert ranges.combinations([*words, Number("x", 1, 1, "Linear", False)]) == 6
+
+
+def test_a_grid_takes_words():
+    with pytest.raises(RangeError, match="Strategy Grid takes categorical ranges only; x has another"):
+        ranges.require_words([Choice("a", ("1", "2")), Number("x", 0, 1, "Linear", False)])
+
+
+def test_what_is_drawn_lies_within_the_range():
+    for one in (Choice("a", ("1", "2")), Number("k", 2, 5, "Linear", True), Number("x", 0, 1, "Linear", False)):
+        drawn = {one.draw(random.Random(seed)) for seed in range(50)}
+        assert all(one.value(text) is not None for text in drawn)
+        assert len(drawn) == min(one.size, 50)
+
+
+def test_edges_are_what_jobs_might_get():
+    """A continuous range gives no integers, whatever its ends look like; nobody knows yet what a hint becomes."""
+    found = ranges.edges(
+        {
+            "IntegerParameterRanges": [number("1", "5", Name="i")],
+            "ContinuousParameterRanges": [number("1", "2", Name="f")],
+            "CategoricalParameterRanges": [{"Name": "c", "Values": ["a", "b", "a"]}],
+            "AutoParameters": [{"Name": "h", "ValueHint": "7"}],
+        }
+    )
+    ends = [("i", "1"), ("i", "5"), ("f", "1.0"), ("f", "2.0")]
+    assert found == [*ends, ("c", "a"), ("c", "b"), ("h", "7")]

@@ -1,0 +1,148 @@
+"""Strategies on functions whose best point is known."""
+
+import statistics
+
+import pytest
+
+from wildsage.local_runner.jobs.tuning.ranges import Choice, Number, Resources
+from wildsage.local_runner.jobs.tuning.search import search
+
+RANGES = (
+    Number("k", 2, 40, "Linear", True),
+    Number("rate", 1e-4, 1.0, "Logarithmic", False),
+    Number("momentum", 0.5, 0.999, "ReverseLogarithmic", False),
+    Choice("kind", ("good", "bad")),
+)
+
+
+def loss(values: dict[str, str]) -> float:
+    return abs(int(values["k"]) - 12) / 10 + abs(float(values["momentum"]) - 0.9) + (values["kind"] == "bad")
+
+
+def run(strategy: str, seed: int, jobs: int = 30) -> list[dict[str, str]]:
+    found = search(strategy, RANGES, False, seed)
+    tried = []
+    for _ in range(jobs):
+        number, values = found.ask()
+        tried.append(values)
+        found.tell(number, loss(values))
+    return tried
+
+
+@pytest.mark.parametrize("strategy", ["Bayesian", "Random"])
+def test_values_are_within_their_ranges_and_a_seed_repeats_them(strategy):
+    tried = run(strategy, seed=5)
+    assert all(one.value(values[one.name]) is not None for values in tried for one in RANGES)
+    assert tried == run(strategy, seed=5)
+    assert tried != run(strategy, seed=6)
+
+
+def test_bayesian_search_finds_more_than_luck():
+    """Mean of the best of 30 over ten seeds; luck alone leaves it about twice as far from the best point."""
+    best = {s: statistics.fmean(min(map(loss, run(s, seed))) for seed in range(10)) for s in ("Bayesian", "Random")}
+    assert best["Bayesian"] < best["Random"]
+
+
+def test_logarithmic_scaling_tries_each_decade_alike():
+    rates = [float(values["rate"]) for values in run("Random", seed=0, jobs=400)]
+    below = [sum(rate < edge for rate in rates) / 400 for edge in (1e-3, 1e-2, 1e-1)]
+    assert below == pytest.approx([0.25, 0.5, 0.75], abs=0.1)  # four standard deviations
+
+
+def test_reverse_logarithmic_scaling_looks_closely_near_one():
+    momenta = [float(values["momentum"]) for values in run("Random", seed=0, jobs=400)]
+    assert 0.98 < statistics.median(momenta) < 0.99  # 1 - sqrt(0.5 · 0.001) = 0.978 in the middle of the scale
+
+
+SMALL = (Number("k", 2, 5, "Linear", True), Choice("kind", ("good", "bad")))
+
+
+@pytest.mark.parametrize("strategy", ["Bayesian", "Random", "Hyperband"])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_small_space_is_used_up_without_trying_anything_twice(strategy, seed):
+    def tried() -> list[tuple[str, ...]]:
+        found = search(strategy, SMALL, False, seed, Resources(1, 3) if strategy == "Hyperband" else None)
+        values = []
+        while asked := found.ask():
+            number, one = asked
+            values.append(tuple(one.values()))
+            if len(values) % 3:  # the others are still running
+                found.tell(number, int(one["k"]) + (one["kind"] == "bad"))
+        return values
+
+    assert sorted(tried()) == [(k, kind) for k in "2345" for kind in ("bad", "good")]
+    assert tried() == tried()
+
+
+def test_what_was_learned_is_not_tried_again():
+    found = search("Bayesian", SMALL, False, 1)
+    for k in "2345":
+        found.learn({"k": k, "kind": "good", "static": "1"}, float(k))
+    found.learn({"k": "2", "kind": "bad"}, None)
+    found.learn({"k": "9", "kind": "bad"}, 1.0)  # outside
+    asked = [found.ask()[1] for _ in range(3)]
+    assert sorted(values["k"] for values in asked) == ["3", "4", "5"]
+    assert found.ask() is None
+
+
+def test_what_is_suggested_twice_is_tried_once():
+    found = search("Random", SMALL, False, 1)
+    for _ in range(2):
+        found.suggest({"k": "3", "kind": "bad"})
+    assert found.ask()[1] == {"k": "3", "kind": "bad"}
+    assert found.ask()[1] != {"k": "3", "kind": "bad"}
+
+
+def test_a_grid_is_gone_through_once():
+    grid = search("Grid", (Choice("a", ("1", "2")), Choice("b", ("x", "y"))), False, None)
+    grid.learn({"a": "1", "b": "y"}, None)
+    tried = []
+    while found := grid.ask():
+        grid.tell(found[0], 1.0)
+        tried.append(found[1])
+    assert tried == [{"a": "1", "b": "x"}, {"a": "2", "b": "x"}, {"a": "2", "b": "y"}]
+
+
+def test_what_is_suggested_comes_first_as_far_as_it_fits():
+    found = search("Bayesian", RANGES, False, 1)
+    found.suggest({"k": "7", "rate": "0.5", "momentum": "0.75", "kind": "ugly"})
+    _, values = found.ask()
+    assert (values["k"], values["rate"], values["momentum"]) == ("7", "0.5", "0.75")
+    assert values["kind"] in ("good", "bad")
+
+
+def test_what_is_learned_guides_a_bayesian_search():
+    """Twenty jobs of before show where the valley is: new ones go there at once."""
+    ranges = (Number("x", 0, 100, "Linear", False),)
+
+    def misses(learned: bool) -> float:
+        found = search("Bayesian", ranges, False, 3)
+        for x in range(0, 100, 5):
+            if learned:
+                found.learn({"x": str(x)}, abs(x - 70))
+        found.learn({"x": "101"}, -1.0)  # outside: nothing to learn
+        asked = [found.ask() for _ in range(5)]
+        return statistics.fmean(abs(float(values["x"]) - 70) for _, values in asked)
+
+    assert misses(learned=True) < 10 < misses(learned=False)
+
+
+def test_a_job_that_failed_teaches_nothing_and_harms_nothing():
+    found = search("Bayesian", RANGES, True, 1)
+    for objective in (None, 1.0, None):
+        found.tell(found.ask()[0], objective)
+    assert found.ask()
+
+
+def test_hyperband_stops_what_lags_and_what_has_had_its_share():
+    found = search("Hyperband", (Number("x", 0, 1, "Linear", False),), True, 0, Resources(1, 9))
+    ages = {}
+    for job in range(30):
+        number, _ = found.ask()
+        quality = (job * 7 % 30) / 30
+        ages[quality] = next(age for age in range(1, 100) if found.falls_behind(number, [quality] * age))
+        found.tell(number, quality)
+    assert max(ages.values()) == 9
+    assert min(ages.values()) < 9
+    good, bad = (statistics.fmean(ages[q] for q in sorted(ages)[half]) for half in (slice(15, 30), slice(15)))
+    assert good > bad

@@ -1,0 +1,102 @@
+"""What a watch tells of a data folder: news once, progress while it is made, nothing while nothing changes."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from wildsage.local_runner.jobs.logs import TRAINING_JOBS, Logs
+from wildsage.local_runner.jobs.store import Store
+from wildsage.local_runner.monitor.overview import Overview
+from wildsage.local_runner.monitor.watch import Watch
+from wildsage.local_runner.settings import Settings
+
+NOW = 1_700_000_000.0
+
+
+def job(name: str, status: str = "InProgress", **fields) -> dict:
+    return {
+        "TrainingJobName": name,
+        "TrainingJobArn": f"arn:aws:sagemaker:us-east-1:000000000000:training-job/{name}",
+        "TrainingJobStatus": status,
+        "SecondaryStatus": "Training",
+        "CreationTime": NOW,
+        **fields,
+    }
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(tmp_path)
+
+
+@pytest.fixture
+def store(settings):
+    with closing(Store(settings.state)) as store:
+        yield store
+
+
+@pytest.fixture
+def watch(settings, store):
+    with closing(Overview(settings.data)) as overview:
+        yield Watch(overview)
+
+
+def told(watch: Watch) -> list[tuple[str, str, str]]:
+    return [(news.what, news.name, news.status) for news in watch.look().news]
+
+
+def test_a_job_is_told_when_it_begins_and_when_it_ends(watch, store):
+    assert told(watch) == []
+    store.insert("training-job", "a", job("a"))
+    assert told(watch) == [("training job", "a", "InProgress")]
+    store.update("training-job", "a", SecondaryStatus="Uploading")
+    assert told(watch) == []
+    store.update(
+        "training-job", "a", TrainingJobStatus="Failed", FailureReason="ClientError: x", TrainingEndTime=NOW + 3
+    )
+    (news,) = watch.look().news
+    assert (news.status, news.reason, news.took_s) == ("Failed", "ClientError: x", 3)
+    assert news.record() == {
+        "time": "2023-11-14T22:13:23.000+00:00",
+        "event": "training job",
+        "name": "a",
+        "status": "Failed",
+        "reason": "ClientError: x",
+        "took_s": 3.0,
+    }
+    assert told(watch) == []
+
+
+def test_what_had_ended_before_is_no_news_and_what_runs_is(watch, store):
+    store.insert("training-job", "old", job("old", "Completed", TrainingEndTime=NOW))
+    store.insert("training-job", "running", job("running"))
+    assert told(watch) == [("training job", "running", "InProgress")]
+
+
+def test_endpoints_come_change_and_go(watch, store):
+    watch.look()
+    document = {"EndpointName": "e", "EndpointStatus": "Creating", "CreationTime": NOW}
+    store.insert("endpoint", "e", document)
+    assert told(watch) == [("endpoint", "e", "Creating")]
+    store.update("endpoint", "e", EndpointStatus="InService")
+    assert told(watch) == [("endpoint", "e", "InService")]
+    assert [endpoint.name for endpoint in watch.look().endpoints] == ["e"]
+    store.delete("endpoint", "e")
+    assert told(watch) == [("endpoint", "e", "Deleted")]
+
+
+def test_progress_is_that_of_the_slowest_host_as_it_told_it_last(watch, store, settings):
+    store.insert("training-job", "a", job("a"))
+    writers = [Logs(settings.logs).writer(TRAINING_JOBS, f"a/algo-{host}-170") for host in (1, 2)]
+    for percent in (10, 50):
+        writers[0](f"#progress_metric: host=algo-1, completed {percent}.0 % of epochs")
+    assert watch.look().progress == {"a": 50.0}
+    writers[1]("#progress_metric: host=algo-2, completed 30.0 % of epochs")
+    writers[1]("#progress_metric: host=algo-2, completed many % of epochs")
+    assert watch.look().progress == {"a": 30.0}
+    store.update("training-job", "a", TrainingJobStatus="Completed", TrainingEndTime=NOW)
+    assert watch.look().progress == {}
+    for writer in writers:
+        writer.close()

@@ -1,0 +1,445 @@
+"""Training jobs as boto3 sees them."""
+
+import hashlib
+import json
+import time
+from itertools import pairwise
+
+import pytest
+from botocore.exceptions import ClientError
+
+from wildsage.local_runner.jobs.store import Store
+
+ENDED = ("Completed", "Failed", "Stopped")
+
+
+def refusal(call, *channels, **request) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        call(*channels, **request)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def secondary(aws, job) -> str:
+    return aws.sagemaker.describe_training_job(TrainingJobName=job)["SecondaryStatus"]
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_a_job_goes_through_its_states_and_leaves_its_artifacts(aws, channel):
+    uri = aws.upload("states", **{"a.csv": b"1,2\n", "deep/b.csv": b"3,4\n"})
+    job = aws.train(channel(uri), output="notes", lines="#quality_metric: host=algo-1, test msd <loss>=0.25")
+    aws.sagemaker.get_waiter("training_job_completed_or_stopped").wait(
+        TrainingJobName=job, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    found = aws.finished(job)
+
+    transitions = found["SecondaryStatusTransitions"]
+    assert [t["Status"] for t in transitions] == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
+    assert all(before["EndTime"] == after["StartTime"] for before, after in pairwise(transitions))
+    assert transitions[2]["StatusMessage"] == "Training image download completed. Training in progress."
+    assert found["CreationTime"] <= found["TrainingStartTime"] < found["TrainingEndTime"]
+    assert found["TrainingTimeInSeconds"] == found["BillableTimeInSeconds"] >= 1
+    assert found["OutputDataConfig"]["KmsKeyId"] == ""
+    assert [(m["MetricName"], m["Value"]) for m in found["FinalMetricDataList"]] == [("test:msd", 0.25)]
+    assert aws.seen(job)["seen"] == {"train": {"a.csv": sha256(b"1,2\n"), "deep/b.csv": sha256(b"3,4\n")}}
+    artifact = found["ModelArtifacts"]["S3ModelArtifacts"]
+    assert aws.members(artifact.replace("model.tar.gz", "output.tar.gz")) == {"notes.txt": b"notes"}
+    assert not list((aws.data / "jobs").iterdir()), "the scratch folder of an ended job is gone"
+
+
+def test_the_same_job_twice_gives_the_same_bytes(aws):
+    def archive(job: str) -> bytes:
+        uri = aws.finished(job)["ModelArtifacts"]["S3ModelArtifacts"]
+        return aws.s3.get_object(Bucket="bucket", Key=uri.removeprefix("s3://bucket/"))["Body"].read()
+
+    assert archive(aws.train(silent="1", name="same")) == archive(aws.train(silent="1", name="same"))
+
+
+def test_the_container_gets_the_contract_and_nobody_overrides_it(aws):
+    environment = {
+        "MINE": "yes",
+        "SAGEMAKER_DATA_PATH": "/elsewhere",
+        "TRAINING_JOB_NAME": "other",
+        "WILDSAGE_ALGORITHM": "pca",
+    }
+    job = aws.train(Environment=environment)
+    seen = aws.seen(job)["environment"]
+    assert seen["MINE"] == "yes"
+    assert seen["TRAINING_JOB_NAME"] == job
+    assert seen["TRAINING_JOB_ARN"].endswith(f":training-job/{job}")
+    assert seen["WILDSAGE_ALGORITHM"] == "kmeans"
+    assert seen["SAGEMAKER_DATA_PATH"].startswith(str(aws.data))
+
+
+def test_a_manifest_sharded_over_two_hosts(aws, channel):
+    files = {f"matrix_{number}.pbr": bytes([number]) for number in range(5)}
+    uri = aws.upload("sharded", **files)
+    manifest = json.dumps([{"prefix": f"{uri}/"}, *files]).encode()
+    aws.s3.put_object(Bucket="bucket", Key="sharded/.amazon.manifest", Body=manifest)
+    job = aws.train(channel(f"{uri}/.amazon.manifest", kind="ManifestFile", distribution="ShardedByS3Key"), hosts=2)
+
+    seen = [aws.seen(job, host) for host in ("algo-1", "algo-2")]
+    assert sorted(seen[0]["seen"]["train"]) == ["matrix_0.pbr", "matrix_2.pbr", "matrix_4.pbr"]
+    assert sorted(seen[1]["seen"]["train"]) == ["matrix_1.pbr", "matrix_3.pbr"]
+    assert seen[1]["resources"] == {
+        "current_host": "algo-2",
+        "hosts": ["algo-1", "algo-2"],
+        "network_interface_name": "lo",
+    }
+    assert len({s["environment"]["MASTER_PORT"] for s in seen}) == 1
+    assert seen[0]["channels"]["train"]["S3DistributionType"] == "ShardedByS3Key"
+    streams = aws.logs.describe_log_streams(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{job}/", orderBy="LogStreamName"
+    )["logStreams"]
+    assert [s["logStreamName"].split("/")[1].rsplit("-", 1)[0] for s in streams] == ["algo-1", "algo-2"]
+
+
+def test_pipe_mode_gives_every_epoch_the_objects_in_key_order(aws, channel):
+    parts = {"b": b"two" * 70_000, "a": b"one" * 70_000}
+    uri = aws.upload("piped", **parts)
+    job = aws.train(channel(uri), channel(uri, "test"), mode="Pipe", epochs="2")
+    whole = sha256(parts["a"] + parts["b"])
+    assert aws.seen(job)["seen"] == {"train": [whole, whole], "test": [whole, whole]}
+
+
+def test_pipe_mode_of_a_channel_nobody_reads_ends_with_the_job(aws, channel):
+    uri = aws.upload("unread", a=b"1")
+    assert aws.finished(aws.train(channel(uri, InputMode="Pipe"), epochs="0"))["TrainingJobStatus"] == "Completed"
+
+
+def test_the_store_survives_what_a_job_reads(aws, channel):
+    uri = aws.upload("kept", a=b"original")
+    job = aws.train(channel(uri), sleep_s="0.5")
+    aws.until(lambda: secondary(aws, job), lambda found: found == "Training")
+    aws.s3.put_object(Bucket="bucket", Key="kept/a", Body=b"overwritten meanwhile")
+    assert aws.seen(job)["seen"] == {"train": {"a": sha256(b"original")}}
+    assert aws.s3.get_object(Bucket="bucket", Key="kept/a")["Body"].read() == b"overwritten meanwhile"
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "reason"),
+    [
+        ({"exit": "1", "failure": "ClientError: k is too large."}, "ClientError: k is too large."),
+        ({"exit": "2", "failure": "boom"}, "AlgorithmError: boom"),
+        ({"exit": "2", "failure": "x" * 2000}, ("AlgorithmError: " + "x" * 2000)[:1024]),
+        ({"exit": "9"}, "AlgorithmError: algo-1 ended with exit code 9 and left no reason"),
+    ],
+    ids=["user", "bug", "long", "silent"],
+)
+def test_a_failure_says_why(aws, hyperparameters, reason):
+    found = aws.finished(aws.train(**hyperparameters))
+    assert (found["TrainingJobStatus"], found["SecondaryStatus"]) == ("Failed", "Failed")
+    assert found["FailureReason"].startswith(reason)
+    assert len(found["FailureReason"]) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind", "reason"),
+    [
+        (
+            "s3://bucket/nothing/",
+            "S3Prefix",
+            'Data download failed:No S3 objects found under S3 URL "s3://bucket/nothing/"',
+        ),
+        (
+            "s3://no-such-bucket/x",
+            "S3Prefix",
+            "Error message from S3: The specified bucket does not exist: no-such-bucket.",
+        ),
+        (
+            "s3://bucket/no.manifest",
+            "ManifestFile",
+            "NoSuchKey (404): The specified key does not exist: s3://bucket/no.manifest",
+        ),
+    ],
+    ids=["prefix", "bucket", "manifest"],
+)
+def test_data_that_is_not_there_fails_the_job(aws, channel, uri, kind, reason):
+    found = aws.finished(aws.train(channel(uri, kind=kind)))
+    assert found["TrainingJobStatus"] == "Failed"
+    assert found["FailureReason"].startswith("ClientError: Data download failed:")
+    assert reason in found["FailureReason"]
+    assert "Training" not in [t["Status"] for t in found["SecondaryStatusTransitions"]]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        (b"{", "no valid JSON"),
+        (b"[]", "expected [{"),
+        (b'[{"prefix": "s3://bucket/"}]', "names no objects"),
+        (b'[{"prefix": "s3://bucket/manifests/"}, "missing"]', "s3://bucket/manifests/missing"),
+    ],
+    ids=["not json", "empty list", "no names", "missing object"],
+)
+def test_a_bad_manifest_fails_the_job(aws, channel, manifest, reason):
+    uri = aws.upload("manifests", bad=manifest)
+    assert reason in aws.finished(aws.train(channel(f"{uri}/bad", kind="ManifestFile")))["FailureReason"]
+
+
+def test_an_output_bucket_that_vanishes_fails_the_job(aws):
+    aws.s3.create_bucket(Bucket="vanishing")
+    job = aws.train(sleep_s="0.5", OutputDataConfig={"S3OutputPath": "s3://vanishing/x"})
+    aws.s3.delete_bucket(Bucket="vanishing")
+    assert aws.finished(job)["FailureReason"].startswith("ClientError: Artifact upload failed:NoSuchBucket")
+
+
+def test_a_stopped_job_keeps_its_model(aws):
+    job = aws.train(lines="started", sleep_s="60")
+    aws.until(lambda: "Training" in secondary(aws, job) and aws.messages(job), bool)
+    aws.sagemaker.stop_training_job(TrainingJobName=job)
+    found = aws.finished(job)
+    assert (found["TrainingJobStatus"], found["SecondaryStatus"]) == ("Stopped", "Stopped")
+    assert [t["Status"] for t in found["SecondaryStatusTransitions"]][-3:] == ["Stopping", "Uploading", "Stopped"]
+    assert aws.members(found["ModelArtifacts"]["S3ModelArtifacts"]) == {"stopped_algo-1": b"stopped in time"}
+    code, message = refusal(aws.sagemaker.stop_training_job, TrainingJobName=job)
+    assert (code, message) == (
+        "ValidationException",
+        "The request was rejected because the training job is in status Stopped.",
+    )
+
+
+def test_the_time_limit_is_kept(aws):
+    found = aws.finished(aws.train(sleep_s="60", StoppingCondition={"MaxRuntimeInSeconds": 1}))
+    assert (found["TrainingJobStatus"], found["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+    assert 1 <= found["TrainingTimeInSeconds"] < 10
+
+
+def test_when_one_host_fails_the_others_are_stopped(aws, channel):
+    uri = aws.upload("one-fails", a=b"1")
+    began = time.monotonic()
+    found = aws.finished(aws.train(channel(uri), hosts=2, sleep_s="60", fail_on="algo-2", exit="5"))
+    assert found["FailureReason"].startswith("AlgorithmError: algo-2 ended with exit code 5")
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("spelled", [str.lower, str.upper])
+def test_a_name_can_be_used_once_whatever_its_case(aws, spelled):
+    job = aws.train(Tags=[{"Key": "kept", "Value": "yes"}])
+    code, message = refusal(aws.train, TrainingJobName=spelled(job))
+    arn = aws.sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobArn"]
+    assert aws.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "kept", "Value": "yes"}]
+    assert code == "ResourceInUse"
+    assert message.startswith(
+        "Training job names must be unique within an AWS account and region, and a training job with"
+    )
+    assert message.endswith(f":training-job/{job})")
+
+
+def algorithm(image: str) -> dict:
+    return {"AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"TrainingJobName": "under_score"},
+            "1 validation error detected: Value 'under_score' at 'trainingJobName' failed to satisfy constraint: "
+            "Member must satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
+        ),
+        (
+            {"OutputDataConfig": {"S3OutputPath": "bucket"}},
+            "at 'outputDataConfig.s3OutputPath' failed to satisfy constraint",
+        ),
+        (
+            {"OutputDataConfig": {"S3OutputPath": "s3://no-such-bucket/x"}},
+            "S3OutputPath s3://no-such-bucket/x: the bucket no-such-bucket does not exist. Create it before the job.",
+        ),
+        (algorithm("me/mine:1"), "is none of Amazon's built-in algorithms. Available without Docker: "),
+        (
+            algorithm("382416733822.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"),
+            "is Amazon's blazingtext, which Wildsage does not have yet",
+        ),
+        (
+            {"CheckpointConfig": {"S3Uri": "s3://no-such-bucket/c"}},
+            "CheckpointConfig.S3Uri s3://no-such-bucket/c: the bucket no-such-bucket does not exist.",
+        ),
+    ],
+    ids=["name", "address", "no bucket", "foreign image", "image of ours to come", "checkpoints"],
+)
+def test_a_request_that_cannot_be_right_is_refused_with_the_reason(aws, fields, message):
+    code, text = refusal(aws.train, **fields)
+    assert code == "ValidationException"
+    assert message in text
+
+
+def test_a_channel_named_like_anothers_pipes_is_refused(aws, channel):
+    uri = aws.upload("alike", a=b"1")
+    code, message = refusal(aws.train, channel(uri, InputMode="Pipe"), channel(uri, "train_0"))
+    assert code == "ValidationException"
+    assert message.startswith("Channel train_0: its folder is where the pipes of channel train go.")
+    job = aws.train(channel(uri, InputMode="Pipe"), channel(uri, "train_0", InputMode="Pipe"), channel(uri, "train_a"))
+    assert aws.finished(job)["TrainingJobStatus"] == "Completed"
+
+
+def test_a_stop_right_after_the_start_leaves_no_archive(aws):
+    job = aws.train(lines="started", sleep_s="60", deaf="1")
+    aws.sagemaker.stop_training_job(TrainingJobName=job)
+    found = aws.finished(job)
+    assert found["TrainingJobStatus"] == "Stopped"
+    assert found["ModelArtifacts"]["S3ModelArtifacts"].endswith(f"/{job}/output/model.tar.gz")
+    message = found["SecondaryStatusTransitions"][-1]["StatusMessage"]
+    stored = aws.s3.list_objects_v2(Bucket="bucket", Prefix=f"output/{job}/").get("Contents", [])
+    assert stored == []
+    assert message == "Training job stopped. No model had been written, so there is no model.tar.gz."
+
+
+def test_checkpoints_come_from_s3_and_go_there_however_a_job_ends(aws):
+    config = {"S3Uri": "s3://bucket/checkpoints/", "LocalPath": "/opt/ml/checkpoints"}
+
+    def stored() -> dict[str, bytes]:
+        listed = aws.s3.list_objects_v2(Bucket="bucket", Prefix="checkpoints/").get("Contents", [])
+        names = [item["Key"].removeprefix("checkpoints/") for item in listed]
+        return {name: aws.s3.get_object(Bucket="bucket", Key=f"checkpoints/{name}")["Body"].read() for name in names}
+
+    one = {"checkpoint_algo-1": b"one", "checkpoint_algo-2": b"one"}
+    first = aws.train(hosts=2, checkpoint="one", sleep_s="60", CheckpointConfig=config)
+    aws.until(stored, lambda found: found == one, timeout_s=20)
+    assert aws.sagemaker.describe_training_job(TrainingJobName=first)["TrainingJobStatus"] == "InProgress"
+    aws.sagemaker.stop_training_job(TrainingJobName=first)
+    assert aws.finished(first)["TrainingJobStatus"] == "Stopped"
+    assert stored() == one
+
+    second = aws.finished(aws.train(checkpoint="two", exit="5", CheckpointConfig=config))
+    assert (second["TrainingJobStatus"], second["CheckpointConfig"]) == ("Failed", config)
+    two = one | {"checkpoint_algo-1": b"two"}
+    assert stored() == two
+    third = aws.seen(aws.train(CheckpointConfig=config))
+    assert third["checkpoints"] == {name: sha256(content) for name, content in two.items()}
+
+
+def test_a_reason_shows_paths_as_the_container_documents_them(aws):
+    found = aws.finished(aws.train(exit="1", failure="ClientError: {root}/input/data/train/x.csv, row 1: no number."))
+    assert found["FailureReason"] == "ClientError: /opt/ml/input/data/train/x.csv, row 1: no number."
+
+
+def test_augmented_manifests_need_pipe_mode_and_attribute_names(aws, channel):
+    kind = {"kind": "AugmentedManifestFile"}
+    code, message = refusal(aws.train, channel("s3://bucket/x", **kind, AttributeNames=["a"]))
+    assert (code, "AugmentedManifestFile needs input mode Pipe" in message) == ("ValidationException", True)
+    code, message = refusal(aws.train, channel("s3://bucket/x", **kind))
+    assert (code, "AugmentedManifestFile needs AttributeNames" in message) == ("ValidationException", True)
+
+
+def test_an_unknown_job_is_not_found(aws):
+    assert refusal(aws.sagemaker.describe_training_job, TrainingJobName="nobody") == (
+        "ValidationException",
+        "Requested resource not found.",
+    )
+
+
+def test_lists_page_filter_and_sort(aws):
+    jobs = [aws.train(TrainingJobName=f"listed-{letter}") for letter in "cab"]
+    for job in jobs:
+        aws.finished(job)
+    pages = list(
+        aws.sagemaker.get_paginator("list_training_jobs").paginate(
+            NameContains="LISTED", SortBy="Name", SortOrder="Descending", PaginationConfig={"PageSize": 2}
+        )
+    )
+    assert [[s["TrainingJobName"] for s in page["TrainingJobSummaries"]] for page in pages] == [
+        ["listed-c", "listed-b"],
+        ["listed-a"],
+    ]
+    by_time = aws.sagemaker.list_training_jobs(NameContains="listed")["TrainingJobSummaries"]
+    assert [s["TrainingJobName"] for s in by_time] == jobs
+    later = aws.sagemaker.list_training_jobs(NameContains="listed", CreationTimeAfter=by_time[0]["CreationTime"])
+    assert "listed-c" not in [s["TrainingJobName"] for s in later["TrainingJobSummaries"]][1:]
+    assert not aws.sagemaker.list_training_jobs(NameContains="listed", StatusEquals="Failed")["TrainingJobSummaries"]
+    assert refusal(aws.sagemaker.list_training_jobs, NextToken="nonsense")[0] == "ValidationException"
+
+
+def test_an_ended_job_can_be_deleted_and_a_running_one_cannot(aws):
+    job = aws.train(sleep_s="30")
+    assert refusal(aws.sagemaker.delete_training_job, TrainingJobName=job)[0] == "ResourceInUse"
+    aws.sagemaker.stop_training_job(TrainingJobName=job)
+    aws.finished(job)
+    aws.sagemaker.delete_training_job(TrainingJobName=job)
+    assert refusal(aws.sagemaker.describe_training_job, TrainingJobName=job)[0] == "ValidationException"
+
+
+def test_the_first_look_of_sdk_v2_waits_for_the_job_and_only_that(aws):
+    sdk = aws.client("sagemaker", "lib/AWS-SageMaker-Python-SDK#2.257.7")
+    job = aws.train(sleep_s="0.7")
+    assert aws.sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "InProgress"
+    assert sdk.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "Completed"
+    long = aws.train(sleep_s="30")
+    aws.sagemaker.stop_training_job(TrainingJobName=long)
+    assert sdk.describe_training_job(TrainingJobName=long)["TrainingJobStatus"] in ENDED
+
+
+def test_two_dozen_jobs_at_once_all_finish_in_their_turn(start_aws, tmp_path):
+    """No more than the limit at a time: each job notes when it began to train and when it had trained."""
+    aws = start_aws(tmp_path / "aws", "0", "process", "3")
+    jobs = [aws.train(TrainingJobName=f"queued-{number:02d}", sleep_s="0.2") for number in range(24)]
+    waiting = aws.sagemaker.describe_training_job(TrainingJobName=jobs[-1])
+    assert (waiting["TrainingJobStatus"], waiting["SecondaryStatus"]) == ("InProgress", "Pending")
+    ended = [aws.until(lambda job=job: aws.finished(job), bool, timeout_s=120) for job in jobs]
+    assert {job["TrainingJobStatus"] for job in ended} == {"Completed"}
+    assert [t["Status"] for t in ended[-1]["SecondaryStatusTransitions"]][:3] == ["Pending", "Starting", "Downloading"]
+    moments = sorted((job[f"Training{edge}Time"], edge == "Start") for job in ended for edge in ("Start", "End"))
+    running = [sum(1 if begins else -1 for _, begins in moments[: place + 1]) for place in range(len(moments))]
+    assert max(running) == 3
+    assert [job["TrainingStartTime"] for job in ended] == sorted(job["TrainingStartTime"] for job in ended)
+
+
+def test_a_job_that_waits_goes_on_waiting_when_its_server_is_gone(start_aws, tmp_path):
+    aws = start_aws(tmp_path / "aws", "0", "process", "1")
+    running, waiting = aws.train(sleep_s="60"), aws.train()
+    aws.until(lambda: state(aws, running), lambda found: found == "Training")
+    aws.stop()
+    again = start_aws(tmp_path / "aws", "0", "process", "1")
+    assert again.finished(running)["FailureReason"].startswith("InternalServerError: the local SageMaker stopped")
+    found = again.finished(waiting)
+    assert found["TrainingJobStatus"] == "Completed"
+    assert [t["Status"] for t in found["SecondaryStatusTransitions"]][:3] == ["Pending", "Starting", "Downloading"]
+
+
+def state(aws, job: str) -> str:
+    return aws.sagemaker.describe_training_job(TrainingJobName=job)["SecondaryStatus"]
+
+
+def test_a_job_that_waits_can_be_stopped(start_aws, tmp_path):
+    aws = start_aws(tmp_path / "aws", "0", "process", "1")
+    running, waiting = aws.train(sleep_s="60"), aws.train()
+    aws.sagemaker.stop_training_job(TrainingJobName=waiting)
+    found = aws.finished(waiting)
+    assert (found["TrainingJobStatus"], "TrainingStartTime" in found) == ("Stopped", False)
+    assert "no model.tar.gz" in found["SecondaryStatusTransitions"][-1]["StatusMessage"]
+    assert aws.sagemaker.describe_training_job(TrainingJobName=running)["TrainingJobStatus"] == "InProgress"
+    aws.sagemaker.stop_training_job(TrainingJobName=running)
+    aws.finished(running)
+
+
+def test_a_failure_of_the_platform_is_retried_as_often_as_asked(aws):
+    failing = {"exit": "3", "failure": "InternalServerError: the disk is full"}
+    found = aws.finished(aws.train(**failing, RetryStrategy={"MaximumRetryAttempts": 2}))
+    assert [t["Status"] for t in found["SecondaryStatusTransitions"]].count("Restarting") == 2
+    assert found["FailureReason"] == "InternalServerError: the disk is full"
+    own = aws.finished(aws.train(exit="1", RetryStrategy={"MaximumRetryAttempts": 2}))
+    assert "Restarting" not in [t["Status"] for t in own["SecondaryStatusTransitions"]]
+
+
+def test_what_a_job_took_is_kept_for_those_who_look_at_the_folder(aws):
+    job = aws.train()
+    assert "Usage" not in aws.finished(job)
+    store = Store(aws.data / "state.sqlite3")
+    used = store.get("training-job", job)["Usage"]
+    store.close()
+    assert used["CpuSeconds"] > 0
+    assert used["PeakMemoryBytes"] > 1 << 20
+
+
+def test_a_running_job_takes_notes_and_an_ended_one_does_not(aws):
+    job = aws.train(sleep_s="60")
+    change = {"TrainingJobName": job, "ResourceConfig": {"KeepAlivePeriodInSeconds": 60}}
+    aws.sagemaker.update_training_job(**change)
+    found = aws.sagemaker.describe_training_job(TrainingJobName=job)["ResourceConfig"]
+    assert (found["KeepAlivePeriodInSeconds"], found["InstanceCount"]) == (60, 1)
+    aws.sagemaker.stop_training_job(TrainingJobName=job)
+    aws.finished(job)
+    assert "in status Stopped" in refusal(aws.sagemaker.update_training_job, **change)[1]

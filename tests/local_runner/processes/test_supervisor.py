@@ -1,0 +1,68 @@
+"""The leash: exit statuses, signals, and the end of everything when its owner ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from wildsage.local_runner.processes import supervisor
+
+LEASH = Path(supervisor.__file__)
+
+
+def leashed(script: str) -> subprocess.Popen:
+    command = [sys.executable, "-I", "-S", str(LEASH), "sh", "-c", script]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def gone(pid: int, timeout_s: float = 5) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
+def test_the_exit_status_is_the_commands(script, status):
+    assert leashed(script).wait(5) == status
+
+
+def test_sigterm_reaches_the_command_which_may_take_its_time():
+    process = leashed("trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done")
+    assert process.stdout.readline() == "up\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "bye\n"
+    assert process.wait(5) == 3
+
+
+def test_what_a_command_leaves_running_is_killed():
+    process = leashed("sleep 1000 & echo $!")
+    left = int(process.stdout.readline())
+    assert process.wait(5) == 0
+    assert gone(left)
+
+
+@pytest.mark.parametrize("end", ["close", "kill"])
+def test_everything_ends_with_the_owner(end):
+    """`kill`: the owner is a process of its own that is killed while it holds the leash."""
+    script = "sleep 1000 & echo $! $$; wait"
+    if end == "close":
+        process = leashed(script)
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        process.stdin.close()
+    else:
+        command = [sys.executable, "-I", "-S", str(LEASH), "sh", "-c", script]
+        holder = f"import subprocess; subprocess.Popen({command!r}, stdin=subprocess.PIPE).wait()"
+        process = subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE, text=True)
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        os.kill(process.pid, signal.SIGKILL)
+    assert len(pids) == 2
+    assert all(map(gone, pids))
+    process.wait(5)

@@ -1,0 +1,191 @@
+"""The server as a process: its lock, its end, what comes back, who is let in."""
+
+import fcntl
+import http.client
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from wildsage.local_runner.server import lock as owner
+from wildsage.local_runner.server.gunicorn_server import CannotServe, Settings, bound_access_log, serve
+
+SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=0"
+
+
+def ask(endpoint: str, **headers: str) -> tuple[int, bytes]:
+    """GetCallerIdentity with chosen headers."""
+    connection = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=10)
+    body = "Action=GetCallerIdentity&Version=2011-06-15"
+    connection.request(
+        "POST", "/", body, {"Authorization": SIGNED, **{k.replace("_", "-"): v for k, v in headers.items()}}
+    )
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:1", "localhost:8000", "[::1]:80", "sts.us-east-1.amazonaws.com", "a.localhost"]
+)
+def test_our_own_names_are_served(aws, host):
+    assert ask(aws.endpoint, Host=host)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "amazonaws.com.evil.example", "10.0.0.1", "[", ""]
+)
+def test_other_names_are_refused(aws, host):
+    status, body = ask(aws.endpoint, Host=host)
+    assert status in (400, 403)
+    assert b"assumed-role" not in body
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": "http://localhost.evil.example"}, 403),
+        ({"Sec_Fetch_Site": "cross-site"}, 403),
+        ({"Origin": "http://localhost:8888"}, 200),
+    ],
+)
+def test_requests_of_other_web_sites_are_refused(aws, headers, status):
+    assert ask(aws.endpoint, **headers)[0] == status
+
+
+def test_one_server_per_data_folder(aws):
+    told = json.loads((aws.data / "server.json").read_text())
+    assert told["endpoint"] == aws.endpoint
+    command = [sys.executable, str(Path(__file__).parents[1] / "run_server.py"), str(aws.data)]
+    second = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()}, timeout=20
+    )
+    assert second.returncode == 1
+    assert f"in use by the server with process id {told['pid']} at {aws.endpoint}" in second.stderr
+
+
+@pytest.mark.parametrize("lives", [False, True])
+def test_what_is_left_of_a_killed_server_is_waited_for_and_not_called_a_server(tmp_path, monkeypatch, lives):
+    """The lock stays with the worker until it has ended, while server.json names its parent, which may live on as long:
+    then it takes no connections any more."""
+    monkeypatch.setattr(owner, "LEFTOVERS_GONE_WITHIN_S", 0.1)
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    about = {"endpoint": "http://127.0.0.1:9", "pid": os.getpid() if lives else ended.pid}
+    (tmp_path / "server.json").write_text(json.dumps(about))
+    with (tmp_path / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CannotServe, match="is in use by what is left of a killed server, which is still stopping"):
+            serve(Settings(tmp_path), print)
+
+
+def test_a_taken_port_and_a_public_address_are_refused(aws, tmp_path):
+    port = urlsplit(aws.endpoint).port
+    with pytest.raises(CannotServe, match=f"Port {port} of 127.0.0.1 cannot be used"):
+        serve(Settings(tmp_path, port=port), print)
+    with pytest.raises(CannotServe, match="only loopback addresses"):
+        serve(Settings(tmp_path, host="0.0.0.0"), print)
+
+
+def test_after_a_restart_the_running_job_has_failed_and_the_endpoint_is_back(start_aws):
+    first = start_aws()
+    done = first.finished(first.train())["TrainingJobName"]
+    endpoint = first.deploy(first.config(first.model(name="survivor")))
+    job = first.train(sleep_s="60")
+    first.until(
+        lambda: first.sagemaker.describe_training_job(TrainingJobName=job)["SecondaryStatus"], lambda s: s == "Training"
+    )
+    first.stop()
+    assert first.process.returncode == 0
+    assert not (first.data / "server.json").exists()
+
+    second = start_aws()
+    found = second.sagemaker.describe_training_job(TrainingJobName=job)
+    assert found["TrainingJobStatus"] == "Failed"
+    assert found["FailureReason"].startswith(
+        "InternalServerError: the local SageMaker stopped while this job was running."
+    )
+    assert second.sagemaker.describe_training_job(TrainingJobName=done)["TrainingJobStatus"] == "Completed"
+    assert second.settled(endpoint)["EndpointStatus"] == "InService"
+    assert second.invoke(endpoint)["name"] == "survivor"
+
+
+@pytest.mark.parametrize("whom", ["all of it", "the worker's parent"])
+def test_nothing_outlives_a_killed_server(start_aws, whom):
+    server = start_aws()
+    endpoint = server.deploy(server.config(server.model()))
+    serving = server.invoke(endpoint)["pid"]
+    job = server.train(grandchild="yes", sleep_s="1000")
+    (line,) = (
+        server.until(lambda: [m for m in server.messages(job) if m.startswith("processes")], bool)
+        if server.until(lambda: server.logs.describe_log_groups()["logGroups"], bool)
+        else []
+    )
+    family = [serving, *map(int, line.split()[1:])]
+    assert len(family) == 3
+    assert all(map(psutil.pid_exists, family))
+
+    parent = psutil.Process(server.process.pid)
+    workers = [child.pid for child in parent.children() if "run_server" in " ".join(child.cmdline())]
+    for pid in [server.process.pid, *(workers if whom == "all of it" else [])]:
+        os.kill(pid, signal.SIGKILL)
+    server.process.wait()
+    server.until(lambda: [pid for pid in family if _lives(pid)], lambda alive: not alive)
+
+
+def _lives(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_the_access_log_begins_anew_at_a_size(tmp_path):
+    """It is a line a request, and a server may run for months."""
+    log = logging.getLogger("gunicorn.access")
+    bound_access_log(tmp_path / "access.log", 1_000)
+    try:
+        for number in range(100):
+            log.error("request %d: %s", number, "x" * 40)
+        assert "request 99" in (tmp_path / "access.log").read_text()
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["access.log", "access.log.1"]
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2_000
+    finally:
+        log.handlers.pop().close()
+
+
+def test_requests_stand_in_the_access_log(aws):
+    aws.s3.list_buckets()
+    aws.until(lambda: (aws.data / "access.log").read_text(), lambda text: " GET / " in text)
+    assert "access.log" not in (aws.data / "server.log").read_text()
+
+
+def test_a_worker_that_ends_takes_no_server_json_along(start_aws):
+    """Its place is taken by another; who looks for the server still finds it."""
+    server = start_aws()
+    server.s3.list_buckets()
+    (worker,) = [
+        child for child in psutil.Process(server.process.pid).children() if "run_server" in str(child.cmdline())
+    ]
+    worker.terminate()
+    worker.wait(30)
+    assert owner.running(server.data) == owner.Owner(server.endpoint, server.process.pid)
+    assert server.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_the_server_and_its_jobs_hold_no_account(start_aws, monkeypatch):
+    """A profile that is not there is no matter either: the user's files are not read."""
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_PROFILE", "production")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        server = start_aws()
+    seen = server.seen(server.train())["environment"]
+    assert "AWS_PROFILE" not in seen
+    assert "AWS_SECRET_ACCESS_KEY" not in seen
+    assert seen["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull

@@ -1,0 +1,1 @@
+"""Amazon SageMaker's built-in algorithms, open and on your own machine."""
