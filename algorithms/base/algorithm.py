@@ -74,8 +74,8 @@ class Model(ABC):
     """What was learned. Arrays and settings go in and out by name, so one writer and one reader serve many algorithms.
 
     `layout` names the module of `wildsage.containers.model_files` that writes and reads the artifact. `array_names` are
-    its arrays in file order. With `named=False` the file holds a plain list, as the original's k-means does; otherwise a dictionary,
-    as its PCA does.
+    its arrays in file order. With `named=False` the file holds a plain list, as the original's k-means does; otherwise
+    a dictionary, as its PCA does.
     """
 
     layout: ClassVar[str] = "ndarrays"
