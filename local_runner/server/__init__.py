@@ -1,0 +1,1 @@
+"""The server process: the WSGI application, gunicorn, the lock of the data folder, and ways to start it."""

@@ -1,0 +1,1 @@
+"""Pictures: encoded images, image RecordIO, and the lists that name image files."""

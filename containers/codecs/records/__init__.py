@@ -1,0 +1,1 @@
+"""RecordIO and protobuf records: framing, messages, whole batches, and files of them."""

@@ -1,0 +1,1 @@
+"""Endpoints: serving containers, instances, multi-model and asynchronous inference, data capture."""

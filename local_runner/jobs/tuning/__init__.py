@@ -1,0 +1,1 @@
+"""Hyperparameter tuning jobs: ranges, search strategies, early stopping, completion, and the run itself."""

@@ -1,0 +1,1 @@
+"""The operations of the SageMaker service, one module a resource."""

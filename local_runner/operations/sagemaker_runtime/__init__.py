@@ -1,0 +1,1 @@
+"""The operations of the SageMaker runtime service: InvokeEndpoint and its variants."""
