@@ -12,7 +12,7 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 CLIENTS := .clients
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --no-input
-SOURCES := wildsage algorithms containers local_runner tests examples benchmarks
+SOURCES := wildsage algorithms containers local_runner scripts tests examples benchmarks
 
 # Of pip's chatter, the step it is at, on one line.
 STEPS   := while read -r step; do case $$step in Collecting*|Downloading*|Installing*|Successfully*) \

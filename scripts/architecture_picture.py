@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Draws the rooms of the tree and what imports what: `scripts/architecture_picture.py docs/architecture.md`.
+
+A room is a folder or a module directly below `algorithms`, `containers` or `local_runner`; an arrow says that one room
+imports another. Floors are counted from below: a room stands one floor above the highest room it imports. The page gets
+the picture between its two markers; without a page, the figures of the tree are printed. `--root` names another tree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+from collections.abc import Iterator, Mapping, Set
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+PACKAGES = ("local_runner", "containers", "algorithms")  # from the top down
+NAMESPACE = "wildsage."
+BEGIN, END = "<!-- picture: begin -->", "<!-- picture: end -->"
+COMMAND = "python scripts/architecture_picture.py docs/architecture.md"
+
+Arrows = Mapping[str, Set[str]]
+"""For each room, such as `containers/codecs`, the rooms of the same package that it imports."""
+
+
+def modules(root: Path, package: str) -> list[Path]:
+    """Source files of a package, relative to the root."""
+    return sorted(path.relative_to(root) for path in (root / package).rglob("*.py"))
+
+
+def imported(source: str) -> Iterator[str]:
+    """Dotted names that a module imports from this project, without the namespace."""
+    for node in ast.walk(ast.parse(source)):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            if (name := name.removeprefix(NAMESPACE)).split(".")[0] in PACKAGES:
+                yield name
+
+
+def room_of(root: Path, name: str) -> str:
+    """The room that a dotted name lies in; what lies in no room, such as a name of the package itself, is the package."""
+    package, _, rest = name.partition(".")
+    first = rest.partition(".")[0]
+    if first and (root / package / first).is_dir():
+        return f"{package}/{first}"
+    if first and first != "__init__" and (root / package / f"{first}.py").is_file():
+        return f"{package}/{first}.py"
+    return package
+
+
+def all_arrows(root: Path) -> Arrows:
+    """Every room and what it imports, of its own package and of others."""
+    found: dict[str, set[str]] = {}
+    for package in PACKAGES:
+        for path in modules(root, package):
+            room = room_of(root, ".".join(path.with_suffix("").parts))
+            others = {room_of(root, name) for name in imported((root / path).read_text())}
+            found.setdefault(room, set()).update(others - {room})
+    return found
+
+
+def within(arrows: Arrows, package: str) -> Arrows:
+    """The rooms of one package, and the arrows between them; its own `__init__` is not a room."""
+    rooms = {room for room in arrows if room.startswith(f"{package}/")}
+    return {room: arrows[room] & rooms for room in sorted(rooms)}
+
+
+def floors(arrows: Arrows) -> dict[str, int]:
+    """Floor of each room, 0 for one that imports no other. Raises graphlib.CycleError where imports run in a circle."""
+    found: dict[str, int] = {}
+    for room in TopologicalSorter(arrows).static_order():
+        found[room] = max((found[below] + 1 for below in arrows[room]), default=0)
+    return found
+
+
+def needed(arrows: Arrows) -> Arrows:
+    """The arrows without those that a longer way says already, so that the picture can be read."""
+
+    def reached(room: str) -> set[str]:
+        return set(arrows[room]).union(*map(reached, arrows[room]))
+
+    return {room: below - set().union(*map(reached, below)) for room, below in arrows.items()}
+
+
+def picture(root: Path) -> str:
+    """The three packages as Mermaid charts, upper floors first."""
+    arrows = all_arrows(root)
+    return "\n\n".join(_chart(package, within(arrows, package)) for package in PACKAGES)
+
+
+def _chart(package: str, arrows: Arrows) -> str:
+    levels = floors(arrows)
+    summary = f"`{package}`: {len(arrows)} rooms on {max(levels.values()) + 1} floors, {_count(arrows)} arrows"
+    lines = [f"**{summary}**, of which those that a longer way implies are left out:", "", "```mermaid", "flowchart TD"]
+    for room in sorted(arrows, key=lambda room: (-levels[room], room)):
+        lines.append(f'    {_node(room)}["{room.removeprefix(package + "/")}"]')
+    for room, below in needed(arrows).items():
+        lines += [f"    {_node(room)} --> {_node(other)}" for other in sorted(below)]
+    return "\n".join([*lines, "```"])
+
+
+def _node(room: str) -> str:
+    return room.replace("/", "_").replace(".", "_").strip("_")
+
+
+def _count(arrows: Arrows) -> int:
+    return sum(map(len, arrows.values()))
+
+
+def without_docstring(root: Path, package: str) -> list[str]:
+    """Public functions, classes and methods that say nothing of themselves, as `file: name`."""
+    found = []
+    for path in modules(root, package):
+        scopes: list[ast.AST] = [ast.parse((root / path).read_text())]
+        while scopes:
+            for node in getattr(scopes.pop(), "body", []):
+                if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                    if not ast.get_docstring(node):
+                        found.append(f"{path}: {node.name}")
+                    if isinstance(node, ast.ClassDef):
+                        scopes.append(node)
+    return found
+
+
+def figures(root: Path) -> str:
+    """Rooms, floors, arrows, loose modules and public names without docstring of each package, as a table."""
+    arrows = all_arrows(root)
+    lines = [
+        "| package | rooms | floors | arrows | loose modules | public names without docstring |",
+        "|---|---|---|---|---|---|",
+    ]
+    for package in PACKAGES:
+        inside = within(arrows, package)
+        loose = sum(room.endswith(".py") for room in inside)
+        silent = len(without_docstring(root, package))
+        storeys = max(floors(inside).values()) + 1
+        lines.append(f"| {package} | {len(inside)} | {storeys} | {_count(inside)} | {loose} | {silent} |")
+    return "\n".join(lines)
+
+
+def page_with(picture: str, page: str) -> str:
+    """The text of a page, with the picture between its markers."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{picture}\n{END}{after}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("page", nargs="?", type=Path, help="Markdown page to draw into")
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[1], help="tree to look at")
+    options = parser.parse_args()
+    if options.page:
+        options.page.write_text(page_with(picture(options.root), options.page.read_text()))
+    else:
+        sys.stdout.write(figures(options.root) + "\n")
+
+
+if __name__ == "__main__":
+    main()
