@@ -28,11 +28,11 @@ from torch import Tensor
 from benchmarks.datasets import Rows, mixture
 from benchmarks.jobs import COMMANDS, IMAGE, PATIENCE_S, ROLE, served
 from benchmarks.report import Report, medians
+from wildsage import read_model
 from wildsage.algorithms.base.parallel import over_rows
 from wildsage.algorithms.kmeans import steps
 from wildsage.containers.codecs.records import record_protobuf
 from wildsage.containers.contract.paths import OptML
-from wildsage.containers.model_files import artifact
 
 RECORDIO = "application/x-recordio-protobuf"
 PIPED_ROWS, PIPED_FEATURES, PIPED_CLUSTERS, BLOCK_ROWS = (5_000_000, 50_000_000), 50, 10, 100_000
@@ -191,7 +191,7 @@ def msd(x: Rows, session: boto3.Session, endpoint: str, name: str, data: Path) -
     session.client("s3", endpoint_url=endpoint).download_file(
         "bench", f"output/{name}/output/model.tar.gz", str(archive)
     )
-    (centers_kd,) = artifact.read_arrays(archive).values()
+    centers_kd = read_model(archive).arrays["centers"]
     return steps.mean_cost(torch.from_numpy(x), torch.from_numpy(centers_kd))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from wildsage import algorithms
 from wildsage.algorithms.base.algorithm import Algorithm, Model
@@ -62,10 +61,11 @@ def load_state(channel: Path, kind: type[Algorithm]) -> Arrays:
     return {name: torch.from_numpy(np.array(array)) for name, array in content.items()}
 
 
-def load(folder: Path, algorithm: str | None = None) -> tuple[type[Algorithm], Model]:
-    """Read the model below `folder`; without a name, the algorithm is told from the files.
+def load(folder: Path, algorithm: str | None = None, where: str = "") -> tuple[type[Algorithm], Model]:
+    """Read the model below `folder`; without a name, the files say which algorithm it is of.
 
-    Raises UserError if there is no model file, or it is that of another algorithm or of several.
+    `where` names the folder in messages, if the user knows it by another name. Raises UserError if there is no model file,
+    or it is that of another algorithm or of several.
     """
     kinds = [algorithms.find(algorithm)] if algorithm else algorithms.available()
     for layout in sorted({kind.model_class.layout for kind in kinds}):
@@ -76,19 +76,6 @@ def load(folder: Path, algorithm: str | None = None) -> tuple[type[Algorithm], M
     present = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir()) if folder.is_dir() else []
     wanted = " or ".join(kind.spec.image for kind in kinds)
     raise UserError(
-        f"No model of {wanted} in {folder}: found {', '.join(present) or 'nothing'}, "
+        f"No model of {wanted} in {where or folder}: found {', '.join(present) or 'nothing'}, "
         "expected the members of a model.tar.gz, such as model_algo-1."
     )
-
-
-def read_arrays(path: str | Path) -> dict[str, NDArray]:
-    """The arrays of a trained model by name, for NumPy: of a model.tar.gz, or of the folder it was unpacked into.
-
-    No MXNet is needed. Of factorization machines: `v` (feature_dim, num_factors), `w1_weight` (feature_dim, 1) and
-    `w0_weight` (1,). Raises UserError as `load` does.
-    """
-    if Path(path).is_dir():
-        return {name: array.numpy() for name, array in load(Path(path))[1].arrays().items()}
-    with tempfile.TemporaryDirectory() as folder:
-        archive.unpack(Path(path), Path(folder))
-        return read_arrays(folder)

@@ -38,7 +38,7 @@ from sagemaker.serializers import SimpleBaseSerializer
 from sagemaker.transformer import Transformer
 from scipy.sparse import csr_matrix
 
-from wildsage.containers.model_files.artifact import read_arrays
+from wildsage import read_model
 
 NEARBY = Path(__file__).resolve().parents[3] / "shared" / "data" / "ml-100k"
 PREFIX = "recommender"
@@ -165,7 +165,7 @@ def read_factors(account: Account, model_uri: str, users: int) -> Factors:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tar.gz"
         path.write_bytes(account.get(model_uri))
-        arrays = read_arrays(path)
+        arrays = read_model(path).arrays
     v, w = arrays["v"], arrays["w1_weight"][:, 0]
     return Factors(v[:users], v[users:], w[users:])
 

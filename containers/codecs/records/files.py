@@ -52,7 +52,16 @@ class Record:
 def write_numpy_to_dense_tensor(file: IO[bytes], array: NDArray, labels: NDArray | None = None) -> None:
     """Write rows (n, d), and labels (n,), as dense records. float32, float64, int32 and int64, which becomes int32.
 
-    Raises TypeError for another dtype, ValueError for a wrong shape or integers beyond 32 bits.
+    Raises TypeError for another dtype, ValueError for a wrong shape or integers beyond 32 bits. The bytes are those that
+    `sagemaker.amazon.common.write_numpy_to_dense_tensor` of SDK v2 writes [contract: formats, section 2].
+
+    >>> import io
+    >>> import numpy as np
+    >>> file = io.BytesIO()
+    >>> write_numpy_to_dense_tensor(file, np.array([[1.5, 2.0], [3.0, 4.0]], np.float32), labels=np.array([0.0, 1.0], np.float32))
+    >>> _ = file.seek(0)
+    >>> [record.features["values"].float32_tensor.values for record in read_records(file)]
+    [[1.5, 2.0], [3.0, 4.0]]
     """
     if array.ndim != 2:
         raise ValueError(f"An array of {array.ndim} dimensions, expected rows by columns.")
@@ -60,7 +69,21 @@ def write_numpy_to_dense_tensor(file: IO[bytes], array: NDArray, labels: NDArray
 
 
 def write_spmatrix_to_sparse_tensor(file: IO[bytes], array: Any, labels: NDArray | None = None) -> None:
-    """Write a sparse matrix (n, d) of SciPy, and labels (n,), as sparse records. Raises as the dense writer does."""
+    """Write a sparse matrix (n, d) of SciPy, and labels (n,), as sparse records: for each row its numbers and their columns.
+
+    Raises TypeError for an array that is not sparse, and otherwise as `write_numpy_to_dense_tensor` does. The bytes are
+    those that `sagemaker.amazon.common.write_spmatrix_to_sparse_tensor` of SDK v2 writes [contract: formats, section 2].
+
+    >>> import io
+    >>> import numpy as np
+    >>> from scipy.sparse import csr_array
+    >>> file = io.BytesIO()
+    >>> write_spmatrix_to_sparse_tensor(file, csr_array(np.array([[0.0, 0.0, 2.5]], np.float32)))
+    >>> _ = file.seek(0)
+    >>> (record,) = read_records(file)
+    >>> record.features["values"].float32_tensor
+    Tensor(values=[2.5], keys=[2], shape=[3])
+    """
     if not hasattr(array, "tocsr"):
         raise TypeError(f"Got {type(array).__name__}, expected a sparse matrix of SciPy.")
     rows = array.tocsr()
@@ -70,7 +93,18 @@ def write_spmatrix_to_sparse_tensor(file: IO[bytes], array: Any, labels: NDArray
 
 
 def read_records(file: IO[bytes]) -> list[Record]:
-    """All records of a file, an endpoint's answer for instance. Raises BadRecord for what is none."""
+    """Read all records of a file, such as an endpoint's answer. Raises BadRecord, which names the record that is damaged.
+
+    Source: `sagemaker.amazon.common.read_records` of SDK v2 [contract: formats, section 2].
+
+    >>> import io
+    >>> import numpy as np
+    >>> file = io.BytesIO()
+    >>> write_numpy_to_dense_tensor(file, np.ones((3, 2), np.float32), labels=np.arange(3, dtype=np.float32))
+    >>> _ = file.seek(0)
+    >>> [record.label["values"].float32_tensor.values[0] for record in read_records(file)]
+    [0.0, 1.0, 2.0]
+    """
     chunks = iter(lambda: file.read(PIECE_BYTES), b"")
     return [_record(number, payload) for number, payload in enumerate(recordio.payloads(chunks), start=1)]
 

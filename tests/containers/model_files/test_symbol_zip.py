@@ -86,19 +86,6 @@ def test_meta_json_has_every_setting_as_a_string(tmp_path):
     assert "clip_gradient" not in settings and settings["_use_full_symbolic"] == "true"
 
 
-def test_the_reader_for_numpy_takes_an_archive_or_its_folder(tmp_path):
-    artifact.save(small(), tmp_path / "model", "algo-1")
-    archive.pack(tmp_path / "model", tmp_path / "model.tar.gz")
-    for path in (tmp_path / "model", tmp_path / "model.tar.gz", str(tmp_path / "model.tar.gz")):
-        arrays = artifact.read_arrays(path)
-        assert {name: array.shape for name, array in arrays.items()} == {
-            "v": (3, 2),
-            "w1_weight": (3, 1),
-            "w0_weight": (1,),
-        }
-        assert np.array_equal(arrays["v"], small().v_df.numpy())
-
-
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
