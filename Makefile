@@ -58,7 +58,8 @@ $(VENV)/%.stamp: pyproject.toml | $(BIN)/python
 	@touch $@
 
 # Clients that cannot live in one environment with SDK v2, nor with each other. The last is a jar for Java.
-$(CLIENTS)/sdk3.stamp: WANTED = "sagemaker>=3,<4" pytest
+# aiobotocore stands first because it pins botocore: pip would otherwise try hundreds of versions below it, one by one.
+$(CLIENTS)/sdk3.stamp: WANTED = "aiobotocore[boto3]>=3" "sagemaker>=3,<4" pytest
 $(CLIENTS)/awscli.stamp: WANTED = awscli
 $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp: | $(BIN)/python
 	@echo "Installing the client $(notdir $(basename $@)) …"
