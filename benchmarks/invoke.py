@@ -148,7 +148,7 @@ def main(requests: Annotated[int, typer.Option(help="Requests of each way.")] = 
         columns=COLUMNS,
         rows=rows(taken),
         notes=NOTES,
-        packages=("boto3", "gunicorn", "werkzeug", "urllib3"),
+        packages=("boto3", "gunicorn", "flask", "urllib3"),
     )
     report.show()
     print(report.write(date.today()))

@@ -6,11 +6,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import flask
+
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
 from wildsage.containers.serving.handler import Handler
 from wildsage.containers.serving.models import Models, memory_limit
-from wildsage.containers.serving.server import Application, Server, application, multi_model_application
+from wildsage.containers.serving.server import EndpointServer, application, multi_model_application
 
 DEFAULT_PORT = "8080"
 
@@ -29,10 +31,10 @@ def serve(environment: Mapping[str, str]) -> None:
         app, workers = application(_handler(OptML.from_environment(environment).model, environment, cores)), cores
     host = environment.get("WILDSAGE_BIND_HOST", "127.0.0.1")
     port = environment.get("SAGEMAKER_BIND_TO_PORT") or environment.get("SAGEMAKER_HTTP_PORT") or DEFAULT_PORT
-    Server(app, f"{host}:{port}", workers, environment.get("WILDSAGE_SERVE_AS")).run()
+    EndpointServer(app, f"{host}:{port}", workers, environment.get("WILDSAGE_SERVE_AS")).run()
 
 
-def _several_models(environment: Mapping[str, str], cores: int) -> Application:
+def _several_models(environment: Mapping[str, str], cores: int) -> flask.Flask:
     def load(folder: Path) -> Handler:
         return _handler(folder, environment, cores)
 

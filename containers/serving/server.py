@@ -1,17 +1,15 @@
-"""HTTP around the handler: werkzeug for requests and routes, gunicorn for the workers."""
+"""HTTP around the handler: Flask for the routes, gunicorn for the workers [contract: container, section 5]."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
 from typing import Any
 
+import flask
 import torch
-import werkzeug
 from gunicorn.app.base import BaseApplication
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
-from werkzeug.routing import Map, Rule
 
+from wildsage.containers.contract import gunicorn_options
 from wildsage.containers.serving.handler import Handler, Request, Response
 from wildsage.containers.serving.models import Models
 
@@ -21,102 +19,112 @@ MAX_BODY_BYTES = 100 << 20
 THREADS_PER_WORKER = 4
 """So that /ping is answered while an invocation computes."""
 
-NO_CONTROL_SOCKET = "control_socket_disable"
-"""Of newer gunicorns, whose socket lies in the user's home: all containers would share it, and an image has no home."""
+STOP_WITHIN_S = 25
+KEEP_ALIVE_S = 75
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
 
-class HttpRequest(werkzeug.Request):
-    """A request as it comes in; its body has a limit."""
+def application(handler: Handler) -> flask.Flask:
+    """The WSGI application of a container with one model."""
+    app = _application()
 
-    max_content_length = MAX_BODY_BYTES
+    @app.post("/invocations")
+    def invocations() -> flask.Response:
+        return _http(handler.invocations(_invocation()))
 
+    @app.get("/execution-parameters")
+    def execution_parameters() -> flask.Response:
+        return _http(handler.execution_parameters())
 
-View = Callable[..., Response]
-"""Of a request, and the parts of its path by name."""
-
-PING = ("GET", "/ping", lambda _request: Response(200, b""))
-
-
-class Application:
-    """A WSGI application: `routes` are methods, paths and what answers them. /ping is there already."""
-
-    def __init__(self, *routes: tuple[str, str, View]) -> None:
-        rules = (Rule(path, methods=[method], endpoint=view) for method, path, view in (PING, *routes))
-        self._map = Map(rules)
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return self._answer(HttpRequest(environ))(environ, start_response)
-
-    def _answer(self, request: HttpRequest) -> werkzeug.Response | HTTPException:
-        try:
-            view, parts = self._map.bind_to_environ(request.environ).match()
-            response = _http(view(request, **parts))
-        except RequestEntityTooLarge:
-            return _http(Response(413, f"The body is larger than {MAX_BODY_BYTES} bytes.".encode()))
-        except HTTPException as error:
-            return error
-        if CUSTOM_ATTRIBUTES in request.headers:
-            response.headers[CUSTOM_ATTRIBUTES] = request.headers[CUSTOM_ATTRIBUTES]
-        return response
+    return app
 
 
-def application(handler: Handler) -> Application:
-    """The routes of a container with one model."""
-    return Application(
-        ("POST", "/invocations", lambda request: handler.invocations(_invocation(request))),
-        ("GET", "/execution-parameters", lambda _request: handler.execution_parameters()),
-    )
+def multi_model_application(models: Models) -> flask.Flask:
+    """The WSGI application of a multi-model container."""
+    app = _application()
+
+    @app.get("/models")
+    def list_models() -> flask.Response:
+        return _http(models.list(flask.request.args.get("next_page_token")))
+
+    @app.post("/models")
+    def load_model() -> flask.Response:
+        return _http(models.load(flask.request.get_data()))
+
+    @app.get("/models/<name>")
+    def describe_model(name: str) -> flask.Response:
+        return _http(models.describe(name))
+
+    @app.delete("/models/<name>")
+    def unload_model(name: str) -> flask.Response:
+        return _http(models.unload(name))
+
+    @app.post("/models/<name>/invoke")
+    def invoke_model(name: str) -> flask.Response:
+        return _http(models.invoke(name, _invocation()))
+
+    return app
 
 
-def multi_model_application(models: Models) -> Application:
-    """The routes of a multi-model container."""
-    return Application(
-        ("GET", "/models", lambda request: models.list(request.args.get("next_page_token"))),
-        ("POST", "/models", lambda request: models.load(request.get_data())),
-        ("GET", "/models/<name>", lambda _request, name: models.describe(name)),
-        ("DELETE", "/models/<name>", lambda _request, name: models.unload(name)),
-        ("POST", "/models/<name>/invoke", lambda request, name: models.invoke(name, _invocation(request))),
-    )
+def _application() -> flask.Flask:
+    """What every container answers: /ping, and 413 for a body beyond the limit."""
+    app = flask.Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # the contract has no OPTIONS
+
+    @app.get("/ping")
+    def ping() -> flask.Response:
+        return _http(Response(200, b""))
+
+    @app.errorhandler(413)
+    def body_too_large(_error: Exception) -> flask.Response:
+        return _plain(Response(413, f"The body is larger than {MAX_BODY_BYTES} bytes.".encode()))
+
+    return app
 
 
-def _invocation(request: HttpRequest) -> Request:
-    headers = request.headers
-    return Request(request.get_data(cache=False), headers.get("Content-Type"), headers.get("Accept"))
+def _invocation() -> Request:
+    """The request at hand as the handler takes it."""
+    headers = flask.request.headers
+    return Request(flask.request.get_data(cache=False), headers.get("Content-Type"), headers.get("Accept"))
 
 
-def _http(response: Response) -> werkzeug.Response:
-    return werkzeug.Response(response.body, response.status, content_type=response.content_type)
+def _http(response: Response) -> flask.Response:
+    """The answer with the caller's custom attributes, which go back unchanged."""
+    answer = _plain(response)
+    attributes = flask.request.headers.get(CUSTOM_ATTRIBUTES)
+    if attributes is not None:
+        answer.headers[CUSTOM_ATTRIBUTES] = attributes
+    return answer
 
 
-class Server(BaseApplication):
-    """gunicorn around one application, loaded once and shared by all workers."""
+def _plain(response: Response) -> flask.Response:
+    return flask.Response(response.body, response.status, content_type=response.content_type)
 
-    def __init__(self, app: Application, bind: str, workers: int, user: str | None = None) -> None:
-        """`user` is whom the workers run as, where this process may choose."""
+
+class EndpointServer(BaseApplication):
+    """gunicorn around one application, which is loaded once and shared by all workers."""
+
+    def __init__(self, app: flask.Flask, bind: str, workers: int, user: str | None = None) -> None:
+        """`bind` is host:port. `user` is whom the workers run as, if this process is root and may choose."""
         self._app = app
-        self._settings: dict[str, Any] = {
+        self._options: dict[str, Any] = {
             "bind": bind,
             "workers": workers,
             "threads": THREADS_PER_WORKER,
-            "worker_class": "gthread",
             "preload_app": True,
-            "timeout": 0,
-            "graceful_timeout": 25,
-            "keepalive": 75,
-            "forwarded_allow_ips": "",  # nobody names scheme or path of a request in headers of their own
+            "graceful_timeout": STOP_WITHIN_S,
+            "keepalive": KEEP_ALIVE_S,
             "post_fork": lambda _arbiter, _worker: torch.set_num_threads(1),
             **({"user": user, "group": user} if user and os.geteuid() == 0 else {}),
-            "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,
         }
         super().__init__()
 
     def load_config(self) -> None:
-        for name, value in self._settings.items():
-            self.cfg.set(name, value)
-        if NO_CONTROL_SOCKET in self.cfg.settings:
-            self.cfg.set(NO_CONTROL_SOCKET, True)
+        """Called by gunicorn."""
+        gunicorn_options.apply(self._options, self.cfg)
 
-    def load(self) -> Application:
+    def load(self) -> flask.Flask:
+        """Called by gunicorn."""
         return self._app

@@ -10,7 +10,7 @@ import typer
 from gunicorn.app.base import BaseApplication
 from werkzeug.wrappers import Request
 
-from wildsage.local_runner.processes import gunicorn_options, malloc_arenas
+from wildsage.containers.contract import gunicorn_options
 from wildsage.local_runner.s3.protocol import S3
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
@@ -27,7 +27,7 @@ class Server(BaseApplication):
         gunicorn_options.apply({"bind": self._bind, "threads": 32}, self.cfg)
 
     def load(self) -> Callable[..., Any]:
-        malloc_arenas.keep_small()
+        gunicorn_options.limit_malloc_arenas()
         store = ObjectStore(self._folder)
         s3 = S3(store, PublicBuckets(store, self._public) if self._public else None)
         return lambda environ, start_response: s3.respond(Request(environ))(environ, start_response)

@@ -12,11 +12,11 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from wildsage.containers.contract import gunicorn_options
 from wildsage.local_runner.client import environment
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.operations.context import open_cloud
 from wildsage.local_runner.operations.request_slots import SEATS, STANDING
-from wildsage.local_runner.processes import gunicorn_options, malloc_arenas
 from wildsage.local_runner.server import lock
 from wildsage.local_runner.server.app import App, service_model
 from wildsage.local_runner.server.host_check import is_loopback
@@ -105,7 +105,7 @@ class _Gunicorn(BaseApplication):
 
     def load(self) -> App:
         """Runs in the worker: threads and child processes belong to it."""
-        malloc_arenas.keep_small()
+        gunicorn_options.limit_malloc_arenas()
         environment.forget_account(os.environ)
         bound_access_log(self._settings.data / ACCESS_LOG, ACCESS_LOG_BYTES)
         logging.basicConfig(filename=self._settings.data / LOG, level=logging.WARNING)

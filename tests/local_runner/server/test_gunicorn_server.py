@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+import urllib3
 
 from wildsage.local_runner.server import lock as owner
 from wildsage.local_runner.server.gunicorn_server import CannotServe, Settings, bound_access_log, serve
@@ -29,6 +30,13 @@ def ask(endpoint: str, **headers: str) -> tuple[int, bytes]:
     )
     response = connection.getresponse()
     return response.status, response.read()
+
+
+def test_a_header_cannot_say_which_path_was_meant(aws):
+    """By gunicorn's default callers on loopback may, with headers named like the variables of WSGI."""
+    headers = {"PATH_INFO": "/other-bucket", "SCRIPT_NAME": "/no-such-bucket"}
+    answer = urllib3.request("GET", f"{aws.endpoint}/no-such-bucket/key", headers=headers)
+    assert answer.status == 404 and b"<BucketName>no-such-bucket<" in answer.data
 
 
 @pytest.mark.parametrize(

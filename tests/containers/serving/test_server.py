@@ -1,0 +1,67 @@
+"""The routes of an endpoint, asked without a socket; tests/containers/test_serve.py asks the running server."""
+
+from __future__ import annotations
+
+import io
+from http import HTTPStatus
+
+import pytest
+import torch
+from gunicorn.config import Config
+from werkzeug.test import Client, EnvironBuilder
+
+from wildsage.algorithms.kmeans import ALGORITHM as KMeans
+from wildsage.algorithms.kmeans.model import KMeansModel
+from wildsage.containers.serving.handler import Handler
+from wildsage.containers.serving.server import CUSTOM_ATTRIBUTES, EndpointServer, application
+
+CSV = {"Content-Type": "text/csv", "Accept": "text/csv"}
+ATTRIBUTES = {CUSTOM_ATTRIBUTES: "trace=7"}
+
+
+@pytest.fixture(scope="module")
+def client() -> Client:
+    return Client(application(Handler(KMeansModel(torch.tensor([[0.0, 0.0], [3.0, 4.0]])), KMeans.spec)))
+
+
+def test_every_answer_of_the_model_carries_the_callers_attributes(client):
+    for body, status in ((b"3,0\n", 200), (b"x", 400)):
+        answer = client.post("/invocations", data=body, headers=CSV | ATTRIBUTES)
+        assert (answer.status_code, answer.headers[CUSTOM_ATTRIBUTES]) == (status, "trace=7")
+    assert CUSTOM_ATTRIBUTES not in client.post("/invocations", data=b"3,0\n", headers=CSV).headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allowed"),
+    [
+        ("HEAD", "/ping", HTTPStatus.OK, None),
+        ("OPTIONS", "/ping", HTTPStatus.METHOD_NOT_ALLOWED, {"GET", "HEAD"}),
+        ("GET", "/invocations", HTTPStatus.METHOD_NOT_ALLOWED, {"POST"}),
+        ("OPTIONS", "/invocations", HTTPStatus.METHOD_NOT_ALLOWED, {"POST"}),
+        ("POST", "/invocations/", HTTPStatus.NOT_FOUND, None),
+        ("GET", "/static/anything", HTTPStatus.NOT_FOUND, None),
+        ("GET", "/models", HTTPStatus.NOT_FOUND, None),
+    ],
+)
+def test_other_paths_and_methods_are_refused(client, method, path, status, allowed):
+    answer = client.open(path, method=method)
+    assert answer.status_code == status
+    assert (set(answer.headers["Allow"].split(", ")) if "Allow" in answer.headers else None) == allowed
+
+
+def test_a_body_without_a_length_is_read_to_its_end(client):
+    chunked = EnvironBuilder("/invocations", method="POST", input_stream=io.BytesIO(b"3,0\n"), headers=CSV)
+    environ = {**chunked.get_environ(), "wsgi.input_terminated": True}
+    environ.pop("CONTENT_LENGTH", None)
+    assert client.open(environ).data == b"0.0,3.0\n"
+
+
+def test_a_form_is_a_body_like_any_other(client):
+    answer = client.post("/invocations", data=b"3,0\n", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert answer.status_code == 415 and "'application/x-www-form-urlencoded'" in answer.text
+
+
+def test_the_server_has_the_shared_options_and_its_own(client):
+    config: Config = EndpointServer(client.application, "127.0.0.1:0", workers=3).cfg
+    assert (config.workers, config.threads, config.preload_app) == (3, 4, True)
+    assert (config.timeout, config.worker_class_str, config.forwarded_allow_ips) == (0, "gthread", [])
