@@ -1,63 +1,51 @@
-"""Which fields an operation refuses by name, read from its code: whatever is given to `refuse_unsupported` on its way."""
+"""Fields of a request whose effect Wildsage does not implement. An operation declares them, and the server refuses them.
+
+A field that is ignored in silence would let a caller believe that it had an effect.
+"""
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
-from collections.abc import Callable, Iterator
-from types import FunctionType, ModuleType
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
-from wildsage.local_runner import operations
+from wildsage.local_runner.wire.errors import invalid
 
-REFUSE = "refuse_unsupported"
+Operation = TypeVar("Operation", bound=Callable[..., Any])
+
+ATTRIBUTE = "unsupported"
 
 
-def refused(operation: Callable[..., Any]) -> list[str]:
-    """Names of the fields, in the order of the code; [] for anything but a plain function of `operations`."""
-    found = [name for function in _reached(operation) for name in _refused_in(function)]
-    return list(dict.fromkeys(found))
+def unsupported(*fields: str) -> Callable[[Operation], Operation]:
+    """Declare the unsupported fields of an operation.
+
+    A field is a path such as `ProductionVariants.ServerlessConfig`, which means the field of every member of a list.
+    """
+
+    def declare(operation: Operation) -> Operation:
+        setattr(operation, ATTRIBUTE, fields)
+        return operation
+
+    return declare
 
 
-def _reached(start: Callable[..., Any]) -> list[FunctionType]:
-    """`start` and all functions of the package that it calls, directly or not."""
-    reached: list[FunctionType] = []
-    waiting: list[Any] = [start]
-    while waiting:
-        function = _undecorated(waiting.pop(0))
-        if isinstance(function, FunctionType) and _is_ours(function) and function not in reached:
-            reached.append(function)
-            waiting += _called(function)
-    return reached
+def unsupported_fields(operation: Callable[..., Any]) -> tuple[str, ...]:
+    """The fields that were declared for an operation."""
+    return getattr(operation, ATTRIBUTE, ())
 
 
-def _undecorated(value: Any) -> Any:
-    return inspect.unwrap(value) if isinstance(value, FunctionType) else value
+def refuse_unsupported(operation: Callable[..., Any], request: Mapping[str, Any]) -> None:
+    """Raises ValidationException for an unsupported field that the request sets; empty ones are accepted."""
+    for field in unsupported_fields(operation):
+        if any(_values(request, field.split("."))):
+            raise invalid(f"{field} is not implemented by Wildsage yet. Leave it out.")
 
 
-def _is_ours(function: FunctionType) -> bool:
-    return function.__module__.startswith(f"{operations.__name__}.") and function.__name__ != REFUSE
-
-
-def _called(function: FunctionType) -> Iterator[Any]:
-    """What stands for each name in a function's code: a function, or one of a module it names."""
-    used = function.__code__.co_names
-    for value in [function.__globals__.get(name) for name in used]:
-        if isinstance(value, ModuleType):
-            yield from (getattr(value, name, None) for name in used)
-        else:
-            yield value
-
-
-def _refused_in(function: FunctionType) -> Iterator[str]:
-    for call in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
-        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] == REFUSE:
-            yield from _names(call.args[1], function)
-
-
-def _names(fields: ast.expr, function: FunctionType) -> list[str]:
-    """A tuple of names, written on the spot or as a constant of the module."""
-    if isinstance(fields, ast.Name):
-        return list(function.__globals__[fields.id])
-    return [str(element.value) for element in ast.walk(fields) if isinstance(element, ast.Constant)]
+def _values(value: Any, path: Sequence[str]) -> Iterator[Any]:
+    """All values at a path."""
+    if isinstance(value, list):
+        for member in value:
+            yield from _values(member, path)
+    elif not path:
+        yield value
+    elif path[0] in value:
+        yield from _values(value[path[0]], path[1:])

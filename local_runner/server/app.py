@@ -16,9 +16,10 @@ from botocore.model import OperationModel, ServiceModel
 from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from wildsage.local_runner.operations import operations
+from wildsage.local_runner.operations import Operation, operations
 from wildsage.local_runner.operations.context import Cloud
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_BYTES
+from wildsage.local_runner.operations.unsupported import refuse_unsupported
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.protocol import S3
 from wildsage.local_runner.server import host_check
@@ -44,6 +45,7 @@ class Exchange:
     model: ServiceModel = field(init=False)
     protocol: WireProtocol = field(init=False)
     operation: OperationModel = field(init=False)
+    perform: Operation = field(init=False)
     values: Values = field(init=False)
 
 
@@ -63,7 +65,9 @@ class App:
             choose_protocol,
             refuse_large_body,
             parse,
+            find_operation,
             validate,
+            refuse_unsupported_fields,
             perform,
         )
 
@@ -147,18 +151,30 @@ def parse(exchange: Exchange) -> Response | None:
     return None
 
 
-def validate(exchange: Exchange) -> Response | None:
-    """Unknown operations answer so before their request is judged."""
-    if (exchange.service, xform_name(exchange.operation.name)) not in operations():
+def find_operation(exchange: Exchange) -> Response | None:
+    """Reject unknown operations before validating the request."""
+    found = operations().get((exchange.service, xform_name(exchange.operation.name)))
+    if found is None:
         raise not_implemented(exchange.operation.name, exchange.service)
+    exchange.perform = found
+    return None
+
+
+def validate(exchange: Exchange) -> Response | None:
+    """Check the request against AWS's own model of the operation."""
     if exchange.operation.input_shape is not None:
         check(exchange.values, exchange.operation.input_shape)
     return None
 
 
+def refuse_unsupported_fields(exchange: Exchange) -> Response | None:
+    refuse_unsupported(exchange.perform, exchange.values)
+    return None
+
+
 def perform(exchange: Exchange) -> Response:
-    operation = operations()[exchange.service, xform_name(exchange.operation.name)]
-    return exchange.protocol.reply(exchange.operation, dict(operation(exchange.cloud, exchange.values) or {}))
+    answer = exchange.perform(exchange.cloud, exchange.values)
+    return exchange.protocol.reply(exchange.operation, dict(answer or {}))
 
 
 @cache

@@ -8,21 +8,27 @@ from typing import Any
 from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.operations.context import Cloud
 from wildsage.local_runner.operations.sagemaker import models, resources
+from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
 
 SERVICE = "sagemaker"
 KIND = "endpoint-config"
 
 
+@unsupported(
+    "ExplainerConfig",
+    "ShadowProductionVariants",
+    "ProductionVariants.ServerlessConfig",
+    "ProductionVariants.ManagedInstanceScaling",
+    "ProductionVariants.RoutingConfig",
+)
 def create_endpoint_config(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    resources.refuse_unsupported(request, ("ExplainerConfig", "ShadowProductionVariants"))
     _check_async(cloud, request)
     _check_capture(cloud, request)
     names = [variant["VariantName"] for variant in request["ProductionVariants"]]
     if len(set(names)) < len(names):
         raise invalid(f"Variant names must be unique, got {', '.join(names)}.")
     for variant in request["ProductionVariants"]:
-        resources.refuse_unsupported(variant, ("ServerlessConfig", "ManagedInstanceScaling", "RoutingConfig"))
         if "ModelName" not in variant:
             raise invalid(
                 f"Variant {variant['VariantName']} needs a ModelName: inference components are not implemented."

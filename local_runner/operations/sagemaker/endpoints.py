@@ -9,6 +9,7 @@ from wildsage.local_runner.jobs.hosting.endpoint import KIND, Busy, deployment_i
 from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
 from wildsage.local_runner.operations.context import Cloud
 from wildsage.local_runner.operations.sagemaker import endpoint_configs, model_containers, quotas, resources
+from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
 
 SERVICE = "sagemaker"
@@ -16,8 +17,8 @@ SPECIAL: Sequence[str] = ("AsyncInferenceConfig", "DataCaptureConfig")
 PROPERTIES = {"Weight": "DesiredWeight", "InstanceCount": "DesiredInstanceCount"}
 
 
+@unsupported("DeploymentConfig")
 def create_endpoint(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    resources.refuse_unsupported(request, ("DeploymentConfig",))
     name = request["EndpointName"]
     arn = cloud.arn(KIND, name)
     endpoint = {
@@ -43,9 +44,9 @@ def list_endpoints(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     return {"Endpoints": endpoints, **token}
 
 
+@unsupported("DeploymentConfig", "RetainDeploymentConfig")
 def update_endpoint(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """The old containers answer until the new ones are in service."""
-    resources.refuse_unsupported(request, ("DeploymentConfig", "RetainDeploymentConfig"))
     endpoint = resources.find(cloud, KIND, request["EndpointName"])
     deployment = _deployment(cloud, request["EndpointConfigName"])
     if request.get("RetainAllVariantProperties"):
@@ -58,6 +59,7 @@ def update_endpoint(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     return {"EndpointArn": endpoint["EndpointArn"]}
 
 
+@unsupported("DesiredWeightsAndCapacities.ServerlessUpdateConfig")
 def update_endpoint_weights_and_capacities(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """What runs goes on running; only what is new is started, and what is too many ends."""
     endpoint = resources.find(cloud, KIND, request["EndpointName"])
@@ -75,7 +77,6 @@ def _changed(endpoint: Document, wanted: Sequence[Document]) -> list[Document]:
     """The endpoint's variants with the weights and numbers of instances that are wanted. Raises ValidationException."""
     variants = {variant["VariantName"]: dict(variant) for variant in endpoint["Deployment"]["Variants"]}
     for desired in wanted:
-        resources.refuse_unsupported(desired, ("ServerlessUpdateConfig",))
         name = desired["VariantName"]
         if name not in variants:
             raise invalid(f"Variant {name} is none of endpoint {endpoint['EndpointName']}: {', '.join(variants)}.")

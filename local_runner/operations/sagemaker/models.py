@@ -11,6 +11,7 @@ from wildsage.local_runner.jobs.hosting.instance import MULTI_MODEL
 from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.operations.context import Cloud
 from wildsage.local_runner.operations.sagemaker import resources
+from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.wire.errors import invalid
 
@@ -19,6 +20,13 @@ KIND = "model"
 SINGLE_MODEL = "SingleModel"
 
 
+@unsupported(
+    *(
+        f"{container}.{field}"
+        for container in ("PrimaryContainer", "Containers")
+        for field in ("ModelPackageName", "InferenceSpecificationName", "AdditionalModelDataSources")
+    )
+)
 def create_model(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     _check(cloud, request)
     model = {
@@ -64,9 +72,6 @@ def _check(cloud: Cloud, request: dict[str, Any]) -> None:
 
 
 def _check_container(cloud: Cloud, container: dict[str, Any]) -> None:
-    resources.refuse_unsupported(
-        container, ("ModelPackageName", "InferenceSpecificationName", "AdditionalModelDataSources")
-    )
     resources.check_image(cloud, container.get("Image"))
     uri = resources.model_address(container)
     if container.get("Mode") == MULTI_MODEL:

@@ -20,13 +20,6 @@ NOUNS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoin
 Request = Mapping[str, Any]
 
 
-def refuse_unsupported(request: Request, fields: Iterable[str]) -> None:
-    """Raises ValidationException for a field whose effect nobody has written: it must not be ignored in silence."""
-    for field in fields:
-        if request.get(field):
-            raise invalid(f"{field} is not implemented by Wildsage yet. Leave it out.")
-
-
 def check_image(cloud: Cloud, image: str | None) -> str:
     """The image, if the backend can run it. Raises ValidationException that says what it can run."""
     if not image:

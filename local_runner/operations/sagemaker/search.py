@@ -17,6 +17,7 @@ from wildsage.local_runner.jobs.tuning.job import KIND as TUNING_JOB
 from wildsage.local_runner.operations.context import Cloud
 from wildsage.local_runner.operations.sagemaker import resources
 from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT, EXPERIMENT, TRIAL
+from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
 
 SERVICE = "sagemaker"
@@ -31,13 +32,13 @@ SEARCHED: Mapping[str, tuple[str, str]] = {
 MODIFIED = "LastModifiedTime"
 
 
+@unsupported("VisibilityConditions")
 def search(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """Last changed first, unless the request sorts by another property; what lacks that comes last."""
     if request["Resource"] not in SEARCHED:
         raise invalid(
             f"Search for {request['Resource']} is not implemented by Wildsage yet; it is for {', '.join(SEARCHED)}."
         )
-    resources.refuse_unsupported(request, ("VisibilityConditions",))
     kind, stem = SEARCHED[request["Resource"]]
     documents = [_with_relations(cloud, kind, document, f"{stem}Arn") for document in cloud.store.all(kind)]
     found = [one for one in documents if _matches(one, request.get("SearchExpression", {}))]

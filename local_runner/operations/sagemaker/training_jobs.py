@@ -11,6 +11,7 @@ from wildsage.local_runner.jobs.training import description
 from wildsage.local_runner.jobs.training.job import KIND
 from wildsage.local_runner.operations.context import Cloud
 from wildsage.local_runner.operations.sagemaker import resources, sdk_polling, training_requests
+from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
@@ -24,6 +25,13 @@ SUMMARY = (
 )
 
 
+@unsupported(
+    "ServerlessJobConfig",
+    "ModelPackageConfig",
+    "AlgorithmSpecification.AlgorithmName",
+    "ResourceConfig.InstanceGroups",
+    "ResourceConfig.InstancePlacementConfig",
+)
 def create_training_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     training_requests.check(cloud, request)
     arn = cloud.arn(KIND, request["TrainingJobName"])
@@ -51,8 +59,8 @@ def describe_training_job(cloud: Cloud, request: dict[str, Any]) -> Document:
     return job
 
 
+@unsupported("WarmPoolStatusEquals", "TrainingPlanArnEquals")
 def list_training_jobs(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    resources.refuse_unsupported(request, ("WarmPoolStatusEquals", "TrainingPlanArnEquals"))
     jobs, token = resources.page(
         cloud.store.all(KIND), request, "TrainingJobName", "TrainingJobStatus", order="Ascending"
     )

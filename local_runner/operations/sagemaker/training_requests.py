@@ -15,12 +15,9 @@ def check(cloud: Cloud, request: dict[str, Any]) -> None:
 
     Raises ValidationException, ResourceLimitExceeded.
     """
-    resources.refuse_unsupported(request, ("ServerlessJobConfig", "ModelPackageConfig"))
     algorithm = request.get("AlgorithmSpecification", {})
-    resources.refuse_unsupported(algorithm, ("AlgorithmName",))
     _check_command(cloud, algorithm)
     machines = request.get("ResourceConfig", {})
-    resources.refuse_unsupported(machines, ("InstanceGroups", "InstancePlacementConfig"))
     if machines.get("InstanceCount", 1) < 1:
         raise invalid("ResourceConfig.InstanceCount must be 1 or more.")
     quotas.check("training job", machines.get("InstanceType", "any"), machines.get("InstanceCount", 1))

@@ -13,6 +13,7 @@ from wildsage.local_runner.jobs.transform.job import KIND
 from wildsage.local_runner.jobs.transform.pipeline import MOST_MB_AT_ONCE
 from wildsage.local_runner.operations.context import Cloud
 from wildsage.local_runner.operations.sagemaker import model_containers, quotas, resources, sdk_polling
+from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
@@ -27,6 +28,7 @@ SUMMARY = (
 )
 
 
+@unsupported("DataCaptureConfig")
 def create_transform_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     _check(cloud, request)
     job = _document(cloud, request)
@@ -75,7 +77,6 @@ def _find(cloud: Cloud, name: str) -> Document:
 
 def _check(cloud: Cloud, request: dict[str, Any]) -> None:
     """Refuse what would not run as asked. Data that is not there is no matter of the request: the job fails with it."""
-    resources.refuse_unsupported(request, ("DataCaptureConfig",))
     source = request["TransformInput"]["DataSource"].get("S3DataSource")
     if source is None:
         raise invalid("TransformInput.DataSource needs an S3DataSource.")

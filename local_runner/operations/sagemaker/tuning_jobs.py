@@ -18,6 +18,7 @@ from wildsage.local_runner.jobs.tuning.job import KIND, parent_jobs, parents
 from wildsage.local_runner.jobs.tuning.ranges import RangeError, combinations, require_words
 from wildsage.local_runner.operations.context import Cloud
 from wildsage.local_runner.operations.sagemaker import resources, training_requests
+from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
@@ -31,6 +32,14 @@ SUMMARY = (
 )
 
 
+@unsupported(
+    "TrainingJobDefinition.AlgorithmSpecification.AlgorithmName",
+    "TrainingJobDefinition.ResourceConfig.InstanceGroups",
+    "TrainingJobDefinition.ResourceConfig.InstancePlacementConfig",
+    "TrainingJobDefinitions.AlgorithmSpecification.AlgorithmName",
+    "TrainingJobDefinitions.ResourceConfig.InstanceGroups",
+    "TrainingJobDefinitions.ResourceConfig.InstancePlacementConfig",
+)
 def create_hyper_parameter_tuning_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """Strategies Bayesian, Random, Grid and Hyperband; see the page on tuning for what each does here."""
     name = request["HyperParameterTuningJobName"]

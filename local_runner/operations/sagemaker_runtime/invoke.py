@@ -15,7 +15,6 @@ from wildsage.local_runner.jobs.hosting.multi_model import NotLoaded
 from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.operations.context import Cloud
 from wildsage.local_runner.operations.request_slots import SEATS
-from wildsage.local_runner.operations.sagemaker.resources import refuse_unsupported
 from wildsage.local_runner.operations.sagemaker_runtime.runtime import (
     CUSTOM_ATTRIBUTES,
     find_endpoint,
@@ -23,6 +22,7 @@ from wildsage.local_runner.operations.sagemaker_runtime.runtime import (
     model_error,
     refusal,
 )
+from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.settings import ACCOUNT
 from wildsage.local_runner.wire.errors import AwsError
@@ -31,9 +31,10 @@ SERVICE = "sagemaker-runtime"
 MAX_BODY_BYTES = 6_291_456
 PIECE_BYTES = 1 << 16
 TOO_MANY = f"{SEATS} requests wait for an answer already. Send fewer at a time, or try again later."
-UNSUPPORTED = ("InferenceComponentName", "EnableExplanations", "SessionId")
+UNSUPPORTED = ("InferenceComponentName", "SessionId")
 
 
+@unsupported(*UNSUPPORTED, "EnableExplanations")
 def invoke_endpoint(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """The answer of one container, or of the last of a pipeline."""
     with _leased(cloud, request) as instance:
@@ -43,6 +44,7 @@ def invoke_endpoint(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     return {"Body": answer.http.data, **_headline(instance, answer)}
 
 
+@unsupported(*UNSUPPORTED)
 def invoke_endpoint_with_response_stream(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """As InvokeEndpoint, each piece passed on when the container has written it. Data capture leaves these out."""
     leases = contextlib.ExitStack()
@@ -87,7 +89,6 @@ def _pieces(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
 @contextlib.contextmanager
 def _leased(cloud: Cloud, request: dict[str, Any]) -> Iterator[Instance]:
     """An instance that may take the request. Raises ValidationError, ServiceUnavailable where too many wait for an answer."""
-    refuse_unsupported(request, UNSUPPORTED)
     name, variant = request["EndpointName"], request.get("TargetVariant")
     if cloud.endpoints.asynchronous(name):
         raise refusal(f"Endpoint {name} has an AsyncInferenceConfig: it answers InvokeEndpointAsync alone.")

@@ -10,15 +10,16 @@ from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.operations.context import Cloud
 from wildsage.local_runner.operations.sagemaker import resources
 from wildsage.local_runner.operations.sagemaker_runtime.runtime import find_endpoint, headers, refusal
+from wildsage.local_runner.operations.unsupported import unsupported
 
 SERVICE = "sagemaker-runtime"
 DEFAULT_TTL_S = 21_600
 DEFAULT_TIMEOUT_S = 900
 
 
+@unsupported("Body")
 def invoke_endpoint_async(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """Answers lie in S3 when they are there; SNS topics are not told, the endpoint's log says which."""
-    resources.refuse_unsupported(request, ("Body",))
     if "InputLocation" not in request:
         raise refusal("InvokeEndpointAsync needs an InputLocation: the S3 address of its body.")
     resources.bucket_of(request["InputLocation"])

@@ -1,14 +1,12 @@
-"""The page of what the local AWS can do, written from the code:
-`python -m wildsage.local_runner.compatibility docs/compatibility.md`.
+"""Writes docs/compatibility.md, the page of what the local AWS can do: `python scripts/compatibility_page.py`.
 
-Operations are those that botocore lists. An operation's remark is the first paragraph of its function's docstring, and the
-fields that its code refuses.
+The operations are those that botocore lists. The remark on an operation is the first paragraph of its function's docstring,
+followed by the fields that it declares as unsupported.
 """
 
 from __future__ import annotations
 
 import inspect
-import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Mapping
@@ -21,10 +19,11 @@ import botocore.session
 from botocore import xform_name
 
 from wildsage.local_runner.operations import operations
-from wildsage.local_runner.operations.unsupported import refused
+from wildsage.local_runner.operations.unsupported import unsupported_fields
 from wildsage.local_runner.s3.protocol import S3
 from wildsage.local_runner.s3.store import ObjectStore
 
+PAGE = Path(__file__).parents[1] / "docs" / "compatibility.md"
 SERVICES = {
     "sagemaker": "SageMaker",
     "sagemaker-runtime": "SageMaker runtime",
@@ -39,18 +38,18 @@ WIDTH = 130
 INTRODUCTION = """\
 # Compatibility
 
-What the local AWS answers, operation by operation. Written by `python -m wildsage.local_runner.compatibility docs/compatibility.md`
-from the code and from AWS's own description in botocore {version}; a test holds it in step.
+This page lists what the local AWS answers, operation by operation. `python scripts/compatibility_page.py` writes it from the
+code and from AWS's own description in botocore {version}; a test compares the two.
 
 Requests are checked against that description, limits, enums and patterns included, and refused in AWS's words. A field
-whose effect nobody has written is refused by name instead of being ignored, and so is an operation: it answers
-`NotImplemented` with status 501. Fields about networks, encryption, prices, profiling and debugging are taken and shown
-again: there is nothing here that they could act on.
+whose effect is not implemented is refused by name instead of being ignored. An operation that is not implemented answers
+`NotImplemented` with status 501. Fields about networks, encryption, prices, profiling and debugging are accepted and shown
+again, but have no effect here.
 """
 
 
 def page() -> str:
-    """The whole page, Markdown."""
+    """The whole page in Markdown."""
     sections = [_section(service, title) for service, title in SERVICES.items()]
     return "\n".join([INTRODUCTION.format(version=botocore.__version__), _overview(), *sections])
 
@@ -61,7 +60,7 @@ def names(service: str) -> list[str]:
 
 
 def answered(service: str) -> dict[str, Callable[..., Any]]:
-    """Those that are answered here, and what answers them."""
+    """Operations of a service that the local AWS answers, each with the function that answers it."""
     found: Mapping[str, Callable[..., Any]]
     if service == "s3":
         with tempfile.TemporaryDirectory() as folder:
@@ -72,12 +71,12 @@ def answered(service: str) -> dict[str, Callable[..., Any]]:
 
 
 def remark(function: Callable[..., Any]) -> str:
-    """First paragraph of the docstring of a function, or of what a partial calls, and the fields that it refuses."""
+    """First paragraph of the docstring of a function, or of what a partial calls, and its unsupported fields."""
     function = function.func if isinstance(function, partial) else function
-    written = (inspect.getdoc(function) or "").partition("\n\n")[0]
-    fields = refused(function)
-    told = f"{written} Refused: {', '.join(fields)}." if fields else written
-    return " ".join(told.split()).replace("|", "\\|")
+    paragraph = (inspect.getdoc(function) or "").partition("\n\n")[0]
+    fields = unsupported_fields(function)
+    text = f"{paragraph} Refused: {', '.join(fields)}." if fields else paragraph
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _overview() -> str:
@@ -95,4 +94,4 @@ def _section(service: str, title: str) -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(page())
+    PAGE.write_text(page())
