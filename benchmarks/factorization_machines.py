@@ -28,7 +28,7 @@ from torch.nn import functional
 from benchmarks.datasets import SHARED
 from benchmarks.report import Report, medians
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.factorization_machines import ALGORITHM as FM
 from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
 
@@ -142,11 +142,11 @@ def made_rows(rows: int, columns: int, stored: int = STORED_A_ROW) -> Batch:
 
 
 def fit(rows: Batch, settings: Mapping[str, Any]) -> FactorizationMachinesModel:
-    return FM(feature_dim=rows.width, **settings).fit({"train": MemoryStream(rows)}, Run())
+    return FM(feature_dim=rows.width, **settings).fit({"train": MemoryStream(rows)}, RunContext())
 
 
 def rmse(model: FactorizationMachinesModel, rows: Batch) -> float:
-    return model.evaluate(iter([rows]), Run())["rmse"]
+    return model.evaluate(iter([rows]), RunContext())["rmse"]
 
 
 class PlainFM(nn.Module):

@@ -31,7 +31,7 @@ from torch import nn
 from benchmarks.datasets import SHARED
 from benchmarks.report import Report, medians
 from wildsage.algorithms.base import hyperparameters
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.image_classification import weights
 from wildsage.algorithms.image_classification.algorithm import ImageClassification
 from wildsage.algorithms.image_classification.model import ImageModel
@@ -112,7 +112,7 @@ def training(rounds: int) -> Iterator[list[str]]:
     waits: list[str] = []
     ours = stream("train", records, algorithm)
     ours._log = waits.append
-    contenders: dict[str, Callable[[], Any]] = {"ours": lambda: algorithm.fit({"train": ours}, Run(0, device))}
+    contenders: dict[str, Callable[[], Any]] = {"ours": lambda: algorithm.fit({"train": ours}, RunContext(0, device))}
     if ResNetConfig:
         network = peer(num_layers, device)
         theirs = stream("train", records, algorithm)
@@ -233,7 +233,7 @@ def learn(lesson: Lesson) -> list[str]:
     train, validation = lesson.load()
     algorithm = build(num_training_samples=len(train), optimizer="nag", **lesson.settings)
     began = time.perf_counter()
-    model = algorithm.fit({"train": stream("train", train, algorithm)}, Run())
+    model = algorithm.fit({"train": stream("train", train, algorithm)}, RunContext())
     taken = time.perf_counter() - began
     hits = [
         float((model.predict(batch)["prediction"].argmax(1) == batch.labels_nl[:, 0]).float().sum())

@@ -24,7 +24,7 @@ from benchmarks import datasets
 from benchmarks.datasets import Data, Rows
 from benchmarks.report import RESULTS, Report, medians
 from wildsage.algorithms.base.batch import Batch, MemoryStream
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.kmeans import ALGORITHM as KMeans
 from wildsage.algorithms.kmeans import steps
 
@@ -37,7 +37,9 @@ Fit = Callable[[Rows, int, int], NDArray]
 
 
 def ours(x: Rows, k: int, seed: int) -> NDArray:
-    model = KMeans(k=k, feature_dim=x.shape[1]).fit({"train": MemoryStream(Batch(torch.from_numpy(x)))}, Run(seed))
+    model = KMeans(k=k, feature_dim=x.shape[1]).fit(
+        {"train": MemoryStream(Batch(torch.from_numpy(x)))}, RunContext(seed)
+    )
     return model.centers_kd.numpy()
 
 

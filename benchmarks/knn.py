@@ -32,7 +32,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from benchmarks.datasets import SHARED, Rows, mixture, mnist
 from benchmarks.report import Report, medians
 from wildsage.algorithms.base.batch import Batch, MemoryStream
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn import ALGORITHM as KNN
 from wildsage.algorithms.knn.model import KNNModel
 from wildsage.containers.codecs.records import record_protobuf
@@ -49,7 +49,7 @@ Row = tuple[str, ...]
 def fit(x: Rows, y: np.ndarray, **settings: object) -> KNNModel:
     settings = {"k": NEIGHBOURS, "predictor_type": "classifier", "sample_size": len(x), **settings}
     labels = torch.from_numpy(y.astype(np.float32))[:, None]
-    return KNN(**settings).fit({"train": MemoryStream(Batch(torch.from_numpy(x), labels))}, Run())
+    return KNN(**settings).fit({"train": MemoryStream(Batch(torch.from_numpy(x), labels))}, RunContext())
 
 
 @contextmanager
@@ -199,7 +199,7 @@ def reductions() -> list[Row]:
 
 def accuracy(model: KNNModel, x: Rows, y: np.ndarray) -> float:
     rows = Batch(torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(y.astype(np.float32))[:, None])
-    return model.evaluate(MemoryStream(rows).batches(5000), Run())["accuracy"]
+    return model.evaluate(MemoryStream(rows).batches(5000), RunContext())["accuracy"]
 
 
 def main(

@@ -26,7 +26,7 @@ from benchmarks import datasets
 from benchmarks.datasets import Rows
 from benchmarks.report import Report, medians
 from wildsage.algorithms.base.batch import Batch, MemoryStream
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.pca import ALGORITHM as PCA
 
 matplotlib.use("Agg")
@@ -97,7 +97,7 @@ def judge(x: Rows, rows: int = 20_000) -> Found:
 
 def ours(x: Rows, components: int, batch: int, mode: str = "regular") -> Found:
     algorithm = PCA(feature_dim=x.shape[1], num_components=components, mini_batch_size=batch, algorithm_mode=mode)
-    model = algorithm.fit({"train": MemoryStream(Batch(torch.from_numpy(x)))}, Run())
+    model = algorithm.fit({"train": MemoryStream(Batch(torch.from_numpy(x)))}, RunContext())
     return Found(model.s_c.flip(0).numpy(), model.v_dc.flip(1).T.numpy())
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.graph import Graph
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 
 OURS = {"_seed": "0", "_checkpoint_seconds": "30", "_keep_state": "true"}
 """Settings that every algorithm has and the original has not: where randomness begins, how often a state is kept for a restart,
@@ -21,7 +21,7 @@ and whether the final one travels with the model."""
 Columns = Mapping[str, Tensor]
 """An answer: named columns, each (n,) for one value a row or (n, m) for m values a row."""
 
-Settings = Mapping[str, str | int | float | bool]
+ModelSettings = Mapping[str, str | int | float | bool]
 """What a model must know beside its arrays, such as `predictor_type`; it travels in the artifact where the layout has a place."""
 
 
@@ -91,7 +91,7 @@ class Model(ABC):
         """Whether arrays of these names are a model of this kind."""
         return names == frozenset(cls.array_names)
 
-    def settings(self) -> Settings:
+    def settings(self) -> ModelSettings:
         """What `from_arrays` needs beside the arrays."""
         return {}
 
@@ -105,7 +105,7 @@ class Model(ABC):
 
     @classmethod
     @abstractmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: Settings) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: ModelSettings) -> Self:
         """Rebuild a model. Raises UserError if shapes or settings do not fit together."""
 
     @property
@@ -121,7 +121,7 @@ class Model(ABC):
     def to(self, device: torch.device | str) -> Self:
         """The same model on another device."""
 
-    def evaluate(self, batches: Iterator[Batch], run: Run) -> dict[str, float]:
+    def evaluate(self, batches: Iterator[Batch], run: RunContext) -> dict[str, float]:
         """Metrics over a test channel, by name of `Spec.metrics`; none by default."""
         return {}
 
@@ -141,7 +141,7 @@ class Algorithm(ABC):
     feature_dim: int | str
 
     @abstractmethod
-    def fit(self, channels: Mapping[str, Stream], run: Run) -> Model:
+    def fit(self, channels: Mapping[str, Stream], run: RunContext) -> Model:
         """Learn from the channels and return a model."""
 
     def pretrained(self) -> str | None:

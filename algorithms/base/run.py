@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from wildsage.algorithms.base.batch import Batch, Stream
 
 
-class State(Protocol):
+class Checkpointable(Protocol):
     """What an algorithm has learned so far, as plain arrays."""
 
     def arrays(self) -> dict[str, Tensor]: ...
 
 
 @dataclass
-class Run:
+class RunContext:
     """One run, alone and silent. `containers` gives algorithms one that logs, obeys SIGTERM and joins hosts.
 
     `rng` is each host's own; `shared_rng` gives every host the same numbers, for what all must do alike.
@@ -61,13 +61,13 @@ class Run:
         """The state to begin from: of an interrupted run of this job, or of an earlier job to go on from; else None."""
         return None
 
-    def keep(self, state: State) -> None:
+    def keep(self, state: Checkpointable) -> None:
         """The final state of all hosts together. It travels with the model, so that a later job can go on from it."""
 
-    def checkpoint(self, state: State) -> None:
+    def checkpoint(self, state: Checkpointable) -> None:
         """Call after each batch: now and then the state is kept, for `resumed` to find."""
 
-    def checkpoint_together(self, state: State) -> None:
+    def checkpoint_together(self, state: Checkpointable) -> None:
         """The same where hosts go in step and hold one state: all keep it, or none does. All must call this equally often."""
         self.checkpoint(state)
 

@@ -17,7 +17,7 @@ from wildsage.algorithms.base.algorithm import OURS, Algorithm, Response, Spec
 from wildsage.algorithms.base.batch import Stream
 from wildsage.algorithms.base.errors import NO_DATA, UserError
 from wildsage.algorithms.base.hyperparameters import as_text, choice, declarations, flag, integer, real
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.factorization_machines import figures
 from wildsage.algorithms.factorization_machines.descent import Descent
 from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
@@ -113,7 +113,7 @@ class FactorizationMachines(Algorithm):
                 "\n".join(f"Hyperparameter {name}: missing, expected a number for constant." for name in lacking)
             )
 
-    def fit(self, channels: Mapping[str, Stream], run: Run) -> FactorizationMachinesModel:
+    def fit(self, channels: Mapping[str, Stream], run: RunContext) -> FactorizationMachinesModel:
         """Take the mini-batches in the order of the channel; after each, move what its rows have touched."""
         run.log("[Sparse network] Building a sparse network.")
         rows_here = math.ceil(self.mini_batch_size / len(run.gather({})))
@@ -133,7 +133,7 @@ class FactorizationMachines(Algorithm):
         run.keep(state)
         return self._model(state)
 
-    def _resumed(self, run: Run) -> State | None:
+    def _resumed(self, run: RunContext) -> State | None:
         before = run.resumed()
         state = None if before is None else State.from_arrays(before, run.device)
         updates = {
@@ -151,14 +151,14 @@ class FactorizationMachines(Algorithm):
             )
         return state
 
-    def _start(self, run: Run) -> State:
+    def _start(self, run: RunContext) -> State:
         """Parameters as the hyperparameters say; all hosts draw the same."""
         bias_1 = self._initial("bias", (1,), self.use_bias, run)
         w1_d1 = self._initial("linear", (self.feature_dim, 1), self.use_linear, run)
         v_df = self._initial("factors", (self.feature_dim, self.num_factors), True, run)
         return State.start(bias_1, w1_d1, v_df)
 
-    def _initial(self, term: str, shape: tuple[int, ...], used: bool, run: Run) -> Tensor:
+    def _initial(self, term: str, shape: tuple[int, ...], used: bool, run: RunContext) -> Tensor:
         whole = torch.zeros(shape)
         method = getattr(self, f"{term}_init_method")
         if not used:
@@ -173,7 +173,7 @@ class FactorizationMachines(Algorithm):
             whole.fill_(getattr(self, f"{term}_init_value"))
         return whole.to(run.device)
 
-    def _descent(self, state: State, rows_here: int, run: Run) -> Descent:
+    def _descent(self, state: State, rows_here: int, run: RunContext) -> Descent:
         """A term that is not used begins at zero and stays there."""
         rates = Rates(
             Rate(self.bias_lr * self.use_bias * self._learning_rate, self.bias_wd * self._wd),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wildsage.algorithms.base.batch import Batch, concatenate
 from wildsage.algorithms.base.errors import NO_DATA, UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.factorization_machines import figures, labels, steps, threads
 from wildsage.algorithms.factorization_machines.incidence import Incidence, incidences, sparse
 from wildsage.algorithms.factorization_machines.state import State, parameters
@@ -51,7 +51,7 @@ class Descent:
     rows_here: int
     rescale_grad: float | None
     publish_interval: int
-    run: Run
+    run: RunContext
 
     def one_pass(self, epoch: int, batches: Iterator[Batch]) -> Tensor:
         """Learn from every mini-batch; the sums of the figures, taken while the parameters move, as the original takes them."""

@@ -12,11 +12,11 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from wildsage.algorithms.base.algorithm import Columns, Model, Settings
+from wildsage.algorithms.base.algorithm import Columns, Model, ModelSettings
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.graph import Graph
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.factorization_machines import figures, labels, network
 from wildsage.algorithms.factorization_machines.incidence import Bags, sparse
 
@@ -34,7 +34,7 @@ class FactorizationMachinesModel(Model):
     w0_1: Tensor
     w1_d1: Tensor
     v_df: Tensor
-    training: Settings
+    training: ModelSettings
     _norm_d1: Tensor = field(init=False, repr=False, compare=False)
 
     layout: ClassVar = "symbol_zip"
@@ -46,7 +46,7 @@ class FactorizationMachinesModel(Model):
     def arrays(self) -> dict[str, Tensor]:
         return {"w1_weight": self.w1_d1, "w0_weight": self.w0_1, "v": self.v_df}
 
-    def settings(self) -> Settings:
+    def settings(self) -> ModelSettings:
         return self.training
 
     def graph(self) -> Graph:
@@ -57,7 +57,7 @@ class FactorizationMachinesModel(Model):
         return super().fits(names) or names == frozenset(DENSE_NETWORK)
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: Settings) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: ModelSettings) -> Self:
         if settings.get("predictor_type") not in network.OUTPUTS:
             raise UserError(
                 f"Factorization machines model: predictor_type is {settings.get('predictor_type')!r}, "
@@ -99,7 +99,7 @@ class FactorizationMachinesModel(Model):
     def to(self, device: torch.device | str) -> Self:
         return type(self)(self.w0_1.to(device), self.w1_d1.to(device), self.v_df.to(device), self.training)
 
-    def evaluate(self, batches: Iterator[Batch], run: Run) -> dict[str, float]:
+    def evaluate(self, batches: Iterator[Batch], run: RunContext) -> dict[str, float]:
         """The figures of `figures.METRICS` over all rows, exact: nothing is padded."""
         rows, total = 0, None
         for batch in batches:

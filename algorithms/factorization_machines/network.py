@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from wildsage.algorithms.base.algorithm import Settings
+from wildsage.algorithms.base.algorithm import ModelSettings
 from wildsage.algorithms.base.graph import VARIABLE, Graph, Node
 
 OUTPUTS = {"regressor": "LinearRegressionOutput", "binary_classifier": "LogisticRegressionOutput"}
@@ -15,7 +15,7 @@ INIT_ARGUMENT = {"normal": "sigma", "uniform": "scale", "constant": "value"}
 ROW_SPARSE, COMPRESSED_ROWS = {"__storage_type__": "1"}, {"__storage_type__": "2"}
 
 
-def graph(training: Settings, columns: int, factors: int) -> Graph:
+def graph(training: ModelSettings, columns: int, factors: int) -> Graph:
     """b + x w + ½ Σ [(x v)² − x² v²] with the training job's rates and initialisers as attributes of the parameters."""
     w1 = _parameter(training, "linear", f"({columns}, 1)") | ROW_SPARSE
     v = _parameter(training, "factors", f"({columns}, {factors})") | ROW_SPARSE
@@ -48,7 +48,7 @@ def graph(training: Settings, columns: int, factors: int) -> Graph:
     return Graph(nodes, ((len(nodes) - 1, 0, 0),))
 
 
-def _parameter(training: Settings, term: str, shape: str) -> dict[str, str]:
+def _parameter(training: ModelSettings, term: str, shape: str) -> dict[str, str]:
     """MXNet's attributes of the parameter of one term: bias, linear or factors."""
     method = str(training[f"{term}_init_method"])
     argument = INIT_ARGUMENT[method]

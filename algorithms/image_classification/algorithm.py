@@ -14,7 +14,7 @@ from wildsage.algorithms.base.batch import Stream
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.graph import Graph
 from wildsage.algorithms.base.hyperparameters import choice, flag, integer, integers, real
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.image_classification.model import ImageModel
 from wildsage.algorithms.image_classification.network import DEPTHS, SIGMOID, SOFTMAX, residual_network
 from wildsage.algorithms.image_classification.preparation import (
@@ -101,7 +101,7 @@ class ImageClassification(Algorithm):
     model_class: ClassVar = ImageModel
     goes_on_from_model: ClassVar = True
 
-    def fit(self, channels: Mapping[str, Stream], run: Run) -> ImageModel:
+    def fit(self, channels: Mapping[str, Stream], run: RunContext) -> ImageModel:
         """Begin from weights, pass over the channel epoch by epoch, and keep the best."""
         self._check()
         training = Training.begin(self, run)

@@ -15,7 +15,7 @@ from wildsage.algorithms.image_classification.network import DATA
 from wildsage.algorithms.image_classification.operators import (
     IN_TRAINING,
     OPERATORS,
-    Settings,
+    NodeSettings,
     Step,
     Total,
     batch_norm_over,
@@ -85,7 +85,7 @@ def _fixed(graph: Graph) -> set[str]:
 
 
 def _keeps_scale(norm: Node) -> bool:
-    return Settings(norm.op, norm.name, norm.attributes).flag("fix_gamma", True)
+    return NodeSettings(norm.op, norm.name, norm.attributes).flag("fix_gamma", True)
 
 
 def _shifts(graph: Graph) -> dict[int, int]:
@@ -106,7 +106,7 @@ def _is_data(graph: Graph, number: int) -> bool:
 
 def _instructions(
     graph: Graph,
-    operators: Mapping[str, Callable[[Settings], Step]],
+    operators: Mapping[str, Callable[[NodeSettings], Step]],
     labels: frozenset[str],
     shifts: Mapping[int, int],
 ) -> list[Instruction]:
@@ -127,7 +127,7 @@ def _instructions(
     return instructions
 
 
-def _step(node: Node, operators: Mapping[str, Callable[[Settings], Step]]) -> Step:
+def _step(node: Node, operators: Mapping[str, Callable[[NodeSettings], Step]]) -> Step:
     if node.op not in operators:
         raise UserError(
             f"Symbol node {node.name}: operator {node.op} is not known here, expected one of {', '.join(sorted(operators))}."
@@ -136,4 +136,4 @@ def _step(node: Node, operators: Mapping[str, Callable[[Settings], Step]]) -> St
         raise UserError(
             f"Symbol node {node.name} ({node.op}): takes a second output of another node, which is not known here."
         )
-    return operators[node.op](Settings(node.op, node.name, node.attributes))
+    return operators[node.op](NodeSettings(node.op, node.name, node.attributes))

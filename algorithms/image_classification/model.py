@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 from torch import Tensor
 
-from wildsage.algorithms.base.algorithm import Columns, Model, Settings
+from wildsage.algorithms.base.algorithm import Columns, Model, ModelSettings
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.graph import Graph
@@ -70,7 +70,7 @@ class ImageModel(Model):
         return model
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: Settings) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: ModelSettings) -> Self:
         raise UserError("An image model needs its graph as well as its arrays: use from_checkpoint.")
 
     def graph(self) -> Graph:

@@ -21,7 +21,7 @@ from wildsage.algorithms.base.errors import UserError
 Step = Callable[..., Tensor]
 
 
-class Settings:
+class NodeSettings:
     """The settings of one node, which are text: `(3, 3)`, `True`, `0.9`."""
 
     def __init__(self, op: str, name: str, attributes: Mapping[str, str]) -> None:
@@ -69,7 +69,7 @@ class Settings:
             raise self.problem(f"{name} = {text!r}, expected numbers") from None
 
 
-def convolution(settings: Settings) -> Step:
+def convolution(settings: NodeSettings) -> Step:
     if len(settings.wholes("kernel")) != 2:
         raise settings.problem("only convolutions over height and width are known here")
     stride, pad, dilation = settings.pair("stride", 1), settings.pair("pad", 0), settings.pair("dilate", 1)
@@ -89,7 +89,7 @@ class _OfOneImage(torch.autograd.Function):
         return gradients[0], gradients[0].sum(0, keepdim=True)
 
 
-def convolution_of_shifted(settings: Settings) -> Step:
+def convolution_of_shifted(settings: NodeSettings) -> Step:
     """The same of data to which a constant of each channel, the last input, was added: nothing else before it learns.
 
     A convolution is linear, so the constants' gradient is that of one image, the sum of all. The gradient by every image, for
@@ -105,13 +105,13 @@ def convolution_of_shifted(settings: Settings) -> Step:
     return step
 
 
-def fully_connected(settings: Settings) -> Step:
+def fully_connected(settings: NodeSettings) -> Step:
     """x Wᵀ + b, on x flattened unless told otherwise."""
     flatten = settings.flag("flatten", True)
     return lambda x, weight, bias=None: F.linear(x.flatten(1) if flatten else x, weight, bias)
 
 
-def batch_norm(settings: Settings) -> Step:
+def batch_norm(settings: NodeSettings) -> Step:
     """(x - mean) / √(variance + eps) · gamma + beta by the moving averages, its last two inputs."""
     if settings.whole("axis", 1) != 1:
         raise settings.problem("axis is not 1, the channels")
@@ -123,7 +123,7 @@ def batch_norm(settings: Settings) -> Step:
     return step
 
 
-def batch_norm_in_training(settings: Settings) -> Step:
+def batch_norm_in_training(settings: NodeSettings) -> Step:
     """The same by mean and variance of the batch, which move the averages by 1 - momentum [Ioffe & Szegedy 2015]."""
     if settings.flag("use_global_stats"):
         return batch_norm(settings)
@@ -153,10 +153,10 @@ class _Together(torch.autograd.Function):
         return ctx.total(gradients[0]), None
 
 
-def batch_norm_over(total: Total) -> Callable[[Settings], Step]:
+def batch_norm_over(total: Total) -> Callable[[NodeSettings], Step]:
     """Batch norm in training by mean and variance of all hosts' batches together, as if one host had them."""
 
-    def operator(settings: Settings) -> Step:
+    def operator(settings: NodeSettings) -> Step:
         eps, fixed = settings.number("eps", 1e-3), settings.flag("fix_gamma", True)
         share = 1 - settings.number("momentum", 0.9)
 
@@ -184,19 +184,19 @@ def _moments(x: Tensor, total: Total) -> tuple[Tensor, Tensor, float]:
     return mean_c, square_c - mean_c**2, float(sums[-1].detach())
 
 
-def dropout_in_training(settings: Settings) -> Step:
+def dropout_in_training(settings: NodeSettings) -> Step:
     share = settings.number("p", 0.5)
     return lambda x: F.dropout(x, share, training=True)
 
 
-def activation(settings: Settings) -> Step:
+def activation(settings: NodeSettings) -> Step:
     kind = settings.text("act_type", "")
     if kind not in ACTIVATIONS:
         raise settings.problem(f"act_type {kind!r}, expected one of {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[kind]
 
 
-def leaky_relu(settings: Settings) -> Step:
+def leaky_relu(settings: NodeSettings) -> Step:
     kind, slope = settings.text("act_type", "leaky"), settings.number("slope", 0.25)
     steps: dict[str, Step] = {
         "leaky": lambda x: F.leaky_relu(x, slope),
@@ -210,7 +210,7 @@ def leaky_relu(settings: Settings) -> Step:
     return steps[kind]
 
 
-def pooling(settings: Settings) -> Step:
+def pooling(settings: NodeSettings) -> Step:
     kind = settings.text("pool_type", "max")
     if kind not in ("max", "avg", "sum"):
         raise settings.problem(f"pool_type {kind!r}, expected max, avg or sum")
@@ -226,28 +226,28 @@ def pooling(settings: Settings) -> Step:
     return lambda x: F.avg_pool2d(x, kernel, stride, pad, ceil, counted, divisor)
 
 
-def concatenation(settings: Settings) -> Step:
+def concatenation(settings: NodeSettings) -> Step:
     dim = settings.whole("dim", 1)
     return lambda *parts: torch.cat(parts, dim)
 
 
-def softmax_output(settings: Settings) -> Step:
+def softmax_output(settings: NodeSettings) -> Step:
     """Probabilities; the label, its second input, matters to training alone."""
     dim = 1 if settings.flag("multi_output") else -1
     return lambda x, _label=None: x.softmax(dim)
 
 
-def softmax_activation(settings: Settings) -> Step:
+def softmax_activation(settings: NodeSettings) -> Step:
     dim = 1 if settings.text("mode", "instance") == "channel" else -1
     return lambda x: x.softmax(dim)
 
 
-def softmax(settings: Settings) -> Step:
+def softmax(settings: NodeSettings) -> Step:
     dim = settings.whole("axis", -1)
     return lambda x: x.softmax(dim)
 
 
-def reshape(settings: Settings) -> Step:
+def reshape(settings: NodeSettings) -> Step:
     """Of MXNet's special numbers, 0 (as it was) and -1 (what is left)."""
     shape = settings.wholes("shape")
     if any(length < -1 for length in shape):
@@ -255,30 +255,30 @@ def reshape(settings: Settings) -> Step:
     return lambda x: x.reshape([x.shape[i] if length == 0 else length for i, length in enumerate(shape)])
 
 
-def clip(settings: Settings) -> Step:
+def clip(settings: NodeSettings) -> Step:
     low, high = settings.number("a_min"), settings.number("a_max")
     return lambda x: x.clamp(low, high)
 
 
-def local_response(settings: Settings) -> Step:
+def local_response(settings: NodeSettings) -> Step:
     """x / (k + alpha/n · Σ x²)^beta over n neighbouring channels [Krizhevsky et al. 2012]."""
     size = settings.whole("nsize")
     alpha, beta, k = settings.number("alpha", 1e-4), settings.number("beta", 0.75), settings.number("knorm", 2.0)
     return lambda x: F.local_response_norm(x, size, alpha, beta, k)
 
 
-def mean(settings: Settings) -> Step:
+def mean(settings: NodeSettings) -> Step:
     axes, keep = settings.wholes("axis"), settings.flag("keepdims")
     return lambda x: x.mean(axes or None, keepdim=keep)
 
 
-def _always(step: Step) -> Callable[[Settings], Step]:
+def _always(step: Step) -> Callable[[NodeSettings], Step]:
     """An operator without settings."""
     return lambda _settings: step
 
 
-def _with_scalar(step: Callable[[Tensor, float], Tensor]) -> Callable[[Settings], Step]:
-    def operator(settings: Settings) -> Step:
+def _with_scalar(step: Callable[[Tensor, float], Tensor]) -> Callable[[NodeSettings], Step]:
+    def operator(settings: NodeSettings) -> Step:
         scalar = settings.number("scalar")
         return lambda x: step(x, scalar)
 
@@ -304,7 +304,7 @@ ACTIVATIONS: dict[str, Step] = {
     "softsign": F.softsign,
 }
 
-OPERATORS: dict[str, Callable[[Settings], Step]] = {
+OPERATORS: dict[str, Callable[[NodeSettings], Step]] = {
     "Convolution": convolution,
     "FullyConnected": fully_connected,
     "BatchNorm": batch_norm,
@@ -342,7 +342,7 @@ OPERATORS: dict[str, Callable[[Settings], Step]] = {
     **dict.fromkeys(("_div_scalar", "_DivScalar"), _with_scalar(torch.div)),
 }
 
-IN_TRAINING: dict[str, Callable[[Settings], Step]] = {
+IN_TRAINING: dict[str, Callable[[NodeSettings], Step]] = {
     "BatchNorm": batch_norm_in_training,
     "Dropout": dropout_in_training,
     **dict.fromkeys(("SoftmaxOutput", "Softmax", "LogisticRegressionOutput"), _always(_identity)),

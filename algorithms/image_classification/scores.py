@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Tally:
             best_nk = scores_nk.topk(min(self.top_k, scores_nk.shape[1])).indices
             yield (best_nk == labels_nl).any(1)
 
-    def total(self, run: Run) -> None:
+    def total(self, run: RunContext) -> None:
         """Add up over the hosts."""
         counts = [torch.tensor(self.images, dtype=torch.float64), *(hits.cpu() for hits in self.hits.values())]
         images, *hits = run.sum(torch.stack(counts)).unbind()

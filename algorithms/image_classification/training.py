@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from wildsage.algorithms.base.batch import Batch, Stream, concatenate
 from wildsage.algorithms.base.errors import NO_DATA, UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.image_classification import optimizers, preamble, precision, scores, weights
 from wildsage.algorithms.image_classification.executor import Network
 from wildsage.algorithms.image_classification.model import ImageModel
@@ -41,7 +41,7 @@ class Training:
     """
 
     settings: ImageClassification
-    run: Run
+    run: RunContext
     network: Network
     replica: nn.Module
     optimizer: Optimizer
@@ -56,7 +56,7 @@ class Training:
     kept: dict[int, dict[str, Tensor]] = field(default_factory=dict)
 
     @classmethod
-    def begin(cls, settings: ImageClassification, run: Run) -> Self:
+    def begin(cls, settings: ImageClassification, run: RunContext) -> Self:
         """From a checkpoint of this job, from given weights, or from random ones."""
         found = run.gather(run.resumed() or run.pretrained or {})
         before, hosts = found[0], len(found)  # a kill may have left hosts at different epochs: the first decides
@@ -235,7 +235,7 @@ def _under(prefix: str, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _first_weights(settings: ImageClassification, given: Mapping[str, Tensor], run: Run) -> dict[str, Tensor]:
+def _first_weights(settings: ImageClassification, given: Mapping[str, Tensor], run: RunContext) -> dict[str, Tensor]:
     graph, channels = settings.graph(), settings.feature_dim
     run.log(f"use_pretrained_model: {int(settings.use_pretrained_model)}")
     run.log(f"multi_label: {int(settings.multi_label)}")

@@ -11,7 +11,7 @@ from torch import Tensor
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.graph import VARIABLE, Graph, Node
 from wildsage.algorithms.image_classification.network import LAST_LAYER
-from wildsage.algorithms.image_classification.operators import Settings
+from wildsage.algorithms.image_classification.operators import NodeSettings
 
 Shape = tuple[int, ...]
 
@@ -45,7 +45,7 @@ def shapes(graph: Graph, channels: int) -> dict[str, Shape]:
 
 
 def _own_shapes(node: Node, width: int) -> tuple[Shape, ...]:
-    settings = Settings(node.op, node.name, node.attributes)
+    settings = NodeSettings(node.op, node.name, node.attributes)
     if node.op == "Convolution":
         return ((settings.whole("num_filter"), width, *settings.pair("kernel", 1)),)
     hidden = settings.whole("num_hidden")

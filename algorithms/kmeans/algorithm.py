@@ -16,7 +16,7 @@ from wildsage.algorithms.base.algorithm import OURS, Algorithm, Metric, Response
 from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.errors import NO_DATA, UserError
 from wildsage.algorithms.base.hyperparameters import AUTO, choice, choices, flag, integer, real
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.kmeans import steps
 from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.algorithms.kmeans.settle import Rows, Subspace, exchange, lloyd
@@ -97,7 +97,7 @@ class KMeans(Algorithm):
     )
     model_class: ClassVar = KMeansModel
 
-    def fit(self, channels: Mapping[str, Stream], run: Run) -> KMeansModel:
+    def fit(self, channels: Mapping[str, Stream], run: RunContext) -> KMeansModel:
         """Stream m centers and a sample, join the hosts, shrink m to k, settle the k on the sample; further passes are Lloyd's.
 
         With a half-life every pass streams on: there is no fixed set of rows then for Lloyd to settle on.
@@ -111,7 +111,7 @@ class KMeans(Algorithm):
                 candidates = self._lloyd_pass(batches, candidates or self._candidates(state, run), run)
         return KMeansModel((candidates or self._candidates(state, run))[0])
 
-    def _stream(self, batches: Iterator[Batch], state: State | None, run: Run) -> State | None:
+    def _stream(self, batches: Iterator[Batch], state: State | None, run: RunContext) -> State | None:
         """One pass of the stream into the state."""
         for batch in batches:
             x_nd = batch.to(run.device).dense()
@@ -120,7 +120,7 @@ class KMeans(Algorithm):
             run.checkpoint(state)
         return state
 
-    def _lloyd_pass(self, batches: Iterator[Batch], candidates: list[Tensor], run: Run) -> list[Tensor]:
+    def _lloyd_pass(self, batches: Iterator[Batch], candidates: list[Tensor], run: RunContext) -> list[Tensor]:
         """One iteration of Lloyd for each candidate, over all rows of all hosts, and the best first; none where a host was to stop.
 
         It is not checkpointed: a restart reads the pass again, from the centers it began with.
@@ -141,7 +141,7 @@ class KMeans(Algorithm):
         run.log(f"Lloyd over all rows. Mean square distance before: {float(costs.min()):.6f}")
         return [moved[i] for i in costs.argsort(stable=True).tolist()]
 
-    def _resumed(self, run: Run) -> State | None:
+    def _resumed(self, run: RunContext) -> State | None:
         before = run.resumed()
         if before is None:
             return None
@@ -153,7 +153,7 @@ class KMeans(Algorithm):
         state.capacity = self.k * self._factor
         return state
 
-    def _start(self, x_nd: Tensor, run: Run) -> State:
+    def _start(self, x_nd: Tensor, run: RunContext) -> State:
         """m centers out of the first batch: distinct rows at random, or k-means++."""
         if len(x_nd) < self.mini_batch_size:
             run.log(
@@ -171,7 +171,7 @@ class KMeans(Algorithm):
             centers_md = steps.kmeans_plus_plus(x_nd, ones_n, min(m, len(x_nd)), 1, run.rng)[0]
         return State.start(centers_md, m, self._sample_rows(x_nd.shape[1]))
 
-    def _candidates(self, state: State | None, run: Run) -> list[Tensor]:
+    def _candidates(self, state: State | None, run: RunContext) -> list[Tensor]:
         """k centers out of what all hosts have seen; several where further passes will judge them, the best by the sample first."""
         run.log(f"processed a total of {state.rows if state else 0} examples")
         state = self._joined(state, run)
@@ -181,7 +181,7 @@ class KMeans(Algorithm):
         space = Subspace.of(mean_d, sample_rd.sub_(mean_d), run.shared_rng)
         return self._settled(sample_rd, space, state, run)
 
-    def _joined(self, state: State | None, run: Run) -> State:
+    def _joined(self, state: State | None, run: RunContext) -> State:
         """All hosts' states as one, with enough rows for k clusters."""
         states = [state] if state else []
         if len(run.gather({})) > 1:
@@ -195,7 +195,7 @@ class KMeans(Algorithm):
             raise UserError(f"Hyperparameter k: got {self.k}, but channel train holds only {joined.rows} rows.")
         return joined
 
-    def _shrink(self, state: State, space: Subspace, run: Run) -> list[Tensor]:
+    def _shrink(self, state: State, space: Subspace, run: RunContext) -> list[Tensor]:
         """Weighted Lloyd on the m centers from several starts: as many answers (k, p) in the subspace."""
         run.log(f"shrinking {len(state.centers_md)} centers into {self.k}")
         rows = Rows(space.coordinates(state.centers_md), state.weights_m)
@@ -210,13 +210,13 @@ class KMeans(Algorithm):
         run.quality("train", "msd", "loss", min(costs))
         return trials
 
-    def _local_starts(self, rows: Rows, trials: int, run: Run) -> Iterable[Tensor]:
+    def _local_starts(self, rows: Rows, trials: int, run: RunContext) -> Iterable[Tensor]:
         if self.local_lloyd_init_method == "kmeans++":
             return steps.kmeans_plus_plus(rows.x_nd, rows.weights_n, self.k, trials, run.shared_rng)
         drawn = (steps.draw(rows.weights_n, self.k, run.shared_rng) for _ in range(trials))
         return [rows.x_nd[one[torch.arange(self.k) % len(one)]] for one in drawn]  # some twice where few have weight
 
-    def _settled(self, sample_rd: Tensor, space: Subspace, state: State, run: Run) -> list[Tensor]:
+    def _settled(self, sample_rd: Tensor, space: Subspace, state: State, run: RunContext) -> list[Tensor]:
         """The best trials by the sample, given about its mean; exchanges; Lloyd in the subspace, then in full.
 
         The original ends before all that.
@@ -242,7 +242,7 @@ class KMeans(Algorithm):
                 found.append(self._lloyd(full, full.means(whole.look(centers_kp), space.points(centers_kp)), run))
         return [centers_kd + space.mean_d for centers_kd, _ in sorted(found, key=lambda pair: pair[1])]
 
-    def _lloyd(self, rows: Rows, centers_kd: Tensor, run: Run) -> tuple[Tensor, float]:
+    def _lloyd(self, rows: Rows, centers_kd: Tensor, run: RunContext) -> tuple[Tensor, float]:
         """`local_lloyd_max_iter` iterations at most; one is enough when stopping."""
         return lloyd(rows, centers_kd, self.local_lloyd_max_iter, self.local_lloyd_tol, lambda: run.stopping)
 

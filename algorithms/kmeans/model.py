@@ -12,10 +12,10 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from wildsage.algorithms.base.algorithm import Columns, Model, Settings
+from wildsage.algorithms.base.algorithm import Columns, Model, ModelSettings
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.kmeans import steps
 
 
@@ -32,7 +32,7 @@ class KMeansModel(Model):
         return {"centers": self.centers_kd}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: Settings) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: ModelSettings) -> Self:
         centers_kd = arrays["centers"]
         if centers_kd.ndim != 2 or not centers_kd.numel():
             raise UserError(
@@ -52,7 +52,7 @@ class KMeansModel(Model):
     def to(self, device: torch.device | str) -> Self:
         return type(self)(self.centers_kd.to(device))
 
-    def evaluate(self, batches: Iterator[Batch], run: Run) -> dict[str, float]:
+    def evaluate(self, batches: Iterator[Batch], run: RunContext) -> dict[str, float]:
         """Mean (`msd`) and sum (`ssd`) of squared distances to the nearest center."""
         rows, total = 0, 0.0
         for batch in batches:

@@ -18,7 +18,7 @@ from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.errors import NO_DATA, BadRecord, UserError
 from wildsage.algorithms.base.hyperparameters import AUTO, choice, integer
 from wildsage.algorithms.base.labels import one_label
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn import index
 from wildsage.algorithms.knn.model import KNNModel
 from wildsage.algorithms.knn.reduction import KINDS, Reduction
@@ -103,7 +103,7 @@ class KNN(Algorithm):
             )
         return problems
 
-    def fit(self, channels: Mapping[str, Stream], run: Run) -> KNNModel:
+    def fit(self, channels: Mapping[str, Stream], run: RunContext) -> KNNModel:
         """Sample the stream, join the hosts' samples, and build the index of what they hold."""
         workers = len(run.gather({}))
         run.log(
@@ -114,7 +114,7 @@ class KNN(Algorithm):
         rows_rt, labels_r, feature_dim = self._joined(self._sampled(channels["train"], run), run)
         return self._indexed(rows_rt, labels_r, self._preparation(feature_dim, run.seed), run)
 
-    def _sampled(self, train: Stream, run: Run) -> tuple[Reservoir, int] | None:
+    def _sampled(self, train: Stream, run: RunContext) -> tuple[Reservoir, int] | None:
         """This host's sample and feature_dim; None of an empty channel."""
         sampled, rows = None, 0
         for batch in run.batches(train, self.mini_batch_size):
@@ -146,7 +146,9 @@ class KNN(Algorithm):
         return Preparation(feature_dim, target_dim, normalize, reduction)
 
     @staticmethod
-    def _absorb(batch: Batch, rows_before: int, reservoir: Reservoir, preparation: Preparation, run: Run) -> None:
+    def _absorb(
+        batch: Batch, rows_before: int, reservoir: Reservoir, preparation: Preparation, run: RunContext
+    ) -> None:
         """Offer a batch to the reservoir; only the rows that enter are prepared."""
         labels_n = one_label(batch, "train", rows_before)
         entering, keys = reservoir.draw(len(batch), run.rng)
@@ -158,7 +160,7 @@ class KNN(Algorithm):
             raise UserError(f"Channel train, row {row}: {bad.problem}") from None
         reservoir.add(rows_bt, labels_n[entering], keys)
 
-    def _joined(self, sampled: tuple[Reservoir, int] | None, run: Run) -> tuple[Tensor, Tensor, int]:
+    def _joined(self, sampled: tuple[Reservoir, int] | None, run: RunContext) -> tuple[Tensor, Tensor, int]:
         """Rows (r, t) and labels (r,) of the one sample of all hosts, host after host, and feature_dim.
 
         Keys go first, so that of the rows only those that stay are sent.
@@ -174,7 +176,7 @@ class KNN(Algorithm):
         return *self._sent(sampled[0] if sampled else None, limit, run), widths[0]
 
     @staticmethod
-    def _sent(reservoir: Reservoir | None, limit: float, run: Run) -> tuple[Tensor, Tensor]:
+    def _sent(reservoir: Reservoir | None, limit: float, run: RunContext) -> tuple[Tensor, Tensor]:
         own = {}
         if reservoir is not None:
             reservoir.cut(limit)
@@ -191,7 +193,7 @@ class KNN(Algorithm):
             return hosts[0]["rows"], hosts[0]["labels"].clone()
         return torch.cat([arrays["rows"] for arrays in hosts]), torch.cat([arrays["labels"] for arrays in hosts])
 
-    def _indexed(self, rows_rt: Tensor, labels_r: Tensor, preparation: Preparation, run: Run) -> KNNModel:
+    def _indexed(self, rows_rt: Tensor, labels_r: Tensor, preparation: Preparation, run: RunContext) -> KNNModel:
         if self.k > len(rows_rt):
             raise UserError(
                 f"Hyperparameter k: got {self.k}, but the sample holds {len(rows_rt)} rows. Take a smaller k, a larger "

@@ -12,7 +12,7 @@ import faiss
 from torch import Tensor
 
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn.candidates import follow_torch
 
 FLAT, LISTS, QUANTISED = "faiss.Flat", "faiss.IVFFlat", "faiss.IVFPQ"
@@ -44,7 +44,7 @@ def empty(kind: str, d: int, metric: int, lists: int, pq_m: int) -> faiss.Index:
     return index
 
 
-def fill(index: faiss.Index, rows_rd: Tensor, nprobe: int, run: Run) -> None:
+def fill(index: faiss.Index, rows_rd: Tensor, nprobe: int, run: RunContext) -> None:
     """Train an index on the rows and add them. Memory: the index beside the rows. Raises UserError for too few rows."""
     follow_torch()
     x_rd = rows_rd.numpy()

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wildsage.algorithms.base.algorithm import Columns, Model, Settings
+from wildsage.algorithms.base.algorithm import Columns, Model, ModelSettings
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.labels import one_label
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn import search, vote
 from wildsage.algorithms.knn.rows import Preparation
 from wildsage.algorithms.knn.scores import Accuracy, SquaredError
@@ -51,15 +51,15 @@ class KNNModel(Model):
     def not_finite(self) -> list[str]:
         return []  # of finite rows, which is all that a channel lets through
 
-    def settings(self) -> Settings:
+    def settings(self) -> ModelSettings:
         return {"k": self.k, "predictor_type": self.predictor_type, **self.preparation.settings()}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: Settings) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: ModelSettings) -> Self:
         return cls.from_index(faiss.deserialize_index(arrays["index"].numpy()), arrays["labels"], settings)
 
     @classmethod
-    def from_index(cls, index: faiss.Index, labels_r: Tensor, settings: Settings) -> Self:
+    def from_index(cls, index: faiss.Index, labels_r: Tensor, settings: ModelSettings) -> Self:
         """A model around an index. Without `feature_dim` in the settings, rows are as wide as the index.
 
         Raises UserError if index, labels and settings do not fit together.
@@ -104,7 +104,7 @@ class KNNModel(Model):
         """Itself: faiss searches on the CPU."""
         return self
 
-    def evaluate(self, batches: Iterator[Batch], run: Run) -> dict[str, float]:
+    def evaluate(self, batches: Iterator[Batch], run: RunContext) -> dict[str, float]:
         """`accuracy` and `macro_f_1.000` of a classifier, `mse` of a regressor."""
         scores, rows = Accuracy() if self.predictor_type == "classifier" else SquaredError(), 0
         for batch in batches:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wildsage.algorithms.base.algorithm import Settings
+from wildsage.algorithms.base.algorithm import ModelSettings
 from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.knn.reduction import KINDS, Reduction
 
@@ -45,7 +45,7 @@ class Preparation:
         missing = self.index_dim - x_nd.shape[1]
         return (torch.nn.functional.pad(x_nd, (0, missing)) if missing else x_nd).contiguous()
 
-    def settings(self) -> Settings:
+    def settings(self) -> ModelSettings:
         named = {"normalize": self.normalize, "feature_dim": self.feature_dim}
         if self.reduction is None:
             return named
@@ -53,7 +53,7 @@ class Preparation:
                 "reduction_target_dim": self.reduction.target_dim}  # fmt: skip
 
     @classmethod
-    def from_settings(cls, settings: Settings, index_dim: int) -> Self:
+    def from_settings(cls, settings: ModelSettings, index_dim: int) -> Self:
         """The inverse of `settings`. Raises UserError where they do not fit an index of `index_dim` columns."""
         feature_dim = int(settings.get("feature_dim", index_dim))
         kind = settings.get("reduction_type")

@@ -16,7 +16,7 @@ from wildsage.algorithms.base.algorithm import OURS, Algorithm, Metric, Response
 from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.errors import NO_DATA, UserError
 from wildsage.algorithms.base.hyperparameters import choice, flag, integer
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.pca import moments
 from wildsage.algorithms.pca.model import PCAModel
 from wildsage.algorithms.pca.moments import Moments
@@ -70,7 +70,7 @@ class PCA(Algorithm):
                 f"Hyperparameter num_components: got {self.num_components}, expected at most feature_dim = {self.feature_dim}."
             )
 
-    def fit(self, channels: Mapping[str, Stream], run: Run) -> PCAModel:
+    def fit(self, channels: Mapping[str, Stream], run: RunContext) -> PCAModel:
         """Add up the moments of all batches on all hosts, then decompose them."""
         before = run.resumed()
         test_dl = self._test_matrix(run)
@@ -100,7 +100,7 @@ class PCA(Algorithm):
             )
         return before
 
-    def _test_matrix(self, run: Run) -> Tensor | None:
+    def _test_matrix(self, run: RunContext) -> Tensor | None:
         """Ω, the same on every host, or None where the scatter matrix is kept whole."""
         if self.algorithm_mode == "regular":
             return None
@@ -108,7 +108,7 @@ class PCA(Algorithm):
         columns = SKETCH_WIDTH * (self.num_components + extra)
         return moments.test_matrix(self.feature_dim, columns, run.shared_rng).to(run.device)
 
-    def _begin(self, first: Batch, run: Run) -> None:
+    def _begin(self, first: Batch, run: RunContext) -> None:
         """Refuse a host whose first batch is not full, and say what the original says."""
         if len(first) < self.mini_batch_size and not run.stopping:
             raise UserError(

@@ -12,10 +12,10 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from wildsage.algorithms.base.algorithm import Columns, Model, Settings
+from wildsage.algorithms.base.algorithm import Columns, Model, ModelSettings
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class PCAModel(Model):
         return {"s": self.s_c, "v": self.v_dc, "mean": self.mean_1d}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: Settings) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Tensor], settings: ModelSettings) -> Self:
         s_c, v_dc, mean = arrays["s"], arrays["v"], arrays["mean"]
         if v_dc.ndim != 2 or s_c.shape != v_dc.shape[1:] or mean.numel() != len(v_dc):
             shapes = ", ".join(f"{name} {tuple(a.shape)}" for name, a in arrays.items())
@@ -53,7 +53,7 @@ class PCAModel(Model):
     def to(self, device: torch.device | str) -> Self:
         return type(self)(self.s_c.to(device), self.v_dc.to(device), self.mean_1d.to(device))
 
-    def evaluate(self, batches: Iterator[Batch], run: Run) -> dict[str, float]:
+    def evaluate(self, batches: Iterator[Batch], run: RunContext) -> dict[str, float]:
         """Mean squared distance between rows and what their projections give back."""
         rows, total = 0, 0.0
         for batch in batches:

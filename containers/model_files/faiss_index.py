@@ -18,7 +18,7 @@ import orjson
 import torch
 from torch import Tensor
 
-from wildsage.algorithms.base.algorithm import Model, Settings
+from wildsage.algorithms.base.algorithm import Model, ModelSettings
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.model_files import model_file
 
@@ -36,9 +36,9 @@ class Indexed(Protocol):
     index: faiss.Index
     labels_r: Tensor
 
-    def settings(self) -> Settings: ...
+    def settings(self) -> ModelSettings: ...
     @classmethod
-    def from_index(cls, index: faiss.Index, labels_r: Tensor, settings: Settings) -> Model: ...
+    def from_index(cls, index: faiss.Index, labels_r: Tensor, settings: ModelSettings) -> Model: ...
 
 
 def save(model: Model, folder: Path, host: str) -> None:
@@ -84,7 +84,7 @@ def _read_labels(path: Path) -> Tensor:
     return torch.from_numpy(np.fromfile(_labels(path), "<f4"))
 
 
-def _metadata(settings: Settings) -> dict[str, Any]:
+def _metadata(settings: ModelSettings) -> dict[str, Any]:
     """The document of the contract; `feature_dim` and `generator` are ours."""
     reduction = None
     if "reduction_type" in settings:
@@ -99,7 +99,7 @@ def _metadata(settings: Settings) -> dict[str, Any]:
     return {**plain, "dimension_reduction": reduction, "version": VERSION}
 
 
-def _settings(path: Path) -> Settings:
+def _settings(path: Path) -> ModelSettings:
     """The inverse of `_metadata`. Raises UserError for a document that is none, and for a reduction that cannot be repeated."""
     name = _document(path).name
     try:

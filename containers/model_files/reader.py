@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wildsage.algorithms.base.algorithm import Settings
+from wildsage.algorithms.base.algorithm import ModelSettings
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract import archive
 from wildsage.containers.model_files import artifact
@@ -27,7 +27,7 @@ class TrainedModel:
     """
 
     algorithm: str
-    settings: Settings
+    settings: ModelSettings
     arrays: dict[str, NDArray]
 
 

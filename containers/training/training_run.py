@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from wildsage.algorithms.base.batch import Batch, Stream
-from wildsage.algorithms.base.run import Run, State
+from wildsage.algorithms.base.run import Checkpointable, RunContext
 from wildsage.containers.contract import metrics
 from wildsage.containers.contract.job_log import Journal
 from wildsage.containers.input.channel import ChannelStream, Seen
@@ -23,8 +23,8 @@ from wildsage.containers.training.stopping import StopSign
 SHARED_RANDOMNESS = "shared_randomness"
 
 
-class JobRun(Run):
-    """A `Run` that reports on its batches, ends early after SIGTERM, gathers over `cluster`, and goes on from a checkpoint.
+class JobRun(RunContext):
+    """A `RunContext` that reports on its batches, ends early after SIGTERM, gathers over `cluster`, and goes on from a checkpoint.
 
     Every host draws its own random numbers: the seed of host i is `seed` + i.
     """
@@ -95,14 +95,14 @@ class JobRun(Run):
         self.log("Going on from the state in channel model.")
         return state
 
-    def keep(self, state: State) -> None:
+    def keep(self, state: Checkpointable) -> None:
         self.kept = state.arrays() | {RANDOMNESS: self.rng.get_state(), SHARED_RANDOMNESS: self._shared_begin}
 
-    def checkpoint(self, state: State) -> None:
+    def checkpoint(self, state: Checkpointable) -> None:
         if self._checkpoints and self._checkpoints.due:
             self._checkpoints.save(state.arrays(), self._position, self.rng.get_state())
 
-    def checkpoint_together(self, state: State) -> None:
+    def checkpoint_together(self, state: Checkpointable) -> None:
         if self._checkpoints and bool(self.sum(torch.tensor([self._checkpoints.due], dtype=torch.int64)) > 0):
             self._checkpoints.save(state.arrays(), self._position, self.rng.get_state())
 

@@ -11,7 +11,7 @@ from wildsage import algorithms
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 
 NAMES = algorithms.names()
 
@@ -36,7 +36,7 @@ def build(name, case, **changes):
 
 
 def fit(name, case, rows, run=None):
-    return build(name, case).fit({"train": MemoryStream(rows)}, run or Run())
+    return build(name, case).fit({"train": MemoryStream(rows)}, run or RunContext())
 
 
 def same(one, other) -> bool:
@@ -56,7 +56,7 @@ def test_reaches_its_floor_on_rows_as_they_are(name, case):
 def test_reaches_its_floor_on_shuffled_rows(name, case, seed):
     rows = case.rows()
     shuffled = permuted(rows, torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)))
-    assert case.quality(fit(name, case, shuffled, Run(seed)), rows) >= case.floor
+    assert case.quality(fit(name, case, shuffled, RunContext(seed)), rows) >= case.floor
 
 
 def test_reaches_its_floor_on_sorted_and_reversed_rows(name, case):
@@ -68,7 +68,7 @@ def test_reaches_its_floor_on_sorted_and_reversed_rows(name, case):
 
 def test_same_seed_gives_the_same_bytes(name, case):
     rows = case.rows()
-    assert same(fit(name, case, rows, Run(7)), fit(name, case, rows, Run(7)))
+    assert same(fit(name, case, rows, RunContext(7)), fit(name, case, rows, RunContext(7)))
 
 
 def test_sparse_rows_give_what_dense_rows_give(name, case):
@@ -110,7 +110,7 @@ def test_a_row_is_answered_alike_alone_and_in_company(name, case):
         assert torch.allclose(values[0], together[column][5], rtol=1e-4, atol=1e-5)
 
 
-class StoppedRun(Run):
+class StoppedRun(RunContext):
     """A run that was asked to stop before it began."""
 
     stopping = True
@@ -122,7 +122,7 @@ def test_stopped_early_it_still_gives_a_model(name, case):
     assert {len(values) for values in model.predict(rows).values()} == {len(rows)}
 
 
-class HostRun(Run):
+class HostRun(RunContext):
     """One of several hosts, as threads: `gather` waits for all."""
 
     def __init__(self, rank: int, shared: list, barrier: Barrier) -> None:

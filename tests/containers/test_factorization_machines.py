@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from wildsage.algorithms.base.batch import Batch, SparseRows
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.containers import codecs
 from wildsage.containers.contract import archive
 from wildsage.containers.contract.job import ChannelConfig
@@ -68,7 +68,7 @@ def done(job, *args, **kwargs):
 
 
 def loss(run) -> float:
-    return artifact.load(run.opt_ml.model)[1].evaluate(iter([as_batch(PAIRS, LABELS)]), Run())["mse"]
+    return artifact.load(run.opt_ml.model)[1].evaluate(iter([as_batch(PAIRS, LABELS)]), RunContext())["mse"]
 
 
 def test_a_regressors_log_reads_like_the_originals(job):

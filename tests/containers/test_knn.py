@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn import ALGORITHM as KNN
 from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.contract.metrics import quality_regex
@@ -107,7 +107,7 @@ def handler() -> Handler:
     x = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0], [9.0, 9.0]])
     labels = torch.tensor([[1.0], [2.0], [2.0], [4.0]])
     settings = {"k": 3, "predictor_type": "classifier", "sample_size": 4}
-    return Handler(KNN(**settings).fit({"train": MemoryStream(Batch(x, labels))}, Run()), KNN.spec)
+    return Handler(KNN(**settings).fit({"train": MemoryStream(Batch(x, labels))}, RunContext()), KNN.spec)
 
 
 def answer(handler: Handler, accept: str | None) -> bytes:

@@ -1,19 +1,19 @@
 import torch
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 
 STREAM = MemoryStream(Batch(torch.arange(5.0)[:, None]))
 
 
-class Stopped(Run):
+class Stopped(RunContext):
     stopping = True
 
 
 def test_passes_are_numbered_and_hold_the_batches():
-    found = [(epoch, [len(batch) for batch in batches]) for epoch, batches in Run().passes(STREAM, 2, 3)]
+    found = [(epoch, [len(batch) for batch in batches]) for epoch, batches in RunContext().passes(STREAM, 2, 3)]
     assert found == [(epoch, [2, 2, 1]) for epoch in range(3)]
-    assert [len(batch) for batch in Run().batches(STREAM, 2, 2)] == [2, 2, 1, 2, 2, 1]
+    assert [len(batch) for batch in RunContext().batches(STREAM, 2, 2)] == [2, 2, 1, 2, 2, 1]
 
 
 def test_a_run_that_is_to_stop_gives_one_batch():
@@ -22,4 +22,4 @@ def test_a_run_that_is_to_stop_gives_one_batch():
 
 
 def test_alone_a_sum_is_the_tensor():
-    assert Run().sum(torch.tensor([1.0, 2.0])).tolist() == [1.0, 2.0]
+    assert RunContext().sum(torch.tensor([1.0, 2.0])).tolist() == [1.0, 2.0]

@@ -3,7 +3,7 @@ import torch
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.factorization_machines import ALGORITHM as FM
 from wildsage.algorithms.factorization_machines import descent
 
@@ -26,11 +26,11 @@ def labelled(label: float) -> Batch:
     return Batch(plain.features, torch.where(torch.arange(100)[:, None] == 6, label, plain.labels_nl))
 
 
-def fit(data: Batch, run: Run | None = None, **settings):
-    return FM(**{**SMALL, **settings}).fit({"train": MemoryStream(data)}, run or Run())
+def fit(data: Batch, run: RunContext | None = None, **settings):
+    return FM(**{**SMALL, **settings}).fit({"train": MemoryStream(data)}, run or RunContext())
 
 
-class Listening(Run):
+class Listening(RunContext):
     """A run that remembers what it was told, in the order of telling."""
 
     def __post_init__(self) -> None:
@@ -58,7 +58,7 @@ def test_weights_begin_as_the_hyperparameters_say():
     spread = fit(data, **still, linear_init_method="uniform", factors_init_method="uniform", factors_init_scale=2.0)
     assert 1.9 < float(spread.v_df.max()) <= 2 and 1.9 < float(-spread.v_df.min()) <= 2
     assert 0.06 < float(spread.w1_d1.abs().max()) <= 0.07  # MXNet's scale, as none is given
-    assert not torch.equal(model.v_df, fit(data, Run(1), **still, factors_init_sigma=0.3).v_df)
+    assert not torch.equal(model.v_df, fit(data, RunContext(1), **still, factors_init_sigma=0.3).v_df)
 
 
 def test_terms_that_are_not_used_stay_zero():

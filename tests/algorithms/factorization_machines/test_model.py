@@ -3,7 +3,7 @@ import torch
 
 from wildsage.algorithms.base.batch import Batch, SparseRows
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.factorization_machines import ALGORITHM as FM
 from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
 
@@ -61,8 +61,10 @@ def test_shapes_and_settings_that_do_not_fit_are_refused():
 
 def test_evaluation_needs_labels_of_the_right_kind():
     with pytest.raises(UserError, match="Channel test: rows have no labels"):
-        model().evaluate(iter([ROWS]), Run())
+        model().evaluate(iter([ROWS]), RunContext())
     with pytest.raises(UserError, match="Channel test, row 5: label 2, expected 0 or 1"):
         good = Batch(ROWS.features, torch.tensor([[0.0], [1.0], [1.0]]))
-        model("binary_classifier").evaluate(iter([good, Batch(ROWS.features, torch.tensor([[0.0], [2], [1]]))]), Run())
-    assert model().evaluate(iter([]), Run()) == {}
+        model("binary_classifier").evaluate(
+            iter([good, Batch(ROWS.features, torch.tensor([[0.0], [2], [1]]))]), RunContext()
+        )
+    assert model().evaluate(iter([]), RunContext()) == {}

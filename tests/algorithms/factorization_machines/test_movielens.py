@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.factorization_machines import ALGORITHM as FM
 
 USERS = 943
@@ -19,7 +19,7 @@ RECORDED = [
 RECORDED_ACCURACY, RECORDED_F1 = 0.6934662706830717, 0.7624136797106215
 
 
-class Listening(Run):
+class Listening(RunContext):
     """A run that remembers the cross entropy of each epoch."""
 
     def __post_init__(self) -> None:
@@ -61,6 +61,6 @@ def test_each_epoch_of_the_recorded_job_is_followed(ratings, seed):
     run = Listening(seed)
     model = fm.fit({"train": MemoryStream(one_hot(train, films))}, run)
     assert len(test) == 9428 and np.abs(np.array(run.epochs) - RECORDED).max() < 0.001
-    found = model.evaluate(iter([one_hot(test, films)]), Run())
+    found = model.evaluate(iter([one_hot(test, films)]), RunContext())
     assert found["binary_classification_accuracy"] == pytest.approx(RECORDED_ACCURACY, abs=0.01)
     assert found["binary_f_1.000"] == pytest.approx(RECORDED_F1, abs=0.01)

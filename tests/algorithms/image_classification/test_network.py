@@ -9,7 +9,7 @@ from wildsage.algorithms.base.graph import Graph, Node
 from wildsage.algorithms.image_classification import executor, weights
 from wildsage.algorithms.image_classification.executor import Network
 from wildsage.algorithms.image_classification.network import DEPTHS, LARGE, SIGMOID, SMALL, SOFTMAX, residual_network
-from wildsage.algorithms.image_classification.operators import OPERATORS, Settings
+from wildsage.algorithms.image_classification.operators import OPERATORS, NodeSettings
 from wildsage.containers.codecs.mxnet import symbol_json
 
 RNG = torch.Generator().manual_seed(5)
@@ -191,7 +191,7 @@ def test_what_is_not_known_is_named(op, attributes, problem):
 
 
 def test_settings_read_the_ways_mxnet_has_written_them():
-    settings = Settings(
+    settings = NodeSettings(
         "op", "it", {"kernel": "(3L, 3L)", "pad": "[1,1]", "axis": "None", "p": "5e-1", "on": "1", "none": "()"}
     )
     assert settings.pair("kernel", 1) == (3, 3) and settings.pair("pad", 0) == (1, 1)

@@ -9,7 +9,7 @@ from torch import nn
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import MemoryStream
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.image_classification import optimizers, scores, weights
 from wildsage.algorithms.image_classification.algorithm import ImageClassification
 from wildsage.algorithms.image_classification.conformance import CASE, stripes
@@ -18,7 +18,7 @@ from wildsage.algorithms.image_classification.network import SOFTMAX, residual_n
 ROWS = stripes()
 
 
-class Told(Run):
+class Told(RunContext):
     """A run that remembers what it was told."""
 
     def __init__(self, seed: int = 0) -> None:
@@ -40,7 +40,7 @@ def build(**changes):
 
 def fit(run=None, validation=None, **changes):
     channels = {"train": MemoryStream(ROWS)} | ({"validation": MemoryStream(validation)} if validation else {})
-    return build(**changes).fit(channels, run or Run())
+    return build(**changes).fit(channels, run or RunContext())
 
 
 def test_an_epoch_is_of_full_batches_and_validation_counts_what_fills_it_up():
@@ -100,8 +100,8 @@ def test_early_stopping_waits_for_its_patience():
 
 
 def test_learning_rate_zero_changes_no_weight():
-    start = weights.random(build().graph(), 1, Run(3).shared_rng)
-    trained = fit(Run(3), learning_rate="0", weight_decay="0").arrays()
+    start = weights.random(build().graph(), 1, RunContext(3).shared_rng)
+    trained = fit(RunContext(3), learning_rate="0", weight_decay="0").arrays()
     for name, array in start.items():
         assert name.endswith(("moving_mean", "moving_var")) or torch.equal(array, trained[name]), name
 

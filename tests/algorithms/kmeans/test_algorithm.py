@@ -6,12 +6,12 @@ import torch
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.kmeans import ALGORITHM as KMeans
 from wildsage.algorithms.kmeans import steps
 
 
-class Listening(Run):
+class Listening(RunContext):
     """A run that remembers what was said."""
 
     def __post_init__(self) -> None:
@@ -25,9 +25,9 @@ class Listening(Run):
         self.said.append(f"{channel} {name} {kind} {value}")
 
 
-def fit(x: np.ndarray, run: Run | None = None, **settings) -> torch.Tensor:
+def fit(x: np.ndarray, run: RunContext | None = None, **settings) -> torch.Tensor:
     stream = {"train": MemoryStream(Batch(torch.from_numpy(x)))}
-    return KMeans(feature_dim=x.shape[1], **settings).fit(stream, run or Run()).centers_kd
+    return KMeans(feature_dim=x.shape[1], **settings).fit(stream, run or RunContext()).centers_kd
 
 
 def msd(x: np.ndarray, centers_kd: torch.Tensor) -> float:
@@ -50,7 +50,7 @@ def test_census_components_against_scikit_learn(census, k):
     centered = census - census.mean(0)
     x = (centered @ np.linalg.svd(centered, full_matrices=False)[2][:7].T).astype(np.float32)
     best = cluster.KMeans(k, n_init=10, random_state=0).fit(x).inertia_ / len(x)
-    losses = [msd(x, fit(x, Run(seed), k=k)) for seed in range(5)]
+    losses = [msd(x, fit(x, RunContext(seed), k=k)) for seed in range(5)]
     assert np.median(losses) <= 1.01 * best and max(losses) <= 1.03 * best
 
 
@@ -60,7 +60,7 @@ def test_five_passes_end_where_lloyd_ends(census):
     centered = census - census.mean(0)
     x = (centered @ np.linalg.svd(centered, full_matrices=False)[2][:7].T).astype(np.float32)
     best = cluster.KMeans(8, n_init=10, random_state=0).fit(x).inertia_ / len(x)
-    assert np.median([msd(x, fit(x, Run(seed), k=8, epochs=5)) for seed in range(5)]) <= 1.003 * best
+    assert np.median([msd(x, fit(x, RunContext(seed), k=8, epochs=5)) for seed in range(5)]) <= 1.003 * best
 
 
 def test_a_later_pass_is_an_iteration_of_lloyd_over_all_rows():
@@ -90,7 +90,7 @@ def test_rare_clusters_get_a_center():
     rare = np.array([[60, 0], [0, 60], [-60, 0]])
     x = np.concatenate([rng.normal(size=(20_000, 2)), *(rng.normal(size=(60, 2)) * 0.3 + at for at in rare)])
     for seed in range(3):
-        centers = fit(rng.permutation(x).astype(np.float32), Run(seed), k=8).numpy()
+        centers = fit(rng.permutation(x).astype(np.float32), RunContext(seed), k=8).numpy()
         assert (((rare[:, None] - centers) ** 2).sum(2).min(1) < 1).all()
 
 

@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn import ALGORITHM as KNN
 
 
@@ -19,9 +19,9 @@ def batch(x: np.ndarray, y: np.ndarray | None = None) -> Batch:
     return Batch(torch.from_numpy(np.ascontiguousarray(x, np.float32)), labels)
 
 
-def fit(x: np.ndarray, y: np.ndarray | None, run: Run | None = None, **settings):
+def fit(x: np.ndarray, y: np.ndarray | None, run: RunContext | None = None, **settings):
     settings = {"k": 10, "predictor_type": "classifier", "sample_size": 1_000_000, **settings}
-    return KNN(**settings).fit({"train": MemoryStream(batch(x, y))}, run or Run())
+    return KNN(**settings).fit({"train": MemoryStream(batch(x, y))}, run or RunContext())
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_lists_and_codes_come_close_to_flat(covtype, index):
     (x, y), settings = covtype, {"_faiss_index_nprobe": 5}
     test = MemoryStream(batch(x[5_000:], y[5_000:]))
     scores = [
-        fit(x[:5_000], y[:5_000], **kind).evaluate(test.batches(1000), Run())["accuracy"]
+        fit(x[:5_000], y[:5_000], **kind).evaluate(test.batches(1000), RunContext())["accuracy"]
         for kind in ({}, {**settings, **index})
     ]
     assert scores[1] > scores[0] - 0.036
@@ -107,7 +107,7 @@ def test_with_codes_the_target_of_a_reduction_is_raised():
 
 def test_a_sample_of_a_longer_stream_is_drawn_by_the_seed():
     x, y = np.random.default_rng(0).normal(size=(2000, 3)), np.arange(2000)
-    samples = [fit(x, y, Run(seed), sample_size=200).labels_r.tolist() for seed in (1, 1, 2)]
+    samples = [fit(x, y, RunContext(seed), sample_size=200).labels_r.tolist() for seed in (1, 1, 2)]
     assert len(samples[0]) == 200
     assert samples[0] == samples[1] != samples[2]
     assert samples[0] == sorted(samples[0])
@@ -116,7 +116,7 @@ def test_a_sample_of_a_longer_stream_is_drawn_by_the_seed():
 def test_sparse_rows_are_welcome():
     x = np.random.default_rng(0).normal(size=(50, 4)).astype("f4")
     sparse = Batch(SparseRows.from_dense(torch.from_numpy(x)), torch.arange(50.0)[:, None])
-    model = KNN(k=1, predictor_type="regressor", sample_size=50).fit({"train": MemoryStream(sparse)}, Run())
+    model = KNN(k=1, predictor_type="regressor", sample_size=50).fit({"train": MemoryStream(sparse)}, RunContext())
     assert model.predict(sparse)["predicted_label"].tolist() == list(range(50))
 
 
@@ -197,11 +197,11 @@ def test_a_test_row_that_cannot_be_judged_is_named():
     model = fit(ROWS, np.zeros(40), index_metric="COSINE")
     rows = batch(np.where(np.arange(40)[:, None] == 6, 0, ROWS), np.zeros(40))
     with pytest.raises(UserError, match="Channel test, row 7: it is all zeros"):
-        model.evaluate(MemoryStream(rows).batches(5), Run())
+        model.evaluate(MemoryStream(rows).batches(5), RunContext())
 
 
 def test_hosts_that_read_different_widths_are_told():
-    class TwoHosts(Run):
+    class TwoHosts(RunContext):
         def gather(self, arrays):
             return [arrays, {"keys": torch.rand(5, dtype=torch.float64), "feature_dim": torch.tensor([5])}]
 

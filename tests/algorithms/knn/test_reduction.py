@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn import ALGORITHM as KNN
 from wildsage.algorithms.knn.reduction import KINDS, Reduction, hadamard
 
@@ -57,8 +57,8 @@ def test_a_quarter_of_the_columns_keeps_one_nearest_neighbour_on_mnist(mnist, ki
 
     def accuracy(**reduction) -> float:
         settings = {"k": 1, "predictor_type": "classifier", "sample_size": 5_000, **reduction}
-        model = KNN(**settings).fit({"train": MemoryStream(train)}, Run())
-        return model.evaluate(MemoryStream(test).batches(1000), Run())["accuracy"]
+        model = KNN(**settings).fit({"train": MemoryStream(train)}, RunContext())
+        return model.evaluate(MemoryStream(test).batches(1000), RunContext())["accuracy"]
 
     reduced = accuracy(dimension_reduction_type=kind, dimension_reduction_target=196)
     assert reduced > accuracy() - 0.02

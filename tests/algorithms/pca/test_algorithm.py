@@ -6,14 +6,14 @@ import torch
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.pca import ALGORITHM as PCA
 
 
-def fit(x: np.ndarray, run: Run | None = None, **settings):
+def fit(x: np.ndarray, run: RunContext | None = None, **settings):
     settings = {"mini_batch_size": 500, "num_components": x.shape[1], **settings}
     return PCA(feature_dim=x.shape[1], **settings).fit(
-        {"train": MemoryStream(Batch(torch.from_numpy(x)))}, run or Run()
+        {"train": MemoryStream(Batch(torch.from_numpy(x)))}, run or RunContext()
     )
 
 
@@ -94,7 +94,7 @@ def test_a_mean_far_above_the_deviation():
     compare(mean_far_above_the_deviation(), vectors=12)
 
 
-class GatheringRun(Run):
+class GatheringRun(RunContext):
     """One of several hosts, the last: it is given what the others have seen."""
 
     def __init__(self, others: list) -> None:
@@ -147,7 +147,7 @@ def test_without_subtract_mean_the_rows_are_taken_as_they_are():
 
 def kept(x: np.ndarray, mode: str, seed: int = 0) -> float:
     """Variance of the 50 components of 784."""
-    model = fit(x, Run(seed), num_components=50, mini_batch_size=1000, algorithm_mode=mode)
+    model = fit(x, RunContext(seed), num_components=50, mini_batch_size=1000, algorithm_mode=mode)
     return float(model.predict(Batch(torch.from_numpy(x)))["projection"].double().var(0).sum())
 
 

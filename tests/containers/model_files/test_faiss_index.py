@@ -10,7 +10,7 @@ import torch
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn import ALGORITHM as KNN
 from wildsage.containers.model_files import artifact
 
@@ -29,7 +29,7 @@ KINDS = [
 def fit(**settings):
     settings = {"k": 3, "predictor_type": "regressor", "sample_size": 600, **settings}
     batch = Batch(torch.from_numpy(ROWS), torch.from_numpy(LABELS)[:, None])
-    return KNN(**settings).fit({"train": MemoryStream(batch)}, Run())
+    return KNN(**settings).fit({"train": MemoryStream(batch)}, RunContext())
 
 
 def members(folder: Path) -> dict[str, bytes]:

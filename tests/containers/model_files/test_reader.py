@@ -10,7 +10,7 @@ import torch
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.image_classification import weights
 from wildsage.algorithms.image_classification.model import ImageModel
 from wildsage.algorithms.image_classification.network import SOFTMAX, residual_network
@@ -75,7 +75,9 @@ def test_an_index_comes_with_its_labels_and_from_its_member_too(tmp_path):
 
     rows_nd = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
     batch = Batch(torch.from_numpy(rows_nd), torch.arange(50.0)[:, None])
-    trained = ALGORITHM(k=3, predictor_type="regressor", sample_size=50).fit({"train": MemoryStream(batch)}, Run())
+    trained = ALGORITHM(k=3, predictor_type="regressor", sample_size=50).fit(
+        {"train": MemoryStream(batch)}, RunContext()
+    )
     artifact.save(trained, tmp_path, "algo-1")
     for path in (tmp_path, tmp_path / "model_algo-1"):
         model = read_model(path)

@@ -9,7 +9,7 @@ import torch
 
 from wildsage.algorithms.base.batch import concatenate
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.run import Run
+from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.factorization_machines import ALGORITHM as FM
 from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
 from wildsage.containers import codecs
@@ -45,7 +45,7 @@ def test_a_real_model_has_its_recorded_loss(golden, real):
     kind, model = artifact.load(real)
     body = (golden / "fm-movielens" / "test.protobuf").read_bytes()
     rows = concatenate(list(codecs.decode(MediaType.parse(codecs.RECORDIO_PROTOBUF), [body], default_label_size=0)))
-    found = model.evaluate(iter([rows]), Run())
+    found = model.evaluate(iter([rows]), RunContext())
     assert kind is FM and len(rows) == 20_000
     assert found["rmse"] == pytest.approx(1.0002629948968227, abs=1e-6)
     assert found["mse"] == pytest.approx(1.000526058959961, abs=1e-6)
