@@ -27,7 +27,7 @@ import typer
 from benchmarks.report import Report
 from wildsage.local_runner.client import environment as client
 from wildsage.local_runner.server import forked
-from wildsage.local_runner.settings import CONTAINERS, Settings
+from wildsage.local_runner.settings import CONTAINERS, ServerSettings
 
 JOBS = 24
 ROWS, FEATURES, CLUSTERS = 3_220, 34, 7  # the counties of the census
@@ -80,7 +80,7 @@ def served(command: Sequence[str]) -> Iterator[tuple[str, Path]]:
     """Endpoint and folder of a fresh server; what it prepares in the background has been done."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        server = forked.start(Settings(data, command=tuple(command), hold_first_describe_s=0, warm_up=True))
+        server = forked.start(ServerSettings(data, command=tuple(command), hold_first_describe_s=0, warm_up=True))
         try:
             time.sleep(5)
             yield server.endpoint, data
@@ -130,7 +130,7 @@ def by_the_sdk(endpoint: str, data: Path, rows: np.ndarray, rounds: int) -> dict
     """Seconds of each call of the script, by its name."""
     client.write_telemetry_opt_out(data)
     np.save(data / "rows.npy", rows)
-    environment = client.environment_for(endpoint, data, False, os.environ)
+    environment = client.client_environment(endpoint, data, False, os.environ)
     environment |= {"ROWS": str(data / "rows.npy"), "ROUNDS": str(rounds)}
     done = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -12,7 +12,7 @@ CONTAINERS = python.command("wildsage.containers")
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServerSettings:
     """Options of one server.
 
     `data`: folder that holds all state; one server at a time uses it. `port` 0 takes a free one.

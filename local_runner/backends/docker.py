@@ -31,7 +31,7 @@ from wildsage.local_runner.backends.engine import LOOPBACK, SERVING_PORT, Engine
 from wildsage.local_runner.images import uris
 
 LABEL = "wildsage.data"
-INSIDE = OptML()
+CONTAINER_TREE = OptML()
 STAGED = "pipe"  # files on their way through FIFOs
 NO_HEALTHCHECK = {"test": ["NONE"]}  # a job has none, and an endpoint's is asked by the runner
 
@@ -70,20 +70,20 @@ class DockerBackend:
         self.close()
 
     def check(self, image: str) -> None:
-        self._local(image)
+        self._local_name(image)
 
     def train(self, hosts: Sequence[Launch]) -> list[EngineContainer]:
         """One container for each host, on a network of their own that goes with the last of them."""
-        images_found = [self._local(launch.image) for launch in hosts]
+        images_found = [self._local_name(launch.image) for launch in hosts]
         network = self._engine.networks.create(
             self._name(hosts[0].root.parent), driver="bridge", labels=self._label, check_duplicate=True
         )
         last_out = _Countdown(len(hosts), partial(remove, network))
         started: list[EngineContainer] = []
-        with _told():
+        with _engine_errors():
             try:
                 for launch, image in zip(hosts, images_found, strict=True):
-                    started.append(self._start(launch, image, last_out, **self._job(launch, network)))
+                    started.append(self._start(launch, image, last_out, **self._host_options(launch, network)))
             except BaseException:
                 for container in started:
                     container.kill()
@@ -93,9 +93,9 @@ class DockerBackend:
         return started
 
     def serve(self, launch: Launch) -> EngineContainer:
-        image = self._local(launch.image)
+        image = self._local_name(launch.image)
         published = {SERVING_PORT: (LOOPBACK, None)}
-        with _told():
+        with _engine_errors():
             return self._start(launch, image, lambda: None, command=["serve"], ports=published)
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class DockerBackend:
             remove(container)
             raise
 
-    def _job(self, launch: Launch, network: Network) -> dict[str, Any]:
+    def _host_options(self, launch: Launch, network: Network) -> dict[str, Any]:
         """How a host of a job is created: its place on the network, and what it runs [contract: container, section 1]."""
         default = [] if launch.entrypoint else ["train"]
         return {
@@ -139,7 +139,7 @@ class DockerBackend:
             "command": list(launch.arguments) if launch.arguments else default,
         }
 
-    def _local(self, image: str) -> str:
+    def _local_name(self, image: str) -> str:
         """The image as the engine knows it: as it is named, or ours for the URI of a built-in algorithm. Raises CannotRun."""
         algorithm = uris.algorithm(image)
         ours = [uris.tag(algorithm, target) for target in self._targets] if algorithm else []
@@ -190,9 +190,9 @@ def _mounts(launch: Launch) -> Iterator[Mount]:
     moved = {tree.checkpoints: launch.checkpoints} if launch.checkpoints else {}
     for folder in _folders(tree.root):
         if folder.name != STAGED:
-            yield _mount(folder, moved.get(folder) or f"{INSIDE.root}/{folder.name}")
+            yield _mount(folder, moved.get(folder) or f"{CONTAINER_TREE.root}/{folder.name}")
     for folder in _folders(tree.data):
-        yield _mount(folder, str(INSIDE.channel(folder.name)), read_only=True)
+        yield _mount(folder, str(CONTAINER_TREE.channel(folder.name)), read_only=True)
 
 
 def _folders(parent: Path) -> list[Path]:
@@ -204,7 +204,7 @@ def _mount(folder: Path, target: str, read_only: bool = False) -> Mount:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _engine_errors() -> Iterator[None]:
     """What the engine refuses, in its own words. Raises CannotRun."""
     try:
         yield

@@ -54,19 +54,19 @@ def _await_turn(owner: socket.socket) -> list[str]:
         if os.fork() == 0:
             owner.close()  # and its copy at 0: the owner must see at once when this interpreter dies
             _redirect(os.open(os.devnull, os.O_RDONLY), 0)
-            return _on_leash(*descriptors)
+            return _run_supervised(*descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
 
 
-def _on_leash(control: int, output: int) -> list[str]:
+def _run_supervised(control: int, output: int) -> list[str]:
     """Fork once more: the child returns with its arguments, the parent holds it and ends with it."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     order = _read_order(control)
     child = os.fork()
     if child:
         os.close(output)
-        supervisor.hold(child, control)
+        supervisor.supervise(child, control)
         os._exit(0)
     os.setsid()
     os.close(control)

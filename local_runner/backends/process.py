@@ -72,7 +72,7 @@ class ProcessBackend:
             with theirs:
                 if self._start_warm(arguments, launch, environment, control, theirs, writing):
                     return control, reading, None
-                command = supervisor.leashed((*self._command, *arguments))
+                command = supervisor.supervised((*self._command, *arguments))
                 streams: dict[str, Any] = {"stdin": theirs.fileno(), "stdout": writing, "stderr": subprocess.STDOUT}
                 child = subprocess.Popen(command, **streams, env=environment, cwd=launch.root, start_new_session=True)
                 return control, reading, child

@@ -11,13 +11,13 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from wildsage.local_runner.proxy.files import BUNDLE, TRUSTSTORE, TRUSTSTORE_PASSWORD, authority
+from wildsage.local_runner.proxy.files import BUNDLE, TRUSTSTORE, TRUSTSTORE_PASSWORD, authority_folder
 
 SHIM = Path(__file__).parent / "shim"
 REGION = "us-east-1"
 
 # Each of these would lead a client to real credentials or past the local endpoint; the last two are set anew where wanted.
-REMOVED = (
+CONFLICTING = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_SESSION_TOKEN",
@@ -51,17 +51,17 @@ SageMaker:
 """
 
 
-def removed(environment: Mapping[str, str]) -> list[str]:
+def conflicting(environment: Mapping[str, str]) -> list[str]:
     """Names of the variables in `environment` that would lead a client elsewhere."""
-    return [name for name in environment if name in REMOVED or name.startswith(SERVICE_ENDPOINT)]
+    return [name for name in environment if name in CONFLICTING or name.startswith(SERVICE_ENDPOINT)]
 
 
-def forget_account(environment: MutableMapping[str, str]) -> None:
+def remove_credentials(environment: MutableMapping[str, str]) -> None:
     """Take whatever opens a real account out of a server's environment, which its jobs and endpoints inherit.
 
     It also keeps the server from reading the user's AWS files, which may name a profile that is not there.
     """
-    for name in (*removed(environment), "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+    for name in (*conflicting(environment), "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         environment.pop(name, None)
     environment.update(NO_ACCOUNT)
 
@@ -79,7 +79,11 @@ def variables(
     """
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or REGION
     return {
-        **({"AWS_ENDPOINT_URL": endpoint} if proxy is None else _through(proxy, authority(data), environment)),
+        **(
+            {"AWS_ENDPOINT_URL": endpoint}
+            if proxy is None
+            else _proxy_variables(proxy, authority_folder(data), environment)
+        ),
         "AWS_ACCESS_KEY_ID": "wildsage",
         "AWS_SECRET_ACCESS_KEY": "wildsage",
         "AWS_REGION": region,
@@ -88,18 +92,18 @@ def variables(
         **_telemetry_off(data, environment),
         "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
         "SAGEMAKER_VALIDATE_ROLE": "false",
-        **_past_the_proxy(environment),
-        "PYTHONPATH": _first(str(SHIM), environment.get("PYTHONPATH", ""), os.pathsep),
+        **_no_proxy(environment),
+        "PYTHONPATH": _prepend(str(SHIM), environment.get("PYTHONPATH", ""), os.pathsep),
         "WILDSAGE_ENDPOINT": endpoint,
         **({"WILDSAGE_SDK_POLLING": "1"} if sdk_polling else {}),
     }
 
 
-def environment_for(
+def client_environment(
     endpoint: str, data: Path, sdk_polling: bool, environment: Mapping[str, str], proxy: str | None = None
 ) -> dict[str, str]:
     """A copy of `environment` in which AWS is `endpoint`, reached through `proxy` if there is one."""
-    drop = removed(environment)
+    drop = conflicting(environment)
     kept = {name: value for name, value in environment.items() if name not in drop}
     return kept | variables(endpoint, data, sdk_polling, environment, proxy)
 
@@ -121,7 +125,7 @@ def _telemetry_off(data: Path, environment: Mapping[str, str]) -> dict[str, str]
     return {slot: str(_opt_out(data))}
 
 
-def _through(proxy: str, folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+def _proxy_variables(proxy: str, folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """The proxy and the authority it signs with, in the words of each library; `folder` holds the authority's files."""
     address, bundle = urlsplit(proxy), str(folder / BUNDLE)
     java = {
@@ -141,14 +145,14 @@ def _through(proxy: str, folder: Path, environment: Mapping[str, str]) -> dict[s
     }
 
 
-def _past_the_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+def _no_proxy(environment: Mapping[str, str]) -> dict[str, str]:
     """Both spellings, since libraries differ in which they read; a list already there is kept."""
     given = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     for host in LOOPBACK:
-        given = given if host in given.split(",") else _first(host, given, ",")
+        given = given if host in given.split(",") else _prepend(host, given, ",")
     return {"NO_PROXY": given, "no_proxy": given}
 
 
-def _first(entry: str, entries: str, separator: str) -> str:
+def _prepend(entry: str, entries: str, separator: str) -> str:
     rest = [e for e in entries.split(separator) if e and e != entry]
     return separator.join([entry, *rest])

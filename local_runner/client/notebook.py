@@ -16,7 +16,7 @@ SHOWN_CHARACTERS = 4_000
 LOCAL_KERNEL = "python3"
 
 
-class NarratedNotebook(NotebookClient):
+class PrintingNotebookClient(NotebookClient):
     """A notebook client that prints outputs as they arrive."""
 
     console: Console
@@ -24,11 +24,11 @@ class NarratedNotebook(NotebookClient):
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
         output = super().output(outs, msg, display_id, cell_index)
         if output is not None and output.output_type != "error":
-            self.console.print(text_of(msg["content"])[:SHOWN_CHARACTERS], markup=False, highlight=False, end="")
+            self.console.print(format_output(msg["content"])[:SHOWN_CHARACTERS], markup=False, highlight=False, end="")
         return output
 
 
-def text_of(content: Mapping[str, Any]) -> str:
+def format_output(content: Mapping[str, Any]) -> str:
     """What a terminal can show of an output message: text as it is, anything else by the name of its format."""
     if "text" in content:
         return str(content["text"])
@@ -45,7 +45,7 @@ def run(path: Path, output: Path, environment: Mapping[str, str], console: Conso
     Returns 0, or 1 after printing the error of the cell that failed.
     """
     notebook = nbformat.read(path, as_version=4)
-    client = NarratedNotebook(
+    client = PrintingNotebookClient(
         notebook, timeout=None, kernel_name=LOCAL_KERNEL, resources={"metadata": {"path": str(path.parent.resolve())}}
     )
     client.console = console

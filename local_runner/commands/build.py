@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from wildsage.local_runner.commands.terminal import errors_told, examples, told
+from wildsage.local_runner.commands.terminal import examples, report_errors, stderr
 from wildsage.local_runner.images import build as image
 
 EXAMPLES = examples(
@@ -25,8 +25,8 @@ def build(
     ] = None,
 ) -> None:
     """Build an image that SageMaker, its SDK's local mode and `wildsage up --backend docker` run. Needs Docker and pip."""
-    with errors_told():
+    with report_errors():
         built = image.build(
-            algorithm, "cuda" if cuda else "cpu", tag, lambda text: told.print(f"[bold]{escape(text)}[/]")
+            algorithm, "cuda" if cuda else "cpu", tag, lambda text: stderr.print(f"[bold]{escape(text)}[/]")
         )
-    told.print(f"[green]Image:[/] {escape(built)}")
+    stderr.print(f"[green]Image:[/] {escape(built)}")

@@ -12,13 +12,13 @@ from typing import Annotated
 import typer
 from rich.filesize import decimal
 
-from wildsage.local_runner.commands.tables import moment, show
-from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, overview_of, told
+from wildsage.local_runner.commands.tables import format_time, print_table
+from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, open_overview, stderr
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.monitor import cleanup
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.server import lock
-from wildsage.local_runner.settings import Settings
+from wildsage.local_runner.settings import ServerSettings
 
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 EXAMPLES = examples(
@@ -28,7 +28,7 @@ EXAMPLES = examples(
 )
 
 
-def age(text: str) -> float:
+def parse_age(text: str) -> float:
     """`7d` as seconds: a number and one of s, m, h, d, w."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
     if not found:
@@ -52,30 +52,30 @@ def clean(
     Records, logs and kept folders of ended jobs, and what deleted endpoints left, go whether or not the local AWS runs.
     Unfinished uploads, data fetched from public buckets and, with --objects, objects go only while none runs.
     """
-    before = time.time() - age(older_than)
-    settings = Settings(data)
+    before = time.time() - parse_age(older_than)
+    settings = ServerSettings(data)
     with (
-        overview_of(data) as overview,
+        open_overview(data) as overview,
         contextlib.closing(Store(settings.state)) as store,
-        at_rest(settings, objects) as s3,
+        lock_objects(settings, objects) as s3,
     ):
-        found = list(cleanup.left_behind(settings, overview, store))
+        found = list(cleanup.leftovers(settings, overview, store))
         found += cleanup.stored(settings, s3, objects) if s3 else []
         going = [each for each in found if each.time_s <= before]
         summarize(going)
-        told.print(f"In all, {data} holds {decimal(cleanup.freed_by(data))}; {stays(settings)}.")
+        stderr.print(f"In all, {data} holds {decimal(cleanup.freed_bytes(data))}; {kept_sizes(settings)}.")
         if not going:
-            told.print("Nothing to remove.")
+            stderr.print("Nothing to remove.")
             return
         if not yes:
-            typer.confirm(f"Remove these {len(going)}, {decimal(size_of(going))}?", abort=True, err=True)
+            typer.confirm(f"Remove these {len(going)}, {decimal(total_bytes(going))}?", abort=True, err=True)
         for each in going:
             each.remove()
-    told.print(f"[green]Removed[/] {len(going)}, {decimal(size_of(going))}.")
+    stderr.print(f"[green]Removed[/] {len(going)}, {decimal(total_bytes(going))}.")
 
 
 @contextlib.contextmanager
-def at_rest(settings: Settings, objects_wanted: bool) -> Iterator[ObjectStore | None]:
+def lock_objects(settings: ServerSettings, objects_wanted: bool) -> Iterator[ObjectStore | None]:
     """The objects, with the data folder locked against servers; None while one runs."""
     if running := lock.running(settings.data):
         if objects_wanted:
@@ -95,21 +95,21 @@ def summarize(going: Sequence[cleanup.Removable]) -> None:
     rows = []
     for what in dict.fromkeys(each.what for each in going):
         group = [each for each in going if each.what == what]
-        oldest, newest = (moment(pick(each.time_s for each in group)) for pick in (min, max))
-        rows.append((what, str(len(group)), decimal(size_of(group)), f"{oldest} to {newest}"))
+        oldest, newest = (format_time(pick(each.time_s for each in group)) for pick in (min, max))
+        rows.append((what, str(len(group)), decimal(total_bytes(group)), f"{oldest} to {newest}"))
     if rows:
-        show(("what", "how many", "size", "from"), rows)
+        print_table(("what", "how many", "size", "from"), rows)
 
 
-def size_of(found: Sequence[cleanup.Removable]) -> int:
+def total_bytes(found: Sequence[cleanup.Removable]) -> int:
     return sum(each.size_bytes for each in found)
 
 
-def stays(settings: Settings) -> str:
+def kept_sizes(settings: ServerSettings) -> str:
     """The sizes of what is kept in any case, or unless asked for."""
     places: list[tuple[str, Path]] = [
         ("objects", settings.objects),
         ("endpoints", settings.endpoints),
         ("running jobs", settings.jobs),
     ]
-    return ", ".join(f"{name} {decimal(cleanup.freed_by(place))}" for name, place in places)
+    return ", ".join(f"{name} {decimal(cleanup.freed_bytes(place))}" for name, place in places)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from wildsage.local_runner.commands.tables import duration, moment, show
-from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, overview_of, told
+from wildsage.local_runner.commands.tables import format_duration, format_time, print_table
+from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, open_overview, stderr
 from wildsage.local_runner.monitor.overview import Job, Overview
 from wildsage.local_runner.server.lock import running
 
@@ -21,28 +21,28 @@ def jobs(
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show the N newest; 0 shows all.")] = 20,
 ) -> None:
     """List training, transform and tuning jobs, the newest first, whether or not the local AWS runs."""
-    with overview_of(data) as overview:
+    with open_overview(data) as overview:
         found = overview.jobs()
         alive = running(data) is not None
         shown = found[:limit] if limit else found
-        show(COLUMNS, [row(job, overview, alive) for job in shown])
+        print_table(COLUMNS, [row(job, overview, alive) for job in shown])
     if len(found) > len(shown):
-        told.print(f"[dim]{len(found) - len(shown)} older ones: --limit 0 shows all.[/]")
+        stderr.print(f"[dim]{len(found) - len(shown)} older ones: --limit 0 shows all.[/]")
 
 
 def row(job: Job, overview: Overview, alive: bool) -> tuple[str, ...]:
     """Cells of a job. One that was running when its server ended is Interrupted until a server takes it up again; one that
     waited waits on."""
-    at_rest = job.runs and not alive
+    at_rest = job.is_running and not alive
     interrupted = at_rest and job.phase != "Pending"
-    progress = overview.follow(job.name).progress() if job.runs else None
-    took = "" if at_rest else duration((job.ended or time.time()) - job.created)
+    progress = overview.follow(job.name).progress() if job.is_running else None
+    took = "" if at_rest else format_duration((job.ended or time.time()) - job.created)
     return (
         job.kind.word,
         job.name,
-        "Interrupted" if interrupted else job.phase if job.runs else job.status,
+        "Interrupted" if interrupted else job.phase if job.is_running else job.status,
         "" if progress is None else f"{progress:.0f} %",
-        moment(job.created),
+        format_time(job.created),
         took,
         job.reason,
     )

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, nearest, overview_of, told
+from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, open_overview, stderr, suggestion
 from wildsage.local_runner.monitor.overview import Job, LogTail, Overview
 from wildsage.local_runner.server.lock import running
 
-LOOK_EVERY_S = 0.2
+POLL_INTERVAL_S = 0.2
 EXAMPLES = examples("wildsage logs my-job", "wildsage logs -f my-job", "wildsage logs my-endpoint | grep ERROR")
 
 
@@ -24,37 +24,37 @@ def logs(
     data: DataOption = DATA,
 ) -> None:
     """Print the log of a job or an endpoint: all its containers, merged by time, their streams named where there are several."""
-    with overview_of(data) as overview:
+    with open_overview(data) as overview:
         tail = overview.follow(name)
         if not known(overview, tail, name):
             names = [job.name for job in overview.jobs()] + [endpoint.name for endpoint in overview.endpoints()]
-            fail(1, f"{name}: no job or endpoint of this name in {data}, and no log.{nearest(name, names)}")
+            fail(1, f"{name}: no job or endpoint of this name in {data}, and no log.{suggestion(name, names)}")
         try:
             print_new(tail)
-            while follow and still_writes(overview, data, name):
-                time.sleep(LOOK_EVERY_S)
+            while follow and is_active(overview, data, name):
+                time.sleep(POLL_INTERVAL_S)
                 print_new(tail)
             print_new(tail)
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
-        if follow and (job := job_named(overview, name)):
-            told.print(f"[dim]{job.kind.word} job {name}: {job.status}[/]")
+        if follow and (job := find_job(overview, name)):
+            stderr.print(f"[dim]{job.kind.word} job {name}: {job.status}[/]")
 
 
 def known(overview: Overview, tail: LogTail, name: str) -> bool:
     return bool(
-        tail.streams() or job_named(overview, name) or any(endpoint.name == name for endpoint in overview.endpoints())
+        tail.streams() or find_job(overview, name) or any(endpoint.name == name for endpoint in overview.endpoints())
     )
 
 
-def still_writes(overview: Overview, data: Path, name: str) -> bool:
+def is_active(overview: Overview, data: Path, name: str) -> bool:
     """True while the server lives and the job has not ended, or the endpoint is there."""
-    job = job_named(overview, name)
-    there = job.runs if job else any(endpoint.name == name for endpoint in overview.endpoints())
+    job = find_job(overview, name)
+    there = job.is_running if job else any(endpoint.name == name for endpoint in overview.endpoints())
     return there and running(data) is not None
 
 
-def job_named(overview: Overview, name: str) -> Job | None:
+def find_job(overview: Overview, name: str) -> Job | None:
     return next((job for job in overview.jobs() if job.name == name), None)
 
 

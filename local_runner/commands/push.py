@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import DownloadColumn, Progress, TaskID
 
 from wildsage.local_runner.backends import CannotRun
-from wildsage.local_runner.commands.terminal import errors_told, examples, fail, told
+from wildsage.local_runner.commands.terminal import examples, fail, report_errors, stderr
 from wildsage.local_runner.images import uris
 
 EXAMPLES = examples(
@@ -36,7 +36,7 @@ def push(
     except ModuleNotFoundError as error:
         fail(1, f'Pushing needs the package {error.name}: pip install "wildsage[docker]"')
     target = "cuda" if cuda else "cpu"
-    with errors_told(), Progress(*Progress.get_default_columns(), DownloadColumn(), console=told) as progress:
+    with report_errors(), Progress(*Progress.get_default_columns(), DownloadColumn(), console=stderr) as progress:
         layers: dict[str, TaskID] = {}
 
         def tell(layer: str, sent: int, total: int) -> None:
@@ -56,4 +56,4 @@ def push(
             boto3.Session(region_name=region),
             tell,
         )
-    told.print(f"[green]Pushed:[/] {escape(pushed)}")
+    stderr.print(f"[green]Pushed:[/] {escape(pushed)}")

@@ -21,12 +21,12 @@ from wildsage.local_runner.commands.terminal import (
     PublicS3Option,
     SdkPollingOption,
     TunnelOption,
-    errors_told,
     examples,
     fail,
-    folder_at,
-    require_with,
-    told,
+    make_folder,
+    reject_without,
+    report_errors,
+    stderr,
 )
 from wildsage.local_runner.processes import foreground
 from wildsage.local_runner.proxy import process
@@ -63,16 +63,18 @@ def run(
     """
     check_program(program, arguments or [], output)
     if not proxy:
-        require_with(context, "--proxy", "tunnel")
-    data = folder_at(data)
-    with errors_told(), background.server(data, sdk_polling, public_s3) as server:
+        reject_without(context, "--proxy", "tunnel")
+    data = make_folder(data)
+    with report_errors(), background.server(data, sdk_polling, public_s3) as server:
         was_running = " (was running)" if server.reused else ""
-        told.print(f"[dim]Local AWS on {server.endpoint}, state in {escape(str(data))}{was_running}[/]")
+        stderr.print(f"[dim]Local AWS on {server.endpoint}, state in {escape(str(data))}{was_running}[/]")
         if server.reused and public_s3:
-            told.print("[yellow]--public-s3 has no effect on a server that runs already; give it to `wildsage up`.[/]")
+            stderr.print(
+                "[yellow]--public-s3 has no effect on a server that runs already; give it to `wildsage up`.[/]"
+            )
         client.write_telemetry_opt_out(data)
         with through_proxy(data, server.endpoint, tunnel) if proxy else nullcontext() as address:
-            environment = client.environment_for(server.endpoint, data, sdk_polling, os.environ, address)
+            environment = client.client_environment(server.endpoint, data, sdk_polling, os.environ, address)
             status = execute(program, arguments or [], output, environment)
     raise typer.Exit(status)
 
@@ -80,9 +82,9 @@ def run(
 @contextmanager
 def through_proxy(data: Path, endpoint: str, tunnel: bool) -> Iterator[str]:
     """A proxy of the program's own, on any free port."""
-    with process.proxy(data, endpoint, 0, tunnel) as address:
+    with process.run_proxy(data, endpoint, 0, tunnel) as address:
         others = "let through" if tunnel else "refused; --tunnel lets them through"
-        told.print(f"[dim]HTTPS proxy on {address}; hosts that are not AWS's are {others}[/]")
+        stderr.print(f"[dim]HTTPS proxy on {address}; hosts that are not AWS's are {others}[/]")
         yield address
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from wildsage.local_runner.commands import standalone
-from wildsage.local_runner.commands.terminal import HOST, errors_told, examples, fail, require_free, told
+from wildsage.local_runner.commands.terminal import HOST, examples, fail, report_errors, require_free_port, stderr
 from wildsage.local_runner.processes import foreground
 
 EXAMPLES = examples(
@@ -29,9 +29,9 @@ def serve(
     """Answer /ping and /invocations with a model, as its SageMaker container would, until Ctrl-C."""
     if not model.is_file():
         fail(1, f"{model}: no such file. `wildsage train` writes one.")
-    require_free(port)
-    with errors_told(), standalone.serving(model, port, algorithm, os.environ) as process:
-        told.print(
+    require_free_port(port)
+    with report_errors(), standalone.serving(model, port, algorithm, os.environ) as process:
+        stderr.print(
             f"[green]Serving[/] {escape(str(model))} on [bold]http://{HOST}:{port}/invocations[/]. Ctrl-C stops it."
         )
         status = foreground.wait(process)

@@ -46,7 +46,7 @@ class JobFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Channel:
+class ChannelData:
     """A file or a folder of data, and what its bytes are."""
 
     path: Path
@@ -62,7 +62,7 @@ class Channel:
 
 def content_type_of(path: Path, algorithm: str) -> str:
     """Guess from the extension of a file, or of the files in a folder. Raises UserError where they do not tell."""
-    files = Channel(path, "").files()
+    files = ChannelData(path, "").files()
     found = {CONTENT_TYPES.get(file.suffix.lower()) for file in files}
     if len(found) == 1 and (content_type := found.pop()):
         return f"{CSV};label_size={int(algorithm not in WITHOUT_LABELS)}" if content_type == CSV else content_type
@@ -76,7 +76,7 @@ def content_type_of(path: Path, algorithm: str) -> str:
 def train(
     algorithm: str,
     hyperparameters: Mapping[str, str],
-    channels: Mapping[str, Channel],
+    channels: Mapping[str, ChannelData],
     input_mode: str,
     output: Path,
     environment: Mapping[str, str],
@@ -97,17 +97,17 @@ def train(
         if checkpoints:
             folder.checkpoint_config.write_text(json.dumps({"LocalPath": str(checkpoints)}))
         with (
-            _input(folder, channels, configs),
+            _provide_channels(folder, channels, configs),
             _container("train", folder, {**environment, "WILDSAGE_ALGORITHM": algorithm}) as process,
         ):
             status = foreground.wait(process)
         if status:
             where = "ends with the reason" if folder.failure.exists() else "is above, and it left no reason"
             raise JobFailed(status, f"The training process ended with status {status}; its log {where}.")
-        _collect(folder, output)
+        _pack_results(folder, output)
 
 
-def _check_names(channels: Mapping[str, Channel]) -> None:
+def _check_names(channels: Mapping[str, ChannelData]) -> None:
     for name in channels:
         if not CHANNEL_NAME.fullmatch(name):
             raise UserError(
@@ -116,7 +116,9 @@ def _check_names(channels: Mapping[str, Channel]) -> None:
 
 
 @contextmanager
-def _input(folder: OptML, channels: Mapping[str, Channel], configs: Mapping[str, ChannelConfig]) -> Iterator[None]:
+def _provide_channels(
+    folder: OptML, channels: Mapping[str, ChannelData], configs: Mapping[str, ChannelConfig]
+) -> Iterator[None]:
     """Channels where a job looks for them: as links to the data, or as pipes fed from it while the block runs."""
     with ExitStack() as pipes:
         for name, channel in channels.items():
@@ -127,14 +129,14 @@ def _input(folder: OptML, channels: Mapping[str, Channel], configs: Mapping[str,
         yield
 
 
-def _link(channel: Channel, place: Path) -> None:
+def _link(channel: ChannelData, place: Path) -> None:
     if channel.path.is_file():
         place.mkdir()
         place /= channel.path.name.lstrip(".")  # a container skips hidden files, and this one was asked for
     place.symlink_to(channel.path.resolve())
 
 
-def _collect(folder: OptML, output: Path) -> None:
+def _pack_results(folder: OptML, output: Path) -> None:
     archive.pack(folder.model, output / MODEL_ARCHIVE)
     if any(folder.output_data.iterdir()):
         archive.pack(folder.output_data, output / OUTPUT_ARCHIVE)
@@ -183,5 +185,5 @@ def _healthy(port: int) -> bool:
 def _container(verb: str, folder: OptML, environment: Mapping[str, str]) -> Iterator[Popen[bytes]]:
     """`python -m wildsage.containers train|serve` on a folder, told where it is by the variable the original images use."""
     environment = python.environment({**environment, "SAGEMAKER_DATA_PATH": str(folder.root)})
-    with foreground.container(python.command("wildsage.containers", verb), environment) as process:
+    with foreground.run_container(python.command("wildsage.containers", verb), environment) as process:
         yield process

@@ -14,11 +14,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from wildsage.local_runner.commands.tables import STYLES, duration, moment
-from wildsage.local_runner.commands.terminal import told
-from wildsage.local_runner.monitor.watch import Happening, Sight, Watch
+from wildsage.local_runner.commands.tables import STYLES, format_duration, format_time
+from wildsage.local_runner.commands.terminal import stderr
+from wildsage.local_runner.monitor.watch import Event, Snapshot, Watch
 
-LOOK_EVERY_S = 0.25
+POLL_INTERVAL_S = 0.25
 MOST_JOBS_SHOWN = 12
 BAR_WIDTH = 16
 
@@ -28,61 +28,61 @@ class LogFormat(enum.StrEnum):
     JSON = "json"
 
 
-def show_while(lives: Callable[[], bool], watch: Watch, log_format: LogFormat) -> None:
+def show_events(lives: Callable[[], bool], watch: Watch, log_format: LogFormat) -> None:
     """Show what happens until `lives` says no, or Ctrl-C."""
-    if log_format is LogFormat.TEXT and told.is_terminal:
-        with Live(console=told, auto_refresh=False, transient=True) as live:
+    if log_format is LogFormat.TEXT and stderr.is_terminal:
+        with Live(console=stderr, auto_refresh=False, transient=True) as live:
             while lives():
-                sight = watch.look()
-                for happening in sight.news:
-                    told.print(line_of(happening))
-                live.update(picture(sight), refresh=True)
-                time.sleep(LOOK_EVERY_S)
+                snapshot = watch.look()
+                for event in snapshot.events:
+                    stderr.print(event_line(event))
+                live.update(render(snapshot), refresh=True)
+                time.sleep(POLL_INTERVAL_S)
         return
     while lives():
-        for happening in watch.look().news:
+        for event in watch.look().events:
             if log_format is LogFormat.JSON:
-                print(json.dumps(happening.record()), flush=True)
+                print(json.dumps(event.record()), flush=True)
             else:
-                told.print(line_of(happening))
-        time.sleep(LOOK_EVERY_S)
+                stderr.print(event_line(event))
+        time.sleep(POLL_INTERVAL_S)
 
 
-def line_of(happening: Happening) -> Text:
+def event_line(event: Event) -> Text:
     """`21:40:03  training job census  Completed in 3.1 s`"""
-    line = Text.from_markup(f"[dim]{moment(happening.time_s)}[/]  {happening.what} [bold]{escape(happening.name)}[/]  ")
-    line.append(happening.status, STYLES.get(happening.status, ""))
-    if happening.took_s is not None:
-        line.append(f" in {duration(happening.took_s)}")
-    if happening.reason:
-        line.append(f"  {happening.reason}", "red")
+    line = Text.from_markup(f"[dim]{format_time(event.time_s)}[/]  {event.what} [bold]{escape(event.name)}[/]  ")
+    line.append(event.status, STYLES.get(event.status, ""))
+    if event.took_s is not None:
+        line.append(f" in {format_duration(event.took_s)}")
+    if event.reason:
+        line.append(f"  {event.reason}", "red")
     return line
 
 
-def picture(sight: Sight) -> RenderableType:
+def render(snapshot: Snapshot) -> RenderableType:
     """The jobs that run, then the endpoints, in as few lines as they need."""
     parts: list[RenderableType] = []
-    if sight.running:
-        parts.append(jobs_table(sight))
+    if snapshot.running:
+        parts.append(jobs_table(snapshot))
     if endpoints := [
-        f"[{STYLES.get(e.status, 'dim')}]●[/] {escape(e.name)} [dim]{e.status}[/]" for e in sight.endpoints
+        f"[{STYLES.get(e.status, 'dim')}]●[/] {escape(e.name)} [dim]{e.status}[/]" for e in snapshot.endpoints
     ]:
         parts.append(Text.from_markup("endpoints  " + "   ".join(endpoints), overflow="ellipsis"))
     return Group(*(parts or [Text("No job runs, no endpoint. Ctrl-C stops.", "dim")]))
 
 
-def jobs_table(sight: Sight) -> Table:
+def jobs_table(snapshot: Snapshot) -> Table:
     """One line for each job that runs, the oldest first; a long name gives way, and what does not fit is counted."""
     table = Table.grid(padding=(0, 2))
     for column in ("kind", "name", "phase", "bar", "percent", "time"):
         table.add_column(no_wrap=column != "name")
-    running = sorted(sight.running, key=lambda job: job.created)
+    running = sorted(snapshot.running, key=lambda job: job.created)
     for job in running[:MOST_JOBS_SHOWN]:
-        percent = sight.progress.get(job.name)
+        percent = snapshot.progress.get(job.name)
         bar: RenderableType = ProgressBar(100, percent, width=BAR_WIDTH) if percent is not None else ""
         done = f"{percent:.0f} %" if percent is not None else ""
         name = Text(job.name, no_wrap=True, overflow="ellipsis")
-        table.add_row(job.kind.word, name, job.phase, bar, done, duration(time.time() - job.created))
+        table.add_row(job.kind.word, name, job.phase, bar, done, format_duration(time.time() - job.created))
     if len(running) > MOST_JOBS_SHOWN:
         table.add_row("", f"[dim]and {len(running) - MOST_JOBS_SHOWN} more[/]")
     return table

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 import urllib3
 
-from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, nearest, overview_of, told
+from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, open_overview, stderr, suggestion
 from wildsage.local_runner.monitor.overview import Endpoint, Job, Overview
 from wildsage.local_runner.server.lock import running
 
-LOOK_EVERY_S = 0.1
+POLL_INTERVAL_S = 0.1
 EXAMPLES = examples("wildsage stop my-job", "wildsage stop my-endpoint", "wildsage stop my-job --no-wait")
 
 
@@ -26,24 +26,24 @@ def stop(
     server = running(data)
     if server is None:
         fail(1, f"Nothing runs on {data}, so there is nothing to stop. `wildsage jobs` lists what ran.")
-    with overview_of(data) as overview:
+    with open_overview(data) as overview:
         found = find(overview, name)
-        if isinstance(found, Job) and not found.runs:
+        if isinstance(found, Job) and not found.is_running:
             fail(1, f"{found.kind.word.capitalize()} job {name} has ended already: {found.status}.")
-        told.print(f"Stopping {describe(found)} …")
+        stderr.print(f"Stopping {describe(found)} …")
         request_stop(server.endpoint, found)
         if wait:
-            told.print(f"{describe(found)}: {wait_for_end(overview, data, found)}.")
+            stderr.print(f"{describe(found)}: {wait_for_end(overview, data, found)}.")
 
 
 def find(overview: Overview, name: str) -> Job | Endpoint:
     """What to stop: of several of that name a job that runs comes first, then an endpoint, then a job that has ended."""
     jobs = [job for job in overview.jobs() if job.name == name]
     endpoints = [endpoint for endpoint in overview.endpoints() if endpoint.name == name]
-    found: list[Job | Endpoint] = [*(job for job in jobs if job.runs), *endpoints, *jobs]
+    found: list[Job | Endpoint] = [*(job for job in jobs if job.is_running), *endpoints, *jobs]
     if not found:
-        names = [job.name for job in overview.jobs() if job.runs] + [each.name for each in overview.endpoints()]
-        fail(1, f"{name}: no job or endpoint of this name.{nearest(name, names)}")
+        names = [job.name for job in overview.jobs() if job.is_running] + [each.name for each in overview.endpoints()]
+        fail(1, f"{name}: no job or endpoint of this name.{suggestion(name, names)}")
     return found[0]
 
 
@@ -68,9 +68,9 @@ def wait_for_end(overview: Overview, data: Path, found: Job | Endpoint) -> str:
     while running(data):
         if isinstance(found, Job):
             job = next((each for each in overview.jobs() if (each.kind, each.name) == (found.kind, found.name)), None)
-            if job is None or not job.runs:
+            if job is None or not job.is_running:
                 return job.status if job else "deleted"
         elif all(endpoint.name != found.name for endpoint in overview.endpoints()):
             return "deleted"
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(POLL_INTERVAL_S)
     fail(3, "The local AWS has ended meanwhile.")

@@ -21,7 +21,7 @@ STYLES = {
 }
 
 
-def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows on standard output: on a terminal as a table, else one line for each, its cells apart by tabs."""
     out = Console(highlight=False)
     if not out.is_terminal:
@@ -30,24 +30,24 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         return
     table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        table.add_row(*map(styled, row))
+        table.add_row(*map(style_status, row))
     out.print(table)
 
 
-def styled(cell: str) -> str:
+def style_status(cell: str) -> str:
     """A status in its color, any other text as it is."""
     style = STYLES.get(cell)
     return f"[{style}]{cell}[/]" if style else escape(cell)
 
 
-def moment(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Local time of a moment since 1970: the hour if that was today, else the day too."""
     then = time.localtime(seconds)
     today = then[:3] == time.localtime()[:3]
     return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M", then)
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """`0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
     if seconds < 10:
         return f"{seconds:.1f} s"

@@ -22,10 +22,10 @@ from wildsage.local_runner.monitor.overview import Overview
 HOST = "127.0.0.1"
 DATA = platformdirs.user_data_path("wildsage", appauthor=False)
 
-told = Console(stderr=True, highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def at_home(folder: Path) -> Path:
+def expand_home(folder: Path) -> Path:
     """With `~` resolved, which no shell does in an environment variable."""
     return folder.expanduser()
 
@@ -36,7 +36,7 @@ DataOption = Annotated[
         "--data",
         help="Folder of buckets, jobs, models and endpoints; they survive a restart.",
         envvar="WILDSAGE_DATA",
-        callback=at_home,
+        callback=expand_home,
     ),
 ]
 PublicS3Option = Annotated[
@@ -65,11 +65,11 @@ def examples(*commands: str) -> str:
 
 def fail(status: int, text: str) -> NoReturn:
     """Say what went wrong, in red, and end with a status."""
-    told.print(f"[red]{escape(text)}[/]")
+    stderr.print(f"[red]{escape(text)}[/]")
     raise typer.Exit(status)
 
 
-def require_with(context: typer.Context, other: str, *parameters: str) -> None:
+def reject_without(context: typer.Context, other: str, *parameters: str) -> None:
     """End with a clear message if one of the parameters was given: without the other option it would do nothing."""
     for name in parameters:
         source = context.get_parameter_source(name)
@@ -77,7 +77,7 @@ def require_with(context: typer.Context, other: str, *parameters: str) -> None:
             fail(2, f"--{name.replace('_', '-')} does nothing without {other}. Add that, or leave it out.")
 
 
-def folder_at(path: Path) -> Path:
+def make_folder(path: Path) -> Path:
     """The folder at `path`, created if need be."""
     try:
         path.expanduser().mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def folder_at(path: Path) -> Path:
     return path.expanduser().resolve()
 
 
-def require_free(port: int) -> None:
+def require_free_port(port: int) -> None:
     """End with a clear message if something listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -97,7 +97,7 @@ def require_free(port: int) -> None:
 
 
 @contextlib.contextmanager
-def errors_told() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Errors with a reader become one sentence and an exit status; anything else is a bug and keeps its trace."""
     try:
         yield
@@ -110,7 +110,7 @@ def errors_told() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def overview_of(data: Path) -> Iterator[Overview]:
+def open_overview(data: Path) -> Iterator[Overview]:
     """What lies in a data folder; ends with a clear message where no local AWS ever ran."""
     try:
         overview = Overview(data)
@@ -120,7 +120,7 @@ def overview_of(data: Path) -> Iterator[Overview]:
         yield overview
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def suggestion(name: str, names: Iterable[str]) -> str:
     """` Did you mean NAME?`, or nothing where no name comes close."""
     close = difflib.get_close_matches(name, names, n=1)
     return f" Did you mean {close[0]}?" if close else ""

@@ -1,4 +1,4 @@
-"""`wildsage train`: a model out of files, no AWS in sight."""
+"""`wildsage train`: a model out of files, without AWS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.commands import standalone
-from wildsage.local_runner.commands.terminal import errors_told, examples, folder_at, told
+from wildsage.local_runner.commands.terminal import examples, make_folder, report_errors, stderr
 
 EXAMPLES = examples(
     "wildsage train kmeans --channel train=rows.csv --hp k=7 --hp feature_dim=34 --output model",
@@ -45,16 +45,16 @@ def train(
         Path | None, typer.Option(metavar="DIR", help="Folder of checkpoints; an interrupted job goes on from there.")
     ] = None,
 ) -> None:
-    """Train a model, no AWS in sight: files in, DIR/model.tar.gz out. Ctrl-C stops early and keeps the model so far."""
+    """Train a model, without AWS: files in, DIR/model.tar.gz out. Ctrl-C stops early and keeps the model so far."""
     hyperparameters = pairs("--hp", hp or [])
-    with errors_told():
+    with report_errors():
         channels = {
-            name: channel_at(name, Path(path), content_type, algorithm)
+            name: read_channel(name, Path(path), content_type, algorithm)
             for name, path in pairs("--channel", channel).items()
         }
-        kept = folder_at(checkpoints) if checkpoints else None
-        standalone.train(algorithm, hyperparameters, channels, input_mode.value, folder_at(output), os.environ, kept)
-    told.print(f"[green]Model:[/] {escape(str(output / standalone.MODEL_ARCHIVE))}")
+        kept = make_folder(checkpoints) if checkpoints else None
+        standalone.train(algorithm, hyperparameters, channels, input_mode.value, make_folder(output), os.environ, kept)
+    stderr.print(f"[green]Model:[/] {escape(str(output / standalone.MODEL_ARCHIVE))}")
 
 
 def pairs(option: str, given: list[str]) -> dict[str, str]:
@@ -70,13 +70,13 @@ def pairs(option: str, given: list[str]) -> dict[str, str]:
     return found
 
 
-def channel_at(name: str, path: Path, content_type: str | None, algorithm: str) -> standalone.Channel:
+def read_channel(name: str, path: Path, content_type: str | None, algorithm: str) -> standalone.ChannelData:
     if not path.exists():
         raise UserError(f"Channel {name}: {path} does not exist.")
-    told.print(f"Channel {name}: {escape(str(path))} as ", end="")
+    stderr.print(f"Channel {name}: {escape(str(path))} as ", end="")
     if content_type:
-        told.print(content_type)
-        return standalone.Channel(path, content_type)
+        stderr.print(content_type)
+        return standalone.ChannelData(path, content_type)
     guess = standalone.content_type_of(path, algorithm)
-    told.print(f"{guess} (from its extension; --content-type says otherwise)")
-    return standalone.Channel(path, guess)
+    stderr.print(f"{guess} (from its extension; --content-type says otherwise)")
+    return standalone.ChannelData(path, guess)

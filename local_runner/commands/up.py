@@ -20,7 +20,7 @@ from rich.markup import escape
 
 from wildsage.local_runner.backends import CannotRun
 from wildsage.local_runner.client import environment
-from wildsage.local_runner.commands.status import LogFormat, show_while
+from wildsage.local_runner.commands.status import LogFormat, show_events
 from wildsage.local_runner.commands.terminal import (
     DATA,
     HOST,
@@ -29,12 +29,12 @@ from wildsage.local_runner.commands.terminal import (
     PublicS3Option,
     SdkPollingOption,
     TunnelOption,
-    errors_told,
     examples,
     fail,
-    folder_at,
-    require_with,
-    told,
+    make_folder,
+    reject_without,
+    report_errors,
+    stderr,
 )
 from wildsage.local_runner.monitor.overview import Overview
 from wildsage.local_runner.monitor.watch import Watch
@@ -42,10 +42,10 @@ from wildsage.local_runner.processes import foreground
 from wildsage.local_runner.proxy import process
 from wildsage.local_runner.server.host_check import is_loopback
 from wildsage.local_runner.server.lock import running
-from wildsage.local_runner.settings import Settings
+from wildsage.local_runner.settings import ServerSettings
 
 PORT, PROXY_PORT = 4577, 4578
-OPEN = "Nobody is asked who they are: whoever reaches it runs code as you and reads your data."
+OPEN_WARNING = "Nobody is asked who they are: whoever reaches it runs code as you and reads your data."
 STOP_LIMIT_S = 30.0
 EXAMPLES = examples(
     "wildsage up",
@@ -68,7 +68,9 @@ def up(
     context: typer.Context,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes any free one.")] = PORT,
     data: DataOption = DATA,
-    bind: Annotated[str, typer.Option(metavar="ADDRESS", help=f"Listen there instead of {HOST}. {OPEN}")] = HOST,
+    bind: Annotated[
+        str, typer.Option(metavar="ADDRESS", help=f"Listen there instead of {HOST}. {OPEN_WARNING}")
+    ] = HOST,
     sdk_polling: SdkPollingOption = False,
     public_s3: PublicS3Option = False,
     proxy: ProxyOption = False,
@@ -85,7 +87,7 @@ def up(
     ] = None,
     shm_size: Annotated[
         str, typer.Option(metavar="SIZE", help="With docker: size of /dev/shm in one container.")
-    ] = Settings.shm_size,
+    ] = ServerSettings.shm_size,
     max_jobs: Annotated[
         int | None,
         typer.Option(min=1, help="Jobs that run at a time, the others wait. [default: by cores and memory]"),
@@ -103,15 +105,15 @@ def up(
 ) -> None:
     """Run the local AWS until Ctrl-C: SageMaker, its runtime, S3, STS, IAM and Logs on one loopback port."""
     if backend is not BackendName.DOCKER:
-        require_with(context, "--backend docker", "memory", "shm_size")
+        reject_without(context, "--backend docker", "memory", "shm_size")
     if not proxy:
-        require_with(context, "--proxy", "tunnel", "proxy_port")
-    data = folder_at(data)
+        reject_without(context, "--proxy", "tunnel", "proxy_port")
+    data = make_folder(data)
     found = running(data)
     if export:
         if not found:
             fail(1, f"Nothing runs on {data}: start `wildsage up` in another terminal first.")
-        typer.echo(exports(found.endpoint, data, sdk_polling, standing_proxy(proxy_port) if proxy else None))
+        typer.echo(shell_exports(found.endpoint, data, sdk_polling, running_proxy(proxy_port) if proxy else None))
         return
     if found:
         fail(
@@ -121,8 +123,8 @@ def up(
         require_engine()
     environment.write_telemetry_opt_out(data)
     # A client that asks often needs no held answer, and sees logs while they are written.
-    hold_s = Settings.hold_first_describe_s if sdk_polling else 0
-    settings = Settings(
+    hold_s = ServerSettings.hold_first_describe_s if sdk_polling else 0
+    settings = ServerSettings(
         data,
         bind,
         port,
@@ -137,9 +139,9 @@ def up(
         hold_first_describe_s=hold_s,
     )
     if until_stdin_closes:
-        serve_silently(settings)
+        serve_until_stdin_closes(settings)
     else:
-        serve_visibly(settings, sdk_polling, log_format, Gate(proxy_port, tunnel) if proxy else None)
+        serve_with_display(settings, sdk_polling, log_format, ProxyOptions(proxy_port, tunnel) if proxy else None)
 
 
 def require_engine() -> None:
@@ -155,7 +157,7 @@ def require_engine() -> None:
 
 
 @dataclass(frozen=True)
-class Gate:
+class ProxyOptions:
     """The proxy that was asked for."""
 
     port: int
@@ -163,10 +165,10 @@ class Gate:
 
     def open(self, data: Path, endpoint: str) -> contextlib.AbstractContextManager[str]:
         """The proxy as long as the block runs; its address."""
-        return process.proxy(data, endpoint, self.port, self.tunnel)
+        return process.run_proxy(data, endpoint, self.port, self.tunnel)
 
 
-def serve_silently(settings: Settings) -> None:
+def serve_until_stdin_closes(settings: ServerSettings) -> None:
     """The server that `run` starts: it ends with its standard input."""
     from wildsage.local_runner.server import forked, gunicorn_server  # no other command needs the AWS service models
 
@@ -177,79 +179,81 @@ def serve_silently(settings: Settings) -> None:
         fail(1, str(error))
 
 
-def serve_visibly(settings: Settings, sdk_polling: bool, log_format: LogFormat, gate: Gate | None) -> None:
+def serve_with_display(
+    settings: ServerSettings, sdk_polling: bool, log_format: LogFormat, gate: ProxyOptions | None
+) -> None:
     """Serve in a child process and show here what happens, so that no display can ever hold the server up."""
     with (
-        errors_told(),
+        report_errors(),
         stopped_by_signals(),
-        server_of(settings) as gunicorn_server,
-        gate.open(settings.data, gunicorn_server.endpoint) if gate else contextlib.nullcontext() as proxy,
+        start_server(settings) as server,
+        gate.open(settings.data, server.endpoint) if gate else contextlib.nullcontext() as proxy,
     ):
         if log_format is LogFormat.JSON:
-            variables = environment.variables(gunicorn_server.endpoint, settings.data, sdk_polling, os.environ, proxy)
-            told_up = {
+            variables = environment.variables(server.endpoint, settings.data, sdk_polling, os.environ, proxy)
+            record = {
                 "event": "up",
-                "endpoint": gunicorn_server.endpoint,
+                "endpoint": server.endpoint,
                 "data": str(settings.data),
                 "variables": variables,
             }
-            print(json.dumps(told_up), flush=True)
+            print(json.dumps(record), flush=True)
         else:
-            announce(gunicorn_server.endpoint, settings, sdk_polling, proxy)
+            announce(server.endpoint, settings, sdk_polling, proxy)
         with contextlib.closing(Overview(settings.data)) as overview:
-            show_while(gunicorn_server.runs, Watch(overview), log_format)
+            show_events(server.runs, Watch(overview), log_format)
         fail(
             3,
-            f"The server has ended by itself, with status {gunicorn_server.status}; see {settings.data / 'server.log'}.",
+            f"The server has ended by itself, with status {server.status}; see {settings.data / 'server.log'}.",
         )
 
 
 @contextlib.contextmanager
-def server_of(settings: Settings) -> Iterator[Any]:
+def start_server(settings: ServerSettings) -> Iterator[Any]:
     """A server that is stopped, with all its jobs and endpoints, when the block ends."""
     from wildsage.local_runner.server import forked  # no other command needs the AWS service models
 
     try:
-        gunicorn_server = forked.start(settings)
+        server = forked.start(settings)
     except forked.CannotServe as error:
         fail(1, str(error))
     try:
-        yield gunicorn_server
+        yield server
     finally:
-        gunicorn_server.stop(STOP_LIMIT_S)
+        server.stop(STOP_LIMIT_S)
 
 
 @contextlib.contextmanager
 def stopped_by_signals() -> Iterator[None]:
     """Ctrl-C, SIGTERM and SIGHUP are the ways to end, and no failure."""
     try:
-        with foreground.ended_by_signals():
+        with foreground.exit_on_signals():
             yield
     except (KeyboardInterrupt, SystemExit):
-        told.print("Stopped.")
+        stderr.print("Stopped.")
 
 
-def announce(endpoint: str, settings: Settings, sdk_polling: bool, proxy: str | None) -> None:
+def announce(endpoint: str, settings: ServerSettings, sdk_polling: bool, proxy: str | None) -> None:
     data = escape(str(settings.data))
-    told.print(f"[bold green]Local AWS[/] on [bold]{endpoint}[/], its state in {data}. Ctrl-C stops it.")
-    told.print(
+    stderr.print(f"[bold green]Local AWS[/] on [bold]{endpoint}[/], its state in {data}. Ctrl-C stops it.")
+    stderr.print(
         f"SageMaker, its runtime, S3, STS, IAM and Logs answer there; jobs and endpoints are {RUN_AS[settings.backend]}."
     )
     if settings.open_to_network:
-        told.print(f"[bold red]Open to the network on {escape(settings.host)}.[/] {OPEN}")
+        stderr.print(f"[bold red]Open to the network on {escape(settings.host)}.[/] {OPEN_WARNING}")
     if proxy:
-        told.print(f"HTTPS proxy on [bold]{proxy}[/]; its certificates are good for AWS's names alone.")
+        stderr.print(f"HTTPS proxy on [bold]{proxy}[/]; its certificates are good for AWS's names alone.")
     if sys.stdout.isatty():
         option = "" if settings.data == DATA else f" --data {shlex.quote(str(settings.data))}"
         option += f" --proxy --proxy-port {urlsplit(proxy).port}" if proxy else ""
-        told.print(f'Point a shell\'s AWS clients here: [cyan]eval "$(wildsage up --export{escape(option)})"[/]\n')
+        stderr.print(f'Point a shell\'s AWS clients here: [cyan]eval "$(wildsage up --export{escape(option)})"[/]\n')
     else:
-        told.print("Point a shell's AWS clients here with these lines:\n")
-        typer.echo(exports(endpoint, settings.data, sdk_polling, proxy))
+        stderr.print("Point a shell's AWS clients here with these lines:\n")
+        typer.echo(shell_exports(endpoint, settings.data, sdk_polling, proxy))
         sys.stdout.flush()
 
 
-def standing_proxy(port: int) -> str:
+def running_proxy(port: int) -> str:
     """Address of the proxy that another `wildsage up` runs. Ends with a message if there is none."""
     try:
         socket.create_connection((HOST, port), timeout=1).close()
@@ -258,9 +262,9 @@ def standing_proxy(port: int) -> str:
     return f"http://{HOST}:{port}"
 
 
-def exports(endpoint: str, data: Path, sdk_polling: bool, proxy: str | None = None) -> str:
+def shell_exports(endpoint: str, data: Path, sdk_polling: bool, proxy: str | None = None) -> str:
     """Lines for a shell that make it a client of `endpoint`, through `proxy` if there is one."""
     variables = environment.variables(endpoint, data, sdk_polling, os.environ, proxy)
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    stray = environment.removed(os.environ)
+    stray = environment.conflicting(os.environ)
     return "\n".join([f"unset {' '.join(stray)}", *lines] if stray else lines)

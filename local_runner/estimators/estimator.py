@@ -26,7 +26,7 @@ from sagemaker.core.shapes import (
 from sagemaker.core.transformer import Transformer
 
 from wildsage.local_runner.estimators import record_set
-from wildsage.local_runner.estimators.hyperparameters import Hyperparameter, declared, spelled
+from wildsage.local_runner.estimators.hyperparameters import Hyperparameter, declared, formatted
 from wildsage.local_runner.estimators.predictor import Predictor
 from wildsage.local_runner.estimators.record_set import RecordSet
 
@@ -44,7 +44,7 @@ class Estimator:
 
     repository: ClassVar[str]
     version: ClassVar[str] = "1"
-    always: ClassVar[Mapping[str, str]] = {}
+    fixed: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls) -> None:
         """Spell the constructor's parameters out for `help` and editors."""
@@ -102,10 +102,10 @@ class Estimator:
         self.tags = list(tags)
         self.enable_network_isolation = enable_network_isolation
         self.output_kms_key = output_kms_key
-        self.resources = _given(volume_size_in_gb=volume_size, volume_kms_key_id=volume_kms_key)
-        self.stopping = _given(max_runtime_in_seconds=max_run, max_wait_time_in_seconds=max_wait)
-        self.vpc = _given(subnets=list(subnets), security_group_ids=list(security_group_ids))
-        self.checkpoints = _given(s3_uri=checkpoint_s3_uri, local_path=checkpoint_local_path)
+        self.resources = _without_empty(volume_size_in_gb=volume_size, volume_kms_key_id=volume_kms_key)
+        self.stopping = _without_empty(max_runtime_in_seconds=max_run, max_wait_time_in_seconds=max_wait)
+        self.vpc = _without_empty(subnets=list(subnets), security_group_ids=list(security_group_ids))
+        self.checkpoints = _without_empty(s3_uri=checkpoint_s3_uri, local_path=checkpoint_local_path)
         self.encrypt_inter_container_traffic = encrypt_inter_container_traffic
         self.use_spot_instances = use_spot_instances
         self.environment = dict(environment or {})
@@ -113,7 +113,7 @@ class Estimator:
 
     def hyperparameters(self) -> dict[str, str]:
         """Those that are set, as the training job gets them."""
-        return {**self.always, **spelled(self)}
+        return {**self.fixed, **formatted(self)}
 
     def training_image_uri(self) -> str:
         """Amazon's image of the algorithm in the session's region."""
@@ -153,11 +153,11 @@ class Estimator:
         Raises ValueError without a channel `train`, and the SDK's FailedStatusError if the job fails.
         """
         channels = [records] if isinstance(records, RecordSet) else list(records)
-        train = _of_channel(channels, "train")
+        train = _record_set_of(channels, "train")
         self.feature_dim = train.feature_dim
         self.mini_batch_size = mini_batch_size or self.mini_batch_size_of(train)
         self.latest_training_job = TrainingJob.create(
-            **self._job_request(job_name or name_from_base(self.base_job_name), channels), **self._place()
+            **self._job_request(job_name or name_from_base(self.base_job_name), channels), **self._session_arguments()
         )
         if wait:
             self.latest_training_job.wait(logs=logs)
@@ -188,7 +188,7 @@ class Estimator:
             initial_instance_count=initial_instance_count,
             instance_type=instance_type,
         )
-        place, tagged = self._place(), _given(tags=_tags([*self.tags, *tags]))
+        place, tagged = self._session_arguments(), _without_empty(tags=_tags([*self.tags, *tags]))
         EndpointConfig.create(endpoint_config_name=name, production_variants=[variant], **tagged, **place)
         endpoint = Endpoint.create(endpoint_name=name, endpoint_config_name=name, **tagged, **place)
         if wait:
@@ -209,8 +209,10 @@ class Estimator:
         )
 
     def _job_request(self, name: str, channels: Sequence[RecordSet]) -> dict[str, Any]:
-        machines = _given(instance_type=self.instance_type, instance_count=self.instance_count, **self.resources)
-        return _given(
+        machines = _without_empty(
+            instance_type=self.instance_type, instance_count=self.instance_count, **self.resources
+        )
+        return _without_empty(
             training_job_name=name,
             role_arn=self.role,
             algorithm_specification=AlgorithmSpecification(
@@ -219,7 +221,7 @@ class Estimator:
             hyper_parameters=self.hyperparameters(),
             input_data_config=[records.data_channel(self.input_mode) for records in channels],
             output_data_config=OutputDataConfig(
-                **_given(s3_output_path=self.output_path, kms_key_id=self.output_kms_key)
+                **_without_empty(s3_output_path=self.output_path, kms_key_id=self.output_kms_key)
             ),
             resource_config=ResourceConfig(**machines),
             stopping_condition=StoppingCondition(**self.stopping),
@@ -238,12 +240,12 @@ class Estimator:
             model_name=name or name_from_base(self.base_job_name),
             primary_container=container,
             execution_role_arn=self.role,
-            **_given(
+            **_without_empty(
                 tags=_tags(self.tags),
                 vpc_config=VpcConfig(**self.vpc) if self.vpc else None,
                 enable_network_isolation=self.enable_network_isolation or None,
             ),
-            **self._place(),
+            **self._session_arguments(),
         )
 
     def _job(self) -> TrainingJob:
@@ -251,18 +253,18 @@ class Estimator:
             raise ValueError("There is no model yet: call fit first.")
         return self.latest_training_job
 
-    def _place(self) -> dict[str, Any]:
+    def _session_arguments(self) -> dict[str, Any]:
         return {"session": self.sagemaker_session.boto_session, "region": self.sagemaker_session.boto_region_name}
 
 
-def _of_channel(records: Sequence[RecordSet], channel: str) -> RecordSet:
+def _record_set_of(records: Sequence[RecordSet], channel: str) -> RecordSet:
     for found in records:
         if found.channel == channel:
             return found
     raise ValueError(f"Must provide {channel} channel.")
 
 
-def _given(**settings: Any) -> dict[str, Any]:
+def _without_empty(**settings: Any) -> dict[str, Any]:
     """Those that hold something: SDK v3's resources want what is absent left out."""
     return {name: value for name, value in settings.items() if value not in (None, [], {})}
 

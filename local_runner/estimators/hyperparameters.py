@@ -62,11 +62,11 @@ def declared(estimator: type) -> list[Hyperparameter]:
     return [value for base in estimator.__mro__ for value in vars(base).values() if isinstance(value, Hyperparameter)]
 
 
-def spelled(estimator: Any) -> dict[str, str]:
+def formatted(estimator: Any) -> dict[str, str]:
     """Those that are set, by their names in the training job."""
     values = {parameter.name: getattr(estimator, parameter.attribute) for parameter in declared(type(estimator))}
-    return {name: _spelled(value) for name, value in values.items() if value is not None}
+    return {name: _format(value) for name, value in values.items() if value is not None}
 
 
-def _spelled(value: Any) -> str:
+def _format(value: Any) -> str:
     return json.dumps(value) if isinstance(value, list) else str(value)

@@ -6,7 +6,7 @@ from wildsage.local_runner.estimators.estimator import Estimator
 from wildsage.local_runner.estimators.hyperparameters import Hyperparameter
 from wildsage.local_runner.estimators.record_set import RecordSet
 
-MOST_ROWS = 500
+MAX_ROWS = 500
 
 
 class PCA(Estimator):
@@ -21,4 +21,4 @@ class PCA(Estimator):
 
     def mini_batch_size_of(self, records: RecordSet) -> int:
         """At most 500 rows: PCA has no default of its own."""
-        return min(MOST_ROWS, max(1, records.num_records // self.instance_count))
+        return min(MAX_ROWS, max(1, records.num_records // self.instance_count))

@@ -79,13 +79,13 @@ class Predictor:
     def delete_model(self) -> None:
         """Delete the models behind the endpoint, which must still be there."""
         for variant in self._config(self._endpoint()).production_variants:
-            Model.get(model_name=variant.model_name, **self._place()).delete()
+            Model.get(model_name=variant.model_name, **self._session_arguments()).delete()
 
     def _endpoint(self) -> Endpoint:
-        return Endpoint.get(endpoint_name=self.endpoint_name, **self._place())
+        return Endpoint.get(endpoint_name=self.endpoint_name, **self._session_arguments())
 
     def _config(self, endpoint: Endpoint) -> EndpointConfig:
-        return EndpointConfig.get(endpoint_config_name=endpoint.endpoint_config_name, **self._place())
+        return EndpointConfig.get(endpoint_config_name=endpoint.endpoint_config_name, **self._session_arguments())
 
-    def _place(self) -> dict[str, Any]:
+    def _session_arguments(self) -> dict[str, Any]:
         return {"session": self.sagemaker_session.boto_session, "region": self.sagemaker_session.boto_region_name}

@@ -45,7 +45,7 @@ def upload(s3: Any, folder: str, shards: int, rows_nd: NDArray, labels_n: NDArra
     bucket, _, prefix = folder.removeprefix("s3://").partition("/")
     extra = {"ServerSideEncryption": "AES256"} if encrypt else {}
     names = []
-    for number, (start, stop) in enumerate(_spans(len(rows_nd), shards)):
+    for number, (start, stop) in enumerate(_row_ranges(len(rows_nd), shards)):
         names.append(f"matrix_{number:0{len(str(shards))}d}.pbr")
         with tempfile.TemporaryFile() as file:
             write_numpy_to_dense_tensor(file, rows_nd[start:stop], None if labels_n is None else labels_n[start:stop])
@@ -56,7 +56,7 @@ def upload(s3: Any, folder: str, shards: int, rows_nd: NDArray, labels_n: NDArra
     return f"{folder}.amazon.manifest"
 
 
-def _spans(rows: int, shards: int) -> list[tuple[int, int]]:
+def _row_ranges(rows: int, shards: int) -> list[tuple[int, int]]:
     """Equal parts, as SDK v2 cuts them: the last one also takes what is left over."""
     starts = np.arange(shards) * (rows // shards)
     return list(zip(starts.tolist(), [*starts[1:].tolist(), rows], strict=True))

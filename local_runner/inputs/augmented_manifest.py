@@ -10,14 +10,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wildsage.local_runner.inputs.channels import Channel, InputError, InputFile, Objects, get_object, split_uri
+from wildsage.local_runner.inputs.channels import ChannelRequest, InputError, InputFile, Objects, get_object, split_uri
 
 REFERENCE = "-ref"
-Part = InputFile | bytes
-Line = tuple[Part, ...]
+AttributeValue = InputFile | bytes
+ManifestLine = tuple[AttributeValue, ...]
 
 
-def lines(channel: Channel, objects: Objects, hosts: int) -> list[list[Line]]:
+def lines(channel: ChannelRequest, objects: Objects, hosts: int) -> list[list[ManifestLine]]:
     """The lines of a channel's manifest for each host, in their order; ShardedByS3Key deals them out. Raises InputError."""
     source = channel["DataSource"]["S3DataSource"]
     uri, names = source["S3Uri"], source["AttributeNames"]
@@ -31,7 +31,7 @@ def lines(channel: Channel, objects: Objects, hosts: int) -> list[list[Line]]:
     return [found] * hosts
 
 
-def _line(row: bytes, number: int, uri: str, names: Sequence[str], objects: Objects) -> Line:
+def _line(row: bytes, number: int, uri: str, names: Sequence[str], objects: Objects) -> ManifestLine:
     place = f"Augmented manifest {uri}, line {number}"
     try:
         entry = json.loads(row)
@@ -40,10 +40,12 @@ def _line(row: bytes, number: int, uri: str, names: Sequence[str], objects: Obje
     missing = [name for name in names if not isinstance(entry, dict) or name not in entry]
     if missing:
         raise InputError(f"{place}: has no {' and no '.join(missing)}, which AttributeNames lists.")
-    return tuple(_part(name, entry, f"{number}/{position}", place, objects) for position, name in enumerate(names))
+    return tuple(
+        _attribute_value(name, entry, f"{number}/{position}", place, objects) for position, name in enumerate(names)
+    )
 
 
-def _part(name: str, entry: Mapping[str, Any], local: str, place: str, objects: Objects) -> Part:
+def _attribute_value(name: str, entry: Mapping[str, Any], local: str, place: str, objects: Objects) -> AttributeValue:
     value = entry[name]
     if not name.endswith(REFERENCE):
         return (value if isinstance(value, str) else json.dumps(value)).encode()

@@ -18,7 +18,7 @@ from wildsage.local_runner.s3.objects import StoredObject
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
 
-Channel = Mapping[str, Any]
+ChannelRequest = Mapping[str, Any]
 Objects = ObjectStore | PublicBuckets
 
 
@@ -43,7 +43,7 @@ def split_uri(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def channel_files(channel: Channel, objects: Objects, hosts: int) -> list[list[InputFile]]:
+def channel_files(channel: ChannelRequest, objects: Objects, hosts: int) -> list[list[InputFile]]:
     """Files of a channel for each host, in the order of their names. Raises InputError.
 
     FullyReplicated gives all to every host, ShardedByS3Key every `hosts`-th key to each; a host may get none.
@@ -60,7 +60,7 @@ def _by_name(files: Sequence[InputFile]) -> list[InputFile]:
     return sorted(files, key=lambda file: file.name)
 
 
-def _prefix(source: Channel, objects: Objects) -> list[InputFile]:
+def _prefix(source: ChannelRequest, objects: Objects) -> list[InputFile]:
     """Objects whose keys begin with the prefix; keys that end in `/` are folder markers, not data.
 
     Hidden ones are left out before the rest is looked at: a manifest often lies beside what it names.
@@ -89,7 +89,7 @@ def _below(prefix: str, key: str) -> str:
     return key.removeprefix(folder) if key.startswith(folder) else key[prefix.rfind("/") + 1 :]
 
 
-def _manifest(source: Channel, objects: Objects) -> list[InputFile]:
+def _manifest(source: ChannelRequest, objects: Objects) -> list[InputFile]:
     """Objects named by a manifest: `[{"prefix": "s3://bucket/folder/"}, "name", …]`, each an exact key."""
     entries = _read_manifest(source["S3Uri"], objects)
     bucket, prefix = split_uri(entries[0]["prefix"])

@@ -23,7 +23,7 @@ from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.contract.paths import OptML
 
 CHUNK_BYTES = 1 << 20
-LOOK_FOR_READER_S = 0.005
+READER_POLL_S = 0.005
 
 
 def is_text(content_type: str | None) -> bool:
@@ -31,10 +31,10 @@ def is_text(content_type: str | None) -> bool:
     return (content_type or "").lower().lstrip().startswith(("text/", "application/jsonlines"))
 
 
-Part = Path | bytes
+Payload = Path | bytes
 """A file, or text of a manifest."""
 
-Record = Part | tuple[Part, ...]
+Record = Payload | tuple[Payload, ...]
 """What a shuffle keeps together: a file, or all attributes of a line."""
 
 
@@ -78,7 +78,7 @@ class Pipe:
             except OSError as error:
                 if error.errno not in (errno.ENXIO, errno.ENOENT):
                     raise
-                self._closed.wait(LOOK_FOR_READER_S)
+                self._closed.wait(READER_POLL_S)
             else:
                 os.set_blocking(fifo, True)
                 return fifo
@@ -86,16 +86,16 @@ class Pipe:
 
     def _write_pass(self, epoch: int, sink: BinaryIO) -> None:
         for record in self._order(epoch):
-            for part in record if isinstance(record, tuple) else (record,):
-                self._write(part, sink)
+            for payload in record if isinstance(record, tuple) else (record,):
+                self._write(payload, sink)
 
-    def _write(self, part: Part, sink: BinaryIO) -> None:
+    def _write(self, payload: Payload, sink: BinaryIO) -> None:
         if self._wrapped:
-            sink.write(recordio.frame_split(part if isinstance(part, bytes) else self._read(part)))
-        elif isinstance(part, bytes):
-            sink.write(part + b"\n")
+            sink.write(recordio.frame_split(payload if isinstance(payload, bytes) else self._read(payload)))
+        elif isinstance(payload, bytes):
+            sink.write(payload + b"\n")
         else:
-            self._copy(part, sink)
+            self._copy(payload, sink)
 
     def _read(self, path: Path) -> bytes:
         with self._open(path, "rb") as source:

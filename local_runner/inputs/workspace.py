@@ -23,11 +23,11 @@ from wildsage.containers.contract import archive
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.inputs import augmented_manifest
-from wildsage.local_runner.inputs.augmented_manifest import Line
+from wildsage.local_runner.inputs.augmented_manifest import ManifestLine
 from wildsage.local_runner.inputs.channels import InputError, InputFile, Objects, channel_files
 from wildsage.local_runner.inputs.pipes import Pipe
 
-Request = Mapping[str, Any]
+JobRequest = Mapping[str, Any]
 LOOPBACK_INTERFACE = "lo0" if sys.platform == "darwin" else "lo"
 CONTAINER_INTERFACE = "eth0"
 AUGMENTED = "AugmentedManifestFile"
@@ -48,7 +48,7 @@ class Host:
             pipe.close()
 
 
-def lay_out(request: Request, folder: Path, objects: Objects, isolated: bool = False) -> list[Host]:
+def lay_out(request: JobRequest, folder: Path, objects: Objects, isolated: bool = False) -> list[Host]:
     """Make the tree of every host below `folder`, with data in place; `isolated` hosts have a network of their own.
 
     Raises InputError for the caller's mistakes.
@@ -70,7 +70,7 @@ def lay_out(request: Request, folder: Path, objects: Objects, isolated: bool = F
     try:
         for channel in request.get("InputDataConfig", ()):
             for host, records in zip(hosts, _records(channel, objects, len(hosts)), strict=True):
-                _bring(host, channel, configs[channel["ChannelName"]], records)
+                _provide(host, channel, configs[channel["ChannelName"]], records)
     except BaseException:
         for host in hosts:
             host.close()
@@ -78,7 +78,7 @@ def lay_out(request: Request, folder: Path, objects: Objects, isolated: bool = F
     return hosts
 
 
-def channel_config(request: Request, channel: Request) -> ChannelConfig:
+def channel_config(request: JobRequest, channel: JobRequest) -> ChannelConfig:
     """What the container reads about a channel."""
     source = channel["DataSource"]["S3DataSource"]
     return ChannelConfig(
@@ -90,14 +90,14 @@ def channel_config(request: Request, channel: Request) -> ChannelConfig:
     )
 
 
-def _records(channel: Request, objects: Objects, hosts: int) -> list[list[Line]]:
+def _records(channel: JobRequest, objects: Objects, hosts: int) -> list[list[ManifestLine]]:
     """What each host gets: files, or the lines of an augmented manifest."""
     if channel["DataSource"]["S3DataSource"]["S3DataType"] == AUGMENTED:
         return augmented_manifest.lines(channel, objects, hosts)
     return [[(file,) for file in files] for files in channel_files(channel, objects, hosts)]
 
 
-def _bring(host: Host, channel: Request, config: ChannelConfig, records: Sequence[Line]) -> None:
+def _provide(host: Host, channel: JobRequest, config: ChannelConfig, records: Sequence[ManifestLine]) -> None:
     name = channel["ChannelName"]
     if config.input_mode == "Pipe":
         # Linked aside first, so that every pass reads the bytes of the job's start, whatever happens to the objects.
@@ -108,7 +108,7 @@ def _bring(host: Host, channel: Request, config: ChannelConfig, records: Sequenc
         _link_all(records, host.folder.channel(name))
 
 
-def _link_all(records: Sequence[Line], folder: Path) -> list[tuple[Path | bytes, ...]]:
+def _link_all(records: Sequence[ManifestLine], folder: Path) -> list[tuple[Path | bytes, ...]]:
     """The same records with their files below `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     return [
@@ -120,7 +120,7 @@ def _link_all(records: Sequence[Line], folder: Path) -> list[tuple[Path | bytes,
 def _link(file: InputFile, target: Path) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        bring_file(file.stored.path, target)
+        place_file(file.stored.path, target)
     except (FileExistsError, NotADirectoryError):
         raise InputError(
             f"Object {file.stored.key} cannot be the file {file.name}: another object needs that name as a folder or file."
@@ -130,7 +130,7 @@ def _link(file: InputFile, target: Path) -> Path:
     return target
 
 
-def bring_file(source: Path, target: Path) -> None:
+def place_file(source: Path, target: Path) -> None:
     """Give `target` the bytes of `source`: cloned, else linked and write-protected, else copied. Raises FileExistsError."""
     if _clone(source, target):
         return

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 TRAINING_JOBS = "/aws/sagemaker/TrainingJobs"
 TRANSFORM_JOBS = "/aws/sagemaker/TransformJobs"
 ENDPOINTS = "/aws/sagemaker/Endpoints"
-LONGEST_LINE_BYTES = 1 << 20
+MAX_LINE_BYTES = 1 << 20
 
 
 class NoSuchGroup(Exception):
@@ -26,7 +26,7 @@ class NoSuchStream(Exception):
 
 
 @dataclass(frozen=True)
-class Event:
+class LogEvent:
     """One line of a log. `end` is the position behind it in its stream, in bytes."""
 
     timestamp_ms: int
@@ -91,7 +91,7 @@ class Logs:
         paths = ((unquote(path.name), path) for path in folder.iterdir())
         return sorted((_stream(name, path) for name, path in paths if name.startswith(prefix)), key=lambda s: s.name)
 
-    def events(self, group: str, stream: str, position: int = 0) -> Iterator[Event]:
+    def events(self, group: str, stream: str, position: int = 0) -> Iterator[LogEvent]:
         """Complete lines from a byte position on. Raises NoSuchGroup, NoSuchStream."""
         path = self._group(group) / _file_name(stream)
         if not path.is_file():
@@ -119,13 +119,13 @@ def _drop_cut_line(path: Path) -> None:
         return
     with path.open("r+b") as file:
         size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - LONGEST_LINE_BYTES))
+        file.seek(max(0, size - MAX_LINE_BYTES))
         tail = file.read()
         if not tail.endswith(b"\n"):  # else another writer may have gone on meanwhile
             file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
 
 
-def _events(file: BinaryIO, position: int) -> Iterator[Event]:
+def _events(file: BinaryIO, position: int) -> Iterator[LogEvent]:
     with file:
         file.seek(position)
         for line in file:
@@ -133,7 +133,7 @@ def _events(file: BinaryIO, position: int) -> Iterator[Event]:
                 return
             position += len(line)
             stamp, _, message = line[:-1].partition(b"\t")
-            yield Event(int(stamp), message.decode(errors="replace"), position)
+            yield LogEvent(int(stamp), message.decode(errors="replace"), position)
 
 
 def _stream(name: str, path: Path) -> Stream:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wildsage.containers.contract.metrics import PROGRESS_REGEX, THROUGHPUT_REGEX, quality_regex
-from wildsage.local_runner.jobs.logs import Event
+from wildsage.local_runner.jobs.logs import LogEvent
 
 Definition = Mapping[str, str]
 
@@ -58,7 +58,7 @@ def definitions(algorithm: str | None, own: Sequence[Definition] = ()) -> list[d
     return [{"Name": name, "Regex": regex} for name, regex in regexes.items()]
 
 
-def scrape(events: Iterable[Event], wanted: Sequence[Definition]) -> list[Datum]:
+def scrape(events: Iterable[LogEvent], wanted: Sequence[Definition]) -> list[Datum]:
     """All readings in the order of the events. A TAB also matches as `#011`, CloudWatch's way to show it.
 
     A definition whose regex is invalid, has no group, or catches no finite number yields nothing, as in SageMaker.

@@ -19,11 +19,11 @@ from wildsage.local_runner.jobs.store import TAGS, NotThere, Store
 from wildsage.local_runner.monitor.overview import Job, Overview
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.s3.uploads import Uploads
-from wildsage.local_runner.settings import Settings
+from wildsage.local_runner.settings import ServerSettings
 
 ENDED_JOBS = "ended jobs: records, logs, kept folders"
-STRAY_LOGS = "logs of what was deleted"
-STRAY_FOLDERS = "folders of what was deleted"
+ORPHANED_LOGS = "logs of what was deleted"
+ORPHANED_FOLDERS = "folders of what was deleted"
 UPLOADS = "unfinished uploads"
 PUBLIC = "objects fetched from public buckets"
 OBJECTS = "objects in S3"
@@ -40,42 +40,42 @@ class Removable:
     remove: Callable[[], None]
 
 
-def left_behind(settings: Settings, overview: Overview, store: Store) -> Iterator[Removable]:
+def leftovers(settings: ServerSettings, overview: Overview, store: Store) -> Iterator[Removable]:
     """What can go whether or not a server runs: no running job, and no endpoint that exists, has part in it."""
     jobs = overview.jobs()
-    in_use = {job.arn for job in jobs if job.runs}
+    in_use = {job.arn for job in jobs if job.is_running}
     for job in jobs:
-        if not job.runs and job.tuned_by not in in_use:
+        if not job.is_running and job.tuned_by not in in_use:
             places = [*_log_files(settings, job.name), settings.kept / job.name]
             forget = partial(_forget, store, job, places)
-            yield Removable(ENDED_JOBS, job.name, job.ended or job.created, sum(map(freed_by, places)), forget)
+            yield Removable(ENDED_JOBS, job.name, job.ended or job.created, sum(map(freed_bytes, places)), forget)
     names = {job.name for job in jobs} | {endpoint.name for endpoint in overview.endpoints()}
-    yield from _stray(STRAY_LOGS, _stray_logs(settings, names))
+    yield from _orphans(ORPHANED_LOGS, _orphaned_logs(settings, names))
     folders = [*_children(settings.kept), *_children(settings.endpoints)]
-    yield from _stray(STRAY_FOLDERS, [folder for folder in folders if folder.name not in names])
+    yield from _orphans(ORPHANED_FOLDERS, [folder for folder in folders if folder.name not in names])
 
 
-def stored(settings: Settings, objects: ObjectStore, with_objects: bool) -> Iterator[Removable]:
+def stored(settings: ServerSettings, objects: ObjectStore, with_objects: bool) -> Iterator[Removable]:
     """What can go from S3 while no server runs: unfinished uploads, fetched public data and, `with_objects`, all objects."""
     uploads = Uploads(objects)
     for bucket in objects.buckets():
         for upload in uploads.of_bucket(bucket.name):
-            size_bytes = freed_by(settings.objects / "uploads" / upload.id)
+            size_bytes = freed_bytes(settings.objects / "uploads" / upload.id)
             begun = upload.begun.timestamp()
             yield Removable(UPLOADS, upload.key, begun, size_bytes, partial(uploads.abort, upload))
         for found in objects.list(bucket.name) if with_objects else ():
             remove = partial(objects.delete, bucket.name, found.key)
             yield Removable(OBJECTS, found.key, found.last_modified.timestamp(), found.size, remove)
-    yield from _stray(PUBLIC, [folder for folder in [settings.objects / "public"] if folder.is_dir()])
+    yield from _orphans(PUBLIC, [folder for folder in [settings.objects / "public"] if folder.is_dir()])
 
 
-def _log_files(settings: Settings, job: str) -> list[Path]:
+def _log_files(settings: ServerSettings, job: str) -> list[Path]:
     """Files of a job's log streams, of all kinds of jobs."""
     groups = [group for group in _children(settings.logs) if not unquote(group.name).startswith(ENDPOINTS)]
     return [stream for group in groups for stream in _children(group) if unquote(stream.name).startswith(f"{job}/")]
 
 
-def freed_by(place: Path) -> int:
+def freed_bytes(place: Path) -> int:
     """Bytes that removing a file or folder frees: a file that has another name somewhere frees none."""
     files = (Path(folder, name) for folder, _, names in os.walk(place) for name in names) if place.is_dir() else [place]
     total = 0
@@ -86,7 +86,7 @@ def freed_by(place: Path) -> int:
     return total
 
 
-def _stray_logs(settings: Settings, names: set[str]) -> list[Path]:
+def _orphaned_logs(settings: ServerSettings, names: set[str]) -> list[Path]:
     """Streams of jobs, and groups of endpoints, that are not there any more."""
     found = []
     for group in _children(settings.logs):
@@ -97,11 +97,11 @@ def _stray_logs(settings: Settings, names: set[str]) -> list[Path]:
     return found
 
 
-def _stray(what: str, places: list[Path]) -> Iterator[Removable]:
+def _orphans(what: str, places: list[Path]) -> Iterator[Removable]:
     for place in places:
         with contextlib.suppress(FileNotFoundError):
             newest = max((path.lstat().st_mtime for path in place.rglob("*")), default=place.stat().st_mtime)
-            yield Removable(what, unquote(place.name), newest, freed_by(place), partial(_remove, place))
+            yield Removable(what, unquote(place.name), newest, freed_bytes(place), partial(_remove, place))
 
 
 def _children(folder: Path) -> list[Path]:

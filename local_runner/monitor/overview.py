@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wildsage.containers.contract.metrics import PROGRESS_REGEX
-from wildsage.local_runner.jobs.logs import ENDPOINTS, Event, Logs
+from wildsage.local_runner.jobs.logs import ENDPOINTS, LogEvent, Logs
 from wildsage.local_runner.jobs.states import ENDED
 from wildsage.local_runner.jobs.store import Document, Store
-from wildsage.local_runner.settings import Settings
+from wildsage.local_runner.settings import ServerSettings
 
 PLATFORM_LOGS = "/aws/sagemaker/"
 PROGRESS = re.compile(PROGRESS_REGEX.replace(r"host=\S+", r"host=(?P<host>\S+)"))
@@ -53,7 +53,7 @@ class Job:
     tuned_by: str = ""
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         return self.status not in ENDED
 
 
@@ -73,14 +73,14 @@ class LogLine:
     """A line of a log, and the stream it stands in."""
 
     stream: str
-    event: Event
+    event: LogEvent
 
 
 class Overview:
     """What a data folder holds. Raises FileNotFoundError where no server ever ran."""
 
     def __init__(self, data: Path) -> None:
-        self.settings = Settings(data)
+        self.settings = ServerSettings(data)
         if not self.settings.state.is_file():
             raise FileNotFoundError(self.settings.state)
         self._store = Store(self.settings.state)
@@ -140,7 +140,7 @@ class LogTail:
                     self._progress[match["host"]] = float(match[2])
         return min(self._progress.values(), default=None)
 
-    def _new(self, group: str, stream: str) -> Iterator[Event]:
+    def _new(self, group: str, stream: str) -> Iterator[LogEvent]:
         for event in self._logs.events(group, stream, self._positions.get((group, stream), 0)):
             self._positions[group, stream] = event.end
             yield event

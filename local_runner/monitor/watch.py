@@ -14,7 +14,7 @@ from wildsage.local_runner.monitor.overview import Endpoint, Job, LogTail, Overv
 
 
 @dataclass(frozen=True)
-class Happening:
+class Event:
     """A job or endpoint has a new status. `time_s` in seconds since 1970, `took_s` only of a job that has ended."""
 
     time_s: float
@@ -33,17 +33,17 @@ class Happening:
 
 
 @dataclass
-class Sight:
+class Snapshot:
     """What is there now: the jobs that run, percent done where they tell, the endpoints, and what is new since the last look."""
 
     running: Sequence[Job] = ()
     progress: Mapping[str, float] = field(default_factory=dict)
     endpoints: Sequence[Endpoint] = ()
-    news: Sequence[Happening] = ()
+    events: Sequence[Event] = ()
 
 
 class Watch:
-    """Looks at a data folder again and again. What had ended before the first look is no news."""
+    """Looks at a data folder again and again. What ended before the first look is not an event."""
 
     def __init__(self, overview: Overview) -> None:
         self._overview = overview
@@ -52,49 +52,49 @@ class Watch:
         self._endpoints: dict[str, Endpoint] = {}
         self._tails: dict[str, LogTail] = {}
 
-    def look(self) -> Sight:
+    def look(self) -> Snapshot:
         """Costs next to nothing while nothing changes: job documents are read again only after a change."""
         version = self._overview.version()
-        news = self._read() if version != self._version else []
+        events = self._read() if version != self._version else []
         self._version = version
-        running = [job for job in self._jobs.values() if job.runs]
+        running = [job for job in self._jobs.values() if job.is_running]
         self._tails = {job.name: self._tails.get(job.name) or self._overview.follow(job.name) for job in running}
         progress = {name: percent for name, tail in self._tails.items() if (percent := tail.progress()) is not None}
-        return Sight(running, progress, list(self._endpoints.values()), news)
+        return Snapshot(running, progress, list(self._endpoints.values()), events)
 
-    def _read(self) -> list[Happening]:
+    def _read(self) -> list[Event]:
         jobs = {(job.kind.kind, job.name): job for job in self._overview.jobs()}
         endpoints = {endpoint.name: endpoint for endpoint in self._overview.endpoints()}
         first = self._version is None
-        news = [
+        events = [
             _of_job(job)
             for key, job in jobs.items()
-            if _phase(job) != _phase(self._jobs.get(key)) and (job.runs or not first)
+            if _phase(job) != _phase(self._jobs.get(key)) and (job.is_running or not first)
         ]
-        news += [
+        events += [
             _of_endpoint(endpoint)
             for name, endpoint in endpoints.items()
             if endpoint.status != getattr(self._endpoints.get(name), "status", None)
         ]
-        news += [
-            Happening(time.time(), "endpoint", name, "Deleted") for name in self._endpoints.keys() - endpoints.keys()
+        events += [
+            Event(time.time(), "endpoint", name, "Deleted") for name in self._endpoints.keys() - endpoints.keys()
         ]
         self._jobs, self._endpoints = jobs, endpoints
-        return sorted(news, key=lambda happening: happening.time_s)
+        return sorted(events, key=lambda event: event.time_s)
 
 
 def _phase(job: Job | None) -> str | None:
-    """Running, or how it ended: what lies between is shown, and is no news."""
-    return None if job is None else "InProgress" if job.runs else job.status
+    """Running, or how it ended: what lies between is shown, and is not an event."""
+    return None if job is None else "InProgress" if job.is_running else job.status
 
 
-def _of_job(job: Job) -> Happening:
+def _of_job(job: Job) -> Event:
     what = f"{job.kind.word} job"
-    if job.runs:
-        return Happening(job.created, what, job.name, "InProgress")
+    if job.is_running:
+        return Event(job.created, what, job.name, "InProgress")
     ended = job.ended or time.time()
-    return Happening(ended, what, job.name, job.status, job.reason, ended - job.created)
+    return Event(ended, what, job.name, job.status, job.reason, ended - job.created)
 
 
-def _of_endpoint(endpoint: Endpoint) -> Happening:
-    return Happening(time.time(), "endpoint", endpoint.name, endpoint.status, endpoint.reason)
+def _of_endpoint(endpoint: Endpoint) -> Event:
+    return Event(time.time(), "endpoint", endpoint.name, endpoint.status, endpoint.reason)

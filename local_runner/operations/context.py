@@ -26,7 +26,7 @@ from wildsage.local_runner.jobs.tuning.job import TuningJobs
 from wildsage.local_runner.operations.request_slots import Seats
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
-from wildsage.local_runner.settings import ACCOUNT, CONTAINERS, Settings
+from wildsage.local_runner.settings import ACCOUNT, CONTAINERS, ServerSettings
 
 WARM_IMPORTS = ("wildsage.containers.train", "wildsage.containers.serve")
 
@@ -38,7 +38,7 @@ class Cloud:
     `public` also reads buckets that are not here, if the settings say so.
     """
 
-    settings: Settings
+    settings: ServerSettings
     store: Store
     objects: ObjectStore
     public: PublicBuckets | None
@@ -84,7 +84,7 @@ def _partition(region: str) -> str:
         return "aws"
 
 
-def open_cloud(settings: Settings) -> Cloud:
+def open_cloud(settings: ServerSettings) -> Cloud:
     """The cloud in a data folder: interrupted jobs have failed or go on from their checkpoints, endpoints are on their way back."""
     settings.data.mkdir(parents=True, exist_ok=True)
     backend = BACKENDS[settings.backend](settings)
@@ -124,7 +124,7 @@ def open_cloud(settings: Settings) -> Cloud:
     )
 
 
-def _processes(settings: Settings) -> Backend:
+def _processes(settings: ServerSettings) -> Backend:
     """With an interpreter kept warm where forking is safe: other systems' libraries start threads when imported."""
     if settings.command != CONTAINERS or sys.platform != "linux":
         return ProcessBackend(settings.command)
@@ -134,10 +134,10 @@ def _processes(settings: Settings) -> Backend:
     return ProcessBackend(settings.command, warm)
 
 
-def _docker(settings: Settings) -> Backend:
+def _docker(settings: ServerSettings) -> Backend:
     from wildsage.local_runner.backends.docker import DockerBackend, Limits  # an extra
 
     return DockerBackend(settings.data, Limits(settings.memory, settings.shm_size))
 
 
-BACKENDS: Mapping[str, Callable[[Settings], Backend]] = {"process": _processes, "docker": _docker}
+BACKENDS: Mapping[str, Callable[[ServerSettings], Backend]] = {"process": _processes, "docker": _docker}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from wildsage.local_runner.jobs.logs import Event, NoSuchGroup, NoSuchStream, Stream
+from wildsage.local_runner.jobs.logs import LogEvent, NoSuchGroup, NoSuchStream, Stream
 from wildsage.local_runner.operations.context import Cloud
 from wildsage.local_runner.settings import ACCOUNT
 from wildsage.local_runner.wire.errors import AwsError
@@ -87,24 +87,24 @@ def filter_log_events(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     return {"events": events, "searchedLogStreams": [], **more}
 
 
-def _named(cloud: Cloud, request: dict[str, Any], stream: str) -> Iterator[tuple[str, Event]]:
+def _named(cloud: Cloud, request: dict[str, Any], stream: str) -> Iterator[tuple[str, LogEvent]]:
     return ((stream, event) for event in _between(_events(cloud, {**request, "logStreamName": stream}, 0), request))
 
 
-def _events(cloud: Cloud, request: dict[str, Any], position: int) -> Iterator[Event]:
+def _events(cloud: Cloud, request: dict[str, Any], position: int) -> Iterator[LogEvent]:
     try:
         return cloud.logs.events(_group(request), request["logStreamName"], position)
     except (NoSuchGroup, NoSuchStream) as error:
         raise _not_found(error) from None
 
 
-def _between(events: Iterable[Event], request: dict[str, Any]) -> Iterator[Event]:
+def _between(events: Iterable[LogEvent], request: dict[str, Any]) -> Iterator[LogEvent]:
     """Those from startTime on and before endTime, milliseconds."""
     start, end = request.get("startTime", 0), request.get("endTime", float("inf"))
     return (event for event in events if start <= event.timestamp_ms < end)
 
 
-def _fit_page(events: Iterable[Event]) -> Iterator[Event]:
+def _fit_page(events: Iterable[LogEvent]) -> Iterator[LogEvent]:
     """At most a megabyte, counted as CloudWatch does."""
     size_bytes = 0
     for event in events:
@@ -174,7 +174,7 @@ def _described(cloud: Cloud, group: str, stream: Stream) -> dict[str, Any]:
     }
 
 
-def _shown(event: Event) -> dict[str, Any]:
+def _shown(event: LogEvent) -> dict[str, Any]:
     return {"timestamp": event.timestamp_ms, "message": event.message, "ingestionTime": event.timestamp_ms}
 
 

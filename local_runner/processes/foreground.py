@@ -19,7 +19,7 @@ def exit_status(returncode: int) -> int:
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
+def exit_on_signals() -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into SystemExit, so that what we started is stopped on the way out."""
 
     def leave(number: int, frame: FrameType | None) -> None:
@@ -35,7 +35,7 @@ def ended_by_signals() -> Iterator[None]:
 
 def run_script(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a user's program on our terminal. Ctrl-C is the program's to answer; we wait for what it makes of it."""
-    with subprocess.Popen(command, env=environment) as process, ended_by_signals():
+    with subprocess.Popen(command, env=environment) as process, exit_on_signals():
         try:
             while True:
                 try:
@@ -47,12 +47,12 @@ def run_script(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 @contextmanager
-def container(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def run_container(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run one of our containers as a process that gets SIGTERM, as from SageMaker, when the block ends or on Ctrl-C."""
     with (
-        ended_by_signals(),
+        exit_on_signals(),
         subprocess.Popen(
-            supervisor.leashed(command), env=environment, stdin=subprocess.PIPE, process_group=0
+            supervisor.supervised(command), env=environment, stdin=subprocess.PIPE, process_group=0
         ) as process,
     ):
         try:

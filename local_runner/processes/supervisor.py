@@ -1,10 +1,10 @@
-"""Runs a command that must not outlive its owner: `python leash.py COMMAND…`, with a pipe or socket from the owner as stdin.
+"""Runs a command that must not outlive its parent: `python leash.py COMMAND…`, with a pipe or socket from the parent as stdin.
 
-It ends when the owner closes it or dies, however it dies; then the command and all processes of its group are
+It ends when the parent closes it or dies, however it dies; then the command and all processes of its group are
 killed. A parent-death signal of the kernel would not do: it is Linux only, it fires when the *thread* that started
-the child ends, and grandchildren do not inherit it. SIGTERM, or `TERMINATE` from the owner, is passed on to the command
+the child ends, and grandchildren do not inherit it. SIGTERM, or `TERMINATE` from the parent, is passed on to the command
 alone, as a container engine does; when the command exits, what it left running is killed, and the exit status is the
-command's (128 + signal if a signal ended it). An owner at a socket is told what the command took, in one line of JSON:
+command's (128 + signal if a signal ended it). An parent at a socket is told what the command took, in one line of JSON:
 
     {"status": 0, "cpu_s": 1.5, "peak_bytes": 310000000}
 
@@ -27,7 +27,7 @@ TERMINATE = b"T"
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
-def leashed(command: Sequence[str]) -> list[str]:
+def supervised(command: Sequence[str]) -> list[str]:
     """The command line that runs `command` on a leash; start it with a pipe or socket as standard input."""
     return [sys.executable, "-I", "-S", __file__, *command]
 
@@ -47,34 +47,34 @@ def main(command: list[str]) -> int:
     children.append(child.pid)
     if asked_to_stop.is_set():
         _signal(child.pid, signal.SIGTERM)
-    return hold(child.pid, owner=0)
+    return supervise(child.pid, parent=0)
 
 
-def hold(child: int, owner: int) -> int:
-    """Wait for a process of ours that leads its group, and obey the file descriptor of its owner meanwhile.
+def supervise(child: int, parent: int) -> int:
+    """Wait for a process of ours that leads its group, and obey the file descriptor of its parent meanwhile.
 
-    Returns the exit status, after the group has ended and the owner has been told.
+    Returns the exit status, after the group has ended and the parent has been told.
     """
-    threading.Thread(target=_obey, args=(owner, child), daemon=True).start()
+    threading.Thread(target=_follow_parent, args=(parent, child), daemon=True).start()
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # as long as it is not reaped, its number is nobody else's
     _kill_group(child)
     _, ended, used = os.wait4(child, 0)
     code = os.waitstatus_to_exitcode(ended)
     status = code if code >= 0 else 128 - code
-    if stat.S_ISSOCK(os.fstat(owner).st_mode):
+    if stat.S_ISSOCK(os.fstat(parent).st_mode):
         report = {
             "status": status,
             "cpu_s": used.ru_utime + used.ru_stime,
             "peak_bytes": used.ru_maxrss * MAXRSS_BYTES,
         }
-        with contextlib.suppress(OSError):  # the owner is gone
-            os.write(owner, json.dumps(report).encode() + b"\n")
+        with contextlib.suppress(OSError):  # the parent is gone
+            os.write(parent, json.dumps(report).encode() + b"\n")
     return status
 
 
-def _obey(owner: int, child: int) -> None:
-    with contextlib.suppress(OSError):  # an owner that died with words of ours unread
-        while orders := os.read(owner, 1024):
+def _follow_parent(parent: int, child: int) -> None:
+    with contextlib.suppress(OSError):  # an parent that died with words of ours unread
+        while orders := os.read(parent, 1024):
             if TERMINATE in orders:
                 _signal(child, signal.SIGTERM)
     _kill_group(child)

@@ -35,11 +35,11 @@ def main(
 async def _serve(proxy: Proxy, port: int) -> None:
     server = await listen(port, proxy.serve)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
-    await _lifeline()
+    await _wait_for_parent()
     server.close()
 
 
-async def _lifeline() -> None:
+async def _wait_for_parent() -> None:
     """Return when standard input, a pipe held by whoever started this process, closes."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

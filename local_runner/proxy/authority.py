@@ -25,14 +25,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from wildsage.local_runner.proxy.files import BUNDLE, CERTIFICATE, KEY, LOCK, TRUSTSTORE, TRUSTSTORE_PASSWORD
 
 AWS_DOMAINS = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
-CA_LASTS = timedelta(days=3650)
-LEAF_LASTS = timedelta(days=365)
+CA_LIFETIME = timedelta(days=3650)
+LEAF_LIFETIME = timedelta(days=365)
 RENEW_WITHIN = timedelta(days=30)
-CLOCKS_DIFFER = timedelta(days=1)
-HOSTS_KEPT = 512
+CLOCK_SKEW = timedelta(days=1)
+CACHED_HOSTS = 512
 
 
-def is_aws(host: str) -> bool:
+def is_aws_host(host: str) -> bool:
     """True for a name in one of Amazon's domains for APIs."""
     return any(host.lower().endswith(f".{domain}") for domain in AWS_DOMAINS)
 
@@ -52,11 +52,11 @@ class Authority:
             self._key, self.certificate = _load(folder) or _create(folder)
             self._write_bundles()
         self._leaf_key = ec.generate_private_key(ec.SECP256R1())
-        self.context = lru_cache(HOSTS_KEPT)(self._context)
+        self.context = lru_cache(CACHED_HOSTS)(self._context)
 
     def _context(self, host: str) -> ssl.SSLContext:
         """What a TLS server needs to be `host`. Raises ValueError for a name that is none of Amazon's."""
-        if not is_aws(host):
+        if not is_aws_host(host):
             raise ValueError(f"{host} is none of Amazon's names: no certificate is made for it.")
         chain = [_sign_leaf(host, self._leaf_key, self.certificate, self._key), self.certificate]
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -115,7 +115,7 @@ def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     names = [x509.DNSName(domain) for domain in AWS_DOMAINS]
     ours = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Wildsage on this machine")])
     return (
-        _builder(ours, key.public_key(), ours, key.public_key(), CA_LASTS)
+        _builder(ours, key.public_key(), ours, key.public_key(), CA_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .add_extension(x509.NameConstraints(permitted_subtrees=names, excluded_subtrees=None), critical=True)
@@ -128,7 +128,7 @@ def _sign_leaf(
 ) -> x509.Certificate:
     nobody = x509.Name([])  # the name is an alternative one: common names end at 64 characters, buckets' do not
     return (
-        _builder(nobody, key.public_key(), issuer.subject, issuer_key.public_key(), LEAF_LASTS)
+        _builder(nobody, key.public_key(), issuer.subject, issuer_key.public_key(), LEAF_LIFETIME)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=True)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
@@ -151,7 +151,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCKS_DIFFER)
+        .not_valid_before(now - CLOCK_SKEW)
         .not_valid_after(now + lasts)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)

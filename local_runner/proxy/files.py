@@ -9,6 +9,6 @@ BUNDLE, TRUSTSTORE = "bundle.pem", "truststore.p12"
 TRUSTSTORE_PASSWORD = "changeit"  # what Java calls its own; there is no secret in a truststore
 
 
-def authority(data: Path) -> Path:
+def authority_folder(data: Path) -> Path:
     """Where a data folder's certificate authority lies."""
     return data / "authority"

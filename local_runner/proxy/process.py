@@ -10,20 +10,20 @@ from pathlib import Path
 
 from wildsage.algorithms.base.errors import PlatformError
 from wildsage.local_runner.processes import python
-from wildsage.local_runner.proxy.files import authority
+from wildsage.local_runner.proxy.files import authority_folder
 
 STOP_LIMIT_S = 10.0
 
 
 @contextmanager
-def proxy(data: Path, endpoint: str, port: int, tunnel: bool) -> Iterator[str]:
+def run_proxy(data: Path, endpoint: str, port: int, tunnel: bool) -> Iterator[str]:
     """Yield the address of a proxy in front of `endpoint`, `http://127.0.0.1:<port>`; 0 takes any free port.
 
     With `tunnel` it lets connections to other hosts than Amazon's through. Raises PlatformError if it does not start.
     """
     options = ("--endpoint", endpoint, "--port", str(port), *(("--tunnel",) if tunnel else ()))
     process = subprocess.Popen(
-        python.command("wildsage.local_runner.proxy", str(authority(data)), *options),
+        python.command("wildsage.local_runner.proxy", str(authority_folder(data)), *options),
         env=python.environment(os.environ),
         stdin=subprocess.PIPE,  # its lifeline: it ends when this closes, however we end
         stdout=subprocess.PIPE,
@@ -39,10 +39,10 @@ def proxy(data: Path, endpoint: str, port: int, tunnel: bool) -> Iterator[str]:
             yield address
         finally:
             process.stdin.close()
-            _stopped(process)
+            _stop(process)
 
 
-def _stopped(process: subprocess.Popen[str]) -> None:
+def _stop(process: subprocess.Popen[str]) -> None:
     try:
         process.wait(STOP_LIMIT_S)
     except subprocess.TimeoutExpired:

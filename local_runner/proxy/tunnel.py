@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import h11
 
-from wildsage.local_runner.proxy.authority import Authority, is_aws
+from wildsage.local_runner.proxy.authority import Authority, is_aws_host
 
 HANDSHAKE_LIMIT_S = 30
 PIECE_BYTES = 1 << 18
@@ -53,7 +53,7 @@ class Proxy:
         """Read CONNECT, reach whom it means, accept. In Amazon's name, TLS with the client begins here."""
         connection = h11.Connection(h11.SERVER)
         host, port = _target(await _request(connection, reader))
-        if not is_aws(host):
+        if not is_aws_host(host):
             if not self.tunnel_others:
                 raise Refused(403, f"{host} is no host of AWS; `--tunnel` lets others through.")
             there = await _connect(host, port)

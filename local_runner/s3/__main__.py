@@ -16,7 +16,7 @@ from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
 
 
-class Server(BaseApplication):
+class S3Server(BaseApplication):
     """gunicorn with one worker of many threads, which opens the store after the fork."""
 
     def __init__(self, folder: Path, bind: str, public: str | None) -> None:
@@ -39,7 +39,7 @@ def main(
     public: Annotated[str | None, typer.Option(help="Endpoint that buckets not found here are read from.")] = None,
 ) -> None:
     """Serve a folder as S3 until stopped."""
-    Server(folder, bind, public).run()
+    S3Server(folder, bind, public).run()
 
 
 if __name__ == "__main__":

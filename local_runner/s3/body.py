@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator, Set
 from wildsage.local_runner.s3.call import Call, environment_name
 from wildsage.local_runner.s3.checksums import ALGORITHMS, NAMES, header
 from wildsage.local_runner.s3.errors import S3Error
-from wildsage.local_runner.s3.pending_object import Draft, write_draft
+from wildsage.local_runner.s3.pending_object import PendingObject, write_pending
 from wildsage.local_runner.s3.store import ObjectStore
 
 #: What gunicorn takes from the socket at once; smaller reads would have it copy the rest about.
 READ_BYTES = 1 << 20
 #: Algorithm and the WSGI name of the header that states its value: looked up for every request, so by dictionary.
 STATED = tuple((name, environment_name(header(name))) for name in NAMES)
-LONGEST_LINE_BYTES = 8192
-LONGEST_DOCUMENT_BYTES = 4 << 20
+MAX_LINE_BYTES = 8192
+MAX_DOCUMENT_BYTES = 4 << 20
 
 
 class Body:
@@ -49,13 +49,13 @@ class Body:
         trailing = {name: value for name in NAMES if (value := self.trailers.get(header(name)))}
         return trailing | self._in_headers
 
-    def check(self, draft: Draft) -> None:
+    def check(self, pending: PendingObject) -> None:
         """Raises BadDigest or InvalidDigest where the bytes received are not those the client meant to send."""
         expected_md5 = self._call.header("Content-MD5")
-        if expected_md5 and _decoded_md5(expected_md5) != draft.md5:
+        if expected_md5 and _decoded_md5(expected_md5) != pending.md5:
             raise S3Error("BadDigest", "The Content-MD5 you specified did not match what we received.")
         for algorithm, value in self.stated().items():
-            if draft.checksums.get(algorithm, value) != value:
+            if pending.checksums.get(algorithm, value) != value:
                 raise S3Error("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
 
     def _raw(self) -> Iterator[bytes]:
@@ -98,7 +98,7 @@ class _Buffered:
         """The next line without its end; the end of the body ends a line too."""
         while (end := self._rest.find(b"\r\n")) < 0:
             piece = next(self._pieces, b"")
-            if not piece or len(self._rest) > LONGEST_LINE_BYTES:
+            if not piece or len(self._rest) > MAX_LINE_BYTES:
                 line, self._rest = self._rest, b""
                 return line
             self._rest += piece
@@ -115,16 +115,16 @@ class _Buffered:
             yield piece[: len(piece) - len(self._rest)]
 
 
-def receive(store: ObjectStore, call: Call, algorithms: Set[str] = frozenset()) -> tuple[Draft, dict[str, str]]:
-    """Read the request's payload into a checked draft. Returns it with its checksums, those merely stated among them."""
+def receive(store: ObjectStore, call: Call, algorithms: Set[str] = frozenset()) -> tuple[PendingObject, dict[str, str]]:
+    """Read the request's payload into a checked pending object. Returns it with its checksums, those merely stated among them."""
     body = Body(call)
-    draft = write_draft(store.temp, body.pieces(), body.algorithms() | (algorithms & ALGORITHMS.keys()))
+    pending = write_pending(store.temp, body.pieces(), body.algorithms() | (algorithms & ALGORITHMS.keys()))
     try:
-        body.check(draft)
+        body.check(pending)
     except S3Error:
-        draft.discard()
+        pending.discard()
         raise
-    return draft, body.stated() | draft.checksums
+    return pending, body.stated() | pending.checksums
 
 
 def read_document(call: Call) -> bytes:
@@ -132,13 +132,13 @@ def read_document(call: Call) -> bytes:
     content = b""
     for piece in Body(call).pieces():
         content += piece
-        if len(content) > LONGEST_DOCUMENT_BYTES:
-            raise S3Error("MalformedXML", f"The request's XML is longer than {LONGEST_DOCUMENT_BYTES} bytes.")
+        if len(content) > MAX_DOCUMENT_BYTES:
+            raise S3Error("MalformedXML", f"The request's XML is longer than {MAX_DOCUMENT_BYTES} bytes.")
     return content
 
 
 def drain(read: Callable[[int], bytes]) -> None:
-    """Read away what a refused request still sends, so that the client reads the answer instead of a broken pipe."""
+    """Read away what a refused request still sends, so that the client reads the response instead of a broken pipe."""
     while read(READ_BYTES):
         pass
 

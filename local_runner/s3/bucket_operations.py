@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response
 
-from wildsage.local_runner.s3.answers import OWNER, empty, stamp, xml_answer
 from wildsage.local_runner.s3.body import read_document
 from wildsage.local_runner.s3.call import Call
 from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.responses import OWNER, empty_response, format_time, xml_response
 from wildsage.local_runner.s3.store import DEFAULT_REGION, ObjectStore
 from wildsage.local_runner.s3.xml import parse
 
@@ -15,11 +15,11 @@ from wildsage.local_runner.s3.xml import parse
 def list_buckets(store: ObjectStore, call: Call) -> Response:
     prefix = call.argument("prefix")
     found = [
-        {"Name": bucket.name, "CreationDate": stamp(bucket.created), "BucketRegion": bucket.region}
+        {"Name": bucket.name, "CreationDate": format_time(bucket.created), "BucketRegion": bucket.region}
         for bucket in store.buckets()
         if bucket.name.startswith(prefix)
     ]
-    return xml_answer("ListAllMyBucketsResult", {"Owner": OWNER, "Buckets": {"Bucket": found}})
+    return xml_response("ListAllMyBucketsResult", {"Owner": OWNER, "Buckets": {"Bucket": found}})
 
 
 def create_bucket(store: ObjectStore, call: Call) -> Response:
@@ -31,18 +31,18 @@ def create_bucket(store: ObjectStore, call: Call) -> Response:
     except S3Error as error:
         if error.code != "BucketAlreadyOwnedByYou" or call.region != DEFAULT_REGION:
             raise
-    return empty({"Location": f"/{call.bucket}"})
+    return empty_response({"Location": f"/{call.bucket}"})
 
 
 def head_bucket(store: ObjectStore, call: Call) -> Response:
-    return empty({"x-amz-bucket-region": store.bucket(call.bucket).region})
+    return empty_response({"x-amz-bucket-region": store.bucket(call.bucket).region})
 
 
 def delete_bucket(store: ObjectStore, call: Call) -> Response:
     store.delete_bucket(call.bucket)
-    return empty(status=204)
+    return empty_response(status=204)
 
 
 def get_bucket_location(store: ObjectStore, call: Call) -> Response:
     region = store.bucket(call.bucket).region
-    return xml_answer("LocationConstraint", "" if region == DEFAULT_REGION else region)
+    return xml_response("LocationConstraint", "" if region == DEFAULT_REGION else region)

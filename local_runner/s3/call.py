@@ -18,7 +18,7 @@ VIRTUAL_HOST = re.compile(
 )
 SCOPE_REGION = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/")
 #: Same address as another operation, and not of general purpose buckets.
-NOT_OURS = {"ListDirectoryBuckets", "WriteGetObjectResponse"}
+OTHER_BUCKET_TYPES = {"ListDirectoryBuckets", "WriteGetObjectResponse"}
 COPY_SOURCE = "x-amz-copy-source"
 
 
@@ -117,7 +117,7 @@ def _rules() -> dict[tuple[str, int], list[_Rule]]:
     model = botocore.session.get_session().get_service_model("s3")
     rules: dict[tuple[str, int], list[_Rule]] = {}
     for name in model.operation_names:
-        if name in NOT_OURS:
+        if name in OTHER_BUCKET_TYPES:
             continue
         operation = model.operation_model(name)
         path, _, query = operation.http["requestUri"].partition("?")

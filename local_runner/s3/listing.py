@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 from werkzeug.wrappers import Response
 
-from wildsage.local_runner.s3.answers import OWNER, checksum_type, stamp, xml_answer
 from wildsage.local_runner.s3.call import Call
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.objects import ObjectSummary
+from wildsage.local_runner.s3.responses import OWNER, checksum_type, format_time, xml_response
 from wildsage.local_runner.s3.store import after_prefix
 
-MOST_KEYS = 1000
+MAX_KEYS = 1000
 
 #: (bucket, prefix, first key, limit) → objects in order.
 Pager = Callable[[str, str, str, int], Iterable[ObjectSummary]]
@@ -82,7 +82,7 @@ def list_objects(page: Pager, call: Call) -> Response:
     content["Marker"] = text(marker)
     if listing.is_truncated and call.argument("delimiter"):
         content["NextMarker"] = text(listing.last)
-    return xml_answer("ListBucketResult", content)
+    return xml_response("ListBucketResult", content)
 
 
 def list_objects_v2(page: Pager, call: Call) -> Response:
@@ -94,12 +94,12 @@ def list_objects_v2(page: Pager, call: Call) -> Response:
     content["ContinuationToken"] = token or None
     if listing.is_truncated:
         content["NextContinuationToken"] = base64.urlsafe_b64encode(listing.last.encode()).decode()
-    return xml_answer("ListBucketResult", content)
+    return xml_response("ListBucketResult", content)
 
 
 def _list(page: Pager, call: Call, after: str) -> tuple[Listing, dict[str, Any]]:
     prefix, delimiter = call.argument("prefix"), call.argument("delimiter")
-    limit = call.number("max-keys", MOST_KEYS, MOST_KEYS)
+    limit = call.number("max-keys", MAX_KEYS, MAX_KEYS)
     listing = list_page(page, call.bucket, prefix, delimiter, after, limit)
     text = _encoder(call)
     with_owner = call.operation == "ListObjects" or call.argument("fetch-owner") == "true"
@@ -119,7 +119,7 @@ def _list(page: Pager, call: Call, after: str) -> tuple[Listing, dict[str, Any]]
 def _contents(entry: ObjectSummary, text: Callable[[str], str], with_owner: bool) -> dict[str, Any]:
     return {
         "Key": text(entry.key),
-        "LastModified": stamp(entry.last_modified),
+        "LastModified": format_time(entry.last_modified),
         "ETag": f'"{entry.etag}"',
         "ChecksumAlgorithm": list(entry.checksums),
         "ChecksumType": checksum_type(entry.checksums) if entry.checksums else None,

@@ -6,28 +6,28 @@ from xml.etree.ElementTree import Element
 
 from werkzeug.wrappers import Response
 
-from wildsage.local_runner.s3.answers import (
-    OWNER,
-    checksum_elements,
-    checksum_headers,
-    checksum_type,
-    empty,
-    stamp,
-    xml_answer,
-)
 from wildsage.local_runner.s3.body import Body, read_document, receive
 from wildsage.local_runner.s3.call import Call
 from wildsage.local_runner.s3.checksums import ALGORITHMS
 from wildsage.local_runner.s3.conditions import byte_range, check_read, check_write
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.object_operations import Opener, attributes_of, copy_source
-from wildsage.local_runner.s3.objects import moment
-from wildsage.local_runner.s3.pending_object import Draft, file_chunks, write_draft
+from wildsage.local_runner.s3.objects import utc_time
+from wildsage.local_runner.s3.pending_object import PendingObject, file_chunks, write_pending
+from wildsage.local_runner.s3.responses import (
+    OWNER,
+    checksum_elements,
+    checksum_headers,
+    checksum_type,
+    empty_response,
+    format_time,
+    xml_response,
+)
 from wildsage.local_runner.s3.store import ObjectStore
-from wildsage.local_runner.s3.uploads import MOST_PARTS, Upload, Uploads
+from wildsage.local_runner.s3.uploads import MAX_PARTS, Upload, Uploads
 from wildsage.local_runner.s3.xml import parse
 
-MOST_ENTRIES = 1000
+MAX_ENTRIES = 1000
 
 
 def create_multipart_upload(uploads: Uploads, call: Call) -> Response:
@@ -40,14 +40,14 @@ def create_multipart_upload(uploads: Uploads, call: Call) -> Response:
         headers["x-amz-checksum-algorithm"] = algorithm
         headers["x-amz-checksum-type"] = "FULL_OBJECT" if whole else "COMPOSITE"
     content = {"Bucket": call.bucket, "Key": call.key, "UploadId": upload_id}
-    return xml_answer("InitiateMultipartUploadResult", content, headers)
+    return xml_response("InitiateMultipartUploadResult", content, headers)
 
 
 def upload_part(store: ObjectStore, uploads: Uploads, call: Call) -> Response:
     upload, number = _upload(uploads, call), _part_number(call)
-    draft, checksums = receive(store, call, {upload.algorithm or ""})
-    uploads.add(upload, number, draft, checksums)
-    return empty({"ETag": f'"{draft.md5}"', **_part_checksums(checksums)})
+    pending, checksums = receive(store, call, {upload.algorithm or ""})
+    uploads.add(upload, number, pending, checksums)
+    return empty_response({"ETag": f'"{pending.md5}"', **_part_checksums(checksums)})
 
 
 def upload_part_copy(store: ObjectStore, uploads: Uploads, open_object: Opener, call: Call) -> Response:
@@ -58,9 +58,9 @@ def upload_part_copy(store: ObjectStore, uploads: Uploads, open_object: Opener, 
         check_read(stored, call.header, "x-amz-copy-source-")
         first, end = byte_range(call.header("x-amz-copy-source-range"), stored.size) or (0, stored.size)
         algorithms = {upload.algorithm or ""} & ALGORITHMS.keys()
-        draft = write_draft(store.temp, file_chunks(file, first, end), algorithms)
-    uploads.add(upload, number, draft, draft.checksums)
-    return xml_answer("CopyPartResult", _copied_part(draft))
+        pending = write_pending(store.temp, file_chunks(file, first, end), algorithms)
+    uploads.add(upload, number, pending, pending.checksums)
+    return xml_response("CopyPartResult", _copied_part(pending))
 
 
 def complete_multipart_upload(uploads: Uploads, call: Call) -> Response:
@@ -79,18 +79,18 @@ def complete_multipart_upload(uploads: Uploads, call: Call) -> Response:
         **checksum_elements(stored.checksums),
         "ChecksumType": checksum_type(stored.checksums) if stored.checksums else None,
     }
-    return xml_answer("CompleteMultipartUploadResult", content)
+    return xml_response("CompleteMultipartUploadResult", content)
 
 
 def abort_multipart_upload(uploads: Uploads, call: Call) -> Response:
     uploads.abort(_upload(uploads, call))
-    return empty(status=204)
+    return empty_response(status=204)
 
 
 def list_parts(uploads: Uploads, call: Call) -> Response:
     upload = _upload(uploads, call)
-    limit = call.number("max-parts", MOST_ENTRIES, MOST_ENTRIES)
-    marker = call.number("part-number-marker", 0, MOST_PARTS)
+    limit = call.number("max-parts", MAX_ENTRIES, MAX_ENTRIES)
+    marker = call.number("part-number-marker", 0, MAX_PARTS)
     parts = uploads.parts(upload, marker, limit + 1)
     shown = parts[:limit]
     content = {
@@ -108,7 +108,7 @@ def list_parts(uploads: Uploads, call: Call) -> Response:
         "Part": [
             {
                 "PartNumber": part.number,
-                "LastModified": stamp(part.last_modified),
+                "LastModified": format_time(part.last_modified),
                 "ETag": f'"{part.etag}"',
                 "Size": part.size,
                 **checksum_elements(part.checksums),
@@ -116,7 +116,7 @@ def list_parts(uploads: Uploads, call: Call) -> Response:
             for part in shown
         ],
     }
-    return xml_answer("ListPartsResult", content)
+    return xml_response("ListPartsResult", content)
 
 
 def list_multipart_uploads(uploads: Uploads, call: Call) -> Response:
@@ -131,7 +131,7 @@ def list_multipart_uploads(uploads: Uploads, call: Call) -> Response:
             "Initiator": OWNER,
             "Owner": OWNER,
             "StorageClass": "STANDARD",
-            "Initiated": stamp(upload.begun),
+            "Initiated": format_time(upload.begun),
             "ChecksumAlgorithm": upload.algorithm,
         }
         for upload in uploads.of_bucket(call.bucket, prefix)
@@ -139,11 +139,11 @@ def list_multipart_uploads(uploads: Uploads, call: Call) -> Response:
     content = {
         "Bucket": call.bucket,
         "Prefix": prefix,
-        "MaxUploads": MOST_ENTRIES,
+        "MaxUploads": MAX_ENTRIES,
         "IsTruncated": False,
         "Upload": found,
     }
-    return xml_answer("ListMultipartUploadsResult", content)
+    return xml_response("ListMultipartUploadsResult", content)
 
 
 def _upload(uploads: Uploads, call: Call) -> Upload:
@@ -151,9 +151,9 @@ def _upload(uploads: Uploads, call: Call) -> Upload:
 
 
 def _part_number(call: Call) -> int:
-    number = call.number("partNumber", 0, MOST_PARTS + 1)
-    if not 1 <= number <= MOST_PARTS:
-        raise S3Error("InvalidArgument", f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive")
+    number = call.number("partNumber", 0, MAX_PARTS + 1)
+    if not 1 <= number <= MAX_PARTS:
+        raise S3Error("InvalidArgument", f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive")
     return number
 
 
@@ -170,9 +170,9 @@ def _part_checksums(checksums: dict[str, str]) -> dict[str, str]:
     return headers
 
 
-def _copied_part(draft: Draft) -> dict[str, str]:
+def _copied_part(pending: PendingObject) -> dict[str, str]:
     return {
-        "ETag": f'"{draft.md5}"',
-        "LastModified": stamp(moment(draft.modified_ns)),
-        **checksum_elements(draft.checksums),
+        "ETag": f'"{pending.md5}"',
+        "LastModified": format_time(utc_time(pending.modified_ns)),
+        **checksum_elements(pending.checksums),
     }

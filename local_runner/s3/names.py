@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from wildsage.local_runner.s3.errors import S3Error
 
-LONGEST_KEY_BYTES = 1024
+MAX_KEY_BYTES = 1024
 BUCKET = re.compile(r"(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PLAIN_PART = re.compile(r"[A-Za-z0-9 !$&'()*+,=@_.~^{}\[\]%#-]{1,200}")
 
@@ -27,12 +27,12 @@ def check_bucket(name: str) -> None:
 def check_key(key: str) -> None:
     """Raises KeyTooLongError above 1024 bytes of UTF-8."""
     size_bytes = len(key.encode())
-    if size_bytes > LONGEST_KEY_BYTES:
+    if size_bytes > MAX_KEY_BYTES:
         raise S3Error(
             "KeyTooLongError",
             "Your key is too long",
             Size=str(size_bytes),
-            MaxSizeAllowed=str(LONGEST_KEY_BYTES),
+            MaxSizeAllowed=str(MAX_KEY_BYTES),
         )
 
 

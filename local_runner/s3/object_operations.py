@@ -9,27 +9,27 @@ from urllib.parse import parse_qsl, unquote
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import wrap_file
 
-from wildsage.local_runner.s3.answers import (
-    checksum_elements,
-    checksum_headers,
-    empty,
-    object_headers,
-    stamp,
-    xml_answer,
-)
 from wildsage.local_runner.s3.body import read_document, receive
 from wildsage.local_runner.s3.call import Call
 from wildsage.local_runner.s3.checksums import ALGORITHMS
 from wildsage.local_runner.s3.conditions import NotModified, byte_range, check_read, check_write
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.objects import Attributes, StoredObject
-from wildsage.local_runner.s3.pending_object import CHUNK_BYTES, file_chunks, write_draft
+from wildsage.local_runner.s3.pending_object import CHUNK_BYTES, file_chunks, write_pending
+from wildsage.local_runner.s3.responses import (
+    checksum_elements,
+    checksum_headers,
+    empty_response,
+    format_time,
+    object_headers,
+    xml_response,
+)
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.s3.xml import parse
 
 KEPT_HEADERS = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
 OVERRIDABLE = (*KEPT_HEADERS, "Content-Type")
-MOST_DELETIONS = 1000
+MAX_DELETIONS = 1000
 
 Opener = Callable[[str, str], tuple[StoredObject, BinaryIO]]
 
@@ -54,16 +54,16 @@ def attributes_of(call: Call) -> Attributes:
 
 def put_object(store: ObjectStore, call: Call) -> Response:
     store.bucket(call.bucket)
-    draft, checksums = receive(store, call)
+    pending, checksums = receive(store, call)
     stored = store.commit(
         call.bucket,
         call.key,
-        draft,
+        pending,
         attributes_of(call),
         checksums=checksums,
         check=lambda existing: check_write(existing, call.header),
     )
-    return empty({"ETag": f'"{stored.etag}"', **checksum_headers(stored.checksums)})
+    return empty_response({"ETag": f'"{stored.etag}"', **checksum_headers(stored.checksums)})
 
 
 def get_object(open_object: Opener, call: Call) -> Response:
@@ -71,22 +71,22 @@ def get_object(open_object: Opener, call: Call) -> Response:
     the kernel sends it. PEP 3333 ends it at Content-Length."""
     stored, file = open_object(call.bucket, call.key)
     try:
-        answer = _answer(stored, call)
-        if call.request.method == "GET" and answer.content_length:
-            file.seek(_first_byte(answer))
-            answer.response = wrap_file(call.request.environ, file, CHUNK_BYTES)
-            answer.direct_passthrough = True
-            return answer
+        response = _read_response(stored, call)
+        if call.request.method == "GET" and response.content_length:
+            file.seek(_first_byte(response))
+            response.response = wrap_file(call.request.environ, file, CHUNK_BYTES)
+            response.direct_passthrough = True
+            return response
     except NotModified:
-        answer = empty(object_headers(stored), status=304)
+        response = empty_response(object_headers(stored), status=304)
     except S3Error:
         file.close()
         raise
     file.close()
-    return answer
+    return response
 
 
-def _answer(stored: StoredObject, call: Call) -> Response:
+def _read_response(stored: StoredObject, call: Call) -> Response:
     """Status and headers; the body is still to come."""
     check_read(stored, call.header)
     if call.argument("partNumber"):
@@ -106,8 +106,8 @@ def _answer(stored: StoredObject, call: Call) -> Response:
     return Response(status=200, headers=headers)
 
 
-def _first_byte(answer: Response) -> int:
-    return answer.content_range.start or 0
+def _first_byte(response: Response) -> int:
+    return response.content_range.start or 0
 
 
 def copy_object(store: ObjectStore, open_object: Opener, call: Call) -> Response:
@@ -126,9 +126,9 @@ def copy_object(store: ObjectStore, open_object: Opener, call: Call) -> Response
         check_read(stored, call.header, "x-amz-copy-source-")
         wanted = {call.header("x-amz-checksum-algorithm").upper()} & ALGORITHMS.keys()
         whole = {name for name, value in stored.checksums.items() if "-" not in value}
-        draft = write_draft(store.temp, file_chunks(file), wanted or whole & ALGORITHMS.keys())
-    copied = store.commit(call.bucket, call.key, draft, attributes_of(call) if replaces else stored.attributes)
-    return xml_answer("CopyObjectResult", copy_result(copied))
+        pending = write_pending(store.temp, file_chunks(file), wanted or whole & ALGORITHMS.keys())
+    copied = store.commit(call.bucket, call.key, pending, attributes_of(call) if replaces else stored.attributes)
+    return xml_response("CopyObjectResult", copy_result(copied))
 
 
 def copy_source(call: Call) -> tuple[str, str]:
@@ -143,29 +143,29 @@ def copy_source(call: Call) -> tuple[str, str]:
 
 
 def copy_result(copied: StoredObject) -> dict[str, str]:
-    result = {"ETag": f'"{copied.etag}"', "LastModified": stamp(copied.last_modified)}
+    result = {"ETag": f'"{copied.etag}"', "LastModified": format_time(copied.last_modified)}
     return result | checksum_elements(copied.checksums)
 
 
 def delete_object(store: ObjectStore, call: Call) -> Response:
     store.delete(call.bucket, call.key)
-    return empty(status=204)
+    return empty_response(status=204)
 
 
 def delete_objects(store: ObjectStore, call: Call) -> Response:
     """Up to 1000 keys in one document. Raises MalformedXML, NoSuchBucket."""
     order = parse(read_document(call), "Delete")
     keys = [node.findtext("Key") or "" for node in order.iter("Object")]
-    if not 0 < len(keys) <= MOST_DELETIONS or not all(keys):
-        raise S3Error("MalformedXML", f"Got {len(keys)} keys, expected 1 to {MOST_DELETIONS}, none of them empty.")
+    if not 0 < len(keys) <= MAX_DELETIONS or not all(keys):
+        raise S3Error("MalformedXML", f"Got {len(keys)} keys, expected 1 to {MAX_DELETIONS}, none of them empty.")
     for key in keys:
         store.delete(call.bucket, key)
     quiet = order.findtext("Quiet") == "true"
-    return xml_answer("DeleteResult", {"Deleted": [] if quiet else [{"Key": key} for key in keys]})
+    return xml_response("DeleteResult", {"Deleted": [] if quiet else [{"Key": key} for key in keys]})
 
 
 def get_object_tagging(store: ObjectStore, call: Call) -> Response:
     """The tags given when the object was written; the AWS command line asks for them before it copies."""
     tagging = store.get(call.bucket, call.key).attributes.tagging
     tags = [{"Key": name, "Value": value} for name, value in parse_qsl(tagging, keep_blank_values=True)]
-    return xml_answer("Tagging", {"TagSet": {"Tag": tags}})
+    return xml_response("Tagging", {"TagSet": {"Tag": tags}})

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 
-def moment(nanoseconds: int) -> datetime:
+def utc_time(nanoseconds: int) -> datetime:
     """A file system's time stamp as UTC, in milliseconds as S3 reports it."""
     return datetime.fromtimestamp(nanoseconds // 1_000_000 / 1_000, UTC)
 

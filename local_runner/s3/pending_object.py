@@ -15,11 +15,11 @@ from wildsage.local_runner.s3.checksums import ALGORITHMS, Hash, base64_text
 
 CHUNK_BYTES = 1 << 18
 
-NUMBERS = itertools.count()  # names of drafts: the folder belongs to this process, which found it empty
+NUMBERS = itertools.count()  # names of pending objects: the folder belongs to this process, which found it empty
 
 
 @dataclass(frozen=True)
-class Draft:
+class PendingObject:
     """A finished temporary file. `md5` in hex; `checksums`: algorithm → base64 value; `modified_ns` is the file's mtime."""
 
     path: Path
@@ -32,19 +32,19 @@ class Draft:
         self.path.unlink(missing_ok=True)
 
 
-def write_draft(folder: Path, chunks: Iterable[bytes], algorithms: Iterable[str] = ()) -> Draft:
+def write_pending(folder: Path, chunks: Iterable[bytes], algorithms: Iterable[str] = ()) -> PendingObject:
     """Write the chunks to a new file in `folder`, holding one chunk at a time. If they raise, nothing is left behind."""
     md5 = hashlib.md5(usedforsecurity=False)
     sums = {name: ALGORITHMS[name]() for name in algorithms}
     path, status = _write(folder, chunks, [md5, *sums.values()])
-    return Draft(path, status.st_size, status.st_mtime_ns, md5.hexdigest(), _values(sums))
+    return PendingObject(path, status.st_size, status.st_mtime_ns, md5.hexdigest(), _values(sums))
 
 
-def join_files(folder: Path, paths: Sequence[Path], algorithms: Iterable[str] = ()) -> Draft:
+def join_files(folder: Path, paths: Sequence[Path], algorithms: Iterable[str] = ()) -> PendingObject:
     """Write files one after another to a new file in `folder`. `md5` is left empty: S3 does not want it of joined parts."""
     sums = {name: ALGORITHMS[name]() for name in algorithms}
     path, status = _write(folder, _joined(paths), list(sums.values()))
-    return Draft(path, status.st_size, status.st_mtime_ns, "", _values(sums))
+    return PendingObject(path, status.st_size, status.st_mtime_ns, "", _values(sums))
 
 
 def file_chunks(file: BinaryIO, first: int = 0, end: int = sys.maxsize) -> Iterator[bytes]:

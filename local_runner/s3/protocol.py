@@ -16,11 +16,11 @@ from wildsage.local_runner.s3 import bucket_operations as buckets
 from wildsage.local_runner.s3 import listing
 from wildsage.local_runner.s3 import multipart_operations as multipart
 from wildsage.local_runner.s3 import object_operations as objects
-from wildsage.local_runner.s3.answers import error_answer
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.call import Call, read_call
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.public import PublicBuckets
+from wildsage.local_runner.s3.responses import error_response
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.s3.uploads import Uploads
 
@@ -66,11 +66,11 @@ class S3:
         try:
             response = self._perform(read_call(request))
         except S3Error as error:
-            response = self._refuse(request, error, request_id)
+            response = self._error_response(request, error, request_id)
         except Exception:
             log.exception("request %s: %s %s", request_id, request.method, request.path)
             failure = S3Error("InternalError", f"The local S3 failed; its log tells why under {request_id}.")
-            response = self._refuse(request, failure, request_id)
+            response = self._error_response(request, failure, request_id)
         response.headers["x-amz-request-id"] = request_id
         return response
 
@@ -83,6 +83,6 @@ class S3:
             raise S3Error("NotImplemented", "Versions of objects are not implemented by the local S3.")
         return operation(call)
 
-    def _refuse(self, request: Request, error: S3Error, request_id: str) -> Response:
+    def _error_response(self, request: Request, error: S3Error, request_id: str) -> Response:
         drain(request.stream.read)
-        return error_answer(error, request.path, request_id)
+        return error_response(error, request.path, request_id)

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
 from wildsage.local_runner.s3.objects import Attributes, ObjectSummary, StoredObject
-from wildsage.local_runner.s3.pending_object import CHUNK_BYTES, write_draft
+from wildsage.local_runner.s3.pending_object import CHUNK_BYTES, write_pending
 from wildsage.local_runner.s3.store import PAGE_ROWS, ObjectStore
 
 SETTINGS = Config(
@@ -49,12 +49,12 @@ class PublicBuckets:
         """Raises NoSuchBucket, saying how to supply one, NoSuchKey, AccessDenied."""
         if self._store.has_bucket(bucket):
             return self._store.get(bucket, key)
-        return self._fetched(bucket, key)
+        return self._cached(bucket, key)
 
     def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
         if self._store.has_bucket(bucket):
             return self._store.open(bucket, key)
-        self._fetched(bucket, key)
+        self._cached(bucket, key)
         return self._cache.open(bucket, key)
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectSummary]:
@@ -72,14 +72,14 @@ class PublicBuckets:
         if self._store.has_bucket(bucket):
             return self._store.page(bucket, prefix, start, limit)
         try:
-            answer = self._client.list_objects_v2(
+            response = self._client.list_objects_v2(
                 Bucket=bucket, Prefix=prefix, StartAfter=_just_before(start), MaxKeys=min(limit, PAGE_ROWS)
             )
         except (BotoCoreError, ClientError) as error:
-            raise _refusal(error, bucket, "") from error
-        return [_summary(bucket, entry) for entry in answer.get("Contents", ()) if entry["Key"] >= start]
+            raise _public_error(error, bucket, "") from error
+        return [_summary(bucket, entry) for entry in response.get("Contents", ()) if entry["Key"] >= start]
 
-    def _fetched(self, bucket: str, key: str) -> StoredObject:
+    def _cached(self, bucket: str, key: str) -> StoredObject:
         """From the cache, filling it first if need be; those who want the same object meanwhile wait for the one fetch."""
         with self._fetching[hash((bucket, key)) % MOST_FETCHES]:
             try:
@@ -89,18 +89,18 @@ class PublicBuckets:
 
     def _fetch(self, bucket: str, key: str) -> StoredObject:
         try:
-            answer = self._client.get_object(Bucket=bucket, Key=key)
-            draft = write_draft(self._cache.temp, answer["Body"].iter_chunks(CHUNK_BYTES))
+            response = self._client.get_object(Bucket=bucket, Key=key)
+            pending = write_pending(self._cache.temp, response["Body"].iter_chunks(CHUNK_BYTES))
         except (BotoCoreError, ClientError) as error:
-            raise _refusal(error, bucket, key) from error
+            raise _public_error(error, bucket, key) from error
         if not self._cache.has_bucket(bucket):
             self._cache.create_bucket(bucket)
-        return self._cache.commit(bucket, key, draft, _attributes(answer), etag=answer["ETag"].strip('"'))
+        return self._cache.commit(bucket, key, pending, _attributes(response), etag=response["ETag"].strip('"'))
 
 
-def _attributes(answer: Mapping[str, Any]) -> Attributes:
-    headers = {name: answer[field] for field, name in KEPT.items() if answer.get(field)}
-    return Attributes(answer.get("ContentType", Attributes.content_type), answer.get("Metadata", {}), headers)
+def _attributes(response: Mapping[str, Any]) -> Attributes:
+    headers = {name: response[field] for field, name in KEPT.items() if response.get(field)}
+    return Attributes(response.get("ContentType", Attributes.content_type), response.get("Metadata", {}), headers)
 
 
 def _summary(bucket: str, entry: Mapping[str, Any]) -> ObjectSummary:
@@ -120,7 +120,7 @@ def _just_before(start: str) -> str:
     return start[:-1] + chr(max(ord(start[-1]) - 1, 1)) + "\U0010ffff" * 8
 
 
-def _refusal(error: Exception, bucket: str, key: str) -> S3Error:
+def _public_error(error: Exception, bucket: str, key: str) -> S3Error:
     """The public S3's no, or its silence, in words that help."""
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
     if code in ("NoSuchKey", "404"):

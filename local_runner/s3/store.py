@@ -28,8 +28,8 @@ import orjson
 from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
 from wildsage.local_runner.s3.index import Index
 from wildsage.local_runner.s3.names import check_bucket, check_key, hashed_path, readable_path
-from wildsage.local_runner.s3.objects import Attributes, Bucket, ObjectSummary, StoredObject, moment
-from wildsage.local_runner.s3.pending_object import Draft, file_chunks, write_draft
+from wildsage.local_runner.s3.objects import Attributes, Bucket, ObjectSummary, StoredObject, utc_time
+from wildsage.local_runner.s3.pending_object import PendingObject, file_chunks, write_pending
 
 PAGE_ROWS = 1000
 DEFAULT_REGION = "us-east-1"
@@ -56,14 +56,14 @@ class ObjectStore:
 
     def buckets(self) -> list[Bucket]:
         rows = self.index.rows("SELECT name, region, created_ns FROM buckets ORDER BY name")
-        return [Bucket(name, region, moment(created_ns)) for name, region, created_ns in rows]
+        return [Bucket(name, region, utc_time(created_ns)) for name, region, created_ns in rows]
 
     def bucket(self, name: str) -> Bucket:
         """Raises NoSuchBucket."""
         row = self.index.row("SELECT name, region, created_ns FROM buckets WHERE name = ?", (name,))
         if row is None:
             raise NoSuchBucket(name)
-        return Bucket(row[0], row[1], moment(row[2]))
+        return Bucket(row[0], row[1], utc_time(row[2]))
 
     def has_bucket(self, name: str) -> bool:
         return self.index.row("SELECT 1 FROM buckets WHERE name = ?", (name,)) is not None
@@ -99,10 +99,10 @@ class ObjectStore:
         content_type: str = Attributes.content_type,
         metadata: Mapping[str, str] | None = None,
     ) -> StoredObject:
-        """Store pieces of bytes (`draft.file_chunks` gives an open file's). Raises NoSuchBucket, KeyTooLongError."""
+        """Store pieces of bytes (`pending.file_chunks` gives an open file's). Raises NoSuchBucket, KeyTooLongError."""
         self.bucket(bucket)
-        draft = write_draft(self.temp, chunks)
-        return self.commit(bucket, key, draft, Attributes(content_type, metadata or {}))
+        pending = write_pending(self.temp, chunks)
+        return self.commit(bucket, key, pending, Attributes(content_type, metadata or {}))
 
     def put_file(self, bucket: str, key: str, path: Path, content_type: str = Attributes.content_type) -> StoredObject:
         """Store a copy of the file at `path`."""
@@ -113,13 +113,13 @@ class ObjectStore:
         self,
         bucket: str,
         key: str,
-        draft: Draft,
+        pending: PendingObject,
         attributes: Attributes,
         etag: str = "",
         checksums: Mapping[str, str] | None = None,
         check: Callable[[StoredObject | None], None] = lambda existing: None,
     ) -> StoredObject:
-        """Make a draft the object. `etag` and `checksums` stand in for the draft's own where given.
+        """Make a pending the object. `etag` and `checksums` stand in for the pending's own where given.
 
         `check` sees the object about to be replaced, if any, and may raise to keep it.
         """
@@ -129,21 +129,21 @@ class ObjectStore:
                 self.bucket(bucket)
                 existing = self.find(bucket, key)
                 check(existing)
-                path = self._place(bucket, key, draft.path, existing)
-                sums = orjson.dumps(dict(draft.checksums if checksums is None else checksums)).decode()
-                known = (bucket, key, str(path), draft.size, draft.modified_ns)
-                row = (*known, etag or draft.md5, sums, attributes.to_json())
+                path = self._place(bucket, key, pending.path, existing)
+                sums = orjson.dumps(dict(pending.checksums if checksums is None else checksums)).decode()
+                known = (bucket, key, str(path), pending.size, pending.modified_ns)
+                row = (*known, etag or pending.md5, sums, attributes.to_json())
                 self.index.row(f"REPLACE INTO objects ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         except BaseException:
-            draft.discard()
+            pending.discard()
             raise
         return self._stored(row)
 
     def get(self, bucket: str, key: str) -> StoredObject:
         """What is known of an object, its file checked to be there. Raises NoSuchBucket, NoSuchKey."""
-        stored = self._known(bucket, key)
+        stored = self._require(bucket, key)
         if not _unchanged(stored, stored.path):
-            stored = self._look_again(bucket, key)
+            stored = self._reindex(bucket, key)
         return stored
 
     def find(self, bucket: str, key: str) -> StoredObject | None:
@@ -157,13 +157,13 @@ class ObjectStore:
         Raises NoSuchBucket, NoSuchKey.
         """
         while True:
-            stored = self._known(bucket, key)
+            stored = self._require(bucket, key)
             with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 file = stored.path.open("rb", buffering=0)
                 if _unchanged(stored, file.fileno()):
                     return stored, file
                 file.close()
-            self._look_again(bucket, key)
+            self._reindex(bucket, key)
 
     def delete(self, bucket: str, key: str) -> None:
         """Remove an object; an absent one is no error, as in S3. Raises NoSuchBucket."""
@@ -196,7 +196,7 @@ class ObjectStore:
                 key=key,
                 size=size,
                 etag=etag,
-                last_modified=moment(modified_ns),
+                last_modified=utc_time(modified_ns),
                 checksums=orjson.loads(checksums),
             )
             for key, size, modified_ns, etag, checksums in rows
@@ -219,41 +219,41 @@ class ObjectStore:
             size=size,
             etag=etag,
             modified_ns=modified_ns,
-            last_modified=moment(modified_ns),
+            last_modified=utc_time(modified_ns),
             checksums=orjson.loads(checksums),
             attributes=Attributes.from_json(attributes),
         )
 
-    def _known(self, bucket: str, key: str) -> StoredObject:
+    def _require(self, bucket: str, key: str) -> StoredObject:
         stored = self.find(bucket, key)
         if stored is None:
             self.bucket(bucket)
             raise NoSuchKey(bucket, key)
         return stored
 
-    def _place(self, bucket: str, key: str, draft: Path, existing: StoredObject | None) -> PurePosixPath:
-        """Move a draft to the key's path of old, or to its readable path, or, if that is taken, to its hashed one."""
+    def _place(self, bucket: str, key: str, pending: Path, existing: StoredObject | None) -> PurePosixPath:
+        """Move a pending to the key's path of old, or to its readable path, or, if that is taken, to its hashed one."""
         if existing:
-            return self._move(draft, PurePosixPath(existing.path.relative_to(self.folder)))
+            return self._move(pending, PurePosixPath(existing.path.relative_to(self.folder)))
         readable = readable_path(bucket, key)
         if readable and not self._is_taken(readable):
             try:
-                return self._move(draft, readable)
+                return self._move(pending, readable)
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 pass  # another key is a file where this one needs a folder, or the other way round
-        return self._move(draft, hashed_path(bucket, key))
+        return self._move(pending, hashed_path(bucket, key))
 
     def _is_taken(self, path: PurePosixPath) -> bool:
         """True if another key has this path, upper and lower case being the same on some file systems."""
         return self.index.row("SELECT 1 FROM objects WHERE path = ?", (str(path),)) is not None
 
-    def _move(self, draft: Path, path: PurePosixPath) -> PurePosixPath:
+    def _move(self, pending: Path, path: PurePosixPath) -> PurePosixPath:
         target = self.folder / path
         try:
-            os.replace(draft, target)
+            os.replace(pending, target)
         except FileNotFoundError:
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(draft, target)
+            os.replace(pending, target)
         return path
 
     def _remove_empty_folders(self, folder: Path) -> None:
@@ -264,10 +264,10 @@ class ObjectStore:
                 return
             folder = folder.parent
 
-    def _look_again(self, bucket: str, key: str) -> StoredObject:
+    def _reindex(self, bucket: str, key: str) -> StoredObject:
         """The file is not the one in the index: written this very moment, removed, or changed by hand."""
         with self.index.writing():
-            stored = self._known(bucket, key)
+            stored = self._require(bucket, key)
             if _unchanged(stored, stored.path):
                 return stored
             try:
@@ -280,7 +280,7 @@ class ObjectStore:
                 "UPDATE objects SET size = ?, modified_ns = ?, etag = ?, checksums = '{}' WHERE bucket = ? AND key = ?"
             )
             self.index.row(statement, (status.st_size, status.st_mtime_ns, etag, bucket, key))
-            return self._known(bucket, key)
+            return self._require(bucket, key)
 
 
 def after_prefix(prefix: str) -> str:

@@ -16,12 +16,12 @@ import orjson
 from wildsage.local_runner.s3.checksums import ALGORITHMS, composite
 from wildsage.local_runner.s3.errors import NoSuchUpload, S3Error
 from wildsage.local_runner.s3.names import check_key
-from wildsage.local_runner.s3.objects import Attributes, StoredObject, moment
-from wildsage.local_runner.s3.pending_object import Draft, join_files
+from wildsage.local_runner.s3.objects import Attributes, StoredObject, utc_time
+from wildsage.local_runner.s3.pending_object import PendingObject, join_files
 from wildsage.local_runner.s3.store import ObjectStore
 
-SMALLEST_PART_BYTES = 5 << 20
-MOST_PARTS = 10_000
+MIN_PART_BYTES = 5 << 20
+MAX_PARTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Part:
+class UploadPart:
     number: int
     size: int
     etag: str
@@ -80,29 +80,29 @@ class Uploads:
         rows = self._index.rows("SELECT * FROM uploads WHERE bucket = ? ORDER BY key, begun_ns", (bucket,))
         return [_upload(row) for row in rows if row[1].startswith(prefix)]
 
-    def add(self, upload: Upload, number: int, draft: Draft, checksums: Mapping[str, str]) -> None:
-        """Make a draft part `number`, in place of an earlier one. Raises NoSuchUpload."""
+    def add(self, upload: Upload, number: int, pending: PendingObject, checksums: Mapping[str, str]) -> None:
+        """Make a pending part `number`, in place of an earlier one. Raises NoSuchUpload."""
         try:
             with self._index.writing():
                 self.find(upload.bucket, upload.key, upload.id)
-                os.replace(draft.path, self._folder / upload.id / str(number))
+                os.replace(pending.path, self._folder / upload.id / str(number))
                 row = (
                     upload.id,
                     number,
-                    draft.size,
-                    draft.modified_ns,
-                    draft.md5,
+                    pending.size,
+                    pending.modified_ns,
+                    pending.md5,
                     orjson.dumps(dict(checksums)).decode(),
                 )
                 self._index.row("REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)", row)
         except BaseException:
-            draft.discard()
+            pending.discard()
             raise
 
-    def parts(self, upload: Upload, after: int = 0, limit: int = MOST_PARTS) -> list[Part]:
+    def parts(self, upload: Upload, after: int = 0, limit: int = MAX_PARTS) -> list[UploadPart]:
         statement = "SELECT * FROM parts WHERE upload = ? AND number > ? ORDER BY number LIMIT ?"
         return [
-            Part(number, size, etag, moment(modified_ns), orjson.loads(checksums))
+            UploadPart(number, size, etag, utc_time(modified_ns), orjson.loads(checksums))
             for _, number, size, modified_ns, etag, checksums in self._index.rows(statement, (upload.id, after, limit))
         ]
 
@@ -121,14 +121,14 @@ class Uploads:
         md5_of_md5s = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts), usedforsecurity=False)
         algorithms = ALGORITHMS.keys() & ({upload.algorithm} if upload.whole else stated.keys())
         folder = self._folder / upload.id
-        draft = join_files(self._store.temp, [folder / str(part.number) for part in parts], algorithms)
+        pending = join_files(self._store.temp, [folder / str(part.number) for part in parts], algorithms)
         for algorithm, value in stated.items():
-            if draft.checksums.get(algorithm, value) != value:
-                draft.discard()
+            if pending.checksums.get(algorithm, value) != value:
+                pending.discard()
                 raise S3Error("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
-        checksums = {**stated, **draft.checksums} or _composite(upload, parts)
+        checksums = {**stated, **pending.checksums} or _composite(upload, parts)
         etag = f"{md5_of_md5s.hexdigest()}-{len(parts)}"
-        stored = self._store.commit(upload.bucket, upload.key, draft, upload.attributes, etag, checksums, check)
+        stored = self._store.commit(upload.bucket, upload.key, pending, upload.attributes, etag, checksums, check)
         self.abort(upload)
         return stored
 
@@ -139,7 +139,7 @@ class Uploads:
             self._index.row("DELETE FROM uploads WHERE id = ?", (upload.id,))
         shutil.rmtree(self._folder / upload.id, ignore_errors=True)
 
-    def _chosen(self, upload: Upload, wanted: Sequence[tuple[int, str]]) -> Iterator[Part]:
+    def _chosen(self, upload: Upload, wanted: Sequence[tuple[int, str]]) -> Iterator[UploadPart]:
         there = {part.number: part for part in self.parts(upload)}
         numbers = [number for number, _ in wanted]
         if numbers != sorted(set(numbers)):
@@ -148,22 +148,22 @@ class Uploads:
             part = there.get(number)
             if part is None or part.etag != etag.strip('"'):
                 raise S3Error("InvalidPart", f"Part {number} was not uploaded, or its ETag is not {etag}.")
-            if part.size < SMALLEST_PART_BYTES and number != numbers[-1]:
+            if part.size < MIN_PART_BYTES and number != numbers[-1]:
                 raise S3Error(
                     "EntityTooSmall",
-                    f"Part {number} has {part.size} bytes; all but the last need {SMALLEST_PART_BYTES}.",
+                    f"Part {number} has {part.size} bytes; all but the last need {MIN_PART_BYTES}.",
                     ProposedSize=str(part.size),
-                    MinSizeAllowed=str(SMALLEST_PART_BYTES),
+                    MinSizeAllowed=str(MIN_PART_BYTES),
                 )
             yield part
 
 
 def _upload(row: tuple) -> Upload:
     bucket, key, upload_id, begun_ns, algorithm, whole, attributes = row
-    return Upload(bucket, key, upload_id, moment(begun_ns), algorithm, bool(whole), Attributes.from_json(attributes))
+    return Upload(bucket, key, upload_id, utc_time(begun_ns), algorithm, bool(whole), Attributes.from_json(attributes))
 
 
-def _composite(upload: Upload, parts: Sequence[Part]) -> dict[str, str]:
+def _composite(upload: Upload, parts: Sequence[UploadPart]) -> dict[str, str]:
     """The checksum of checksums asked for, where every part has one."""
     algorithm = upload.algorithm
     if not algorithm or upload.whole or not all(algorithm in part.checksums for part in parts):

@@ -14,7 +14,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from wildsage.local_runner.server.gunicorn_server import CannotServe, Settings, serve
+from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, serve
 
 LOOK_EVERY_S = 0.01
 
@@ -55,7 +55,7 @@ class ForkedServer:
             self.status = os.waitstatus_to_exitcode(status)
 
 
-def start(settings: Settings) -> ForkedServer:
+def start(settings: ServerSettings) -> ForkedServer:
     """Serve in a child process and return when it takes connections. Raises CannotServe."""
     settings.data.mkdir(parents=True, exist_ok=True)
     their_stdin, lifeline = os.pipe()
@@ -76,7 +76,7 @@ def start(settings: Settings) -> ForkedServer:
     return server
 
 
-def _serve_and_exit(settings: Settings, stdin: int, answer: int) -> NoReturn:
+def _serve_and_exit(settings: ServerSettings, stdin: int, answer: int) -> NoReturn:
     """The life of the child, in a session of its own: Ctrl-C in the terminal is its parent's to answer."""
     status = 1
     try:

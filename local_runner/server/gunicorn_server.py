@@ -20,7 +20,7 @@ from wildsage.local_runner.operations.request_slots import SEATS, STANDING
 from wildsage.local_runner.server import lock
 from wildsage.local_runner.server.app import App, service_model
 from wildsage.local_runner.server.host_check import is_loopback
-from wildsage.local_runner.settings import Settings
+from wildsage.local_runner.settings import ServerSettings
 
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 THREADS = SEATS + STANDING
@@ -31,14 +31,14 @@ ACCESS_LOG_BYTES = 10_000_000  # and as much again in access.log.1
 ACCESS_LINE = "%(t)s %(m)s %(U)s %({x-amz-target}i)s %(s)s %(B)s bytes %(M)s ms"
 WARM_SERVICES = ("sagemaker", "sagemaker-runtime", "logs", "sts")
 
-__all__ = ["CannotServe", "Settings", "serve"]
+__all__ = ["CannotServe", "ServerSettings", "serve"]
 
 
 class CannotServe(Exception):
     """The server cannot start; the text says why and what to do."""
 
 
-def serve(settings: Settings, ready: Callable[[str], None]) -> None:
+def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; call it in the main thread.
 
     `ready` is called once with the endpoint, `http://127.0.0.1:<port>`, when connections are taken; then `server.json`
@@ -55,7 +55,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
         raise CannotServe(str(error)) from None
 
 
-def _run(settings: Settings, ready: Callable[[str], None]) -> None:
+def _run(settings: ServerSettings, ready: Callable[[str], None]) -> None:
     try:
         _Gunicorn(settings, ready).run()
     except SystemExit as stop:  # the worker's end comes this way too
@@ -65,7 +65,7 @@ def _run(settings: Settings, ready: Callable[[str], None]) -> None:
         lock.withdraw(settings.data)
 
 
-def _check_address(settings: Settings) -> None:
+def _check_address(settings: ServerSettings) -> None:
     if not settings.open_to_network and not is_loopback(settings.host):
         raise CannotServe(f"Host {settings.host}: only loopback addresses are served, nothing here checks who calls.")
     with socket.socket() as probe:
@@ -81,7 +81,7 @@ def _check_address(settings: Settings) -> None:
 class _Gunicorn(BaseApplication):
     """One worker process with many threads: jobs, endpoints and held requests share its memory."""
 
-    def __init__(self, settings: Settings, ready: Callable[[str], None]) -> None:
+    def __init__(self, settings: ServerSettings, ready: Callable[[str], None]) -> None:
         self._settings = settings
         self._ready = ready
         self._app: App | None = None
@@ -106,7 +106,7 @@ class _Gunicorn(BaseApplication):
     def load(self) -> App:
         """Runs in the worker: threads and child processes belong to it."""
         gunicorn_options.limit_malloc_arenas()
-        environment.forget_account(os.environ)
+        environment.remove_credentials(os.environ)
         bound_access_log(self._settings.data / ACCESS_LOG, ACCESS_LOG_BYTES)
         logging.basicConfig(filename=self._settings.data / LOG, level=logging.WARNING)
         for service in WARM_SERVICES:

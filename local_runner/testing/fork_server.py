@@ -25,7 +25,7 @@ from wildsage.local_runner.s3.call import operation_of
 from wildsage.local_runner.server import forked
 from wildsage.local_runner.server.app import service_model
 from wildsage.local_runner.server.gunicorn_server import CannotServe
-from wildsage.local_runner.settings import Settings
+from wildsage.local_runner.settings import ServerSettings
 
 SERVICES = ("sagemaker", "sagemaker-runtime", "logs", "sts", "iam", "cloudwatch")
 
@@ -44,7 +44,7 @@ def answer(order: Mapping[str, str], servers: dict[str, forked.ForkedServer]) ->
         servers.pop(folder).discard()
         return {}
     try:
-        server = forked.start(Settings(Path(order["start"]), hold_first_describe_s=0))
+        server = forked.start(ServerSettings(Path(order["start"]), hold_first_describe_s=0))
     except CannotServe as error:
         return {"error": str(error)}
     servers[order["start"]] = server
@@ -53,7 +53,7 @@ def answer(order: Mapping[str, str], servers: dict[str, forked.ForkedServer]) ->
 
 def main() -> None:
     """Answer orders until there are no more."""
-    environment.forget_account(os.environ)
+    environment.remove_credentials(os.environ)
     warm_up()
     servers: dict[str, forked.ForkedServer] = {}
     try:

@@ -22,7 +22,7 @@ import pytest
 from wildsage.local_runner.client import environment
 from wildsage.local_runner.client.shim import sitecustomize as shim
 from wildsage.local_runner.processes import python
-from wildsage.local_runner.settings import ACCOUNT, Settings
+from wildsage.local_runner.settings import ACCOUNT, ServerSettings
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class LocalAws:
 
     endpoint: str
     data: Path
-    role: str = f"arn:aws:iam::{ACCOUNT}:role/{Settings.role}"
+    role: str = f"arn:aws:iam::{ACCOUNT}:role/{ServerSettings.role}"
 
 
-class Nursery:
+class ForkServer:
     """The process that forks servers."""
 
     def __init__(self) -> None:
@@ -82,36 +82,36 @@ class Nursery:
 
 
 @pytest.fixture(scope="session")
-def wildsage_nursery() -> Iterator[Nursery]:
+def wildsage_fork_server() -> Iterator[ForkServer]:
     """Forks the servers of this session; tests have no use for it."""
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
+    fork_server = ForkServer()
+    yield fork_server
+    fork_server.close()
 
 
 @pytest.fixture
-def wildsage(wildsage_nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+def wildsage(wildsage_fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """An empty local AWS for this test alone; environment variables point every AWS client to it, and are set back."""
-    with _local_aws(wildsage_nursery, tmp_path_factory.mktemp("wildsage")) as aws:
+    with _local_aws(wildsage_fork_server, tmp_path_factory.mktemp("wildsage")) as aws:
         yield aws
 
 
 @pytest.fixture(scope="module")
-def wildsage_module(wildsage_nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+def wildsage_module(wildsage_fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """A local AWS that all tests of a module share, for what is trained or deployed once and looked at often."""
-    with _local_aws(wildsage_nursery, tmp_path_factory.mktemp("wildsage")) as aws:
+    with _local_aws(wildsage_fork_server, tmp_path_factory.mktemp("wildsage")) as aws:
         yield aws
 
 
 @contextmanager
-def _local_aws(nursery: Nursery, data: Path) -> Iterator[LocalAws]:
+def _local_aws(fork_server: ForkServer, data: Path) -> Iterator[LocalAws]:
     environment.write_telemetry_opt_out(data)
-    endpoint = nursery.start(data)
+    endpoint = fork_server.start(data)
     try:
         with _clients_of(endpoint, data):
             yield LocalAws(endpoint, data)
     finally:
-        nursery.end(data)
+        fork_server.end(data)
 
 
 @contextmanager
@@ -121,7 +121,7 @@ def _clients_of(endpoint: str, data: Path) -> Iterator[None]:
     _set_session(None)
     try:
         with pytest.MonkeyPatch.context() as patch, _shim():
-            for name in environment.removed(os.environ):
+            for name in environment.conflicting(os.environ):
                 patch.delenv(name)
             for name, value in environment.variables(endpoint, data, False, os.environ).items():
                 patch.setenv(name, value)
@@ -146,7 +146,7 @@ def _shim() -> Iterator[None]:
     if shim.installed():
         yield
         return
-    shim.install(shim.LOCAL | shim.QUICK)
+    shim.install(shim.LOCAL_CLIENTS | shim.SHORT_POLLING)
     try:
         yield
     finally:

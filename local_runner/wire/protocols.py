@@ -18,7 +18,7 @@ from werkzeug import Request, Response
 
 from wildsage.local_runner.wire import cbor, event_stream, query
 from wildsage.local_runner.wire.errors import AwsError, not_implemented
-from wildsage.local_runner.wire.values import CBOR, JSON, spell, without_nulls
+from wildsage.local_runner.wire.values import CBOR, JSON, serialize, without_nulls
 
 Values = dict[str, Any]
 JSON_TYPE = "application/x-amz-json-1.1"
@@ -56,7 +56,7 @@ class Json:
 
     def reply(self, operation: OperationModel, result: Values) -> Response:
         shape = operation.output_shape
-        return _response(b"" if shape is None else orjson.dumps(spell(result, shape, JSON)), JSON_TYPE)
+        return _response(b"" if shape is None else orjson.dumps(serialize(result, shape, JSON)), JSON_TYPE)
 
     def fail(self, error: AwsError) -> Response:
         body = {"__type": error.code, "message": error.message, **error.fields}
@@ -77,7 +77,7 @@ class Cbor:
         return operation, without_nulls(values)
 
     def reply(self, operation: OperationModel, result: Values) -> Response:
-        body = {} if operation.output_shape is None else spell(result, operation.output_shape, CBOR)
+        body = {} if operation.output_shape is None else serialize(result, operation.output_shape, CBOR)
         return _response(cbor.encode(body), "application/cbor", headers=self.headers)
 
     def fail(self, error: AwsError) -> Response:
@@ -127,7 +127,7 @@ class Rest:
             return _response(result[payload], headers.pop("Content-Type", OCTETS), status, headers)
         located = {name for name, member in shape.members.items() if "location" in member.serialization}
         values = {name: value for name, value in result.items() if name not in located}
-        return _response(orjson.dumps(spell(values, shape, JSON)), "application/json", status, headers)
+        return _response(orjson.dumps(serialize(values, shape, JSON)), "application/json", status, headers)
 
     def fail(self, error: AwsError) -> Response:
         headers = {"x-amzn-ErrorType": error.code} if error.code else {}

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from botocore.model import OperationModel, Shape
 
 from wildsage.local_runner.wire.errors import AwsError
-from wildsage.local_runner.wire.values import XML, spell
+from wildsage.local_runner.wire.values import XML, serialize
 
 
 def read_form(form: Mapping[str, str], shape: Shape | None) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def result_document(operation: OperationModel, result: Mapping[str, Any]) -> byt
     if shape is not None:
         wrapper = shape.serialization.get("resultWrapper")
         place = ElementTree.SubElement(root, wrapper) if wrapper else root
-        _add_members(place, spell(result, shape, XML), shape)
+        _add_members(place, serialize(result, shape, XML), shape)
     return _document(root)
 
 

@@ -12,7 +12,7 @@ from botocore.model import Shape
 
 
 @dataclass(frozen=True)
-class Spelling:
+class Notation:
     """How a format writes what JSON has no word for: times, given in seconds since 1970, and bytes."""
 
     time: Callable[[float], Any]
@@ -27,23 +27,23 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-JSON = Spelling(time=lambda seconds: round(seconds, 3), blob=_base64)
-XML = Spelling(time=lambda seconds: _moment(seconds).strftime("%Y-%m-%dT%H:%M:%SZ"), blob=_base64)
-CBOR = Spelling(time=_moment, blob=bytes)
+JSON = Notation(time=lambda seconds: round(seconds, 3), blob=_base64)
+XML = Notation(time=lambda seconds: _moment(seconds).strftime("%Y-%m-%dT%H:%M:%SZ"), blob=_base64)
+CBOR = Notation(time=_moment, blob=bytes)
 
 
-def spell(value: Any, shape: Shape, spelling: Spelling) -> Any:
+def serialize(value: Any, shape: Shape, spelling: Notation) -> Any:
     """A result cut to its shape, under the names of the wire: members that are unknown or absent are gone."""
     if shape.type_name == "structure":
         return {
-            member.serialization.get("name", name): spell(value[name], member, spelling)
+            member.serialization.get("name", name): serialize(value[name], member, spelling)
             for name, member in shape.members.items()
             if value.get(name) is not None
         }
     if shape.type_name == "list":
-        return [spell(member, shape.member, spelling) for member in value]
+        return [serialize(member, shape.member, spelling) for member in value]
     if shape.type_name == "map":
-        return {name: spell(member, shape.value, spelling) for name, member in value.items()}
+        return {name: serialize(member, shape.value, spelling) for name, member in value.items()}
     if shape.type_name == "timestamp":
         return spelling.time(value)
     if shape.type_name == "blob":

@@ -49,7 +49,7 @@ class Local:
 
     @property
     def environment(self) -> dict[str, str]:
-        return client.environment_for(self.endpoint, self.data, False, BARE, self.proxy)
+        return client.client_environment(self.endpoint, self.data, False, BARE, self.proxy)
 
     def run(
         self, command: Sequence[str | Path], folder: Path, timeout_s: float = 300, **more: str

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from wildsage.local_runner.server.gunicorn_server import CannotServe, Settings, serve
+from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, serve
 
 if __name__ == "__main__":
     stand_in = Path(__file__).with_name("stand_in.py")
-    settings = Settings(
+    settings = ServerSettings(
         data=Path(sys.argv[1]),
         command=(sys.executable, "-S", str(stand_in)),
         backend=sys.argv[3] if len(sys.argv) > 3 else "process",

@@ -43,7 +43,7 @@ def is_aws_address(url: str | None) -> bool:
     return (urlsplit(url or "").hostname or "").endswith(AWS_DOMAINS)
 
 
-def keep_clients_local(botocore_session: ModuleType) -> None:
+def drop_aws_endpoints(botocore_session: ModuleType) -> None:
     """Let AWS_ENDPOINT_URL win over an AWS address given in code."""
     create_client = botocore_session.Session.create_client
 
@@ -56,7 +56,7 @@ def keep_clients_local(botocore_session: ModuleType) -> None:
     replace(botocore_session.Session, "create_client", create_local_client)
 
 
-class QuickClock:
+class PollingClock:
     """The `time` module for a caller that polls: long sleeps are cut short, and `time()` counts them in full.
 
     Counting them matters: the SDK asks for a job's status only once 30 s have passed on this clock.
@@ -77,12 +77,12 @@ class QuickClock:
         return getattr(time, name)
 
 
-def quicken_clock(module: ModuleType) -> None:
+def shorten_sleeps(module: ModuleType) -> None:
     """Give a module that did `import time` a clock of its own."""
-    replace(module, "time", QuickClock())
+    replace(module, "time", PollingClock())
 
 
-def quicken_waiters(botocore_waiter: ModuleType) -> None:
+def shorten_waits(botocore_waiter: ModuleType) -> None:
     """Ask more often, for as long in all: a waiter gives up after so many questions, not after so much time."""
     wait = botocore_waiter.Waiter.wait
 
@@ -98,59 +98,59 @@ def quicken_waiters(botocore_waiter: ModuleType) -> None:
     replace(botocore_waiter.Waiter, "wait", wait_quickly)
 
 
-LOCAL: dict[str, Callable[[ModuleType], None]] = {"botocore.session": keep_clients_local}
-QUICK: dict[str, Callable[[ModuleType], None]] = {
-    "botocore.waiter": quicken_waiters,
-    "sagemaker.session": quicken_clock,
-    "sagemaker.core.resources": quicken_clock,  # SDK v3, from here on
-    "sagemaker.core.helper.session_helper": quicken_clock,
-    "sagemaker.core.common_utils": quicken_clock,
+LOCAL_CLIENTS: dict[str, Callable[[ModuleType], None]] = {"botocore.session": drop_aws_endpoints}
+SHORT_POLLING: dict[str, Callable[[ModuleType], None]] = {
+    "botocore.waiter": shorten_waits,
+    "sagemaker.session": shorten_sleeps,
+    "sagemaker.core.resources": shorten_sleeps,  # SDK v3, from here on
+    "sagemaker.core.helper.session_helper": shorten_sleeps,
+    "sagemaker.core.common_utils": shorten_sleeps,
 }
 
 
-class Amender(MetaPathFinder):
+class ImportPatcher(MetaPathFinder):
     """Amends modules right after their first import, so that start-up imports nothing heavy."""
 
-    def __init__(self, amendments: dict[str, Callable[[ModuleType], None]]) -> None:
-        self.amendments = amendments
+    def __init__(self, patches: dict[str, Callable[[ModuleType], None]]) -> None:
+        self.patches = patches
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        amend = self.amendments.get(name)
-        spec = PathFinder.find_spec(name, path) if amend else None
-        if amend is None or spec is None or spec.loader is None:
+        patch = self.patches.get(name)
+        spec = PathFinder.find_spec(name, path) if patch else None
+        if patch is None or spec is None or spec.loader is None:
             return None
         execute = spec.loader.exec_module
 
-        def execute_and_amend(module: ModuleType) -> None:
+        def execute_and_patch(module: ModuleType) -> None:
             execute(module)
-            amend(module)
+            patch(module)
 
-        spec.loader.exec_module = execute_and_amend  # type: ignore[method-assign]
+        spec.loader.exec_module = execute_and_patch  # type: ignore[method-assign]
         return spec
 
 
-def install(amendments: dict[str, Callable[[ModuleType], None]]) -> None:
+def install(patches: dict[str, Callable[[ModuleType], None]]) -> None:
     """Amend what is imported already, and the rest as it is imported."""
-    for name, amend in amendments.items():
+    for name, patch in patches.items():
         if name in sys.modules:
-            amend(sys.modules[name])
-    sys.meta_path.insert(0, Amender(amendments))
+            patch(sys.modules[name])
+    sys.meta_path.insert(0, ImportPatcher(patches))
 
 
 def installed() -> bool:
-    return any(isinstance(finder, Amender) for finder in sys.meta_path)
+    return any(isinstance(finder, ImportPatcher) for finder in sys.meta_path)
 
 
 def uninstall() -> None:
     """Undo `install`."""
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, Amender)]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, ImportPatcher)]
     while replaced:
         setattr(*replaced.pop())
 
 
-def run_the_one_we_hide() -> None:
+def run_next_sitecustomize() -> None:
     """Execute the next sitecustomize on the path: Python itself runs only the first."""
     own = os.path.dirname(os.path.abspath(__file__))
     spec = PathFinder.find_spec("sitecustomize", [place for place in sys.path if os.path.abspath(place) != own])
@@ -160,5 +160,5 @@ def run_the_one_we_hide() -> None:
 
 if __name__ == "sitecustomize":  # not when a test session imports it by its full name
     if os.environ.get("WILDSAGE_ENDPOINT"):
-        install(LOCAL if os.environ.get("WILDSAGE_SDK_POLLING") else LOCAL | QUICK)
-    run_the_one_we_hide()
+        install(LOCAL_CLIENTS if os.environ.get("WILDSAGE_SDK_POLLING") else LOCAL_CLIENTS | SHORT_POLLING)
+    run_next_sitecustomize()

@@ -46,7 +46,7 @@ def sts() -> Iterator[str]:
 
 def run(code: str, endpoint: str, data: Path, sdk_polling: bool = False, **given: str) -> str:
     client.write_telemetry_opt_out(data)
-    environment = client.environment_for(endpoint, data, sdk_polling, BARE | given)
+    environment = client.client_environment(endpoint, data, sdk_polling, BARE | given)
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
@@ -115,7 +115,7 @@ def test_waiters_ask_more_often_and_as_long(tmp_path: Path) -> None:
 
 
 def test_without_our_variable_the_shim_does_nothing(tmp_path: Path) -> None:
-    code = "import sys; print([type(finder).__name__ for finder in sys.meta_path].count('Amender'))"
+    code = "import sys; print([type(finder).__name__ for finder in sys.meta_path].count('ImportPatcher'))"
     environment = BARE | {"PYTHONPATH": str(client.SHIM)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0"
@@ -146,7 +146,7 @@ def test_telemetry_is_off_and_the_users_own_defaults_still_apply(tmp_path: Path)
 
 def test_the_administrators_defaults_still_apply(tmp_path: Path) -> None:
     set_already = {"SAGEMAKER_ADMIN_CONFIG_OVERRIDE": "/etc/defaults.yaml"}
-    environment = client.environment_for("http://127.0.0.1:1", tmp_path, False, set_already)
+    environment = client.client_environment("http://127.0.0.1:1", tmp_path, False, set_already)
     assert environment["SAGEMAKER_ADMIN_CONFIG_OVERRIDE"] == "/etc/defaults.yaml"
     assert environment["SAGEMAKER_USER_CONFIG_OVERRIDE"].startswith(str(tmp_path))
 
@@ -160,7 +160,7 @@ def test_nothing_of_the_users_account_is_left() -> None:
         "AWS_ENDPOINT_URL_S3": "https://elsewhere",
         "HOME": "/home/me",
     }
-    environment = client.environment_for("http://127.0.0.1:4577", Path("/data"), False, given)
+    environment = client.client_environment("http://127.0.0.1:4577", Path("/data"), False, given)
     assert "AWS_PROFILE" not in environment
     assert "AWS_SESSION_TOKEN" not in environment
     assert "AWS_ENDPOINT_URL_S3" not in environment
@@ -174,16 +174,16 @@ def test_nothing_of_the_users_account_is_left() -> None:
     [({}, "us-east-1"), ({"AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1"), ({"AWS_REGION": "us-west-2"}, "us-west-2")],
 )
 def test_the_region_of_the_shell_is_kept(given: dict[str, str], region: str) -> None:
-    environment = client.environment_for("http://127.0.0.1:1", Path("/data"), False, given)
+    environment = client.client_environment("http://127.0.0.1:1", Path("/data"), False, given)
     assert environment["AWS_REGION"] == environment["AWS_DEFAULT_REGION"] == region
 
 
 def test_lists_of_paths_and_hosts_are_added_to() -> None:
     given = {"PYTHONPATH": "/mine", "NO_PROXY": "example.org"}
-    environment = client.environment_for("http://127.0.0.1:1", Path("/data"), False, given)
+    environment = client.client_environment("http://127.0.0.1:1", Path("/data"), False, given)
     assert environment["PYTHONPATH"] == f"{client.SHIM}{os.pathsep}/mine"
     assert environment["no_proxy"] == environment["NO_PROXY"] == "localhost,127.0.0.1,example.org"
-    again = client.environment_for("http://127.0.0.1:1", Path("/data"), False, environment)
+    again = client.client_environment("http://127.0.0.1:1", Path("/data"), False, environment)
     assert again == environment
 
 
@@ -195,5 +195,5 @@ def test_a_server_forgets_the_users_account_and_keeps_the_rest() -> None:
         "AWS_CA_BUNDLE": "/ca",
         "HOME": "/me",
     }
-    client.forget_account(environment)
+    client.remove_credentials(environment)
     assert environment == {"AWS_CA_BUNDLE": "/ca", "HOME": "/me", **client.NO_ACCOUNT}

@@ -7,16 +7,16 @@ import os
 
 import pytest
 
-from wildsage.local_runner.commands.clean import age
+from wildsage.local_runner.commands.clean import parse_age
 from wildsage.local_runner.jobs.store import Store
-from wildsage.local_runner.monitor.cleanup import freed_by, left_behind
+from wildsage.local_runner.monitor.cleanup import freed_bytes, leftovers
 from wildsage.local_runner.monitor.overview import Overview
-from wildsage.local_runner.settings import Settings
+from wildsage.local_runner.settings import ServerSettings
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1.5h", 5_400), ("7d", 604_800), ("2w", 1_209_600)])
 def test_ages(text, seconds):
-    assert age(text) == seconds
+    assert parse_age(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["7", "d", "-1d", "7 days", ""])
@@ -115,9 +115,13 @@ def test_jobs_of_a_tuning_job_that_runs_stay(tmp_path):
         job = {"TrainingJobName": name, "TrainingJobArn": name, "TrainingJobStatus": "Completed", "CreationTime": 2.0}
         store.insert("training-job", name, {**job, "TrainingEndTime": 3.0, **({"TuningJobArn": arn} if arn else {})})
     with contextlib.closing(store), contextlib.closing(Overview(tmp_path)) as overview:
-        assert [each.name for each in left_behind(Settings(tmp_path), overview, store)] == ["alone"]
+        assert [each.name for each in leftovers(ServerSettings(tmp_path), overview, store)] == ["alone"]
         store.update("hyper-parameter-tuning-job", "tuning", HyperParameterTuningJobStatus="Completed")
-        assert {each.name for each in left_behind(Settings(tmp_path), overview, store)} == {"alone", "tried", "tuning"}
+        assert {each.name for each in leftovers(ServerSettings(tmp_path), overview, store)} == {
+            "alone",
+            "tried",
+            "tuning",
+        }
 
 
 def test_links_free_nothing(tmp_path):
@@ -125,4 +129,4 @@ def test_links_free_nothing(tmp_path):
     (tmp_path / "one").write_bytes(b"123")
     os.link(tmp_path / "one", tmp_path / "two")
     (tmp_path / "loop").symlink_to(tmp_path)
-    assert freed_by(tmp_path) == 5
+    assert freed_bytes(tmp_path) == 5

@@ -1,4 +1,4 @@
-"""The picture of what runs: one line for each job, whatever the width."""
+"""The display of what runs: one line for each job, whatever the width."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import time
 import pytest
 from rich.console import Console
 
-from wildsage.local_runner.commands.status import line_of, picture
+from wildsage.local_runner.commands.status import event_line, render
 from wildsage.local_runner.monitor.overview import KINDS, Endpoint, Job
-from wildsage.local_runner.monitor.watch import Happening, Sight
+from wildsage.local_runner.monitor.watch import Event, Snapshot
 
 NOW = time.time()
 
@@ -27,8 +27,8 @@ def job(name: str, phase: str = "Training") -> Job:
 
 @pytest.mark.parametrize("width", [70, 100, 200])
 def test_a_job_is_a_line_and_a_long_name_gives_way(width):
-    sight = Sight([job("census-kmeans-2026-11-21-22-01-33-517"), job("[b]", "Starting")], {"[b]": 62.0})
-    first, second = drawn(picture(sight), width)
+    snapshot = Snapshot([job("census-kmeans-2026-11-21-22-01-33-517"), job("[b]", "Starting")], {"[b]": 62.0})
+    first, second = drawn(render(snapshot), width)
     assert first.startswith("training  census-kmeans")
     assert first.rstrip().endswith("1 min 15 s")
     assert "[b]" in second
@@ -37,16 +37,16 @@ def test_a_job_is_a_line_and_a_long_name_gives_way(width):
 
 def test_many_jobs_are_counted_and_endpoints_are_one_line():
     endpoints = [Endpoint(f"endpoint-{number}", "InService", ["v"], NOW, "") for number in range(2)]
-    lines = drawn(picture(Sight([job(f"job-{number}") for number in range(20)], {}, endpoints)), 100)
+    lines = drawn(render(Snapshot([job(f"job-{number}") for number in range(20)], {}, endpoints)), 100)
     assert len(lines) == 14
     assert "and 8 more" in lines[-2]
     assert lines[-1] == "endpoints  ● endpoint-0 InService   ● endpoint-1 InService"
 
 
 def test_where_nothing_runs_it_says_so():
-    assert drawn(picture(Sight()), 80) == ["No job runs, no endpoint. Ctrl-C stops."]
+    assert drawn(render(Snapshot()), 80) == ["No job runs, no endpoint. Ctrl-C stops."]
 
 
 def test_a_failure_is_told_with_its_reason():
-    (line,) = drawn(line_of(Happening(NOW, "training job", "[a]", "Failed", "ClientError: row [7]", 3.1)), 100)
+    (line,) = drawn(event_line(Event(NOW, "training job", "[a]", "Failed", "ClientError: row [7]", 3.1)), 100)
     assert line.endswith("  training job [a]  Failed in 3.1 s  ClientError: row [7]")

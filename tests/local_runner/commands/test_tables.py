@@ -13,16 +13,16 @@ from wildsage.local_runner.commands import tables
     [(0.04, "0.0 s"), (9.94, "9.9 s"), (42.4, "42 s"), (200, "3 min 20 s"), (7_500, "2 h 5 min"), (273_600, "3 d 4 h")],
 )
 def test_durations(seconds, text):
-    assert tables.duration(seconds) == text
+    assert tables.format_duration(seconds) == text
 
 
 def test_moments_of_today_are_short():
-    assert len(tables.moment(time.time())) == len("12:34:56")
-    assert tables.moment(0)[:2] in ("19", "20")
+    assert len(tables.format_time(time.time())) == len("12:34:56")
+    assert tables.format_time(0)[:2] in ("19", "20")
 
 
 def test_for_a_program_a_row_is_a_line_and_cells_are_apart_by_tabs(capsys):
-    tables.show(("name", "why"), [("a", "two\tlines\nof [red]text[/]"), ("b", "")])
+    tables.print_table(("name", "why"), [("a", "two\tlines\nof [red]text[/]"), ("b", "")])
     assert capsys.readouterr().out == "name\twhy\na\ttwo lines of [red]text[/]\nb\t\n"
 
 
@@ -31,6 +31,6 @@ def test_for_eyes_markup_in_a_name_stays_text(monkeypatch):
     terminal.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr("sys.stdout", terminal)
     monkeypatch.setenv("TERM", "xterm")
-    tables.show(("name", "status"), [("[red]x[/]", "Failed")])
+    tables.print_table(("name", "status"), [("[red]x[/]", "Failed")])
     assert "[red]x[/]" in terminal.getvalue()
     assert "\x1b[31mFailed" in terminal.getvalue()

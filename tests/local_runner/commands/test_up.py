@@ -1,4 +1,4 @@
-"""`wildsage up` as a process: its lines, its JSON, its picture on a terminal, its end."""
+"""`wildsage up` as a process: its lines, its JSON, its display on a terminal, its end."""
 
 from __future__ import annotations
 

@@ -3,11 +3,11 @@
 import pytest
 
 from wildsage.local_runner.jobs import metrics
-from wildsage.local_runner.jobs.logs import Event
+from wildsage.local_runner.jobs.logs import LogEvent
 
 
-def events(*messages: str) -> list[Event]:
-    return [Event(1000 + number, message, 0) for number, message in enumerate(messages)]
+def events(*messages: str) -> list[LogEvent]:
+    return [LogEvent(1000 + number, message, 0) for number, message in enumerate(messages)]
 
 
 @pytest.mark.parametrize(

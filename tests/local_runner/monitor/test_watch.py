@@ -1,4 +1,4 @@
-"""What a watch tells of a data folder: news once, progress while it is made, nothing while nothing changes."""
+"""What a watch tells of a data folder: events once, progress while it is made, nothing while nothing changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wildsage.local_runner.jobs.logs import TRAINING_JOBS, Logs
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.monitor.overview import Overview
 from wildsage.local_runner.monitor.watch import Watch
-from wildsage.local_runner.settings import Settings
+from wildsage.local_runner.settings import ServerSettings
 
 NOW = 1_700_000_000.0
 
@@ -27,8 +27,8 @@ def job(name: str, status: str = "InProgress", **fields) -> dict:
 
 
 @pytest.fixture
-def settings(tmp_path) -> Settings:
-    return Settings(tmp_path)
+def settings(tmp_path) -> ServerSettings:
+    return ServerSettings(tmp_path)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def watch(settings, store):
 
 
 def told(watch: Watch) -> list[tuple[str, str, str]]:
-    return [(news.what, news.name, news.status) for news in watch.look().news]
+    return [(event.what, event.name, event.status) for event in watch.look().events]
 
 
 def test_a_job_is_told_when_it_begins_and_when_it_ends(watch, store):
@@ -56,9 +56,9 @@ def test_a_job_is_told_when_it_begins_and_when_it_ends(watch, store):
     store.update(
         "training-job", "a", TrainingJobStatus="Failed", FailureReason="ClientError: x", TrainingEndTime=NOW + 3
     )
-    (news,) = watch.look().news
-    assert (news.status, news.reason, news.took_s) == ("Failed", "ClientError: x", 3)
-    assert news.record() == {
+    (event,) = watch.look().events
+    assert (event.status, event.reason, event.took_s) == ("Failed", "ClientError: x", 3)
+    assert event.record() == {
         "time": "2023-11-14T22:13:23.000+00:00",
         "event": "training job",
         "name": "a",

@@ -15,7 +15,7 @@ from wildsage.local_runner.processes import supervisor
 LEASH = Path(supervisor.__file__)
 
 
-def leashed(script: str) -> subprocess.Popen:
+def supervised(script: str) -> subprocess.Popen:
     command = [sys.executable, "-I", "-S", str(LEASH), "sh", "-c", script]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
@@ -31,11 +31,11 @@ def gone(pid: int, timeout_s: float = 5) -> bool:
 
 @pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
 def test_the_exit_status_is_the_commands(script, status):
-    assert leashed(script).wait(5) == status
+    assert supervised(script).wait(5) == status
 
 
 def test_sigterm_reaches_the_command_which_may_take_its_time():
-    process = leashed("trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done")
+    process = supervised("trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done")
     assert process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "bye\n"
@@ -43,7 +43,7 @@ def test_sigterm_reaches_the_command_which_may_take_its_time():
 
 
 def test_what_a_command_leaves_running_is_killed():
-    process = leashed("sleep 1000 & echo $!")
+    process = supervised("sleep 1000 & echo $!")
     left = int(process.stdout.readline())
     assert process.wait(5) == 0
     assert gone(left)
@@ -54,7 +54,7 @@ def test_everything_ends_with_the_owner(end):
     """`kill`: the owner is a process of its own that is killed while it holds the leash."""
     script = "sleep 1000 & echo $! $$; wait"
     if end == "close":
-        process = leashed(script)
+        process = supervised(script)
         pids = [int(pid) for pid in process.stdout.readline().split()]
         process.stdin.close()
     else:

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from wildsage.local_runner.proxy import authority
-from wildsage.local_runner.proxy.authority import Authority, is_aws
+from wildsage.local_runner.proxy.authority import Authority, is_aws_host
 from wildsage.local_runner.proxy.files import TRUSTSTORE_PASSWORD
 
 
@@ -29,7 +29,7 @@ from wildsage.local_runner.proxy.files import TRUSTSTORE_PASSWORD
     ],
 )  # fmt: skip
 def test_which_names_are_amazons(host, answer):
-    assert is_aws(host) is answer
+    assert is_aws_host(host) is answer
 
 
 def test_the_key_is_its_owners_alone_and_stays(tmp_path):
@@ -49,7 +49,7 @@ def test_two_at_once_are_one(tmp_path):
 
 def test_one_that_ends_soon_is_made_anew(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(authority, "CA_LASTS", timedelta(days=20))
+        patch.setattr(authority, "CA_LIFETIME", timedelta(days=20))
         old = Authority(tmp_path).certificate
     new = Authority(tmp_path).certificate
     assert new != old
@@ -91,7 +91,7 @@ def test_clients_without_the_bundle_do_not(tmp_path):
 
 def test_a_stolen_key_is_no_good_for_other_names(tmp_path, monkeypatch):
     owner = Authority(tmp_path)
-    monkeypatch.setattr(authority, "is_aws", lambda host: True)
+    monkeypatch.setattr(authority, "is_aws_host", lambda host: True)
     with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
         handshake(owner.context("example.org"), owner.bundle, "example.org")
 

@@ -84,7 +84,7 @@ def test_a_taken_port_is_named_with_the_option_that_chooses_another(tmp_path: Pa
 def test_every_library_is_told_in_its_own_words() -> None:
     data = Path("/home/me/my data")
     given = {"AWS_ENDPOINT_URL": "http://elsewhere", "JAVA_TOOL_OPTIONS": "-Xmx1g"}
-    found = environment.environment_for("http://127.0.0.1:1", data, False, given, "http://127.0.0.1:2")
+    found = environment.client_environment("http://127.0.0.1:1", data, False, given, "http://127.0.0.1:2")
     assert "AWS_ENDPOINT_URL" not in found
     assert found["HTTPS_PROXY"] == found["https_proxy"] == "http://127.0.0.1:2"
     assert "HTTP_PROXY" not in found
@@ -94,5 +94,5 @@ def test_every_library_is_told_in_its_own_words() -> None:
     assert "-Dhttps.proxyPort=2" in options
     assert "-Djavax.net.ssl.trustStore=/home/me/my data/authority/truststore.p12" in options
     assert "127.0.0.1" in found["no_proxy"].split(",")
-    again = environment.environment_for("http://127.0.0.1:1", data, False, found, "http://127.0.0.1:2")
+    again = environment.client_environment("http://127.0.0.1:1", data, False, found, "http://127.0.0.1:2")
     assert again == found

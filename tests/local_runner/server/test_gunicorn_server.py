@@ -16,7 +16,7 @@ import pytest
 import urllib3
 
 from wildsage.local_runner.server import lock as owner
-from wildsage.local_runner.server.gunicorn_server import CannotServe, Settings, bound_access_log, serve
+from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, bound_access_log, serve
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=0"
 
@@ -93,15 +93,15 @@ def test_what_is_left_of_a_killed_server_is_waited_for_and_not_called_a_server(t
     with (tmp_path / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(CannotServe, match="is in use by what is left of a killed server, which is still stopping"):
-            serve(Settings(tmp_path), print)
+            serve(ServerSettings(tmp_path), print)
 
 
 def test_a_taken_port_and_a_public_address_are_refused(aws, tmp_path):
     port = urlsplit(aws.endpoint).port
     with pytest.raises(CannotServe, match=f"Port {port} of 127.0.0.1 cannot be used"):
-        serve(Settings(tmp_path, port=port), print)
+        serve(ServerSettings(tmp_path, port=port), print)
     with pytest.raises(CannotServe, match="only loopback addresses"):
-        serve(Settings(tmp_path, host="0.0.0.0"), print)
+        serve(ServerSettings(tmp_path, host="0.0.0.0"), print)
 
 
 def test_after_a_restart_the_running_job_has_failed_and_the_endpoint_is_back(start_aws):

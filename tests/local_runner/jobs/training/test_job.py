@@ -15,7 +15,7 @@ from wildsage.local_runner.jobs.logs import Logs
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.jobs.training.job import KIND, Surroundings, TrainingJobs, end, enter, failure_reason
 from wildsage.local_runner.s3.store import ObjectStore
-from wildsage.local_runner.settings import Settings
+from wildsage.local_runner.settings import ServerSettings
 
 
 def test_each_state_closes_the_one_before():
@@ -137,7 +137,7 @@ def real(surroundings):
         "HyperParameters": {"k": "2", "feature_dim": "2", "mini_batch_size": "100", "epochs": "1000000"},
         "InputDataConfig": [{**channel, "InputMode": "Pipe"}],
     }
-    backend = ProcessBackend(Settings(surroundings.folder).command)
+    backend = ProcessBackend(ServerSettings(surroundings.folder).command)
     return replace(surroundings, backend=backend, stop_grace_s=60.0), endless
 
 

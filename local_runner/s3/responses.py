@@ -17,28 +17,28 @@ from wildsage.local_runner.s3.xml import document
 OWNER = {"ID": "local", "DisplayName": "local"}
 
 
-def stamp(moment: datetime) -> str:
+def format_time(time: datetime) -> str:
     """`2026-11-21T18:00:00.123Z`, as dates stand in S3's documents."""
-    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    return time.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-class Empty(Response):
+class EmptyResponse(Response):
     """Without a body, and so without a type of it."""
 
     default_mimetype = None
 
 
-def empty(headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
-    return Empty(status=status, headers=headers)
+def empty_response(headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
+    return EmptyResponse(status=status, headers=headers)
 
 
-def xml_answer(
+def xml_response(
     root: str, content: Mapping[str, Any] | str, headers: Mapping[str, str] | None = None, status: int = 200
 ) -> Response:
     return Response(document(root, content), status=status, headers=headers, content_type="application/xml")
 
 
-def error_answer(error: S3Error, resource: str, request_id: str) -> Response:
+def error_response(error: S3Error, resource: str, request_id: str) -> Response:
     content = {
         "Code": error.code,
         "Message": str(error),
