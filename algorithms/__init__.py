@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import pkgutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from wildsage.algorithms.base.errors import MissingPackage, UserError
 
 if TYPE_CHECKING:  # the local runner comes by here for errors alone, and has no use for torch
     from wildsage.algorithms.base.algorithm import Algorithm
+    from wildsage.algorithms.base.spec import Spec
 
 
 def names() -> list[str]:
@@ -19,24 +21,33 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
 
 
+def spec(name: str) -> Spec:
+    """What the algorithm of that name says of itself; neither its code nor the packages that it needs are imported.
+
+    Raises UserError as `find` does.
+    """
+    return importlib.import_module(f"{__name__}.{_folder(name)}.spec").SPEC
+
+
+def require_packages(name: str) -> None:
+    """Raise MissingPackage where the algorithm of that name needs a package that is not installed."""
+    declared = spec(name)
+    for package in declared.packages:
+        if importlib.util.find_spec(package) is None:
+            raise MissingPackage(
+                f"Algorithm {declared.image} needs the package {package}, which is not installed here: "
+                f"pip install 'wildsage[{declared.image}]'."
+            )
+
+
 def find(name: str) -> type[Algorithm]:
     """The algorithm of that name, in folder spelling (`factorization_machines`) or image spelling (with hyphens).
 
     Raises UserError with the nearest known name, and MissingPackage where the algorithm needs what is not installed.
     """
-    folder = name.replace("-", "_")
-    if folder not in names():
-        near = difflib.get_close_matches(folder, names(), n=1)
-        advice = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names())}."
-        raise UserError(f"Algorithm {name!r} is not known here. {advice}")
-    try:
-        return importlib.import_module(f"{__name__}.{folder}").ALGORITHM
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] == __name__:
-            raise
-        raise MissingPackage(
-            f"Algorithm {name} needs the package {error.name}, which is not installed here: pip install 'wildsage[{name}]'."
-        ) from error
+    folder = _folder(name)
+    require_packages(folder)
+    return importlib.import_module(f"{__name__}.{folder}.algorithm").ALGORITHM
 
 
 def available() -> list[type[Algorithm]]:
@@ -46,3 +57,12 @@ def available() -> list[type[Algorithm]]:
         with suppress(MissingPackage):
             found.append(find(name))
     return found
+
+
+def _folder(name: str) -> str:
+    folder = name.replace("-", "_")
+    if folder in names():
+        return folder
+    near = difflib.get_close_matches(folder, names(), n=1)
+    advice = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names())}."
+    raise UserError(f"Algorithm {name!r} is not known here. {advice}")

@@ -29,7 +29,7 @@ from benchmarks.datasets import SHARED
 from benchmarks.report import Report, medians
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.factorization_machines import ALGORITHM as FM
+from wildsage.algorithms.factorization_machines.algorithm import FactorizationMachines as FM
 from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
 
 matplotlib.use("Agg")

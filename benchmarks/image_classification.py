@@ -71,7 +71,7 @@ def jpegs(count: int, side: int) -> Records:
 
 def build(**settings: Any) -> ImageClassification:
     given = {name: str(value) for name, value in settings.items()}
-    return hyperparameters.parse(ImageClassification, given, ImageClassification.internal)[0]
+    return hyperparameters.parse(ImageClassification, given, ImageClassification.internal_settings())[0]
 
 
 def stream(name: str, records: Records, algorithm: ImageClassification) -> ImageStream:

@@ -25,8 +25,8 @@ from benchmarks.datasets import Data, Rows
 from benchmarks.report import RESULTS, Report, medians
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.kmeans import ALGORITHM as KMeans
 from wildsage.algorithms.kmeans import steps
+from wildsage.algorithms.kmeans.algorithm import KMeans
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

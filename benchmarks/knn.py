@@ -33,7 +33,7 @@ from benchmarks.datasets import SHARED, Rows, mixture, mnist
 from benchmarks.report import Report, medians
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.knn import ALGORITHM as KNN
+from wildsage.algorithms.knn.algorithm import KNN
 from wildsage.algorithms.knn.model import KNNModel
 from wildsage.containers.codecs.records import record_protobuf
 from wildsage.containers.contract.paths import OptML

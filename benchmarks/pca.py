@@ -27,7 +27,7 @@ from benchmarks.datasets import Rows
 from benchmarks.report import Report, medians
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.pca import ALGORITHM as PCA
+from wildsage.algorithms.pca.algorithm import PCA
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

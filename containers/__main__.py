@@ -1,10 +1,12 @@
 """The entry point of every image: `python -m wildsage.containers train` or `serve`.
 
-No argument means train: the SDK's local mode gives none. `check` is of our own: SageMaker knows what its algorithms take.
+No argument means train: the SDK's local mode gives none. `check` and `describe` are of our own: SageMaker knows what its
+algorithms take, and what they are called.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -13,7 +15,7 @@ from wildsage.algorithms.base.errors import WildsageError
 from wildsage.containers.contract import failure
 from wildsage.containers.training.stopping import StopSign
 
-USAGE = "usage: python -m wildsage.containers [train | serve | check NAME=VALUE…]"
+USAGE = "usage: python -m wildsage.containers [train | serve | check NAME=VALUE… | describe]"
 
 
 def main(arguments: list[str]) -> int:
@@ -40,6 +42,11 @@ def main(arguments: list[str]) -> int:
             from wildsage.containers.check import check
 
             return check(os.environ, given)
+        case ["describe"]:
+            from wildsage.containers.describe import describe
+
+            print(json.dumps(describe()))
+            return 0
         case _:
             print(f"{USAGE}; got: {' '.join(arguments)}", file=sys.stderr)
             return 64

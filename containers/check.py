@@ -17,7 +17,7 @@ def check(environment: Mapping[str, str], given: Sequence[str]) -> int:
     try:
         kind = algorithm_named(environment)
         pairs = [text.partition("=") for text in given]
-        hyperparameters.check(kind, [(name, value) for name, _, value in pairs], kind.internal)
+        hyperparameters.check(kind, [(name, value) for name, _, value in pairs], kind.internal_settings())
         return 0
     except WildsageError as error:
         print(failure.reason(error), flush=True)

@@ -94,12 +94,12 @@ def _configure(
     """The algorithm with its hyperparameters, and the underscore settings; all three configurations are logged."""
     journal.bare("Docker entrypoint called with argument(s): train")
     journal.bare("Running default environment configuration script")
-    assumed = {**kind.internal, **hyperparameters.defaults(kind)}
+    assumed = {**kind.internal_settings(), **hyperparameters.defaults(kind)}
     given = dict(job.hyperparameters)
     journal.framed(f"Reading default configuration from {kind.__module__}: {assumed}")
     journal.framed(f"Merging with provided configuration from {opt_ml.hyperparameters}: {given}")
     journal.framed(f"Final configuration: {assumed | given}")
-    return hyperparameters.parse(kind, given, kind.internal)
+    return hyperparameters.parse(kind, given, kind.internal_settings())
 
 
 def _checkpoints(opt_ml: OptML, job: TrainingJob, settings: Mapping[str, str], journal: Journal) -> Checkpoints | None:

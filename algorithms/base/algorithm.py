@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -13,6 +12,10 @@ from torch import Tensor
 from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.graph import Graph
 from wildsage.algorithms.base.run import RunContext
+from wildsage.algorithms.base.spec import Spec
+
+SHARED = {"_num_gpus": "auto", "_tuning_objective_metric": ""}
+"""Settings that every algorithm of the original has: on what it computes, and the metric that a tuning job names."""
 
 OURS = {"_seed": "0", "_checkpoint_seconds": "30", "_keep_state": "true"}
 """Settings that every algorithm has and the original has not: where randomness begins, how often a state is kept for a restart,
@@ -23,51 +26,6 @@ Columns = Mapping[str, Tensor]
 
 ModelSettings = Mapping[str, str | int | float | bool]
 """What a model must know beside its arrays, such as `predictor_type`; it travels in the artifact where the layout has a place."""
-
-
-@dataclass(frozen=True)
-class Channel:
-    """A named input of a training job."""
-
-    name: str
-    required: bool = True
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A figure logged at the end of a job as `test <name> <loss>=…`; `kind` says which way is better."""
-
-    name: str
-    kind: Literal["loss", "score"]
-
-
-@dataclass(frozen=True)
-class Response:
-    """The shape of an answer: `{"<key>": [{"<column>": …}, …]}`; `verbose` are the columns more for who accepts `verbose=true`."""
-
-    key: str
-    columns: tuple[str, ...]
-    verbose: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What the world outside must know of an algorithm. `log_name` stands in `#metrics` lines, `image` in ECR URIs.
-
-    `data` is what channels and requests hold: rows of numbers, or images.
-    """
-
-    image: str
-    log_name: str
-    response: Response
-    content_types: tuple[str, ...]
-    data: Literal["rows", "images"] = "rows"
-    metrics: tuple[Metric, ...] = ()
-    channels: tuple[Channel, ...] = (
-        Channel("train"),
-        Channel("test", required=False),
-        Channel("model", required=False),
-    )
 
 
 class Model(ABC):
@@ -129,16 +87,21 @@ class Model(ABC):
 class Algorithm(ABC):
     """Base of all algorithms: a frozen dataclass of hyperparameters, with `spec` and `internal` beside them.
 
-    `internal` holds the underscore settings the original accepts, with its defaults, and `OURS`. Where all hosts
+    `internal` holds the underscore settings that the original accepts beside `SHARED`, with its defaults. Where all hosts
     move one model together, `goes_on_from_model` says so: its arrays are then enough to go on from, on every host.
     """
 
     spec: ClassVar[Spec]
-    internal: ClassVar[Mapping[str, str]]
+    internal: ClassVar[Mapping[str, str]] = {}
     model_class: ClassVar[type[Model]]
     goes_on_from_model: ClassVar[bool] = False
 
     feature_dim: int | str
+
+    @classmethod
+    def internal_settings(cls) -> dict[str, str]:
+        """All underscore settings with their defaults: those of every algorithm, and this one's own."""
+        return {**SHARED, **cls.internal, **OURS}
 
     @abstractmethod
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> Model:

@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from wildsage.algorithms.base.algorithm import OURS, Algorithm, Response, Spec
+from wildsage.algorithms.base.algorithm import OURS, Algorithm
 from wildsage.algorithms.base.batch import Stream
 from wildsage.algorithms.base.errors import NO_DATA, UserError
 from wildsage.algorithms.base.hyperparameters import as_text, choice, declarations, flag, integer, real
@@ -21,6 +21,7 @@ from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.factorization_machines import figures
 from wildsage.algorithms.factorization_machines.descent import Descent
 from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
+from wildsage.algorithms.factorization_machines.spec import SPEC
 from wildsage.algorithms.factorization_machines.state import State
 from wildsage.algorithms.factorization_machines.steps import Rate, Rates
 
@@ -88,16 +89,10 @@ class FactorizationMachines(Algorithm):
     _optimizer: str = choice("adam", default="adam", doc="The optimiser.")
 
     internal: ClassVar = {
-        "_data_format": "record", "_kvstore": "auto", "_log_level": "info", "_num_gpus": "auto", "_num_kv_servers": "auto",
-        "_tuning_objective_metric": "", "_use_full_symbolic": "true", **OURS,
+        "_data_format": "record", "_kvstore": "auto", "_log_level": "info", "_num_kv_servers": "auto",
+        "_use_full_symbolic": "true",
     }  # fmt: skip
-    spec: ClassVar = Spec(
-        image="factorization-machines",
-        log_name="factorization-machines",
-        response=Response("predictions", ("score", "predicted_label")),
-        content_types=("application/x-recordio-protobuf",),
-        metrics=(*figures.BINARY_CLASSIFIER, *figures.REGRESSOR),
-    )
+    spec: ClassVar = SPEC
     model_class: ClassVar = FactorizationMachinesModel
     goes_on_from_model: ClassVar = True
 
@@ -193,5 +188,8 @@ class FactorizationMachines(Algorithm):
         """The configuration as the original's meta.json has it: every value a string, settings of ours left out."""
         declared = {name: getattr(self, name) for name in declarations(type(self))}
         given = {name: as_text(value) for name, value in declared.items() if value is not None}
-        assumed = {name: text for name, text in self.internal.items() if name not in OURS}
+        assumed = {name: text for name, text in self.internal_settings().items() if name not in OURS}
         return dict(sorted((given | assumed).items()))
+
+
+ALGORITHM = FactorizationMachines

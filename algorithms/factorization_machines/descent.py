@@ -17,6 +17,7 @@ from wildsage.algorithms.base.errors import NO_DATA, UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.factorization_machines import figures, labels, steps, threads
 from wildsage.algorithms.factorization_machines.incidence import Incidence, incidences, sparse
+from wildsage.algorithms.factorization_machines.spec import METRICS
 from wildsage.algorithms.factorization_machines.state import State, parameters
 from wildsage.algorithms.factorization_machines.steps import Gradient, Rates
 
@@ -65,7 +66,7 @@ class Descent:
 
     def report(self, found: Mapping[str, float], **of: int) -> None:
         """The figures of a batch, of an epoch or, without a place, of the job."""
-        for metric in figures.METRICS[self.predictor_type]:
+        for metric in METRICS[self.predictor_type]:
             if metric.name in found:
                 self.run.quality("train", metric.name, metric.kind, found[metric.name], **of)
 

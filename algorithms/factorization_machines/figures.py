@@ -9,16 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wildsage.algorithms.base.algorithm import Metric
-
-REGRESSOR = (Metric("rmse", "loss"), Metric("mse", "loss"), Metric("absolute_loss", "loss"))
-BINARY_CLASSIFIER = (
-    Metric("binary_classification_accuracy", "score"),
-    Metric("binary_classification_cross_entropy", "loss"),
-    Metric("binary_f_1.000", "score"),
-)
-METRICS = {"regressor": REGRESSOR, "binary_classifier": BINARY_CLASSIFIER}
-"""By predictor_type, in the order of the original's log."""
+from wildsage.algorithms.factorization_machines.spec import METRICS
 
 
 def sums(predictor_type: str, scores_n: Tensor, labels_n: Tensor) -> Tensor:

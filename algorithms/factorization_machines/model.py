@@ -100,7 +100,7 @@ class FactorizationMachinesModel(Model):
         return type(self)(self.w0_1.to(device), self.w1_d1.to(device), self.v_df.to(device), self.training)
 
     def evaluate(self, batches: Iterator[Batch], run: RunContext) -> dict[str, float]:
-        """The figures of `figures.METRICS` over all rows, exact: nothing is padded."""
+        """The figures of `spec.METRICS` over all rows, exact: nothing is padded."""
         rows, total = 0, None
         for batch in batches:
             labels_n = labels.checked(batch, self.predictor_type, "test", rows)

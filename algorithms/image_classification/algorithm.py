@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from wildsage.algorithms.base.algorithm import OURS, Algorithm, Channel, Response, Spec
+from wildsage.algorithms.base.algorithm import Algorithm
 from wildsage.algorithms.base.batch import Stream
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.graph import Graph
@@ -23,6 +23,7 @@ from wildsage.algorithms.image_classification.preparation import (
     CROP_COLOR_TRANSFORM,
     TrainingPreparation,
 )
+from wildsage.algorithms.image_classification.spec import SPEC
 from wildsage.algorithms.image_classification.training import Training
 
 MULTI_HOT, CLASS_ID = "multi-hot", "class-id"
@@ -87,17 +88,7 @@ class ImageClassification(Algorithm):
     use_weighted_loss: bool = flag(False, doc="With multi_label: rare and common classes count alike.")
     weight_decay: float = real(0.0001, low=0, high=1, tunable=(0.0, 0.999), doc="Sgd, nag: pull of weights to zero.")
 
-    internal: ClassVar = {"_num_gpus": "auto", "_tuning_objective_metric": "", **OURS}
-    spec: ClassVar = Spec(
-        image="image-classification",
-        log_name="image-classification",
-        response=Response("prediction", ("prediction",)),
-        data="images",
-        content_types=("application/x-recordio", "application/x-image", "image/jpeg", "image/png"),
-        channels=tuple(
-            Channel(name, name == "train") for name in ("train", "validation", "train_lst", "validation_lst", "model")
-        ),
-    )
+    spec: ClassVar = SPEC
     model_class: ClassVar = ImageModel
     goes_on_from_model: ClassVar = True
 
@@ -162,3 +153,6 @@ class ImageClassification(Algorithm):
                 f"Hyperparameter num_training_samples: got {self.num_training_samples}, "
                 f"expected {self.mini_batch_size} (mini_batch_size) or more: an epoch is of full batches."
             )
+
+
+ALGORITHM = ImageClassification

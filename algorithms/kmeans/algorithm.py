@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from wildsage.algorithms.base.algorithm import OURS, Algorithm, Metric, Response, Spec
+from wildsage.algorithms.base.algorithm import Algorithm
 from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.errors import NO_DATA, UserError
 from wildsage.algorithms.base.hyperparameters import AUTO, choice, choices, flag, integer, real
@@ -20,6 +20,7 @@ from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.kmeans import steps
 from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.algorithms.kmeans.settle import Rows, Subspace, exchange, lloyd
+from wildsage.algorithms.kmeans.spec import SPEC
 from wildsage.algorithms.kmeans.state import State
 
 AUTO_FACTOR_HIGH, AUTO_FACTOR_LOW, AUTO_CENTERS = 10, 4, 400
@@ -86,15 +87,9 @@ class KMeans(Algorithm):
 
     internal: ClassVar = {
         "_disable_wait_to_read": "false", "_enable_profiler": "false", "_kvstore": "auto", "_log_level": "info",
-        "_num_gpus": "auto", "_num_kv_servers": "1", "_num_slices": "1", "_tuning_objective_metric": "", **OURS,
+        "_num_kv_servers": "1", "_num_slices": "1",
     }  # fmt: skip
-    spec: ClassVar = Spec(
-        image="kmeans",
-        log_name="AWS/KMeansWebscale",
-        response=Response("predictions", ("closest_cluster", "distance_to_cluster")),
-        content_types=("application/x-recordio-protobuf", "text/csv"),
-        metrics=(Metric("msd", "loss"), Metric("ssd", "loss")),
-    )
+    spec: ClassVar = SPEC
     model_class: ClassVar = KMeansModel
 
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> KMeansModel:
@@ -269,3 +264,6 @@ def _moved(centers_kd: Tensor, tally: Tensor) -> Tensor:
     counts_k = tally[centers_kd.numel() : -1].to(centers_kd.device)
     means_kd = centers_kd.mean(0) + (sums_kd / counts_k[:, None].clamp_min(1)).to(centers_kd.dtype)
     return torch.where((counts_k > 0)[:, None], means_kd, centers_kd)
+
+
+ALGORITHM = KMeans

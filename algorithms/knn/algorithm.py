@@ -13,7 +13,7 @@ import faiss
 import torch
 from torch import Tensor
 
-from wildsage.algorithms.base.algorithm import OURS, Algorithm, Channel, Metric, Response, Spec
+from wildsage.algorithms.base.algorithm import Algorithm
 from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.errors import NO_DATA, BadRecord, UserError
 from wildsage.algorithms.base.hyperparameters import AUTO, choice, integer
@@ -24,6 +24,7 @@ from wildsage.algorithms.knn.model import KNNModel
 from wildsage.algorithms.knn.reduction import KINDS, Reduction
 from wildsage.algorithms.knn.reservoir import Reservoir, smallest
 from wildsage.algorithms.knn.rows import Preparation
+from wildsage.algorithms.knn.spec import SPEC
 
 PQ_PARTS = (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)
 
@@ -63,16 +64,9 @@ class KNN(Algorithm):
 
     internal: ClassVar = {
         "_enable_profiler": "false", "_kvstore": "dist_async", "_log_level": "info",
-        "_num_gpus": "auto", "_num_kv_servers": "1", "_tuning_objective_metric": "", **OURS,
+        "_num_kv_servers": "1",
     }  # fmt: skip
-    spec: ClassVar = Spec(
-        image="knn",
-        log_name="AWS/KNN",
-        response=Response("predictions", ("predicted_label",), ("distances", "labels")),
-        content_types=("application/x-recordio-protobuf", "text/csv"),
-        metrics=(Metric("accuracy", "score"), Metric("macro_f_1.000", "score"), Metric("mse", "loss")),
-        channels=(Channel("train"), Channel("test", required=False)),
-    )
+    spec: ClassVar = SPEC
     model_class: ClassVar = KNNModel
 
     def __post_init__(self) -> None:
@@ -210,3 +204,6 @@ class KNN(Algorithm):
 
 def _target_problem(target: int, feature_dim: int) -> str:
     return f"Hyperparameter dimension_reduction_target: got {target}, expected less than feature_dim = {feature_dim}."
+
+
+ALGORITHM = KNN

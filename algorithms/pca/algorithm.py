@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from wildsage.algorithms.base.algorithm import OURS, Algorithm, Metric, Response, Spec
+from wildsage.algorithms.base.algorithm import Algorithm
 from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.errors import NO_DATA, UserError
 from wildsage.algorithms.base.hyperparameters import choice, flag, integer
@@ -20,6 +20,7 @@ from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.pca import moments
 from wildsage.algorithms.pca.model import PCAModel
 from wildsage.algorithms.pca.moments import Moments
+from wildsage.algorithms.pca.spec import SPEC
 
 SKETCH_WIDTH = 2
 """Columns of the sketch for each of num_components + extra_components; the figures are in decision 2."""
@@ -52,16 +53,9 @@ class PCA(Algorithm):
     force_dense: bool = flag(True, doc="Accepted for compatibility; sparse rows are always made dense.")
 
     internal: ClassVar = {
-        "_kvstore": "dist_sync", "_log_level": "info", "_num_gpus": "auto", "_num_kv_servers": "auto",
-        "_tuning_objective_metric": "", **OURS,
+        "_kvstore": "dist_sync", "_log_level": "info", "_num_kv_servers": "auto",
     }  # fmt: skip
-    spec: ClassVar = Spec(
-        image="pca",
-        log_name="PCA",
-        response=Response("projections", ("projection",)),
-        content_types=("application/x-recordio-protobuf", "text/csv"),
-        metrics=(Metric("reconstruction_msd", "loss"),),
-    )
+    spec: ClassVar = SPEC
     model_class: ClassVar = PCAModel
 
     def __post_init__(self) -> None:
@@ -130,3 +124,6 @@ class PCA(Algorithm):
         v_dc = moments.signs_fixed(vectors_dl[:, -self.num_components :])
         s_c = values_l[-self.num_components :].sqrt()
         return PCAModel(s_c.float(), v_dc.float().contiguous(), seen.mean_d.float().reshape(1, -1))
+
+
+ALGORITHM = PCA

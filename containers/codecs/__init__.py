@@ -14,8 +14,9 @@ from wildsage.containers.codecs.media_type import MediaType, NotAcceptable, Unsu
 from wildsage.containers.codecs.text.lines import as_utf8
 
 if TYPE_CHECKING:
-    from wildsage.algorithms.base.algorithm import Columns, Response
+    from wildsage.algorithms.base.algorithm import Columns
     from wildsage.algorithms.base.batch import Batch
+    from wildsage.algorithms.base.spec import Response
 
 __all__ = [
     "CSV",

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
-from wildsage.algorithms.base.algorithm import Columns, Model, Response
+from wildsage.algorithms.base.algorithm import Columns, Model
 from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.media_type import MediaType
 from wildsage.containers.codecs.records import recordio
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from wildsage.algorithms.base.algorithm import Columns, Model, Spec
+from wildsage.algorithms.base.algorithm import Columns, Model
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import BadRecord, UserError
+from wildsage.algorithms.base.spec import Spec
 from wildsage.containers import codecs
 from wildsage.containers.codecs.media_type import MediaType
 from wildsage.containers.serving.exchange import Exchange, find

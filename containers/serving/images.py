@@ -17,9 +17,10 @@ import torch
 from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 
-from wildsage.algorithms.base.algorithm import Columns, Model, Response
+from wildsage.algorithms.base.algorithm import Columns, Model
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import BadRecord, UserError
+from wildsage.algorithms.base.spec import Response
 from wildsage.containers import codecs
 from wildsage.containers.codecs.images import encoded, image_recordio
 from wildsage.containers.codecs.media_type import MediaType, UnsupportedMediaType

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from wildsage.algorithms.base.algorithm import Columns, Model, Response
+from wildsage.algorithms.base.algorithm import Columns, Model
 from wildsage.algorithms.base.batch import Batch, concatenate
 from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.spec import Response
 from wildsage.containers import codecs
 from wildsage.containers.codecs.media_type import MediaType
 from wildsage.containers.input.row_checks import check

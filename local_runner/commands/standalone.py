@@ -16,6 +16,7 @@ from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract import archive
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
+from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.inputs.pipes import Pipe
 from wildsage.local_runner.processes import foreground, python, temp_folder
 
@@ -32,9 +33,6 @@ CONTENT_TYPES = {
     ".protobuf": RECORDIO,
     ".recordio": RECORDIO,
 }
-
-WITHOUT_LABELS = frozenset({"kmeans", "pca"})
-"""What learns from rows alone. In a CSV of the others the first column is the label, as in SageMaker."""
 
 
 class JobFailed(Exception):
@@ -65,12 +63,18 @@ def content_type_of(path: Path, algorithm: str) -> str:
     files = ChannelData(path, "").files()
     found = {CONTENT_TYPES.get(file.suffix.lower()) for file in files}
     if len(found) == 1 and (content_type := found.pop()):
-        return f"{CSV};label_size={int(algorithm not in WITHOUT_LABELS)}" if content_type == CSV else content_type
+        return f"{CSV};label_size={_label_size(algorithm)}" if content_type == CSV else content_type
     suffixes = sorted({file.suffix or "none" for file in files}) or ["an empty folder"]
     raise UserError(
         f"{path}: got {', '.join(suffixes)}, expected files that all end in one of {', '.join(CONTENT_TYPES)}. "
         "Say what they are with --content-type."
     )
+
+
+def _label_size(algorithm: str) -> int:
+    """How many of the first columns of a CSV row are labels; where the algorithm is unknown, its container will say so."""
+    found = catalogue.named(algorithm)
+    return found.label_size if found else 1
 
 
 def train(

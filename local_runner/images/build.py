@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wildsage.algorithms.base.errors import PlatformError, UserError
-from wildsage.local_runner.images import provenance, uris
+from wildsage.local_runner.images import catalogue, provenance, uris
 from wildsage.local_runner.processes import python
 
 ROOT = Path(python.IMPORT_ROOT)
@@ -33,8 +33,9 @@ def build(algorithm: str, target: str, tag: str | None, tell: Callable[[str], No
     The output of pip and docker goes to the terminal. Raises UserError for an algorithm that is none, PlatformError if
     packages, engine or sources are missing.
     """
-    if algorithm != RUNNER and algorithm not in uris.installed():
-        raise UserError(f"Algorithm {algorithm!r}: expected {', '.join(uris.installed())}, or {RUNNER}.")
+    known = [one.name for one in catalogue.algorithms()]
+    if algorithm != RUNNER and algorithm not in known:
+        raise UserError(f"Algorithm {algorithm!r}: expected {', '.join(known)}, or {RUNNER}.")
     image = tag or uris.tag(algorithm, target)
     docker = shutil.which("docker")
     if not docker:

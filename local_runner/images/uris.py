@@ -3,36 +3,34 @@ and so do the registries' domains: amazonaws.com in most, others in China and in
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from pathlib import Path
+
+from wildsage.local_runner.images import catalogue
 
 URI = re.compile(
     r"\d{12}\.dkr\.ecr[a-z-]*\.[a-z0-9-]+\.[a-z0-9.-]+/(?P<repository>[^:@]+)(?::[^@]+)?(?:@sha256:[0-9a-f]{64})?"
 )
-ALGORITHMS = {
-    "kmeans": "kmeans",
-    "pca": "pca",
-    "factorization-machines": "factorization-machines",
-    "knn": "knn",
-    "linear-learner": "linear-learner",
-    "image-classification": "image-classification",
-    "blazingtext": "blazingtext",
-    "xgboost": "xgboost",
-    "sagemaker-xgboost": "xgboost",
-}
-NOT_HERE = (
+AMAZONS = (
+    "blazingtext",
+    "factorization-machines",
     "forecasting-deepar",
+    "image-classification",
     "ipinsights",
+    "kmeans",
+    "knn",
     "lda",
+    "linear-learner",
     "ntm",
     "object-detection",
     "object2vec",
+    "pca",
     "randomcutforest",
+    "sagemaker-xgboost",
     "semantic-segmentation",
     "seq2seq",
+    "xgboost",
 )
-"""Repositories of Amazon's other built-in algorithms."""
+"""Repositories of Amazon's built-in algorithms, whether they are here or not."""
 
 
 class UnknownImage(Exception):
@@ -40,8 +38,9 @@ class UnknownImage(Exception):
 
 
 def algorithm(uri: str) -> str | None:
-    """Name of the built-in algorithm behind an official URI of any region, None for any other image."""
-    return ALGORITHMS.get(_repository(uri))
+    """Name of the algorithm of ours behind the URI of any account and region, None for any other image."""
+    found = catalogue.in_repository(_repository(uri))
+    return found.name if found else None
 
 
 def tag(algorithm: str, target: str) -> str:
@@ -50,31 +49,23 @@ def tag(algorithm: str, target: str) -> str:
 
 
 def installed_algorithm(uri: str) -> str:
-    """Like `algorithm`, for those that this installation has. Raises UnknownImage."""
-    name = algorithm(uri)
-    available = installed()
-    if name in available:
-        return name
-    missing = name or next((one for one in NOT_HERE if one == _repository(uri)), None)
+    """Like `algorithm`, for those that can run in this installation. Raises UnknownImage."""
+    repository = _repository(uri)
+    found = catalogue.in_repository(repository)
+    if found and not found.problem:
+        return found.name
+    if found:
+        raise UnknownImage(f"Image {uri}: {found.problem}")
+    known = repository in AMAZONS
     problem = (
-        f"is Amazon's {missing}, which Wildsage does not have yet"
-        if missing
-        else "is none of Amazon's built-in algorithms"
+        f"is Amazon's {repository}, which Wildsage does not have yet"
+        if known
+        else "is not one of Amazon's built-in algorithms"
     )
+    available = ", ".join(one.name for one in catalogue.algorithms() if not one.problem)
     raise UnknownImage(
-        f"Image {uri} {problem}. Available without Docker: {', '.join(available)}. "
+        f"Image {uri} {problem}. Available without Docker: {available}. "
         "Running any other image needs the Docker backend: `wildsage up --backend docker`."
-    )
-
-
-def installed() -> list[str]:
-    """Algorithms whose folder is here, by name. Looks at folders only and imports none of them."""
-    spec = importlib.util.find_spec("wildsage.algorithms")
-    folders = [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
-    return sorted(
-        name
-        for name in set(ALGORITHMS.values())
-        if any((folder / name.replace("-", "_") / "__init__.py").is_file() for folder in folders)
     )
 
 

@@ -10,36 +10,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from wildsage.containers.contract.metrics import PROGRESS_REGEX, THROUGHPUT_REGEX, quality_regex
+from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.jobs.logs import LogEvent
 
 Definition = Mapping[str, str]
-
-TOOLKIT = {"train:progress": PROGRESS_REGEX, "train:throughput": THROUGHPUT_REGEX}
-
-
-def _test(name: str, kind: str) -> str:
-    return quality_regex("test", name, kind)
-
-
-BUILT_IN: Mapping[str, Mapping[str, str]] = {
-    "kmeans": {"test:msd": _test("msd", "loss"), "test:ssd": _test("ssd", "loss"), **TOOLKIT},
-    "pca": TOOLKIT,
-    "factorization-machines": {
-        "test:rmse": _test("rmse", "loss"),
-        "test:binary_classification_accuracy": _test("binary_classification_accuracy", "score"),
-        "test:binary_classification_cross_entropy": _test("binary_classification_cross_entropy", "loss"),
-        "test:binary_f_beta": _test("binary_f_1.000", "score"),
-        **TOOLKIT,
-    },
-    "knn": {"test:accuracy": _test("accuracy", "score"), "test:mse": _test("mse", "loss"), **TOOLKIT},
-    "linear-learner": TOOLKIT,
-    "image-classification": {"validation:accuracy": r"Epoch\[\d+\] Validation-accuracy=(\S+)"},
-    "blazingtext": {
-        "train:mean_rho": r"#mean_rho: (\S+)",
-        "validation:accuracy": r"#validation_accuracy: (\S+)",
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -53,7 +27,8 @@ class Datum:
 
 def definitions(algorithm: str | None, own: Sequence[Definition] = ()) -> list[dict[str, str]]:
     """The algorithm's metric definitions and the caller's, as `{"Name", "Regex"}`; the caller's win over equal names."""
-    regexes = dict(BUILT_IN.get(algorithm or "", {}))
+    found = catalogue.named(algorithm)
+    regexes = dict(found.metric_definitions) if found else {}
     regexes.update({definition["Name"]: definition["Regex"] for definition in own})
     return [{"Name": name, "Regex": regex} for name, regex in regexes.items()]
 

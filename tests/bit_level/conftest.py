@@ -175,7 +175,7 @@ def name(request) -> str:
 
 @pytest.fixture
 def case(name):
-    return importlib.import_module(f"wildsage.algorithms.{name}").CASE
+    return importlib.import_module(f"wildsage.algorithms.{name}.conformance").CASE
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def name(request):
 
 @pytest.fixture
 def case(name, request):
-    case = importlib.import_module(f"wildsage.algorithms.{name}").CASE
+    case = importlib.import_module(f"wildsage.algorithms.{name}.conformance").CASE
     check = request.node.originalname.removeprefix("test_")
     if check in case.exempt:
         pytest.skip(f"{name}: {case.exempt[check]}")
@@ -32,7 +32,7 @@ def case(name, request):
 
 def build(name, case, **changes):
     kind = algorithms.find(name)
-    return hyperparameters.parse(kind, {**case.hyperparameters, **changes}, kind.internal)[0]
+    return hyperparameters.parse(kind, {**case.hyperparameters, **changes}, kind.internal_settings())[0]
 
 
 def fit(name, case, rows, run=None):
@@ -167,5 +167,5 @@ def test_an_unknown_hyperparameter_names_the_nearest(name, case):
 
 
 def test_every_exemption_names_a_check_of_this_suite(name):
-    case = importlib.import_module(f"wildsage.algorithms.{name}").CASE
+    case = importlib.import_module(f"wildsage.algorithms.{name}.conformance").CASE
     assert {f"test_{check}" for check in case.exempt} <= set(globals())

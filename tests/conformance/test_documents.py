@@ -20,5 +20,5 @@ def test_the_readme_names_every_internal_setting_column_and_metric(name):
     kind = algorithms.find(name)
     page = (FOLDER / name / "README.md").read_text()
     metrics = [f"test:{metric.name}" for metric in kind.spec.metrics]
-    for word in [*kind.internal, *kind.spec.response.columns, *metrics, *kind.spec.content_types]:
+    for word in [*kind.internal_settings(), *kind.spec.response.columns, *metrics, *kind.spec.content_types]:
         assert f"`{word}`" in page, word

@@ -11,7 +11,7 @@ import torch
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.knn import ALGORITHM as KNN
+from wildsage.algorithms.knn.algorithm import KNN
 from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.contract.metrics import quality_regex
 from wildsage.containers.model_files import artifact

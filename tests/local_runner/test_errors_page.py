@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.kmeans import ALGORITHM as KMeans
+from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.containers.contract import failure
 from wildsage.containers.input.channel import Seen
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import TOO_MANY
@@ -127,7 +127,7 @@ def refused_search(aws, jobs: int, **integers: tuple[int, int]) -> str:
 def unsuitable_range(aws, start_aws, channel) -> str:
     """Around the words of the stand-in, in whose place are those of k-means."""
     with pytest.raises(UserError) as own:
-        hyperparameters.check(KMeans, [("kk", "1")], KMeans.internal)
+        hyperparameters.check(KMeans, [("kk", "1")], KMeans.internal_settings())
     return refused_search(aws, 2, wrong=(1, 5)).replace(
         "Hyperparameter wrong=1 is not known. Known: x.", str(own.value)
     )

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wildsage.algorithms.base.algorithm import Columns, Response
+from wildsage.algorithms.base.algorithm import Columns
 from wildsage.algorithms.base.batch import Batch, SparseRows
 from wildsage.algorithms.base.errors import BadRecord
+from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.batches import batch
 from wildsage.containers.codecs.records import columns as record_columns
 from wildsage.containers.codecs.records import files, layout, message, recordio

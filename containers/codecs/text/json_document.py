@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 
 import orjson
 
-from wildsage.algorithms.base.algorithm import Columns, Response
+from wildsage.algorithms.base.algorithm import Columns
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.batches import batch
 from wildsage.containers.codecs.text.answers import records
 from wildsage.containers.codecs.text.instances import rows_of

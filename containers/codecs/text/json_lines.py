@@ -12,9 +12,10 @@ from typing import Any
 
 import orjson
 
-from wildsage.algorithms.base.algorithm import Columns, Response
+from wildsage.algorithms.base.algorithm import Columns
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import BadRecord
+from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.batches import batch
 from wildsage.containers.codecs.text.answers import records
 from wildsage.containers.codecs.text.instances import rows_of

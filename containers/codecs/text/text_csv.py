@@ -13,9 +13,10 @@ import orjson
 import torch
 from numpy.typing import NDArray
 
-from wildsage.algorithms.base.algorithm import Columns, Response
+from wildsage.algorithms.base.algorithm import Columns
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import BadRecord
+from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.text.answers import records
 from wildsage.containers.codecs.text.lines import blocks_of_lines
 

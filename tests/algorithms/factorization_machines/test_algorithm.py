@@ -4,8 +4,8 @@ import torch
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.factorization_machines import ALGORITHM as FM
 from wildsage.algorithms.factorization_machines import descent
+from wildsage.algorithms.factorization_machines.algorithm import FactorizationMachines as FM
 
 SMALL = {"feature_dim": 8, "num_factors": 2, "predictor_type": "regressor", "mini_batch_size": 20}
 

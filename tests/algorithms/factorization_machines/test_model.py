@@ -4,7 +4,7 @@ import torch
 from wildsage.algorithms.base.batch import Batch, SparseRows
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.factorization_machines import ALGORITHM as FM
+from wildsage.algorithms.factorization_machines.algorithm import FactorizationMachines as FM
 from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
 
 

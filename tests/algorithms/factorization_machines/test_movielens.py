@@ -6,7 +6,7 @@ import torch
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.factorization_machines import ALGORITHM as FM
+from wildsage.algorithms.factorization_machines.algorithm import FactorizationMachines as FM
 
 USERS = 943
 RECORDED = [

@@ -35,7 +35,7 @@ class Told(RunContext):
 
 def build(**changes):
     settings = {**CASE.hyperparameters, "epochs": "1", **changes}
-    return hyperparameters.parse(ImageClassification, settings, ImageClassification.internal)[0]
+    return hyperparameters.parse(ImageClassification, settings, ImageClassification.internal_settings())[0]
 
 
 def fit(run=None, validation=None, **changes):

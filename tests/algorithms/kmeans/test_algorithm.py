@@ -7,8 +7,8 @@ import torch
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.kmeans import ALGORITHM as KMeans
 from wildsage.algorithms.kmeans import steps
+from wildsage.algorithms.kmeans.algorithm import KMeans
 
 
 class Listening(RunContext):

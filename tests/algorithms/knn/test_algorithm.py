@@ -11,7 +11,7 @@ from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.knn import ALGORITHM as KNN
+from wildsage.algorithms.knn.algorithm import KNN
 
 
 def batch(x: np.ndarray, y: np.ndarray | None = None) -> Batch:
@@ -122,7 +122,7 @@ def test_sparse_rows_are_welcome():
 
 def parse(**given: str):
     needed = {"k": "3", "predictor_type": "classifier", "sample_size": "100"}
-    return hyperparameters.parse(KNN, needed | given, KNN.internal)[0]
+    return hyperparameters.parse(KNN, needed | given, KNN.internal_settings())[0]
 
 
 @pytest.mark.parametrize(

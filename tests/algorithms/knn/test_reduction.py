@@ -6,7 +6,7 @@ import torch
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.knn import ALGORITHM as KNN
+from wildsage.algorithms.knn.algorithm import KNN
 from wildsage.algorithms.knn.reduction import KINDS, Reduction, hadamard
 
 

@@ -7,7 +7,7 @@ import torch
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.pca import ALGORITHM as PCA
+from wildsage.algorithms.pca.algorithm import PCA
 
 
 def fit(x: np.ndarray, run: RunContext | None = None, **settings):

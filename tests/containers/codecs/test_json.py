@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from wildsage.algorithms.base.algorithm import Response
 from wildsage.algorithms.base.batch import SparseRows
 from wildsage.algorithms.base.errors import BadRecord, UserError
+from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.text import json_document, json_lines
 
 DENSE = {"features": [1.5, 16, 14.0, 23.0]}

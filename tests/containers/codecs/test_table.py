@@ -6,8 +6,8 @@ import sys
 import pytest
 import torch
 
-from wildsage.algorithms.base.algorithm import Response
 from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.spec import Response
 from wildsage.containers import codecs
 from wildsage.containers.codecs import MediaType, NotAcceptable, UnsupportedMediaType
 

@@ -11,7 +11,7 @@ import torch
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.knn import ALGORITHM as KNN
+from wildsage.algorithms.knn.algorithm import KNN
 from wildsage.containers.model_files import artifact
 
 ROWS = np.random.default_rng(0).normal(size=(600, 8)).astype(np.float32)

@@ -71,7 +71,7 @@ def test_the_arrays_are_the_callers_own(folder):
 
 def test_an_index_comes_with_its_labels_and_from_its_member_too(tmp_path):
     faiss = pytest.importorskip("faiss")
-    from wildsage.algorithms.knn import ALGORITHM
+    from wildsage.algorithms.knn.algorithm import ALGORITHM
 
     rows_nd = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
     batch = Batch(torch.from_numpy(rows_nd), torch.arange(50.0)[:, None])

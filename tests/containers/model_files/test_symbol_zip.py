@@ -10,7 +10,7 @@ import torch
 from wildsage.algorithms.base.batch import concatenate
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.factorization_machines import ALGORITHM as FM
+from wildsage.algorithms.factorization_machines.algorithm import FactorizationMachines as FM
 from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
 from wildsage.containers import codecs
 from wildsage.containers.codecs.media_type import MediaType

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from wildsage.algorithms.kmeans import ALGORITHM as KMeans
+from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.algorithms.kmeans.model import KMeansModel
-from wildsage.algorithms.pca import ALGORITHM as PCA
+from wildsage.algorithms.pca.algorithm import PCA
 from wildsage.algorithms.pca.model import PCAModel
 from wildsage.containers.codecs.records import recordio as recordio_framing
 from wildsage.containers.serving.handler import Handler, Request

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.kmeans import ALGORITHM as KMeans
+from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact

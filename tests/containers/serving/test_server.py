@@ -10,7 +10,7 @@ import torch
 from gunicorn.config import Config
 from werkzeug.test import Client, EnvironBuilder
 
-from wildsage.algorithms.kmeans import ALGORITHM as KMeans
+from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.containers.serving.handler import Handler
 from wildsage.containers.serving.server import CUSTOM_ATTRIBUTES, EndpointServer, application

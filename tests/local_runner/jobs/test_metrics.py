@@ -16,7 +16,12 @@ def events(*messages: str) -> list[LogEvent]:
         ("kmeans", "[01/01/2026 00:00:00 INFO 1] #quality_metric: host=algo-1, test msd <loss>=0.25", "test:msd", 0.25),
         ("pca", "#throughput_metric: host=algo-1, train throughput=1e5 records/second", "train:throughput", 1e5),
         ("knn", "#progress_metric: host=algo-2, completed 50.0 % of epochs", "train:progress", 50.0),
-        ("blazingtext", "#mean_rho: 0.69", "train:mean_rho", 0.69),
+        (
+            "factorization-machines",
+            "#quality_metric: host=algo-1, test binary_f_1.000 <score>=0.9",
+            "test:binary_f_beta",
+            0.9,
+        ),
         ("image-classification", "Epoch[3] Validation-accuracy=0.5", "validation:accuracy", 0.5),
     ],
 )

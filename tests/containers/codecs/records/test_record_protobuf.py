@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wildsage.algorithms.base.algorithm import Response
 from wildsage.algorithms.base.batch import Batch, SparseRows, concatenate
 from wildsage.algorithms.base.errors import BadRecord
+from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.records import record_protobuf
 from wildsage.containers.codecs.records.recordio import frame, payloads
 

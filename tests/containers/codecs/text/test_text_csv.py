@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wildsage.algorithms.base.algorithm import Response
 from wildsage.algorithms.base.errors import BadRecord
+from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.text import text_csv
 
 

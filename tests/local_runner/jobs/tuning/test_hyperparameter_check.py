@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pytest
-
 from wildsage.local_runner.backends.process import ProcessBackend
+from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.jobs.tuning import hyperparameter_check
 
 STAND_IN = Path(__file__).parents[2] / "stand_in.py"
@@ -33,7 +32,8 @@ def test_nobody_is_refused_by_a_container_that_cannot_tell(tmp_path, monkeypatch
     assert refusal(tmp_path, "-c", "import time; time.sleep(600)", wrong="1") is None
 
 
-@pytest.mark.parametrize("image", ["pca", "blazingtext"])
-def test_an_algorithm_that_is_not_here_is_no_matter_of_its_hyperparameters(tmp_path, monkeypatch, image):
-    monkeypatch.setattr("wildsage.local_runner.images.uris.installed", lambda: ["kmeans"])
-    assert refusal(tmp_path, str(STAND_IN), image=KMEANS.replace("kmeans", image), wrong="1") is None
+def test_an_algorithm_that_cannot_run_here_is_no_matter_of_its_hyperparameters(tmp_path, monkeypatch):
+    absent = catalogue.Algorithm("pca", ("pca",), (), 0, {}, "Algorithm pca needs a package.")
+    monkeypatch.setattr(catalogue, "algorithms", lambda: (absent,))
+    for image in (KMEANS.replace("kmeans", "pca"), KMEANS.replace("kmeans", "blazingtext")):
+        assert refusal(tmp_path, str(STAND_IN), image=image, wrong="1") is None

@@ -219,7 +219,7 @@ def test_a_model_needs_its_artifact_and_an_image_that_can_run(aws):
     )
     assert message.startswith("Could not find model data at s3://bucket/no/model.tar.gz.")
     _, message = refusal(create, **common, PrimaryContainer={"Image": "someone/else:1"})
-    assert "is none of Amazon's built-in algorithms" in message
+    assert "is not one of Amazon's built-in algorithms" in message
 
 
 def test_an_artifact_that_is_no_archive_fails_the_endpoint(aws):

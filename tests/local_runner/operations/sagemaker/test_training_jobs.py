@@ -249,7 +249,7 @@ def algorithm(image: str) -> dict:
             {"OutputDataConfig": {"S3OutputPath": "s3://no-such-bucket/x"}},
             "S3OutputPath s3://no-such-bucket/x: the bucket no-such-bucket does not exist. Create it before the job.",
         ),
-        (algorithm("me/mine:1"), "is none of Amazon's built-in algorithms. Available without Docker: "),
+        (algorithm("me/mine:1"), "is not one of Amazon's built-in algorithms. Available without Docker: "),
         (
             algorithm("382416733822.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"),
             "is Amazon's blazingtext, which Wildsage does not have yet",

@@ -1,0 +1,72 @@
+"""What the world outside must know of an algorithm, without importing it.
+
+Each folder says it once, in a module `spec` that imports nothing but this one. So it can be read at once, before the array
+engine is imported, and where the packages that the algorithm needs are not installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A named input of a training job."""
+
+    name: str
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of the test channel, logged at the end of a job as `test <name> <loss>=…`; `kind` says which way is better.
+
+    SageMaker attaches metric definitions to the jobs of its algorithms. This one is there as `test:<defined_as>`, which is
+    its name unless said otherwise; with `defined=False` it is only logged, and no job can be tuned on it.
+    """
+
+    name: str
+    kind: Literal["loss", "score"]
+    defined: bool = True
+    defined_as: str | None = None
+
+
+@dataclass(frozen=True)
+class Response:
+    """The shape of an answer: `{"<key>": [{"<column>": …}, …]}`; `verbose` are the columns more for who accepts `verbose=true`."""
+
+    key: str
+    columns: tuple[str, ...]
+    verbose: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the world outside must know of an algorithm. `log_name` stands in `#metrics` lines.
+
+    `image`: the repository of ECR URIs and the algorithm's name, which is its folder's with hyphens; `aliases` are more
+    repositories of the same image. `packages`: what it imports beside the packages that every algorithm has; the extra of
+    pyproject.toml that bears the algorithm's name installs them.
+    `data`: what channels and requests hold, rows of numbers or images. `label_size`: how many columns of a CSV row are labels
+    in training, where the content type does not say; 0 for what learns from rows alone.
+    `metric_definitions`: names and regular expressions of metrics in log lines of its own, in place of those of `metrics`
+    and of the progress and throughput that containers log.
+    """
+
+    image: str
+    log_name: str
+    response: Response
+    content_types: tuple[str, ...]
+    data: Literal["rows", "images"] = "rows"
+    label_size: int = 1
+    metrics: tuple[Metric, ...] = ()
+    metric_definitions: Mapping[str, str] | None = None
+    channels: tuple[Channel, ...] = (
+        Channel("train"),
+        Channel("test", required=False),
+        Channel("model", required=False),
+    )
+    aliases: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()

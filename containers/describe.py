@@ -1,0 +1,59 @@
+"""`describe`: what is known of the algorithms that are installed here, for who runs containers without importing them.
+
+Nothing is imported but what each folder says of itself, so the answer comes before the array engine could be loaded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wildsage import algorithms
+from wildsage.algorithms.base.errors import MissingPackage
+from wildsage.algorithms.base.spec import Spec
+from wildsage.containers.contract import metrics
+
+
+def describe() -> list[dict[str, Any]]:
+    """One object for each algorithm, in the order of their names.
+
+    `name`, `repositories` of ECR URIs, `content_types` of channels, `label_size` of a CSV row in training,
+    `metric_definitions` (regular expressions by name), and `problem`: why it cannot run here, or None.
+    """
+    return [_described(folder) for folder in algorithms.names()]
+
+
+def _described(folder: str) -> dict[str, Any]:
+    try:
+        spec = algorithms.spec(folder)
+    except Exception as error:  # a mistake in one folder leaves the others as they are
+        name = folder.replace("_", "-")
+        problem = f"Algorithm {name}: its module spec cannot be imported: {type(error).__name__}: {error}"
+        return _entry(name, problem)
+    try:
+        algorithms.require_packages(folder)
+    except MissingPackage as missing:
+        return _entry(spec.image, str(missing), spec)
+    return _entry(spec.image, None, spec)
+
+
+def _entry(name: str, problem: str | None, spec: Spec | None = None) -> dict[str, Any]:
+    return {
+        "name": name,
+        "repositories": [name, *(spec.aliases if spec else ())],
+        "content_types": list(spec.content_types if spec else ()),
+        "label_size": spec.label_size if spec else 1,
+        "metric_definitions": _metric_definitions(spec) if spec else {},
+        "problem": problem,
+    }
+
+
+def _metric_definitions(spec: Spec) -> dict[str, str]:
+    """The metric definitions that SageMaker attaches to jobs of an algorithm, as regular expressions by name."""
+    if spec.metric_definitions is not None:
+        return dict(spec.metric_definitions)
+    defined = {
+        f"test:{metric.defined_as or metric.name}": metrics.quality_regex("test", metric.name, metric.kind)
+        for metric in spec.metrics
+        if metric.defined
+    }
+    return {**defined, "train:progress": metrics.PROGRESS_REGEX, "train:throughput": metrics.THROUGHPUT_REGEX}
