@@ -84,7 +84,7 @@ def lock_objects(settings: ServerSettings, objects_wanted: bool) -> Iterator[Obj
         return
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(lock.sole_use(settings.data))
+            held.enter_context(lock.exclusive_use(settings.data))
         except lock.InUse as error:
             fail(1, str(error))
         yield held.enter_context(contextlib.closing(ObjectStore(settings.objects)))

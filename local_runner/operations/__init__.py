@@ -1,7 +1,7 @@
 """What the local AWS can do: one module per resource, one function per operation.
 
 A module names its service in `SERVICE`; each of its public functions is the operation of that name in snake case:
-`create_training_job(cloud, request)` answers CreateTrainingJob. Nothing is registered anywhere else.
+`create_training_job(context, request)` answers CreateTrainingJob. Nothing is registered anywhere else.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 
-Operation = Callable[[Cloud, dict[str, Any]], Mapping[str, Any] | None]
+Operation = Callable[[RequestContext, dict[str, Any]], Mapping[str, Any] | None]
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Any
 from wildsage.local_runner.jobs.logs import TRAINING_JOBS
 from wildsage.local_runner.jobs.store import NotThere
 from wildsage.local_runner.jobs.training.job import KIND, job_readings
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 
 SERVICE = "cloudwatch"
 STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {
@@ -21,11 +21,11 @@ STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {
 }
 
 
-def get_metric_statistics(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def get_metric_statistics(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Statistics per period of one metric of one training job; no datapoints for anything else, as in CloudWatch."""
     start, end, period = request["StartTime"], request["EndTime"], request["Period"]
     buckets: dict[float, list[float]] = defaultdict(list)
-    for timestamp, value in _readings(cloud, request):
+    for timestamp, value in _readings(context, request):
         if start <= timestamp < end:
             buckets[timestamp // period * period].append(value)
     points = [
@@ -35,17 +35,21 @@ def get_metric_statistics(cloud: Cloud, request: dict[str, Any]) -> dict[str, An
     return {"Label": request["MetricName"], "Datapoints": points}
 
 
-def _readings(cloud: Cloud, request: dict[str, Any]) -> list[tuple[float, float]]:
+def _readings(context: RequestContext, request: dict[str, Any]) -> list[tuple[float, float]]:
     """Seconds since 1970 and value."""
     dimensions = {dimension["Name"]: dimension["Value"] for dimension in request.get("Dimensions", ())}
     if request["Namespace"] != TRAINING_JOBS or set(dimensions) != {"TrainingJobName"}:
         return []
     try:
-        job = cloud.store.get(KIND, dimensions["TrainingJobName"])
+        job = context.services.store.get(KIND, dimensions["TrainingJobName"])
     except NotThere:
         return []
     wanted = request["MetricName"]
-    return [(datum.timestamp_ms / 1000, datum.value) for datum in job_readings(job, cloud.logs) if datum.name == wanted]
+    return [
+        (datum.timestamp_ms / 1000, datum.value)
+        for datum in job_readings(job, context.services.logs)
+        if datum.name == wanted
+    ]
 
 
 def _statistics(values: Sequence[float], wanted: Sequence[str]) -> dict[str, float]:

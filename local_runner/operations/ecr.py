@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.settings import ACCOUNT
 from wildsage.local_runner.wire.errors import AwsError
 
@@ -17,29 +17,29 @@ LOGIN_LASTS_S = 12 * 3600
 DOMAINS = {"aws-cn": "amazonaws.com.cn"}
 
 
-def get_authorization_token(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def get_authorization_token(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """A login that opens nothing."""
     token = base64.b64encode(b"AWS:local").decode()
     data = {
         "authorizationToken": token,
         "expiresAt": time.time() + LOGIN_LASTS_S,
-        "proxyEndpoint": f"https://{_registry(cloud)}",
+        "proxyEndpoint": f"https://{_registry(context)}",
     }
     return {"authorizationData": [data]}
 
 
-def create_repository(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def create_repository(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     name = request["repositoryName"]
     repository = {
-        "repositoryArn": f"arn:{cloud.partition}:ecr:{cloud.region}:{ACCOUNT}:repository/{name}",
+        "repositoryArn": context.arn("ecr", f"repository/{name}"),
         "registryId": ACCOUNT,
         "repositoryName": name,
-        "repositoryUri": f"{_registry(cloud)}/{name}",
+        "repositoryUri": f"{_registry(context)}/{name}",
         "createdAt": time.time(),
         "imageTagMutability": request.get("imageTagMutability", "MUTABLE"),
     }
     try:
-        cloud.store.insert(KIND, name, repository)
+        context.services.store.insert(KIND, name, repository)
     except NameTaken:
         raise AwsError(
             "RepositoryAlreadyExistsException",
@@ -48,16 +48,16 @@ def create_repository(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     return {"repository": repository}
 
 
-def describe_repositories(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def describe_repositories(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     names = request.get("repositoryNames")
-    found = cloud.store.all(KIND) if names is None else [_find(cloud, name) for name in names]
+    found = context.services.store.all(KIND) if names is None else [_find(context, name) for name in names]
     return {"repositories": found}
 
 
-def describe_images(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def describe_images(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """None: images live in a Docker engine here. One that is asked for by name is not found."""
     name = request["repositoryName"]
-    _find(cloud, name)
+    _find(context, name)
     if wanted := request.get("imageIds"):
         identity = ", ".join(f"{key}:'{value}'" for key, value in wanted[0].items())
         raise AwsError(
@@ -68,9 +68,9 @@ def describe_images(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     return {"imageDetails": []}
 
 
-def _find(cloud: Cloud, name: str) -> Document:
+def _find(context: RequestContext, name: str) -> Document:
     try:
-        return cloud.store.get(KIND, name)
+        return context.services.store.get(KIND, name)
     except NotThere:
         raise AwsError(
             "RepositoryNotFoundException",
@@ -78,5 +78,5 @@ def _find(cloud: Cloud, name: str) -> Document:
         ) from None
 
 
-def _registry(cloud: Cloud) -> str:
-    return f"{ACCOUNT}.dkr.ecr.{cloud.region}.{DOMAINS.get(cloud.partition, 'amazonaws.com')}"
+def _registry(context: RequestContext) -> str:
+    return f"{ACCOUNT}.dkr.ecr.{context.region}.{DOMAINS.get(context.partition, 'amazonaws.com')}"

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sts import ROLE_ID
 from wildsage.local_runner.settings import ACCOUNT
 
@@ -19,29 +19,29 @@ TRUST = {
 }
 
 
-def get_role(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def get_role(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Every role exists and trusts SageMaker."""
-    return {"Role": _role(cloud, request["RoleName"])}
+    return {"Role": _role(context, request["RoleName"])}
 
 
-def list_roles(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def list_roles(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """The one role that callers are told they have."""
-    return {"Roles": [_role(cloud, cloud.settings.role)], "IsTruncated": False}
+    return {"Roles": [_role(context, context.services.settings.role)], "IsTruncated": False}
 
 
-def simulate_principal_policy(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def simulate_principal_policy(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Everything is allowed."""
     allowed = [{"EvalActionName": action, "EvalDecision": "allowed"} for action in request["ActionNames"]]
     return {"EvaluationResults": allowed, "IsTruncated": False}
 
 
-def _role(cloud: Cloud, name: str) -> dict[str, Any]:
+def _role(context: RequestContext, name: str) -> dict[str, Any]:
     """`CreateDate` is that of the data folder: the role has been there as long as it."""
     return {
         "Path": "/",
         "RoleName": name,
         "RoleId": ROLE_ID,
-        "Arn": f"arn:{cloud.partition}:iam::{ACCOUNT}:role/{name}",
-        "CreateDate": cloud.settings.data.stat().st_ctime,
+        "Arn": f"arn:{context.partition}:iam::{ACCOUNT}:role/{name}",
+        "CreateDate": context.services.settings.data.stat().st_ctime,
         "AssumeRolePolicyDocument": quote(json.dumps(TRUST)),
     }

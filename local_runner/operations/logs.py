@@ -10,8 +10,7 @@ from itertools import islice
 from typing import Any
 
 from wildsage.local_runner.jobs.logs import LogEvent, NoSuchGroup, NoSuchStream, Stream
-from wildsage.local_runner.operations.context import Cloud
-from wildsage.local_runner.settings import ACCOUNT
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.wire.errors import AwsError
 
 SERVICE = "logs"
@@ -21,17 +20,17 @@ EVENT_OVERHEAD_BYTES = 26
 DEFAULT_LIST_PAGE = 50
 
 
-def describe_log_groups(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def describe_log_groups(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     wanted = request.get("logGroupNamePattern", "")
-    names = [name for name in cloud.logs.groups(request.get("logGroupNamePrefix", "")) if wanted in name]
+    names = [name for name in context.services.logs.groups(request.get("logGroupNamePrefix", "")) if wanted in name]
     page, token = _page(names, request)
-    return {"logGroups": [{"logGroupName": name, "arn": f"{_arn(cloud, name)}:*"} for name in page], **token}
+    return {"logGroups": [{"logGroupName": name, "arn": f"{_arn(context, name)}:*"} for name in page], **token}
 
 
-def describe_log_streams(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def describe_log_streams(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     group = _group(request)
     try:
-        streams = cloud.logs.streams(group, request.get("logStreamNamePrefix", ""))
+        streams = context.services.logs.streams(group, request.get("logStreamNamePrefix", ""))
     except NoSuchGroup as error:
         raise _not_found(error) from None
     if request.get("orderBy") == "LastEventTime":
@@ -39,10 +38,10 @@ def describe_log_streams(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any
     if request.get("descending"):
         streams.reverse()
     page, token = _page(streams, request)
-    return {"logStreams": [_described(cloud, group, stream) for stream in page], **token}
+    return {"logStreams": [_described(context, group, stream) for stream in page], **token}
 
 
-def get_log_events(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def get_log_events(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """One page. The forward token is the position behind it, so it stays the same when nothing new was written."""
     limit = request.get("limit", MAX_EVENTS)
     token = request.get("nextToken")
@@ -52,7 +51,7 @@ def get_log_events(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     else:
         start = _position(token)
         forward = token.startswith("f/")
-    events = _between(_events(cloud, request, start if forward else 0), request)
+    events = _between(_events(context, request, start if forward else 0), request)
     if forward:
         page = list(_fit_page(islice(events, limit)))
     else:
@@ -66,15 +65,15 @@ def get_log_events(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def filter_log_events(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def filter_log_events(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Events of several streams merged by time."""
     try:
-        streams = cloud.logs.streams(_group(request), request.get("logStreamNamePrefix", ""))
+        streams = context.services.logs.streams(_group(request), request.get("logStreamNamePrefix", ""))
     except NoSuchGroup as error:
         raise _not_found(error) from None
     names = [s.name for s in streams if s.name in request.get("logStreamNames", (s.name,))]
     matches = _pattern(request.get("filterPattern", ""))
-    merged = heapq.merge(*(_named(cloud, request, name) for name in names), key=lambda pair: pair[1].timestamp_ms)
+    merged = heapq.merge(*(_named(context, request, name) for name in names), key=lambda pair: pair[1].timestamp_ms)
     skip = _position(request["nextToken"]) if "nextToken" in request else 0
     limit = request.get("limit", MAX_EVENTS)
     found = list(islice(merged, skip, skip + limit))
@@ -87,13 +86,13 @@ def filter_log_events(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     return {"events": events, "searchedLogStreams": [], **more}
 
 
-def _named(cloud: Cloud, request: dict[str, Any], stream: str) -> Iterator[tuple[str, LogEvent]]:
-    return ((stream, event) for event in _between(_events(cloud, {**request, "logStreamName": stream}, 0), request))
+def _named(context: RequestContext, request: dict[str, Any], stream: str) -> Iterator[tuple[str, LogEvent]]:
+    return ((stream, event) for event in _between(_events(context, {**request, "logStreamName": stream}, 0), request))
 
 
-def _events(cloud: Cloud, request: dict[str, Any], position: int) -> Iterator[LogEvent]:
+def _events(context: RequestContext, request: dict[str, Any], position: int) -> Iterator[LogEvent]:
     try:
-        return cloud.logs.events(_group(request), request["logStreamName"], position)
+        return context.services.logs.events(_group(request), request["logStreamName"], position)
     except (NoSuchGroup, NoSuchStream) as error:
         raise _not_found(error) from None
 
@@ -158,18 +157,18 @@ def _page(found: list[Any], request: dict[str, Any]) -> tuple[list[Any], dict[st
     return found[start:end], {"nextToken": f"f/{end}"} if end < len(found) else {}
 
 
-def _arn(cloud: Cloud, group: str) -> str:
-    return f"arn:{cloud.partition}:logs:{cloud.region}:{ACCOUNT}:log-group:{group}"
+def _arn(context: RequestContext, group: str) -> str:
+    return context.arn("logs", f"log-group:{group}")
 
 
-def _described(cloud: Cloud, group: str, stream: Stream) -> dict[str, Any]:
+def _described(context: RequestContext, group: str, stream: Stream) -> dict[str, Any]:
     return {
         "logStreamName": stream.name,
         "creationTime": stream.created_ms,
         "firstEventTimestamp": stream.created_ms,
         "lastEventTimestamp": stream.written_ms,
         "lastIngestionTime": stream.written_ms,
-        "arn": f"{_arn(cloud, group)}:log-stream:{stream.name}",
+        "arn": f"{_arn(context, group)}:log-stream:{stream.name}",
         "storedBytes": stream.size_bytes,
     }
 

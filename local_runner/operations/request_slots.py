@@ -1,4 +1,4 @@
-"""How many requests may wait for something slower than this server: some of its threads always stay free for the others."""
+"""How many requests may wait for something slower than this server, so that some threads always stay free for the others."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SEATS, STANDING = 48, 16
-"""Threads for requests that wait, such as invocations, and for all others: looks at jobs, S3, logs."""
+SLOTS = 48
+"""Requests that may wait at a time, such as invocations of an endpoint. Each holds a thread."""
+OTHER_THREADS = 16
+"""Threads for all other requests: descriptions of jobs, S3, logs."""
 
 
-class Seats:
-    """Thread-safe."""
+class RequestSlots:
+    """Slots for waiting requests. Thread-safe."""
 
-    def __init__(self, number: int = SEATS) -> None:
+    def __init__(self, number: int = SLOTS) -> None:
         self._free = threading.Semaphore(number)
 
     @contextmanager
-    def taken(self) -> Iterator[bool]:
-        """Whether there was a seat; it is free again after the block."""
-        seated = self._free.acquire(blocking=False)
+    def acquire(self) -> Iterator[bool]:
+        """Yield whether a slot was free; the slot is held until the block ends."""
+        acquired = self._free.acquire(blocking=False)
         try:
-            yield seated
+            yield acquired
         finally:
-            if seated:
+            if acquired:
                 self._free.release()

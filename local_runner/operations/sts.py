@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.settings import ACCOUNT
 
 SERVICE = "sts"
@@ -14,13 +14,13 @@ ROLE_ID = "AROA00000000000000000"
 DEFAULT_DURATION_S = 3600
 
 
-def get_caller_identity(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def get_caller_identity(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """An assumed role: the SageMaker SDK finds its execution role in this ARN and refuses a user's."""
-    arn = _session_arn(cloud, cloud.settings.role, SESSION)
+    arn = _session_arn(context, context.services.settings.role, SESSION)
     return {"UserId": f"{ROLE_ID}:{SESSION}", "Account": ACCOUNT, "Arn": arn}
 
 
-def assume_role(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def assume_role(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Credentials that nothing checks, for any role."""
     role, session = request["RoleArn"].rpartition("/")[2], request["RoleSessionName"]
     return {
@@ -30,9 +30,9 @@ def assume_role(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
             "SessionToken": "local",
             "Expiration": time.time() + request.get("DurationSeconds", DEFAULT_DURATION_S),
         },
-        "AssumedRoleUser": {"AssumedRoleId": f"{ROLE_ID}:{session}", "Arn": _session_arn(cloud, role, session)},
+        "AssumedRoleUser": {"AssumedRoleId": f"{ROLE_ID}:{session}", "Arn": _session_arn(context, role, session)},
     }
 
 
-def _session_arn(cloud: Cloud, role: str, session: str) -> str:
-    return f"arn:{cloud.partition}:sts::{ACCOUNT}:assumed-role/{role}/{session}"
+def _session_arn(context: RequestContext, role: str, session: str) -> str:
+    return f"arn:{context.partition}:sts::{ACCOUNT}:assumed-role/{role}/{session}"

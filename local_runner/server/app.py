@@ -1,4 +1,4 @@
-"""The local AWS as one WSGI application: a request walks down a list of handlers until one answers."""
+"""The local AWS as one WSGI application: a list of handlers, of which the first that returns a response answers the request."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from wildsage.local_runner.operations import Operation, operations
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_BYTES
+from wildsage.local_runner.operations.services import Services
 from wildsage.local_runner.operations.unsupported import refuse_unsupported
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.protocol import S3
@@ -36,11 +37,11 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Exchange:
-    """One request on its way; each handler adds what it found out."""
+class ApiCall:
+    """One request while it is handled; each handler adds what it found out."""
 
     request: Request
-    cloud: Cloud
+    context: RequestContext
     service: str = field(init=False)
     model: ServiceModel = field(init=False)
     protocol: WireProtocol = field(init=False)
@@ -49,17 +50,17 @@ class Exchange:
     values: Values = field(init=False)
 
 
-Handler = Callable[[Exchange], Response | None]
+Handler = Callable[[ApiCall], Response | None]
 
 
 class App:
-    """The WSGI application around a cloud."""
+    """The WSGI application around the services of a server."""
 
-    def __init__(self, cloud: Cloud) -> None:
-        self._cloud = cloud
-        self._s3 = S3(cloud.objects, cloud.public)
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._s3 = S3(services.objects, services.public)
         self._handlers: tuple[Handler, ...] = (
-            refuse_strangers,
+            reject_cross_site,
             find_service,
             self._answer_s3,
             choose_protocol,
@@ -72,44 +73,44 @@ class App:
         )
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
-        exchange = Exchange(Request(environ), self._cloud)
-        return self._respond(exchange)(environ, start_response)
+        call = ApiCall(Request(environ), RequestContext(self._services))
+        return self._respond(call)(environ, start_response)
 
     def close(self) -> None:
         """End the jobs and endpoints."""
-        self._cloud.close()
+        self._services.close()
 
-    def _answer_s3(self, exchange: Exchange) -> Response | None:
-        return self._s3.respond(exchange.request) if exchange.service == "s3" else None
+    def _answer_s3(self, call: ApiCall) -> Response | None:
+        return self._s3.respond(call.request) if call.service == "s3" else None
 
-    def _respond(self, exchange: Exchange) -> Response:
+    def _respond(self, call: ApiCall) -> Response:
         try:
-            return next(response for handler in self._handlers if (response := handler(exchange)) is not None)
+            return next(response for handler in self._handlers if (response := handler(call)) is not None)
         except AwsError as refusal:
-            return exchange.protocol.fail(refusal)
+            return call.protocol.fail(refusal)
         except Exception:
-            return _apologise(exchange)
+            return internal_error(call)
 
 
-def _apologise(exchange: Exchange) -> Response:
-    """500 with a reference to the trace, which stays in the log."""
+def internal_error(call: ApiCall) -> Response:
+    """Status 500 with a reference; the server's log has the traceback under it."""
     reference = uuid.uuid4().hex[:8]
-    log.exception("request %s: %s", reference, exchange.request.path)
-    text = f"Wildsage failed; its server.log tells why under {reference}."
-    if not hasattr(exchange, "protocol"):
+    log.exception("request %s: %s", reference, call.request.path)
+    text = f"Wildsage failed. Its server.log has the reason under {reference}."
+    if not hasattr(call, "protocol"):
         return Response(text, 500)
-    return exchange.protocol.fail(AwsError("InternalFailure", text, 500))
+    return call.protocol.fail(AwsError("InternalFailure", text, 500))
 
 
-def refuse_strangers(exchange: Exchange) -> Response | None:
-    """403 for what a web page could send."""
-    refusal = host_check.refusal(exchange.request.headers, exchange.cloud.settings.open_to_network)
+def reject_cross_site(call: ApiCall) -> Response | None:
+    """Status 403 for requests that a web page could have sent."""
+    refusal = host_check.refusal(call.request.headers, call.context.services.settings.open_to_network)
     return Response(refusal, 403) if refusal else None
 
 
-def find_service(exchange: Exchange) -> Response | None:
-    """Service and region from the scope of the signature. What is not signed can only be S3, or names its target."""
-    request = exchange.request
+def find_service(call: ApiCall) -> Response | None:
+    """Service and region from the scope of the signature. An unsigned request names its target, or is for S3."""
+    request = call.request
     scope = CREDENTIAL.search(request.headers.get("Authorization", "") or request.args.get("X-Amz-Credential", ""))
     if scope:
         service = SIGNING_NAMES.get(scope["service"], scope["service"])
@@ -119,24 +120,24 @@ def find_service(exchange: Exchange) -> Response | None:
         service = "sagemaker-runtime"
     if service == "sagemaker" and request.path == METRICS_PATH:
         service = "sagemaker-metrics"
-    exchange.service = "s3" if service.startswith("s3") else service
-    region = scope["region"] if scope and scope["region"] else exchange.cloud.region
-    exchange.cloud = replace(exchange.cloud, region=region, user_agent=request.headers.get("User-Agent", ""))
+    call.service = "s3" if service.startswith("s3") else service
+    region = scope["region"] if scope and scope["region"] else call.context.region
+    call.context = replace(call.context, region=region, user_agent=request.headers.get("User-Agent", ""))
     return None
 
 
-def choose_protocol(exchange: Exchange) -> Response | None:
+def choose_protocol(call: ApiCall) -> Response | None:
     try:
-        exchange.model = service_model(exchange.service)
+        call.model = service_model(call.service)
     except botocore.exceptions.UnknownServiceError:
-        return Response(f"Service {exchange.service} is not known here.\n", 501)
-    exchange.protocol = protocol_of(exchange.request, exchange.model)
+        return Response(f"Service {call.service} is not implemented by Wildsage.\n", 501)
+    call.protocol = protocol_of(call.request, call.model)
     return None
 
 
-def refuse_large_body(exchange: Exchange) -> Response | None:
-    """No body over 6 MB is kept: the limit of invocations, and more than any other operation takes."""
-    request = exchange.request
+def refuse_large_body(call: ApiCall) -> Response | None:
+    """Read at most 6 MB of a body: the limit of invocations, and more than any other operation needs."""
+    request = call.request
     request.max_content_length = MAX_BODY_BYTES
     try:
         request.get_data()
@@ -146,35 +147,35 @@ def refuse_large_body(exchange: Exchange) -> Response | None:
     return None
 
 
-def parse(exchange: Exchange) -> Response | None:
-    exchange.operation, exchange.values = exchange.protocol.parse(exchange.request, exchange.model)
+def parse(call: ApiCall) -> Response | None:
+    call.operation, call.values = call.protocol.parse(call.request, call.model)
     return None
 
 
-def find_operation(exchange: Exchange) -> Response | None:
+def find_operation(call: ApiCall) -> Response | None:
     """Reject unknown operations before validating the request."""
-    found = operations().get((exchange.service, xform_name(exchange.operation.name)))
+    found = operations().get((call.service, xform_name(call.operation.name)))
     if found is None:
-        raise not_implemented(exchange.operation.name, exchange.service)
-    exchange.perform = found
+        raise not_implemented(call.operation.name, call.service)
+    call.perform = found
     return None
 
 
-def validate(exchange: Exchange) -> Response | None:
+def validate(call: ApiCall) -> Response | None:
     """Check the request against AWS's own model of the operation."""
-    if exchange.operation.input_shape is not None:
-        check(exchange.values, exchange.operation.input_shape)
+    if call.operation.input_shape is not None:
+        check(call.values, call.operation.input_shape)
     return None
 
 
-def refuse_unsupported_fields(exchange: Exchange) -> Response | None:
-    refuse_unsupported(exchange.perform, exchange.values)
+def refuse_unsupported_fields(call: ApiCall) -> Response | None:
+    refuse_unsupported(call.perform, call.values)
     return None
 
 
-def perform(exchange: Exchange) -> Response:
-    answer = exchange.perform(exchange.cloud, exchange.values)
-    return exchange.protocol.reply(exchange.operation, dict(answer or {}))
+def perform(call: ApiCall) -> Response:
+    answer = call.perform(call.context, call.values)
+    return call.protocol.reply(call.operation, dict(answer or {}))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A server for as long as a script needs one: the one already running on the data folder, or one of its own."""
+"""A server for as long as a script needs one: the one that runs on the data folder already, or a new one."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ STOP_LIMIT_S = 30.0
 
 
 @dataclass(frozen=True)
-class Server:
-    """Where the local AWS answers, and whether it was there before."""
+class ScriptServer:
+    """The endpoint of the local AWS, and whether it ran before."""
 
     endpoint: str
     reused: bool
 
 
 @contextmanager
-def server(data: Path, sdk_polling: bool, public_s3: bool) -> Iterator[Server]:
-    """Yield the server of a data folder; one that was started for this is stopped afterwards.
+def server(data: Path, sdk_polling: bool, public_s3: bool) -> Iterator[ScriptServer]:
+    """Yield the server of a data folder. A server that was started for it is stopped afterwards.
 
     Raises PlatformError with the end of its log if it does not come up.
     """
     if found := lock.running(data):
-        yield Server(found.endpoint, reused=True)
+        yield ScriptServer(found.endpoint, reused=True)
         return
     process = _start(data, sdk_polling, public_s3)
     try:
-        yield Server(_wait_until_up(process, data), reused=False)
+        yield ScriptServer(_wait_until_up(process, data), reused=False)
     finally:
         _stop(process)
 
 
 def _start(data: Path, sdk_polling: bool, public_s3: bool) -> subprocess.Popen[bytes]:
-    """Start `wildsage up` in a session of its own: Ctrl-C reaches the script first, which may still clean up.
+    """Start `wildsage up` in a session of its own, so that Ctrl-C reaches only the script, which may still clean up.
 
-    Its standard input is the lifeline: it stops when that closes, however this process ends.
+    The server stops when its standard input closes, as it does when this process ends for any reason.
     """
     data.mkdir(parents=True, exist_ok=True)
     command = python.command("wildsage.local_runner", "up", "--port", "0", "--data", str(data), "--until-stdin-closes")
@@ -69,8 +69,8 @@ def _wait_until_up(process: subprocess.Popen[bytes], data: Path) -> str:
             return found.endpoint
         time.sleep(0.02)
     log = (data / LOG).read_text(errors="replace").splitlines()
-    happened = "did not answer in time" if process.returncode is None else f"ended with status {process.returncode}"
-    raise PlatformError(f"The local server {happened}. The end of {data / LOG}:\n" + "\n".join(log[-12:]))
+    outcome = "did not answer in time" if process.returncode is None else f"ended with status {process.returncode}"
+    raise PlatformError(f"The local server {outcome}. The end of {data / LOG}:\n" + "\n".join(log[-12:]))
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,6 @@
-"""The server in a child process of one's own: forked, so that it starts with all that is imported here already.
+"""The server in a child process. It is forked, so that it starts with everything that is imported here already.
 
-Fork while no other thread runs. The child ends when its parent stops it or dies, however it dies.
+Fork while no other thread runs. The child ends when its parent stops it, or ends for any reason.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ LOOK_EVERY_S = 0.01
 
 @dataclass
 class ForkedServer:
-    """A running server. `pid` is its first process and its process group; `lifeline`, our end of its standard input."""
+    """A running server. `pid` is its first process and its process group; `parent_pipe` is our end of its standard input."""
 
     endpoint: str
     pid: int
-    lifeline: int
+    parent_pipe: int
     status: int | None = None
 
     def runs(self) -> bool:
@@ -36,17 +36,17 @@ class ForkedServer:
         return self.status is None
 
     def stop(self, within_s: float) -> None:
-        """Ask it to end, jobs and endpoints with it; after `within_s` seconds kill it."""
-        os.close(self.lifeline)
+        """Ask it to end with its jobs and endpoints; kill it after `within_s` seconds."""
+        os.close(self.parent_pipe)
         deadline = time.monotonic() + within_s
         while self.runs() and time.monotonic() < deadline:
             time.sleep(LOOK_EVERY_S)
         self._kill()
 
     def discard(self) -> None:
-        """End it at once, for a data folder that nobody wants any more. The leashes of its containers end those."""
+        """Kill it, for a data folder that is not needed any more. The supervisors of its containers end those."""
         self._kill()
-        os.close(self.lifeline)
+        os.close(self.parent_pipe)
 
     def _kill(self) -> None:
         if self.runs():
@@ -56,20 +56,20 @@ class ForkedServer:
 
 
 def start(settings: ServerSettings) -> ForkedServer:
-    """Serve in a child process and return when it takes connections. Raises CannotServe."""
+    """Serve in a child process and return when it accepts connections. Raises CannotServe."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    their_stdin, lifeline = os.pipe()
-    answer, their_answer = os.pipe()
+    child_stdin, parent_pipe = os.pipe()
+    answer, child_answer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.close(lifeline)
+        os.close(parent_pipe)
         os.close(answer)
-        _serve_and_exit(settings, their_stdin, their_answer)
-    os.close(their_stdin)
-    os.close(their_answer)
-    with open(answer, "rb") as told:
-        found = json.loads(told.readline() or b"{}")
-    server = ForkedServer(found.get("endpoint", ""), pid, lifeline)
+        _serve_and_exit(settings, child_stdin, child_answer)
+    os.close(child_stdin)
+    os.close(child_answer)
+    with open(answer, "rb") as report:
+        found = json.loads(report.readline() or b"{}")
+    server = ForkedServer(found.get("endpoint", ""), pid, parent_pipe)
     if not server.endpoint:
         server.discard()
         raise CannotServe(found.get("error", f"The server ended at once; see {settings.data / 'server.log'}."))
@@ -77,7 +77,7 @@ def start(settings: ServerSettings) -> ForkedServer:
 
 
 def _serve_and_exit(settings: ServerSettings, stdin: int, answer: int) -> NoReturn:
-    """The life of the child, in a session of its own: Ctrl-C in the terminal is its parent's to answer."""
+    """Run the child in a session of its own, because its parent handles Ctrl-C in the terminal."""
     status = 1
     try:
         os.setsid()
@@ -86,27 +86,27 @@ def _serve_and_exit(settings: ServerSettings, stdin: int, answer: int) -> NoRetu
         os.dup2(log, 1)
         os.dup2(log, 2)
         stop_when_stdin_closes()
-        serve(settings, lambda endpoint: _tell(answer, endpoint=endpoint))
+        serve(settings, lambda endpoint: _report(answer, endpoint=endpoint))
         status = 0
     except CannotServe as error:
-        _tell(answer, error=str(error))
+        _report(answer, error=str(error))
     except BaseException:
         traceback.print_exc()
     finally:
         os._exit(status)
 
 
-def _tell(answer: int, **found: Any) -> None:
+def _report(answer: int, **found: Any) -> None:
     os.write(answer, json.dumps(found).encode() + b"\n")
     os.close(answer)
 
 
 def stop_when_stdin_closes() -> None:
-    """From now on SIGTERM ends this process once its standard input does: the other end closes however its owner ends."""
+    """Send this process SIGTERM when its standard input closes, as it does when the parent ends for any reason."""
     threading.Thread(target=_await_end_of_stdin, daemon=True).start()
 
 
 def _await_end_of_stdin() -> None:
-    while os.read(0, 1024):  # past sys.stdin: its lock, held by this thread, would be held forever in a forked worker
+    while os.read(0, 1024):  # not sys.stdin: a forked worker would inherit its lock, held by this thread, for ever
         pass
     os.kill(os.getpid(), signal.SIGTERM)

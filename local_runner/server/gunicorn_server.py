@@ -1,4 +1,4 @@
-"""The local AWS behind one port: a lock on the data folder, gunicorn in front, everything ended when it ends."""
+"""The local AWS behind one port: it holds the lock of the data folder, serves with gunicorn, and ends everything with itself."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from gunicorn.app.base import BaseApplication
 from wildsage.containers.contract import gunicorn_options
 from wildsage.local_runner.client import environment
 from wildsage.local_runner.jobs.store import Store
-from wildsage.local_runner.operations.context import open_cloud
-from wildsage.local_runner.operations.request_slots import SEATS, STANDING
+from wildsage.local_runner.operations.request_slots import OTHER_THREADS, SLOTS
 from wildsage.local_runner.server import lock
 from wildsage.local_runner.server.app import App, service_model
 from wildsage.local_runner.server.host_check import is_loopback
+from wildsage.local_runner.server.services import open_services
 from wildsage.local_runner.settings import ServerSettings
 
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
-THREADS = SEATS + STANDING
+THREADS = SLOTS + OTHER_THREADS
 STOP_WITHIN_S = 8
 LOG = "server.log"
 ACCESS_LOG = "access.log"
@@ -41,15 +41,15 @@ class CannotServe(Exception):
 def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; call it in the main thread.
 
-    `ready` is called once with the endpoint, `http://127.0.0.1:<port>`, when connections are taken; then `server.json`
-    in the data folder holds endpoint and process id, until the server ends. Raises CannotServe if the data folder or
-    the port is in use, or the host is not this machine alone.
+    `ready` is called once with the endpoint, `http://127.0.0.1:<port>`, when the server accepts connections. From then on
+    `server.json` in the data folder holds the endpoint and the process id, until the server ends. Raises CannotServe if
+    the data folder or the port is in use, or if other machines could reach the host.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
     try:
-        with lock.sole_use(settings.data):
+        with lock.exclusive_use(settings.data):
             _check_address(settings)
-            Store(settings.state).close()  # from the first moment on, others may read it
+            Store(settings.state).close()  # creates it: other processes may read it from now on
             _run(settings, ready)
     except lock.InUse as error:
         raise CannotServe(str(error)) from None
@@ -58,16 +58,18 @@ def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
 def _run(settings: ServerSettings, ready: Callable[[str], None]) -> None:
     try:
         _Gunicorn(settings, ready).run()
-    except SystemExit as stop:  # the worker's end comes this way too
+    except SystemExit as stop:  # a worker that ends raises it too
         if stop.code:
             raise CannotServe(f"The server ended with status {stop.code}; see {settings.data / LOG}.") from None
     finally:
-        lock.withdraw(settings.data)
+        lock.remove_address(settings.data)
 
 
 def _check_address(settings: ServerSettings) -> None:
     if not settings.open_to_network and not is_loopback(settings.host):
-        raise CannotServe(f"Host {settings.host}: only loopback addresses are served, nothing here checks who calls.")
+        raise CannotServe(
+            f"Host {settings.host}: only loopback addresses are allowed: the server does not check who calls."
+        )
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -79,7 +81,7 @@ def _check_address(settings: ServerSettings) -> None:
 
 
 class _Gunicorn(BaseApplication):
-    """One worker process with many threads: jobs, endpoints and held requests share its memory."""
+    """One worker process with many threads, because jobs, endpoints and waiting requests share its memory."""
 
     def __init__(self, settings: ServerSettings, ready: Callable[[str], None]) -> None:
         self._settings = settings
@@ -99,37 +101,37 @@ class _Gunicorn(BaseApplication):
             "errorlog": str(self._settings.data / LOG),
             "loglevel": "warning",
             "when_ready": self._announce,
-            "worker_exit": self._end_cloud,
+            "worker_exit": self._close_app,
         }
         gunicorn_options.apply(options, self.cfg)
 
     def load(self) -> App:
-        """Runs in the worker: threads and child processes belong to it."""
+        """Runs in the worker, which owns the threads and child processes."""
         gunicorn_options.limit_malloc_arenas()
         environment.remove_credentials(os.environ)
-        bound_access_log(self._settings.data / ACCESS_LOG, ACCESS_LOG_BYTES)
+        limit_access_log(self._settings.data / ACCESS_LOG, ACCESS_LOG_BYTES)
         logging.basicConfig(filename=self._settings.data / LOG, level=logging.WARNING)
         for service in WARM_SERVICES:
             service_model(service)
-        self._app = App(open_cloud(self._settings))
+        self._app = App(open_services(self._settings))
         return self._app
 
     def _announce(self, arbiter: Any) -> None:
         port = arbiter.LISTENERS[0].sock.getsockname()[1]
         host = LOOPBACK if self._settings.host == EVERYWHERE else self._settings.host
         endpoint = f"http://{host}:{port}"
-        lock.announce(self._settings.data, lock.Owner(endpoint, os.getpid()))
+        lock.write_address(self._settings.data, lock.RunningServer(endpoint, os.getpid()))
         self._ready(endpoint)
 
-    def _end_cloud(self, arbiter: Any, worker: Any) -> None:
+    def _close_app(self, arbiter: Any, worker: Any) -> None:
         if self._app is not None:
             self._app.close()
 
 
-def bound_access_log(path: Path, most_bytes: int) -> None:
-    """Let gunicorn's access log begin anew at a size; what was before stays in `<path>.1`. Only one process may write it."""
+def limit_access_log(path: Path, most_bytes: int) -> None:
+    """Rotate gunicorn's access log at a size; `<path>.1` keeps the lines before. Only one process may write the log."""
     log = logging.getLogger("gunicorn.access")
-    for endless in log.handlers[:]:
-        log.removeHandler(endless)
-        endless.close()
+    for unlimited in log.handlers[:]:
+        log.removeHandler(unlimited)
+        unlimited.close()
     log.addHandler(RotatingFileHandler(path, maxBytes=most_bytes, backupCount=1))

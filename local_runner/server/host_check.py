@@ -1,7 +1,8 @@
-"""Who may ask: programs of this machine, not the web pages that its browser shows.
+"""Which requests are accepted: those of programs on this machine, not those of web pages in its browser.
 
-A page can send requests to loopback. It cannot hide where it comes from (Origin, Sec-Fetch-Site), nor which name it used
-(Host), even where that name was made to resolve to us (DNS rebinding). Addresses in numbers cannot be made to.
+A page can send requests to loopback addresses. It cannot hide its origin (headers Origin and Sec-Fetch-Site), nor the name
+that it used (Host), even if somebody made that name resolve to this machine (DNS rebinding). Numeric addresses are safe
+from that.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ AMAZON = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 def refusal(headers: Headers, open_to_network: bool) -> str | None:
-    """Why a request is none of ours to answer, or None."""
+    """Why a request is rejected; None if it is accepted."""
     host = headers.get("Host", "")
     name = hostname(host)
     if not (is_loopback(name) or is_amazon(name) or (open_to_network and is_this_machine(name))):
@@ -32,7 +33,7 @@ def refusal(headers: Headers, open_to_network: bool) -> str | None:
 
 
 def hostname(host: str) -> str:
-    """The name in `name:port`, "" where there is none."""
+    """The name in `name:port`; "" if there is no name."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -40,7 +41,7 @@ def hostname(host: str) -> str:
 
 
 def is_loopback(name: str) -> bool:
-    """Names and addresses that only this machine has."""
+    """Whether a name or an address is always this machine."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
@@ -50,12 +51,12 @@ def is_loopback(name: str) -> bool:
 
 
 def is_amazon(name: str) -> bool:
-    """Amazon's own names, which reach us through a proxy and which nobody else can make resolve to us."""
+    """Whether a name is Amazon's. Such names reach this server through the proxy; nobody else can make them resolve here."""
     return name.endswith(AMAZON)
 
 
 def is_this_machine(name: str) -> bool:
-    """Any address in numbers, and the machine's own name: what others use where they may."""
+    """Whether another machine may use the name: any numeric address, or the host name of this machine."""
     try:
         return bool(ipaddress.ip_address(name))
     except ValueError:

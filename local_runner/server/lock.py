@@ -1,4 +1,4 @@
-"""Who uses a data folder: a lock, held as long as a server lives, and a small file that says where it answers."""
+"""Which server uses a data folder: a lock that it holds as long as it lives, and a small file with its address."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
-LOCK = "lock"
-ABOUT = "server.json"
+LOCK_FILE = "lock"
+ADDRESS_FILE = "server.json"
 LEFTOVERS = "what is left of a killed server, which is still stopping"
 LEFTOVERS_GONE_WITHIN_S = 15.0
 
@@ -27,19 +27,20 @@ class InUse(Exception):
 
 
 @dataclass(frozen=True)
-class Owner:
-    """The server of a data folder, as its `server.json` says: `http://127.0.0.1:<port>` and its process id."""
+class RunningServer:
+    """The server of a data folder, as `server.json` names it: `http://127.0.0.1:<port>` and its process id."""
 
     endpoint: str
     pid: int
 
     @property
-    def lives(self) -> bool:
+    def is_alive(self) -> bool:
+        """Whether its process exists."""
         return psutil.pid_exists(self.pid)
 
     @property
-    def answers(self) -> bool:
-        """True if something takes connections there."""
+    def accepts_connections(self) -> bool:
+        """Whether a process accepts connections at its endpoint."""
         address = urlsplit(self.endpoint)
         try:
             with socket.create_connection((address.hostname or "", address.port or 80), timeout=1):
@@ -48,36 +49,36 @@ class Owner:
             return False
 
 
-def running(data: Path) -> Owner | None:
-    """The server that runs on this data folder, or None; what a killed server left behind is none."""
-    owner = _read(data)
-    return owner if owner and owner.lives and owner.answers else None
+def running(data: Path) -> RunningServer | None:
+    """The server that runs on this data folder, or None. The file that a killed server left behind does not count."""
+    server = _read_address(data)
+    return server if server and server.is_alive and server.accepts_connections else None
 
 
-def announce(data: Path, owner: Owner) -> None:
-    """Write `server.json`, whole or not at all."""
-    partial = (data / ABOUT).with_suffix(".partial")
-    partial.write_text(json.dumps(asdict(owner)))
-    partial.replace(data / ABOUT)
+def write_address(data: Path, server: RunningServer) -> None:
+    """Write `server.json` atomically."""
+    partial = (data / ADDRESS_FILE).with_suffix(".partial")
+    partial.write_text(json.dumps(asdict(server)))
+    partial.replace(data / ADDRESS_FILE)
 
 
-def withdraw(data: Path) -> None:
-    """Remove this process's own `server.json`. No effect in a child: a worker that ends may be replaced."""
-    owner = _read(data)
-    if owner and owner.pid == os.getpid():
-        (data / ABOUT).unlink(missing_ok=True)
+def remove_address(data: Path) -> None:
+    """Remove `server.json` if this process wrote it. A worker of the server that ends leaves it: it may be replaced."""
+    server = _read_address(data)
+    if server and server.pid == os.getpid():
+        (data / ADDRESS_FILE).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def sole_use(data: Path) -> Iterator[None]:
-    """Hold the lock of the data folder. The kernel drops it with the last process of the server, however that ends.
+def exclusive_use(data: Path) -> Iterator[None]:
+    """Hold the lock of the data folder. The kernel releases it when the last process of the server ends, for any reason.
 
-    What is left of a killed server lives on for a moment, until it sees that it is alone and has stopped its containers; its
-    end is waited for. Raises InUse.
+    The processes of a killed server live on for a moment, until they notice it and have stopped their containers; this
+    function waits for them. Raises InUse.
     """
     deadline = time.monotonic() + LEFTOVERS_GONE_WITHIN_S
-    with (data / LOCK).open("a") as lock:
-        while not _locked(lock):
+    with (data / LOCK_FILE).open("a") as file:
+        while not _try_lock(file):
             user = _user(data)
             if user != LEFTOVERS or time.monotonic() > deadline:
                 raise InUse(f"{data} is in use by {user}. Stop it, or choose another data folder.")
@@ -85,25 +86,26 @@ def sole_use(data: Path) -> Iterator[None]:
         yield
 
 
-def _locked(lock: TextIO) -> bool:
+def _try_lock(file: TextIO) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
 def _user(data: Path) -> str:
-    owner = _read(data)
-    if owner is None:
+    server = _read_address(data)
+    if server is None:
         return "a server that is starting or stopping"
-    serves = owner.lives and owner.answers
-    return f"the server with process id {owner.pid} at {owner.endpoint}" if serves else LEFTOVERS
+    if server.is_alive and server.accepts_connections:
+        return f"the server with process id {server.pid} at {server.endpoint}"
+    return LEFTOVERS
 
 
-def _read(data: Path) -> Owner | None:
+def _read_address(data: Path) -> RunningServer | None:
     try:
-        about = json.loads((data / ABOUT).read_text())
-        return Owner(about["endpoint"], about["pid"])
+        address = json.loads((data / ADDRESS_FILE).read_text())
+        return RunningServer(address["endpoint"], address["pid"])
     except (OSError, ValueError, KeyError):
         return None

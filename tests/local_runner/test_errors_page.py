@@ -18,7 +18,7 @@ from wildsage.containers.contract import failure
 from wildsage.containers.input.channel import Seen
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import TOO_MANY
 from wildsage.local_runner.server import lock
-from wildsage.local_runner.server.lock import InUse, sole_use
+from wildsage.local_runner.server.lock import InUse, exclusive_use
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 ELSEWHERE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-image:1"
@@ -196,7 +196,7 @@ def no_profile(aws, start_aws, channel) -> str:
 @proves("A second local AWS on one folder")
 def in_use(aws, start_aws, channel) -> str:
     found = lock.running(aws.data)
-    with pytest.raises(InUse) as caught, sole_use(aws.data):
+    with pytest.raises(InUse) as caught, exclusive_use(aws.data):
         raise AssertionError("the folder was free")
     text = str(caught.value).replace(str(aws.data), "DATA")
     return text.replace(str(found.pid), "4711").replace(found.endpoint, "http://127.0.0.1:4577")

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from wildsage.local_runner.jobs.store import Document
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import models, resources
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
@@ -22,9 +22,9 @@ KIND = "endpoint-config"
     "ProductionVariants.ManagedInstanceScaling",
     "ProductionVariants.RoutingConfig",
 )
-def create_endpoint_config(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    _check_async(cloud, request)
-    _check_capture(cloud, request)
+def create_endpoint_config(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    _check_async(context, request)
+    _check_capture(context, request)
     names = [variant["VariantName"] for variant in request["ProductionVariants"]]
     if len(set(names)) < len(names):
         raise invalid(f"Variant names must be unique, got {', '.join(names)}.")
@@ -33,31 +33,31 @@ def create_endpoint_config(cloud: Cloud, request: dict[str, Any]) -> dict[str, A
             raise invalid(
                 f"Variant {variant['VariantName']} needs a ModelName: inference components are not implemented."
             )
-        resources.find(cloud, models.KIND, variant["ModelName"])
+        resources.find(context, models.KIND, variant["ModelName"])
     config = {
         **{field: value for field, value in request.items() if field != "Tags"},
-        "EndpointConfigArn": cloud.arn(KIND, request["EndpointConfigName"]),
+        "EndpointConfigArn": context.sagemaker_arn(KIND, request["EndpointConfigName"]),
         "CreationTime": time.time(),
     }
-    resources.insert(cloud, KIND, request["EndpointConfigName"], config)
-    resources.save_tags(cloud, config["EndpointConfigArn"], request)
+    resources.insert(context, KIND, request["EndpointConfigName"], config)
+    resources.save_tags(context, config["EndpointConfigArn"], request)
     return {"EndpointConfigArn": config["EndpointConfigArn"]}
 
 
-def describe_endpoint_config(cloud: Cloud, request: dict[str, Any]) -> Document:
-    return resources.find(cloud, KIND, request["EndpointConfigName"])
+def describe_endpoint_config(context: RequestContext, request: dict[str, Any]) -> Document:
+    return resources.find(context, KIND, request["EndpointConfigName"])
 
 
-def list_endpoint_configs(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    configs, token = resources.page(cloud.store.all(KIND), request, "EndpointConfigName")
+def list_endpoint_configs(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    configs, token = resources.page(context.services.store.all(KIND), request, "EndpointConfigName")
     return {"EndpointConfigs": configs, **token}
 
 
-def delete_endpoint_config(cloud: Cloud, request: dict[str, Any]) -> None:
-    resources.delete(cloud, KIND, request["EndpointConfigName"], "EndpointConfigArn")
+def delete_endpoint_config(context: RequestContext, request: dict[str, Any]) -> None:
+    resources.delete(context, KIND, request["EndpointConfigName"], "EndpointConfigArn")
 
 
-def _check_async(cloud: Cloud, request: dict[str, Any]) -> None:
+def _check_async(context: RequestContext, request: dict[str, Any]) -> None:
     if "AsyncInferenceConfig" not in request:
         return
     output = request["AsyncInferenceConfig"]["OutputConfig"]
@@ -65,13 +65,13 @@ def _check_async(cloud: Cloud, request: dict[str, Any]) -> None:
         raise invalid("AsyncInferenceConfig.OutputConfig needs an S3OutputPath.")
     for field in ("S3OutputPath", "S3FailurePath"):
         if field in output:
-            resources.check_target(cloud, f"AsyncInferenceConfig.OutputConfig.{field}", output[field])
+            resources.check_target(context, f"AsyncInferenceConfig.OutputConfig.{field}", output[field])
 
 
-def _check_capture(cloud: Cloud, request: dict[str, Any]) -> None:
+def _check_capture(context: RequestContext, request: dict[str, Any]) -> None:
     config = request.get("DataCaptureConfig", {})
     if not config.get("EnableCapture"):
         return
     if "AsyncInferenceConfig" in request:
         raise invalid("DataCaptureConfig is not implemented by Wildsage for asynchronous endpoints yet. Leave it out.")
-    resources.check_target(cloud, "DataCaptureConfig.DestinationS3Uri", config["DestinationS3Uri"])
+    resources.check_target(context, "DataCaptureConfig.DestinationS3Uri", config["DestinationS3Uri"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from wildsage.local_runner.jobs.hosting.endpoint import KIND, Busy, deployment_id
 from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import endpoint_configs, model_containers, quotas, resources
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
@@ -18,56 +18,56 @@ PROPERTIES = {"Weight": "DesiredWeight", "InstanceCount": "DesiredInstanceCount"
 
 
 @unsupported("DeploymentConfig")
-def create_endpoint(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def create_endpoint(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     name = request["EndpointName"]
-    arn = cloud.arn(KIND, name)
+    arn = context.sagemaker_arn(KIND, name)
     endpoint = {
         "EndpointName": name,
         "EndpointArn": arn,
         "EndpointConfigName": request["EndpointConfigName"],
-        "Deployment": _deployment(cloud, request["EndpointConfigName"]),
+        "Deployment": _deployment(context, request["EndpointConfigName"]),
     }
     try:
-        cloud.endpoints.create(endpoint)
+        context.services.endpoints.create(endpoint)
     except NameTaken:
-        raise resources.taken(cloud, KIND, name) from None
-    resources.save_tags(cloud, arn, request)
+        raise resources.taken(context, KIND, name) from None
+    resources.save_tags(context, arn, request)
     return {"EndpointArn": arn}
 
 
-def describe_endpoint(cloud: Cloud, request: dict[str, Any]) -> Document:
-    return resources.find(cloud, KIND, request["EndpointName"])
+def describe_endpoint(context: RequestContext, request: dict[str, Any]) -> Document:
+    return resources.find(context, KIND, request["EndpointName"])
 
 
-def list_endpoints(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    endpoints, token = resources.page(cloud.store.all(KIND), request, "EndpointName", "EndpointStatus")
+def list_endpoints(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    endpoints, token = resources.page(context.services.store.all(KIND), request, "EndpointName", "EndpointStatus")
     return {"Endpoints": endpoints, **token}
 
 
 @unsupported("DeploymentConfig", "RetainDeploymentConfig")
-def update_endpoint(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def update_endpoint(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """The old containers answer until the new ones are in service."""
-    endpoint = resources.find(cloud, KIND, request["EndpointName"])
-    deployment = _deployment(cloud, request["EndpointConfigName"])
+    endpoint = resources.find(context, KIND, request["EndpointName"])
+    deployment = _deployment(context, request["EndpointConfigName"])
     if request.get("RetainAllVariantProperties"):
         excluded = [one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties", ())]
         _retain(deployment["Variants"], endpoint["Deployment"]["Variants"], excluded)
     try:
-        cloud.endpoints.update(request["EndpointName"], deployment)
+        context.services.endpoints.update(request["EndpointName"], deployment)
     except Busy as error:
         raise invalid(str(error)) from None
     return {"EndpointArn": endpoint["EndpointArn"]}
 
 
 @unsupported("DesiredWeightsAndCapacities.ServerlessUpdateConfig")
-def update_endpoint_weights_and_capacities(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def update_endpoint_weights_and_capacities(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """What runs goes on running; only what is new is started, and what is too many ends."""
-    endpoint = resources.find(cloud, KIND, request["EndpointName"])
+    endpoint = resources.find(context, KIND, request["EndpointName"])
     variants = _changed(endpoint, request["DesiredWeightsAndCapacities"])
     more = _count(variants) - _count(endpoint["Deployment"]["Variants"])
-    quotas.check("endpoint", "any", max(0, more), _running(cloud))
+    quotas.check("endpoint", "any", max(0, more), _running(context))
     try:
-        cloud.endpoints.rescale(request["EndpointName"], variants)
+        context.services.endpoints.rescale(request["EndpointName"], variants)
     except Busy as error:
         raise invalid(str(error)) from None
     return {"EndpointArn": endpoint["EndpointArn"]}
@@ -94,41 +94,41 @@ def _retain(variants: list[Document], before: list[Document], excluded: list[str
                 variant.update({field: old[field] for field, name in PROPERTIES.items() if name not in excluded})
 
 
-def delete_endpoint(cloud: Cloud, request: dict[str, Any]) -> None:
+def delete_endpoint(context: RequestContext, request: dict[str, Any]) -> None:
     """Also calls off an endpoint that is being created; SageMaker would make the caller wait."""
     try:
-        cloud.endpoints.delete(request["EndpointName"])
+        context.services.endpoints.delete(request["EndpointName"])
     except NotThere:
-        raise resources.missing(cloud, KIND, request["EndpointName"]) from None
+        raise resources.missing(context, KIND, request["EndpointName"]) from None
     except Busy as error:
         raise invalid(str(error)) from None
 
 
-def _deployment(cloud: Cloud, config_name: str) -> Document:
+def _deployment(context: RequestContext, config_name: str) -> Document:
     """What the configuration and its models say at this moment."""
-    config = resources.find(cloud, endpoint_configs.KIND, config_name)
-    variants = [_variant(cloud, variant) for variant in config["ProductionVariants"]]
+    config = resources.find(context, endpoint_configs.KIND, config_name)
+    variants = [_variant(context, variant) for variant in config["ProductionVariants"]]
     quotas.check(
-        "endpoint", config["ProductionVariants"][0].get("InstanceType", "any"), _count(variants), _running(cloud)
+        "endpoint", config["ProductionVariants"][0].get("InstanceType", "any"), _count(variants), _running(context)
     )
     special = {field: config[field] for field in SPECIAL if field in config}
     return {"Id": deployment_id(), "EndpointConfigName": config_name, "Variants": variants, **special}
 
 
-def _running(cloud: Cloud) -> int:
+def _running(context: RequestContext) -> int:
     """Instances of all endpoints."""
-    return sum(_count(endpoint["Deployment"]["Variants"]) for endpoint in cloud.store.all(KIND))
+    return sum(_count(endpoint["Deployment"]["Variants"]) for endpoint in context.services.store.all(KIND))
 
 
 def _count(variants: Iterable[Document]) -> int:
     return sum(variant["InstanceCount"] for variant in variants)
 
 
-def _variant(cloud: Cloud, variant: dict[str, Any]) -> Document:
+def _variant(context: RequestContext, variant: dict[str, Any]) -> Document:
     return {
         "VariantName": variant["VariantName"],
-        "Containers": model_containers.containers(cloud, variant["ModelName"]),
-        "ExecutionMode": model_containers.execution_mode(cloud, variant["ModelName"]),
+        "Containers": model_containers.containers(context, variant["ModelName"]),
+        "ExecutionMode": model_containers.execution_mode(context, variant["ModelName"]),
         "InstanceCount": variant.get("InitialInstanceCount", 1),
         "Weight": variant.get("InitialVariantWeight", 1.0),
     }

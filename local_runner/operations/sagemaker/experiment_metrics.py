@@ -6,16 +6,18 @@ import math
 from typing import Any
 
 from wildsage.local_runner.jobs.store import Document, NotThere
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT
 
 SERVICE = "sagemaker-metrics"
 
 
-def batch_put_metrics(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def batch_put_metrics(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     data = request["MetricData"]
     try:
-        cloud.store.change(COMPONENT.kind, request["TrialComponentName"], lambda component: _note(component, data))
+        context.services.store.change(
+            COMPONENT.kind, request["TrialComponentName"], lambda component: _note(component, data)
+        )
     except NotThere:
         return {"Errors": [{"Code": "VALIDATION_ERROR", "MetricIndex": index} for index in range(len(data))]}
     return {}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
 from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT, EXPERIMENT, TRIAL, Kind
 from wildsage.local_runner.wire.errors import AwsError, invalid
@@ -23,94 +23,98 @@ NAMED_VALUES = ("Parameters", "InputArtifacts", "OutputArtifacts")
 # Experiments
 
 
-def create_experiment(cloud: Cloud, request: dict[str, Any]) -> Document:
-    return _create(cloud, EXPERIMENT, request)
+def create_experiment(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _create(context, EXPERIMENT, request)
 
 
-def describe_experiment(cloud: Cloud, request: dict[str, Any]) -> Document:
-    return _find(cloud, EXPERIMENT, request["ExperimentName"])
+def describe_experiment(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _find(context, EXPERIMENT, request["ExperimentName"])
 
 
-def list_experiments(cloud: Cloud, request: dict[str, Any]) -> Document:
-    return _list(cloud, EXPERIMENT, cloud.store.all(EXPERIMENT.kind), request)
+def list_experiments(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _list(context, EXPERIMENT, context.services.store.all(EXPERIMENT.kind), request)
 
 
-def update_experiment(cloud: Cloud, request: dict[str, Any]) -> Document:
-    return _update(cloud, EXPERIMENT, request)
+def update_experiment(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _update(context, EXPERIMENT, request)
 
 
-def delete_experiment(cloud: Cloud, request: dict[str, Any]) -> Document:
+def delete_experiment(context: RequestContext, request: dict[str, Any]) -> Document:
     """Only one without trials can be deleted."""
     name = request["ExperimentName"]
-    if left := [trial["TrialName"] for trial in cloud.store.all(TRIAL.kind) if trial["ExperimentName"] == name]:
+    if left := [
+        trial["TrialName"] for trial in context.services.store.all(TRIAL.kind) if trial["ExperimentName"] == name
+    ]:
         raise invalid(f"Experiment {name} has the trials {', '.join(left)}. Delete them first.")
-    return _delete(cloud, EXPERIMENT, name)
+    return _delete(context, EXPERIMENT, name)
 
 
 # Trials
 
 
-def create_trial(cloud: Cloud, request: dict[str, Any]) -> Document:
-    _find(cloud, EXPERIMENT, request["ExperimentName"])
-    return _create(cloud, TRIAL, request)
+def create_trial(context: RequestContext, request: dict[str, Any]) -> Document:
+    _find(context, EXPERIMENT, request["ExperimentName"])
+    return _create(context, TRIAL, request)
 
 
-def describe_trial(cloud: Cloud, request: dict[str, Any]) -> Document:
-    return _find(cloud, TRIAL, request["TrialName"])
+def describe_trial(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _find(context, TRIAL, request["TrialName"])
 
 
-def list_trials(cloud: Cloud, request: dict[str, Any]) -> Document:
-    found = cloud.store.all(TRIAL.kind)
+def list_trials(context: RequestContext, request: dict[str, Any]) -> Document:
+    found = context.services.store.all(TRIAL.kind)
     if "ExperimentName" in request:
-        _find(cloud, EXPERIMENT, request["ExperimentName"])
+        _find(context, EXPERIMENT, request["ExperimentName"])
         found = [trial for trial in found if trial["ExperimentName"] == request["ExperimentName"]]
     if "TrialComponentName" in request:
-        trials = _find(cloud, COMPONENT, request["TrialComponentName"])["Trials"]
+        trials = _find(context, COMPONENT, request["TrialComponentName"])["Trials"]
         found = [trial for trial in found if trial["TrialName"] in trials]
-    return _list(cloud, TRIAL, found, request)
+    return _list(context, TRIAL, found, request)
 
 
-def update_trial(cloud: Cloud, request: dict[str, Any]) -> Document:
-    return _update(cloud, TRIAL, request)
+def update_trial(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _update(context, TRIAL, request)
 
 
-def delete_trial(cloud: Cloud, request: dict[str, Any]) -> Document:
+def delete_trial(context: RequestContext, request: dict[str, Any]) -> Document:
     """Only one without components can be deleted."""
     name = request["TrialName"]
-    components = [one for one in cloud.store.all(COMPONENT.kind) if name in one["Trials"]]
+    components = [one for one in context.services.store.all(COMPONENT.kind) if name in one["Trials"]]
     if left := [one["TrialComponentName"] for one in components]:
         raise invalid(f"Trial {name} has the components {', '.join(left)}. Disassociate them first.")
-    return _delete(cloud, TRIAL, name)
+    return _delete(context, TRIAL, name)
 
 
 # Trial components
 
 
-def create_trial_component(cloud: Cloud, request: dict[str, Any]) -> Document:
-    return _create(cloud, COMPONENT, {**{field: {} for field in NAMED_VALUES}, **request, "Trials": []})
+def create_trial_component(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _create(context, COMPONENT, {**{field: {} for field in NAMED_VALUES}, **request, "Trials": []})
 
 
-def describe_trial_component(cloud: Cloud, request: dict[str, Any]) -> Document:
-    return _find(cloud, COMPONENT, request["TrialComponentName"])
+def describe_trial_component(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _find(context, COMPONENT, request["TrialComponentName"])
 
 
-def list_trial_components(cloud: Cloud, request: dict[str, Any]) -> Document:
-    found = cloud.store.all(COMPONENT.kind)
+def list_trial_components(context: RequestContext, request: dict[str, Any]) -> Document:
+    found = context.services.store.all(COMPONENT.kind)
     if "TrialName" in request:
-        _find(cloud, TRIAL, request["TrialName"])
+        _find(context, TRIAL, request["TrialName"])
         found = [one for one in found if request["TrialName"] in one["Trials"]]
     if "ExperimentName" in request:
         trials = [
-            trial for trial in cloud.store.all(TRIAL.kind) if trial["ExperimentName"] == request["ExperimentName"]
+            trial
+            for trial in context.services.store.all(TRIAL.kind)
+            if trial["ExperimentName"] == request["ExperimentName"]
         ]
         names = {trial["TrialName"] for trial in trials}
         found = [one for one in found if names & set(one["Trials"])]
     if "SourceArn" in request:
         found = [one for one in found if one.get("Source", {}).get("SourceArn") == request["SourceArn"]]
-    return _list(cloud, COMPONENT, found, request)
+    return _list(context, COMPONENT, found, request)
 
 
-def update_trial_component(cloud: Cloud, request: dict[str, Any]) -> Document:
+def update_trial_component(context: RequestContext, request: dict[str, Any]) -> Document:
     """Parameters and artifacts given replace those of the same name; the others stay."""
 
     def edit(component: Document) -> None:
@@ -119,83 +123,83 @@ def update_trial_component(cloud: Cloud, request: dict[str, Any]) -> Document:
             for name in request.pop(f"{field}ToRemove", ()):
                 component[field].pop(name, None)
 
-    _change(cloud, COMPONENT, request["TrialComponentName"], edit)
-    return _update(cloud, COMPONENT, request)
+    _change(context, COMPONENT, request["TrialComponentName"], edit)
+    return _update(context, COMPONENT, request)
 
 
-def delete_trial_component(cloud: Cloud, request: dict[str, Any]) -> Document:
+def delete_trial_component(context: RequestContext, request: dict[str, Any]) -> Document:
     name = request["TrialComponentName"]
-    if trials := _find(cloud, COMPONENT, name)["Trials"]:
+    if trials := _find(context, COMPONENT, name)["Trials"]:
         raise invalid(f"Trial component {name} belongs to the trials {', '.join(trials)}. Disassociate it first.")
-    return _delete(cloud, COMPONENT, name)
+    return _delete(context, COMPONENT, name)
 
 
-def associate_trial_component(cloud: Cloud, request: dict[str, Any]) -> Document:
-    trial = _find(cloud, TRIAL, request["TrialName"])
+def associate_trial_component(context: RequestContext, request: dict[str, Any]) -> Document:
+    trial = _find(context, TRIAL, request["TrialName"])
 
     def edit(component: Document) -> None:
         component["Trials"] = list(dict.fromkeys([*component["Trials"], trial["TrialName"]]))
 
-    component = _change(cloud, COMPONENT, request["TrialComponentName"], edit)
+    component = _change(context, COMPONENT, request["TrialComponentName"], edit)
     return {"TrialComponentArn": component["TrialComponentArn"], "TrialArn": trial["TrialArn"]}
 
 
-def disassociate_trial_component(cloud: Cloud, request: dict[str, Any]) -> Document:
-    trial = _find(cloud, TRIAL, request["TrialName"])
+def disassociate_trial_component(context: RequestContext, request: dict[str, Any]) -> Document:
+    trial = _find(context, TRIAL, request["TrialName"])
 
     def edit(component: Document) -> None:
         component["Trials"] = [name for name in component["Trials"] if name != trial["TrialName"]]
 
-    component = _change(cloud, COMPONENT, request["TrialComponentName"], edit)
+    component = _change(context, COMPONENT, request["TrialComponentName"], edit)
     return {"TrialComponentArn": component["TrialComponentArn"], "TrialArn": trial["TrialArn"]}
 
 
 # What the three have in common
 
 
-def _create(cloud: Cloud, kind: Kind, request: Document) -> Document:
+def _create(context: RequestContext, kind: Kind, request: Document) -> Document:
     now = time.time()
     name = request[kind.name_field]
     document = {
         "DisplayName": name,
         **{field: value for field, value in request.items() if field != "Tags"},
-        kind.arn_field: cloud.arn(kind.kind, name),
+        kind.arn_field: context.sagemaker_arn(kind.kind, name),
         "CreationTime": now,
         "LastModifiedTime": now,
     }
     try:
-        cloud.store.insert(kind.kind, name, document)
+        context.services.store.insert(kind.kind, name, document)
     except NameTaken:
         raise invalid(f"{kind.word} with name {name} already exists.") from None  # SDK v2 looks for these words
-    resources.save_tags(cloud, document[kind.arn_field], request)
+    resources.save_tags(context, document[kind.arn_field], request)
     return {kind.arn_field: document[kind.arn_field]}
 
 
-def _find(cloud: Cloud, kind: Kind, name: str) -> Document:
+def _find(context: RequestContext, kind: Kind, name: str) -> Document:
     try:
-        return cloud.store.get(kind.kind, name)
+        return context.services.store.get(kind.kind, name)
     except NotThere:
         raise AwsError("ResourceNotFound", f"{kind.word} '{name}' does not exist.") from None
 
 
-def _change(cloud: Cloud, kind: Kind, name: str, edit: Callable[[Document], object]) -> Document:
-    _find(cloud, kind, name)
-    return cloud.store.change(kind.kind, name, edit)
+def _change(context: RequestContext, kind: Kind, name: str, edit: Callable[[Document], object]) -> Document:
+    _find(context, kind, name)
+    return context.services.store.change(kind.kind, name, edit)
 
 
-def _update(cloud: Cloud, kind: Kind, request: Document) -> Document:
+def _update(context: RequestContext, kind: Kind, request: Document) -> Document:
     now = time.time()
-    changed = _change(cloud, kind, request[kind.name_field], lambda one: one.update(request, LastModifiedTime=now))
+    changed = _change(context, kind, request[kind.name_field], lambda one: one.update(request, LastModifiedTime=now))
     return {kind.arn_field: changed[kind.arn_field]}
 
 
-def _delete(cloud: Cloud, kind: Kind, name: str) -> Document:
-    arn = _find(cloud, kind, name)[kind.arn_field]
-    resources.delete(cloud, kind.kind, name, kind.arn_field)
+def _delete(context: RequestContext, kind: Kind, name: str) -> Document:
+    arn = _find(context, kind, name)[kind.arn_field]
+    resources.delete(context, kind.kind, name, kind.arn_field)
     return {kind.arn_field: arn}
 
 
-def _list(cloud: Cloud, kind: Kind, found: Iterable[Document], request: Document) -> Document:
+def _list(context: RequestContext, kind: Kind, found: Iterable[Document], request: Document) -> Document:
     """CreatedAfter and CreatedBefore are the CreationTimeAfter and -Before of other lists."""
     renamed = {
         field.replace("Created", "CreationTime"): value for field, value in request.items() if "Name" not in field

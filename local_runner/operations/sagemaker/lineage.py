@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotThere
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
@@ -23,66 +23,66 @@ SAME = ("SourceArn", "DestinationArn", "SourceType", "DestinationType", "Associa
 # Artifacts
 
 
-def create_artifact(cloud: Cloud, request: dict[str, Any]) -> Document:
+def create_artifact(context: RequestContext, request: dict[str, Any]) -> Document:
     """One for each source, which is its identity."""
     now = time.time()
-    arn = _arn_of(cloud, request["Source"])
+    arn = _arn_of(context, request["Source"])
     artifact = {field: value for field, value in request.items() if field != "Tags"}
     try:
-        cloud.store.insert(
+        context.services.store.insert(
             ARTIFACT, arn, {**artifact, "ArtifactArn": arn, "CreationTime": now, "LastModifiedTime": now}
         )
     except NameTaken:
         raise invalid(f"Artifact {arn} already exists: it has the same source.") from None  # SDK v2 looks for two words
-    resources.save_tags(cloud, arn, request)
+    resources.save_tags(context, arn, request)
     return {"ArtifactArn": arn}
 
 
-def describe_artifact(cloud: Cloud, request: dict[str, Any]) -> Document:
-    return _artifact(cloud, request["ArtifactArn"])
+def describe_artifact(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _artifact(context, request["ArtifactArn"])
 
 
-def list_artifacts(cloud: Cloud, request: dict[str, Any]) -> Document:
-    found = cloud.store.all(ARTIFACT)
+def list_artifacts(context: RequestContext, request: dict[str, Any]) -> Document:
+    found = context.services.store.all(ARTIFACT)
     if "SourceUri" in request:
         found = [one for one in found if one["Source"]["SourceUri"] == request["SourceUri"]]
     return _listed("ArtifactSummaries", found, request)
 
 
-def delete_artifact(cloud: Cloud, request: dict[str, Any]) -> Document:
+def delete_artifact(context: RequestContext, request: dict[str, Any]) -> Document:
     """Its associations go with it."""
     if "ArtifactArn" not in request and "Source" not in request:
         raise invalid("DeleteArtifact needs an ArtifactArn or a Source.")
-    arn = _artifact(cloud, request.get("ArtifactArn") or _arn_of(cloud, request["Source"]))["ArtifactArn"]
-    for one in cloud.store.all(ASSOCIATION):
+    arn = _artifact(context, request.get("ArtifactArn") or _arn_of(context, request["Source"]))["ArtifactArn"]
+    for one in context.services.store.all(ASSOCIATION):
         if arn in (one["SourceArn"], one["DestinationArn"]):
-            cloud.store.delete(ASSOCIATION, _name(one))
-    cloud.store.delete(ARTIFACT, arn)
-    cloud.store.delete(TAGS, arn)
+            context.services.store.delete(ASSOCIATION, _name(one))
+    context.services.store.delete(ARTIFACT, arn)
+    context.services.store.delete(TAGS, arn)
     return {"ArtifactArn": arn}
 
 
 # Associations
 
 
-def add_association(cloud: Cloud, request: dict[str, Any]) -> Document:
+def add_association(context: RequestContext, request: dict[str, Any]) -> Document:
     association = {"AssociationType": "AssociatedWith", **request, "CreationTime": time.time()}
     for end in ("Source", "Destination"):
-        association |= _shown(cloud, end, request[f"{end}Arn"])
+        association |= _shown(context, end, request[f"{end}Arn"])
     try:
-        cloud.store.insert(ASSOCIATION, _name(request), association)
+        context.services.store.insert(ASSOCIATION, _name(request), association)
     except NameTaken:
         raise invalid(f"The association of {_name(request)} already exists.") from None
     return _ends(request)
 
 
-def list_associations(cloud: Cloud, request: dict[str, Any]) -> Document:
-    return _listed("AssociationSummaries", cloud.store.all(ASSOCIATION), request)
+def list_associations(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _listed("AssociationSummaries", context.services.store.all(ASSOCIATION), request)
 
 
-def delete_association(cloud: Cloud, request: dict[str, Any]) -> Document:
+def delete_association(context: RequestContext, request: dict[str, Any]) -> Document:
     try:
-        cloud.store.delete(ASSOCIATION, _name(request))
+        context.services.store.delete(ASSOCIATION, _name(request))
     except NotThere:
         raise AwsError("ResourceNotFound", f"There is no association of {_name(request)}.") from None
     return _ends(request)
@@ -91,25 +91,25 @@ def delete_association(cloud: Cloud, request: dict[str, Any]) -> Document:
 # What they have in common
 
 
-def _arn_of(cloud: Cloud, source: Document) -> str:
+def _arn_of(context: RequestContext, source: Document) -> str:
     identity = hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()[:32]
-    return cloud.arn(ARTIFACT, identity)
+    return context.sagemaker_arn(ARTIFACT, identity)
 
 
-def _artifact(cloud: Cloud, arn: str) -> Document:
+def _artifact(context: RequestContext, arn: str) -> Document:
     try:
-        return cloud.store.get(ARTIFACT, arn)
+        return context.services.store.get(ARTIFACT, arn)
     except NotThere:
         raise AwsError("ResourceNotFound", f"Artifact {arn} does not exist.") from None
 
 
-def _shown(cloud: Cloud, end: str, arn: str) -> Document:
+def _shown(context: RequestContext, end: str, arn: str) -> Document:
     """Type and name of an association's end, as far as it is an artifact that has them. Raises ResourceNotFound."""
     try:
-        cloud.store.get(TAGS, arn)  # whatever has an ARN can be tagged
+        context.services.store.get(TAGS, arn)  # whatever has an ARN can be tagged
     except NotThere:
         raise AwsError("ResourceNotFound", f"No resource here has the {end}Arn {arn}.") from None
-    found = _artifact(cloud, arn) if f":{ARTIFACT}/" in arn else {}
+    found = _artifact(context, arn) if f":{ARTIFACT}/" in arn else {}
     return {f"{end}{field}": found[f"Artifact{field}"] for field in ("Type", "Name") if f"Artifact{field}" in found}
 
 

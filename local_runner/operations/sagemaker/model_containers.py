@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from wildsage.local_runner.jobs.store import Document
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
 
 
-def containers(cloud: Cloud, name: str) -> list[Document]:
+def containers(context: RequestContext, name: str) -> list[Document]:
     """What runs to serve a model, at this moment, as `jobs.instance.start` takes it."""
-    model = resources.find(cloud, "model", name)
+    model = resources.find(context, "model", name)
     if "PrimaryContainer" in model:
         return [_described("primary", model["PrimaryContainer"])]
     return [_described(f"container-{number}", one) for number, one in enumerate(model["Containers"], start=1)]
 
 
-def execution_mode(cloud: Cloud, name: str) -> str:
+def execution_mode(context: RequestContext, name: str) -> str:
     """Serial: a request goes through all containers of the model. Direct: it names one."""
-    return resources.find(cloud, "model", name).get("InferenceExecutionConfig", {}).get("Mode", "Serial")
+    return resources.find(context, "model", name).get("InferenceExecutionConfig", {}).get("Mode", "Serial")
 
 
 def _described(name: str, container: dict[str, Any]) -> Document:

@@ -9,7 +9,7 @@ from wildsage.local_runner.inputs.channels import InputError, split_uri
 from wildsage.local_runner.jobs.hosting.endpoint import DIRECT
 from wildsage.local_runner.jobs.hosting.instance import MULTI_MODEL
 from wildsage.local_runner.jobs.store import Document
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.s3.errors import S3Error
@@ -27,43 +27,43 @@ SINGLE_MODEL = "SingleModel"
         for field in ("ModelPackageName", "InferenceSpecificationName", "AdditionalModelDataSources")
     )
 )
-def create_model(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    _check(cloud, request)
+def create_model(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    _check(context, request)
     model = {
         "EnableNetworkIsolation": False,
         **{field: value for field, value in request.items() if field != "Tags"},
-        "ModelArn": cloud.arn(KIND, request["ModelName"]),
+        "ModelArn": context.sagemaker_arn(KIND, request["ModelName"]),
         "CreationTime": time.time(),
     }
     if "PrimaryContainer" in request:
         model["PrimaryContainer"] = {"Mode": SINGLE_MODEL, **request["PrimaryContainer"]}
     else:
         model["Containers"] = [{"Mode": SINGLE_MODEL, **container} for container in request["Containers"]]
-    resources.insert(cloud, KIND, request["ModelName"], model)
-    resources.save_tags(cloud, model["ModelArn"], request)
+    resources.insert(context, KIND, request["ModelName"], model)
+    resources.save_tags(context, model["ModelArn"], request)
     return {"ModelArn": model["ModelArn"]}
 
 
-def describe_model(cloud: Cloud, request: dict[str, Any]) -> Document:
-    return resources.find(cloud, KIND, request["ModelName"])
+def describe_model(context: RequestContext, request: dict[str, Any]) -> Document:
+    return resources.find(context, KIND, request["ModelName"])
 
 
-def list_models(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    models, token = resources.page(cloud.store.all(KIND), request, "ModelName")
+def list_models(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    models, token = resources.page(context.services.store.all(KIND), request, "ModelName")
     return {"Models": models, **token}
 
 
-def delete_model(cloud: Cloud, request: dict[str, Any]) -> None:
-    resources.delete(cloud, KIND, request["ModelName"], "ModelArn")
+def delete_model(context: RequestContext, request: dict[str, Any]) -> None:
+    resources.delete(context, KIND, request["ModelName"], "ModelArn")
 
 
-def _check(cloud: Cloud, request: dict[str, Any]) -> None:
+def _check(context: RequestContext, request: dict[str, Any]) -> None:
     given = [field for field in ("PrimaryContainer", "Containers") if request.get(field)]
     if len(given) != 1:
         raise invalid(f"A model needs either PrimaryContainer or Containers, got {' and '.join(given) or 'neither'}.")
     found = request.get("Containers") or [request["PrimaryContainer"]]
     for container in found:
-        _check_container(cloud, container)
+        _check_container(context, container)
     names = [container["ContainerHostname"] for container in found if "ContainerHostname" in container]
     if len(set(names)) < len(names):
         raise invalid(f"ContainerHostname must be unique in a model, got {', '.join(names)}.")
@@ -71,18 +71,18 @@ def _check(cloud: Cloud, request: dict[str, Any]) -> None:
         raise invalid("InferenceExecutionConfig Mode Direct needs a ContainerHostname for every container.")
 
 
-def _check_container(cloud: Cloud, container: dict[str, Any]) -> None:
-    resources.check_image(cloud, container.get("Image"))
+def _check_container(context: RequestContext, container: dict[str, Any]) -> None:
+    resources.check_image(context, container.get("Image"))
     uri = resources.model_address(container)
     if container.get("Mode") == MULTI_MODEL:
         if not (uri or "").startswith("s3://"):
             raise invalid(f"Mode MultiModel needs a ModelDataUrl, the S3 prefix of its models; got {uri}.")
     elif uri:
-        _check_artifact(cloud, uri)
+        _check_artifact(context, uri)
 
 
-def _check_artifact(cloud: Cloud, uri: str) -> None:
-    objects = cloud.public or cloud.objects
+def _check_artifact(context: RequestContext, uri: str) -> None:
+    objects = context.services.inputs
     try:
         bucket, key = split_uri(uri)
         if not uri.endswith("/"):

@@ -11,7 +11,7 @@ from typing import Any
 from wildsage.local_runner.backends import CannotRun
 from wildsage.local_runner.inputs.channels import InputError, split_uri
 from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotThere
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 DEFAULT_PAGE = 10
@@ -20,23 +20,23 @@ NOUNS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoin
 Request = Mapping[str, Any]
 
 
-def check_image(cloud: Cloud, image: str | None) -> str:
+def check_image(context: RequestContext, image: str | None) -> str:
     """The image, if the backend can run it. Raises ValidationException that says what it can run."""
     if not image:
         raise invalid(
             "An image is needed here: algorithms and model packages from elsewhere are not implemented by Wildsage."
         )
     try:
-        cloud.backend.check(image)
+        context.services.backend.check(image)
     except CannotRun as error:
         raise invalid(str(error)) from None
     return image
 
 
-def check_target(cloud: Cloud, field: str, uri: str) -> None:
+def check_target(context: RequestContext, field: str, uri: str) -> None:
     """Raises ValidationException for an address whose bucket is not there: what is to be written would be lost."""
     bucket = bucket_of(uri)
-    if not cloud.objects.has_bucket(bucket):
+    if not context.services.objects.has_bucket(bucket):
         raise invalid(f"{field} {uri}: the bucket {bucket} does not exist. Create it first.")
 
 
@@ -48,34 +48,34 @@ def bucket_of(uri: str) -> str:
         raise invalid(str(error)) from None
 
 
-def save_tags(cloud: Cloud, arn: str, request: Request) -> None:
+def save_tags(context: RequestContext, arn: str, request: Request) -> None:
     """Remember the tags a new resource was made with, none at first; from now on its ARN can be tagged."""
     with contextlib.suppress(NotThere):
-        cloud.store.delete(TAGS, arn)
-    cloud.store.insert(TAGS, arn, {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())})
+        context.services.store.delete(TAGS, arn)
+    context.services.store.insert(TAGS, arn, {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())})
 
 
-def insert(cloud: Cloud, kind: str, name: str, document: Document) -> None:
+def insert(context: RequestContext, kind: str, name: str, document: Document) -> None:
     """Store a new model or endpoint configuration. Raises ValidationException if the name is taken."""
     try:
-        cloud.store.insert(kind, name, document)
+        context.services.store.insert(kind, name, document)
     except NameTaken:
-        raise taken(cloud, kind, name) from None
+        raise taken(context, kind, name) from None
 
 
-def find(cloud: Cloud, kind: str, name: str) -> Document:
+def find(context: RequestContext, kind: str, name: str) -> Document:
     """Raises ValidationException in SageMaker's words: waiters look for "Could not find"."""
     try:
-        return cloud.store.get(kind, name)
+        return context.services.store.get(kind, name)
     except NotThere:
-        raise missing(cloud, kind, name) from None
+        raise missing(context, kind, name) from None
 
 
-def delete(cloud: Cloud, kind: str, name: str, arn_field: str) -> None:
+def delete(context: RequestContext, kind: str, name: str, arn_field: str) -> None:
     """Forget a model or endpoint configuration and its tags. Raises ValidationException if there is none."""
-    arn = find(cloud, kind, name)[arn_field]
-    cloud.store.delete(kind, name)
-    cloud.store.delete(TAGS, arn)
+    arn = find(context, kind, name)[arn_field]
+    context.services.store.delete(kind, name)
+    context.services.store.delete(TAGS, arn)
 
 
 def model_address(container: dict[str, Any]) -> str | None:
@@ -97,12 +97,12 @@ def model_address(container: dict[str, Any]) -> str | None:
     )
 
 
-def taken(cloud: Cloud, kind: str, name: str) -> AwsError:
-    return invalid(f'Cannot create already existing {NOUNS[kind]} "{cloud.arn(kind, name)}".')
+def taken(context: RequestContext, kind: str, name: str) -> AwsError:
+    return invalid(f'Cannot create already existing {NOUNS[kind]} "{context.sagemaker_arn(kind, name)}".')
 
 
-def missing(cloud: Cloud, kind: str, name: str) -> AwsError:
-    return invalid(f'Could not find {NOUNS[kind]} "{cloud.arn(kind, name)}".')
+def missing(context: RequestContext, kind: str, name: str) -> AwsError:
+    return invalid(f'Could not find {NOUNS[kind]} "{context.sagemaker_arn(kind, name)}".')
 
 
 def page(

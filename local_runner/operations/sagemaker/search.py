@@ -14,7 +14,7 @@ from typing import Any
 from wildsage.local_runner.jobs.store import Document, NotThere
 from wildsage.local_runner.jobs.training.job import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning.job import KIND as TUNING_JOB
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
 from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT, EXPERIMENT, TRIAL
 from wildsage.local_runner.operations.unsupported import unsupported
@@ -33,14 +33,16 @@ MODIFIED = "LastModifiedTime"
 
 
 @unsupported("VisibilityConditions")
-def search(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def search(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Last changed first, unless the request sorts by another property; what lacks that comes last."""
     if request["Resource"] not in SEARCHED:
         raise invalid(
             f"Search for {request['Resource']} is not implemented by Wildsage yet; it is for {', '.join(SEARCHED)}."
         )
     kind, stem = SEARCHED[request["Resource"]]
-    documents = [_with_relations(cloud, kind, document, f"{stem}Arn") for document in cloud.store.all(kind)]
+    documents = [
+        _with_relations(context, kind, document, f"{stem}Arn") for document in context.services.store.all(kind)
+    ]
     found = [one for one in documents if _matches(one, request.get("SearchExpression", {}))]
     page, token = resources.numbered_page(_sorted(found, request), request)
     return {
@@ -50,18 +52,18 @@ def search(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _with_relations(cloud: Cloud, kind: str, document: Document, arn_field: str) -> Document:
+def _with_relations(context: RequestContext, kind: str, document: Document, arn_field: str) -> Document:
     """The document with its tags; a trial component with the trials and experiments it belongs to."""
-    shown = {**document, "Tags": _tags(cloud, document[arn_field])}
+    shown = {**document, "Tags": _tags(context, document[arn_field])}
     if kind == COMPONENT.kind:
-        trials = {trial["TrialName"]: trial["ExperimentName"] for trial in cloud.store.all(TRIAL.kind)}
+        trials = {trial["TrialName"]: trial["ExperimentName"] for trial in context.services.store.all(TRIAL.kind)}
         shown["Parents"] = [{"TrialName": name, "ExperimentName": trials[name]} for name in document["Trials"]]
     return shown
 
 
-def _tags(cloud: Cloud, arn: str) -> list[dict[str, str]]:
+def _tags(context: RequestContext, arn: str) -> list[dict[str, str]]:
     try:
-        return [{"Key": key, "Value": value} for key, value in cloud.store.get(resources.TAGS, arn).items()]
+        return [{"Key": key, "Value": value} for key, value in context.services.store.get(resources.TAGS, arn).items()]
     except NotThere:
         return []
 

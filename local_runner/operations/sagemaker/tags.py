@@ -5,33 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from wildsage.local_runner.jobs.store import TAGS, Document, NotThere
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.wire.errors import AwsError
 
 SERVICE = "sagemaker"
 
 
-def add_tags(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def add_tags(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     new = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
-    return {"Tags": _shown(_change(cloud, request["ResourceArn"], lambda tags: tags.update(new)))}
+    return {"Tags": _shown(_change(context, request["ResourceArn"], lambda tags: tags.update(new)))}
 
 
-def list_tags(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    return {"Tags": _shown(_change(cloud, request["ResourceArn"], lambda tags: None))}
+def list_tags(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    return {"Tags": _shown(_change(context, request["ResourceArn"], lambda tags: None))}
 
 
-def delete_tags(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def delete_tags(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     def remove(tags: Document) -> None:
         for key in request["TagKeys"]:
             tags.pop(key, None)
 
-    _change(cloud, request["ResourceArn"], remove)
+    _change(context, request["ResourceArn"], remove)
     return {}
 
 
-def _change(cloud: Cloud, arn: str, edit: Any) -> Document:
+def _change(context: RequestContext, arn: str, edit: Any) -> Document:
     try:
-        return cloud.store.change(TAGS, arn, edit)
+        return context.services.store.change(TAGS, arn, edit)
     except NotThere:
         raise AwsError("ResourceNotFound", f"No resource here has the ARN {arn}.") from None
 

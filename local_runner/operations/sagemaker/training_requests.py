@@ -5,28 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from wildsage.local_runner.inputs.channels import InputError, split_uri
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import quotas, resources
 from wildsage.local_runner.wire.errors import invalid
 
 
-def check(cloud: Cloud, request: dict[str, Any]) -> None:
+def check(context: RequestContext, request: dict[str, Any]) -> None:
     """Refuse what would not run as asked. Data that is not there is no matter of the request: the job fails with it.
 
     Raises ValidationException, ResourceLimitExceeded.
     """
     algorithm = request.get("AlgorithmSpecification", {})
-    _check_command(cloud, algorithm)
+    _check_command(context, algorithm)
     machines = request.get("ResourceConfig", {})
     if machines.get("InstanceCount", 1) < 1:
         raise invalid("ResourceConfig.InstanceCount must be 1 or more.")
     quotas.check("training job", machines.get("InstanceType", "any"), machines.get("InstanceCount", 1))
     if request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
         raise invalid("OutputDataConfig.CompressionType NONE is not implemented by Wildsage yet. Leave it out.")
-    resources.check_image(cloud, algorithm.get("TrainingImage"))
-    _check_target(cloud, "S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])
+    resources.check_image(context, algorithm.get("TrainingImage"))
+    _check_target(context, "S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])
     if "CheckpointConfig" in request:
-        _check_target(cloud, "CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"])
+        _check_target(context, "CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"])
     for channel in request.get("InputDataConfig", ()):
         _check_channel(channel)
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", ())]
@@ -36,10 +36,10 @@ def check(cloud: Cloud, request: dict[str, Any]) -> None:
     _check_pipes(request)
 
 
-def _check_command(cloud: Cloud, algorithm: dict[str, Any]) -> None:
+def _check_command(context: RequestContext, algorithm: dict[str, Any]) -> None:
     """What replaces an image's own command needs an image."""
     for field in ("ContainerEntrypoint", "ContainerArguments"):
-        if algorithm.get(field) and not cloud.backend.isolates:
+        if algorithm.get(field) and not context.services.backend.isolates:
             raise invalid(f"{field}: processes have none. Start the server with `wildsage up --backend docker`.")
 
 
@@ -84,10 +84,10 @@ def _check_modes(request: dict[str, Any]) -> None:
                 raise invalid(f"{name}: RecordWrapperType RecordIO needs input mode Pipe.")
 
 
-def _check_target(cloud: Cloud, field: str, uri: str) -> None:
+def _check_target(context: RequestContext, field: str, uri: str) -> None:
     """A job must not learn for hours what nothing can take."""
     bucket = _check_address(uri)
-    if not cloud.objects.has_bucket(bucket):
+    if not context.services.objects.has_bucket(bucket):
         raise invalid(f"{field} {uri}: the bucket {bucket} does not exist. Create it before the job.")
 
 

@@ -11,7 +11,7 @@ from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
 from wildsage.local_runner.jobs.transform.data_processing import CSV, READABLE, BadFilter, DataProcessing, media_type
 from wildsage.local_runner.jobs.transform.job import KIND
 from wildsage.local_runner.jobs.transform.pipeline import MOST_MB_AT_ONCE
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import model_containers, quotas, resources, sdk_polling
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
@@ -29,53 +29,53 @@ SUMMARY = (
 
 
 @unsupported("DataCaptureConfig")
-def create_transform_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    _check(cloud, request)
-    job = _document(cloud, request)
+def create_transform_job(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    _check(context, request)
+    job = _document(context, request)
     try:
-        cloud.transforms.start(job)
+        context.services.transforms.start(job)
     except NameTaken:
         raise AwsError(
             "ResourceInUse",
             "Transform job names must be unique within an AWS account and region, and a transform job with this name "
             f"already exists ({job['TransformJobArn']})",
         ) from None
-    resources.save_tags(cloud, job["TransformJobArn"], request)
+    resources.save_tags(context, job["TransformJobArn"], request)
     return {"TransformJobArn": job["TransformJobArn"]}
 
 
-def describe_transform_job(cloud: Cloud, request: dict[str, Any]) -> Document:
+def describe_transform_job(context: RequestContext, request: dict[str, Any]) -> Document:
     name = request["TransformJobName"]
-    job = _find(cloud, name)
-    if job["TransformJobStatus"] not in ENDED and sdk_polling.is_held(cloud, job):
-        cloud.store.update(KIND, name, Described=True)
-        with cloud.seats.taken() as seated:
-            cloud.transforms.wait(name, cloud.settings.hold_first_describe_s if seated else 0)
-        job = _find(cloud, name)
+    job = _find(context, name)
+    if job["TransformJobStatus"] not in ENDED and sdk_polling.is_held(context, job):
+        context.services.store.update(KIND, name, Described=True)
+        with context.services.slots.acquire() as acquired:
+            context.services.transforms.wait(name, context.services.settings.hold_first_describe_s if acquired else 0)
+        job = _find(context, name)
     return job
 
 
-def list_transform_jobs(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    jobs, token = resources.page(cloud.store.all(KIND), request, "TransformJobName", "TransformJobStatus")
+def list_transform_jobs(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    jobs, token = resources.page(context.services.store.all(KIND), request, "TransformJobName", "TransformJobStatus")
     summaries = [{field: job[field] for field in SUMMARY if field in job} for job in jobs]
     return {"TransformJobSummaries": summaries, **token}
 
 
-def stop_transform_job(cloud: Cloud, request: dict[str, Any]) -> None:
-    job = _find(cloud, request["TransformJobName"])
+def stop_transform_job(context: RequestContext, request: dict[str, Any]) -> None:
+    job = _find(context, request["TransformJobName"])
     if job["TransformJobStatus"] in ENDED:
         raise invalid(f"The request was rejected because the transform job is in status {job['TransformJobStatus']}.")
-    cloud.transforms.stop(request["TransformJobName"])
+    context.services.transforms.stop(request["TransformJobName"])
 
 
-def _find(cloud: Cloud, name: str) -> Document:
+def _find(context: RequestContext, name: str) -> Document:
     try:
-        return cloud.store.get(KIND, name)
+        return context.services.store.get(KIND, name)
     except NotThere:
         raise AwsError("ResourceNotFound", f'Could not find requested job with name: "{name}".') from None
 
 
-def _check(cloud: Cloud, request: dict[str, Any]) -> None:
+def _check(context: RequestContext, request: dict[str, Any]) -> None:
     """Refuse what would not run as asked. Data that is not there is no matter of the request: the job fails with it."""
     source = request["TransformInput"]["DataSource"].get("S3DataSource")
     if source is None:
@@ -89,7 +89,7 @@ def _check(cloud: Cloud, request: dict[str, Any]) -> None:
     resources.bucket_of(source["S3Uri"])
     _check_payload(request)
     _check_processing(request)
-    resources.check_target(cloud, "S3OutputPath", request["TransformOutput"]["S3OutputPath"])
+    resources.check_target(context, "S3OutputPath", request["TransformOutput"]["S3OutputPath"])
 
 
 def _check_payload(request: dict[str, Any]) -> None:
@@ -123,15 +123,15 @@ def _check_readable(field: str, kind: str | None) -> None:
         raise invalid(f"DataProcessing: {field} is {kind or 'not given'}, expected {', '.join(READABLE)}.")
 
 
-def _document(cloud: Cloud, request: dict[str, Any]) -> Document:
+def _document(context: RequestContext, request: dict[str, Any]) -> Document:
     """The job as DescribeTransformJob shows it, without a state."""
     source, target = request["TransformInput"], request["TransformOutput"]
-    containers = model_containers.containers(cloud, request["ModelName"])
+    containers = model_containers.containers(context, request["ModelName"])
     if any(container["Mode"] == MULTI_MODEL for container in containers):
         raise invalid(f"Model {request['ModelName']} holds several models: batch transform needs one of its own.")
     return {
         **{field: value for field, value in request.items() if field != "Tags"},
-        "TransformJobArn": cloud.arn(KIND, request["TransformJobName"]),
+        "TransformJobArn": context.sagemaker_arn(KIND, request["TransformJobName"]),
         "TransformInput": {"CompressionType": "None", "SplitType": "None", **source},
         "TransformOutput": {"AssembleWith": "None", "KmsKeyId": "", **target},
         "DataProcessing": {

@@ -16,7 +16,7 @@ from wildsage.local_runner.jobs.tuning.definition import (
 )
 from wildsage.local_runner.jobs.tuning.job import KIND, parent_jobs, parents
 from wildsage.local_runner.jobs.tuning.ranges import RangeError, combinations, require_words
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources, training_requests
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
@@ -40,50 +40,52 @@ SUMMARY = (
     "TrainingJobDefinitions.ResourceConfig.InstanceGroups",
     "TrainingJobDefinitions.ResourceConfig.InstancePlacementConfig",
 )
-def create_hyper_parameter_tuning_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def create_hyper_parameter_tuning_job(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Strategies Bayesian, Random, Grid and Hyperband; see the page on tuning for what each does here."""
     name = request["HyperParameterTuningJobName"]
-    arn = cloud.arn(KIND, name)
+    arn = context.sagemaker_arn(KIND, name)
     job = {**request, "HyperParameterTuningJobArn": arn}
-    found = _checked(cloud, job)
+    found = _checked(context, job)
     try:
-        cloud.tuning.start(shown(job, found))
+        context.services.tuning.start(shown(job, found))
     except NameTaken:
         raise AwsError(
             "ResourceInUse",
             "Hyperparameter tuning job names must be unique within an AWS account and region, and a hyperparameter tuning "
             f"job with this name already exists ({arn})",
         ) from None
-    resources.save_tags(cloud, arn, request)
+    resources.save_tags(context, arn, request)
     return {"HyperParameterTuningJobArn": arn}
 
 
-def describe_hyper_parameter_tuning_job(cloud: Cloud, request: dict[str, Any]) -> Document:
-    job = _find(cloud, request["HyperParameterTuningJobName"])
-    trained = results.trained(cloud.store, job)
+def describe_hyper_parameter_tuning_job(context: RequestContext, request: dict[str, Any]) -> Document:
+    job = _find(context, request["HyperParameterTuningJobName"])
+    trained = results.trained(context.services.store, job)
     found = {**job, **results.counters(trained)}
     if best := results.ranked(trained):
         found["BestTrainingJob"] = results.summary(best[0])
-    if overall := _overall_best(cloud, job, trained):
+    if overall := _overall_best(context, job, trained):
         found["OverallBestTrainingJob"] = overall
     return found
 
 
-def list_hyper_parameter_tuning_jobs(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def list_hyper_parameter_tuning_jobs(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     jobs, token = resources.page(
-        cloud.store.all(KIND),
+        context.services.store.all(KIND),
         request,
         "HyperParameterTuningJobName",
         "HyperParameterTuningJobStatus",
         order="Ascending",
     )
-    return {"HyperParameterTuningJobSummaries": [_summary(cloud, job) for job in jobs], **token}
+    return {"HyperParameterTuningJobSummaries": [_summary(context, job) for job in jobs], **token}
 
 
-def list_training_jobs_for_hyper_parameter_tuning_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def list_training_jobs_for_hyper_parameter_tuning_job(
+    context: RequestContext, request: dict[str, Any]
+) -> dict[str, Any]:
     """Sorted by the objective, jobs without one come last, in either order."""
-    job = _find(cloud, request["HyperParameterTuningJobName"])
-    trained = results.trained(cloud.store, job)
+    job = _find(context, request["HyperParameterTuningJobName"])
+    trained = results.trained(context.services.store, job)
     if request.get("SortBy") == "FinalObjectiveMetricValue":
         found, token = resources.numbered_page(_by_objective(trained, request), request, "TrainingJobStatus")
     else:
@@ -91,18 +93,18 @@ def list_training_jobs_for_hyper_parameter_tuning_job(cloud: Cloud, request: dic
     return {"TrainingJobSummaries": [results.summary(one) for one in found], **token}
 
 
-def stop_hyper_parameter_tuning_job(cloud: Cloud, request: dict[str, Any]) -> None:
-    job = _find(cloud, request["HyperParameterTuningJobName"])
+def stop_hyper_parameter_tuning_job(context: RequestContext, request: dict[str, Any]) -> None:
+    job = _find(context, request["HyperParameterTuningJobName"])
     status = job["HyperParameterTuningJobStatus"]
     if status in ENDED:
         raise invalid(f"The request was rejected because the hyperparameter tuning job is in status {status}.")
-    cloud.tuning.stop(job["HyperParameterTuningJobName"])
+    context.services.tuning.stop(job["HyperParameterTuningJobName"])
 
 
-def delete_hyper_parameter_tuning_job(cloud: Cloud, request: dict[str, Any]) -> None:
+def delete_hyper_parameter_tuning_job(context: RequestContext, request: dict[str, Any]) -> None:
     """Forgets an ended job. Its training jobs stay. One that is not there is no error, as on SageMaker."""
     try:
-        job = cloud.store.get(KIND, request["HyperParameterTuningJobName"])
+        job = context.services.store.get(KIND, request["HyperParameterTuningJobName"])
     except NotThere:
         return
     if job["HyperParameterTuningJobStatus"] not in ENDED:
@@ -111,18 +113,18 @@ def delete_hyper_parameter_tuning_job(cloud: Cloud, request: dict[str, Any]) -> 
             f"Hyperparameter tuning job {job['HyperParameterTuningJobName']} is {job['HyperParameterTuningJobStatus']}. "
             "Stop it, or wait for its end.",
         )
-    resources.delete(cloud, KIND, job["HyperParameterTuningJobName"], "HyperParameterTuningJobArn")
+    resources.delete(context, KIND, job["HyperParameterTuningJobName"], "HyperParameterTuningJobArn")
 
 
-def _find(cloud: Cloud, name: str) -> Document:
+def _find(context: RequestContext, name: str) -> Document:
     try:
-        return cloud.store.get(KIND, name)
+        return context.services.store.get(KIND, name)
     except NotThere:
         raise AwsError("ResourceNotFound", f"Amazon SageMaker can't find a tuning job named [{name}].") from None
 
 
-def _summary(cloud: Cloud, job: Document) -> Document:
-    trained = results.trained(cloud.store, job)
+def _summary(context: RequestContext, job: Document) -> Document:
+    trained = results.trained(context.services.store, job)
     config = job["HyperParameterTuningJobConfig"]
     shown = {field: job[field] for field in SUMMARY if field in job}
     limits = {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
@@ -135,12 +137,12 @@ def _by_objective(trained: list[Document], request: dict[str, Any]) -> list[Docu
     return scored + [job for job in trained if results.objective(job) is None]
 
 
-def _overall_best(cloud: Cloud, job: Document, trained: list[Document]) -> Document | None:
+def _overall_best(context: RequestContext, job: Document, trained: list[Document]) -> Document | None:
     """The best training job of this and its parents' together, if all had the same data and algorithm."""
     if job.get("WarmStartConfig", {}).get("WarmStartType") != "IdenticalDataAndAlgorithm":
         return None
     candidates = [(one, job["HyperParameterTuningJobName"]) for one in trained]
-    candidates += [(one, parent) for parent in parents(job) for one in parent_jobs(cloud.store, parent)]
+    candidates += [(one, parent) for parent in parents(job) for one in parent_jobs(context.services.store, parent)]
     tuned_by = {one["TrainingJobName"]: name for one, name in candidates}
     best = results.ranked(one for one, _ in candidates)
     return {**results.summary(best[0]), "TuningJobName": tuned_by[best[0]["TrainingJobName"]]} if best else None
@@ -149,7 +151,7 @@ def _overall_best(cloud: Cloud, job: Document, trained: list[Document]) -> Docum
 # Checks
 
 
-def _checked(cloud: Cloud, job: Document) -> list[Definition]:
+def _checked(context: RequestContext, job: Document) -> list[Definition]:
     """The definitions of a job that can be searched and trained as asked. Raises ValidationException."""
     try:
         found = definitions(job)
@@ -157,14 +159,14 @@ def _checked(cloud: Cloud, job: Document) -> list[Definition]:
         for definition in found:
             hyperband_resources(config, definition)
             training = definition.request(job, 1, {})
-            training_requests.check(cloud, training)
+            training_requests.check(context, training)
         _check_strategy(config, found)
         _check_limits(config, found)
     except (DefinitionError, RangeError) as error:
         raise invalid(str(error)) from None
-    _check_parents(cloud, job, found)
+    _check_parents(context, job, found)
     for definition in found:
-        _check_hyperparameters(cloud, definition)
+        _check_hyperparameters(context, definition)
     return found
 
 
@@ -212,17 +214,19 @@ def _check_limits(config: dict[str, Any], found: list[Definition]) -> None:
         )
 
 
-def _check_hyperparameters(cloud: Cloud, definition: Definition) -> None:
+def _check_hyperparameters(context: RequestContext, definition: Definition) -> None:
     """A built-in algorithm must take what would be tried."""
     image = definition.training["AlgorithmSpecification"]["TrainingImage"]
-    problems = hyperparameter_check.refusal(cloud.backend, image, definition.edges, cloud.settings.jobs)
+    problems = hyperparameter_check.refusal(
+        context.services.backend, image, definition.edges, context.services.settings.jobs
+    )
     if problems:
         raise invalid(
             f"The hyperparameter ranges aren't valid for the [{image}] algorithm. {' '.join(problems.split())}"
         )
 
 
-def _check_parents(cloud: Cloud, job: Document, found: list[Definition]) -> None:
+def _check_parents(context: RequestContext, job: Document, found: list[Definition]) -> None:
     """Parents have ended, and searched for the same objective; for identical data and algorithm, with the same image."""
     if "WarmStartConfig" not in job:
         return
@@ -231,7 +235,7 @@ def _check_parents(cloud: Cloud, job: Document, found: list[Definition]) -> None
             "Strategy Grid tries every combination: there is nothing to start warm. Leave WarmStartConfig out."
         )
     for name in parents(job):
-        parent = _find(cloud, name)
+        parent = _find(context, name)
         if parent["HyperParameterTuningJobStatus"] not in ENDED:
             raise invalid(f"Parent tuning job {name} is {parent['HyperParameterTuningJobStatus']}. Wait for its end.")
         before = definitions(parent)

@@ -13,8 +13,8 @@ from wildsage.local_runner.jobs.hosting.data_capture import Message
 from wildsage.local_runner.jobs.hosting.instance import Answer, Instance
 from wildsage.local_runner.jobs.hosting.multi_model import NotLoaded
 from wildsage.local_runner.jobs.store import Document
-from wildsage.local_runner.operations.context import Cloud
-from wildsage.local_runner.operations.request_slots import SEATS
+from wildsage.local_runner.operations.context import RequestContext
+from wildsage.local_runner.operations.request_slots import SLOTS
 from wildsage.local_runner.operations.sagemaker_runtime.runtime import (
     CUSTOM_ATTRIBUTES,
     find_endpoint,
@@ -30,36 +30,38 @@ from wildsage.local_runner.wire.errors import AwsError
 SERVICE = "sagemaker-runtime"
 MAX_BODY_BYTES = 6_291_456
 PIECE_BYTES = 1 << 16
-TOO_MANY = f"{SEATS} requests wait for an answer already. Send fewer at a time, or try again later."
+TOO_MANY = f"{SLOTS} requests wait for an answer already. Send fewer at a time, or try again later."
 UNSUPPORTED = ("InferenceComponentName", "SessionId")
 
 
 @unsupported(*UNSUPPORTED, "EnableExplanations")
-def invoke_endpoint(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def invoke_endpoint(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """The answer of one container, or of the last of a pipeline."""
-    with _leased(cloud, request) as instance:
-        answer = _asked(cloud, instance, request, whole=True)
-    if config := cloud.endpoints.capture(request["EndpointName"]):
-        _capture(cloud, config, request, instance, answer)
+    with _leased(context, request) as instance:
+        answer = _asked(context, instance, request, whole=True)
+    if config := context.services.endpoints.capture(request["EndpointName"]):
+        _capture(context, config, request, instance, answer)
     return {"Body": answer.http.data, **_headline(instance, answer)}
 
 
 @unsupported(*UNSUPPORTED)
-def invoke_endpoint_with_response_stream(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def invoke_endpoint_with_response_stream(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """As InvokeEndpoint, each piece passed on when the container has written it. Data capture leaves these out."""
     leases = contextlib.ExitStack()
     with leases:
-        instance = leases.enter_context(_leased(cloud, request))
-        answer = _asked(cloud, instance, request, whole=False)
+        instance = leases.enter_context(_leased(context, request))
+        answer = _asked(context, instance, request, whole=False)
         held = leases.pop_all()
     return {"Body": _parts(answer, held), **_headline(instance, answer)}
 
 
-def _capture(cloud: Cloud, config: Document, request: dict[str, Any], instance: Instance, answer: Answer) -> None:
+def _capture(
+    context: RequestContext, config: Document, request: dict[str, Any], instance: Instance, answer: Answer
+) -> None:
     asked = Message(request.get("ContentType", ""), request["Body"])
     answered = Message(answer.http.headers.get("Content-Type", ""), answer.http.data)
     inference_id = request.get("InferenceId", "")
-    cloud.captures.record(config, request["EndpointName"], instance.variant, asked, answered, inference_id)
+    context.services.captures.record(config, request["EndpointName"], instance.variant, asked, answered, inference_id)
 
 
 def _parts(answer: Answer, lease: contextlib.ExitStack) -> Iterator[dict[str, Any]]:
@@ -87,16 +89,16 @@ def _pieces(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def _leased(cloud: Cloud, request: dict[str, Any]) -> Iterator[Instance]:
+def _leased(context: RequestContext, request: dict[str, Any]) -> Iterator[Instance]:
     """An instance that may take the request. Raises ValidationError, ServiceUnavailable where too many wait for an answer."""
     name, variant = request["EndpointName"], request.get("TargetVariant")
-    if cloud.endpoints.asynchronous(name):
+    if context.services.endpoints.asynchronous(name):
         raise refusal(f"Endpoint {name} has an AsyncInferenceConfig: it answers InvokeEndpointAsync alone.")
-    with cloud.seats.taken() as seated, cloud.endpoints.lease(name, variant) as instance:
-        if not seated:
+    with context.services.slots.acquire() as acquired, context.services.endpoints.lease(name, variant) as instance:
+        if not acquired:
             raise AwsError("ServiceUnavailable", TOO_MANY, 503)
         if instance is None:
-            raise _not_there(cloud, name, variant)
+            raise _not_there(context, name, variant)
         _check_target(instance, request)
         yield instance
 
@@ -116,7 +118,7 @@ def _check_target(instance: Instance, request: dict[str, Any]) -> None:
         )
 
 
-def _asked(cloud: Cloud, instance: Instance, request: dict[str, Any], whole: bool) -> Answer:
+def _asked(context: RequestContext, instance: Instance, request: dict[str, Any], whole: bool) -> Answer:
     """Raises ModelError for anything but an answer with a status of 2xx, ValidationError for an absent model."""
     name, target = request["EndpointName"], request.get("TargetModel", "")
     hostname = request.get("TargetContainerHostname", "")
@@ -125,11 +127,13 @@ def _asked(cloud: Cloud, instance: Instance, request: dict[str, Any], whole: boo
     except S3Error as error:
         raise refusal(f"Failed to download model data for TargetModel {target}. {error}") from None
     except NotLoaded as error:
-        raise model_error(cloud, name, error.container, error.status, error.text) from None
+        raise model_error(context, name, error.container, error.status, error.text) from None
     except NoAnswer as error:
-        raise model_error(cloud, name, error.container, 0, str(error)) from None
+        raise model_error(context, name, error.container, 0, str(error)) from None
     if not answer.taken:
-        raise model_error(cloud, name, answer.container, answer.http.status, answer.http.data.decode(errors="replace"))
+        raise model_error(
+            context, name, answer.container, answer.http.status, answer.http.data.decode(errors="replace")
+        )
     return answer
 
 
@@ -141,8 +145,8 @@ def _headline(instance: Instance, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _not_there(cloud: Cloud, name: str, variant: str | None) -> AwsError:
-    status = find_endpoint(cloud, name)["EndpointStatus"]
+def _not_there(context: RequestContext, name: str, variant: str | None) -> AwsError:
+    status = find_endpoint(context, name)["EndpointStatus"]
     if variant and status == "InService":
         return refusal(f"Variant {variant} not found in endpoint {name}.")
     return refusal(f"Endpoint {name} of account {ACCOUNT} is {status}, not yet able to answer.")

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from wildsage.local_runner.jobs.store import Document
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
 from wildsage.local_runner.operations.sagemaker_runtime.runtime import find_endpoint, headers, refusal
 from wildsage.local_runner.operations.unsupported import unsupported
@@ -18,17 +18,17 @@ DEFAULT_TIMEOUT_S = 900
 
 
 @unsupported("Body")
-def invoke_endpoint_async(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+def invoke_endpoint_async(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Answers lie in S3 when they are there; SNS topics are not told, the endpoint's log says which."""
     if "InputLocation" not in request:
         raise refusal("InvokeEndpointAsync needs an InputLocation: the S3 address of its body.")
     resources.bucket_of(request["InputLocation"])
-    endpoint = find_endpoint(cloud, request["EndpointName"])
+    endpoint = find_endpoint(context, request["EndpointName"])
     config = endpoint["Deployment"].get("AsyncInferenceConfig")
     if config is None:
         raise refusal(f"Endpoint {request['EndpointName']} has no AsyncInferenceConfig. Use InvokeEndpoint.")
     invocation = _invocation(request, config["OutputConfig"])
-    cloud.inferences.submit(invocation)
+    context.services.inferences.submit(invocation)
     return {
         "InferenceId": request.get("InferenceId", invocation["Id"]),
         "OutputLocation": invocation["OutputLocation"],

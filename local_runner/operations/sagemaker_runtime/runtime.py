@@ -7,7 +7,7 @@ from typing import Any
 from wildsage.local_runner.jobs.hosting.endpoint import KIND
 from wildsage.local_runner.jobs.logs import ENDPOINTS
 from wildsage.local_runner.jobs.store import Document, NotThere
-from wildsage.local_runner.operations.context import Cloud
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.settings import ACCOUNT
 from wildsage.local_runner.wire.errors import AwsError
 
@@ -26,10 +26,10 @@ def headers(request: dict[str, Any]) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-def find_endpoint(cloud: Cloud, name: str) -> Document:
+def find_endpoint(context: RequestContext, name: str) -> Document:
     """Raises ValidationError in the words of the runtime service."""
     try:
-        return cloud.store.get(KIND, name)
+        return context.services.store.get(KIND, name)
     except NotThere:
         raise refusal(f"Endpoint {name} of account {ACCOUNT} not found.") from None
 
@@ -38,7 +38,7 @@ def refusal(message: str) -> AwsError:
     return AwsError("ValidationError", message)
 
 
-def model_error(cloud: Cloud, endpoint: str, container: str, status: int, text: str) -> AwsError:
+def model_error(context: RequestContext, endpoint: str, container: str, status: int, text: str) -> AwsError:
     """What a container said, as SageMaker wraps it. Status 0: it said nothing."""
     kind = "client" if 400 <= status < 500 else "server"
     group = f"{ENDPOINTS}/{endpoint}"
@@ -49,5 +49,5 @@ def model_error(cloud: Cloud, endpoint: str, container: str, status: int, text: 
         424,
         OriginalStatusCode=status,
         OriginalMessage=text,
-        LogStreamArn=f"arn:{cloud.partition}:logs:{cloud.region}:{ACCOUNT}:log-group:{group}",
+        LogStreamArn=context.arn("logs", f"log-group:{group}"),
     )

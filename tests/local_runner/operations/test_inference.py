@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
-from wildsage.local_runner.operations.request_slots import SEATS, STANDING
+from wildsage.local_runner.operations.request_slots import OTHER_THREADS, SLOTS
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import TOO_MANY
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
@@ -467,7 +467,7 @@ def test_what_waits_for_an_answer_survives_a_restart(start_aws, tmp_path):
 
 def test_slow_answers_leave_threads_for_everybody_else(aws):
     name = aws.deploy(aws.config(aws.model({"SLEEP_S": "6"})))
-    once = Config(retries={"total_max_attempts": 1}, max_pool_connections=SEATS + STANDING)
+    once = Config(retries={"total_max_attempts": 1}, max_pool_connections=SLOTS + OTHER_THREADS)
     runtime = aws.session.client("sagemaker-runtime", endpoint_url=aws.endpoint, config=once)
 
     def code() -> str:
@@ -478,12 +478,12 @@ def test_slow_answers_leave_threads_for_everybody_else(aws):
             return error.response["Error"]["Code"]
         return ""
 
-    with ThreadPoolExecutor(SEATS + STANDING) as pool:
-        asked = [pool.submit(code) for _ in range(SEATS + STANDING)]
+    with ThreadPoolExecutor(SLOTS + OTHER_THREADS) as pool:
+        asked = [pool.submit(code) for _ in range(SLOTS + OTHER_THREADS)]
         refused = next(as_completed(asked))
         assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
-        assert sum(not each.done() for each in asked) >= SEATS / 2
+        assert sum(not each.done() for each in asked) >= SLOTS / 2
         assert refused.result() == "ServiceUnavailable"
     codes = Counter(each.result() for each in asked)
     assert set(codes) == {"", "ServiceUnavailable"}
-    assert codes[""] >= SEATS
+    assert codes[""] >= SLOTS

@@ -15,8 +15,8 @@ import psutil
 import pytest
 import urllib3
 
-from wildsage.local_runner.server import lock as owner
-from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, bound_access_log, serve
+from wildsage.local_runner.server import lock
+from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, limit_access_log, serve
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=0"
 
@@ -85,13 +85,13 @@ def test_one_server_per_data_folder(aws):
 def test_what_is_left_of_a_killed_server_is_waited_for_and_not_called_a_server(tmp_path, monkeypatch, lives):
     """The lock stays with the worker until it has ended, while server.json names its parent, which may live on as long:
     then it takes no connections any more."""
-    monkeypatch.setattr(owner, "LEFTOVERS_GONE_WITHIN_S", 0.1)
+    monkeypatch.setattr(lock, "LEFTOVERS_GONE_WITHIN_S", 0.1)
     with subprocess.Popen(["true"]) as ended:
         pass
     about = {"endpoint": "http://127.0.0.1:9", "pid": os.getpid() if lives else ended.pid}
     (tmp_path / "server.json").write_text(json.dumps(about))
-    with (tmp_path / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with (tmp_path / "lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(CannotServe, match="is in use by what is left of a killed server, which is still stopping"):
             serve(ServerSettings(tmp_path), print)
 
@@ -157,7 +157,7 @@ def _lives(pid: int) -> bool:
 def test_the_access_log_begins_anew_at_a_size(tmp_path):
     """It is a line a request, and a server may run for months."""
     log = logging.getLogger("gunicorn.access")
-    bound_access_log(tmp_path / "access.log", 1_000)
+    limit_access_log(tmp_path / "access.log", 1_000)
     try:
         for number in range(100):
             log.error("request %d: %s", number, "x" * 40)
@@ -183,7 +183,7 @@ def test_a_worker_that_ends_takes_no_server_json_along(start_aws):
     ]
     worker.terminate()
     worker.wait(30)
-    assert owner.running(server.data) == owner.Owner(server.endpoint, server.process.pid)
+    assert lock.running(server.data) == lock.RunningServer(server.endpoint, server.process.pid)
     assert server.client("s3").list_buckets()["Buckets"] == []
 
 
