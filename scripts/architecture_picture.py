@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 import sys
 from collections.abc import Iterator, Mapping, Set
 from graphlib import TopologicalSorter
@@ -19,6 +20,9 @@ PACKAGES = ("local_runner", "containers", "algorithms")  # from the top down
 NAMESPACE = "wildsage."
 BEGIN, END = "<!-- picture: begin -->", "<!-- picture: end -->"
 COMMAND = "python scripts/architecture_picture.py docs/architecture.md"
+
+EACH_ALGORITHM = "algorithms/<name>"
+"""All algorithms are one room: none imports another, and the picture stays as it is when one is added."""
 
 Arrows = Mapping[str, Set[str]]
 """For each room, such as `containers/codecs`, the rooms of the same package that it imports."""
@@ -47,7 +51,7 @@ def room_of(root: Path, name: str) -> str:
     package, _, rest = name.partition(".")
     first = rest.partition(".")[0]
     if first and (root / package / first).is_dir():
-        return f"{package}/{first}"
+        return EACH_ALGORITHM if package == "algorithms" and first != "base" else f"{package}/{first}"
     if first and first != "__init__" and (root / package / f"{first}.py").is_file():
         return f"{package}/{first}.py"
     return package
@@ -98,14 +102,18 @@ def _chart(package: str, arrows: Arrows) -> str:
     summary = f"`{package}`: {len(arrows)} rooms on {max(levels.values()) + 1} floors, {_count(arrows)} arrows"
     lines = [f"**{summary}**, of which those that a longer way implies are left out:", "", "```mermaid", "flowchart TD"]
     for room in sorted(arrows, key=lambda room: (-levels[room], room)):
-        lines.append(f'    {_node(room)}["{room.removeprefix(package + "/")}"]')
+        lines.append(f'    {_node(room)}["{_label(room)}"]')
     for room, below in needed(arrows).items():
         lines += [f"    {_node(room)} --> {_node(other)}" for other in sorted(below)]
     return "\n".join([*lines, "```"])
 
 
+def _label(room: str) -> str:
+    return "each algorithm" if room == EACH_ALGORITHM else room.partition("/")[2]
+
+
 def _node(room: str) -> str:
-    return room.replace("/", "_").replace(".", "_").strip("_")
+    return re.sub(r"\W+", "_", room).strip("_")
 
 
 def _count(arrows: Arrows) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -14,9 +13,9 @@ from wildsage.containers.contract import metrics
 
 
 class Journal:
-    """Writes lines to one stream, flushed at once so that a killed job keeps its last words."""
+    """Writes lines to one stream, standard output unless said otherwise, flushed at once: a killed job keeps its last words."""
 
-    def __init__(self, host: str, algorithm: str, out: TextIO = sys.stdout) -> None:
+    def __init__(self, host: str, algorithm: str, out: TextIO | None = None) -> None:
         self.host = host
         self.algorithm = algorithm
         self._out = out

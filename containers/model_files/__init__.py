@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
 from wildsage.algorithms.base.algorithm import Model
+from wildsage.algorithms.base.errors import UserError
 
 
 class Layout(Protocol):
@@ -26,6 +27,23 @@ class Layout(Protocol):
 def find(name: str) -> Layout:
     """The layout that `Model.layout` names."""
     return cast(Layout, import_module(f"{__name__}.{name}"))
+
+
+def only_one(fitting: Collection[str], known: Collection[str], held: str) -> str:
+    """The one algorithm whose model a file can be. `held` says what lies in which file.
+
+    Raises UserError where none of those `known` fits, or where several do: then only a name tells them apart.
+    """
+    match list(fitting):
+        case [name]:
+            return name
+        case []:
+            raise UserError(f"{held}, which is not a model of {' or '.join(known)}.")
+        case names:
+            raise UserError(
+                f"{held}, which may be a model of {' or '.join(names)}. Say of which: `wildsage serve --algorithm NAME`, "
+                "or WILDSAGE_ALGORITHM in a container's environment."
+            )
 
 
 def model_file(folder: Path) -> Path | None:

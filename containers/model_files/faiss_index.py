@@ -20,7 +20,7 @@ from torch import Tensor
 
 from wildsage.algorithms.base.algorithm import Model, ModelSettings
 from wildsage.algorithms.base.errors import UserError
-from wildsage.containers.model_files import model_file
+from wildsage.containers.model_files import model_file, only_one
 
 VERSION = "1.0"
 GENERATOR = "pcg64"
@@ -60,7 +60,7 @@ def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
     for needed in (_labels(path), _document(path)):
         if not needed.is_file():
             raise UserError(f"{path.name} is a faiss index, but {needed.name} is missing beside it.")
-    (model_class,) = classes.values()
+    model_class = classes[only_one(classes, classes, f"{path.name} is a faiss index")]
     try:
         return cast(type[Indexed], model_class).from_index(_index(path, kind), _read_labels(path), _settings(path))
     except UserError as error:

@@ -15,6 +15,7 @@ from wildsage.algorithms.base.algorithm import Model
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.graph import Graph
 from wildsage.containers.codecs.mxnet import ndarray, symbol_json
+from wildsage.containers.model_files import only_one
 
 PREFIX = "image-classification"
 SHAPES = "model-shapes.json"
@@ -60,7 +61,7 @@ def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
         raise UserError(f"{folder}: {', '.join(path.name for path in symbols)}, expected one symbol.")
     graph = symbol_json.decode(symbols[0].read_bytes(), symbols[0].name)
     epoch, arrays = read_arrays(folder, symbols[0].name.removesuffix("-symbol.json"))
-    model = cast(type[GraphModel], next(iter(classes.values())))
+    model = cast(type[GraphModel], classes[only_one(classes, classes, f"{symbols[0].name} is a network's symbol")])
     return model.from_checkpoint(graph, epoch, arrays, _image_shape(folder))
 
 

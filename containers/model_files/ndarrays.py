@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from wildsage.algorithms.base.algorithm import Model
-from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.mxnet import ndarray
-from wildsage.containers.model_files import model_file
+from wildsage.containers.model_files import model_file, only_one
 
 
 def save(model: Model, folder: Path, host: str) -> None:
@@ -25,12 +24,10 @@ def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
     if path is None or not ndarray.is_file(path):
         return None
     content = ndarray.read(path.read_bytes())
-    fitting = [(model, arrays) for model in classes.values() if (arrays := _named(content, model)) is not None]
-    if len(fitting) != 1:
-        held = ", ".join(content) if isinstance(content, dict) else f"{len(content)} arrays without names"
-        raise UserError(f"{path.name}: holds {held}, which is no model of {' or '.join(classes)}.")
-    model, arrays = fitting[0]
-    return model.from_arrays(arrays, {})
+    fitting = {name: arrays for name, model in classes.items() if (arrays := _named(content, model)) is not None}
+    held = ", ".join(content) if isinstance(content, dict) else f"{len(content)} arrays without names"
+    name = only_one(fitting, classes, f"{path.name}: holds {held}")
+    return classes[name].from_arrays(fitting[name], {})
 
 
 def _named(content: dict | list, model: type[Model]) -> dict[str, Tensor] | None:

@@ -18,7 +18,7 @@ from wildsage.algorithms.base.algorithm import Model
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.mxnet import ndarray, stored_zip, symbol_json
 from wildsage.containers.codecs.mxnet.ndarray import CompressedRows, RowSparse
-from wildsage.containers.model_files import model_file
+from wildsage.containers.model_files import model_file, only_one
 
 META, SYMBOL, PARAMS = "meta.json", "symbol.json", "params"
 VERSION = 1
@@ -52,11 +52,10 @@ def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
     if len(members) < 2:
         return None
     arrays = _arrays(members[PARAMS], path)
-    fitting = [model for model in classes.values() if model.fits(frozenset(arrays))]
-    if len(fitting) != 1:
-        raise UserError(f"{path.name}: holds {', '.join(arrays)}, which is no model of {' or '.join(classes)}.")
+    fitting = [name for name, model in classes.items() if model.fits(frozenset(arrays))]
+    name = only_one(fitting, classes, f"{path.name}: holds {', '.join(arrays)}")
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    return fitting[0].from_arrays(tensors, _settings(members[META], path))
+    return classes[name].from_arrays(tensors, _settings(members[META], path))
 
 
 def _every_row(array: NDArray) -> RowSparse:

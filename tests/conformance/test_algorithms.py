@@ -1,6 +1,5 @@
 """One suite judges every algorithm; each brings its Case, and an exemption names its reason there."""
 
-import importlib
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -12,22 +11,6 @@ from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
-
-NAMES = algorithms.names()
-
-
-@pytest.fixture(params=NAMES)
-def name(request):
-    return request.param
-
-
-@pytest.fixture
-def case(name, request):
-    case = importlib.import_module(f"wildsage.algorithms.{name}.conformance").CASE
-    check = request.node.originalname.removeprefix("test_")
-    if check in case.exempt:
-        pytest.skip(f"{name}: {case.exempt[check]}")
-    return case
 
 
 def build(name, case, **changes):
@@ -164,8 +147,3 @@ def test_an_empty_channel_is_refused_in_the_originals_words(name, case):
 def test_an_unknown_hyperparameter_names_the_nearest(name, case):
     with pytest.raises(UserError, match=r"'mini_batch_siz' was unexpected\). Did you mean mini_batch_size\?"):
         build(name, case, mini_batch_siz="10")
-
-
-def test_every_exemption_names_a_check_of_this_suite(name):
-    case = importlib.import_module(f"wildsage.algorithms.{name}.conformance").CASE
-    assert {f"test_{check}" for check in case.exempt} <= set(globals())

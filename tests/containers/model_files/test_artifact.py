@@ -27,7 +27,7 @@ def test_a_model_comes_back_and_its_algorithm_is_told_from_the_file(tmp_path, mo
 
 def test_the_wrong_algorithm_is_refused(tmp_path):
     artifact.save(MODELS[0], tmp_path, "algo-1")
-    with pytest.raises(UserError, match="model_algo-1: holds 1 arrays without names, which is no model of pca"):
+    with pytest.raises(UserError, match="model_algo-1: holds 1 arrays without names, which is not a model of pca"):
         artifact.load(tmp_path, "pca")
 
 

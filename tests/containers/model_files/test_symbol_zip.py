@@ -91,7 +91,7 @@ def test_meta_json_has_every_setting_as_a_string(tmp_path):
     [
         ({"meta.json": b"[]"}, "its meta.json has no object training_parameters"),
         ({"params": ndarray.write([np.zeros(1, np.float32)])}, "its params hold arrays without names"),
-        ({"params": ndarray.write({"arg:w": np.zeros(1, np.float32)})}, "holds w, which is no model of factorization-machines"),
+        ({"params": ndarray.write({"arg:w": np.zeros(1, np.float32)})}, "holds w, which is not a model of factorization-machines"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused(tmp_path, changes, problem):
