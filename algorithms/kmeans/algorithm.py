@@ -1,11 +1,11 @@
 """K-means: hyperparameters, and `fit` as the steps of the papers.
 
-Axes: n rows of a batch · d features · m streaming centers · k final centers · r rows of the sample
+Axes: n rows of a batch · d features · m streaming centers · k final centers
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,9 +19,9 @@ from wildsage.algorithms.base.hyperparameters import AUTO, choice, choices, flag
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.kmeans import steps
 from wildsage.algorithms.kmeans.model import KMeansModel
-from wildsage.algorithms.kmeans.settle import Rows, Subspace, exchange, lloyd
+from wildsage.algorithms.kmeans.refinement import Refinement
 from wildsage.algorithms.kmeans.spec import SPEC
-from wildsage.algorithms.kmeans.state import State
+from wildsage.algorithms.kmeans.state import StreamState
 
 AUTO_FACTOR_HIGH, AUTO_FACTOR_LOW, AUTO_CENTERS = 10, 4, 400
 """`auto`: as many times k as gives 400 streaming centers, from 4 to 10 times, the range the original is tuned in.
@@ -31,14 +31,8 @@ The original logs 10 for k = 7, 8 and 10, as this does; its rule for other k is 
 
 AUTO_TRIALS = 10
 
-EXCHANGE_ROUNDS = 12
-"""Tries to leave a local optimum, on a quarter of the sample, before Lloyd settles on the whole of it."""
-
 CANDIDATES = 3
-"""Local optima that further passes take along, if there are any: all rows judge better than a sample."""
-
-JUDGING_ROWS_PER_CENTER, JUDGING_ROWS_LOW = 32, 4_096
-"""Rows of the sample by which the trials are compared."""
+"""Local optima that further passes improve side by side: all rows choose better between them than a sample does."""
 
 SAMPLE_ROWS_PER_CENTER, SAMPLE_ROWS_LOW, SAMPLE_BYTES_HIGH = 256, 10_000, 256 << 20
 
@@ -55,7 +49,7 @@ class KMeans(Algorithm):
     k: int = integer(low=1, doc="Clusters to return.")
     epochs: int = integer(1, low=1, tunable=(1, 10), doc="Passes over the training channel.")
     eval_metrics: tuple[str, ...] = choices(
-        "msd", "ssd", default=("msd",), doc="Figures to report on the test channel."
+        "msd", "ssd", default=("msd",), doc="Metrics to report on the test channel."
     )
     extra_center_factor: int | str = integer(
         AUTO,
@@ -93,9 +87,9 @@ class KMeans(Algorithm):
     model_class: ClassVar = KMeansModel
 
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> KMeansModel:
-        """Stream m centers and a sample, join the hosts, shrink m to k, settle the k on the sample; further passes are Lloyd's.
+        """Stream the rows into m centers and a sample, join the hosts, refine to k centers; further passes are Lloyd's.
 
-        With a half-life every pass streams on: there is no fixed set of rows then for Lloyd to settle on.
+        With a half-life every pass streams on, because there is no fixed set of rows on which Lloyd could converge.
         """
         state = self._resumed(run)
         candidates: list[Tensor] = []
@@ -103,11 +97,12 @@ class KMeans(Algorithm):
             if epoch == 0 or self.half_life_time_size:
                 state = self._stream(batches, state, run)
             else:
-                candidates = self._lloyd_pass(batches, candidates or self._candidates(state, run), run)
-        return KMeansModel((candidates or self._candidates(state, run))[0])
+                candidates = self._lloyd_pass(batches, candidates or self._refined(state, run), run)
+        candidates = candidates or self._refined(state, run)
+        return KMeansModel(candidates[0])
 
-    def _stream(self, batches: Iterator[Batch], state: State | None, run: RunContext) -> State | None:
-        """One pass of the stream into the state."""
+    def _stream(self, batches: Iterator[Batch], state: StreamState | None, run: RunContext) -> StreamState | None:
+        """Learn from one pass of the channel; None for an empty one."""
         for batch in batches:
             x_nd = batch.to(run.device).dense()
             state = state or self._start(x_nd, run)
@@ -116,18 +111,18 @@ class KMeans(Algorithm):
         return state
 
     def _lloyd_pass(self, batches: Iterator[Batch], candidates: list[Tensor], run: RunContext) -> list[Tensor]:
-        """One iteration of Lloyd for each candidate, over all rows of all hosts, and the best first; none where a host was to stop.
+        """One iteration of Lloyd for each candidate over all rows of all hosts, the best first. None where a host has to stop.
 
-        It is not checkpointed: a restart reads the pass again, from the centers it began with.
+        The pass is not checkpointed: a restart reads it again from the centers it began with.
         """
         k, d = candidates[0].shape
         tallies = torch.zeros(len(candidates), k * d + k + 1, dtype=torch.float64)  # of each: sums, counts, cost
         for batch in batches:
             x_nd = batch.to(run.device).dense()
             for tally, centers_kd in zip(tallies, candidates, strict=True):
-                seen = steps.look(x_nd, centers_kd)
-                cost = seen.d2_n.sum(dtype=torch.float64)
-                tally += torch.cat([seen.sums_md.double().flatten(), seen.counts_m, cost[None]]).cpu()
+                assigned = steps.assign(x_nd, centers_kd)
+                cost = assigned.d2_n.sum(dtype=torch.float64)
+                tally += torch.cat([assigned.sums_md.double().flatten(), assigned.counts_m, cost[None]]).cpu()
         if bool(run.sum(torch.tensor([int(run.stopping)]))):
             return candidates
         tallies = run.sum(tallies)
@@ -136,11 +131,11 @@ class KMeans(Algorithm):
         run.log(f"Lloyd over all rows. Mean square distance before: {float(costs.min()):.6f}")
         return [moved[i] for i in costs.argsort(stable=True).tolist()]
 
-    def _resumed(self, run: RunContext) -> State | None:
+    def _resumed(self, run: RunContext) -> StreamState | None:
         before = run.resumed()
         if before is None:
             return None
-        state = State.from_arrays(before, self._sample_rows(self.feature_dim), run.device)
+        state = StreamState.from_arrays(before, self._sample_rows(self.feature_dim), run.device)
         if state.centers_md.shape[1] != self.feature_dim:
             raise UserError(
                 f"The state to go on from has {state.centers_md.shape[1]} columns, expected feature_dim = {self.feature_dim}."
@@ -148,8 +143,8 @@ class KMeans(Algorithm):
         state.capacity = self.k * self._factor
         return state
 
-    def _start(self, x_nd: Tensor, run: RunContext) -> State:
-        """m centers out of the first batch: distinct rows at random, or k-means++."""
+    def _start(self, x_nd: Tensor, run: RunContext) -> StreamState:
+        """Take m centers from the first batch: distinct rows at random, or k-means++."""
         if len(x_nd) < self.mini_batch_size:
             run.log(
                 f"Batch size {self.mini_batch_size} is bigger than the first batch data. "
@@ -164,82 +159,36 @@ class KMeans(Algorithm):
         else:
             ones_n = torch.ones(len(x_nd), dtype=torch.float64)
             centers_md = steps.kmeans_plus_plus(x_nd, ones_n, min(m, len(x_nd)), 1, run.rng)[0]
-        return State.start(centers_md, m, self._sample_rows(x_nd.shape[1]))
+        return StreamState.start(centers_md, m, self._sample_rows(x_nd.shape[1]))
 
-    def _candidates(self, state: State | None, run: RunContext) -> list[Tensor]:
-        """k centers out of what all hosts have seen; several where further passes will judge them, the best by the sample first."""
+    def _refined(self, state: StreamState | None, run: RunContext) -> list[Tensor]:
+        """Sets of k centers (k, d) from the rows of all hosts, the best first: one, or several where further passes choose."""
         run.log(f"processed a total of {state.rows if state else 0} examples")
-        state = self._joined(state, run)
-        run.keep(state)
-        sample_rd = state.sample.rows_by_key()
-        mean_d = sample_rd.mean(0)
-        space = Subspace.of(mean_d, sample_rd.sub_(mean_d), run.shared_rng)
-        return self._settled(sample_rd, space, state, run)
+        joined = self._joined(state, run)
+        run.keep(joined)
+        refinement = Refinement(
+            k=self.k,
+            init_method=self.local_lloyd_init_method,
+            trials=self._trials,
+            max_iter=self.local_lloyd_max_iter,
+            tol=self.local_lloyd_tol,
+            run=run,
+        )
+        return refinement.refine(joined, 1 if self.epochs == 1 else CANDIDATES)
 
-    def _joined(self, state: State | None, run: RunContext) -> State:
-        """All hosts' states as one, with enough rows for k clusters."""
+    def _joined(self, state: StreamState | None, run: RunContext) -> StreamState:
+        """One state for the rows of all hosts. Raises UserError where they are too few for k clusters."""
         states = [state] if state else []
         if len(run.gather({})) > 1:
             sample_rows = self._sample_rows(self.feature_dim)
             gathered = run.gather(state.arrays() if state else {})
-            states = [State.from_arrays(arrays, sample_rows, run.device) for arrays in gathered if arrays]
+            states = [StreamState.from_arrays(arrays, sample_rows, run.device) for arrays in gathered if arrays]
         if not states:
             raise UserError(NO_DATA)
-        joined = State.merged(states)
+        joined = StreamState.merged(states)
         if joined.rows < self.k:
             raise UserError(f"Hyperparameter k: got {self.k}, but channel train holds only {joined.rows} rows.")
         return joined
-
-    def _shrink(self, state: State, space: Subspace, run: RunContext) -> list[Tensor]:
-        """Weighted Lloyd on the m centers from several starts: as many answers (k, p) in the subspace."""
-        run.log(f"shrinking {len(state.centers_md)} centers into {self.k}")
-        rows = Rows(space.coordinates(state.centers_md), state.weights_m)
-        outside = space.cost_outside(state.centers_md, state.weights_m)
-        trials, costs = [], []
-        for trial, start_kp in enumerate(self._local_starts(rows, 1 if run.stopping else self._trials, run)):
-            centers_kp, cost = self._lloyd(rows, start_kp, run)
-            run.log(f"local kmeans attempt #{trial}. Current mean square distance {cost + outside:.6f}")
-            trials.append(centers_kp)
-            costs.append(cost + outside)
-        run.log(f"finished shrinking process. Mean Square Distance = {min(costs):.0f}")
-        run.quality("train", "msd", "loss", min(costs))
-        return trials
-
-    def _local_starts(self, rows: Rows, trials: int, run: RunContext) -> Iterable[Tensor]:
-        if self.local_lloyd_init_method == "kmeans++":
-            return steps.kmeans_plus_plus(rows.x_nd, rows.weights_n, self.k, trials, run.shared_rng)
-        drawn = (steps.draw(rows.weights_n, self.k, run.shared_rng) for _ in range(trials))
-        return [rows.x_nd[one[torch.arange(self.k) % len(one)]] for one in drawn]  # some twice where few have weight
-
-    def _settled(self, sample_rd: Tensor, space: Subspace, state: State, run: RunContext) -> list[Tensor]:
-        """The best trials by the sample, given about its mean; exchanges; Lloyd in the subspace, then in full.
-
-        The original ends before all that.
-        """
-        sample_rp = space.projected(sample_rd)
-
-        def part(most: int | None) -> Rows:
-            weights_r = state.sample.weights_by_key(most)
-            return Rows(sample_rp[: len(weights_r)], weights_r)
-
-        judges = part(max(JUDGING_ROWS_PER_CENTER * self.k, JUDGING_ROWS_LOW))
-        trials = sorted(self._shrink(state, space, run), key=lambda kp: judges.cost(judges.look(kp)))
-        quarter, whole = part(max(state.sample.capacity // 4, JUDGING_ROWS_LOW)), part(None)
-        full = Rows(sample_rd[: len(whole.x_nd)], whole.weights_n)
-        rounds = 0 if run.stopping else EXCHANGE_ROUNDS
-        found = []
-        for trial_kp in trials[: 1 if self.epochs == 1 or run.stopping else CANDIDATES]:
-            centers_kp = exchange(quarter, trial_kp, rounds, run.shared_rng, lambda: run.stopping)
-            centers_kp, cost = self._lloyd(whole, centers_kp, run)
-            if space.basis_dp is None:
-                found.append((centers_kp, cost))
-            else:
-                found.append(self._lloyd(full, full.means(whole.look(centers_kp), space.points(centers_kp)), run))
-        return [centers_kd + space.mean_d for centers_kd, _ in sorted(found, key=lambda pair: pair[1])]
-
-    def _lloyd(self, rows: Rows, centers_kd: Tensor, run: RunContext) -> tuple[Tensor, float]:
-        """`local_lloyd_max_iter` iterations at most; one is enough when stopping."""
-        return lloyd(rows, centers_kd, self.local_lloyd_max_iter, self.local_lloyd_tol, lambda: run.stopping)
 
     @property
     def _trials(self) -> int:
@@ -259,7 +208,8 @@ class KMeans(Algorithm):
 
 
 def _moved(centers_kd: Tensor, tally: Tensor) -> Tensor:
-    """Each center at the mean of what it won, by the tally of a pass: sums about the centers' mean, and counts."""
+    """Each center (k, d) moved to the mean of its rows. The tally of a pass holds sums relative to the centers' mean, then counts,
+    then the cost."""
     sums_kd = tally[: centers_kd.numel()].view_as(centers_kd).to(centers_kd.device)
     counts_k = tally[centers_kd.numel() : -1].to(centers_kd.device)
     means_kd = centers_kd.mean(0) + (sums_kd / counts_k[:, None].clamp_min(1)).to(centers_kd.dtype)

@@ -17,39 +17,44 @@ from wildsage.algorithms.base.parallel import over_rows
 
 @dataclass
 class Sample:
-    """The r rows with the smallest keys of all rows seen, where a row's key is log(Exp(1)) - log(worth).
+    """The r rows with the smallest keys of all rows seen, where a row's key is log(Exp(1)) - log(importance).
 
-    This is a sample without replacement in which a row's chance grows with its worth [Efraimidis & Spirakis 2006]. The r
-    smallest keys of two samples are a sample of both streams, in any order, so hosts and days merge. Given the largest
-    key τ, a row is in with probability 1 - exp(-worth · eᵗ); a row weighs its mass over that [Cohen & Kaplan 2007].
-    `log_worth_r` and `log_mass_r` are kept for that. Free places hold a key of infinity. Rows stay on their device; keys,
-    worth and mass are the CPU's.
+    This is a sample without replacement in which a row's chance grows with its importance [Efraimidis & Spirakis 2006]. The r
+    smallest keys of two samples are a sample of both streams, in any order, so the samples of hosts and of days can be merged.
+    Given the largest key τ, a row is in the sample with probability p = 1 - exp(-importance · exp(τ)), and stands for weight / p
+    [Cohen & Kaplan 2007]; `log_importance_r` and `log_weight_r` are kept for that. A free place has a key of infinity. The rows
+    (r, d) float32 stay on their device; keys, importance and weight, all (r,) float64, are on the CPU.
     """
 
     rows_rd: Tensor
     keys_r: Tensor
-    log_worth_r: Tensor
-    log_mass_r: Tensor
+    log_importance_r: Tensor
+    log_weight_r: Tensor
 
     @classmethod
     def empty(cls, capacity: int, like_nd: Tensor) -> Self:
+        """A sample with `capacity` free places for rows of the width, dtype and device of `like_nd`."""
         keys_r = torch.full((capacity,), torch.inf, dtype=torch.float64)
         return cls(like_nd.new_empty(capacity, like_nd.shape[1]), keys_r, keys_r.clone(), keys_r.clone())
 
     @property
     def capacity(self) -> int:
+        """Rows that the sample can hold."""
         return len(self.keys_r)
 
-    def absorb(self, x_nd: Tensor, log_worth_n: Tensor, log_mass_n: Tensor, rng: torch.Generator) -> None:
-        """Let each row of a batch compete for a place. Cost of a late batch: its keys, and the few rows that enter."""
+    def absorb(self, x_nd: Tensor, log_importance_n: Tensor, log_weight_n: Tensor, rng: torch.Generator) -> None:
+        """Let each row (n, d) compete for a place, given the logarithms of importance and weight (n,).
+
+        A late batch costs its keys and the few rows that enter.
+        """
         clocks_n = torch.empty(len(x_nd), dtype=torch.float64).exponential_(generator=rng)
-        self._add(x_nd, clocks_n.log_() - log_worth_n, log_worth_n, log_mass_n)
+        self._add(x_nd, clocks_n.log_() - log_importance_n, log_importance_n, log_weight_n)
 
     def merge(self, other: Self) -> None:
         """Become a sample of both streams."""
-        self._add(other.rows_rd, other.keys_r, other.log_worth_r, other.log_mass_r)
+        self._add(other.rows_rd, other.keys_r, other.log_importance_r, other.log_weight_r)
 
-    def _add(self, x_nd: Tensor, keys_n: Tensor, log_worth_n: Tensor, log_mass_n: Tensor) -> None:
+    def _add(self, x_nd: Tensor, keys_n: Tensor, log_importance_n: Tensor, log_weight_n: Tensor) -> None:
         """Keep the smallest keys of those here and those given, overwriting rows in place."""
         entering = (keys_n < self.keys_r.max()).nonzero()[:, 0]
         both = torch.cat([self.keys_r, keys_n[entering]])
@@ -60,38 +65,43 @@ class Sample:
             self.rows_rd[free[part]] = x_nd[entrants[part]]
 
         over_rows(len(free), len(free) * x_nd.shape[1], x_nd.device, put)
-        self.keys_r[free], self.log_worth_r[free] = keys_n[entrants], log_worth_n[entrants]
-        self.log_mass_r[free] = log_mass_n[entrants]
+        self.keys_r[free], self.log_importance_r[free] = keys_n[entrants], log_importance_n[entrants]
+        self.log_weight_r[free] = log_weight_n[entrants]
 
     def rows_by_key(self) -> Tensor:
         """A copy of the sampled rows (≤ r, d), by rising key."""
         return self.rows_rd[self._by_key().to(self.rows_rd.device)]
 
     def weights_by_key(self, most: int | None = None) -> Tensor:
-        """What the first of `rows_by_key` weigh (float64) so that they stand for the whole stream: one a row, or one less.
+        """Weights (float64) with which the first of `rows_by_key` stand for the whole stream: one for each row, or one less.
 
-        The `most` smallest keys alone are a smaller sample, which has weights of its own. The row at the threshold only marks it.
+        The `most` smallest keys alone are a smaller sample with weights of its own. Where rows were left out, the row with the
+        largest key only marks the threshold and has no weight.
         """
         taken = self._by_key()
         held = len(taken)
         taken = taken[:most]
-        log_mass = self.log_mass_r[taken]
-        mass = (log_mass - log_mass.max()).exp()
+        log_weight = self.log_weight_r[taken]
+        weight = (log_weight - log_weight.max()).exp()
         if len(taken) == held < self.capacity:
-            return mass.to(self.rows_rd.device)
+            return weight.to(self.rows_rd.device)
         inside, threshold = taken[:-1], self.keys_r[taken[-1]]
-        chance = -torch.expm1(-(self.log_worth_r[inside] + threshold).exp())
-        return (mass[:-1] / chance).to(self.rows_rd.device)
+        probability = -torch.expm1(-(self.log_importance_r[inside] + threshold).exp())
+        return (weight[:-1] / probability).to(self.rows_rd.device)
 
     def _by_key(self) -> Tensor:
-        """The taken places, by rising key."""
+        """Indices of the taken places, by rising key."""
         return self.keys_r.argsort()[: int(self.keys_r.isfinite().sum())]
 
     def arrays(self) -> dict[str, Tensor]:
-        """The taken places as plain arrays."""
+        """The taken places as plain arrays, named as state files have them: importance is "worth" there, and weight is "mass"."""
         taken = self.keys_r.isfinite()
-        names = ("rows_rd", "keys_r", "log_worth_r", "log_mass_r")
-        return {name.rpartition("_")[0]: getattr(self, name)[taken] for name in names}
+        return {
+            "rows": self.rows_rd[taken],
+            "keys": self.keys_r[taken],
+            "log_worth": self.log_importance_r[taken],
+            "log_mass": self.log_weight_r[taken],
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], capacity: int, device: torch.device | str = "cpu") -> Self:

@@ -18,11 +18,11 @@ BLOCK_ENTRIES = 1 << 18
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a look at n rows tells of m centers.
+class Assignment:
+    """n rows, each assigned to the nearest of m centers.
 
-    `index_n` int64, the nearest center of each row; `d2_n` float32, the squared distance to it; `sums_md` and `counts_m`
-    (float64), the weighted sums of the rows each center won, about `origin_d`, and their weights.
+    `index_n` int64 is the nearest center of each row and `d2_n` float32 the squared distance to it. `sums_md` float32 are the
+    weighted sums, relative to `origin_d`, of the rows assigned to each center, and `counts_m` float64 their weights.
     """
 
     index_n: Tensor
@@ -32,19 +32,19 @@ class Look:
     origin_d: Tensor
 
     def means_md(self) -> Tensor:
-        """Mean of the rows each center won; the mean of none is the origin."""
+        """Mean (m, d) of the rows assigned to each center; the origin for a center without rows."""
         counts_m = self.counts_m.to(self.sums_md.dtype)
         return self.origin_d + self.sums_md / counts_m.clamp_min(tiny(counts_m))[:, None]
 
 
 def tiny(like: Tensor) -> float:
-    """The least positive number of a dtype: divides nothing by zero and changes no count."""
+    """The smallest positive number of a dtype: a lower bound for divisors that does not change any count."""
     return torch.finfo(like.dtype).tiny
 
 
 def nearest(x_nd: Tensor, centers_md: Tensor) -> tuple[Tensor, Tensor]:
     """Index (n,) int64 of each row's nearest center, and the squared distance (n,) to it. Ties go to the lower index."""
-    index_n, d2_n = _unknown(x_nd)
+    index_n, d2_n = _unfilled(x_nd)
 
     def part(rows: slice) -> None:
         for rows_b, _, index_b, d2_b in _blocks(x_nd, rows, centers_md):
@@ -54,9 +54,9 @@ def nearest(x_nd: Tensor, centers_md: Tensor) -> tuple[Tensor, Tensor]:
     return index_n, d2_n
 
 
-def look(x_nd: Tensor, centers_md: Tensor) -> Look:
-    """Find each row's nearest center and add up what each center wins, reading the rows once."""
-    index_n, d2_n = _unknown(x_nd)
+def assign(x_nd: Tensor, centers_md: Tensor) -> Assignment:
+    """Assign each row (n, d) to its nearest center (m, d) and sum up the rows of each center, reading the rows once."""
+    index_n, d2_n = _unfilled(x_nd)
 
     def part(rows: slice) -> Tensor:
         sums_md = torch.zeros_like(centers_md)
@@ -67,24 +67,24 @@ def look(x_nd: Tensor, centers_md: Tensor) -> Look:
 
     parts_md = over_rows(len(x_nd), entries(x_nd, centers_md), x_nd.device, part)
     counts_m = torch.bincount(index_n, minlength=len(centers_md)).double()
-    return Look(index_n, d2_n, torch.stack(parts_md).sum(0), counts_m, centers_md.mean(0))
+    return Assignment(index_n, d2_n, torch.stack(parts_md).sum(0), counts_m, centers_md.mean(0))
 
 
 def entries(x_nd: Tensor, centers_md: Tensor) -> int:
-    """Numbers that a search of the nearest centers touches: the rows, and a score for each center."""
+    """Numbers that a search for the nearest centers touches: the rows, and a score for each row and center."""
     return len(x_nd) * (x_nd.shape[1] + len(centers_md))
 
 
-def _unknown(x_nd: Tensor) -> tuple[Tensor, Tensor]:
-    """Places for the indices and squared distances of n rows."""
+def _unfilled(x_nd: Tensor) -> tuple[Tensor, Tensor]:
+    """Uninitialised tensors for the indices and squared distances of n rows."""
     return torch.empty(len(x_nd), dtype=torch.int64, device=x_nd.device), x_nd.new_empty(len(x_nd))
 
 
 def _blocks(x_nd: Tensor, rows: slice, centers_md: Tensor) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
-    """Block by block: its rows, the block less the centers' mean, nearest indices, squared distances; all overwritten by the next.
+    """For each block its rows, the block minus the centers' mean, nearest indices and squared distances; the next overwrites them.
 
     The search takes |c|²/2 - x·c, one matrix product of 2·b·m·d operations; shifting both sides by the centers' mean keeps it
-    accurate far from zero. The distance is then taken from the difference itself, free of cancellation.
+    accurate far from zero. The distance is then computed from the difference itself, which avoids cancellation.
     """
     origin_d = centers_md.mean(0)
     shifted_md = centers_md - origin_d
@@ -96,24 +96,25 @@ def _blocks(x_nd: Tensor, rows: slice, centers_md: Tensor) -> Iterator[tuple[sli
         b = rows_b.stop - rows_b.start
         torch.sub(x_nd[rows_b], origin_d, out=block_bd[:b])
         torch.addmm(half_square_m, block_bd[:b], shifted_md.T, alpha=-1, out=scores_bm[:b])
-        index_b = least(scores_bm[:b])
+        index_b = argmin_rows(scores_bm[:b])
         torch.index_select(shifted_md, 0, index_b, out=apart_bd[:b])
         d2_b = apart_bd[:b].sub_(block_bd[:b]).square_().sum(1)
         yield rows_b, block_bd[:b], index_b, d2_b
 
 
 def block_rows(rows: slice, centers_md: Tensor) -> int:
-    """Rows of a block: as many as stay in the cache with their scores."""
+    """Rows of a block: as many as fit into the cache together with their scores."""
     return min(rows.stop - rows.start, max(64, BLOCK_ENTRIES // sum(centers_md.shape)))
 
 
 def blocks(rows: slice, size: int) -> Iterator[slice]:
+    """The rows in consecutive blocks of `size`; the last may be shorter."""
     for first in range(rows.start, rows.stop, max(size, 1)):
         yield slice(first, min(first + size, rows.stop))
 
 
-def least(scores_bm: Tensor) -> Tensor:
-    """Index of the least score in each row, the first of equals. On a CPU by NumPy, whose search uses vector units."""
+def argmin_rows(scores_bm: Tensor) -> Tensor:
+    """Index (b,) of the lowest score in each row, the first of equal ones. On a CPU by NumPy, which uses vector units."""
     return torch.from_numpy(scores_bm.numpy().argmin(1)) if scores_bm.device.type == "cpu" else scores_bm.argmin(1)
 
 
@@ -159,25 +160,25 @@ def kmeans_plus_plus(x_nd: Tensor, weights_n: Tensor, k: int, trials: int, rng: 
 
 
 def _draw_one_each(chances_tn: Tensor, rng: torch.Generator) -> Tensor:
-    """For each trial one index, as `draw` does."""
+    """One index for each trial (t,), drawn as `draw` does."""
     clocks_tn = torch.empty(chances_tn.shape, dtype=torch.float64).exponential_(generator=rng)
     return (clocks_tn / chances_tn).argmin(1)
 
 
-def move(centers_md: Tensor, weights_m: Tensor, seen: Look) -> tuple[Tensor, Tensor]:
+def move(centers_md: Tensor, weights_m: Tensor, assigned: Assignment) -> tuple[Tensor, Tensor]:
     """Move each center to the mean of all rows it has ever won [Sculley 2010, alg. 1, for a whole batch].
 
     With weight w, and c new rows of mean x: p = c / (w + c), center ← (1 - p) center + p x.
     """
-    after_m = weights_m + seen.counts_m
-    step_m = (seen.counts_m / after_m.clamp_min(tiny(after_m))).to(centers_md.dtype)
-    return centers_md + step_m[:, None] * (seen.means_md() - centers_md), after_m
+    after_m = weights_m + assigned.counts_m
+    step_m = (assigned.counts_m / after_m.clamp_min(tiny(after_m))).to(centers_md.dtype)
+    return centers_md + step_m[:, None] * (assigned.means_md() - centers_md), after_m
 
 
 def merge_nearest(centers_md: Tensor, weights_m: Tensor, target: int) -> tuple[Tensor, Tensor]:
     """Merge centers in pairs until `target` are left, always those whose merging adds least to the cost.
 
-    Merging i and j adds w_i w_j / (w_i + w_j) |c_i - c_j|² [Ward 1963]; starved centers, of small weight, go first. Pairs are
+    Merging i and j adds w_i w_j / (w_i + w_j) |c_i - c_j|² [Ward 1963]; centers of small weight go first. Pairs are
     mutual nearest neighbours, so those of one round are disjoint. This is the re-clustering that keeps the stream's
     memory bounded [Guha 2003, §3]. Cost 2·m²·d operations a round; a handful of rounds.
     """
@@ -193,10 +194,10 @@ def merge_nearest(centers_md: Tensor, weights_m: Tensor, target: int) -> tuple[T
 
 
 def _cheapest_pairs(centers_md: Tensor, weights_m: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
-    """Indices of at most `wanted` centers that go, and of the centers they merge into. Holds a block of the distances at a time."""
+    """Indices of at most `wanted` centers to remove, and of those they merge into. Holds one block of distances at a time."""
     weights = weights_m.to(centers_md.dtype)
     own_m = torch.arange(len(centers_md), device=centers_md.device)
-    partner_m, cost_m = _unknown(centers_md)
+    partner_m, cost_m = _unfilled(centers_md)
 
     def part(rows: slice) -> None:
         for block in blocks(rows, max(1, BLOCK_ENTRIES // len(centers_md))):

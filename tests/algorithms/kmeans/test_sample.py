@@ -5,13 +5,15 @@ import torch
 from wildsage.algorithms.kmeans.sample import Sample
 
 
-def sampled(values: torch.Tensor, capacity: int, batch: int = 100, seed: int = 0, worth=None, mass=None) -> Sample:
-    """A sample of one-column rows; `worth` and `mass` are functions of the values, 1 by default."""
+def sampled(
+    values: torch.Tensor, capacity: int, batch: int = 100, seed: int = 0, importance=None, weight=None
+) -> Sample:
+    """A sample of one-column rows; `importance` and `weight` are functions of the values, 1 by default."""
     sample, generator = Sample.empty(capacity, torch.empty(0, 1)), torch.Generator().manual_seed(seed)
     for rows in values.double().split(batch):
-        log_worth = torch.zeros_like(rows) if worth is None else worth(rows).log()
-        log_mass = torch.zeros_like(rows) if mass is None else mass(rows).log()
-        sample.absorb(rows[:, None].float(), log_worth + log_mass, log_mass, generator)
+        log_importance = torch.zeros_like(rows) if importance is None else importance(rows).log()
+        log_weight = torch.zeros_like(rows) if weight is None else weight(rows).log()
+        sample.absorb(rows[:, None].float(), log_importance + log_weight, log_weight, generator)
     return sample
 
 
@@ -37,12 +39,12 @@ def test_a_long_stream_is_sampled_evenly(batch):
     assert float(weights.sum()) == pytest.approx(1000, rel=0.15) and len(weights.unique()) == 1
 
 
-def test_weights_undo_what_worth_prefers():
-    """Rows worth up to 20 times more are drawn more often; weighted sums stay those of the stream, over 200 draws within 2 %."""
+def test_weights_correct_for_importance():
+    """Rows up to 20 times as important are drawn more often; weighted sums stay those of the stream, over 200 draws within 2 %."""
     values = torch.arange(1000.0)
     estimates, preferred = [], []
     for seed in range(200):
-        rows, weights = rows_and_weights(sampled(values, 100, 1000, seed, worth=lambda v: 1 + v / 50))
+        rows, weights = rows_and_weights(sampled(values, 100, 1000, seed, importance=lambda v: 1 + v / 50))
         estimates.append(float((rows[:, 0] * weights).sum()))
         preferred.append(float(rows.mean()))
     assert np.mean(estimates) == pytest.approx(float(values.sum()), rel=0.02)
@@ -50,10 +52,10 @@ def test_weights_undo_what_worth_prefers():
 
 
 def test_rows_that_count_less_weigh_less():
-    """A mass that halves every 100 earlier rows: the weights sum to that mass, relative to the newest row."""
+    """A weight that halves every 100 earlier rows: the sample's weights sum to the stream's, relative to the newest row."""
     halving = lambda v: 2 ** ((v - 999) / 100)  # noqa: E731
     values = torch.arange(1000.0)
-    sums = [float(sampled(values, 100, 250, seed, mass=halving).weights_by_key().sum()) for seed in range(100)]
+    sums = [float(sampled(values, 100, 250, seed, weight=halving).weights_by_key().sum()) for seed in range(100)]
     assert np.mean(sums) == pytest.approx(float(halving(values).sum()), rel=0.05)
 
 
@@ -70,5 +72,7 @@ def test_samples_merge_in_any_order_to_the_same():
 
 
 def test_a_sample_survives_as_arrays():
+    """The names are those in state files of earlier jobs."""
     sample = sampled(torch.arange(40.0), 60)
+    assert list(sample.arrays()) == ["rows", "keys", "log_worth", "log_mass"]
     assert rows_of(Sample.from_arrays(sample.arrays(), 60)) == rows_of(sample)

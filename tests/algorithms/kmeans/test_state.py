@@ -1,15 +1,15 @@
 import pytest
 import torch
 
-from wildsage.algorithms.kmeans.state import State
+from wildsage.algorithms.kmeans.state import StreamState
 
 
 def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def grown(x_nd: torch.Tensor, seed: int = 0, half_life: int = 0) -> State:
-    state, generator = State.start(x_nd[:20].clone(), 20, 100), rng(seed)
+def grown(x_nd: torch.Tensor, seed: int = 0, half_life: int = 0) -> StreamState:
+    state, generator = StreamState.start(x_nd[:20].clone(), 20, 100), rng(seed)
     for rows in x_nd.split(100):
         state.absorb(rows, half_life, generator)
     return state
@@ -31,9 +31,9 @@ def test_with_a_half_life_old_rows_fade():
 
 def test_states_merge_whatever_their_order():
     parts = [grown(X[i::3], seed=i) for i in range(3)]
-    whole = State.merged(parts)
+    whole = StreamState.merged(parts)
     assert whole.rows == 1000 and float(whole.weights_m.sum()) == pytest.approx(1000)
-    paired = State.merged([State.merged([parts[2], parts[1]]), parts[0]])
+    paired = StreamState.merged([StreamState.merged([parts[2], parts[1]]), parts[0]])
     assert paired.rows == whole.rows and paired.cost == pytest.approx(whole.cost)
     rows = [sample.rows_by_key()[:, 0].sort().values for sample in (paired.sample, whole.sample)]
     assert torch.equal(*rows)
@@ -41,7 +41,7 @@ def test_states_merge_whatever_their_order():
 
 def test_a_state_survives_as_arrays():
     state = grown(X)
-    again = State.from_arrays(state.arrays(), 100)
+    again = StreamState.from_arrays(state.arrays(), 100)
     for name, array in state.arrays().items():
         assert torch.equal(torch.sort(again.arrays()[name].flatten()).values, torch.sort(array.flatten()).values), name
 
@@ -55,7 +55,7 @@ def test_a_cluster_that_comes_late_gets_centers_before_it_drags_others():
 
 def test_a_merged_sample_is_no_larger_than_the_smallest():
     """A full sample of 40 has dropped rows of its stream; 100 places would then hold too few of them."""
-    small, large = State.start(X[:20].clone(), 20, 40), State.start(X[:20].clone(), 20, 100)
+    small, large = StreamState.start(X[:20].clone(), 20, 40), StreamState.start(X[:20].clone(), 20, 100)
     for state, rows in ((small, X[:500]), (large, X[500:])):
         state.absorb(rows, 0, rng())
-    assert State.merged([small, large]).sample.capacity == 40
+    assert StreamState.merged([small, large]).sample.capacity == 40

@@ -47,17 +47,17 @@ def test_ties_go_to_the_lower_index():
 
 
 @pytest.mark.parametrize("parts", [1, 2])
-def test_a_look_adds_up_what_each_center_wins(parts, monkeypatch):
+def test_an_assignment_sums_up_the_rows_of_each_center(parts, monkeypatch):
     monkeypatch.setattr(steps, "BLOCK_ENTRIES", 12 * 70)
     monkeypatch.setattr(parallel, "ENTRIES_LOW", 0 if parts == 2 else 1 << 30)
     centers = np.concatenate([C, [[99.0] * 5]]).astype(np.float32)  # the last wins nothing
-    seen = steps.look(torch.from_numpy(X), torch.from_numpy(centers))
-    assert np.array_equal(seen.index_n, D2.argmin(1)) and np.allclose(seen.d2_n, D2.min(1), rtol=1e-5)
+    assigned = steps.assign(torch.from_numpy(X), torch.from_numpy(centers))
+    assert np.array_equal(assigned.index_n, D2.argmin(1)) and np.allclose(assigned.d2_n, D2.min(1), rtol=1e-5)
     for m in range(7):
         mine = D2.argmin(1) == m
-        assert seen.counts_m[m] == mine.sum()
-        assert np.allclose(seen.means_md()[m], X[mine].mean(0), atol=1e-5)
-    assert seen.counts_m[7] == 0 and bool(seen.means_md().isfinite().all())
+        assert assigned.counts_m[m] == mine.sum()
+        assert np.allclose(assigned.means_md()[m], X[mine].mean(0), atol=1e-5)
+    assert assigned.counts_m[7] == 0 and bool(assigned.means_md().isfinite().all())
 
 
 def test_draw_follows_the_chances_and_never_draws_zero():
@@ -90,15 +90,19 @@ def test_moving_twice_is_the_mean_of_all_rows_won():
     x = torch.from_numpy(np.repeat(C * 100, 20, axis=0) + X[:140])
     weights = torch.zeros(7, dtype=torch.float64)
     for half in (slice(0, 90), slice(90, 140)):
-        centers, weights = steps.move(centers, weights, steps.look(x[half], centers))
+        centers, weights = steps.move(centers, weights, steps.assign(x[half], centers))
     assert weights.tolist() == [20] * 7
     assert np.allclose(centers, x.reshape(7, 20, 5).mean(1), rtol=1e-5, atol=1e-4)
 
 
-def test_merging_keeps_mass_and_mean_and_takes_the_cheapest_pair():
+def test_merging_keeps_weight_and_mean_and_takes_the_cheapest_pair():
     centers = torch.tensor([[0.0], [1.0], [10.0], [12.0]])
     weights = torch.tensor([1.0, 1.0, 100.0, 100.0], dtype=torch.float64)
-    merged, mass = steps.merge_nearest(centers.clone(), weights.clone(), 3)
-    assert sorted(zip(merged[:, 0].tolist(), mass.tolist(), strict=True)) == [(0.5, 2.0), (10.0, 100.0), (12.0, 100.0)]
-    merged, mass = steps.merge_nearest(centers.clone(), weights.clone(), 1)
-    assert float(mass) == 202 and float(merged) == pytest.approx(float((centers[:, 0] * weights).sum() / 202))
+    merged, weight = steps.merge_nearest(centers.clone(), weights.clone(), 3)
+    assert sorted(zip(merged[:, 0].tolist(), weight.tolist(), strict=True)) == [
+        (0.5, 2.0),
+        (10.0, 100.0),
+        (12.0, 100.0),
+    ]
+    merged, weight = steps.merge_nearest(centers.clone(), weights.clone(), 1)
+    assert float(weight) == 202 and float(merged) == pytest.approx(float((centers[:, 0] * weights).sum() / 202))

@@ -1,0 +1,93 @@
+"""The local searches on rows in memory.
+
+Axes: n rows · d features · k centers
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from wildsage.algorithms.base import parallel
+from wildsage.algorithms.kmeans import local_search, steps, subspace
+from wildsage.algorithms.kmeans.local_search import WeightedRows
+from wildsage.algorithms.kmeans.subspace import Subspace
+
+RNG = np.random.default_rng(3)
+X = torch.from_numpy(RNG.normal(size=(200, 5)).astype(np.float32))
+C = torch.from_numpy(RNG.normal(size=(7, 5)).astype(np.float32))
+WEIGHTS = torch.from_numpy(RNG.random(200))
+
+
+def rng() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_an_assignment_weighs_the_rows_of_each_center(parts, monkeypatch):
+    monkeypatch.setattr(steps, "BLOCK_ENTRIES", 12 * 70)
+    monkeypatch.setattr(parallel, "ENTRIES_LOW", 0 if parts == 2 else 1 << 30)
+    assigned = WeightedRows(X, WEIGHTS).assign(C)
+    index_n, d2_n = steps.nearest(X, C)
+    assert torch.equal(assigned.index_n, index_n) and torch.allclose(assigned.d2_n, d2_n, rtol=1e-4, atol=1e-5)
+    for k in range(7):
+        mine = (index_n == k).numpy()
+        assert float(assigned.counts_m[k]) == pytest.approx(float(WEIGHTS[mine].sum()))
+        assert np.allclose(assigned.means_md()[k], np.average(X[mine], axis=0, weights=WEIGHTS[mine]), atol=1e-5)
+
+
+def test_lloyd_equals_scikit_learn_from_the_same_start():
+    """Both iterate to a fixed point from the same centers; float32 sums of 200 rows differ by about 1e-6."""
+    cluster = pytest.importorskip("sklearn.cluster")
+    theirs = cluster.KMeans(7, init=C.numpy(), n_init=1, algorithm="lloyd", tol=0, max_iter=300)
+    theirs.fit(X.numpy(), sample_weight=WEIGHTS.numpy())
+    ours, cost = local_search.lloyd(WeightedRows(X, WEIGHTS), C, 300, 0.0)
+    assert np.allclose(ours, theirs.cluster_centers_, atol=1e-4)
+    assert cost == pytest.approx(theirs.inertia_ / float(WEIGHTS.sum()), rel=1e-4)
+
+
+def test_swaps_leave_a_poor_optimum():
+    """Four far groups, two centers in one of them: Lloyd cannot leave that, swaps can."""
+    groups = torch.tensor([[0.0, 0], [100, 0], [0, 100], [100, 100]])
+    x = (groups.repeat(50, 1) + torch.from_numpy(RNG.normal(size=(200, 2)).astype(np.float32))) - 50
+    rows = WeightedRows(x, torch.ones(200, dtype=torch.float64))
+    poor = torch.tensor([[-51.0, -50], [-49, -50], [50, -50], [0, 50]])
+    stuck, before = local_search.lloyd(rows, poor, 300, 0.0)
+    free = local_search.swap_centers(rows, stuck, 12, rng(), lambda: False)
+    assert before > 500 and rows.cost(rows.assign(free)) < 3
+
+
+def test_centers_of_a_subspace_become_means_of_whole_rows(monkeypatch):
+    monkeypatch.setattr(subspace, "COORDINATES", 2)
+    full = WeightedRows(X - X.mean(0), WEIGHTS)
+    space = Subspace.of(full.x_nd.mean(0), full.x_nd - full.x_nd.mean(0), rng())
+    inside = WeightedRows(space.coordinates(full.x_nd), WEIGHTS)
+    centers = torch.cat([inside.x_nd[:3], torch.tensor([[99.0, 0]])])  # the last wins nothing
+    assigned = inside.assign(centers)
+    means = full.means(assigned, space.points(centers))
+    for k in range(3):
+        mine = (assigned.index_n == k).numpy()
+        assert np.allclose(means[k], np.average(full.x_nd[mine], axis=0, weights=WEIGHTS[mine]), atol=1e-5)
+    assert torch.allclose(means[3], 99 * space.basis_dp[:, 0], atol=1e-4)
+
+
+def test_far_rows_are_those_that_leave_the_least_cost():
+    """With every row among the candidates of the only center, the best is known by trying all."""
+    x_nd = torch.randn(40, 3, generator=rng(), dtype=torch.float32)
+    rows = WeightedRows(x_nd, torch.rand(40, generator=rng(), dtype=torch.float64) + 0.1)
+    d2_n = rows.assign(torch.zeros(1, 3)).d2_n
+    left = torch.minimum(torch.cdist(x_nd, x_nd).square(), d2_n).double() @ rows.weights_n
+    assert local_search.sample_far_rows(rows, d2_n, 1, 40, rng()).tolist() == [int(left.argmin())]
+
+
+def test_far_rows_are_of_different_groups():
+    """Whoever goes to a far group leaves nothing to gain there, so three choices of many find three groups."""
+    centers = torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0]])
+    x_nd = (centers[:, None] + torch.randn(4, 30, 2, generator=rng()) / 10).reshape(-1, 2)
+    rows = WeightedRows(x_nd, torch.ones(120, dtype=torch.float64))
+    opened = local_search.sample_far_rows(rows, rows.assign(centers[:1]).d2_n, 3, 16, rng())
+    assert sorted((opened // 30).tolist()) == [1, 2, 3]
+
+
+def test_no_row_is_far_where_all_lie_on_their_centers():
+    rows = WeightedRows(torch.zeros(5, 2), torch.ones(5, dtype=torch.float64))
+    assert not len(local_search.sample_far_rows(rows, torch.zeros(5), 2, 16, rng()))
