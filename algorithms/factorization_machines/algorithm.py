@@ -18,21 +18,21 @@ from wildsage.algorithms.base.batch import Stream
 from wildsage.algorithms.base.errors import NO_DATA, UserError
 from wildsage.algorithms.base.hyperparameters import as_text, choice, declarations, flag, integer, real
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.factorization_machines import figures
-from wildsage.algorithms.factorization_machines.descent import Descent
+from wildsage.algorithms.factorization_machines import metrics
 from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
+from wildsage.algorithms.factorization_machines.sgd import SGD
 from wildsage.algorithms.factorization_machines.spec import SPEC
-from wildsage.algorithms.factorization_machines.state import State
+from wildsage.algorithms.factorization_machines.state import AdamState
 from wildsage.algorithms.factorization_machines.steps import Rate, Rates
 
 LR = WD = SPREAD = (1e-8, 512.0)
-"""The ranges that the original is tuned in."""
+"""The ranges in which the original is tuned."""
 
 UNIFORM_SCALE = 0.07
-"""MXNet's own, where `*_init_scale` is not given."""
+"""MXNet's default, used where `*_init_scale` is not given."""
 
 EPSILON = 1e-8
-"""Adam's, where `eps` is not given."""
+"""Adam's epsilon where `eps` is not given."""
 
 INIT = ("normal", "uniform", "constant")
 
@@ -109,28 +109,28 @@ class FactorizationMachines(Algorithm):
             )
 
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> FactorizationMachinesModel:
-        """Take the mini-batches in the order of the channel; after each, move what its rows have touched."""
+        """Take the mini-batches in the order of the channel, and one step of Adam after each, on the columns that occur in it."""
         run.log("[Sparse network] Building a sparse network.")
-        rows_here = math.ceil(self.mini_batch_size / len(run.gather({})))
+        rows_per_host = math.ceil(self.mini_batch_size / len(run.gather({})))
         state = self._resumed(run) or self._start(run)
-        descent = self._descent(state, rows_here, run)
+        sgd = self._sgd(state, rows_per_host, run)
         found: dict[str, float] = {}
-        for epoch, batches in run.passes(channels["train"], rows_here, self.epochs):
-            seen = descent.one_pass(epoch, batches)
-            *total, stopping = run.sum(torch.cat([seen, seen.new_tensor([run.stopping])]))
-            found = figures.figures(self.predictor_type, torch.stack(total))
-            descent.report(found, epoch=epoch)
+        for epoch, batches in run.passes(channels["train"], rows_per_host, self.epochs):
+            sums = sgd.one_pass(epoch, batches)
+            *total, stopping = run.sum(torch.cat([sums, sums.new_tensor([run.stopping])]))
+            found = metrics.from_sums(self.predictor_type, torch.stack(total))
+            sgd.report(found, epoch=epoch)
             if stopping:
                 break
         if not state.updates:
             raise UserError(NO_DATA)
-        descent.report(found)
+        sgd.report(found)
         run.keep(state)
         return self._model(state)
 
-    def _resumed(self, run: RunContext) -> State | None:
+    def _resumed(self, run: RunContext) -> AdamState | None:
         before = run.resumed()
-        state = None if before is None else State.from_arrays(before, run.device)
+        state = None if before is None else AdamState.from_arrays(before, run.device)
         updates = {
             int(each["updates"]) for each in run.gather({"updates": torch.tensor([state.updates if state else 0])})
         }
@@ -146,12 +146,12 @@ class FactorizationMachines(Algorithm):
             )
         return state
 
-    def _start(self, run: RunContext) -> State:
-        """Parameters as the hyperparameters say; all hosts draw the same."""
+    def _start(self, run: RunContext) -> AdamState:
+        """Initial parameters as the hyperparameters describe them. All hosts draw the same."""
         bias_1 = self._initial("bias", (1,), self.use_bias, run)
         w1_d1 = self._initial("linear", (self.feature_dim, 1), self.use_linear, run)
         v_df = self._initial("factors", (self.feature_dim, self.num_factors), True, run)
-        return State.start(bias_1, w1_d1, v_df)
+        return AdamState.start(bias_1, w1_d1, v_df)
 
     def _initial(self, term: str, shape: tuple[int, ...], used: bool, run: RunContext) -> Tensor:
         whole = torch.zeros(shape)
@@ -168,8 +168,8 @@ class FactorizationMachines(Algorithm):
             whole.fill_(getattr(self, f"{term}_init_value"))
         return whole.to(run.device)
 
-    def _descent(self, state: State, rows_here: int, run: RunContext) -> Descent:
-        """A term that is not used begins at zero and stays there."""
+    def _sgd(self, state: AdamState, rows_per_host: int, run: RunContext) -> SGD:
+        """The optimizer. The learning rate of an unused term is 0, so the term stays at zero."""
         rates = Rates(
             Rate(self.bias_lr * self.use_bias * self._learning_rate, self.bias_wd * self._wd),
             Rate(self.linear_lr * self.use_linear * self._learning_rate, self.linear_wd * self._wd),
@@ -178,14 +178,14 @@ class FactorizationMachines(Algorithm):
             self.clip_gradient if self.clip_gradient and self.clip_gradient > 0 else None,
         )
         interval = self.batch_metrics_publish_interval
-        return Descent(state, rates, self.predictor_type, rows_here, self.rescale_grad, interval, run)
+        return SGD(state, rates, self.predictor_type, rows_per_host, self.rescale_grad, interval, run)
 
-    def _model(self, state: State) -> FactorizationMachinesModel:
+    def _model(self, state: AdamState) -> FactorizationMachinesModel:
         w0_1, w1_d1, v_df = (term[0].cpu().clone() for term in (state.bias, state.linear, state.factors))
         return FactorizationMachinesModel(w0_1, w1_d1, v_df, self.training_parameters())
 
     def training_parameters(self) -> dict[str, str]:
-        """The configuration as the original's meta.json has it: every value a string, settings of ours left out."""
+        """The configuration as the original's meta.json holds it: every value a string, without the settings of Wildsage."""
         declared = {name: getattr(self, name) for name in declarations(type(self))}
         given = {name: as_text(value) for name, value in declared.items() if value is not None}
         assumed = {name: text for name, text in self.internal_settings().items() if name not in OURS}

@@ -1,4 +1,4 @@
-"""What a row must be labelled with."""
+"""The labels that rows must have."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ CLASSIFIER = "binary_classifier"
 
 
 def checked(batch: Batch, predictor_type: str, channel: str, rows_before: int) -> Tensor:
-    """The labels (n,) float32. Raises UserError naming channel and row where there is none, or not one of two classes.
+    """The labels (n,) float32. Raises UserError, with channel and row, where a label is missing or is not one of the two classes.
 
-    `rows_before` have been read from the channel before this batch.
+    `rows_before` rows of the channel were read before this batch.
     """
     labels_n = one_label(batch, channel, rows_before)
     wrong_n = (labels_n != 0) & (labels_n != 1)

@@ -17,18 +17,18 @@ from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.graph import Graph
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.factorization_machines import figures, labels, network
-from wildsage.algorithms.factorization_machines.incidence import Bags, sparse
+from wildsage.algorithms.factorization_machines import labels, metrics, network
+from wildsage.algorithms.factorization_machines.mini_batch import EmbeddingBags, sparse
 
 DENSE_NETWORK = ("v", "Linear_Plus_Bias_weight", "Linear_Plus_Bias_bias")
-"""The arrays of the original's other network, which it builds for dense data; v lies the other way round there."""
+"""The arrays of the original's other network, which it builds for dense data. Its v is transposed."""
 
 
 @dataclass(frozen=True)
 class FactorizationMachinesModel(Model):
     """`w0_weight` (1,), `w1_weight` (d, 1) and `v` (d, f), float32 [contract: factorization-machines, Artifact].
 
-    `training` are the hyperparameters of the job as strings; `predictor_type` among them says how to answer.
+    `training` are the hyperparameters of the job as strings; `predictor_type` among them decides what `predict` returns.
     """
 
     w0_1: Tensor
@@ -82,14 +82,14 @@ class FactorizationMachinesModel(Model):
         return str(self.training["predictor_type"])
 
     def scores(self, batch: Batch) -> Tensor:
-        """f(x) (n,), before any sigmoid. A row costs its stored values times f, however many features there are."""
+        """f(x) (n,), before any sigmoid. A row costs its stored values times f operations, independent of d."""
         rows = sparse(batch)
-        bags = Bags.of(rows.columns_z, rows.starts_n1[:-1], rows.values_z)
+        bags = EmbeddingBags.of(rows.columns_z, rows.starts_n1[:-1], rows.values_z)
         pairs_n = bags.sum(self.v_df).square().sum(1) - bags.sum_by_squares(self._norm_d1)[:, 0]
         return self.w0_1 + bags.sum(self.w1_d1)[:, 0] + pairs_n / 2
 
     def predict(self, batch: Batch) -> Columns:
-        """f(x) of a regressor; of a classifier its sigmoid, and 1.0 where that is at least one half [contract: Inference]."""
+        """`score` (n,): f(x), or its sigmoid for a classifier, whose `predicted_label` is 1.0 from 0.5 on [contract: Inference]."""
         score_n = self.scores(batch)
         if self.predictor_type == "regressor":
             return {"score": score_n}
@@ -100,18 +100,18 @@ class FactorizationMachinesModel(Model):
         return type(self)(self.w0_1.to(device), self.w1_d1.to(device), self.v_df.to(device), self.training)
 
     def evaluate(self, batches: Iterator[Batch], run: RunContext) -> dict[str, float]:
-        """The figures of `spec.METRICS` over all rows, exact: nothing is padded."""
+        """The metrics of `spec.METRICS` over all rows. No batch is padded."""
         rows, total = 0, None
         for batch in batches:
             labels_n = labels.checked(batch, self.predictor_type, "test", rows)
-            found = figures.sums(self.predictor_type, self.scores(batch.to(run.device)), labels_n.to(run.device))
+            found = metrics.sums(self.predictor_type, self.scores(batch.to(run.device)), labels_n.to(run.device))
             total = found if total is None else total + found
             rows += len(batch)
-        return {} if total is None else figures.figures(self.predictor_type, total)
+        return {} if total is None else metrics.from_sums(self.predictor_type, total)
 
 
 def _of_dense_network(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The arrays under the names, and in the orientation, of the sparse network."""
+    """The arrays with the names and the orientation of the sparse network."""
     weight = arrays["Linear_Plus_Bias_weight"].reshape(-1, 1)
     v = arrays["v"]
     return {

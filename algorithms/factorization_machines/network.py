@@ -1,4 +1,4 @@
-"""The network that the original stores beside the parameters: its sparse one, node for node [contract: Artifact]."""
+"""The sparse network that the original stores beside the parameters, node for node [contract: Artifact]."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from wildsage.algorithms.base.graph import VARIABLE, Graph, Node
 OUTPUTS = {"regressor": "LinearRegressionOutput", "binary_classifier": "LogisticRegressionOutput"}
 
 INIT_ARGUMENT = {"normal": "sigma", "uniform": "scale", "constant": "value"}
-"""The one argument of each of MXNet's initialisers, which is also the end of its hyperparameter's name."""
+"""The argument of each of MXNet's initialisers. The hyperparameter's name ends in it."""
 
 ROW_SPARSE, COMPRESSED_ROWS = {"__storage_type__": "1"}, {"__storage_type__": "2"}
 
 
 def graph(training: ModelSettings, columns: int, factors: int) -> Graph:
-    """b + x w + ½ Σ [(x v)² − x² v²] with the training job's rates and initialisers as attributes of the parameters."""
+    """The graph of b + x w + ½ Σ [(x v)² − x² v²]. The job's rates and initialisers are attributes of the parameters."""
     w1 = _parameter(training, "linear", f"({columns}, 1)") | ROW_SPARSE
     v = _parameter(training, "factors", f"({columns}, {factors})") | ROW_SPARSE
     drawn: tuple[tuple[str, str, dict[str, str], tuple[str, ...]], ...] = (

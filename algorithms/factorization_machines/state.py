@@ -1,6 +1,6 @@
-"""What a factorization machine remembers while it trains: parameters, and Adam's two moments of each.
+"""The state of training: the parameters, and Adam's two moments of each.
 
-Axes: d features · f factors · u columns that a batch touches · a one column's parameters of a term
+Axes: d features · f factors · u columns that occur in a mini-batch · a parameters that a column has in a term
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from wildsage.algorithms.factorization_machines import steps
-from wildsage.algorithms.factorization_machines.steps import Gradient, Planes, Rates, Terms
+from wildsage.algorithms.factorization_machines.steps import Gradient, ParameterAndMoments, Rates, Terms
 
 
 @dataclass
-class State:
-    """Of each term three planes: the parameters, their means and their variances. `bias` is (3, 1), `linear` (3, d, 1),
-    `factors` (3, d, f); `updates` counts Adam's steps."""
+class AdamState:
+    """`bias` (3, 1), `linear` (3, d, 1) and `factors` (3, d, f), float32: the parameters of a term, then the moving means of their
+    gradient, then those of its square. `updates` counts Adam's steps.
+    """
 
     bias: Tensor
     linear: Tensor
@@ -29,7 +30,7 @@ class State:
 
     @classmethod
     def start(cls, bias_1: Tensor, linear_d1: Tensor, factors_df: Tensor) -> Self:
-        """Parameters as they begin, moments of zero."""
+        """The state before the first step: these parameters, and moments of zero."""
         bias, linear, factors = (
             torch.stack([term, *[torch.zeros_like(term)] * 2]) for term in (bias_1, linear_d1, factors_df)
         )
@@ -37,32 +38,38 @@ class State:
 
     @property
     def feature_dim(self) -> int:
+        """Columns of the data, d."""
         return self.factors.shape[1]
 
     @property
     def num_factors(self) -> int:
+        """Factors of each column, f."""
         return self.factors.shape[2]
 
-    def fetch(self, columns_u: Tensor) -> Planes:
-        """The three planes of each term for some columns, copied, and those of the bias themselves."""
-        return Planes(self.bias, self.linear.index_select(1, columns_u), self.factors.index_select(1, columns_u))
+    def fetch(self, columns_u: Tensor) -> ParameterAndMoments:
+        """Parameters and moments of some columns, copied, and those of the bias, not copied."""
+        return ParameterAndMoments(
+            self.bias, self.linear.index_select(1, columns_u), self.factors.index_select(1, columns_u)
+        )
 
-    def move(self, by: Gradient, planes: Planes, rates: Rates) -> None:
-        """One step of Adam. `planes` are what `fetch` gave for the gradient's columns; no other column is touched, not even
-        its moments: MXNet's lazy update of row-sparse parameters. Uses up both."""
+    def move(self, gradient: Gradient, fetched: ParameterAndMoments, rates: Rates) -> None:
+        """One step of Adam. `fetched` is what `fetch` gave for the gradient's columns. Overwrites both arguments.
+
+        Other columns do not change, and neither do their moments: this is MXNet's lazy update of row-sparse parameters.
+        """
         self.updates += 1
-        steps.adam(planes, by.slopes, self.updates, rates)
-        self.linear.index_copy_(1, by.columns_u, planes.linear_3u1)
-        _put(self.factors, by.columns_u, planes.factors_3uf)
+        steps.adam(fetched, gradient.terms, self.updates, rates)
+        self.linear.index_copy_(1, gradient.columns_u, fetched.linear_3u1)
+        _put_rows(self.factors, gradient.columns_u, fetched.factors_3uf)
 
     def arrays(self) -> dict[str, Tensor]:
-        """The state as plain arrays: not copies, so write them before training goes on."""
+        """The state as plain arrays. They are not copies, so write them before training continues."""
         terms = {"bias": self.bias, "linear": self.linear, "factors": self.factors}
         return {**terms, "updates": torch.tensor([self.updates])}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], device: torch.device) -> Self:
-        """The inverse of `arrays`; the arrays of a finished model will do too, and begin with moments of zero.
+        """The inverse of `arrays`. The arrays of a finished model are accepted too: their moments are zero.
 
         A state of version 0.1.0 before its release has one table: (d, 3c), w1 before the factors in each of three parts.
         """
@@ -77,13 +84,13 @@ class State:
         return cls.start(w0.reshape(1), w1, v)
 
 
-def parameters(planes: Planes) -> Terms:
-    """The first of three planes of each term."""
-    return Terms(planes.bias_31[0], planes.linear_3u1[0], planes.factors_3uf[0])
+def parameters_of(fetched: ParameterAndMoments) -> Terms:
+    """The parameters alone."""
+    return Terms(fetched.bias_31[0], fetched.linear_3u1[0], fetched.factors_3uf[0])
 
 
-def _put(table_3da: Tensor, columns_u: Tensor, rows_3ua: Tensor) -> None:
-    """Copy rows to their columns' places. On a CPU NumPy copies a row as one piece, in a third of torch's time."""
+def _put_rows(table_3da: Tensor, columns_u: Tensor, rows_3ua: Tensor) -> None:
+    """Copy the rows of columns (3, u, a) to their places. On a CPU NumPy copies a row as one piece, in a third of torch's time."""
     if table_3da.is_cpu:
         row = np.dtype((np.void, table_3da.shape[2] * table_3da.element_size()))
         table_3da.numpy().view(row)[:, columns_u.numpy()] = rows_3ua.numpy().view(row)

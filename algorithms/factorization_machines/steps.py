@@ -1,6 +1,6 @@
-"""The steps of factorization machines [Rendle 2010], and of Adam as MXNet has it, on the columns that a batch touches.
+"""The steps of factorization machines [Rendle 2010], and Adam as MXNet computes it, on the columns that occur in a mini-batch.
 
-Axes: n rows of a batch · u columns that occur in it · f factors
+Axes: n rows of a mini-batch · u columns that occur in it · f factors
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from wildsage.algorithms.factorization_machines.incidence import Bags, Incidence
+from wildsage.algorithms.factorization_machines.mini_batch import EmbeddingBags, MiniBatch
 
 BETA_1, BETA_2 = 0.9, 0.999
-"""Adam's decays, MXNet's defaults [contract: factorization-machines, Optimiser]."""
+"""Adam's decay rates, which are MXNet's defaults [contract: factorization-machines, Optimiser]."""
 
 
 class Terms(NamedTuple):
-    """Of the bias w0 (1,), the linear term w1 (u, 1) and the factors v (u, f): the parameters, or the slope by each."""
+    """Parameters, or the gradient with respect to them: bias w0 (1,), linear term w1 (u, 1) and factors v (u, f), float32."""
 
     bias_1: Tensor
     linear_u1: Tensor
     factors_uf: Tensor
 
 
-class Planes(NamedTuple):
-    """Of the same terms the parameters and Adam's two moments of them, one plane behind the other."""
+class ParameterAndMoments(NamedTuple):
+    """The same terms, stacked: the parameters, then Adam's moving means of the gradient, then those of its square."""
 
     bias_31: Tensor
     linear_3u1: Tensor
@@ -36,14 +36,14 @@ class Planes(NamedTuple):
 
 @dataclass(frozen=True)
 class Gradient:
-    """Of the loss summed over rows, by the bias and by the parameters of the columns `columns_u`, ascending."""
+    """The gradient of the loss, summed over rows, by the bias and by the parameters of the columns `columns_u`, ascending."""
 
     columns_u: Tensor
-    slopes: Terms
+    terms: Terms
 
     def arrays(self) -> dict[str, Tensor]:
-        """As plain arrays, for other hosts."""
-        return {"columns": self.columns_u, **self.slopes._asdict()}
+        """The gradient as plain arrays, to send to other hosts."""
+        return {"columns": self.columns_u, **self.terms._asdict()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], device: torch.device) -> Self:
@@ -52,7 +52,7 @@ class Gradient:
 
 
 class Rate(NamedTuple):
-    """Of one term: learning rate and weight decay."""
+    """Learning rate and weight decay of one term."""
 
     lr: float
     wd: float
@@ -60,7 +60,7 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True)
 class Rates:
-    """Adam's settings. `clip` None: no clipping."""
+    """Adam's settings: rates of each term, epsilon, and the size to which gradients are clipped, if at all."""
 
     bias: Rate
     linear: Rate
@@ -74,47 +74,50 @@ class Rates:
         return self.bias, self.linear, self.factors
 
 
-def scores(of: Terms, batch: Incidence) -> tuple[Tensor, Tensor]:
-    """f(x) (n, 1) and the sums S = X V (n, f), which the gradient needs again.
+def scores(parameters: Terms, batch: MiniBatch) -> tuple[Tensor, Tensor]:
+    """The scores f(x) (n, 1), and the sums S = X V (n, f), which the gradient needs again.
 
     f = w0 + x w1 + ½ Σ_f [(x v_f)² − x² v_f²]  [Rendle 2010, lemma 3.1]
     """
-    s_nf = batch.by_row.sum(of.factors_uf)
-    norm_u1 = of.factors_uf.square().sum(1, keepdim=True)
+    s_nf = batch.by_row.sum(parameters.factors_uf)
+    norm_u1 = parameters.factors_uf.square().sum(1, keepdim=True)
     pairs_n1 = s_nf.square().sum(1, keepdim=True).sub_(batch.by_row.sum_by_squares(norm_u1))
-    return torch.add(batch.by_row.sum(of.linear_u1), pairs_n1, alpha=0.5).add_(of.bias_1), s_nf
+    return torch.add(batch.by_row.sum(parameters.linear_u1), pairs_n1, alpha=0.5).add_(parameters.bias_1), s_nf
 
 
-def gradient(error_n1: Tensor, s_nf: Tensor, of: Terms, batch: Incidence) -> Gradient:
-    """From each row's ∂loss/∂f: Σ e for w0, Xᵀe for w1, Xᵀ(e S) − (X²)ᵀe v for v [Rendle 2010, eq. 4]. Uses up `s_nf`."""
+def gradient(error_n1: Tensor, s_nf: Tensor, parameters: Terms, batch: MiniBatch) -> Gradient:
+    """The gradient from each row's error e = ∂loss/∂f (n, 1): Σ e for w0, Xᵀe for w1, Xᵀ(e S) − (X²)ᵀe v for v.
+
+    [Rendle 2010, eq. 4]. Overwrites `s_nf`.
+    """
     factors_uf = batch.by_column.sum(s_nf.mul_(error_n1))
-    factors_uf.addcmul_(of.factors_uf, batch.by_column.sum_by_squares(error_n1), value=-1)
+    factors_uf.addcmul_(parameters.factors_uf, batch.by_column.sum_by_squares(error_n1), value=-1)
     return Gradient(batch.columns_u, Terms(error_n1.sum(0), batch.by_column.sum(error_n1), factors_uf))
 
 
-def added(parts: Sequence[Gradient]) -> Gradient:
-    """The gradient of all parts' rows together, the same for the same parts."""
+def add_gradients(parts: Sequence[Gradient]) -> Gradient:
+    """The gradient of all hosts' rows together. The same parts give the same bits."""
     columns, order = torch.cat([part.columns_u for part in parts]).sort(stable=True)
     columns_u, counts_u = torch.unique_consecutive(columns, return_counts=True)
-    bias, linear, factors = (torch.cat(slopes) for slopes in zip(*(part.slopes for part in parts), strict=True))
-    bags = Bags.of(order, counts_u.cumsum(0) - counts_u, factors.new_ones(len(factors)))
+    bias, linear, factors = (torch.cat(terms) for terms in zip(*(part.terms for part in parts), strict=True))
+    bags = EmbeddingBags.of(order, counts_u.cumsum(0) - counts_u, factors.new_ones(len(factors)))
     return Gradient(columns_u, Terms(bias.sum(0, keepdim=True), bags.sum(linear), bags.sum(factors)))
 
 
-def adam(planes: Planes, slopes: Terms, updates: int, rates: Rates) -> None:
-    """Move parameters and their two moments in place; all tensors are contiguous and of one dtype. Uses up the slopes.
+def adam(moved: ParameterAndMoments, gradient: Terms, updates: int, rates: Rates) -> None:
+    """Move parameters and their moments in place. All tensors are contiguous and of one dtype. Overwrites the gradient.
 
-    MXNet's `adam_update`: weight decay is added to the slope before it is clipped, and epsilon to the root of the variance
-    before the bias correction of the `updates`-th step [Kingma & Ba 2015, end of section 2]. torch adds it after: hence the
-    quotient.
+    MXNet's `adam_update` adds weight decay to the gradient before it is clipped, and epsilon to the root of the second moment
+    before the bias correction of the `updates`-th step [Kingma & Ba 2015, end of section 2]. torch adds epsilon after the
+    correction, so epsilon is divided by the root of the correction first.
     """
     epsilon = rates.epsilon / (1 - BETA_2**updates) ** 0.5
-    step = slopes.bias_1.new_full((), updates)
-    for (parameter, mean, variance), slope, (lr, decay) in zip(planes, slopes, rates.of_terms, strict=True):
+    step = gradient.bias_1.new_full((), updates)
+    for (parameter, mean, square), slope, (lr, decay) in zip(moved, gradient, rates.of_terms, strict=True):
         if rates.clip is not None:
             slope.add_(parameter, alpha=decay).clamp_(-rates.clip, rates.clip)
             decay = 0.0
-        torch._fused_adam_(  # what torch.optim.Adam calls: all of it in one pass over the numbers
-            [parameter], [slope], [mean], [variance], [], [step],
+        torch._fused_adam_(  # what torch.optim.Adam calls: one pass over the numbers
+            [parameter], [slope], [mean], [square], [], [step],
             lr=lr, beta1=BETA_1, beta2=BETA_2, weight_decay=decay, eps=epsilon, amsgrad=False, maximize=False,
         )  # fmt: skip

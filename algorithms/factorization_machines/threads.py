@@ -1,4 +1,4 @@
-"""How many threads a mini-batch is worth."""
+"""The number of threads for a mini-batch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ NUMBERS = 1 << 17
 
 @contextmanager
 def for_numbers(numbers: float) -> Iterator[None]:
-    """One thread inside, if there is little to do; as many as before after it.
+    """Inside it, torch uses one thread if the operations touch few numbers.
 
-    Every operation on a small tensor would otherwise wait for all threads to wake, a thousand times longer on a busy machine.
+    Otherwise every operation on a small tensor waits for all threads to wake up, which takes a thousand times as long on a busy
+    machine.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1 if numbers < NUMBERS else before)

@@ -92,8 +92,8 @@ def test_a_classifiers_log_reads_like_the_originals(job):
     run.put("test", "matrix_0.pbr", recordio(PAIRS[:50], SCORE[:50] > 0))
     status, log = run.train()
     assert status == 0, log
-    figures = ["accuracy <score>", "cross_entropy <loss>", "f_1.000 <score>"]
-    expected = [f"binary_{'' if name.startswith('f') else 'classification_'}{name}" for name in figures]
+    metrics = ["accuracy <score>", "cross_entropy <loss>", "f_1.000 <score>"]
+    expected = [f"binary_{'' if name.startswith('f') else 'classification_'}{name}" for name in metrics]
     assert re.findall(r"host=algo-1, test (\S+ \S+>)=0\.\d", log) == expected
 
 

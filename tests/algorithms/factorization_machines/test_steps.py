@@ -6,8 +6,8 @@ import torch
 
 from wildsage.algorithms.base.batch import SparseRows
 from wildsage.algorithms.factorization_machines import steps
-from wildsage.algorithms.factorization_machines.incidence import incidences
-from wildsage.algorithms.factorization_machines.state import State
+from wildsage.algorithms.factorization_machines.mini_batch import mini_batches
+from wildsage.algorithms.factorization_machines.state import AdamState
 from wildsage.algorithms.factorization_machines.steps import Gradient, Rate, Rates, Terms
 
 N, D, F = 20, 9, 4
@@ -18,7 +18,7 @@ ALL = Terms(torch.tensor([0.3]), torch.randn(D, 1, generator=RNG), torch.randn(D
 
 
 def batch_of(x_nd=X, y_n1=Y):
-    return incidences(SparseRows.from_dense(x_nd), y_n1, [len(x_nd)])[0]
+    return mini_batches(SparseRows.from_dense(x_nd), y_n1, [len(x_nd)])[0]
 
 
 def touched_by(batch):
@@ -45,9 +45,9 @@ def test_the_gradient_is_the_one_that_autograd_finds():
     ((f - Y[:, 0]).square().sum() / 2).backward()
     f_n1, s_nf = steps.scores(touched_by(batch), batch)
     found = steps.gradient(f_n1 - batch.labels_n1, s_nf, touched_by(batch), batch)
-    assert torch.allclose(found.slopes.bias_1, bias.grad, rtol=1e-4)
-    assert torch.allclose(found.slopes.linear_u1, w1.grad[found.columns_u], rtol=1e-4, atol=1e-4)
-    assert torch.allclose(found.slopes.factors_uf, v.grad[found.columns_u], rtol=1e-4, atol=1e-4)
+    assert torch.allclose(found.terms.bias_1, bias.grad, rtol=1e-4)
+    assert torch.allclose(found.terms.linear_u1, w1.grad[found.columns_u], rtol=1e-4, atol=1e-4)
+    assert torch.allclose(found.terms.factors_uf, v.grad[found.columns_u], rtol=1e-4, atol=1e-4)
 
 
 def test_gradients_of_parts_add_up_to_that_of_the_whole():
@@ -57,9 +57,9 @@ def test_gradients_of_parts_add_up_to_that_of_the_whole():
         return steps.gradient(f_n1 - y_n1, s_nf, touched_by(batch), batch)
 
     whole = own(X, Y)
-    parts = steps.added([own(X[:7], Y[:7]), own(X[7:7], Y[7:7]), own(X[7:], Y[7:])])
+    parts = steps.add_gradients([own(X[:7], Y[:7]), own(X[7:7], Y[7:7]), own(X[7:], Y[7:])])
     assert parts.columns_u.tolist() == whole.columns_u.tolist()
-    for one, other in zip(parts.slopes, whole.slopes, strict=True):
+    for one, other in zip(parts.terms, whole.terms, strict=True):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
@@ -69,7 +69,7 @@ def test_adam_is_mxnets_and_moves_only_what_is_touched(clip, epsilon):
     """Five steps on columns that change from step to step, beside NumPy in float64 as MXNet's `adam_update` reads."""
     rates = Rates(Rate(0.3, 0.2), Rate(0.05, 0.1), Rate(0.02, 0.01), epsilon, clip)
     begin = [np.array([0.5]), np.linspace(-1, 1, 5).reshape(5, 1), np.linspace(-2, 1, 15).reshape(5, 3)]
-    state = State.start(*(torch.from_numpy(term).float() for term in begin))
+    state = AdamState.start(*(torch.from_numpy(term).float() for term in begin))
     plain = [np.stack([term, 0 * term, 0 * term]) for term in begin]
     rng = np.random.default_rng(0)
     for t in range(1, 6):
@@ -93,11 +93,11 @@ def test_adam_is_mxnets_and_moves_only_what_is_touched(clip, epsilon):
 
 def test_a_state_in_one_table_is_read():
     """As it was before the terms lay apart: parameters, means and variances beside each other, w1 first in each."""
-    state = State.start(*ALL)
+    state = AdamState.start(*ALL)
     state.linear[1:], state.factors[1:], state.bias[1:] = 2, 3, 4
     parts = [torch.cat([state.linear[plane], state.factors[plane]], 1) for plane in range(3)]
     old = {"table": torch.cat(parts, 1), "bias": state.bias[:, 0], "updates": torch.tensor([4])}
-    read = State.from_arrays(old, torch.device("cpu"))
+    read = AdamState.from_arrays(old, torch.device("cpu"))
     for name, array in state.arrays().items():
         assert torch.equal(read.arrays()[name], array) or name == "updates"
     assert read.updates == 4 and read.linear.is_contiguous() and read.factors.is_contiguous()

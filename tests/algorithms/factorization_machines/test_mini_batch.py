@@ -1,11 +1,11 @@
-"""Incidences against the dense matrices they stand for."""
+"""Mini-batches against the dense matrices they stand for."""
 
 import numpy as np
 import pytest
 import torch
 
 from wildsage.algorithms.base.batch import Batch, SparseRows
-from wildsage.algorithms.factorization_machines.incidence import Incidence, incidences, sparse
+from wildsage.algorithms.factorization_machines.mini_batch import MiniBatch, mini_batches, sparse
 
 WIDTH = 12
 
@@ -16,8 +16,8 @@ def some_rows(rows: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(x.astype(np.float32))
 
 
-def cut(x_nd: torch.Tensor, sizes: list[int]) -> list[Incidence]:
-    return incidences(SparseRows.from_dense(x_nd), torch.arange(float(len(x_nd)))[:, None], sizes)
+def cut(x_nd: torch.Tensor, sizes: list[int]) -> list[MiniBatch]:
+    return mini_batches(SparseRows.from_dense(x_nd), torch.arange(float(len(x_nd)))[:, None], sizes)
 
 
 @pytest.mark.parametrize("sizes", [[9], [4, 5], [1, 0, 7, 1], [0, 9, 0]])

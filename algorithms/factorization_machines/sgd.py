@@ -1,4 +1,4 @@
-"""Stochastic gradient descent over one pass of a channel, in step with the other hosts.
+"""Stochastic gradient descent over one pass of the training channel, in step with the other hosts.
 
 Axes: n rows of a mini-batch · u columns that occur in it · f factors
 """
@@ -15,21 +15,21 @@ from torch import Tensor
 from wildsage.algorithms.base.batch import Batch, concatenate
 from wildsage.algorithms.base.errors import NO_DATA, UserError
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.factorization_machines import figures, labels, steps, threads
-from wildsage.algorithms.factorization_machines.incidence import Incidence, incidences, sparse
+from wildsage.algorithms.factorization_machines import labels, metrics, steps, threads
+from wildsage.algorithms.factorization_machines.mini_batch import MiniBatch, mini_batches, sparse
 from wildsage.algorithms.factorization_machines.spec import METRICS
-from wildsage.algorithms.factorization_machines.state import State, parameters
+from wildsage.algorithms.factorization_machines.state import AdamState, parameters_of
 from wildsage.algorithms.factorization_machines.steps import Gradient, Rates
 
 ROWS_AT_ONCE = 8192
-"""Mini-batches are prepared together, up to so many rows."""
+"""Mini-batches are prepared together, up to this many rows."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Mini-batches in a row; `rows` counts what all hosts together have in each."""
+    """Consecutive mini-batches. `rows` says how many rows all hosts together have in each."""
 
-    batches: list[Incidence]
+    batches: list[MiniBatch]
     rows: list[int]
 
     @property
@@ -39,24 +39,24 @@ class Chunk:
 
 
 @dataclass
-class Descent:
-    """Moves `state` by `rates`. A host takes `rows_here` rows for each step; its gradient is added to the other hosts'.
+class SGD:
+    """Updates `state` by mini-batches. Each host takes `rows_per_host` rows for a step, and the hosts' gradients are added up.
 
-    The sum over rows is multiplied by `rescale_grad`, or divided by their number where that is None. Every
-    `publish_interval`-th mini-batch is reported on.
+    The sum over rows is multiplied by `rescale_grad`, or divided by the number of rows where that is None. Metrics are reported
+    of every `publish_interval`-th mini-batch.
     """
 
-    state: State
+    state: AdamState
     rates: Rates
     predictor_type: str
-    rows_here: int
+    rows_per_host: int
     rescale_grad: float | None
     publish_interval: int
     run: RunContext
 
     def one_pass(self, epoch: int, batches: Iterator[Batch]) -> Tensor:
-        """Learn from every mini-batch; the sums of the figures, taken while the parameters move, as the original takes them."""
-        number, total = 0, figures.none(self.predictor_type, self.run.device)
+        """Learn from every mini-batch of the pass. Returns the sums for its metrics, taken before each step as in the original."""
+        number, total = 0, metrics.no_rows(self.predictor_type, self.run.device)
         for chunk in self._chunks(batches):
             with threads.for_numbers(chunk.entries * self.state.num_factors):
                 total += self._learn(chunk, epoch, number)
@@ -64,15 +64,15 @@ class Descent:
             self.run.checkpoint_together(self.state)
         return total
 
-    def report(self, found: Mapping[str, float], **of: int) -> None:
-        """The figures of a batch, of an epoch or, without a place, of the job."""
+    def report(self, found: Mapping[str, float], **place: int) -> None:
+        """Report the metrics of a batch or an epoch; without a place, those of the job."""
         for metric in METRICS[self.predictor_type]:
             if metric.name in found:
-                self.run.quality("train", metric.name, metric.kind, found[metric.name], **of)
+                self.run.quality("train", metric.name, metric.kind, found[metric.name], **place)
 
     def _chunks(self, batches: Iterator[Batch]) -> Iterator[Chunk]:
-        """The pass, a chunk at a time. A host that has come to its end goes on with empty mini-batches until all have."""
-        most, rows_before = max(1, ROWS_AT_ONCE // self.rows_here), 0
+        """The pass, one chunk at a time. A host without more rows continues with empty mini-batches until all are at the end."""
+        most, rows_before = max(1, ROWS_AT_ONCE // self.rows_per_host), 0
         while True:
             own = list(islice(batches, most))
             self._refuse_partial(own)
@@ -89,43 +89,45 @@ class Descent:
         here = self.run.device
         rows = sparse(whole.to(here))
         with threads.for_numbers(len(rows.values_z)):
-            return Chunk(incidences(rows, labels_n1.to(here), sizes[: len(together)]), together)
+            return Chunk(mini_batches(rows, labels_n1.to(here), sizes[: len(together)]), together)
 
     def _refuse_partial(self, own: list[Batch]) -> None:
-        """A job's first mini-batch must be full, as the original has it."""
-        if own and not self.state.updates and len(own[0]) < self.rows_here and not self.run.stopping:
-            raise UserError(f"{NO_DATA} Got {len(own[0])} rows, expected at least {self.rows_here} for a mini-batch.")
+        """Raise UserError where a job's first mini-batch is not full, as the original does."""
+        if own and not self.state.updates and len(own[0]) < self.rows_per_host and not self.run.stopping:
+            raise UserError(
+                f"{NO_DATA} Got {len(own[0])} rows, expected at least {self.rows_per_host} for a mini-batch."
+            )
 
     @torch.inference_mode()
     def _learn(self, chunk: Chunk, epoch: int, number: int) -> Tensor:
-        """Step by step through a chunk whose first mini-batch is the `number`-th of the pass; the sums of its figures."""
+        """Take the steps of a chunk whose first mini-batch is the `number`-th of the pass. Returns the sums for its metrics."""
         scores = []
         for each, (batch, rows) in enumerate(zip(chunk.batches, chunk.rows, strict=True), start=number):
             scores.append(self._step(batch, rows))
             if each % self.publish_interval == 0:
-                seen = figures.sums(self.predictor_type, scores[-1][:, 0], batch.labels_n1[:, 0])
-                self.report(figures.figures(self.predictor_type, seen), epoch=epoch, batch=each)
+                sums = metrics.sums(self.predictor_type, scores[-1][:, 0], batch.labels_n1[:, 0])
+                self.report(metrics.from_sums(self.predictor_type, sums), epoch=epoch, batch=each)
         labels_n1 = torch.cat([batch.labels_n1 for batch in chunk.batches])
-        seen = figures.sums(self.predictor_type, torch.cat(scores)[:, 0], labels_n1[:, 0])
-        if not bool(seen.isfinite().all()):
+        sums = metrics.sums(self.predictor_type, torch.cat(scores)[:, 0], labels_n1[:, 0])
+        if not bool(sums.isfinite().all()):
             raise UserError(
                 f"Training diverged in epoch {epoch}: the loss is beyond float32. Lower bias_lr, linear_lr and factors_lr, "
                 "set clip_gradient, or scale the features and labels."
             )
-        return seen
+        return sums
 
-    def _step(self, batch: Incidence, rows: int) -> Tensor:
-        """Move the parameters by the gradient of one mini-batch, and return the scores (n, 1) from before."""
-        planes = self.state.fetch(batch.columns_u)
-        now = parameters(planes)
-        f_n1, s_nf = steps.scores(now, batch)
+    def _step(self, batch: MiniBatch, rows: int) -> Tensor:
+        """Update the parameters by the gradient of one mini-batch. Returns the scores (n, 1) from before."""
+        fetched = self.state.fetch(batch.columns_u)
+        parameters = parameters_of(fetched)
+        f_n1, s_nf = steps.scores(parameters, batch)
         answer_n1 = f_n1.sigmoid() if self.predictor_type == labels.CLASSIFIER else f_n1
         error_n1 = (answer_n1 - batch.labels_n1).mul_(1 / rows if self.rescale_grad is None else self.rescale_grad)
-        own = steps.gradient(error_n1, s_nf, now, batch)
+        own = steps.gradient(error_n1, s_nf, parameters, batch)
         parts = self.run.gather(own.arrays())
         if len(parts) == 1:
-            self.state.move(own, planes, self.rates)
+            self.state.move(own, fetched, self.rates)
         else:
-            whole = steps.added([Gradient.from_arrays(part, self.run.device) for part in parts])
+            whole = steps.add_gradients([Gradient.from_arrays(part, self.run.device) for part in parts])
             self.state.move(whole, self.state.fetch(whole.columns_u), self.rates)
         return f_n1

@@ -1,4 +1,4 @@
-"""The figures of factorization machines: sums over rows, and what they come to.
+"""The metrics of factorization machines: sums over rows, and the metrics that follow from them.
 
 Axes: n rows
 """
@@ -13,19 +13,24 @@ from wildsage.algorithms.factorization_machines.spec import METRICS
 
 
 def sums(predictor_type: str, scores_n: Tensor, labels_n: Tensor) -> Tensor:
-    """Sums over rows, float64, that add up over batches and hosts; `scores_n` are f(x), before any sigmoid."""
+    """Sums over rows, float64, which can be added up over batches and hosts. `scores_n` are f(x), before any sigmoid.
+
+    A regressor has 3: rows, squared errors, absolute errors. A classifier has 6: rows, right answers, true positives, predicted
+    positives, actual positives, cross entropy.
+    """
     scores_n, labels_n = scores_n.double(), labels_n.double()
     if predictor_type == "regressor":
         error_n = scores_n - labels_n
         return torch.stack([torch.ones_like(error_n), error_n.square(), error_n.abs()]).sum(1)
-    said_n, true_n = scores_n >= 0, labels_n > 0.5
+    predicted_n, actual_n = scores_n >= 0, labels_n > 0.5
     entropy_n = functional.binary_cross_entropy_with_logits(scores_n, labels_n, reduction="none")
-    counts = torch.stack([torch.ones_like(said_n), said_n == true_n, said_n & true_n, said_n, true_n]).sum(1)
+    right_n, both_n = predicted_n == actual_n, predicted_n & actual_n
+    counts = torch.stack([torch.ones_like(predicted_n), right_n, both_n, predicted_n, actual_n]).sum(1)
     return torch.cat([counts.double(), entropy_n.sum(0, keepdim=True)])
 
 
-def figures(predictor_type: str, total: Tensor) -> dict[str, float]:
-    """The metrics that the sums come to, by name; none where there were no rows."""
+def from_sums(predictor_type: str, total: Tensor) -> dict[str, float]:
+    """The metrics by name, from sums over all rows; empty where there were no rows."""
     rows, *rest = total.tolist()
     if not rows:
         return {}
@@ -33,12 +38,13 @@ def figures(predictor_type: str, total: Tensor) -> dict[str, float]:
         squares, absolutes = rest
         values = ((squares / rows) ** 0.5, squares / rows, absolutes / rows)
     else:
-        right, both, said, true, entropy = rest
-        values = (right / rows, entropy / rows, 2 * both / (said + true) if said + true else 0.0)
+        right, both, predicted, actual, entropy = rest
+        f1 = 2 * both / (predicted + actual) if predicted + actual else 0.0
+        values = (right / rows, entropy / rows, f1)
     return dict(zip((metric.name for metric in METRICS[predictor_type]), values, strict=True))
 
 
-def none(predictor_type: str, device: torch.device) -> Tensor:
+def no_rows(predictor_type: str, device: torch.device) -> Tensor:
     """The sums over no rows."""
     empty_n = torch.empty(0, device=device)
     return sums(predictor_type, empty_n, empty_n)

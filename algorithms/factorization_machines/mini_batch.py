@@ -1,0 +1,133 @@
+"""Mini-batches of sparse rows, prepared for sums along their rows and along their columns.
+
+A mini-batch holds only the columns that occur in it. Its matrix X (n, u) is stored twice: by row, for X times parameters, and by
+column, for Xᵀ times errors.
+
+Axes: n rows of a mini-batch · z stored values · u columns that occur in a mini-batch, ascending · b bags · a rows of a table ·
+c columns of a table
+"""
+
+from __future__ import annotations
+
+from itertools import starmap
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from wildsage.algorithms.base.batch import Batch, SparseRows
+
+
+class EmbeddingBags(NamedTuple):
+    """Weighted groups of a table's rows, the arguments of `torch.embedding_bag`.
+
+    Bag i holds the rows `members_z[starts_b[i] : starts_b[i + 1]]` of the table; the last bag holds the rest. `weights_z` float32
+    are their weights, and `squares_z` the squares of these. Members and starts are int64.
+    """
+
+    members_z: Tensor
+    starts_b: Tensor
+    weights_z: Tensor
+    squares_z: Tensor
+
+    @classmethod
+    def of(cls, members_z: Tensor, starts_b: Tensor, weights_z: Tensor) -> Self:
+        """Bags with these members and weights."""
+        return cls(members_z, starts_b, weights_z, weights_z.square())
+
+    def sum(self, table_ac: Tensor) -> Tensor:
+        """Weighted sum (b, c) of each bag's rows of the table."""
+        return self._sum(table_ac, self.weights_z)
+
+    def sum_by_squares(self, table_ac: Tensor) -> Tensor:
+        """The same with every weight squared."""
+        return self._sum(table_ac, self.squares_z)
+
+    def _sum(self, table_ac: Tensor, weights_z: Tensor) -> Tensor:
+        return torch.embedding_bag(table_ac, self.members_z, self.starts_b, mode=0, per_sample_weights=weights_z)[0]
+
+
+class MiniBatch(NamedTuple):
+    """n labelled rows over the u columns that occur in them.
+
+    `columns_u` int64 numbers these columns in the data, `labels_n1` (n, 1) is float32. `by_row` has a bag for each row, with places
+    in `columns_u` as members; `by_column` has a bag for each of the columns, with rows of the mini-batch as members.
+    """
+
+    columns_u: Tensor
+    labels_n1: Tensor
+    by_row: EmbeddingBags
+    by_column: EmbeddingBags
+
+
+def sparse(batch: Batch) -> SparseRows:
+    """The rows of a batch with float32 values. Zeros of dense rows are left out."""
+    features = batch.features if isinstance(batch.features, SparseRows) else SparseRows.from_dense(batch.features)
+    return SparseRows(features.starts_n1, features.columns_z, features.values_z.float(), features.width)
+
+
+def mini_batches(rows: SparseRows, labels_n1: Tensor, sizes: list[int]) -> list[MiniBatch]:
+    """Cut labelled rows into mini-batches of `sizes` rows, some of which may be 0.
+
+    All are prepared at once, because sorting eight thousand entries costs little more than starting to sort four hundred.
+    """
+    # The mini-batch of each row, the row of each value, and the mini-batch of each value.
+    device = rows.values_z.device
+    batch_n = torch.arange(len(sizes), device=device).repeat_interleave(torch.tensor(sizes, device=device))
+    row_z = torch.arange(len(rows), device=device).repeat_interleave(rows.starts_n1.diff())
+    batch_z = batch_n.index_select(0, row_z)
+    # A column of a mini-batch is one number, its key. When sorted, the values of a column stand together: they are its bag.
+    key_z, order_z = _sorted(batch_z * rows.width + rows.columns_z)
+    key_u, place_z, counts_u = torch.unique_consecutive(key_z, return_inverse=True, return_counts=True)
+    batch_u = key_u // rows.width
+    # All numbers so far count from the first mini-batch. Minus what lies before, they count from the beginning of their own.
+    sizes_z, before_z = _sizes_and_starts(batch_z, len(sizes))
+    sizes_u, before_u = _sizes_and_starts(batch_u, len(sizes))
+    _, before_n = _sizes_and_starts(batch_n, len(sizes))
+    column_z = torch.empty_like(place_z).scatter_(0, order_z, place_z) - before_u.index_select(0, batch_z)
+    row_z = row_z - before_n.index_select(0, batch_z)
+    starts_n = rows.starts_n1[:-1] - before_z.index_select(0, batch_n)
+    starts_u = counts_u.cumsum(0) - counts_u - before_z.index_select(0, batch_u)
+    by_row = EmbeddingBags.of(column_z, starts_n, rows.values_z)
+    by_column = EmbeddingBags.of(row_z.index_select(0, order_z), starts_u, rows.values_z.index_select(0, order_z))
+    parts = zip(
+        (key_u - batch_u * rows.width).split(sizes_u),
+        labels_n1.split(sizes),
+        _split(by_row, sizes, sizes_z),
+        _split(by_column, sizes_u, sizes_z),
+        strict=True,
+    )
+    return list(starmap(MiniBatch, parts))
+
+
+def _sorted(key_z: Tensor) -> tuple[Tensor, Tensor]:
+    """The keys ascending, and the places they come from; equal keys keep their order.
+
+    Key and place are sorted as one number. On a CPU NumPy sorts, because its sort of plain numbers takes a tenth of the time. Keys
+    may be up to 2^63 / z, which means more columns than any machine can hold parameters for.
+    """
+    bits = len(key_z).bit_length()
+    both_z = (key_z << bits) | torch.arange(len(key_z), device=key_z.device)
+    if both_z.is_cpu:
+        both_z.numpy().sort()
+    else:
+        both_z = both_z.sort().values
+    return both_z >> bits, both_z & ((1 << bits) - 1)
+
+
+def _sizes_and_starts(batch_a: Tensor, batches: int) -> tuple[list[int], Tensor]:
+    """For each mini-batch how many entries `batch_a` has of it, and how many stand before them."""
+    sizes = batch_a.bincount(minlength=batches)
+    return sizes.tolist(), sizes.cumsum(0) - sizes
+
+
+def _split(bags: EmbeddingBags, bag_sizes: list[int], member_sizes: list[int]) -> list[EmbeddingBags]:
+    """The bags of each mini-batch, given how many bags and how many members each has."""
+    parts = zip(
+        bags.members_z.split(member_sizes),
+        bags.starts_b.split(bag_sizes),
+        bags.weights_z.split(member_sizes),
+        bags.squares_z.split(member_sizes),
+        strict=True,
+    )
+    return list(starmap(EmbeddingBags, parts))
