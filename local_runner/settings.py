@@ -1,4 +1,4 @@
-"""What a local AWS is started with, and where it keeps its things."""
+"""Options of the local AWS, and the layout of its data folder."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ CONTAINERS = python.command("wildsage.containers")
 class ServerSettings:
     """Options of one server.
 
-    `data`: folder that holds all state; one server at a time uses it. `port` 0 takes a free one.
-    `open_to_network`: `host` may be an address that other machines reach. Nobody is asked who they are.
-    `public_s3`: read objects of buckets that do not exist here from Amazon's public S3.
-    `backend`: what runs a container, `process` or `docker`. `memory` and `shm_size` limit a container of Docker's, in its
-    own words, such as 4g. `command`: what obeys the container contract when `train` or `serve` is appended to it; the
-    process backend runs it. `role`: name of the IAM role that callers are told they have.
-    `warm_up`: import at once what the first container needs, not when it comes.
-    `max_jobs`: training and transform jobs that run at a time, the others wait; by default as many as cores and memory allow.
-    `keep`: leave the /opt/ml trees of ended jobs in the folder `kept`.
-    `hold_first_describe_s`: SDK v2 sleeps 5 s after starting a job, describes it, and looks again only after 30 s; its
-    first DescribeTrainingJob is answered when the job ends or this many seconds have passed. 0 switches it off.
+    `data`: folder of all state. One server at a time uses it. `port`: 0 takes any free port.
+    `open_to_network`: `host` may be an address that other machines can reach. There is no authentication.
+    `public_s3`: read buckets that do not exist here from the public S3.
+    `backend`: `process` or `docker`, which runs containers. `memory`, `shm_size`: limits of a Docker container, as
+    `docker run` takes them, such as 4g. `command`: followed by `train` or `serve` it runs a container; the process
+    backend uses it. `role`: name of the IAM role that STS and IAM return to callers.
+    `warm_up`: import what the first container needs at the start, instead of when it starts.
+    `max_jobs`: number of training and transform jobs that run at a time; others wait. Default: by cores and memory.
+    `keep`: move the /opt/ml folders of ended jobs to the folder `kept`.
+    `hold_first_describe_s`: SDK v2 sleeps 5 s after it starts a job, describes it, and describes it again only after
+    30 s. The server therefore delays the response to its first DescribeTrainingJob until the job ends or this many
+    seconds have passed. 0 switches that off.
     """
 
     data: Path

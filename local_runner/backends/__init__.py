@@ -1,4 +1,4 @@
-"""What runs a container. The seam between the jobs and processes, Docker, or anything else that obeys the contract."""
+"""Backends run containers, as processes or in Docker. Jobs and endpoints know the interfaces of this module alone."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Protocol
 
 
 class CannotRun(Exception):
-    """The backend has nothing to run for an image; the text says what it can run."""
+    """The backend cannot run an image. The text says why, and what it can run."""
 
 
 @dataclass(frozen=True)
 class Launch:
     """One container to start.
 
-    `image` is the URI the caller gave, `root` its /opt/ml, `environment` the caller's variables, `contract` those of
-    the platform (they win), `log` takes each line that it writes. `host` is its name among the hosts of a job.
-    `entrypoint` and `arguments` replace those of the image and `train`; `checkpoints` is where it looks for the folder
-    of checkpoints in `root`, if not there.
+    `image`: the URI that the caller gave. `root`: the folder that becomes its /opt/ml. `environment`: the caller's
+    variables. `contract`: variables of the platform, which override the caller's. `log`: called with each line that the
+    container writes. `host`: its name among the hosts of a job. `entrypoint` and `arguments`: replace the image's
+    entrypoint and `train`. `checkpoints`: path in the container for the folder of checkpoints, if not below /opt/ml.
     """
 
     image: str
@@ -35,7 +35,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a container has taken: seconds of processors, and bytes of memory at its largest."""
+    """What a container used: CPU seconds, and its peak memory in bytes."""
 
     cpu_s: float
     peak_bytes: int
@@ -45,16 +45,16 @@ class Running(Protocol):
     """A started container."""
 
     usage: Usage | None
-    """Known once it has ended, if its backend can tell."""
+    """Set once the container has ended, by backends that measure it."""
 
     def wait(self, timeout_s: float | None = None) -> int | None:
-        """Exit status (128 + signal where a signal ended it), or None when it still runs after the timeout."""
+        """Exit status (128 + signal if a signal ended it), or None if it still runs after `timeout_s` seconds."""
 
     def terminate(self) -> None:
-        """Ask it to stop (SIGTERM to its first process)."""
+        """Send SIGTERM to its first process."""
 
     def kill(self) -> None:
-        """End it and everything it started."""
+        """Kill it and every process that it started."""
 
 
 class Serving(Running, Protocol):
@@ -62,7 +62,7 @@ class Serving(Running, Protocol):
 
     @property
     def url(self) -> str:
-        """Where it answers, without a path: `http://127.0.0.1:8080`."""
+        """Its address without a path: `http://127.0.0.1:8080`."""
 
 
 class Backend(Protocol):
@@ -70,17 +70,17 @@ class Backend(Protocol):
 
     @property
     def isolates(self) -> bool:
-        """True if a container has a file system of its own, in which /opt/ml is `root`, and a network of its own, in
-        which the hosts of a job go by their names."""
+        """True if a container has its own file system, where /opt/ml is `root`, and its own network, where the hosts of a
+        job reach each other by name."""
 
     def check(self, image: str) -> None:
         """Raises CannotRun for an image that this backend cannot start."""
 
     def train(self, hosts: Sequence[Launch]) -> Sequence[Running]:
-        """Start `train` on every host of one job, in a surrounding where they find each other. Raises CannotRun."""
+        """Start `train` on every host of one job, so that the hosts can reach each other. Raises CannotRun."""
 
     def serve(self, launch: Launch) -> Serving:
         """Start `serve` on a free port of this machine. Raises CannotRun."""
 
     def close(self) -> None:
-        """End what still runs and leave nothing behind."""
+        """End all containers and remove what they left."""

@@ -1,10 +1,10 @@
-"""Runs containers in a Docker engine: ours, or any image that keeps the contract.
+"""Runs containers in a Docker engine: those of this project, or any image that follows the container contract.
 
-What SageMaker mounts is mounted, and nothing else of this machine: input, model and output of the job's folder below
-/opt/ml. Channels of files are read-only, since their files may be the stored objects themselves. The engine is the one
-that the `docker` command uses (DOCKER_HOST, or its current context); it must see this machine's folders.
+It mounts what SageMaker mounts and nothing else of this machine: input, model and output of the job's folder below
+/opt/ml. Channels of files are read-only, because their files may be the stored objects themselves. The engine is the one
+that the `docker` command uses (DOCKER_HOST, or its current context). The engine must see this machine's folders.
 
-Everything made here bears a label with the data folder. What a killed runner has left is found by it at the next start.
+Every container and network carries a label with the data folder. The next start finds by it what a killed runner left.
 
 Sources: container contract sections 1, 2 and 5.
 """
@@ -32,20 +32,20 @@ from wildsage.local_runner.images import uris
 
 LABEL = "wildsage.data"
 CONTAINER_TREE = OptML()
-STAGED = "pipe"  # files on their way through FIFOs
-NO_HEALTHCHECK = {"test": ["NONE"]}  # a job has none, and an endpoint's is asked by the runner
+STAGED = "pipe"  # files that a pipe channel reads
+NO_HEALTHCHECK = {"test": ["NONE"]}  # a job needs no health check, and the runner checks endpoints itself
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one container may take, in the words of `docker run`: `memory` such as 4g, or None for all; `shm_size` of /dev/shm."""
+    """Limits of one container, as `docker run` takes them: `memory`, such as 4g, or None for no limit; `shm_size` of /dev/shm."""
 
     memory: str | None = None
     shm_size: str = "1g"
 
 
 def connect() -> docker.DockerClient:
-    """The engine that the `docker` command uses. Raises CannotRun where none answers."""
+    """Connect to the engine that the `docker` command uses. Raises CannotRun if no engine answers."""
     try:
         engine = docker.from_env()
         engine.ping()
@@ -62,7 +62,7 @@ class DockerBackend:
     isolates = True
 
     def __init__(self, data: Path, limits: Limits | None = None) -> None:
-        """Connects, and removes what an earlier runner of the same folder has left. Raises CannotRun without an engine."""
+        """Connect, and remove what an earlier runner of the same folder left. Raises CannotRun if no engine answers."""
         self._data = data.resolve()
         self._limits = limits or Limits()
         self._engine = connect()
@@ -73,17 +73,17 @@ class DockerBackend:
         self._local_name(image)
 
     def train(self, hosts: Sequence[Launch]) -> list[EngineContainer]:
-        """One container for each host, on a network of their own that goes with the last of them."""
+        """Start one container per host on a network of their own. The network is removed with the last container."""
         images_found = [self._local_name(launch.image) for launch in hosts]
         network = self._engine.networks.create(
             self._name(hosts[0].root.parent), driver="bridge", labels=self._label, check_duplicate=True
         )
-        last_out = _Countdown(len(hosts), partial(remove, network))
+        on_removed = _Countdown(len(hosts), partial(remove, network))
         started: list[EngineContainer] = []
         with _engine_errors():
             try:
                 for launch, image in zip(hosts, images_found, strict=True):
-                    started.append(self._start(launch, image, last_out, **self._host_options(launch, network)))
+                    started.append(self._start(launch, image, on_removed, **self._host_options(launch, network)))
             except BaseException:
                 for container in started:
                     container.kill()
@@ -119,7 +119,7 @@ class DockerBackend:
             shm_size=self._limits.shm_size,
             device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])] if self._gpus else None,
             healthcheck=NO_HEALTHCHECK,
-            log_config=LogConfig(type="none"),  # lines go to the runner's own log, once
+            log_config=LogConfig(type="none"),  # the runner keeps the log itself
             **options,
         )
         try:
@@ -129,7 +129,7 @@ class DockerBackend:
             raise
 
     def _host_options(self, launch: Launch, network: Network) -> dict[str, Any]:
-        """How a host of a job is created: its place on the network, and what it runs [contract: container, section 1]."""
+        """Network and command of one host of a job [contract: container, section 1]."""
         default = [] if launch.entrypoint else ["train"]
         return {
             "hostname": launch.host,
@@ -140,7 +140,7 @@ class DockerBackend:
         }
 
     def _local_name(self, image: str) -> str:
-        """The image as the engine knows it: as it is named, or ours for the URI of a built-in algorithm. Raises CannotRun."""
+        """Name of the image in the engine: `image` itself, or the local image of the built-in algorithm. Raises CannotRun."""
         algorithm = uris.algorithm(image)
         ours = [uris.tag(algorithm, target) for target in self._targets] if algorithm else []
         for name in (image, *ours):
@@ -163,13 +163,13 @@ class DockerBackend:
         return {LABEL: str(self._data)}
 
     def _name(self, folder: Path) -> str:
-        """For people who look at `docker ps`: the runner, and the folder in its data; unlike any other of this machine."""
+        """A name that is unique on this machine and readable in `docker ps`: the runner, then the folder in its data."""
         runner = hashlib.sha256(str(self._data).encode()).hexdigest()[:8]
         return "-".join(("wildsage", runner, *folder.resolve().relative_to(self._data).parts))
 
 
 class _Countdown:
-    """Acts when it has been called `count` times."""
+    """Calls `act` at the call number `count`."""
 
     def __init__(self, count: int, act: Callable[[], None]) -> None:
         self._left = count
@@ -179,13 +179,13 @@ class _Countdown:
     def __call__(self) -> None:
         with self._lock:
             self._left -= 1
-            over = self._left == 0
-        if over:
+            is_last = self._left == 0
+        if is_last:
             self._act()
 
 
 def _mounts(launch: Launch) -> Iterator[Mount]:
-    """The folders that SageMaker mounts. What an image itself has below /opt/ml, such as code, stays visible."""
+    """The folders that SageMaker mounts. Folders of the image below /opt/ml, such as code, stay visible."""
     tree = OptML(launch.root)
     moved = {tree.checkpoints: launch.checkpoints} if launch.checkpoints else {}
     for folder in _folders(tree.root):
@@ -205,7 +205,7 @@ def _mount(folder: Path, target: str, read_only: bool = False) -> Mount:
 
 @contextmanager
 def _engine_errors() -> Iterator[None]:
-    """What the engine refuses, in its own words. Raises CannotRun."""
+    """Turn an error of the engine into CannotRun, with the engine's explanation."""
     try:
         yield
     except APIError as refused:

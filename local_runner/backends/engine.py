@@ -1,4 +1,4 @@
-"""A container of a Docker engine, from start to removal."""
+"""One container of a Docker engine, from its start to its removal."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SERVING_PORT = "8080/tcp"
 
 
 class EngineContainer:
-    """A container that is started at once, tells its lines to `log`, and is removed as soon as it ends."""
+    """A container that starts at once, passes each line it writes to `log`, and is removed as soon as it ends."""
 
     def __init__(self, container: Container, log: Callable[[str], None], removed: Callable[[], None]) -> None:
-        """`container` is created, not started; `removed` is called when nothing of it is left. Raises docker's APIError."""
+        """`container` is created but not started. `removed` is called after its removal. Raises docker's APIError."""
         self.usage: Usage | None = None
         self._container = container
         self._log = log
@@ -44,21 +44,21 @@ class EngineContainer:
 
     @property
     def url(self) -> str:
-        """Where its serving port is published on this machine; port 0 if it has ended already."""
+        """Address on this machine of its serving port; port 0 if it has ended."""
         with contextlib.suppress(docker.errors.NotFound):
             self._container.reload()
         published = self._container.ports.get(SERVING_PORT) or [{"HostPort": "0"}]
         return f"http://{LOOPBACK}:{published[0]['HostPort']}"
 
     def _signal(self, name: str) -> None:
-        with contextlib.suppress(docker.errors.APIError):  # it has ended meanwhile
+        with contextlib.suppress(docker.errors.APIError):  # it has ended
             self._container.kill(name)
 
     def _attend(self, output: Iterator[tuple[bytes | None, bytes | None]]) -> None:
         try:
             self._copy_lines(output)
             self._status = self._container.wait(timeout=None)["StatusCode"]
-        except (docker.errors.APIError, OSError) as lost:  # the engine has gone, or somebody removed the container
+        except (docker.errors.APIError, OSError) as lost:  # the engine stopped, or somebody removed the container
             self._log(f"Wildsage: the engine lost this container ({lost}).\n")
             self._status = 137
         finally:
@@ -67,7 +67,7 @@ class EngineContainer:
             self._ended.set()
 
     def _copy_lines(self, output: Iterator[tuple[bytes | None, bytes | None]]) -> None:
-        """Each stream has its lines, in the order in which they are complete."""
+        """Pass complete lines to `log`. stdout and stderr are split into lines separately."""
         begun = [b"", b""]
         for pieces in output:
             for stream, piece in enumerate(pieces):
@@ -82,7 +82,7 @@ class EngineContainer:
 
 
 def remove(thing: Any) -> None:
-    """Remove a container, and its anonymous volumes, or a network. What is gone already stays gone."""
+    """Remove a network, or a container with its anonymous volumes. Does nothing if it does not exist any more."""
     options = {"force": True, "v": True} if isinstance(thing, Container) else {}
     with contextlib.suppress(docker.errors.APIError):
         thing.remove(**options)

@@ -1,14 +1,14 @@
-"""An interpreter that has done the long imports and forks: `python -m wildsage.local_runner.backends.preloaded MODULE…`.
+"""An interpreter that has done the slow imports and forks: `python -m wildsage.local_runner.backends.preloaded MODULE…`.
 
-Its standard input is a socket of its owner. It imports the modules, says `READY`, and from then on makes a process for
-every pair of file descriptors that it is sent: a socket, on which an order comes first, and where to write to. An order
-is its length in bytes (`LENGTH`) and a JSON object:
+Its standard input is a socket of its parent. It imports the modules and sends `READY`. It then forks a process for every
+pair of file descriptors that it receives: a control socket, on which an order comes first, and the output. An order is
+its length in bytes (`LENGTH`) and a JSON object:
 
     {"arguments": ["containers", "train"], "environment": {"TZ": "UTC"}, "folder": "/some/folder"}
 
-That process is what `python -m wildsage.containers train` would be, on a leash at the socket; see `leash`. It shares nothing
-but what the imports left in memory, which the kernel copies as soon as somebody writes. The interpreter itself runs
-no code but imports, so that no thread, random number or cache of one job is there in the next.
+The forked process behaves like `python -m wildsage.containers train` under a supervisor at the control socket; see
+`supervisor`. It shares only the memory that the imports filled, which the kernel copies on the first write. The
+interpreter itself runs nothing but imports, so that no thread, random state or cache of one job reaches the next.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ LENGTH = struct.Struct("!I")
 
 
 def main(modules: Sequence[str]) -> None:
-    owner = socket.socket(fileno=os.dup(0))
+    parent = socket.socket(fileno=os.dup(0))
     for module in modules:
         importlib.import_module(module)
     gc.collect()
-    gc.freeze()  # else the collector would write into memory that is shared
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the leashes
-    owner.sendall(READY)
-    arguments = _await_turn(owner)
-    if arguments:  # in a process made for it
+    gc.freeze()  # the garbage collector would otherwise write into shared memory
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the supervisors
+    parent.sendall(READY)
+    arguments = _await_turn(parent)
+    if arguments:  # only in a forked process
         sys.argv[:] = arguments
         runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
 
 
-def _await_turn(owner: socket.socket) -> list[str]:
-    """Returns arguments in every process that was made to run them, and nothing in this one, when the owner is gone."""
+def _await_turn(parent: socket.socket) -> list[str]:
+    """Return the arguments in each forked process, and an empty list in this one once the parent has gone."""
     while True:
-        _, descriptors, _, _ = socket.recv_fds(owner, 1, 2)
+        _, descriptors, _, _ = socket.recv_fds(parent, 1, 2)
         if not descriptors:
             return []
         if os.fork() == 0:
-            owner.close()  # and its copy at 0: the owner must see at once when this interpreter dies
+            parent.close()  # and its copy at 0, so that the parent notices at once when this interpreter dies
             _redirect(os.open(os.devnull, os.O_RDONLY), 0)
             return _run_supervised(*descriptors)
         for descriptor in descriptors:
@@ -60,7 +60,7 @@ def _await_turn(owner: socket.socket) -> list[str]:
 
 
 def _run_supervised(control: int, output: int) -> list[str]:
-    """Fork once more: the child returns with its arguments, the parent holds it and ends with it."""
+    """Fork once more. The child returns its arguments; the process that forked it becomes its supervisor."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     order = _read_order(control)
     child = os.fork()
@@ -84,7 +84,7 @@ def _redirect(descriptor: int, *targets: int) -> None:
 
 
 def _read_order(control: int) -> dict[str, Any]:
-    """The order and not a byte more: what follows is for the leash."""
+    """Read exactly the order. The bytes after it belong to the supervisor."""
     (length,) = LENGTH.unpack(_read(control, LENGTH.size))
     return json.loads(_read(control, length))
 
@@ -93,7 +93,7 @@ def _read(control: int, size: int) -> bytes:
     found = b""
     while len(found) < size:
         piece = os.read(control, size - len(found))
-        if not piece:  # called off
+        if not piece:  # cancelled
             os._exit(0)
         found += piece
     return found

@@ -1,4 +1,4 @@
-"""Runs containers as processes of this machine: no Docker, no isolation, the algorithms that are installed here."""
+"""Runs containers as processes of this machine, without Docker and without isolation, with the installed algorithms."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ MAX_REPORT_BYTES = 4096
 LOOPBACK = "127.0.0.1"
 KILLED = 137
 READ_WHEN_NEEDED = ("SAGEMAKER_", "WILDSAGE_")
-"""Variables of a caller that nobody looks at while modules are imported. Any others might change what is imported."""
+"""Prefixes of variables that no import reads. Any other variable of a caller might change what an import does."""
 
 
 class ProcessBackend:
-    """`command` obeys the container contract when `train` or `serve` is appended to it; `warm` runs the same, but faster."""
+    """`command` followed by `train` or `serve` runs a container; `warm` runs the same command and starts it faster."""
 
     isolates = False
 
@@ -39,12 +39,12 @@ class ProcessBackend:
         self._algorithm(image)
 
     def train(self, hosts: Sequence[Launch]) -> list[Process]:
-        """All hosts are this machine, so they meet on its loopback address."""
-        meeting = {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(free_port())} if len(hosts) > 1 else {}
+        """All hosts run on this machine and reach each other on its loopback address."""
+        rendezvous = {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(free_port())} if len(hosts) > 1 else {}
         started: list[Process] = []
         try:
             for launch in hosts:
-                started.append(Process(launch.log, *self._start(launch.arguments or ("train",), launch, meeting)))
+                started.append(Process(launch.log, *self._start(launch.arguments or ("train",), launch, rendezvous)))
         except BaseException:
             for process in started:
                 process.kill()
@@ -53,27 +53,31 @@ class ProcessBackend:
 
     def serve(self, launch: Launch) -> ServingProcess:
         port = free_port()
-        place = {"WILDSAGE_BIND_HOST": LOOPBACK, "SAGEMAKER_BIND_TO_PORT": str(port)}
-        return ServingProcess(launch.log, *self._start(("serve",), launch, place), port=port)
+        address = {"WILDSAGE_BIND_HOST": LOOPBACK, "SAGEMAKER_BIND_TO_PORT": str(port)}
+        return ServingProcess(launch.log, *self._start(("serve",), launch, address), port=port)
 
     def close(self) -> None:
-        """The leashes of all processes end with this one."""
+        """Close the warm interpreter. The supervisors end all containers when this process ends."""
         if self._warm:
             self._warm.close()
 
     def _start(
-        self, arguments: Sequence[str], launch: Launch, place: Mapping[str, str]
+        self, arguments: Sequence[str], launch: Launch, variables: Mapping[str, str]
     ) -> tuple[socket.socket, int, subprocess.Popen[bytes] | None]:
-        """Our end of a leash, a descriptor that reads what is written, and the leash itself if it is a child of ours."""
-        environment = {**self._environment(launch), **place}
-        control, theirs = socket.socketpair()
+        """Return the control socket, a descriptor that reads the output, and the supervisor if it is a child of this process."""
+        environment = {**self._environment(launch), **variables}
+        control, parent_pipe = socket.socketpair()
         reading, writing = os.pipe()
         try:
-            with theirs:
-                if self._start_warm(arguments, launch, environment, control, theirs, writing):
+            with parent_pipe:
+                if self._start_warm(arguments, launch, environment, control, parent_pipe, writing):
                     return control, reading, None
                 command = supervisor.supervised((*self._command, *arguments))
-                streams: dict[str, Any] = {"stdin": theirs.fileno(), "stdout": writing, "stderr": subprocess.STDOUT}
+                streams: dict[str, Any] = {
+                    "stdin": parent_pipe.fileno(),
+                    "stdout": writing,
+                    "stderr": subprocess.STDOUT,
+                }
                 child = subprocess.Popen(command, **streams, env=environment, cwd=launch.root, start_new_session=True)
                 return control, reading, child
         except BaseException:
@@ -89,12 +93,12 @@ class ProcessBackend:
         launch: Launch,
         environment: Mapping[str, str],
         control: socket.socket,
-        theirs: socket.socket,
+        parent_pipe: socket.socket,
         writing: int,
     ) -> bool:
         if self._warm is None or not all(name.startswith(READ_WHEN_NEEDED) for name in launch.environment):
             return False
-        return self._warm.start(arguments, environment, launch.root, control, theirs.fileno(), writing)
+        return self._warm.start(arguments, environment, launch.root, control, parent_pipe.fileno(), writing)
 
     def _algorithm(self, image: str) -> str:
         try:
@@ -103,7 +107,7 @@ class ProcessBackend:
             raise CannotRun(str(unknown)) from None
 
     def _environment(self, launch: Launch) -> dict[str, str]:
-        """The surroundings, then the caller's variables, then those of the contract, which nobody overrides."""
+        """Variables of this process, then the caller's, then those of the contract, which override all others."""
         found = {
             **os.environ,
             **launch.environment,
@@ -116,12 +120,12 @@ class ProcessBackend:
 
 
 class Process:
-    """A command on a leash: it ends with this process at the latest, and its lines go to `log`."""
+    """A command under a supervisor. It ends with this process at the latest, and its lines go to `log`."""
 
     def __init__(
         self, log: Callable[[str], None], control: socket.socket, output: int, child: subprocess.Popen[bytes] | None
     ) -> None:
-        """`child` is the leash where it is ours to reap."""
+        """`child` is the supervisor if it is a child of this process, which must wait for it."""
         self.usage: Usage | None = None
         self._control = control
         self._child = child
@@ -147,18 +151,18 @@ class Process:
             self._control.shutdown(socket.SHUT_WR)
 
     def _end(self) -> None:
-        """Take the leash's report; there is none if somebody killed the leash."""
-        told = b""
-        with contextlib.suppress(ConnectionResetError):  # killed with an order of ours unread
-            told = self._control.recv(MAX_REPORT_BYTES)
-        if told:
-            report = json.loads(told)
+        """Read the supervisor's report. It is missing if somebody killed the supervisor."""
+        report_line = b""
+        with contextlib.suppress(ConnectionResetError):  # killed before it read an order
+            report_line = self._control.recv(MAX_REPORT_BYTES)
+        if report_line:
+            report = json.loads(report_line)
             self.usage = Usage(report["cpu_s"], report["peak_bytes"])
         if self._child:
             self._child.wait()
         self._reader.join(timeout=5)
         self._control.close()
-        self._status = report["status"] if told else KILLED
+        self._status = report["status"] if report_line else KILLED
 
     def _copy_lines(self, output: int) -> None:
         with open(output, "rb") as lines:
@@ -175,7 +179,7 @@ class ServingProcess(Process):
 
 
 def free_port() -> int:
-    """A port that was free a moment ago. Another program may take it first; then the container fails and is restarted."""
+    """A port that is free now. If another program takes it first, the container fails and is restarted."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Starts containers in a preloaded interpreter: the array engine is imported once, not once for each of them."""
+"""Starts containers in a preloaded interpreter, so that torch is imported once and not for every container."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ READY_WITHIN_S = 60.0
 
 
 class WarmInterpreter:
-    """Runs `python -m MODULE ARGUMENTS…` in forks of an interpreter that has `imports` done.
+    """Runs `python -m MODULE ARGUMENTS…` in forks of an interpreter that has imported `imports`.
 
-    The interpreter is started by `prepare`, or by the first `start`, and again if it has died. It ends with this process.
+    `prepare` or the first `start` starts the interpreter, and a later `start` restarts it if it has died. It ends with
+    this process.
     """
 
     def __init__(self, module: str, imports: Sequence[str]) -> None:
@@ -32,7 +33,7 @@ class WarmInterpreter:
         self._ready = False
 
     def prepare(self) -> None:
-        """Start the interpreter if none runs; its imports go on after this returns."""
+        """Start the interpreter unless it runs. Returns before its imports are done."""
         with self._lock:
             self._ensure_process()
 
@@ -42,12 +43,12 @@ class WarmInterpreter:
         environment: Mapping[str, str],
         folder: Path,
         control: socket.socket,
-        theirs: int,
+        parent_pipe: int,
         output: int,
     ) -> bool:
-        """Start a process that is held by a leash at `theirs`, our end of which is `control`, and writes to `output`.
+        """Start a process under a supervisor, connected by the socket pair `control` and `parent_pipe`; it writes to `output`.
 
-        Both descriptors stay the caller's to close. False if there is no interpreter that could do it.
+        The caller closes both descriptors. Returns False if no interpreter can be started.
         """
         order = {"arguments": [self._module, *arguments], "environment": dict(environment), "folder": str(folder)}
         text = json.dumps(order).encode()
@@ -56,8 +57,8 @@ class WarmInterpreter:
             if orders is None:
                 return False
             try:
-                socket.send_fds(orders, [b"."], [theirs, output])
-            except OSError:  # it died since; the next one gets a new one
+                socket.send_fds(orders, [b"."], [parent_pipe, output])
+            except OSError:  # the interpreter has died; the next start makes a new one
                 self._forget()
                 return False
         control.sendall(preloaded.LENGTH.pack(len(text)) + text)
@@ -71,11 +72,11 @@ class WarmInterpreter:
         if self._orders is not None and self._process is not None and self._process.poll() is None:
             return self._orders
         self._forget()
-        self._orders, theirs = socket.socketpair()
-        with theirs:
+        self._orders, parent_pipe = socket.socketpair()
+        with parent_pipe:
             self._process = subprocess.Popen(
                 self._command,
-                stdin=theirs.fileno(),
+                stdin=parent_pipe.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=python.environment({**os.environ, "PYTHONUNBUFFERED": "1"}),
                 start_new_session=True,
@@ -92,7 +93,7 @@ class WarmInterpreter:
         return orders if self._ready else None
 
     def _forget(self) -> None:
-        """The interpreter ends when its socket does; what it has started goes on."""
+        """Close the socket, which ends the interpreter. Processes that it started go on."""
         self._ready = False
         if self._orders is not None:
             self._orders.close()

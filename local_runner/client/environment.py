@@ -1,4 +1,4 @@
-"""What makes an unmodified AWS client talk to this machine: its environment.
+"""The environment variables that make an unmodified AWS client talk to this machine.
 
 Sources: botocore's configuration variables; SageMaker SDK 2.257, where telemetry and defaults files are read.
 """
@@ -16,7 +16,7 @@ from wildsage.local_runner.proxy.files import BUNDLE, TRUSTSTORE, TRUSTSTORE_PAS
 SHIM = Path(__file__).parent / "shim"
 REGION = "us-east-1"
 
-# Each of these would lead a client to real credentials or past the local endpoint; the last two are set anew where wanted.
+# With any of these a client would use real credentials or another endpoint. `variables` sets the last two again.
 CONFLICTING = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -33,7 +33,7 @@ CONFLICTING = (
     "AWS_ENDPOINT_URL",
     "WILDSAGE_SDK_POLLING",
 )
-SERVICE_ENDPOINT = "AWS_ENDPOINT_URL_"  # AWS_ENDPOINT_URL_S3 and its like outrank AWS_ENDPOINT_URL
+SERVICE_ENDPOINT = "AWS_ENDPOINT_URL_"  # AWS_ENDPOINT_URL_S3 and others take precedence over AWS_ENDPOINT_URL
 LOOPBACK = ("127.0.0.1", "localhost")
 # botocore and the AWS CLI · requests · OpenSSL and Go · curl · Node
 BUNDLE_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
@@ -52,14 +52,14 @@ SageMaker:
 
 
 def conflicting(environment: Mapping[str, str]) -> list[str]:
-    """Names of the variables in `environment` that would lead a client elsewhere."""
+    """Names of the variables in `environment` with which a client would use real credentials or another endpoint."""
     return [name for name in environment if name in CONFLICTING or name.startswith(SERVICE_ENDPOINT)]
 
 
 def remove_credentials(environment: MutableMapping[str, str]) -> None:
-    """Take whatever opens a real account out of a server's environment, which its jobs and endpoints inherit.
+    """Remove real credentials from the environment of a server, which its jobs and endpoints inherit.
 
-    It also keeps the server from reading the user's AWS files, which may name a profile that is not there.
+    It also hides the user's AWS files from the server, because they may name a profile that does not exist.
     """
     for name in (*conflicting(environment), "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         environment.pop(name, None)
@@ -69,13 +69,13 @@ def remove_credentials(environment: MutableMapping[str, str]) -> None:
 def variables(
     endpoint: str, data: Path, sdk_polling: bool, environment: Mapping[str, str], proxy: str | None = None
 ) -> dict[str, str]:
-    """What must be set for a client of `endpoint`, given what is set already.
+    """The variables to set for a client of `endpoint`, where `environment` holds those that are set already.
 
-    The region of the user's shell stays. Keys are dummies, since the server checks no signature, and the user's AWS
-    files are hidden: whatever a script does, it holds nothing that opens a real account. `data` is the runner's data
-    folder, where the SDK finds the file that turns its telemetry off (it would call an AWS address after each job).
-    With `sdk_polling` the SDK keeps its own pace of 5 to 120 s between two questions. With the address of a `proxy`
-    clients keep Amazon's addresses and reach `endpoint` through it.
+    The region of the user's shell stays. The keys are dummies, since the server checks no signatures, and the user's AWS
+    files are hidden, so a script cannot reach a real account. `data` is the data folder of the local AWS; it holds the
+    file that turns off the SDK's telemetry, which would call an AWS address after each job. With `sdk_polling` the SDK
+    keeps its own sleeps of 5 to 120 s between two calls. With the address of a `proxy`, clients keep AWS's addresses and
+    reach `endpoint` through it.
     """
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or REGION
     return {
@@ -102,14 +102,14 @@ def variables(
 def client_environment(
     endpoint: str, data: Path, sdk_polling: bool, environment: Mapping[str, str], proxy: str | None = None
 ) -> dict[str, str]:
-    """A copy of `environment` in which AWS is `endpoint`, reached through `proxy` if there is one."""
+    """A copy of `environment` for a client of `endpoint`, through `proxy` if its address is given."""
     drop = conflicting(environment)
     kept = {name: value for name, value in environment.items() if name not in drop}
     return kept | variables(endpoint, data, sdk_polling, environment, proxy)
 
 
 def write_telemetry_opt_out(data: Path) -> None:
-    """Write the defaults file that `variables` points the SDK to."""
+    """Write the SDK's defaults file that `variables` names."""
     data.mkdir(parents=True, exist_ok=True)
     _opt_out(data).write_text(TELEMETRY_OFF)
 
@@ -126,7 +126,7 @@ def _telemetry_off(data: Path, environment: Mapping[str, str]) -> dict[str, str]
 
 
 def _proxy_variables(proxy: str, folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """The proxy and the authority it signs with, in the words of each library; `folder` holds the authority's files."""
+    """Variables that name the proxy and its certificate authority, for each library; `folder` holds the authority's files."""
     address, bundle = urlsplit(proxy), str(folder / BUNDLE)
     java = {
         "https.proxyHost": str(address.hostname),
@@ -146,7 +146,7 @@ def _proxy_variables(proxy: str, folder: Path, environment: Mapping[str, str]) -
 
 
 def _no_proxy(environment: Mapping[str, str]) -> dict[str, str]:
-    """Both spellings, since libraries differ in which they read; a list already there is kept."""
+    """The loopback addresses bypass the proxy. Both names are set, since libraries differ; hosts already listed stay."""
     given = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     for host in LOOPBACK:
         given = given if host in given.split(",") else _prepend(host, given, ",")

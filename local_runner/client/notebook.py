@@ -1,4 +1,4 @@
-"""Run a notebook from top to bottom, showing each cell and what it prints. Needs the extra `wildsage[notebook]`."""
+"""Runs a notebook from top to bottom and prints each cell's output. Needs the extra `wildsage[notebook]`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PrintingNotebookClient(NotebookClient):
 
 
 def format_output(content: Mapping[str, Any]) -> str:
-    """What a terminal can show of an output message: text as it is, anything else by the name of its format."""
+    """An output message as text: text as it is, anything else as the name of its format."""
     if "text" in content:
         return str(content["text"])
     data = content.get("data", {})
@@ -39,9 +39,9 @@ def format_output(content: Mapping[str, Any]) -> str:
 
 
 def run(path: Path, output: Path, environment: Mapping[str, str], console: Console) -> int:
-    """Execute `path` in its own folder and write the executed notebook to `output`, also when a cell fails.
+    """Execute `path` in its own folder and write the executed notebook to `output`, even if a cell fails.
 
-    The kernel is this Python, whatever name the notebook asks for: SageMaker's `conda_…` kernels exist only there.
+    The kernel is this Python, whatever kernel the notebook names, since SageMaker's `conda_…` kernels exist only there.
     Returns 0, or 1 after printing the error of the cell that failed.
     """
     notebook = nbformat.read(path, as_version=4)

@@ -1,1 +1,1 @@
-"""The commands of `wildsage`, one module each. A command talks to people; what it does lies beside this folder."""
+"""The commands of `wildsage`, one module each. Commands parse options and print; other packages do the work."""

@@ -1,4 +1,4 @@
-"""`wildsage build`: the image of an algorithm."""
+"""`wildsage build`: build the image of an algorithm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wildsage clean`: give back the disk that ended jobs hold."""
+"""`wildsage clean`: free the disk space that ended jobs use."""
 
 from __future__ import annotations
 
@@ -40,17 +40,18 @@ def parse_age(text: str) -> float:
 def clean(
     data: DataOption = DATA,
     older_than: Annotated[
-        str, typer.Option(metavar="AGE", help="Only what was last used so long ago: 12h, 7d, 4w.")
+        str, typer.Option(metavar="AGE", help="Remove only what was last used longer ago: 12h, 7d, 4w.")
     ] = "0s",
     objects: Annotated[
-        bool, typer.Option("--objects", help="Objects in S3 too, by the time they were written. Data and models go.")
+        bool,
+        typer.Option("--objects", help="Remove objects in S3 too, data and models, by the time they were written."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Show what ended jobs hold of the disk, ask, and remove it.
+    """Show the disk space that ended jobs use, ask, and remove it.
 
-    Records, logs and kept folders of ended jobs, and what deleted endpoints left, go whether or not the local AWS runs.
-    Unfinished uploads, data fetched from public buckets and, with --objects, objects go only while none runs.
+    Records, logs and kept folders of ended jobs, and what deleted endpoints left, are removed even while the local AWS runs.
+    Unfinished uploads, data fetched from public buckets and, with --objects, objects are removed only while it does not run.
     """
     before = time.time() - parse_age(older_than)
     settings = ServerSettings(data)
@@ -60,26 +61,26 @@ def clean(
         lock_objects(settings, objects) as s3,
     ):
         found = list(cleanup.leftovers(settings, overview, store))
-        found += cleanup.stored(settings, s3, objects) if s3 else []
-        going = [each for each in found if each.time_s <= before]
-        summarize(going)
-        stderr.print(f"In all, {data} holds {decimal(cleanup.freed_bytes(data))}; {kept_sizes(settings)}.")
-        if not going:
+        found += cleanup.stored_data(settings, s3, objects) if s3 else []
+        removable = [each for each in found if each.time_s <= before]
+        summarize(removable)
+        stderr.print(f"{data} uses {decimal(cleanup.freed_bytes(data))} in total; {kept_sizes(settings)}.")
+        if not removable:
             stderr.print("Nothing to remove.")
             return
         if not yes:
-            typer.confirm(f"Remove these {len(going)}, {decimal(total_bytes(going))}?", abort=True, err=True)
-        for each in going:
+            typer.confirm(f"Remove {len(removable)} items, {decimal(total_bytes(removable))}?", abort=True, err=True)
+        for each in removable:
             each.remove()
-    stderr.print(f"[green]Removed[/] {len(going)}, {decimal(total_bytes(going))}.")
+    stderr.print(f"[green]Removed[/] {len(removable)} items, {decimal(total_bytes(removable))}.")
 
 
 @contextlib.contextmanager
 def lock_objects(settings: ServerSettings, objects_wanted: bool) -> Iterator[ObjectStore | None]:
-    """The objects, with the data folder locked against servers; None while one runs."""
+    """Yield the object store with the data folder locked against servers; None while a server runs."""
     if running := lock.running(settings.data):
         if objects_wanted:
-            fail(1, f"--objects: a server runs at {running.endpoint} and may be using them. Stop it first.")
+            fail(1, f"--objects: a server runs at {running.endpoint} and may use the objects. Stop it first.")
         yield None
         return
     with contextlib.ExitStack() as held:
@@ -90,15 +91,15 @@ def lock_objects(settings: ServerSettings, objects_wanted: bool) -> Iterator[Obj
         yield held.enter_context(contextlib.closing(ObjectStore(settings.objects)))
 
 
-def summarize(going: Sequence[cleanup.Removable]) -> None:
-    """One line for each kind of thing."""
+def summarize(removable: Sequence[cleanup.Removable]) -> None:
+    """Print one line for each kind of removable thing."""
     rows = []
-    for what in dict.fromkeys(each.what for each in going):
-        group = [each for each in going if each.what == what]
+    for what in dict.fromkeys(each.what for each in removable):
+        group = [each for each in removable if each.what == what]
         oldest, newest = (format_time(pick(each.time_s for each in group)) for pick in (min, max))
         rows.append((what, str(len(group)), decimal(total_bytes(group)), f"{oldest} to {newest}"))
     if rows:
-        print_table(("what", "how many", "size", "from"), rows)
+        print_table(("what", "count", "size", "last used"), rows)
 
 
 def total_bytes(found: Sequence[cleanup.Removable]) -> int:
@@ -106,7 +107,7 @@ def total_bytes(found: Sequence[cleanup.Removable]) -> int:
 
 
 def kept_sizes(settings: ServerSettings) -> str:
-    """The sizes of what is kept in any case, or unless asked for."""
+    """Sizes of the folders of objects, endpoints and running jobs."""
     places: list[tuple[str, Path]] = [
         ("objects", settings.objects),
         ("endpoints", settings.endpoints),

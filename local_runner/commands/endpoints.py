@@ -1,4 +1,4 @@
-"""`wildsage endpoints`: what can be invoked."""
+"""`wildsage endpoints`: list the endpoints."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, 
 from wildsage.local_runner.monitor.overview import Endpoint
 from wildsage.local_runner.server.lock import running
 
-COLUMNS = ("name", "status", "variants", "created", "why")
+COLUMNS = ("name", "status", "variants", "created", "reason")
 EXAMPLES = examples("wildsage endpoints", "wildsage endpoints --data ./aws")
 
 
 def endpoints(data: DataOption = DATA) -> None:
-    """List endpoints. While no local AWS runs they are at rest; `wildsage up` brings them back."""
+    """List endpoints. While the local AWS does not run they are stopped; `wildsage up` starts them again."""
     with open_overview(data) as overview:
         alive = running(data) is not None
         print_table(COLUMNS, [row(endpoint, alive) for endpoint in overview.endpoints()])
 
 
 def row(endpoint: Endpoint, alive: bool) -> tuple[str, ...]:
-    status = endpoint.status if alive or endpoint.status == "Failed" else "at rest"
+    status = endpoint.status if alive or endpoint.status == "Failed" else "stopped"
     return endpoint.name, status, ", ".join(endpoint.variants), format_time(endpoint.created), endpoint.reason

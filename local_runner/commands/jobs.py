@@ -1,4 +1,4 @@
-"""`wildsage jobs`: what runs and what ran."""
+"""`wildsage jobs`: list the jobs."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, 
 from wildsage.local_runner.monitor.overview import Job, Overview
 from wildsage.local_runner.server.lock import running
 
-COLUMNS = ("kind", "name", "status", "progress", "started", "took", "why")
+COLUMNS = ("kind", "name", "status", "progress", "started", "took", "reason")
 EXAMPLES = examples("wildsage jobs", "wildsage jobs --limit 0 | grep Failed", "wildsage jobs --data ./aws")
 
 
 def jobs(
     data: DataOption = DATA,
-    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show the N newest; 0 shows all.")] = 20,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show the newest N; 0 shows all.")] = 20,
 ) -> None:
-    """List training, transform and tuning jobs, the newest first, whether or not the local AWS runs."""
+    """List training, transform and tuning jobs, newest first, whether or not the local AWS runs."""
     with open_overview(data) as overview:
         found = overview.jobs()
         alive = running(data) is not None
         shown = found[:limit] if limit else found
         print_table(COLUMNS, [row(job, overview, alive) for job in shown])
     if len(found) > len(shown):
-        stderr.print(f"[dim]{len(found) - len(shown)} older ones: --limit 0 shows all.[/]")
+        stderr.print(f"[dim]{len(found) - len(shown)} older jobs are not shown; --limit 0 shows all.[/]")
 
 
 def row(job: Job, overview: Overview, alive: bool) -> tuple[str, ...]:
-    """Cells of a job. One that was running when its server ended is Interrupted until a server takes it up again; one that
-    waited waits on."""
-    at_rest = job.is_running and not alive
-    interrupted = at_rest and job.phase != "Pending"
+    """Cells of a job. A job that ran when its server ended is Interrupted until a server continues it. A job that waited
+    stays Pending."""
+    server_stopped = job.is_running and not alive
+    interrupted = server_stopped and job.phase != "Pending"
     progress = overview.follow(job.name).progress() if job.is_running else None
-    took = "" if at_rest else format_duration((job.ended or time.time()) - job.created)
+    took = "" if server_stopped else format_duration((job.ended or time.time()) - job.created)
     return (
         job.kind.word,
         job.name,

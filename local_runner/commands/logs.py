@@ -1,4 +1,4 @@
-"""`wildsage logs`: what the containers of a job or an endpoint wrote."""
+"""`wildsage logs`: print the log of a job or an endpoint."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ EXAMPLES = examples("wildsage logs my-job", "wildsage logs -f my-job", "wildsage
 
 
 def logs(
-    name: Annotated[str, typer.Argument(help="Of a training or transform job, or an endpoint.")],
+    name: Annotated[str, typer.Argument(help="Name of a training or transform job, or of an endpoint.")],
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with what is being written, until the job ends or Ctrl-C.")
+        bool, typer.Option("--follow", "-f", help="Print new lines too, until the job ends or Ctrl-C.")
     ] = False,
     data: DataOption = DATA,
 ) -> None:
-    """Print the log of a job or an endpoint: all its containers, merged by time, their streams named where there are several."""
+    """Print the log of a job or an endpoint: lines of all its containers by time, with stream names if there are several."""
     with open_overview(data) as overview:
         tail = overview.follow(name)
-        if not known(overview, tail, name):
+        if not exists(overview, tail, name):
             names = [job.name for job in overview.jobs()] + [endpoint.name for endpoint in overview.endpoints()]
-            fail(1, f"{name}: no job or endpoint of this name in {data}, and no log.{suggestion(name, names)}")
+            fail(1, f"{data} has no job, endpoint or log named {name}.{suggestion(name, names)}")
         try:
             print_new(tail)
             while follow and is_active(overview, data, name):
@@ -41,17 +41,17 @@ def logs(
             stderr.print(f"[dim]{job.kind.word} job {name}: {job.status}[/]")
 
 
-def known(overview: Overview, tail: LogTail, name: str) -> bool:
+def exists(overview: Overview, tail: LogTail, name: str) -> bool:
     return bool(
         tail.streams() or find_job(overview, name) or any(endpoint.name == name for endpoint in overview.endpoints())
     )
 
 
 def is_active(overview: Overview, data: Path, name: str) -> bool:
-    """True while the server lives and the job has not ended, or the endpoint is there."""
+    """True while the server runs and the job has not ended, or the endpoint exists."""
     job = find_job(overview, name)
-    there = job.is_running if job else any(endpoint.name == name for endpoint in overview.endpoints())
-    return there and running(data) is not None
+    active = job.is_running if job else any(endpoint.name == name for endpoint in overview.endpoints())
+    return active and running(data) is not None
 
 
 def find_job(overview: Overview, name: str) -> Job | None:

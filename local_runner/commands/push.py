@@ -1,4 +1,4 @@
-"""`wildsage push`: an image to Amazon ECR."""
+"""`wildsage push`: push an image to Amazon ECR."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ EXAMPLES = examples(
 
 
 def push(
-    algorithm: Annotated[str, typer.Argument(help="Its name in SageMaker; `wildsage build` has made its image.")],
-    cuda: Annotated[bool, typer.Option("--cuda", help="The image with CUDA.")] = False,
-    image: Annotated[str | None, typer.Option(help="Another local image, by its tag.")] = None,
+    algorithm: Annotated[str, typer.Argument(help="Its name in SageMaker. `wildsage build` builds its image.")],
+    cuda: Annotated[bool, typer.Option("--cuda", help="Push the image with CUDA.")] = False,
+    image: Annotated[str | None, typer.Option(help="Tag of another local image to push.")] = None,
     repository: Annotated[
-        str | None, typer.Option(help="Created if it is not there; default: wildsage/ALGORITHM.")
+        str | None, typer.Option(help="Repository, created if it does not exist; default: wildsage/ALGORITHM.")
     ] = None,
-    tag: Annotated[str | None, typer.Option(help="Default: cpu or cuda.")] = None,
-    region: Annotated[str | None, typer.Option(help="AWS region; default: the one of your AWS settings.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Tag in the repository; default: cpu or cuda.")] = None,
+    region: Annotated[
+        str | None, typer.Option(help="AWS region; default: the region of your AWS configuration.")
+    ] = None,
 ) -> None:
     """Push an image to Amazon ECR with your AWS credentials, so that SageMaker can train and serve with it."""
     try:
@@ -39,7 +41,7 @@ def push(
     with report_errors(), Progress(*Progress.get_default_columns(), DownloadColumn(), console=stderr) as progress:
         layers: dict[str, TaskID] = {}
 
-        def tell(layer: str, sent: int, total: int) -> None:
+        def show_progress(layer: str, sent: int, total: int) -> None:
             if layer not in layers:
                 layers[layer] = progress.add_task(layer, total=total)
             progress.update(layers[layer], completed=sent, total=total)
@@ -54,6 +56,6 @@ def push(
             repository or f"wildsage/{algorithm}",
             tag or target,
             boto3.Session(region_name=region),
-            tell,
+            show_progress,
         )
     stderr.print(f"[green]Pushed:[/] {escape(pushed)}")

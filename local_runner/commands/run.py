@@ -1,4 +1,4 @@
-"""`wildsage run`: a program written for AWS, against the local one."""
+"""`wildsage run`: run a program written for AWS against the local AWS."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(
         Path, typer.Argument(metavar="SCRIPT_OR_NOTEBOOK", help="A .py or .ipynb file written for AWS.")
     ],
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="ARGS", help="Passed to the script untouched.")
+        list[str] | None, typer.Argument(metavar="ARGS", help="Passed to the script unchanged.")
     ] = None,
     data: DataOption = DATA,
     sdk_polling: SdkPollingOption = False,
@@ -53,13 +53,14 @@ def run(
     proxy: ProxyOption = False,
     tunnel: TunnelOption = False,
     output: Annotated[
-        Path | None, typer.Option(help="Where the executed notebook goes; default: NAME.executed.ipynb beside it.")
+        Path | None, typer.Option(help="File for the executed notebook; default: NAME.executed.ipynb beside it.")
     ] = None,
 ) -> None:
     """Run a script or notebook, unchanged, against the local AWS.
 
-    The server of the data folder is used if one runs (`wildsage up`); otherwise one runs as long as the program does.
-    Options of ours come before the program, whatever follows is the program's. No credentials of yours are passed on.
+    It uses the server of the data folder if one runs (`wildsage up`), else it starts one that ends with the program.
+    Options of `wildsage run` go before the program; everything after it is passed to the program. The program does not
+    get your AWS credentials.
     """
     check_program(program, arguments or [], output)
     if not proxy:
@@ -70,7 +71,7 @@ def run(
         stderr.print(f"[dim]Local AWS on {server.endpoint}, state in {escape(str(data))}{was_running}[/]")
         if server.reused and public_s3:
             stderr.print(
-                "[yellow]--public-s3 has no effect on a server that runs already; give it to `wildsage up`.[/]"
+                "[yellow]--public-s3 has no effect on a server that runs already. Give it to `wildsage up`.[/]"
             )
         client.write_telemetry_opt_out(data)
         with through_proxy(data, server.endpoint, tunnel) if proxy else nullcontext() as address:
@@ -81,21 +82,21 @@ def run(
 
 @contextmanager
 def through_proxy(data: Path, endpoint: str, tunnel: bool) -> Iterator[str]:
-    """A proxy of the program's own, on any free port."""
+    """Run a proxy for the program on any free port and yield its address."""
     with process.run_proxy(data, endpoint, 0, tunnel) as address:
-        others = "let through" if tunnel else "refused; --tunnel lets them through"
-        stderr.print(f"[dim]HTTPS proxy on {address}; hosts that are not AWS's are {others}[/]")
+        others = "tunnelled" if tunnel else "refused; --tunnel allows them"
+        stderr.print(f"[dim]HTTPS proxy on {address}; connections to other hosts than AWS are {others}[/]")
         yield address
 
 
 def check_program(program: Path, arguments: list[str], output: Path | None) -> None:
     if not program.is_file():
-        fail(1, f"{program}: no such file. Give the path of a Python script or a notebook.")
+        fail(1, f"{program}: no such file. Expected the path of a Python script or a notebook.")
     notebook = program.suffix == ".ipynb"
     if notebook and arguments:
         fail(2, f"{program}: a notebook takes no arguments, got {' '.join(arguments)}. Options go before its name.")
     if output and not notebook:
-        fail(2, f"--output is for notebooks; to pass it to {program.name}, write it after the script's name.")
+        fail(2, f"--output applies to notebooks only. To pass it to {program.name}, write it after the script's name.")
 
 
 def execute(program: Path, arguments: list[str], output: Path | None, environment: dict[str, str]) -> int:

@@ -1,4 +1,4 @@
-"""`wildsage serve`: a model behind /invocations, no AWS in sight."""
+"""`wildsage serve`: serve a model on /invocations, without AWS."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ EXAMPLES = examples(
 
 
 def serve(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL_TAR_GZ", help="An archive from here or from SageMaker itself.")
-    ],
+    model: Annotated[Path, typer.Argument(metavar="MODEL_TAR_GZ", help="A model archive of Wildsage or of SageMaker.")],
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8080,
-    algorithm: Annotated[str | None, typer.Option(help="Its name in SageMaker; otherwise the archive tells.")] = None,
+    algorithm: Annotated[
+        str | None, typer.Option(help="Its name in SageMaker; default: found from the archive.")
+    ] = None,
 ) -> None:
-    """Answer /ping and /invocations with a model, as its SageMaker container would, until Ctrl-C."""
+    """Serve a model on /ping and /invocations, as its SageMaker container does, until Ctrl-C."""
     if not model.is_file():
         fail(1, f"{model}: no such file. `wildsage train` writes one.")
     require_free_port(port)

@@ -1,4 +1,4 @@
-"""Train and serve without AWS: a folder laid out like /opt/ml, and one of our containers running on it as a process."""
+"""Train and serve without AWS: a folder laid out like /opt/ml, and a container that runs on it as a process."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from wildsage.local_runner.processes import foreground, python, temp_folder
 
 MODEL_ARCHIVE = "model.tar.gz"
 OUTPUT_ARCHIVE = "output.tar.gz"
-CHANNEL_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9.\-_]{1,64}")  # as in the API; the rest would leave a folder
-START_LIMIT_S = 240.0  # what SageMaker grants an endpoint before its first healthy /ping
+CHANNEL_NAME = re.compile(
+    r"(?!\.{1,2}$)[A-Za-z0-9.\-_]{1,64}"
+)  # as in the API; other names could point outside the folder
+START_LIMIT_S = 240.0  # SageMaker gives an endpoint this long until its first healthy /ping
 
 CSV = "text/csv"
 RECORDIO = "application/x-recordio-protobuf"
@@ -36,7 +38,7 @@ CONTENT_TYPES = {
 
 
 class JobFailed(Exception):
-    """A container ended with `status`; the text points to its log, which is on the terminal already."""
+    """A container ended with `status`. Its log is on the terminal already, and the text points there."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -45,13 +47,13 @@ class JobFailed(Exception):
 
 @dataclass(frozen=True)
 class ChannelData:
-    """A file or a folder of data, and what its bytes are."""
+    """A file or a folder of data, and its content type."""
 
     path: Path
     content_type: str
 
     def files(self) -> list[Path]:
-        """Every file, in the order of their names; hidden ones in a folder are none of the data."""
+        """All files, sorted by name. Hidden files of a folder are left out."""
         if self.path.is_file():
             return [self.path]
         files = (f for f in self.path.rglob("*") if f.is_file() and not f.name.startswith("."))
@@ -59,7 +61,7 @@ class ChannelData:
 
 
 def content_type_of(path: Path, algorithm: str) -> str:
-    """Guess from the extension of a file, or of the files in a folder. Raises UserError where they do not tell."""
+    """Content type by the extension of a file, or of the files in a folder. Raises UserError for other extensions."""
     files = ChannelData(path, "").files()
     found = {CONTENT_TYPES.get(file.suffix.lower()) for file in files}
     if len(found) == 1 and (content_type := found.pop()):
@@ -67,7 +69,7 @@ def content_type_of(path: Path, algorithm: str) -> str:
     suffixes = sorted({file.suffix or "none" for file in files}) or ["an empty folder"]
     raise UserError(
         f"{path}: got {', '.join(suffixes)}, expected files that all end in one of {', '.join(CONTENT_TYPES)}. "
-        "Say what they are with --content-type."
+        "Give their type with --content-type."
     )
 
 
@@ -88,9 +90,8 @@ def train(
 ) -> None:
     """Run one training job and leave model.tar.gz in the folder `output`, which exists.
 
-    `input_mode` is File or Pipe, and makes no difference to the model. An interrupted job goes on from
-    what it left in the folder `checkpoints`. Raises UserError for a name that no channel can
-    have, and JobFailed with the container's status.
+    `input_mode` is File or Pipe; the model is the same. An interrupted job continues from the folder `checkpoints`.
+    Raises UserError for an invalid channel name, and JobFailed with the container's status.
     """
     _check_names(channels)
     with temp_folder.folder() as root:
@@ -106,7 +107,7 @@ def train(
         ):
             status = foreground.wait(process)
         if status:
-            where = "ends with the reason" if folder.failure.exists() else "is above, and it left no reason"
+            where = "ends with the reason" if folder.failure.exists() else "is above, and it gives no reason"
             raise JobFailed(status, f"The training process ended with status {status}; its log {where}.")
         _pack_results(folder, output)
 
@@ -123,7 +124,7 @@ def _check_names(channels: Mapping[str, ChannelData]) -> None:
 def _provide_channels(
     folder: OptML, channels: Mapping[str, ChannelData], configs: Mapping[str, ChannelConfig]
 ) -> Iterator[None]:
-    """Channels where a job looks for them: as links to the data, or as pipes fed from it while the block runs."""
+    """Provide the channels in the job's folder: as links to the data, or as pipes that are fed while the block runs."""
     with ExitStack() as pipes:
         for name, channel in channels.items():
             if configs[name].input_mode == "Pipe":
@@ -136,7 +137,7 @@ def _provide_channels(
 def _link(channel: ChannelData, place: Path) -> None:
     if channel.path.is_file():
         place.mkdir()
-        place /= channel.path.name.lstrip(".")  # a container skips hidden files, and this one was asked for
+        place /= channel.path.name.lstrip(".")  # containers skip hidden files, and the user named this one
     place.symlink_to(channel.path.resolve())
 
 
@@ -148,9 +149,9 @@ def _pack_results(folder: OptML, output: Path) -> None:
 
 @contextmanager
 def serving(model: Path, port: int, algorithm: str | None, environment: Mapping[str, str]) -> Iterator[Popen[bytes]]:
-    """Answer on `port` with the model of an archive, which the container recognises where no algorithm is named.
+    """Serve the model of an archive on `port`. Without `algorithm` the container finds it from the archive.
 
-    Yields once /ping says it is healthy. Raises JobFailed if it ends before that.
+    Yields the process once /ping is healthy. Raises JobFailed if it ends before that.
     """
     extra = {"SAGEMAKER_BIND_TO_PORT": str(port), **({"WILDSAGE_ALGORITHM": algorithm} if algorithm else {})}
     with temp_folder.folder() as root:
@@ -187,7 +188,7 @@ def _healthy(port: int) -> bool:
 
 @contextmanager
 def _container(verb: str, folder: OptML, environment: Mapping[str, str]) -> Iterator[Popen[bytes]]:
-    """`python -m wildsage.containers train|serve` on a folder, told where it is by the variable the original images use."""
+    """Run `python -m wildsage.containers train|serve` on a folder, which the variable SAGEMAKER_DATA_PATH names."""
     environment = python.environment({**environment, "SAGEMAKER_DATA_PATH": str(folder.root)})
     with foreground.run_container(python.command("wildsage.containers", verb), environment) as process:
         yield process

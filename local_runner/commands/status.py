@@ -1,4 +1,4 @@
-"""The face of a running `wildsage up`: quiet and live on a terminal, plain lines elsewhere, or one JSON object a line."""
+"""Output of a running `wildsage up`: a live display on a terminal, else plain lines, or one JSON object a line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wildsage.local_runner.commands.terminal import stderr
 from wildsage.local_runner.monitor.watch import Event, Snapshot, Watch
 
 POLL_INTERVAL_S = 0.25
-MOST_JOBS_SHOWN = 12
+MAX_JOBS_SHOWN = 12
 BAR_WIDTH = 16
 
 
@@ -28,19 +28,19 @@ class LogFormat(enum.StrEnum):
     JSON = "json"
 
 
-def show_events(lives: Callable[[], bool], watch: Watch, log_format: LogFormat) -> None:
-    """Show what happens until `lives` says no, or Ctrl-C."""
+def show_events(is_alive: Callable[[], bool], watch: Watch, log_format: LogFormat) -> None:
+    """Show the events of `watch` while `is_alive()`, or until Ctrl-C."""
     if log_format is LogFormat.TEXT and stderr.is_terminal:
         with Live(console=stderr, auto_refresh=False, transient=True) as live:
-            while lives():
-                snapshot = watch.look()
+            while is_alive():
+                snapshot = watch.poll()
                 for event in snapshot.events:
                     stderr.print(event_line(event))
                 live.update(render(snapshot), refresh=True)
                 time.sleep(POLL_INTERVAL_S)
         return
-    while lives():
-        for event in watch.look().events:
+    while is_alive():
+        for event in watch.poll().events:
             if log_format is LogFormat.JSON:
                 print(json.dumps(event.record()), flush=True)
             else:
@@ -60,7 +60,7 @@ def event_line(event: Event) -> Text:
 
 
 def render(snapshot: Snapshot) -> RenderableType:
-    """The jobs that run, then the endpoints, in as few lines as they need."""
+    """The running jobs, then the endpoints, in as few lines as possible."""
     parts: list[RenderableType] = []
     if snapshot.running:
         parts.append(jobs_table(snapshot))
@@ -68,21 +68,21 @@ def render(snapshot: Snapshot) -> RenderableType:
         f"[{STYLES.get(e.status, 'dim')}]●[/] {escape(e.name)} [dim]{e.status}[/]" for e in snapshot.endpoints
     ]:
         parts.append(Text.from_markup("endpoints  " + "   ".join(endpoints), overflow="ellipsis"))
-    return Group(*(parts or [Text("No job runs, no endpoint. Ctrl-C stops.", "dim")]))
+    return Group(*(parts or [Text("No running jobs, no endpoints. Ctrl-C stops.", "dim")]))
 
 
 def jobs_table(snapshot: Snapshot) -> Table:
-    """One line for each job that runs, the oldest first; a long name gives way, and what does not fit is counted."""
+    """One line for each running job, oldest first. Long names are cut, and jobs beyond the limit are counted."""
     table = Table.grid(padding=(0, 2))
     for column in ("kind", "name", "phase", "bar", "percent", "time"):
         table.add_column(no_wrap=column != "name")
     running = sorted(snapshot.running, key=lambda job: job.created)
-    for job in running[:MOST_JOBS_SHOWN]:
+    for job in running[:MAX_JOBS_SHOWN]:
         percent = snapshot.progress.get(job.name)
         bar: RenderableType = ProgressBar(100, percent, width=BAR_WIDTH) if percent is not None else ""
         done = f"{percent:.0f} %" if percent is not None else ""
         name = Text(job.name, no_wrap=True, overflow="ellipsis")
         table.add_row(job.kind.word, name, job.phase, bar, done, format_duration(time.time() - job.created))
-    if len(running) > MOST_JOBS_SHOWN:
-        table.add_row("", f"[dim]and {len(running) - MOST_JOBS_SHOWN} more[/]")
+    if len(running) > MAX_JOBS_SHOWN:
+        table.add_row("", f"[dim]and {len(running) - MAX_JOBS_SHOWN} more[/]")
     return table

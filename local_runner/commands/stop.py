@@ -1,4 +1,4 @@
-"""`wildsage stop`: end a job gracefully, or an endpoint."""
+"""`wildsage stop`: stop a job or delete an endpoint."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ EXAMPLES = examples("wildsage stop my-job", "wildsage stop my-endpoint", "wildsa
 
 
 def stop(
-    name: Annotated[str, typer.Argument(help="Of a job that runs, else of an endpoint.")],
-    wait: Annotated[bool, typer.Option(help="Return when it has stopped.")] = True,
+    name: Annotated[str, typer.Argument(help="Name of a running job, or of an endpoint.")],
+    wait: Annotated[bool, typer.Option(help="Wait until it has stopped.")] = True,
     data: DataOption = DATA,
 ) -> None:
-    """Stop a job, which keeps its model so far, or an endpoint, which is deleted; its configuration and model stay."""
+    """Stop a job, which saves its model so far, or delete an endpoint; its configuration and model stay."""
     server = running(data)
     if server is None:
-        fail(1, f"Nothing runs on {data}, so there is nothing to stop. `wildsage jobs` lists what ran.")
+        fail(1, f"No local AWS runs on {data}, so there is nothing to stop. `wildsage jobs` lists the jobs.")
     with open_overview(data) as overview:
         found = find(overview, name)
         if isinstance(found, Job) and not found.is_running:
-            fail(1, f"{found.kind.word.capitalize()} job {name} has ended already: {found.status}.")
+            fail(1, f"{found.kind.word.capitalize()} job {name} has already ended: {found.status}.")
         stderr.print(f"Stopping {describe(found)} …")
         request_stop(server.endpoint, found)
         if wait:
@@ -37,13 +37,13 @@ def stop(
 
 
 def find(overview: Overview, name: str) -> Job | Endpoint:
-    """What to stop: of several of that name a job that runs comes first, then an endpoint, then a job that has ended."""
+    """The job or endpoint named `name`: a running job first, then an endpoint, then a job that has ended."""
     jobs = [job for job in overview.jobs() if job.name == name]
     endpoints = [endpoint for endpoint in overview.endpoints() if endpoint.name == name]
     found: list[Job | Endpoint] = [*(job for job in jobs if job.is_running), *endpoints, *jobs]
     if not found:
         names = [job.name for job in overview.jobs() if job.is_running] + [each.name for each in overview.endpoints()]
-        fail(1, f"{name}: no job or endpoint of this name.{suggestion(name, names)}")
+        fail(1, f"There is no job or endpoint named {name}.{suggestion(name, names)}")
     return found[0]
 
 
@@ -52,19 +52,19 @@ def describe(found: Job | Endpoint) -> str:
 
 
 def request_stop(endpoint: str, found: Job | Endpoint) -> None:
-    """Ask the server, as any AWS client would; the target's name alone tells it the service."""
+    """Ask the server to stop it, as an AWS client does. X-Amz-Target names the service too."""
     if isinstance(found, Job):
         operation, request = f"Stop{found.kind.stem}", {f"{found.kind.stem}Name": found.name}
     else:
         operation, request = "DeleteEndpoint", {"EndpointName": found.name}
     headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
-    answer = urllib3.request("POST", endpoint, headers=headers, json=request, retries=False)
-    if answer.status != 200:
-        fail(1, answer.json().get("message", f"{operation} was answered with status {answer.status}."))
+    response = urllib3.request("POST", endpoint, headers=headers, json=request, retries=False)
+    if response.status != 200:
+        fail(1, response.json().get("message", f"{operation} failed with status {response.status}."))
 
 
 def wait_for_end(overview: Overview, data: Path, found: Job | Endpoint) -> str:
-    """How it ended."""
+    """Wait until it has ended and return its final status."""
     while running(data):
         if isinstance(found, Job):
             job = next((each for each in overview.jobs() if (each.kind, each.name) == (found.kind, found.name)), None)
@@ -73,4 +73,4 @@ def wait_for_end(overview: Overview, data: Path, found: Job | Endpoint) -> str:
         elif all(endpoint.name != found.name for endpoint in overview.endpoints()):
             return "deleted"
         time.sleep(POLL_INTERVAL_S)
-    fail(3, "The local AWS has ended meanwhile.")
+    fail(3, "The local AWS ended before it had stopped.")

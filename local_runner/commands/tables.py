@@ -1,4 +1,4 @@
-"""How commands show what they found: a table for eyes, tab-separated lines for another program."""
+"""Output of commands: a table on a terminal, tab-separated lines for another program."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ STYLES = {
     "Stopped": "yellow",
     "Stopping": "yellow",
     "Interrupted": "yellow",
-    "at rest": "dim",
+    "stopped": "dim",
 }
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows on standard output: on a terminal as a table, else one line for each, its cells apart by tabs."""
+    """Print rows on standard output: as a table on a terminal, else as lines with tabs between the cells."""
     out = Console(highlight=False)
     if not out.is_terminal:
         for row in (columns, *rows):
@@ -35,20 +35,20 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def style_status(cell: str) -> str:
-    """A status in its color, any other text as it is."""
+    """A status with its color, any other text unchanged."""
     style = STYLES.get(cell)
     return f"[{style}]{cell}[/]" if style else escape(cell)
 
 
 def format_time(seconds: float) -> str:
-    """Local time of a moment since 1970: the hour if that was today, else the day too."""
+    """Local time of `seconds` since 1970: the time if it is today, else with the date."""
     then = time.localtime(seconds)
     today = then[:3] == time.localtime()[:3]
     return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M", then)
 
 
 def format_duration(seconds: float) -> str:
-    """`0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    """A duration in seconds as text: `0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     for larger, smaller, size_s in (("d", "h", 86_400), ("h", "min", 3_600), ("min", "s", 60)):

@@ -1,4 +1,4 @@
-"""What all commands share: how they speak, how they fail, and the options that several have."""
+"""What commands share: output, errors, and options that several commands have."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def expand_home(folder: Path) -> Path:
-    """With `~` resolved, which no shell does in an environment variable."""
+    """Expand `~`, which shells do not expand in environment variables."""
     return folder.expanduser()
 
 
@@ -34,7 +34,7 @@ DataOption = Annotated[
     Path,
     typer.Option(
         "--data",
-        help="Folder of buckets, jobs, models and endpoints; they survive a restart.",
+        help="Folder of buckets, jobs, models and endpoints. It keeps them for the next start.",
         envvar="WILDSAGE_DATA",
         callback=expand_home,
     ),
@@ -43,42 +43,42 @@ PublicS3Option = Annotated[
     bool, typer.Option("--public-s3", help="Fetch objects of AWS's public sample buckets on first use.")
 ]
 SdkPollingOption = Annotated[
-    bool, typer.Option("--sdk-polling", help="Keep the SDK's own sleeps of 5 to 120 s between two questions.")
+    bool, typer.Option("--sdk-polling", help="Keep the SDK's own sleeps of 5 to 120 s between two calls.")
 ]
 
 ProxyOption = Annotated[
     bool,
     typer.Option(
         "--proxy",
-        help="Point clients here by an HTTPS proxy, which none ignores: for Java, Spark and SDKs of before 2023.",
+        help="Reach the local AWS through an HTTPS proxy: for Java, Spark and SDKs older than 2023.",
     ),
 ]
 TunnelOption = Annotated[
-    bool, typer.Option("--tunnel", help="With --proxy: let connections to hosts that are not AWS's through.")
+    bool, typer.Option("--tunnel", help="With --proxy: tunnel connections to hosts that are not AWS's.")
 ]
 
 
 def examples(*commands: str) -> str:
-    """The end of a command's help: what one would type."""
+    """The examples at the end of a command's help."""
     return "Examples:\n\n" + "\n\n".join(f"  [cyan]{escape(command)}[/]" for command in commands)
 
 
 def fail(status: int, text: str) -> NoReturn:
-    """Say what went wrong, in red, and end with a status."""
+    """Print an error in red and exit with a status."""
     stderr.print(f"[red]{escape(text)}[/]")
     raise typer.Exit(status)
 
 
 def reject_without(context: typer.Context, other: str, *parameters: str) -> None:
-    """End with a clear message if one of the parameters was given: without the other option it would do nothing."""
+    """Exit with an error if one of the parameters was given, since it has no effect without the option `other`."""
     for name in parameters:
         source = context.get_parameter_source(name)
         if source and source.name == "COMMANDLINE":
-            fail(2, f"--{name.replace('_', '-')} does nothing without {other}. Add that, or leave it out.")
+            fail(2, f"--{name.replace('_', '-')} has no effect without {other}. Add {other}, or leave it out.")
 
 
 def make_folder(path: Path) -> Path:
-    """The folder at `path`, created if need be."""
+    """The absolute path of a folder, which is created if it does not exist. Exits with an error if that fails."""
     try:
         path.expanduser().mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -87,7 +87,7 @@ def make_folder(path: Path) -> Path:
 
 
 def require_free_port(port: int) -> None:
-    """End with a clear message if something listens on the port."""
+    """Exit with an error if the port is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -98,7 +98,7 @@ def require_free_port(port: int) -> None:
 
 @contextlib.contextmanager
 def report_errors() -> Iterator[None]:
-    """Errors with a reader become one sentence and an exit status; anything else is a bug and keeps its trace."""
+    """Turn errors meant for the user into one sentence and an exit status. Any other error is a bug and keeps its trace."""
     try:
         yield
     except JobFailed as error:
@@ -111,16 +111,16 @@ def report_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def open_overview(data: Path) -> Iterator[Overview]:
-    """What lies in a data folder; ends with a clear message where no local AWS ever ran."""
+    """Open the overview of a data folder. Exits with an error if no local AWS ever ran on it."""
     try:
         overview = Overview(data)
     except FileNotFoundError:
-        fail(1, f"No local AWS ever ran on {data}. Start one with `wildsage up`, or name its folder with --data.")
+        fail(1, f"No local AWS has run on {data} yet. Start one with `wildsage up`, or give its folder with --data.")
     with contextlib.closing(overview):
         yield overview
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
-    """` Did you mean NAME?`, or nothing where no name comes close."""
+    """` Did you mean NAME?`, or "" if no name is similar."""
     close = difflib.get_close_matches(name, names, n=1)
     return f" Did you mean {close[0]}?" if close else ""

@@ -1,4 +1,4 @@
-"""`wildsage train`: a model out of files, without AWS."""
+"""`wildsage train`: train a model from files, without AWS."""
 
 from __future__ import annotations
 
@@ -29,36 +29,37 @@ class InputMode(enum.StrEnum):
 def train(
     algorithm: Annotated[str, typer.Argument(help="Its name in SageMaker, such as kmeans or pca.")],
     channel: Annotated[
-        list[str], typer.Option(metavar="NAME=PATH", help="A file or folder of data; `train`, often `test` too.")
+        list[str],
+        typer.Option(metavar="NAME=PATH", help="A channel and its file or folder: `train`, often `test` too."),
     ],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for model.tar.gz.")],
     hp: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A hyperparameter, as in SageMaker.")
     ] = None,
     content_type: Annotated[
-        str | None, typer.Option(metavar="TYPE", help="Of all channels; otherwise their file names tell.")
+        str | None, typer.Option(metavar="TYPE", help="Content type of all channels; default: by their file names.")
     ] = None,
     input_mode: Annotated[
-        InputMode, typer.Option(help="Read files, or have them streamed through named pipes.")
+        InputMode, typer.Option(help="Read files, or stream them through named pipes.")
     ] = InputMode.FILE,
     checkpoints: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of checkpoints; an interrupted job goes on from there.")
+        Path | None, typer.Option(metavar="DIR", help="Folder of checkpoints. An interrupted job continues from them.")
     ] = None,
 ) -> None:
-    """Train a model, without AWS: files in, DIR/model.tar.gz out. Ctrl-C stops early and keeps the model so far."""
-    hyperparameters = pairs("--hp", hp or [])
+    """Train a model without AWS, from files to DIR/model.tar.gz. Ctrl-C stops early and saves the model so far."""
+    hyperparameters = parse_pairs("--hp", hp or [])
     with report_errors():
         channels = {
             name: read_channel(name, Path(path), content_type, algorithm)
-            for name, path in pairs("--channel", channel).items()
+            for name, path in parse_pairs("--channel", channel).items()
         }
         kept = make_folder(checkpoints) if checkpoints else None
         standalone.train(algorithm, hyperparameters, channels, input_mode.value, make_folder(output), os.environ, kept)
     stderr.print(f"[green]Model:[/] {escape(str(output / standalone.MODEL_ARCHIVE))}")
 
 
-def pairs(option: str, given: list[str]) -> dict[str, str]:
-    """Read NAME=VALUE entries of an option given several times."""
+def parse_pairs(option: str, given: list[str]) -> dict[str, str]:
+    """Parse the NAME=VALUE entries of an option. Raises BadParameter for other entries and repeated names."""
     found: dict[str, str] = {}
     for entry in given:
         name, equals, value = entry.partition("=")
@@ -78,5 +79,5 @@ def read_channel(name: str, path: Path, content_type: str | None, algorithm: str
         stderr.print(content_type)
         return standalone.ChannelData(path, content_type)
     guess = standalone.content_type_of(path, algorithm)
-    stderr.print(f"{guess} (from its extension; --content-type says otherwise)")
+    stderr.print(f"{guess} (by its extension; --content-type overrides it)")
     return standalone.ChannelData(path, guess)

@@ -1,4 +1,4 @@
-"""`wildsage up`: the local AWS until Ctrl-C."""
+"""`wildsage up`: run the local AWS until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ from wildsage.local_runner.server.lock import running
 from wildsage.local_runner.settings import ServerSettings
 
 PORT, PROXY_PORT = 4577, 4578
-OPEN_WARNING = "Nobody is asked who they are: whoever reaches it runs code as you and reads your data."
+OPEN_WARNING = "There is no authentication: anybody who reaches it can run code as you and read your data."
 STOP_LIMIT_S = 30.0
 EXAMPLES = examples(
     "wildsage up",
     "wildsage up --data ./aws --port 5000 --public-s3",
     "wildsage up --log-format json > events.jsonl",
-    "wildsage up --proxy                for Java, Spark, old SDKs: no endpoint to be set anywhere",
-    'eval "$(wildsage up --export)"     in a second terminal: point its AWS clients here',
+    "wildsage up --proxy                for Java, Spark and old SDKs, which read no endpoint variable",
+    'eval "$(wildsage up --export)"     in a second terminal: make its AWS clients use it',
 )
 
 
@@ -69,36 +69,38 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes any free one.")] = PORT,
     data: DataOption = DATA,
     bind: Annotated[
-        str, typer.Option(metavar="ADDRESS", help=f"Listen there instead of {HOST}. {OPEN_WARNING}")
+        str, typer.Option(metavar="ADDRESS", help=f"Listen on this address instead of {HOST}. {OPEN_WARNING}")
     ] = HOST,
     sdk_polling: SdkPollingOption = False,
     public_s3: PublicS3Option = False,
     proxy: ProxyOption = False,
     tunnel: TunnelOption = False,
-    proxy_port: Annotated[int, typer.Option(min=1, max=65535, help="With --proxy: its port.")] = PROXY_PORT,
+    proxy_port: Annotated[int, typer.Option(min=1, max=65535, help="With --proxy: port of the proxy.")] = PROXY_PORT,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep each job's /opt/ml folder when it has ended, below DATA/kept.")
+        bool, typer.Option("--keep", help="Keep the /opt/ml folder of each ended job below DATA/kept.")
     ] = False,
     backend: Annotated[
-        BackendName, typer.Option(help="What runs jobs and endpoints: processes of this machine, or a Docker engine.")
+        BackendName, typer.Option(help="Run jobs and endpoints as processes of this machine, or in Docker.")
     ] = BackendName.PROCESS,
     memory: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="With docker: memory of one container, such as 4g; default: all.")
+        str | None,
+        typer.Option(metavar="SIZE", help="With docker: memory limit of one container, such as 4g; default: none."),
     ] = None,
     shm_size: Annotated[
         str, typer.Option(metavar="SIZE", help="With docker: size of /dev/shm in one container.")
     ] = ServerSettings.shm_size,
     max_jobs: Annotated[
         int | None,
-        typer.Option(min=1, help="Jobs that run at a time, the others wait. [default: by cores and memory]"),
+        typer.Option(min=1, help="Number of jobs that run at a time; others wait. [default: by cores and memory]"),
     ] = None,
     log_format: Annotated[
-        LogFormat, typer.Option(help="What happens as text on standard error, or as JSON lines on standard output.")
+        LogFormat, typer.Option(help="Print events as text on standard error, or as JSON lines on standard output.")
     ] = LogFormat.TEXT,
     export: Annotated[
         bool,
         typer.Option(
-            "--export", help="Print the variables of the server that is running, for a shell to eval, and exit."
+            "--export",
+            help="Print the environment variables for clients of the running server, for a shell to eval, and exit.",
         ),
     ] = False,
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
@@ -112,17 +114,18 @@ def up(
     found = running(data)
     if export:
         if not found:
-            fail(1, f"Nothing runs on {data}: start `wildsage up` in another terminal first.")
+            fail(1, f"No local AWS runs on {data}. Start `wildsage up` in another terminal first.")
         typer.echo(shell_exports(found.endpoint, data, sdk_polling, running_proxy(proxy_port) if proxy else None))
         return
     if found:
         fail(
-            1, f"A server runs on {data} already, at {found.endpoint}. Use it, stop it, or choose another with --data."
+            1,
+            f"A server already runs on {data}, at {found.endpoint}. Use it, stop it, or choose another folder with --data.",
         )
     if backend is BackendName.DOCKER:
         require_engine()
     environment.write_telemetry_opt_out(data)
-    # A client that asks often needs no held answer, and sees logs while they are written.
+    # A client that polls often needs no delayed first response, and sees log lines sooner without it.
     hold_s = ServerSettings.hold_first_describe_s if sdk_polling else 0
     settings = ServerSettings(
         data,
@@ -145,7 +148,7 @@ def up(
 
 
 def require_engine() -> None:
-    """End with a clear message if no Docker engine answers."""
+    """Exit with an error if no Docker engine answers."""
     try:
         from wildsage.local_runner.backends import docker
     except ModuleNotFoundError as error:
@@ -158,18 +161,18 @@ def require_engine() -> None:
 
 @dataclass(frozen=True)
 class ProxyOptions:
-    """The proxy that was asked for."""
+    """Options of the proxy."""
 
     port: int
     tunnel: bool
 
-    def open(self, data: Path, endpoint: str) -> contextlib.AbstractContextManager[str]:
-        """The proxy as long as the block runs; its address."""
+    def start(self, data: Path, endpoint: str) -> contextlib.AbstractContextManager[str]:
+        """Run the proxy while the block runs; yields its address."""
         return process.run_proxy(data, endpoint, self.port, self.tunnel)
 
 
 def serve_until_stdin_closes(settings: ServerSettings) -> None:
-    """The server that `run` starts: it ends with its standard input."""
+    """Run the server that `wildsage run` starts, until standard input closes."""
     from wildsage.local_runner.server import forked, gunicorn_server  # no other command needs the AWS service models
 
     forked.stop_when_stdin_closes()
@@ -180,14 +183,14 @@ def serve_until_stdin_closes(settings: ServerSettings) -> None:
 
 
 def serve_with_display(
-    settings: ServerSettings, sdk_polling: bool, log_format: LogFormat, gate: ProxyOptions | None
+    settings: ServerSettings, sdk_polling: bool, log_format: LogFormat, proxy_options: ProxyOptions | None
 ) -> None:
-    """Serve in a child process and show here what happens, so that no display can ever hold the server up."""
+    """Serve in a child process and show events in this one, so that a blocked terminal cannot delay the server."""
     with (
         report_errors(),
         stopped_by_signals(),
         start_server(settings) as server,
-        gate.open(settings.data, server.endpoint) if gate else contextlib.nullcontext() as proxy,
+        proxy_options.start(settings.data, server.endpoint) if proxy_options else contextlib.nullcontext() as proxy,
     ):
         if log_format is LogFormat.JSON:
             variables = environment.variables(server.endpoint, settings.data, sdk_polling, os.environ, proxy)
@@ -204,13 +207,13 @@ def serve_with_display(
             show_events(server.runs, Watch(overview), log_format)
         fail(
             3,
-            f"The server has ended by itself, with status {server.status}; see {settings.data / 'server.log'}.",
+            f"The server ended unexpectedly with status {server.status}; see {settings.data / 'server.log'}.",
         )
 
 
 @contextlib.contextmanager
 def start_server(settings: ServerSettings) -> Iterator[Any]:
-    """A server that is stopped, with all its jobs and endpoints, when the block ends."""
+    """Start a server and stop it, with all its jobs and endpoints, when the block ends."""
     from wildsage.local_runner.server import forked  # no other command needs the AWS service models
 
     try:
@@ -225,7 +228,7 @@ def start_server(settings: ServerSettings) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP are the ways to end, and no failure."""
+    """Ctrl-C, SIGTERM and SIGHUP end the block normally, without an error."""
     try:
         with foreground.exit_on_signals():
             yield
@@ -235,36 +238,36 @@ def stopped_by_signals() -> Iterator[None]:
 
 def announce(endpoint: str, settings: ServerSettings, sdk_polling: bool, proxy: str | None) -> None:
     data = escape(str(settings.data))
-    stderr.print(f"[bold green]Local AWS[/] on [bold]{endpoint}[/], its state in {data}. Ctrl-C stops it.")
+    stderr.print(f"[bold green]Local AWS[/] on [bold]{endpoint}[/], state in {data}. Ctrl-C stops it.")
     stderr.print(
-        f"SageMaker, its runtime, S3, STS, IAM and Logs answer there; jobs and endpoints are {RUN_AS[settings.backend]}."
+        f"It serves SageMaker, its runtime, S3, STS, IAM and Logs. Jobs and endpoints run as {RUN_AS[settings.backend]}."
     )
     if settings.open_to_network:
         stderr.print(f"[bold red]Open to the network on {escape(settings.host)}.[/] {OPEN_WARNING}")
     if proxy:
-        stderr.print(f"HTTPS proxy on [bold]{proxy}[/]; its certificates are good for AWS's names alone.")
+        stderr.print(f"HTTPS proxy on [bold]{proxy}[/]; its certificates are valid for AWS host names only.")
     if sys.stdout.isatty():
         option = "" if settings.data == DATA else f" --data {shlex.quote(str(settings.data))}"
         option += f" --proxy --proxy-port {urlsplit(proxy).port}" if proxy else ""
-        stderr.print(f'Point a shell\'s AWS clients here: [cyan]eval "$(wildsage up --export{escape(option)})"[/]\n')
+        stderr.print(f'To use it in a shell: [cyan]eval "$(wildsage up --export{escape(option)})"[/]\n')
     else:
-        stderr.print("Point a shell's AWS clients here with these lines:\n")
+        stderr.print("To use it in a shell, run these lines:\n")
         typer.echo(shell_exports(endpoint, settings.data, sdk_polling, proxy))
         sys.stdout.flush()
 
 
 def running_proxy(port: int) -> str:
-    """Address of the proxy that another `wildsage up` runs. Ends with a message if there is none."""
+    """Address of the proxy that another `wildsage up` runs. Exits with an error if no proxy runs."""
     try:
         socket.create_connection((HOST, port), timeout=1).close()
     except OSError:
-        fail(1, f"No proxy runs on port {port}: start `wildsage up --proxy`, or name its port with --proxy-port.")
+        fail(1, f"No proxy runs on port {port}. Start `wildsage up --proxy`, or give its port with --proxy-port.")
     return f"http://{HOST}:{port}"
 
 
 def shell_exports(endpoint: str, data: Path, sdk_polling: bool, proxy: str | None = None) -> str:
-    """Lines for a shell that make it a client of `endpoint`, through `proxy` if there is one."""
+    """Shell commands that make a shell's programs clients of `endpoint`, through `proxy` if it is given."""
     variables = environment.variables(endpoint, data, sdk_polling, os.environ, proxy)
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    stray = environment.conflicting(os.environ)
-    return "\n".join([f"unset {' '.join(stray)}", *lines] if stray else lines)
+    conflicts = environment.conflicting(os.environ)
+    return "\n".join([f"unset {' '.join(conflicts)}", *lines] if conflicts else lines)

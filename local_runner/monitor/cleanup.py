@@ -1,6 +1,6 @@
-"""What may be removed from a data folder: what jobs and endpoints left behind when they ended, and, where asked, objects.
+"""What can be removed from a data folder: what ended jobs and deleted endpoints left and, on request, objects.
 
-A job goes whole: its record, its logs and, where it was kept, its /opt/ml. What it stored in S3 is the user's and stays.
+A job is removed completely: its record, its logs and, if it was kept, its /opt/ml folder. What it stored in S3 stays.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from wildsage.local_runner.s3.uploads import Uploads
 from wildsage.local_runner.settings import ServerSettings
 
 ENDED_JOBS = "ended jobs: records, logs, kept folders"
-ORPHANED_LOGS = "logs of what was deleted"
-ORPHANED_FOLDERS = "folders of what was deleted"
+ORPHANED_LOGS = "logs of deleted jobs and endpoints"
+ORPHANED_FOLDERS = "folders of deleted jobs and endpoints"
 UPLOADS = "unfinished uploads"
 PUBLIC = "objects fetched from public buckets"
 OBJECTS = "objects in S3"
@@ -31,7 +31,7 @@ OBJECTS = "objects in S3"
 
 @dataclass(frozen=True)
 class Removable:
-    """Something that nobody needs to run. `time_s`: when it was last used, in seconds since 1970."""
+    """Something that can be removed. `time_s`: time of its last use, in seconds since 1970."""
 
     what: str
     name: str
@@ -41,7 +41,7 @@ class Removable:
 
 
 def leftovers(settings: ServerSettings, overview: Overview, store: Store) -> Iterator[Removable]:
-    """What can go whether or not a server runs: no running job, and no endpoint that exists, has part in it."""
+    """What can be removed even while a server runs, because no running job and no existing endpoint uses it."""
     jobs = overview.jobs()
     in_use = {job.arn for job in jobs if job.is_running}
     for job in jobs:
@@ -55,8 +55,8 @@ def leftovers(settings: ServerSettings, overview: Overview, store: Store) -> Ite
     yield from _orphans(ORPHANED_FOLDERS, [folder for folder in folders if folder.name not in names])
 
 
-def stored(settings: ServerSettings, objects: ObjectStore, with_objects: bool) -> Iterator[Removable]:
-    """What can go from S3 while no server runs: unfinished uploads, fetched public data and, `with_objects`, all objects."""
+def stored_data(settings: ServerSettings, objects: ObjectStore, with_objects: bool) -> Iterator[Removable]:
+    """What can be removed from S3 while no server runs: unfinished uploads, fetched public data and, on request, all objects."""
     uploads = Uploads(objects)
     for bucket in objects.buckets():
         for upload in uploads.of_bucket(bucket.name):
@@ -70,13 +70,13 @@ def stored(settings: ServerSettings, objects: ObjectStore, with_objects: bool) -
 
 
 def _log_files(settings: ServerSettings, job: str) -> list[Path]:
-    """Files of a job's log streams, of all kinds of jobs."""
+    """Files of the log streams of the job named `job`, whatever its kind."""
     groups = [group for group in _children(settings.logs) if not unquote(group.name).startswith(ENDPOINTS)]
     return [stream for group in groups for stream in _children(group) if unquote(stream.name).startswith(f"{job}/")]
 
 
 def freed_bytes(place: Path) -> int:
-    """Bytes that removing a file or folder frees: a file that has another name somewhere frees none."""
+    """Bytes that removing a file or folder frees. A file with another hard link frees none."""
     files = (Path(folder, name) for folder, _, names in os.walk(place) for name in names) if place.is_dir() else [place]
     total = 0
     for file in files:
@@ -87,7 +87,7 @@ def freed_bytes(place: Path) -> int:
 
 
 def _orphaned_logs(settings: ServerSettings, names: set[str]) -> list[Path]:
-    """Streams of jobs, and groups of endpoints, that are not there any more."""
+    """Log streams of deleted jobs and log groups of deleted endpoints; `names` are those that exist."""
     found = []
     for group in _children(settings.logs):
         if (name := unquote(group.name)).startswith(f"{ENDPOINTS}/"):

@@ -1,4 +1,4 @@
-"""A data folder seen from outside: its jobs, endpoints and logs, whether or not a server runs on it. Nothing here writes."""
+"""Reads the jobs, endpoints and logs of a data folder, whether or not a server runs on it. Writes nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROGRESS = re.compile(PROGRESS_REGEX.replace(r"host=\S+", r"host=(?P<host>\S+)")
 
 @dataclass(frozen=True)
 class JobKind:
-    """A kind of job: its `word`, the `kind` of its documents in the store, and how SageMaker's field names begin."""
+    """A kind of job. `word`: its name. `kind`: kind of its documents in the store. `stem`: start of SageMaker's field names."""
 
     word: str
     kind: str
@@ -37,9 +37,9 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Job:
-    """One line about a job. Times in seconds since 1970; `ended` is None while it runs.
+    """Summary of a job. Times are in seconds since 1970; `ended` is None while the job runs.
 
-    `tuned_by` is the ARN of the tuning job that it belongs to, or "".
+    `tuned_by` is the ARN of the tuning job that started it, or "".
     """
 
     kind: JobKind
@@ -59,7 +59,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One line about an endpoint."""
+    """Summary of an endpoint. `created` is in seconds since 1970."""
 
     name: str
     status: str
@@ -70,14 +70,14 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line of a log, and the stream it stands in."""
+    """A line of a log, and the name of its stream."""
 
     stream: str
     event: LogEvent
 
 
 class Overview:
-    """What a data folder holds. Raises FileNotFoundError where no server ever ran."""
+    """Jobs, endpoints and logs of a data folder. Raises FileNotFoundError if no server ever ran on it."""
 
     def __init__(self, data: Path) -> None:
         self.settings = ServerSettings(data)
@@ -90,7 +90,7 @@ class Overview:
         self._store.close()
 
     def version(self) -> int:
-        """A number that is another after each change of a job or an endpoint."""
+        """A number that differs after each change of a job or an endpoint."""
         return self._store.version()
 
     def jobs(self) -> list[Job]:
@@ -99,16 +99,16 @@ class Overview:
         return sorted(found, key=lambda job: job.created, reverse=True)
 
     def endpoints(self) -> list[Endpoint]:
-        """All endpoints by name."""
+        """All endpoints, sorted by name."""
         return [_endpoint(document) for document in self._store.all("endpoint")]
 
     def follow(self, name: str) -> LogTail:
-        """The logs of a job or an endpoint, of all its containers."""
+        """The logs of all containers of a job or an endpoint."""
         return LogTail(self._logs, name)
 
 
 class LogTail:
-    """Reads what was written to the logs of a job or endpoint since the last time."""
+    """Reads the lines that were added to the logs of a job or endpoint since the last read."""
 
     def __init__(self, logs: Logs, name: str) -> None:
         self._logs = logs
@@ -117,7 +117,7 @@ class LogTail:
         self._progress: dict[str, float] = {}
 
     def streams(self) -> list[tuple[str, str]]:
-        """Group and name of every stream there is by now."""
+        """Group and name of every stream that exists now."""
         own = f"{ENDPOINTS}/{self._name}"
         groups = self._logs.groups(PLATFORM_LOGS)
         return [
@@ -128,12 +128,12 @@ class LogTail:
         ]
 
     def read(self) -> list[LogLine]:
-        """Lines that are new, merged by time."""
+        """The new lines of all streams, sorted by time."""
         lines = [LogLine(stream, event) for group, stream in self.streams() for event in self._new(group, stream)]
         return sorted(lines, key=lambda line: line.event.timestamp_ms)
 
     def progress(self) -> float | None:
-        """Percent of the epochs, as `#progress_metric` lines told it last; of several hosts, that of the slowest."""
+        """Percent of the epochs in the last `#progress_metric` line, of the slowest host; None if no host reports it."""
         for line in self.read():
             if match := PROGRESS.search(line.event.message):
                 with contextlib.suppress(ValueError):

@@ -1,6 +1,6 @@
-"""What goes on in a data folder, as it happens: jobs that begin, change and end, endpoints that come and go.
+"""Events of a data folder: jobs start, change and end, endpoints are created and deleted.
 
-It only reads what the server writes to the folder, so it can neither hold the server up nor hurt it.
+It only reads what the server writes to the folder, so it cannot delay or damage the server.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from wildsage.local_runner.monitor.overview import Endpoint, Job, LogTail, Overv
 
 @dataclass(frozen=True)
 class Event:
-    """A job or endpoint has a new status. `time_s` in seconds since 1970, `took_s` only of a job that has ended."""
+    """A job or endpoint has a new status. `time_s`: seconds since 1970. `took_s`: duration of a job that has ended."""
 
     time_s: float
     what: str
@@ -25,7 +25,7 @@ class Event:
     took_s: float | None = None
 
     def record(self) -> dict[str, object]:
-        """As a flat record for a log, in UTC, without what is empty."""
+        """The event as a flat record for a log: time in UTC, empty fields left out."""
         stamp = datetime.fromtimestamp(self.time_s, UTC).isoformat(timespec="milliseconds")
         record = {"time": stamp, "event": self.what, "name": self.name, "status": self.status, "reason": self.reason}
         took = None if self.took_s is None else round(self.took_s, 3)
@@ -34,7 +34,7 @@ class Event:
 
 @dataclass
 class Snapshot:
-    """What is there now: the jobs that run, percent done where they tell, the endpoints, and what is new since the last look."""
+    """Running jobs, their progress in percent if they report it, endpoints, and the events since the last poll."""
 
     running: Sequence[Job] = ()
     progress: Mapping[str, float] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Snapshot:
 
 
 class Watch:
-    """Looks at a data folder again and again. What ended before the first look is not an event."""
+    """Polls a data folder. A job that ended before the first poll gives no event."""
 
     def __init__(self, overview: Overview) -> None:
         self._overview = overview
@@ -52,8 +52,8 @@ class Watch:
         self._endpoints: dict[str, Endpoint] = {}
         self._tails: dict[str, LogTail] = {}
 
-    def look(self) -> Snapshot:
-        """Costs next to nothing while nothing changes: job documents are read again only after a change."""
+    def poll(self) -> Snapshot:
+        """Read the state and return it with the new events. Reads job documents again only after a change."""
         version = self._overview.version()
         events = self._read() if version != self._version else []
         self._version = version
@@ -67,12 +67,12 @@ class Watch:
         endpoints = {endpoint.name: endpoint for endpoint in self._overview.endpoints()}
         first = self._version is None
         events = [
-            _of_job(job)
+            _job_event(job)
             for key, job in jobs.items()
             if _phase(job) != _phase(self._jobs.get(key)) and (job.is_running or not first)
         ]
         events += [
-            _of_endpoint(endpoint)
+            _endpoint_event(endpoint)
             for name, endpoint in endpoints.items()
             if endpoint.status != getattr(self._endpoints.get(name), "status", None)
         ]
@@ -84,11 +84,11 @@ class Watch:
 
 
 def _phase(job: Job | None) -> str | None:
-    """Running, or how it ended: what lies between is shown, and is not an event."""
+    """InProgress, or the final status. Secondary statuses between them are shown but give no event."""
     return None if job is None else "InProgress" if job.is_running else job.status
 
 
-def _of_job(job: Job) -> Event:
+def _job_event(job: Job) -> Event:
     what = f"{job.kind.word} job"
     if job.is_running:
         return Event(job.created, what, job.name, "InProgress")
@@ -96,5 +96,5 @@ def _of_job(job: Job) -> Event:
     return Event(ended, what, job.name, job.status, job.reason, ended - job.created)
 
 
-def _of_endpoint(endpoint: Endpoint) -> Event:
+def _endpoint_event(endpoint: Endpoint) -> Event:
     return Event(time.time(), "endpoint", endpoint.name, endpoint.status, endpoint.reason)

@@ -1,4 +1,4 @@
-"""A child process in the foreground: its output is ours, and it never outlives us, not even if we are killed."""
+"""Child processes in the foreground. They write to this terminal and end with this process, even if it is killed."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from types import FrameType
 
 from wildsage.local_runner.processes import supervisor
 
-STOP_LIMIT_S = 120.0  # what SageMaker grants a training container after SIGTERM
+STOP_LIMIT_S = 120.0  # SageMaker gives a training container this long after SIGTERM
 
 
 def exit_status(returncode: int) -> int:
-    """A child's return code as a shell reports it: 128 + n for a child that signal n killed."""
+    """Return code of `subprocess` as a shell reports it: 128 + n if signal n ended the process."""
     return returncode if returncode >= 0 else 128 - returncode
 
 
 @contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into SystemExit, so that what we started is stopped on the way out."""
+    """Turn SIGTERM and SIGHUP into SystemExit, so that `finally` blocks stop the child processes."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
@@ -34,7 +34,7 @@ def exit_on_signals() -> Iterator[None]:
 
 
 def run_script(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a user's program on our terminal. Ctrl-C is the program's to answer; we wait for what it makes of it."""
+    """Run a user's program on this terminal and return its exit status. On Ctrl-C the program decides; we wait for it."""
     with subprocess.Popen(command, env=environment) as process, exit_on_signals():
         try:
             while True:
@@ -48,7 +48,7 @@ def run_script(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 @contextmanager
 def run_container(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one of our containers as a process that gets SIGTERM, as from SageMaker, when the block ends or on Ctrl-C."""
+    """Run a container as a process. It gets SIGTERM, as from SageMaker, when the block ends or on Ctrl-C."""
     with (
         exit_on_signals(),
         subprocess.Popen(
@@ -63,7 +63,7 @@ def run_container(command: Sequence[str], environment: Mapping[str, str]) -> Ite
 
 
 def wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a container; on Ctrl-C ask it to stop, which lets a training job keep its model so far."""
+    """Wait for a container and return its exit status. Ctrl-C sends SIGTERM, and a training job then saves its model so far."""
     try:
         return exit_status(process.wait())
     except KeyboardInterrupt:
@@ -75,5 +75,5 @@ def _reap(process: subprocess.Popen[bytes]) -> int:
     try:
         return process.wait(STOP_LIMIT_S)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        process.communicate()  # closes the leash
+        process.communicate()  # closes the supervisor's pipe, so it kills the container
         return process.wait()

@@ -1,4 +1,4 @@
-"""Another Python of ours: this interpreter and these packages, whatever lies in the folder the user works in."""
+"""Commands that run a module of this project in another process: same interpreter, same packages."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ IMPORT_ROOT = str(Path(wildsage.__file__).parents[1])
 
 
 def command(module: str, *arguments: str) -> tuple[str, ...]:
-    """`python -m module`, without the current folder on the path: a user may well have a folder named `algorithms`."""
+    """`python -m module` without the current folder on the path, because a file there could hide a package."""
     return (sys.executable, "-P", "-m", module, *arguments)
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """`given`, with the packages beside this one first on the path."""
+    """`given` with PYTHONPATH starting at the folder that holds the package `wildsage`."""
     entries = (IMPORT_ROOT, given.get("PYTHONPATH"))
     return {**given, "PYTHONPATH": os.pathsep.join(entry for entry in entries if entry)}

@@ -1,14 +1,15 @@
-"""Runs a command that must not outlive its parent: `python leash.py COMMAND…`, with a pipe or socket from the parent as stdin.
+"""Runs a command that must end with its parent: `python supervisor.py COMMAND…`, with a pipe or socket of the parent as stdin.
 
-It ends when the parent closes it or dies, however it dies; then the command and all processes of its group are
-killed. A parent-death signal of the kernel would not do: it is Linux only, it fires when the *thread* that started
-the child ends, and grandchildren do not inherit it. SIGTERM, or `TERMINATE` from the parent, is passed on to the command
-alone, as a container engine does; when the command exits, what it left running is killed, and the exit status is the
-command's (128 + signal if a signal ended it). An parent at a socket is told what the command took, in one line of JSON:
+The pipe closes when the parent closes it or dies, for whatever reason. The supervisor then kills the command and all
+processes of its group. A parent-death signal of the kernel would not do: it exists on Linux only, it fires when the
+*thread* that started the child ends, and grandchildren do not inherit it. SIGTERM, or `TERMINATE` from the parent, is
+passed on to the command alone, as a container engine does. When the command exits, the supervisor kills the processes
+that it left running, and exits with the command's status (128 + signal if a signal ended it). A parent at a socket gets
+a report of what the command used, one line of JSON:
 
     {"status": 0, "cpu_s": 1.5, "peak_bytes": 310000000}
 
-Stand-alone on purpose: it starts in about 20 ms because it imports nothing but the standard library.
+This module imports nothing but the standard library, so that it starts in about 20 ms.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
 def supervised(command: Sequence[str]) -> list[str]:
-    """The command line that runs `command` on a leash; start it with a pipe or socket as standard input."""
+    """The command line that runs `command` under a supervisor. Start it with a pipe or socket as standard input."""
     return [sys.executable, "-I", "-S", __file__, *command]
 
 
@@ -51,12 +52,12 @@ def main(command: list[str]) -> int:
 
 
 def supervise(child: int, parent: int) -> int:
-    """Wait for a process of ours that leads its group, and obey the file descriptor of its parent meanwhile.
+    """Wait for `child`, the leader of its process group, and follow the file descriptor `parent` meanwhile.
 
-    Returns the exit status, after the group has ended and the parent has been told.
+    Returns the exit status, after the group has ended and the report has been sent.
     """
     threading.Thread(target=_follow_parent, args=(parent, child), daemon=True).start()
-    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # as long as it is not reaped, its number is nobody else's
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # it is not reaped, so its process id cannot be reused yet
     _kill_group(child)
     _, ended, used = os.wait4(child, 0)
     code = os.waitstatus_to_exitcode(ended)
@@ -67,13 +68,13 @@ def supervise(child: int, parent: int) -> int:
             "cpu_s": used.ru_utime + used.ru_stime,
             "peak_bytes": used.ru_maxrss * MAXRSS_BYTES,
         }
-        with contextlib.suppress(OSError):  # the parent is gone
+        with contextlib.suppress(OSError):  # the parent has gone
             os.write(parent, json.dumps(report).encode() + b"\n")
     return status
 
 
 def _follow_parent(parent: int, child: int) -> None:
-    with contextlib.suppress(OSError):  # an parent that died with words of ours unread
+    with contextlib.suppress(OSError):  # ECONNRESET: the parent died before it read everything
         while orders := os.read(parent, 1024):
             if TERMINATE in orders:
                 _signal(child, signal.SIGTERM)

@@ -1,6 +1,6 @@
-"""Temporary folders that do not pile up: a process that is killed cannot remove its own, so the next one does.
+"""Temporary folders that do not pile up: a killed process cannot remove its own, so the next process does.
 
-The owner of a folder holds a lock on it, which the kernel drops with the process, however that ends.
+The owner of a folder holds a lock on it. The kernel releases the lock when the process ends, for whatever reason.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PREFIX = "wildsage-job-"
-UNLOCKED = "wildsage-new-"  # not to be found before it is locked
+UNLOCKED = "wildsage-new-"  # other processes must not see it before it is locked
 
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """An empty folder, removed afterwards; those whose owners are gone are removed first."""
+    """Yield an empty folder and remove it afterwards. Removes folders of processes that have ended first."""
     place = Path(tempfile.gettempdir())
     for left in place.glob(f"{PREFIX}*"):
         _remove_abandoned(left)
@@ -37,7 +37,7 @@ def folder() -> Iterator[Path]:
 def _remove_abandoned(left: Path) -> None:
     try:
         lock = os.open(left, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:  # another user's, or gone by now
+    except OSError:  # it belongs to another user, or has been removed
         return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

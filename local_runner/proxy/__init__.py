@@ -1,1 +1,1 @@
-"""An HTTPS proxy for clients that no endpoint variable reaches: it answers in Amazon's name, on this machine alone."""
+"""An HTTPS proxy that answers for AWS hosts on this machine, for clients that read no endpoint variable."""

@@ -1,4 +1,4 @@
-"""The proxy as a process: prints its address, and serves until its standard input closes."""
+"""The proxy as a process. It prints its address and serves until its standard input closes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from wildsage.local_runner.proxy.tunnel import Proxy, listen
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="Where the certificate authority lies.")],
-    endpoint: Annotated[str, typer.Option(help="The local AWS.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the certificate authority.")],
+    endpoint: Annotated[str, typer.Option(help="Address of the local AWS.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes any free one.")] = 0,
-    tunnel: Annotated[bool, typer.Option("--tunnel", help="Let connections to other hosts through.")] = False,
+    tunnel: Annotated[
+        bool, typer.Option("--tunnel", help="Tunnel connections to other hosts instead of refusing them.")
+    ] = False,
 ) -> None:
-    """Serve as HTTPS proxy in front of the local AWS."""
+    """Run an HTTPS proxy in front of the local AWS."""
     try:
         authority = Authority(folder)
     except ValueError as error:
         sys.exit(
-            f"The certificate authority in {folder} is damaged: {error}. Remove the folder; a new one will be made."
+            f"The certificate authority in {folder} is damaged: {error}. Remove the folder; the next start creates a new authority."
         )
     try:
         asyncio.run(_serve(Proxy(authority, endpoint, tunnel), port))
@@ -40,7 +42,7 @@ async def _serve(proxy: Proxy, port: int) -> None:
 
 
 async def _wait_for_parent() -> None:
-    """Return when standard input, a pipe held by whoever started this process, closes."""
+    """Return when standard input closes, which is a pipe from the parent process."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     await reader.read()

@@ -1,7 +1,7 @@
-"""A certificate authority of one user, for Amazon's names alone, and the certificates it signs.
+"""A certificate authority for AWS host names alone, and the certificates that it signs.
 
-Its key lies in the data folder, readable by its owner only, and never enters a store of the system. Name constraints
-(RFC 5280, section 4.2.1.10) make what it signs worthless for any other name, should the key ever leak.
+Its key lies in the data folder, readable by the owner only. Nothing is added to a trust store of the system. Name
+constraints (RFC 5280, section 4.2.1.10) make its certificates invalid for any other name, even if the key leaks.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ CACHED_HOSTS = 512
 
 
 def is_aws_host(host: str) -> bool:
-    """True for a name in one of Amazon's domains for APIs."""
+    """True for a host name in one of the domains of AWS's APIs."""
     return any(host.lower().endswith(f".{domain}") for domain in AWS_DOMAINS)
 
 
 class Authority:
-    """The authority in a folder, made there on first use.
+    """The authority in a folder, created on first use. Raises ValueError if a file is damaged.
 
-    Files: `key.pem` (mode 0600), `ca.pem`; and for clients `bundle.pem`, the usual authorities and this one, and
-    `truststore.p12` for Java, this one alone.
+    Files: `key.pem` (mode 0600) and `ca.pem`. For clients: `bundle.pem`, the usual authorities and this one, and
+    `truststore.p12` for Java, with this one alone.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,13 +55,13 @@ class Authority:
         self.context = lru_cache(CACHED_HOSTS)(self._context)
 
     def _context(self, host: str) -> ssl.SSLContext:
-        """What a TLS server needs to be `host`. Raises ValueError for a name that is none of Amazon's."""
+        """The TLS context of a server that answers as `host`. Raises ValueError if `host` is not an AWS host."""
         if not is_aws_host(host):
-            raise ValueError(f"{host} is none of Amazon's names: no certificate is made for it.")
+            raise ValueError(f"{host} is not an AWS host, so the authority does not sign a certificate for it.")
         chain = [_sign_leaf(host, self._leaf_key, self.certificate, self._key), self.certificate]
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
-        with tempfile.NamedTemporaryFile() as file:  # of mode 0600; `ssl` loads from files only
+        with tempfile.NamedTemporaryFile() as file:  # mode 0600; `ssl` loads from files only
             file.write(_private_pem(self._leaf_key) + b"".join(map(_pem, chain)))
             file.flush()
             context.load_cert_chain(file.name)
@@ -76,14 +76,14 @@ class Authority:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Two proxies that start at once must not make two authorities."""
+    """Hold a lock, so that two proxies that start together do not create two authorities."""
     with (folder / LOCK).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _load(folder: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate] | None:
-    """Key and certificate, None where they are not or will soon end. Raises ValueError for a file that is damaged."""
+    """Key and certificate; None if they are missing or expire soon. Raises ValueError for a damaged file."""
     try:
         key = serialization.load_pem_private_key((folder / KEY).read_bytes(), None)
         certificate = x509.load_pem_x509_certificate((folder / CERTIFICATE).read_bytes())
@@ -105,7 +105,7 @@ def _create(folder: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, for its owner's eyes."""
+    """Replace a file at once, with mode 0600."""
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as partial:
         partial.write(content)
     Path(partial.name).replace(path)
@@ -126,9 +126,11 @@ def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
 def _sign_leaf(
     host: str, key: ec.EllipticCurvePrivateKey, issuer: x509.Certificate, issuer_key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    nobody = x509.Name([])  # the name is an alternative one: common names end at 64 characters, buckets' do not
+    no_subject = x509.Name(
+        []
+    )  # the host is an alternative name: a common name has at most 64 characters, a bucket's host more
     return (
-        _builder(nobody, key.public_key(), issuer.subject, issuer_key.public_key(), LEAF_LIFETIME)
+        _builder(no_subject, key.public_key(), issuer.subject, issuer_key.public_key(), LEAF_LIFETIME)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=True)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)

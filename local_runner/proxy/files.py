@@ -1,4 +1,4 @@
-"""Names of the authority's files: known to clients' environments, which need nothing else of the proxy."""
+"""Names of the authority's files. The environment of clients needs them without importing the proxy."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 KEY, CERTIFICATE, LOCK = "key.pem", "ca.pem", "lock"
 BUNDLE, TRUSTSTORE = "bundle.pem", "truststore.p12"
-TRUSTSTORE_PASSWORD = "changeit"  # what Java calls its own; there is no secret in a truststore
+TRUSTSTORE_PASSWORD = "changeit"  # Java's default password; a truststore holds no secret
 
 
 def authority_folder(data: Path) -> Path:
-    """Where a data folder's certificate authority lies."""
+    """Folder of the certificate authority in a data folder."""
     return data / "authority"

@@ -1,4 +1,4 @@
-"""The proxy as a child process, for as long as somebody needs it."""
+"""Runs the proxy as a child process."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ STOP_LIMIT_S = 10.0
 
 @contextmanager
 def run_proxy(data: Path, endpoint: str, port: int, tunnel: bool) -> Iterator[str]:
-    """Yield the address of a proxy in front of `endpoint`, `http://127.0.0.1:<port>`; 0 takes any free port.
+    """Run a proxy in front of `endpoint` and yield its address, `http://127.0.0.1:<port>`; port 0 takes any free one.
 
-    With `tunnel` it lets connections to other hosts than Amazon's through. Raises PlatformError if it does not start.
+    With `tunnel` it tunnels connections to hosts that are not AWS's. Raises PlatformError if it does not start.
     """
     options = ("--endpoint", endpoint, "--port", str(port), *(("--tunnel",) if tunnel else ()))
     process = subprocess.Popen(
         python.command("wildsage.local_runner.proxy", str(authority_folder(data)), *options),
         env=python.environment(os.environ),
-        stdin=subprocess.PIPE,  # its lifeline: it ends when this closes, however we end
+        stdin=subprocess.PIPE,  # the proxy ends when this pipe closes, for whatever reason this process ends
         stdout=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C reaches the program first, which may still clean up
+        start_new_session=True,  # Ctrl-C must not stop it, since the user's program may still use it to clean up
         text=True,
     )
     with process:
         assert process.stdout and process.stdin
         address = process.stdout.readline().strip()
         if not address:
-            raise PlatformError("The proxy did not start; the reason is above.")
+            raise PlatformError("The proxy did not start. Its message is above.")
         try:
             yield address
         finally:

@@ -1,7 +1,7 @@
-"""CONNECT, and what follows it: Amazon's hosts end here, in TLS, and their bytes go on to the local AWS untouched.
+"""Handles CONNECT: connections to AWS hosts end here in TLS, and their bytes go on to the local AWS unchanged.
 
-No request is read or changed on the way: the local AWS knows the service by its signature, and a bucket by the host
-it was addressed to. Other hosts are refused or, if so wished, tunnelled without a look inside.
+The proxy reads and changes no request. The local AWS knows the service by the request's signature, and a bucket by the
+Host header. Connections to other hosts are refused or, with `--tunnel`, passed on without decryption.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Refused(Exception):
-    """An answer instead of a tunnel: HTTP status and a sentence."""
+    """The proxy refuses a connection, with an HTTP status and a sentence."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -32,46 +32,46 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Proxy:
-    """`endpoint` is the local AWS, `http://127.0.0.1:<port>`; with `tunnel_others` other hosts are let through."""
+    """`endpoint`: address of the local AWS, `http://127.0.0.1:<port>`. `tunnel_others`: tunnel connections to other hosts."""
 
     authority: Authority
     endpoint: str
     tunnel_others: bool = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, to its end."""
-        with suppress(OSError):  # a client that went away, is too slow, or does not trust us
+        """Handle one connection until it closes."""
+        with suppress(OSError):  # the client went away, is too slow, or does not trust the authority
             try:
                 async with asyncio.timeout(HANDSHAKE_LIMIT_S):
-                    there = await self._handshake(reader, writer)
-                await _join((reader, writer), there)
+                    server = await self._handshake(reader, writer)
+                await _join((reader, writer), server)
             except Refused as refusal:
                 await _answer(writer, refusal)
         await _close(writer)
 
     async def _handshake(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection:
-        """Read CONNECT, reach whom it means, accept. In Amazon's name, TLS with the client begins here."""
+        """Read CONNECT, connect to the server and accept. For an AWS host, start TLS with the client."""
         connection = h11.Connection(h11.SERVER)
         host, port = _target(await _request(connection, reader))
         if not is_aws_host(host):
             if not self.tunnel_others:
-                raise Refused(403, f"{host} is no host of AWS; `--tunnel` lets others through.")
-            there = await _connect(host, port)
+                raise Refused(403, f"{host} is not an AWS host. Start the proxy with --tunnel to reach other hosts.")
+            server = await _connect(host, port)
             await _accept(connection, writer)
-            return there
+            return server
         address = urlsplit(self.endpoint)
-        there = await _connect(address.hostname or "", address.port or 80)
+        server = await _connect(address.hostname or "", address.port or 80)
         try:
             await _accept(connection, writer)
             await writer.start_tls(self.authority.context(host))
-        except BaseException:  # also where time is up
-            there[1].close()
+        except BaseException:  # CancelledError too, when the time limit passes
+            server[1].close()
             raise
-        return there
+        return server
 
 
 async def listen(port: int, serve: Callable[..., Awaitable[None]]) -> asyncio.Server:
-    """Serve on a port of loopback; 0 takes any free one. Raises OSError if it is taken."""
+    """Serve on a port of 127.0.0.1; 0 takes any free one. Raises OSError if the port is in use."""
     return await asyncio.start_server(serve, "127.0.0.1", port, limit=PIECE_BYTES)
 
 
@@ -81,7 +81,7 @@ async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> 
         while (event := connection.next_event()) is h11.NEED_DATA:
             connection.receive_data(await reader.read(PIECE_BYTES))
     except h11.RemoteProtocolError as error:
-        raise Refused(400, f"This is no HTTP request: {error}.") from None
+        raise Refused(400, f"The request is not valid HTTP: {error}.") from None
     if not isinstance(event, h11.Request):
         raise Refused(400, "The connection ended before its request did.")
     return event
@@ -94,7 +94,7 @@ def _target(request: h11.Request) -> tuple[str, int]:
         target = urlsplit(f"//{request.target.decode('ascii')}")
         return target.hostname or "", target.port or 443
     except ValueError:
-        raise Refused(400, "CONNECT needs host:port.") from None
+        raise Refused(400, "CONNECT: expected host:port.") from None
 
 
 async def _connect(host: str, port: int) -> Connection:
@@ -110,7 +110,7 @@ async def _accept(connection: h11.Connection, writer: asyncio.StreamWriter) -> N
 
 
 async def _answer(writer: asyncio.StreamWriter, refusal: Refused) -> None:
-    """A whole response that ends the connection."""
+    """Send a complete response, after which the connection closes."""
     body = f"{refusal}\n".encode()
     headers = [
         ("Content-Type", "text/plain; charset=utf-8"),
@@ -124,14 +124,14 @@ async def _answer(writer: asyncio.StreamWriter, refusal: Refused) -> None:
 
 
 async def _join(client: Connection, server: Connection) -> None:
-    """Carry bytes both ways until one side ends. Holds two pieces at most."""
-    ways = [asyncio.create_task(_copy(client[0], server[1])), asyncio.create_task(_copy(server[0], client[1]))]
+    """Copy bytes in both directions until one side closes. Holds at most two pieces."""
+    directions = [asyncio.create_task(_copy(client[0], server[1])), asyncio.create_task(_copy(server[0], client[1]))]
     try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
+        for direction in directions:
+            direction.cancel()
+        await asyncio.gather(*directions, return_exceptions=True)
         await _close(server[1])
 
 

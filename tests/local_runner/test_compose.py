@@ -1,4 +1,4 @@
-"""docker-compose.yml: one command starts the local AWS, and a notebook on the host uses it."""
+"""docker-compose.yml of the repository: one command starts the local AWS, and a notebook on the host uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/errors.md: every message in it is what the code says, and every section has its proof here."""
+"""docs/errors.md, which covers all packages: code produces every message on the page, and every section has its proof here."""
 
 from __future__ import annotations
 

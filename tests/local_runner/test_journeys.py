@@ -1,4 +1,4 @@
-"""What people do with a model, through real clients and real containers, from top to bottom."""
+"""Whole workflows of users with real clients and real containers, through all packages of the local AWS."""
 
 import subprocess
 import sys

@@ -1,4 +1,7 @@
-"""What a caller cannot do: lead the server out of its folder, leave secrets in it, or flood it."""
+"""What a caller cannot do: reach files outside the data folder, store secrets in it, or exhaust the server.
+
+The requests go to S3, to the operations and to the server, so the file belongs to no single package.
+"""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""Python runs this file at start-up when its folder is on PYTHONPATH; `wildsage run` puts it there.
+"""Python runs this file at start-up if its folder is on PYTHONPATH; `wildsage run` puts it there.
 
-It acts only if WILDSAGE_ENDPOINT is set, waits until the AWS libraries are imported, and then mends two things that no
-environment variable reaches:
+It acts only if WILDSAGE_ENDPOINT is set. It waits until the AWS libraries are imported, then patches two things that no
+environment variable changes:
 
-1. SageMaker's SDK builds its STS client with `endpoint_url="https://sts.<region>.amazonaws.com"`, which botocore ranks
-   above AWS_ENDPOINT_URL. Such addresses are dropped, so that the variable decides.
-2. SDK and waiters sleep 5 to 120 s between questions, as fits jobs of hours. Here jobs take seconds, so sleeps shrink
-   to `LONGEST_SLEEP_S`, unless WILDSAGE_SDK_POLLING is set.
+1. SageMaker's SDK creates its STS client with `endpoint_url="https://sts.<region>.amazonaws.com"`, which takes
+   precedence over AWS_ENDPOINT_URL. The patch drops such addresses, so that the variable decides.
+2. The SDK and botocore's waiters sleep 5 to 120 s between two calls, which suits jobs of hours. Here jobs take seconds,
+   so the patch limits sleeps to `LONGEST_SLEEP_S`, unless WILDSAGE_SDK_POLLING is set.
 
-Standard library only: it runs inside whatever environment the user has. A sitecustomize of the user's own runs as well.
+It uses the standard library only, because it runs in the user's environment. The user's own sitecustomize runs as well.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ LONGEST_SLEEP_S = 0.25
 AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 replaced: list[tuple[Any, str, Any]] = []
-"""What was there before: owner, name, value."""
+"""The replaced attributes: owner, name, former value."""
 
 
 def replace(owner: Any, name: str, replacement: Any) -> None:
-    """Set an attribute; `uninstall` sets it back."""
+    """Set an attribute; `uninstall` restores it."""
     replaced.append((owner, name, getattr(owner, name)))
     setattr(owner, name, replacement)
 
 
 def is_aws_address(url: str | None) -> bool:
-    """True for an endpoint in the public cloud, the kind that must not be called from here."""
+    """True for an endpoint of the real AWS, which a local client must not call."""
     return (urlsplit(url or "").hostname or "").endswith(AWS_DOMAINS)
 
 
 def drop_aws_endpoints(botocore_session: ModuleType) -> None:
-    """Let AWS_ENDPOINT_URL win over an AWS address given in code."""
+    """Drop endpoints of the real AWS that code passes to `create_client`, so that AWS_ENDPOINT_URL applies."""
     create_client = botocore_session.Session.create_client
 
     @functools.wraps(create_client)
@@ -57,9 +57,9 @@ def drop_aws_endpoints(botocore_session: ModuleType) -> None:
 
 
 class PollingClock:
-    """The `time` module for a caller that polls: long sleeps are cut short, and `time()` counts them in full.
+    """Replaces the `time` module in a module that polls: it shortens long sleeps, and `time()` still counts them in full.
 
-    Counting them matters: the SDK asks for a job's status only once 30 s have passed on this clock.
+    Counting them matters, because the SDK describes a job only once 30 s have passed on this clock.
     """
 
     def __init__(self) -> None:
@@ -78,12 +78,12 @@ class PollingClock:
 
 
 def shorten_sleeps(module: ModuleType) -> None:
-    """Give a module that did `import time` a clock of its own."""
+    """Replace `time` in a module that imported it."""
     replace(module, "time", PollingClock())
 
 
 def shorten_waits(botocore_waiter: ModuleType) -> None:
-    """Ask more often, for as long in all: a waiter gives up after so many questions, not after so much time."""
+    """Make waiters poll more often for the same total time. A waiter gives up after a number of calls, not after a time."""
     wait = botocore_waiter.Waiter.wait
 
     @functools.wraps(wait)
@@ -102,14 +102,14 @@ LOCAL_CLIENTS: dict[str, Callable[[ModuleType], None]] = {"botocore.session": dr
 SHORT_POLLING: dict[str, Callable[[ModuleType], None]] = {
     "botocore.waiter": shorten_waits,
     "sagemaker.session": shorten_sleeps,
-    "sagemaker.core.resources": shorten_sleeps,  # SDK v3, from here on
+    "sagemaker.core.resources": shorten_sleeps,  # SDK v3: this line and the next two
     "sagemaker.core.helper.session_helper": shorten_sleeps,
     "sagemaker.core.common_utils": shorten_sleeps,
 }
 
 
 class ImportPatcher(MetaPathFinder):
-    """Amends modules right after their first import, so that start-up imports nothing heavy."""
+    """Patches modules right after their first import, so that the start of Python imports nothing large."""
 
     def __init__(self, patches: dict[str, Callable[[ModuleType], None]]) -> None:
         self.patches = patches
@@ -132,7 +132,7 @@ class ImportPatcher(MetaPathFinder):
 
 
 def install(patches: dict[str, Callable[[ModuleType], None]]) -> None:
-    """Amend what is imported already, and the rest as it is imported."""
+    """Patch the modules that are imported already now, and the others when they are imported."""
     for name, patch in patches.items():
         if name in sys.modules:
             patch(sys.modules[name])
@@ -151,14 +151,14 @@ def uninstall() -> None:
 
 
 def run_next_sitecustomize() -> None:
-    """Execute the next sitecustomize on the path: Python itself runs only the first."""
+    """Run the next sitecustomize on the path, since Python runs only the first."""
     own = os.path.dirname(os.path.abspath(__file__))
     spec = PathFinder.find_spec("sitecustomize", [place for place in sys.path if os.path.abspath(place) != own])
     if spec is not None and spec.loader is not None:
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
-if __name__ == "sitecustomize":  # not when a test session imports it by its full name
+if __name__ == "sitecustomize":  # a test session imports it by its full name, and then nothing happens
     if os.environ.get("WILDSAGE_ENDPOINT"):
         install(LOCAL_CLIENTS if os.environ.get("WILDSAGE_SDK_POLLING") else LOCAL_CLIENTS | SHORT_POLLING)
     run_next_sitecustomize()

@@ -39,7 +39,7 @@ def test_another_machine_is_answered_only_where_the_server_was_opened_to_it(tmp_
         process.terminate()
         said = process.stderr.read()
     assert answers == BOTH[address]
-    assert ("whoever reaches it runs code as you and reads your data" in said) == (address == "0.0.0.0")
+    assert ("anybody who reaches it can run code as you and read your data" in said) == (address == "0.0.0.0")
 
 
 def status(port: int, host: str) -> int:
@@ -51,4 +51,4 @@ def status(port: int, host: str) -> int:
 
 def test_help_says_what_another_address_means() -> None:
     text = " ".join(CliRunner().invoke(app, ["up", "--help"], env={"COLUMNS": "200", **os.environ}).output.split())
-    assert "whoever reaches it runs code as you" in text.replace("│ ", "")
+    assert "anybody who reaches it can run" in text.replace("│ ", "")

@@ -40,7 +40,7 @@ def test_while_a_server_runs_ended_jobs_go_and_everything_else_stays(start_aws, 
 
     said = cli("clean", "--data", aws.data, stdin="y\n")
     assert said.status == 0, said.err
-    assert {row["what"]: row["how many"] for row in said.cells} == {"ended jobs: records, logs, kept folders": "2"}
+    assert {row["what"]: row["count"] for row in said.cells} == {"ended jobs: records, logs, kept folders": "2"}
     assert "Remove these 2" in said.err
     assert names(cli, aws.data) == {running}
     assert cli("logs", ended, "--data", aws.data).status == 1
@@ -78,9 +78,9 @@ def test_what_deleted_endpoints_and_jobs_left_goes(start_aws, cli):
     aws.finished(job)
     aws.sagemaker.delete_training_job(TrainingJobName=job)
     (aws.data / "endpoints" / "left-by-a-kill").mkdir(parents=True)
-    rows = {row["what"]: row["how many"] for row in cli("clean", "--data", aws.data, "--yes").cells}
-    assert rows["logs of what was deleted"] == "2"
-    assert rows["folders of what was deleted"] == "1"
+    rows = {row["what"]: row["count"] for row in cli("clean", "--data", aws.data, "--yes").cells}
+    assert rows["logs of deleted jobs and endpoints"] == "2"
+    assert rows["folders of deleted jobs and endpoints"] == "1"
     assert not (aws.data / "endpoints" / "left-by-a-kill").exists()
 
 

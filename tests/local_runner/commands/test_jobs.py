@@ -18,7 +18,7 @@ def test_jobs_are_listed_with_how_they_ended(aws, cli):
     assert rows[done]["status"] == "Completed"
     assert rows[done]["kind"] == "training"
     assert rows[done]["took"].endswith("s")
-    assert (rows[failed]["status"], rows[failed]["why"]) == ("Failed", "ClientError: no rows")
+    assert (rows[failed]["status"], rows[failed]["reason"]) == ("Failed", "ClientError: no rows")
 
 
 def test_a_running_job_shows_its_phase_and_its_progress(aws, cli):
@@ -52,12 +52,12 @@ def test_after_a_kill_jobs_are_interrupted_or_wait_on_and_endpoints_are_at_rest(
     shown = by_name(cli("jobs", "--data", aws.data))
     assert (shown[job]["status"], shown[waiting]["status"]) == ("Interrupted", "Pending")
     row = by_name(cli("endpoints", "--data", aws.data))[endpoint]
-    assert (row["status"], row["variants"]) == ("at rest", "v0")
+    assert (row["status"], row["variants"]) == ("stopped", "v0")
 
 
 def test_a_folder_where_no_server_ever_ran_is_named(cli, tmp_path):
     for command in (["jobs"], ["endpoints"], ["logs", "x"], ["clean"]):
         said = cli(*command, "--data", tmp_path / "nowhere")
         assert said.status == 1
-        assert f"No local AWS ever ran on {tmp_path / 'nowhere'}. Start one with `wildsage up`" in said.err
+        assert f"No local AWS has run on {tmp_path / 'nowhere'} yet. Start one with `wildsage up`" in said.err
         assert not (tmp_path / "nowhere").exists()

@@ -52,5 +52,5 @@ def test_an_unknown_name_is_told_with_the_nearest(aws, cli):
     aws.finished(job)
     said = cli("logs", "cencus-kmeans", "--data", aws.data)
     assert said.status == 1
-    assert "cencus-kmeans: no job or endpoint of this name" in said.err
+    assert "has no job, endpoint or log named cencus-kmeans." in said.err
     assert "Did you mean census-kmeans?" in said.err

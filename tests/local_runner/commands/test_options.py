@@ -15,7 +15,7 @@ import pytest
 )
 def test_up_says_what_an_option_belongs_to(cli, tmp_path, option, other):
     said = cli("up", "--data", tmp_path / "data", *option)
-    assert (said.status, said.err) == (2, f"{option[0]} does nothing without {other}. Add that, or leave it out.")
+    assert (said.status, said.err) == (2, f"{option[0]} has no effect without {other}. Add {other}, or leave it out.")
     assert not (tmp_path / "data").exists()
 
 
@@ -23,5 +23,5 @@ def test_run_says_so_too(cli, tmp_path):
     program = tmp_path / "program.py"
     program.write_text("print('ran')")
     said = cli("run", "--data", tmp_path / "data", "--tunnel", program)
-    assert (said.status, said.err) == (2, "--tunnel does nothing without --proxy. Add that, or leave it out.")
+    assert (said.status, said.err) == (2, "--tunnel has no effect without --proxy. Add --proxy, or leave it out.")
     assert "ran" not in said.out

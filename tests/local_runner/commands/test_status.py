@@ -44,7 +44,7 @@ def test_many_jobs_are_counted_and_endpoints_are_one_line():
 
 
 def test_where_nothing_runs_it_says_so():
-    assert drawn(render(Snapshot()), 80) == ["No job runs, no endpoint. Ctrl-C stops."]
+    assert drawn(render(Snapshot()), 80) == ["No running jobs, no endpoints. Ctrl-C stops."]
 
 
 def test_a_failure_is_told_with_its_reason():

@@ -29,17 +29,17 @@ def test_what_has_ended_and_what_is_not_there_is_told(aws, cli):
     job = aws.train(TrainingJobName="ended-long-ago")
     aws.finished(job)
     said = cli("stop", job, "--data", aws.data)
-    assert (said.status, "Training job ended-long-ago has ended already: Completed." in said.err) == (1, True)
+    assert (said.status, "Training job ended-long-ago has already ended: Completed." in said.err) == (1, True)
     said = cli("stop", "nobody", "--data", aws.data)
-    assert (said.status, "nobody: no job or endpoint of this name." in said.err) == (1, True)
+    assert (said.status, "There is no job or endpoint named nobody." in said.err) == (1, True)
 
 
 def test_where_nothing_runs_there_is_nothing_to_stop(cli, tmp_path):
     said = cli("stop", "x", "--data", tmp_path)
-    assert (said.status, f"Nothing runs on {tmp_path}" in said.err) == (1, True)
+    assert (said.status, f"No local AWS runs on {tmp_path}" in said.err) == (1, True)
 
 
 def test_a_home_in_the_variable_is_found(cli, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("WILDSAGE_DATA", "~/aws")
-    assert f"Nothing runs on {tmp_path}/aws" in cli("stop", "job").err
+    assert f"No local AWS runs on {tmp_path}/aws" in cli("stop", "job").err

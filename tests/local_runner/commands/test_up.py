@@ -101,7 +101,7 @@ def test_a_terminal_shows_endpoints_and_jobs_and_is_left_clean(start, tmp_path):
     seen = read_until(ours, "Failed")
     assert "Local AWS" in seen
     assert 'eval "$(wildsage up --export' in seen
-    assert "No job runs, no endpoint." in seen
+    assert "No running jobs, no endpoints." in seen
     up.send_signal(signal.SIGINT)
     rest = read_until(ours, "Stopped.")
     assert "\x1b[?25h" in rest, "the cursor is shown again"
@@ -133,7 +133,7 @@ def test_a_server_that_is_killed_is_told_with_where_to_look(start, tmp_path):
     client("s3", tmp_path)
     os.kill(json.loads((tmp_path / "server.json").read_text())["pid"], signal.SIGKILL)
     assert up.wait(60) == 3
-    assert f"The server has ended by itself, with status -9; see {tmp_path}/server.log" in up.stderr.read()
+    assert f"The server ended unexpectedly with status -9; see {tmp_path}/server.log" in up.stderr.read()
 
 
 def test_it_stops_when_its_own_process_is_killed(start, tmp_path):

@@ -44,7 +44,7 @@ def watch(settings, store):
 
 
 def told(watch: Watch) -> list[tuple[str, str, str]]:
-    return [(event.what, event.name, event.status) for event in watch.look().events]
+    return [(event.what, event.name, event.status) for event in watch.poll().events]
 
 
 def test_a_job_is_told_when_it_begins_and_when_it_ends(watch, store):
@@ -56,7 +56,7 @@ def test_a_job_is_told_when_it_begins_and_when_it_ends(watch, store):
     store.update(
         "training-job", "a", TrainingJobStatus="Failed", FailureReason="ClientError: x", TrainingEndTime=NOW + 3
     )
-    (event,) = watch.look().events
+    (event,) = watch.poll().events
     assert (event.status, event.reason, event.took_s) == ("Failed", "ClientError: x", 3)
     assert event.record() == {
         "time": "2023-11-14T22:13:23.000+00:00",
@@ -76,13 +76,13 @@ def test_what_had_ended_before_is_no_news_and_what_runs_is(watch, store):
 
 
 def test_endpoints_come_change_and_go(watch, store):
-    watch.look()
+    watch.poll()
     document = {"EndpointName": "e", "EndpointStatus": "Creating", "CreationTime": NOW}
     store.insert("endpoint", "e", document)
     assert told(watch) == [("endpoint", "e", "Creating")]
     store.update("endpoint", "e", EndpointStatus="InService")
     assert told(watch) == [("endpoint", "e", "InService")]
-    assert [endpoint.name for endpoint in watch.look().endpoints] == ["e"]
+    assert [endpoint.name for endpoint in watch.poll().endpoints] == ["e"]
     store.delete("endpoint", "e")
     assert told(watch) == [("endpoint", "e", "Deleted")]
 
@@ -92,11 +92,11 @@ def test_progress_is_that_of_the_slowest_host_as_it_told_it_last(watch, store, s
     writers = [Logs(settings.logs).writer(TRAINING_JOBS, f"a/algo-{host}-170") for host in (1, 2)]
     for percent in (10, 50):
         writers[0](f"#progress_metric: host=algo-1, completed {percent}.0 % of epochs")
-    assert watch.look().progress == {"a": 50.0}
+    assert watch.poll().progress == {"a": 50.0}
     writers[1]("#progress_metric: host=algo-2, completed 30.0 % of epochs")
     writers[1]("#progress_metric: host=algo-2, completed many % of epochs")
-    assert watch.look().progress == {"a": 30.0}
+    assert watch.poll().progress == {"a": 30.0}
     store.update("training-job", "a", TrainingJobStatus="Completed", TrainingEndTime=NOW)
-    assert watch.look().progress == {}
+    assert watch.poll().progress == {}
     for writer in writers:
         writer.close()

@@ -57,7 +57,7 @@ def test_one_that_ends_soon_is_made_anew(tmp_path, monkeypatch):
 
 
 def test_no_certificate_for_other_names(tmp_path):
-    with pytest.raises(ValueError, match=r"example\.org is none of Amazon's names"):
+    with pytest.raises(ValueError, match=r"example\.org is not an AWS host"):
         Authority(tmp_path).context("example.org")
 
 

@@ -68,7 +68,7 @@ def ask(port: int, request: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("request_line", "status", "words"),
     [
-        (b"CONNECT example.org:443 HTTP/1.1", 403, b"example.org is no host of AWS"),
+        (b"CONNECT example.org:443 HTTP/1.1", 403, b"example.org is not an AWS host"),
         (b"CONNECT amazonaws.com.example.org:443 HTTP/1.1", 403, b"no host of AWS"),
         (b"CONNECT evilamazonaws.com:443 HTTP/1.1", 403, b"no host of AWS"),
         (b"GET http://s3.amazonaws.com/ HTTP/1.1", 405, b"Set HTTPS_PROXY"),

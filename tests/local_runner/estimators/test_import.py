@@ -1,4 +1,4 @@
-"""The classes for SDK v3, where that is not installed; tests/clients/sdk3 has them at work."""
+"""The classes for SDK v3 where SDK v3 is not installed. tests/clients/sdk3 uses them."""
 
 from __future__ import annotations
 

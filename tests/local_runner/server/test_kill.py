@@ -1,7 +1,7 @@
-"""kill -9 at any moment: what the server had answered for is there afterwards, and what was running has ended or goes on.
+"""kill -9 at any time: everything that the server has confirmed still exists, and jobs that ran have ended or continue.
 
-Clients write objects, train and read logs as fast as they can; after a while that nobody knows beforehand the server is
-killed, all of it, its first process or its worker; then everything that a client had seen is looked for.
+Clients write objects, train and read logs as fast as they can. After a random time the test kills the server: the whole
+group, its first process or its worker. Then it looks for everything that a client has seen.
 """
 
 from __future__ import annotations

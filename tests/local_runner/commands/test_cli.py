@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from wildsage.local_runner.__main__ import app
 
 WILDSAGE = [sys.executable, "-m", "wildsage.local_runner"]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def wildsage(*arguments: str | Path, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
@@ -127,7 +127,7 @@ def test_a_taken_port_is_named(command: list[str], tmp_path: Path) -> None:
 def test_export_needs_a_running_server(tmp_path: Path) -> None:
     status, text = invoke("up", "--data", tmp_path, "--export")
     assert status == 1
-    assert "start `wildsage up` in another terminal" in text
+    assert "Start `wildsage up` in another terminal" in text
 
 
 def test_what_a_killed_server_left_behind_is_no_server(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_exported_variables_make_a_shell_a_client(data: Path) -> None:
 def test_one_server_a_folder(data: Path) -> None:
     done = wildsage("up", "--data", data, "--port", "0")
     assert done.returncode == 1
-    assert "A server runs on" in done.stderr
+    assert "A server already runs on" in done.stderr
 
 
 def test_run_starts_a_server_of_its_own_and_stops_it(tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def model(rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     done = train(rows, folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "text/csv;label_size=0 (from its extension" in done.stderr
+    assert "text/csv;label_size=0 (by its extension" in done.stderr
     return folder / "model.tar.gz"
 
 

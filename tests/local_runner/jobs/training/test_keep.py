@@ -1,4 +1,4 @@
-"""`--keep`: what an ended job leaves to look at."""
+"""`--keep`: the folder of an ended job."""
 
 from __future__ import annotations
 
