@@ -2,9 +2,8 @@
 
     from wildsage.local_runner.estimators import PCA, KMeans, FactorizationMachines, KNN
 
-They are written on SDK v3's own resources (`TrainingJob`, `Model`, `Endpoint`, `Transformer`), so they work against the
-local AWS and against Amazon's alike. docs/migrating_to_sdk_v3.md has the table of what is named how. Needs
-`wildsage[sdk3]`.
+They use SDK v3's own resources (`TrainingJob`, `Model`, `Endpoint`, `Transformer`), so they work with the local AWS and
+with Amazon's. docs/migrating_to_sdk_v3.md lists the names of SDK v2 and v3. Needs `wildsage[sdk3]`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the four algorithms share: train, deploy and transform, on SDK v3's resources."""
+"""Base class of the estimators: train, deploy and transform with SDK v3's resources."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ VARIANT = "AllTraffic"
 
 
 class Estimator:
-    """One built-in algorithm. Its hyperparameters follow `instance_type` in the constructor, in declared order.
+    """A built-in algorithm. In the constructor its hyperparameters follow `instance_type`, in the order of their declaration.
 
-    `role`: name or ARN, the caller's own by default. `instance_count`, `instance_type`: what to train on.
-    `data_location`: where `record_set` writes, `s3://bucket/prefix/`. `volume_size` in GB; `max_run`, `max_wait` in
-    seconds. All other settings are named as in the estimators of SDK v2 and mean the same.
+    `role`: name or ARN, by default the caller's role. `instance_count`, `instance_type`: hosts of the training job.
+    `data_location`: prefix for `record_set`, `s3://bucket/prefix/`. `volume_size` is in GB; `max_run` and `max_wait` are in
+    seconds. All other arguments have the names and the meaning of SDK v2's estimators. Raises ValueError for an invalid
+    hyperparameter.
     """
 
     repository: ClassVar[str]
@@ -47,12 +48,12 @@ class Estimator:
     fixed: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls) -> None:
-        """Spell the constructor's parameters out for `help` and editors."""
+        """Give the constructor a signature for `help` and editors."""
         settings = inspect.signature(Estimator._configure).parameters.values()
         own = [parameter for parameter in declared(cls) if parameter.attribute in vars(cls)]
         named = [inspect.Parameter(p.attribute, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None) for p in own]
-        _, role, count, machine, *others = settings
-        cls.__signature__ = inspect.Signature([role, count, machine, *named, *others])  # type: ignore[attr-defined]
+        _, role, count, instance_type, *others = settings
+        cls.__signature__ = inspect.Signature([role, count, instance_type, *named, *others])  # type: ignore[attr-defined]
 
     feature_dim = Hyperparameter(int, low=1)
     mini_batch_size = Hyperparameter(int, low=1)
@@ -89,7 +90,7 @@ class Estimator:
         checkpoint_local_path: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Everything that is no hyperparameter."""
+        """Set all arguments except the hyperparameters."""
         self.sagemaker_session = sagemaker_session or Session()
         self.role = self.sagemaker_session.expand_role(role or get_execution_role(self.sagemaker_session))
         self.instance_count = instance_count
@@ -112,16 +113,16 @@ class Estimator:
         self.latest_training_job: TrainingJob | None = None
 
     def hyperparameters(self) -> dict[str, str]:
-        """Those that are set, as the training job gets them."""
+        """The hyperparameters that are set, as the training job gets them."""
         return {**self.fixed, **formatted(self)}
 
     def training_image_uri(self) -> str:
-        """Amazon's image of the algorithm in the session's region."""
+        """URI of Amazon's image of the algorithm in the session's region."""
         return image_uris.retrieve(self.repository, self.sagemaker_session.boto_region_name, version=self.version)
 
     @property
     def model_data(self) -> str:
-        """Address of the trained model's archive. Raises ValueError before there is one."""
+        """S3 URI of the trained model's archive. Raises ValueError before `fit`."""
         job = self._job()
         job.refresh()
         return job.model_artifacts.s3_model_artifacts
@@ -134,7 +135,10 @@ class Estimator:
         encrypt: bool = False,
         distribution: str = "ShardedByS3Key",
     ) -> RecordSet:
-        """Upload rows (n, d) and labels (n,) as records, one object for each instance, for a channel of `fit`."""
+        """Upload rows (n, d) and labels (n,) as records for a channel of `fit`, one object per instance.
+
+        Raises ValueError if there are fewer rows than instances.
+        """
         folder = f"{self.data_location}{name_from_base(type(self).__name__)}/"
         s3 = self.sagemaker_session.boto_session.client("s3", region_name=self.sagemaker_session.boto_region_name)
         manifest = record_set.upload(s3, folder, self.instance_count, train, labels, encrypt)
@@ -148,7 +152,7 @@ class Estimator:
         logs: bool = True,
         job_name: str | None = None,
     ) -> None:
-        """Train on one record set, or on one for each channel. `wait` returns when the job has ended.
+        """Train on one record set, or on several with different channels. With `wait` it returns when the job has ended.
 
         Raises ValueError without a channel `train`, and the SDK's FailedStatusError if the job fails.
         """
@@ -163,7 +167,7 @@ class Estimator:
             self.latest_training_job.wait(logs=logs)
 
     def mini_batch_size_of(self, records: RecordSet) -> int | None:
-        """Rows of a mini-batch where `fit` is not told; None leaves it to the algorithm."""
+        """Rows of a mini-batch if `fit` gets none; None means the algorithm's default."""
         return None
 
     def deploy(
@@ -177,7 +181,7 @@ class Estimator:
         model_name: str | None = None,
         tags: Sequence[Mapping[str, str]] = (),
     ) -> Predictor:
-        """Put the trained model behind an endpoint. `wait` returns when it is in service.
+        """Deploy the trained model to an endpoint. With `wait` it returns when the endpoint is in service.
 
         Raises ValueError before `fit`, and the SDK's FailedStatusError if the endpoint cannot start.
         """
@@ -188,9 +192,9 @@ class Estimator:
             initial_instance_count=initial_instance_count,
             instance_type=instance_type,
         )
-        place, tagged = self._session_arguments(), _without_empty(tags=_tags([*self.tags, *tags]))
-        EndpointConfig.create(endpoint_config_name=name, production_variants=[variant], **tagged, **place)
-        endpoint = Endpoint.create(endpoint_name=name, endpoint_config_name=name, **tagged, **place)
+        session, tag_arguments = self._session_arguments(), _without_empty(tags=_tags([*self.tags, *tags]))
+        EndpointConfig.create(endpoint_config_name=name, production_variants=[variant], **tag_arguments, **session)
+        endpoint = Endpoint.create(endpoint_name=name, endpoint_config_name=name, **tag_arguments, **session)
         if wait:
             endpoint.wait_for_status("InService")
         return Predictor(name, self.sagemaker_session, serializer, deserializer)
@@ -198,7 +202,7 @@ class Estimator:
     def transformer(
         self, instance_count: int, instance_type: str, model_name: str | None = None, **settings: Any
     ) -> Transformer:
-        """Batch transform with the trained model; `settings` are those of the SDK's Transformer."""
+        """A Transformer for the trained model; `settings` are further arguments of the SDK's Transformer."""
         return Transformer(
             model_name=self._create_model(model_name).model_name,
             instance_count=instance_count,
@@ -209,7 +213,7 @@ class Estimator:
         )
 
     def _job_request(self, name: str, channels: Sequence[RecordSet]) -> dict[str, Any]:
-        machines = _without_empty(
+        instances = _without_empty(
             instance_type=self.instance_type, instance_count=self.instance_count, **self.resources
         )
         return _without_empty(
@@ -223,7 +227,7 @@ class Estimator:
             output_data_config=OutputDataConfig(
                 **_without_empty(s3_output_path=self.output_path, kms_key_id=self.output_kms_key)
             ),
-            resource_config=ResourceConfig(**machines),
+            resource_config=ResourceConfig(**instances),
             stopping_condition=StoppingCondition(**self.stopping),
             vpc_config=VpcConfig(**self.vpc) if self.vpc else None,
             checkpoint_config=CheckpointConfig(**self.checkpoints) if self.checkpoints else None,
@@ -250,7 +254,7 @@ class Estimator:
 
     def _job(self) -> TrainingJob:
         if self.latest_training_job is None:
-            raise ValueError("There is no model yet: call fit first.")
+            raise ValueError("The estimator has no model yet. Call fit first.")
         return self.latest_training_job
 
     def _session_arguments(self) -> dict[str, Any]:
@@ -265,10 +269,10 @@ def _record_set_of(records: Sequence[RecordSet], channel: str) -> RecordSet:
 
 
 def _without_empty(**settings: Any) -> dict[str, Any]:
-    """Those that hold something: SDK v3's resources want what is absent left out."""
+    """The settings that are not empty. SDK v3's resources do not accept None for absent fields."""
     return {name: value for name, value in settings.items() if value not in (None, [], {})}
 
 
 def _tags(tags: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """The SDK has two classes named Tag and takes either as a dictionary."""
+    """Tags as dictionaries, because the SDK has two classes named Tag and accepts a dictionary for both."""
     return [{"key": tag["Key"], "value": tag["Value"]} for tag in tags]

@@ -9,7 +9,7 @@ INITIALIZERS = ("normal", "uniform", "constant")
 
 
 class FactorizationMachines(Estimator):
-    """Learns pairwise interactions of sparse features. An endpoint answers `score`, and `predicted_label` for classes."""
+    """Learns pairwise interactions of sparse features. An endpoint returns `score`, and `predicted_label` for a classifier."""
 
     repository = "factorization-machines"
 

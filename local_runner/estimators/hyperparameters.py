@@ -1,4 +1,4 @@
-"""Hyperparameters as attributes of an estimator: checked when set, sent as the texts that a training job takes."""
+"""Hyperparameters as attributes of an estimator. They are checked when set and sent as text to the training job."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 class Hyperparameter:
-    """One hyperparameter. `name` is its name in the training job where that differs from the attribute's.
+    """One hyperparameter. `name` is its name in the training job if that differs from the attribute's.
 
-    Values outside `low` to `high`, or none of `choices`, raise ValueError when they are set. None means unset: the
-    algorithm's default holds.
+    Setting a value outside `low` to `high`, or not in `choices`, raises ValueError. None means unset: the algorithm's
+    default applies.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class Hyperparameter:
 
 
 def declared(estimator: type) -> list[Hyperparameter]:
-    """All hyperparameters of a class: its own first, in the order they are written, then those of its bases."""
+    """All hyperparameters of a class: its own in the order of their declaration, then those of its base classes."""
     return [value for base in estimator.__mro__ for value in vars(base).values() if isinstance(value, Hyperparameter)]
 
 
 def formatted(estimator: Any) -> dict[str, str]:
-    """Those that are set, by their names in the training job."""
+    """The hyperparameters that are set: name in the training job → text."""
     values = {parameter.name: getattr(estimator, parameter.attribute) for parameter in declared(type(estimator))}
     return {name: _format(value) for name, value in values.items() if value is not None}
 

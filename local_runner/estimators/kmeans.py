@@ -9,7 +9,7 @@ INIT_METHODS = ("random", "kmeans++")
 
 
 class KMeans(Estimator):
-    """Clusters rows into `k` groups. An endpoint answers `closest_cluster` and `distance_to_cluster` for each row."""
+    """Clusters rows into `k` groups. An endpoint returns `closest_cluster` and `distance_to_cluster` for each row."""
 
     repository = "kmeans"
     fixed = {"force_dense": "True"}

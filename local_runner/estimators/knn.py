@@ -7,7 +7,7 @@ from wildsage.local_runner.estimators.hyperparameters import Hyperparameter
 
 
 class KNN(Estimator):
-    """Predicts by the `k` nearest of `sample_size` kept rows. An endpoint answers `predicted_label` for each row."""
+    """Predicts from the `k` nearest of `sample_size` sampled rows. An endpoint returns `predicted_label` for each row."""
 
     repository = "knn"
 

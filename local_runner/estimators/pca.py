@@ -10,7 +10,7 @@ MAX_ROWS = 500
 
 
 class PCA(Estimator):
-    """Finds the `num_components` directions of most variance. An endpoint answers `projection` for each row."""
+    """Finds the `num_components` directions of largest variance. An endpoint returns `projection` for each row."""
 
     repository = "pca"
 
@@ -20,5 +20,5 @@ class PCA(Estimator):
     extra_components = Hyperparameter(int, low=-1)
 
     def mini_batch_size_of(self, records: RecordSet) -> int:
-        """At most 500 rows: PCA has no default of its own."""
+        """At most 500 rows, because the algorithm has no default."""
         return min(MAX_ROWS, max(1, records.num_records // self.instance_count))

@@ -1,4 +1,4 @@
-"""An endpoint to be asked with arrays, and how arrays become requests."""
+"""Invokes an endpoint with arrays, as records."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from wildsage.local_runner.estimators.record_set import RECORDIO_PROTOBUF
 
 
 class RecordSerializer(BaseSerializer):
-    """Rows (n, d), or one row (d,), as records."""
+    """Serializes rows (n, d), or one row (d,), as records."""
 
     CONTENT_TYPE = RECORDIO_PROTOBUF
 
     def serialize(self, data: Any) -> bytes:
-        """Raises ValueError for an array of other dimensions."""
+        """Records of the rows in `data`. Raises ValueError for an array of other dimensions."""
         buffer = io.BytesIO()
         write_numpy_to_dense_tensor(buffer, np.atleast_2d(data))
         return buffer.getvalue()
 
 
 class RecordDeserializer(BaseDeserializer):
-    """Records of an answer, one a row."""
+    """Deserializes the records of a response, one per row."""
 
     ACCEPT = (RECORDIO_PROTOBUF,)
 
     def deserialize(self, stream: Any, content_type: str) -> list[Record]:
-        """Reads the stream to its end and closes it."""
+        """Read the stream to its end and close it."""
         try:
             return read_records(stream)
         finally:
@@ -41,7 +41,7 @@ class RecordDeserializer(BaseDeserializer):
 
 
 class Predictor:
-    """Asks an endpoint. Rows go as records and answers come as records, unless told otherwise."""
+    """Invokes an endpoint. By default requests and responses are records."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Predictor:
         self.deserializer = deserializer or RecordDeserializer()
 
     def predict(self, data: Any, initial_args: dict[str, Any] | None = None, target_variant: str | None = None) -> Any:
-        """The deserialized answer; `initial_args` are fields of InvokeEndpoint that win over the serializers'."""
+        """The deserialized response. `initial_args` are fields of InvokeEndpoint that override the serializers'."""
         accept = self.deserializer.ACCEPT
         request = {
             "EndpointName": self.endpoint_name,
@@ -66,18 +66,18 @@ class Predictor:
             **(initial_args or {}),
         }
         runtime = self.sagemaker_session.sagemaker_runtime_client
-        answer = runtime.invoke_endpoint(**request, Body=self.serializer.serialize(data))
-        return self.deserializer.deserialize(answer["Body"], answer["ContentType"])
+        response = runtime.invoke_endpoint(**request, Body=self.serializer.serialize(data))
+        return self.deserializer.deserialize(response["Body"], response["ContentType"])
 
     def delete_endpoint(self, delete_endpoint_config: bool = True) -> None:
-        """Delete the endpoint, and its configuration too unless told otherwise."""
+        """Delete the endpoint and, unless `delete_endpoint_config` is False, its configuration."""
         endpoint = self._endpoint()
         if delete_endpoint_config:
             self._config(endpoint).delete()
         endpoint.delete()
 
     def delete_model(self) -> None:
-        """Delete the models behind the endpoint, which must still be there."""
+        """Delete the models of the endpoint, which must still exist."""
         for variant in self._config(self._endpoint()).production_variants:
             Model.get(model_name=variant.model_name, **self._session_arguments()).delete()
 

@@ -1,4 +1,4 @@
-"""Rows in S3, ready for a training channel: records in one object for each instance, and a manifest that lists them."""
+"""Rows in S3 for a training channel: one object of records per instance, and a manifest that lists the objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECORDIO_PROTOBUF = "application/x-recordio-protobuf"
 
 @dataclass
 class RecordSet:
-    """Where the records of a channel lie; `s3_data` is a manifest, or a prefix if `s3_data_type` is S3Prefix."""
+    """The records of a channel. `s3_data` is the URI of a manifest, or a prefix if `s3_data_type` is S3Prefix."""
 
     s3_data: str
     num_records: int
@@ -36,12 +36,12 @@ class RecordSet:
 
 
 def upload(s3: Any, folder: str, shards: int, rows_nd: NDArray, labels_n: NDArray | None, encrypt: bool) -> str:
-    """Write rows (n, d) and labels (n,) below `folder`, `s3://bucket/prefix/`, and return the manifest's address.
+    """Write rows (n, d) and labels (n,) below `folder`, `s3://bucket/prefix/`, and return the manifest's URI.
 
-    `s3` is a client of boto3. Raises ValueError for fewer rows than `shards`.
+    `s3` is a boto3 client. Raises ValueError for fewer rows than `shards`.
     """
     if len(rows_nd) < shards:
-        raise ValueError(f"{len(rows_nd)} rows for {shards} instances, expected one row for each at least.")
+        raise ValueError(f"Got {len(rows_nd)} rows for {shards} instances, expected at least one row per instance.")
     bucket, _, prefix = folder.removeprefix("s3://").partition("/")
     extra = {"ServerSideEncryption": "AES256"} if encrypt else {}
     names = []
@@ -57,6 +57,6 @@ def upload(s3: Any, folder: str, shards: int, rows_nd: NDArray, labels_n: NDArra
 
 
 def _row_ranges(rows: int, shards: int) -> list[tuple[int, int]]:
-    """Equal parts, as SDK v2 cuts them: the last one also takes what is left over."""
+    """(start, stop) of equal parts, as in SDK v2: the last part also takes the remaining rows."""
     starts = np.arange(shards) * (rows // shards)
     return list(zip(starts.tolist(), [*starts[1:].tolist(), rows], strict=True))

@@ -1,4 +1,4 @@
-"""Where a folder of sources is from, as its clone knows it. Without git, or in a folder that is no clone, nothing is known."""
+"""Origin of a source folder, as its git clone knows it. Without git, or outside a clone, nothing is known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 
 def source(folder: Path) -> str | None:
-    """Address of the repository that the folder was cloned from, without the password it may hold."""
+    """URL of the repository that the folder was cloned from, without user name and password."""
     address = _git(folder, "remote", "get-url", "origin")
     if not address:
         return None
@@ -17,7 +17,7 @@ def source(folder: Path) -> str | None:
 
 
 def revision(folder: Path) -> str | None:
-    """The commit, with `-dirty` after it where files differ from it."""
+    """The commit, followed by `-dirty` if files differ from it."""
     return _git(folder, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 
 

@@ -1,4 +1,4 @@
-"""An image's way to Amazon's registry: a repository that is made if need be, a login that is written nowhere, the layers."""
+"""Pushes an image to Amazon ECR. Creates the repository if it does not exist, and stores no login."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ Progress = Callable[[str, int, int], None]
 
 
 def push(
-    engine: docker.DockerClient, image: str, repository: str, tag: str, session: boto3.Session, tell: Progress
+    engine: docker.DockerClient, image: str, repository: str, tag: str, session: boto3.Session, report: Progress
 ) -> str:
     """Push a local image to a repository of the session's account and region; returns its URI there.
 
-    `tell` takes a layer's name, the bytes sent and all its bytes. Raises UserError for an image that is not in the engine,
-    PlatformError for what AWS or the registry refuses.
+    `report` gets a layer's name, the bytes sent and its size in bytes. Raises UserError if the engine has no such image,
+    PlatformError if AWS or the registry rejects the request.
     """
     try:
         local = engine.images.get(image)
     except ImageNotFound:
-        raise UserError(f"Image {image} is not in this engine: `wildsage build` makes it.") from None
+        raise UserError(f"Image {image} is not in this Docker engine. Build it with `wildsage build`.") from None
     try:
         ecr = session.client("ecr")
         uri = _repository(ecr, repository)
         login = _login(ecr)
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        raise PlatformError(f"ECR refuses: {error}") from None
+        raise PlatformError(f"ECR rejected the request: {error}") from None
     local.tag(uri, tag)
     try:
         for event in engine.api.push(uri, tag, stream=True, decode=True, auth_config=login):
             if "error" in event:
-                raise PlatformError(f"{urlsplit('//' + uri).hostname} refuses {uri}:{tag}: {event['error']}")
+                raise PlatformError(f"{urlsplit('//' + uri).hostname} rejected {uri}:{tag}: {event['error']}")
             detail = event.get("progressDetail") or {}
             if "id" in event and "current" in detail:
-                tell(event["id"], detail["current"], detail.get("total", detail["current"]))
+                report(event["id"], detail["current"], detail.get("total", detail["current"]))
     except APIError as error:
-        raise PlatformError(f"The engine cannot push {uri}:{tag}: {error.explanation}") from None
+        raise PlatformError(f"The Docker engine cannot push {uri}:{tag}: {error.explanation}") from None
     return f"{uri}:{tag}"
 
 
 def _repository(ecr: Any, name: str) -> str:
-    """Address of the repository, created if it is not there."""
+    """URI of the repository, which is created if it does not exist."""
     try:
         return ecr.describe_repositories(repositoryNames=[name])["repositories"][0]["repositoryUri"]
     except ecr.exceptions.RepositoryNotFoundException:
@@ -57,7 +57,7 @@ def _repository(ecr: Any, name: str) -> str:
 
 
 def _login(ecr: Any) -> dict[str, str]:
-    """User and password for twelve hours."""
+    """User name and password, valid for twelve hours."""
     token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     user, _, password = base64.b64decode(token).decode().partition(":")
     return {"username": user, "password": password}

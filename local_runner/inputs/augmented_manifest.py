@@ -1,7 +1,7 @@
-"""Augmented manifests: JSON Lines whose attributes name objects or are data themselves [contract: formats, section 9].
+"""Augmented manifests: JSON Lines whose attributes hold data or name objects [contract: formats, section 9].
 
-An attribute whose name ends in `-ref` is the S3 address of an object and stands for its bytes; any other stands for its own text.
-Both travel in the order of AttributeNames; attributes not listed stay behind.
+An attribute whose name ends in `-ref` is the S3 URI of an object and stands for its bytes; any other attribute stands for
+its own text. Both reach the job in the order of AttributeNames; attributes that are not listed are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ManifestLine = tuple[AttributeValue, ...]
 
 
 def lines(channel: ChannelRequest, objects: Objects, hosts: int) -> list[list[ManifestLine]]:
-    """The lines of a channel's manifest for each host, in their order; ShardedByS3Key deals them out. Raises InputError."""
+    """Lines of a channel's manifest for each host, in order. ShardedByS3Key distributes them over the hosts. Raises InputError."""
     source = channel["DataSource"]["S3DataSource"]
     uri, names = source["S3Uri"], source["AttributeNames"]
     content = get_object(objects, *split_uri(uri)).path.read_bytes()
@@ -36,10 +36,10 @@ def _line(row: bytes, number: int, uri: str, names: Sequence[str], objects: Obje
     try:
         entry = json.loads(row)
     except ValueError as error:
-        raise InputError(f"{place}: no valid JSON ({error}).") from None
+        raise InputError(f"{place}: not valid JSON ({error}).") from None
     missing = [name for name in names if not isinstance(entry, dict) or name not in entry]
     if missing:
-        raise InputError(f"{place}: has no {' and no '.join(missing)}, which AttributeNames lists.")
+        raise InputError(f"{place}: {', '.join(missing)} is missing, which AttributeNames lists.")
     return tuple(
         _attribute_value(name, entry, f"{number}/{position}", place, objects) for position, name in enumerate(names)
     )
@@ -50,5 +50,5 @@ def _attribute_value(name: str, entry: Mapping[str, Any], local: str, place: str
     if not name.endswith(REFERENCE):
         return (value if isinstance(value, str) else json.dumps(value)).encode()
     if not isinstance(value, str):
-        raise InputError(f"{place}: {name} is {json.dumps(value)[:60]}, expected an address such as s3://bucket/key.")
+        raise InputError(f"{place}: {name} is {json.dumps(value)[:60]}, expected an S3 URI such as s3://bucket/key.")
     return InputFile(local, get_object(objects, *split_uri(value)))

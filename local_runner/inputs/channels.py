@@ -1,7 +1,7 @@
-"""Which S3 objects a channel of a training job holds, under which names, on which host.
+"""Which S3 objects a channel of a training job holds, with which names, on which host.
 
-Both input modes get the same objects in the same order, that of the names: hidden objects, whose last part begins with
-a dot, are none of the data, as in the folder of a container.
+Both input modes get the same objects, sorted by name. Hidden objects, whose last part begins with a dot, are left out, as
+containers leave out hidden files.
 
 Sources: CreateTrainingJob's InputDataConfig (API reference: S3DataSource, ShuffleConfig), container contract section 2.
 """
@@ -23,7 +23,7 @@ Objects = ObjectStore | PublicBuckets
 
 
 class InputError(Exception):
-    """The caller's data cannot be brought to the job; the text becomes its failure reason."""
+    """The data of a channel cannot be provided. The text becomes the job's failure reason."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,18 @@ class InputFile:
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """`s3://bucket/some/key` → bucket and key. Raises InputError."""
+    """Bucket and key of `s3://bucket/some/key`. Raises InputError for other texts."""
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not bucket:
-        raise InputError(f"{uri!r} is no S3 address: expected s3://bucket/key.")
+        raise InputError(f"{uri!r} is not an S3 URI: expected s3://bucket/key.")
     return bucket, key
 
 
 def channel_files(channel: ChannelRequest, objects: Objects, hosts: int) -> list[list[InputFile]]:
-    """Files of a channel for each host, in the order of their names. Raises InputError.
+    """Files of a channel for each host, sorted by name. Raises InputError.
 
-    FullyReplicated gives all to every host, ShardedByS3Key every `hosts`-th key to each; a host may get none.
+    FullyReplicated gives every host all files, ShardedByS3Key gives each host every `hosts`-th key; a host may get none.
     """
     source = channel["DataSource"]["S3DataSource"]
     found = _manifest(source, objects) if source["S3DataType"] == "ManifestFile" else _prefix(source, objects)
@@ -61,9 +61,9 @@ def _by_name(files: Sequence[InputFile]) -> list[InputFile]:
 
 
 def _prefix(source: ChannelRequest, objects: Objects) -> list[InputFile]:
-    """Objects whose keys begin with the prefix; keys that end in `/` are folder markers, not data.
+    """Objects whose keys begin with the prefix. Keys that end in `/` mark folders and are left out, as hidden objects are.
 
-    Hidden ones are left out before the rest is looked at: a manifest often lies beside what it names.
+    Only the remaining objects are read, since a hidden manifest often lies beside the objects that it names.
     """
     uri = source["S3Uri"]
     bucket, prefix = split_uri(uri)
@@ -73,7 +73,7 @@ def _prefix(source: ChannelRequest, objects: Objects) -> list[InputFile]:
         raise InputError(_nothing_found(uri, bucket, str(error))) from None
     if not keys:
         raise InputError(_nothing_found(uri, bucket, "no object has this prefix, hidden ones left aside."))
-    return [InputFile(_below(prefix, key), get_object(objects, bucket, key)) for key in keys]
+    return [InputFile(_relative_path(prefix, key), get_object(objects, bucket, key)) for key in keys]
 
 
 def _nothing_found(uri: str, bucket: str, problem: str) -> str:
@@ -83,14 +83,14 @@ def _nothing_found(uri: str, bucket: str, problem: str) -> str:
     )
 
 
-def _below(prefix: str, key: str) -> str:
-    """Path of a key below a prefix: below the prefix itself if that is a folder, else below the prefix's folder."""
+def _relative_path(prefix: str, key: str) -> str:
+    """Path of a key relative to the prefix if that is a folder, else to the prefix's folder."""
     folder = prefix if prefix.endswith("/") else prefix + "/"
     return key.removeprefix(folder) if key.startswith(folder) else key[prefix.rfind("/") + 1 :]
 
 
 def _manifest(source: ChannelRequest, objects: Objects) -> list[InputFile]:
-    """Objects named by a manifest: `[{"prefix": "s3://bucket/folder/"}, "name", …]`, each an exact key."""
+    """Objects that a manifest names with exact keys: `[{"prefix": "s3://bucket/folder/"}, "name", …]`."""
     entries = _read_manifest(source["S3Uri"], objects)
     bucket, prefix = split_uri(entries[0]["prefix"])
     files = [InputFile(name, get_object(objects, bucket, prefix + name)) for name in entries[1:] if _is_data(name)]
@@ -101,7 +101,7 @@ def _read_manifest(uri: str, objects: Objects) -> Sequence[Any]:
     try:
         entries = json.loads(get_object(objects, *split_uri(uri)).path.read_bytes())
     except ValueError as error:
-        raise InputError(f"Manifest {uri}: no valid JSON ({error}).") from None
+        raise InputError(f"Manifest {uri}: not valid JSON ({error}).") from None
     head, names = (entries[0], entries[1:]) if isinstance(entries, list) and entries else (None, [])
     if not (isinstance(head, dict) and isinstance(head.get("prefix"), str) and all(isinstance(n, str) for n in names)):
         raise InputError(f'Manifest {uri}: expected [{{"prefix": "s3://bucket/folder/"}}, "name", ...].')
@@ -111,7 +111,7 @@ def _read_manifest(uri: str, objects: Objects) -> Sequence[Any]:
 
 
 def get_object(objects: Objects, bucket: str, key: str) -> StoredObject:
-    """The object as it is now. Raises InputError where there is none."""
+    """The object. Raises InputError if it does not exist."""
     try:
         return objects.get(bucket, key)
     except S3Error as error:
@@ -124,8 +124,8 @@ def _is_data(key: str) -> bool:
 
 
 def local_name(name: str) -> str:
-    """A path below a folder: parts that mean nothing there, as in `a//b`, become `_`. Raises InputError for `..`."""
+    """A key as a relative path. Empty parts, as in `a//b`, and `.` become `_`. Raises InputError for `..`."""
     parts = [part if part not in ("", ".") else "_" for part in name.split("/")]
     if ".." in parts:
-        raise InputError(f"Object name {name!r} would be a file outside the folder it belongs to.")
+        raise InputError(f"Object name {name!r} would be a file outside the channel's folder.")
     return "/".join(parts)

@@ -1,9 +1,10 @@
 """Pipe mode: a FIFO for each pass over a channel, fed from the S3 objects while the job reads.
 
-Source: container contract section 2, input modes. The next FIFO exists before the one in use ends, so a reader that
-goes on at once finds it; a reader that closes early gets a fresh pass from the next. Every object of text ends with a
-line feed, added where it lacks one: else the last row of one would run into the first of the next. With the record wrapper
-RecordIO every object, and every attribute of an augmented manifest, is one record; text of a manifest without it is one line.
+Source: container contract section 2, input modes. The next FIFO exists before the current pass ends, so that a reader can
+open it at once. A reader that closes early gets a complete pass from the next FIFO. Every text object ends with a line
+feed, which is added if it is missing; otherwise the last row of an object would join the first row of the next. With the
+record wrapper RecordIO, every object and every attribute of an augmented manifest is one record. Without it, text of a
+manifest is one line.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ READER_POLL_S = 0.005
 
 
 def is_text(content_type: str | None) -> bool:
-    """True for types whose records are lines."""
+    """True for content types whose records are lines."""
     return (content_type or "").lower().lstrip().startswith(("text/", "application/jsonlines"))
 
 
 Payload = Path | bytes
-"""A file, or text of a manifest."""
+"""A file, or the text of an attribute of a manifest."""
 
 Record = Payload | tuple[Payload, ...]
-"""What a shuffle keeps together: a file, or all attributes of a line."""
+"""What a shuffle keeps together: a file, or all attributes of a line of a manifest."""
 
 
 class Pipe:
-    """Feeds one channel of one host until it is closed; in memory is at most one chunk, or one record that is wrapped."""
+    """Feeds one channel of one host until it is closed. Holds at most one chunk, or one wrapped record, in memory."""
 
     def __init__(
         self, folder: OptML, channel: str, records: Sequence[Record], config: ChannelConfig, shuffle_seed: int | None
@@ -57,7 +58,7 @@ class Pipe:
         self._feeder.start()
 
     def close(self) -> None:
-        """Stop feeding. Call it when no reader is left: a feeder inside a write ends when its reader does."""
+        """Stop feeding. Call it after the reader has ended, because a blocked write ends only with its reader."""
         self._closed.set()
         self._feeder.join(timeout=5)
 
@@ -71,7 +72,7 @@ class Pipe:
             epoch += 1
 
     def _await_reader(self, epoch: int) -> int | None:
-        """Open the FIFO once somebody reads from it; None when closed first. A blocking open could never be called off."""
+        """Open the FIFO once a process reads from it; None if the pipe is closed first. A blocking open could not be cancelled."""
         while not self._closed.is_set():
             try:
                 fifo = os.open(self._folder.pipe(self._channel, epoch), os.O_WRONLY | os.O_NONBLOCK)
@@ -111,7 +112,7 @@ class Pipe:
             sink.write(self._ending)
 
     def _order(self, epoch: int) -> list[Record]:
-        """That of the keys or lines; with a ShuffleConfig, an order drawn anew for every pass from its seed."""
+        """Records in the order of the keys or lines; with a ShuffleConfig, in a random order for every pass, from its seed."""
         records = list(self._records)
         if self._shuffle_seed is not None:
             random.Random(self._shuffle_seed + epoch).shuffle(records)

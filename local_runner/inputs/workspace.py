@@ -1,11 +1,11 @@
-"""The /opt/ml trees of a training job, one for each host: laid out before it runs, packed into archives after.
+"""The /opt/ml folders of a training job, one for each host: created before it runs, packed into archives afterwards.
 
-Input files are clones of the stored objects where the disk can clone (Btrfs, XFS, APFS: no bytes copied, writes stay
-private), else hard links with the write permission taken away, which costs nothing either. A link keeps the bytes of
-the moment the job started: the store replaces files and never writes into them. What remains: a process that runs as
-root, or restores the permission, can write into a linked object. Across disks the bytes are copied.
+Input files are clones of the stored objects if the file system can clone (Btrfs, XFS, APFS: it copies no bytes, and
+writes stay private), else hard links without write permission, which cost nothing either. A link keeps the bytes of the
+job's start, because the store replaces files and never writes into them. One risk remains: a process that runs as root,
+or restores the permission, can write into a linked object. Between disks the bytes are copied.
 
-CompressionType Gzip is undone in Pipe mode only, as SageMaker documents it; File mode brings files as they are.
+CompressionType Gzip is decompressed in Pipe mode only, as SageMaker documents it. File mode provides files unchanged.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ FICLONE = 0x40049409
 
 @dataclass
 class Host:
-    """One machine of a job: its name and its /opt/ml."""
+    """One host of a job: its name, its /opt/ml folder and its pipes."""
 
     name: str
     folder: OptML
     pipes: list[Pipe] = field(default_factory=list)
 
     def close(self) -> None:
-        """Stop feeding the pipes; call it when the container has ended."""
+        """Stop feeding the pipes. Call it after the container has ended."""
         for pipe in self.pipes:
             pipe.close()
 
 
 def lay_out(request: JobRequest, folder: Path, objects: Objects, isolated: bool = False) -> list[Host]:
-    """Make the tree of every host below `folder`, with data in place; `isolated` hosts have a network of their own.
+    """Create the /opt/ml folder of every host below `folder`, with its data. `isolated` hosts have their own network.
 
-    Raises InputError for the caller's mistakes.
+    Raises InputError if the data of a channel cannot be provided.
     """
     count = request["ResourceConfig"].get("InstanceCount", 1)
     hosts = [Host(f"algo-{number}", OptML(folder / f"algo-{number}")) for number in range(1, count + 1)]
@@ -79,7 +79,7 @@ def lay_out(request: JobRequest, folder: Path, objects: Objects, isolated: bool 
 
 
 def channel_config(request: JobRequest, channel: JobRequest) -> ChannelConfig:
-    """What the container reads about a channel."""
+    """The configuration of a channel as the container reads it."""
     source = channel["DataSource"]["S3DataSource"]
     return ChannelConfig(
         content_type=channel.get("ContentType"),
@@ -91,7 +91,7 @@ def channel_config(request: JobRequest, channel: JobRequest) -> ChannelConfig:
 
 
 def _records(channel: JobRequest, objects: Objects, hosts: int) -> list[list[ManifestLine]]:
-    """What each host gets: files, or the lines of an augmented manifest."""
+    """Records of each host: files, or the lines of an augmented manifest."""
     if channel["DataSource"]["S3DataSource"]["S3DataType"] == AUGMENTED:
         return augmented_manifest.lines(channel, objects, hosts)
     return [[(file,) for file in files] for files in channel_files(channel, objects, hosts)]
@@ -100,7 +100,7 @@ def _records(channel: JobRequest, objects: Objects, hosts: int) -> list[list[Man
 def _provide(host: Host, channel: JobRequest, config: ChannelConfig, records: Sequence[ManifestLine]) -> None:
     name = channel["ChannelName"]
     if config.input_mode == "Pipe":
-        # Linked aside first, so that every pass reads the bytes of the job's start, whatever happens to the objects.
+        # Linked first, so that every pass reads the objects as they were at the start of the job.
         staged = _link_all(records, host.folder.root / "pipe" / name)
         seed = channel.get("ShuffleConfig", {}).get("Seed")
         host.pipes.append(Pipe(host.folder, name, staged, config, seed))
@@ -109,7 +109,7 @@ def _provide(host: Host, channel: JobRequest, config: ChannelConfig, records: Se
 
 
 def _link_all(records: Sequence[ManifestLine], folder: Path) -> list[tuple[Path | bytes, ...]]:
-    """The same records with their files below `folder`."""
+    """Link the files of the records below `folder` and return the records with the new paths."""
     folder.mkdir(parents=True, exist_ok=True)
     return [
         tuple(part if isinstance(part, bytes) else _link(part, folder / part.name) for part in record)
@@ -123,7 +123,7 @@ def _link(file: InputFile, target: Path) -> Path:
         place_file(file.stored.path, target)
     except (FileExistsError, NotADirectoryError):
         raise InputError(
-            f"Object {file.stored.key} cannot be the file {file.name}: another object needs that name as a folder or file."
+            f"Object {file.stored.key} cannot become the file {file.name}: another object uses that name as a folder or file."
         ) from None
     except FileNotFoundError:
         raise InputError(f"Object {file.stored.key} was deleted while the job downloaded it.") from None
@@ -131,20 +131,20 @@ def _link(file: InputFile, target: Path) -> Path:
 
 
 def place_file(source: Path, target: Path) -> None:
-    """Give `target` the bytes of `source`: cloned, else linked and write-protected, else copied. Raises FileExistsError."""
+    """Make `target` a clone of `source`, else a write-protected hard link, else a copy. Raises FileExistsError."""
     if _clone(source, target):
         return
     try:
         os.link(source, target)
     except (FileExistsError, FileNotFoundError, NotADirectoryError):
         raise
-    except OSError:  # another disk, or a file system without links
+    except OSError:  # another disk, or a file system without hard links
         shutil.copyfile(source, target)
     target.chmod(0o444)
 
 
 def _clone(source: Path, target: Path) -> bool:
-    """True if the file system shares the blocks of both files from now on."""
+    """Clone a file. Returns False if the file system cannot."""
     with source.open("rb") as original:
         copy = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
@@ -158,12 +158,12 @@ def _clone(source: Path, target: Path) -> bool:
 
 
 def pack_model(hosts: Sequence[Host], target: Path) -> bool:
-    """model.tar.gz of all hosts' /opt/ml/model; False, and no archive, if they hold no file."""
+    """Pack all hosts' /opt/ml/model into model.tar.gz. Returns False, without an archive, if they hold no file."""
     return _pack([host.folder.model for host in hosts], target)
 
 
 def pack_output(hosts: Sequence[Host], target: Path) -> bool:
-    """output.tar.gz of all hosts' /opt/ml/output/data; False, and no archive, if they hold no file."""
+    """Pack all hosts' /opt/ml/output/data into output.tar.gz. Returns False, without an archive, if they hold no file."""
     return _pack([host.folder.output_data for host in hosts], target)
 
 
@@ -176,7 +176,7 @@ def _pack(folders: Sequence[Path], target: Path) -> bool:
 
 
 def _merged(folders: Sequence[Path]) -> Path:
-    """All files in the first folder. Of those with the same name the first host's stays."""
+    """Move all files into the first folder and return it. Of files with the same name the first host's stays."""
     first, *others = folders
     for other in others:
         for path in sorted(path for path in other.rglob("*") if path.is_file()):

@@ -59,7 +59,7 @@ def stored_data(settings: ServerSettings, objects: ObjectStore, with_objects: bo
     """What can be removed from S3 while no server runs: unfinished uploads, fetched public data and, on request, all objects."""
     uploads = Uploads(objects)
     for bucket in objects.buckets():
-        for upload in uploads.of_bucket(bucket.name):
+        for upload in uploads.list_uploads(bucket.name):
             size_bytes = freed_bytes(settings.objects / "uploads" / upload.id)
             begun = upload.begun.timestamp()
             yield Removable(UPLOADS, upload.key, begun, size_bytes, partial(uploads.abort, upload))

@@ -1,1 +1,1 @@
-"""A small S3 on this machine's disk: `ObjectStore` keeps the files, `S3` speaks the protocol, `PublicBuckets` reads through."""
+"""A small S3 in a folder: `ObjectStore` stores objects as files, `S3` serves the protocol, `PublicBuckets` reads the public S3."""

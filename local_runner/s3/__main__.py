@@ -1,4 +1,4 @@
-"""The S3 on its own: `python -m wildsage.local_runner.s3 FOLDER --bind 127.0.0.1:9000`, then boto3 with that endpoint."""
+"""The local S3 alone: `python -m wildsage.local_runner.s3 FOLDER --bind 127.0.0.1:9000`, then boto3 with that endpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wildsage.local_runner.s3.store import ObjectStore
 
 
 class S3Server(BaseApplication):
-    """gunicorn with one worker of many threads, which opens the store after the fork."""
+    """gunicorn with one worker process and many threads. The worker opens the store after the fork."""
 
     def __init__(self, folder: Path, bind: str, public: str | None) -> None:
         self._folder, self._bind, self._public = folder, bind, public
@@ -34,9 +34,9 @@ class S3Server(BaseApplication):
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="Where buckets and objects lie.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of buckets and objects.")],
     bind: Annotated[str, typer.Option(help="Address and port to listen on.")] = "127.0.0.1:9000",
-    public: Annotated[str | None, typer.Option(help="Endpoint that buckets not found here are read from.")] = None,
+    public: Annotated[str | None, typer.Option(help="Endpoint to read buckets from that do not exist here.")] = None,
 ) -> None:
     """Serve a folder as S3 until stopped."""
     S3Server(folder, bind, public).run()

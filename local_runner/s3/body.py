@@ -1,4 +1,4 @@
-"""Bytes of a request: read in large pieces, freed of `aws-chunked` framing, counted, and checked against every digest stated.
+"""Reads the body of a request in large pieces, removes `aws-chunked` framing, counts bytes and checks every stated digest.
 
 Framing: Signature V4, "Transferring payload in multiple chunks" and "Trailing headers". Signatures are not checked.
 """
@@ -15,16 +15,16 @@ from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.pending_object import PendingObject, write_pending
 from wildsage.local_runner.s3.store import ObjectStore
 
-#: What gunicorn takes from the socket at once; smaller reads would have it copy the rest about.
+#: gunicorn reads this much from the socket at once; with smaller reads it copies the rest each time.
 READ_BYTES = 1 << 20
-#: Algorithm and the WSGI name of the header that states its value: looked up for every request, so by dictionary.
+#: Algorithm and WSGI name of its header. Every request needs them, so they are computed once.
 STATED = tuple((name, environment_name(header(name))) for name in NAMES)
 MAX_LINE_BYTES = 8192
 MAX_DOCUMENT_BYTES = 4 << 20
 
 
 class Body:
-    """The payload of one request. `trailers` are complete once `pieces` is used up."""
+    """The body of one request. `trailers` is complete after `pieces` has been read to its end."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -32,25 +32,25 @@ class Body:
         self.trailers: dict[str, str] = {}
 
     def pieces(self) -> Iterator[bytes]:
-        """Raises IncompleteBody if the client hangs up early, MissingContentLength if it states no length."""
+        """The bytes in pieces. Raises IncompleteBody if the client closes early, MissingContentLength without a length."""
         if not _is_framed(self._call):
             return self._raw()
         return self._counted(self._unframed())
 
     def algorithms(self) -> set[str]:
-        """Checksums the client states, or will state in a trailer, and that can be computed here."""
+        """Checksum algorithms that the client names in a header or trailer, as far as they can be computed here."""
         coming = self._call.header("x-amz-trailer").lower()
         return {name for name in ALGORITHMS if name in self._in_headers or (coming and header(name) in coming)}
 
     def stated(self) -> dict[str, str]:
-        """Algorithm → value, from headers and trailers."""
+        """Checksums that the client sent in headers and trailers: algorithm → base64 value."""
         if not self.trailers:
             return self._in_headers
         trailing = {name: value for name in NAMES if (value := self.trailers.get(header(name)))}
         return trailing | self._in_headers
 
     def check(self, pending: PendingObject) -> None:
-        """Raises BadDigest or InvalidDigest where the bytes received are not those the client meant to send."""
+        """Raises BadDigest if the received bytes do not match a stated digest, InvalidDigest if Content-MD5 is malformed."""
         expected_md5 = self._call.header("Content-MD5")
         if expected_md5 and _decoded_md5(expected_md5) != pending.md5:
             raise S3Error("BadDigest", "The Content-MD5 you specified did not match what we received.")
@@ -89,13 +89,13 @@ class Body:
 
 
 class _Buffered:
-    """Lines and counted runs out of arbitrary pieces."""
+    """Reads lines and exact numbers of bytes from pieces of any size."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces, self._rest = pieces, b""
 
     def line(self) -> bytes:
-        """The next line without its end; the end of the body ends a line too."""
+        """The next line without CRLF. The end of the body also ends a line."""
         while (end := self._rest.find(b"\r\n")) < 0:
             piece = next(self._pieces, b"")
             if not piece or len(self._rest) > MAX_LINE_BYTES:
@@ -116,7 +116,7 @@ class _Buffered:
 
 
 def receive(store: ObjectStore, call: Call, algorithms: Set[str] = frozenset()) -> tuple[PendingObject, dict[str, str]]:
-    """Read the request's payload into a checked pending object. Returns it with its checksums, those merely stated among them."""
+    """Read the body into a checked pending object. Returns it with its checksums, including those only stated by the client."""
     body = Body(call)
     pending = write_pending(store.temp, body.pieces(), body.algorithms() | (algorithms & ALGORITHMS.keys()))
     try:
@@ -128,7 +128,7 @@ def receive(store: ObjectStore, call: Call, algorithms: Set[str] = frozenset()) 
 
 
 def read_document(call: Call) -> bytes:
-    """A small payload in memory. Raises MalformedXML above 4 MiB, which no document S3 takes reaches."""
+    """Read a small body into memory. Raises MalformedXML above 4 MiB, which no valid document of S3 reaches."""
     content = b""
     for piece in Body(call).pieces():
         content += piece
@@ -138,7 +138,7 @@ def read_document(call: Call) -> bytes:
 
 
 def drain(read: Callable[[int], bytes]) -> None:
-    """Read away what a refused request still sends, so that the client reads the response instead of a broken pipe."""
+    """Read the rest of a rejected request, so that the client gets the response instead of a broken pipe."""
     while read(READ_BYTES):
         pass
 
@@ -154,7 +154,9 @@ def _chunk_size(line: bytes) -> int:
     try:
         return int(line.partition(b";")[0], 16)
     except ValueError:
-        raise S3Error("InvalidRequest", f"aws-chunked: got {line[:40]!r}, expected a chunk's size in hex.") from None
+        raise S3Error(
+            "InvalidRequest", f"aws-chunked: got {line[:40]!r}, expected the size of a chunk in hexadecimal."
+        ) from None
 
 
 def _decoded_md5(text: str) -> str:

@@ -1,4 +1,4 @@
-"""ListBuckets, and a bucket made, looked at and removed."""
+"""Operations on buckets: list, create, head, delete, location."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def list_buckets(store: ObjectStore, call: Call) -> Response:
 
 
 def create_bucket(store: ObjectStore, call: Call) -> Response:
-    """The region is the document's LocationConstraint, or us-east-1, where making one's bucket again is no error."""
+    """The region is the LocationConstraint, or us-east-1. In us-east-1 creating an existing bucket is not an error."""
     body = read_document(call)
     region = (body and parse(body, "CreateBucketConfiguration").findtext("LocationConstraint")) or DEFAULT_REGION
     try:

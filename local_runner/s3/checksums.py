@@ -1,4 +1,4 @@
-"""Checksums S3 knows, computed while bytes pass by. Values are base64 of the big-endian digest, as in S3's headers."""
+"""Checksums of S3, computed chunk by chunk. Values are the big-endian digest in base64, as in S3's headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Protocol
 
 try:
     from awscrt import checksums as crt
-except ImportError:  # an optional part of boto3; without it no client of ours computes these two either
+except ImportError:  # an optional package of boto3; without it local clients cannot compute the two checksums either
     crt = None
 
 
@@ -21,7 +21,7 @@ class Hash(Protocol):
 
 
 class RunningCrc:
-    """A cyclic checksum with hashlib's face. `step(data, previous)` continues a checksum of `width` bytes."""
+    """A CRC with the interface of hashlib. `step(data, previous)` continues a checksum of `width` bytes."""
 
     def __init__(self, step: Callable[[bytes, int], int], width: int) -> None:
         self._step, self._width, self._value = step, width, 0
@@ -44,13 +44,13 @@ if crt is not None:
     ALGORITHMS["CRC32C"] = lambda: RunningCrc(crt.crc32c, 4)
     ALGORITHMS["CRC64NVME"] = lambda: RunningCrc(crt.crc64nvme, 8)
 
-#: All names a client may state; those not in ALGORITHMS are kept and handed back as stated, unverified.
+#: All names that a client may send. Values of those not in ALGORITHMS are stored and returned without a check.
 NAMES = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
 
 
 @functools.cache
 def header(algorithm: str) -> str:
-    """`x-amz-checksum-crc32` of `CRC32`."""
+    """Header of an algorithm: `x-amz-checksum-crc32` for `CRC32`."""
     return f"x-amz-checksum-{algorithm.lower()}"
 
 
@@ -59,7 +59,7 @@ def base64_text(digest: bytes) -> str:
 
 
 def composite(algorithm: str, part_values: Iterable[str]) -> str | None:
-    """The checksum of the parts' checksums, `value-N`; None where the algorithm cannot be computed here."""
+    """Checksum of the checksums of N parts, `value-N`; None if the algorithm cannot be computed here."""
     if algorithm not in ALGORITHMS:
         return None
     values = list(part_values)

@@ -1,4 +1,4 @@
-"""Conditional headers and ranges, as HTTP (RFC 9110, sections 13 and 14) and S3 read them."""
+"""Conditional headers and ranges of HTTP (RFC 9110, sections 13 and 14) and S3."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class NotModified(Exception):
-    """The client's copy is good: 304."""
+    """The client's copy is current: status 304."""
 
 
 def check_read(stored: ObjectSummary, header: Callable[[str], str], prefix: str = "") -> None:
-    """If-Match, If-Unmodified-Since, If-None-Match, If-Modified-Since; `prefix` is `x-amz-copy-source-` for a copy's source.
+    """Check If-Match, If-Unmodified-Since, If-None-Match and If-Modified-Since, with the prefix of a copy's source if given.
 
-    Raises PreconditionFailed, or NotModified. An ETag condition decides over the date beside it.
+    A condition on the ETag overrides the one on the date. Raises PreconditionFailed or NotModified.
     """
     modified = stored.last_modified.replace(microsecond=0)
     if match := header(f"{prefix}If-Match"):
-        if not _names(match, stored.etag):
+        if not _matches_etag(match, stored.etag):
             raise _failed("If-Match")
     elif (since := parse_date(header(f"{prefix}If-Unmodified-Since"))) and modified > since:
         raise _failed("If-Unmodified-Since")
     if none_match := header(f"{prefix}If-None-Match"):
-        if _names(none_match, stored.etag):
+        if _matches_etag(none_match, stored.etag):
             raise _failed("If-None-Match") if prefix else NotModified
     elif (since := parse_date(header(f"{prefix}If-Modified-Since"))) and modified <= since:
         raise _failed("If-Modified-Since") if prefix else NotModified
 
 
 def check_write(existing: ObjectSummary | None, header: Callable[[str], str]) -> None:
-    """If-None-Match: * writes only what is new, If-Match only over the version named. Raises PreconditionFailed, NoSuchKey."""
+    """Check a write: If-None-Match forbids an existing object, If-Match requires its ETag. Raises PreconditionFailed."""
     if header("If-None-Match") and existing is not None:
         raise _failed("If-None-Match")
     match = header("If-Match")
-    if match and (existing is None or not _names(match, existing.etag)):
+    if match and (existing is None or not _matches_etag(match, existing.etag)):
         raise _failed("If-Match")
 
 
 def byte_range(text: str, size: int) -> tuple[int, int] | None:
-    """(first, last + 1) of `bytes=2-5`, `bytes=2-` or the suffix `bytes=-3`; None, the whole object, for anything else.
+    """(first, last + 1) of `bytes=2-5`, `bytes=2-` or the suffix `bytes=-3`; None for anything else: the whole object.
 
-    Raises InvalidRange where no byte of the object is in it.
+    Raises InvalidRange if the range holds no byte of the object.
     """
     asked = RANGE.fullmatch(text.strip())
     if not asked or asked[1] == asked[2] == "" or (asked[1] and asked[2] and int(asked[1]) > int(asked[2])):
@@ -61,7 +61,7 @@ def byte_range(text: str, size: int) -> tuple[int, int] | None:
     return first, end
 
 
-def _names(header: str, etag: str) -> bool:
+def _matches_etag(header: str, etag: str) -> bool:
     return any(given.strip().removeprefix("W/").strip('"') in (etag, "*") for given in header.split(","))
 
 

@@ -1,4 +1,4 @@
-"""What S3 answers when it refuses: a code, an HTTP status and a sentence.
+"""Errors of S3: a code, an HTTP status and a message.
 
 Codes, statuses and meanings are S3's own (API reference, "Error responses").
 """
@@ -39,7 +39,7 @@ STATUS_OF = MappingProxyType(
 
 
 class S3Error(Exception):
-    """A refusal. `code` is S3's own word, `details` become elements of the error document beside code and message."""
+    """An error response. `code` is one of S3's codes; `details` become elements of the error document."""
 
     def __init__(self, code: str, message: str, **details: str) -> None:
         super().__init__(message)
@@ -52,7 +52,7 @@ class S3Error(Exception):
 
 
 class NoSuchBucket(S3Error):
-    """The bucket is not here."""
+    """The bucket does not exist."""
 
     def __init__(self, bucket: str, hint: str = "") -> None:
         advice = hint or f"Create it first: aws s3 mb s3://{bucket} with the local endpoint."
@@ -60,14 +60,14 @@ class NoSuchBucket(S3Error):
 
 
 class NoSuchKey(S3Error):
-    """The bucket is here, the object is not."""
+    """The bucket exists, the object does not."""
 
     def __init__(self, bucket: str, key: str) -> None:
         super().__init__("NoSuchKey", f"The specified key does not exist: s3://{bucket}/{key}", Key=key)
 
 
 class NoSuchUpload(S3Error):
-    """The multipart upload was never begun, or is completed or aborted."""
+    """The multipart upload was never started, or was completed or aborted."""
 
     def __init__(self, upload_id: str) -> None:
         super().__init__(

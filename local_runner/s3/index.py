@@ -1,4 +1,4 @@
-"""The SQLite index beside the files: which buckets, objects and unfinished uploads there are, and what is known of them.
+"""The SQLite index of buckets, objects and unfinished uploads.
 
 Keys compare as UTF-8 bytes in SQLite's BINARY collation, which is S3's listing order.
 """
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS parts (
 
 
 class Index:
-    """One connection, one lock: every statement here takes microseconds, so threads queue instead of contending.
+    """One connection and one lock, since every statement takes microseconds.
 
     `writing()` also guards the files that change together with their rows.
     """
@@ -47,7 +47,7 @@ class Index:
         self._connection.executescript(SCHEMA)
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple]:
-        """All rows of one statement; callers page long answers with LIMIT."""
+        """All rows of one statement. Callers split long results into pages with LIMIT."""
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 
@@ -57,7 +57,7 @@ class Index:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction; rolled back if the block raises. Inside it, no other thread reads or writes the index."""
+        """One transaction, rolled back if the block raises. No other thread reads or writes the index meanwhile."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -69,7 +69,7 @@ class Index:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Inside it, no other thread reads or writes the index."""
+        """Hold the lock: no other thread reads or writes the index meanwhile."""
         with self._lock:
             yield
 

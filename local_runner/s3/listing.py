@@ -1,4 +1,4 @@
-"""ListObjects, both versions: prefix, delimiter, pages."""
+"""ListObjects and ListObjectsV2: prefix, delimiter, pages."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ class Listing:
 
 
 def list_page(page: Pager, bucket: str, prefix: str, delimiter: str, after: str, limit: int) -> Listing:
-    """Keys above `after`, those that share a prefix up to the delimiter told once, at most `limit` entries together."""
+    """Keys after `after`, at most `limit` entries. Keys with the same prefix up to the delimiter become one common prefix."""
     listing = Listing()
     start = _following(after, prefix, delimiter)
     while found := list(page(bucket, prefix, start, limit - listing.count + 1)):
         for entry in found:
             if entry.key < start:
-                continue  # below a common prefix told already
+                continue  # below a common prefix that is listed already
             if listing.count == limit:
                 listing.is_truncated = limit > 0
                 return listing
-            start = _take(listing, entry, prefix, delimiter)
+            start = _add(listing, entry, prefix, delimiter)
     return listing
 
 
-def _take(listing: Listing, entry: ObjectSummary, prefix: str, delimiter: str) -> str:
-    """Add an object, or the common prefix it stands for; returns the first key that may follow."""
+def _add(listing: Listing, entry: ObjectSummary, prefix: str, delimiter: str) -> str:
+    """Add an object or its common prefix, and return the first key that may follow."""
     if common := _common_prefix(entry.key, prefix, delimiter):
         listing.common_prefixes.append(common)
     else:
@@ -62,20 +62,20 @@ def _take(listing: Listing, entry: ObjectSummary, prefix: str, delimiter: str) -
 
 
 def _common_prefix(key: str, prefix: str, delimiter: str) -> str:
-    """`a/b/` of `a/b/c` with prefix `a/`, or "" where no delimiter follows the prefix."""
+    """`a/b/` for key `a/b/c` with prefix `a/`; "" if no delimiter follows the prefix."""
     end = key.find(delimiter, len(prefix)) if delimiter and key.startswith(prefix) else -1
     return key[: end + len(delimiter)] if end >= 0 else ""
 
 
 def _following(last: str, prefix: str, delimiter: str) -> str:
-    """The first key that may come after an entry: a common prefix hides all keys that begin with it."""
+    """The first key that may follow an entry. A common prefix stands for all keys that begin with it."""
     if not last:
         return ""
     return after_prefix(last) if _common_prefix(last, prefix, delimiter) == last else last + "\0"
 
 
 def list_objects(page: Pager, call: Call) -> Response:
-    """Version 1: pages continue at a marker, which is the last key or common prefix of the page before."""
+    """Version 1: a page continues after `marker`, the last key or common prefix of the page before."""
     marker = call.argument("marker")
     listing, content = _list(page, call, after=marker)
     text = _encoder(call)
@@ -86,9 +86,9 @@ def list_objects(page: Pager, call: Call) -> Response:
 
 
 def list_objects_v2(page: Pager, call: Call) -> Response:
-    """Version 2: pages continue at a token, which hides the last key or common prefix of the page before."""
+    """Version 2: a page continues at a token, which encodes the last key or common prefix of the page before."""
     token, start_after = call.argument("continuation-token"), call.argument("start-after")
-    listing, content = _list(page, call, after=_opened(token) if token else start_after)
+    listing, content = _list(page, call, after=_decode_token(token) if token else start_after)
     content["KeyCount"] = listing.count
     content["StartAfter"] = _encoder(call)(start_after) if start_after else None
     content["ContinuationToken"] = token or None
@@ -130,7 +130,7 @@ def _contents(entry: ObjectSummary, text: Callable[[str], str], with_owner: bool
 
 
 def _encoder(call: Call) -> Callable[[str], str]:
-    """How keys are written: as they are, or percent-encoded where encoding-type=url asks for it."""
+    """Encodes keys: unchanged, or percent-encoded with encoding-type=url. Raises InvalidArgument for other encodings."""
     encoding = call.argument("encoding-type")
     if encoding not in ("", "url"):
         raise S3Error(
@@ -139,7 +139,7 @@ def _encoder(call: Call) -> Callable[[str], str]:
     return (lambda text: quote(text, safe="/~")) if encoding else str
 
 
-def _opened(token: str) -> str:
+def _decode_token(token: str) -> str:
     try:
         return base64.b64decode(token, b"-_", validate=True).decode()
     except ValueError:

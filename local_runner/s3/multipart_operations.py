@@ -1,4 +1,4 @@
-"""Multipart uploads over HTTP: begin, add parts, complete or abort, list."""
+"""Operations on multipart uploads: create, upload parts, complete, abort, list."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_ENTRIES = 1000
 
 
 def create_multipart_upload(uploads: Uploads, call: Call) -> Response:
-    """A checksum covers the parts' checksums, except where the client asks for FULL_OBJECT or the algorithm knows no other."""
+    """A checksum covers the parts' checksums, unless the client asks for FULL_OBJECT or the algorithm supports only that."""
     algorithm = call.header("x-amz-checksum-algorithm").upper() or None
     whole = call.header("x-amz-checksum-type").upper() == "FULL_OBJECT" or algorithm == "CRC64NVME"
     upload_id = uploads.begin(call.bucket, call.key, attributes_of(call), algorithm, whole)
@@ -51,7 +51,7 @@ def upload_part(store: ObjectStore, uploads: Uploads, call: Call) -> Response:
 
 
 def upload_part_copy(store: ObjectStore, uploads: Uploads, open_object: Opener, call: Call) -> Response:
-    """A part out of an object, or out of `x-amz-copy-source-range: bytes=first-last` of it."""
+    """Copy a part from an object, or from its bytes `x-amz-copy-source-range: bytes=first-last`."""
     upload, number = _upload(uploads, call), _part_number(call)
     stored, file = open_object(*copy_source(call))
     with file:
@@ -65,10 +65,10 @@ def upload_part_copy(store: ObjectStore, uploads: Uploads, open_object: Opener, 
 
 def complete_multipart_upload(uploads: Uploads, call: Call) -> Response:
     upload = _upload(uploads, call)
-    order = parse(read_document(call), "CompleteMultipartUpload")
-    wanted = [_wanted(node) for node in order.iter("Part")]
+    document = parse(read_document(call), "CompleteMultipartUpload")
+    wanted = [_wanted(node) for node in document.iter("Part")]
     if not wanted:
-        raise S3Error("MalformedXML", "CompleteMultipartUpload names no part, expected one or more.")
+        raise S3Error("MalformedXML", "CompleteMultipartUpload: got no parts, expected one or more.")
     stated = {name: value for name, value in Body(call).stated().items() if upload.whole and "-" not in value}
     stored = uploads.complete(upload, wanted, stated, lambda existing: check_write(existing, call.header))
     content = {
@@ -120,7 +120,7 @@ def list_parts(uploads: Uploads, call: Call) -> Response:
 
 
 def list_multipart_uploads(uploads: Uploads, call: Call) -> Response:
-    """All on one page; a delimiter is not implemented."""
+    """List all uploads on one page. Raises NotImplemented for a delimiter."""
     if call.argument("delimiter"):
         raise S3Error("NotImplemented", "ListMultipartUploads with delimiter is not implemented by the local S3.")
     prefix = call.argument("prefix")
@@ -134,7 +134,7 @@ def list_multipart_uploads(uploads: Uploads, call: Call) -> Response:
             "Initiated": format_time(upload.begun),
             "ChecksumAlgorithm": upload.algorithm,
         }
-        for upload in uploads.of_bucket(call.bucket, prefix)
+        for upload in uploads.list_uploads(call.bucket, prefix)
     ]
     content = {
         "Bucket": call.bucket,

@@ -1,4 +1,4 @@
-"""Names of buckets and keys: what S3 allows, and where on disk a key goes."""
+"""Rules for the names of buckets and keys, and the path of a key on disk."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def check_key(key: str) -> None:
 
 
 def readable_path(bucket: str, key: str) -> PurePosixPath | None:
-    """`buckets/<bucket>/<key>` for a key whose parts are all plain file names, else None (`a//b`, `..`, long, not ASCII).
+    """`buckets/<bucket>/<key>` if all parts of the key are plain file names, else None (`a//b`, `..`, long, not ASCII).
 
-    Only ASCII, because file systems differ in how they fold other characters together.
+    Only ASCII, because file systems normalise other characters in different ways.
     """
     parts = key.split("/")
     if any(part in (".", "..") or not PLAIN_PART.fullmatch(part) for part in parts):
@@ -48,5 +48,5 @@ def readable_path(bucket: str, key: str) -> PurePosixPath | None:
 
 
 def hashed_path(bucket: str, key: str) -> PurePosixPath:
-    """A file for a key that cannot be a path of its own: `hashed/<bucket>/<sha256 of the key>`."""
+    """Path for a key that cannot be a path itself: `hashed/<bucket>/<sha256 of the key>`."""
     return PurePosixPath("hashed", bucket, hashlib.sha256(key.encode()).hexdigest())

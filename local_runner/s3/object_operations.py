@@ -1,4 +1,4 @@
-"""One object written, read, copied, removed; and many removed at once."""
+"""Operations on objects: put, get, head, copy, delete, tags."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Opener = Callable[[str, str], tuple[StoredObject, BinaryIO]]
 
 
 def attributes_of(call: Call) -> Attributes:
-    """Headers of a write that stay with the object."""
+    """Attributes of the object in the headers of a write."""
     headers = {name: call.header(name) for name in KEPT_HEADERS}
     codings = (coding.strip() for coding in headers["Content-Encoding"].split(","))
     headers["Content-Encoding"] = ",".join(coding for coding in codings if coding != "aws-chunked")
@@ -67,8 +67,8 @@ def put_object(store: ObjectStore, call: Call) -> Response:
 
 
 def get_object(open_object: Opener, call: Call) -> Response:
-    """HeadObject too. The file goes to the server as `wsgi.file_wrapper`, placed at the range's first byte: where the server can,
-    the kernel sends it. PEP 3333 ends it at Content-Length."""
+    """GetObject and HeadObject. The server gets the file as `wsgi.file_wrapper`, at the range's first byte, so that the kernel
+    can send it. PEP 3333: the server stops at Content-Length."""
     stored, file = open_object(call.bucket, call.key)
     try:
         response = _read_response(stored, call)
@@ -87,7 +87,7 @@ def get_object(open_object: Opener, call: Call) -> Response:
 
 
 def _read_response(stored: StoredObject, call: Call) -> Response:
-    """Status and headers; the body is still to come."""
+    """Status and headers of a read, without the body."""
     check_read(stored, call.header)
     if call.argument("partNumber"):
         raise S3Error("NotImplemented", f"{call.operation} with partNumber is not implemented by the local S3.")
@@ -111,7 +111,7 @@ def _first_byte(response: Response) -> int:
 
 
 def copy_object(store: ObjectStore, open_object: Opener, call: Call) -> Response:
-    """A new object from an old one's bytes; attributes come along unless x-amz-metadata-directive is REPLACE."""
+    """Copy an object, with its attributes unless x-amz-metadata-directive is REPLACE."""
     replaces = call.header("x-amz-metadata-directive") == "REPLACE"
     source = copy_source(call)
     if source == (call.bucket, call.key) and not replaces:
@@ -153,19 +153,19 @@ def delete_object(store: ObjectStore, call: Call) -> Response:
 
 
 def delete_objects(store: ObjectStore, call: Call) -> Response:
-    """Up to 1000 keys in one document. Raises MalformedXML, NoSuchBucket."""
-    order = parse(read_document(call), "Delete")
-    keys = [node.findtext("Key") or "" for node in order.iter("Object")]
+    """Delete up to 1000 keys. Raises MalformedXML, NoSuchBucket."""
+    document = parse(read_document(call), "Delete")
+    keys = [node.findtext("Key") or "" for node in document.iter("Object")]
     if not 0 < len(keys) <= MAX_DELETIONS or not all(keys):
-        raise S3Error("MalformedXML", f"Got {len(keys)} keys, expected 1 to {MAX_DELETIONS}, none of them empty.")
+        raise S3Error("MalformedXML", f"Got {len(keys)} keys, expected 1 to {MAX_DELETIONS} keys that are not empty.")
     for key in keys:
         store.delete(call.bucket, key)
-    quiet = order.findtext("Quiet") == "true"
+    quiet = document.findtext("Quiet") == "true"
     return xml_response("DeleteResult", {"Deleted": [] if quiet else [{"Key": key} for key in keys]})
 
 
 def get_object_tagging(store: ObjectStore, call: Call) -> Response:
-    """The tags given when the object was written; the AWS command line asks for them before it copies."""
+    """The tags of the write. The AWS CLI reads them before it copies an object."""
     tagging = store.get(call.bucket, call.key).attributes.tagging
     tags = [{"Key": name, "Value": value} for name, value in parse_qsl(tagging, keep_blank_values=True)]
     return xml_response("Tagging", {"TagSet": {"Tag": tags}})

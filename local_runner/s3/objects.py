@@ -1,4 +1,4 @@
-"""What the store knows of an object."""
+"""Buckets and objects as the store returns them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import orjson
 
 
 def utc_time(nanoseconds: int) -> datetime:
-    """A file system's time stamp as UTC, in milliseconds as S3 reports it."""
+    """A time stamp in nanoseconds since 1970 as UTC, in whole milliseconds as S3 reports it."""
     return datetime.fromtimestamp(nanoseconds // 1_000_000 / 1_000, UTC)
 
 
@@ -24,7 +24,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Attributes:
-    """What a client attaches to an object: all but `tagging` comes back as headers of GetObject.
+    """What a client attaches to an object. GetObject returns all but `tagging` as headers.
 
     `metadata` has lower-case names without `x-amz-meta-`; `headers` holds Cache-Control, Content-Disposition,
     Content-Encoding, Content-Language, Expires; `tagging` is URL-encoded as in `x-amz-tagging`.
@@ -57,7 +57,7 @@ class ObjectSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredObject(ObjectSummary):
-    """An object on this disk; `path` is a plain file with exactly its bytes. `checksums`: algorithm → base64 value."""
+    """An object on disk. `path`: a file with exactly its bytes. `checksums`: algorithm → base64 value."""
 
     path: Path
     modified_ns: int

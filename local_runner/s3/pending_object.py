@@ -1,4 +1,4 @@
-"""Bytes on their way into the store: written to a temporary file and digested in the same pass."""
+"""Objects that are being written: a temporary file, with digests computed in the same pass."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from wildsage.local_runner.s3.checksums import ALGORITHMS, Hash, base64_text
 
 CHUNK_BYTES = 1 << 18
 
-NUMBERS = itertools.count()  # names of pending objects: the folder belongs to this process, which found it empty
+NUMBERS = itertools.count()  # file names; unique, since only this process uses the folder and it was empty at the start
 
 
 @dataclass(frozen=True)
 class PendingObject:
-    """A finished temporary file. `md5` in hex; `checksums`: algorithm → base64 value; `modified_ns` is the file's mtime."""
+    """A complete temporary file. `md5` in hex; `checksums`: algorithm → base64 value; `modified_ns`: the file's mtime."""
 
     path: Path
     size: int
@@ -33,7 +33,7 @@ class PendingObject:
 
 
 def write_pending(folder: Path, chunks: Iterable[bytes], algorithms: Iterable[str] = ()) -> PendingObject:
-    """Write the chunks to a new file in `folder`, holding one chunk at a time. If they raise, nothing is left behind."""
+    """Write chunks to a new file in `folder`, with one chunk in memory at a time. Removes the file if an error occurs."""
     md5 = hashlib.md5(usedforsecurity=False)
     sums = {name: ALGORITHMS[name]() for name in algorithms}
     path, status = _write(folder, chunks, [md5, *sums.values()])
@@ -41,14 +41,14 @@ def write_pending(folder: Path, chunks: Iterable[bytes], algorithms: Iterable[st
 
 
 def join_files(folder: Path, paths: Sequence[Path], algorithms: Iterable[str] = ()) -> PendingObject:
-    """Write files one after another to a new file in `folder`. `md5` is left empty: S3 does not want it of joined parts."""
+    """Concatenate files to a new file in `folder`. `md5` is empty, since S3 does not use it for joined parts."""
     sums = {name: ALGORITHMS[name]() for name in algorithms}
     path, status = _write(folder, _joined(paths), list(sums.values()))
     return PendingObject(path, status.st_size, status.st_mtime_ns, "", _values(sums))
 
 
 def file_chunks(file: BinaryIO, first: int = 0, end: int = sys.maxsize) -> Iterator[bytes]:
-    """Bytes `first` to before `end` of an open file."""
+    """Bytes `first` (included) to `end` (excluded) of an open file, in chunks."""
     file.seek(first)
     while chunk := file.read(min(CHUNK_BYTES, end - first)):
         yield chunk
@@ -63,7 +63,7 @@ def _joined(paths: Sequence[Path]) -> Iterator[bytes]:
 
 def _write(folder: Path, chunks: Iterable[bytes], hashes: Sequence[Hash]) -> tuple[Path, os.stat_result]:
     path = folder / f"{next(NUMBERS)}"
-    with open(path, "xb", buffering=0, opener=_for_its_owner) as file:
+    with open(path, "xb", buffering=0, opener=_open_private) as file:
         try:
             for chunk in chunks:
                 _write_all(file, chunk)
@@ -75,12 +75,12 @@ def _write(folder: Path, chunks: Iterable[bytes], hashes: Sequence[Hash]) -> tup
             raise
 
 
-def _for_its_owner(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, mode=0o600)
 
 
 def _write_all(file: BinaryIO, chunk: bytes) -> None:
-    """A raw file may take less than it is given."""
+    """Write the whole chunk. An unbuffered file may write less than it is given at once."""
     view = memoryview(chunk)
     while view:
         view = view[file.write(view) :]

@@ -1,6 +1,6 @@
-"""S3 over HTTP: a request in, a response out. Any WSGI server will do.
+"""S3 over HTTP: a request in, a response out. It works with any WSGI server.
 
-Signatures are not checked. Headers about encryption, access, ownership and storage class are accepted and change nothing.
+It does not check signatures. It accepts and ignores headers of encryption, access, ownership and storage class.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 
 class S3:
-    """The local S3. With `public`, buckets that are not here are read from the public S3.
+    """The local S3. With `public` it reads buckets that do not exist here from the public S3.
 
-    `operations` are all that it answers, by S3's names.
+    `operations` holds all implemented operations by name.
     """
 
     def __init__(self, store: ObjectStore, public: PublicBuckets | None = None) -> None:
@@ -61,7 +61,7 @@ class S3:
         }
 
     def respond(self, request: Request) -> Response:
-        """Answer one request; every refusal is S3's own error document."""
+        """Respond to one request. Errors become S3's error documents."""
         request_id = secrets.token_hex(8).upper()
         try:
             response = self._perform(read_call(request))
@@ -69,7 +69,9 @@ class S3:
             response = self._error_response(request, error, request_id)
         except Exception:
             log.exception("request %s: %s %s", request_id, request.method, request.path)
-            failure = S3Error("InternalError", f"The local S3 failed; its log tells why under {request_id}.")
+            failure = S3Error(
+                "InternalError", f"The local S3 failed. Its log has the cause under request {request_id}."
+            )
             response = self._error_response(request, failure, request_id)
         response.headers["x-amz-request-id"] = request_id
         return response

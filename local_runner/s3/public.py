@@ -1,4 +1,4 @@
-"""Buckets that are not here, read from the public S3 and kept."""
+"""Reads buckets that do not exist here from the public S3, and caches their objects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wildsage.local_runner.s3.objects import Attributes, ObjectSummary, StoredOb
 from wildsage.local_runner.s3.pending_object import CHUNK_BYTES, write_pending
 from wildsage.local_runner.s3.store import PAGE_ROWS, ObjectStore
 
-SETTINGS = Config(
+CLIENT_CONFIG = Config(
     signature_version=UNSIGNED,
     connect_timeout=3,
     read_timeout=20,
@@ -24,8 +24,8 @@ SETTINGS = Config(
     ignore_configured_endpoint_urls=True,
     response_checksum_validation="when_required",
 )
-MOST_FETCHES = 32
-KEPT = {
+FETCH_LOCKS = 32
+STORED_HEADERS = {
     "CacheControl": "Cache-Control",
     "ContentDisposition": "Content-Disposition",
     "ContentEncoding": "Content-Encoding",
@@ -33,20 +33,20 @@ KEPT = {
 
 
 class PublicBuckets:
-    """Reads like an ObjectStore: local buckets from it, others unsigned from the public S3, each object fetched once.
+    """Reads like an ObjectStore: local buckets from the store, others from the public S3, without a signature.
 
-    Fetched objects lie in a store of their own, `<store's folder>/public`; delete that folder to fetch them anew. The
-    first look at an object, HeadObject included, fetches it whole. `endpoint` is the real S3 unless given.
+    It fetches each object once, whole, on the first GetObject or HeadObject, and keeps it in a store of its own in
+    `<store's folder>/public`; delete that folder to fetch the objects again. `endpoint`: default is the real S3.
     """
 
     def __init__(self, store: ObjectStore, endpoint: str | None = None) -> None:
         self._store = store
         self._cache = ObjectStore(store.folder / "public")
-        self._client = boto3.client("s3", region_name="us-east-1", endpoint_url=endpoint, config=SETTINGS)
-        self._fetching = [threading.Lock() for _ in range(MOST_FETCHES)]
+        self._client = boto3.client("s3", region_name="us-east-1", endpoint_url=endpoint, config=CLIENT_CONFIG)
+        self._fetching = [threading.Lock() for _ in range(FETCH_LOCKS)]
 
     def get(self, bucket: str, key: str) -> StoredObject:
-        """Raises NoSuchBucket, saying how to supply one, NoSuchKey, AccessDenied."""
+        """The object, fetched if needed. Raises NoSuchBucket, NoSuchKey or AccessDenied, and says what to do."""
         if self._store.has_bucket(bucket):
             return self._store.get(bucket, key)
         return self._cached(bucket, key)
@@ -58,7 +58,7 @@ class PublicBuckets:
         return self._cache.open(bucket, key)
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectSummary]:
-        """As ObjectStore.list. Public objects not yet fetched are summaries: `get` one to have its file."""
+        """Like ObjectStore.list. Public objects are summaries; `get` fetches one."""
         if self._store.has_bucket(bucket):
             yield from self._store.list(bucket, prefix)
             return
@@ -80,8 +80,8 @@ class PublicBuckets:
         return [_summary(bucket, entry) for entry in response.get("Contents", ()) if entry["Key"] >= start]
 
     def _cached(self, bucket: str, key: str) -> StoredObject:
-        """From the cache, filling it first if need be; those who want the same object meanwhile wait for the one fetch."""
-        with self._fetching[hash((bucket, key)) % MOST_FETCHES]:
+        """The cached object, fetched first if it is missing. Threads that need the same object wait for one fetch."""
+        with self._fetching[hash((bucket, key)) % FETCH_LOCKS]:
             try:
                 return self._cache.get(bucket, key)
             except (NoSuchBucket, NoSuchKey):
@@ -99,7 +99,7 @@ class PublicBuckets:
 
 
 def _attributes(response: Mapping[str, Any]) -> Attributes:
-    headers = {name: response[field] for field, name in KEPT.items() if response.get(field)}
+    headers = {name: response[field] for field, name in STORED_HEADERS.items() if response.get(field)}
     return Attributes(response.get("ContentType", Attributes.content_type), response.get("Metadata", {}), headers)
 
 
@@ -114,14 +114,14 @@ def _summary(bucket: str, entry: Mapping[str, Any]) -> ObjectSummary:
 
 
 def _just_before(start: str) -> str:
-    """A StartAfter below `start` with, in practice, no key between."""
+    """A StartAfter just below `start`; in practice no key lies between."""
     if not start or start.endswith("\0"):
         return start[:-1]
     return start[:-1] + chr(max(ord(start[-1]) - 1, 1)) + "\U0010ffff" * 8
 
 
 def _public_error(error: Exception, bucket: str, key: str) -> S3Error:
-    """The public S3's no, or its silence, in words that help."""
+    """The error for a failed call of the public S3, with what to do."""
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
     if code in ("NoSuchKey", "404"):
         return NoSuchKey(bucket, key)

@@ -1,4 +1,4 @@
-"""Pieces that answers of several operations share."""
+"""Responses, and the headers and elements that several operations share."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ OWNER = {"ID": "local", "DisplayName": "local"}
 
 
 def format_time(time: datetime) -> str:
-    """`2026-11-21T18:00:00.123Z`, as dates stand in S3's documents."""
+    """A time as S3 writes it in documents: `2026-11-21T18:00:00.123Z`."""
     return time.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 class EmptyResponse(Response):
-    """Without a body, and so without a type of it."""
+    """A response without a body and without a Content-Type."""
 
     default_mimetype = None
 
@@ -50,7 +50,7 @@ def error_response(error: S3Error, resource: str, request_id: str) -> Response:
 
 
 def checksum_headers(checksums: Mapping[str, str]) -> dict[str, str]:
-    """`x-amz-checksum-…` and its type: a value ending in `-N` is the checksum of N parts' checksums."""
+    """The headers `x-amz-checksum-…` and the checksum type. A value that ends in `-N` covers the checksums of N parts."""
     headers = {header(algorithm): value for algorithm, value in checksums.items()}
     if headers:
         headers["x-amz-checksum-type"] = checksum_type(checksums)
@@ -58,7 +58,7 @@ def checksum_headers(checksums: Mapping[str, str]) -> dict[str, str]:
 
 
 def checksum_elements(checksums: Mapping[str, str]) -> dict[str, str]:
-    """The same as elements: `ChecksumCRC32`."""
+    """Checksums as elements of a document, such as `ChecksumCRC32`."""
     return {f"Checksum{algorithm}": checksums[algorithm] for algorithm in NAMES if algorithm in checksums}
 
 
@@ -67,7 +67,7 @@ def checksum_type(checksums: Mapping[str, str]) -> str:
 
 
 def object_headers(stored: StoredObject) -> dict[str, str]:
-    """What GetObject and HeadObject say of an object, its length and checksums apart."""
+    """Headers of GetObject and HeadObject, without the length and the checksums."""
     attributes = stored.attributes
     headers = {
         "ETag": f'"{stored.etag}"',

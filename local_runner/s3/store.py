@@ -1,15 +1,15 @@
-"""Buckets and objects as plain files below one folder, with an index beside them.
+"""Buckets and objects as plain files below one folder, with an index.
 
-    <folder>/index.sqlite                 what is known of every object
-    <folder>/buckets/<bucket>/<key>       an object, wherever its key can be a path
+    <folder>/index.sqlite                 attributes of every object
+    <folder>/buckets/<bucket>/<key>       an object whose key can be a path
     <folder>/hashed/<bucket>/<sha256>     an object whose key cannot: `a//b`, `..`, very long, `a` beside `a/b`
     <folder>/uploads/<id>/<number>        parts of unfinished multipart uploads
-    <folder>/temp/                        files still being written
+    <folder>/temp/                        files that are being written
 
-A write goes to `temp`, then replaces the object's file within the transaction that changes its row. A process that dies
-leaves the old object or the new one; dying between those two steps, the new bytes with the old headers and tags. (A power
-cut may lose the last seconds: nothing waits for the disk.) A file that is not the one in the index, whoever changed it, is
-noticed by size and time, digested again and served as it is.
+A write goes to `temp`, then replaces the object's file within the transaction that changes its row. If the process dies,
+the old object or the new one remains; between those two steps, the new bytes with the old headers and tags. (A power
+failure may lose the last seconds, since nothing waits for the disk.) If somebody changes a file, its size or time differs
+from the index; the store then computes its digest again and serves it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from wildsage.local_runner.s3.pending_object import PendingObject, file_chunks, 
 PAGE_ROWS = 1000
 DEFAULT_REGION = "us-east-1"
 COLUMNS = "bucket, key, path, size, modified_ns, etag, checksums, attributes"
-#: Greater than every key: keys have at most 1024 bytes, so at most 256 of these.
+#: Greater than every key: a key has at most 1024 bytes, so at most 256 of these characters.
 AFTER_ALL_KEYS = "\U0010ffff" * 257
 
 
 class ObjectStore:
-    """Thread-safe; belongs to one process, which must open it after any fork. Holds one chunk of an object at a time."""
+    """Thread-safe. One process uses it and must open it after a fork. Holds one chunk of an object in memory at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
@@ -69,7 +69,7 @@ class ObjectStore:
         return self.index.row("SELECT 1 FROM buckets WHERE name = ?", (name,)) is not None
 
     def create_bucket(self, name: str, region: str = DEFAULT_REGION) -> None:
-        """Raises InvalidBucketName, or BucketAlreadyOwnedByYou."""
+        """Raises InvalidBucketName, BucketAlreadyOwnedByYou."""
         check_bucket(name)
         with self.index.writing():
             if self.has_bucket(name):
@@ -77,7 +77,7 @@ class ObjectStore:
             self.index.row("INSERT INTO buckets VALUES (?, ?, ?)", (name, region, time.time_ns()))
 
     def delete_bucket(self, name: str) -> None:
-        """Raises NoSuchBucket, or BucketNotEmpty. Unfinished uploads go with the bucket."""
+        """Delete an empty bucket and its unfinished uploads. Raises NoSuchBucket, BucketNotEmpty."""
         with self.index.writing():
             self.bucket(name)
             if self.index.row("SELECT 1 FROM objects WHERE bucket = ?", (name,)):
@@ -166,24 +166,24 @@ class ObjectStore:
             self._reindex(bucket, key)
 
     def delete(self, bucket: str, key: str) -> None:
-        """Remove an object; an absent one is no error, as in S3. Raises NoSuchBucket."""
+        """Remove an object. As in S3, an absent object is not an error. Raises NoSuchBucket."""
         with self.index.alone():
             with self.index.writing():
                 self.bucket(bucket)
                 row = self.index.row("SELECT path FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
                 self.index.row("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
-            if row:  # who dies now leaves a file that is no object; the other way round, an object without its file
+            if row:  # row first: a process that dies here leaves a file without a row, not an object without a file
                 path = self.folder / row[0]
                 path.unlink(missing_ok=True)
                 self._remove_empty_folders(path.parent)
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectSummary]:
-        """All objects below a prefix, in the order of their keys' UTF-8 bytes. Raises NoSuchBucket at once."""
+        """All objects with a prefix, in the order of their keys' UTF-8 bytes. Raises NoSuchBucket at once."""
         self.bucket(bucket)
         return self._pages(bucket, prefix)
 
     def page(self, bucket: str, prefix: str, start: str, limit: int) -> Sequence[ObjectSummary]:
-        """At most `limit` objects below a prefix with keys ≥ `start`. Raises NoSuchBucket."""
+        """At most `limit` objects with a prefix and keys ≥ `start`. Raises NoSuchBucket."""
         self.bucket(bucket)
         statement = (
             "SELECT key, size, modified_ns, etag, checksums FROM objects "
@@ -202,7 +202,7 @@ class ObjectStore:
             for key, size, modified_ns, etag, checksums in rows
         ]
 
-    # Inner workings
+    # Internals
 
     def _pages(self, bucket: str, prefix: str) -> Iterator[ObjectSummary]:
         start = prefix
@@ -244,7 +244,7 @@ class ObjectStore:
         return self._move(pending, hashed_path(bucket, key))
 
     def _is_taken(self, path: PurePosixPath) -> bool:
-        """True if another key has this path, upper and lower case being the same on some file systems."""
+        """True if another key has this path. Case is ignored, as some file systems do."""
         return self.index.row("SELECT 1 FROM objects WHERE path = ?", (str(path),)) is not None
 
     def _move(self, pending: Path, path: PurePosixPath) -> PurePosixPath:
@@ -265,7 +265,7 @@ class ObjectStore:
             folder = folder.parent
 
     def _reindex(self, bucket: str, key: str) -> StoredObject:
-        """The file is not the one in the index: written this very moment, removed, or changed by hand."""
+        """Update the index, because the file differs from it: written just now, removed, or changed by hand."""
         with self.index.writing():
             stored = self._require(bucket, key)
             if _unchanged(stored, stored.path):
@@ -284,7 +284,7 @@ class ObjectStore:
 
 
 def after_prefix(prefix: str) -> str:
-    """The smallest text above every key that begins with `prefix`, in UTF-8 order."""
+    """The smallest text greater than every key that begins with `prefix`, in UTF-8 order."""
     stem = prefix.rstrip("\U0010ffff")
     if not stem:
         return AFTER_ALL_KEYS
@@ -293,7 +293,7 @@ def after_prefix(prefix: str) -> str:
 
 
 def _unchanged(stored: StoredObject, file: Path | int) -> bool:
-    """Whether a file, or an open one's descriptor, is still what the index describes."""
+    """True if a file, or an open file's descriptor, still matches the index."""
     try:
         status = os.stat(file)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Multipart uploads: parts as files, joined into an object on completion. They survive a restart."""
+"""Multipart uploads: parts are files, which completion joins into an object. They survive a restart."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_PARTS = 10_000
 
 @dataclass(frozen=True)
 class Upload:
-    """`algorithm` is the checksum asked for; `whole`, that it covers the object rather than its parts' checksums."""
+    """`algorithm`: the requested checksum. `whole`: it covers the object, not its parts' checksums."""
 
     bucket: str
     key: str
@@ -47,7 +47,7 @@ class UploadPart:
 
 
 class Uploads:
-    """The unfinished uploads of one store."""
+    """The unfinished multipart uploads of one store."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -55,7 +55,7 @@ class Uploads:
         self._folder = store.folder / "uploads"
 
     def begin(self, bucket: str, key: str, attributes: Attributes, algorithm: str | None, whole: bool) -> str:
-        """Returns the upload's id. Raises NoSuchBucket, KeyTooLongError."""
+        """Start an upload and return its id. Raises NoSuchBucket, KeyTooLongError."""
         check_key(key)
         upload_id = secrets.token_hex(16)
         (self._folder / upload_id).mkdir()
@@ -74,8 +74,8 @@ class Uploads:
             raise NoSuchUpload(upload_id)
         return _upload(found)
 
-    def of_bucket(self, bucket: str, prefix: str = "") -> list[Upload]:
-        """In order of key, then age. Raises NoSuchBucket."""
+    def list_uploads(self, bucket: str, prefix: str = "") -> list[Upload]:
+        """Uploads of a bucket, sorted by key, then by start. Raises NoSuchBucket."""
         self._store.bucket(bucket)
         rows = self._index.rows("SELECT * FROM uploads WHERE bucket = ? ORDER BY key, begun_ns", (bucket,))
         return [_upload(row) for row in rows if row[1].startswith(prefix)]
@@ -133,7 +133,7 @@ class Uploads:
         return stored
 
     def abort(self, upload: Upload) -> None:
-        """Forget the upload and its parts."""
+        """Remove the upload and its parts."""
         with self._index.writing():
             self._index.row("DELETE FROM parts WHERE upload = ?", (upload.id,))
             self._index.row("DELETE FROM uploads WHERE id = ?", (upload.id,))
@@ -164,7 +164,7 @@ def _upload(row: tuple) -> Upload:
 
 
 def _composite(upload: Upload, parts: Sequence[UploadPart]) -> dict[str, str]:
-    """The checksum of checksums asked for, where every part has one."""
+    """The requested checksum of the parts' checksums, if every part has one."""
     algorithm = upload.algorithm
     if not algorithm or upload.whole or not all(algorithm in part.checksums for part in parts):
         return {}

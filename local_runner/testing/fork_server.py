@@ -1,13 +1,12 @@
-"""Servers for tests.
+"""Starts servers for tests: `python -m wildsage.local_runner.testing.fork_server`.
 
-`python -m wildsage.local_runner.testing.fork_server` has all imported and forks a new one for each folder it is told.
-
-A new process on an empty folder holds nothing of a test before, and takes a tenth of a second. One JSON object a line:
+It imports everything once and forks a new server for each folder. A new process on an empty folder shares no state with
+earlier tests, and starts in a tenth of a second. Orders on standard input and responses are one JSON object a line:
 
     {"start": "/folder"}  →  {"endpoint": "http://127.0.0.1:40123"} or {"error": "why not"}
     {"end": "/folder"}    →  {}
 
-Everything ends when standard input does.
+All servers end when standard input closes.
 """
 
 from __future__ import annotations
@@ -31,15 +30,15 @@ SERVICES = ("sagemaker", "sagemaker-runtime", "logs", "sts", "iam", "cloudwatch"
 
 
 def warm_up() -> None:
-    """Read AWS's service models once, for all servers to come."""
+    """Read AWS's service models once, before any fork."""
     for service in SERVICES:
         service_model(service)
     operations()
     operation_of("GET", 0, {}, copies=False)
 
 
-def answer(order: Mapping[str, str], servers: dict[str, forked.ForkedServer]) -> dict[str, Any]:
-    """Carry out one order."""
+def execute(order: Mapping[str, str], servers: dict[str, forked.ForkedServer]) -> dict[str, Any]:
+    """Execute one order and return the response."""
     if folder := order.get("end"):
         servers.pop(folder).discard()
         return {}
@@ -52,13 +51,13 @@ def answer(order: Mapping[str, str], servers: dict[str, forked.ForkedServer]) ->
 
 
 def main() -> None:
-    """Answer orders until there are no more."""
+    """Execute orders until standard input closes."""
     environment.remove_credentials(os.environ)
     warm_up()
     servers: dict[str, forked.ForkedServer] = {}
     try:
         for line in sys.stdin:
-            print(json.dumps(answer(json.loads(line), servers)), flush=True)
+            print(json.dumps(execute(json.loads(line), servers)), flush=True)
     finally:
         for server in servers.values():
             server.discard()

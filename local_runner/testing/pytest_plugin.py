@@ -1,8 +1,8 @@
-"""A pytest plugin, on by installing: the fixtures `wildsage` and `wildsage_module`, each a clean local AWS.
+"""A pytest plugin, active once installed: the fixtures `wildsage` and `wildsage_module` give a test an empty local AWS.
 
-It costs nothing where no test asks for one: nothing of AWS's is imported here, and no server runs. The first test that asks
-starts a process with everything imported (`wildsage.local_runner.testing.fork_server`), which forks a server on an empty
-folder for each use. Every worker of pytest-xdist has its own.
+It costs nothing until a test uses a fixture: it imports no AWS library and starts no server. The first use starts a
+process with everything imported (`wildsage.local_runner.testing.fork_server`), which forks a server on an empty folder for
+each fixture. Every worker of pytest-xdist has its own process.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from wildsage.local_runner.settings import ACCOUNT, ServerSettings
 
 @dataclass(frozen=True)
 class LocalAws:
-    """A local AWS that is the test's own. The environment points to it: `boto3.client("s3")` is all a test needs.
+    """A local AWS for one test or module. The environment points to it, so a test just calls `boto3.client("s3")`.
 
-    `data` holds its state: objects below `s3/buckets`, log lines below `logs`, `server.log`. `role` is a role ARN that
-    jobs and models may be created with.
+    `endpoint`: its URL. `data`: the folder of its state: objects below `s3/buckets`, log lines below `logs`,
+    `server.log`. `role`: a role ARN for creating jobs and models.
     """
 
     endpoint: str
@@ -39,7 +39,7 @@ class LocalAws:
 
 
 class ForkServer:
-    """The process that forks servers."""
+    """The process that forks servers for tests."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -51,14 +51,14 @@ class ForkServer:
         )
 
     def start(self, data: Path) -> str:
-        """Endpoint of a new server on an empty folder."""
+        """Start a server on an empty folder and return its URL. Raises RuntimeError if it does not start."""
         answer = self._ask(start=str(data))
         if "error" in answer:
             raise RuntimeError(f"The local AWS for this test did not start: {answer['error']}")
         return answer["endpoint"]
 
     def end(self, data: Path) -> None:
-        """End a server and all that it runs, at once."""
+        """End a server and everything that it runs, at once."""
         self._ask(end=str(data))
 
     def close(self) -> None:
@@ -75,15 +75,15 @@ class ForkServer:
             line = ""
         if not line:
             raise RuntimeError(
-                f"The process that starts local AWSs for tests has ended (status {self._process.wait()}); "
-                "its message is above, among pytest's captured output."
+                f"The process that starts servers for tests has ended (status {self._process.wait()}); "
+                "its message is above, in pytest's captured output."
             )
         return json.loads(line)
 
 
 @pytest.fixture(scope="session")
 def wildsage_fork_server() -> Iterator[ForkServer]:
-    """Forks the servers of this session; tests have no use for it."""
+    """Forks the servers of this session. Tests do not use it directly."""
     fork_server = ForkServer()
     yield fork_server
     fork_server.close()
@@ -91,14 +91,14 @@ def wildsage_fork_server() -> Iterator[ForkServer]:
 
 @pytest.fixture
 def wildsage(wildsage_fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """An empty local AWS for this test alone; environment variables point every AWS client to it, and are set back."""
+    """An empty local AWS for this test. Environment variables point AWS clients to it and are restored afterwards."""
     with _local_aws(wildsage_fork_server, tmp_path_factory.mktemp("wildsage")) as aws:
         yield aws
 
 
 @pytest.fixture(scope="module")
 def wildsage_module(wildsage_fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """A local AWS that all tests of a module share, for what is trained or deployed once and looked at often."""
+    """A local AWS that all tests of a module share, for models that are trained or deployed once and used often."""
     with _local_aws(wildsage_fork_server, tmp_path_factory.mktemp("wildsage")) as aws:
         yield aws
 
@@ -116,7 +116,7 @@ def _local_aws(fork_server: ForkServer, data: Path) -> Iterator[LocalAws]:
 
 @contextmanager
 def _clients_of(endpoint: str, data: Path) -> Iterator[None]:
-    """Make this process, and those it starts, clients of `endpoint`. Clients made earlier stay what they are."""
+    """Make this process and its children clients of `endpoint`. Clients that exist already stay unchanged."""
     session_before = _default_session()
     _set_session(None)
     try:
@@ -131,7 +131,7 @@ def _clients_of(endpoint: str, data: Path) -> Iterator[None]:
 
 
 def _default_session() -> Any:
-    """boto3's own session, which remembers credentials: None where there is none yet, or no boto3."""
+    """The default session of boto3, which caches credentials; None if it does not exist or boto3 is not imported."""
     return getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
 
 
@@ -142,7 +142,7 @@ def _set_session(before: Any) -> None:
 
 @contextmanager
 def _shim() -> Iterator[None]:
-    """What `wildsage run` does to a client's libraries, for as long as the block runs; nested blocks share it."""
+    """Patch the client libraries as `wildsage run` does while the block runs. Nested blocks share one patch."""
     if shim.installed():
         yield
         return

@@ -14,7 +14,7 @@ SIMPLE = {20: False, 21: True, 22: None, 23: None}
 
 
 def encode(value: Any) -> bytes:
-    """Bytes of a value; datetimes become tagged seconds since 1970. Raises TypeError for anything CBOR lacks here."""
+    """Encode a value. Datetimes become tagged seconds since 1970. Raises TypeError for values of other types."""
     if value is None or value is True or value is False:
         return bytes([{None: NULL, True: TRUE, False: FALSE}[value]])
     if isinstance(value, int):
@@ -43,13 +43,13 @@ def _head(major: int, number: int) -> bytes:
 
 
 def decode(body: bytes) -> Any:
-    """The value of a whole body; tagged times become seconds since 1970. Raises ValueError for anything malformed."""
+    """Decode a whole body. Tagged times become seconds since 1970. Raises ValueError for a malformed body."""
     try:
         value, end = _decode(body, 0)
     except (IndexError, struct.error, TypeError, RecursionError) as error:
-        raise ValueError(f"CBOR body is cut off or malformed ({error}).") from None
+        raise ValueError(f"The CBOR body is incomplete or malformed ({error}).") from None
     if end != len(body):
-        raise ValueError(f"CBOR body has {len(body) - end} bytes too many.")
+        raise ValueError(f"The CBOR body has {len(body) - end} bytes after its value.")
     return value
 
 
@@ -85,7 +85,7 @@ def _number(body: bytes, at: int, info: int) -> tuple[int, int]:
 def _exactly(body: bytes, at: int, size: int) -> bytes:
     piece = body[at : at + size]
     if len(piece) != size:
-        raise IndexError(f"{size} bytes wanted at {at}, {len(piece)} there")
+        raise IndexError(f"expected {size} bytes at {at}, got {len(piece)}")
     return piece
 
 
@@ -106,7 +106,7 @@ def _indefinite(body: bytes, at: int, major: int) -> tuple[Any, int]:
         return dict(zip(found[::2], found[1::2], strict=True)), at + 1
     joined: dict[int, Callable[[list], Any]] = {2: b"".join, 3: "".join, 4: list}
     if major not in joined:
-        raise ValueError(f"CBOR: type {major} cannot have an open length.")
+        raise ValueError(f"CBOR: type {major} cannot have an indefinite length.")
     return joined[major](found), at + 1
 
 
@@ -114,6 +114,6 @@ def _simple(body: bytes, at: int, info: int) -> tuple[Any, int]:
     if info in SIMPLE:
         return SIMPLE[info], at
     if info not in FLOATS:
-        raise ValueError(f"CBOR: simple value {info} is not known.")
+        raise ValueError(f"CBOR: unknown simple value {info}.")
     size = struct.calcsize(FLOATS[info])
     return struct.unpack(FLOATS[info], _exactly(body, at, size))[0], at + size

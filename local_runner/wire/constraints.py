@@ -1,4 +1,4 @@
-"""Checks of a request against its shape. botocore checks presence and type; patterns, enums and limits are ours."""
+"""Checks a request against its shape. botocore checks presence and types; this module checks patterns, enums and limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wildsage.local_runner.wire.errors import invalid
 
 
 def check(request: dict[str, Any], shape: Shape) -> None:
-    """Raises ValidationException that names every problem at once, in AWS's words."""
+    """Raises ValidationException with all problems, in AWS's words."""
     report = ParamValidator().validate(request, shape)
     found = list(problems(request, shape))
     if found:
@@ -25,7 +25,7 @@ def check(request: dict[str, Any], shape: Shape) -> None:
 
 
 def problems(value: Any, shape: Shape, path: str = "") -> Iterator[str]:
-    """What a value breaks of its shape's members, sizes, limits, enums and patterns, a sentence each."""
+    """Violations of the members, sizes, limits, enums and patterns of a shape, one sentence each."""
     if shape.type_name == "structure" and isinstance(value, dict):
         for name in shape.required_members:
             if value.get(name) is None:
@@ -86,7 +86,7 @@ def _text_problems(value: str, shape: Shape, path: str) -> Iterator[str]:
 
 @cache
 def _compiled(pattern: str) -> regex.Pattern[str] | None:
-    """AWS writes Java's patterns (`\\p{L}`), which `regex` knows. None for the few it does not: those are not checked."""
+    """Compile a pattern in Java's syntax (`\\p{L}`). None for the few that `regex` does not support; they are not checked."""
     try:
         return regex.compile(pattern)
     except regex.error:

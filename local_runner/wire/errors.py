@@ -1,4 +1,4 @@
-"""What an operation raises to answer with an AWS error."""
+"""Errors that an operation raises to respond with an AWS error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class AwsError(Exception):
-    """A refusal with AWS's code. An empty `code` leaves it out; `fields` join code and message in the answer."""
+    """An error with AWS's code. An empty `code` is left out. `fields` are added to the response."""
 
     def __init__(self, code: str, message: str, status: int = 400, **fields: Any) -> None:
         super().__init__(message)
@@ -17,10 +17,10 @@ class AwsError(Exception):
 
 
 def invalid(message: str) -> AwsError:
-    """SageMaker's word for a request that cannot be right."""
+    """SageMaker's error for an invalid request."""
     return AwsError("ValidationException", message)
 
 
 def not_implemented(operation: str, service: str) -> AwsError:
-    """Our word for what nobody has written; it names the operation and nothing pretends to have happened."""
+    """The error for an operation that Wildsage does not implement. It is not an error code of AWS."""
     return AwsError("NotImplemented", f"Operation {operation} of {service} is not implemented by Wildsage yet.", 501)

@@ -1,9 +1,9 @@
-"""AWS's event stream (`application/vnd.amazon.eventstream`): how a response that has no end yet is cut into messages.
+"""AWS's event stream (`application/vnd.amazon.eventstream`): messages of a response that is sent while it is produced.
 
     uint32 total · uint32 headers' length · uint32 CRC of these eight bytes · headers · payload · uint32 CRC of all before
 
 All numbers are big-endian; a header is its name, the type 7 (text) and its value. Source: Smithy's event stream
-specification; botocore's parser is the judge in the tests.
+specification. Tests read the messages with botocore's parser.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TEXT = 7
 
 
 def messages(events: Iterable[Mapping[str, Any]], shape: Shape) -> Iterator[bytes]:
-    """One message an event, `{"PayloadPart": {"Bytes": b"…"}}`; an AwsError raised on the way becomes the last one."""
+    """Yield a message for each event, `{"PayloadPart": {"Bytes": b"…"}}`. An AwsError becomes the last message."""
     try:
         for event in events:
             ((name, values),) = event.items()
@@ -43,8 +43,8 @@ def message(headers: Mapping[str, str], payload: bytes) -> bytes:
 
 
 def _text_header(name: str, value: str) -> bytes:
-    spelled = value.encode()
-    return bytes([len(name)]) + name.encode() + struct.pack(">BH", TEXT, len(spelled)) + spelled
+    encoded = value.encode()
+    return bytes([len(name)]) + name.encode() + struct.pack(">BH", TEXT, len(encoded)) + encoded
 
 
 def _event_headers(name: str) -> dict[str, str]:
@@ -56,7 +56,7 @@ def _exception_headers(error: AwsError) -> dict[str, str]:
 
 
 def _payload_member(event: Shape) -> str:
-    """Name of the member that is the payload. Raises KeyError for an event that has none: no operation here has such."""
+    """Name of the member that is the payload. Raises KeyError if the event has none."""
     for name, member in event.members.items():
         if member.serialization.get("eventpayload"):
             return name

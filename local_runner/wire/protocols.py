@@ -1,7 +1,7 @@
-"""AWS's request and response formats. The request says which one it is in, not the model: clients of many ages speak to us.
+"""AWS's request and response formats. The request decides which one applies, because clients of many versions are supported.
 
-Each protocol parses a request into its operation and plain values, and writes a result or an error back. Absent members
-are left out, never sent as null or `{}`.
+Each protocol parses a request into its operation and plain values, and writes a result or an error. Absent members are
+left out and never sent as null or `{}`.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ OCTETS = "application/octet-stream"
 
 
 class WireProtocol(Protocol):
-    """One format."""
+    """One request and response format."""
 
     def parse(self, request: Request, service: ServiceModel) -> tuple[OperationModel, Values]:
-        """Raises AwsError for an unknown operation or an unreadable body."""
+        """Operation and values of a request. Raises AwsError for an unknown operation or a malformed body."""
 
     def reply(self, operation: OperationModel, result: Values) -> Response:
-        """The answer to a request that was carried out."""
+        """Response with the result of an operation."""
 
     def fail(self, error: AwsError) -> Response:
-        """The answer to a request that was refused."""
+        """Response with an error."""
 
 
 def protocol_of(request: Request, service: ServiceModel) -> WireProtocol:
-    """The format a request is in."""
+    """The format of a request."""
     if request.headers.get("Smithy-Protocol") == "rpc-v2-cbor":
         return Cbor()
     if "X-Amz-Target" in request.headers:
@@ -145,7 +145,7 @@ def _json_object(body: bytes) -> Values:
     try:
         value = orjson.loads(body or b"{}")
     except ValueError as error:
-        raise AwsError("SerializationException", f"The request body is no valid JSON: {error}.") from None
+        raise AwsError("SerializationException", f"The request body is not valid JSON: {error}.") from None
     if not isinstance(value, dict):
         raise AwsError(
             "SerializationException", f"The request body is a JSON {type(value).__name__}, expected an object."
@@ -177,7 +177,7 @@ def _headers_and_body(request: Request, shape: Shape | None) -> Values:
 
 
 def _number(text: str, shape: Shape) -> str | int:
-    """A header's value under its type; what is no number stays text, for the check of types to refuse."""
+    """Value of a header as its type. Text that is not a number stays text; the check of types rejects it."""
     return int(text) if shape.type_name in ("integer", "long") and re.fullmatch(r"-?\d{1,18}", text) else text
 
 

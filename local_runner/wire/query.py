@@ -15,25 +15,27 @@ from wildsage.local_runner.wire.values import XML, serialize
 
 
 def read_form(form: Mapping[str, str], shape: Shape | None) -> dict[str, Any]:
-    """Values of a form: `List.member.1.Name=x` → `{"List": [{"Name": "x"}]}`. Raises AwsError for a bad number or time."""
-    return (_at(form, shape, "") or {}) if shape is not None else {}
+    """Values of a form: `List.member.1.Name=x` → `{"List": [{"Name": "x"}]}`. Raises AwsError for an invalid number or time."""
+    return (_read_value(form, shape, "") or {}) if shape is not None else {}
 
 
-def _at(form: Mapping[str, str], shape: Shape, prefix: str) -> Any:
-    """Value at a dotted prefix, None if the form has nothing there."""
+def _read_value(form: Mapping[str, str], shape: Shape, prefix: str) -> Any:
+    """Value at a dotted prefix; None if the form has none."""
     if shape.type_name == "structure":
-        members = {name: _at(form, member, _below(prefix, name, member)) for name, member in shape.members.items()}
+        members = {
+            name: _read_value(form, member, _join(prefix, name, member)) for name, member in shape.members.items()
+        }
         return {name: value for name, value in members.items() if value is not None} or None
     if shape.type_name == "list":
         found: list[Any] = []
         step = prefix if shape.serialization.get("flattened") else f"{prefix}.member"
-        while (value := _at(form, shape.member, f"{step}.{len(found) + 1}")) is not None:
+        while (value := _read_value(form, shape.member, f"{step}.{len(found) + 1}")) is not None:
             found.append(value)
         return found or None
     return _scalar(form[prefix], shape.type_name) if prefix in form else None
 
 
-def _below(prefix: str, name: str, member: Shape) -> str:
+def _join(prefix: str, name: str, member: Shape) -> str:
     name = member.serialization.get("name", name)
     return f"{prefix}.{name}" if prefix else name
 
@@ -47,12 +49,12 @@ def _scalar(text: str, type_name: str) -> Any:
         if type_name == "timestamp":
             return datetime.fromisoformat(text).timestamp()
     except ValueError:
-        raise AwsError("MalformedInput", f"{text!r} is no {type_name}.") from None
+        raise AwsError("MalformedInput", f"{text!r} is not a valid {type_name}.") from None
     return text == "true" if type_name == "boolean" else text
 
 
 def result_document(operation: OperationModel, result: Mapping[str, Any]) -> bytes:
-    """`<GetRoleResponse><GetRoleResult>…`."""
+    """The document of a result: `<GetRoleResponse><GetRoleResult>…`."""
     root = ElementTree.Element(f"{operation.name}Response", xmlns=operation.metadata["xmlNamespace"])
     shape = operation.output_shape
     if shape is not None:
@@ -63,7 +65,7 @@ def result_document(operation: OperationModel, result: Mapping[str, Any]) -> byt
 
 
 def error_document(error: AwsError) -> bytes:
-    """`<ErrorResponse><Error><Type>Sender</Type><Code>…`."""
+    """The document of an error: `<ErrorResponse><Error><Type>Sender</Type><Code>…`."""
     root = ElementTree.Element("ErrorResponse")
     inner = ElementTree.SubElement(root, "Error")
     for name, text in (("Type", "Sender"), ("Code", error.code), ("Message", error.message)):

@@ -1,4 +1,4 @@
-"""Plain values of a request or a result, independent of how they are written on the wire."""
+"""Conversion of plain values to the types of a wire format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botocore.model import Shape
 
 @dataclass(frozen=True)
 class Notation:
-    """How a format writes what JSON has no word for: times, given in seconds since 1970, and bytes."""
+    """How a wire format represents times, given in seconds since 1970, and bytes."""
 
     time: Callable[[float], Any]
     blob: Callable[[bytes], Any]
@@ -32,27 +32,27 @@ XML = Notation(time=lambda seconds: _moment(seconds).strftime("%Y-%m-%dT%H:%M:%S
 CBOR = Notation(time=_moment, blob=bytes)
 
 
-def serialize(value: Any, shape: Shape, spelling: Notation) -> Any:
-    """A result cut to its shape, under the names of the wire: members that are unknown or absent are gone."""
+def serialize(value: Any, shape: Shape, notation: Notation) -> Any:
+    """Convert a result to its shape, with the names of the wire format. Unknown and absent members are left out."""
     if shape.type_name == "structure":
         return {
-            member.serialization.get("name", name): serialize(value[name], member, spelling)
+            member.serialization.get("name", name): serialize(value[name], member, notation)
             for name, member in shape.members.items()
             if value.get(name) is not None
         }
     if shape.type_name == "list":
-        return [serialize(member, shape.member, spelling) for member in value]
+        return [serialize(member, shape.member, notation) for member in value]
     if shape.type_name == "map":
-        return {name: serialize(member, shape.value, spelling) for name, member in value.items()}
+        return {name: serialize(member, shape.value, notation) for name, member in value.items()}
     if shape.type_name == "timestamp":
-        return spelling.time(value)
+        return notation.time(value)
     if shape.type_name == "blob":
-        return spelling.blob(value)
+        return notation.blob(value)
     return float(value) if shape.type_name in ("float", "double") else value
 
 
 def without_nulls(value: Any) -> Any:
-    """Null means absent, at every depth."""
+    """Remove null members at every depth, because null means absent."""
     if isinstance(value, dict):
         return {name: without_nulls(member) for name, member in value.items() if member is not None}
     return [without_nulls(member) for member in value] if isinstance(value, list) else value

@@ -41,7 +41,7 @@ def test_while_a_server_runs_ended_jobs_go_and_everything_else_stays(start_aws, 
     said = cli("clean", "--data", aws.data, stdin="y\n")
     assert said.status == 0, said.err
     assert {row["what"]: row["count"] for row in said.cells} == {"ended jobs: records, logs, kept folders": "2"}
-    assert "Remove these 2" in said.err
+    assert "Remove 2 items" in said.err
     assert names(cli, aws.data) == {running}
     assert cli("logs", ended, "--data", aws.data).status == 1
     assert cli("logs", running, "--data", aws.data).out == "begun\n"

@@ -93,9 +93,9 @@ def test_objects_can_be_wrapped_without_a_manifest(store, tmp_path):
     ("text", "problem"),
     [
         ("", "has no lines."),
-        ("{", "line 1: no valid JSON"),
+        ("{", "line 1: not valid JSON"),
         ('{"class": 1}', "line 1: has no source-ref, which AttributeNames lists."),
-        ("[1]", "line 1: has no source-ref and no class"),
+        ("[1]", "line 1: source-ref, class is missing"),
         ('{"source-ref": 5, "class": 1}', "line 1: source-ref is 5, expected an address such as s3://bucket/key."),
         ('{"source-ref": "s3://images/none.jpg", "class": 1}', "NoSuchKey (404)"),
     ],

@@ -61,7 +61,7 @@ def test_a_manifest_names_exact_keys(store):
 
 def test_no_object_leaves_the_channels_folder(store):
     store.put("bucket", "data/../../escape", [b"x"])
-    with pytest.raises(InputError, match="would be a file outside the folder"):
+    with pytest.raises(InputError, match="would be a file outside the channel"):
         names(store, "s3://bucket/data/")
 
 

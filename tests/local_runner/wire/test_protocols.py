@@ -19,7 +19,7 @@ def send(aws, service: str, body: bytes, **headers: str) -> tuple[int, dict, byt
 
 @pytest.mark.parametrize(
     ("body", "words"),
-    [(b"{", "no valid JSON"), (b"[]", "expected an object"), (b"\xff", "no valid JSON")],
+    [(b"{", "not valid JSON"), (b"[]", "expected an object"), (b"\xff", "not valid JSON")],
 )
 def test_a_body_that_is_no_json_object(aws, body, words):
     status, _, answer = send(aws, "sagemaker", body, X_Amz_Target="SageMaker.ListModels")

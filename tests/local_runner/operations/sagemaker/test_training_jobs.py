@@ -168,7 +168,7 @@ def test_data_that_is_not_there_fails_the_job(aws, channel, uri, kind, reason):
 @pytest.mark.parametrize(
     ("manifest", "reason"),
     [
-        (b"{", "no valid JSON"),
+        (b"{", "not valid JSON"),
         (b"[]", "expected [{"),
         (b'[{"prefix": "s3://bucket/"}]', "names no objects"),
         (b'[{"prefix": "s3://bucket/manifests/"}, "missing"]', "s3://bucket/manifests/missing"),
