@@ -39,7 +39,7 @@ def _line(row: bytes, number: int, uri: str, names: Sequence[str], objects: Obje
         raise InputError(f"{place}: not valid JSON ({error}).") from None
     missing = [name for name in names if not isinstance(entry, dict) or name not in entry]
     if missing:
-        raise InputError(f"{place}: {', '.join(missing)} is missing, which AttributeNames lists.")
+        raise InputError(f"{place}: missing {', '.join(missing)}, which AttributeNames lists.")
     return tuple(
         _attribute_value(name, entry, f"{number}/{position}", place, objects) for position, name in enumerate(names)
     )

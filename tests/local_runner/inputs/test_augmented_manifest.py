@@ -94,9 +94,9 @@ def test_objects_can_be_wrapped_without_a_manifest(store, tmp_path):
     [
         ("", "has no lines."),
         ("{", "line 1: not valid JSON"),
-        ('{"class": 1}', "line 1: has no source-ref, which AttributeNames lists."),
-        ("[1]", "line 1: source-ref, class is missing"),
-        ('{"source-ref": 5, "class": 1}', "line 1: source-ref is 5, expected an address such as s3://bucket/key."),
+        ('{"class": 1}', "line 1: missing source-ref, which AttributeNames lists."),
+        ("[1]", "line 1: missing source-ref, class"),
+        ('{"source-ref": 5, "class": 1}', "line 1: source-ref is 5, expected an S3 URI such as s3://bucket/key."),
         ('{"source-ref": "s3://images/none.jpg", "class": 1}', "NoSuchKey (404)"),
     ],
 )
