@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from wildsage.local_runner.s3.call import address, operation_of
+from wildsage.local_runner.s3.call import operation_of, split_address
 from wildsage.local_runner.s3.errors import S3Error
 
 
@@ -23,12 +23,12 @@ from wildsage.local_runner.s3.errors import S3Error
     ],
 )
 def test_both_styles_of_address(path, host, expected):
-    assert address(path, host) == expected
+    assert split_address(path, host) == expected
 
 
 def test_a_path_must_be_utf8():
     with pytest.raises(S3Error) as caught:
-        address("/bucket/\xff", "localhost")
+        split_address("/bucket/\xff", "localhost")
     assert caught.value.code == "InvalidURI"
 
 

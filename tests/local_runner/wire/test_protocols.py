@@ -77,4 +77,4 @@ def test_a_query_that_cannot_be_right(aws):
 
 def test_a_service_nobody_knows(aws):
     status, _, answer = send(aws, "coffee", b"")
-    assert (status, answer) == (501, b"Service coffee is not known here.\n")
+    assert (status, answer) == (501, b"Service coffee is not implemented by Wildsage.\n")
