@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …]`: run some or all benchmarks, one after the other; each writes its report."""
+"""Run some or all benchmarks one after the other: `python -m benchmarks [NAME …]`. Each writes its report."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Our codecs beside the SageMaker Python SDK and pandas: `python -m benchmarks.codecs`.
+"""Compare the codecs with the SageMaker Python SDK and pandas: `python -m benchmarks.codecs`.
 
-All read the same bytes and end with arrays of numbers, or write the same rows and end with the same bytes, which is
-checked first. One thread, processor time; contenders take turns; medians over the rounds.
+Readers turn the same bytes into arrays of numbers. Writers turn the same rows into the same bytes, which is checked first.
+All use one thread and are measured in processor time. Contenders take turns; the table shows medians over the rounds.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Seed of the data.")] = 0,
     write: Annotated[bool, typer.Option(help="Write the dated report.")] = True,
 ) -> None:
-    """Measure, print and write the report."""
+    """Measure the codecs, and print and write the report."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
     tasks = [*dense_tasks(rng, 5_000), *sparse_tasks(rng, 40_000), *csv_tasks(rng, 20_000)]

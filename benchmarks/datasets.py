@@ -1,4 +1,4 @@
-"""The data that benchmarks of k-means run on: real sets from `../shared/data` where that is present, and made ones.
+"""The data sets of the k-means benchmarks: real ones from `../shared/data` where that folder exists, and generated ones.
 
 Axes: n rows · d features
 """
@@ -20,7 +20,7 @@ Rows = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Data:
-    """`load()` gives rows (n, d) and a label (n,) to sort them by; `clusters` are the k to look for."""
+    """A data set: `load()` returns rows (n, d) and labels (n,) to sort them by; `clusters` holds the values of k."""
 
     name: str
     clusters: tuple[int, ...]
@@ -52,21 +52,21 @@ def census() -> tuple[Rows, NDArray]:
 
 
 def covtype() -> tuple[Rows, NDArray]:
-    """Cover types, standardised."""
+    """Forest cover types, standardised."""
     table = pandas.read_csv(SHARED / "tabular" / "covtype" / "covtype-92962.data.gz", header=None).to_numpy(np.float64)
     x, label = table[:, :-1], table[:, -1]
     return ((x - x.mean(0)) / np.maximum(x.std(0), 1e-12)).astype(np.float32), label
 
 
 def gdelt() -> tuple[Rows, NDArray]:
-    """Events by tone, mentions, articles, Goldstein scale and place, standardised."""
+    """News events by tone, mentions, articles, Goldstein scale and place, standardised."""
     events = pandas.read_csv(SHARED / "gdelt" / "20191024143000.export.CSV", sep="\t", header=None)
     numbers = events[[30, 31, 32, 33, 34, 56, 57]].dropna().to_numpy(np.float64)
     return ((numbers - numbers.mean(0)) / numbers.std(0)).astype(np.float32), numbers[:, -1]
 
 
 def mixture(rows: int = 500_000, features: int = 100, clusters: int = 100) -> tuple[Rows, NDArray]:
-    """Unit Gaussians around standard normal centers."""
+    """A mixture of unit Gaussians around standard normal centers."""
     rng = np.random.default_rng(0)
     centers = rng.normal(size=(clusters, features)).astype(np.float32)
     label = rng.integers(0, clusters, rows)
@@ -74,7 +74,7 @@ def mixture(rows: int = 500_000, features: int = 100, clusters: int = 100) -> tu
 
 
 def unequal(rows: int = 200_000, features: int = 20, clusters: int = 20) -> tuple[Rows, NDArray]:
-    """Gaussians whose sizes fall from 1 to 1 : 10,000, around centers ten deviations apart."""
+    """A mixture of Gaussians of unequal size, from 1 down to 1 : 10,000, with centers ten standard deviations apart."""
     rng = np.random.default_rng(1)
     centers = 10 * rng.normal(size=(clusters, features)).astype(np.float32)
     share = np.geomspace(1, 1e-4, clusters)

@@ -1,6 +1,7 @@
-"""What a container costs: `python -m benchmarks.docker [--rounds 5]`, beside the same work as a process, with k-means.
+"""Compare k-means in a Docker container with k-means in a process: `python -m benchmarks.docker [--rounds 5]`.
 
-Start of a job to its first line, start of an endpoint to the first /ping that answers, sizes of the images that are built.
+Measures the time from the start of a job to its first log line and from the start of an endpoint to its first healthy
+/ping, and the sizes of the images that are built.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ ROWS = b"0,0\n9,0\n0,9\n" * 400
 
 
 def job_tree(folder: Path, isolated: bool) -> OptML:
-    """A small job's /opt/ml."""
+    """Write the /opt/ml folder of a small job."""
     tree = OptML(folder)
     tree.make_folders()
     settings = {"k": "3", "feature_dim": "2", "mini_batch_size": "100"}
@@ -42,7 +43,7 @@ def job_tree(folder: Path, isolated: bool) -> OptML:
 
 
 def first_line_s(backend: Backend, folder: Path) -> tuple[float, float]:
-    """Seconds from the start of a job to its first line, and to its end."""
+    """Seconds from the start of a job to its first log line, and to its end."""
     tree = job_tree(folder, backend.isolates)
     seen: list[float] = []
     began = time.perf_counter()
@@ -105,7 +106,7 @@ def measure(rounds: int, data: Path, tell: Callable[[str], None]) -> list[list[s
 
 
 def sizes() -> str:
-    """Our images in the engine and their sizes."""
+    """Wildsage's images in the engine, with their sizes."""
     found = {tag: image.attrs["Size"] for image in docker.from_env().images.list() for tag in image.tags}
     ours = {tag: size for tag, size in found.items() if tag.startswith("wildsage/")}
     return ", ".join(f"{tag} {size / 1e6:.0f} MB" for tag, size in sorted(ours.items()))

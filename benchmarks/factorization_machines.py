@@ -1,8 +1,8 @@
-"""Our factorization machines beside plain torch and myfm: `python -m benchmarks.factorization_machines`.
+"""Compare factorization machines with plain torch and myfm: `python -m benchmarks.factorization_machines`.
 
-Speed: rows learned a second, MovieLens 100k and a million made columns. Quality: rmse on two of MovieLens' splits, and the time to
-it beside myfm's Gibbs sampling of as many factors. Cost: one pass over 10^5 to 10^7 stored values. MovieLens is read from
-`../shared/data/ml-100k`.
+Speed: rows learned a second, on MovieLens 100k and on generated rows of a million columns. Quality: RMSE on two splits of
+MovieLens, and the time to reach it, beside myfm's Gibbs sampling with as many factors. Cost: the time of one pass over 10^5 to
+10^7 stored values. MovieLens is read from `../shared/data/ml-100k`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ GOOD: Mapping[str, Any] = {
 }  # fmt: skip
 EPOCHS, EPOCHS_WITH_SIDES = 8, 18
 SIDE = 0.1
-"""The value of side features beside the 1 of user and film: they are in many rows, and Adam would follow them alone."""
+"""The value of side features; user and film have 1. They are in many rows, and with 1 Adam would follow them alone."""
 
 MANY_COLUMNS, STORED_A_ROW = 1_000_000, 20
 MYFM_WARM_UP = 5
@@ -67,21 +67,21 @@ of one pass against stored values."""
 
 @dataclass(frozen=True)
 class Split:
-    """Ratings (n, 4): user, film, rating, time."""
+    """A split of MovieLens: ratings (n, 4) with user, film, rating and time."""
 
     train: NDArray[np.int64]
     test: NDArray[np.int64]
 
     @classmethod
     def read(cls, name: str) -> Split:
-        """One of MovieLens' own splits, u1 or ua; the training rows shuffled, as ours takes them in their order."""
+        """Read one of MovieLens' own splits, u1 or ua. Training rows are shuffled, because the algorithm takes them in order."""
         train, test = (np.loadtxt(MOVIELENS / f"{name}.{part}", np.int64) for part in ("base", "test"))
         return cls(np.random.default_rng(0).permutation(train), test)
 
 
 @dataclass(frozen=True)
 class Entries:
-    """Columns and values of every user and every film; a row of training data is those of its user and of its film."""
+    """Columns and values of every user and every film. A training row joins those of its user and its film."""
 
     users: Sequence[dict[int, float]]
     films: Sequence[dict[int, float]]
@@ -110,7 +110,7 @@ class Entries:
         return cls(users, films, ids.width + len(numbers))
 
     def rows(self, ratings: NDArray[np.int64]) -> Batch:
-        """The ratings as sparse rows, labelled."""
+        """The ratings as sparse rows with labels."""
         entries = [{**self.users[user - 1], **self.films[film - 1]} for user, film, _, _ in ratings]
         starts = torch.tensor([0, *map(len, entries)]).cumsum(0)
         columns = torch.tensor([column for entry in entries for column in entry])
@@ -132,7 +132,7 @@ def _film_sides() -> Iterator[list[tuple[str, str]]]:
 
 
 def made_rows(rows: int, columns: int, stored: int = STORED_A_ROW) -> Batch:
-    """Rows of `stored` ones in random columns, with random labels."""
+    """Generate rows with `stored` ones in random columns, and random labels."""
     rng = torch.Generator().manual_seed(0)
     starts = torch.arange(0, rows * stored + 1, stored)
     # One column from each of `stored` ranges: no column twice in a row.
@@ -150,7 +150,7 @@ def rmse(model: FactorizationMachinesModel, rows: Batch) -> float:
 
 
 class PlainFM(nn.Module):
-    """A factorization machine as one writes it down in torch."""
+    """A factorization machine as a textbook writes it in torch."""
 
     def __init__(self, columns: int, sparse: bool) -> None:
         super().__init__()
@@ -161,14 +161,14 @@ class PlainFM(nn.Module):
         nn.init.normal_(self.factors.weight, 0, 0.001)
 
     def forward(self, columns_nk: Tensor) -> Tensor:
-        """Rows of k ones each."""
+        """Scores of rows that have k ones each."""
         summed_nf = self.factors(columns_nk)
         squares_nf = functional.embedding(columns_nk, self.factors.weight, sparse=self.factors.sparse).square().sum(1)
         return self.bias + self.linear(columns_nk)[:, 0] + (summed_nf.square() - squares_nf).sum(1) / 2
 
 
 def plain_pass(rows: Batch, batch_rows: int, sparse: bool, steps: int | None = None) -> Callable[[], None]:
-    """One epoch of `PlainFM`, or its first steps; model and optimiser are ready before the clock starts."""
+    """Train `PlainFM` for one epoch, or for its first steps. The clock starts when model and optimiser are ready."""
     assert isinstance(rows.features, SparseRows) and rows.labels_nl is not None
     columns_nk = rows.features.columns_z.reshape(len(rows), -1)
     model = PlainFM(rows.width, sparse)
@@ -213,7 +213,7 @@ def speed(rounds: int) -> list[tuple[str, ...]]:
 
 
 def _rates_of_many_columns(rounds: int, steps: int = 100, dense_steps: int = 2) -> dict[str, float]:
-    """Ours less the time to draw the first parameters, which the others have behind them."""
+    """Rates with a million columns, without the time to draw the first parameters: peers draw theirs before the clock starts."""
     rows = made_rows(1000 * steps, MANY_COLUMNS)
     work = {
         OURS: lambda: fit(rows, GOOD),
@@ -235,11 +235,11 @@ def _speed_lines(data: str, batch_rows: int, threads: int, rates: Mapping[str, f
 
 
 Curve = list[tuple[float, float]]
-"""Seconds of training, and rmse on the test rows after them."""
+"""Seconds of training, and the RMSE on the test rows after them."""
 
 
 def our_curve(train: Batch, test: Batch, epochs: int) -> Curve:
-    """One run for each number of epochs."""
+    """The curve of Wildsage: one run for each number of epochs."""
     curve = []
     for count in range(1, epochs + 1):
         began = time.process_time()
@@ -249,7 +249,7 @@ def our_curve(train: Batch, test: Batch, epochs: int) -> Curve:
 
 
 def myfm_curve(split: Split, iterations: int) -> Curve:
-    """Of the mean over Gibbs samples so far; scoring the test rows is taken off the time."""
+    """The curve of myfm: the mean over the Gibbs samples so far. The time to score the test rows is taken off."""
     train, test = (_one_hot(ratings) for ratings in (split.train, split.test))
     curve: Curve = []
     total, scoring_s, began = np.zeros(len(split.test)), 0.0, time.process_time()
@@ -278,7 +278,7 @@ def _one_hot(ratings: NDArray[np.int64]) -> csr_matrix:
 
 
 def quality(curves: Mapping[str, Curve]) -> list[tuple[str, ...]]:
-    """Rows of the quality table: rmse on u1 and on ua, seconds of training u1."""
+    """Rows of the quality table: RMSE on u1 and on ua, and seconds of training on u1."""
     ids, sides = Entries.ids(), Entries.with_sides()
     defaults = {"predictor_type": "regressor", "num_factors": FACTORS, "epochs": 50}
     ways = {
@@ -307,7 +307,7 @@ def _train_and_judge(split: Split, entries: Entries, settings: Mapping[str, Any]
 
 
 def cost(rounds: int) -> dict[str, list[tuple[int, float]]]:
-    """Stored values and seconds of one pass over them, less the start: by columns of the data."""
+    """Stored values and seconds of one pass over them without the start, by number of columns."""
     lines: dict[str, list[tuple[int, float]]] = {}
     for columns in (10_000, MANY_COLUMNS):
         for stored in (100_000, 1_000_000, 10_000_000):
@@ -350,7 +350,7 @@ def main(
     iterations: Annotated[int, typer.Option(help="Gibbs iterations of myfm.", min=10)] = 200,
     write: Annotated[bool, typer.Option(help="Write the dated reports and their plot.")] = True,
 ) -> None:
-    """Measure, print and write the reports. Quality on one thread each: myfm has no more."""
+    """Measure, and print and write the reports. Quality is measured on one thread, since myfm uses only one."""
     command = f"python -m benchmarks.factorization_machines --rounds {rounds} --iterations {iterations}"
     packages = ("torch", "numpy", "myfm")
     speeds = Report(

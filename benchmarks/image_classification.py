@@ -1,9 +1,9 @@
-"""Our residual networks beside a plain torch loop over Hugging Face's ResNet: `python -m benchmarks.image_classification`.
+"""Compare image classification with Hugging Face's ResNet in a plain torch loop: `python -m benchmarks.image_classification`.
 
-Training: images a second over one stream of decoded JPEGs, 18 layers at 64 pixels in float32 on a CPU; with a GPU 50 layers at
-224 in half precision, the peer compiled. Inference: one picture of 224 × 224, 18 layers. `--learn` trains on MNIST, the CIFAR-10
-subset and flowers instead, and writes accuracies: minutes on two cores. All peers read the same input in the same run. The peer
-needs the package transformers; without it our own figures stand alone.
+Training: images a second from one stream of decoded JPEGs, with 18 layers at 64 pixels in float32 on a CPU, or with 50 layers
+at 224 pixels in half precision on a GPU, where the peer is compiled. Inference: one image of 224 × 224, 18 layers. `--learn`
+trains on MNIST, a subset of CIFAR-10 and flowers instead, and reports accuracies; this takes minutes on two cores. All
+contenders read the same input in the same run. The peer needs the package transformers and is left out where that is missing.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ Records = Sequence[ImageRecord]
 
 
 def jpegs(count: int, side: int) -> Records:
-    """Noise over gradients: as much work to decode as a photograph."""
+    """Generate JPEGs of noise over gradients, which take as much work to decode as photographs."""
     rng = np.random.default_rng(0)
     records = []
     for number in range(count):
@@ -86,7 +86,7 @@ def peer(num_layers: int, device: torch.device) -> nn.Module:
 
 
 def plain_loop(network: nn.Module, batches: Iterator[Any], device: torch.device) -> None:
-    """What a tutorial writes: forward, loss, backward, step."""
+    """The training loop of a tutorial: forward, loss, backward, step."""
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
     network.train()
     for batch in batches:
@@ -128,7 +128,7 @@ def training(rounds: int) -> Iterator[list[str]]:
 
 
 def inference(requests: int) -> Iterator[list[str]]:
-    """Milliseconds at p50 for one picture: the request as it comes in, and the networks alone."""
+    """Median milliseconds for one image: for the whole request, and for the networks alone."""
     shape = (3, 224, 224)
     graph = residual_network(18, shape, CLASSES, SOFTMAX)
     model = ImageModel(graph, {1: weights.random(graph, 3, torch.Generator().manual_seed(0))}, shape)
@@ -158,7 +158,7 @@ def inference(requests: int) -> Iterator[list[str]]:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A data set to learn: `load()` gives training and validation records."""
+    """A data set: `load()` returns training and validation records."""
 
     name: str
     load: Callable[[], tuple[Records, Records]]
@@ -184,7 +184,7 @@ def _png(pixels: Any) -> bytes:
 
 
 def cifar10() -> tuple[Records, Records]:
-    """The first 500 training pictures of each class, the first 100 of test."""
+    """The first 500 training images and the first 100 test images of each class of CIFAR-10."""
     with tarfile.open(SHARED / "images" / "cifar10_subset.tar.gz") as archive:
         named = _members(archive)
     return _labelled([f for f in named if f[0].startswith("train")]), _labelled(
@@ -205,7 +205,7 @@ def _members(archive: tarfile.TarFile) -> list[tuple[str, bytes]]:
 
 
 def _labelled(files: list[tuple[str, bytes]]) -> Records:
-    """Shuffled; the class is the picture's folder."""
+    """Images in random order, each with its class, which is its folder."""
     classes = sorted({name.split("/")[-2] for name, _ in files})
     records = [ImageRecord(content, (float(classes.index(name.split("/")[-2])),)) for name, content in files]
     random.Random(0).shuffle(records)
@@ -229,7 +229,7 @@ LESSONS = (
 
 
 def learn(lesson: Lesson) -> list[str]:
-    """Accuracy on the validation records, the time it took, and a linear model on the same pixels."""
+    """Accuracy on the validation records, the time of training, and the accuracy of a linear model on the same pixels."""
     train, validation = lesson.load()
     algorithm = build(num_training_samples=len(train), optimizer="nag", **lesson.settings)
     began = time.perf_counter()
@@ -251,7 +251,7 @@ def learn(lesson: Lesson) -> list[str]:
 
 
 def linear_accuracy(train: Records, validation: Records, algorithm: ImageClassification) -> float:
-    """Logistic regression on pixels, of at most 10,000 training pictures."""
+    """Accuracy of logistic regression on the pixels of at most 10,000 training images."""
     preparation = TrainingPreparation(algorithm.shape, algorithm.resize, None, algorithm.num_classes)
 
     def pixels(records: Records) -> np.ndarray:

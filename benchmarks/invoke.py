@@ -1,6 +1,6 @@
-"""What InvokeEndpoint adds to a container's own time: `python -m benchmarks.invoke`.
+"""Measure what InvokeEndpoint adds to a container's own time: `python -m benchmarks.invoke`.
 
-One k-means endpoint of the local AWS is asked the same thing three ways by turns: its container directly, through
+The same request goes to one k-means endpoint in three ways that take turns: to its container directly, through
 InvokeEndpoint with the same HTTP client, and through boto3.
 """
 
@@ -46,7 +46,7 @@ def client(service: str, endpoint: str) -> Any:
 
 
 def deploy(endpoint: str) -> None:
-    """Train k-means on rows of CSV and put it into service."""
+    """Train k-means on rows of CSV and deploy it."""
     s3, sagemaker = client("s3", endpoint), client("sagemaker", endpoint)
     s3.create_bucket(Bucket=NAME)
     rows = np.random.default_rng(0).random((500, 34))
@@ -78,7 +78,7 @@ def deploy(endpoint: str) -> None:
 
 
 def container_url(data: Path) -> str:
-    """Where the endpoint's container listens: the only server below ours that answers /ping with nothing."""
+    """The address of the endpoint's container: the only child server that answers /ping with an empty body."""
     found = lock.running(data)
     assert found, f"no server on {data}"
     ports = {
@@ -92,7 +92,7 @@ def container_url(data: Path) -> str:
 
 
 def ways(endpoint: str, container: str) -> dict[str, Callable[[], Any]]:
-    """The same request three ways."""
+    """The three ways to send the same request."""
     body = ",".join(["0.5"] * 34).encode()
     http = urllib3.PoolManager(retries=False)
     runtime = client("sagemaker-runtime", endpoint)
@@ -109,7 +109,7 @@ def ways(endpoint: str, container: str) -> dict[str, Callable[[], Any]]:
 
 
 def measured(asked: Mapping[str, Callable[[], Any]], requests: int) -> dict[str, list[float]]:
-    """Milliseconds of every request of each way."""
+    """Milliseconds of every request, by way."""
     answers = {way(): name for name, way in asked.items()}
     assert len(answers) == 1, f"not the same answer: {answers}"
     taken: dict[str, list[float]] = {name: [] for name in asked}
@@ -135,7 +135,7 @@ def rows(taken: Mapping[str, list[float]]) -> list[tuple[str, ...]]:
 
 
 def main(requests: Annotated[int, typer.Option(help="Requests of each way.")] = 1000) -> None:
-    """Measure, print the table, write the report."""
+    """Measure, print the table, and write the report."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         with background.server(data, sdk_polling=True, public_s3=False) as server:

@@ -1,7 +1,7 @@
-"""How long jobs take from call to return: 24 at once, one `fit` and one `deploy`, warm and cold: `python -m benchmarks.jobs`.
+"""Measure jobs from call to return: `python -m benchmarks.jobs` times 24 jobs at once, one `fit` and one `deploy`.
 
-Warm: containers are forks of an interpreter that has the array engine imported, as `wildsage up` starts them. Cold:
-each container is a new Python, as `python -m wildsage.containers` is.
+Warm: containers are forks of an interpreter that has imported torch, as `wildsage up` starts them. Cold: each container is a new
+Python, as `python -m wildsage.containers` starts it.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def counties() -> np.ndarray:
 
 @contextmanager
 def served(command: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Endpoint and folder of a fresh server; what it prepares in the background has been done."""
+    """Address and folder of a fresh server that has finished its preparations in the background."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         server = forked.start(ServerSettings(data, command=tuple(command), hold_first_describe_s=0, warm_up=True))
@@ -127,7 +127,7 @@ def _request(k: int) -> dict[str, Any]:
 
 
 def by_the_sdk(endpoint: str, data: Path, rows: np.ndarray, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each call of the script, by its name."""
+    """Seconds of each call of the script, by name."""
     client.write_telemetry_opt_out(data)
     np.save(data / "rows.npy", rows)
     environment = client.client_environment(endpoint, data, False, os.environ)
@@ -139,7 +139,7 @@ def by_the_sdk(endpoint: str, data: Path, rows: np.ndarray, rounds: int) -> dict
 
 
 def measured(name: str, rounds: int) -> list[str]:
-    """A row of the table."""
+    """One row of the table."""
     rows = counties()
     with served(COMMANDS[name]) as (endpoint, _):
         at_once_s = jobs_at_once(endpoint, rows)
@@ -154,7 +154,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Calls after the first of each.")] = 3,
     write: Annotated[bool, typer.Option(help="Write the report to benchmarks/results.")] = True,
 ) -> None:
-    """Measure and show the table."""
+    """Measure, and show the table."""
     rows = [measured(name, rounds) for name in COMMANDS]
     report = Report(
         "jobs",

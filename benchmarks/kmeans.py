@@ -1,7 +1,7 @@
-"""One pass of our k-means beside scikit-learn's and faiss's: `python -m benchmarks.kmeans`.
+"""Compare one pass of k-means with scikit-learn and faiss: `python -m benchmarks.kmeans`.
 
-Quality is the mean squared distance of all rows to the nearest center, over that of the best of several scikit-learn runs of
-Lloyd's algorithm from k-means++. Time is the whole call on the same array; contenders take turns.
+Quality is the mean squared distance of all rows to the nearest center, divided by that of the best of several runs of Lloyd's
+algorithm from k-means++ in scikit-learn. Time is that of the whole call on the same array. Contenders take turns.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def ours(x: Rows, k: int, seed: int) -> NDArray:
 
 
 def mini_batch(x: Rows, k: int, seed: int) -> NDArray:
-    """One epoch, the same batches."""
+    """scikit-learn's MiniBatchKMeans: one epoch of the same batches."""
     peer = MiniBatchKMeans(k, batch_size=BATCH_ROWS, max_iter=1, n_init=1, random_state=seed)
     return peer.fit(x).cluster_centers_
 
@@ -80,7 +80,7 @@ def orders(x: Rows, label: NDArray) -> dict[str, Rows]:
 
 
 def measure(data: Data, k: int, seeds: int, rounds: int, runs: int) -> list[tuple[str, ...]]:
-    """Rows of the table: ours in three orders over the seeds, then each peer with its time."""
+    """Rows of the table: Wildsage with the rows in three orders over the seeds, then each peer with its time."""
     x, label = data.load()
     best = best_of(x, k, runs)
     rows = []
@@ -99,7 +99,7 @@ def measure(data: Data, k: int, seeds: int, rounds: int, runs: int) -> list[tupl
 
 
 def found(x: Rows, label: NDArray, k: int, seeds: int) -> tuple[str, str]:
-    """Clusters of 50 rows or more that have a center within their radius, by ours and by faiss on its sample."""
+    """Clusters of 50 rows or more that have a center within their radius, by Wildsage and by faiss on its sample."""
     own = [c for c in np.unique(label) if (label == c).sum() >= 50]
     middle = np.stack([x[label == c].mean(0) for c in own])
     radius = np.sqrt([((x[label == c] - m) ** 2).sum(1).mean() for c, m in zip(own, middle, strict=True)])
@@ -114,7 +114,7 @@ def found(x: Rows, label: NDArray, k: int, seeds: int) -> tuple[str, str]:
 
 
 def plot(rows: list[tuple[str, ...]], today: date) -> None:
-    """Quality against time for each data set, one point a peer."""
+    """Draw quality against time for each data set, with one point for each contender."""
     shown = [row for row in rows if row[5]]
     figure, axes = pyplot.subplots(figsize=(9, 5.5))
     for name in PEERS:
@@ -145,7 +145,7 @@ def main(
     runs: Annotated[int, typer.Option(help="Runs of scikit-learn, of which the best counts as best.")] = 10,
     write: Annotated[bool, typer.Option(help="Write the report.")] = True,
 ) -> None:
-    """Measure and print the table; --write leaves it in benchmarks/results with a plot."""
+    """Measure, print the table, and with --write keep it in benchmarks/results with a plot."""
     faiss.omp_set_num_threads(torch.get_num_threads())
     wanted = [data for data in datasets.ALL if data.present and (not only or data.name in only.split(","))]
     rows: list[tuple[str, ...]] = []

@@ -1,7 +1,8 @@
-"""K-means on more data and on more hosts: `python -m benchmarks.kmeans_scale`.
+"""Measure k-means on more rows and more hosts: `python -m benchmarks.kmeans_scale`.
 
-Search: the nearest of many centers, beside the machine's rate of matrix products. Hosts: jobs of the local AWS with one host
-and with two, one thread each, on the same four objects. Pipe: `python -m wildsage.containers train` reads 5 and 50 million rows.
+Search: the rate of the search for the nearest of many centers, beside the machine's rate of matrix products. Hosts: jobs of the
+local AWS with one host and with two, of one thread each, on the same four objects. Pipe: `python -m wildsage.containers train`
+reads 5 and 50 million rows.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def searches() -> list[tuple[str, ...]]:
 
 
 def product(x_nd: Tensor, centers_md: Tensor) -> None:
-    """All inner products in the blocks of the search, each thrown away: what torch takes for the arithmetic, and nothing else."""
+    """Compute all inner products in the blocks of the search and drop them: what torch needs for the arithmetic alone."""
 
     def part(rows: slice) -> None:
         size = steps.block_rows(rows, centers_md)
@@ -84,7 +85,7 @@ def product(x_nd: Tensor, centers_md: Tensor) -> None:
 
 
 def feed(fifo: Path, rows: int) -> None:
-    """The same block over and over, as a process of its own would write it."""
+    """Write the same block again and again, in a process of its own."""
     block = bytes(record_protobuf.encode_rows(mixture(BLOCK_ROWS, PIPED_FEATURES, PIPED_CLUSTERS)[0]))
     with fifo.open("wb", buffering=0) as sink:
         for _ in range(rows // BLOCK_ROWS):
@@ -92,7 +93,7 @@ def feed(fifo: Path, rows: int) -> None:
 
 
 def piped(rows: int) -> tuple[float, float]:
-    """Seconds and peak MB of a training container that reads so many rows from a FIFO."""
+    """Seconds and peak memory in MB of a training container that reads `rows` from a FIFO."""
     with tempfile.TemporaryDirectory() as folder:
         paths = OptML(Path(folder))
         paths.config.mkdir(parents=True)
@@ -119,13 +120,13 @@ def piped(rows: int) -> tuple[float, float]:
 
 
 def high_water_mb(pid: int) -> float:
-    """The most memory that a process has had resident; 0 when it is gone."""
+    """The peak resident memory of a process in MB, or 0 once it has ended."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) / 1000 if found else 0.0
 
 
 def hosts(counts: tuple[int, ...] = (1, 2)) -> list[tuple[str, ...]]:
-    """Rows of the table: jobs with so many hosts on the same objects."""
+    """Rows of the table: jobs with one host and with two on the same objects."""
     x = mixture(SHARDS * SHARD_ROWS, FEATURES, CLUSTERS)[0]
     with served(COMMANDS["cold"]) as (endpoint, data):
         session = boto3.Session("test", "test", region_name="us-east-1")
@@ -149,7 +150,7 @@ def hosts(counts: tuple[int, ...] = (1, 2)) -> list[tuple[str, ...]]:
 
 
 def train(session: boto3.Session, endpoint: str, name: str, count: int) -> float:
-    """Seconds that the slowest host says it has trained."""
+    """Seconds of training that the slowest host reports."""
     sagemaker = session.client("sagemaker", endpoint_url=endpoint)
     sagemaker.create_training_job(**_request(name, count))
     deadline = time.monotonic() + PATIENCE_S
@@ -196,7 +197,7 @@ def msd(x: Rows, session: boto3.Session, endpoint: str, name: str, data: Path) -
 
 
 def main(write: Annotated[bool, typer.Option(help="Write the report to benchmarks/results.")] = True) -> None:
-    """Measure and show the table: about three minutes."""
+    """Measure, and show the table. This takes about three minutes."""
     rows = [*searches(), *hosts()]
     for count in PIPED_ROWS:
         seconds, peak_mb = piped(count)

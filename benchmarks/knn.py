@@ -1,7 +1,7 @@
-"""kNN beside raw faiss and scikit-learn: `python -m benchmarks.knn`.
+"""Compare kNN with faiss and scikit-learn: `python -m benchmarks.knn`.
 
-Speed: the real server, one worker on one core and its caller on another, beside faiss alone on one core with one thread; the same
-60,000 rows of 784 columns, k = 10. Quality: accuracy beside scikit-learn's brute force on the same split.
+Speed: the real server, with one worker on one core and its caller on another, beside faiss alone with one thread on one core. Both
+search the same 60,000 rows of 784 columns for k = 10. Quality: accuracy beside scikit-learn's brute force on the same split.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def fit(x: Rows, y: np.ndarray, **settings: object) -> KNNModel:
 
 @contextmanager
 def serving(folder: Path, core: int) -> Iterator[Callable[[bytes, str], bytes]]:
-    """The real server on one core, which makes it one worker; yields a way to ask it."""
+    """Run the real server on one core, where it has one worker; yield a function that sends it a request."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     ours = {"SAGEMAKER_DATA_PATH": str(folder), "SAGEMAKER_BIND_TO_PORT": str(port), "PYTHONPATH": str(ROOT)}
@@ -83,13 +83,13 @@ def body(rows: Rows, content_type: str) -> bytes:
 
 
 def in_turn(work: Callable[[Any], object], parts: list) -> Callable[[], object]:
-    """The work on another part at every call, so that no row it touches waits in the cache."""
+    """Run the work on another part at every call, so that the rows it touches are not in the cache yet."""
     following = itertools.cycle(parts)
     return lambda: work(next(following))
 
 
 def on_core(core: int, work: Callable[[], object]) -> Callable[[], object]:
-    """The same work, with this process on one core."""
+    """Run the same work with this process on one core."""
 
     def pinned() -> object:
         os.sched_setaffinity(0, {core})
@@ -99,10 +99,10 @@ def on_core(core: int, work: Callable[[], object]) -> Callable[[], object]:
 
 
 def speeds(x: Rows, y: np.ndarray, queries: Rows, rounds: int) -> list[Row]:
-    """Requests of 500 rows and of one, by the server and by faiss alone.
+    """Measure requests of 500 rows and of one row, by the server and by faiss alone.
 
-    Those of 500 rows take turns. Those of one follow one another, as a client sends them: faiss, which reads the whole index,
-    would leave a cold cache behind for whoever comes next.
+    With 500 rows the contenders take turns. With one row each contender sends all its requests in sequence, as a client does:
+    faiss reads the whole index and would leave a cold cache behind for the next contender.
     """
     server_core, caller_core = sorted(os.sched_getaffinity(0))[:2]
     model = fit(x, y)
@@ -127,7 +127,7 @@ def speeds(x: Rows, y: np.ndarray, queries: Rows, rounds: int) -> list[Row]:
 def contenders(
     model: KNNModel, ask: Callable[[bytes, str], bytes], queries: Rows, count: int, cores: tuple[int, int]
 ) -> dict[str, Callable[[], object]]:
-    """Ways to have `count` rows answered; the first of `cores` computes, the second asks."""
+    """The contenders for requests of `count` rows. The first of `cores` computes, the second sends."""
     parts = [queries[first : first + count] for first in range(0, BATCH_ROWS, count)]
     batches = [Batch(torch.from_numpy(part)) for part in parts]
     served = {
@@ -155,7 +155,7 @@ def _speed(count: int, kind: str, seconds: float, faiss_s: float) -> Row:
 
 
 def digits() -> tuple[Rows, np.ndarray, Rows]:
-    """MNIST, and 500 of its test images to ask about."""
+    """MNIST's training images, and 500 of its test images as queries."""
     content = gzip.decompress((SHARED / "mnist" / "t10k-images-idx3-ubyte.gz").read_bytes())
     asked = np.frombuffer(content, np.uint8, offset=16, count=BATCH_ROWS * 784).reshape(-1, 784)
     return *mnist(), asked.astype(np.float32) / 255
@@ -167,7 +167,7 @@ def made() -> tuple[Rows, np.ndarray, Rows]:
 
 
 def accuracies() -> list[Row]:
-    """Forest cover types, nine tenths to learn from; digits with a quarter of their columns."""
+    """Accuracies on forest cover types, with nine tenths to learn from, and on MNIST reduced to a quarter of its columns."""
     table = pandas.read_csv(SHARED / "tabular" / "covtype" / "covtype-92962.data.gz", header=None).to_numpy(np.float32)
     table = table[np.random.default_rng(0).permutation(len(table))]
     cut = 9 * len(table) // 10
@@ -207,7 +207,7 @@ def main(
     quality: Annotated[bool, typer.Option(help="Measure accuracies too.")] = True,
     write: Annotated[bool, typer.Option(help="Write the report.")] = True,
 ) -> None:
-    """Measure and print the table; --write leaves it in benchmarks/results."""
+    """Measure, print the table, and with --write keep it in benchmarks/results."""
     began = time.monotonic()
     real = (SHARED / "mnist").exists()
     x, y, queries = digits() if real else made()

@@ -1,8 +1,8 @@
-"""Our PCA beside scikit-learn's on arrays in memory: `python -m benchmarks.pca`.
+"""Compare PCA with scikit-learn's on arrays in memory: `python -m benchmarks.pca`.
 
-The made array is float32 with singular values from 1 down to 1e-4, in directions askew to its columns, and a mean beside
-zero: easy to multiply, hard to get right. MNIST follows where it is at hand. The judge is a float64 QR of all rows and the
-SVD of R, which squares nothing. Contenders take turns; medians over the rounds.
+The generated array is float32. Its singular values fall from 1 to 1e-4, their directions differ from its columns, and its mean is
+not zero, so rounding errors show. MNIST follows where it is present. The reference is a float64 QR decomposition of all rows
+and the SVD of R, which squares nothing. Contenders take turns; the table shows medians over the rounds.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def hard_rows(rows: int, columns: int, seed: int) -> Rows:
 
 
 def judge(x: Rows, rows: int = 20_000) -> Found:
-    """Float64 SVD of the centered rows, by the R of a QR that takes `rows` at a time."""
+    """The reference: the float64 SVD of the centered rows, through the R of a QR that takes `rows` at a time."""
     mean = x.mean(0, dtype=np.float64)
     r = np.empty((0, x.shape[1]))
     for first in range(0, len(x), rows):
@@ -131,7 +131,7 @@ def kept(found: Found, exact: Found, few: int) -> float:
 
 
 def measure(data: str, x: Rows, few: int, rounds: int) -> list[Measured]:
-    """Time and judge all contenders on one array."""
+    """Measure time and error of all contenders on one array."""
     found: dict[str, Found] = {}
     square = torch.randn(SGEMM_SIDE, SGEMM_SIDE)
     work = {name: lambda name=name, fit=fit: found.update({name: fit()}) for name, fit in contenders(x, few).items()}
@@ -153,7 +153,7 @@ def measure(data: str, x: Rows, few: int, rounds: int) -> list[Measured]:
 
 
 def draw(measured: list[Measured], path: Path) -> None:
-    """Error of the singular values against seconds, one panel for each array."""
+    """Draw the error of the singular values against seconds, with one panel for each array."""
     names = list(dict.fromkeys(each.data for each in measured))
     figure, panels = pyplot.subplots(1, len(names), figsize=(6.5 * len(names), 5), squeeze=False, layout="constrained")
     for name, axes in zip(names, panels[0], strict=True):
@@ -170,14 +170,14 @@ def draw(measured: list[Measured], path: Path) -> None:
 
 
 def main(
-    rows: Annotated[int, typer.Option(help="Rows of the made array.", min=10_000)] = 500_000,
-    columns: Annotated[int, typer.Option(help="Columns of the made array.", min=20)] = 200,
+    rows: Annotated[int, typer.Option(help="Rows of the generated array.", min=10_000)] = 500_000,
+    columns: Annotated[int, typer.Option(help="Columns of the generated array.", min=20)] = 200,
     rounds: Annotated[int, typer.Option(help="Rounds; the table shows medians.", min=1)] = 5,
     threads: Annotated[int, typer.Option(help="Threads of every contender.", min=1)] = 2,
-    seed: Annotated[int, typer.Option(help="Seed of the made array.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the generated array.")] = 0,
     write: Annotated[bool, typer.Option(help="Write the dated report and its plot.")] = True,
 ) -> None:
-    """Measure, print and write the report."""
+    """Measure, and print and write the report."""
     torch.set_num_threads(threads)
     with threadpool_limits(threads):
         measured = measure(f"{rows:,} × {columns}", hard_rows(rows, columns, seed), 20, rounds)

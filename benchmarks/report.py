@@ -1,4 +1,4 @@
-"""What every benchmark shares: medians of interleaved rounds, the machine in words, a table on screen, a dated report."""
+"""What all benchmarks share: medians of rounds that take turns, the name of the machine, a table on screen, and a dated report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def medians(
 ) -> dict[str, float]:
     """Median seconds of each contender. They take turns, so that a busy moment of the machine meets all of them.
 
-    `clock` is the wall's; `time.process_time` counts this process alone, for work of one thread on a shared machine.
+    `clock` measures elapsed time unless given. `time.process_time` counts this process alone, for one thread on a shared machine.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
@@ -57,7 +57,7 @@ def versions(packages: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Report:
-    """A measured table. `name` begins its file name, `command` makes it again, `notes` say what was measured how."""
+    """A table of measurements. `name` begins its file name, `command` repeats it, and `notes` say what was measured and how."""
 
     name: str
     title: str

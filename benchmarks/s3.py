@@ -1,7 +1,7 @@
-"""Our S3 beside moto and ministack, back to back on this machine: `python -m benchmarks.s3`.
+"""Compare the local S3 with moto and ministack on this machine: `python -m benchmarks.s3`.
 
 In each round every server starts fresh and serves the same boto3 client; the table shows medians over the rounds.
-ministack lives in a virtual environment of its own (`pip install ministack`), named by `--ministack`.
+ministack needs a virtual environment of its own (`pip install ministack`), named by `--ministack`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ then by boto3, whose parsing takes most of it, medians of five, and what that ad
 
 @dataclass(frozen=True)
 class Contender:
-    """`command` and `environment` take `{port}` and `{folder}`."""
+    """A server to measure. `{port}` and `{folder}` are filled in in `command` and `environment`."""
 
     name: str
     command: Sequence[str]
@@ -79,7 +79,7 @@ def contenders(ministack: Path | None) -> list[Contender]:
 
 @contextlib.contextmanager
 def running(contender: Contender, folder: Path) -> Iterator[tuple[Any, psutil.Popen]]:
-    """A client and the server's process, once it answers."""
+    """Run a server; yield a client and its process once it answers."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         places = {"port": probe.getsockname()[1], "folder": folder}
     command = [word.format(**places) for word in contender.command]
@@ -106,7 +106,7 @@ def client_of(port: int) -> Any:
 
 
 def wait_for(client: Any, process: psutil.Popen) -> None:
-    """Raises what the client met last, if the server is not up in time."""
+    """Wait until the server answers. Raises the client's last error if it does not answer in time."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
@@ -119,7 +119,7 @@ def wait_for(client: Any, process: psutil.Popen) -> None:
 
 
 def measure(client: Any, process: psutil.Popen, big: Path) -> list[float]:
-    """One value per column after the name."""
+    """Measure one server: one value for each column after the name."""
     client.create_bucket(Bucket="speed")
     small = os.urandom(SMALL_BYTES)
     keys = [f"small/{number}" for number in range(SMALL_OBJECTS)]
@@ -139,12 +139,12 @@ def measure(client: Any, process: psutil.Popen, big: Path) -> list[float]:
 
 
 def memory_mb(process: psutil.Popen) -> float:
-    """Resident in all the server's processes."""
+    """Resident memory of all the server's processes in MB."""
     return sum(each.memory_info().rss for each in [process, *process.children(recursive=True)]) / 1e6
 
 
 def measure_listing(client: Any, process: psutil.Popen) -> list[float]:
-    """Seconds for all pages of a bucket of many objects, plain and by boto3, and the megabytes that added to the server."""
+    """Seconds to list a bucket of many objects, as bytes and by boto3, and the megabytes that this added to the server."""
     client.create_bucket(Bucket="many")
     keys = [f"train/part-{number:05}" for number in range(LISTED_OBJECTS)]
     with ThreadPoolExecutor(WRITERS) as pool:
@@ -158,7 +158,7 @@ def measure_listing(client: Any, process: psutil.Popen) -> list[float]:
 
 
 def list_plainly(client: Any) -> None:
-    """Every page as bytes, over one connection."""
+    """Read every page of a listing as bytes over one connection."""
     count, token = 0, ""
     with urllib3.PoolManager() as http:
         while token is not None:
@@ -197,10 +197,10 @@ def seconds(work: Callable[[], Any]) -> float:
 
 
 def rounds_of(found: Sequence[Contender], rounds: int, folder: Path) -> dict[str, list[float]]:
-    """Contender → median per column. They take turns, so that a busy moment of the machine meets all of them.
+    """Medians by contender and column. They take turns, so that a busy moment of the machine meets all of them.
 
-    Nothing is removed before the end: for a minute after many files were, ext4 without a journal takes twenty times as
-    long to create one, which only a server that writes files would feel.
+    No files are removed before the end: for a minute after many were removed, ext4 without a journal takes twenty times as
+    long to create one, which would slow down only those servers that write files.
     """
     big = folder / "big"
     with big.open("wb") as file:
@@ -215,7 +215,7 @@ def rounds_of(found: Sequence[Contender], rounds: int, folder: Path) -> dict[str
 
 
 def listings_of(found: Sequence[Contender], folder: Path) -> dict[str, list[float]]:
-    """Contender → seconds, seconds by boto3 and megabytes of a listing."""
+    """By contender: seconds, seconds by boto3, and megabytes of a listing."""
     measured = {}
     for contender in found:
         with running(contender, folder / f"{contender.name}-many") as (client, process):
@@ -224,10 +224,12 @@ def listings_of(found: Sequence[Contender], folder: Path) -> dict[str, list[floa
 
 
 def main(
-    rounds: Annotated[int, typer.Option(help="Turns each server takes.")] = 5,
-    ministack: Annotated[Path | None, typer.Option(help="ministack's executable; left out unless given.")] = None,
+    rounds: Annotated[int, typer.Option(help="Rounds; the table shows medians.")] = 5,
+    ministack: Annotated[
+        Path | None, typer.Option(help="Path of ministack's executable. Without it ministack is left out.")
+    ] = None,
 ) -> None:
-    """Measure, print the table, write the report."""
+    """Measure, print the table, and write the report."""
     with tempfile.TemporaryDirectory() as folder:
         found = contenders(ministack)
         measured = rounds_of(found, rounds, Path(folder))

@@ -73,13 +73,13 @@ def draw(
 
 
 def traits(deviation_d: pd.Series, count: int = 3) -> str:
-    """The columns in which a cluster is furthest from the average row: `+Poverty −Employed`."""
+    """The columns in which a cluster is furthest from the average row, such as `+Poverty −Employed`."""
     strongest = deviation_d.reindex(deviation_d.abs().sort_values(ascending=False).index)[:count]
     return "  ".join(f"{'+' if value > 0 else '−'}{name}" for name, value in strongest.items())
 
 
 def scree(share_m: np.ndarray, kept: int) -> Figure:
-    """Share of variance by component, and the share of all components up to it."""
+    """Draw the share of variance of each component, and of all components up to it."""
     figure, axes = plt.subplots(figsize=(9, 4.8), layout="constrained")
     number_m = np.arange(1, len(share_m) + 1)
     percent_m, total_m = 100 * share_m, 100 * share_m.cumsum()
@@ -102,7 +102,7 @@ def scree(share_m: np.ndarray, kept: int) -> Figure:
 
 
 def make_up(weights: pd.DataFrame, share_m: np.ndarray) -> Figure:
-    """The largest weights of each component kept, as bars with the names of their columns."""
+    """Draw the largest weights of each component that is kept, as bars with the names of their columns."""
     kept = weights.shape[1]
     figure, grid = plt.subplots(2, -(-kept // 2), figsize=(4.6 * -(-kept // 2), 6.6), layout="constrained")
     limit = 1.08 * weights.abs().to_numpy().max()
@@ -123,7 +123,7 @@ def make_up(weights: pd.DataFrame, share_m: np.ndarray) -> Figure:
 
 
 def sizes(clusters: pd.DataFrame, noun: str) -> Figure:
-    """Rows in each cluster, with what stands out in it."""
+    """Draw the number of rows in each cluster, with the columns that stand out."""
     figure, axes = plt.subplots(figsize=(9, 0.9 + 0.55 * len(clusters)), layout="constrained")
     place_k = np.arange(len(clusters))
     axes.barh(place_k, clusters["rows"], color=PLUS, height=0.68)
@@ -144,7 +144,7 @@ def sizes(clusters: pd.DataFrame, noun: str) -> Figure:
 def centroids(
     clusters: pd.DataFrame, centers_km: np.ndarray, weights: pd.DataFrame, deviations: pd.DataFrame, noun: str
 ) -> Figure:
-    """Heat maps of the centroids: by component, and carried back to the columns of the data."""
+    """Draw heat maps of the centroids, by component and by column of the data."""
     figure, (left, right) = plt.subplots(
         2, 1, figsize=(12.5, 8.2), layout="constrained", gridspec_kw={"height_ratios": [1, 1.15]}
     )
@@ -163,9 +163,9 @@ def centroids(
 
 
 def heat_map(axes: Axes, value_kx: np.ndarray, names_k: list[str], names_x: list[str], figures: bool) -> None:
-    """Cells from red (below) through white (average) to blue (above), with their figures where there is room.
+    """Draw cells from red (below) through white (average) to blue (above), with numbers in them if `figures` is set.
 
-    The scale ends at the 97th percentile, so that one extreme cluster does not bleach the others.
+    The scale ends at the 97th percentile, so that one extreme cluster does not make the others pale.
     """
     limit = np.quantile(np.abs(value_kx), 0.97) or 1.0
     image = axes.imshow(value_kx, cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto")

@@ -1,7 +1,7 @@
 """Population segmentation of US counties with SageMaker's PCA and k-means.
 
-The workflow of the published census notebooks, written for the SageMaker Python SDK v2. Nothing here knows where it
-runs: on AWS it uses AWS, and under `wildsage run examples/census_segmentation.py` the same lines use this machine.
+This is the workflow of the published census notebooks, for version 2 of the SageMaker Python SDK. The code does not depend on where
+it runs: on AWS it uses AWS, and under `wildsage run examples/census_segmentation.py` it uses this machine.
 
 Axes: n rows · d columns · m principal components, strongest first · k clusters
 """
@@ -47,7 +47,7 @@ console = Console(highlight=False)
 
 @dataclass(frozen=True)
 class Account:
-    """Who we are on AWS, and the bucket to work in."""
+    """The session and role on AWS, and the bucket to work in."""
 
     session: sagemaker.Session
     role: str
@@ -66,8 +66,8 @@ class Components:
 
 @contextmanager
 def phase(title: str, seconds: dict[str, float]) -> Iterator[None]:
-    """Announce a step and remember how long it took."""
-    console.print()  # the SDK leaves its row of dashes unfinished
+    """Print the title of a step, and record how long it takes."""
+    console.print()  # the SDK does not end its line of dashes
     console.rule(f"[bold]{title}", align="left")
     start = time.perf_counter()
     yield
@@ -80,7 +80,7 @@ def sign_in() -> Account:
 
 
 def read_table(account: Account, csv: Path | None) -> tuple[pd.DataFrame, str]:
-    """The table and where it came from: the file given, else Amazon's public object, else a stand-in."""
+    """Return the table and its source: the given file, or Amazon's public object, or a stand-in."""
     if csv is not None:
         return through_s3(account, csv.read_bytes()), f"{csv.name}, as given"
     try:
@@ -94,7 +94,7 @@ def read_table(account: Account, csv: Path | None) -> tuple[pd.DataFrame, str]:
 
 
 def through_s3(account: Account, content: bytes) -> pd.DataFrame:
-    """Upload to our bucket and read it back, as one does before a job."""
+    """Upload to the bucket and read it back, as before a job."""
     key = f"{PREFIX}/input.csv"
     account.s3.upload_fileobj(io.BytesIO(content), account.bucket, key)
     return read_object(account, account.bucket, key)
@@ -105,7 +105,7 @@ def read_object(account: Account, bucket: str, key: str) -> pd.DataFrame:
 
 
 def prepare(table: pd.DataFrame) -> pd.DataFrame:
-    """Complete rows, every column from 0 to 1; a row's name is State-County."""
+    """Keep complete rows, scale every column to 0…1, and name each row State-County."""
     complete = table.dropna()
     if "County" in complete:
         complete = complete.set_index(complete["State"] + "-" + complete["County"])
@@ -143,7 +143,7 @@ def read_model(account: Account, model_uri: str) -> dict[str, np.ndarray]:
 
 
 def read_arrays(content: bytes) -> dict[str, np.ndarray]:
-    """What `mxnet.ndarray.load` returned before MXNet was retired: float32 arrays, by name or else by position."""
+    """Return what `mxnet.ndarray.load` returned before MXNet was retired: float32 arrays by name, or by position."""
     stream = io.BytesIO(content)
 
     def unpack(layout: str) -> tuple[int, ...]:
@@ -161,12 +161,12 @@ def read_arrays(content: bytes) -> dict[str, np.ndarray]:
 
 
 def components_of(arrays: dict[str, np.ndarray]) -> Components:
-    """Turn SageMaker's order, weakest first, around."""
+    """Reverse SageMaker's order, which has the weakest component first."""
     return Components(arrays["s"][::-1].astype("float64") ** 2, arrays["v"][:, ::-1], arrays["mean"].ravel())
 
 
 def predict(predictor: sagemaker.Predictor, rows_nd: np.ndarray, column: str) -> np.ndarray:
-    """One column of the answers, (n, values of a row), asking for as many rows at once as a request may hold."""
+    """Return one column of the answers, (n, values of a row). Each request holds as many rows as fit."""
     rows_at_once = max(1, REQUEST_BYTES // (4 * rows_nd.shape[1] + 64))
     answers = []
     for first in range(0, len(rows_nd), rows_at_once):
@@ -175,7 +175,7 @@ def predict(predictor: sagemaker.Predictor, rows_nd: np.ndarray, column: str) ->
 
 
 def deploy_and_predict(estimator: sagemaker.estimator.EstimatorBase, rows_nd: np.ndarray, column: str) -> np.ndarray:
-    """Put a model behind an endpoint, ask it about every row, and take the endpoint down again."""
+    """Deploy a model, predict every row, and delete the endpoint."""
     predictor = estimator.deploy(initial_instance_count=1, instance_type="ml.t2.medium")
     try:
         return predict(predictor, rows_nd, column)
@@ -187,7 +187,7 @@ def deploy_and_predict(estimator: sagemaker.estimator.EstimatorBase, rows_nd: np
 def summarize(
     counties: pd.DataFrame, components: Components, clusters: pd.DataFrame, seconds: dict[str, float]
 ) -> None:
-    """The figures by which runs are compared."""
+    """Print the numbers by which runs are compared."""
     share_m = components.variance_m / components.variance_m.sum()
     strongest = ", ".join(f"{value:.6f}" for value in np.sqrt(components.variance_m[:5]))
     console.print()
@@ -211,7 +211,7 @@ def describe_clusters(
     centers_kd: pd.DataFrame,
     centers_km: np.ndarray,
 ) -> pd.DataFrame:
-    """Size, strongest deviations from the average row, and the row nearest to each centre; largest cluster first."""
+    """Size, strongest deviations from the average row, and the row nearest to the center, of each cluster, largest first."""
     distance_n = np.linalg.norm(projected_nm - centers_km[cluster_n], axis=1)
     described = {}
     for k in range(len(centers_km)):

@@ -1,8 +1,8 @@
-"""How many clusters do the world's events have? Eleven k-means jobs at once, k from 2 to 12, and an elbow to look at.
+"""Choose the number of clusters of news events: eleven k-means jobs at once, for k from 2 to 12, and an elbow plot.
 
-The workflow of the published post on k-means and the GDELT event database: boto3 alone for the jobs, SDK v2 for the
-records. Nothing here knows where it runs; `wildsage run examples/gdelt_elbow.py --events FILE` runs it on this machine.
-FILE is any export of GDELT 2.0 (61 columns, tab-separated, no header); without one, events are made up.
+This is the workflow of the published post on k-means and the GDELT event database, with boto3 for the jobs and SDK v2 for the
+records. `wildsage run examples/gdelt_elbow.py --events FILE` runs it on this machine. FILE is any export of GDELT 2.0 (61
+columns, tab-separated, no header). Without one, events are generated.
 
 Axes: n events · d columns · k clusters
 """
@@ -45,7 +45,7 @@ console = Console(highlight=False)
 
 
 def read_events(path: Path | None) -> pd.DataFrame:
-    """The columns of interest, complete rows only."""
+    """Read the columns of interest, and keep complete rows."""
     if path is None:
         return made_up_events(2_000, np.random.default_rng(0))
     table = pd.read_csv(path, sep="\t", header=None, usecols=list(COLUMNS), dtype={28: str}, quoting=3)
@@ -53,7 +53,7 @@ def read_events(path: Path | None) -> pd.DataFrame:
 
 
 def made_up_events(count: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Events around five places, in the form of GDELT's."""
+    """Generate events around five places, in the form of GDELT's."""
     latitude, longitude = np.array([[40, -95], [50, 10], [35, 40], [30, 110], [-25, 25]]).T
     place_n = rng.integers(len(latitude), size=count)
     table = pd.DataFrame({"EventRootCode": rng.choice(["01", "04", "05", "11", "19"], count)})
@@ -66,7 +66,7 @@ def made_up_events(count: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def features(events: pd.DataFrame) -> np.ndarray:
-    """(n, d) float32: codes of events as ones and zeros, numbers at mean 0 and deviation 1."""
+    """Return (n, d) float32: one-hot codes of events, and numbers with mean 0 and standard deviation 1."""
     numbers = events.drop(columns="EventRootCode").astype(float)
     scaled = (numbers - numbers.mean()) / numbers.std()
     codes = pd.get_dummies(events["EventRootCode"])
@@ -74,7 +74,7 @@ def features(events: pd.DataFrame) -> np.ndarray:
 
 
 class Workshop:
-    """The jobs of one run, their names and where their data lies."""
+    """The jobs of one run: their names, and where their data lies."""
 
     def __init__(self) -> None:
         self.s3, self.sagemaker = boto3.client("s3"), boto3.client("sagemaker")
@@ -116,7 +116,7 @@ class Workshop:
 
 
 def mean_distance(x_nd: np.ndarray, centers_kd: np.ndarray) -> float:
-    """From each event to the nearest center."""
+    """Mean distance from an event to its nearest center."""
     d2_nk = (x_nd**2).sum(1)[:, None] - 2 * x_nd @ centers_kd.T + (centers_kd**2).sum(1)
     return float(np.sqrt(np.maximum(d2_nk.min(axis=1), 0)).mean())
 
@@ -136,7 +136,7 @@ def elbow(distance_k: dict[int, float], title: str) -> Figure:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--events", type=Path, help="an export of GDELT 2.0; without it, events are made up")
+    parser.add_argument("--events", type=Path, help="an export of GDELT 2.0; without it, events are generated")
     parser.add_argument("--output", type=Path, default=Path("elbow.png"), help="where the plot goes")
     given = parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""K-means with boto3 alone: train on generated points, deploy, ask, delete."""
+"""K-means with boto3 alone: train on generated points, deploy, predict, delete."""
 
 from __future__ import annotations
 

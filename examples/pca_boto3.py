@@ -1,4 +1,4 @@
-"""PCA with boto3 alone: train on generated rows, deploy, ask, delete."""
+"""PCA with boto3 alone: train on generated rows, deploy, predict, delete."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ role = f"arn:aws:iam::{account}:role/SageMakerRole"
 bucket = f"sagemaker-us-east-1-{account}"
 
 rng = np.random.default_rng(0)
-hidden = rng.normal(size=(5_000, 2)) * [5, 2]  # two factors behind ten columns
+hidden = rng.normal(size=(5_000, 2)) * [5, 2]  # ten columns that depend on two factors
 rows_nd = hidden @ rng.normal(size=(2, 10)) + rng.normal(scale=0.1, size=(5_000, 10))
 rows = io.StringIO()
 np.savetxt(rows, rows_nd, delimiter=",", fmt="%.6f")

@@ -1,9 +1,10 @@
-"""Image classification with boto3 alone, from pictures in folders to a contact sheet of answers.
+"""Image classification with boto3 alone, from folders of images to a contact sheet of predictions.
 
     wildsage run examples/image_classification/flowers.py FOLDER
 
-FOLDER holds `train` and `validation`, and in each a folder of JPEGs for every class; `../shared/data/images/flowers` if none is
-given. The pictures become .rec files, a ResNet of 18 layers learns them, and a batch transform answers for those of validation.
+FOLDER holds `train` and `validation`, and each of these a folder of JPEGs for every class. The default is
+`../shared/data/images/flowers`. The images are packed into .rec files, a ResNet of 18 layers is trained on them, and a batch
+transform classifies those of `validation`.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ Labelled = tuple[Path, int]
 
 
 def read_folder(folder: Path, classes: list[str]) -> list[Labelled]:
-    """The pictures of all classes in an order of chance, each with the number of its class."""
+    """Return the images of all classes in random order, each with the number of its class."""
     found = [(path, number) for number, name in enumerate(classes) for path in sorted((folder / name).glob("*.jpg"))]
     random.Random(0).shuffle(found)
     return found
 
 
 def record_file(pictures: list[Labelled]) -> bytes:
-    """A .rec as MXNet's im2rec writes it: magic and length, flag, label and number, the picture, zeros up to a multiple of four."""
+    """Write a .rec as MXNet's im2rec does: magic number, length, flag, label, id, image, zeros up to a multiple of four."""
     records = []
     for number, (path, label) in enumerate(pictures):
         payload = struct.pack("<IfQQ", 0, label, number, 0) + path.read_bytes()
@@ -49,7 +50,7 @@ def channel(name: str, uri: str) -> dict[str, Any]:
 
 
 def train(sagemaker: Any, name: str, role: str, where: str, settings: dict[str, str]) -> str:
-    """A training job from its start to its artifact's address."""
+    """Run a training job, and return the S3 URI of its artifact."""
     sagemaker.create_training_job(
         TrainingJobName=name,
         RoleArn=role,
@@ -69,7 +70,7 @@ def train(sagemaker: Any, name: str, role: str, where: str, settings: dict[str, 
 
 
 def transform(sagemaker: Any, name: str, role: str, artifact: str, pictures: str, answers: str) -> None:
-    """A model out of the artifact, and its answer for every object below `pictures`."""
+    """Create a model from the artifact, and return its answer for every object below `pictures`."""
     container = {"Image": IMAGE, "ModelDataUrl": artifact}
     sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer=container)
     sagemaker.create_transform_job(
@@ -95,7 +96,7 @@ def transform(sagemaker: Any, name: str, role: str, artifact: str, pictures: str
 
 
 def contact_sheet(pictures: list[Labelled], answers: list[list[float]], classes: list[str]) -> Image.Image:
-    """Every picture over its true class, and the class answered with its probability: green if that is right."""
+    """Draw every image with its true class and its predicted class and probability, in green if that is right."""
     rows = -(-len(pictures) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * CELL, rows * (CELL + CAPTION)), "white")
     draw = ImageDraw.Draw(sheet)
@@ -112,7 +113,11 @@ def contact_sheet(pictures: list[Labelled], answers: list[list[float]], classes:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument(
-        "folder", type=Path, nargs="?", default=FLOWERS, help="train and validation, a folder each class"
+        "folder",
+        type=Path,
+        nargs="?",
+        default=FLOWERS,
+        help="folder that holds train and validation, with a folder for each class",
     )
     options.add_argument("--side", type=int, default=64, help="pixels of the network's input")
     options.add_argument("--epochs", type=int, default=30)

@@ -1,4 +1,4 @@
-"""Ratings of films: MovieLens 100k where it is at hand, else made ones.
+"""Ratings of films: MovieLens 100k where it is present, otherwise generated ones.
 
 Axes: r ratings · u users · i films
 """
@@ -14,12 +14,12 @@ from scipy.sparse import csr_matrix
 
 COLUMNS = ["user", "film", "rating", "timestamp"]
 LIKED = 4
-"""Ratings from here up count as liked, as in the published notebook."""
+"""A rating of this or more counts as liked, as in the published notebook."""
 
 
 @dataclass(frozen=True)
 class Ratings:
-    """Ratings to learn from and to judge by, with users and films numbered from 1, and the films' titles."""
+    """Ratings for training and for testing, with users and films numbered from 1, and the films' titles."""
 
     train: pd.DataFrame
     test: pd.DataFrame
@@ -36,14 +36,14 @@ class Ratings:
 
 
 def read(folder: Path) -> Ratings:
-    """An unpacked ml-100k: ua.base, ua.test and u.item."""
+    """Read an unpacked ml-100k: ua.base, ua.test and u.item."""
     train, test = (pd.read_csv(folder / name, sep="\t", names=COLUMNS) for name in ("ua.base", "ua.test"))
     items = pd.read_csv(folder / "u.item", sep="|", header=None, encoding="latin-1")
     return Ratings(train, test, items[1].tolist(), str(folder))
 
 
 def made(users: int = 943, films: int = 1682, per_user: int = 100) -> Ratings:
-    """Ratings that five tastes explain, in place of MovieLens: a tenth of each user's to judge by."""
+    """Generate ratings that follow five tastes, in place of MovieLens. A tenth of each user's are for testing."""
     rng = np.random.default_rng(0)
     tastes, kinds, fame = rng.normal(size=(users, 5)), rng.normal(size=(films, 5)), rng.normal(size=films)
     user = np.repeat(np.arange(users), per_user)
@@ -56,7 +56,7 @@ def made(users: int = 943, films: int = 1682, per_user: int = 100) -> Ratings:
 
 
 def one_hot(ratings: pd.DataFrame, users: int, films: int) -> tuple[csr_matrix, np.ndarray]:
-    """Rows (r, u + i) with a one for the user and a one for the film, and whether the film was liked (r,)."""
+    """Return rows (r, u + i) with a one for the user and a one for the film, and whether the film was liked (r,)."""
     columns = np.column_stack([ratings["user"] - 1, users + ratings["film"] - 1]).ravel()
     starts = np.arange(0, len(columns) + 1, 2)
     rows = csr_matrix((np.ones(len(columns), np.float32), columns, starts), (len(ratings), users + films))

@@ -1,10 +1,10 @@
-"""A film recommender: factorization machines learn tastes, and nearest neighbours turn them into a top 100 for everybody.
+"""A film recommender: factorization machines learn tastes, and k-nearest neighbours find the best 100 films of every user.
 
-The workflow of the published MovieLens notebooks, written for boto3 and the SageMaker Python SDK v2. Nothing here knows
-where it runs: on AWS it uses AWS, and under `wildsage run examples/recommender/recommender.py` this machine.
+This is the workflow of the published MovieLens notebooks, for boto3 and version 2 of the SageMaker Python SDK. On AWS it uses AWS,
+and under `wildsage run examples/recommender/recommender.py` it uses this machine.
 
 A factorization machine scores user u and film i with w0 + w_u + w_i + ⟨v_u, v_i⟩. For one user only w_i + ⟨v_u, v_i⟩ differs
-from film to film: the inner product of (v_u, 1) and (v_i, w_i). So the films are the rows of an index, and the users ask.
+from film to film: the inner product of (v_u, 1) and (v_i, w_i). So films are the rows of an index, and users are queries.
 
 Axes: r ratings · u users · i films · f factors
 """
@@ -63,7 +63,7 @@ class RowsSerializer(SimpleBaseSerializer):
 
 @dataclass(frozen=True)
 class Account:
-    """Who we are on AWS, and the bucket to work in."""
+    """The session and role on AWS, and the bucket to work in."""
 
     session: sagemaker.Session
     role: str
@@ -74,7 +74,7 @@ class Account:
         return f"s3://{self.bucket}/{PREFIX}/{key}"
 
     def put(self, key: str, body: io.BytesIO) -> str:
-        """Upload what was written, and say where it is."""
+        """Upload what was written, and return its S3 URI."""
         body.seek(0)
         self.s3.upload_fileobj(body, self.bucket, f"{PREFIX}/{key}")
         return self.uri(key)
@@ -99,8 +99,8 @@ class Factors:
 
 @contextmanager
 def phase(title: str, seconds: dict[str, float]) -> Iterator[None]:
-    """Announce a step and remember how long it took."""
-    console.print()  # the SDK leaves its row of dashes unfinished
+    """Print the title of a step, and record how long it takes."""
+    console.print()  # the SDK does not end its line of dashes
     console.rule(f"[bold]{title}", align="left")
     start = time.perf_counter()
     yield
@@ -113,7 +113,7 @@ def sign_in() -> Account:
 
 
 def find_ratings(folder: Path | None) -> Ratings:
-    """The folder given, a copy nearby, or made ratings."""
+    """Read the given folder or a copy nearby, or generate ratings."""
     if folder is None and not NEARBY.is_dir():
         return ratings.made()
     return ratings.read(folder or NEARBY)
@@ -147,7 +147,7 @@ def estimator(account: Account, algorithm: str) -> Estimator:
 
 
 def ask(machine: Estimator, rows: csr_matrix) -> np.ndarray:
-    """Deploy, ask for a few rows at a time whether they are liked, and take the endpoint down."""
+    """Deploy the model, predict a few rows at a time whether they are liked, and delete the endpoint."""
     predictor = machine.deploy(1, INSTANCE, serializer=RowsSerializer(), deserializer=JSONDeserializer())
     try:
         answers: list[float] = []
@@ -156,12 +156,12 @@ def ask(machine: Estimator, rows: csr_matrix) -> np.ndarray:
             answers += [row["predicted_label"] for row in answer["predictions"]]
         return np.array(answers)
     finally:
-        predictor.delete_model()  # asks the endpoint's configuration for its name, so it goes first
+        predictor.delete_model()  # reads the model's name from the endpoint's configuration, so it comes first
         predictor.delete_endpoint()
 
 
 def read_factors(account: Account, model_uri: str, users: int) -> Factors:
-    """Download a model.tar.gz and take apart what belongs to users and to films; no MXNet is needed."""
+    """Download a model.tar.gz and separate the parameters of users and of films, without MXNet."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tar.gz"
         path.write_bytes(account.get(model_uri))
@@ -171,7 +171,7 @@ def read_factors(account: Account, model_uri: str, users: int) -> Factors:
 
 
 def train_neighbours(account: Account, factors: Factors, k: int) -> Estimator:
-    """An index of the films, each labelled with its number."""
+    """Train an index of the films, each labelled with its number."""
     films_i = np.column_stack([factors.v_if, factors.w_i]).astype(np.float32)
     body = io.BytesIO()
     write_numpy_to_dense_tensor(body, films_i, np.arange(1, len(films_i) + 1, dtype=np.float32))
@@ -188,7 +188,7 @@ def train_neighbours(account: Account, factors: Factors, k: int) -> Estimator:
 
 
 def recommend(account: Account, neighbours: Estimator, factors: Factors) -> np.ndarray:
-    """The best films of every user (u, k), best first, by one batch transform of all users."""
+    """Return the best films of every user (u, k), best first, from one batch transform of all users."""
     users_u = np.column_stack([factors.v_uf, np.ones(len(factors.v_uf))]).astype(np.float32)
     body = io.BytesIO()
     write_numpy_to_dense_tensor(body, users_u)
@@ -213,7 +213,7 @@ def recommend(account: Account, neighbours: Estimator, factors: Factors) -> np.n
 
 
 def disagreements(top_uk: np.ndarray, scores_ui: np.ndarray) -> int:
-    """Places at which a list differs from the exact ranking by more than a tie: the scores there must be equal."""
+    """Count the places at which a list differs from the exact ranking. Films of equal score may change places."""
     best_uk = -np.sort(-scores_ui, axis=1)[:, : top_uk.shape[1]]
     listed_uk = np.take_along_axis(scores_ui, top_uk - 1, axis=1)
     twice = sum(len(set(row)) < len(row) for row in top_uk.tolist())
@@ -242,10 +242,10 @@ def show_top(films: Ratings, user: int, top_k: np.ndarray, count: int = 10) -> N
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--data", type=Path, help="folder of an unpacked ml-100k; a copy nearby or made ratings if absent"
+        "--data", type=Path, help="folder of an unpacked ml-100k; without it, a copy nearby or generated ratings"
     )
     parser.add_argument("--epochs", type=int, default=30, help="passes of the factorization machine")
-    parser.add_argument("--asked", type=int, default=500, help="test ratings to ask the endpoint about")
+    parser.add_argument("--asked", type=int, default=500, help="test ratings to send to the endpoint")
     options = parser.parse_args()
     films, account, seconds = find_ratings(options.data), sign_in(), {}
     console.print(f"Ratings: {films.source}. {len(films.train)} by {films.users} users of {films.films} films.")
