@@ -1,23 +1,21 @@
-"""The four optimizers and the steps of the learning rate [contract: image-classification, Hyperparameters]."""
+"""The four optimizers and the schedule of the learning rate [contract: image-classification, Hyperparameters]."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
-if TYPE_CHECKING:
-    from wildsage.algorithms.image_classification.algorithm import ImageClassification
+from wildsage.algorithms.image_classification.hyperparameters import ImageHyperparameters
 
 DECAYED = ("_weight", "_gamma")
-"""Endings of the names that weight decay pulls to zero, as in MXNet: not biases and betas."""
+"""Endings of the names to which weight decay applies, as in MXNet: not biases and betas."""
 
 
-def make(settings: ImageClassification, network: nn.Module, fused: bool) -> Optimizer:
-    """The optimizer of the job; `fused` is torch's one pass over all parameters."""
+def make(settings: ImageHyperparameters, network: nn.Module, fused: bool) -> Optimizer:
+    """The optimizer of the job. `fused` selects torch's implementation that updates all parameters in one pass."""
     rate = settings.learning_rate
     if settings.optimizer == "adam":
         return Adam(network.parameters(), rate, (settings.beta_1, settings.beta_2), settings.eps, fused=fused)
@@ -36,17 +34,18 @@ def _by_decay(network: nn.Module, weight_decay: float) -> list[dict]:
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Use this learning rate from now on."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
 
 def rate_of(epoch: int, start: float, factor: float, steps: Iterable[int]) -> float:
-    """The learning rate of an epoch, counted from 0: times `factor` at each of `steps` that has come."""
+    """The learning rate of an epoch, counted from 0: `start` times `factor` for each of `steps` up to this epoch."""
     return start * factor ** sum(epoch >= step for step in steps)
 
 
 def arrays(optimizer: Optimizer) -> dict[str, Tensor]:
-    """What the optimizer remembers, for a checkpoint: `<number of the parameter>/<name>`, each as one row of numbers."""
+    """The optimizer's state for a checkpoint: `<number of the parameter>/<name>`, each as one row of numbers."""
     state = optimizer.state_dict()["state"]
     return {
         f"{number}/{name}": value.reshape(-1) for number, entries in state.items() for name, value in entries.items()
@@ -54,7 +53,7 @@ def arrays(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore(optimizer: Optimizer, found: Mapping[str, Tensor]) -> None:
-    """Make it remember what `arrays` gave."""
+    """Give the optimizer the state that `arrays` returned."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, array in found.items():
@@ -64,5 +63,5 @@ def restore(optimizer: Optimizer, found: Mapping[str, Tensor]) -> None:
 
 
 def _as_stored(name: str, array: Tensor, parameter: Tensor) -> Tensor:
-    """A count of steps, or numbers in the parameter's shape and its order in memory."""
+    """A count of steps, or numbers in the parameter's shape and memory format."""
     return array.reshape(()) if name == "step" else torch.empty_like(parameter).copy_(array.reshape(parameter.shape))

@@ -1,4 +1,4 @@
-"""One training job from its first weights to its model: epochs, their figures in the original's words, and what is kept.
+"""One training job from its first weights to its model: epochs, their metrics in the original's words, and the epochs kept.
 
 Axes: n images of a batch · k classes · l labels of an image
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -18,51 +18,51 @@ from torch.optim import Optimizer
 from wildsage.algorithms.base.batch import Batch, Stream, concatenate
 from wildsage.algorithms.base.errors import NO_DATA, UserError
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.image_classification import optimizers, preamble, precision, scores, weights
+from wildsage.algorithms.image_classification import log_header, optimizers, precision, weights
 from wildsage.algorithms.image_classification.executor import Network
+from wildsage.algorithms.image_classification.hyperparameters import ImageHyperparameters
+from wildsage.algorithms.image_classification.loss import ClassFrequencies, cross_entropy
+from wildsage.algorithms.image_classification.metrics import Accuracies
 from wildsage.algorithms.image_classification.model import ImageModel
 
-if TYPE_CHECKING:
-    from wildsage.algorithms.image_classification.algorithm import ImageClassification
-
 REPORT_BATCHES = 20
-"""The original reports its speed so often."""
+"""Batches between two reports of the speed, as in the original."""
 
 WEIGHT, OPTIMIZER, KEPT, PROGRESS, PRESENT = "weight/", "optimizer/", "kept/", "progress", "present"
-"""Names in a checkpoint, and beginnings of names."""
+"""Names in a checkpoint, or their beginnings."""
 
 
 @dataclass
 class Training:
-    """What changes from batch to batch and from epoch to epoch.
+    """The state of a job, which changes from batch to batch and from epoch to epoch.
 
-    `kept` holds arrays by epoch, from 1 on. `best` is the best validation accuracy, `gained_at` the last epoch that
-    bettered it by more than the tolerance. `stopped` says that an epoch was broken off, on all hosts alike.
+    `kept` holds arrays by epoch, from 1 on. `best` is the best validation accuracy, `improved_at` the last epoch that was better
+    by more than the tolerance. `stopped` says that an epoch was ended early, on all hosts alike.
     """
 
-    settings: ImageClassification
+    settings: ImageHyperparameters
     run: RunContext
     network: Network
     replica: nn.Module
     optimizer: Optimizer
     scaler: GradScaler
-    frequencies: scores.Frequencies
+    frequencies: ClassFrequencies
     hosts: int
     begun_at: int = 0
     best: float = -1.0
-    gained_at: int = 0
+    improved_at: int = 0
     accuracy: float | None = None
     stopped: bool = False
     kept: dict[int, dict[str, Tensor]] = field(default_factory=dict)
 
     @classmethod
-    def begin(cls, settings: ImageClassification, run: RunContext) -> Self:
-        """From a checkpoint of this job, from given weights, or from random ones."""
+    def begin(cls, settings: ImageHyperparameters, run: RunContext) -> Self:
+        """Start from a checkpoint of this job, from given weights, or from random ones."""
         found = run.gather(run.resumed() or run.pretrained or {})
         before, hosts = found[0], len(found)  # a kill may have left hosts at different epochs: the first decides
         graph = settings.graph()
         own = _under(WEIGHT, before)
-        arrays = weights.continued(graph, settings.feature_dim, own) if own else _first_weights(settings, before, run)
+        arrays = weights.continued(graph, settings.shape[0], own) if own else _first_weights(settings, before, run)
         network = Network(graph, arrays, run.sum if hosts > 1 else None)
         network.to(run.device).channels_last()
         training = cls(
@@ -72,10 +72,10 @@ class Training:
             run.replicated(network),
             optimizers.make(settings, network, fused=True),
             precision.scaler(settings.precision_dtype, run.device),
-            scores.Frequencies(torch.zeros(settings.num_classes, device=run.device)),
+            ClassFrequencies(torch.zeros(settings.num_classes, device=run.device)),
             hosts,
         )
-        for line in preamble.parameters(settings):
+        for line in log_header.lines(settings):
             run.log(line)
         if own:
             training._restore(before)
@@ -93,38 +93,38 @@ class Training:
         )
         optimizers.set_rate(self.optimizer, rate)
         self.replica.train()
-        tally, begun_s = scores.Tally(settings.top_k, settings.multi_label), time.monotonic()
+        accuracies, begun_s = Accuracies(settings.top_k, settings.multi_label), time.monotonic()
         for number, batch in enumerate(self._full_batches(stream, epoch)):
-            self._step(batch.to(self.run.device), tally)
+            self._step(batch.to(self.run.device), accuracies)
             if number and number % REPORT_BATCHES == 0:
-                self._report_speed(epoch, number, tally, begun_s)
-        if not tally.images:
+                self._report_speed(epoch, number, accuracies, begun_s)
+        if not accuracies.images:
             raise UserError(NO_DATA)
-        for name, share in tally.rates().items():
+        for name, share in accuracies.shares().items():
             self.run.log(f"Epoch[{epoch}] Train-{name}={share:.6f}")
         self.run.log(f"Epoch[{epoch}] Time cost={time.monotonic() - begun_s:.3f}")
 
     def validate(self, stream: Stream, epoch: int) -> None:
-        """Accuracy over full batches; what fills up the last of them counts too, as in the original."""
+        """Accuracy over full batches. The images that fill up the last one count too, as in the original."""
         self.network.train(False)
-        tally = scores.Tally(self.settings.top_k, self.settings.multi_label)
+        accuracies = Accuracies(self.settings.top_k, self.settings.multi_label)
         for batch in _filled(stream.batches(self.settings.mini_batch_size), self.settings.mini_batch_size):
             moved = batch.to(self.run.device)
             with torch.inference_mode(), precision.context(self.settings.precision_dtype, self.run.device):
                 answers_nk = self.network(_pixels(moved))
-            tally.add(answers_nk - 0.5, _labels(moved))
+            accuracies.add(answers_nk - 0.5, _labels(moved))
             if self.hosts == 1 and self.run.stopping:
                 self.stopped = True
                 return
-        tally.total(self.run)
-        if not tally.images:
+        accuracies.total(self.run)
+        if not accuracies.images:
             raise UserError("Channel validation holds no images.")
-        for name, share in tally.rates().items():
+        for name, share in accuracies.shares().items():
             self.run.log(f"Epoch[{epoch}] Validation-{name}={share:.6f}")
-        self.accuracy = tally.rates()["accuracy"]
+        self.accuracy = accuracies.shares()["accuracy"]
 
     def keep(self, epoch: int) -> None:
-        """The arrays of this epoch: if it is one of every few, or else the best so far, or the last where nothing tells."""
+        """Keep the arrays of this epoch: every `checkpoint_frequency` epochs, or else if it is the best so far."""
         every = self.settings.checkpoint_frequency
         better = self._judge(epoch)
         if every and (epoch + 1) % every == 0:
@@ -137,45 +137,45 @@ class Training:
         self.run.checkpoint_together(self)
 
     def _judge(self, epoch: int) -> bool:
-        """Whether this epoch is the best so far; without a validation channel the last always is."""
+        """Whether this epoch is the best so far. Without a validation channel every epoch is."""
         if self.accuracy is None:
             return True
         if self.accuracy > self.best * (1 + self.settings.early_stopping_tolerance):
-            self.gained_at = epoch
+            self.improved_at = epoch
         better = self.accuracy > self.best
         self.best = max(self.accuracy, self.best)
         return better
 
     def enough(self, epoch: int) -> bool:
-        """Early stopping: no gain for as many epochs as patience has."""
+        """Whether to stop early: no improvement for `early_stopping_patience` epochs."""
         settings = self.settings
         if not settings.early_stopping or epoch + 1 < settings.early_stopping_min_epochs or self.best < 0:
             return False
-        if epoch - self.gained_at < settings.early_stopping_patience:
+        if epoch - self.improved_at < settings.early_stopping_patience:
             return False
-        self.run.log(f"Early stopping after epoch {epoch}: no gain since epoch {self.gained_at}.")
+        self.run.log(f"Early stopping after epoch {epoch}: no gain since epoch {self.improved_at}.")
         return True
 
     def model(self) -> ImageModel:
-        """The epochs kept; of a job that was stopped before there was one, what it has learned so far."""
+        """The model of the epochs kept, or of the weights so far where a job was stopped before the first."""
         kept = self.kept or {self.begun_at + 1: self._arrays()}
         return ImageModel(self.network.graph, kept, self.settings.shape, self.settings.mini_batch_size)
 
     def arrays(self) -> dict[str, Tensor]:
-        """All of it, for a checkpoint."""
+        """The whole state, for a checkpoint."""
         found = {f"{WEIGHT}{name}": array for name, array in self.network.arrays().items()}
         found |= {f"{OPTIMIZER}{name}": array for name, array in optimizers.arrays(self.optimizer).items()}
         for epoch, arrays in self.kept.items():
             found |= {f"{KEPT}{epoch}/{name}": array for name, array in arrays.items()}
-        progress = [self.begun_at, self.best, self.gained_at, self.frequencies.images]
+        progress = [self.begun_at, self.best, self.improved_at, self.frequencies.images]
         found[PROGRESS] = torch.tensor(progress, dtype=torch.float64)
         found[PRESENT] = self.frequencies.present_k
         return found
 
     def _restore(self, before: Mapping[str, Tensor]) -> None:
-        begun_at, self.best, gained_at, images = before[PROGRESS].tolist()
-        self.begun_at, self.gained_at = int(begun_at), int(gained_at)
-        self.frequencies = scores.Frequencies(before[PRESENT].to(self.run.device), int(images))
+        begun_at, self.best, improved_at, images = before[PROGRESS].tolist()
+        self.begun_at, self.improved_at = int(begun_at), int(improved_at)
+        self.frequencies = ClassFrequencies(before[PRESENT].to(self.run.device), int(images))
         for name, array in _under(KEPT, before).items():
             epoch, own = name.split("/", 1)
             self.kept.setdefault(int(epoch), {})[own] = array
@@ -188,7 +188,7 @@ class Training:
             for name, array in self.network.arrays().items()
         }
 
-    def _step(self, batch: Batch, tally: scores.Tally) -> None:
+    def _step(self, batch: Batch, accuracies: Accuracies) -> None:
         labels_nl = _labels(batch)
         weights_nk = None
         if self.settings.multi_label and self.settings.use_weighted_loss:
@@ -196,15 +196,18 @@ class Training:
             weights_nk = self.frequencies.weights(labels_nl)
         with precision.context(self.settings.precision_dtype, self.run.device):
             scores_nk = self.replica(_pixels(batch)).float()
-        loss = scores.loss(scores_nk, labels_nl, self.settings.multi_label, weights_nk)
+        loss = cross_entropy(scores_nk, labels_nl, self.settings.multi_label, weights_nk)
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        tally.add(scores_nk, labels_nl)
+        accuracies.add(scores_nk, labels_nl)
 
     def _full_batches(self, stream: Stream, epoch: int) -> Iterator[Batch]:
-        """As many as num_training_samples makes, shared by the hosts; several hosts, which go in step, read too little again."""
+        """As many full batches as num_training_samples fills, divided among the hosts.
+
+        Several hosts work in step, so a host with too few images reads them again.
+        """
         rows = self.settings.mini_batch_size
         wanted = max(1, self.settings.num_training_samples // (rows * self.hosts))
         taken = 0
@@ -220,23 +223,23 @@ class Training:
                 return
 
     def _stop(self) -> bool:
-        """Whether any host was asked to: all stop after the same batch."""
+        """Whether any host was asked to stop. All hosts stop after the same batch."""
         self.stopped = bool(self.run.sum(torch.tensor([float(self.run.stopping)])) > 0)
         return self.stopped
 
-    def _report_speed(self, epoch: int, number: int, tally: scores.Tally, begun_s: float) -> None:
-        speed = tally.images / (time.monotonic() - begun_s)
-        figures = "".join(f"\t{name}={share:.6f}" for name, share in tally.rates().items())
-        self.run.log(f"Epoch[{epoch}] Batch [{number}]\tSpeed: {speed:.3f} samples/sec{figures}")
+    def _report_speed(self, epoch: int, number: int, accuracies: Accuracies, begun_s: float) -> None:
+        speed = accuracies.images / (time.monotonic() - begun_s)
+        shares = "".join(f"\t{name}={share:.6f}" for name, share in accuracies.shares().items())
+        self.run.log(f"Epoch[{epoch}] Batch [{number}]\tSpeed: {speed:.3f} samples/sec{shares}")
 
 
 def _under(prefix: str, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Those whose names begin so, without it."""
+    """The arrays whose names begin with the prefix, without it."""
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _first_weights(settings: ImageClassification, given: Mapping[str, Tensor], run: RunContext) -> dict[str, Tensor]:
-    graph, channels = settings.graph(), settings.feature_dim
+def _first_weights(settings: ImageHyperparameters, given: Mapping[str, Tensor], run: RunContext) -> dict[str, Tensor]:
+    graph, channels = settings.graph(), settings.shape[0]
     run.log(f"use_pretrained_model: {int(settings.use_pretrained_model)}")
     run.log(f"multi_label: {int(settings.multi_label)}")
     if settings.use_pretrained_model:
@@ -265,7 +268,7 @@ def _filled(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
 
 
 def _pixels(batch: Batch) -> Tensor:
-    """(n, c, h, w) float32, channels last in memory, which convolutions like best."""
+    """Images (n, c, h, w) float32, channels last in memory, which is fastest for convolutions."""
     return batch.dense().contiguous(memory_format=torch.channels_last)
 
 

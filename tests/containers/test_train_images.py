@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wildsage.algorithms.image_classification import scores
+from wildsage.algorithms.image_classification import loss
 from wildsage.algorithms.image_classification.conformance import accuracy, stripes
 from wildsage.algorithms.image_classification.executor import Network
 from wildsage.containers.codecs.images import image_recordio
@@ -229,7 +229,7 @@ def test_two_hosts_are_one_host_with_twice_the_batch(job):
     one, two = (model_of(run) for run in (alone, runs[0][0]))
     with torch.inference_mode():
         answers = [Network(model.graph(), model.arrays())(ROWS.dense()) for model in (one, two)]
-        losses = [float(scores.loss(answer, ROWS.labels_nl, multi_label=False)) for answer in answers]
+        losses = [float(loss.cross_entropy(answer, ROWS.labels_nl, multi_label=False)) for answer in answers]
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
     for name, array in one.arrays().items():
         assert torch.allclose(array, two.arrays()[name], rtol=1e-3, atol=1e-4), name

@@ -10,7 +10,7 @@ from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import MemoryStream
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.image_classification import optimizers, scores, weights
+from wildsage.algorithms.image_classification import loss, metrics, optimizers, weights
 from wildsage.algorithms.image_classification.algorithm import ImageClassification
 from wildsage.algorithms.image_classification.conformance import CASE, stripes
 from wildsage.algorithms.image_classification.network import SOFTMAX, residual_network
@@ -123,15 +123,15 @@ def test_weight_decay_is_for_weights_and_scales_alone():
 
 def test_losses_are_those_of_the_definition():
     scores_nk = torch.tensor([[2.0, -1.0], [0.5, 0.5]])
-    softmax = scores.loss(scores_nk, torch.tensor([[0.0], [1.0]]), multi_label=False)
+    softmax = loss.cross_entropy(scores_nk, torch.tensor([[0.0], [1.0]]), multi_label=False)
     assert float(softmax) == pytest.approx((math.log(1 + math.exp(-3)) + math.log(2)) / 2)
     labels_nk = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
     each = torch.nn.functional.softplus(torch.where(labels_nk > 0, -scores_nk, scores_nk))
-    assert float(scores.loss(scores_nk, labels_nk, multi_label=True)) == pytest.approx(float(each.sum(1).mean()))
+    assert float(loss.cross_entropy(scores_nk, labels_nk, multi_label=True)) == pytest.approx(float(each.sum(1).mean()))
 
 
 def test_weights_balance_rare_classes():
-    frequencies = scores.Frequencies(torch.zeros(2))
+    frequencies = loss.ClassFrequencies(torch.zeros(2))
     labels_nk = torch.tensor([[1.0, 0.0]] + [[0.0, 0.0]] * 7 + [[0.0, 1.0]] * 8)
     frequencies.add(labels_nk)
     weights_nk = frequencies.weights(labels_nk)
@@ -139,13 +139,15 @@ def test_weights_balance_rare_classes():
     assert weights_nk[:, 1].tolist() == [1.0] * 16
 
 
-def test_tallies_count_hits():
-    tally = scores.Tally(top_k=2)
-    tally.add(torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [1.0, 3.0, 2.0]]), torch.tensor([[0.0], [1.0], [0.0]]))
-    assert tally.rates() == {"accuracy": pytest.approx(1 / 3), "top_k_accuracy_2": pytest.approx(2 / 3)}
-    several = scores.Tally(multi_label=True)
+def test_accuracies_count_right_answers():
+    accuracies = metrics.Accuracies(top_k=2)
+    accuracies.add(
+        torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [1.0, 3.0, 2.0]]), torch.tensor([[0.0], [1.0], [0.0]])
+    )
+    assert accuracies.shares() == {"accuracy": pytest.approx(1 / 3), "top_k_accuracy_2": pytest.approx(2 / 3)}
+    several = metrics.Accuracies(multi_label=True)
     several.add(torch.tensor([[1.0, -1.0], [1.0, 1.0]]), torch.tensor([[1.0, 1.0], [1.0, 1.0]]))
-    assert several.rates() == {"accuracy": 0.75}
+    assert several.shares() == {"accuracy": 0.75}
 
 
 def torchvision_state(num_layers: int) -> dict[str, torch.Tensor]:

@@ -1,25 +1,22 @@
-"""What the original's log says of a job before it begins [contract: image-classification, Log]."""
+"""The lines about a job with which the original's log begins [contract: image-classification, Log]."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from wildsage.algorithms.image_classification.algorithm import ImageClassification
+from wildsage.algorithms.image_classification.hyperparameters import ImageHyperparameters
 
-OWN = {
+OF_OPTIMIZER = {
     "sgd": ("momentum", "weight_decay"), "nag": ("momentum", "weight_decay"),
     "adam": ("beta_1", "beta_2", "eps"), "rmsprop": ("gamma", "eps"),
 }  # fmt: skip
-"""Settings of each optimizer."""
+"""Hyperparameters that belong to one optimizer."""
 
 
-def parameters(settings: ImageClassification) -> list[str]:
-    """In the order and the words of the original; some settings are named only where they are set."""
+def lines(settings: ImageHyperparameters) -> list[str]:
+    """The hyperparameters in the order and the words of the original, which names some only where they are set."""
     every = settings.checkpoint_frequency
-    optimizing = (*OWN[settings.optimizer], "learning_rate", "num_training_samples", "mini_batch_size")
+    optimizing = (*OF_OPTIMIZER[settings.optimizer], "learning_rate", "num_training_samples", "mini_batch_size")
     return [
         "---- Parameters ----",
         f"num_layers: {settings.num_layers}",
