@@ -59,6 +59,17 @@ def available() -> list[type[Algorithm]]:
     return found
 
 
+def unavailable() -> list[str]:
+    """The image names of all algorithms whose packages are missing."""
+    missing = []
+    for name in names():
+        try:
+            require_packages(name)
+        except MissingPackage:
+            missing.append(spec(name).image)
+    return missing
+
+
 def _folder(name: str) -> str:
     folder = name.replace("-", "_")
     if folder in names():

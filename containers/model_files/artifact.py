@@ -77,5 +77,13 @@ def load(folder: Path, algorithm: str | None = None, where: str = "") -> tuple[t
     wanted = " or ".join(kind.spec.image for kind in kinds)
     raise UserError(
         f"No model of {wanted} in {where or folder}: found {', '.join(present) or 'nothing'}, "
-        "expected the members of a model.tar.gz, such as model_algo-1."
+        f"expected the members of a model.tar.gz, such as model_algo-1.{'' if algorithm else _not_recognised()}"
+    )
+
+
+def _not_recognised() -> str:
+    """A sentence for each algorithm whose packages are missing, so that its models cannot be read."""
+    return "".join(
+        f" Models of {name} are recognised only after pip install 'wildsage[{name}]'."
+        for name in algorithms.unavailable()
     )

@@ -31,7 +31,7 @@ class TrainedModel:
     arrays: dict[str, NDArray]
 
 
-def read_model(path: str | PathLike[str]) -> TrainedModel:
+def read_model(path: str | PathLike[str], algorithm: str | None = None) -> TrainedModel:
     """Read a trained model of SageMaker or Wildsage into NumPy arrays. MXNet is not needed.
 
     `path`: a `model.tar.gz`, the folder it was unpacked into, or its member `model_algo-1`. The arrays, k clusters,
@@ -45,7 +45,8 @@ def read_model(path: str | PathLike[str]) -> TrainedModel:
     | knn | `labels` (r,), and `index`, uint8: `faiss.deserialize_index(index)` gives the index |
     | image-classification | the parameters of the last epoch, by MXNet's names, such as `conv0_weight` |
 
-    All are in the units of the training data. Raises UserError if the file is missing, unreadable or not a model.
+    Centers, components and means are in the units of the training data. `algorithm` is needed only for a file that could be a
+    model of several. Raises UserError if the file is missing, unreadable or not a model.
     Source: the artifacts of the real service, which are MXNet NDArray files, and SageMaker's notebooks, which read them.
 
     >>> import io, tarfile
@@ -64,7 +65,7 @@ def read_model(path: str | PathLike[str]) -> TrainedModel:
            [5., 6.]], dtype=float32)
     """
     with _folder(Path(_local(fspath(path)))) as folder:
-        kind, model = artifact.load(folder, where=str(path))
+        kind, model = artifact.load(folder, algorithm, where=str(path))
         arrays = {name: np.array(array.numpy()) for name, array in model.arrays().items()}
     return TrainedModel(kind.spec.image, dict(model.settings()), arrays)
 

@@ -1,6 +1,6 @@
 """The built-in algorithms for SDK v3, with the constructors and methods that they have in SDK v2.
 
-    from wildsage.local_runner.estimators import PCA, KMeans, FactorizationMachines, KNN
+    from wildsage import KNN, PCA, FactorizationMachines, KMeans
 
 They use SDK v3's own resources (`TrainingJob`, `Model`, `Endpoint`, `Transformer`), so they work with the local AWS and
 with Amazon's. docs/migrating_to_sdk_v3.md lists the names of SDK v2 and v3. Needs `wildsage[sdk3]`.
@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 if find_spec("sagemaker") is None or find_spec("sagemaker.core") is None:
     raise ModuleNotFoundError(
-        "local_runner.estimators needs version 3 of the SageMaker SDK, which is not installed here: "
+        "The estimators of Wildsage need version 3 of the SageMaker SDK, which is not installed here: "
         "pip install 'wildsage[sdk3]'. With version 2, the same classes are in `sagemaker`.",
         name="sagemaker.core",
     )

@@ -1,6 +1,7 @@
 """`read_model`: what the real service wrote, and what Wildsage writes, as NumPy arrays."""
 
 import shutil
+import sys
 import tarfile
 from pathlib import Path
 
@@ -106,6 +107,19 @@ def test_what_is_not_a_model_is_named(folder, tmp_path):
     archive.pack(tmp_path, tmp_path.with_suffix(".tar.gz"))
     with pytest.raises(UserError, match=r"No model of .*\.tar\.gz: found model\.tar\.gz, notes\.txt, expected"):
         read_model(tmp_path.with_suffix(".tar.gz"))
+
+
+def test_a_model_whose_package_is_missing_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    (tmp_path / "model_algo-1").write_bytes(b"IxF2")
+    with pytest.raises(UserError, match=r"Models of knn are recognised only after pip install 'wildsage\[knn\]'\."):
+        read_model(tmp_path)
+
+
+def test_the_algorithm_may_be_named(folder):
+    assert read_model(folder, "kmeans").algorithm == "kmeans"
+    with pytest.raises(UserError, match=r"model_algo-1: holds 1 arrays? without names, which is not a model of pca"):
+        read_model(folder, "pca")
 
 
 def test_a_damaged_archive_is_named(tmp_path):
