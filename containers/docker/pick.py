@@ -1,7 +1,8 @@
-"""The part of a lock that one image needs: `python3 pick.py LOCK PYPROJECT ALGORITHM`, ready for pip's hash-checking mode.
+"""The part of a lock that images need, ready for pip's hash-checking mode.
 
-An image gets what packages.txt names and the extra of pyproject.toml that bears the algorithm's name, with all that they
-need in turn; the image `runner`, which has all algorithms, gets the whole lock.
+`python3 pick.py LOCK` gives what all images share: what packages.txt names, with all that it needs in turn.
+`python3 pick.py LOCK PYPROJECT ALGORITHM` gives what the image of an algorithm needs beyond that: the extra of its name in
+pyproject.toml. The image `runner`, which has all algorithms, needs the rest of the lock.
 
 Standard library only: it runs before anything is installed.
 """
@@ -22,11 +23,15 @@ NEEDED_BY = re.compile(r"^ +#(?: via)? +(?P<name>[a-z0-9._-]+)$", re.MULTILINE)
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
-def wanted(project: Mapping[str, Any], algorithm: str) -> set[str]:
-    """Names of what an algorithm's image needs itself; `project` is that table of pyproject.toml."""
-    common = [line for line in COMMON.read_text().splitlines() if not line.startswith("#")]
-    own = project.get("optional-dependencies", {}).get(spelled(algorithm), ())
-    return {spelled(name[0]) for line in (*common, *own) if (name := NAME.match(line))}
+def shared() -> set[str]:
+    """Names of the packages that every image has."""
+    return {spelled(line) for line in COMMON.read_text().splitlines() if line and not line.startswith("#")}
+
+
+def own(project: Mapping[str, Any], algorithm: str) -> set[str]:
+    """Names of the packages that an algorithm asks for beyond `shared`; `project` is that table of pyproject.toml."""
+    extra = project.get("optional-dependencies", {}).get(spelled(algorithm), ())
+    return {spelled(name[0]) for line in extra if (name := NAME.match(line))}
 
 
 def picked(lock: str, names: set[str]) -> list[str]:
@@ -47,13 +52,22 @@ def spelled(name: str) -> str:
     return re.sub(r"[._-]+", "-", name).lower()
 
 
-def main(lock: Path, pyproject: Path, image: str) -> None:
+def beyond_shared(lock: str, project: Mapping[str, Any], image: str) -> list[str]:
+    """Entries that the image of an algorithm, or `runner`, needs and that are not in every image."""
+    common = set(picked(lock, shared()))
+    entries = [entry[0] for entry in ENTRY.finditer(lock)] if image == RUNNER else picked(lock, own(project, image))
+    return [entry for entry in entries if entry not in common]
+
+
+def main(lock: Path, pyproject: Path | None = None, image: str = "") -> None:
     entries = lock.read_text()
-    if image != RUNNER:
+    if pyproject:
         project = tomllib.loads(pyproject.read_text())["project"]
-        entries = "".join(picked(entries, wanted(project, image)))
-    print(entries, end="")
+        found = beyond_shared(entries, project, image)
+    else:
+        found = picked(entries, shared())
+    print("".join(found), end="")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    main(*map(Path, sys.argv[1:3]), *sys.argv[3:])

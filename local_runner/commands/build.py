@@ -1,4 +1,4 @@
-"""`wildsage build`: build the image of an algorithm."""
+"""`wildsage build`: build the images of algorithms."""
 
 from __future__ import annotations
 
@@ -8,25 +8,35 @@ import typer
 from rich.markup import escape
 
 from wildsage.local_runner.commands.terminal import examples, report_errors, stderr
-from wildsage.local_runner.images import build as image
+from wildsage.local_runner.images import build as images
 
 EXAMPLES = examples(
     "wildsage build kmeans",
+    "wildsage build --all               every algorithm, and the local AWS as `runner`",
     "wildsage build pca --cuda --tag my-registry/pca:1",
     "docker run --rm wildsage/kmeans:cpu train",
 )
 
 
 def build(
-    algorithm: Annotated[str, typer.Argument(help="Its name in SageMaker, such as kmeans or pca.")],
+    algorithms: Annotated[
+        list[str] | None, typer.Argument(metavar="ALGORITHM…", help="Names in SageMaker, such as kmeans or pca.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every algorithm, and the local AWS as `runner`.")] = False,
     cuda: Annotated[bool, typer.Option("--cuda", help="With torch's CUDA build; several GB.")] = False,
     tag: Annotated[
         str | None, typer.Option(help="Name of the image; default: wildsage/ALGORITHM:cpu or :cuda.")
     ] = None,
 ) -> None:
-    """Build an image that SageMaker, its SDK's local mode and `wildsage up --backend docker` run. Needs Docker and pip."""
+    """Build images that SageMaker, its SDK's local mode and `wildsage up --backend docker` run. Needs Docker and pip."""
+    if bool(algorithms) == every:
+        raise typer.BadParameter(f"Name algorithms, or give --all. There are {', '.join(images.known())}.")
+    names = images.known() if every else algorithms or []
+    if tag and len(names) != 1:
+        raise typer.BadParameter("--tag names one image: give it with one algorithm.")
     with report_errors():
-        built = image.build(
-            algorithm, "cuda" if cuda else "cpu", tag, lambda text: stderr.print(f"[bold]{escape(text)}[/]")
+        built = images.build(
+            names, "cuda" if cuda else "cpu", tag, lambda text: stderr.print(f"[bold]{escape(text)}[/]")
         )
-    stderr.print(f"[green]Image:[/] {escape(built)}")
+    for image in built:
+        stderr.print(f"[green]Image:[/] {escape(image)}")

@@ -1,15 +1,23 @@
-"""Images of the algorithms: their packages are fetched by this machine's pip, with its configuration, and the rest is
-Docker's. So proxies, certificates and mirrors that pip knows of need not be told to the engine."""
+"""Images of the algorithms. This machine's pip fetches their packages, with its configuration, so that proxies, certificates
+and mirrors that pip knows of need not be told to the engine; the rest is Docker's.
+
+All images of a target share one image of packages, `wildsage/packages:TARGET`. It is built again only when what it is made
+of has changed, which its label tells. An algorithm's image adds what the algorithm needs beyond it, and our code.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from wildsage.algorithms.base.errors import PlatformError, UserError
@@ -21,76 +29,163 @@ PARTS = ("wildsage", "algorithms", "containers", "local_runner")
 RUNNER = "runner"  # the local AWS with all algorithms
 PYTHON = "3.11"  # Debian 12's
 GLIBC = range(5, 37)  # up to Debian 12's 2.36
-UNKNOWN_SOURCE = (
-    "pip cannot fetch the packages of the image; its message is above. torch's CPU build is not on PyPI: name the index "
-    "of PyTorch's CPU wheels in PIP_EXTRA_INDEX_URL, or a folder that holds the wheel in PIP_FIND_LINKS."
-)
+STAGE_OF_PACKAGES = "packages"
+MADE_OF = "wildsage.packages"  # label: a hash of what an image of packages is made of
+OURS = "org.opencontainers.image.vendor=Wildsage"
+RECIPE = ("Dockerfile", "docker/check-sources", "docker/install-packages", "docker/pick.py", "docker/packages.txt")
+BUILDKIT_OF_ITS_OWN = range(19, 23)  # versions of the `docker` command that speak BuildKit without the plugin buildx
+
+Tell = Callable[[str], None]
 
 
-def build(algorithm: str, target: str, tag: str | None, tell: Callable[[str], None]) -> str:
-    """Build the image of an algorithm (or of `runner`); `target` is cpu or cuda. Returns its tag.
+@dataclass(frozen=True)
+class Engine:
+    """The `docker` command, and how it builds: `environment` is what its processes get."""
 
-    The output of pip and docker goes to the terminal. Raises UserError for an algorithm that is none, PlatformError if
-    packages, engine or sources are missing.
-    """
-    known = [one.name for one in catalogue.algorithms()]
-    if algorithm != RUNNER and algorithm not in known:
-        raise UserError(f"Algorithm {algorithm!r}: expected {', '.join(known)}, or {RUNNER}.")
-    image = tag or uris.tag(algorithm, target)
-    docker = shutil.which("docker")
-    if not docker:
-        raise PlatformError("No `docker` command on the PATH: install Docker, or podman with its `docker` alias.")
-    with _context() as context:
-        tell(f"Fetching the packages of {image} with pip …")
-        _fetch(context, algorithm, target)
-        tell(f"Building {image} …")
-        command = [docker, "build", "--force-rm", "--file", str(context / "containers/Dockerfile"), "--target", target]
-        for name, value in {"ALGORITHM": algorithm, "ONLY": target, "PIP_NO_INDEX": "1", **_said_of_itself()}.items():
+    command: str
+    environment: Mapping[str, str]
+
+    @classmethod
+    def found(cls, environment: Mapping[str, str]) -> Engine:
+        """The one on the PATH, with BuildKit where it has it. Raises PlatformError without a `docker` command."""
+        command = shutil.which("docker")
+        if not command:
+            raise PlatformError("No `docker` command on the PATH: install Docker, or podman with its `docker` alias.")
+        plain = cls(command, environment)
+        return cls(command, {"DOCKER_BUILDKIT": "1" if plain.has_buildkit() else "0", **environment})
+
+    def has_buildkit(self) -> bool:
+        """Whether the command can use BuildKit: with the plugin buildx, or by itself as those before 23 do."""
+        if self.output("buildx", "version"):
+            return True
+        version = re.search(r"version (\d+)\.", self.output("--version") or "")
+        return bool(version) and int(version[1]) in BUILDKIT_OF_ITS_OWN
+
+    def output(self, *arguments: str) -> str | None:
+        """What the command prints, None if it fails."""
+        done = subprocess.run([self.command, *arguments], capture_output=True, text=True, env=self.environment)
+        return None if done.returncode else done.stdout.strip()
+
+    def build(self, context: Path, tag: str, arguments: Mapping[str, str], *options: str) -> None:
+        """Build an image from a folder; output goes to the terminal. Raises PlatformError if it fails."""
+        command = [self.command, "build", *options, "--file", str(context / "containers/Dockerfile"), "--tag", tag]
+        if self.environment.get("DOCKER_BUILDKIT") == "0":
+            command.append("--force-rm")
+        for name, value in arguments.items():
             command += ["--build-arg", f"{name}={value}"]
-        command += ["--tag", image, str(context)]
-        if subprocess.run(command).returncode:
-            raise PlatformError(f"docker could not build {image}; its message is above.")
-    return image
+        if subprocess.run([*command, str(context)], env=self.environment).returncode:
+            raise PlatformError(f"docker could not build {tag}; its message is above.")
+
+    def remove_dangling(self) -> None:
+        """Remove our images without a name: stages of a build, and those that a newer image took the name from."""
+        self.output("image", "prune", "--force", "--filter", f"label={OURS}")
+
+
+def build(algorithms: Sequence[str], target: str, tag: str | None, tell: Tell) -> list[str]:
+    """Build images of algorithms (or of `runner`); `target` is cpu or cuda. Returns their tags.
+
+    `tag` names the image in place of wildsage/ALGORITHM:TARGET. The output of pip and docker goes to the terminal. Raises
+    UserError for an unknown algorithm, PlatformError if packages, engine or sources are missing. What a build leaves
+    behind without a name is removed, also after a failure.
+    """
+    for algorithm in algorithms:
+        if algorithm not in known():
+            raise UserError(f"Algorithm {algorithm!r}: expected {', '.join(known())}.")
+    engine = Engine.found(os.environ)
+    built = []
+    try:
+        packages = _packages(engine, target, tell)
+        for algorithm in algorithms:
+            image = tag or uris.tag(algorithm, target)
+            _image(engine, algorithm, target, packages, image, tell)
+            built.append(image)
+    finally:
+        engine.remove_dangling()
+    return built
+
+
+def known() -> list[str]:
+    """What has an image: every algorithm that is installed, and `runner`."""
+    return [*(algorithm.name for algorithm in catalogue.algorithms()), RUNNER]
+
+
+def _packages(engine: Engine, target: str, tell: Tell) -> str:
+    """Tag of the image of packages that all images of the target share; built if it is missing or outdated."""
+    tag = uris.tag(STAGE_OF_PACKAGES, target)
+    with _context(("containers",)) as context:
+        made_of = _hash(context, target)
+        if engine.output("image", "inspect", "--format", f'{{{{index .Config.Labels "{MADE_OF}"}}}}', tag) == made_of:
+            return tag
+        tell("Fetching the packages that all images share, with pip …")
+        _fetch(context, target)
+        tell(f"Building {tag} …")
+        options = ("--target", STAGE_OF_PACKAGES, "--label", f"{MADE_OF}={made_of}")
+        engine.build(context, tag, {"TARGET": target, "PIP_NO_INDEX": "1"}, *options)
+    return tag
+
+
+def _image(engine: Engine, algorithm: str, target: str, packages: str, tag: str, tell: Tell) -> None:
+    with _context((*PARTS, "pyproject.toml")) as context:
+        _fetch(context, target, algorithm)
+        tell(f"Building {tag} …")
+        arguments = {"ALGORITHM": algorithm, "TARGET": target, "PACKAGES": packages, "PIP_NO_INDEX": "1"}
+        engine.build(context, tag, arguments | _provenance())
+
+
+def _hash(context: Path, target: str) -> str:
+    """Of what an image of packages is made of."""
+    folder = context / "containers"
+    parts = [(folder / part).read_bytes() for part in RECIPE]
+    parts.append(_picked(folder / "docker", target).encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 @contextmanager
-def _context() -> Iterator[Path]:
-    """A folder with what an image is made of, and nothing else."""
+def _context(parts: Sequence[str]) -> Iterator[Path]:
+    """A folder with these parts of the sources, and nothing else."""
     if not (ROOT / "pyproject.toml").is_file():
-        raise PlatformError(f"Images are built from Wildsage's source folder, and {ROOT} is none: use a clone.")
+        raise PlatformError(f"Images are built from Wildsage's sources, which {ROOT} does not hold: use a clone.")
+    ignored = shutil.ignore_patterns("__pycache__", "wheels")
     with tempfile.TemporaryDirectory(prefix="wildsage-image-") as folder:
-        context = Path(folder)
-        for part in PARTS:
-            shutil.copytree(
-                ROOT / part, context / part, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "wheels")
-            )
-        shutil.copy(ROOT / "pyproject.toml", context)
-        yield context
+        for part in parts:
+            if (ROOT / part).is_dir():
+                shutil.copytree(ROOT / part, Path(folder, part), symlinks=True, ignore=ignored)
+            else:
+                shutil.copy(ROOT / part, folder)
+        yield Path(folder)
 
 
-def _fetch(context: Path, algorithm: str, target: str) -> None:
-    """The wheels that the lock names for the image, checked by their hashes."""
-    image = context / "containers" / "docker"
-    lock = image / f"{target}.lock"
-    picked = subprocess.run(
-        [sys.executable, str(image / "pick.py"), str(lock), str(context / "pyproject.toml"), algorithm],
-        capture_output=True,
-        text=True,
-    )
+def _picked(scripts: Path, target: str, *algorithm: str) -> str:
+    """The part of the target's lock that all images share or, for an algorithm, that its image needs beyond it."""
+    pyproject = [str(ROOT / "pyproject.toml"), *algorithm] if algorithm else []
+    command = [sys.executable, str(scripts / "pick.py"), str(scripts / f"{target}.lock"), *pyproject]
+    picked = subprocess.run(command, capture_output=True, text=True)
     if picked.returncode:
         raise UserError(picked.stderr.strip())
-    wanted = context / "wanted.lock"
-    wanted.write_text(picked.stdout)
+    return picked.stdout
+
+
+def _fetch(context: Path, target: str, *algorithm: str) -> None:
+    """Put the wheels that `_picked` names into the context, checked by their hashes. Raises PlatformError."""
+    scripts = context / "containers" / "docker"
+    picked = _picked(scripts, target, *algorithm)
+    if not picked:
+        return
+    wanted = context / "picked.lock"
+    wanted.write_text(picked)
     platforms = [f"--platform=manylinux_2_{minor}_x86_64" for minor in GLIBC]
     platforms += [f"--platform=manylinux{old}_x86_64" for old in (1, 2010, 2014)]
     command = [*python.command("pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps")]
     command += ["--require-hashes", "--only-binary=:all:", f"--python-version={PYTHON}", *platforms]
-    command += ["--dest", str(image / "wheels"), "--requirement", str(wanted)]
-    if subprocess.run(command).returncode:
-        raise PlatformError(UNKNOWN_SOURCE)
+    command += ["--dest", str(scripts / "wheels"), "--requirement", str(wanted)]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    sys.stderr.write(done.stderr)
+    if done.returncode:
+        explain = [sys.executable, str(scripts / "explain.py")]
+        raise PlatformError(subprocess.run(explain, input=done.stderr, capture_output=True, text=True).stdout.strip())
 
 
-def _said_of_itself() -> dict[str, str]:
+def _provenance() -> dict[str, str]:
     """Build arguments for the labels: the project's version, and what the clone knows of its origin."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     known = {"VERSION": project["version"], "SOURCE": provenance.source(ROOT), "REVISION": provenance.revision(ROOT)}
