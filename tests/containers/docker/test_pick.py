@@ -7,9 +7,12 @@ import importlib.metadata
 import importlib.util
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from wildsage import algorithms
 
 ROOT = Path(__file__).parents[3]
 IMAGE = ROOT / "containers" / "docker"
@@ -53,16 +56,37 @@ def test_a_package_that_is_not_locked_is_named(pick):
         pick.picked(LOCK, {"other", "top"})
 
 
-@pytest.mark.parametrize("target", ["cpu", "cuda"])
-@pytest.mark.parametrize("algorithm", ["kmeans", "knn", "factorization-machines", "image_classification"])
-def test_every_image_has_its_packages_in_both_locks(target, algorithm):
-    command = [sys.executable, IMAGE / "pick.py", IMAGE / f"{target}.lock", ROOT / "pyproject.toml", algorithm]
+def names(lock: str) -> set[str]:
+    return {line.partition("==")[0] for line in lock.splitlines() if "==" in line}
+
+
+def picked(target: str, *algorithm: str) -> str:
+    pyproject = [ROOT / "pyproject.toml", *algorithm] if algorithm else []
+    command = [sys.executable, IMAGE / "pick.py", IMAGE / f"{target}.lock", *pyproject]
     found = subprocess.run(command, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
-    names = {line.partition("==")[0] for line in found.stdout.splitlines() if "==" in line}
-    assert {"torch", "numpy", "sympy"} <= names and not {"boto3", "typer"} & names
-    assert ("faiss-cpu" in names) == (algorithm == "knn")
-    assert found.stdout.count("--hash=sha256:") >= len(names)
+    assert found.stdout.count("--hash=sha256:") >= len(names(found.stdout))
+    return found.stdout
+
+
+@pytest.mark.parametrize("target", ["cpu", "cuda"])
+def test_what_all_images_share_is_in_both_locks(target):
+    found = names(picked(target))
+    assert {"torch", "numpy", "sympy"} <= found and not {"boto3", "typer", "faiss-cpu"} & found
+
+
+@pytest.mark.parametrize("target", ["cpu", "cuda"])
+@pytest.mark.parametrize("algorithm", algorithms.names())
+def test_an_image_adds_the_extra_of_its_algorithms_name(target, algorithm):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    found = names(picked(target, algorithm))
+    assert bool(found) == (algorithm.replace("_", "-") in extras)
+    assert not found & names(picked(target))
+
+
+def test_the_runner_adds_the_rest_of_the_lock():
+    whole = names((IMAGE / "cpu.lock").read_text())
+    assert names(picked("cpu", "runner")) == whole - names(picked("cpu"))
 
 
 def imported(folder: Path) -> set[str]:
@@ -75,7 +99,7 @@ def imported(folder: Path) -> set[str]:
 
 
 def test_images_have_what_the_code_imports(pick):
-    listed = pick.wanted({}, "any")
+    listed = pick.shared()
     packages = importlib.metadata.packages_distributions()
     for folder in ("containers", "algorithms/base", "algorithms/kmeans"):
         for name in imported(ROOT / folder) - OURS - sys.stdlib_module_names - {"backports"}:

@@ -1,17 +1,65 @@
-"""What `wildsage build` says before it builds; the images themselves are tested where they run."""
+"""How `wildsage build` builds: what it fetches, how it calls the engine, and what it leaves; images are tested where they run."""
 
 from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from wildsage.algorithms.base.errors import PlatformError
 from wildsage.local_runner.__main__ import app
 from wildsage.local_runner.images import build
+
+DOCKER = """\
+#!/usr/bin/env python3
+import json, os, sys
+words = sys.argv[1:]
+with open({calls!r}, "a") as calls:
+    print(json.dumps(words + [os.environ.get("DOCKER_BUILDKIT", "")]), file=calls)
+if words[0] == "--version":
+    print("Docker version {version}, build 0")
+elif words[0] == "buildx":
+    sys.exit(0 if {buildx} and print("github.com/docker/buildx v0.14.0") is None else 1)
+elif words[:2] == ["image", "inspect"]:
+    sys.exit(1)
+elif words[0] == "build":
+    sys.exit({status})
+"""
 
 
 def said(*arguments: str) -> tuple[int, str]:
     result = CliRunner().invoke(app, list(arguments))
     return result.exit_code, " ".join(result.output.split())
+
+
+class Docker:
+    """A `docker` command that writes down how it was called: a command's last word is its DOCKER_BUILDKIT."""
+
+    def __init__(self, folder: Path, version: str = "28.2.2", buildx: bool = False, status: int = 0) -> None:
+        self._calls = folder / "calls"
+        command = folder / "docker"
+        command.write_text(DOCKER.format(calls=str(self._calls), version=version, buildx=buildx, status=status))
+        command.chmod(command.stat().st_mode | stat.S_IXUSR)
+
+    @property
+    def calls(self) -> list[list[str]]:
+        return [json.loads(line) for line in self._calls.read_text().splitlines()]
+
+    def called(self, word: str) -> list[list[str]]:
+        return [call for call in self.calls if call[0] == word]
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch):
+    """Puts a `docker` command on the PATH; pip has nothing to fetch."""
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("DOCKER_BUILDKIT", raising=False)
+    monkeypatch.setattr(build, "_fetch", lambda *_: None)
+    return lambda **options: Docker(tmp_path, **options)
 
 
 @pytest.mark.parametrize("command", ["build", "push"])
@@ -20,9 +68,18 @@ def test_every_command_explains_itself_with_examples(command):
     assert status == 0 and f"wildsage {command}" in text
 
 
-def test_an_algorithm_that_is_none_is_refused_before_anything_is_fetched():
+def test_an_unknown_algorithm_is_refused_before_anything_is_fetched():
     status, text = said("build", "kmean")
     assert status == 1 and "kmeans" in text and "runner" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [([], "--all"), (["--all", "kmeans"], "--all"), (["--all", "--tag", "mine:1"], "--tag names one image")],
+)
+def test_what_to_build_is_said_in_one_way(arguments, expected):
+    status, text = said("build", *arguments)
+    assert status == 2 and expected in text
 
 
 def test_without_docker_it_says_what_to_install(monkeypatch):
@@ -31,9 +88,86 @@ def test_without_docker_it_says_what_to_install(monkeypatch):
     assert status == 3 and "install Docker" in text
 
 
-def test_packages_that_pip_cannot_find_are_explained(monkeypatch, tmp_path):
-    monkeypatch.setattr(build.shutil, "which", lambda _: "/bin/false")
+def test_packages_that_pip_cannot_find_are_named_with_what_to_do(docker, monkeypatch, tmp_path):
+    docker()
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": "/dev/null"}.items():
         monkeypatch.setenv(name, value)
     status, text = said("build", "kmeans")
-    assert status == 3 and "PIP_EXTRA_INDEX_URL" in text
+    assert status == 3 and "pip cannot" in text and "==" in text
+
+
+@pytest.mark.parametrize(
+    ("version", "buildx", "expected"),
+    [("28.2.2", True, "1"), ("28.2.2", False, "0"), ("20.10.24+dfsg1", False, "1"), ("18.06.1", False, "0")],
+)
+def test_buildkit_builds_where_the_command_has_it(docker, version, buildx, expected):
+    called = docker(version=version, buildx=buildx)
+    build.build(["kmeans"], "cpu", None, lambda _: None)
+    builds = called.called("build")
+    assert [words[-1] for words in builds] == [expected] * 2
+    assert ("--force-rm" in builds[0]) == (expected == "0")
+
+
+def test_the_users_choice_of_a_builder_stands(docker, monkeypatch):
+    monkeypatch.setenv("DOCKER_BUILDKIT", "0")
+    called = docker(buildx=True)
+    build.build(["kmeans"], "cpu", None, lambda _: None)
+    assert called.called("build")[0][-1] == "0"
+
+
+def test_all_images_stand_on_one_image_of_packages(docker):
+    called = docker()
+    assert build.build(["kmeans", "knn"], "cuda", None, lambda _: None) == ["wildsage/kmeans:cuda", "wildsage/knn:cuda"]
+    packages, *images = called.called("build")
+    assert packages[packages.index("--tag") + 1] == "wildsage/packages:cuda"
+    assert not [word for word in packages if word.startswith("ALGORITHM=")]
+    for words, algorithm in zip(images, ("kmeans", "knn"), strict=True):
+        assert {f"ALGORITHM={algorithm}", "TARGET=cuda", "PACKAGES=wildsage/packages:cuda"} <= set(words)
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_what_has_no_name_is_removed_also_after_a_failure(docker, status):
+    called = docker(status=status)
+    try:
+        build.build(["kmeans"], "cpu", None, lambda _: None)
+    except PlatformError:
+        assert status
+    pruned = [words for words in called.called("image") if words[1] == "prune"]
+    assert pruned and pruned[-1][-2] == f"label={build.OURS}"
+    assert called.calls[-1] == pruned[-1]
+
+
+def test_our_code_does_not_change_the_image_of_packages(tmp_path):
+    with build._context(("containers",)) as context:
+        before = build._hash(context, "cpu")
+        (context / "containers" / "train.py").write_text("")
+        (context / "containers" / "docker" / "install-wildsage").write_text("")
+        assert build._hash(context, "cpu") == before != build._hash(context, "cuda")
+        (context / "containers" / "docker" / "packages.txt").write_text("numpy\n")
+        assert build._hash(context, "cpu") != before
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_no_image_without_a_name_is_left_by_the_engine_here(engine, tmp_path, monkeypatch, leaves):
+    """A real build that goes wrong after several stages, or not at all."""
+    context = tmp_path / "context"
+    (context / "containers").mkdir(parents=True)
+    (context / "containers" / "Dockerfile").write_text(
+        f"FROM scratch AS one\nLABEL {build.OURS}\nCOPY containers /a\n"
+        f"FROM scratch\nLABEL {build.OURS}\nCOPY --from=one /a/{'nothing' if leaves else 'Dockerfile'} /b\n"
+    )
+    builder = build.Engine.found(os.environ)
+    ours = {"dangling": True, "label": build.OURS}
+    try:
+        if leaves:
+            with pytest.raises(PlatformError):
+                builder.build(context, "wildsage-test/stages:latest", {})
+        else:
+            builder.build(context, "wildsage-test/stages:latest", {})
+            assert engine.images.get("wildsage-test/stages:latest")
+        builder.remove_dangling()
+        assert engine.images.list(filters=ours) == []
+    finally:
+        builder.output("image", "rm", "wildsage-test/stages:latest")
