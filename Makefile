@@ -33,9 +33,9 @@ test: $(VENV)/test.stamp ## Run all tests (ARGS="-k kmeans")
 
 clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp ## Fetch other AWS clients, whose tests skip without: 1.5 GB
 
-docker: $(VENV)/test.stamp ## Let the Docker tests run: an engine, its base image, the image of k-means
+docker: $(VENV)/test.stamp ## Let the Docker tests run: an engine, its base image, an image of every algorithm
 	@scripts/engine
-	@$(BIN)/wildsage build kmeans
+	@$(BIN)/wildsage build --all
 
 lint: $(VENV)/test.stamp ## Check style and types
 	@$(BIN)/ruff check $(wildcard $(SOURCES))

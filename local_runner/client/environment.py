@@ -99,6 +99,12 @@ def variables(
     }
 
 
+def portable(variables: Mapping[str, str], data: Path) -> dict[str, str]:
+    """Those of `variables` that hold outside this container too: they name no file of the installation or of `data`."""
+    folders = (str(SHIM), str(data))
+    return {name: value for name, value in variables.items() if not any(folder in value for folder in folders)}
+
+
 def client_environment(
     endpoint: str, data: Path, sdk_polling: bool, environment: Mapping[str, str], proxy: str | None = None
 ) -> dict[str, str]:

@@ -56,6 +56,9 @@ EXAMPLES = examples(
 )
 
 
+PUBLISHED_AT = "WILDSAGE_PUBLISHED_AT"
+"""Variable of a container with the local AWS: its address outside, such as http://127.0.0.1:4577; see docker-compose.yml."""
+
 RUN_AS = {"process": "processes", "docker": "containers"}
 
 
@@ -193,12 +196,11 @@ def serve_with_display(
         proxy_options.start(settings.data, server.endpoint) if proxy_options else contextlib.nullcontext() as proxy,
     ):
         if log_format is LogFormat.JSON:
-            variables = environment.variables(server.endpoint, settings.data, sdk_polling, os.environ, proxy)
             record = {
                 "event": "up",
-                "endpoint": server.endpoint,
+                "endpoint": os.environ.get(PUBLISHED_AT, server.endpoint),
                 "data": str(settings.data),
-                "variables": variables,
+                "variables": client_variables(server.endpoint, settings.data, sdk_polling, proxy),
             }
             print(json.dumps(record), flush=True)
         else:
@@ -238,7 +240,8 @@ def stopped_by_signals() -> Iterator[None]:
 
 def announce(endpoint: str, settings: ServerSettings, sdk_polling: bool, proxy: str | None) -> None:
     data = escape(str(settings.data))
-    stderr.print(f"[bold green]Local AWS[/] on [bold]{endpoint}[/], state in {data}. Ctrl-C stops it.")
+    address = os.environ.get(PUBLISHED_AT, endpoint)
+    stderr.print(f"[bold green]Local AWS[/] on [bold]{escape(address)}[/], state in {data}. Ctrl-C stops it.")
     stderr.print(
         f"It serves SageMaker, its runtime, S3, STS, IAM and Logs. Jobs and endpoints run as {RUN_AS[settings.backend]}."
     )
@@ -265,9 +268,16 @@ def running_proxy(port: int) -> str:
     return f"http://{HOST}:{port}"
 
 
+def client_variables(endpoint: str, data: Path, sdk_polling: bool, proxy: str | None) -> dict[str, str]:
+    """What clients of `endpoint` set. Of a server in a container: what clients outside set, whose address is another."""
+    published = os.environ.get(PUBLISHED_AT)
+    variables = environment.variables(published or endpoint, data, sdk_polling, os.environ, proxy)
+    return environment.portable(variables, data) if published else variables
+
+
 def shell_exports(endpoint: str, data: Path, sdk_polling: bool, proxy: str | None = None) -> str:
     """Shell commands that make a shell's programs clients of `endpoint`, through `proxy` if it is given."""
-    variables = environment.variables(endpoint, data, sdk_polling, os.environ, proxy)
+    variables = client_variables(endpoint, data, sdk_polling, proxy)
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     conflicts = environment.conflicting(os.environ)
     return "\n".join([f"unset {' '.join(conflicts)}", *lines] if conflicts else lines)

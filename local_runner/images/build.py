@@ -7,6 +7,7 @@ of has changed, which its label tells. An algorithm's image adds what the algori
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -93,14 +94,15 @@ def build(algorithms: Sequence[str], target: str, tag: str | None, tell: Tell) -
             raise UserError(f"Algorithm {algorithm!r}: expected {', '.join(known())}.")
     engine = Engine.found(os.environ)
     built = []
-    try:
-        packages = _packages(engine, target, tell)
-        for algorithm in algorithms:
-            image = tag or uris.tag(algorithm, target)
-            _image(engine, algorithm, target, packages, image, tell)
-            built.append(image)
-    finally:
-        engine.remove_dangling()
+    with _one_at_a_time(tell):
+        try:
+            packages = _packages(engine, target, tell)
+            for algorithm in algorithms:
+                image = tag or uris.tag(algorithm, target)
+                _image(engine, algorithm, target, packages, image, tell)
+                built.append(image)
+        finally:
+            engine.remove_dangling()
     return built
 
 
@@ -138,6 +140,19 @@ def _hash(context: Path, target: str) -> str:
     parts = [(folder / part).read_bytes() for part in RECIPE]
     parts.append(_picked(folder / "docker", target).encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+@contextmanager
+def _one_at_a_time(tell: Tell) -> Iterator[None]:
+    """Wait for other builds of this user: what they have not given a name yet looks like what an ended build left."""
+    path = Path(tempfile.gettempdir(), f"wildsage-build-{os.getuid()}.lock")
+    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell("Waiting for another `wildsage build` to end …")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -92,6 +92,18 @@ def test_plain_lines_where_there_is_no_terminal(start, tmp_path):
     assert re.match(r"\d\d:\d\d:\d\d  training job a-job  Failed in \d+\.\d s  ClientError: ", line)
 
 
+def test_a_server_in_a_container_prints_what_clients_outside_set(start, tmp_path):
+    address = "http://127.0.0.1:5000"
+    server = start(tmp_path / "aws", env={**os.environ, "WILDSAGE_PUBLISHED_AT": address})
+    lines = []
+    while not lines or not lines[-1].startswith("export WILDSAGE_ENDPOINT="):
+        lines.append(server.stdout.readline())
+    text = "".join(lines)
+    assert f"export AWS_ENDPOINT_URL={address}\n" in text and lines[-1] == f"export WILDSAGE_ENDPOINT={address}\n"
+    assert str(tmp_path) not in text and "PYTHONPATH" not in text
+    assert address in server.stderr.readline()
+
+
 def test_a_terminal_shows_endpoints_and_jobs_and_is_left_clean(start, tmp_path):
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}

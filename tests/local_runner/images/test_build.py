@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from wildsage.algorithms.base.errors import PlatformError
 from wildsage.local_runner.__main__ import app
 from wildsage.local_runner.images import build
 
+FETCH = build._fetch
 DOCKER = """\
 #!/usr/bin/env python3
 import json, os, sys
@@ -59,6 +61,7 @@ def docker(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.delenv("DOCKER_BUILDKIT", raising=False)
     monkeypatch.setattr(build, "_fetch", lambda *_: None)
+    monkeypatch.setattr(build.tempfile, "tempdir", str(tmp_path))  # its lock is not that of builds outside this test
     return lambda **options: Docker(tmp_path, **options)
 
 
@@ -90,8 +93,7 @@ def test_without_docker_it_says_what_to_install(monkeypatch):
 
 def test_packages_that_pip_cannot_find_are_named_with_what_to_do(docker, monkeypatch, tmp_path):
     docker()
-    monkeypatch.undo()
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(build, "_fetch", FETCH)
     for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": "/dev/null"}.items():
         monkeypatch.setenv(name, value)
     status, text = said("build", "kmeans")
@@ -149,25 +151,39 @@ def test_our_code_does_not_change_the_image_of_packages(tmp_path):
         assert build._hash(context, "cpu") != before
 
 
-@pytest.mark.parametrize("leaves", [True, False])
-def test_no_image_without_a_name_is_left_by_the_engine_here(engine, tmp_path, monkeypatch, leaves):
-    """A real build that goes wrong after several stages, or not at all."""
+@pytest.mark.parametrize("fails", [True, False])
+def test_no_image_without_a_name_is_left_by_the_engine_here(engine, tmp_path, monkeypatch, fails):
+    """A real build of two stages; images of other builds, which bear another label, stay."""
+    label = f"org.wildsage.test={tmp_path.name}"
+    monkeypatch.setattr(build, "OURS", label)
     context = tmp_path / "context"
     (context / "containers").mkdir(parents=True)
     (context / "containers" / "Dockerfile").write_text(
-        f"FROM scratch AS one\nLABEL {build.OURS}\nCOPY containers /a\n"
-        f"FROM scratch\nLABEL {build.OURS}\nCOPY --from=one /a/{'nothing' if leaves else 'Dockerfile'} /b\n"
+        f"FROM scratch AS one\nLABEL {label}\nCOPY containers /a\n"
+        f"FROM scratch\nLABEL {label}\nCOPY --from=one /a/{'nothing' if fails else 'Dockerfile'} /b\n"
     )
+    tag = f"wildsage-test/stages:{tmp_path.name.lower()}"
     builder = build.Engine.found(os.environ)
-    ours = {"dangling": True, "label": build.OURS}
     try:
-        if leaves:
+        if fails:
             with pytest.raises(PlatformError):
-                builder.build(context, "wildsage-test/stages:latest", {})
+                builder.build(context, tag, {})
         else:
-            builder.build(context, "wildsage-test/stages:latest", {})
-            assert engine.images.get("wildsage-test/stages:latest")
+            builder.build(context, tag, {})
+            assert engine.images.get(tag)
         builder.remove_dangling()
-        assert engine.images.list(filters=ours) == []
+        assert engine.images.list(filters={"dangling": True, "label": label}) == []
     finally:
-        builder.output("image", "rm", "wildsage-test/stages:latest")
+        builder.output("image", "rm", tag)
+
+
+def test_builds_wait_for_each_other(docker):
+    docker()
+    told: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+        with build._one_at_a_time(told.append):
+            other = pool.submit(build.build, ["kmeans"], "cpu", None, told.append)
+            while not told:
+                assert not other.done()
+            assert told == ["Waiting for another `wildsage build` to end …"]
+        assert other.result() == ["wildsage/kmeans:cpu"]
