@@ -54,7 +54,7 @@ class Seen:
         One host without data fails the job, whatever the others hold [contract: container, section 2].
         """
         if channel == TRAIN and not self.pass_rows:
-            raise UserError(f"{NO_DATA} Channel {channel} brought this host nothing.")
+            raise UserError(f"{NO_DATA} Channel {channel} has no data for this host.")
 
 
 class ChannelStream:

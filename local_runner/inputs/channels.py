@@ -72,7 +72,7 @@ def _prefix(source: ChannelRequest, objects: Objects) -> list[InputFile]:
     except S3Error as error:
         raise InputError(_nothing_found(uri, bucket, str(error))) from None
     if not keys:
-        raise InputError(_nothing_found(uri, bucket, "no object has this prefix, hidden ones left aside."))
+        raise InputError(_nothing_found(uri, bucket, "no object has this prefix, hidden objects not counted."))
     return [InputFile(_relative_path(prefix, key), get_object(objects, bucket, key)) for key in keys]
 
 

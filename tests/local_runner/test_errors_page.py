@@ -65,7 +65,7 @@ def host_without_data(aws, start_aws, channel) -> str:
     return failure.reason(caught.value)
 
 
-@proves("The algorithm refuses a setting or the data")
+@proves("The algorithm rejects a setting or the data")
 def refused_setting(aws, start_aws, channel) -> str:
     with pytest.raises(UserError) as caught:
         hyperparameters.parse(KMeans, {"k": "ten", "feature_dim": "2", "epoks": "3"}, {})
@@ -123,7 +123,7 @@ def refused_search(aws, jobs: int, **integers: tuple[int, int]) -> str:
     )
 
 
-@proves("A range does not suit the algorithm")
+@proves("A range does not fit the algorithm")
 def unsuitable_range(aws, start_aws, channel) -> str:
     """Around the words of the stand-in, in whose place are those of k-means."""
     with pytest.raises(UserError) as own:
@@ -138,7 +138,7 @@ def few_combinations(aws, start_aws, channel) -> str:
     return refused_search(aws, 4, x=(2, 3))
 
 
-@proves("An endpoint is not there")
+@proves("An endpoint does not exist")
 def no_endpoint(aws, start_aws, channel) -> str:
     return refusal(aws.sagemaker.describe_endpoint, EndpointName="my-endpoint")
 
@@ -149,7 +149,7 @@ def sick_endpoint(aws, start_aws, channel) -> str:
     return aws.settled(endpoint)["FailureReason"]
 
 
-@proves("The model refuses a request")
+@proves("The model rejects a request")
 def model_error(aws, start_aws, channel) -> str:
     endpoint = aws.deploy(aws.config(aws.model()))
     return refusal(aws.runtime.invoke_endpoint, EndpointName=endpoint, Body=b"bad").replace(endpoint, "my-endpoint")
@@ -178,12 +178,12 @@ def not_implemented(aws, start_aws, channel) -> str:
     return refusal(aws.sagemaker.list_feature_groups)
 
 
-@proves("A bucket is not there")
+@proves("A bucket does not exist")
 def no_bucket(aws, start_aws, channel) -> str:
     return refusal(aws.s3.get_object, Bucket="sample-data", Key="census.csv")
 
 
-@proves("A profile is not there")
+@proves("A profile does not exist")
 def no_profile(aws, start_aws, channel) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_CONFIG_FILE", "/dev/null")

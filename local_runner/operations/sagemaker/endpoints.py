@@ -79,7 +79,7 @@ def _changed(endpoint: Document, wanted: Sequence[Document]) -> list[Document]:
     for desired in wanted:
         name = desired["VariantName"]
         if name not in variants:
-            raise invalid(f"Variant {name} is none of endpoint {endpoint['EndpointName']}: {', '.join(variants)}.")
+            raise invalid(f"Endpoint {endpoint['EndpointName']} has no variant {name}; it has {', '.join(variants)}.")
         variants[name].update({field: desired[told] for field, told in PROPERTIES.items() if told in desired})
         if variants[name]["InstanceCount"] < 1:
             raise invalid(f"Variant {name}: DesiredInstanceCount must be 1 or more.")

@@ -30,7 +30,7 @@ from wildsage.local_runner.wire.errors import AwsError
 SERVICE = "sagemaker-runtime"
 MAX_BODY_BYTES = 6_291_456
 PIECE_BYTES = 1 << 16
-TOO_MANY = f"{SLOTS} requests wait for an answer already. Send fewer at a time, or try again later."
+TOO_MANY = f"{SLOTS} requests are already waiting for a response. Send fewer at a time, or try again later."
 UNSUPPORTED = ("InferenceComponentName", "SessionId")
 
 
@@ -90,7 +90,7 @@ def _pieces(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _leased(context: RequestContext, request: dict[str, Any]) -> Iterator[Instance]:
-    """An instance that may take the request. Raises ValidationError, ServiceUnavailable where too many wait for an answer."""
+    """An instance that may take the request. Raises ValidationError, ServiceUnavailable if too many requests wait."""
     name, variant = request["EndpointName"], request.get("TargetVariant")
     if context.services.endpoints.asynchronous(name):
         raise refusal(f"Endpoint {name} has an AsyncInferenceConfig: it answers InvokeEndpointAsync alone.")

@@ -113,7 +113,7 @@ def test_how_the_bytes_arrive_does_not_matter(tmp_path, monkeypatch, chunk, kind
 
 def test_training_on_nothing_is_refused_after_the_pass_has_been_logged(tmp_path):
     channel = stream(tmp_path, "text/csv;label_size=0", 2)
-    with pytest.raises(UserError, match=r"^No training data processed\. .* Channel train brought this host nothing\.$"):
+    with pytest.raises(UserError, match=r"^No training data processed\. .* Channel train has no data for this host\.$"):
         list(channel.batches(3))
     assert '"num_examples": 0' in channel._journal._out.getvalue()
 

@@ -79,7 +79,7 @@ def test_hidden_objects_are_no_data(store):
     store.put("bucket", "manifest", [json.dumps([{"prefix": "s3://bucket/other/"}, ".d.csv", "d.csv"]).encode()])
     assert names(store, "s3://bucket/other/", hosts=2, distribution="ShardedByS3Key") == [["d.csv"], []]
     assert names(store, "s3://bucket/manifest", kind="ManifestFile") == [["d.csv"]]
-    with pytest.raises(InputError, match="no object has this prefix, hidden ones left aside"):
+    with pytest.raises(InputError, match="no object has this prefix, hidden objects not counted"):
         names(store, "s3://bucket/hidden/")
 
 

@@ -248,7 +248,7 @@ def test_weights_share_the_requests_and_change_while_the_endpoint_serves(aws):
     assert shown(aws, name) == [("v0", 1.0, 1), ("v1", 0.0, 1)]
     assert {aws.invoke(name)["pid"] for _ in range(10)} == {before}
     message = refusal(update, EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "other"}])
-    assert message == f"Variant other is none of endpoint {name}: v0, v1."
+    assert message == f"Endpoint {name} has no variant other; it has v0, v1."
 
 
 def test_an_update_may_keep_weights_and_instances(aws):
