@@ -1,6 +1,72 @@
-"""What the states of all kinds of jobs have in common."""
+"""The states of a job, as changes of its document. A kind of job overrides what is different for it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from wildsage.local_runner.jobs.kind import Kind
+from wildsage.local_runner.jobs.store import Document
+
 ENDED = ("Completed", "Failed", "Stopped")
 MAX_REASON_CHARACTERS = 1024
+INTERRUPTED = (
+    "InternalServerError: the local SageMaker stopped while this job was running. Start it again under a new name."
+)
+
+
+@dataclass(frozen=True)
+class End:
+    """How a job ended: Completed, Failed or Stopped, or a kind's own word for one of them.
+
+    `reason` says why it failed, `message` explains any other end.
+    """
+
+    outcome: str
+    reason: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class JobKind(Kind):
+    """A kind of job. All times are seconds since 1970."""
+
+    @property
+    def start_time_field(self) -> str:
+        return f"{self.stem.removesuffix('Job')}StartTime"
+
+    @property
+    def end_time_field(self) -> str:
+        return f"{self.stem.removesuffix('Job')}EndTime"
+
+    def has_ended(self, job: Document) -> bool:
+        return job[self.status_field] in ENDED
+
+    def enter(self, job: Document, status: str, now: float) -> None:
+        """Go on to a status."""
+        job.update({self.status_field: status, "LastModifiedTime": now})
+
+    def create(self, job: Document, waits: bool, now: float) -> None:
+        """Enter the first status; `waits`: other jobs have to end before the job can begin."""
+        self.enter(job, "InProgress", now)
+
+    def begin_to_stop(self, job: Document, now: float) -> None:
+        """Enter Stopping. No effect on a job that has ended."""
+        if not self.has_ended(job):
+            self.enter(job, "Stopping", now)
+
+    def end(self, job: Document, end: End, now: float) -> None:
+        """Enter the last status."""
+        self.enter(job, end.outcome, now)
+        job[self.end_time_field] = now
+        if end.reason:
+            job["FailureReason"] = end.reason[:MAX_REASON_CHARACTERS]
+
+    def resume(self, job: Document, now: float) -> None:
+        """After a restart of the server: end the job, unless it can go on.
+
+        A job that was asked to stop has stopped, and one that ran has failed. One that had not begun has lost nothing.
+        """
+        if job[self.status_field] == "Stopping":
+            self.end(job, End("Stopped"), now)
+        elif self.start_time_field in job:
+            self.end(job, End("Failed", INTERRUPTED), now)

@@ -8,7 +8,8 @@ from typing import Any
 
 from wildsage.local_runner.jobs.logs import TRAINING_JOBS
 from wildsage.local_runner.jobs.store import NotThere
-from wildsage.local_runner.jobs.training.job import KIND, job_readings
+from wildsage.local_runner.jobs.training.readings import job_readings
+from wildsage.local_runner.jobs.training.states import KIND
 from wildsage.local_runner.operations.context import RequestContext
 
 SERVICE = "cloudwatch"
@@ -41,7 +42,7 @@ def _readings(context: RequestContext, request: dict[str, Any]) -> list[tuple[fl
     if request["Namespace"] != TRAINING_JOBS or set(dimensions) != {"TrainingJobName"}:
         return []
     try:
-        job = context.services.store.get(KIND, dimensions["TrainingJobName"])
+        job = context.services.store.get(KIND.name, dimensions["TrainingJobName"])
     except NotThere:
         return []
     wanted = request["MetricName"]

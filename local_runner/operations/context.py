@@ -8,6 +8,7 @@ from functools import cache
 import botocore.session
 from botocore.exceptions import UnknownRegionError
 
+from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.operations.services import Services
 from wildsage.local_runner.settings import ACCOUNT
 
@@ -29,9 +30,9 @@ class RequestContext:
         """ARN of a resource of any service; `resource` is its last part, such as `log-group:/aws/sagemaker/TrainingJobs`."""
         return f"arn:{self.partition}:{service}:{self.region}:{ACCOUNT}:{resource}"
 
-    def sagemaker_arn(self, kind: str, name: str) -> str:
-        """ARN of a SageMaker resource; `kind` is `training-job`, `model`, `endpoint-config`, `endpoint` and so on."""
-        return self.arn("sagemaker", f"{kind}/{name.lower()}")
+    def sagemaker_arn(self, kind: Kind, name: str) -> str:
+        """ARN of a SageMaker resource."""
+        return self.arn("sagemaker", f"{kind.name}/{name.lower()}")
 
     @property
     def partition(self) -> str:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from wildsage.local_runner.backends import Backend
 from wildsage.local_runner.backends.process import ProcessBackend
 from wildsage.local_runner.backends.warm import WarmInterpreter
+from wildsage.local_runner.jobs.dependencies import JobDependencies
 from wildsage.local_runner.jobs.hosting.async_inference import AsyncInferences
 from wildsage.local_runner.jobs.hosting.data_capture import Captures
 from wildsage.local_runner.jobs.hosting.endpoint import Endpoints
 from wildsage.local_runner.jobs.logs import Logs
 from wildsage.local_runner.jobs.queue import Queue, default_limit
 from wildsage.local_runner.jobs.store import Store
-from wildsage.local_runner.jobs.training.job import Surroundings, TrainingJobs
-from wildsage.local_runner.jobs.transform import job
+from wildsage.local_runner.jobs.training.job import TrainingJobs
 from wildsage.local_runner.jobs.transform.job import TransformJobs
 from wildsage.local_runner.jobs.tuning.job import TuningJobs
 from wildsage.local_runner.operations.services import Services
@@ -34,16 +35,12 @@ def open_services(settings: ServerSettings) -> Services:
     logs = Logs(settings.logs)
     objects = ObjectStore(settings.objects)
     public = PublicBuckets(objects) if settings.public_s3 else None
-    kept = settings.kept if settings.keep else None
     queue = Queue(settings.max_jobs or default_limit())
-    training = TrainingJobs(
-        Surroundings(store, logs, objects, public or objects, backend, settings.jobs, kept, queue=queue)
-    )
+    deps = JobDependencies(store, logs, objects, public or objects, backend, settings.jobs, queue)
+    training = TrainingJobs(replace(deps, kept=settings.kept if settings.keep else None))
     endpoints = Endpoints(store, logs, public or objects, backend, settings.endpoints)
     tuning = TuningJobs(store, training)
-    transforms = TransformJobs(
-        job.Surroundings(store, logs, objects, public or objects, backend, settings.transforms, queue)
-    )
+    transforms = TransformJobs(replace(deps, folder=settings.transforms))
     training.restore()
     tuning.restore()
     transforms.restore()

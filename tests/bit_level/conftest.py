@@ -28,7 +28,7 @@ from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import Backend, Launch, Running
 from wildsage.local_runner.backends.process import ProcessBackend
 from wildsage.local_runner.inputs import workspace
-from wildsage.local_runner.jobs.training.job import failure_reason
+from wildsage.local_runner.jobs.training.failures import failure_reason
 from wildsage.local_runner.s3.store import ObjectStore
 
 BUCKET = "bucket"

@@ -88,7 +88,7 @@ class AsyncInferences:
 
     def _concurrency(self, endpoint: str) -> int:
         try:
-            deployment = self._store.get(ENDPOINT, endpoint)["Deployment"]
+            deployment = self._store.get(ENDPOINT.name, endpoint)["Deployment"]
         except NotThere:  # deleted since; its invocations fail at once
             return DEFAULT_CONCURRENCY
         config = deployment.get("AsyncInferenceConfig", {}).get("ClientConfig", {})
@@ -150,7 +150,7 @@ class AsyncInferences:
 
     def _exists(self, endpoint: str) -> bool:
         try:
-            return bool(self._store.get(ENDPOINT, endpoint))
+            return bool(self._store.get(ENDPOINT.name, endpoint))
         except NotThere:
             return False
 

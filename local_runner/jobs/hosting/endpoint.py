@@ -20,11 +20,12 @@ from wildsage.local_runner.backends import Backend
 from wildsage.local_runner.inputs.channels import InputError, Objects
 from wildsage.local_runner.jobs.hosting.container import INVOCATION_TIMEOUT_S
 from wildsage.local_runner.jobs.hosting.instance import Instance, NotHealthy, start
+from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.logs import ENDPOINTS, Logs, LogWriter
 from wildsage.local_runner.jobs.store import TAGS, Document, NotThere, Store
 from wildsage.local_runner.s3.errors import S3Error
 
-KIND = "endpoint"
+KIND = Kind("endpoint", "Endpoint", "endpoint")
 DIRECT = "Direct"
 SHUTDOWN_GRACE_S = 3.0
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ class Endpoints:
         now = time.time()
         pending = endpoint["Deployment"]["Id"]
         endpoint.update(EndpointStatus="Creating", CreationTime=now, LastModifiedTime=now, Pending=pending)
-        self._store.insert(KIND, endpoint["EndpointName"], endpoint)
+        self._store.insert(KIND.name, endpoint["EndpointName"], endpoint)
         self._in_background(self._bring_up, endpoint["EndpointName"], endpoint["Deployment"])
 
     def update(self, name: str, deployment: Document) -> None:
@@ -98,7 +99,7 @@ class Endpoints:
 
     def rescale(self, name: str, variants: Sequence[Document]) -> None:
         """Change weights and numbers of instances to those of `variants`; who serves goes on. Raises NotThere, Busy."""
-        deployment = {**self._store.get(KIND, name)["Deployment"], "Variants": variants}
+        deployment = {**self._store.get(KIND.name, name)["Deployment"], "Variants": variants}
         self._claim(name, "Updating", ("InService",), deployment["Id"])
         self._in_background(self._rescale, name, deployment)
 
@@ -137,13 +138,13 @@ class Endpoints:
 
     def restore(self) -> None:
         """After a restart: bring back what was in service or on its way, finish what was being deleted."""
-        for endpoint in self._store.all(KIND):
+        for endpoint in self._store.all(KIND.name):
             name = endpoint["EndpointName"]
             if endpoint["EndpointStatus"] == "Deleting":
                 self._take_down(name, None)
             elif endpoint["EndpointStatus"] != "Failed":
                 pending = endpoint["Deployment"]["Id"]
-                self._store.update(KIND, name, EndpointStatus="Creating", Pending=pending)
+                self._store.update(KIND.name, name, EndpointStatus="Creating", Pending=pending)
                 self._in_background(self._bring_up, name, endpoint["Deployment"])
 
     def close(self) -> None:
@@ -169,7 +170,7 @@ class Endpoints:
             before.append(endpoint["Pending"])
             endpoint.update(EndpointStatus=status, LastModifiedTime=time.time(), Pending=pending)
 
-        self._store.change(KIND, name, edit)
+        self._store.change(KIND.name, name, edit)
         return before[0]
 
     def _bring_up(self, name: str, deployment: Document) -> None:
@@ -218,7 +219,7 @@ class Endpoints:
             endpoint.update(_special_summary(deployment))
 
         try:
-            self._store.change(KIND, name, edit)
+            self._store.change(KIND.name, name, edit)
         except (Busy, NotThere):
             return False
         return True
@@ -234,7 +235,7 @@ class Endpoints:
                 endpoint.update(EndpointStatus=status, FailureReason=reason, LastModifiedTime=time.time())
 
         with contextlib.suppress(NotThere):  # deleted meanwhile
-            self._store.change(KIND, name, edit)
+            self._store.change(KIND.name, name, edit)
 
     def _take_down(self, name: str, called_off: str | None) -> None:
         """Stop what serves, and the deployment `called_off` if it is on its way."""
@@ -244,8 +245,8 @@ class Endpoints:
             fleet.stop()
         shutil.rmtree(self._folder / name, ignore_errors=True)
         with contextlib.suppress(NotThere):  # while it holds the name, nobody else can have tagged this ARN
-            self._store.delete(TAGS, self._store.get(KIND, name)["EndpointArn"])
-        self._store.delete(KIND, name)
+            self._store.delete(TAGS, self._store.get(KIND.name, name)["EndpointArn"])
+        self._store.delete(KIND.name, name)
 
     # Containers
 

@@ -63,7 +63,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Plan:
+class RequestPlan:
     """How requests are made: at most `concurrency` at once on an instance, `limit` bytes each; 0 means that an object
     goes as one request, in chunks."""
 
@@ -72,7 +72,7 @@ class Plan:
     limit: int
 
     @classmethod
-    def of(cls, job: Job, proposed: Mapping[str, Any]) -> Plan:
+    def of(cls, job: Job, proposed: Mapping[str, Any]) -> RequestPlan:
         """The job's own values, then those its container proposes, then SageMaker's."""
         payload_mb = min(_number("MaxPayloadInMB", job, proposed, low=0), MOST_MB_AT_ONCE)
         most = MOST_MB_AT_ONCE // max(payload_mb, 1)
@@ -105,13 +105,13 @@ class Batch:
     sent: Sequence[bytes]
 
 
-class Flow:
+class Pipeline:
     """Takes objects through `instance`. `note` takes the lines of the data log, `folder` the answers to streamed objects."""
 
     def __init__(
         self,
         job: Job,
-        plan: Plan,
+        plan: RequestPlan,
         instance: Instance,
         inputs: Objects,
         outputs: ObjectStore,

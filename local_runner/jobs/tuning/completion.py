@@ -14,7 +14,7 @@ CONVERGED_IMPROVEMENT = 0.001
 CONVERGED_AFTER = 20
 
 
-def met(criteria: Mapping[str, Any], objectives: Sequence[float], maximize: bool) -> bool:
+def is_met(criteria: Mapping[str, Any], objectives: Sequence[float], maximize: bool) -> bool:
     """Whether one of the criteria holds, given the objectives of the ended jobs in the order in which they ended."""
     return (
         _reached(criteria.get("TargetObjectiveMetricValue"), objectives, maximize)

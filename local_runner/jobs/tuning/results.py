@@ -7,7 +7,7 @@ from typing import Any
 
 from wildsage.local_runner.jobs.states import ENDED
 from wildsage.local_runner.jobs.store import Document, Store
-from wildsage.local_runner.jobs.training.job import KIND as TRAINING_JOB
+from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning.definition import OBJECTIVE
 
 SUMMARY = (
@@ -25,7 +25,9 @@ SUMMARY = (
 def trained(store: Store, tuning_job: Document) -> list[Document]:
     """The training jobs of a tuning job, first to last; those of a deleted one that had its name are none of them."""
     arn, since = tuning_job["HyperParameterTuningJobArn"], tuning_job["CreationTime"]
-    jobs = [job for job in store.all(TRAINING_JOB) if job.get("TuningJobArn") == arn and job["CreationTime"] >= since]
+    jobs = [
+        job for job in store.all(TRAINING_JOB.name) if job.get("TuningJobArn") == arn and job["CreationTime"] >= since
+    ]
     return sorted(jobs, key=lambda job: job["CreationTime"])
 
 

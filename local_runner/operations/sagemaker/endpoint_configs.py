@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
+from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import models, resources
@@ -12,7 +12,7 @@ from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
 
 SERVICE = "sagemaker"
-KIND = "endpoint-config"
+KIND = Kind("endpoint-config", "EndpointConfig", "endpoint configuration")
 
 
 @unsupported(
@@ -34,14 +34,7 @@ def create_endpoint_config(context: RequestContext, request: dict[str, Any]) -> 
                 f"Variant {variant['VariantName']} needs a ModelName: inference components are not implemented."
             )
         resources.find(context, models.KIND, variant["ModelName"])
-    config = {
-        **{field: value for field, value in request.items() if field != "Tags"},
-        "EndpointConfigArn": context.sagemaker_arn(KIND, request["EndpointConfigName"]),
-        "CreationTime": time.time(),
-    }
-    resources.insert(context, KIND, request["EndpointConfigName"], config)
-    resources.save_tags(context, config["EndpointConfigArn"], request)
-    return {"EndpointConfigArn": config["EndpointConfigArn"]}
+    return resources.create(context, KIND, request)
 
 
 def describe_endpoint_config(context: RequestContext, request: dict[str, Any]) -> Document:
@@ -49,12 +42,12 @@ def describe_endpoint_config(context: RequestContext, request: dict[str, Any]) -
 
 
 def list_endpoint_configs(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    configs, token = resources.page(context.services.store.all(KIND), request, "EndpointConfigName")
+    configs, token = resources.page(context.services.store.all(KIND.name), request, KIND)
     return {"EndpointConfigs": configs, **token}
 
 
 def delete_endpoint_config(context: RequestContext, request: dict[str, Any]) -> None:
-    resources.delete(context, KIND, request["EndpointConfigName"], "EndpointConfigArn")
+    resources.delete(context, KIND, request["EndpointConfigName"])
 
 
 def _check_async(context: RequestContext, request: dict[str, Any]) -> None:

@@ -40,7 +40,7 @@ def describe_endpoint(context: RequestContext, request: dict[str, Any]) -> Docum
 
 
 def list_endpoints(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    endpoints, token = resources.page(context.services.store.all(KIND), request, "EndpointName", "EndpointStatus")
+    endpoints, token = resources.page(context.services.store.all(KIND.name), request, KIND)
     return {"Endpoints": endpoints, **token}
 
 
@@ -117,7 +117,7 @@ def _deployment(context: RequestContext, config_name: str) -> Document:
 
 def _running(context: RequestContext) -> int:
     """Instances of all endpoints."""
-    return sum(_count(endpoint["Deployment"]["Variants"]) for endpoint in context.services.store.all(KIND))
+    return sum(_count(endpoint["Deployment"]["Variants"]) for endpoint in context.services.store.all(KIND.name))
 
 
 def _count(variants: Iterable[Document]) -> int:

@@ -16,7 +16,7 @@ def batch_put_metrics(context: RequestContext, request: dict[str, Any]) -> dict[
     data = request["MetricData"]
     try:
         context.services.store.change(
-            COMPONENT.kind, request["TrialComponentName"], lambda component: _note(component, data)
+            COMPONENT.name, request["TrialComponentName"], lambda component: _note(component, data)
         )
     except NotThere:
         return {"Errors": [{"Code": "VALIDATION_ERROR", "MetricIndex": index} for index in range(len(data))]}

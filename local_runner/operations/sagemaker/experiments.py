@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
-from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT, EXPERIMENT, TRIAL, Kind
+from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT, EXPERIMENT, TRIAL
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
@@ -32,7 +33,7 @@ def describe_experiment(context: RequestContext, request: dict[str, Any]) -> Doc
 
 
 def list_experiments(context: RequestContext, request: dict[str, Any]) -> Document:
-    return _list(context, EXPERIMENT, context.services.store.all(EXPERIMENT.kind), request)
+    return _list(context, EXPERIMENT, context.services.store.all(EXPERIMENT.name), request)
 
 
 def update_experiment(context: RequestContext, request: dict[str, Any]) -> Document:
@@ -43,7 +44,7 @@ def delete_experiment(context: RequestContext, request: dict[str, Any]) -> Docum
     """Only one without trials can be deleted."""
     name = request["ExperimentName"]
     if left := [
-        trial["TrialName"] for trial in context.services.store.all(TRIAL.kind) if trial["ExperimentName"] == name
+        trial["TrialName"] for trial in context.services.store.all(TRIAL.name) if trial["ExperimentName"] == name
     ]:
         raise invalid(f"Experiment {name} has the trials {', '.join(left)}. Delete them first.")
     return _delete(context, EXPERIMENT, name)
@@ -62,7 +63,7 @@ def describe_trial(context: RequestContext, request: dict[str, Any]) -> Document
 
 
 def list_trials(context: RequestContext, request: dict[str, Any]) -> Document:
-    found = context.services.store.all(TRIAL.kind)
+    found = context.services.store.all(TRIAL.name)
     if "ExperimentName" in request:
         _find(context, EXPERIMENT, request["ExperimentName"])
         found = [trial for trial in found if trial["ExperimentName"] == request["ExperimentName"]]
@@ -79,7 +80,7 @@ def update_trial(context: RequestContext, request: dict[str, Any]) -> Document:
 def delete_trial(context: RequestContext, request: dict[str, Any]) -> Document:
     """Only one without components can be deleted."""
     name = request["TrialName"]
-    components = [one for one in context.services.store.all(COMPONENT.kind) if name in one["Trials"]]
+    components = [one for one in context.services.store.all(COMPONENT.name) if name in one["Trials"]]
     if left := [one["TrialComponentName"] for one in components]:
         raise invalid(f"Trial {name} has the components {', '.join(left)}. Disassociate them first.")
     return _delete(context, TRIAL, name)
@@ -97,14 +98,14 @@ def describe_trial_component(context: RequestContext, request: dict[str, Any]) -
 
 
 def list_trial_components(context: RequestContext, request: dict[str, Any]) -> Document:
-    found = context.services.store.all(COMPONENT.kind)
+    found = context.services.store.all(COMPONENT.name)
     if "TrialName" in request:
         _find(context, TRIAL, request["TrialName"])
         found = [one for one in found if request["TrialName"] in one["Trials"]]
     if "ExperimentName" in request:
         trials = [
             trial
-            for trial in context.services.store.all(TRIAL.kind)
+            for trial in context.services.store.all(TRIAL.name)
             if trial["ExperimentName"] == request["ExperimentName"]
         ]
         names = {trial["TrialName"] for trial in trials}
@@ -162,29 +163,31 @@ def _create(context: RequestContext, kind: Kind, request: Document) -> Document:
     name = request[kind.name_field]
     document = {
         "DisplayName": name,
-        **{field: value for field, value in request.items() if field != "Tags"},
-        kind.arn_field: context.sagemaker_arn(kind.kind, name),
+        **resources.without_tags(request),
+        kind.arn_field: context.sagemaker_arn(kind, name),
         "CreationTime": now,
         "LastModifiedTime": now,
     }
     try:
-        context.services.store.insert(kind.kind, name, document)
+        context.services.store.insert(kind.name, name, document)
     except NameTaken:
-        raise invalid(f"{kind.word} with name {name} already exists.") from None  # SDK v2 looks for these words
+        raise invalid(
+            f"{kind.noun.capitalize()} with name {name} already exists."
+        ) from None  # SDK v2 looks for these words
     resources.save_tags(context, document[kind.arn_field], request)
     return {kind.arn_field: document[kind.arn_field]}
 
 
 def _find(context: RequestContext, kind: Kind, name: str) -> Document:
     try:
-        return context.services.store.get(kind.kind, name)
+        return context.services.store.get(kind.name, name)
     except NotThere:
-        raise AwsError("ResourceNotFound", f"{kind.word} '{name}' does not exist.") from None
+        raise AwsError("ResourceNotFound", f"{kind.noun.capitalize()} '{name}' does not exist.") from None
 
 
 def _change(context: RequestContext, kind: Kind, name: str, edit: Callable[[Document], object]) -> Document:
     _find(context, kind, name)
-    return context.services.store.change(kind.kind, name, edit)
+    return context.services.store.change(kind.name, name, edit)
 
 
 def _update(context: RequestContext, kind: Kind, request: Document) -> Document:
@@ -195,7 +198,7 @@ def _update(context: RequestContext, kind: Kind, request: Document) -> Document:
 
 def _delete(context: RequestContext, kind: Kind, name: str) -> Document:
     arn = _find(context, kind, name)[kind.arn_field]
-    resources.delete(context, kind.kind, name, kind.arn_field)
+    resources.delete(context, kind, name)
     return {kind.arn_field: arn}
 
 
@@ -204,5 +207,5 @@ def _list(context: RequestContext, kind: Kind, found: Iterable[Document], reques
     renamed = {
         field.replace("Created", "CreationTime"): value for field, value in request.items() if "Name" not in field
     }
-    page, token = resources.page(found, renamed, kind.name_field)
+    page, token = resources.page(found, renamed, kind)
     return {f"{kind.stem}Summaries": page, **token}

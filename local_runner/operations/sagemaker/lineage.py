@@ -9,13 +9,15 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotThere
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
-ARTIFACT, ASSOCIATION = "artifact", "association"
+ARTIFACT = Kind("artifact", "Artifact", "artifact")
+ASSOCIATION = "association"
 SAME = ("SourceArn", "DestinationArn", "SourceType", "DestinationType", "AssociationType", "ArtifactType")
 """Fields of a list request that the same fields of what is listed must equal."""
 
@@ -27,10 +29,10 @@ def create_artifact(context: RequestContext, request: dict[str, Any]) -> Documen
     """One for each source, which is its identity."""
     now = time.time()
     arn = _arn_of(context, request["Source"])
-    artifact = {field: value for field, value in request.items() if field != "Tags"}
+    artifact = resources.without_tags(request)
     try:
         context.services.store.insert(
-            ARTIFACT, arn, {**artifact, "ArtifactArn": arn, "CreationTime": now, "LastModifiedTime": now}
+            ARTIFACT.name, arn, {**artifact, "ArtifactArn": arn, "CreationTime": now, "LastModifiedTime": now}
         )
     except NameTaken:
         raise invalid(f"Artifact {arn} already exists: it has the same source.") from None  # SDK v2 looks for two words
@@ -43,7 +45,7 @@ def describe_artifact(context: RequestContext, request: dict[str, Any]) -> Docum
 
 
 def list_artifacts(context: RequestContext, request: dict[str, Any]) -> Document:
-    found = context.services.store.all(ARTIFACT)
+    found = context.services.store.all(ARTIFACT.name)
     if "SourceUri" in request:
         found = [one for one in found if one["Source"]["SourceUri"] == request["SourceUri"]]
     return _listed("ArtifactSummaries", found, request)
@@ -57,7 +59,7 @@ def delete_artifact(context: RequestContext, request: dict[str, Any]) -> Documen
     for one in context.services.store.all(ASSOCIATION):
         if arn in (one["SourceArn"], one["DestinationArn"]):
             context.services.store.delete(ASSOCIATION, _name(one))
-    context.services.store.delete(ARTIFACT, arn)
+    context.services.store.delete(ARTIFACT.name, arn)
     context.services.store.delete(TAGS, arn)
     return {"ArtifactArn": arn}
 
@@ -98,7 +100,7 @@ def _arn_of(context: RequestContext, source: Document) -> str:
 
 def _artifact(context: RequestContext, arn: str) -> Document:
     try:
-        return context.services.store.get(ARTIFACT, arn)
+        return context.services.store.get(ARTIFACT.name, arn)
     except NotThere:
         raise AwsError("ResourceNotFound", f"Artifact {arn} does not exist.") from None
 
@@ -109,7 +111,7 @@ def _shown(context: RequestContext, end: str, arn: str) -> Document:
         context.services.store.get(TAGS, arn)  # whatever has an ARN can be tagged
     except NotThere:
         raise AwsError("ResourceNotFound", f"No resource here has the {end}Arn {arn}.") from None
-    found = _artifact(context, arn) if f":{ARTIFACT}/" in arn else {}
+    found = _artifact(context, arn) if f":{ARTIFACT.name}/" in arn else {}
     return {f"{end}{field}": found[f"Artifact{field}"] for field in ("Type", "Name") if f"Artifact{field}" in found}
 
 

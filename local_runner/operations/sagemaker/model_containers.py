@@ -7,11 +7,12 @@ from typing import Any
 from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
+from wildsage.local_runner.operations.sagemaker.models import KIND
 
 
 def containers(context: RequestContext, name: str) -> list[Document]:
     """What runs to serve a model, at this moment, as `jobs.instance.start` takes it."""
-    model = resources.find(context, "model", name)
+    model = resources.find(context, KIND, name)
     if "PrimaryContainer" in model:
         return [_described("primary", model["PrimaryContainer"])]
     return [_described(f"container-{number}", one) for number, one in enumerate(model["Containers"], start=1)]
@@ -19,7 +20,7 @@ def containers(context: RequestContext, name: str) -> list[Document]:
 
 def execution_mode(context: RequestContext, name: str) -> str:
     """Serial: a request goes through all containers of the model. Direct: it names one."""
-    return resources.find(context, "model", name).get("InferenceExecutionConfig", {}).get("Mode", "Serial")
+    return resources.find(context, KIND, name).get("InferenceExecutionConfig", {}).get("Mode", "Serial")
 
 
 def _described(name: str, container: dict[str, Any]) -> Document:

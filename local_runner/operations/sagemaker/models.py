@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from wildsage.local_runner.inputs.channels import InputError, split_uri
 from wildsage.local_runner.jobs.hosting.endpoint import DIRECT
 from wildsage.local_runner.jobs.hosting.instance import MULTI_MODEL
+from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
@@ -16,7 +16,7 @@ from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.wire.errors import invalid
 
 SERVICE = "sagemaker"
-KIND = "model"
+KIND = Kind("model", "Model", "model")
 SINGLE_MODEL = "SingleModel"
 
 
@@ -29,19 +29,12 @@ SINGLE_MODEL = "SingleModel"
 )
 def create_model(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     _check(context, request)
-    model = {
-        "EnableNetworkIsolation": False,
-        **{field: value for field, value in request.items() if field != "Tags"},
-        "ModelArn": context.sagemaker_arn(KIND, request["ModelName"]),
-        "CreationTime": time.time(),
-    }
+    model = {"EnableNetworkIsolation": False, **request}
     if "PrimaryContainer" in request:
         model["PrimaryContainer"] = {"Mode": SINGLE_MODEL, **request["PrimaryContainer"]}
     else:
         model["Containers"] = [{"Mode": SINGLE_MODEL, **container} for container in request["Containers"]]
-    resources.insert(context, KIND, request["ModelName"], model)
-    resources.save_tags(context, model["ModelArn"], request)
-    return {"ModelArn": model["ModelArn"]}
+    return resources.create(context, KIND, model)
 
 
 def describe_model(context: RequestContext, request: dict[str, Any]) -> Document:
@@ -49,12 +42,12 @@ def describe_model(context: RequestContext, request: dict[str, Any]) -> Document
 
 
 def list_models(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    models, token = resources.page(context.services.store.all(KIND), request, "ModelName")
+    models, token = resources.page(context.services.store.all(KIND.name), request, KIND)
     return {"Models": models, **token}
 
 
 def delete_model(context: RequestContext, request: dict[str, Any]) -> None:
-    resources.delete(context, KIND, request["ModelName"], "ModelArn")
+    resources.delete(context, KIND, request["ModelName"])
 
 
 def _check(context: RequestContext, request: dict[str, Any]) -> None:

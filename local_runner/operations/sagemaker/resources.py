@@ -1,21 +1,22 @@
-"""What the operations on SageMaker resources share: storing under a name, tags, absent resources, lists page by page."""
+"""What the operations on SageMaker resources share: creating, finding, deleting and tagging them, and lists in pages."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from wildsage.local_runner.backends import CannotRun
 from wildsage.local_runner.inputs.channels import InputError, split_uri
+from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotThere
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 DEFAULT_PAGE = 10
-NOUNS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoint": "endpoint"}
 
 Request = Mapping[str, Any]
 
@@ -55,26 +56,36 @@ def save_tags(context: RequestContext, arn: str, request: Request) -> None:
     context.services.store.insert(TAGS, arn, {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())})
 
 
-def insert(context: RequestContext, kind: str, name: str, document: Document) -> None:
-    """Store a new model or endpoint configuration. Raises ValidationException if the name is taken."""
+def create(context: RequestContext, kind: Kind, request: Request) -> dict[str, str]:
+    """Store a new resource, whose document is the request, and its tags. Raises ValidationException if the name is taken."""
+    name = request[kind.name_field]
+    arn = context.sagemaker_arn(kind, name)
+    document = {**without_tags(request), kind.arn_field: arn, "CreationTime": time.time()}
     try:
-        context.services.store.insert(kind, name, document)
+        context.services.store.insert(kind.name, name, document)
     except NameTaken:
         raise taken(context, kind, name) from None
+    save_tags(context, arn, request)
+    return {kind.arn_field: arn}
 
 
-def find(context: RequestContext, kind: str, name: str) -> Document:
+def without_tags(request: Request) -> Document:
+    """The request without its tags, which are stored apart from the resource."""
+    return {field: value for field, value in request.items() if field != "Tags"}
+
+
+def find(context: RequestContext, kind: Kind, name: str) -> Document:
     """Raises ValidationException in SageMaker's words: waiters look for "Could not find"."""
     try:
-        return context.services.store.get(kind, name)
+        return context.services.store.get(kind.name, name)
     except NotThere:
         raise missing(context, kind, name) from None
 
 
-def delete(context: RequestContext, kind: str, name: str, arn_field: str) -> None:
-    """Forget a model or endpoint configuration and its tags. Raises ValidationException if there is none."""
-    arn = find(context, kind, name)[arn_field]
-    context.services.store.delete(kind, name)
+def delete(context: RequestContext, kind: Kind, name: str) -> None:
+    """Delete a resource and its tags. Raises ValidationException if it does not exist."""
+    arn = find(context, kind, name)[kind.arn_field]
+    context.services.store.delete(kind.name, name)
     context.services.store.delete(TAGS, arn)
 
 
@@ -97,29 +108,29 @@ def model_address(container: dict[str, Any]) -> str | None:
     )
 
 
-def taken(context: RequestContext, kind: str, name: str) -> AwsError:
-    return invalid(f'Cannot create already existing {NOUNS[kind]} "{context.sagemaker_arn(kind, name)}".')
+def taken(context: RequestContext, kind: Kind, name: str) -> AwsError:
+    return invalid(f'Cannot create already existing {kind.noun} "{context.sagemaker_arn(kind, name)}".')
 
 
-def missing(context: RequestContext, kind: str, name: str) -> AwsError:
-    return invalid(f'Could not find {NOUNS[kind]} "{context.sagemaker_arn(kind, name)}".')
+def missing(context: RequestContext, kind: Kind, name: str) -> AwsError:
+    return invalid(f'Could not find {kind.noun} "{context.sagemaker_arn(kind, name)}".')
 
 
 def page(
-    documents: Iterable[Document], request: Request, name_field: str, status_field: str = "", order: str = "Descending"
+    documents: Iterable[Document], request: Request, kind: Kind, order: str = "Descending"
 ) -> tuple[list[Document], dict[str, str]]:
     """The page a List request asks for, and `{"NextToken"}` if more follow.
 
-    Filters, sorting and paging are those that all List operations of SageMaker share; `order` is the default one.
-    A token holds the last key returned, so what appears or vanishes meanwhile moves nothing.
+    Filters, sorting and paging are those that all List operations of SageMaker share; `order` is the default order.
+    A token holds the last key that was returned, so that resources created or deleted meanwhile do not move the next page.
     """
     descending = request.get("SortOrder", order) == "Descending"
-    sort_field = {"Name": name_field, "Status": status_field}.get(request.get("SortBy", ""), "CreationTime")
+    sort_field = {"Name": kind.name_field, "Status": kind.status_field}.get(request.get("SortBy", ""), "CreationTime")
 
     def key(document: Document) -> list[Any]:
-        return [document[sort_field], document[name_field]]
+        return [document[sort_field], document[kind.name_field]]
 
-    found = [document for document in documents if _passes(document, request, name_field, status_field)]
+    found = [document for document in documents if _passes(document, request, kind)]
     found.sort(key=key, reverse=descending)
     if "NextToken" in request:
         last = _read_token(request["NextToken"])
@@ -140,12 +151,12 @@ def numbered_page(
     return found[begin:end], {"NextToken": _token([end])} if len(found) > end else {}
 
 
-def _passes(document: Document, request: Request, name_field: str, status_field: str) -> bool:
+def _passes(document: Document, request: Request, kind: Kind) -> bool:
     created: float = document["CreationTime"]
     modified: float = document.get("LastModifiedTime") or created
     return (
-        request.get("NameContains", "").lower() in document[name_field].lower()
-        and request.get("StatusEquals", document.get(status_field)) == document.get(status_field)
+        request.get("NameContains", "").lower() in document[kind.name_field].lower()
+        and request.get("StatusEquals", document.get(kind.status_field)) == document.get(kind.status_field)
         and _within(created, request, "CreationTime")
         and _within(modified, request, "LastModifiedTime")
     )

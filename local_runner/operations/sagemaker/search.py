@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.store import Document, NotThere
-from wildsage.local_runner.jobs.training.job import KIND as TRAINING_JOB
+from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning.job import KIND as TUNING_JOB
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
@@ -21,14 +22,13 @@ from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
 
 SERVICE = "sagemaker"
-SEARCHED: Mapping[str, tuple[str, str]] = {
-    "TrainingJob": (TRAINING_JOB, "TrainingJob"),
-    "HyperParameterTuningJob": (TUNING_JOB, "HyperParameterTuningJob"),
-    "Experiment": (EXPERIMENT.kind, EXPERIMENT.stem),
-    "ExperimentTrial": (TRIAL.kind, TRIAL.stem),
-    "ExperimentTrialComponent": (COMPONENT.kind, COMPONENT.stem),
+SEARCHED: Mapping[str, Kind] = {
+    "TrainingJob": TRAINING_JOB,
+    "HyperParameterTuningJob": TUNING_JOB,
+    "Experiment": EXPERIMENT,
+    "ExperimentTrial": TRIAL,
+    "ExperimentTrialComponent": COMPONENT,
 }
-"""By resource: the kind of its documents, and how the names of their fields begin, which a result calls them by."""
 MODIFIED = "LastModifiedTime"
 
 
@@ -39,24 +39,22 @@ def search(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         raise invalid(
             f"Search for {request['Resource']} is not implemented by Wildsage yet; it is for {', '.join(SEARCHED)}."
         )
-    kind, stem = SEARCHED[request["Resource"]]
-    documents = [
-        _with_relations(context, kind, document, f"{stem}Arn") for document in context.services.store.all(kind)
-    ]
+    kind = SEARCHED[request["Resource"]]
+    documents = [_with_relations(context, kind, document) for document in context.services.store.all(kind.name)]
     found = [one for one in documents if _matches(one, request.get("SearchExpression", {}))]
     page, token = resources.numbered_page(_sorted(found, request), request)
     return {
-        "Results": [{stem: one} for one in page],
+        "Results": [{kind.stem: one} for one in page],
         "TotalHits": {"Value": len(found), "Relation": "EqualTo"},
         **token,
     }
 
 
-def _with_relations(context: RequestContext, kind: str, document: Document, arn_field: str) -> Document:
+def _with_relations(context: RequestContext, kind: Kind, document: Document) -> Document:
     """The document with its tags; a trial component with the trials and experiments it belongs to."""
-    shown = {**document, "Tags": _tags(context, document[arn_field])}
-    if kind == COMPONENT.kind:
-        trials = {trial["TrialName"]: trial["ExperimentName"] for trial in context.services.store.all(TRIAL.kind)}
+    shown = {**document, "Tags": _tags(context, document[kind.arn_field])}
+    if kind == COMPONENT:
+        trials = {trial["TrialName"]: trial["ExperimentName"] for trial in context.services.store.all(TRIAL.name)}
         shown["Parents"] = [{"TrialName": name, "ExperimentName": trials[name]} for name in document["Trials"]]
     return shown
 

@@ -6,71 +6,43 @@ import time
 from typing import Any
 
 from wildsage.local_runner.jobs.hosting.instance import MULTI_MODEL
-from wildsage.local_runner.jobs.states import ENDED
-from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
+from wildsage.local_runner.jobs.store import Document, NotThere
 from wildsage.local_runner.jobs.transform.data_processing import CSV, READABLE, BadFilter, DataProcessing, media_type
 from wildsage.local_runner.jobs.transform.job import KIND
 from wildsage.local_runner.jobs.transform.pipeline import MOST_MB_AT_ONCE
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.operations.sagemaker import model_containers, quotas, resources, sdk_polling
+from wildsage.local_runner.operations.sagemaker import jobs, model_containers, quotas, resources, sdk_polling
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
-SUMMARY = (
-    "TransformJobName",
-    "TransformJobArn",
-    "CreationTime",
-    "TransformEndTime",
-    "LastModifiedTime",
-    "TransformJobStatus",
-    "FailureReason",
-)
 
 
 @unsupported("DataCaptureConfig")
 def create_transform_job(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     _check(context, request)
-    job = _document(context, request)
-    try:
-        context.services.transforms.start(job)
-    except NameTaken:
-        raise AwsError(
-            "ResourceInUse",
-            "Transform job names must be unique within an AWS account and region, and a transform job with this name "
-            f"already exists ({job['TransformJobArn']})",
-        ) from None
-    resources.save_tags(context, job["TransformJobArn"], request)
-    return {"TransformJobArn": job["TransformJobArn"]}
+    return jobs.create(context, context.services.transforms, _document(context, request), request)
 
 
 def describe_transform_job(context: RequestContext, request: dict[str, Any]) -> Document:
     name = request["TransformJobName"]
     job = _find(context, name)
-    if job["TransformJobStatus"] not in ENDED and sdk_polling.is_held(context, job):
-        context.services.store.update(KIND, name, Described=True)
-        with context.services.slots.acquire() as acquired:
-            context.services.transforms.wait(name, context.services.settings.hold_first_describe_s if acquired else 0)
-        job = _find(context, name)
-    return job
+    held = sdk_polling.hold_first_description(context, context.services.transforms, job)
+    return _find(context, name) if held else job
 
 
 def list_transform_jobs(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    jobs, token = resources.page(context.services.store.all(KIND), request, "TransformJobName", "TransformJobStatus")
-    summaries = [{field: job[field] for field in SUMMARY if field in job} for job in jobs]
-    return {"TransformJobSummaries": summaries, **token}
+    found, token = resources.page(context.services.store.all(KIND.name), request, KIND)
+    return {"TransformJobSummaries": [jobs.summary(KIND, job, "FailureReason") for job in found], **token}
 
 
 def stop_transform_job(context: RequestContext, request: dict[str, Any]) -> None:
-    job = _find(context, request["TransformJobName"])
-    if job["TransformJobStatus"] in ENDED:
-        raise invalid(f"The request was rejected because the transform job is in status {job['TransformJobStatus']}.")
-    context.services.transforms.stop(request["TransformJobName"])
+    jobs.stop(context.services.transforms, _find(context, request["TransformJobName"]))
 
 
 def _find(context: RequestContext, name: str) -> Document:
     try:
-        return context.services.store.get(KIND, name)
+        return context.services.store.get(KIND.name, name)
     except NotThere:
         raise AwsError("ResourceNotFound", f'Could not find requested job with name: "{name}".') from None
 
@@ -130,7 +102,7 @@ def _document(context: RequestContext, request: dict[str, Any]) -> Document:
     if any(container["Mode"] == MULTI_MODEL for container in containers):
         raise invalid(f"Model {request['ModelName']} holds several models: batch transform needs one of its own.")
     return {
-        **{field: value for field, value in request.items() if field != "Tags"},
+        **resources.without_tags(request),
         "TransformJobArn": context.sagemaker_arn(KIND, request["TransformJobName"]),
         "TransformInput": {"CompressionType": "None", "SplitType": "None", **source},
         "TransformOutput": {"AssembleWith": "None", "KmsKeyId": "", **target},

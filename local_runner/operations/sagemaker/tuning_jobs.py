@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from wildsage.local_runner.jobs.states import ENDED
-from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
+from wildsage.local_runner.jobs.store import Document, NotThere
+from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning import hyperparameter_check, results
 from wildsage.local_runner.jobs.tuning.definition import (
     Definition,
@@ -17,19 +19,11 @@ from wildsage.local_runner.jobs.tuning.definition import (
 from wildsage.local_runner.jobs.tuning.job import KIND, parent_jobs, parents
 from wildsage.local_runner.jobs.tuning.ranges import RangeError, combinations, require_words
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.operations.sagemaker import resources, training_requests
+from wildsage.local_runner.operations.sagemaker import jobs, resources, training_requests
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
-SUMMARY = (
-    "HyperParameterTuningJobName",
-    "HyperParameterTuningJobArn",
-    "HyperParameterTuningJobStatus",
-    "CreationTime",
-    "HyperParameterTuningEndTime",
-    "LastModifiedTime",
-)
 
 
 @unsupported(
@@ -44,18 +38,9 @@ def create_hyper_parameter_tuning_job(context: RequestContext, request: dict[str
     """Strategies Bayesian, Random, Grid and Hyperband; see the page on tuning for what each does here."""
     name = request["HyperParameterTuningJobName"]
     arn = context.sagemaker_arn(KIND, name)
-    job = {**request, "HyperParameterTuningJobArn": arn}
+    job = {**request, "HyperParameterTuningJobArn": arn, "CreationTime": time.time()}
     found = _checked(context, job)
-    try:
-        context.services.tuning.start(shown(job, found))
-    except NameTaken:
-        raise AwsError(
-            "ResourceInUse",
-            "Hyperparameter tuning job names must be unique within an AWS account and region, and a hyperparameter tuning "
-            f"job with this name already exists ({arn})",
-        ) from None
-    resources.save_tags(context, arn, request)
-    return {"HyperParameterTuningJobArn": arn}
+    return jobs.create(context, context.services.tuning, shown(job, found), request)
 
 
 def describe_hyper_parameter_tuning_job(context: RequestContext, request: dict[str, Any]) -> Document:
@@ -70,14 +55,8 @@ def describe_hyper_parameter_tuning_job(context: RequestContext, request: dict[s
 
 
 def list_hyper_parameter_tuning_jobs(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    jobs, token = resources.page(
-        context.services.store.all(KIND),
-        request,
-        "HyperParameterTuningJobName",
-        "HyperParameterTuningJobStatus",
-        order="Ascending",
-    )
-    return {"HyperParameterTuningJobSummaries": [_summary(context, job) for job in jobs], **token}
+    found, token = resources.page(context.services.store.all(KIND.name), request, KIND, order="Ascending")
+    return {"HyperParameterTuningJobSummaries": [_summary(context, job) for job in found], **token}
 
 
 def list_training_jobs_for_hyper_parameter_tuning_job(
@@ -89,36 +68,27 @@ def list_training_jobs_for_hyper_parameter_tuning_job(
     if request.get("SortBy") == "FinalObjectiveMetricValue":
         found, token = resources.numbered_page(_by_objective(trained, request), request, "TrainingJobStatus")
     else:
-        found, token = resources.page(trained, request, "TrainingJobName", "TrainingJobStatus", order="Ascending")
+        found, token = resources.page(trained, request, TRAINING_JOB, order="Ascending")
     return {"TrainingJobSummaries": [results.summary(one) for one in found], **token}
 
 
 def stop_hyper_parameter_tuning_job(context: RequestContext, request: dict[str, Any]) -> None:
-    job = _find(context, request["HyperParameterTuningJobName"])
-    status = job["HyperParameterTuningJobStatus"]
-    if status in ENDED:
-        raise invalid(f"The request was rejected because the hyperparameter tuning job is in status {status}.")
-    context.services.tuning.stop(job["HyperParameterTuningJobName"])
+    jobs.stop(context.services.tuning, _find(context, request["HyperParameterTuningJobName"]))
 
 
 def delete_hyper_parameter_tuning_job(context: RequestContext, request: dict[str, Any]) -> None:
-    """Forgets an ended job. Its training jobs stay. One that is not there is no error, as on SageMaker."""
+    """Deletes a job that has ended. Its training jobs stay. A job that does not exist is not an error, as on SageMaker."""
     try:
-        job = context.services.store.get(KIND, request["HyperParameterTuningJobName"])
+        job = context.services.store.get(KIND.name, request["HyperParameterTuningJobName"])
     except NotThere:
         return
-    if job["HyperParameterTuningJobStatus"] not in ENDED:
-        raise AwsError(
-            "ResourceInUse",
-            f"Hyperparameter tuning job {job['HyperParameterTuningJobName']} is {job['HyperParameterTuningJobStatus']}. "
-            "Stop it, or wait for its end.",
-        )
-    resources.delete(context, KIND, job["HyperParameterTuningJobName"], "HyperParameterTuningJobArn")
+    jobs.refuse_running(KIND, job)
+    resources.delete(context, KIND, job["HyperParameterTuningJobName"])
 
 
 def _find(context: RequestContext, name: str) -> Document:
     try:
-        return context.services.store.get(KIND, name)
+        return context.services.store.get(KIND.name, name)
     except NotThere:
         raise AwsError("ResourceNotFound", f"Amazon SageMaker can't find a tuning job named [{name}].") from None
 
@@ -126,9 +96,8 @@ def _find(context: RequestContext, name: str) -> Document:
 def _summary(context: RequestContext, job: Document) -> Document:
     trained = results.trained(context.services.store, job)
     config = job["HyperParameterTuningJobConfig"]
-    shown = {field: job[field] for field in SUMMARY if field in job}
     limits = {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
-    return {**shown, **limits, **results.counters(trained)}
+    return {**jobs.summary(KIND, job), **limits, **results.counters(trained)}
 
 
 def _by_objective(trained: list[Document], request: dict[str, Any]) -> list[Document]:

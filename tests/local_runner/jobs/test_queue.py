@@ -1,64 +1,62 @@
-"""Turns are given in the order of coming, and no more at a time than the limit."""
+"""Jobs begin in the order in which they came, and no more at a time than the limit."""
 
 import threading
+from functools import partial
 
 from wildsage.local_runner.jobs.queue import Queue, default_limit
 
 WITHIN_S = 20
 
 
-def never() -> bool:
-    return False
-
-
-def test_all_get_their_turn_and_never_more_than_the_limit_at_once():
-    queue, lock, inside, most = Queue(3), threading.Lock(), [0], [0]
+def test_all_jobs_begin_and_never_more_than_the_limit_run_at_once():
+    queue, lock, running, most, ended = Queue(3), threading.Lock(), [0], [0], threading.Semaphore(0)
 
     def job() -> None:
-        assert queue.enter(never)
         with lock:
-            inside[0] += 1
-            most[0] = max(most[0], inside[0])
+            running[0] += 1
+            most[0] = max(most[0], running[0])
         threading.Event().wait(0.005)
         with lock:
-            inside[0] -= 1
+            running[0] -= 1
         queue.leave()
+        ended.release()
 
-    jobs = [threading.Thread(target=job) for _ in range(24)]
-    for thread in jobs:
-        thread.start()
-    for thread in jobs:
-        thread.join(WITHIN_S)
-    assert (inside[0], most[0]) == (0, 3)
+    for _ in range(24):
+        queue.enter(lambda: threading.Thread(target=job).start())
+    for _ in range(24):
+        assert ended.acquire(timeout=WITHIN_S)
+    assert (running[0], most[0]) == (0, 3)
     assert not queue.is_full
 
 
-def waiting(queue: Queue, name: str, turns: list[str], called_off=never) -> threading.Thread:
-    """A thread that notes its name once it has a turn; returns when it waits."""
-    before = len(queue._waiting)
-    thread = threading.Thread(target=lambda: queue.enter(called_off) and turns.append(name))
-    thread.start()
-    while len(queue._waiting) == before:
-        threading.Event().wait(0.001)
-    return thread
-
-
-def test_who_came_first_goes_first_and_who_is_called_off_never():
-    queue, turns, off = Queue(1), [], threading.Event()
-    assert queue.enter(never)
+def test_jobs_begin_in_their_order_and_one_that_was_withdrawn_never():
+    queue, begun = Queue(1), []
+    jobs = {name: partial(begun.append, name) for name in ("first", "second", "withdrawn", "third")}
+    for begin in jobs.values():
+        queue.enter(begin)
     assert queue.is_full
-    jobs = [
-        waiting(queue, "one", turns),
-        waiting(queue, "off", turns, off.is_set),
-        waiting(queue, "two", turns),
-    ]
-    off.set()
-    queue.look()
-    jobs[1].join(WITHIN_S)
-    for job in (jobs[0], jobs[2]):
-        queue.leave()
-        job.join(WITHIN_S)
-    assert turns == ["one", "two"]
+    assert begun == ["first"]
+    assert queue.withdraw(jobs["withdrawn"])
+    queue.leave()
+    assert begun == ["first", "second"]
+    queue.leave()
+    assert begun == ["first", "second", "third"]
+
+
+def test_a_job_that_does_not_wait_cannot_be_withdrawn():
+    queue = Queue(1)
+    begin = partial(list)
+    queue.enter(begin)
+    assert not queue.withdraw(begin)
+
+
+def test_a_closed_queue_begins_nothing():
+    queue, begun = Queue(1), []
+    queue.enter(partial(begun.append, "running"))
+    queue.enter(partial(begun.append, "waiting"))
+    queue.close()
+    queue.leave()
+    assert begun == ["running"]
 
 
 def test_one_job_runs_on_the_smallest_machine():

@@ -85,7 +85,7 @@ def test_an_endpoint_made_again_while_its_first_start_is_called_off_can_be_calle
 
     def exists() -> bool:
         try:
-            return bool(store.get(KIND, "e"))
+            return bool(store.get(KIND.name, "e"))
         except NotThere:
             return False
 

@@ -11,19 +11,24 @@ import pytest
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends.process import ProcessBackend
 from wildsage.local_runner.inputs.workspace import Host
+from wildsage.local_runner.jobs.dependencies import JobDependencies
 from wildsage.local_runner.jobs.logs import Logs
+from wildsage.local_runner.jobs.queue import Queue
+from wildsage.local_runner.jobs.states import End
 from wildsage.local_runner.jobs.store import Store
-from wildsage.local_runner.jobs.training.job import KIND, Surroundings, TrainingJobs, end, enter, failure_reason
+from wildsage.local_runner.jobs.training.failures import failure_reason
+from wildsage.local_runner.jobs.training.job import TrainingJobs
+from wildsage.local_runner.jobs.training.states import KIND, enter_secondary
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.settings import ServerSettings
 
 
 def test_each_state_closes_the_one_before():
     job: dict = {}
-    enter(job, "InProgress", "Starting", 1.0)
-    enter(job, "InProgress", "Training", 3.0)
+    enter_secondary(job, "InProgress", "Starting", 1.0)
+    enter_secondary(job, "InProgress", "Training", 3.0)
     job["TrainingStartTime"] = 3.0
-    end(job, "MaxRuntimeExceeded", 5.25)
+    KIND.end(job, End("MaxRuntimeExceeded"), 5.25)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"], job["TrainingTimeInSeconds"]) == (
         "Stopped",
         "MaxRuntimeExceeded",
@@ -68,7 +73,7 @@ def test_what_one_host_says_of_another_is_no_cause(tmp_path, files, status, blam
 
 
 @pytest.fixture
-def surroundings(tmp_path):
+def deps(tmp_path):
     """A container that ignores SIGTERM, and a short patience with it."""
     script = tmp_path / "deaf.py"
     script.write_text(
@@ -78,7 +83,8 @@ def surroundings(tmp_path):
     objects.create_bucket("bucket")
     backend = ProcessBackend((sys.executable, str(script)))
     store = Store(tmp_path / "state")
-    return Surroundings(store, Logs(tmp_path / "logs"), objects, objects, backend, tmp_path / "jobs", stop_grace_s=0.3)
+    logs = Logs(tmp_path / "logs")
+    return JobDependencies(store, logs, objects, objects, backend, tmp_path / "jobs", Queue(4), stop_grace_s=0.3)
 
 
 def job(name: str) -> dict:
@@ -96,19 +102,19 @@ def job(name: str) -> dict:
     }
 
 
-def test_a_container_that_ignores_sigterm_is_killed_after_the_grace(surroundings):
-    jobs = TrainingJobs(surroundings)
+def test_a_container_that_ignores_sigterm_is_killed_after_the_grace(deps):
+    jobs = TrainingJobs(deps)
     jobs.start(job("deaf"))
-    while not surroundings.logs.groups() or not surroundings.logs.streams("/aws/sagemaker/TrainingJobs")[0].size_bytes:
+    while not deps.logs.groups() or not deps.logs.streams("/aws/sagemaker/TrainingJobs")[0].size_bytes:
         time.sleep(0.02)
     asked = time.monotonic()
     jobs.stop("deaf")
     jobs.wait("deaf", 10)
     assert 0.3 <= time.monotonic() - asked < 5
-    assert surroundings.store.get(KIND, "deaf")["TrainingJobStatus"] == "Stopped"
+    assert deps.store.get(KIND.name, "deaf")["TrainingJobStatus"] == "Stopped"
 
 
-def test_a_stop_at_the_moment_of_creation_is_obeyed(surroundings):
+def test_a_stop_at_the_moment_of_creation_is_obeyed(deps):
     """Whoever learns of the job from the store may stop it at once."""
 
     class Watched(Store):
@@ -117,19 +123,19 @@ def test_a_stop_at_the_moment_of_creation_is_obeyed(surroundings):
             stopping.start()
             time.sleep(0.1)
 
-    watched = replace(surroundings, store=Watched(surroundings.folder.with_name("watched")))
+    watched = replace(deps, store=Watched(deps.folder.with_name("watched")))
     jobs = TrainingJobs(watched)
     stopping = threading.Thread(target=jobs.stop, args=["quick"])
     jobs.start(job("quick"))
     stopping.join()
     jobs.wait("quick", 10)
-    assert watched.store.get(KIND, "quick")["TrainingJobStatus"] == "Stopped"
+    assert watched.store.get(KIND.name, "quick")["TrainingJobStatus"] == "Stopped"
 
 
 @pytest.fixture
-def real(surroundings):
+def real(deps):
     """The containers themselves, and a job that would run for hours over pipes."""
-    surroundings.objects.put("bucket", "rows/a.csv", [b"1,2\n3,4\n5,6\n" * 1000])
+    deps.objects.put("bucket", "rows/a.csv", [b"1,2\n3,4\n5,6\n" * 1000])
     source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/rows/"}
     channel = {"ChannelName": "train", "ContentType": "text/csv;label_size=0", "DataSource": {"S3DataSource": source}}
     endless = {
@@ -137,13 +143,13 @@ def real(surroundings):
         "HyperParameters": {"k": "2", "feature_dim": "2", "mini_batch_size": "100", "epochs": "1000000"},
         "InputDataConfig": [{**channel, "InputMode": "Pipe"}],
     }
-    backend = ProcessBackend(ServerSettings(surroundings.folder).command)
-    return replace(surroundings, backend=backend, stop_grace_s=60.0), endless
+    backend = ProcessBackend(ServerSettings(deps.folder).command)
+    return replace(deps, backend=backend, stop_grace_s=60.0), endless
 
 
 def test_whenever_a_job_is_stopped_it_leaves_a_whole_archive_or_none(real, tmp_path):
-    surroundings, endless = real
-    jobs = TrainingJobs(surroundings)
+    deps, endless = real
+    jobs = TrainingJobs(deps)
     began = time.monotonic()
     for delay_s in (0.0, 0.6, 1.5, 4.0):
         uri = f"s3://bucket/{delay_s}/output/model.tar.gz"
@@ -153,9 +159,9 @@ def test_whenever_a_job_is_stopped_it_leaves_a_whole_archive_or_none(real, tmp_p
         jobs.stop(f"after-{delay_s}")
     for delay_s in (0.0, 0.6, 1.5, 4.0):
         jobs.wait(f"after-{delay_s}", 60)
-        found = surroundings.store.get(KIND, f"after-{delay_s}")
+        found = deps.store.get(KIND.name, f"after-{delay_s}")
         assert found["TrainingJobStatus"] == "Stopped"
-        archive = surroundings.objects.find("bucket", f"{delay_s}/output/model.tar.gz")
+        archive = deps.objects.find("bucket", f"{delay_s}/output/model.tar.gz")
         message = found["SecondaryStatusTransitions"][-1]["StatusMessage"]
         assert ("there is no model.tar.gz" in message) == (archive is None)
         if archive:
@@ -163,32 +169,32 @@ def test_whenever_a_job_is_stopped_it_leaves_a_whole_archive_or_none(real, tmp_p
                 assert tar.getmember("model_algo-1").size
 
 
-def test_what_was_running_when_the_server_died_has_failed(surroundings):
+def test_what_was_running_when_the_server_died_has_failed(deps):
     interrupted = job("interrupted")
-    enter(interrupted, "InProgress", "Training", time.time())
-    surroundings.store.insert(KIND, "interrupted", interrupted)
-    TrainingJobs(surroundings).restore()
-    found = surroundings.store.get(KIND, "interrupted")
+    enter_secondary(interrupted, "InProgress", "Training", time.time())
+    deps.store.insert(KIND.name, "interrupted", interrupted)
+    TrainingJobs(deps).restore()
+    found = deps.store.get(KIND.name, "interrupted")
     assert found["TrainingJobStatus"] == "Failed"
     assert found["FailureReason"].startswith("InternalServerError: the local SageMaker stopped")
 
 
-def test_folders_of_ended_and_interrupted_jobs_are_kept_where_asked(surroundings, tmp_path):
+def test_folders_of_ended_and_interrupted_jobs_are_kept_where_asked(deps, tmp_path):
     script = tmp_path / "writes.py"
     script.write_text(
         "import os, pathlib\npathlib.Path(os.environ['SAGEMAKER_DATA_PATH'], 'model/m').write_text('learned')"
     )
     backend = ProcessBackend((sys.executable, str(script)))
-    keeping = replace(surroundings, backend=backend, kept=tmp_path / "kept")
+    keeping = replace(deps, backend=backend, kept=tmp_path / "kept")
     for _ in range(2):  # a second job of the name, the first one deleted, takes its place
         jobs = TrainingJobs(keeping)
         jobs.start(job("one"))
         jobs.wait("one", 60)
-        surroundings.store.delete(KIND, "one")
+        deps.store.delete(KIND.name, "one")
     assert OptML(tmp_path / "kept" / "one" / "algo-1").model.joinpath("m").read_text() == "learned"
-    assert not any(surroundings.folder.iterdir())
+    assert not any(deps.folder.iterdir())
 
-    (surroundings.folder / "interrupted" / "algo-1").mkdir(parents=True)
+    (deps.folder / "interrupted" / "algo-1").mkdir(parents=True)
     TrainingJobs(keeping).restore()
     assert (tmp_path / "kept" / "interrupted" / "algo-1").is_dir()
-    assert not any(surroundings.folder.iterdir())
+    assert not any(deps.folder.iterdir())

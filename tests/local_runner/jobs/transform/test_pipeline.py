@@ -9,7 +9,7 @@ import urllib3
 
 from wildsage.local_runner.inputs.channels import InputFile
 from wildsage.local_runner.jobs.hosting.instance import Answer
-from wildsage.local_runner.jobs.transform.pipeline import Flow, Plan, Stopping
+from wildsage.local_runner.jobs.transform.pipeline import Pipeline, RequestPlan, Stopping
 from wildsage.local_runner.s3.store import ObjectStore
 
 MB = 1 << 20
@@ -39,12 +39,12 @@ def store(tmp_path) -> ObjectStore:
 def flow(store, tmp_path):
     """Makes the flow of a job by lines."""
 
-    def make(instance, plan: Plan, stopping: threading.Event | None = None) -> Flow:
+    def make(instance, plan: RequestPlan, stopping: threading.Event | None = None) -> Pipeline:
         job = {
             "TransformInput": {"SplitType": "Line", "ContentType": "text/csv"},
             "TransformOutput": {"S3OutputPath": "s3://bucket/out", "AssembleWith": "Line"},
         }
-        return Flow(job, plan, instance, store, store, stopping or threading.Event(), print, tmp_path)
+        return Pipeline(job, plan, instance, store, store, stopping or threading.Event(), print, tmp_path)
 
     return make
 
@@ -54,7 +54,7 @@ def test_memory_does_not_grow_with_the_object(store, flow):
     line = b"x" * 99_999 + b"\n"
     stored = store.put("bucket", "big.csv", (line for _ in range(400)))
     tracemalloc.start()
-    failures = flow(Echo(), Plan(2, "MULTI_RECORD", MB)).run([InputFile("big.csv", stored)])
+    failures = flow(Echo(), RequestPlan(2, "MULTI_RECORD", MB)).run([InputFile("big.csv", stored)])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert failures == [] and store.get("bucket", "out/big.csv.out").size == 40_000_000
@@ -67,7 +67,7 @@ def test_a_stop_ends_it_between_two_requests_and_leaves_no_half_output(store, fl
     instance = Echo()
     instance._before = lambda: stopping.set() if instance.requests == 5 else None
     with pytest.raises(Stopping):
-        flow(instance, Plan(1, "SINGLE_RECORD", MB), stopping).run([InputFile("a.csv", stored)])
+        flow(instance, RequestPlan(1, "SINGLE_RECORD", MB), stopping).run([InputFile("a.csv", stored)])
     assert instance.requests < 10
     assert list(store.list("bucket", "out/")) == []
     assert list(store.temp.iterdir()) == []
@@ -76,13 +76,13 @@ def test_a_stop_ends_it_between_two_requests_and_leaves_no_half_output(store, fl
 @pytest.mark.parametrize(
     ("job", "proposed", "plan"),
     [
-        ({}, {}, Plan(1, "MULTI_RECORD", 6 * MB)),
-        ({"BatchStrategy": "SingleRecord"}, {"BatchStrategy": "MULTI_RECORD"}, Plan(1, "SINGLE_RECORD", 6 * MB)),
-        ({"MaxConcurrentTransforms": 0}, {"MaxConcurrentTransforms": 4}, Plan(4, "MULTI_RECORD", 6 * MB)),
-        ({"MaxPayloadInMB": 20}, {"MaxConcurrentTransforms": 64}, Plan(5, "MULTI_RECORD", 20 * MB)),
-        ({"MaxPayloadInMB": 0}, {}, Plan(1, "MULTI_RECORD", 0)),
-        ({}, {"MaxPayloadInMB": "six", "BatchStrategy": "MultiRecord"}, Plan(1, "MULTI_RECORD", 6 * MB)),
+        ({}, {}, RequestPlan(1, "MULTI_RECORD", 6 * MB)),
+        ({"BatchStrategy": "SingleRecord"}, {"BatchStrategy": "MULTI_RECORD"}, RequestPlan(1, "SINGLE_RECORD", 6 * MB)),
+        ({"MaxConcurrentTransforms": 0}, {"MaxConcurrentTransforms": 4}, RequestPlan(4, "MULTI_RECORD", 6 * MB)),
+        ({"MaxPayloadInMB": 20}, {"MaxConcurrentTransforms": 64}, RequestPlan(5, "MULTI_RECORD", 20 * MB)),
+        ({"MaxPayloadInMB": 0}, {}, RequestPlan(1, "MULTI_RECORD", 0)),
+        ({}, {"MaxPayloadInMB": "six", "BatchStrategy": "MultiRecord"}, RequestPlan(1, "MULTI_RECORD", 6 * MB)),
     ],
 )
 def test_the_job_decides_then_the_container_then_sagemaker(job, proposed, plan):
-    assert Plan.of(job, proposed) == plan
+    assert RequestPlan.of(job, proposed) == plan

@@ -22,21 +22,21 @@ def test_an_improvement_is_one_of_a_hundredth(objectives, maximize, count):
 
 
 def test_a_target_is_reached_from_its_side():
-    assert completion.met({"TargetObjectiveMetricValue": 0.9}, [0.5, 0.9], maximize=True)
-    assert not completion.met({"TargetObjectiveMetricValue": 0.9}, [0.5], maximize=True)
-    assert completion.met({"TargetObjectiveMetricValue": 0.9}, [1.5, 0.5], maximize=False)
-    assert not completion.met({"TargetObjectiveMetricValue": 0.9}, [], maximize=False)
+    assert completion.is_met({"TargetObjectiveMetricValue": 0.9}, [0.5, 0.9], maximize=True)
+    assert not completion.is_met({"TargetObjectiveMetricValue": 0.9}, [0.5], maximize=True)
+    assert completion.is_met({"TargetObjectiveMetricValue": 0.9}, [1.5, 0.5], maximize=False)
+    assert not completion.is_met({"TargetObjectiveMetricValue": 0.9}, [], maximize=False)
 
 
 def test_it_ends_when_the_best_stands_still():
     criteria = {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}}
-    assert not completion.met(criteria, [1.0, 1.0, 1.0], maximize=True)
-    assert completion.met(criteria, [1.0, 1.0, 1.0, 1.0], maximize=True)
+    assert not completion.is_met(criteria, [1.0, 1.0, 1.0], maximize=True)
+    assert completion.is_met(criteria, [1.0, 1.0, 1.0, 1.0], maximize=True)
 
 
 def test_convergence_counts_only_where_it_is_asked_for():
     still = [1.0] * (completion.CONVERGED_AFTER + 1)
-    assert completion.met({"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}}, still, maximize=True)
-    assert not completion.met({"ConvergenceDetected": {"CompleteOnConvergence": "Disabled"}}, still, maximize=True)
-    assert not completion.met({}, still, maximize=True)
+    assert completion.is_met({"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}}, still, maximize=True)
+    assert not completion.is_met({"ConvergenceDetected": {"CompleteOnConvergence": "Disabled"}}, still, maximize=True)
+    assert not completion.is_met({}, still, maximize=True)
     assert completion.has_converged(still, maximize=True)

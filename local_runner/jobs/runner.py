@@ -1,0 +1,241 @@
+"""Runs the jobs of one kind: from their creation to their end, through a stop and over a restart of the server.
+
+A kind of job is a folder beside this module. It gives a `JobKind` (how the document of a job changes), a `JobRun` (what one
+job does) and a `Jobs` (how such a run is made).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+from wildsage.algorithms.base.errors import WildsageError
+from wildsage.containers.contract import failure
+from wildsage.local_runner.inputs.channels import InputError
+from wildsage.local_runner.jobs.queue import Queue
+from wildsage.local_runner.jobs.states import End, JobKind
+from wildsage.local_runner.jobs.store import Document, Store
+from wildsage.local_runner.s3.errors import S3Error
+
+CLOSE_WITHIN_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class JobRun(ABC):
+    """One job that has not ended. It has a thread from the moment it begins.
+
+    `_stopping` is set once the job has been asked to stop, `_abandoned` once the server closes: from then on the run
+    changes the document of the job no more.
+    """
+
+    kind: ClassVar[JobKind]
+
+    def __init__(self, job: Document, store: Store, queue: Queue | None = None) -> None:
+        """`queue`, if it is given, decides when the job begins."""
+        self.name: str = job[self.kind.name_field]
+        self._job = job
+        self._store = store
+        self._queue = queue
+        self._stopping = threading.Event()
+        if job[self.kind.status_field] == "Stopping":
+            self._stopping.set()
+        self._abandoned = False
+        self._has_ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+
+    # What a kind of job gives
+
+    @abstractmethod
+    def execute(self) -> End:
+        """Do the work of the job. An exception is a failure; `failure_reason` words it."""
+
+    def interrupt(self) -> None:  # noqa: B027, optional
+        """Wake up `execute`, because the job is to stop or the server closes."""
+
+    def end_before_begin(self) -> End:
+        """The end of a job that was stopped while it waited."""
+        return End("Stopped")
+
+    def results(self) -> Document:
+        """Fields that are added to the document of the job when it ends."""
+        return {}
+
+    def clean_up(self) -> None:  # noqa: B027, optional
+        """Remove what the job leaves on this machine, after its end."""
+
+    @property
+    def may_wait_s(self) -> float:
+        """Seconds that the job may wait from now on before it is stopped."""
+        return math.inf
+
+    # What the runner does with it
+
+    @property
+    def has_ended(self) -> bool:
+        return self._has_ended.is_set()
+
+    def enter_queue(self) -> None:
+        """Begin now, or when the queue says so."""
+        if self._queue is None:
+            self.begin()
+            return
+        self._queue.enter(self.begin)
+        if self.may_wait_s < math.inf:
+            timer = threading.Timer(max(0.0, self.may_wait_s), self.call_off)
+            timer.daemon = True
+            timer.start()
+
+    def begin(self) -> None:
+        """Run in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the job to stop. A job that waits has stopped when this returns."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self.change(lambda job: self.kind.begin_to_stop(job, time.time()))
+            self.interrupt()
+        self.call_off()
+
+    def call_off(self) -> None:
+        """End the job if it waits."""
+        if self._queue and self._queue.withdraw(self.begin):
+            self._finish(self.end_before_begin())
+            self._has_ended.set()
+
+    def abandon(self) -> None:
+        """Change the document of the job no more, and end what runs."""
+        self._abandoned = True
+        self.interrupt()
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when the job has ended, or after `timeout_s` seconds."""
+        self._has_ended.wait(timeout_s)
+
+    def join(self, timeout_s: float) -> None:
+        """As `wait`, but return at once if the job has not begun."""
+        if self._thread.ident:
+            self._thread.join(timeout_s)
+
+    def change(self, edit: Callable[[Document], object]) -> None:
+        """Edit the document of the job, as one step. No effect once the server closes."""
+        if not self._abandoned:
+            self._store.change(self.kind.name, self.name, edit)
+
+    def _run(self) -> None:
+        try:
+            self._execute_and_finish()
+        finally:
+            self.clean_up()
+            self._has_ended.set()
+
+    def _execute_and_finish(self) -> None:
+        try:
+            try:
+                end = self.execute()
+            except Exception as error:
+                end = End("Failed", failure_reason(error, f"{self.kind.noun} {self.name}"))
+            self._finish(end)
+        finally:
+            if self._queue:
+                self._queue.leave()
+
+    def _finish(self, end: End) -> None:
+        results = self.results()
+
+        def edit(job: Document) -> None:
+            job.update(results)
+            self.kind.end(job, end, time.time())
+
+        self.change(edit)
+
+
+class Jobs(ABC):
+    """All jobs of one kind."""
+
+    kind: ClassVar[JobKind]
+
+    def __init__(self, store: Store, queue: Queue | None = None) -> None:
+        self._store = store
+        self._queue = queue
+        self._runs: dict[str, JobRun] = {}
+        self._lock = threading.Lock()
+
+    # What a kind of job gives
+
+    @abstractmethod
+    def new_run(self, job: Document) -> JobRun:
+        """The run of a job."""
+
+    def clear_leftovers(self) -> None:  # noqa: B027, optional
+        """Remove what the jobs of a killed server left on this machine."""
+
+    # What the server does with them
+
+    def start(self, job: Document) -> None:
+        """Store a new job, a document without a state, and run it. Raises NameTaken."""
+        waits = self._queue is not None and self._queue.is_full
+        self.kind.create(job, waits, time.time())
+        run = self.new_run(job)
+        with self._lock:  # whoever finds the job in the store finds its run too
+            self._store.insert(self.kind.name, run.name, job)
+            self._take_up(run)
+
+    def stop(self, name: str) -> None:
+        """Ask a job to stop. No effect on a job that has ended."""
+        if run := self._find(name):
+            run.stop()
+
+    def wait(self, name: str, timeout_s: float) -> None:
+        """Return when the job has ended, or after `timeout_s` seconds."""
+        if run := self._find(name):
+            run.wait(timeout_s)
+
+    def restore(self) -> None:
+        """After a restart: end the jobs that were interrupted, and run the others, in the order of their creation."""
+        self.clear_leftovers()
+        for job in sorted(self._store.all(self.kind.name), key=lambda job: job["CreationTime"]):
+            if not self.kind.has_ended(job):
+                self._resume(job[self.kind.name_field])
+
+    def close(self) -> None:
+        """End what runs. The documents keep their states, from which `restore` goes on."""
+        if self._queue:
+            self._queue.close()
+        runs = list(self._runs.values())
+        for run in runs:
+            run.abandon()
+        deadline = time.monotonic() + CLOSE_WITHIN_S
+        for run in runs:
+            run.join(max(0.0, deadline - time.monotonic()))
+
+    def _resume(self, name: str) -> None:
+        job = self._store.change(self.kind.name, name, lambda job: self.kind.resume(job, time.time()))
+        if not self.kind.has_ended(job):
+            with self._lock:
+                self._take_up(self.new_run(job))
+
+    def _take_up(self, run: JobRun) -> None:
+        self._runs = {name: other for name, other in self._runs.items() if not other.has_ended}
+        self._runs[run.name] = run
+        run.enter_queue()
+
+    def _find(self, name: str) -> JobRun | None:
+        with self._lock:
+            return self._runs.get(name)
+
+
+def failure_reason(error: Exception, job: str) -> str:
+    """The FailureReason of a job, with the category of the error; `job` names the job in the server's log."""
+    if isinstance(error, InputError | S3Error):
+        return f"ClientError: {error}"
+    if isinstance(error, WildsageError):
+        return failure.reason(error)
+    log.error("%s", job, exc_info=error)
+    return f"InternalServerError: {type(error).__name__}: {error} (the server's log has the traceback)"

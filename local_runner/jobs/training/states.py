@@ -1,0 +1,79 @@
+"""The states of a training job: a status, a secondary status, and when each secondary status began and ended."""
+
+from __future__ import annotations
+
+import math
+
+from wildsage.local_runner.jobs.states import ENDED, INTERRUPTED, MAX_REASON_CHARACTERS, End, JobKind
+from wildsage.local_runner.jobs.store import Document
+
+MESSAGES = {
+    "Pending": "Waiting for other jobs to end",
+    "Restarting": "Starting again after an internal error",
+    "Starting": "Preparing the instances for training",
+    "Interrupted": "The local SageMaker stopped; the job goes on from its checkpoints",
+    "Downloading": "Downloading input data",
+    "Training": "Training image download completed. Training in progress.",
+    "Stopping": "Stopping the training job",
+    "Uploading": "Uploading generated training model",
+    "Completed": "Training job completed",
+    "Failed": "Training job failed",
+    "Stopped": "Training job stopped",
+    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "MaxWaitTimeExceeded": "Training job exceeded MaxWaitTimeInSeconds provided",
+}
+INTERRUPTED_WITHOUT_CHECKPOINTS = (
+    f"{INTERRUPTED.removesuffix('.')}; with a CheckpointConfig it would have gone on by itself."
+)
+
+
+class TrainingKind(JobKind):
+    """Training jobs. A status is also a secondary status; some secondary statuses are ways to be InProgress or Stopped."""
+
+    def create(self, job: Document, waits: bool, now: float) -> None:
+        enter_secondary(job, "InProgress", "Pending" if waits else "Starting", now)
+
+    def enter(self, job: Document, status: str, now: float) -> None:
+        enter_secondary(job, status if status in ENDED or status == "Stopping" else "Stopped", status, now)
+
+    def end(self, job: Document, end: End, now: float) -> None:
+        """Also note how long the job took, in whole seconds begun, as they are billed."""
+        self.enter(job, end.outcome, now)
+        last = job["SecondaryStatusTransitions"][-1]
+        last["EndTime"] = job[self.end_time_field] = now
+        if self.start_time_field in job:
+            job["TrainingTimeInSeconds"] = job["BillableTimeInSeconds"] = math.ceil(now - job[self.start_time_field])
+        if end.reason:
+            last["StatusMessage"] = job["FailureReason"] = end.reason[:MAX_REASON_CHARACTERS]
+        elif end.message:
+            last["StatusMessage"] = end.message
+
+    def resume(self, job: Document, now: float) -> None:
+        """As for other jobs. A job that ran starts again if it has checkpoints."""
+        if job["TrainingJobStatus"] == "Stopping":
+            self.end(job, stopped("Stopped", has_model=False), now)
+        elif job["SecondaryStatus"] == "Pending":
+            return
+        elif "CheckpointConfig" in job:
+            enter_secondary(job, "InProgress", "Interrupted", now)
+            enter_secondary(job, "InProgress", "Starting", now)
+        else:
+            self.end(job, End("Failed", INTERRUPTED_WITHOUT_CHECKPOINTS), now)
+
+
+KIND = TrainingKind("training-job", "TrainingJob", "training job")
+
+
+def enter_secondary(job: Document, status: str, secondary: str, now: float) -> None:
+    """End the current secondary status and begin the next."""
+    transitions = job.setdefault("SecondaryStatusTransitions", [])
+    if transitions:
+        transitions[-1]["EndTime"] = now
+    transitions.append({"Status": secondary, "StartTime": now, "StatusMessage": MESSAGES[secondary]})
+    job.update(TrainingJobStatus=status, SecondaryStatus=secondary, LastModifiedTime=now)
+
+
+def stopped(outcome: str, has_model: bool) -> End:
+    """The end of a job that did not fail; its message says so if there is no model.tar.gz."""
+    message = f"{MESSAGES[outcome]}. No model had been written, so there is no model.tar.gz."
+    return End(outcome, message=None if has_model else message)

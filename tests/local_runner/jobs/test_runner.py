@@ -1,0 +1,186 @@
+"""The runner of jobs, with a kind of job that only waits to be released."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from wildsage.algorithms.base.errors import UserError
+from wildsage.local_runner.inputs.channels import InputError
+from wildsage.local_runner.jobs.queue import Queue
+from wildsage.local_runner.jobs.runner import JobRun, Jobs, failure_reason
+from wildsage.local_runner.jobs.states import INTERRUPTED, End, JobKind
+from wildsage.local_runner.jobs.store import Document, NameTaken, Store
+
+KIND = JobKind("waiting-job", "WaitingJob", "waiting job")
+WITHIN_S = 20
+
+
+class WaitingRun(JobRun):
+    """Ends when `release` is set: as its document says, or Stopped."""
+
+    kind = KIND
+
+    def __init__(self, job: Document, store: Store, queue: Queue) -> None:
+        super().__init__(job, store, queue)
+        self.release = threading.Event()
+        self.cleaned = False
+
+    def execute(self) -> End:
+        self.change(lambda job: job.update(WaitingStartTime=time.time()))
+        self.release.wait(WITHIN_S)
+        if "Error" in self._job:
+            raise RuntimeError(self._job["Error"])
+        return End("Stopped" if self._stopping.is_set() else "Completed")
+
+    def interrupt(self) -> None:
+        self.release.set()
+
+    def results(self) -> Document:
+        return {"Result": 42}
+
+    def clean_up(self) -> None:
+        self.cleaned = True
+
+    @property
+    def may_wait_s(self) -> float:
+        return self._job.get("MayWait", float("inf"))
+
+
+class WaitingJobs(Jobs):
+    kind = KIND
+
+    def __init__(self, store: Store, queue: Queue) -> None:
+        super().__init__(store, queue)
+        self.made: dict[str, WaitingRun] = {}
+
+    def new_run(self, job: Document) -> WaitingRun:
+        run = self.made[job["WaitingJobName"]] = WaitingRun(job, self._store, self._queue)
+        return run
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "state")
+
+
+@pytest.fixture
+def jobs(store) -> WaitingJobs:
+    return WaitingJobs(store, Queue(1))
+
+
+def job(name: str, **fields: object) -> Document:
+    return {"WaitingJobName": name, "CreationTime": time.time(), **fields}
+
+
+def found(store: Store, name: str) -> Document:
+    return store.get(KIND.name, name)
+
+
+def finish(jobs: WaitingJobs, name: str) -> None:
+    jobs.made[name].release.set()
+    jobs.wait(name, WITHIN_S)
+
+
+def test_a_job_runs_to_its_end(jobs, store):
+    jobs.start(job("a"))
+    assert found(store, "a")["WaitingJobStatus"] == "InProgress"
+    finish(jobs, "a")
+    ended = found(store, "a")
+    assert (ended["WaitingJobStatus"], ended["Result"]) == ("Completed", 42)
+    assert ended["WaitingEndTime"] == ended["LastModifiedTime"] >= ended["WaitingStartTime"]
+    assert jobs.made["a"].cleaned
+
+
+def test_a_name_is_taken_once(jobs, store):
+    jobs.start(job("a"))
+    with pytest.raises(NameTaken):
+        jobs.start(job("A"))
+    finish(jobs, "a")
+
+
+def test_an_exception_fails_the_job_with_its_reason_and_the_next_one_begins(jobs, store, caplog):
+    jobs.start(job("a", Error="no idea"))
+    jobs.start(job("b"))
+    finish(jobs, "a")
+    assert found(store, "a")["WaitingJobStatus"] == "Failed"
+    assert found(store, "a")["FailureReason"].startswith("InternalServerError: RuntimeError: no idea")
+    assert "waiting job a" in caplog.text
+    finish(jobs, "b")
+    assert found(store, "b")["WaitingJobStatus"] == "Completed"
+
+
+def test_a_running_job_stops(jobs, store):
+    jobs.start(job("a"))
+    jobs.stop("a")
+    jobs.wait("a", WITHIN_S)
+    assert found(store, "a")["WaitingJobStatus"] == "Stopped"
+
+
+def test_a_waiting_job_holds_no_thread_and_stops_at_once(jobs, store):
+    jobs.start(job("a"))
+    threads = threading.active_count()
+    for name in ("b", "c", "d"):
+        jobs.start(job(name))
+    assert threading.active_count() == threads
+    jobs.stop("c")
+    assert found(store, "c")["WaitingJobStatus"] == "Stopped"
+    assert "WaitingStartTime" not in found(store, "c")
+    for name in ("a", "b", "d"):
+        finish(jobs, name)
+        assert found(store, name)["WaitingJobStatus"] == "Completed"
+
+
+def test_a_job_waits_no_longer_than_it_may(jobs, store):
+    jobs.start(job("a"))
+    jobs.start(job("b", MayWait=0.05))
+    jobs.wait("b", WITHIN_S)
+    assert found(store, "b")["WaitingJobStatus"] == "Stopped"
+    finish(jobs, "a")
+    assert found(store, "a")["WaitingJobStatus"] == "Completed"
+
+
+def test_a_stop_after_the_end_changes_nothing(jobs, store):
+    jobs.start(job("a"))
+    finish(jobs, "a")
+    before = found(store, "a")
+    jobs.stop("a")
+    jobs.stop("never")
+    assert found(store, "a") == before
+
+
+def test_a_closed_server_leaves_the_states_and_the_next_one_goes_on_from_them(jobs, store):
+    """What ran has failed, what was stopping has stopped, what waited runs; ended jobs are left alone."""
+    jobs.start(job("ended"))
+    finish(jobs, "ended")
+    jobs.start(job("running"))
+    while "WaitingStartTime" not in found(store, "running"):
+        time.sleep(0.005)
+    jobs.start(job("waiting"))
+    jobs.close()
+    assert found(store, "running")["WaitingJobStatus"] == "InProgress"
+    assert found(store, "waiting")["WaitingJobStatus"] == "InProgress"
+    assert not jobs.made["waiting"].has_ended
+    store.insert(KIND.name, "stopping", job("stopping", WaitingJobStatus="Stopping"))
+
+    next_jobs = WaitingJobs(store, Queue(1))
+    next_jobs.restore()
+    assert list(next_jobs.made) == ["waiting"]
+    finish(next_jobs, "waiting")
+    statuses = {one["WaitingJobName"]: one["WaitingJobStatus"] for one in store.all(KIND.name)}
+    assert statuses == {"ended": "Completed", "running": "Failed", "waiting": "Completed", "stopping": "Stopped"}
+    assert found(store, "running")["FailureReason"] == INTERRUPTED
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (InputError("no bucket"), "ClientError: no bucket"),
+        (UserError("row 7"), "ClientError: row 7"),
+        (KeyError("x"), "InternalServerError: KeyError: 'x' (the server's log has the traceback)"),
+    ],
+)
+def test_a_reason_names_who_can_help(error, reason):
+    assert failure_reason(error, "job") == reason
