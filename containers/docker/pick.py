@@ -70,4 +70,5 @@ def main(lock: Path, pyproject: Path | None = None, image: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:3]), *sys.argv[3:])
+    lock, *of_algorithm = sys.argv[1:]
+    main(Path(lock), *((Path(of_algorithm[0]), of_algorithm[1]) if of_algorithm else ()))

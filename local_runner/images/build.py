@@ -60,7 +60,7 @@ class Engine:
         if self.output("buildx", "version"):
             return True
         version = re.search(r"version (\d+)\.", self.output("--version") or "")
-        return bool(version) and int(version[1]) in BUILDKIT_OF_ITS_OWN
+        return version is not None and int(version[1]) in BUILDKIT_OF_ITS_OWN
 
     def output(self, *arguments: str) -> str | None:
         """What the command prints, None if it fails."""
