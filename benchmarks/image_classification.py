@@ -39,8 +39,8 @@ from wildsage.algorithms.image_classification.network import SOFTMAX, residual_n
 from wildsage.algorithms.image_classification.preparation import TrainingPreparation
 from wildsage.containers.codecs.images import encoded
 from wildsage.containers.codecs.images.image_recordio import ImageRecord
-from wildsage.containers.input.images import ImageStream
-from wildsage.containers.serving.handler import Handler, Request
+from wildsage.containers.input.image_stream import ImageStream
+from wildsage.containers.serving.handler import Handler, HttpRequest
 
 try:
     from transformers import ResNetConfig, ResNetForImageClassification
@@ -136,7 +136,7 @@ def inference(requests: int) -> Iterator[list[str]]:
     (record,) = jpegs(1, 224)
     picture = torch.tensor(model.pixels(encoded.decode(record.content, "RGB"))).permute(2, 0, 1)[None]
     contenders: dict[str, Callable[[], Any]] = {
-        "ours, JPEG to JSON": lambda: handler.invocations(Request(record.content)),
+        "ours, JPEG to JSON": lambda: handler.invocations(HttpRequest(record.content)),
         "ours, network alone": lambda: model._network(picture.float()),
     }
     if ResNetConfig:

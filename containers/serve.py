@@ -1,4 +1,4 @@
-"""`serve`: load the model → handler → server; or, for several models, wait to be told which."""
+"""`serve`: model → handler → server. A multi-model container starts without a model and loads those it is told to."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ import flask
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
 from wildsage.containers.serving.handler import Handler
-from wildsage.containers.serving.models import Models, memory_limit
+from wildsage.containers.serving.models import LoadedModels, memory_limit
 from wildsage.containers.serving.server import EndpointServer, application, multi_model_application
 
 DEFAULT_PORT = "8080"
 
 
 def serve(environment: Mapping[str, str]) -> None:
-    """Serve the model below the job's folder until SIGTERM; with `SAGEMAKER_MULTI_MODEL`, those that it is told to load.
+    """Serve the model below the job's folder until SIGTERM; with `SAGEMAKER_MULTI_MODEL=true`, the models it is told to load.
 
-    `SAGEMAKER_BIND_TO_PORT` moves the port [contract: container, section 5]; `WILDSAGE_BIND_HOST` opens it to other hosts, as
-    an image must, and `WILDSAGE_SERVE_AS` names the user who answers in a container that was started as root.
+    `SAGEMAKER_BIND_TO_PORT` sets the port [contract: container, section 5]. `WILDSAGE_BIND_HOST` opens it to other hosts, which
+    an image needs. `WILDSAGE_SERVE_AS` names the user that workers run as in a container started as root.
     `SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT` is the type of answers to requests without Accept, as in Amazon's own images.
+
+    Raises UserError where there is no model, or it cannot be read.
     """
     cores = len(os.sched_getaffinity(0))
-    if _says_yes(environment, "SAGEMAKER_MULTI_MODEL"):
-        app, workers = _several_models(environment, cores), 1  # one process holds them all, and its threads compute
+    if _is_true(environment, "SAGEMAKER_MULTI_MODEL"):
+        app, workers = _multi_model(environment, cores), 1  # one process holds them all, and its threads compute
     else:
         app, workers = application(_handler(OptML.from_environment(environment).model, environment, cores)), cores
     host = environment.get("WILDSAGE_BIND_HOST", "127.0.0.1")
@@ -34,18 +36,18 @@ def serve(environment: Mapping[str, str]) -> None:
     EndpointServer(app, f"{host}:{port}", workers, environment.get("WILDSAGE_SERVE_AS")).run()
 
 
-def _several_models(environment: Mapping[str, str], cores: int) -> flask.Flask:
+def _multi_model(environment: Mapping[str, str], cores: int) -> flask.Flask:
     def load(folder: Path) -> Handler:
         return _handler(folder, environment, cores)
 
-    return multi_model_application(Models(OptML.from_environment(environment), load, memory_limit(environment)))
+    return multi_model_application(LoadedModels(OptML.from_environment(environment), load, memory_limit(environment)))
 
 
 def _handler(folder: Path, environment: Mapping[str, str], cores: int) -> Handler:
     algorithm, model = artifact.load(folder, environment.get("WILDSAGE_ALGORITHM"))
-    batch = _says_yes(environment, "SAGEMAKER_BATCH")
+    batch = _is_true(environment, "SAGEMAKER_BATCH")
     return Handler(model, algorithm.spec, batch, cores, environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"))
 
 
-def _says_yes(environment: Mapping[str, str], variable: str) -> bool:
+def _is_true(environment: Mapping[str, str], variable: str) -> bool:
     return environment.get(variable, "").lower() == "true"

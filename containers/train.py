@@ -17,18 +17,18 @@ from wildsage.containers.check import algorithm_named
 from wildsage.containers.codecs.media_type import MediaType
 from wildsage.containers.contract import failure, metrics
 from wildsage.containers.contract.job import TrainingJob
-from wildsage.containers.contract.job_log import Journal
+from wildsage.containers.contract.job_log import JobLog
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.input import image_channel
-from wildsage.containers.input.channel import ChannelStream, Seen
-from wildsage.containers.input.images import ImageStream
+from wildsage.containers.input.image_stream import ImageStream
+from wildsage.containers.input.row_stream import ReadCounts, RowStream
 from wildsage.containers.input.sources import FileSources, PipeSources
 from wildsage.containers.model_files import artifact
 from wildsage.containers.training import device, pretrained
 from wildsage.containers.training.checkpoint import Checkpoints
 from wildsage.containers.training.cluster import Cluster, peers_needed
 from wildsage.containers.training.stopping import StopSign
-from wildsage.containers.training.training_run import JobRun, counters
+from wildsage.containers.training.training_run import TrainingRun, counters
 
 EVALUATION_ROWS = 5000
 MODEL_CHANNEL = "model"
@@ -54,58 +54,56 @@ def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSign) -> Non
     started_s = time.time()
     kind = algorithm_named(environment)
     job = TrainingJob.read(opt_ml)
-    journal = Journal(job.current_host, kind.spec.log_name)
-    algorithm, settings = _configure(kind, job, opt_ml, journal)
+    log = JobLog(job.current_host, kind.spec.log_name)
+    algorithm, settings = _configure(kind, job, opt_ml, log)
     keep_state = hyperparameters.truth("_keep_state", settings["_keep_state"])
     seed = _number("_seed", settings)
-    streams = _open_channels(algorithm, job, opt_ml, journal, seed)
+    streams = _open_channels(algorithm, job, opt_ml, log, seed)
     where = device.choose(settings["_num_gpus"])
     cluster = Cluster.join(job)
-    journal.framed(f"Create Store: {'local' if cluster.size == 1 else 'dist_sync'}")
-    journal.framed(f"Number of GPUs being used: {int(where.type == 'cuda')}")
-    run = JobRun(
+    log.line(f"Create Store: {'local' if cluster.size == 1 else 'dist_sync'}")
+    log.line(f"Number of GPUs being used: {int(where.type == 'cuda')}")
+    run = TrainingRun(
         seed,
         where,
-        journal,
+        log,
         streams["train"],
         cluster,
         stop,
-        _checkpoints(opt_ml, job, settings, journal),
+        _checkpoints(opt_ml, job, settings, log),
         _earlier(kind, job, opt_ml),
     )
     run.pretrained = pretrained.find(environment.get("WILDSAGE_PRETRAINED"), algorithm.pretrained())
-    journal.metrics(started_s, counters(Seen()), Meta="init_train_data_iter")
+    log.metrics(started_s, counters(ReadCounts()), Meta="init_train_data_iter")
     model = algorithm.fit(streams, run)
     if job.leads:
         artifact.save(model, opt_ml.model, job.current_host)
         for path in sorted(opt_ml.model.glob("*.params")):
-            journal.framed(f'Saved checkpoint to "{path}"')
+            log.line(f'Saved checkpoint to "{path}"')
         if run.kept and keep_state:
             artifact.save_state(run.kept, opt_ml.model)
-    _evaluate(model, algorithm, streams, run, journal)
+    _evaluate(model, algorithm, streams, run, log)
     cluster.leave()
     total_ms = (time.time() - started_s) * 1000
-    journal.metrics(started_s, {"setuptime": (run.begun_s - started_s) * 1000, "totaltime": total_ms})
+    log.metrics(started_s, {"setuptime": (run.begun_s - started_s) * 1000, "totaltime": total_ms})
 
 
-def _configure(
-    kind: type[Algorithm], job: TrainingJob, opt_ml: OptML, journal: Journal
-) -> tuple[Algorithm, dict[str, str]]:
+def _configure(kind: type[Algorithm], job: TrainingJob, opt_ml: OptML, log: JobLog) -> tuple[Algorithm, dict[str, str]]:
     """The algorithm with its hyperparameters, and the underscore settings; all three configurations are logged."""
-    journal.bare("Docker entrypoint called with argument(s): train")
-    journal.bare("Running default environment configuration script")
+    log.raw("Docker entrypoint called with argument(s): train")
+    log.raw("Running default environment configuration script")
     assumed = {**kind.internal_settings(), **hyperparameters.defaults(kind)}
     given = dict(job.hyperparameters)
-    journal.framed(f"Reading default configuration from {kind.__module__}: {assumed}")
-    journal.framed(f"Merging with provided configuration from {opt_ml.hyperparameters}: {given}")
-    journal.framed(f"Final configuration: {assumed | given}")
+    log.line(f"Reading default configuration from {kind.__module__}: {assumed}")
+    log.line(f"Merging with provided configuration from {opt_ml.hyperparameters}: {given}")
+    log.line(f"Final configuration: {assumed | given}")
     return hyperparameters.parse(kind, given, kind.internal_settings())
 
 
-def _checkpoints(opt_ml: OptML, job: TrainingJob, settings: Mapping[str, str], journal: Journal) -> Checkpoints | None:
+def _checkpoints(opt_ml: OptML, job: TrainingJob, settings: Mapping[str, str], log: JobLog) -> Checkpoints | None:
     every_s = _number("_checkpoint_seconds", settings)
     found = Checkpoints.configured(opt_ml, job.current_host, job.hyperparameters, every_s)
-    journal.framed(f"Checkpoints: {found.path}." if found else "Checkpoint loading and saving are disabled.")
+    log.line(f"Checkpoints: {found.path}." if found else "Checkpoint loading and saving are disabled.")
     return found
 
 
@@ -122,8 +120,8 @@ def _number(name: str, settings: Mapping[str, str]) -> int:
 
 
 def _open_channels(
-    algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, journal: Journal, seed: int
-) -> dict[str, ChannelStream | ImageStream]:
+    algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, log: JobLog, seed: int
+) -> dict[str, RowStream | ImageStream]:
     """A stream for every channel. Raises UserError for a missing or unknown channel, or a wrong content type."""
     known = {channel.name for channel in algorithm.spec.channels}
     missing = [c.name for c in algorithm.spec.channels if c.required and c.name not in job.channels]
@@ -134,12 +132,12 @@ def _open_channels(
             f"Channels: got {got}; {algorithm.spec.image} expects {', '.join(sorted(known))}, of which train is required."
         )
     names = [name for name in job.channels if name != MODEL_CHANNEL and not name.endswith(image_channel.LIST_SUFFIX)]
-    return {name: _open_channel(name, algorithm, job, opt_ml, journal, seed) for name in names}
+    return {name: _open_channel(name, algorithm, job, opt_ml, log, seed) for name in names}
 
 
 def _open_channel(
-    name: str, algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, journal: Journal, seed: int
-) -> ChannelStream | ImageStream:
+    name: str, algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, log: JobLog, seed: int
+) -> RowStream | ImageStream:
     config = job.channels[name]
     media_type = MediaType.parse(config.content_type or algorithm.spec.content_types[0])
     if media_type.name not in algorithm.spec.content_types:
@@ -147,31 +145,31 @@ def _open_channel(
             f"Channel {name}: got content type {config.content_type!r}, expected {' or '.join(algorithm.spec.content_types)}."
         )
     if algorithm.spec.data == "images":
-        return image_channel.open_channel(name, algorithm, media_type, job, opt_ml, journal, seed)
-    journal.framed(f"Loaded iterator creator {media_type.name} for content type ('{media_type.name}', '1.0')")
+        return image_channel.open_channel(name, algorithm, media_type, job, opt_ml, log, seed)
+    log.line(f"Loaded iterator creator {media_type.name} for content type ('{media_type.name}', '1.0')")
     sources = PipeSources(opt_ml, name) if config.input_mode == "Pipe" else FileSources(opt_ml.channel(name))
-    return ChannelStream(name, sources, media_type, algorithm.feature_dim, opt_ml.channel(name), journal)
+    return RowStream(name, sources, media_type, algorithm.feature_dim, opt_ml.channel(name), log)
 
 
 def _evaluate(
     model: Model,
     algorithm: Algorithm,
-    streams: Mapping[str, ChannelStream | ImageStream],
-    run: JobRun,
-    journal: Journal,
+    streams: Mapping[str, RowStream | ImageStream],
+    run: TrainingRun,
+    log: JobLog,
 ) -> None:
     """Figures on the test channel, in the two forms the original logs them."""
     if not any(channel.name == "test" for channel in algorithm.spec.channels):
         return
     if "test" not in streams:
-        journal.framed("Test data is not provided.")
+        log.line("Test data is not provided.")
         return
     batches = itertools.takewhile(lambda _: not run.stopping, streams["test"].batches(EVALUATION_ROWS))
     found = model.to(run.device).evaluate(batches, run)
     if run.stopping:
-        journal.framed("Stopping: the test data is not scored.")
+        log.line("Stopping: the test data is not scored.")
         return
     for metric in algorithm.spec.metrics:
         if metric.name in found and algorithm.reports(metric.name):
-            journal.framed(metrics.score_line(journal.host, "test", metric.name, found[metric.name]))
+            log.line(metrics.score_line(log.host, "test", metric.name, found[metric.name]))
             run.quality("test", metric.name, metric.kind, found[metric.name])

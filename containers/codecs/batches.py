@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from wildsage.algorithms.base.batch import Batch, SparseRows
-from wildsage.containers.codecs.rows import Rows, floating
+from wildsage.containers.codecs.rows import FlatRows, floating
 
 
-def batch(rows: Rows) -> Batch:
+def batch(rows: FlatRows) -> Batch:
     """A batch of the same rows and labels; integers become float32."""
     values_z = torch.from_numpy(floating(rows.values_z))
     labels_nl = None if rows.labels_nl is None else torch.from_numpy(floating(rows.labels_nl))

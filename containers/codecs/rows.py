@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Rows:
+class FlatRows:
     """n rows of `width` columns: row i owns the next `counts_n[i]` of `values_z`, in the columns `keys_z`.
 
     `keys_z` None means dense: every row owns `width` values. `labels_nl` is (n, l), or None if unlabelled.
@@ -32,10 +32,10 @@ class Rows:
         """The column of every stored value, of dense rows too."""
         return np.tile(np.arange(self.width), len(self)) if self.keys_z is None else self.keys_z
 
-    def ordered(self, order_n: NDArray[np.int64]) -> Rows:
+    def ordered(self, order_n: NDArray[np.int64]) -> FlatRows:
         """The same rows in another order."""
         places_z = spread((np.cumsum(self.counts_n) - self.counts_n)[order_n], self.counts_n[order_n])
-        return Rows(
+        return FlatRows(
             self.counts_n[order_n],
             self.values_z[places_z],
             None if self.keys_z is None else self.keys_z[places_z],
@@ -44,13 +44,13 @@ class Rows:
         )
 
 
-def stack(parts: Sequence[Rows]) -> Rows:
+def stack(parts: Sequence[FlatRows]) -> FlatRows:
     """Join rows of one width. Sparse and dense rows together become sparse; float32 and float64 become float64."""
     if len(parts) == 1:
         return parts[0]
     labels = [part.labels_nl for part in parts if part.labels_nl is not None]
     dense = all(part.keys_z is None for part in parts)
-    return Rows(
+    return FlatRows(
         np.concatenate([part.counts_n for part in parts]),
         np.concatenate([floating(part.values_z) for part in parts]),
         None if dense else np.concatenate([part.sparse_keys() for part in parts]),

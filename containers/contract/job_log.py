@@ -1,4 +1,4 @@
-"""The log of a training container, in the frame of the first-party images [contract: container, section 6]."""
+"""The log of a training container, in the format of the first-party images [contract: container, section 6]."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from typing import Any, TextIO
 from wildsage.containers.contract import metrics
 
 
-class Journal:
-    """Writes lines to one stream, standard output unless said otherwise, flushed at once: a killed job keeps its last words."""
+class JobLog:
+    """Writes lines to a stream and flushes each, so that the log of a killed job is complete."""
 
     def __init__(self, host: str, algorithm: str, out: TextIO | None = None) -> None:
+        """`host` and `algorithm` are the names that `#metrics` lines carry. `out` is standard output unless given."""
         self.host = host
         self.algorithm = algorithm
         self._out = out
 
-    def bare(self, text: str) -> None:
-        """A line without a frame."""
+    def raw(self, text: str) -> None:
+        """Write the text alone."""
         print(text, file=self._out, flush=True)
 
-    def framed(self, text: str, level: str = "INFO") -> None:
-        """`[MM/DD/YYYY HH:MM:SS LEVEL <thread>] text`, in UTC."""
+    def line(self, text: str, level: str = "INFO") -> None:
+        """Write `[MM/DD/YYYY HH:MM:SS LEVEL <thread>] text`, the time in UTC."""
         now = datetime.now(UTC)
-        self.bare(f"[{now:%m/%d/%Y %H:%M:%S} {level} {threading.get_ident()}] {text}")
+        self.raw(f"[{now:%m/%d/%Y %H:%M:%S} {level} {threading.get_ident()}] {text}")
 
     def tensorio(self, event: str, fields: Mapping[str, Any]) -> None:
-        """`[YYYY-MM-DD HH:MM:SS.mmm] [tensorio] [info] event={json}`, the voice of the data pipeline."""
+        """Write `[YYYY-MM-DD HH:MM:SS.mmm] [tensorio] [info] event={json}`, the format of the data pipeline."""
         now = datetime.now(UTC)
-        self.bare(
+        self.raw(
             f"[{now:%Y-%m-%d %H:%M:%S}.{now.microsecond // 1000:03d}] [tensorio] [info] {event}={json.dumps(fields)}"
         )
 
     def metrics(self, start_s: float, values: Mapping[str, float], **dimensions: Any) -> None:
-        """A `#metrics` line about the time from `start_s` (epoch seconds) to now."""
-        where = {"Algorithm": self.algorithm, "Host": self.host, "Operation": "training", **dimensions}
-        self.bare(metrics.metrics_line(start_s, time.time(), where, values))
+        """Write a `#metrics` line for the time from `start_s` (epoch seconds) to now."""
+        all_dimensions = {"Algorithm": self.algorithm, "Host": self.host, "Operation": "training", **dimensions}
+        self.raw(metrics.metrics_line(start_s, time.time(), all_dimensions, values))

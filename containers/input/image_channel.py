@@ -18,9 +18,9 @@ from wildsage.containers.codecs.images import encoded, image_list, image_recordi
 from wildsage.containers.codecs.images.image_recordio import ImageRecord
 from wildsage.containers.codecs.media_type import MediaType
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
-from wildsage.containers.contract.job_log import Journal
+from wildsage.containers.contract.job_log import JobLog
 from wildsage.containers.contract.paths import OptML
-from wildsage.containers.input.images import ImageStream
+from wildsage.containers.input.image_stream import ImageStream
 from wildsage.containers.input.sources import FileSources, PipeSources, Source, Sources
 
 RECORDIO = "application/x-recordio"
@@ -35,30 +35,30 @@ def open_channel(
     media_type: MediaType,
     job: TrainingJob,
     opt_ml: OptML,
-    journal: Journal,
+    log: JobLog,
     seed: int,
 ) -> ImageStream:
     """A stream of the channel's images; that of training is shuffled. Raises UserError for a channel that lacks files."""
     config = job.channels[name]
-    records = _records(name, media_type, config, job, opt_ml, journal)
+    records = _records(name, media_type, config, job, opt_ml, log)
     if "label-format" in media_type.parameters:
-        journal.framed(f"label-format is {media_type.parameters['label-format']}")
+        log.line(f"label-format is {media_type.parameters['label-format']}")
     rank = job.hosts.index(job.current_host)
     share = (rank, len(job.hosts)) if config.distribution == "FullyReplicated" else (0, 1)
     preparation = cast(ImageAlgorithm, algorithm).preparation(name, media_type.parameters)
-    return ImageStream(name, records, preparation, seed if name == "train" else None, share, journal.framed)
+    return ImageStream(name, records, preparation, seed if name == "train" else None, share, log.line)
 
 
 def _records(
-    name: str, media_type: MediaType, config: ChannelConfig, job: TrainingJob, opt_ml: OptML, journal: Journal
+    name: str, media_type: MediaType, config: ChannelConfig, job: TrainingJob, opt_ml: OptML, log: JobLog
 ) -> Read:
     if config.input_mode == "Pipe":
         pipes = PipeSources(opt_ml, name)
         decode = image_recordio.decode_pairs if config.record_wrapper == "RecordIO" else image_recordio.decode
         return lambda: _read(name, pipes, decode)
     if media_type.name in RAW:
-        return _listed(name, job, opt_ml, journal)
-    files = _rec_files(name, opt_ml, journal)
+        return _listed(name, job, opt_ml, log)
+    files = _rec_files(name, opt_ml, log)
     return lambda: _read(name, files, image_recordio.decode)
 
 
@@ -70,10 +70,10 @@ def _read(name: str, sources: Sources, decode: Callable[..., Iterator[ImageRecor
             raise UserError(f"Channel {name}, {source.path.name}, row {bad.row}: {bad.problem}") from None
 
 
-def _rec_files(name: str, opt_ml: OptML, journal: Journal) -> Sources:
+def _rec_files(name: str, opt_ml: OptML, log: JobLog) -> Sources:
     """Files that end in .rec: an index or a list may lie beside them. A host's share may be empty."""
     folder = opt_ml.channel(name)
-    journal.framed(f"Searching for .rec files in {folder}.")
+    log.line(f"Searching for .rec files in {folder}.")
     sources = RecSources(folder)
     if any(FileSources(folder).next_pass()) and not any(sources.next_pass()):
         raise UserError(f"Channel {name}: no .rec file in it, which content type {RECORDIO} asks for.")
@@ -87,13 +87,13 @@ class RecSources(FileSources):
         return (source for source in super().next_pass() if source.path.suffix == ".rec")
 
 
-def _listed(name: str, job: TrainingJob, opt_ml: OptML, journal: Journal) -> Read:
+def _listed(name: str, job: TrainingJob, opt_ml: OptML, log: JobLog) -> Read:
     """Images in the order of the channel's list, each file read when it is wanted."""
     lists = name + LIST_SUFFIX
     if lists not in job.channels:
         raise UserError(f"Channel {name}: images as files need the channel {lists} with their .lst.")
     folder = opt_ml.channel(lists)
-    journal.framed(f"Searching for .lst files in {folder}.")
+    log.line(f"Searching for .lst files in {folder}.")
     found = sorted(folder.rglob("*.lst"))
     if len(found) != 1:
         raise UserError(f"Channel {lists}: got {len(found)} .lst files, expected one.")

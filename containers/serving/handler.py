@@ -1,4 +1,4 @@
-"""Request → Response, as values: no socket, no framework [contract: container, section 5].
+"""Request → response as values, without a socket or a framework [contract: container, section 5].
 
 Axes: n rows of a request · d features
 """
@@ -19,22 +19,27 @@ from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.spec import Spec
 from wildsage.containers import codecs
 from wildsage.containers.codecs.media_type import MediaType
-from wildsage.containers.serving.exchange import Exchange, find
+from wildsage.containers.serving import payloads
 
 LOG = logging.getLogger(__name__)
 
 MAX_PAYLOAD_MB = 6
+"""What /execution-parameters recommends as the largest payload of a batch transform."""
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
+    """What the handler reads of a request: the body and two headers, None where the header is missing."""
+
     body: bytes
     content_type: str | None = None
     accept: str | None = None
 
 
 @dataclass(frozen=True)
-class Response:
+class HttpResponse:
+    """Status, body and media type of an answer."""
+
     status: int
     body: bytes
     content_type: str = "text/plain; charset=utf-8"
@@ -42,9 +47,10 @@ class Response:
 
 @dataclass(frozen=True)
 class Handler:
-    """Answers for one model. `batch` says that this is a batch transform, whose default answer is JSON Lines.
+    """Answers requests with one model.
 
-    `accept` stands in for the header of requests that have none, such as those within a pipeline.
+    `batch` is true in a batch transform, whose default answer is JSON Lines. `workers` is the number of requests that the
+    server answers at once. `accept` replaces a missing Accept header, such as that of requests inside a pipeline.
     """
 
     model: Model
@@ -54,20 +60,16 @@ class Handler:
     accept: str | None = None
 
     def __post_init__(self) -> None:
-        find(self.spec.data)  # imported now, not by the first request
+        payloads.find(self.spec.data)  # imported now, so that the first request does not wait for it
 
-    def invocations(self, request: Request) -> Response:
-        """Predict for every row of the body. What the caller can mend is a 4xx with a short text, a bug a 500 with a reference."""
+    def invocations(self, request: HttpRequest) -> HttpResponse:
+        """Predict for every row of the body.
+
+        Errors that the caller can fix give status 400, 406 or 415 and a short text. Bugs give 500 and a reference number,
+        under which the log has the trace.
+        """
         try:
-            exchange = find(self.spec.data)
-            accept = codecs.accepted(
-                request.accept or self.accept, exchange.ANSWERS, codecs.JSON_LINES if self.batch else codecs.JSON
-            )
-            rows = self._decode(exchange, request)
-            with torch.inference_mode():
-                columns = self.model.predict(rows)
-            _check_answer(columns)
-            return Response(200, exchange.encode(accept, columns, self.spec.response), accept.name)
+            return self._predict(request)
         except codecs.UnsupportedMediaType as error:
             return _text(415, error)
         except codecs.NotAcceptable as error:
@@ -79,30 +81,40 @@ class Handler:
             LOG.exception("Invocation %s failed", reference)
             return _text(500, f"Internal error; the log has it under {reference}.")
 
-    def execution_parameters(self) -> Response:
-        """What batch transform may assume where its caller does not say."""
+    def execution_parameters(self) -> HttpResponse:
+        """What a batch transform uses where its caller sets nothing."""
         answer = {
             "MaxConcurrentTransforms": self.workers,
             "BatchStrategy": "MULTI_RECORD",
             "MaxPayloadInMB": MAX_PAYLOAD_MB,
         }
-        return Response(200, json.dumps(answer).encode(), codecs.JSON)
+        return HttpResponse(200, json.dumps(answer).encode(), codecs.JSON)
 
-    def _decode(self, exchange: Exchange, request: Request) -> Batch:
-        """The body as the model's input. An empty one is refused."""
-        media_type = MediaType.parse(request.content_type or exchange.ASSUMED)
+    def _predict(self, request: HttpRequest) -> HttpResponse:
+        codec = payloads.find(self.spec.data)
+        default = codecs.JSON_LINES if self.batch else codecs.JSON
+        accept = codecs.accepted(request.accept or self.accept, codec.ANSWER_TYPES, default)
+        rows = self._decode(codec, request)
+        with torch.inference_mode():
+            columns = self.model.predict(rows)
+        _check_finite(columns)
+        return HttpResponse(200, codec.encode(accept, columns, self.spec.response), accept.name)
+
+    def _decode(self, codec: payloads.PayloadCodec, request: HttpRequest) -> Batch:
+        """The body as input of the model. Raises UserError for an empty body."""
+        media_type = MediaType.parse(request.content_type or codec.DEFAULT_CONTENT_TYPE)
         if not request.body:
             raise UserError("the body is empty")
-        return exchange.decode(media_type, request.body, self.model, lone_records=self.batch)
+        return codec.decode(media_type, request.body, self.model, lone_records=self.batch)
 
 
-def _check_answer(columns: Columns) -> None:
-    """Infinity is no JSON, and no answer: the request held numbers that float32 arithmetic cannot bear."""
+def _check_finite(columns: Columns) -> None:
+    """Raise BadRecord for an infinite answer. JSON cannot hold it; the request has numbers too large for float32."""
     for values in columns.values():
         if not np.isfinite(values.numpy(force=True)).all():
             row = int((~values.isfinite()).reshape(len(values), -1).any(1).nonzero()[0]) + 1
             raise BadRecord(row, "its answer is beyond float32, expected smaller numbers.")
 
 
-def _text(status: int, message: object) -> Response:
-    return Response(status, str(message).encode())
+def _text(status: int, message: object) -> HttpResponse:
+    return HttpResponse(status, str(message).encode())

@@ -1,7 +1,7 @@
 """An image's HEALTHCHECK: `python -m wildsage.containers.serving.health` asks /ping of the server beside it.
 
-A container that trains has no server and is healthy as long as it runs. Standard library only: it starts every half
-minute beside somebody's work.
+A container that trains has no server and is healthy as long as it runs. It imports the standard library only, because it
+starts every half minute beside a running job.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FIRST_PROCESS = Path("/proc/1/cmdline")
 
 
 def main(environment: Mapping[str, str], first_process: Path = FIRST_PROCESS) -> int:
-    """Exit status for the engine: 0 healthy, 1 not."""
+    """Return the exit status for the engine: 0 for healthy, 1 for unhealthy."""
     arguments = first_process.read_text().split("\0")
     if "serve" not in arguments:
         return 0

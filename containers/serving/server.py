@@ -10,14 +10,14 @@ import torch
 from gunicorn.app.base import BaseApplication
 
 from wildsage.containers.contract import gunicorn_options
-from wildsage.containers.serving.handler import Handler, Request, Response
-from wildsage.containers.serving.models import Models
+from wildsage.containers.serving.handler import Handler, HttpRequest, HttpResponse
+from wildsage.containers.serving.models import LoadedModels
 
 MAX_BODY_BYTES = 100 << 20
 """The largest payload a batch transform may ask for [contract: container, section 5]."""
 
 THREADS_PER_WORKER = 4
-"""So that /ping is answered while an invocation computes."""
+"""More than one, so that /ping is answered while an invocation computes."""
 
 STOP_WITHIN_S = 25
 KEEP_ALIVE_S = 75
@@ -40,7 +40,7 @@ def application(handler: Handler) -> flask.Flask:
     return app
 
 
-def multi_model_application(models: Models) -> flask.Flask:
+def multi_model_application(models: LoadedModels) -> flask.Flask:
     """The WSGI application of a multi-model container."""
     app = _application()
 
@@ -75,22 +75,22 @@ def _application() -> flask.Flask:
 
     @app.get("/ping")
     def ping() -> flask.Response:
-        return _http(Response(200, b""))
+        return _http(HttpResponse(200, b""))
 
     @app.errorhandler(413)
     def body_too_large(_error: Exception) -> flask.Response:
-        return _plain(Response(413, f"The body is larger than {MAX_BODY_BYTES} bytes.".encode()))
+        return _plain(HttpResponse(413, f"The body is larger than {MAX_BODY_BYTES} bytes.".encode()))
 
     return app
 
 
-def _invocation() -> Request:
+def _invocation() -> HttpRequest:
     """The request at hand as the handler takes it."""
     headers = flask.request.headers
-    return Request(flask.request.get_data(cache=False), headers.get("Content-Type"), headers.get("Accept"))
+    return HttpRequest(flask.request.get_data(cache=False), headers.get("Content-Type"), headers.get("Accept"))
 
 
-def _http(response: Response) -> flask.Response:
+def _http(response: HttpResponse) -> flask.Response:
     """The answer with the caller's custom attributes, which go back unchanged."""
     answer = _plain(response)
     attributes = flask.request.headers.get(CUSTOM_ATTRIBUTES)
@@ -99,7 +99,7 @@ def _http(response: Response) -> flask.Response:
     return answer
 
 
-def _plain(response: Response) -> flask.Response:
+def _plain(response: HttpResponse) -> flask.Response:
     return flask.Response(response.body, response.status, content_type=response.content_type)
 
 

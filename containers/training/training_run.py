@@ -13,9 +13,9 @@ from torch.nn.parallel import DistributedDataParallel
 from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.run import Checkpointable, RunContext
 from wildsage.containers.contract import metrics
-from wildsage.containers.contract.job_log import Journal
-from wildsage.containers.input.channel import ChannelStream, Seen
-from wildsage.containers.input.images import ImageStream
+from wildsage.containers.contract.job_log import JobLog
+from wildsage.containers.input.image_stream import ImageStream
+from wildsage.containers.input.row_stream import ReadCounts, RowStream
 from wildsage.containers.training.checkpoint import RANDOMNESS, Checkpoints, Position
 from wildsage.containers.training.cluster import Cluster
 from wildsage.containers.training.stopping import StopSign
@@ -23,7 +23,7 @@ from wildsage.containers.training.stopping import StopSign
 SHARED_RANDOMNESS = "shared_randomness"
 
 
-class JobRun(RunContext):
+class TrainingRun(RunContext):
     """A `RunContext` that reports on its batches, ends early after SIGTERM, gathers over `cluster`, and goes on from a checkpoint.
 
     Every host draws its own random numbers: the seed of host i is `seed` + i.
@@ -33,8 +33,8 @@ class JobRun(RunContext):
         self,
         seed: int,
         device: torch.device,
-        journal: Journal,
-        train: ChannelStream | ImageStream,
+        log: JobLog,
+        train: RowStream | ImageStream,
         cluster: Cluster,
         stop: StopSign,
         checkpoints: Checkpoints | None = None,
@@ -43,7 +43,7 @@ class JobRun(RunContext):
         super().__init__(seed, device)
         self.rng.manual_seed(seed + cluster.rank)
         self._shared_begin = self.shared_rng.get_state()
-        self._journal = journal
+        self._log = log
         self._train = train
         self._cluster = cluster
         self._checkpoints = checkpoints
@@ -107,11 +107,11 @@ class JobRun(RunContext):
             self._checkpoints.save(state.arrays(), self._position, self.rng.get_state())
 
     def _report_epoch(self, epoch: int, count: int, start_s: float) -> None:
-        host, seen = self._journal.host, self._train.seen
-        self._journal.framed(metrics.progress_line(host, 100.0 * (epoch + 1) / count))
-        self._journal.metrics(start_s, counters(seen), Meta="training_data_iter", epoch=epoch)
-        rows_per_second = seen.pass_rows / max(time.time() - start_s, 1e-9)
-        self._journal.framed(metrics.throughput_line(host, rows_per_second))
+        host, counts = self._log.host, self._train.counts
+        self._log.line(metrics.progress_line(host, 100.0 * (epoch + 1) / count))
+        self._log.metrics(start_s, counters(counts), Meta="training_data_iter", epoch=epoch)
+        rows_per_second = counts.pass_rows / max(time.time() - start_s, 1e-9)
+        self._log.line(metrics.throughput_line(host, rows_per_second))
 
     def gather(self, arrays: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
         return self._cluster.gather(arrays)
@@ -120,7 +120,7 @@ class JobRun(RunContext):
         return DistributedDataParallel(network, forward_sync_buffers=False) if self._cluster.size > 1 else network
 
     def log(self, text: str, level: Literal["INFO", "WARNING"] = "INFO") -> None:
-        self._journal.framed(text, level)
+        self._log.line(text, level)
 
     def sum(self, tensor: Tensor) -> Tensor:
         return self._cluster.sum(tensor)
@@ -135,17 +135,17 @@ class JobRun(RunContext):
         epoch: int | None = None,
         batch: int | None = None,
     ) -> None:
-        self._journal.framed(metrics.quality_line(self._journal.host, channel, name, kind, value, epoch, batch))
+        self._log.line(metrics.quality_line(self._log.host, channel, name, kind, value, epoch, batch))
 
 
-def counters(seen: Seen) -> dict[str, float]:
+def counters(counts: ReadCounts) -> dict[str, float]:
     """What has been read, under the original's names."""
     return {
-        "Total Records Seen": float(seen.rows),
-        "Total Batches Seen": float(seen.batches),
-        "Max Records Seen Between Resets": float(seen.most_rows),
-        "Max Batches Seen Between Resets": float(seen.most_batches),
-        "Reset Count": float(seen.passes),
-        "Number of Records Since Last Reset": float(seen.pass_rows),
-        "Number of Batches Since Last Reset": float(seen.pass_batches),
+        "Total Records Seen": float(counts.rows),
+        "Total Batches Seen": float(counts.batches),
+        "Max Records Seen Between Resets": float(counts.most_rows),
+        "Max Batches Seen Between Resets": float(counts.most_batches),
+        "Reset Count": float(counts.passes),
+        "Number of Records Since Last Reset": float(counts.pass_rows),
+        "Number of Batches Since Last Reset": float(counts.pass_batches),
     }

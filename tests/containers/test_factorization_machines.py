@@ -15,7 +15,7 @@ from wildsage.containers import codecs
 from wildsage.containers.contract import archive
 from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.model_files import artifact
-from wildsage.containers.serving.handler import Handler, Request
+from wildsage.containers.serving.handler import Handler, HttpRequest
 
 PEOPLE, THINGS, ROWS = 30, 40, 4000
 WIDTH = PEOPLE + THINGS
@@ -227,7 +227,7 @@ def instances(form: str) -> list:
 @pytest.mark.parametrize("form", ["features", "dense data", "sparse data"])
 def test_json_is_answered_with_floats_and_in_the_originals_order(handler, form):
     body = json.dumps({"instances": instances(form)}).encode()
-    response = handler.invocations(Request(body, codecs.JSON))
+    response = handler.invocations(HttpRequest(body, codecs.JSON))
     assert response.status == 200, response.body
     rows = json.loads(response.body)["predictions"]
     expected = 1 / (1 + np.exp(-SCORE[:3]))
@@ -239,7 +239,7 @@ def test_json_is_answered_with_floats_and_in_the_originals_order(handler, form):
 
 def test_a_batch_transform_of_records_is_answered_in_json_lines(handler):
     body = recordio(PAIRS[:100], SCORE[:100])
-    response = Handler(handler.model, handler.spec, batch=True).invocations(Request(body, codecs.RECORDIO_PROTOBUF))
+    response = Handler(handler.model, handler.spec, batch=True).invocations(HttpRequest(body, codecs.RECORDIO_PROTOBUF))
     lines = response.body.decode().splitlines()
     assert response.content_type == codecs.JSON_LINES and len(lines) == 100
     assert set(json.loads(lines[0])) == {"score", "predicted_label"}
@@ -248,7 +248,7 @@ def test_a_batch_transform_of_records_is_answered_in_json_lines(handler):
 def test_records_are_answered_with_records(handler):
     common = pytest.importorskip("sagemaker.amazon.common")
     body = recordio(PAIRS[:3], SCORE[:3])
-    response = handler.invocations(Request(body, codecs.RECORDIO_PROTOBUF, codecs.RECORDIO_PROTOBUF))
+    response = handler.invocations(HttpRequest(body, codecs.RECORDIO_PROTOBUF, codecs.RECORDIO_PROTOBUF))
     records = common.read_records(io.BytesIO(response.body))
     assert [set(record.label) for record in records] == [{"score", "predicted_label"}] * 3
     assert records[0].label["score"].float32_tensor.values[0] == pytest.approx(1 / (1 + np.exp(-SCORE[0])))
@@ -265,6 +265,6 @@ def test_records_are_answered_with_records(handler):
 )  # fmt: skip
 def test_a_request_that_is_no_row_of_ours_is_refused_in_clear_words(handler, features, problem):
     response = handler.invocations(
-        Request(json.dumps({"instances": [{"data": {"features": features}}]}).encode(), codecs.JSON)
+        HttpRequest(json.dumps({"instances": [{"data": {"features": features}}]}).encode(), codecs.JSON)
     )
     assert response.status == 400 and problem in response.body.decode(), response.body

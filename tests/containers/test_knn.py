@@ -15,7 +15,7 @@ from wildsage.algorithms.knn.algorithm import KNN
 from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.contract.metrics import quality_regex
 from wildsage.containers.model_files import artifact
-from wildsage.containers.serving.handler import Handler, Request
+from wildsage.containers.serving.handler import Handler, HttpRequest
 
 CSV = ChannelConfig(content_type="text/csv")
 SETTINGS = {"k": "3", "predictor_type": "classifier", "sample_size": "200"}
@@ -111,7 +111,7 @@ def handler() -> Handler:
 
 
 def answer(handler: Handler, accept: str | None) -> bytes:
-    response = handler.invocations(Request(b"0,0\n", "text/csv", accept))
+    response = handler.invocations(HttpRequest(b"0,0\n", "text/csv", accept))
     assert response.status == 200, response.body
     return response.body
 
@@ -139,6 +139,6 @@ def test_verbose_records_hold_three_labels_each(handler):
 
 
 def test_a_row_of_the_wrong_width_is_refused(handler):
-    response = handler.invocations(Request(b"0,0,0\n", "text/csv"))
+    response = handler.invocations(HttpRequest(b"0,0,0\n", "text/csv"))
     assert response.status == 400
     assert b"3 columns, expected 2 (feature_dim)" in response.body

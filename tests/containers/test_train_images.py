@@ -24,7 +24,7 @@ from wildsage.containers.codecs.records import recordio
 from wildsage.containers.contract import archive
 from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.model_files import artifact
-from wildsage.containers.serving.handler import Handler, Request
+from wildsage.containers.serving.handler import Handler, HttpRequest
 from wildsage.containers.train import train
 from wildsage.containers.training.stopping import StopSign
 
@@ -293,7 +293,7 @@ def test_what_was_trained_answers_over_the_contract(job):
     run.put("train", "train.rec", REC)
     assert train_here(run) == 0
     kind, model = artifact.load(run.opt_ml.model, "image-classification")
-    answer = Handler(model, kind.spec).invocations(Request(IMAGES[0], "image/png"))
+    answer = Handler(model, kind.spec).invocations(HttpRequest(IMAGES[0], "image/png"))
     assert answer.status == 200 and np.argmax(json.loads(answer.body)) == LABELS[0]
 
 

@@ -15,7 +15,7 @@ from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.containers.contract import failure
-from wildsage.containers.input.channel import Seen
+from wildsage.containers.input.row_stream import ReadCounts
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import TOO_MANY
 from wildsage.local_runner.server import lock
 from wildsage.local_runner.server.lock import InUse, exclusive_use
@@ -61,7 +61,7 @@ def no_data(aws, start_aws, channel) -> str:
 @proves("A host has no data")
 def host_without_data(aws, start_aws, channel) -> str:
     with pytest.raises(UserError) as caught:
-        Seen().refuse_nothing("train")
+        ReadCounts().require_rows("train")
     return failure.reason(caught.value)
 
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.containers.codecs.pieces import PIECE_BYTES
-from wildsage.containers.codecs.records import layout, message, recordio
-from wildsage.containers.codecs.records.message import FEATURES, LABEL, MAP_KEY, Malformed
-from wildsage.containers.codecs.rows import Rows
+from wildsage.containers.codecs.records import bulk_writer, message, recordio
+from wildsage.containers.codecs.records.message import FEATURES, LABEL, MAP_KEY, MalformedRecord
+from wildsage.containers.codecs.rows import FlatRows
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def write_spmatrix_to_sparse_tensor(file: IO[bytes], array: Any, labels: NDArray
     rows = array.tocsr()
     counts_n = np.diff(rows.indptr).astype(np.int64)
     labels_nl = None if labels is None else labels.reshape(len(labels), -1)
-    file.write(encode_sparse(Rows(counts_n, rows.data, rows.indices.astype(np.int64), rows.shape[1], labels_nl)))
+    file.write(encode_sparse(FlatRows(counts_n, rows.data, rows.indices.astype(np.int64), rows.shape[1], labels_nl)))
 
 
 def read_records(file: IO[bytes]) -> list[Record]:
@@ -118,15 +118,15 @@ def encode_dense(values_nd: NDArray, labels: NDArray | None = None) -> bytearray
     labels_nl = _checked(labels, len(values_nd))
     if not len(values_nd):
         return bytearray()
-    return _frames(layout.dense_tensor(values_nd), labels_nl)
+    return _frames(bulk_writer.dense_tensor(values_nd), labels_nl)
 
 
-def encode_sparse(rows: Rows) -> bytearray:
+def encode_sparse(rows: FlatRows) -> bytearray:
     """Records of sparse rows, and their labels; raises as `encode_dense` does."""
     labels_nl = _checked(rows.labels_nl, len(rows))
     if not len(rows):
         return bytearray()
-    tensor = layout.sparse_tensor(rows.counts_n, rows.values_z, rows.sparse_keys(), rows.width)
+    tensor = bulk_writer.sparse_tensor(rows.counts_n, rows.values_z, rows.sparse_keys(), rows.width)
     return _frames(tensor, labels_nl)
 
 
@@ -138,27 +138,27 @@ def _checked(labels: NDArray | None, count: int) -> NDArray | None:
     return labels.reshape(len(labels), -1)
 
 
-def _frames(features: layout.Message, labels_nl: NDArray | None) -> bytearray:
+def _frames(features: bulk_writer.Message, labels_nl: NDArray | None) -> bytearray:
     key = MAP_KEY.decode()
-    parts = [layout.entry(FEATURES, key, features)]
+    parts = [bulk_writer.entry(FEATURES, key, features)]
     if labels_nl is not None:
-        parts.append(layout.entry(LABEL, key, layout.dense_tensor(labels_nl)))
-    return layout.frames(parts)
+        parts.append(bulk_writer.entry(LABEL, key, bulk_writer.dense_tensor(labels_nl)))
+    return bulk_writer.frames(parts)
 
 
 def _record(number: int, payload: bytes) -> Record:
     try:
         features, label = message.tensors(memoryview(payload))
-    except Malformed as error:
+    except MalformedRecord as error:
         raise BadRecord(number, f"{error}.") from None
     return Record(_values(features), _values(label))
 
 
-def _values(tensors: Mapping[str, message.Tensor]) -> dict[str, Value]:
+def _values(tensors: Mapping[str, message.RecordTensor]) -> dict[str, Value]:
     return {name: _value(tensor) for name, tensor in tensors.items()}
 
 
-def _value(tensor: message.Tensor) -> Value:
+def _value(tensor: message.RecordTensor) -> Value:
     content = Tensor(tensor.values.tolist(), tensor.keys.tolist(), list(tensor.shape))
     if tensor.values.dtype == np.float32:
         return Value(float32_tensor=content)

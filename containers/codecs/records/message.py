@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wildsage.containers.codecs.rows import Rows
+from wildsage.containers.codecs.rows import FlatRows
 
 FEATURES, LABEL = 1, 2
 KEY, VALUE = 1, 2
@@ -27,7 +27,7 @@ FLOATS: dict[int, np.dtype[Any]] = {FLOAT32: np.dtype("<f4"), FLOAT64: np.dtype(
 Content = memoryview | int
 
 
-class Malformed(ValueError):
+class MalformedRecord(ValueError):
     """A record that is no row; the text says why."""
 
 
@@ -39,12 +39,12 @@ class Schema:
     label_width: int
 
     @classmethod
-    def of(cls, row: Rows) -> Schema:
+    def of(cls, row: FlatRows) -> Schema:
         return cls(row.width, 0 if row.labels_nl is None else row.labels_nl.shape[1])
 
 
 @dataclass(frozen=True)
-class Tensor:
+class RecordTensor:
     """A tensor message; `values` as float32, float64 or int32, `shape` empty where the message has none."""
 
     values: NDArray
@@ -57,11 +57,11 @@ class Tensor:
         return len(self.keys) > 0 or (len(self.values) == 0 and len(self.shape) > 0)
 
 
-def read(payload: memoryview, schema: Schema | None) -> Rows:
+def read(payload: memoryview, schema: Schema | None) -> FlatRows:
     """Read one record. Raises Malformed, also where it disagrees with the `schema` of the rows before it."""
     maps = _maps(payload)
     if not maps[FEATURES]:
-        raise Malformed("no features, expected one tensor under the key 'values'")
+        raise MalformedRecord("no features, expected one tensor under the key 'values'")
     features = _tensor(_only_value(maps[FEATURES], "features"), "features")
     label = _tensor(_only_value(maps[LABEL], "label"), "label") if maps[LABEL] else None
     row = _row(features, label)
@@ -70,7 +70,7 @@ def read(payload: memoryview, schema: Schema | None) -> Rows:
     return row
 
 
-def tensors(payload: memoryview) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def tensors(payload: memoryview) -> tuple[dict[str, RecordTensor], dict[str, RecordTensor]]:
     """All tensors of one record by name: those of its features, and those of its label. Raises Malformed."""
     maps = _maps(payload)
     features, label = (
@@ -90,49 +90,53 @@ def _maps(payload: memoryview) -> dict[int, dict[bytes, memoryview]]:
     return maps
 
 
-def _row(features: Tensor, label: Tensor | None) -> Rows:
+def _row(features: RecordTensor, label: RecordTensor | None) -> FlatRows:
     if label is not None and label.sparse:
-        raise Malformed("the label is sparse, expected a dense one")
+        raise MalformedRecord("the label is sparse, expected a dense one")
     labels_nl = None if label is None or not len(label.values) else label.values[None]
     counts_n = np.array([len(features.values)])
     if not features.sparse:
         _check_dense(features)
-        return Rows(counts_n, features.values, None, len(features.values), labels_nl)
+        return FlatRows(counts_n, features.values, None, len(features.values), labels_nl)
     width = _sparse_width(features)
-    return Rows(counts_n, features.values, features.keys.astype(np.int64), width, labels_nl)
+    return FlatRows(counts_n, features.values, features.keys.astype(np.int64), width, labels_nl)
 
 
-def _check_dense(features: Tensor) -> None:
+def _check_dense(features: RecordTensor) -> None:
     if not len(features.values):
-        raise Malformed("the features have no values")
+        raise MalformedRecord("the features have no values")
     if features.shape and _size(features.shape) != len(features.values):
-        raise Malformed(f"{len(features.values)} values, expected {_size(features.shape)} (shape {features.shape})")
+        raise MalformedRecord(
+            f"{len(features.values)} values, expected {_size(features.shape)} (shape {features.shape})"
+        )
 
 
-def _sparse_width(features: Tensor) -> int:
+def _sparse_width(features: RecordTensor) -> int:
     keys, values = len(features.keys), len(features.values)
     if keys != values:
-        raise Malformed(f"{keys} keys and {values} values in a sparse tensor, expected as many of one as of the other")
+        raise MalformedRecord(
+            f"{keys} keys and {values} values in a sparse tensor, expected as many of one as of the other"
+        )
     if not features.shape:
-        raise Malformed("a sparse tensor (it has keys) without shape, expected shape [columns]")
+        raise MalformedRecord("a sparse tensor (it has keys) without shape, expected shape [columns]")
     width = _size(features.shape)
     if not 0 < width < 1 << 63:
-        raise Malformed(f"shape {features.shape} of a sparse tensor, expected [columns], from 1 to 2^63 - 1")
+        raise MalformedRecord(f"shape {features.shape} of a sparse tensor, expected [columns], from 1 to 2^63 - 1")
     if keys and int(features.keys.max()) >= width:
-        raise Malformed(
+        raise MalformedRecord(
             f"key {features.keys.max()} is out of range, expected 0 to {width - 1} (shape {features.shape})"
         )
     return width
 
 
-def _agree(row: Rows, schema: Schema) -> None:
+def _agree(row: FlatRows, schema: Schema) -> None:
     given = Schema.of(row)
     if given.width != schema.width:
-        raise Malformed(f"{given.width} columns, expected {schema.width} as in the rows before")
+        raise MalformedRecord(f"{given.width} columns, expected {schema.width} as in the rows before")
     if given.label_width != schema.label_width:
         names = {0: "no label", 1: "a label"}
         got, expected = (names.get(n, f"a label of {n} values") for n in (given.label_width, schema.label_width))
-        raise Malformed(f"{got}, expected {expected} as in the rows before")
+        raise MalformedRecord(f"{got}, expected {expected} as in the rows before")
 
 
 def _size(shape: tuple[int, ...]) -> int:
@@ -145,7 +149,7 @@ def _size(shape: tuple[int, ...]) -> int:
 def _only_value(entries: dict[bytes, memoryview], what: str) -> memoryview:
     if set(entries) != {MAP_KEY}:
         got = ", ".join(repr(key.decode(errors="replace")) for key in entries)
-        raise Malformed(f"{what} under {got}, expected the one key 'values'")
+        raise MalformedRecord(f"{what} under {got}, expected the one key 'values'")
     return entries[MAP_KEY]
 
 
@@ -159,7 +163,7 @@ def _entry(message: memoryview) -> tuple[bytes, memoryview]:
     return key, value
 
 
-def _tensor(value: memoryview, what: str) -> Tensor:
+def _tensor(value: memoryview, what: str) -> RecordTensor:
     """The tensor of a Value: of several kinds the last counts, several of one kind are one."""
     kind, body = None, b""
     for number, content in _fields(value):
@@ -167,9 +171,9 @@ def _tensor(value: memoryview, what: str) -> Tensor:
             body = bytes(_message(number, content)) if number != kind else body + bytes(_message(number, content))
             kind = number
     if kind is None:
-        raise Malformed(f"the {what} hold no tensor" if what == "features" else f"the {what} holds no tensor")
+        raise MalformedRecord(f"the {what} hold no tensor" if what == "features" else f"the {what} holds no tensor")
     if kind == BYTES:
-        raise Malformed(f"{what} of kind bytes (an image?), expected a float32, float64 or int32 tensor")
+        raise MalformedRecord(f"{what} of kind bytes (an image?), expected a float32, float64 or int32 tensor")
     numbers: dict[int, list[NDArray]] = {VALUES: [], KEYS: [], SHAPE: []}
     for number, content in _fields(memoryview(body)):
         if number in numbers:
@@ -177,7 +181,7 @@ def _tensor(value: memoryview, what: str) -> Tensor:
             numbers[number].append(_integers(content) if dtype is None else _floats(content, dtype))
     values = np.concatenate([np.empty(0, FLOATS.get(kind, np.uint64)), *numbers[VALUES]])
     keys, shape = (np.concatenate([np.empty(0, np.uint64), *numbers[n]]) for n in (KEYS, SHAPE))
-    return Tensor(as_int32(values) if kind == INT32 else values, keys, tuple(shape.tolist()))
+    return RecordTensor(as_int32(values) if kind == INT32 else values, keys, tuple(shape.tolist()))
 
 
 def as_int32(varints: NDArray[np.uint64]) -> NDArray[np.int32]:
@@ -188,9 +192,9 @@ def as_int32(varints: NDArray[np.uint64]) -> NDArray[np.int32]:
 def _floats(content: Content, dtype: np.dtype) -> NDArray:
     """Packed floats, or one unpacked."""
     if isinstance(content, int):
-        raise Malformed(f"a varint where {dtype.itemsize}-byte floats are expected")
+        raise MalformedRecord(f"a varint where {dtype.itemsize}-byte floats are expected")
     if len(content) % dtype.itemsize:
-        raise Malformed(f"{len(content)} bytes of values, expected a multiple of {dtype.itemsize}")
+        raise MalformedRecord(f"{len(content)} bytes of values, expected a multiple of {dtype.itemsize}")
     return np.frombuffer(content, dtype)
 
 
@@ -208,7 +212,7 @@ def _integers(content: Content) -> NDArray[np.uint64]:
 
 def _message(number: int, content: Content) -> memoryview:
     if isinstance(content, int):
-        raise Malformed(f"field {number} is a number, expected a message")
+        raise MalformedRecord(f"field {number} is a number, expected a message")
     return content
 
 
@@ -219,7 +223,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, Content]]:
         tag, at = _varint(message, at)
         number, wire_type = tag >> 3, tag & 7
         if not number:
-            raise Malformed("a field numbered 0: no Record message")
+            raise MalformedRecord("a field numbered 0: no Record message")
         if wire_type == VARINT:
             content, at = _varint(message, at)
             yield number, content
@@ -229,9 +233,9 @@ def _fields(message: memoryview) -> Iterator[tuple[int, Content]]:
         elif wire_type in (FIXED32, FIXED64):
             length = 4 if wire_type == FIXED32 else 8
         else:
-            raise Malformed(f"wire type {wire_type} in field {number}: no Record message")
+            raise MalformedRecord(f"wire type {wire_type} in field {number}: no Record message")
         if at + length > len(message):
-            raise Malformed(f"field {number} is cut short: {len(message) - at} bytes, expected {length}")
+            raise MalformedRecord(f"field {number} is cut short: {len(message) - at} bytes, expected {length}")
         yield number, message[at : at + length]
         at += length
 
@@ -241,10 +245,10 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
     number = 0
     for shift in range(0, 70, 7):
         if at >= len(message):
-            raise Malformed("a number is cut short: no Record message")
+            raise MalformedRecord("a number is cut short: no Record message")
         byte = message[at]
         at += 1
         number |= (byte & 0x7F) << shift
         if byte < 0x80:
             return number & (1 << 64) - 1, at
-    raise Malformed("a number of more than ten bytes: no Record message")
+    raise MalformedRecord("a number of more than ten bytes: no Record message")

@@ -13,10 +13,9 @@ from wildsage.algorithms.base.batch import Batch, SparseRows
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.batches import batch
-from wildsage.containers.codecs.records import columns as record_columns
-from wildsage.containers.codecs.records import files, layout, message, recordio
-from wildsage.containers.codecs.records.message import LABEL, Malformed, Schema
-from wildsage.containers.codecs.rows import Rows, stack
+from wildsage.containers.codecs.records import bulk_reader, bulk_writer, files, message, recordio
+from wildsage.containers.codecs.records.message import LABEL, MalformedRecord, Schema
+from wildsage.containers.codecs.rows import FlatRows, stack
 
 # Layouts tried on all records of a block at once; whatever has yet another one is read record by record.
 MOST_LAYOUTS = 8
@@ -43,18 +42,18 @@ def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
         yield batch(_rows(block, schema))
 
 
-def _rows(block: recordio.Block, schema: Schema) -> Rows:
+def _rows(block: recordio.Block, schema: Schema) -> FlatRows:
     """Rows of a block in its order: the commonly used layouts many at a time, the others one by one."""
     if len(block) <= FEW:
         return stack([_read_one(block, index, schema) for index in range(len(block))])
-    parts: list[Rows] = []
+    parts: list[FlatRows] = []
     order: list[np.ndarray] = []
     alone: list[int] = []
     left = np.arange(len(block))
     for _ in range(MOST_LAYOUTS):
         if not len(left):
             break
-        read, rows = record_columns.read(block.bytes_b, block.starts_n[left], block.stops_n[left], schema)
+        read, rows = bulk_reader.read(block.bytes_b, block.starts_n[left], block.stops_n[left], schema)
         if rows is not None:
             parts.append(rows)
             order.append(left[read])
@@ -69,11 +68,11 @@ def _rows(block: recordio.Block, schema: Schema) -> Rows:
     return rows if len(parts) == 1 else rows.ordered(np.argsort(np.concatenate(order)))
 
 
-def _read_one(block: recordio.Block, index: int, schema: Schema | None) -> Rows:
+def _read_one(block: recordio.Block, index: int, schema: Schema | None) -> FlatRows:
     payload = block.bytes_b.data[block.starts_n[index] : block.stops_n[index]]
     try:
         return message.read(payload, schema)
-    except Malformed as error:
+    except MalformedRecord as error:
         raise BadRecord(block.first_row + index, f"{error}.") from None
 
 
@@ -85,7 +84,7 @@ def encode_rows(features: NDArray | SparseRows, labels: NDArray | None = None) -
     """
     if not isinstance(features, SparseRows):
         return files.encode_dense(features, labels)
-    rows = Rows(
+    rows = FlatRows(
         features.starts_n1.diff().numpy(),
         features.values_z.numpy(),
         features.columns_z.numpy(),
@@ -100,5 +99,5 @@ def encode(columns: Columns, response: Response) -> bytes:
     parts = []
     for name, column in columns.items():
         values_nm = column.to(torch.float32).reshape(len(column), -1).numpy()
-        parts.append(layout.entry(LABEL, name, layout.dense_tensor(values_nm)))
-    return bytes(layout.frames(parts))
+        parts.append(bulk_writer.entry(LABEL, name, bulk_writer.dense_tensor(values_nm)))
+    return bytes(bulk_writer.frames(parts))

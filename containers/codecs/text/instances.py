@@ -18,25 +18,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wildsage.algorithms.base.errors import BadRecord
-from wildsage.containers.codecs.rows import Rows, stack
+from wildsage.containers.codecs.rows import FlatRows, stack
 
 NUMBERS = {int, float}
 
 
-class Malformed(ValueError):
+class MalformedInstance(ValueError):
     """An instance that is no row; the text says why."""
 
 
-def rows_of(instances: Sequence[Any], first_row: int, width: int | None) -> Rows:
+def rows_of(instances: Sequence[Any], first_row: int, width: int | None) -> FlatRows:
     """Rows of instances, float32. Raises BadRecord for one that is malformed or not of the width of those before it."""
     dense = _all_dense(instances, width)
     if dense is not None:
         return dense
-    parts: list[Rows] = []
+    parts: list[FlatRows] = []
     for row, instance in enumerate(instances, start=first_row):
         try:
             part = _row(instance)
-        except Malformed as error:
+        except MalformedInstance as error:
             raise BadRecord(row, f"{error}.") from None
         width = width or part.width
         if part.width != width:
@@ -45,7 +45,7 @@ def rows_of(instances: Sequence[Any], first_row: int, width: int | None) -> Rows
     return stack(parts)
 
 
-def _all_dense(instances: Sequence[Any], width: int | None) -> Rows | None:
+def _all_dense(instances: Sequence[Any], width: int | None) -> FlatRows | None:
     """The rows at once if all are `{"features": [numbers]}` of one width, else None."""
     try:
         lists = [instance["features"] for instance in instances]
@@ -56,61 +56,61 @@ def _all_dense(instances: Sequence[Any], width: int | None) -> Rows | None:
     if not (uniform and width and set(map(type, chain.from_iterable(lists))) <= NUMBERS):
         return None
     values = np.fromiter(chain.from_iterable(lists), np.float64, width * len(lists))
-    return Rows(np.full(len(lists), width), _float32(values), None, width)
+    return FlatRows(np.full(len(lists), width), _float32(values), None, width)
 
 
-def _row(instance: Any) -> Rows:
+def _row(instance: Any) -> FlatRows:
     features = _features(instance)
     if isinstance(features, list):
         features = {"values": features}
     if not isinstance(features, dict) or "values" not in features:
-        raise Malformed(f"features are {_kind(features)}, expected a list of numbers or an object with values")
+        raise MalformedInstance(f"features are {_kind(features)}, expected a list of numbers or an object with values")
     values = _numbers(features["values"], "values")
     if "keys" not in features:
         if not len(values):
-            raise Malformed("the features have no values")
-        return Rows(np.array([len(values)]), values, None, len(values))
+            raise MalformedInstance("the features have no values")
+        return FlatRows(np.array([len(values)]), values, None, len(values))
     keys, width = _keys(features["keys"], len(values)), _width(features.get("shape"))
     wrong = next((key for key in keys.tolist() if not 0 <= key < width), None)
     if wrong is not None:
-        raise Malformed(f"key {wrong} is out of range, expected 0 to {width - 1} (shape {features['shape']})")
-    return Rows(np.array([len(values)]), values, keys, width)
+        raise MalformedInstance(f"key {wrong} is out of range, expected 0 to {width - 1} (shape {features['shape']})")
+    return FlatRows(np.array([len(values)]), values, keys, width)
 
 
 def _features(instance: Any) -> Any:
     if not isinstance(instance, dict):
-        raise Malformed(f"the instance is {_kind(instance)}, expected an object with features")
+        raise MalformedInstance(f"the instance is {_kind(instance)}, expected an object with features")
     if "features" in instance:
         return instance["features"]
     data = instance.get("data")
     if isinstance(data, dict) and "features" in data:
         return data["features"]
     expected = 'expected {"features": [...]} or {"data": {"features": {"values": [...]}}}'
-    raise Malformed(f"no features among its keys {sorted(instance)}, {expected}")
+    raise MalformedInstance(f"no features among its keys {sorted(instance)}, {expected}")
 
 
 def _numbers(values: Any, name: str) -> NDArray[np.float32]:
     if not isinstance(values, list):
-        raise Malformed(f"{name} are {_kind(values)}, expected a list of numbers")
+        raise MalformedInstance(f"{name} are {_kind(values)}, expected a list of numbers")
     wrong = next((place for place, value in enumerate(values, start=1) if type(value) not in NUMBERS), None)
     if wrong is not None:
-        raise Malformed(f"value {wrong} of {len(values)} is {_kind(values[wrong - 1])}, expected a number")
+        raise MalformedInstance(f"value {wrong} of {len(values)} is {_kind(values[wrong - 1])}, expected a number")
     return _float32(np.array(values, np.float64))
 
 
 def _keys(keys: Any, values: int) -> NDArray[np.int64]:
     if not isinstance(keys, list) or any(type(key) is not int or abs(key) >= 1 << 63 for key in keys):
-        raise Malformed("keys are not all whole numbers, expected the columns of the values, counted from 0")
+        raise MalformedInstance("keys are not all whole numbers, expected the columns of the values, counted from 0")
     if len(keys) != values:
-        raise Malformed(f"{len(keys)} keys and {values} values, expected as many of one as of the other")
+        raise MalformedInstance(f"{len(keys)} keys and {values} values, expected as many of one as of the other")
     return np.array(keys, np.int64)
 
 
 def _width(shape: Any) -> int:
     if not isinstance(shape, list) or not shape or any(type(length) is not int or length < 1 for length in shape):
-        raise Malformed(f"shape of a sparse instance is {_kind(shape)}, expected [columns]")
+        raise MalformedInstance(f"shape of a sparse instance is {_kind(shape)}, expected [columns]")
     if math.prod(shape) >= 1 << 63:
-        raise Malformed(f"shape {shape} is beyond 2^63 columns")
+        raise MalformedInstance(f"shape {shape} is beyond 2^63 columns")
     return math.prod(shape)
 
 

@@ -12,8 +12,8 @@ from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.batches import batch
-from wildsage.containers.codecs.text.answers import records
 from wildsage.containers.codecs.text.instances import rows_of
+from wildsage.containers.codecs.text.predictions import predictions
 
 EXPECTED = 'expected {"instances": [{"features": [...]}, ...]}'
 
@@ -38,4 +38,4 @@ def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
 
 def encode(columns: Columns, response: Response) -> bytes:
     """One document, as Python's `json.dumps` prints it, on one line that has no end."""
-    return json.dumps({response.key: records(columns)}).encode()
+    return json.dumps({response.key: predictions(columns)}).encode()

@@ -17,9 +17,9 @@ from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.batches import batch
-from wildsage.containers.codecs.text.answers import records
 from wildsage.containers.codecs.text.instances import rows_of
 from wildsage.containers.codecs.text.lines import blocks_of_lines
+from wildsage.containers.codecs.text.predictions import predictions
 
 
 def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
@@ -49,4 +49,4 @@ def _instance(line: bytes, row: int) -> Any:
 
 def encode(columns: Columns, response: Response) -> bytes:
     """One object a line, in the order of the columns."""
-    return "".join(json.dumps(record) + "\n" for record in records(columns)).encode()
+    return "".join(json.dumps(record) + "\n" for record in predictions(columns)).encode()

@@ -17,8 +17,8 @@ from wildsage.algorithms.base.algorithm import Columns
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.base.spec import Response
-from wildsage.containers.codecs.text.answers import records
 from wildsage.containers.codecs.text.lines import blocks_of_lines
+from wildsage.containers.codecs.text.predictions import predictions
 
 WHOLE = b"0123456789,\n"
 PLAIN = b"+-.eE\r "
@@ -151,7 +151,7 @@ def _checked_width(width: int, label_size: int) -> int:
 
 def encode(columns: Columns, response: Response) -> bytes:
     """One line a row, columns in their order, the values of a column side by side: `1.0,3.0`."""
-    return "".join(_line(record.values()) for record in records(columns)).encode()
+    return "".join(_line(record.values()) for record in predictions(columns)).encode()
 
 
 def _line(values: Iterable[float | list[float]]) -> str:

@@ -12,7 +12,7 @@ from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.algorithms.pca.algorithm import PCA
 from wildsage.algorithms.pca.model import PCAModel
 from wildsage.containers.codecs.records import recordio as recordio_framing
-from wildsage.containers.serving.handler import Handler, Request
+from wildsage.containers.serving.handler import Handler, HttpRequest
 
 KMEANS = Handler(KMeansModel(torch.tensor([[0.0, 0.0], [3.0, 4.0]])), KMeans.spec)
 PROJECTION = Handler(PCAModel(torch.ones(1), torch.tensor([[0.6], [0.8]]), torch.tensor([[1.0, 0.0]])), PCA.spec)
@@ -52,7 +52,7 @@ CONTENT_TYPES = [
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
 def test_every_content_type_gets_the_same_answer(content_type):
-    response = KMEANS.invocations(Request(body_of(content_type), content_type))
+    response = KMEANS.invocations(HttpRequest(body_of(content_type), content_type))
     assert response.status == 200 and response.content_type == "application/json"
     assert response.body == (
         b'{"predictions": [{"closest_cluster": 0.0, "distance_to_cluster": 3.0}, '
@@ -71,42 +71,42 @@ def test_every_content_type_gets_the_same_answer(content_type):
     ],
 )
 def test_accept_chooses_the_format(accept, body):
-    response = KMEANS.invocations(Request(body_of("text/csv"), "text/csv", accept))
+    response = KMEANS.invocations(HttpRequest(body_of("text/csv"), "text/csv", accept))
     assert (response.status, response.content_type, response.body) == (200, accept, body)
 
 
 def test_recordio_answers_are_read_by_the_sdk():
     accept = "application/x-recordio-protobuf"
-    response = KMEANS.invocations(Request(body_of("text/csv"), "text/csv", accept))
+    response = KMEANS.invocations(HttpRequest(body_of("text/csv"), "text/csv", accept))
     records = sdk().read_records(io.BytesIO(response.body))
     assert [r.label["closest_cluster"].float32_tensor.values[:] for r in records] == [[0.0], [1.0]]
     assert [r.label["distance_to_cluster"].float32_tensor.values[:] for r in records] == [[3.0], [0.5]]
 
 
 def test_pca_answers_under_projections():
-    answer = json.loads(PROJECTION.invocations(Request(b"1,1\n2,0\n", "text/csv")).body)
+    answer = json.loads(PROJECTION.invocations(HttpRequest(b"1,1\n2,0\n", "text/csv")).body)
     assert answer == {"projections": [{"projection": [pytest.approx(0.8)]}, {"projection": [pytest.approx(0.6)]}]}
 
 
 def test_in_a_batch_transform_the_default_is_json_lines():
     batch = Handler(KMEANS.model, KMEANS.spec, batch=True)
-    assert batch.invocations(Request(b"3,0", "text/csv")).content_type == "application/jsonlines"
-    assert batch.invocations(Request(b"3,0", "text/csv", "application/json")).content_type == "application/json"
+    assert batch.invocations(HttpRequest(b"3,0", "text/csv")).content_type == "application/jsonlines"
+    assert batch.invocations(HttpRequest(b"3,0", "text/csv", "application/json")).content_type == "application/json"
 
 
 def test_a_container_may_have_a_default_of_its_own():
     handler = Handler(KMEANS.model, KMEANS.spec, accept="text/csv")
-    assert handler.invocations(Request(b"3,0", "text/csv")).body == b"0.0,3.0\n"
-    assert handler.invocations(Request(b"3,0", "text/csv", "application/json")).content_type == "application/json"
+    assert handler.invocations(HttpRequest(b"3,0", "text/csv")).body == b"0.0,3.0\n"
+    assert handler.invocations(HttpRequest(b"3,0", "text/csv", "application/json")).content_type == "application/json"
 
 
 def test_in_a_batch_transform_a_lone_record_may_come_without_its_frame():
     batch = Handler(KMEANS.model, KMEANS.spec, batch=True)
     record = next(recordio_framing.payloads([recordio(ROWS[:1])]))
     for body in (record, recordio(ROWS[:1])):
-        response = batch.invocations(Request(body, "application/x-recordio-protobuf"))
+        response = batch.invocations(HttpRequest(body, "application/x-recordio-protobuf"))
         assert (response.status, json.loads(response.body)["distance_to_cluster"]) == (200, 3.0)
-    assert KMEANS.invocations(Request(record, "application/x-recordio-protobuf")).status == 400
+    assert KMEANS.invocations(HttpRequest(record, "application/x-recordio-protobuf")).status == 400
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_in_a_batch_transform_a_lone_record_may_come_without_its_frame():
     ],
 )
 def test_a_bad_request_gets_a_short_text(body, content_type, accept, status, message):
-    response = KMEANS.invocations(Request(body, content_type, accept))
+    response = KMEANS.invocations(HttpRequest(body, content_type, accept))
     assert response.status == status and message in response.body.decode()
     assert len(response.body) < 400 and b"Traceback" not in response.body
 
@@ -146,7 +146,7 @@ def test_a_bug_gives_a_reference_and_keeps_its_trace_to_the_log(caplog):
         def predict(self, batch):
             raise ZeroDivisionError("secret")
 
-    response = Handler(Broken(torch.ones(1, 2)), KMeans.spec).invocations(Request(b"1,2", "text/csv"))
+    response = Handler(Broken(torch.ones(1, 2)), KMeans.spec).invocations(HttpRequest(b"1,2", "text/csv"))
     reference = response.body.decode().split()[-1].rstrip(".")
     assert response.status == 500 and "secret" not in response.body.decode()
     assert reference in caplog.text and "ZeroDivisionError: secret" in caplog.text

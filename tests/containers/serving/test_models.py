@@ -11,10 +11,10 @@ from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
-from wildsage.containers.serving.handler import Handler, Request
-from wildsage.containers.serving.models import Models, memory_limit
+from wildsage.containers.serving.handler import Handler, HttpRequest
+from wildsage.containers.serving.models import LoadedModels, memory_limit
 
-ROW = Request(b"3,0", "text/csv")
+ROW = HttpRequest(b"3,0", "text/csv")
 
 
 def load(folder: Path) -> Handler:
@@ -32,8 +32,8 @@ def folder(tmp_path) -> OptML:
 
 
 @pytest.fixture
-def models(folder) -> Models:
-    return Models(folder, load, limit_bytes=1 << 20)
+def models(folder) -> LoadedModels:
+    return LoadedModels(folder, load, limit_bytes=1 << 20)
 
 
 def order(name: str) -> bytes:
@@ -65,7 +65,7 @@ def test_models_are_told(models):
 
 
 def test_long_lists_come_in_pages(tmp_path):
-    models = Models(OptML(tmp_path), lambda folder: Handler(KMeansModel(torch.ones(1, 2)), KMeans.spec), 1 << 20)
+    models = LoadedModels(OptML(tmp_path), lambda folder: Handler(KMeansModel(torch.ones(1, 2)), KMeans.spec), 1 << 20)
     for number in range(250):
         models.load(order(f"m{number:03}"))
     token, names = None, []
@@ -78,7 +78,7 @@ def test_long_lists_come_in_pages(tmp_path):
 
 def test_what_would_not_fit_is_a_507_until_there_is_room(folder):
     size = sum(path.stat().st_size for path in folder.loaded_model("near").iterdir())
-    models = Models(folder, load, limit_bytes=size)
+    models = LoadedModels(folder, load, limit_bytes=size)
     assert models.load(order("near")).status == 200
     status, found = told(models.load(order("far")))
     assert (status, found["message"]) == (507, f"Model far has {size} bytes, {size} of {size} are taken.")

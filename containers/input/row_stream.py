@@ -12,7 +12,7 @@ from wildsage.algorithms.base.errors import NO_DATA, BadRecord, UserError
 from wildsage.algorithms.base.hyperparameters import AUTO
 from wildsage.containers import codecs
 from wildsage.containers.codecs.media_type import MediaType
-from wildsage.containers.contract.job_log import Journal
+from wildsage.containers.contract.job_log import JobLog
 from wildsage.containers.input.row_checks import check
 from wildsage.containers.input.sources import Source, Sources
 
@@ -20,7 +20,7 @@ TRAIN = "train"
 
 
 @dataclass
-class Seen:
+class ReadCounts:
     """What has been read since the channel was opened, and since the current pass began."""
 
     passes: int = 0
@@ -48,7 +48,7 @@ class Seen:
         self.most_rows = max(self.most_rows, self.pass_rows)
         self.most_batches = max(self.most_batches, self.pass_batches)
 
-    def refuse_nothing(self, channel: str) -> None:
+    def require_rows(self, channel: str) -> None:
         """Raise UserError where a whole pass over the training channel brought nothing.
 
         One host without data fails the job, whatever the others hold [contract: container, section 2].
@@ -57,44 +57,44 @@ class Seen:
             raise UserError(f"{NO_DATA} Channel {channel} has no data for this host.")
 
 
-class ChannelStream:
+class RowStream:
     """A `Stream` over a channel; memory is one batch and one chunk. `seen` tells what has been read."""
 
     def __init__(
-        self, name: str, sources: Sources, media_type: MediaType, feature_dim: int | str, folder: Path, journal: Journal
+        self, name: str, sources: Sources, media_type: MediaType, feature_dim: int | str, folder: Path, log: JobLog
     ) -> None:
         """`feature_dim` may be auto: then the first row says how wide all must be."""
         self.name = name
-        self.seen = Seen()
+        self.counts = ReadCounts()
         self._folder = folder
-        self._journal = journal
+        self._log = log
         self._sources = sources
         self._media_type = media_type
         self._feature_dim = None if feature_dim == AUTO else int(feature_dim)
 
     def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
         """One pass. Raises UserError naming channel, file and row for the first row that cannot be used, and if train has none."""
-        self.seen.begin_pass()
+        self.counts.begin_pass()
         try:
             for batch in rebatch(self._pieces(rows), rows):
-                self.seen.add(len(batch))
+                self.counts.add(len(batch))
                 yield batch
         finally:
             self._end_pass()
-        self.seen.refuse_nothing(self.name)
+        self.counts.require_rows(self.name)
 
     def _end_pass(self) -> None:
         """Log the pass as the original's data pipeline does, which calls batches examples."""
-        seen = self.seen
+        counts = self.counts
         stats = {
             "data_pipeline": str(self._folder),
-            "epoch": seen.passes,
-            "duration": round((time.time() - seen.pass_start_s) * 1000),
-            "num_examples": seen.pass_batches,
-            "num_bytes": seen.pass_bytes,
+            "epoch": counts.passes,
+            "duration": round((time.time() - counts.pass_start_s) * 1000),
+            "num_examples": counts.pass_batches,
+            "num_bytes": counts.pass_bytes,
         }
-        self._journal.tensorio("epoch_stats", stats)
-        seen.end_pass()
+        self._log.tensorio("epoch_stats", stats)
+        counts.end_pass()
 
     def _pieces(self, rows: int) -> Iterator[Batch]:
         for source in self._sources.next_pass():
@@ -110,7 +110,7 @@ class ChannelStream:
 
     def _counted(self, source: Source) -> Iterator[bytes]:
         for chunk in source.chunks():
-            self.seen.pass_bytes += len(chunk)
+            self.counts.pass_bytes += len(chunk)
             yield chunk
 
     def _label_hint(self, piece: Batch) -> str:

@@ -10,7 +10,7 @@ from PIL import Image
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.image_classification.preparation import CROP, TrainingPreparation
 from wildsage.containers.codecs.images.image_recordio import ImageRecord
-from wildsage.containers.input.images import ImageStream, shuffled
+from wildsage.containers.input.image_stream import ImageStream, shuffled
 
 SHAPE = (3, 8, 8)
 

@@ -1,7 +1,7 @@
 """Encoded images in, probabilities out [contract: image-classification, Inference].
 
-A request is one JPEG or PNG, or RecordIO of several. The answer in JSON is the bare array of probabilities, of several images
-an array of arrays; in JSON Lines, which batch transform assumes, an object for each.
+A request is one JPEG or PNG, or RecordIO of several. In JSON, the answer for one image is the bare array of probabilities,
+and for several images an array of arrays. In JSON Lines, the default of batch transform, each image has an object.
 
 Axes: n images · h height · w width · c channels
 """
@@ -25,31 +25,34 @@ from wildsage.containers import codecs
 from wildsage.containers.codecs.images import encoded, image_recordio
 from wildsage.containers.codecs.media_type import MediaType, UnsupportedMediaType
 from wildsage.containers.codecs.text import json_lines
-from wildsage.containers.serving.exchange import framed
+from wildsage.containers.serving.payloads import with_frame
 
 RECORDIO = "application/x-recordio"
-ASSUMED = encoded.ANY
-ANSWERS = [codecs.JSON, codecs.JSON_LINES]
+DEFAULT_CONTENT_TYPE = encoded.ANY
+ANSWER_TYPES = [codecs.JSON, codecs.JSON_LINES]
 
 
-class PictureModel(Protocol):
-    """What is asked of a model that takes images."""
+class ImageModel(Protocol):
+    """What this module needs of a model that takes images."""
 
     @property
     def mode(self) -> Literal["RGB", "L"]:
         """Colour or grey."""
 
     def pixels(self, picture: Picture) -> NDArray[np.uint8]:
-        """(h, w, c), the same shape for every picture."""
+        """Return the picture as (h, w, c), the same shape for every picture."""
 
 
 def decode(media_type: MediaType, body: bytes, model: Model, lone_records: bool) -> Batch:
-    """Each image upright, in the model's colours and size: (n, c, h, w) of 0 to 255."""
-    pictures = cast(PictureModel, model)
+    """Return the images upright, in the model's colours and size: (n, c, h, w) uint8.
+
+    Raises BadRecord for an image that cannot be decoded, UserError where there are no images.
+    """
+    image_model = cast(ImageModel, model)
     pixels = []
     for row, content in enumerate(_contents(media_type, body, lone_records), start=1):
         try:
-            pixels.append(pictures.pixels(encoded.decode(content, pictures.mode)))
+            pixels.append(image_model.pixels(encoded.decode(content, image_model.mode)))
         except UserError as error:
             raise BadRecord(row, f"{error}.") from None
     if not pixels:
@@ -61,13 +64,14 @@ def _contents(media_type: MediaType, body: bytes, lone_records: bool) -> Iterabl
     if media_type.name in (encoded.ANY, encoded.JPEG, encoded.PNG):
         return [body]
     if media_type.name == RECORDIO:
-        content = framed(body) if lone_records else body
+        content = with_frame(body) if lone_records else body
         return (record.content for record in image_recordio.decode([content], "body"))
     expected = ", ".join((encoded.ANY, encoded.JPEG, encoded.PNG, RECORDIO))
     raise UnsupportedMediaType(f"Content type {str(media_type)!r}: not read here, expected {expected}.")
 
 
 def encode(accept: MediaType, columns: Columns, response: Response) -> bytes:
+    """Return the probabilities as JSON or JSON Lines."""
     if accept.name == codecs.JSON_LINES:
         return json_lines.encode(columns, response)
     (name,) = response.columns

@@ -10,7 +10,7 @@ from torch import Tensor
 from wildsage.algorithms.base.algorithm import Columns
 
 
-def records(columns: Columns) -> list[dict[str, Any]]:
+def predictions(columns: Columns) -> list[dict[str, Any]]:
     """One dictionary a row, its keys in the order of the columns.
 
     Floats are float32 widened to Python's double, integers stay integers, a column of many values gives lists.

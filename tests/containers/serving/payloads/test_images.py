@@ -14,7 +14,7 @@ from wildsage.algorithms.image_classification.model import ImageModel
 from wildsage.algorithms.image_classification.network import SIGMOID, SOFTMAX, residual_network
 from wildsage.containers.codecs.images import image_recordio
 from wildsage.containers.codecs.records import recordio
-from wildsage.containers.serving.handler import Handler, Request
+from wildsage.containers.serving.handler import Handler, HttpRequest
 
 SHAPE = (3, 16, 16)
 
@@ -47,7 +47,7 @@ HANDLER = handler()
     ],
 )
 def test_one_picture_is_answered_with_a_bare_array(kind, content_type):
-    response = HANDLER.invocations(Request(picture(kind), content_type))
+    response = HANDLER.invocations(HttpRequest(picture(kind), content_type))
     assert (response.status, response.content_type) == (200, "application/json")
     probabilities = json.loads(response.body)
     assert len(probabilities) == 4 and sum(probabilities) == pytest.approx(1)
@@ -59,21 +59,21 @@ def test_the_answer_is_that_of_the_stretched_picture():
     network = HANDLER.model._network
     with torch.inference_mode():
         expected = network(torch.from_numpy(stretched.copy()).permute(2, 0, 1)[None].float())[0]
-    assert json.loads(HANDLER.invocations(Request(content)).body) == pytest.approx(expected.tolist(), abs=1e-6)
+    assert json.loads(HANDLER.invocations(HttpRequest(content)).body) == pytest.approx(expected.tolist(), abs=1e-6)
 
 
 def test_several_pictures_come_in_recordio_framed_with_or_without_a_header():
     pictures = [picture(seed=seed) for seed in range(3)]
-    alone = [json.loads(HANDLER.invocations(Request(content)).body) for content in pictures]
+    alone = [json.loads(HANDLER.invocations(HttpRequest(content)).body) for content in pictures]
     for frame in (recordio.frame, lambda content: image_recordio.encode(content, [0], 0)):
         body = b"".join(map(frame, pictures))
-        answers = json.loads(HANDLER.invocations(Request(body, "application/x-recordio")).body)
+        answers = json.loads(HANDLER.invocations(HttpRequest(body, "application/x-recordio")).body)
         assert np.allclose(answers, alone, atol=1e-6)
 
 
 def test_json_lines_have_an_object_for_each():
     body = recordio.frame(picture()) * 2
-    response = HANDLER.invocations(Request(body, "application/x-recordio", "application/jsonlines"))
+    response = HANDLER.invocations(HttpRequest(body, "application/x-recordio", "application/jsonlines"))
     lines = response.body.decode().splitlines()
     assert response.content_type == "application/jsonlines" and len(lines) == 2
     assert list(json.loads(lines[0])) == ["prediction"] and len(json.loads(lines[0])["prediction"]) == 4
@@ -82,15 +82,15 @@ def test_json_lines_have_an_object_for_each():
 def test_batch_transform_answers_with_an_object_and_takes_lone_records():
     content = picture()
     transform = handler(batch=True)
-    response = transform.invocations(Request(content, "application/x-image"))
+    response = transform.invocations(HttpRequest(content, "application/x-image"))
     assert len(json.loads(response.body)["prediction"]) == 4
     payload = image_recordio.encode(content, [0], 0)[8:]
-    assert transform.invocations(Request(payload, "application/x-recordio")).body == response.body
-    assert transform.invocations(Request(recordio.frame(content), "application/x-recordio")).body == response.body
+    assert transform.invocations(HttpRequest(payload, "application/x-recordio")).body == response.body
+    assert transform.invocations(HttpRequest(recordio.frame(content), "application/x-recordio")).body == response.body
 
 
 def test_several_labels_do_not_add_up_to_one():
-    probabilities = json.loads(handler(output=SIGMOID).invocations(Request(picture())).body)
+    probabilities = json.loads(handler(output=SIGMOID).invocations(HttpRequest(picture())).body)
     assert all(0 <= p <= 1 for p in probabilities) and sum(probabilities) != pytest.approx(1, abs=1e-3)
 
 
@@ -113,5 +113,5 @@ def test_several_labels_do_not_add_up_to_one():
     ],
 )
 def test_what_cannot_be_answered_says_why(body, content_type, accept, status, text):
-    response = HANDLER.invocations(Request(body, content_type, accept))
+    response = HANDLER.invocations(HttpRequest(body, content_type, accept))
     assert response.status == status and text in response.body.decode()

@@ -28,7 +28,7 @@ from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.images import Preparation
 from wildsage.containers.codecs.images import encoded
 from wildsage.containers.codecs.images.image_recordio import ImageRecord
-from wildsage.containers.input.channel import Seen
+from wildsage.containers.input.row_stream import ReadCounts
 
 SHUFFLE_BYTES = 64 << 20
 """Encoded images held for the shuffle; a channel of less is shuffled whole."""
@@ -93,7 +93,7 @@ class ImageStream:
         log: Callable[[str], None] = lambda _text: None,
         workers: int | None = None,
     ) -> None:
-        self.seen = Seen()
+        self.counts = ReadCounts()
         self._log = log
         self._waited_s = 0.0
         self._name = name
@@ -118,21 +118,21 @@ class ImageStream:
             generator=torch.Generator(),
         )
         prepared = iter(loader)
-        self.seen.begin_pass()
+        self.counts.begin_pass()
         self._waited_s, begun_s = 0.0, time.perf_counter()
         try:
             while (batch := self._next(prepared)) is not None:
                 if batch.problem:
                     raise UserError(f"Channel {self._name}, {batch.problem}")
-                self.seen.add(len(batch.labels_nl))
+                self.counts.add(len(batch.labels_nl))
                 yield Batch(batch.pixels_nhwc.permute(0, 3, 1, 2), batch.labels_nl)
         finally:
-            self.seen.end_pass()
+            self.counts.end_pass()
             taken_s = time.perf_counter() - begun_s
             self._log(
                 f"Channel {self._name}: waited {100 * self._waited_s / taken_s:.1f} % of {taken_s:.1f} s for images."
             )
-        self.seen.refuse_nothing(self._name)
+        self.counts.require_rows(self._name)
 
     def _next(self, prepared: Iterator[Prepared]) -> Prepared | None:
         begun_s = time.perf_counter()

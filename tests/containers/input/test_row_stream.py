@@ -7,14 +7,14 @@ import torch
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.media_type import MediaType
-from wildsage.containers.contract.job_log import Journal
-from wildsage.containers.input.channel import ChannelStream
+from wildsage.containers.contract.job_log import JobLog
+from wildsage.containers.input.row_stream import RowStream
 from wildsage.containers.input.sources import FileSources
 
 
-def stream(folder: Path, media_type: str, feature_dim: int) -> ChannelStream:
-    journal = Journal("algo-1", "test", io.StringIO())
-    return ChannelStream("train", FileSources(folder), MediaType.parse(media_type), feature_dim, folder, journal)
+def stream(folder: Path, media_type: str, feature_dim: int) -> RowStream:
+    log = JobLog("algo-1", "test", io.StringIO())
+    return RowStream("train", FileSources(folder), MediaType.parse(media_type), feature_dim, folder, log)
 
 
 def rows_of(
@@ -35,7 +35,12 @@ def test_batches_run_across_files(tmp_path):
     (tmp_path / "2.csv").write_text("5,6\n7,8\n")
     channel = stream(tmp_path, "text/csv;label_size=0", 2)
     assert [batch.dense().tolist() for batch in channel.batches(3)] == [[[1, 2], [3, 4], [5, 6]], [[7, 8]]]
-    assert (channel.seen.rows, channel.seen.batches, channel.seen.passes, channel.seen.pass_bytes) == (4, 2, 1, 16)
+    assert (channel.counts.rows, channel.counts.batches, channel.counts.passes, channel.counts.pass_bytes) == (
+        4,
+        2,
+        1,
+        16,
+    )
 
 
 def test_the_log_counts_batches_and_bytes_of_each_pass(tmp_path):
@@ -43,7 +48,7 @@ def test_the_log_counts_batches_and_bytes_of_each_pass(tmp_path):
     channel = stream(tmp_path, "text/csv;label_size=0", 2)
     for _ in range(2):
         list(channel.batches(1))
-    lines = channel._journal._out.getvalue().splitlines()
+    lines = channel._log._out.getvalue().splitlines()
     assert len(lines) == 2 and '"epoch": 1' in lines[1]
     assert "[tensorio] [info] epoch_stats=" in lines[0] and '"num_examples": 2, "num_bytes": 8}' in lines[0]
 
@@ -115,10 +120,10 @@ def test_training_on_nothing_is_refused_after_the_pass_has_been_logged(tmp_path)
     channel = stream(tmp_path, "text/csv;label_size=0", 2)
     with pytest.raises(UserError, match=r"^No training data processed\. .* Channel train has no data for this host\.$"):
         list(channel.batches(3))
-    assert '"num_examples": 0' in channel._journal._out.getvalue()
+    assert '"num_examples": 0' in channel._log._out.getvalue()
 
 
 def test_another_channel_may_be_empty(tmp_path):
-    journal = Journal("algo-1", "test", io.StringIO())
-    channel = ChannelStream("test", FileSources(tmp_path), MediaType.parse("text/csv"), 2, tmp_path, journal)
+    log = JobLog("algo-1", "test", io.StringIO())
+    channel = RowStream("test", FileSources(tmp_path), MediaType.parse("text/csv"), 2, tmp_path, log)
     assert list(channel.batches(3)) == []

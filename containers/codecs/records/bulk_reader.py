@@ -36,7 +36,7 @@ from wildsage.containers.codecs.records.message import (
     as_int32,
 )
 from wildsage.containers.codecs.records.recordio import SPARE_BYTES
-from wildsage.containers.codecs.rows import Rows, spread
+from wildsage.containers.codecs.rows import FlatRows, spread
 
 Places = NDArray[np.int64]
 
@@ -62,7 +62,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TensorSpans:
     """Where a tensor's parts lie; absent ones are None. `width_n` is its shape, of one dimension."""
 
     kind: int
@@ -138,7 +138,9 @@ class Cursors:
         return span
 
 
-def read(bytes_b: NDArray[np.uint8], starts_n: Places, stops_n: Places, schema: Schema) -> tuple[Places, Rows | None]:
+def read(
+    bytes_b: NDArray[np.uint8], starts_n: Places, stops_n: Places, schema: Schema
+) -> tuple[Places, FlatRows | None]:
     """Read the messages that have the layout of the first and agree with the schema.
 
     `bytes_b` ends in `SPARE_BYTES` that belong to no message. Returns the indices of the messages that were read, and
@@ -160,10 +162,10 @@ def read(bytes_b: NDArray[np.uint8], starts_n: Places, stops_n: Places, schema: 
     labels_nl = _label(bytes_b, label, cursors.fits_n, schema.label_width)
     if labels_nl is None:
         return nothing
-    return read_n, Rows(rows.counts_n, rows.values_z, rows.keys_z, rows.width, labels_nl)
+    return read_n, FlatRows(rows.counts_n, rows.values_z, rows.keys_z, rows.width, labels_nl)
 
 
-def _tensor(cursors: Cursors, number: int, stops_n: Places) -> Tensor | None:
+def _tensor(cursors: Cursors, number: int, stops_n: Places) -> TensorSpans | None:
     """Pass the entry of a map whose key is `values`, if present."""
     if not cursors.present(number, stops_n):
         return None
@@ -185,10 +187,12 @@ def _tensor(cursors: Cursors, number: int, stops_n: Places) -> Tensor | None:
         cursors.require(cursors.at_n == shape_stops_n)
     for each_stops_n in (tensor_stops_n, value_stops_n, entry_stops_n):
         cursors.require(cursors.at_n == each_stops_n)
-    return Tensor(kind, values, keys, width_n)
+    return TensorSpans(kind, values, keys, width_n)
 
 
-def _features(bytes_b: NDArray[np.uint8], tensor: Tensor, fits_n: NDArray[np.bool_], width: int) -> Rows | None:
+def _features(
+    bytes_b: NDArray[np.uint8], tensor: TensorSpans, fits_n: NDArray[np.bool_], width: int
+) -> FlatRows | None:
     if tensor.width_n is not None and (tensor.width_n[fits_n] != width).any():
         return None
     if tensor.values is None:
@@ -198,19 +202,19 @@ def _features(bytes_b: NDArray[np.uint8], tensor: Tensor, fits_n: NDArray[np.boo
         return None
     counts_n, values_z = values
     if tensor.keys is None:
-        return Rows(counts_n, values_z, None, width) if (counts_n == width).all() else None
+        return FlatRows(counts_n, values_z, None, width) if (counts_n == width).all() else None
     keys = _varints(bytes_b, tensor.keys.of(fits_n))
     if keys is None or tensor.width_n is None or not np.array_equal(keys[0], counts_n) or not counts_n.all():
         return None
-    return Rows(counts_n, values_z, keys[1].astype(np.int64), width) if (keys[1] < width).all() else None
+    return FlatRows(counts_n, values_z, keys[1].astype(np.int64), width) if (keys[1] < width).all() else None
 
 
-def _empty_rows(count: int, width: int) -> Rows:
+def _empty_rows(count: int, width: int) -> FlatRows:
     """Sparse rows of zeros alone: a shape and nothing else."""
-    return Rows(np.zeros(count, np.int64), np.empty(0, np.float32), np.empty(0, np.int64), width)
+    return FlatRows(np.zeros(count, np.int64), np.empty(0, np.float32), np.empty(0, np.int64), width)
 
 
-def _label(bytes_b: NDArray[np.uint8], tensor: Tensor, fits_n: NDArray[np.bool_], width: int) -> NDArray | None:
+def _label(bytes_b: NDArray[np.uint8], tensor: TensorSpans, fits_n: NDArray[np.bool_], width: int) -> NDArray | None:
     if tensor.values is None or tensor.keys is not None or tensor.width_n is not None:
         return None
     numbers = _numbers(bytes_b, tensor.kind, tensor.values.of(fits_n))

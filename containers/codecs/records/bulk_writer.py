@@ -23,7 +23,7 @@ Sizes = NDArray[np.int64]
 Output = NDArray[np.uint8]
 
 
-class Part(Protocol):
+class Segment(Protocol):
     """A stretch of every message: `sizes_n` bytes of it in each."""
 
     sizes_n: Sizes
@@ -72,14 +72,14 @@ class Packed:
 class Message:
     """A field that holds other parts, one behind the other."""
 
-    def __init__(self, field: int, parts: Sequence[Part]) -> None:
+    def __init__(self, field: int, segments: Sequence[Segment]) -> None:
         self.tag = field << 3 | LENGTH
-        self.parts = parts
-        self.lengths_n = sum_of_sizes(parts)
+        self.segments = segments
+        self.lengths_n = sum_of_sizes(segments)
         self.sizes_n = 1 + varint_sizes(self.lengths_n) + self.lengths_n
 
     def write(self, out_b: Output, at_n: Sizes) -> None:
-        write_parts(out_b, _write_head(out_b, at_n, self.tag, self.lengths_n), self.parts)
+        write_segments(out_b, _write_head(out_b, at_n, self.tag, self.lengths_n), self.segments)
 
 
 def entry(field: int, key: str, tensor: Message) -> Message:
@@ -116,9 +116,9 @@ def _tensor(counts_n: Sizes, values_z: NDArray, others: list[Packed]) -> Message
     return Message(INT32, [_packed_varints(VALUES, counts_n, values_z.astype(np.int64)), *others])
 
 
-def frames(parts: Sequence[Part]) -> bytearray:
+def frames(segments: Sequence[Segment]) -> bytearray:
     """RecordIO records, never split (as the SageMaker Python SDK writes them), of messages made of these parts."""
-    lengths_n = sum_of_sizes(parts)
+    lengths_n = sum_of_sizes(segments)
     if len(lengths_n) and lengths_n.max() > MAX_PAYLOAD_BYTES:
         raise ValueError(f"A row takes {lengths_n.max()} bytes, a RecordIO record holds at most {MAX_PAYLOAD_BYTES}.")
     frames_n = HEADER_BYTES + (lengths_n + 3) // 4 * 4
@@ -128,18 +128,18 @@ def frames(parts: Sequence[Part]) -> bytearray:
     words = out_b.view("<u4")
     words[at_n // 4] = MAGIC
     words[at_n // 4 + 1] = lengths_n
-    write_parts(out_b, at_n + HEADER_BYTES, parts)
+    write_segments(out_b, at_n + HEADER_BYTES, segments)
     return framed
 
 
-def write_parts(out_b: Output, at_n: Sizes, parts: Sequence[Part]) -> None:
-    for part in parts:
-        part.write(out_b, at_n)
-        at_n = at_n + part.sizes_n
+def write_segments(out_b: Output, at_n: Sizes, segments: Sequence[Segment]) -> None:
+    for segment in segments:
+        segment.write(out_b, at_n)
+        at_n = at_n + segment.sizes_n
 
 
-def sum_of_sizes(parts: Sequence[Part]) -> Sizes:
-    return np.sum([part.sizes_n for part in parts], axis=0)
+def sum_of_sizes(segments: Sequence[Segment]) -> Sizes:
+    return np.sum([segment.sizes_n for segment in segments], axis=0)
 
 
 def varint_sizes(numbers: NDArray) -> Sizes:
