@@ -35,7 +35,7 @@ def test_the_newest_come_first_and_the_others_are_counted(aws, cli):
         aws.finished(job)
     said = cli("jobs", "--data", aws.data, "--limit", "1")
     assert [row["name"] for row in said.cells] == [newer]
-    assert "older ones: --limit 0 shows all" in said.err
+    assert "older jobs are not shown; --limit 0 shows all" in said.err
 
 
 def test_after_a_kill_jobs_are_interrupted_or_wait_on_and_endpoints_are_at_rest(start_aws, cli, tmp_path):
