@@ -1,1 +1,7 @@
-"""Factorization machines: Rendle (2010), trained with lazy Adam (Kingma & Ba 2015) as MXNet has it."""
+"""Factorization machines for sparse rows.
+
+References
+
+- Kingma & Ba (2015). Adam: A method for stochastic optimization. ICLR. arXiv:1412.6980
+- Rendle (2010). Factorization machines. ICDM. doi:10.1109/ICDM.2010.127
+"""

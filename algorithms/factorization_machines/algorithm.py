@@ -43,6 +43,19 @@ class FactorizationMachines(Algorithm):
 
     Time: a row costs its stored values times the factors, whatever feature_dim is. Memory: 3·d·(f + 1) numbers for the
     parameters and Adam's moments, and the larger of 8,192 rows and one mini-batch.
+
+    >>> import torch
+    >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
+    >>> from wildsage.algorithms.base.run import RunContext
+    >>> people_and_things = torch.tensor([[1.0, 0, 1, 0], [1, 0, 0, 1], [0, 1, 1, 0], [0, 1, 0, 1]])
+    >>> rows = Batch(people_and_things, labels_nl=torch.tensor([[1.0], [0], [0], [1]]))
+    >>> machine = FactorizationMachines(
+    ...     feature_dim=4, num_factors=2, predictor_type="binary_classifier", mini_batch_size=4,
+    ...     epochs=200, factors_lr=0.05, factors_init_sigma=0.1,
+    ... )
+    >>> model = machine.fit({"train": MemoryStream(rows)}, RunContext(seed=0))
+    >>> model.predict(rows)["predicted_label"]
+    tensor([1., 0., 0., 1.])
     """
 
     feature_dim: int = integer(low=1, doc="Columns in every row.")

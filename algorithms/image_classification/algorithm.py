@@ -26,6 +26,18 @@ class ImageClassification(ImageHyperparameters, Algorithm):
 
     Memory: the weights, their gradients and up to two numbers more for each weight in the optimizer; the activations of one
     mini-batch; and the batches that the channel reads ahead.
+
+    >>> import torch
+    >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
+    >>> from wildsage.algorithms.base.run import RunContext
+    >>> images = torch.zeros(8, 1, 8, 8)
+    >>> images[::2, :, :4], images[1::2, :, :, :4] = 255, 255  # the upper half is white, or the left half
+    >>> rows = Batch(images, labels_nl=torch.tensor([[0.0], [1.0]]).repeat(4, 1))
+    >>> settings = {"num_classes": 2, "num_training_samples": 8, "image_shape": (1, 8, 8), "num_layers": "20"}
+    >>> algorithm = ImageClassification(**settings, mini_batch_size=8, epochs=3, learning_rate=0.05)
+    >>> model = algorithm.fit({"train": MemoryStream(rows)}, RunContext(seed=0))
+    >>> model.predict(rows)["prediction"].argmax(1)
+    tensor([0, 1, 0, 1, 0, 1, 0, 1])
     """
 
     spec: ClassVar = SPEC

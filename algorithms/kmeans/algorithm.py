@@ -43,6 +43,17 @@ class KMeans(Algorithm):
 
     Memory: at most 2.3 m·d numbers for m = k · extra_center_factor streaming centers, one mini-batch, and a sample of
     max(256 k, 10,000) rows or 256 MiB, whichever is less.
+
+    >>> import torch
+    >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
+    >>> from wildsage.algorithms.base.run import RunContext
+    >>> rows = Batch(torch.tensor([[0.0, 0.0], [0.0, 2.0], [9.0, 9.0], [9.0, 7.0]]))
+    >>> model = KMeans(k=2, feature_dim=2).fit({"train": MemoryStream(rows)}, RunContext(seed=0))
+    >>> model.centers_kd
+    tensor([[9., 8.],
+            [0., 1.]])
+    >>> model.predict(rows)["distance_to_cluster"]
+    tensor([1., 1., 1., 1.])
     """
 
     feature_dim: int = integer(low=1, doc="Columns in every row.")

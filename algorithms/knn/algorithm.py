@@ -23,7 +23,7 @@ from wildsage.algorithms.knn import index
 from wildsage.algorithms.knn.model import KNNModel
 from wildsage.algorithms.knn.reduction import KINDS, Reduction
 from wildsage.algorithms.knn.reservoir import Reservoir, smallest
-from wildsage.algorithms.knn.rows import Preparation
+from wildsage.algorithms.knn.row_preparation import RowPreparation
 from wildsage.algorithms.knn.spec import SPEC
 
 PQ_PARTS = (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)
@@ -34,6 +34,14 @@ class KNN(Algorithm):
     """Find the k nearest rows of a sample; their labels vote (classifier) or are averaged (regressor).
 
     Memory: while reading, 17/16 of the sample and one mini-batch; while building, the index and the sample; then the index.
+
+    >>> import torch
+    >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
+    >>> from wildsage.algorithms.base.run import RunContext
+    >>> rows = Batch(torch.tensor([[0.0], [1.0], [8.0], [9.0]]), labels_nl=torch.tensor([[0.0], [0], [1], [1]]))
+    >>> model = KNN(k=2, predictor_type="classifier", sample_size=4).fit({"train": MemoryStream(rows)}, RunContext())
+    >>> model.predict(Batch(torch.tensor([[0.4], [8.4]])))["predicted_label"]
+    tensor([0., 1.])
     """
 
     feature_dim: int | str = integer(AUTO, low=1, also=(AUTO,), doc="Columns in every row; auto counts them.")
@@ -127,21 +135,21 @@ class KNN(Algorithm):
                 f"Hyperparameter sample_size: {self.sample_size} rows of {columns} columns are more than this machine can address."
             ) from None
 
-    def _preparation(self, feature_dim: int, seed: int) -> Preparation:
+    def _preparation(self, feature_dim: int, seed: int) -> RowPreparation:
         """How rows of so many columns get into the index. For IVFPQ its width is a multiple of faiss_index_pq_m."""
         parts = int(self.faiss_index_pq_m or 1) if self.index_type == index.QUANTISED else 1
         normalize = self.index_metric == "COSINE"
         if self.dimension_reduction_type is None or self.dimension_reduction_target is None:
-            return Preparation(feature_dim, index.padded_to(feature_dim, parts), normalize)
+            return RowPreparation(feature_dim, index.padded_to(feature_dim, parts), normalize)
         if self.dimension_reduction_target >= feature_dim:
             raise UserError(_target_problem(self.dimension_reduction_target, feature_dim))
         target_dim = index.padded_to(self.dimension_reduction_target, parts)
         reduction = Reduction(self.dimension_reduction_type, seed, feature_dim, target_dim)
-        return Preparation(feature_dim, target_dim, normalize, reduction)
+        return RowPreparation(feature_dim, target_dim, normalize, reduction)
 
     @staticmethod
     def _absorb(
-        batch: Batch, rows_before: int, reservoir: Reservoir, preparation: Preparation, run: RunContext
+        batch: Batch, rows_before: int, reservoir: Reservoir, preparation: RowPreparation, run: RunContext
     ) -> None:
         """Offer a batch to the reservoir; only the rows that enter are prepared."""
         labels_n = one_label(batch, "train", rows_before)
@@ -187,7 +195,7 @@ class KNN(Algorithm):
             return hosts[0]["rows"], hosts[0]["labels"].clone()
         return torch.cat([arrays["rows"] for arrays in hosts]), torch.cat([arrays["labels"] for arrays in hosts])
 
-    def _indexed(self, rows_rt: Tensor, labels_r: Tensor, preparation: Preparation, run: RunContext) -> KNNModel:
+    def _indexed(self, rows_rt: Tensor, labels_r: Tensor, preparation: RowPreparation, run: RunContext) -> KNNModel:
         if self.k > len(rows_rt):
             raise UserError(
                 f"Hyperparameter k: got {self.k}, but the sample holds {len(rows_rt)} rows. Take a smaller k, a larger "

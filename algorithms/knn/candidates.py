@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Rows = NDArray[np.float32]
-Costs = NDArray[np.float64]
-Places = NDArray[np.int64]
+Float32Array = NDArray[np.float32]
+Float64Array = NDArray[np.float64]
+Int64Array = NDArray[np.int64]
 
 UNIT = 2.0**-24
 """float32 rounds by this share at most."""
@@ -52,8 +52,8 @@ QUERIES_AT_ONCE = 16
 class Candidates:
     """Candidates (n, c) of each query, and the floor of all rows that are not among them (n,); infinity if there are none."""
 
-    rows_nc: Places
-    rest_n: Costs
+    rows_nc: Int64Array
+    rest_n: Float64Array
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ class Whole:
         return self.index.metric_type == faiss.METRIC_INNER_PRODUCT
 
     @cached_property
-    def rows_rd(self) -> Rows:
+    def rows_rd(self) -> Float32Array:
         """The index's own memory, or the file that it is mapped to."""
         flat = faiss.rev_swig_ptr(self.index.get_xb(), self.index.ntotal * self.index.d)
         return flat.reshape(self.index.ntotal, self.index.d)
 
-    def parts(self) -> Iterator[Rows]:
+    def parts(self) -> Iterator[Float32Array]:
         """The rows, some thousands at a time."""
         for first in range(0, len(self.rows_rd), CHUNK_ROWS):
             yield self.rows_rd[first : first + CHUNK_ROWS]
@@ -82,11 +82,11 @@ class Whole:
         """The largest Euclidean length of a row."""
         return float(np.max([np.linalg.norm(part, axis=1).max() for part in self.parts()]))
 
-    def error_n(self, x_nd: Rows) -> Costs:
+    def error_n(self, x_nd: Float32Array) -> Float64Array:
         """How far a computed cost can be from the true one [Higham 2002, §3.1]."""
         return rounding(np.linalg.norm(x_nd.astype(np.float64), axis=1), self.longest, self.index.d, self.inner)
 
-    def find(self, x_nd: Rows, k: int) -> Candidates:
+    def find(self, x_nd: Float32Array, k: int) -> Candidates:
         follow_torch()
         count = min(k + MORE, self.index.ntotal)
         scores_nc, rows_nc = self.index.search(x_nd, count)
@@ -95,7 +95,7 @@ class Whole:
         last_n = scores_nc[:, -1].astype(np.float64)
         return Candidates(rows_nc, (-last_n if self.inner else last_n) - self.error_n(x_nd))
 
-    def find_within(self, x_d: Rows, cost: float) -> Places:
+    def find_within(self, x_d: Float32Array, cost: float) -> Int64Array:
         """All rows (c,) whose floor is at most `cost`, for one query."""
         follow_torch()
         limit = np.float32(cost + self.error_n(x_d[None])[0])
@@ -116,8 +116,8 @@ class Sketch:
     """
 
     whole: Whole
-    center_d: Costs
-    axes_dm: Costs
+    center_d: Float64Array
+    axes_dm: Float64Array
     columns_mr: Tensor
     half_square_r: Tensor
 
@@ -140,7 +140,7 @@ class Sketch:
         """The largest Euclidean length of an encoded row."""
         return float(torch.linalg.vector_norm(self.columns_mr, dim=0).max())
 
-    def find(self, x_nd: Rows, k: int) -> Candidates:
+    def find(self, x_nd: Float32Array, k: int) -> Candidates:
         """k + MORE candidates of each query."""
         rows_nc, rest_n = np.empty((len(x_nd), k + MORE), np.int64), np.empty(len(x_nd))
         for first in range(0, len(x_nd), QUERIES_AT_ONCE):
@@ -148,7 +148,7 @@ class Sketch:
                 rows_nc[query], rest_n[query] = self._find(x_nd[query], floors_r, k)
         return Candidates(rows_nc, rest_n)
 
-    def _floors(self, x_nd: Rows) -> Rows:
+    def _floors(self, x_nd: Float32Array) -> Float32Array:
         """Floors (n, r) of all rows: costs by the columns of the sketch, less what rounding may have added to them."""
         code_nm = _encoded(x_nd, self.center_d, self.axes_dm)
         length_n = np.linalg.norm(code_nm.astype(np.float64), axis=1)
@@ -161,7 +161,7 @@ class Sketch:
         floors_nr += least_n[:, None].astype(np.float32)
         return floors_nr
 
-    def _find(self, x_d: Rows, floors_r: Rows, k: int) -> tuple[Places, float]:
+    def _find(self, x_d: Float32Array, floors_r: Float32Array, k: int) -> tuple[Int64Array, float]:
         """Candidates (c,), and the floor of the rest: no row whose floor is above the k-th cost of some rows is nearer."""
         count = k + MORE
         probes_c = _best_of_stretches(floors_r, count)
@@ -177,7 +177,7 @@ class Sketch:
         order_s = np.argpartition(floors_s, count)
         return could_s[order_s[:count]], min(float(limit), floors_s[order_s[count]])
 
-    def _looked(self, x_d: Rows, rows_s: Places) -> tuple[Costs, Costs]:
+    def _looked(self, x_d: Float32Array, rows_s: Int64Array) -> tuple[Float64Array, Float64Array]:
         """Bounds (s,) of the costs of some rows by all columns, from below and from above."""
         costs_s = np.empty(len(rows_s), np.float32)
         compute = faiss.fvec_inner_products_by_idx if self.whole.inner else faiss.fvec_L2sqr_by_idx
@@ -191,7 +191,7 @@ class Sketch:
         return near_s * (1 - error), near_s * (1 + error)
 
 
-def _best_of_stretches(floors_r: Rows, count: int) -> Places:
+def _best_of_stretches(floors_r: Float32Array, count: int) -> Int64Array:
     """Rows of low floors, at a fraction of what the very lowest cost. A stretch is every so-many-th row."""
     width = len(floors_r) // ROWS_PER_STRETCH
     floors_ws = floors_r[: ROWS_PER_STRETCH * width].reshape(ROWS_PER_STRETCH, width)
@@ -199,7 +199,7 @@ def _best_of_stretches(floors_r: Rows, count: int) -> Places:
     return floors_ws[:, best_c].argmin(0) * width + best_c
 
 
-def _encoded(x_nd: Rows, center_d: Costs, axes_dm: Costs) -> Rows:
+def _encoded(x_nd: Float32Array, center_d: Float64Array, axes_dm: Float64Array) -> Float32Array:
     """Rows (n, m): their parts along the axes, and the length of what is left."""
     centered_nd = x_nd - center_d
     along_nm = centered_nd @ axes_dm
@@ -207,7 +207,7 @@ def _encoded(x_nd: Rows, center_d: Costs, axes_dm: Costs) -> Rows:
     return np.concatenate([along_nm, np.sqrt(np.maximum(squared_n, 0))[:, None]], 1, dtype=np.float32)
 
 
-def rounding(length_n: Costs, longest: float, columns: int, inner: bool) -> Costs:
+def rounding(length_n: Float64Array, longest: float, columns: int, inner: bool) -> Float64Array:
     """How far float32 costs of rows of these Euclidean lengths can be from the true ones [Higham 2002, §3.1]."""
     magnitude_n = length_n * longest if inner else np.square(length_n + longest)
     return magnitude_n * UNIT * (columns + ROUNDINGS)

@@ -22,8 +22,8 @@ from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.labels import one_label
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn import search, vote
-from wildsage.algorithms.knn.rows import Preparation
-from wildsage.algorithms.knn.scores import Accuracy, SquaredError
+from wildsage.algorithms.knn.metrics import Accuracy, SquaredError
+from wildsage.algorithms.knn.row_preparation import RowPreparation
 
 PREDICTORS = {"classifier": vote.majority, "regressor": vote.mean}
 
@@ -39,7 +39,7 @@ class KNNModel(Model):
     labels_r: Tensor
     k: int
     predictor_type: str
-    preparation: Preparation
+    preparation: RowPreparation
 
     layout: ClassVar = "faiss_index"
     array_names: ClassVar = ("index", "labels")
@@ -71,7 +71,7 @@ class KNNModel(Model):
             raise UserError(f"k: got {k!r}, expected an integer from 1 to {index.ntotal}, the rows of the index.")
         if predictor_type not in PREDICTORS:
             raise UserError(f"predictor_type: got {predictor_type!r}, expected {' or '.join(PREDICTORS)}.")
-        model = cls(index, labels_r, k, str(predictor_type), Preparation.from_settings(settings, index.d))
+        model = cls(index, labels_r, k, str(predictor_type), RowPreparation.from_settings(settings, index.d))
         _ = model.search  # made now: a server shares it with the workers that it forks
         return model
 
@@ -117,4 +117,4 @@ class KNNModel(Model):
                 raise UserError(f"Channel test, row {rows + bad.row}: {bad.problem}") from None
             run.log(f"...Done searching index in {round(time.monotonic() - began_s)} second(s)")
             rows += len(batch)
-        return scores.figures()
+        return scores.metrics()

@@ -16,7 +16,16 @@ import faiss
 import numpy as np
 
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.knn.candidates import MORE, ROWS_PER_STRETCH, Costs, Places, Rows, Sketch, Whole, follow_torch
+from wildsage.algorithms.knn.candidates import (
+    MORE,
+    ROWS_PER_STRETCH,
+    Float32Array,
+    Float64Array,
+    Int64Array,
+    Sketch,
+    Whole,
+    follow_torch,
+)
 
 SKETCH_COLUMNS_LOW, SKETCH_NUMBERS_LOW = 128, 1 << 22
 """A smaller index is read whole as fast as a sketch of it would be."""
@@ -26,7 +35,7 @@ TRIAL_QUERIES, TRIAL_SHARE = 32, 0.5
 
 
 class Search(Protocol):
-    def nearest(self, x_nd: Rows, k: int) -> tuple[Costs, Places]:
+    def nearest(self, x_nd: Float32Array, k: int) -> tuple[Float64Array, Int64Array]:
         """Costs (n, k) and rows (n, k) of the k nearest; k is at most the number of rows."""
         ...
 
@@ -46,7 +55,7 @@ class ListSearch:
 
     index: faiss.IndexIVF
 
-    def nearest(self, x_nd: Rows, k: int) -> tuple[Costs, Places]:
+    def nearest(self, x_nd: Float32Array, k: int) -> tuple[Float64Array, Int64Array]:
         costs_nk, rows_nk = self._search(x_nd, k, self.index.nprobe)
         nprobe = self.index.nprobe
         while nprobe < self.index.nlist and len(short := np.flatnonzero((rows_nk < 0).any(1))):
@@ -54,7 +63,7 @@ class ListSearch:
             costs_nk[short], rows_nk[short] = self._search(x_nd[short], k, nprobe)
         return in_order(costs_nk, rows_nk, k)
 
-    def _search(self, x_nd: Rows, k: int, nprobe: int) -> tuple[Costs, Places]:
+    def _search(self, x_nd: Float32Array, k: int, nprobe: int) -> tuple[Float64Array, Int64Array]:
         follow_torch()
         scores_nk, rows_nk = self.index.search(x_nd, k, params=faiss.SearchParametersIVF(nprobe=nprobe))
         inner = self.index.metric_type == faiss.METRIC_INNER_PRODUCT
@@ -71,7 +80,7 @@ class FlatSearch:
         sketch = self._worthwhile_sketch(min(k, index.ntotal))
         self._stages: list[Sketch | Whole] = [sketch, self._whole] if sketch else [self._whole]
 
-    def nearest(self, x_nd: Rows, k: int) -> tuple[Costs, Places]:
+    def nearest(self, x_nd: Float32Array, k: int) -> tuple[Float64Array, Int64Array]:
         costs_nk = np.empty((len(x_nd), k))
         rows_nk = np.empty((len(x_nd), k), np.int64)
         left = np.arange(len(x_nd))
@@ -86,13 +95,13 @@ class FlatSearch:
             costs_nk[query], rows_nk[query] = (found_1k[0] for found_1k in in_order(costs_1c, rows_1c, k))
         return costs_nk, rows_nk
 
-    def _among(self, stage: Whole | Sketch, x_nd: Rows, k: int) -> tuple[Costs, Places, np.ndarray]:
+    def _among(self, stage: Whole | Sketch, x_nd: Float32Array, k: int) -> tuple[Float64Array, Int64Array, np.ndarray]:
         """The k nearest among the candidates, and for which queries (n,) no other row can be one of the k nearest."""
         candidates = stage.find(x_nd, k)
         costs_nk, rows_nk = in_order(self._costs(x_nd, candidates.rows_nc), candidates.rows_nc, k)
         return costs_nk, rows_nk, candidates.rest_n > costs_nk[:, -1]
 
-    def _costs(self, x_nd: Rows, rows_nc: Places) -> Costs:
+    def _costs(self, x_nd: Float32Array, rows_nc: Int64Array) -> Float64Array:
         """True costs (n, c), float64, a query at a time: what is judged together stays in the cache."""
         costs_nc = np.empty(rows_nc.shape)
         for x_d, rows_c, costs_c in zip(x_nd.astype(np.float64), rows_nc, costs_nc, strict=True):
@@ -113,7 +122,7 @@ class FlatSearch:
         return sketch if proven_n.mean() >= TRIAL_SHARE else None
 
 
-def in_order(costs_nc: Costs, rows_nc: Places, k: int) -> tuple[Costs, Places]:
+def in_order(costs_nc: Float64Array, rows_nc: Int64Array, k: int) -> tuple[Float64Array, Int64Array]:
     """The k lowest costs (n, k) and their rows, by rising cost, then by row."""
     order_nk = np.lexsort((rows_nc, costs_nc))[:, :k]
     return np.take_along_axis(costs_nc, order_nk, 1), np.take_along_axis(rows_nc, order_nk, 1)

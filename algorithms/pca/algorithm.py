@@ -32,6 +32,20 @@ class PCA(Algorithm):
 
     Memory: d² float64 numbers (`regular`) or 4 (num_components + extra_components) d (`randomized`), one mini-batch, and
     at most 4,096 of its rows in float64.
+
+    >>> import torch
+    >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
+    >>> from wildsage.algorithms.base.run import RunContext
+    >>> rows = Batch(torch.tensor([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]]))
+    >>> pca = PCA(feature_dim=2, num_components=1, mini_batch_size=3)
+    >>> model = pca.fit({"train": MemoryStream(rows)}, RunContext())
+    >>> model.v_dc
+    tensor([[0.6000],
+            [0.8000]])
+    >>> model.predict(rows)["projection"].round(decimals=3)
+    tensor([[-5.],
+            [ 0.],
+            [ 5.]])
     """
 
     feature_dim: int = integer(low=1, doc="Columns in every row.")

@@ -1,4 +1,4 @@
-"""Figures of a test channel, added up batch by batch.
+"""The metrics of a test channel, counted batch by batch.
 
 Axes: n rows of a batch
 """
@@ -11,16 +11,17 @@ from torch import Tensor
 
 
 class Accuracy:
-    """Counts how often each pair of true and predicted label came up."""
+    """Counts how often each pair of true and predicted label occurs."""
 
     def __init__(self) -> None:
         self._pairs: Counter[tuple[float, float]] = Counter()
 
     def add(self, predicted_n: Tensor, true_n: Tensor) -> None:
+        """Count a batch: predicted and true labels (n,)."""
         self._pairs.update(zip(true_n.tolist(), predicted_n.tolist(), strict=True))
 
-    def figures(self) -> dict[str, float]:
-        """Share of right answers, and the mean over classes of F1; classes are the labels that came up, true or predicted."""
+    def metrics(self) -> dict[str, float]:
+        """Share of right answers, and the mean F1 of the classes: all labels that occur, true or predicted. Empty without rows."""
         if not self._pairs:
             return {}
         right = Counter({true: count for (true, predicted), count in self._pairs.items() if true == predicted})
@@ -40,9 +41,10 @@ class SquaredError:
         self._rows = 0
 
     def add(self, predicted_n: Tensor, true_n: Tensor) -> None:
+        """Add a batch: predicted and true labels (n,)."""
         self._sum += float((predicted_n.double() - true_n.double()).square().sum())
         self._rows += len(true_n)
 
-    def figures(self) -> dict[str, float]:
-        """The mean squared error."""
+    def metrics(self) -> dict[str, float]:
+        """The mean squared error. Empty without rows."""
         return {"mse": self._sum / self._rows} if self._rows else {}

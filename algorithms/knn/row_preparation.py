@@ -22,7 +22,7 @@ LONGEST_SQUARED = 1e37
 
 
 @dataclass(frozen=True)
-class Preparation:
+class RowPreparation:
     """Rows of `feature_dim` columns are reduced if there is a reduction, made of length 1 if `normalize`, and padded with zeros."""
 
     feature_dim: int
