@@ -169,7 +169,7 @@ def _evaluate(
     if run.stopping:
         log.line("Stopping: the test data is not scored.")
         return
-    for metric in algorithm.spec.metrics:
-        if metric.name in found and algorithm.reports(metric.name):
-            log.line(metrics.score_line(log.host, "test", metric.name, found[metric.name]))
-            run.quality("test", metric.name, metric.kind, found[metric.name])
+    for name, value in found.items():
+        if (metric := algorithm.spec.metric(name)) and algorithm.reports(name):
+            log.line(metrics.score_line(log.host, "test", name, value))
+            run.quality("test", name, metric.kind, value)

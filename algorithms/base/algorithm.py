@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ and whether the final one travels with the model."""
 Columns = Mapping[str, Tensor]
 """An answer: named columns, each (n,) for one value a row or (n, m) for m values a row."""
 
-ModelSettings = Mapping[str, str | int | float | bool]
+ModelSettings = Mapping[str, Any]
 """What a model must know beside its arrays, such as `predictor_type`; it travels in the artifact where the layout has a place."""
 
 

@@ -60,23 +60,40 @@ def integer(
 
 
 def real(
-    default: float | Any | None = MISSING,
+    default: float | str | Any | None = MISSING,
     *,
     low: float = -math.inf,
     high: float = math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+    also: tuple[str, ...] = (),
     tunable: tuple[float, float] | None = None,
     doc: str,
 ) -> Any:
-    """A finite number from `low` to `high`; with None as its default it may be left out."""
+    """A finite number from `low` to `high`, more than `above` and less than `below`, or one of the words in `also`.
 
-    def parse(text: str) -> float:
+    With None as its default it may be left out.
+    """
+
+    def parse(text: str) -> float | str:
+        if text in also:
+            return text
         value = float(text)
-        if not (math.isfinite(value) and low <= value <= high):
+        if not (math.isfinite(value) and low <= value <= high and above < value < below):
             raise ValueError
         return value
 
-    expected = "a number" if low == -math.inf else _interval("a number", low, None if high == math.inf else high)
+    expected = " or ".join([_bounds(low, high, above, below), *also])
     return _field(default, Declaration(parse, expected, doc, tunable))
+
+
+def _bounds(low: float, high: float, above: float, below: float) -> str:
+    if low == high == -math.inf or (low, high) == (-math.inf, math.inf):
+        limits = [f"> {above:g}"] * (above > -math.inf) + [f"< {below:g}"] * (below < math.inf)
+        return " ".join(["a number", " and ".join(limits)]).strip()
+    if below < math.inf:
+        return f"a number ≥ {low} and < {below:g}"
+    return _interval("a number", low, None if high == math.inf else high)
 
 
 def choice(*values: str, default: str | Any = MISSING, tunable: bool = False, doc: str) -> Any:
@@ -90,9 +107,18 @@ def choice(*values: str, default: str | Any = MISSING, tunable: bool = False, do
     return _field(default, Declaration(parse, f"one of {', '.join(values)}", doc, values if tunable else None))
 
 
-def flag(default: bool | Any = MISSING, *, doc: str) -> Any:
-    """true or false, in any case: the SDK sends Python's `True`."""
-    return _field(default, Declaration(lambda text: TRUTH[text.lower()], "true or false", doc))
+def text(default: str | Any = MISSING, *, doc: str) -> Any:
+    """Any text."""
+    return _field(default, Declaration(str, "a text", doc))
+
+
+def flag(default: bool | str | Any = MISSING, *, also: tuple[str, ...] = (), doc: str) -> Any:
+    """true or false, in any case: the SDK sends Python's `True`; or one of the words in `also`."""
+
+    def parse(text: str) -> bool | str:
+        return text if text in also else TRUTH[text.lower()]
+
+    return _field(default, Declaration(parse, " or ".join(["true or false", *also]), doc))
 
 
 def choices(*values: str, default: tuple[str, ...], doc: str) -> Any:

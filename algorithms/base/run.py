@@ -27,6 +27,8 @@ class RunContext:
 
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    host: str = "algo-1"
+    """Name of this host, as log lines have it."""
     pretrained: Mapping[str, Tensor] | None = None
     """What `Algorithm.pretrained` asked for, where the user keeps it."""
 
@@ -88,7 +90,7 @@ class RunContext:
 
     def quality(
         self,
-        channel: Literal["train", "test"],
+        channel: str,
         name: str,
         kind: Literal["loss", "score"],
         value: float,
@@ -97,3 +99,6 @@ class RunContext:
         batch: int | None = None,
     ) -> None:
         """Report a metric that SageMaker's regular expressions find again: of one batch, one epoch, or the whole job."""
+
+    def measured(self, values: Mapping[str, float], **dimensions: int | str) -> None:
+        """Report figures in a line of their own, with what they are of, such as `epoch` and `model`."""

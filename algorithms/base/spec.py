@@ -6,6 +6,7 @@ engine is imported, and where the packages that the algorithm needs are not inst
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -22,6 +23,8 @@ class Channel:
 @dataclass(frozen=True)
 class Metric:
     """A metric of the test channel, logged at the end of a job as `test <name> <loss>=…`; `kind` says which way is better.
+
+    `name` may be a regular expression where a setting is part of it, as in `binary_f_1.000`.
 
     SageMaker attaches metric definitions to the jobs of its algorithms. This one is there as `test:<defined_as>`, which is
     its name unless said otherwise; with `defined=False` it is only logged, and no job can be tuned on it.
@@ -70,3 +73,7 @@ class Spec:
     )
     aliases: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+
+    def metric(self, name: str) -> Metric | None:
+        """The metric of that name, None for one that is not logged."""
+        return next((metric for metric in self.metrics if re.fullmatch(metric.name, name)), None)

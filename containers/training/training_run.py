@@ -40,7 +40,7 @@ class TrainingRun(RunContext):
         checkpoints: Checkpoints | None = None,
         earlier: dict[str, Tensor] | None = None,
     ) -> None:
-        super().__init__(seed, device)
+        super().__init__(seed, device, log.host)
         self.rng.manual_seed(seed + cluster.rank)
         self._shared_begin = self.shared_rng.get_state()
         self._log = log
@@ -51,7 +51,7 @@ class TrainingRun(RunContext):
         self.kept: dict[str, Tensor] | None = None
         self._position: Position = (0, 0)
         self._stop = stop
-        self.begun_s = time.time()
+        self.begun_s = self._epoch_begun_s = time.time()
 
     @property
     def stopping(self) -> bool:
@@ -60,7 +60,7 @@ class TrainingRun(RunContext):
     def passes(self, stream: Stream, rows: int, epochs: int) -> Iterator[tuple[int, Iterator[Batch]]]:
         begun_at = self._position
         for epoch in range(begun_at[0], epochs):
-            start_s = time.time()
+            start_s = self._epoch_begun_s = time.time()
             yield epoch, self._pass_from(begun_at, stream, rows, epoch)
             self._report_epoch(epoch, epochs, start_s)
             if self.stopping:
@@ -127,7 +127,7 @@ class TrainingRun(RunContext):
 
     def quality(
         self,
-        channel: Literal["train", "test"],
+        channel: str,
         name: str,
         kind: Literal["loss", "score"],
         value: float,
@@ -136,6 +136,9 @@ class TrainingRun(RunContext):
         batch: int | None = None,
     ) -> None:
         self._log.line(metrics.quality_line(self._log.host, channel, name, kind, value, epoch, batch))
+
+    def measured(self, values: Mapping[str, float], **dimensions: int | str) -> None:
+        self._log.metrics(self._epoch_begun_s, values, **dimensions)
 
 
 def counters(counts: ReadCounts) -> dict[str, float]:

@@ -27,7 +27,7 @@ def test_the_readme_names_every_internal_setting_column_and_metric(name, page):
     words = {
         "Internal settings": kind.internal_settings(),
         "Columns of an answer": (*kind.spec.response.columns, *kind.spec.response.verbose),
-        "Metrics of channel `test`": [f"test:{metric.name}" for metric in kind.spec.metrics],
+        "Metrics of channel `test`": [f"test:{metric.defined_as or metric.name}" for metric in kind.spec.metrics],
         "Content types": kind.spec.content_types,
     }
     lacking = {title: [f"`{word}`" for word in some if f"`{word}`" not in page] for title, some in words.items()}

@@ -1,0 +1,419 @@
+"""Linear learner: hyperparameters, and `fit` as the training of many models side by side.
+
+Axes: n rows of a batch · d features · m models · c outputs of a model · o = m · c outputs of all
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from wildsage.algorithms.base.algorithm import Algorithm
+from wildsage.algorithms.base.batch import Batch, Stream
+from wildsage.algorithms.base.errors import NO_DATA, UserError
+from wildsage.algorithms.base.hyperparameters import AUTO, choice, flag, integer, real, text
+from wildsage.algorithms.base.run import RunContext
+from wildsage.algorithms.linear_learner import labels
+from wildsage.algorithms.linear_learner.calibration import Criterion
+from wildsage.algorithms.linear_learner.decorrelation import COLUMNS_HIGH, Decorrelation
+from wildsage.algorithms.linear_learner.minibatch import wide_sparse
+from wildsage.algorithms.linear_learner.model import (
+    BIAS,
+    BIAS_LR_MULT,
+    BINARY,
+    LOSSES,
+    MULTICLASS,
+    REGRESSOR,
+    WEIGHT,
+    LinearModel,
+    loss_of,
+)
+from wildsage.algorithms.linear_learner.optimizers import SGD, Adam, Optimizer, RMSProp
+from wildsage.algorithms.linear_learner.scaler import Scaler
+from wildsage.algorithms.linear_learner.selection import Selection
+from wildsage.algorithms.linear_learner.spec import SPEC
+from wildsage.algorithms.linear_learner.state import COUNTS, State
+from wildsage.algorithms.linear_learner.training import Rates, Task, Training, first_rows, improved
+from wildsage.algorithms.linear_learner.variants import AUTO_MODELS, Given, Variant, chosen, columns, grid
+
+AUTO_CALIBRATION_ROWS = 1_000_000
+OLD_CRITERIA = {"f1": "f_beta", "cross_entropy_loss": "loss_function"}
+CRITERIA = ("accuracy", "f_beta", "precision_at_target_recall", "recall_at_target_precision", "loss_function")
+OPTIMIZERS = ("auto", "sgd", "adam", "rmsprop")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearLearner(Algorithm):
+    """Linear and logistic regression: `num_models` models learn in one pass over the rows, and the best is kept.
+
+    Time: a row costs its stored values times the outputs of all models. Memory: (p + 3)·d·o numbers, p = 3 planes of Adam
+    (2 of the others), o = models · outputs; beside them the first `num_point_for_scaler` rows, and to choose a binary
+    classifier's threshold one score of each model for `num_calibration_samples` rows.
+    """
+
+    predictor_type: str = choice(BINARY, MULTICLASS, REGRESSOR, doc="What to learn.")
+    feature_dim: int | str = integer(AUTO, low=1, also=(AUTO,), doc="Columns in every row; auto: as the first row has.")
+    num_classes: int = integer(1, low=1, high=1_000_000, doc="Classes of a multiclass classifier, labelled from 0 on.")
+    epochs: int = integer(15, low=1, doc="Passes over the training channel at most.")
+    mini_batch_size: int = integer(1000, low=1, tunable=(100, 5000), doc="Rows for each update, of all hosts together.")
+    num_models: int | str = integer(
+        AUTO, low=1, also=(AUTO,), doc="Models that learn side by side; auto is 32, and a tuning job's jobs have 1."
+    )
+    loss: str = choice(
+        AUTO, *(loss for losses in LOSSES.values() for loss in losses), default=AUTO,
+        doc="What to make small; auto: logistic, softmax_loss or squared_loss by predictor_type.",
+    )  # fmt: skip
+    optimizer: str = choice(*OPTIMIZERS, default=AUTO, doc="How slopes move weights; auto is adam.")
+    learning_rate: float | str = real(
+        AUTO, above=0, also=(AUTO,), tunable=(1e-5, 1), doc="Step size; auto: models with different ones."
+    )
+    wd: float | str = real(
+        AUTO, low=0, also=(AUTO,), tunable=(1e-7, 1), doc="L2 term; auto: models with different ones."
+    )
+    l1: float | str = real(AUTO, low=0, also=(AUTO,), tunable=(1e-7, 1), doc="L1 term; auto is 0.")
+    use_bias: bool = flag(True, doc="Whether there is a bias.")
+    bias_lr_mult: float | str = real(
+        AUTO, above=0, also=(AUTO,), doc="Step size of the bias, times that of weights; auto is 10."
+    )
+    bias_wd_mult: float | str = real(
+        AUTO, low=0, also=(AUTO,), doc="L2 term of the bias, times that of weights; auto is 0."
+    )
+    momentum: float | str = real(AUTO, low=0, below=1, also=(AUTO,), doc="Momentum of sgd; auto is 0.")
+    beta_1: float | str = real(AUTO, low=0, below=1, also=(AUTO,), doc="Adam's decay of the mean; auto is 0.9.")
+    beta_2: float | str = real(AUTO, low=0, below=1, also=(AUTO,), doc="Adam's decay of the variance; auto is 0.999.")
+    use_lr_scheduler: bool = flag(True, doc="Whether step sizes fall while learning.")
+    lr_scheduler_step: int | str = integer(
+        AUTO, low=1, also=(AUTO,), doc="Updates between two falls; auto: models with different ones."
+    )
+    lr_scheduler_factor: float | str = real(
+        AUTO, above=0, below=1, also=(AUTO,), doc="What a fall leaves; auto is 0.99."
+    )
+    lr_scheduler_minimum_lr: float | str = real(
+        AUTO, above=0, also=(AUTO,), doc="Least step size; auto: models with different ones."
+    )
+    init_method: str = choice("uniform", "normal", default="uniform", doc="How weights begin.")
+    init_scale: float = real(0.07, above=0, doc="uniform: from -scale to scale.")
+    init_sigma: float = real(0.01, above=0, doc="normal: standard deviation about 0.")
+    init_bias: float = real(0.0, doc="How the bias begins.")
+    normalize_data: bool | str = flag(
+        True, also=(AUTO,), doc="Divide columns by their deviation while learning; auto is true."
+    )
+    normalize_label: bool | str = flag(AUTO, also=(AUTO,), doc="The same for labels; auto: of a regressor.")
+    unbias_data: bool | str = flag(
+        AUTO, also=(AUTO,), doc="Shift columns to mean 0 while learning; auto: with a bias, but for wide sparse rows."
+    )
+    unbias_label: bool | str = flag(AUTO, also=(AUTO,), doc="The same for labels; auto: of a regressor with a bias.")
+    num_point_for_scaler: int = integer(10_000, low=1, doc="First rows that means and deviations are taken from.")
+    early_stopping_patience: int = integer(3, low=1, doc="Epochs without improvement before training ends.")
+    early_stopping_tolerance: float = real(0.001, above=0, doc="Share of the best value that counts as an improvement.")
+    binary_classifier_model_selection_criteria: str = choice(
+        *CRITERIA, *OLD_CRITERIA, default="accuracy", doc="What model and threshold are chosen by."
+    )
+    num_calibration_samples: int | str = integer(
+        AUTO, low=1, also=(AUTO,), doc="Rows that a threshold is chosen by; auto is at most 1,000,000."
+    )
+    target_recall: float = real(0.8, above=0, below=1, doc="For precision_at_target_recall.")
+    target_precision: float = real(0.8, above=0, below=1, doc="For recall_at_target_precision.")
+    f_beta: float = real(1.0, above=0, doc="Weight of recall in the F score.")
+    positive_example_weight_mult: float | str = real(
+        1.0, above=0, also=("balanced", AUTO), tunable=(1e-5, 1e5),
+        doc="How much a positive example counts; balanced: all of them as much as all negatives; auto: models with 1 and balanced.",
+    )  # fmt: skip
+    balance_multiclass_weights: bool = flag(False, doc="Whether each class counts as much as any other.")
+    accuracy_top_k: int = integer(3, low=1, doc="k of the top-k accuracy.")
+    margin: float = real(1.0, above=0, doc="Of hinge_loss.")
+    quantile: float = real(0.5, above=0, below=1, doc="Of quantile_loss: the share of labels below the score.")
+    loss_insensitivity: float = real(0.01, above=0, doc="Of the eps-insensitive losses.")
+    huber_delta: float = real(1.0, above=0, doc="Of huber_loss.")
+
+    _tuning_objective_metric: str = text("", doc="Set in the jobs of a tuning job, each of which trains one model.")
+
+    internal: ClassVar = {
+        "_enable_profiler": "false",
+        "_kvstore": "auto",
+        "_log_level": "info",
+        "_num_kv_servers": "auto",
+    }
+    spec: ClassVar = SPEC
+    model_class: ClassVar = LinearModel
+    goes_on_from_model: ClassVar = True
+
+    def __post_init__(self) -> None:
+        if self.predictor_type == MULTICLASS and self.num_classes < 3:
+            raise UserError(
+                f"Hyperparameter num_classes: got {self.num_classes}, expected an integer ≥ 3 for predictor_type "
+                "multiclass_classifier. For two classes train a binary_classifier."
+            )
+        if self.loss != AUTO and self.loss not in LOSSES[self.predictor_type]:
+            raise UserError(
+                f"Hyperparameter loss: got {self.loss}, expected one of auto, {', '.join(LOSSES[self.predictor_type])} "
+                f"for predictor_type {self.predictor_type}."
+            )
+
+    def fit(self, channels: Mapping[str, Stream], run: RunContext) -> LinearModel:
+        """Epoch by epoch all models through the rows, then how good they are; in the end the best model of the best epoch."""
+        rows_here = math.ceil(self.mini_batch_size / len(run.gather({})))
+        selection = Selection(self.criterion, self.calibration_rows, channels, run)
+        training, resumed = None, run.resumed()
+        for epoch, batches in run.passes(channels["train"], rows_here, self.epochs):
+            if training is None:
+                training, batches = self._begun(resumed, batches, rows_here, run)
+            losses_m = training.one_pass(batches)
+            stopping = bool(run.sum(torch.tensor([int(run.stopping)])))
+            done = bool(training.state.updates) and self._end_of_epoch(epoch, losses_m, training, selection, run)
+            training.state.end_pass()
+            if done or stopping:
+                break
+        if training is None or not training.state.updates:
+            raise UserError(NO_DATA)
+        return selection.best(training, self._model)
+
+    def _begun(
+        self, resumed: Mapping[str, Tensor] | None, batches: Iterator[Batch], rows_here: int, run: RunContext
+    ) -> tuple[Training, Iterator[Batch]]:
+        """The models as they begin, or as an interrupted job left them; and the pass, with the rows that were looked at."""
+        if resumed is not None and COUNTS in resumed:
+            state = State.from_arrays(resumed, run.device)
+        else:
+            hosts = len(run.gather({}))
+            head, batches = first_rows(batches, math.ceil(self.num_point_for_scaler / hosts))
+            state = self._start(head, resumed, run)
+        weights_c = self._class_weights(state.class_counts)
+        loss = loss_of(self.loss_type, self._scoring(weights_c), run.device)
+        task = Task(self.predictor_type, self.classes, self.outputs, self.loss_type, loss)
+        variants = self._variants(state.class_counts, state.decorrelation.mixed > 0, run)
+        if (
+            state.feature_dim != self._width(state.feature_dim)
+            or state.weights.shape[2] != len(variants) * self.outputs
+        ):
+            raise UserError(
+                f"The state to go on from has {state.feature_dim} columns and {state.weights.shape[2]} outputs of all models, "
+                f"expected {self._width(state.feature_dim)} and {len(variants) * self.outputs} as in this job."
+            )
+        return self._training(state, variants, task, rows_here, run), batches
+
+    def _width(self, seen: int) -> int:
+        return seen if self.feature_dim == AUTO else int(self.feature_dim)
+
+    def _start(self, head: Batch | None, earlier: Mapping[str, Tensor] | None, run: RunContext) -> State:
+        """Scaler and class counts by the first rows of all hosts; weights as drawn, or those of an earlier job's model for all."""
+        widths = run.gather({"width": torch.tensor([0 if head is None else head.width])})
+        width = self._width(max(int(each["width"]) for each in widths))
+        if not width:
+            raise UserError(NO_DATA)
+        if head is None:
+            head = Batch(torch.empty(0, width), torch.empty(0, 1))
+        labels_n = labels.checked(head, self.predictor_type, self.classes, "train", 0)
+        counts_c = run.sum(
+            torch.bincount(labels_n.long(), minlength=self.classes).double() if self.classes else torch.zeros(0)
+        )
+        scaler = self._scaler(head, labels_n, run)
+        dense = self._learns_dense(head, scaler)
+        variants = self._variants(counts_c, dense and width <= COLUMNS_HIGH, run)
+        decorrelation = self._decorrelation(head, scaler, variants, run)
+        learned_do, bias_o = self._initial(width, len(variants), run)
+        if earlier is not None:
+            learned_do, bias_o = self._of_earlier(earlier, scaler, decorrelation, len(variants))
+        planes = self._optimizer().planes
+        state = State.start(scaler, decorrelation, learned_do, bias_o, planes, len(variants), counts_c, averages=dense)
+        return state.to(run.device)
+
+    def _learns_dense(self, head: Batch, scaler: Scaler) -> bool:
+        return scaler.shifts or not wide_sparse(head)
+
+    def _decorrelation(self, head: Batch, scaler: Scaler, variants: list[Variant], run: RunContext) -> Decorrelation:
+        """That of the leading host, which all hosts take; it has rows, or no host has."""
+        mixed = sum(variant.decorrelated for variant in variants) * self.outputs
+        if not mixed:
+            return Decorrelation.none()
+        root_dd = run.gather({"root": Decorrelation.of(head, scaler, mixed).root_dd})[0]["root"]
+        return Decorrelation(root_dd, mixed)
+
+    def _initial(self, width: int, models: int, run: RunContext) -> tuple[Tensor, Tensor]:
+        """One draw for all models and hosts, so that models differ by their settings alone."""
+        weights_dc = torch.empty(width, self.outputs)
+        if self.init_method == "uniform":
+            weights_dc.uniform_(-self.init_scale, self.init_scale, generator=run.shared_rng)
+        else:
+            weights_dc.normal_(0, self.init_sigma, generator=run.shared_rng)
+        bias_o = torch.full((models * self.outputs,), self.init_bias if self.use_bias else 0.0)
+        return weights_dc.repeat(1, models), bias_o
+
+    def _of_earlier(
+        self, earlier: Mapping[str, Tensor], scaler: Scaler, decorrelation: Decorrelation, models: int
+    ) -> tuple[Tensor, Tensor]:
+        """The weights of an earlier job's model, for every model here."""
+        weights_dc, bias_1c = earlier[WEIGHT].float(), earlier[BIAS].float()
+        width = len(scaler.mean_d)
+        if weights_dc.shape != (width, self.outputs):
+            raise UserError(
+                f"The model to go on from has weights of shape {tuple(weights_dc.shape)}, expected {(width, self.outputs)} "
+                "(feature_dim, outputs) as in this job."
+            )
+        weights_dc, bias_c = scaler.unfolded(weights_dc, bias_1c.flatten())
+        return decorrelation.learned(weights_dc.repeat(1, models)), bias_c.repeat(models)
+
+    def _scaler(self, head: Batch, labels_n: Tensor, run: RunContext) -> Scaler:
+        sparse = wide_sparse(head)
+        regressor = self.predictor_type == REGRESSOR
+        unbias = self.use_bias and not sparse if self.unbias_data == AUTO else bool(self.unbias_data)
+        return Scaler.of(
+            head,
+            labels_n,
+            run.sum,
+            normalize=self.normalize_data in (AUTO, True),
+            unbias=unbias,
+            normalize_label=regressor and self.normalize_label in (AUTO, True),
+            unbias_label=regressor and (self.use_bias if self.unbias_label == AUTO else bool(self.unbias_label)),
+        )
+
+    def _variants(self, counts_c: Tensor, decorrelates: bool, run: RunContext) -> list[Variant]:
+        given = Given(
+            _given(self.learning_rate),
+            _given(self.wd),
+            _given(self.l1),
+            _given(self.lr_scheduler_step),
+            _given(self.lr_scheduler_factor),
+            _given(self.lr_scheduler_minimum_lr),
+        )
+        rng = torch.Generator().manual_seed(run.shared_rng.initial_seed())
+        variants = grid(given, self._optimizer().name, self._positive_weights(counts_c), decorrelates)
+        return chosen(variants, self._models, rng)
+
+    def _positive_weights(self, counts_c: Tensor) -> list[float]:
+        """What a positive example counts: one value, or with auto one value for every other model."""
+        mult = self.positive_example_weight_mult
+        if self.predictor_type != BINARY or isinstance(mult, float):
+            return [float(mult) if self.predictor_type == BINARY else 1.0]
+        negatives, positives = counts_c.tolist()
+        balanced = negatives / positives if negatives and positives else 1.0
+        return [balanced] if mult == "balanced" else [1.0, balanced]
+
+    def _class_weights(self, counts_c: Tensor) -> list[float] | None:
+        """What a row of each class counts so that all classes count alike; None for once."""
+        if not (self.balance_multiclass_weights and self.predictor_type == MULTICLASS):
+            return None
+        return (counts_c.sum() / (self.classes * counts_c.clamp_min(1))).tolist()
+
+    def _training(self, state: State, variants: list[Variant], task: Task, rows_here: int, run: RunContext) -> Training:
+        rates = Rates.of(
+            variants,
+            self.outputs,
+            scheduled=self.use_lr_scheduler,
+            bias_lr_mult=_or(self.bias_lr_mult, BIAS_LR_MULT) * self.use_bias,
+            bias_wd_mult=_or(self.bias_wd_mult, 0.0),
+            device=run.device,
+        )
+        positive_m = columns(variants, "positive_weight").to(run.device)
+        weighted = positive_m if bool((positive_m != 1).any()) else None
+        return Training(state, variants, task, rates, self._optimizer(), weighted, rows_here, run)
+
+    def _end_of_epoch(
+        self, epoch: int, losses_m: Tensor, training: Training, selection: Selection, run: RunContext
+    ) -> bool:
+        """Report on the models and remember them if one is better than all before. Returns whether to stop early."""
+        if epoch == 0 and not run.stopping:
+            training.refuse_one_class()
+        if not bool(losses_m.isfinite().any()):
+            raise UserError(
+                f"Training diverged in epoch {epoch}: no model's loss is finite. Lower learning_rate, or set normalize_data "
+                "to true."
+            )
+        value = selection.report(epoch, losses_m, training)
+        better = improved(value, training.state.best, self.early_stopping_tolerance)
+        if better:
+            training.state.keep_best(value)
+            run.log(f"Epoch {epoch}: Loss improved. Updating best model")
+        else:
+            training.state.stale += 1
+        run.log(f"Saving model for epoch: {epoch}")
+        if training.state.stale >= self.early_stopping_patience:
+            run.log("Early stop condition met. Stopping training.")
+            return True
+        return False
+
+    def _model(
+        self, weights_dc: Tensor, bias_c: Tensor, threshold: float, variant: Variant, counts_c: Tensor
+    ) -> LinearModel:
+        """A finished model; additional-params.json keeps what its metrics need [contract: linear-learner, Artifact]."""
+        scoring = self._scoring(self._class_weights(counts_c))
+        scoring |= {"threshold": threshold, "positive_example_weight_mult": variant.positive_weight}
+        parameters = {
+            "threshold": threshold,
+            "loss_type": self.loss_type,
+            "predictor_type": self.predictor_type,
+            "metrics_params": scoring,
+        }
+        return LinearModel(weights_dc, bias_c[None], parameters, _or(self.bias_lr_mult, BIAS_LR_MULT))
+
+    def _scoring(self, class_weights: list[float] | None) -> dict[str, Any]:
+        """What the loss and the metrics need; null where this job's have no use for it, as in real artifacts."""
+        loss = self.loss_type
+        return {
+            "quantile": self.quantile if loss == "quantile_loss" else None,
+            "huber_delta": self.huber_delta if loss == "huber_loss" else None,
+            "margin": self.margin if loss == "hinge_loss" else None,
+            "loss_insensitivity": self.loss_insensitivity if loss.startswith("eps_") else None,
+            "eps_insensitive_loss_type": loss if loss.startswith("eps_") else None,
+            "accuracy_top_k": self.accuracy_top_k,
+            "f_beta": None if self.predictor_type == REGRESSOR else self.f_beta,
+            "positive_example_weight_mult": 1.0,
+            "class_weights": class_weights,
+            "threshold": 0.5,
+        }
+
+    def _optimizer(self) -> Optimizer:
+        if self.optimizer == "sgd":
+            return SGD(_or(self.momentum, 0.0))
+        return RMSProp() if self.optimizer == "rmsprop" else Adam(_or(self.beta_1, 0.9), _or(self.beta_2, 0.999))
+
+    @property
+    def loss_type(self) -> str:
+        """The loss by name, `auto` resolved."""
+        return LOSSES[self.predictor_type][0] if self.loss == AUTO else self.loss
+
+    @property
+    def classes(self) -> int:
+        """Labels to tell apart; 0 for a regressor."""
+        return {BINARY: 2, REGRESSOR: 0}.get(self.predictor_type, self.num_classes)
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that a model computes for a row."""
+        return self.num_classes if self.predictor_type == MULTICLASS else 1
+
+    @property
+    def criterion(self) -> Criterion | None:
+        """What a binary classifier's model and threshold are chosen by; None: by the lowest loss."""
+        name = self.binary_classifier_model_selection_criteria
+        if self.predictor_type != BINARY or OLD_CRITERIA.get(name, name) == "loss_function":
+            return None
+        beta = 1.0 if name == "f1" else self.f_beta
+        return Criterion(OLD_CRITERIA.get(name, name), beta, self.target_recall, self.target_precision)
+
+    @property
+    def _models(self) -> int:
+        if self._tuning_objective_metric:
+            return 1
+        return AUTO_MODELS if self.num_models == AUTO else int(self.num_models)
+
+    @property
+    def calibration_rows(self) -> int:
+        """Rows at most that a threshold is chosen by."""
+        return AUTO_CALIBRATION_ROWS if self.num_calibration_samples == AUTO else int(self.num_calibration_samples)
+
+
+def _given(value: float | str) -> float | None:
+    return None if value == AUTO else float(value)
+
+
+def _or(value: float | str, auto: float) -> float:
+    return auto if value == AUTO else float(value)
+
+
+ALGORITHM = LinearLearner

@@ -1,0 +1,68 @@
+"""Columns that say the same slow a descent down; half of the models learn in coordinates in which they no longer do.
+
+Axes: d features · o outputs of all models, of which the last `mixed` learn decorrelated
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.linear_learner.scaler import Scaler
+
+COLUMNS_HIGH = 256
+"""Beyond so many columns the products with a (d, d) matrix at each update would cost more than the rest of it."""
+
+RANK_TOLERANCE = 1e-6
+"""Directions in which the first rows vary less than this share of the most are left out: they hold rounding errors."""
+
+
+@dataclass(frozen=True)
+class Decorrelation:
+    """Weights W = S V, where S is the inverse root of the columns' correlations: then Sᵀ x has a variance of 1 in every direction.
+
+    V is what is learned by the last `mixed` outputs; the others learn their weights themselves. This is whitening folded
+    into the weights [Kessy, Lewin & Strimmer 2018, ZCA-cor, doi:10.1080/00031305.2016.1277159].
+    """
+
+    root_dd: Tensor
+    mixed: int
+
+    @classmethod
+    def of(cls, head: Batch, scaler: Scaler, mixed: int) -> Self:
+        """From the first rows. One matrix for all hosts: let the leading one make it."""
+        z_nd = scaler.features(head.dense()).double()
+        values_d, vectors_dd = torch.linalg.eigh(z_nd.T @ z_nd / max(len(z_nd), 1))
+        kept_d = values_d > RANK_TOLERANCE * values_d.max()
+        inverse_d = torch.where(kept_d, values_d.clamp_min(1e-300).rsqrt(), 0.0)
+        return cls(((vectors_dd * inverse_d) @ vectors_dd.T).float(), mixed)
+
+    @classmethod
+    def none(cls) -> Self:
+        """Every output learns its weights themselves."""
+        return cls(torch.empty(0, 0), 0)
+
+    def weights(self, learned_do: Tensor) -> Tensor:
+        """The weights for standardised columns that `learned_do` stands for."""
+        return self._mixed(learned_do, self.root_dd)
+
+    def learned(self, weights_do: Tensor) -> Tensor:
+        """What stands for the weights, as near as the directions that are kept allow."""
+        return self._mixed(weights_do, torch.linalg.pinv(self.root_dd)) if self.mixed else weights_do
+
+    def slope(self, slope_do: Tensor) -> Tensor:
+        """The slope by what is learned, from the slope by the weights."""
+        return self._mixed(slope_do, self.root_dd.T)
+
+    def _mixed(self, table_do: Tensor, by_dd: Tensor) -> Tensor:
+        if not self.mixed:
+            return table_do
+        plain = table_do.shape[1] - self.mixed
+        return torch.cat([table_do[:, :plain], by_dd @ table_do[:, plain:]], 1)
+
+    def to(self, device: torch.device | str) -> Self:
+        return type(self)(self.root_dd.to(device), self.mixed)

@@ -1,0 +1,74 @@
+"""How a mini-batch's slope moves the parameters of all models, each at a rate of its own.
+
+A parameter lies in planes of one tensor: the parameter itself and what its optimiser remembers of it.
+Axes: p planes · a any rows (features, or 1 for the bias) · o outputs of all models
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+EPSILON = 1e-8
+RMSPROP_DECAY = 0.9
+"""MXNet's, for its RMSProp without centering."""
+
+
+class Optimizer(Protocol):
+    """`name` is the hyperparameter's; `planes` is how many a parameter needs. `move` changes `planes_pao` in place at the
+    `updates`-th update, from 1 on."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def planes(self) -> int: ...
+
+    def move(self, planes_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Mean and uncentered variance of the slopes [Kingma & Ba 2015, arXiv:1412.6980, section 2], as MXNet computes it."""
+
+    beta_1: float
+    beta_2: float
+    planes: int = 3
+    name: str = "adam"
+
+    def move(self, planes_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:
+        weights_ao, mean_ao, variance_ao = planes_pao
+        mean_ao.lerp_(slope_ao, 1 - self.beta_1)
+        variance_ao.mul_(self.beta_2).addcmul_(slope_ao, slope_ao, value=1 - self.beta_2)
+        unbiased = math.sqrt(1 - self.beta_2**updates) / (1 - self.beta_1**updates)
+        weights_ao.addcdiv_(mean_ao * (rate_o * -unbiased), variance_ao.sqrt().add_(EPSILON))
+
+
+@dataclass(frozen=True)
+class RMSProp:
+    """Slopes over the root of their mean square [Tieleman & Hinton 2012, lecture 6.5; MXNet's RMSProp]."""
+
+    planes: int = 2
+    name: str = "rmsprop"
+
+    def move(self, planes_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:
+        weights_ao, square_ao = planes_pao
+        square_ao.mul_(RMSPROP_DECAY).addcmul_(slope_ao, slope_ao, value=1 - RMSPROP_DECAY)
+        weights_ao.addcdiv_(slope_ao * -rate_o, square_ao.add(EPSILON).sqrt_())
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent with momentum [Sutskever et al. 2013, section 2; MXNet's SGD]."""
+
+    momentum: float
+    planes: int = 2
+    name: str = "sgd"
+
+    def move(self, planes_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:
+        weights_ao, velocity_ao = planes_pao
+        velocity_ao.mul_(self.momentum).addcmul_(slope_ao, rate_o, value=-1)
+        weights_ao.add_(velocity_ao)

@@ -1,0 +1,136 @@
+"""What the models remember while they train.
+
+Axes: p planes of the optimiser · d features · m models · c outputs of a model · o = m · c outputs of all
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from wildsage.algorithms.linear_learner.decorrelation import Decorrelation
+from wildsage.algorithms.linear_learner.scaler import Scaler
+
+COUNTS = "counts"
+"""The array that a state has and a finished model has not."""
+
+TENSORS = ("weights", "bias", "sums", "best_weights", "best_bias", "loss_2m", "class_counts")
+
+
+@dataclass
+class State:
+    """`weights` (p, d, o) and `bias` (p, 1, o) hold what is learned for normalised columns, and the optimiser's memory of it.
+
+    `sums` (d + 1, o) add up weights and bias over the updates of a pass, in dense rows; else it is empty. `best` is the
+    criterion of the best epoch so far, `stale` epochs have been no better since, and `best_weights` (k, d, o) and
+    `best_bias` (k, 1, o) are the weights at its end and, where there are sums, on average. `loss_2m` are the sums of this
+    pass: weighted losses, and weights. `class_counts`
+    are a classifier's labels among the first rows, `classes_seen` those among all.
+    """
+
+    scaler: Scaler
+    decorrelation: Decorrelation
+    weights: Tensor
+    bias: Tensor
+    sums: Tensor
+    best_weights: Tensor
+    best_bias: Tensor
+    loss_2m: Tensor
+    class_counts: Tensor
+    classes_seen: Tensor
+    pass_updates: int = 0
+    best: float = float("inf")
+    stale: int = 0
+    updates: int = 0
+
+    @classmethod
+    def start(
+        cls,
+        scaler: Scaler,
+        decorrelation: Decorrelation,
+        learned_do: Tensor,
+        bias_o: Tensor,
+        planes: int,
+        models: int,
+        class_counts: Tensor,
+        averages: bool,
+    ) -> Self:
+        """Parameters as they begin, everything that is remembered zero. `averages`: whether sums are kept."""
+        d, o = learned_do.shape
+        weights = torch.cat([learned_do[None], torch.zeros(planes - 1, d, o)])
+        bias = torch.cat([bias_o[None, None], torch.zeros(planes - 1, 1, o)])
+        sums = torch.zeros(d + 1, o) if averages else torch.empty(0, o)
+        kept = 1 + averages
+        return cls(
+            scaler,
+            decorrelation,
+            weights,
+            bias,
+            sums,
+            torch.zeros(kept, d, o),
+            torch.zeros(kept, 1, o),
+            torch.zeros(2, models, dtype=torch.float64),
+            class_counts,
+            torch.zeros(len(class_counts), dtype=torch.bool),
+        )
+
+    def add_to_sums(self) -> None:
+        """Count the weights of this update in, where averages are kept."""
+        self.pass_updates += 1
+        if len(self.sums):
+            self.sums[:-1] += self.weights[0]
+            self.sums[-1:] += self.bias[0]
+
+    def end_pass(self) -> None:
+        """Begin the sums anew."""
+        self.sums.zero_()
+        self.loss_2m.zero_()
+        self.pass_updates = 0
+
+    def keep_best(self, value: float) -> None:
+        """Remember the weights of this epoch as the best."""
+        self.best, self.stale = value, 0
+        self.best_weights[0] = self.decorrelation.weights(self.weights[0])
+        self.best_bias[0] = self.bias[0]
+        if len(self.sums):
+            means = self.sums / max(self.pass_updates, 1)
+            self.best_weights[1] = self.decorrelation.weights(means[:-1])
+            self.best_bias[1] = means[-1:]
+
+    @property
+    def feature_dim(self) -> int:
+        return self.weights.shape[1]
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same state on another device."""
+        return self.from_arrays(self.arrays(), torch.device(device))
+
+    def arrays(self) -> dict[str, Tensor]:
+        """The state as plain arrays: not copies, so write them before training goes on."""
+        counts = [self.best, self.stale, self.updates, self.pass_updates, self.decorrelation.mixed]
+        own = {name: getattr(self, name) for name in TENSORS}
+        own |= {"classes_seen": self.classes_seen.to(torch.uint8), "root": self.decorrelation.root_dd}
+        return own | {COUNTS: torch.tensor(counts, dtype=torch.float64)} | self.scaler.arrays()
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Tensor], device: torch.device) -> Self:
+        """The inverse of `arrays`."""
+        best, stale, updates, pass_updates, mixed = arrays[COUNTS].tolist()
+        tensors = {name: arrays[name].to(device) for name in TENSORS}
+        decorrelation = Decorrelation(arrays["root"].to(device), int(mixed))
+        seen = arrays["classes_seen"].to(device).bool()
+        scaler = Scaler.from_arrays(arrays, device)
+        return cls(
+            scaler=scaler,
+            decorrelation=decorrelation,
+            **tensors,
+            classes_seen=seen,
+            pass_updates=int(pass_updates),
+            best=best,
+            stale=int(stale),
+            updates=int(updates),
+        )

@@ -1,0 +1,83 @@
+"""The threshold of a binary classifier, against scikit-learn's curves and against trying every threshold."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import fbeta_score, precision_score, recall_score, roc_auc_score
+
+from wildsage.algorithms.linear_learner.calibration import Criterion, Curve
+
+RNG = torch.Generator().manual_seed(5)
+LABELS = (torch.rand(300, generator=RNG) > 0.7).float()
+SCORES = ((torch.randn(300, generator=RNG) + 1.2 * LABELS) * 8).round() / 8  # with ties
+
+
+def metric(name: str, said_n: torch.Tensor, beta: float = 1.0) -> float:
+    if name == "accuracy":
+        return float((said_n == LABELS).float().mean())
+    true, said = LABELS.numpy(), said_n.numpy()
+    if name == "f_beta":
+        return fbeta_score(true, said, beta=beta, zero_division=0)
+    return {"precision": precision_score, "recall": recall_score}[name](true, said, zero_division=0)
+
+
+def by_trying(name: str, beta: float = 1.0) -> float:
+    thresholds = [*SCORES.unique().tolist(), math.inf]
+    return max(metric(name, (threshold <= SCORES).float(), beta) for threshold in thresholds)
+
+
+@pytest.mark.parametrize(("name", "beta"), [("accuracy", 1.0), ("f_beta", 1.0), ("f_beta", 0.3), ("f_beta", 3.0)])
+def test_the_best_threshold_is_found(name, beta):
+    choice = Criterion(name, beta).choose(Curve.of(SCORES, LABELS))
+    assert choice.value == pytest.approx(by_trying(name, beta))
+    assert metric(name, (choice.threshold <= SCORES).float(), beta) == pytest.approx(choice.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "value"),
+    [("precision_at_target_recall", "recall", "precision"), ("recall_at_target_precision", "precision", "recall")],
+)
+def test_the_target_is_reached_and_the_other_is_the_best_there(name, bound, value):
+    choice = Criterion(name, target_recall=0.6, target_precision=0.6).choose(Curve.of(SCORES, LABELS))
+    said_n = (choice.threshold <= SCORES).float()
+    assert metric(bound, said_n) >= 0.6 and not choice.warning
+    others = [(threshold <= SCORES).float() for threshold in SCORES.unique().tolist()]
+    assert metric(value, said_n) == pytest.approx(max(metric(value, o) for o in others if metric(bound, o) >= 0.6))
+
+
+def test_a_precision_that_no_threshold_reaches_is_said_with_the_nearest():
+    labels_n = torch.tensor([0.0, 1.0, 0.0, 1.0])
+    scores_n = torch.tensor([0.9, 0.8, 0.7, 0.1])
+    choice = Criterion("recall_at_target_precision", target_precision=0.9).choose(Curve.of(scores_n, labels_n))
+    assert choice.warning == (
+        "Hyperparameter target_precision: got 0.9, but no threshold reaches it; the highest precision is 0.5, at threshold "
+        "0.1, which is used."
+    )
+    assert choice.threshold == pytest.approx(0.1)
+    assert choice.value < 0  # worse than any model that reaches the target
+
+
+def test_the_threshold_lies_halfway_between_scores():
+    curve = Curve.of(torch.tensor([0.25, 0.75]), torch.tensor([0.0, 1.0]))
+    assert Criterion("accuracy").choose(curve).threshold == 0.5
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=30), st.integers(0, 2**30))
+def test_neighbouring_floats_are_told_apart(scores, seed):
+    scores_n = torch.tensor(scores)
+    labels_n = (torch.rand(len(scores), generator=torch.Generator().manual_seed(seed)) > 0.5).float()
+    curve = Curve.of(scores_n, labels_n)
+    for threshold, hits, misses in zip(curve.threshold_t, curve.hits_t, curve.misses_t, strict=True):
+        said_n = scores_n >= threshold
+        assert float((said_n & (labels_n == 1)).sum()) == float(hits)
+        assert float((said_n & (labels_n == 0)).sum()) == float(misses)
+
+
+def test_the_area_is_scikit_learns():
+    assert Curve.of(SCORES, LABELS).area() == pytest.approx(roc_auc_score(LABELS.numpy(), SCORES.numpy()))
+    assert math.isnan(Curve.of(SCORES, torch.ones(300)).area())

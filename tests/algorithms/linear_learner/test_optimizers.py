@@ -1,0 +1,44 @@
+"""One step of each optimiser against PyTorch's own, which has MXNet's rules for these settings."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from wildsage.algorithms.linear_learner.optimizers import SGD, Adam, RMSProp
+
+RATE = 0.05
+
+
+def trained(optimizer, slopes) -> torch.Tensor:
+    planes = torch.zeros(optimizer.planes, 4, 1)
+    planes[0] = 1.0
+    for updates, slope in enumerate(slopes, start=1):
+        optimizer.move(planes, slope[:, None].clone(), torch.tensor([RATE]), updates)
+    return planes[0, :, 0]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (Adam(0.9, 0.999), lambda p: torch.optim.Adam(p, RATE)),
+        (Adam(0.5, 0.9), lambda p: torch.optim.Adam(p, RATE, betas=(0.5, 0.9))),
+        (SGD(0.0), lambda p: torch.optim.SGD(p, RATE)),
+        (SGD(0.9), lambda p: torch.optim.SGD(p, RATE, momentum=0.9)),
+        (RMSProp(), lambda p: torch.optim.RMSprop(p, RATE, alpha=0.9, eps=0)),
+    ],
+)
+def test_steps_are_those_of_pytorch(ours, theirs):
+    slopes = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
+    parameter = torch.nn.Parameter(torch.ones(4))
+    peer = theirs([parameter])
+    for slope in slopes:
+        parameter.grad = slope.clone()
+        peer.step()
+    assert torch.allclose(trained(ours, slopes), parameter.detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_each_output_moves_at_its_own_rate():
+    planes = torch.zeros(2, 1, 2)
+    SGD(0.0).move(planes, torch.ones(1, 2), torch.tensor([0.1, 0.3]), 1)
+    assert planes[0, 0].tolist() == pytest.approx([-0.1, -0.3])

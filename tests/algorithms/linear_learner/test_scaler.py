@@ -1,0 +1,77 @@
+"""Means and deviations, and weights folded back for rows as they are."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from wildsage.algorithms.base.batch import Batch, SparseRows
+from wildsage.algorithms.linear_learner.decorrelation import Decorrelation
+from wildsage.algorithms.linear_learner.scaler import Scaler
+
+RNG = torch.Generator().manual_seed(7)
+ROWS = torch.randn(500, 3, generator=RNG) * torch.tensor([2.0, 300.0, 0.0]) + torch.tensor([5.0, -70.0, 4.0])
+LABELS = torch.randn(500, generator=RNG) * 9 + 100
+ALL = {"normalize": True, "unbias": True, "normalize_label": True, "unbias_label": True}
+
+
+def scaler(rows=ROWS, total=lambda x: x, **how) -> Scaler:
+    return Scaler.of(Batch(rows), LABELS, total, **{**ALL, **how})
+
+
+def test_columns_and_labels_are_standardised_and_a_constant_column_keeps_its_size():
+    found = scaler()
+    z_nd = found.features(ROWS.clone())
+    assert z_nd.mean(0).tolist() == pytest.approx([0, 0, 0], abs=1e-5)
+    assert z_nd.std(0, correction=0).tolist() == pytest.approx([1, 1, 0], abs=1e-5)
+    assert float(found.labels(LABELS).mean()) == pytest.approx(0, abs=1e-5)
+    assert float(found.labels(LABELS).std(correction=0)) == pytest.approx(1, rel=1e-4)
+
+
+def test_sparse_rows_give_the_same_numbers():
+    dense, sparse = scaler(), Scaler.of(Batch(SparseRows.from_dense(ROWS)), LABELS, lambda x: x, **ALL)
+    assert torch.allclose(dense.mean_d, sparse.mean_d) and torch.allclose(dense.deviation_d, sparse.deviation_d)
+
+
+def test_sums_of_hosts_are_added_up():
+    halves = [Scaler.of(Batch(part), LABELS, lambda x: x * 2, **ALL) for part in (ROWS, torch.cat([ROWS, ROWS])[:500])]
+    assert torch.allclose(halves[0].deviation_d, halves[1].deviation_d)
+
+
+@pytest.mark.parametrize("off", ["normalize", "unbias", "normalize_label", "unbias_label"])
+def test_what_is_switched_off_changes_nothing(off):
+    found = scaler(**{off: False})
+    neutral = {
+        "normalize": found.deviation_d.tolist() == [1, 1, 1],
+        "unbias": found.mean_d.tolist() == [0, 0, 0],
+        "normalize_label": found.label_deviation == 1,
+        "unbias_label": found.label_mean == 0,
+    }
+    assert [name for name, is_neutral in neutral.items() if is_neutral] == [off]
+
+
+def test_folded_weights_take_rows_as_they_are_and_unfold_again():
+    found = scaler()
+    weights_do, bias_o = torch.randn(3, 2, generator=RNG), torch.randn(2, generator=RNG)
+    raw_do, raw_o = found.folded(weights_do, bias_o)
+    scaled = found.features(ROWS.clone()) @ weights_do + bias_o
+    assert torch.allclose(
+        ROWS @ raw_do + raw_o, scaled * found.label_deviation + found.label_mean, rtol=1e-4, atol=1e-3
+    )
+    back_do, back_o = found.unfolded(raw_do, raw_o)
+    assert torch.allclose(back_do, weights_do, atol=1e-4) and torch.allclose(back_o, bias_o, atol=1e-3)
+
+
+def test_decorrelated_coordinates_have_unit_variance_in_every_direction():
+    x_nd = torch.randn(2000, 4, generator=RNG) @ torch.randn(4, 4, generator=RNG)
+    x_nd = torch.cat([x_nd, x_nd[:, :1] + x_nd[:, 1:2]], 1)  # a column that the others determine
+    found = Scaler.of(Batch(x_nd), LABELS, lambda x: x, **ALL)
+    mixing = Decorrelation.of(Batch(x_nd), found, mixed=2)
+    z_nd = found.features(x_nd.clone()) @ mixing.root_dd
+    values_d = torch.linalg.eigvalsh(torch.cov(z_nd.T, correction=0))
+    assert values_d.tolist() == pytest.approx([0, 1, 1, 1, 1], abs=1e-3)
+    learned_do = torch.randn(5, 3, generator=RNG)
+    weights_do = mixing.weights(learned_do)
+    assert torch.equal(weights_do[:, :1], learned_do[:, :1])
+    assert torch.allclose(weights_do[:, 1:], mixing.root_dd @ learned_do[:, 1:])
+    assert torch.allclose(mixing.weights(mixing.learned(weights_do)), weights_do, atol=1e-4)
