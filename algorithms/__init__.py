@@ -29,6 +29,11 @@ def spec(name: str) -> Spec:
     return importlib.import_module(f"{__name__}.{_folder(name)}.spec").SPEC
 
 
+def summary(name: str) -> str:
+    """One sentence on the algorithm of that name: the first line of its folder's docstring. Raises UserError as `find` does."""
+    return (importlib.import_module(f"{__name__}.{_folder(name)}").__doc__ or "").partition("\n")[0]
+
+
 def require_packages(name: str) -> None:
     """Raise MissingPackage where the algorithm of that name needs a package that is not installed."""
     declared = spec(name)

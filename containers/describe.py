@@ -16,8 +16,9 @@ from wildsage.containers.contract import metrics
 def describe() -> list[dict[str, Any]]:
     """One object for each algorithm, in the order of their names.
 
-    `name`, `repositories` of ECR URIs, `content_types` of channels, `label_size` of a CSV row in training,
-    `metric_definitions` (regular expressions by name), and `problem`: why it cannot run here, or None.
+    `name`, `summary` (the first line of the folder's docstring), `repositories` of ECR URIs, `content_types` of channels,
+    `label_size` of a CSV row in training, `metric_definitions` (regular expressions by name), and `problem`: why it cannot
+    run here, or None.
     """
     return [_described(folder) for folder in algorithms.names()]
 
@@ -28,17 +29,19 @@ def _described(folder: str) -> dict[str, Any]:
     except Exception as error:  # a mistake in one folder leaves the others as they are
         name = folder.replace("_", "-")
         problem = f"Algorithm {name}: its module spec cannot be imported: {type(error).__name__}: {error}"
-        return _entry(name, problem)
+        return _entry(name, "", problem)
+    summary = algorithms.summary(folder)
     try:
         algorithms.require_packages(folder)
     except MissingPackage as missing:
-        return _entry(spec.image, str(missing), spec)
-    return _entry(spec.image, None, spec)
+        return _entry(spec.image, summary, str(missing), spec)
+    return _entry(spec.image, summary, None, spec)
 
 
-def _entry(name: str, problem: str | None, spec: Spec | None = None) -> dict[str, Any]:
+def _entry(name: str, summary: str, problem: str | None, spec: Spec | None = None) -> dict[str, Any]:
     return {
         "name": name,
+        "summary": summary,
         "repositories": [name, *(spec.aliases if spec else ())],
         "content_types": list(spec.content_types if spec else ()),
         "label_size": spec.label_size if spec else 1,

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from wildsage.local_runner.commands import build, clean, endpoints, jobs, logs, push, run, serve, stop, train, up
+from wildsage.local_runner.commands import (
+    algorithms,
+    build,
+    clean,
+    endpoints,
+    jobs,
+    logs,
+    push,
+    run,
+    serve,
+    stop,
+    train,
+    up,
+)
 
 EXIT_CODES = """
 Exit status: 0 done · 1 your data or settings (ClientError) · 2 wrong usage, or the algorithm gave up (AlgorithmError) ·
@@ -31,6 +44,7 @@ app.command(epilog=logs.EXAMPLES)(logs.logs)
 app.command(epilog=endpoints.EXAMPLES)(endpoints.endpoints)
 app.command(epilog=stop.EXAMPLES)(stop.stop)
 app.command(epilog=clean.EXAMPLES)(clean.clean)
+app.command(epilog=algorithms.EXAMPLES)(algorithms.algorithms)
 app.command(epilog=train.EXAMPLES)(train.train)
 app.command(epilog=serve.EXAMPLES)(serve.serve)
 app.command(epilog=build.EXAMPLES)(build.build)

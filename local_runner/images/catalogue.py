@@ -21,10 +21,14 @@ from wildsage.local_runner.processes import python
 
 @dataclass(frozen=True)
 class Algorithm:
-    """What is known of one. `repositories` are those of ECR URIs; `label_size` is how many columns of a CSV row are labels in
-    training; `metric_definitions` are regular expressions by name; `problem` says why it cannot run here, if it cannot."""
+    """What is known of one.
+
+    `summary` is one sentence; `repositories` are those of ECR URIs; `label_size` is how many columns of a CSV row are labels
+    in training; `metric_definitions` are regular expressions by name; `problem` says why it cannot run here, if it cannot.
+    """
 
     name: str
+    summary: str
     repositories: tuple[str, ...]
     content_types: tuple[str, ...]
     label_size: int
@@ -69,6 +73,7 @@ def _described(_stamp: object) -> tuple[Algorithm, ...]:
     return tuple(
         Algorithm(
             entry["name"],
+            entry["summary"],
             tuple(entry["repositories"]),
             tuple(entry["content_types"]),
             entry["label_size"],

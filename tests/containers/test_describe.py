@@ -24,6 +24,7 @@ def only(monkeypatch):
     def install(spec):
         monkeypatch.setattr(algorithms, "names", lambda: [spec.image])
         monkeypatch.setattr(algorithms, "spec", lambda name: spec)
+        monkeypatch.setattr(algorithms, "summary", lambda name: "Made for this test.")
 
     return install
 
@@ -33,6 +34,7 @@ def test_every_algorithm_is_described_as_json(capsys):
     said = json.loads(capsys.readouterr().out)
     assert [entry["name"] for entry in said] == [name.replace("_", "-") for name in algorithms.names()]
     kmeans = next(entry for entry in said if entry["name"] == "kmeans")
+    assert kmeans["summary"].startswith("K-means in one pass")
     assert kmeans["label_size"] == 0 and kmeans["content_types"] == ["application/x-recordio-protobuf", "text/csv"]
     assert list(kmeans["metric_definitions"]) == ["test:msd", "test:ssd", "train:progress", "train:throughput"]
 
