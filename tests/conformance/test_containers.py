@@ -16,7 +16,7 @@ from wildsage.containers import codecs
 from wildsage.containers.codecs.records import files
 from wildsage.containers.describe import describe
 from wildsage.containers.model_files import artifact
-from wildsage.containers.serving import exchange
+from wildsage.containers.serving import payloads
 from wildsage.containers.serving.handler import Handler, Request
 from wildsage.local_runner.jobs import metrics
 from wildsage.local_runner.jobs.logs import LogEvent
@@ -88,7 +88,7 @@ def rows_in(accept, body, key) -> int:
 
 def test_answers_every_row_in_every_format(name, case, handler, requests):
     bodies = requests(name, ROWS)
-    for accept in exchange.find(handler.spec.data).ANSWERS:
+    for accept in payloads.find(handler.spec.data).ANSWERS:
         answers = {}
         for content_type, body in bodies.items():
             answer = handler.invocations(Request(body, content_type, accept))
@@ -100,7 +100,7 @@ def test_answers_every_row_in_every_format(name, case, handler, requests):
 
 def test_the_answer_in_json_has_the_declared_columns(name, case, handler, requests):
     if handler.spec.data != "rows":
-        pytest.skip(f"{name}: its exchange {handler.spec.data} writes a document of its own")
+        pytest.skip(f"{name}: its codec of {handler.spec.data} writes a document of its own")
     content_type, body = next(iter(requests(name, ROWS).items()))
     answer = json.loads(handler.invocations(Request(body, content_type)).body)
     assert list(answer) == [handler.spec.response.key]
