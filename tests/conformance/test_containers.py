@@ -17,7 +17,7 @@ from wildsage.containers.codecs.records import files
 from wildsage.containers.describe import describe
 from wildsage.containers.model_files import artifact
 from wildsage.containers.serving import payloads
-from wildsage.containers.serving.handler import Handler, Request
+from wildsage.containers.serving.handler import Handler, HttpRequest
 from wildsage.local_runner.jobs import metrics
 from wildsage.local_runner.jobs.logs import LogEvent
 
@@ -88,10 +88,10 @@ def rows_in(accept, body, key) -> int:
 
 def test_answers_every_row_in_every_format(name, case, handler, requests):
     bodies = requests(name, ROWS)
-    for accept in payloads.find(handler.spec.data).ANSWERS:
+    for accept in payloads.find(handler.spec.data).ANSWER_TYPES:
         answers = {}
         for content_type, body in bodies.items():
-            answer = handler.invocations(Request(body, content_type, accept))
+            answer = handler.invocations(HttpRequest(body, content_type, accept))
             assert (answer.status, answer.content_type) == (200, accept), answer.body
             assert rows_in(accept, answer.body, handler.spec.response.key) == ROWS
             answers[content_type] = answer.body
@@ -102,7 +102,7 @@ def test_the_answer_in_json_has_the_declared_columns(name, case, handler, reques
     if handler.spec.data != "rows":
         pytest.skip(f"{name}: its codec of {handler.spec.data} writes a document of its own")
     content_type, body = next(iter(requests(name, ROWS).items()))
-    answer = json.loads(handler.invocations(Request(body, content_type)).body)
+    answer = json.loads(handler.invocations(HttpRequest(body, content_type)).body)
     assert list(answer) == [handler.spec.response.key]
     assert [set(row) for row in answer[handler.spec.response.key]] == [set(handler.spec.response.columns)] * ROWS
 
