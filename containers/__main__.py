@@ -12,7 +12,7 @@ import signal
 import sys
 
 from wildsage.algorithms.base.errors import WildsageError
-from wildsage.containers.contract import failure
+from wildsage.containers.contract import capabilities, failure
 from wildsage.containers.training.stopping import StopSign
 
 USAGE = "usage: python -m wildsage.containers [train | serve | check NAME=VALUE… | describe]"
@@ -33,7 +33,8 @@ def main(arguments: list[str]) -> int:
             from wildsage.containers.serve import serve
 
             try:
-                serve(os.environ)
+                with capabilities.refusals_explained():
+                    serve(os.environ)
             except WildsageError as error:
                 print(failure.reason(error), file=sys.stderr, flush=True)
                 return failure.exit_status(error)

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.algorithm import Algorithm, Model
-from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import UserError, WildsageError
 from wildsage.containers import codecs
 from wildsage.containers.check import algorithm_named
 from wildsage.containers.codecs.media_type import MediaType
-from wildsage.containers.contract import failure, metrics
+from wildsage.containers.contract import capabilities, failure, metrics
 from wildsage.containers.contract.job import TrainingJob
 from wildsage.containers.contract.job_log import JobLog
 from wildsage.containers.contract.paths import OptML
@@ -39,11 +39,11 @@ def train(environment: Mapping[str, str], stop: StopSign) -> int:
     """Run the job below `SAGEMAKER_DATA_PATH` (/opt/ml) and return the exit status; a failure leaves its reason there."""
     opt_ml = OptML.from_environment(environment)
     try:
-        with peers_needed():
+        with peers_needed(), capabilities.refusals_explained():
             _train(opt_ml, environment, stop)
         return 0
     except Exception as error:
-        if not isinstance(error, UserError):
+        if not isinstance(error, WildsageError):
             traceback.print_exc()
         print(failure.reason(error), flush=True)
         failure.write(opt_ml, error)

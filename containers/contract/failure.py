@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from wildsage.algorithms.base.errors import AlgorithmError, PlatformError, UserError, WildsageError
 from wildsage.containers.contract.paths import OptML
 
@@ -25,6 +27,7 @@ def reason(error: BaseException) -> str:
 
 
 def write(folder: OptML, error: BaseException) -> None:
-    """Leave the reason where SageMaker looks for it."""
-    folder.failure.parent.mkdir(parents=True, exist_ok=True)
-    folder.failure.write_text(reason(error))
+    """Leave the reason where SageMaker looks for it, if that place can be written; the log has it in any case."""
+    with contextlib.suppress(OSError):  # a container without a mount may be read-only
+        folder.failure.parent.mkdir(parents=True, exist_ok=True)
+        folder.failure.write_text(reason(error))

@@ -95,7 +95,9 @@ def _read(path: Path, default: dict | None = None) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError:
-        raise PlatformError(f"{path} is missing: a training container needs it.") from None
+        raise PlatformError(
+            f"{path} is missing: it holds the job's settings. A container has it by a mount: docker run -v $PWD/job:/opt/ml … train"
+        ) from None
     except ValueError as error:
         raise PlatformError(f"{path}: no valid JSON ({error}).") from None
     if not isinstance(content, dict):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import flask
 import torch
 from gunicorn.app.base import BaseApplication
 
-from wildsage.containers.contract import gunicorn_options
+from wildsage.containers.contract import capabilities, gunicorn_options
 from wildsage.containers.serving.handler import Handler, HttpRequest, HttpResponse
 from wildsage.containers.serving.models import LoadedModels
 
@@ -18,6 +19,9 @@ MAX_BODY_BYTES = 100 << 20
 
 THREADS_PER_WORKER = 4
 """More than one, so that /ping is answered while an invocation computes."""
+
+CHANGES_USERS = ("CHOWN", "KILL", "SETGID", "SETUID")
+"""Capabilities of a server that gives its workers, and the files they share with it, to another user and stops them."""
 
 STOP_WITHIN_S = 25
 KEEP_ALIVE_S = 75
@@ -103,11 +107,25 @@ def _plain(response: HttpResponse) -> flask.Response:
     return flask.Response(response.body, response.status, content_type=response.content_type)
 
 
+def _may_change_users(user: str) -> bool:
+    """Whether workers can run as `user` and still be stopped; a root that lacks capabilities for it is told on stderr."""
+    if os.geteuid() != 0:
+        return False
+    missing = capabilities.missing(CHANGES_USERS)
+    if missing:
+        print(
+            f"Workers run as root, not as {user}: the container lacks the capabilities {', '.join(missing)}.",
+            file=sys.stderr,
+            flush=True,
+        )
+    return not missing
+
+
 class EndpointServer(BaseApplication):
     """gunicorn around one application, which is loaded once and shared by all workers."""
 
     def __init__(self, app: flask.Flask, bind: str, workers: int, user: str | None = None) -> None:
-        """`bind` is host:port. `user` is whom the workers run as, if this process is root and may choose."""
+        """`bind` is host:port. `user` is whom the workers run as, if this process is root and may change users."""
         self._app = app
         self._options: dict[str, Any] = {
             "bind": bind,
@@ -117,7 +135,7 @@ class EndpointServer(BaseApplication):
             "graceful_timeout": STOP_WITHIN_S,
             "keepalive": KEEP_ALIVE_S,
             "post_fork": lambda _arbiter, _worker: torch.set_num_threads(1),
-            **({"user": user, "group": user} if user and os.geteuid() == 0 else {}),
+            **({"user": user, "group": user} if user and _may_change_users(user) else {}),
         }
         super().__init__()
 

@@ -33,6 +33,7 @@ from wildsage.local_runner.images import uris
 LABEL = "wildsage.data"
 CONTAINER_TREE = OptML()
 STAGED = "pipe"  # files that a pipe channel reads
+LOGS = LogConfig(type="json-file", config={"max-size": "10m", "max-file": "2"})  # for `docker logs`, as long as it runs
 NO_HEALTHCHECK = {"test": ["NONE"]}  # a job needs no health check, and the runner checks endpoints itself
 
 
@@ -119,7 +120,7 @@ class DockerBackend:
             shm_size=self._limits.shm_size,
             device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])] if self._gpus else None,
             healthcheck=NO_HEALTHCHECK,
-            log_config=LogConfig(type="none"),  # the runner keeps the log itself
+            log_config=LOGS,
             **options,
         )
         try:

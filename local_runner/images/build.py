@@ -33,7 +33,7 @@ GLIBC = range(5, 37)  # up to Debian 12's 2.36
 STAGE_OF_PACKAGES = "packages"
 MADE_OF = "wildsage.packages"  # label: a hash of what an image of packages is made of
 OURS = "org.opencontainers.image.vendor=Wildsage"
-RECIPE = ("Dockerfile", "docker/check-sources", "docker/install-packages", "docker/pick.py", "docker/packages.txt")
+RECIPE = ("Dockerfile", "docker/install-packages")
 BUILDKIT_OF_ITS_OWN = range(19, 23)  # versions of the `docker` command that speak BuildKit without the plugin buildx
 
 Tell = Callable[[str], None]
@@ -135,7 +135,7 @@ def _image(engine: Engine, algorithm: str, target: str, packages: str, tag: str,
 
 
 def _hash(context: Path, target: str) -> str:
-    """Of what an image of packages is made of."""
+    """Of what an image of packages is made of: how it is built, and its part of the lock."""
     folder = context / "containers"
     parts = [(folder / part).read_bytes() for part in RECIPE]
     parts.append(_picked(folder / "docker", target).encode())

@@ -76,6 +76,7 @@ def test_a_strangers_image_trains_and_serves(docker_aws, foreign, channel, engin
     answer = aws.runtime.invoke_endpoint(EndpointName=name, Body=b"abc")["Body"].read().decode()
     assert answer.startswith("count=100 ") and "body=abc greeting=again" in answer
     serving = engine.containers.list(filters={"label": f"wildsage.data={aws.data.resolve()}"})
+    assert all(b"called with: serve" in container.logs() for container in serving)
     published = [binding for c in serving for bindings in c.ports.values() for binding in bindings or ()]
     assert published and {binding["HostIp"] for binding in published} == {"127.0.0.1"}
     aws.sagemaker.delete_endpoint(EndpointName=name)
