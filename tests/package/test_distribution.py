@@ -219,6 +219,13 @@ def test_it_reads_a_model_in_a_program_that_has_such_packages(installed, project
     assert text == "0.1.0 wildsage.containers.model_files.reader\n"
 
 
+def test_a_script_under_wildsage_run_imports_its_own_packages(installed, project):
+    (project / "algorithms" / "__init__.py").write_text("OWNER = 'user'\n")
+    (project / "script.py").write_text("import algorithms, wildsage.algorithms; print('of the', algorithms.OWNER)\n")
+    text = run(installed / "wildsage", "run", "--data", "aws", "script.py", cwd=project, env=without_paths())
+    assert "of the user" in text
+
+
 def test_an_editable_install_takes_the_folders_through_their_links(tree, project, tmp_path):
     binaries = environment_with(tmp_path / "editable", "--editable", tree)
     where = "import wildsage.algorithms as a, wildsage.local_runner as r; print(a.__file__, r.__file__)"
