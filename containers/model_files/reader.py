@@ -42,12 +42,14 @@ def read_model(path: str | PathLike[str], algorithm: str | None = None) -> Train
     | kmeans | `centers` (k, d) |
     | pca | `s` (c,), singular values, rising; `v` (d, c), components as columns; `mean` (1, d) |
     | factorization-machines | `v` (d, f), `w1_weight` (d, 1), `w0_weight` (1,) |
+    | linear-learner | `fc0_weight` (d, outputs), `fc0_bias` (1, outputs) |
     | knn | `labels` (r,), and `index`, uint8: `faiss.deserialize_index(index)` gives the index |
     | image-classification | the parameters of the last epoch, by MXNet's names, such as `conv0_weight` |
 
-    Centers, components and means are in the units of the training data. `algorithm` is needed only for a file that could be a
-    model of several. Raises UserError if the file is missing, unreadable or not a model.
-    Source: the artifacts of the real service, which are MXNet NDArray files, and SageMaker's notebooks, which read them.
+    The page of each algorithm, `algorithms/<name>/README.md`, describes its artifact. Centers, components and means are in the
+    units of the training data. `algorithm` is needed only for a file that could be a model of several. Raises UserError if the
+    file is missing, unreadable or not a model. Source: the artifacts of the real service, and the notebooks of AWS that read
+    them with MXNet [contract: formats, section 7].
 
     >>> import io, tarfile
     >>> import numpy as np

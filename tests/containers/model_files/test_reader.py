@@ -28,6 +28,8 @@ from wildsage.containers.model_files.reader import read_model
         ("kmeans-census-k7", "kmeans", {"centers": (7, 5)}),
         ("kmeans-census-k8", "kmeans", {"centers": (8, 7)}),
         ("pca-census", "pca", {"s": (33,), "v": (34, 33), "mean": (1, 34)}),
+        ("linear-learner-mnist", "linear-learner", {"fc0_weight": (784, 1), "fc0_bias": (1, 1)}),
+        ("linear-learner-regressor", "linear-learner", {"fc0_weight": (513, 1), "fc0_bias": (1, 1)}),
         ("fm-movielens", "factorization-machines", {"v": (2625, 64), "w1_weight": (2625, 1), "w0_weight": (1,)}),
     ],
 )
