@@ -52,6 +52,7 @@ app.command(epilog=push.EXAMPLES)(push.push)
 
 
 def show_version(wanted: bool) -> None:
+    """Print the version and exit, if `wanted`."""
     if not wanted:
         return
     try:
@@ -72,6 +73,7 @@ def wildsage(
 
 
 def main() -> None:
+    """Run the command line."""
     app(prog_name="wildsage")
 
 

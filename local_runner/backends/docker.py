@@ -94,6 +94,7 @@ class DockerBackend:
         return started
 
     def serve(self, launch: Launch) -> EngineContainer:
+        """Start `serve` and publish its port on the loopback address."""
         image = self._local_name(launch.image)
         published = {SERVING_PORT: (LOOPBACK, None)}
         with _engine_errors():

@@ -32,6 +32,7 @@ LENGTH = struct.Struct("!I")
 
 
 def main(modules: Sequence[str]) -> None:
+    """Import the modules, then fork a process for each order until the parent has gone."""
     parent = socket.socket(fileno=os.dup(0))
     for module in modules:
         importlib.import_module(module)

@@ -52,6 +52,7 @@ class ProcessBackend:
         return started
 
     def serve(self, launch: Launch) -> ServingProcess:
+        """Start `serve` on a free port of the loopback address."""
         port = free_port()
         address = {"WILDSAGE_BIND_HOST": LOOPBACK, "SAGEMAKER_BIND_TO_PORT": str(port)}
         return ServingProcess(launch.log, *self._start(("serve",), launch, address), port=port)

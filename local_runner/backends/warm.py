@@ -65,6 +65,7 @@ class WarmInterpreter:
         return True
 
     def close(self) -> None:
+        """End the interpreter. Containers that it started go on."""
         with self._lock:
             self._forget()
 

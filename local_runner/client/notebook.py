@@ -22,6 +22,7 @@ class PrintingNotebookClient(NotebookClient):
     console: Console
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        """Print an output message and store it in the notebook."""
         output = super().output(outs, msg, display_id, cell_index)
         if output is not None and output.output_type != "error":
             self.console.print(format_output(msg["content"])[:SHOWN_CHARACTERS], markup=False, highlight=False, end="")

@@ -103,6 +103,7 @@ def summarize(removable: Sequence[cleanup.Removable]) -> None:
 
 
 def total_bytes(found: Sequence[cleanup.Removable]) -> int:
+    """Bytes that removing all of them frees."""
     return sum(each.size_bytes for each in found)
 
 

@@ -19,5 +19,6 @@ def endpoints(data: DataOption = DATA) -> None:
 
 
 def row(endpoint: Endpoint, alive: bool) -> tuple[str, ...]:
+    """Cells of an endpoint. `alive`: a server runs."""
     status = endpoint.status if alive or endpoint.status == "Failed" else "stopped"
     return endpoint.name, status, ", ".join(endpoint.variants), format_time(endpoint.created), endpoint.reason

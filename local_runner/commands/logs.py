@@ -42,6 +42,7 @@ def logs(
 
 
 def exists(overview: Overview, tail: LogTail, name: str) -> bool:
+    """True if there is a log, a job or an endpoint named `name`."""
     return bool(
         tail.streams() or find_job(overview, name) or any(endpoint.name == name for endpoint in overview.endpoints())
     )
@@ -55,10 +56,12 @@ def is_active(overview: Overview, data: Path, name: str) -> bool:
 
 
 def find_job(overview: Overview, name: str) -> Job | None:
+    """The job named `name`, or None."""
     return next((job for job in overview.jobs() if job.name == name), None)
 
 
 def print_new(tail: LogTail) -> None:
+    """Print the new lines, with the stream's name if there are several streams."""
     lines = tail.read()
     several = len(tail.streams()) > 1
     for line in lines:

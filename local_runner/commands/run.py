@@ -90,6 +90,7 @@ def through_proxy(data: Path, endpoint: str, tunnel: bool) -> Iterator[str]:
 
 
 def check_program(program: Path, arguments: list[str], output: Path | None) -> None:
+    """Exit with an error if the program does not exist or an option does not apply to it."""
     if not program.is_file():
         fail(1, f"{program}: no such file. Expected the path of a Python script or a notebook.")
     notebook = program.suffix == ".ipynb"

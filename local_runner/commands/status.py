@@ -24,6 +24,8 @@ BAR_WIDTH = 16
 
 
 class LogFormat(enum.StrEnum):
+    """How `wildsage up` prints events."""
+
     TEXT = "text"
     JSON = "json"
 

@@ -48,6 +48,7 @@ def find(overview: Overview, name: str) -> Job | Endpoint:
 
 
 def describe(found: Job | Endpoint) -> str:
+    """The kind and the name of a job or an endpoint."""
     return f"{found.kind.word} job {found.name}" if isinstance(found, Job) else f"endpoint {found.name}"
 
 

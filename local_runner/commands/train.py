@@ -22,6 +22,8 @@ EXAMPLES = examples(
 
 
 class InputMode(enum.StrEnum):
+    """Input mode of all channels, as in SageMaker."""
+
     FILE = "File"
     PIPE = "Pipe"
 
@@ -72,6 +74,7 @@ def parse_pairs(option: str, given: list[str]) -> dict[str, str]:
 
 
 def read_channel(name: str, path: Path, content_type: str | None, algorithm: str) -> standalone.ChannelData:
+    """Data and content type of a channel. Raises UserError if the path does not exist or its type is unknown."""
     if not path.exists():
         raise UserError(f"Channel {name}: {path} does not exist.")
     stderr.print(f"Channel {name}: {escape(str(path))} as ", end="")

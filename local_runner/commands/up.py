@@ -63,6 +63,8 @@ RUN_AS = {"process": "processes", "docker": "containers"}
 
 
 class BackendName(enum.StrEnum):
+    """Backends that run containers."""
+
     PROCESS = "process"
     DOCKER = "docker"
 
@@ -239,6 +241,7 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 def announce(endpoint: str, settings: ServerSettings, sdk_polling: bool, proxy: str | None) -> None:
+    """Print the address of the server and how to use it."""
     data = escape(str(settings.data))
     address = os.environ.get(PUBLISHED_AT, endpoint)
     stderr.print(f"[bold green]Local AWS[/] on [bold]{escape(address)}[/], state in {data}. Ctrl-C stops it.")

@@ -54,6 +54,7 @@ class Job:
 
     @property
     def is_running(self) -> bool:
+        """True until the job has ended; a waiting job counts as running."""
         return self.status not in ENDED
 
 
@@ -87,6 +88,7 @@ class Overview:
         self._logs = Logs(self.settings.logs)
 
     def close(self) -> None:
+        """Close the store."""
         self._store.close()
 
     def version(self) -> int:

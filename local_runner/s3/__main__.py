@@ -24,9 +24,11 @@ class S3Server(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
+        """Set gunicorn's options."""
         gunicorn_options.apply({"bind": self._bind, "threads": 32}, self.cfg)
 
     def load(self) -> Callable[..., Any]:
+        """Open the store in the worker and return the WSGI application."""
         gunicorn_options.limit_malloc_arenas()
         store = ObjectStore(self._folder)
         s3 = S3(store, PublicBuckets(store, self._public) if self._public else None)

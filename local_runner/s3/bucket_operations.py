@@ -13,6 +13,7 @@ from wildsage.local_runner.s3.xml import parse
 
 
 def list_buckets(store: ObjectStore, call: Call) -> Response:
+    """All buckets whose names begin with `prefix`."""
     prefix = call.argument("prefix")
     found = [
         {"Name": bucket.name, "CreationDate": format_time(bucket.created), "BucketRegion": bucket.region}
@@ -35,14 +36,17 @@ def create_bucket(store: ObjectStore, call: Call) -> Response:
 
 
 def head_bucket(store: ObjectStore, call: Call) -> Response:
+    """The bucket's region. Raises NoSuchBucket."""
     return empty_response({"x-amz-bucket-region": store.bucket(call.bucket).region})
 
 
 def delete_bucket(store: ObjectStore, call: Call) -> Response:
+    """Delete an empty bucket. Raises NoSuchBucket, BucketNotEmpty."""
     store.delete_bucket(call.bucket)
     return empty_response(status=204)
 
 
 def get_bucket_location(store: ObjectStore, call: Call) -> Response:
+    """The bucket's region; empty for us-east-1, as in S3. Raises NoSuchBucket."""
     region = store.bucket(call.bucket).region
     return xml_response("LocationConstraint", "" if region == DEFAULT_REGION else region)

@@ -33,9 +33,11 @@ class Call:
     query: Mapping[str, str]
 
     def argument(self, name: str, default: str = "") -> str:
+        """Value in the query, or `default`."""
         return self.query.get(name, default)
 
     def header(self, name: str, default: str = "") -> str:
+        """Value of a header, or `default`."""
         return self.request.environ.get(environment_name(name), default)
 
     def number(self, name: str, default: int, highest: int) -> int:

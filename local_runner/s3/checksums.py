@@ -16,6 +16,8 @@ except ImportError:  # an optional package of boto3; without it local clients ca
 
 
 class Hash(Protocol):
+    """The part of hashlib's interface that the store uses."""
+
     def update(self, data: bytes, /) -> None: ...
     def digest(self) -> bytes: ...
 
@@ -55,6 +57,7 @@ def header(algorithm: str) -> str:
 
 
 def base64_text(digest: bytes) -> str:
+    """A digest in base64."""
     return base64.b64encode(digest).decode("ascii")
 
 

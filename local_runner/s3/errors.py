@@ -48,6 +48,7 @@ class S3Error(Exception):
 
     @property
     def status(self) -> int:
+        """HTTP status of the code."""
         return STATUS_OF[self.code]
 
 

@@ -52,6 +52,7 @@ class Index:
             return self._connection.execute(statement, values).fetchall()
 
     def row(self, statement: str, values: Sequence[Any] = ()) -> tuple | None:
+        """The first row of one statement, or None."""
         with self._lock:
             return self._connection.execute(statement, values).fetchone()
 
@@ -74,5 +75,6 @@ class Index:
             yield
 
     def close(self) -> None:
+        """Close the connection."""
         with self._lock:
             self._connection.close()

@@ -33,6 +33,7 @@ class Listing:
 
     @property
     def count(self) -> int:
+        """Number of entries: objects and common prefixes."""
         return len(self.objects) + len(self.common_prefixes)
 
 

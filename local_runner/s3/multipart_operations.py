@@ -44,6 +44,7 @@ def create_multipart_upload(uploads: Uploads, call: Call) -> Response:
 
 
 def upload_part(store: ObjectStore, uploads: Uploads, call: Call) -> Response:
+    """Store the body as a part. Raises NoSuchUpload, InvalidArgument, BadDigest."""
     upload, number = _upload(uploads, call), _part_number(call)
     pending, checksums = receive(store, call, {upload.algorithm or ""})
     uploads.add(upload, number, pending, checksums)
@@ -64,6 +65,7 @@ def upload_part_copy(store: ObjectStore, uploads: Uploads, open_object: Opener, 
 
 
 def complete_multipart_upload(uploads: Uploads, call: Call) -> Response:
+    """Join the listed parts into the object. Raises as Uploads.complete, and MalformedXML."""
     upload = _upload(uploads, call)
     document = parse(read_document(call), "CompleteMultipartUpload")
     wanted = [_wanted(node) for node in document.iter("Part")]
@@ -83,11 +85,13 @@ def complete_multipart_upload(uploads: Uploads, call: Call) -> Response:
 
 
 def abort_multipart_upload(uploads: Uploads, call: Call) -> Response:
+    """Remove an upload. Raises NoSuchUpload."""
     uploads.abort(_upload(uploads, call))
     return empty_response(status=204)
 
 
 def list_parts(uploads: Uploads, call: Call) -> Response:
+    """One page of an upload's parts. Raises NoSuchUpload."""
     upload = _upload(uploads, call)
     limit = call.number("max-parts", MAX_ENTRIES, MAX_ENTRIES)
     marker = call.number("part-number-marker", 0, MAX_PARTS)

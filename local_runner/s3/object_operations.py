@@ -53,6 +53,7 @@ def attributes_of(call: Call) -> Attributes:
 
 
 def put_object(store: ObjectStore, call: Call) -> Response:
+    """Store the body as an object. Raises NoSuchBucket, PreconditionFailed, BadDigest."""
     store.bucket(call.bucket)
     pending, checksums = receive(store, call)
     stored = store.commit(
@@ -143,11 +144,13 @@ def copy_source(call: Call) -> tuple[str, str]:
 
 
 def copy_result(copied: StoredObject) -> dict[str, str]:
+    """Elements of the document that CopyObject returns."""
     result = {"ETag": f'"{copied.etag}"', "LastModified": format_time(copied.last_modified)}
     return result | checksum_elements(copied.checksums)
 
 
 def delete_object(store: ObjectStore, call: Call) -> Response:
+    """Delete an object. Raises NoSuchBucket."""
     store.delete(call.bucket, call.key)
     return empty_response(status=204)
 

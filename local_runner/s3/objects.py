@@ -17,6 +17,8 @@ def utc_time(nanoseconds: int) -> datetime:
 
 @dataclass(frozen=True)
 class Bucket:
+    """A bucket; `created` is in UTC."""
+
     name: str
     region: str
     created: datetime
@@ -37,9 +39,11 @@ class Attributes:
 
     @classmethod
     def from_json(cls, text: str) -> Attributes:
+        """Read what `to_json` wrote."""
         return cls(**orjson.loads(text))
 
     def to_json(self) -> str:
+        """The attributes as the index stores them."""
         return orjson.dumps(self).decode()
 
 
@@ -65,8 +69,10 @@ class StoredObject(ObjectSummary):
 
     @property
     def content_type(self) -> str:
+        """The object's Content-Type."""
         return self.attributes.content_type
 
     @property
     def metadata(self) -> Mapping[str, str]:
+        """The object's user metadata."""
         return self.attributes.metadata

@@ -29,6 +29,7 @@ class PendingObject:
     checksums: dict[str, str]
 
     def discard(self) -> None:
+        """Remove the temporary file."""
         self.path.unlink(missing_ok=True)
 
 

@@ -52,6 +52,7 @@ class PublicBuckets:
         return self._cached(bucket, key)
 
     def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
+        """The object and its open file, as ObjectStore.open; fetched if needed."""
         if self._store.has_bucket(bucket):
             return self._store.open(bucket, key)
         self._cached(bucket, key)

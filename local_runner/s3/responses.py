@@ -29,16 +29,19 @@ class EmptyResponse(Response):
 
 
 def empty_response(headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
+    """A response without a body."""
     return EmptyResponse(status=status, headers=headers)
 
 
 def xml_response(
     root: str, content: Mapping[str, Any] | str, headers: Mapping[str, str] | None = None, status: int = 200
 ) -> Response:
+    """A response with an XML document; `content` as in `xml.document`."""
     return Response(document(root, content), status=status, headers=headers, content_type="application/xml")
 
 
 def error_response(error: S3Error, resource: str, request_id: str) -> Response:
+    """S3's error document for `error`."""
     content = {
         "Code": error.code,
         "Message": str(error),
@@ -63,6 +66,7 @@ def checksum_elements(checksums: Mapping[str, str]) -> dict[str, str]:
 
 
 def checksum_type(checksums: Mapping[str, str]) -> str:
+    """COMPOSITE if a checksum covers the parts' checksums, else FULL_OBJECT."""
     return "COMPOSITE" if any("-" in value for value in checksums.values()) else "FULL_OBJECT"
 
 

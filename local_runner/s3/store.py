@@ -50,11 +50,13 @@ class ObjectStore:
         self.index = Index(self.folder / "index.sqlite")
 
     def close(self) -> None:
+        """Close the index."""
         self.index.close()
 
     # Buckets
 
     def buckets(self) -> list[Bucket]:
+        """All buckets, sorted by name."""
         rows = self.index.rows("SELECT name, region, created_ns FROM buckets ORDER BY name")
         return [Bucket(name, region, utc_time(created_ns)) for name, region, created_ns in rows]
 
@@ -66,6 +68,7 @@ class ObjectStore:
         return Bucket(row[0], row[1], utc_time(row[2]))
 
     def has_bucket(self, name: str) -> bool:
+        """True if the bucket exists."""
         return self.index.row("SELECT 1 FROM buckets WHERE name = ?", (name,)) is not None
 
     def create_bucket(self, name: str, region: str = DEFAULT_REGION) -> None:

@@ -39,6 +39,8 @@ class Upload:
 
 @dataclass(frozen=True)
 class UploadPart:
+    """A part of a multipart upload. `size` in bytes; `checksums`: algorithm → base64 value."""
+
     number: int
     size: int
     etag: str
@@ -100,6 +102,7 @@ class Uploads:
             raise
 
     def parts(self, upload: Upload, after: int = 0, limit: int = MAX_PARTS) -> list[UploadPart]:
+        """Parts of an upload with numbers above `after`, at most `limit`, in order."""
         statement = "SELECT * FROM parts WHERE upload = ? AND number > ? ORDER BY number LIMIT ?"
         return [
             UploadPart(number, size, etag, utc_time(modified_ns), orjson.loads(checksums))

@@ -62,6 +62,7 @@ class ForkServer:
         self._ask(end=str(data))
 
     def close(self) -> None:
+        """End the process and all its servers."""
         self._process.communicate()
 
     def _ask(self, **order: str) -> dict[str, str]:

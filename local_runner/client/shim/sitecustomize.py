@@ -66,11 +66,13 @@ class PollingClock:
         self.skipped_s = 0.0
 
     def sleep(self, seconds: float) -> None:
+        """Sleep at most `LONGEST_SLEEP_S` seconds."""
         slept_s = min(seconds, LONGEST_SLEEP_S)
         self.skipped_s += seconds - slept_s
         time.sleep(slept_s)
 
     def time(self) -> float:
+        """Seconds since 1970, plus all seconds that `sleep` left out."""
         return time.time() + self.skipped_s
 
     def __getattr__(self, name: str) -> Any:
@@ -117,6 +119,7 @@ class ImportPatcher(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        """Find a module to patch and wrap its loader; None for any other module."""
         patch = self.patches.get(name)
         spec = PathFinder.find_spec(name, path) if patch else None
         if patch is None or spec is None or spec.loader is None:
@@ -140,6 +143,7 @@ def install(patches: dict[str, Callable[[ModuleType], None]]) -> None:
 
 
 def installed() -> bool:
+    """True between `install` and `uninstall`."""
     return any(isinstance(finder, ImportPatcher) for finder in sys.meta_path)
 
 
