@@ -23,8 +23,8 @@ from wildsage.local_runner.commands import (
 )
 
 EXIT_CODES = """
-Exit status: 0 done · 1 your data or settings (ClientError) · 2 wrong usage, or the algorithm gave up (AlgorithmError) ·
-3 the machine (InternalServerError) · 130 stopped by Ctrl-C · `run` passes on the status of your script.
+Exit status: 0 done · 1 your data or settings (ClientError) · 2 wrong usage, or the algorithm failed (AlgorithmError) ·
+3 the machine (InternalServerError) · 130 stopped by Ctrl-C · `run` returns the status of your script.
 """
 
 app = typer.Typer(

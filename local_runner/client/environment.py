@@ -100,7 +100,7 @@ def variables(
 
 
 def portable(variables: Mapping[str, str], data: Path) -> dict[str, str]:
-    """Those of `variables` that hold outside this container too: they name no file of the installation or of `data`."""
+    """The entries of `variables` that are also valid outside this container, because they name no file in it."""
     folders = (str(SHIM), str(data))
     return {name: value for name, value in variables.items() if not any(folder in value for folder in folders)}
 
@@ -125,7 +125,7 @@ def _opt_out(data: Path) -> Path:
 
 
 def _telemetry_off(data: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Take the administrator's slot if it is free: the user's own defaults file then still applies on top."""
+    """Use the variable for administrators if it is free, so that the user's own defaults file still applies."""
     taken = environment.get("SAGEMAKER_ADMIN_CONFIG_OVERRIDE", str(_opt_out(data))) != str(_opt_out(data))
     slot = "SAGEMAKER_USER_CONFIG_OVERRIDE" if taken else "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"
     return {slot: str(_opt_out(data))}

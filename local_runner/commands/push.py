@@ -20,7 +20,9 @@ EXAMPLES = examples(
 
 
 def push(
-    algorithm: Annotated[str, typer.Argument(help="Its name in SageMaker. `wildsage build` builds its image.")],
+    algorithm: Annotated[
+        str, typer.Argument(help="Name of the algorithm in SageMaker. `wildsage build` builds its image.")
+    ],
     cuda: Annotated[bool, typer.Option("--cuda", help="Push the image with CUDA.")] = False,
     image: Annotated[str | None, typer.Option(help="Tag of another local image to push.")] = None,
     repository: Annotated[

@@ -23,7 +23,7 @@ def serve(
     model: Annotated[Path, typer.Argument(metavar="MODEL_TAR_GZ", help="A model archive of Wildsage or of SageMaker.")],
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8080,
     algorithm: Annotated[
-        str | None, typer.Option(help="Its name in SageMaker; default: found from the archive.")
+        str | None, typer.Option(help="Name of the algorithm in SageMaker; default: found from the archive.")
     ] = None,
 ) -> None:
     """Serve a model on /ping and /invocations, as its SageMaker container does, until Ctrl-C."""

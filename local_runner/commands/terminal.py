@@ -34,7 +34,7 @@ DataOption = Annotated[
     Path,
     typer.Option(
         "--data",
-        help="Folder of buckets, jobs, models and endpoints. It keeps them for the next start.",
+        help="Folder of buckets, jobs, models and endpoints, which it keeps between runs.",
         envvar="WILDSAGE_DATA",
         callback=expand_home,
     ),

@@ -29,7 +29,7 @@ class InputMode(enum.StrEnum):
 
 
 def train(
-    algorithm: Annotated[str, typer.Argument(help="Its name in SageMaker, such as kmeans or pca.")],
+    algorithm: Annotated[str, typer.Argument(help="Name of the algorithm in SageMaker, such as kmeans or pca.")],
     channel: Annotated[
         list[str],
         typer.Option(metavar="NAME=PATH", help="A channel and its file or folder: `train`, often `test` too."),

@@ -57,7 +57,7 @@ EXAMPLES = examples(
 
 
 PUBLISHED_AT = "WILDSAGE_PUBLISHED_AT"
-"""Variable of a container with the local AWS: its address outside, such as http://127.0.0.1:4577; see docker-compose.yml."""
+"""Variable in a container: the URL of its local AWS on the host, such as http://127.0.0.1:4577; see docker-compose.yml."""
 
 RUN_AS = {"process": "processes", "docker": "containers"}
 
@@ -89,14 +89,16 @@ def up(
     ] = BackendName.PROCESS,
     memory: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="With docker: memory limit of one container, such as 4g; default: none."),
+        typer.Option(
+            metavar="SIZE", help="With --backend docker: memory limit of one container, such as 4g; default: none."
+        ),
     ] = None,
     shm_size: Annotated[
-        str, typer.Option(metavar="SIZE", help="With docker: size of /dev/shm in one container.")
+        str, typer.Option(metavar="SIZE", help="With --backend docker: size of /dev/shm in one container.")
     ] = ServerSettings.shm_size,
     max_jobs: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of jobs that run at a time; others wait. [default: by cores and memory]"),
+        typer.Option(min=1, help="Number of jobs that run at a time; others wait. Default: by cores and memory."),
     ] = None,
     log_format: Annotated[
         LogFormat, typer.Option(help="Print events as text on standard error, or as JSON lines on standard output.")
@@ -272,7 +274,7 @@ def running_proxy(port: int) -> str:
 
 
 def client_variables(endpoint: str, data: Path, sdk_polling: bool, proxy: str | None) -> dict[str, str]:
-    """What clients of `endpoint` set. Of a server in a container: what clients outside set, whose address is another."""
+    """Variables for clients of `endpoint`. If the server runs in a container: for clients on the host, with its URL there."""
     published = os.environ.get(PUBLISHED_AT)
     variables = environment.variables(published or endpoint, data, sdk_polling, os.environ, proxy)
     return environment.portable(variables, data) if published else variables

@@ -1,5 +1,5 @@
-"""Image URI → algorithm. The repository name decides, never the account: official accounts differ from region to region,
-and so do the registries' domains: amazonaws.com in most, others in China and in the isolated partitions."""
+"""Image URI → algorithm. Only the repository name matters: Amazon's accounts differ between regions, and the registries'
+domains between partitions (amazonaws.com in most, others in China and in the isolated partitions)."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ AMAZONS = (
     "seq2seq",
     "xgboost",
 )
-"""Repositories of Amazon's built-in algorithms, whether they are here or not."""
+"""Repositories of Amazon's built-in algorithms, whether Wildsage has them or not."""
 
 
 class UnknownImage(Exception):
-    """No algorithm here for an image; the text says which there are."""
+    """No installed algorithm runs an image. The text names the installed ones."""
 
 
 def algorithm(uri: str) -> str | None:
-    """Name of the algorithm of ours behind the URI of any account and region, None for any other image."""
+    """Name of the Wildsage algorithm for a URI of any account and region; None for any other image."""
     found = catalogue.in_repository(_repository(uri))
     return found.name if found else None
 
 
 def tag(algorithm: str, target: str) -> str:
-    """Local name of our image of an algorithm; `target` is cpu or cuda."""
+    """Local tag of an algorithm's image; `target` is cpu or cuda."""
     return f"wildsage/{algorithm}:{target}"
 
 
 def installed_algorithm(uri: str) -> str:
-    """Like `algorithm`, for those that can run in this installation. Raises UnknownImage."""
+    """Like `algorithm`, for algorithms that can run in this installation. Raises UnknownImage."""
     repository = _repository(uri)
     found = catalogue.in_repository(repository)
     if found and not found.problem:
@@ -70,6 +70,6 @@ def installed_algorithm(uri: str) -> str:
 
 
 def _repository(uri: str) -> str:
-    """Empty where no registry of Amazon's is named."""
+    """Repository of an ECR URI; "" for any other image."""
     match = URI.fullmatch(uri)
     return match["repository"] if match else ""

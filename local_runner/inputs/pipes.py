@@ -35,7 +35,7 @@ def is_text(content_type: str | None) -> bool:
 Payload = Path | bytes
 """A file, or the text of an attribute of a manifest."""
 
-Record = Payload | tuple[Payload, ...]
+PipeRecord = Payload | tuple[Payload, ...]
 """What a shuffle keeps together: a file, or all attributes of a line of a manifest."""
 
 
@@ -43,7 +43,12 @@ class Pipe:
     """Feeds one channel of one host until it is closed. Holds at most one chunk, or one wrapped record, in memory."""
 
     def __init__(
-        self, folder: OptML, channel: str, records: Sequence[Record], config: ChannelConfig, shuffle_seed: int | None
+        self,
+        folder: OptML,
+        channel: str,
+        records: Sequence[PipeRecord],
+        config: ChannelConfig,
+        shuffle_seed: int | None,
     ) -> None:
         self._folder = folder
         self._channel = channel
@@ -111,7 +116,7 @@ class Pipe:
         if not chunk.endswith(self._ending):
             sink.write(self._ending)
 
-    def _order(self, epoch: int) -> list[Record]:
+    def _order(self, epoch: int) -> list[PipeRecord]:
         """Records in the order of the keys or lines; with a ShuffleConfig, in a random order for every pass, from its seed."""
         records = list(self._records)
         if self._shuffle_seed is not None:

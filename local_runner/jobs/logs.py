@@ -35,7 +35,7 @@ class LogEvent:
 
 
 @dataclass(frozen=True)
-class Stream:
+class LogStream:
     """What is known of a stream without reading it. Times in milliseconds since 1970."""
 
     name: str
@@ -85,7 +85,7 @@ class Logs:
         names = (unquote(path.name) for path in self._folder.iterdir()) if self._folder.is_dir() else ()
         return sorted(name for name in names if name.startswith(prefix))
 
-    def streams(self, group: str, prefix: str = "") -> list[Stream]:
+    def streams(self, group: str, prefix: str = "") -> list[LogStream]:
         """Streams of a group by name. Raises NoSuchGroup."""
         folder = self._group(group)
         paths = ((unquote(path.name), path) for path in folder.iterdir())
@@ -136,9 +136,9 @@ def _events(file: BinaryIO, position: int) -> Iterator[LogEvent]:
             yield LogEvent(int(stamp), message.decode(errors="replace"), position)
 
 
-def _stream(name: str, path: Path) -> Stream:
+def _stream(name: str, path: Path) -> LogStream:
     with path.open("rb") as file:
         first = file.readline().partition(b"\t")[0]
         status = path.stat()
     written_ms = status.st_mtime_ns // 1_000_000
-    return Stream(name, int(first) if first else written_ms, written_ms, status.st_size)
+    return LogStream(name, int(first) if first else written_ms, written_ms, status.st_size)

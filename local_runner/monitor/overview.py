@@ -19,7 +19,7 @@ PROGRESS = re.compile(PROGRESS_REGEX.replace(r"host=\S+", r"host=(?P<host>\S+)")
 
 
 @dataclass(frozen=True)
-class JobKind:
+class DocumentKind:
     """A kind of job. `word`: its name. `kind`: kind of its documents in the store. `stem`: start of SageMaker's field names."""
 
     word: str
@@ -29,9 +29,9 @@ class JobKind:
 
 
 KINDS = (
-    JobKind("training", "training-job", "TrainingJob", "TrainingEndTime"),
-    JobKind("transform", "transform-job", "TransformJob", "TransformEndTime"),
-    JobKind("tuning", "hyper-parameter-tuning-job", "HyperParameterTuningJob", "HyperParameterTuningEndTime"),
+    DocumentKind("training", "training-job", "TrainingJob", "TrainingEndTime"),
+    DocumentKind("transform", "transform-job", "TransformJob", "TransformEndTime"),
+    DocumentKind("tuning", "hyper-parameter-tuning-job", "HyperParameterTuningJob", "HyperParameterTuningEndTime"),
 )
 
 
@@ -42,7 +42,7 @@ class Job:
     `tuned_by` is the ARN of the tuning job that started it, or "".
     """
 
-    kind: JobKind
+    kind: DocumentKind
     name: str
     arn: str
     status: str
@@ -148,7 +148,7 @@ class LogTail:
             yield event
 
 
-def _job(kind: JobKind, document: Document) -> Job:
+def _job(kind: DocumentKind, document: Document) -> Job:
     return Job(
         kind=kind,
         name=document[f"{kind.stem}Name"],

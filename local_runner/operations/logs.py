@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from wildsage.local_runner.jobs.logs import LogEvent, NoSuchGroup, NoSuchStream, Stream
+from wildsage.local_runner.jobs.logs import LogEvent, LogStream, NoSuchGroup, NoSuchStream
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.wire.errors import AwsError
 
@@ -161,7 +161,7 @@ def _arn(context: RequestContext, group: str) -> str:
     return context.arn("logs", f"log-group:{group}")
 
 
-def _described(context: RequestContext, group: str, stream: Stream) -> dict[str, Any]:
+def _described(context: RequestContext, group: str, stream: LogStream) -> dict[str, Any]:
     return {
         "logStreamName": stream.name,
         "creationTime": stream.created_ms,

@@ -22,7 +22,7 @@ PIECE_BYTES = 1 << 18
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class Refused(Exception):
+class ProxyError(Exception):
     """The proxy refuses a connection, with an HTTP status and a sentence."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -45,7 +45,7 @@ class Proxy:
                 async with asyncio.timeout(HANDSHAKE_LIMIT_S):
                     server = await self._handshake(reader, writer)
                 await _join((reader, writer), server)
-            except Refused as refusal:
+            except ProxyError as refusal:
                 await _answer(writer, refusal)
         await _close(writer)
 
@@ -55,7 +55,7 @@ class Proxy:
         host, port = _target(await _request(connection, reader))
         if not is_aws_host(host):
             if not self.tunnel_others:
-                raise Refused(403, f"{host} is not an AWS host. Start the proxy with --tunnel to reach other hosts.")
+                raise ProxyError(403, f"{host} is not an AWS host. Start the proxy with --tunnel to reach other hosts.")
             server = await _connect(host, port)
             await _accept(connection, writer)
             return server
@@ -81,27 +81,29 @@ async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> 
         while (event := connection.next_event()) is h11.NEED_DATA:
             connection.receive_data(await reader.read(PIECE_BYTES))
     except h11.RemoteProtocolError as error:
-        raise Refused(400, f"The request is not valid HTTP: {error}.") from None
+        raise ProxyError(400, f"The request is not valid HTTP: {error}.") from None
     if not isinstance(event, h11.Request):
-        raise Refused(400, "The connection ended before its request did.")
+        raise ProxyError(400, "The connection ended before its request did.")
     return event
 
 
 def _target(request: h11.Request) -> tuple[str, int]:
     if request.method != b"CONNECT":
-        raise Refused(405, "This is a proxy for HTTPS: only CONNECT is served. Set HTTPS_PROXY to it, not HTTP_PROXY.")
+        raise ProxyError(
+            405, "This is a proxy for HTTPS: only CONNECT is served. Set HTTPS_PROXY to it, not HTTP_PROXY."
+        )
     try:
         target = urlsplit(f"//{request.target.decode('ascii')}")
         return target.hostname or "", target.port or 443
     except ValueError:
-        raise Refused(400, "CONNECT: expected host:port.") from None
+        raise ProxyError(400, "CONNECT: expected host:port.") from None
 
 
 async def _connect(host: str, port: int) -> Connection:
     try:
         return await asyncio.open_connection(host, port, limit=PIECE_BYTES)
     except OSError as error:
-        raise Refused(502, f"{host}:{port} cannot be reached: {error.strerror or error}.") from None
+        raise ProxyError(502, f"{host}:{port} cannot be reached: {error.strerror or error}.") from None
 
 
 async def _accept(connection: h11.Connection, writer: asyncio.StreamWriter) -> None:
@@ -109,7 +111,7 @@ async def _accept(connection: h11.Connection, writer: asyncio.StreamWriter) -> N
     await writer.drain()
 
 
-async def _answer(writer: asyncio.StreamWriter, refusal: Refused) -> None:
+async def _answer(writer: asyncio.StreamWriter, refusal: ProxyError) -> None:
     """Send a complete response, after which the connection closes."""
     body = f"{refusal}\n".encode()
     headers = [

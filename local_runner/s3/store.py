@@ -61,7 +61,7 @@ class ObjectStore:
         return [Bucket(name, region, utc_time(created_ns)) for name, region, created_ns in rows]
 
     def bucket(self, name: str) -> Bucket:
-        """Raises NoSuchBucket."""
+        """The bucket. Raises NoSuchBucket."""
         row = self.index.row("SELECT name, region, created_ns FROM buckets WHERE name = ?", (name,))
         if row is None:
             raise NoSuchBucket(name)
@@ -72,7 +72,7 @@ class ObjectStore:
         return self.index.row("SELECT 1 FROM buckets WHERE name = ?", (name,)) is not None
 
     def create_bucket(self, name: str, region: str = DEFAULT_REGION) -> None:
-        """Raises InvalidBucketName, BucketAlreadyOwnedByYou."""
+        """Create a bucket. Raises InvalidBucketName, BucketAlreadyOwnedByYou."""
         check_bucket(name)
         with self.index.writing():
             if self.has_bucket(name):
@@ -102,7 +102,7 @@ class ObjectStore:
         content_type: str = Attributes.content_type,
         metadata: Mapping[str, str] | None = None,
     ) -> StoredObject:
-        """Store pieces of bytes (`pending.file_chunks` gives an open file's). Raises NoSuchBucket, KeyTooLongError."""
+        """Store an object from chunks; `file_chunks` reads those of an open file. Raises NoSuchBucket, KeyTooLongError."""
         self.bucket(bucket)
         pending = write_pending(self.temp, chunks)
         return self.commit(bucket, key, pending, Attributes(content_type, metadata or {}))
@@ -122,9 +122,9 @@ class ObjectStore:
         checksums: Mapping[str, str] | None = None,
         check: Callable[[StoredObject | None], None] = lambda existing: None,
     ) -> StoredObject:
-        """Make a pending the object. `etag` and `checksums` stand in for the pending's own where given.
+        """Turn a pending object into the object. `etag` and `checksums`, if given, replace those of the pending object.
 
-        `check` sees the object about to be replaced, if any, and may raise to keep it.
+        `check` gets the object that is about to be replaced, or None, and may raise to keep it.
         """
         try:
             check_key(key)
@@ -143,19 +143,19 @@ class ObjectStore:
         return self._stored(row)
 
     def get(self, bucket: str, key: str) -> StoredObject:
-        """What is known of an object, its file checked to be there. Raises NoSuchBucket, NoSuchKey."""
+        """The object, after a check that its file exists. Raises NoSuchBucket, NoSuchKey."""
         stored = self._require(bucket, key)
         if not _unchanged(stored, stored.path):
             stored = self._reindex(bucket, key)
         return stored
 
     def find(self, bucket: str, key: str) -> StoredObject | None:
-        """What the index says of an object, its file not looked at."""
+        """The object as the index has it, without a check of its file; None if it does not exist."""
         row = self.index.row(f"SELECT {COLUMNS} FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
         return self._stored(row) if row else None
 
     def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
-        """The object and its unbuffered file, which stay those of one moment even if the key is written meanwhile.
+        """The object and its open, unbuffered file. A later write of the key does not change them.
 
         Raises NoSuchBucket, NoSuchKey.
         """
@@ -235,7 +235,7 @@ class ObjectStore:
         return stored
 
     def _place(self, bucket: str, key: str, pending: Path, existing: StoredObject | None) -> PurePosixPath:
-        """Move a pending to the key's path of old, or to its readable path, or, if that is taken, to its hashed one."""
+        """Move a file to the key's existing path, else to its readable path, else (if that is taken) to its hashed path."""
         if existing:
             return self._move(pending, PurePosixPath(existing.path.relative_to(self.folder)))
         readable = readable_path(bucket, key)

@@ -68,7 +68,7 @@ class Uploads:
         return upload_id
 
     def find(self, bucket: str, key: str, upload_id: str) -> Upload:
-        """Raises NoSuchUpload."""
+        """The upload. Raises NoSuchUpload."""
         found = self._index.row(
             "SELECT * FROM uploads WHERE bucket = ? AND key = ? AND id = ?", (bucket, key, upload_id)
         )
@@ -83,7 +83,7 @@ class Uploads:
         return [_upload(row) for row in rows if row[1].startswith(prefix)]
 
     def add(self, upload: Upload, number: int, pending: PendingObject, checksums: Mapping[str, str]) -> None:
-        """Make a pending part `number`, in place of an earlier one. Raises NoSuchUpload."""
+        """Turn a pending object into part `number`; it replaces an earlier one. Raises NoSuchUpload."""
         try:
             with self._index.writing():
                 self.find(upload.bucket, upload.key, upload.id)

@@ -66,14 +66,14 @@ def test_terminate_asks_and_kill_does_not(tmp_path, launch):
     process.kill()
 
 
-def test_a_leash_that_somebody_kills_counts_as_killed(tmp_path, launch, children):
+def test_a_supervisor_that_somebody_kills_counts_as_killed(tmp_path, launch, children):
     (process,) = backend(tmp_path, "import time\ntime.sleep(1000)").train([launch[0]])
-    leash = next(child for child in children() if child.ppid() == os.getpid())
-    leash.kill()
+    supervisor = next(child for child in children() if child.ppid() == os.getpid())
+    supervisor.kill()
     assert process.wait(WITHIN_S) == 128 + signal.SIGKILL
 
 
-def test_a_leash_that_died_with_an_order_unread_counts_as_killed():
+def test_a_supervisor_that_died_with_an_order_unread_counts_as_killed():
     control, theirs = socket.socketpair()
     reading, writing = os.pipe()
     os.close(writing)

@@ -1,4 +1,4 @@
-"""The leash: exit statuses, signals, and the end of everything when its owner ends."""
+"""The supervisor: exit statuses, signals, and the end of everything when its parent ends."""
 
 import os
 import signal
@@ -51,7 +51,7 @@ def test_what_a_command_leaves_running_is_killed():
 
 @pytest.mark.parametrize("end", ["close", "kill"])
 def test_everything_ends_with_the_owner(end):
-    """`kill`: the owner is a process of its own that is killed while it holds the leash."""
+    """`kill`: the parent is a process of its own that is killed while it holds the pipe."""
     script = "sleep 1000 & echo $! $$; wait"
     if end == "close":
         process = supervised(script)

@@ -47,7 +47,7 @@ def test_a_job_goes_through_its_states_and_leaves_its_artifacts(aws, channel):
     assert aws.seen(job)["seen"] == {"train": {"a.csv": sha256(b"1,2\n"), "deep/b.csv": sha256(b"3,4\n")}}
     artifact = found["ModelArtifacts"]["S3ModelArtifacts"]
     assert aws.members(artifact.replace("model.tar.gz", "output.tar.gz")) == {"notes.txt": b"notes"}
-    assert not list((aws.data / "jobs").iterdir()), "the scratch folder of an ended job is gone"
+    assert not list((aws.data / "jobs").iterdir()), "the temporary folder of an ended job is gone"
 
 
 def test_the_same_job_twice_gives_the_same_bytes(aws):
