@@ -15,17 +15,17 @@ from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.base.spec import Spec
 
 SHARED = {"_num_gpus": "auto", "_tuning_objective_metric": ""}
-"""Settings that every algorithm of the original has: on what it computes, and the metric that a tuning job names."""
+"""Settings that every algorithm of the original has: the number of GPUs, and the metric that a tuning job names."""
 
 OURS = {"_seed": "0", "_checkpoint_seconds": "30", "_keep_state": "true"}
-"""Settings that every algorithm has and the original has not: where randomness begins, how often a state is kept for a restart,
-and whether the final one travels with the model."""
+"""Settings of Wildsage that every algorithm has: the random seed, the seconds between two checkpoints, and whether the final state
+is put beside the model."""
 
 Columns = Mapping[str, Tensor]
-"""An answer: named columns, each (n,) for one value a row or (n, m) for m values a row."""
+"""An answer: named columns, each (n,) with one value for each row, or (n, m) with m values for each row."""
 
 ModelSettings = Mapping[str, Any]
-"""What a model must know beside its arrays, such as `predictor_type`; it travels in the artifact where the layout has a place."""
+"""What a model needs beside its arrays, such as `predictor_type`. It is in the artifact if the layout has a place for it."""
 
 
 class Model(ABC):
@@ -46,7 +46,7 @@ class Model(ABC):
 
     @classmethod
     def fits(cls, names: frozenset[str]) -> bool:
-        """Whether arrays of these names are a model of this kind."""
+        """Whether arrays with these names are a model of this kind."""
         return names == frozenset(cls.array_names)
 
     def settings(self) -> ModelSettings:
@@ -54,17 +54,17 @@ class Model(ABC):
         return {}
 
     def graph(self) -> Graph:
-        """The model as MXNet computes it, for the layouts that hold a symbol; empty for the others."""
+        """The model as a graph of MXNet's operators, for layouts that hold a symbol; empty for other layouts."""
         return Graph((), ())
 
     def not_finite(self) -> list[str]:
-        """Names of the arrays that hold NaN or infinity; a model with such is not saved."""
+        """Names of the arrays that hold NaN or infinity. A model with such an array is not saved."""
         return [name for name, array in self.arrays().items() if not bool(array.isfinite().all())]
 
     @classmethod
     @abstractmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], settings: ModelSettings) -> Self:
-        """Rebuild a model. Raises UserError if shapes or settings do not fit together."""
+        """Rebuild a model from what `arrays` and `settings` returned. Raises UserError if they do not fit together."""
 
     @property
     @abstractmethod
@@ -73,14 +73,14 @@ class Model(ABC):
 
     @abstractmethod
     def predict(self, batch: Batch) -> Columns:
-        """Answer for each row of the batch, by column name of the response."""
+        """Answers for the n rows of the batch, by column name of the response."""
 
     @abstractmethod
     def to(self, device: torch.device | str) -> Self:
         """The same model on another device."""
 
     def evaluate(self, batches: Iterator[Batch], run: RunContext) -> dict[str, float]:
-        """Metrics over a test channel, by name of `Spec.metrics`; none by default."""
+        """Metrics over a test channel, by the names in `Spec.metrics`. Raises UserError for rows without a usable label."""
         return {}
 
 
@@ -105,12 +105,12 @@ class Algorithm(ABC):
 
     @abstractmethod
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> Model:
-        """Learn from the channels and return a model."""
+        """Learn from the channels, by name, and return a model. Raises UserError for data or settings that the user can correct."""
 
     def pretrained(self) -> str | None:
-        """Name of the weights to begin from that the user may keep at hand; None if this job wants none."""
+        """Name of the pretrained weights from which this job starts; None if it starts from its own."""
         return None
 
     def reports(self, metric: str) -> bool:
-        """Whether the user wants this metric of `spec.metrics` on the test channel."""
+        """Whether to report this metric of `spec.metrics` on the test channel."""
         return True

@@ -1,4 +1,4 @@
-"""Rows on their way to an algorithm: a batch of them, and a stream that can be read again.
+"""What algorithms read: a batch of rows, and a stream of batches that can be read again.
 
 Axes: n rows of a batch · d features · z stored values of a sparse batch · l label columns
 """
@@ -49,13 +49,17 @@ class SparseRows:
         return x_nd.index_put_((rows_z, self.columns_z), self.values_z, accumulate=True)
 
     def to(self, device: torch.device | str) -> SparseRows:
+        """The same rows on another device."""
         return SparseRows(self.starts_n1.to(device), self.columns_z.to(device), self.values_z.to(device), self.width)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """n rows: `features` is an (n, d) float tensor, `SparseRows`, or for images (n, c, h, w) of 0 to 255; `labels_nl` is (n, l), or
-    None if unlabelled."""
+    """n rows, with labels or without.
+
+    `features` is an (n, d) float tensor, `SparseRows`, or for images (n, c, h, w) with values from 0 to 255. `labels_nl` is (n, l),
+    or None for rows without labels.
+    """
 
     features: Tensor | SparseRows
     labels_nl: Tensor | None = None
@@ -72,17 +76,17 @@ class Batch:
         return self.features.width if isinstance(self.features, SparseRows) else self.features.shape[1]
 
     def dense(self) -> Tensor:
-        """Features as an (n, d) float32 tensor; no copy if they are that already."""
+        """Features as an (n, d) float32 tensor, without a copy if they are one already."""
         features = self.features.dense() if isinstance(self.features, SparseRows) else self.features
         return features.to(torch.float32)
 
     def to(self, device: torch.device | str) -> Batch:
-        """The same rows on another device; no copy if they are there already."""
+        """The same rows on another device, without a copy if they are there already."""
         return Batch(self.features.to(device), None if self.labels_nl is None else self.labels_nl.to(device))
 
 
 def concatenate(batches: Sequence[Batch]) -> Batch:
-    """Join batches of one width, in order. Mixed dense and sparse batches become dense; one batch is returned as it is."""
+    """Join batches of equal width, in order. Dense and sparse ones together become dense. A single batch is returned as it is."""
     if len(batches) == 1:
         return batches[0]
     labels = [b.labels_nl for b in batches if b.labels_nl is not None]
@@ -106,29 +110,30 @@ def _concatenate_sparse(parts: Sequence[SparseRows]) -> SparseRows:
 
 
 class Stream(Protocol):
-    """A channel: rows that can be read again and again, holding one batch at a time."""
+    """A channel that can be read any number of times, one batch in memory at a time."""
 
     def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
         """Read the channel once, in batches of `rows`; the last may be shorter. Each call starts a new pass.
 
-        `epoch` numbers the pass for a stream that shuffles, which gives every pass an order of its own.
+        `epoch` is the number of the pass, from 0 on. A stream that shuffles gives every pass another order.
         """
         ...
 
 
 @dataclass(frozen=True)
 class MemoryStream:
-    """A stream over one batch already in memory: for tests, examples and use as a library."""
+    """A stream over one batch in memory, for tests, examples and use as a library."""
 
     rows: Batch
 
     def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
+        """The batch in slices of `rows`; the last may be shorter."""
         for first in range(0, len(self.rows), rows):
             yield self.rows[first : first + rows]
 
 
 def rebatch(pieces: Iterable[Batch], rows: int) -> Iterator[Batch]:
-    """Cut pieces of any sizes into batches of `rows` (the last may be shorter), copying a row at most once."""
+    """Cut pieces of any size into batches of `rows`; the last may be shorter. A row is copied at most once."""
     held: list[Batch] = []
     held_rows = 0
     for piece in pieces:

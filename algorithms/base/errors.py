@@ -1,11 +1,11 @@
-"""Every failure is somebody's to mend; the class says whose.
+"""The class of an error says who can correct it.
 
 WildsageError
-├── UserError           data, hyperparameters or a request: the caller mends it, so the caller reads it word for word
+├── UserError           data, hyperparameters or a request: the caller can correct it, and reads the text word for word
 │   ├── BadRecord       the same, about one row of a channel or of a request
 │   └── MissingPackage  a library that comes with an extra of ours is not installed
-├── AlgorithmError      the algorithm gave up on input that looked right
-└── PlatformError       the surroundings failed: disk, network, another host
+├── AlgorithmError      the algorithm failed on valid input
+└── PlatformError       the environment failed: disk, network, another host
 """
 
 

@@ -1,4 +1,4 @@
-"""A network as a value: nodes of operators and variables, in the order they are computed. What MXNet calls a symbol."""
+"""A network as a value: nodes of operators and variables in the order of computation. MXNet calls it a symbol."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 VARIABLE = "null"
 
 Input = tuple[int, int, int]
-"""Where an input comes from: number of the node, which of its outputs, and 1 if the operator changes it, as moving averages."""
+"""Origin of an input: number of the node, number of its output, and 1 if the operator changes it, as with moving averages."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """Every input of a node stands before it; `heads` are the outputs of the whole."""
+    """Nodes, each after its inputs; `heads` are the outputs of the whole graph."""
 
     nodes: Sequence[Node]
     heads: tuple[Input, ...]
@@ -35,6 +35,6 @@ class Graph:
 
     @property
     def auxiliary(self) -> list[str]:
-        """Names of the variables that an operator changes while it computes: moving averages, which no gradient moves."""
+        """Names of the variables that an operator changes while it computes: moving averages, which have no gradient."""
         changed = {number for node in self.nodes for number, _, changes in node.inputs if changes}
         return [node.name for number, node in enumerate(self.nodes) if number in changed]

@@ -27,7 +27,10 @@ SENT_BY_THE_SDK = ("sagemaker_estimator_module", "sagemaker_estimator_class_name
 
 @dataclass(frozen=True)
 class Declaration:
-    """What is known of one hyperparameter: how to read it from text, what is valid, and what to tell a reader."""
+    """One hyperparameter: how to read it from text, what is valid, its documentation, and the range or words for tuning jobs.
+
+    `parse` raises ValueError or KeyError for text that is not valid.
+    """
 
     parse: Callable[[str], Any]
     expected: str
@@ -44,7 +47,7 @@ def integer(
     tunable: tuple[int, int] | None = None,
     doc: str,
 ) -> Any:
-    """A whole number from `low` to `high`, or one of the values in `also` (such as "auto")."""
+    """Declare a whole number from `low` to `high`, or one of the values in `also`, such as "auto"."""
     words = {str(value): value for value in also}
     expected = " or ".join([_interval("an integer", low, high), *words])
 
@@ -70,9 +73,9 @@ def real(
     tunable: tuple[float, float] | None = None,
     doc: str,
 ) -> Any:
-    """A finite number from `low` to `high`, more than `above` and less than `below`, or one of the words in `also`.
+    """Declare a finite number from `low` to `high`, more than `above` and less than `below`, or one of the words in `also`.
 
-    With None as its default it may be left out.
+    With None as default it may be left out.
     """
 
     def parse(text: str) -> float | str:
@@ -97,7 +100,7 @@ def _bounds(low: float, high: float, above: float, below: float) -> str:
 
 
 def choice(*values: str, default: str | Any = MISSING, tunable: bool = False, doc: str) -> Any:
-    """One of the given words."""
+    """Declare one of the given words."""
 
     def parse(text: str) -> str:
         if text not in values:
@@ -108,12 +111,12 @@ def choice(*values: str, default: str | Any = MISSING, tunable: bool = False, do
 
 
 def text(default: str | Any = MISSING, *, doc: str) -> Any:
-    """Any text."""
+    """Declare any text."""
     return _field(default, Declaration(str, "a text", doc))
 
 
 def flag(default: bool | str | Any = MISSING, *, also: tuple[str, ...] = (), doc: str) -> Any:
-    """true or false, in any case: the SDK sends Python's `True`; or one of the words in `also`."""
+    """Declare true or false, in upper or lower case (the SDK sends Python's `True`), or one of the words in `also`."""
 
     def parse(text: str) -> bool | str:
         return text if text in also else TRUTH[text.lower()]
@@ -122,7 +125,7 @@ def flag(default: bool | str | Any = MISSING, *, also: tuple[str, ...] = (), doc
 
 
 def choices(*values: str, default: tuple[str, ...], doc: str) -> Any:
-    """A JSON list of the given words, such as `["msd", "ssd"]`."""
+    """Declare a JSON list of the given words, such as `["msd", "ssd"]`."""
 
     def parse(text: str) -> tuple[str, ...]:
         chosen = json.loads(text)
@@ -134,7 +137,7 @@ def choices(*values: str, default: tuple[str, ...], doc: str) -> Any:
 
 
 def integers(default: tuple[int, ...] | Any | None = MISSING, *, low: int, count: int | None = None, doc: str) -> Any:
-    """Whole numbers with commas between them, such as `3,224,224`; `count` of them if given."""
+    """Declare whole numbers with commas between them, such as `3,224,224`; exactly `count` if given."""
 
     def parse(text: str) -> tuple[int, ...]:
         values = tuple(int(part) for part in text.split(","))
@@ -147,7 +150,7 @@ def integers(default: tuple[int, ...] | Any | None = MISSING, *, low: int, count
 
 
 def whole_number(name: str, text: str, low: int, high: int) -> int:
-    """Read one setting that is declared nowhere else. Raises UserError."""
+    """Read an internal setting, a whole number from `low` to `high`. Raises UserError with what was expected."""
     try:
         value = int(text)
     except ValueError:
@@ -158,7 +161,7 @@ def whole_number(name: str, text: str, low: int, high: int) -> int:
 
 
 def truth(name: str, text: str) -> bool:
-    """Read one flag that is declared nowhere else. Raises UserError."""
+    """Read an internal setting, true or false. Raises UserError with what was expected."""
     if text.lower() not in TRUTH:
         raise UserError(f"Hyperparameter {name}: got {_short(text)}, expected true or false.")
     return TRUTH[text.lower()]
@@ -170,7 +173,7 @@ def declarations(algorithm: type) -> dict[str, tuple[dataclasses.Field, Declarat
 
 
 def defaults(algorithm: type) -> dict[str, str]:
-    """What the algorithm assumes where nothing is given, as the strings SageMaker would send."""
+    """The defaults of an algorithm, as the strings that SageMaker would send."""
     declared = declarations(algorithm).items()
     return {name: as_text(field.default) for name, (field, _) in declared if field.default not in (MISSING, None)}
 
@@ -203,9 +206,9 @@ def parse(algorithm: type[T], given: Mapping[str, str], internal: Mapping[str, s
 
 
 def check(algorithm: type, given: Iterable[tuple[str, str]], internal: Mapping[str, str]) -> None:
-    """Raise UserError naming every value that could not stand in a job; a name may come with several.
+    """Raise UserError naming every value that is not valid in a job. A name may occur several times.
 
-    Each is looked at by itself: what is missing, and which values do not go together, is no matter here.
+    Each value is checked by itself; missing hyperparameters and combinations are not checked.
     """
     if problems := _problems(declarations(algorithm), internal, given):
         raise UserError("\n".join(problems))
@@ -239,7 +242,7 @@ def _problems(
 
 
 def _short(text: object) -> str:
-    """The value as it was given, cut where it would crowd out what was expected."""
+    """The value as it was given, shortened if it is long."""
     shown = repr(text)
     return shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}… ({len(shown)} characters)"
 

@@ -1,4 +1,4 @@
-"""What an algorithm on images tells those who read them: how a picture becomes pixels, and which labels it may have."""
+"""How an algorithm on images describes its input: how a picture becomes pixels, and which labels it may have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL.Image import Image as Picture
 
 
 class Preparation(Protocol):
-    """Made for one channel; travels to the processes that decode."""
+    """The preparation of one channel's pictures. It is sent to the processes that decode them."""
 
     @property
     def mode(self) -> Literal["RGB", "L"]:
@@ -19,11 +19,11 @@ class Preparation(Protocol):
         ...
 
     def pixels(self, picture: Picture, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """(h, w, c), the same shape for every picture. Raises ValueError, saying what is wrong with this one."""
+        """Pixels (h, w, c) from 0 to 255, of one shape for all pictures. Raises ValueError with what is wrong with the picture."""
         ...
 
     def labels(self, given: tuple[float, ...]) -> tuple[float, ...]:
-        """As many for every picture. Raises ValueError."""
+        """The labels as numbers, equally many for every picture. Raises ValueError with what is wrong with them."""
         ...
 
 
@@ -31,5 +31,5 @@ class ImageAlgorithm(Protocol):
     """An algorithm whose `Spec.data` is "images"."""
 
     def preparation(self, channel: str, parameters: Mapping[str, str]) -> Preparation:
-        """For a channel of that name; `parameters` are those of its content type. Raises UserError."""
+        """The preparation of a channel. `parameters` are those of its content type. Raises UserError for unknown values."""
         ...

@@ -1,4 +1,4 @@
-"""The label of a row to learn from, where there must be one.
+"""The label of a row, for algorithms that need exactly one.
 
 Axes: n rows of a batch · l label columns
 """
@@ -12,9 +12,9 @@ from wildsage.algorithms.base.errors import UserError
 
 
 def one_label(batch: Batch, channel: str, rows_before: int) -> Tensor:
-    """The labels (n,), float32. Raises UserError where rows have none or several, and for the first that is not finite.
+    """The labels (n,), float32. Raises UserError where rows have no label or several, and for the first that is not finite.
 
-    `rows_before` have been read from the channel before this batch.
+    `rows_before` rows of the channel were read before this batch.
     """
     labels_nl = batch.labels_nl
     count = 0 if labels_nl is None else labels_nl.shape[1]

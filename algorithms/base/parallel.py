@@ -1,4 +1,4 @@
-"""Work on rows, shared out among the processor's cores in one piece each.
+"""Work on rows, divided among the processor's cores in one part each.
 
 Axes: n rows
 """
@@ -19,7 +19,7 @@ import torch
 Result = TypeVar("Result")
 
 ENTRIES_LOW = 1 << 19
-"""Work that touches fewer numbers is done where it is: handing it over would cost more."""
+"""Work that touches fewer numbers runs on the caller's thread, because handing it over costs more."""
 
 
 _cores: ContextVar[int] = ContextVar("cores", default=0)
@@ -27,11 +27,11 @@ _cores: ContextVar[int] = ContextVar("cores", default=0)
 
 @contextmanager
 def on_one_thread() -> Iterator[None]:
-    """Inside it, or inside a function it decorates, torch's operations stay on the caller's thread, and `over_rows` alone
-    uses the other cores.
+    """Inside it, or inside a function it decorates, torch's operations stay on the caller's thread; only `over_rows` uses the
+    other cores.
 
-    Many small operations are best so: one that splits itself over the cores first wakes them, some 50 µs, or else has left
-    them spinning, in the way of `over_rows`. A thread that first uses torch meanwhile stays on one thread.
+    This is best for many small operations. One that splits itself over the cores first wakes them, which takes about 50 µs, or
+    has left them spinning, which slows `over_rows` down. A thread that uses torch for the first time meanwhile stays on one thread.
     """
     threads = torch.get_num_threads()
     if threads == 1:
@@ -47,11 +47,12 @@ def on_one_thread() -> Iterator[None]:
 
 
 def over_rows(n: int, entries: int, device: torch.device, work: Callable[[slice], Result]) -> list[Result]:
-    """`work` on every part of n rows, one part a core, in the order of the rows; `entries` numbers are touched in all.
+    """The results of `work` on the parts of n rows, one part for each core, in the order of the rows.
 
-    Each part runs on one thread from end to end. Operations that split themselves over the cores wait for each other at the
-    end of every one, some milliseconds each time that another program holds a core; parts wait once. The parts follow
-    from torch's number of threads alone, so the same setting gives the same bits. On a GPU there is one part.
+    `entries` is how many numbers the work touches. Each part runs on one thread from end to end: operations that split
+    themselves over the cores wait for each other after every operation, some milliseconds each time when another program uses a
+    core, while parts wait once. The parts depend on torch's number of threads only, so the same setting gives the same bits. On a
+    GPU there is one part.
     """
     threads = _cores.get() or torch.get_num_threads()
     if device.type != "cpu" or threads == 1 or entries < ENTRIES_LOW:
@@ -62,7 +63,7 @@ def over_rows(n: int, entries: int, device: torch.device, work: Callable[[slice]
 
 @cache
 def _pool(threads: int, _process: int) -> ThreadPoolExecutor:
-    """Threads that each use one core, all of them started. They do not survive a fork, so a process has its own."""
+    """A pool of started threads that use one core each. Threads do not survive a fork, so every process has its own pool."""
     before = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads, "rows", initializer=_use_one_core)
     started = Barrier(threads)

@@ -16,7 +16,7 @@ COORDINATES = 64
 
 @dataclass(frozen=True)
 class Subspace:
-    """p orthonormal directions (d, p) about a mean (d,). With few features there is no basis (None): all of them are kept.
+    """p orthonormal directions (d, p) about a mean (d,). With few features the basis is None, and all of them are kept.
 
     K-means needs about k directions: distances between centers keep to 1 + ε in k/ε of them [Cohen et al. 2015].
     """
