@@ -54,6 +54,16 @@ class LinearLearner(Algorithm):
     Time: a row costs its stored values times the outputs of all models. Memory: (p + 3)·d·o numbers, p = 3 planes of Adam
     (2 of the others), o = models · outputs; beside them the first `num_point_for_scaler` rows, and to choose a binary
     classifier's threshold one score of each model for `num_calibration_samples` rows.
+
+    >>> import torch
+    >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
+    >>> from wildsage.algorithms.base.run import RunContext
+    >>> x_nd = torch.linspace(-1, 1, 200)[:, None]
+    >>> rows = Batch(x_nd, labels_nl=3 * x_nd + 1)
+    >>> learner = LinearLearner(feature_dim=1, predictor_type="regressor", mini_batch_size=20)
+    >>> model = learner.fit({"train": MemoryStream(rows)}, RunContext(seed=0))
+    >>> model.predict(Batch(torch.tensor([[0.0], [0.5]])))["score"].round(decimals=1)
+    tensor([1.0000, 2.5000])
     """
 
     predictor_type: str = choice(BINARY, MULTICLASS, REGRESSOR, doc="What to learn.")

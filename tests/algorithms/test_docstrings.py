@@ -18,6 +18,10 @@ CITATION = re.compile(
 """A surname and a year, as in [Sculley 2010, alg. 1], (Guha et al. 2003; Ward 1963) and (Johnson et al. 2019)."""
 
 
+NUMBER = re.compile(r"doi:10\.\d+/\S+|arXiv:\d{4}\.\d{4,5}|https://\S+")
+"""A DOI or arXiv number; an address for a work that has neither."""
+
+
 def found(name: str) -> type:
     try:
         return algorithms.find(name)
@@ -50,7 +54,7 @@ def test_the_examples_of_the_base_run(module):
 @pytest.mark.parametrize("name", algorithms.names())
 def test_every_paper_has_a_number_to_look_it_up_by(name):
     for entry in references(name):
-        assert re.search(r"\((19|20)\d\d\)", entry) and re.search(r"doi:10\.\d+/\S+|arXiv:\d{4}\.\d{4,5}", entry), entry
+        assert re.search(r"\((19|20)\d\d\)", entry) and NUMBER.search(entry), entry
 
 
 @pytest.mark.parametrize("name", algorithms.names())
