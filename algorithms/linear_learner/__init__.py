@@ -2,9 +2,15 @@
 
 References
 
+- Hanley & McNeil (1982). The meaning and use of the area under a receiver operating characteristic (ROC) curve. Radiology 143(1).
+  doi:10.1148/radiology.143.1.7063747
+- Huber (1964). Robust estimation of a location parameter. The Annals of Mathematical Statistics 35(1).
+  doi:10.1214/aoms/1177703732
 - Kessy, Lewin & Strimmer (2018). Optimal whitening and decorrelation. The American Statistician 72(4).
   doi:10.1080/00031305.2016.1277159
 - Kingma & Ba (2015). Adam: A method for stochastic optimization. ICLR. arXiv:1412.6980
+- Polyak & Juditsky (1992). Acceleration of stochastic approximation by averaging. SIAM Journal on Control and Optimization
+  30(4). doi:10.1137/0330046
 - Sutskever, Martens, Dahl & Hinton (2013). On the importance of initialization and momentum in deep learning. ICML.
   https://proceedings.mlr.press/v28/sutskever13.html
 - Tieleman & Hinton (2012). Lecture 6.5, RMSProp. https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
