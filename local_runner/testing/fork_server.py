@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from wildsage.local_runner.client import environment
+from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.operations import operations
 from wildsage.local_runner.s3.call import operation_of
 from wildsage.local_runner.server import forked
@@ -30,7 +31,8 @@ SERVICES = ("sagemaker", "sagemaker-runtime", "logs", "sts", "iam", "cloudwatch"
 
 
 def warm_up() -> None:
-    """Read AWS's service models once, before any fork."""
+    """Read AWS's service models and learn which algorithms there are once, before any fork."""
+    catalogue.algorithms()
     for service in SERVICES:
         service_model(service)
     operations()
