@@ -66,6 +66,19 @@ def test_rooms_arrows_and_floors_of_a_small_tree(drawing, tmp_path):
     ]
 
 
+def test_one_algorithm_more_leaves_the_picture_as_it_is(drawing, tmp_path):
+    algorithm = "from wildsage.algorithms.base import spec"
+    files = {
+        "algorithms/base/spec.py": "",
+        "algorithms/one/spec.py": algorithm,
+        "containers/a.py": "",
+        "local_runner/a.py": "",
+    }
+    before = drawing.picture(written(tmp_path, files))
+    assert drawing.picture(written(tmp_path, {"algorithms/other/spec.py": algorithm})) == before
+    assert "each algorithm" in before
+
+
 def test_a_circle_is_an_error(drawing, tmp_path):
     root = written(
         tmp_path,
