@@ -1,7 +1,7 @@
 """The entry point of every image: `python -m wildsage.containers train` or `serve`.
 
-No argument means train: the SDK's local mode gives none. `check` and `describe` are of our own: SageMaker knows what its
-algorithms take, and what they are called.
+No argument means train, because the SDK's local mode gives none. SageMaker's images have no `check` and `describe`: there, the
+service itself knows the hyperparameters and names of its algorithms.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ USAGE = "usage: python -m wildsage.containers [train | serve | check NAME=VALUEâ
 
 
 def main(arguments: list[str]) -> int:
-    """Exit status 0, or 1 the user's, 2 the algorithm's, 3 the platform's; 64 for a wrong call."""
+    """Run one command. Return 0; 1, 2 or 3 for a failure of user, algorithm or platform; 64 for a wrong call."""
     match arguments or ["train"]:
         case ["train"]:
             stop = StopSign()
-            stop.obey_sigterm()  # before the array engine is imported, which takes a second or two
+            stop.obey_sigterm()  # before torch is imported, which takes a second or two
             from wildsage.containers.train import train
 
             return train(os.environ, stop)
         case ["serve"]:
-            # The first process of a container dies of no signal that it does not handle; the server will handle its own.
+            # The kernel discards signals that the first process of a container does not handle. The server sets its own handlers.
             signal.signal(signal.SIGTERM, _leave)
             from wildsage.containers.serve import serve
 

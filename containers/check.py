@@ -1,4 +1,4 @@
-"""`check`: whether an algorithm takes hyperparameters, said without a job."""
+"""`check`: whether an algorithm accepts given hyperparameters, without a job."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wildsage.containers.contract.paths import OptML
 
 
 def check(environment: Mapping[str, str], given: Sequence[str]) -> int:
-    """Return 0 if a job could have each of `NAME=VALUE`; else leave the reasons where a job leaves its own."""
+    """Return 0 if a job accepts each `NAME=VALUE`. Otherwise write the reasons to the failure file and return its exit status."""
     try:
         kind = algorithm_named(environment)
         pairs = [text.partition("=") for text in given]
@@ -26,7 +26,7 @@ def check(environment: Mapping[str, str], given: Sequence[str]) -> int:
 
 
 def algorithm_named(environment: Mapping[str, str]) -> type[Algorithm]:
-    """The algorithm of an image. Raises PlatformError where none is named, UserError where it is not known."""
+    """The algorithm that `WILDSAGE_ALGORITHM` names. Raises PlatformError where it is not set, UserError for an unknown name."""
     name = environment.get("WILDSAGE_ALGORITHM")
     if not name:
         raise PlatformError("WILDSAGE_ALGORITHM is not set: it names the algorithm to train, for instance kmeans.")

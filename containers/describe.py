@@ -1,6 +1,6 @@
-"""`describe`: what is known of the algorithms that are installed here, for who runs containers without importing them.
+"""`describe`: the facts of every installed algorithm, for programs that run containers without importing them.
 
-Nothing is imported but what each folder says of itself, so the answer comes before the array engine could be loaded.
+Only the module `spec` of each folder is imported, so that torch is not loaded.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from wildsage.containers.contract import metrics
 
 
 def describe() -> list[dict[str, Any]]:
-    """One object for each algorithm, in the order of their names.
+    """Return one object per algorithm, sorted by name.
 
-    `name`, `summary` (the first line of the folder's docstring), `repositories` of ECR URIs, `content_types` of channels,
-    `label_size` of a CSV row in training, `metric_definitions` (regular expressions by name), and `problem`: why it cannot
-    run here, or None.
+    Its members are `name`, `summary` (the first line of the folder's docstring), `repositories` of ECR URIs, `content_types` of
+    channels, `label_size` of a CSV row in training, `metric_definitions` (regular expressions by name), and `problem`: why it
+    cannot run here, or None.
     """
     return [_described(folder) for folder in algorithms.names()]
 
@@ -26,7 +26,7 @@ def describe() -> list[dict[str, Any]]:
 def _described(folder: str) -> dict[str, Any]:
     try:
         spec = algorithms.spec(folder)
-    except Exception as error:  # a mistake in one folder leaves the others as they are
+    except Exception as error:  # a mistake in one folder must not hide the others
         name = folder.replace("_", "-")
         problem = f"Algorithm {name}: its module spec cannot be imported: {type(error).__name__}: {error}"
         return _entry(name, "", problem)

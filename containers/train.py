@@ -26,7 +26,7 @@ from wildsage.containers.input.sources import FileSources, PipeSources
 from wildsage.containers.model_files import artifact
 from wildsage.containers.training import device, pretrained
 from wildsage.containers.training.checkpoint import Checkpoints
-from wildsage.containers.training.cluster import Cluster, peers_needed
+from wildsage.containers.training.cluster import Cluster, explain_lost_peers
 from wildsage.containers.training.stopping import StopSign
 from wildsage.containers.training.training_run import TrainingRun, counters
 
@@ -36,10 +36,10 @@ LARGEST_SETTING = 2**63 - 1
 
 
 def train(environment: Mapping[str, str], stop: StopSign) -> int:
-    """Run the job below `SAGEMAKER_DATA_PATH` (/opt/ml) and return the exit status; a failure leaves its reason there."""
+    """Run the job below `SAGEMAKER_DATA_PATH` (/opt/ml) and return its exit status. A failure writes its reason there."""
     opt_ml = OptML.from_environment(environment)
     try:
-        with peers_needed(), capabilities.refusals_explained():
+        with explain_lost_peers(), capabilities.refusals_explained():
             _train(opt_ml, environment, stop)
         return 0
     except Exception as error:
@@ -71,7 +71,7 @@ def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSign) -> Non
         cluster,
         stop,
         _checkpoints(opt_ml, job, settings, log),
-        _earlier(kind, job, opt_ml),
+        _earlier_state(kind, job, opt_ml),
     )
     run.pretrained = pretrained.find(environment.get("WILDSAGE_PRETRAINED"), algorithm.pretrained())
     log.metrics(started_s, counters(ReadCounts()), Meta="init_train_data_iter")
@@ -89,7 +89,7 @@ def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSign) -> Non
 
 
 def _configure(kind: type[Algorithm], job: TrainingJob, opt_ml: OptML, log: JobLog) -> tuple[Algorithm, dict[str, str]]:
-    """The algorithm with its hyperparameters, and the underscore settings; all three configurations are logged."""
+    """Return the algorithm with its hyperparameters, and the underscore settings. Log defaults, given and final values."""
     log.raw("Docker entrypoint called with argument(s): train")
     log.raw("Running default environment configuration script")
     assumed = {**kind.internal_settings(), **hyperparameters.defaults(kind)}
@@ -107,22 +107,22 @@ def _checkpoints(opt_ml: OptML, job: TrainingJob, settings: Mapping[str, str], l
     return found
 
 
-def _earlier(kind: type[Algorithm], job: TrainingJob, opt_ml: OptML) -> dict[str, Tensor] | None:
-    """What channel `model` holds: for the leading host, or for every host where all move one model together."""
+def _earlier_state(kind: type[Algorithm], job: TrainingJob, opt_ml: OptML) -> dict[str, Tensor] | None:
+    """Return the state in channel `model`, for the first host; for every host if all of them train one model together."""
     if MODEL_CHANNEL not in job.channels or not (job.leads or kind.goes_on_from_model):
         return None
     return artifact.load_state(opt_ml.channel(MODEL_CHANNEL), kind)
 
 
 def _number(name: str, settings: Mapping[str, str]) -> int:
-    """A setting of ours that is a whole number."""
+    """Return an underscore setting that is a whole number ≥ 0."""
     return hyperparameters.whole_number(name, settings[name], 0, LARGEST_SETTING)
 
 
 def _open_channels(
     algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, log: JobLog, seed: int
 ) -> dict[str, RowStream | ImageStream]:
-    """A stream for every channel. Raises UserError for a missing or unknown channel, or a wrong content type."""
+    """Open a stream for every channel. Raises UserError for a missing or unknown channel, or a wrong content type."""
     known = {channel.name for channel in algorithm.spec.channels}
     missing = [c.name for c in algorithm.spec.channels if c.required and c.name not in job.channels]
     unknown = sorted(set(job.channels) - known)
@@ -158,7 +158,7 @@ def _evaluate(
     run: TrainingRun,
     log: JobLog,
 ) -> None:
-    """Figures on the test channel, in the two forms the original logs them."""
+    """Log metrics on the test channel, in the two forms of the original."""
     if not any(channel.name == "test" for channel in algorithm.spec.channels):
         return
     if "test" not in streams:

@@ -1,6 +1,6 @@
-"""The table of formats: media type → codec. A codec is a file with `decode`, `encode` or both, and knows no algorithm.
+"""The table of formats: media type → codec. A codec is a module with `decode`, `encode` or both, independent of algorithms.
 
-A codec is imported when its type first comes up, so that RecordIO framing can be used without the array engine.
+A codec is imported when its type is first used, so that RecordIO framing works without torch.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ ENCODERS = {name: DECODERS[name] for name in (JSON, JSON_LINES, CSV, RECORDIO_PR
 
 
 def decode(media_type: MediaType, chunks: Iterable[bytes], *, default_label_size: int) -> Iterator[Batch]:
-    """Read a body as batches of rows, whatever the sizes of its chunks.
+    """Read a body, in chunks of any size, as batches of rows.
 
-    CSV: `default_label_size` (1 in training, 0 in inference) applies where the type has no parameter `label_size`;
-    text types honour `charset` and `encoding`. Raises UnsupportedMediaType for a type that nothing here reads, UserError
-    for a wrong parameter, and BadRecord while reading.
+    `default_label_size` (1 in training, 0 in inference) applies to CSV without the parameter `label_size`. Text types
+    respect the parameters `charset` and `encoding`. Raises UnsupportedMediaType for a type without a decoder, UserError for a
+    wrong parameter, and BadRecord while reading.
     """
     if media_type.name not in DECODERS:
         raise UnsupportedMediaType(f"Content type {str(media_type)!r}: not read here, expected {', '.join(DECODERS)}.")
@@ -67,9 +67,9 @@ def decode(media_type: MediaType, chunks: Iterable[bytes], *, default_label_size
 
 
 def encode(media_type: MediaType, columns: Columns, response: Response) -> bytes:
-    """Write an answer: those of the columns of `response` that the model gave, in its order; with `verbose=true` all of them.
+    """Write an answer: the columns that `response` lists, in its order; with `verbose=true` also its verbose columns.
 
-    Raises NotAcceptable for a type nothing here writes.
+    Columns that the model did not return are left out. Raises NotAcceptable for a type without an encoder.
     """
     if media_type.name not in ENCODERS:
         raise NotAcceptable(f"Accept {str(media_type)!r}: not written here, expected {', '.join(ENCODERS)}.")

@@ -1,4 +1,4 @@
-"""Decoded rows → the batches that algorithms take: from NumPy to torch, without a copy."""
+"""Flat rows of NumPy → batches of torch, without a copy."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from wildsage.algorithms.base.batch import Batch, SparseRows
 from wildsage.containers.codecs.rows import FlatRows, floating
 
 
-def batch(rows: FlatRows) -> Batch:
-    """A batch of the same rows and labels; integers become float32."""
+def to_batch(rows: FlatRows) -> Batch:
+    """Return a batch of the same rows and labels. Integers become float32."""
     values_z = torch.from_numpy(floating(rows.values_z))
     labels_nl = None if rows.labels_nl is None else torch.from_numpy(floating(rows.labels_nl))
     if rows.keys_z is None:

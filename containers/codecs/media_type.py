@@ -1,4 +1,4 @@
-"""Media types: `text/csv; label_size=1` ⇄ its parts, and the choice an Accept header makes."""
+"""Media types: `text/csv; label_size=1` ⇄ its parts, and the choice that an Accept header makes (RFC 9110)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from types import MappingProxyType
 
 from wildsage.algorithms.base.errors import UserError
 
-KEPT = 64  # headers already read: clients send the same ones again and again
+CACHED_HEADERS = 64  # clients send the same headers again and again
 
 
 class UnsupportedMediaType(UserError):
-    """The body is of a type that nothing here reads (HTTP 415)."""
+    """No decoder exists for the type of the body (HTTP 415)."""
 
 
 class NotAcceptable(UserError):
-    """The caller accepts only types that nothing here writes (HTTP 406)."""
+    """No encoder exists for the types that the caller accepts (HTTP 406)."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class MediaType:
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
-    @lru_cache(maxsize=KEPT)
+    @lru_cache(maxsize=CACHED_HEADERS)
     def parse(cls, text: str) -> MediaType:
-        """Read `Text/CSV ; label_size = "1"`. Raises UnsupportedMediaType where no `type/subtype` stands first."""
+        """Read `Text/CSV ; label_size = "1"`. Raises UnsupportedMediaType for a text that does not begin with `type/subtype`."""
         name, *rest = (part.strip() for part in _split(text, ";"))
         kind, slash, subtype = name.lower().partition("/")
         if not (kind and slash and subtype) or any(mark.isspace() for mark in name):
@@ -51,10 +51,10 @@ class MediaType:
 
 
 def accepted(accept_header: str | None, offered: Sequence[str], default: str) -> MediaType:
-    """The type to answer in: of those offered, the one that the header (RFC 9110, section 12.5.1) likes best.
+    """Return the offered type that the Accept header prefers (RFC 9110, section 12.5.1).
 
-    No header, an empty one and `*/*` mean `default`. Parameters of the chosen range stay, such as `verbose=true`;
-    its `q` does not. Raises NotAcceptable, listing what is offered.
+    A missing header, an empty header and `*/*` mean `default`. The result keeps the parameters of the chosen range, such as
+    `verbose=true`, except `q`. Raises NotAcceptable, which lists the offered types.
     """
     if accept_header is None or not accept_header.strip():
         return MediaType(default)
@@ -69,14 +69,14 @@ def accepted(accept_header: str | None, offered: Sequence[str], default: str) ->
 
 
 def _ranges(accept_header: str) -> Iterator[MediaType]:
-    """The ranges of a header; a malformed one, such as the lone `*` that Java sends, asks for nothing."""
+    """Yield the ranges of a header. A malformed range, such as the single `*` that Java sends, is skipped."""
     for part in _split(accept_header, ","):
         with suppress(UnsupportedMediaType):
             yield MediaType.parse(part)
 
 
 def _quality(wanted: MediaType) -> float:
-    """The weight of a range, from 0 to 1; a weight that is no number counts as 1."""
+    """Return the weight of a range, from 0 to 1. A weight that is not a number counts as 1."""
     try:
         quality = float(wanted.parameters.get("q", "1"))
     except ValueError:
@@ -91,7 +91,7 @@ def _covers(wanted: str, name: str) -> bool:
 
 
 def _split(text: str, separator: str) -> Iterator[str]:
-    """Split where the separator stands outside double quotes."""
+    """Split at separators outside double quotes."""
     part, quoted = "", False
     for mark in text:
         quoted ^= mark == '"'

@@ -1,4 +1,4 @@
-"""How bytes arrive must not matter: streams are cut again before anything reads them."""
+"""Streams cut into pieces of one size, so that the sizes of arriving chunks cannot change a result."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ PIECE_BYTES = 1 << 20
 
 
 def pieces(chunks: Iterable[bytes], size: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
-    """Cut a stream into pieces of `size` bytes (the last may be shorter), whatever the sizes of its chunks.
+    """Cut a stream into pieces of `size` bytes; the last may be shorter.
 
-    Holds one piece, and copies none that lies within a chunk. What a reader makes of the pieces is therefore the same
-    for every way the bytes may arrive.
+    The pieces do not depend on the sizes of the chunks. One piece is held, and a piece inside one chunk is not copied.
     """
     held = bytearray()
     for chunk in chunks:

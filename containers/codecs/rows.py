@@ -1,4 +1,4 @@
-"""Decoded rows on their way to a batch, dense or sparse, in one flat form. NumPy only: clients use it without torch.
+"""Rows, dense or sparse, as flat NumPy arrays: what decoders return before it becomes a batch. It works without torch.
 
 Axes: n rows · z stored values · d features · l label columns
 """
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class FlatRows:
-    """n rows of `width` columns: row i owns the next `counts_n[i]` of `values_z`, in the columns `keys_z`.
+    """n rows of `width` columns. Row i has the next `counts_n[i]` values of `values_z`, in the columns `keys_z`.
 
-    `keys_z` None means dense: every row owns `width` values. `labels_nl` is (n, l), or None if unlabelled.
+    In dense rows `keys_z` is None, and every row has `width` values. `labels_nl` is (n, l), or None without labels.
     """
 
     counts_n: NDArray[np.int64]
@@ -29,11 +29,11 @@ class FlatRows:
         return len(self.counts_n)
 
     def sparse_keys(self) -> NDArray[np.int64]:
-        """The column of every stored value, of dense rows too."""
+        """Return the column of every stored value, also for dense rows."""
         return np.tile(np.arange(self.width), len(self)) if self.keys_z is None else self.keys_z
 
     def ordered(self, order_n: NDArray[np.int64]) -> FlatRows:
-        """The same rows in another order."""
+        """Return the rows in another order."""
         places_z = spread((np.cumsum(self.counts_n) - self.counts_n)[order_n], self.counts_n[order_n])
         return FlatRows(
             self.counts_n[order_n],
@@ -45,7 +45,7 @@ class FlatRows:
 
 
 def stack(parts: Sequence[FlatRows]) -> FlatRows:
-    """Join rows of one width. Sparse and dense rows together become sparse; float32 and float64 become float64."""
+    """Join rows of one width. Sparse with dense rows become sparse; float32 with float64 becomes float64."""
     if len(parts) == 1:
         return parts[0]
     labels = [part.labels_nl for part in parts if part.labels_nl is not None]
@@ -60,12 +60,12 @@ def stack(parts: Sequence[FlatRows]) -> FlatRows:
 
 
 def spread(starts_n: NDArray[np.int64], counts_n: NDArray[np.int64], step: int = 1) -> NDArray[np.int64]:
-    """The places `start, start + step, …`, `count` of them, of every row: one flat array."""
+    """Return the positions `start, start + step, …` (`count` of them) of every row, as one flat array."""
     before_n = np.cumsum(counts_n) - counts_n
     places_z = np.repeat(starts_n - step * before_n, counts_n)
     return places_z + np.arange(0, step * len(places_z), step)
 
 
 def floating(values: NDArray) -> NDArray:
-    """float32 and float64 as they are, anything else as float32."""
+    """Return float32 and float64 unchanged, and other types as float32."""
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)

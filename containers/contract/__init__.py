@@ -1,1 +1,1 @@
-"""The agreement between SageMaker and an image: folders, job description, exit status, metrics, archives."""
+"""The contract between SageMaker and an image: folders, job description, log, metrics, failures, archives."""

@@ -1,4 +1,4 @@
-"""model.tar.gz: packed so that equal folders give equal bytes, unpacked so that no member leaves its folder."""
+"""model.tar.gz: equal folders pack to equal bytes, and no member is unpacked outside its folder."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from wildsage.algorithms.base.errors import PlatformError, UserError
 
 if sys.version_info >= (3, 11, 4):
     import tarfile
-else:  # Debian 12's Python, which images have: older than the filters of extractall
+else:  # images have Debian 12's Python, which is older than the filters of extractall
     from backports import tarfile  # type: ignore[no-redef]
 
 
 def pack(folder: Path, archive: Path) -> None:
     """Write all files below `folder` to `archive`, without a leading directory.
 
-    Order, times, owners and modes are fixed, so the bytes depend on names and contents alone. The archive appears
-    whole or not at all.
+    Order, times, owners and modes are fixed, so that the bytes depend on names and contents alone. The archive is written
+    under another name and then renamed, so that a reader never sees part of it.
     """
     partial = archive.with_name(archive.name + ".partial")
     with (
@@ -42,8 +42,11 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack into `folder`. Raises UserError for a file that is no gzipped tar, or has a member that is a link or would
-    leave the folder, PlatformError for a disk that does not take it."""
+    """Unpack into `folder`.
+
+    Raises UserError for a file that is not a gzipped tar, and for a member that is a link or lies outside the folder.
+    Raises PlatformError where the disk cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(archive, "r:*") as tar:
@@ -51,13 +54,13 @@ def unpack(archive: Path, folder: Path) -> None:
     except tarfile.FilterError as error:
         raise UserError(f"{archive.name}: refused, {error}.") from None
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"{archive.name}: no readable tar.gz archive ({str(error).splitlines()[0]}).") from None
+        raise UserError(f"{archive.name}: not a readable tar.gz archive ({str(error).splitlines()[0]}).") from None
     except OSError as error:
         raise PlatformError(f"{archive.name}: cannot be unpacked into {folder}: {error.strerror}.") from None
 
 
 def _plain(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    """Files and folders only, inside the folder. Links are how members have left their folders, Python's own filter passed."""
+    """Accept files and folders inside the folder. Links are refused: with them, members have escaped Python's own filter."""
     if member.issym() or member.islnk():
         raise tarfile.FilterError(f"{member.name!r} is a link to {member.linkname!r}; pack the file itself")
     return tarfile.data_filter(member, folder)

@@ -13,12 +13,12 @@ UNEXPECTED = 2
 
 
 def exit_status(error: BaseException) -> int:
-    """1: the user's data or settings. 2: the algorithm or a bug. 3: the platform."""
+    """Return 1 for the user's data or settings, 2 for the algorithm or a bug, 3 for the platform."""
     return next((status for kind, status in EXIT_STATUS.items() if isinstance(error, kind)), UNEXPECTED)
 
 
 def reason(error: BaseException) -> str:
-    """`ClientError: …` for what a user can mend; a bug's text names its class, its trace stays in the log."""
+    """Return `ClientError: …` for what the user can fix. The text for a bug names its class; the trace is in the log."""
     if isinstance(error, WildsageError):
         text = f"{error.category}: {error}"
     else:
@@ -27,7 +27,7 @@ def reason(error: BaseException) -> str:
 
 
 def write(folder: OptML, error: BaseException) -> None:
-    """Leave the reason where SageMaker looks for it, if that place can be written; the log has it in any case."""
-    with contextlib.suppress(OSError):  # a container without a mount may be read-only
+    """Write the reason to the file where SageMaker looks for it, if that can be written. The log has it in any case."""
+    with contextlib.suppress(OSError):  # without a mount, a container may be read-only
         folder.failure.parent.mkdir(parents=True, exist_ok=True)
         folder.failure.write_text(reason(error))

@@ -1,4 +1,4 @@
-"""A training job as a container sees it: three JSON files ⇄ one value. Read in images, written by the local runner."""
+"""A training job as a container sees it: three JSON files ⇄ one value. Images read the files, the local AWS writes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wildsage.containers.contract.paths import OptML
 
 @dataclass(frozen=True)
 class ChannelConfig:
-    """How a channel arrives. Field values are SageMaker's own words; `content_type` is None where the user set none."""
+    """How a channel arrives. Values are SageMaker's own words. `content_type` is None where the user did not set it."""
 
     content_type: str | None = None
     input_mode: str = "File"
@@ -24,6 +24,7 @@ class ChannelConfig:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> ChannelConfig:
+        """Read an entry of inputdataconfig.json; missing members get SageMaker's defaults."""
         return cls(
             content_type=entry.get("ContentType"),
             input_mode=entry.get("TrainingInputMode", "File"),
@@ -33,6 +34,7 @@ class ChannelConfig:
         )
 
     def to_json(self) -> dict[str, str]:
+        """The inverse of `from_json`, without members that are None."""
         entry = {
             "ContentType": self.content_type,
             "TrainingInputMode": self.input_mode,
@@ -45,7 +47,7 @@ class ChannelConfig:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """Hyperparameters (all strings), channels by name, and the hosts; `hosts` is sorted as text, `algo-10` before `algo-2`."""
+    """Hyperparameters (all strings), channels by name, and hosts. `hosts` is sorted as text: `algo-10` before `algo-2`."""
 
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)
@@ -55,12 +57,15 @@ class TrainingJob:
 
     @property
     def leads(self) -> bool:
-        """True on the one host that writes the model."""
+        """True on the first host, which writes the model."""
         return self.current_host == self.hosts[0]
 
     @classmethod
     def read(cls, folder: OptML) -> TrainingJob:
-        """Read the three files. Raises PlatformError naming the file that is missing or no JSON object."""
+        """Read the three files.
+
+        Raises PlatformError if hyperparameters.json is missing, or a file is not a JSON object.
+        """
         channels = _read(folder.input_data_config, default={})
         resources = _read(folder.resource_config, default={})
         hosts = tuple(sorted(resources.get("hosts", ("algo-1",))))
@@ -73,7 +78,7 @@ class TrainingJob:
         )
 
     def write(self, folder: OptML) -> None:
-        """Write the three files below `folder`, which must have its config folder."""
+        """Write the three files below `folder`, whose config folder must exist."""
         resources = {
             "current_host": self.current_host,
             "hosts": sorted(self.hosts),
@@ -99,7 +104,7 @@ def _read(path: Path, default: dict | None = None) -> dict[str, Any]:
             f"{path} is missing: it holds the job's settings. A container has it by a mount: docker run -v $PWD/job:/opt/ml … train"
         ) from None
     except ValueError as error:
-        raise PlatformError(f"{path}: no valid JSON ({error}).") from None
+        raise PlatformError(f"{path}: not valid JSON ({error}).") from None
     if not isinstance(content, dict):
         raise PlatformError(f"{path}: got {type(content).__name__}, expected a JSON object.")
     return content

@@ -1,4 +1,4 @@
-"""Every path of the container contract. The only file that spells /opt/ml."""
+"""Every path of the container contract [contract: container, section 2]. No other file spells /opt/ml."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ class OptML:
         return self.data / name
 
     def pipe(self, channel: str, epoch: int) -> Path:
-        """FIFO of a channel in Pipe mode: one for each pass, counted from 0."""
+        """FIFO of a channel in Pipe mode, one for each pass; passes are counted from 0."""
         return self.data / f"{channel}_{epoch}"
 
     @property
     def model(self) -> Path:
-        """What a job writes here becomes model.tar.gz; what an endpoint reads here came out of one."""
+        """SageMaker packs this folder as model.tar.gz after a job, and unpacks the archive here for an endpoint."""
         return self.root / "model"
 
     def loaded_model(self, name: str) -> Path:
-        """Where a multi-model container finds the model that it was told to load under this name."""
+        """Folder of a model that a multi-model container loads under this name."""
         return self.root / "models" / name / "model"
 
     def inside(self, path: str) -> Path:
-        """A path that the platform spelled below /opt/ml, as it is here. Raises ValueError for one that is not below."""
+        """Translate a path below /opt/ml to one below `root`. Raises ValueError for a path that is not below /opt/ml."""
         below = Path(path).relative_to(DEFAULT_ROOT)
         if ".." in below.parts:
             raise ValueError(f"{path!r} leaves {DEFAULT_ROOT}")
@@ -71,7 +71,7 @@ class OptML:
 
     @property
     def output_data(self) -> Path:
-        """What a job writes here becomes output.tar.gz."""
+        """SageMaker packs this folder as output.tar.gz after a job."""
         return self.root / "output" / "data"
 
     @property
@@ -87,6 +87,6 @@ class OptML:
         return self.root / "checkpoints"
 
     def make_folders(self) -> None:
-        """Create the folders that SageMaker creates before it starts a training container."""
+        """Create the folders that SageMaker creates before a training container starts."""
         for folder in (self.config, self.data, self.model, self.output_data, self.metrics):
             folder.mkdir(parents=True, exist_ok=True)

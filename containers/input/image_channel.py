@@ -1,4 +1,4 @@
-"""Where a channel's images come from [contract: image-classification, Channels and content types].
+"""The images of a channel as an `ImageStream` [contract: image-classification, Channels and content types].
 
 application/x-recordio                        .rec files, in any input mode
 application/x-image, image/jpeg, image/png    files, named by the .lst of the channel <name>_lst
@@ -24,9 +24,9 @@ from wildsage.containers.input.image_stream import ImageStream
 from wildsage.containers.input.sources import FileSources, PipeSources, Source, Sources
 
 RECORDIO = "application/x-recordio"
-RAW = (encoded.ANY, encoded.JPEG, encoded.PNG)
+ENCODED_TYPES = (encoded.ANY, encoded.JPEG, encoded.PNG)
 LIST_SUFFIX = "_lst"
-Read = Callable[[], Iterator[ImageRecord]]
+ReadRecords = Callable[[], Iterator[ImageRecord]]
 
 
 def open_channel(
@@ -38,7 +38,7 @@ def open_channel(
     log: JobLog,
     seed: int,
 ) -> ImageStream:
-    """A stream of the channel's images; that of training is shuffled. Raises UserError for a channel that lacks files."""
+    """Return a stream of the channel's images; the training channel is shuffled. Raises UserError where files are missing."""
     config = job.channels[name]
     records = _records(name, media_type, config, job, opt_ml, log)
     if "label-format" in media_type.parameters:
@@ -51,13 +51,13 @@ def open_channel(
 
 def _records(
     name: str, media_type: MediaType, config: ChannelConfig, job: TrainingJob, opt_ml: OptML, log: JobLog
-) -> Read:
+) -> ReadRecords:
     if config.input_mode == "Pipe":
         pipes = PipeSources(opt_ml, name)
         decode = image_recordio.decode_pairs if config.record_wrapper == "RecordIO" else image_recordio.decode
         return lambda: _read(name, pipes, decode)
-    if media_type.name in RAW:
-        return _listed(name, job, opt_ml, log)
+    if media_type.name in ENCODED_TYPES:
+        return _listed_images(name, job, opt_ml, log)
     files = _rec_files(name, opt_ml, log)
     return lambda: _read(name, files, image_recordio.decode)
 
@@ -71,27 +71,27 @@ def _read(name: str, sources: Sources, decode: Callable[..., Iterator[ImageRecor
 
 
 def _rec_files(name: str, opt_ml: OptML, log: JobLog) -> Sources:
-    """Files that end in .rec: an index or a list may lie beside them. A host's share may be empty."""
+    """Return the .rec files of the channel. Other files may lie beside them, and the share of a host may be empty."""
     folder = opt_ml.channel(name)
     log.line(f"Searching for .rec files in {folder}.")
     sources = RecSources(folder)
     if any(FileSources(folder).next_pass()) and not any(sources.next_pass()):
-        raise UserError(f"Channel {name}: no .rec file in it, which content type {RECORDIO} asks for.")
+        raise UserError(f"Channel {name}: found no .rec file, expected at least one for content type {RECORDIO}.")
     return sources
 
 
 class RecSources(FileSources):
-    """The .rec files of a folder, in the order of their names."""
+    """The .rec files of a folder, sorted by name."""
 
     def next_pass(self) -> Iterator[Source]:
         return (source for source in super().next_pass() if source.path.suffix == ".rec")
 
 
-def _listed(name: str, job: TrainingJob, opt_ml: OptML, log: JobLog) -> Read:
-    """Images in the order of the channel's list, each file read when it is wanted."""
+def _listed_images(name: str, job: TrainingJob, opt_ml: OptML, log: JobLog) -> ReadRecords:
+    """Return the images in the order of the channel's list. Each file is read when its turn comes."""
     lists = name + LIST_SUFFIX
     if lists not in job.channels:
-        raise UserError(f"Channel {name}: images as files need the channel {lists} with their .lst.")
+        raise UserError(f"Channel {name}: images as files need a channel {lists} with a .lst file.")
     folder = opt_ml.channel(lists)
     log.line(f"Searching for .lst files in {folder}.")
     found = sorted(folder.rglob("*.lst"))
@@ -110,4 +110,4 @@ def _listed(name: str, job: TrainingJob, opt_ml: OptML, log: JobLog) -> Read:
 def _check_path(channel: str, root: Path, entry: image_list.Entry) -> None:
     path = (root / entry.path).resolve()
     if not path.is_relative_to(root.resolve()) or not path.is_file():
-        raise UserError(f"Channel {channel}: names {entry.path}, which is no file of the channel of images.")
+        raise UserError(f"Channel {channel}: the list names {entry.path}, which is not a file of the image channel.")

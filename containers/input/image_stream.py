@@ -1,8 +1,8 @@
 """A channel of images as a stream of batches, decoded and augmented by processes that work ahead of the network.
 
-The channel's records pass through a bounded shuffle, are dealt out to the hosts, and go encoded to the workers, in order. Every
-picture's chance changes follow from the seed, the pass and its place in the pass alone, so neither the number of workers nor the
-way bytes arrive changes a bit.
+Records pass through a bounded shuffle, are distributed over the hosts, and go to the workers encoded and in order. The random
+augmentation of an image depends only on the seed, the pass and the position in the pass. So the number of workers and the way
+bytes arrive change nothing.
 
 Axes: n images of a batch · h height · w width · c channels · l labels
 """
@@ -31,16 +31,16 @@ from wildsage.containers.codecs.images.image_recordio import ImageRecord
 from wildsage.containers.input.row_stream import ReadCounts
 
 SHUFFLE_BYTES = 64 << 20
-"""Encoded images held for the shuffle; a channel of less is shuffled whole."""
+"""Encoded images held for the shuffle. A smaller channel is shuffled completely."""
 
 MOST_WORKERS = 8
 BATCHES_AHEAD = 4
-"""Of each worker."""
+"""Batches that each worker prepares ahead."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A record on its way to a worker, with the seed of its chance changes."""
+    """A record for a worker, with the seed of its random augmentation."""
 
     record: ImageRecord
     seed: tuple[int, int, int]
@@ -48,7 +48,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A batch as it comes back; `problem` instead of pixels where a record cannot be used."""
+    """A batch from a worker. `problem` says why a record cannot be used; then there are no pixels."""
 
     pixels_nhwc: torch.Tensor
     labels_nl: torch.Tensor
@@ -56,7 +56,7 @@ class Prepared:
 
 
 class Preparer(Dataset):
-    """Runs in the workers: decode, prepare, stack."""
+    """Runs in the workers: decodes, augments and stacks the images of a batch."""
 
     def __init__(self, preparation: Preparation) -> None:
         self._preparation = preparation
@@ -77,10 +77,10 @@ class Preparer(Dataset):
 
 
 class ImageStream:
-    """A `Stream` over a channel. Memory: `SHUFFLE_BYTES` of encoded images and `BATCHES_AHEAD` batches of each worker.
+    """A `Stream` over a channel. It holds `SHUFFLE_BYTES` of encoded images, and `BATCHES_AHEAD` batches for each worker.
 
-    `records()` reads the channel once. `share` is this host's number and how many there are, where all have the same
-    records. After a pass `log` is told what share of its time the reader of batches had to wait for them.
+    `records()` reads the channel once. `share` is the number of this host and the number of hosts, where all have the same
+    records. After a pass, `log` receives the share of time that training waited for images.
     """
 
     def __init__(
@@ -104,16 +104,16 @@ class ImageStream:
         self._workers = default_workers() if workers is None else workers
 
     def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
-        """Pass number `epoch`, as (n, c, h, w) uint8.
+        """Yield pass number `epoch` in batches of (n, c, h, w) uint8, n at most `rows`.
 
-        Raises UserError naming channel, file and row of what cannot be used, and if there is nothing to train on.
+        Raises UserError naming channel, file and row of an image that cannot be used, and where train has no images.
         """
         loader = DataLoader(
             Preparer(self._preparation),
-            batch_sampler=_Feed(self._tasks(epoch), rows),
+            batch_sampler=_TaskSampler(self._tasks(epoch), rows),
             num_workers=self._workers,
             prefetch_factor=BATCHES_AHEAD if self._workers else None,
-            collate_fn=_as_it_is,
+            collate_fn=_unchanged,
             worker_init_fn=_end_with_parent,
             generator=torch.Generator(),
         )
@@ -150,8 +150,8 @@ class ImageStream:
                 yield Task(record, (self._seed or 0, epoch, number))
 
 
-class _Feed:
-    """What DataLoader asks for the numbers of the next batch gives it the encoded records themselves."""
+class _TaskSampler:
+    """A batch sampler. Where DataLoader expects the indices of a batch, it yields the encoded records themselves."""
 
     def __init__(self, tasks: Iterator[Task], rows: int) -> None:
         self._tasks = tasks
@@ -165,7 +165,7 @@ class _Feed:
 def shuffled(
     records: Iterable[ImageRecord], rng: np.random.Generator, held_bytes: int = SHUFFLE_BYTES
 ) -> Iterator[ImageRecord]:
-    """The records in another order: of those held, as many as fit into `held_bytes`, one by chance makes room for the next."""
+    """Shuffle records with bounded memory: hold as many as fit into `held_bytes`, and yield a random one to make room."""
     held: list[ImageRecord] = []
     size = 0
     for record in records:
@@ -186,17 +186,17 @@ def _take(held: list[ImageRecord], rng: np.random.Generator) -> ImageRecord:
 
 
 def default_workers() -> int:
-    """A process for each core, up to eight: they give way to the network when it computes."""
+    """One process per core, at most `MOST_WORKERS`."""
     return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
 
 
-def _as_it_is(prepared: Any) -> Any:
-    """`__getitems__` has made the batch already."""
+def _unchanged(prepared: Any) -> Any:
+    """Collate nothing: `__getitems__` returns a whole batch."""
     return prepared
 
 
 def _end_with_parent(_worker: int) -> None:
-    """A worker that waits to hand over a batch does not see that its parent was killed; this does."""
+    """End the worker when its parent is killed. A worker that waits to hand over a batch would not notice."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

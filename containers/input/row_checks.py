@@ -1,4 +1,4 @@
-"""What every row must be, in a channel or in a request: as wide as the model, finite, and no column of it given twice.
+"""Checks of every row of a channel or a request: it is as wide as the model, it is finite, and no column occurs twice.
 
 Axes: n rows of a piece · d features · z stored values of sparse rows
 """
@@ -15,12 +15,15 @@ from wildsage.algorithms.base.errors import BadRecord
 
 
 def check(piece: Batch, first_row: int, feature_dim: int, hint: str = "") -> None:
-    """Raise BadRecord for the first row that cannot be used; `first_row` is the number of the piece's first, `hint` follows on."""
+    """Raise BadRecord for the first row that cannot be used.
+
+    `first_row` is the number of the first row of the piece. `hint` is added to a message about the width.
+    """
     if piece.width != feature_dim:
         raise BadRecord(first_row, f"{piece.width} columns, expected {feature_dim} (feature_dim){hint}.")
     rows = piece.features
     values = rows.values_z if isinstance(rows, SparseRows) else rows
-    # A sum that is finite has only finite terms, and costs a fraction of looking at each.
+    # A finite sum has finite terms only, and it costs a fraction of a look at each.
     if not math.isfinite(values.sum()) and not bool(values.isfinite().all()):
         raise _not_finite(rows, first_row)
     if isinstance(rows, SparseRows) and not _ascending(rows):
@@ -38,7 +41,7 @@ def _not_finite(rows: Tensor | SparseRows, first_row: int) -> BadRecord:
 
 
 def _ascending(rows: SparseRows) -> bool:
-    """Whether every row's columns ascend, as most writers have it: then none stands twice."""
+    """Whether the columns of every row ascend, as most writers have them. Then no column occurs twice."""
     rises_z = rows.columns_z.diff() > 0
     inner = rows.starts_n1[(rows.starts_n1 > 0) & (rows.starts_n1 < len(rows.columns_z))]
     rises_z[inner - 1] = True
@@ -46,7 +49,7 @@ def _ascending(rows: SparseRows) -> bool:
 
 
 def _check_once(rows: SparseRows, first_row: int) -> None:
-    """Raise BadRecord for the first row of the piece in which a column stands twice."""
+    """Raise BadRecord for the first row in which a column occurs twice."""
     row_z = torch.arange(len(rows)).repeat_interleave(rows.starts_n1.diff())
     order = rows.columns_z.argsort(stable=True)
     order = order[row_z[order].argsort(stable=True)]
@@ -55,7 +58,7 @@ def _check_once(rows: SparseRows, first_row: int) -> None:
     if len(again):
         entry = int(again[0])
         raise BadRecord(
-            first_row + int(row_z[entry]), f"key {int(columns_z[entry])} stands twice, expected once a row."
+            first_row + int(row_z[entry]), f"key {int(columns_z[entry])} occurs twice, expected once per row."
         )
 
 

@@ -1,4 +1,4 @@
-"""A channel as a stream of checked batches: every row as wide as feature_dim, every number finite."""
+"""A channel of rows as a stream of checked batches: every row has feature_dim columns, every number is finite."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TRAIN = "train"
 
 @dataclass
 class ReadCounts:
-    """What has been read since the channel was opened, and since the current pass began."""
+    """Counts of what has been read since the channel was opened, and since the current pass began (`pass_…`)."""
 
     passes: int = 0
     rows: int = 0
@@ -34,22 +34,25 @@ class ReadCounts:
     pass_start_s: float = 0.0
 
     def begin_pass(self) -> None:
+        """Reset the counts of the pass."""
         self.pass_rows = self.pass_batches = self.pass_bytes = 0
         self.pass_start_s = time.time()
 
     def add(self, rows: int) -> None:
+        """Count a batch of so many rows."""
         self.rows += rows
         self.batches += 1
         self.pass_rows += rows
         self.pass_batches += 1
 
     def end_pass(self) -> None:
+        """Count the pass, and keep the largest pass."""
         self.passes += 1
         self.most_rows = max(self.most_rows, self.pass_rows)
         self.most_batches = max(self.most_batches, self.pass_batches)
 
     def require_rows(self, channel: str) -> None:
-        """Raise UserError where a whole pass over the training channel brought nothing.
+        """Raise UserError where a whole pass over the training channel had no rows.
 
         One host without data fails the job, whatever the others hold [contract: container, section 2].
         """
@@ -58,12 +61,12 @@ class ReadCounts:
 
 
 class RowStream:
-    """A `Stream` over a channel; memory is one batch and one chunk. `seen` tells what has been read."""
+    """A `Stream` over a channel. It holds one batch and one chunk in memory. `counts` says what has been read."""
 
     def __init__(
         self, name: str, sources: Sources, media_type: MediaType, feature_dim: int | str, folder: Path, log: JobLog
     ) -> None:
-        """`feature_dim` may be auto: then the first row says how wide all must be."""
+        """`feature_dim` may be auto: then all rows must be as wide as the first."""
         self.name = name
         self.counts = ReadCounts()
         self._folder = folder
@@ -73,7 +76,10 @@ class RowStream:
         self._feature_dim = None if feature_dim == AUTO else int(feature_dim)
 
     def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
-        """One pass. Raises UserError naming channel, file and row for the first row that cannot be used, and if train has none."""
+        """Yield one pass in batches of `rows`.
+
+        Raises UserError naming channel, file and row of the first row that cannot be used, and where train has no rows.
+        """
         self.counts.begin_pass()
         try:
             for batch in rebatch(self._pieces(rows), rows):
@@ -84,7 +90,7 @@ class RowStream:
         self.counts.require_rows(self.name)
 
     def _end_pass(self) -> None:
-        """Log the pass as the original's data pipeline does, which calls batches examples."""
+        """Log the pass as the original's data pipeline does. It calls batches examples."""
         counts = self.counts
         stats = {
             "data_pipeline": str(self._folder),
@@ -114,14 +120,14 @@ class RowStream:
             yield chunk
 
     def _label_hint(self, piece: Batch) -> str:
-        """The commonest cause of a CSV that is one column short: its first column was taken for a label."""
+        """The usual cause of a CSV that is one column short: its first column was read as the label."""
         one_short = self._feature_dim is not None and piece.width == self._feature_dim - 1
         if self._media_type.name != codecs.CSV or not one_short or piece.labels_nl is None:
             return ""
         return "; the first column was taken as the label: for data without labels use text/csv;label_size=0"
 
     def _located(self, bad: BadRecord, source: Source, rows: int) -> str:
-        """The original's words for a CSV that does not parse, then the row and what is wrong in it."""
+        """The original's words for a CSV that cannot be parsed, then the row and its problem."""
         place = f"Channel {self.name}, {source.path.name}, row {bad.row}: {bad.problem}"
         if self._media_type.name != codecs.CSV:
             return place

@@ -1,6 +1,6 @@
 """Where the bytes of a channel come from: files, or one FIFO for each pass [contract: container, section 2].
 
-The way bytes arrive never changes a result: the same objects in the same order give the same rows.
+How the bytes arrive does not change a result: the same objects in the same order give the same rows.
 """
 
 from __future__ import annotations
@@ -20,25 +20,27 @@ PIPE_APPEARS_WITHIN_S = 300
 
 @dataclass(frozen=True)
 class Source:
-    """One file or FIFO; `chunks` reads it once, front to back."""
+    """One file or FIFO."""
 
     path: Path
 
     def chunks(self) -> Iterator[bytes]:
+        """Read it once from start to end, at most `CHUNK_BYTES` at a time."""
         with self.path.open("rb", buffering=0) as content:
             while chunk := content.read(CHUNK_BYTES):
                 yield chunk
 
 
 class Sources(Protocol):
-    """Gives a channel's sources anew for every pass."""
+    """The sources of a channel, pass after pass."""
 
-    def next_pass(self) -> Iterator[Source]: ...
+    def next_pass(self) -> Iterator[Source]:
+        """The sources of the next pass, in order."""
 
 
 @dataclass(frozen=True)
 class FileSources:
-    """File and FastFile mode: all files below the channel's folder, in the order of their names; hidden ones are skipped."""
+    """File and FastFile mode: all files below the channel's folder, sorted by name, without hidden ones."""
 
     folder: Path
 
@@ -51,7 +53,10 @@ class FileSources:
 
 
 class PipeSources:
-    """Pipe mode: pass number n reads `<channel>_<n>`, which may not exist yet when it is wanted."""
+    """Pipe mode: pass n reads the FIFO `<channel>_<n>`, and waits until it exists.
+
+    `next_pass` raises PlatformError after `PIPE_APPEARS_WITHIN_S` seconds.
+    """
 
     def __init__(self, opt_ml: OptML, channel: str) -> None:
         self._opt_ml = opt_ml

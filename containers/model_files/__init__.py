@@ -15,7 +15,7 @@ class Layout(Protocol):
     """What a module of this folder offers."""
 
     def save(self, model: Model, folder: Path, host: str) -> None:
-        """Write the model's files into `folder`, which is there; equal models give equal bytes."""
+        """Write the model's files into `folder`, which exists. Equal models give equal bytes."""
 
     def load(self, folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
         """Read a model of one of `classes`, which go by the names of their algorithms and all have this layout.

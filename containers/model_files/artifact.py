@@ -1,4 +1,4 @@
-"""A model ⇄ its files below /opt/ml/model: the one door, whatever the layout. The state beside it goes in and out here too."""
+"""A model ⇄ its files below /opt/ml/model, in any layout. The training state beside the model is written and read here too."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A faiss index, the labels of its rows and a JSON document, one file each [contract: knn, Artifact].
+"""A faiss index, the labels of its rows, and a JSON document, in one file each [contract: knn, Artifact].
 
 model_<host>          as faiss.write_index writes it
-model_<host>.labels   float32, one a row of the index
+model_<host>.labels   float32, one per row of the index
 model_<host>.json     k, predictor_type, dimension_reduction, normalize, version; k and predictor_type may be edited
 """
 
@@ -24,14 +24,14 @@ from wildsage.containers.model_files import model_file, only_one
 
 VERSION = "1.0"
 GENERATOR = "pcg64"
-"""Says whose random numbers a reduction is made of: a seed alone gives another matrix with every generator."""
+"""The random number generator of a reduction. Another generator gives another matrix for the same seed."""
 
 FLAT, LISTS = b"IxF", b"Iw"
-"""How faiss's files of flat indexes and of inverted lists begin."""
+"""The first bytes of faiss's files of flat indexes and of inverted lists."""
 
 
-class Indexed(Protocol):
-    """A model of this layout."""
+class IndexModel(Protocol):
+    """What this layout needs of a model."""
 
     index: faiss.Index
     labels_r: Tensor
@@ -42,7 +42,7 @@ class Indexed(Protocol):
 
 
 def save(model: Model, folder: Path, host: str) -> None:
-    indexed = cast(Indexed, model)
+    indexed = cast(IndexModel, model)
     path = folder / f"model_{host}"
     faiss.write_index(indexed.index, str(path))
     indexed.labels_r.numpy().astype("<f4").tofile(_labels(path))
@@ -62,13 +62,13 @@ def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
             raise UserError(f"{path.name} is a faiss index, but {needed.name} is missing beside it.")
     model_class = classes[only_one(classes, classes, f"{path.name} is a faiss index")]
     try:
-        return cast(type[Indexed], model_class).from_index(_index(path, kind), _read_labels(path), _settings(path))
+        return cast(type[IndexModel], model_class).from_index(_index(path, kind), _read_labels(path), _settings(path))
     except UserError as error:
         raise UserError(f"{path.name}: {error}") from None
 
 
 def _index(path: Path, kind: bytes) -> faiss.Index:
-    """The index, its rows left in the file: memory is mapped to it, and shared by all workers."""
+    """Open the index. Its rows stay in the file, which is mapped into memory that all workers share."""
     flags = faiss.IO_FLAG_MMAP_IFC if kind.startswith(FLAT) else faiss.IO_FLAG_MMAP
     try:
         index = faiss.read_index(str(path), flags)
@@ -76,7 +76,7 @@ def _index(path: Path, kind: bytes) -> faiss.Index:
         raise UserError(f"faiss cannot read the index: {error}") from None
     if isinstance(index, faiss.IndexIVF):
         lists: Any = faiss.downcast_InvertedLists(index.invlists)
-        lists.prefetch_nthread = 0  # 32 threads for each search, which cost more than they fetch
+        lists.prefetch_nthread = 0  # by default faiss starts 32 threads per search, which cost more than they gain
     return index
 
 
@@ -85,7 +85,7 @@ def _read_labels(path: Path) -> Tensor:
 
 
 def _metadata(settings: ModelSettings) -> dict[str, Any]:
-    """The document of the contract; `feature_dim` and `generator` are ours."""
+    """The document of the contract, with `feature_dim` and `generator`, which the original does not have."""
     reduction = None
     if "reduction_type" in settings:
         reduction = {
@@ -100,12 +100,12 @@ def _metadata(settings: ModelSettings) -> dict[str, Any]:
 
 
 def _settings(path: Path) -> ModelSettings:
-    """The inverse of `_metadata`. Raises UserError for a document that is none, and for a reduction that cannot be repeated."""
+    """The inverse of `_metadata`. Raises UserError for an invalid document, and for a reduction that cannot be repeated."""
     name = _document(path).name
     try:
         document = orjson.loads(_document(path).read_bytes())
     except orjson.JSONDecodeError as error:
-        raise UserError(f"{name} is no JSON document ({error}).") from None
+        raise UserError(f"{name} is not valid JSON ({error}).") from None
     if not isinstance(document, dict):
         raise UserError(f"{name}: got {type(document).__name__}, expected an object with k and predictor_type.")
     settings = {key: document[key] for key in ("k", "predictor_type", "normalize", "feature_dim") if key in document}

@@ -27,7 +27,7 @@ Shape = tuple[int, int, int]
 
 
 class GraphModel(Protocol):
-    """What this layout asks of a model: its graph, and its arrays by epoch."""
+    """What this layout needs of a model: its graph, and its arrays by epoch."""
 
     epochs: Mapping[int, Mapping[str, Tensor]]
     image_shape: Shape
@@ -37,11 +37,11 @@ class GraphModel(Protocol):
 
     @classmethod
     def from_checkpoint(cls, graph: Graph, epoch: int, arrays: Mapping[str, Tensor], image_shape: Shape) -> Model:
-        """Raises UserError where they do not fit together."""
+        """Raises UserError if graph and arrays do not fit together."""
 
 
 def save(model: Model, folder: Path, host: str) -> None:
-    """One file of arrays for each epoch kept. The shape's first number is the batch the network was trained with."""
+    """Write one file of arrays per kept epoch. The first number of the shape is the batch size of the training."""
     checkpoint = cast(GraphModel, model)
     (folder / f"{PREFIX}-symbol.json").write_bytes(symbol_json.encode(checkpoint.graph()))
     auxiliary = set(checkpoint.graph().auxiliary)
@@ -53,7 +53,7 @@ def save(model: Model, folder: Path, host: str) -> None:
 
 
 def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
-    """The last epoch of the folder. The network may be anybody's: its symbol says how it is computed."""
+    """Read the last epoch of the folder. Any network is accepted, because its symbol says how to compute it."""
     symbols = sorted(folder.glob("*-symbol.json"))
     if not symbols:
         return None
@@ -70,7 +70,10 @@ def _prefixed(name: str, auxiliary: set[str]) -> str:
 
 
 def read_arrays(folder: Path, prefix: str) -> tuple[int, dict[str, Tensor]]:
-    """The last epoch of `<prefix>-NNNN.params` and its arrays, float32, without `arg:` and `aux:`. Raises UserError."""
+    """Return the last epoch of `<prefix>-NNNN.params`, and its arrays as float32 under names without `arg:` and `aux:`.
+
+    Raises UserError if there is no such file, or its arrays are sparse or have no names.
+    """
     matches = ((PARAMS.fullmatch(path.name), path) for path in folder.iterdir())
     found = {int(match["epoch"]): path for match, path in matches if match and match["prefix"] == prefix}
     if not found:
@@ -88,11 +91,11 @@ def read_arrays(folder: Path, prefix: str) -> tuple[int, dict[str, Tensor]]:
 
 
 def _image_shape(folder: Path) -> Shape:
-    """The last entry is the image; its first number is a batch size and means nothing."""
+    """Read the shape of an image: the last entry of the file, without its first number, a batch size."""
     path = folder / SHAPES
     expected = f'expected [{{"shape": [1, 3, 224, 224], "name": "{INPUT}"}}]'
     if not path.exists():
-        raise UserError(f"{folder}: no {SHAPES}, which says how large images are; {expected}.")
+        raise UserError(f"{folder}: no {SHAPES}, which says the size of images; {expected}.")
     try:
         _, channels, height, width = (int(length) for length in json.loads(path.read_bytes())[-1]["shape"])
     except (ValueError, TypeError, KeyError, IndexError):

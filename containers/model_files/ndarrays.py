@@ -31,7 +31,7 @@ def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
 
 
 def _named(content: dict | list, model: type[Model]) -> dict[str, Tensor] | None:
-    """The arrays by the model's names, or None if they are not this model's."""
+    """Return the arrays by the model's names, or None if they do not fit the model."""
     if isinstance(content, list):
         if model.named or len(content) != len(model.array_names):
             return None

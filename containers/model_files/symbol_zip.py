@@ -59,7 +59,7 @@ def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
 
 
 def _every_row(array: NDArray) -> RowSparse:
-    """Row-sparse with all rows stored, as the original writes it even where few were trained."""
+    """Store all rows, as the original does even if few of them were trained."""
     return RowSparse(array, np.arange(len(array), dtype=np.int64), array.shape)
 
 

@@ -89,7 +89,7 @@ def _application() -> flask.Flask:
 
 
 def _invocation() -> HttpRequest:
-    """The request at hand as the handler takes it."""
+    """The current request as the handler takes it."""
     headers = flask.request.headers
     return HttpRequest(flask.request.get_data(cache=False), headers.get("Content-Type"), headers.get("Accept"))
 

@@ -1,4 +1,4 @@
-"""Checkpoints: the state of an interrupted job, from which it goes on to the same bytes [contract: container, section 2]."""
+"""Checkpoints: the state from which an interrupted job resumes, with the same bytes as result [contract: container, section 2]."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from wildsage.containers.contract.paths import OptML
 
 STATE, POSITION, RANDOMNESS, SETTINGS = "state/", "position", "randomness", "settings"
 Position = tuple[int, int]
-"""Passes completed, and batches taken in from the pass after them."""
+"""Completed passes, and batches read in the pass after them."""
 
 
 @dataclass
 class Checkpoints:
-    """One file for each host below `folder`, replaced whole every `every_s` seconds. `settings` tells jobs apart."""
+    """One file per host below `folder`, replaced every `every_s` seconds. `settings` are the hyperparameters of the job."""
 
     folder: Path
     host: str
@@ -33,7 +33,7 @@ class Checkpoints:
 
     @classmethod
     def configured(cls, opt_ml: OptML, host: str, settings: Mapping[str, str], every_s: float) -> Checkpoints | None:
-        """As checkpointconfig.json says; None where the job has none."""
+        """Read checkpointconfig.json. Return None for a job without it."""
         if not opt_ml.checkpoint_config.exists():
             return None
         local = json.loads(opt_ml.checkpoint_config.read_text()).get("LocalPath")
@@ -41,18 +41,21 @@ class Checkpoints:
 
     @property
     def path(self) -> Path:
+        """The file of this host."""
         return self.folder / f"checkpoint_{self.host}"
 
     def load(self) -> tuple[dict[str, Tensor], Position, Tensor] | None:
-        """State, position and state of the random numbers; None if there is no checkpoint yet.
+        """Return state, position and state of the random generator, or None without a checkpoint.
 
-        Raises UserError if it is of a job with other hyperparameters.
+        Raises UserError for a file of another kind, and for a checkpoint of a job with other hyperparameters.
         """
         if not self.path.exists():
             return None
         content = ndarray.read(self.path.read_bytes())
         if not isinstance(content, dict) or SETTINGS not in content:
-            raise UserError(f"Checkpoint {self.path}: no checkpoint of this kind of job. Empty the checkpoint folder.")
+            raise UserError(
+                f"Checkpoint {self.path}: this is not a checkpoint of a training job. Empty the checkpoint folder."
+            )
         arrays = {name: torch.from_numpy(np.array(array)) for name, array in content.items()}
         settings = json.loads(bytes(arrays[SETTINGS].tolist()))
         if settings != dict(self.settings):
@@ -67,10 +70,11 @@ class Checkpoints:
 
     @property
     def due(self) -> bool:
+        """Whether `every_s` seconds have passed since the last checkpoint."""
         return time.monotonic() - self._last_s >= self.every_s
 
     def save(self, state: Mapping[str, Tensor], position: Position, randomness: Tensor) -> None:
-        """Replace the checkpoint. A kill at any moment leaves the old or the new one."""
+        """Replace the checkpoint. If the process is killed meanwhile, the old or the new one remains."""
         settings = torch.frombuffer(bytearray(json.dumps(dict(self.settings)).encode()), dtype=torch.uint8)
         arrays = {f"{STATE}{name}": array for name, array in state.items()}
         arrays |= {POSITION: torch.tensor(position), RANDOMNESS: randomness, SETTINGS: settings}

@@ -1,7 +1,7 @@
 """The hosts of one job, joined by torch.distributed (gloo).
 
-The first host of resourceconfig.json leads. `MASTER_ADDR` and `MASTER_PORT`, torch's own variables, override where the
-others find it; a laptop's processes need that, SageMaker's hosts do not.
+The first host of resourceconfig.json leads. torch's variables `MASTER_ADDR` and `MASTER_PORT` override its address. Hosts that
+are processes of one machine need them; hosts of SageMaker do not.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from wildsage.containers.codecs.mxnet import ndarray
 from wildsage.containers.contract.job import TrainingJob
 
 PORT = "9000"
-"""The original's parameter server listens there too."""
+"""The port of the original's parameter server."""
 
-MEET_WITHIN_S = 300
+JOIN_WITHIN_S = 300
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """This host's place among `size` hosts. With one host nothing is opened."""
+    """This host is number `rank` of `size` hosts. A single host opens no connection."""
 
     rank: int = 0
     size: int = 1
 
     @classmethod
     def join(cls, job: TrainingJob) -> Cluster:
-        """Wait until all hosts of the job have met. Raises PlatformError after five minutes."""
+        """Wait until all hosts of the job have joined. Raises PlatformError after `JOIN_WITHIN_S` seconds."""
         if len(job.hosts) == 1:
             return cls()
         rank = job.hosts.index(job.current_host)
@@ -46,14 +46,14 @@ class Cluster:
         _resolve(address)
         try:
             dist.init_process_group(
-                "gloo", f"tcp://{address}:{port}", timedelta(seconds=MEET_WITHIN_S), len(job.hosts), rank
+                "gloo", f"tcp://{address}:{port}", timedelta(seconds=JOIN_WITHIN_S), len(job.hosts), rank
             )
         except (RuntimeError, dist.DistError) as error:
             raise PlatformError(f"Hosts {', '.join(job.hosts)} did not meet at {address}:{port}: {error}") from error
         return cls(rank, len(job.hosts))
 
     def gather(self, arrays: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
-        """Every host's arrays in the order of hosts, the same on all. They travel as NDArray bytes: nothing is unpickled."""
+        """Return the arrays of every host, in the order of hosts. They are sent as NDArray bytes: nothing is unpickled."""
         if self.size == 1:
             return [arrays]
         content = ndarray.write({name: array.cpu().numpy() for name, array in arrays.items()})
@@ -68,7 +68,7 @@ class Cluster:
         return [_tensors(raw[: int(size)].numpy().tobytes()) for raw, size in zip(received, sizes, strict=True)]
 
     def sum(self, tensor: Tensor) -> Tensor:
-        """The tensor added up over the hosts: the same bits on all, in a tensor of its own on the same device."""
+        """Return the sum over the hosts, the same bits on all, as a new tensor on the same device."""
         if self.size == 1:
             return tensor
         whole = tensor.detach().to("cpu", copy=True).contiguous()
@@ -76,13 +76,14 @@ class Cluster:
         return whole.to(tensor.device)
 
     def leave(self) -> None:
+        """Close the connections to the other hosts."""
         if self.size > 1:
             dist.destroy_process_group()
 
 
 @contextmanager
-def peers_needed() -> Iterator[None]:
-    """Says what it means when gloo fails, here or below: a peer is gone. Raises PlatformError then; other errors pass."""
+def explain_lost_peers() -> Iterator[None]:
+    """Raise PlatformError in place of an error of gloo in the block, which means that another host is gone."""
     try:
         yield
     except RuntimeError as error:
@@ -97,13 +98,13 @@ def _tensors(content: bytes) -> dict[str, Tensor]:
 
 
 def _resolve(host: str) -> None:
-    """Names of hosts may resolve late [contract: container, resourceconfig.json]."""
-    deadline = time.monotonic() + MEET_WITHIN_S
+    """Wait until the name of a host resolves [contract: container, resourceconfig.json]. Raises PlatformError."""
+    deadline = time.monotonic() + JOIN_WITHIN_S
     while True:
         try:
             socket.getaddrinfo(host, None)
             return
         except socket.gaierror as error:
             if time.monotonic() > deadline:
-                raise PlatformError(f"Host {host} has no address after {MEET_WITHIN_S} s: {error}") from error
+                raise PlatformError(f"Host {host} has no address after {JOIN_WITHIN_S} s: {error}") from error
             time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""Which device a container computes on."""
+"""The device that a container computes on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ MOST_GPUS = 1024
 
 
 def choose(num_gpus: str) -> torch.device:
-    """`_num_gpus`: auto takes a GPU if there is one, 0 never, 1 or more insists. Raises UserError for what cannot be had."""
+    """Choose by `_num_gpus`: auto uses a GPU if there is one, 0 uses the CPU, and 1 or more requires a GPU.
+
+    Raises UserError where the host has fewer GPUs than required.
+    """
     available = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if num_gpus == "auto":
         return torch.device("cuda" if available else "cpu")

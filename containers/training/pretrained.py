@@ -1,4 +1,4 @@
-"""Weights that a user keeps at hand to begin from: files in the folder that `WILDSAGE_PRETRAINED` names.
+"""Weights to start from, which the user provides: files in the folder that `WILDSAGE_PRETRAINED` names.
 
 <name>-symbol.json and <name>-NNNN.params    an MXNet checkpoint, as its model zoo has them
 <name>.pth                                   a state dictionary of torch, such as torchvision's
@@ -17,7 +17,7 @@ from wildsage.containers.model_files import mxnet_checkpoint
 
 
 def find(folder: str | None, name: str | None) -> Mapping[str, Tensor] | None:
-    """Arrays by name; None where no folder or no name is given, or nothing is there. Raises UserError for a damaged file."""
+    """Return arrays by name, or None without a folder, a name or a file. Raises UserError for a damaged file."""
     if not (folder and name):
         return None
     state = Path(folder) / f"{name}.pth"
@@ -27,11 +27,11 @@ def find(folder: str | None, name: str | None) -> Mapping[str, Tensor] | None:
 
 
 def _state_dictionary(path: Path) -> Mapping[str, Tensor]:
-    """Tensors alone are unpacked: anything else in the file is refused."""
+    """Read tensors only. torch refuses files with anything else."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch has no class of its own for what it refuses
-        raise UserError(f"{path}: no state dictionary of tensors ({str(error).splitlines()[0]}).") from None
+    except Exception as error:  # torch does not have a class for refused files
+        raise UserError(f"{path}: not a state dictionary of tensors ({str(error).splitlines()[0]}).") from None
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise UserError(f"{path}: expected a dictionary of tensors by name.")
     return content

@@ -1,4 +1,4 @@
-"""The run of a training container: it logs in the original's words, obeys SIGTERM and joins the hosts."""
+"""The run of a training container: it logs in the original's words, stops on SIGTERM and connects the hosts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHARED_RANDOMNESS = "shared_randomness"
 
 
 class TrainingRun(RunContext):
-    """A `RunContext` that reports on its batches, ends early after SIGTERM, gathers over `cluster`, and goes on from a checkpoint.
+    """A `RunContext` that logs progress, ends early after SIGTERM, gathers over `cluster`, and resumes from a checkpoint.
 
     Every host draws its own random numbers: the seed of host i is `seed` + i.
     """
@@ -77,15 +77,15 @@ class TrainingRun(RunContext):
 
     def resumed(self) -> Mapping[str, Tensor] | None:
         if self._checkpoints is None or (found := self._checkpoints.load()) is None:
-            return self._go_on_from_earlier()
+            return self._resume_from_earlier_job()
         state, self._position, randomness = found
         self.rng.set_state(randomness)
         passes, batches = self._position
         self.log(f"Going on from {self._checkpoints.path}: {passes} passes and {batches} batches are done.")
         return state
 
-    def _go_on_from_earlier(self) -> Mapping[str, Tensor] | None:
-        """Its random numbers go on too: the same again would tie new rows to old ones."""
+    def _resume_from_earlier_job(self) -> Mapping[str, Tensor] | None:
+        """Return the earlier job's state. Its random generators continue too, so that no random number is used twice."""
         if self._earlier is None:
             return None
         state = dict(self._earlier)
@@ -142,7 +142,7 @@ class TrainingRun(RunContext):
 
 
 def counters(counts: ReadCounts) -> dict[str, float]:
-    """What has been read, under the original's names."""
+    """Return the counts under the original's names."""
     return {
         "Total Records Seen": float(counts.rows),
         "Total Batches Seen": float(counts.batches),

@@ -259,7 +259,7 @@ def test_records_are_answered_with_records(handler):
     [
         ({"keys": [70], "shape": [WIDTH], "values": [1]}, "row 1: key 70 is out of range, expected 0 to 69"),
         ({"keys": [3], "shape": [99], "values": [1]}, "row 1: 99 columns, expected 70"),
-        ({"keys": [3, 5, 3], "shape": [WIDTH], "values": [1, 1, 1]}, "row 1: key 3 stands twice"),
+        ({"keys": [3, 5, 3], "shape": [WIDTH], "values": [1, 1, 1]}, "row 1: key 3 occurs twice"),
         ({"values": [1, 2, 3]}, "row 1: 3 columns, expected 70"),
     ],
 )  # fmt: skip

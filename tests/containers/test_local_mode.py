@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,9 @@ from sagemaker.serializers import CSVSerializer  # noqa: E402
 from wildsage.local_runner.client import environment  # noqa: E402
 
 ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
-LEFT_BY_SDK = {"network": "sagemaker-local"}
+PROJECT_FOLDER = "com.docker.compose.project.working_dir"
+"""The label by which docker compose says which folder a container was started from."""
+
 CORNERS = np.array([[0, 0], [9, 0], [0, 9]], np.float32)
 
 
@@ -46,8 +49,14 @@ def session(monkeypatch, tmp_path, engine) -> Iterator[LocalSession]:
     (tmp_path / "work").mkdir()
     local.config = {"local": {"local_code": True, "container_root": str(tmp_path / "work")}}
     yield local
-    for container in engine.containers.list(all=True, filters=LEFT_BY_SDK):  # the SDK keeps those that have ended
+    for container in started_below(engine, tmp_path, all=True):  # the SDK keeps those that have ended
         container.remove(force=True)
+
+
+def started_below(engine, folder: Path, **options) -> list:
+    """The containers that docker compose started from a folder below this one: those of this test and of no other program."""
+    labelled = engine.containers.list(filters={"label": PROJECT_FOLDER}, **options)
+    return [one for one in labelled if Path(one.labels[PROJECT_FOLDER]).is_relative_to(folder)]
 
 
 @pytest.mark.parametrize("instances", [1, 2])
@@ -72,4 +81,4 @@ def test_fits_deploys_predicts_and_cleans_up(session, our_image, engine, tmp_pat
         predictor.delete_endpoint()
     assert len({row["closest_cluster"] for row in answer}) == 3
     assert max(row["distance_to_cluster"] for row in answer) < 0.5
-    assert not engine.containers.list(filters=LEFT_BY_SDK)
+    assert not started_below(engine, tmp_path)

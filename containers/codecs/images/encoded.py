@@ -1,7 +1,7 @@
-"""JPEG and PNG → pictures [contract: image-classification, Inference]. Hostile and damaged files end in a message.
+"""JPEG and PNG → pictures [contract: image-classification, Inference]. Damaged and malicious files raise UserError.
 
-A picture is upright (its EXIF orientation applied) and of 8 bits. Grey becomes three equal channels where three are wanted; of
-colour, grey is the luma; alpha is dropped, as PIL's and OpenCV's plain conversions do.
+Pictures are upright (the EXIF orientation is applied) and have 8 bits per channel. Grey becomes three equal channels, colour
+becomes luma, and alpha is dropped, as in the plain conversions of PIL and OpenCV.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ FORMATS = ("JPEG", "PNG")
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
 MOST_PIXELS = 1 << 26
-"""67 million, 200 MB in memory: more than cameras give. A file of a few kilobytes can claim many times that."""
+"""67 million, which take 200 MB: more than cameras have. A file of a few kilobytes can claim many times as much."""
 
 Mode = Literal["RGB", "L"]
 
 
 def is_image(content: bytes) -> bool:
-    """Whether bytes begin as a JPEG or PNG does."""
+    """Whether the bytes begin as a JPEG or PNG."""
     return content.startswith(SIGNATURES)
 
 
 def decode(content: bytes, mode: Mode) -> Image.Image:
-    """The picture in colour ("RGB") or grey ("L"). Raises UserError for what is no JPEG or PNG, is cut short, or too large."""
+    """Return the picture in colour ("RGB") or grey ("L").
+
+    Raises UserError for bytes that are not a JPEG or PNG, are truncated, or hold more than `MOST_PIXELS`.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of its own about sizes, and about EXIF that makes no sense
+            warnings.simplefilter("ignore")  # PIL warns about large sizes and invalid EXIF
             picture = Image.open(io.BytesIO(content), formats=FORMATS)
             width, height = picture.size
             if width * height > MOST_PIXELS:
@@ -42,7 +45,7 @@ def decode(content: bytes, mode: Mode) -> Image.Image:
             return _as_bytes(ImageOps.exif_transpose(picture)).convert(mode)
     except Image.UnidentifiedImageError:
         shown = content[:8].hex(" ") or "nothing"
-        raise UserError(f"the image is no JPEG and no PNG: it begins with {shown}") from None
+        raise UserError(f"the image is not a JPEG or PNG: it begins with {shown}") from None
     except (
         OSError,
         SyntaxError,
@@ -53,5 +56,5 @@ def decode(content: bytes, mode: Mode) -> Image.Image:
 
 
 def _as_bytes(picture: Image.Image) -> Image.Image:
-    """Sixteen bits of grey to eight; PIL's own conversion would cut them off at 255."""
+    """Scale 16-bit grey to 8 bits. PIL's own conversion would clip values at 255."""
     return picture.point(lambda value: value / 256).convert("L") if picture.mode.startswith("I") else picture

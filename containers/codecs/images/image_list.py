@@ -9,14 +9,14 @@ from wildsage.algorithms.base.errors import BadRecord
 
 @dataclass(frozen=True)
 class Entry:
-    """Labels of the image at `path`, which is relative to the channel's folder."""
+    """The labels of the image at `path`, relative to the folder of the channel."""
 
     labels: tuple[float, ...]
     path: str
 
 
 def decode(content: bytes) -> list[Entry]:
-    """All entries in the order of the file; blank lines do not count. Raises BadRecord, its row the number of the line."""
+    """Return all entries in the order of the file, without blank lines. Raises BadRecord, whose row is the line number."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -26,7 +26,7 @@ def decode(content: bytes) -> list[Entry]:
 
 
 def encode(entries: list[Entry]) -> bytes:
-    """Numbered from 0 in the order given."""
+    """Return the .lst file of the entries, numbered from 0."""
     rows = ("\t".join([str(i), *(f"{label:f}" for label in e.labels), e.path]) + "\n" for i, e in enumerate(entries))
     return "".join(rows).encode()
 

@@ -1,8 +1,8 @@
-"""application/x-recordio: the records of MXNet's im2rec ⇄ labels and encoded images [contract: formats, section 8].
+"""application/x-recordio: records of MXNet's im2rec ⇄ labels and encoded images [contract: formats, section 8].
 
     uint32 flag · float32 label · uint64 id · uint64 id2 · flag × float32 label · JPEG or PNG
 
-With flag 0 the one label stands in the header; else `flag` of them follow it.
+With flag 0, the header holds the only label. Otherwise `flag` labels follow the header.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HEADER = struct.Struct("<IfQQ")
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """An encoded image with its labels. `place` says where it comes from, for errors: `train.rec, row 3`."""
+    """An encoded image with its labels. `place` is where it comes from, for messages: `train.rec, row 3`."""
 
     content: bytes
     labels: tuple[float, ...]
@@ -29,7 +29,7 @@ class ImageRecord:
 
 
 def encode(content: bytes, labels: Iterable[float], number: int) -> bytes:
-    """One framed record, as im2rec writes it; more than one label make a vector."""
+    """Return one framed record as im2rec writes it. Two or more labels are written as a vector."""
     values = tuple(labels)
     if len(values) == 1:
         return recordio.frame_split(HEADER.pack(0, values[0], number, 0) + content)
@@ -38,13 +38,16 @@ def encode(content: bytes, labels: Iterable[float], number: int) -> bytes:
 
 
 def decode(chunks: Iterable[bytes], name: str) -> Iterator[ImageRecord]:
-    """Read a .rec file called `name`, holding about a megabyte. Raises BadRecord for framing or a header that is none."""
+    """Read the .rec file `name`, holding about a megabyte. Raises BadRecord for a wrong frame or header."""
     for row, payload in enumerate(recordio.payloads(chunks), start=1):
         yield _record(payload, row, name)
 
 
 def decode_pairs(chunks: Iterable[bytes], name: str) -> Iterator[ImageRecord]:
-    """Read an augmented manifest's stream [contract: formats, section 9]: an image, its label as text, the next image, …"""
+    """Read the stream of an augmented manifest [contract: formats, section 9]: image, label as text, image, label, …
+
+    Raises BadRecord for an image without a label, and for a label that is not a number or a list of numbers.
+    """
     payloads = enumerate(recordio.payloads(chunks), start=1)
     for row, content in payloads:
         _, label = next(payloads, (row, None))
@@ -57,7 +60,7 @@ def decode_pairs(chunks: Iterable[bytes], name: str) -> Iterator[ImageRecord]:
 
 def _record(payload: bytes, row: int, name: str) -> ImageRecord:
     place = f"{name}, row {row}"
-    if encoded.is_image(payload):  # as clients send them to an endpoint: framed, without a header
+    if encoded.is_image(payload):  # clients send framed images without a header to endpoints
         return ImageRecord(payload, (), place)
     if len(payload) < HEADER.size:
         raise BadRecord(row, f"{len(payload)} bytes, expected a header of {HEADER.size} and an image.")
@@ -70,7 +73,7 @@ def _record(payload: bytes, row: int, name: str) -> ImageRecord:
 
 
 def _labels(text: bytes, row: int) -> tuple[float, ...]:
-    """`0`, `1.0`, `[1, 0, 1]`."""
+    """Read `0`, `1.0` or `[1, 0, 1]`."""
     try:
         value = json.loads(text)
         return tuple(float(label) for label in (value if isinstance(value, list) else [value]))

@@ -1,6 +1,6 @@
 """MXNet NDArray list files ⇄ arrays: the files inside model.tar.gz (contract: formats, section 7).
 
-Read: versions 0 (legacy), 1, 2 and 3, dense, row-sparse and CSR. Written: version 2, dense and row-sparse.
+Reads versions 0 (legacy), 1, 2 and 3, dense, row-sparse and CSR. Writes version 2, dense and row-sparse.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ TYPE_FLAGS = {dtype: flag for flag, dtype in enumerate(DTYPES)}
 
 @dataclass(frozen=True)
 class RowSparse:
-    """An array of `shape` that is zero but for `values`, its rows `indices` (r,) int64, ascending."""
+    """An array of `shape` that is zero except for `values` (r, …), its rows `indices` (r,) int64 in ascending order."""
 
     values: NDArray
     indices: NDArray[np.int64]
     shape: tuple[int, ...]
 
     def dense(self) -> NDArray:
+        """Return the whole array."""
         whole = np.zeros(self.shape, self.values.dtype)
         whole[self.indices] = self.values
         return whole
@@ -43,7 +44,7 @@ class RowSparse:
 
 @dataclass(frozen=True)
 class CompressedRows:
-    """A matrix of `shape` in CSR form: row i owns entries `starts[i]:starts[i + 1]` of `columns` and `values`."""
+    """A matrix of `shape` in CSR form: row i has the entries `starts[i]:starts[i + 1]` of `columns` and `values`."""
 
     values: NDArray
     starts: NDArray[np.int64]
@@ -55,21 +56,21 @@ Stored = NDArray | RowSparse | CompressedRows
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file begins as NDArray files do."""
+    """Whether a file begins with the magic number of NDArray files."""
     with path.open("rb") as content:
         return content.read(8) == struct.pack("<Q", FILE_MAGIC)
 
 
 def read(content: bytes) -> dict[str, Stored] | list[Stored]:
-    """Arrays of a file: a dictionary if it names them, else a list.
+    """Return the arrays of a file: a dictionary if the file names them, otherwise a list.
 
-    Raises UserError, naming the array and the byte, for bytes that are no such file, end early or go on after the end.
-    No size in the file is believed before as many bytes are seen to be there.
+    Raises UserError, naming the array and the byte, for a file of another kind, a truncated file and bytes after the end.
+    Memory is allocated only for bytes that the file holds, whatever sizes it claims.
     """
     reader = _Reader(content)
     if reader.numbers("<QQ", "the file's magic")[0] != FILE_MAGIC:
         raise reader.problem(
-            f"no NDArray file: it begins with {content[:8].hex(' ')}, expected 12 01 00 00 00 00 00 00"
+            f"not an NDArray file: it begins with {content[:8].hex(' ')}, expected 12 01 00 00 00 00 00 00"
         )
     (count,) = reader.numbers("<Q", "the number of arrays")
     arrays: list[Stored] = []
@@ -83,14 +84,14 @@ def read(content: bytes) -> dict[str, Stored] | list[Stored]:
     names = [_read_name(reader) for _ in range(named)]
     reader.finish()
     if len(set(names)) < len(names):
-        raise reader.problem(f"a name stands twice in {names}")
+        raise reader.problem(f"a name occurs twice in {names}")
     return dict(zip(names, arrays, strict=True)) if named else arrays
 
 
 def write(arrays: Mapping[str, NDArray | RowSparse] | Sequence[NDArray | RowSparse]) -> bytes:
-    """The file MXNet 1.x writes: a mapping with its names, a sequence without.
+    """Return the file as MXNet 1.x writes it: a mapping with names, a sequence without.
 
-    Raises ValueError for a dtype or a number of dimensions that the format does not have.
+    Raises ValueError for a dtype that the format does not have, and for an array without dimensions.
     """
     names, values = (list(arrays), list(arrays.values())) if isinstance(arrays, Mapping) else ([], list(arrays))
     parts = [struct.pack("<QQQ", FILE_MAGIC, 0, len(values))]
@@ -103,7 +104,7 @@ def write(arrays: Mapping[str, NDArray | RowSparse] | Sequence[NDArray | RowSpar
 
 
 class _Reader:
-    """The file's bytes and how far they are read; `place` is the part of the file that an error names."""
+    """The bytes of a file and the position in them. `place` is the part of the file that an error names."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -143,7 +144,7 @@ def _read_array(reader: _Reader) -> Stored:
 
 
 def _read_dense(reader: _Reader, shape: tuple[int, ...]) -> NDArray:
-    """Context, type and data; an array without dimensions has none of them."""
+    """Read device, type and data, which an array without dimensions does not have."""
     if not shape:
         return np.zeros(0, np.float32)
     _pass_device(reader)
@@ -151,7 +152,7 @@ def _read_dense(reader: _Reader, shape: tuple[int, ...]) -> NDArray:
 
 
 def _read_dense_3(reader: _Reader) -> NDArray:
-    """Version 3: -1 dimensions say that nothing follows, 0 dimensions hold one number."""
+    """Version 3: after -1 dimensions nothing follows; 0 dimensions hold one number."""
     (dimensions,) = reader.numbers("<i", "its number of dimensions")
     if dimensions == -1:
         return np.zeros(0, np.float32)
@@ -186,7 +187,9 @@ def _check_compressed(
     reader: _Reader, starts: NDArray, columns: NDArray, stored: tuple[int, ...], shape: tuple[int, ...]
 ) -> None:
     if len(shape) != 2 or starts.shape != (shape[0] + 1,) or columns.shape != stored or len(stored) != 1:
-        raise reader.problem(f"{starts.shape} row starts, {columns.shape} columns, {stored} values: no matrix {shape}")
+        raise reader.problem(
+            f"{starts.shape} row starts, {columns.shape} columns, {stored} values do not make up a matrix {shape}"
+        )
     if starts[0] != 0 or starts[-1] != len(columns) or (np.diff(starts) < 0).any():
         raise reader.problem(f"row starts do not ascend from 0 to {len(columns)}")
     if len(columns) and not 0 <= columns.min() <= columns.max() < shape[1]:
@@ -208,7 +211,7 @@ def _read_lengths(reader: _Reader, dimensions: int, code: str) -> tuple[int, ...
 
 
 def _pass_device(reader: _Reader) -> None:
-    """The device that wrote the array: of no use to a reader."""
+    """Skip the device that wrote the array; a reader does not need it."""
     reader.numbers("<ii", "its device")
 
 

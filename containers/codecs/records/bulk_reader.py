@@ -1,11 +1,11 @@
 """Many Record messages → rows at once, for the layout that writers commonly use.
 
-A cursor stands in each of n messages and all cursors move together, one NumPy operation for each step of the format:
+Each of n messages has a cursor, and all cursors move together, with one NumPy operation for each step of the format:
 
     features { key "values", value { tensor { values [keys] [shape] } } } [label { the same, values alone }]
 
-Which tensor it is, and which of the bracketed parts are there, the first message decides. Messages that differ are left
-out of the answer, for another call or for `record_message`. Nothing here raises: what does not fit is left out.
+The first message decides the type of the tensor and which of the bracketed parts exist. Messages that differ are left out of
+the result, for another call or for the module `message`. Nothing here raises.
 
 Axes: n messages · b bytes of the buffer · z stored values
 """
@@ -38,11 +38,11 @@ from wildsage.containers.codecs.records.message import (
 from wildsage.containers.codecs.records.recordio import SPARE_BYTES
 from wildsage.containers.codecs.rows import FlatRows, spread
 
-Places = NDArray[np.int64]
+Positions = NDArray[np.int64]
 
 
 def tag(number: int) -> int:
-    """The byte before a field of a given length."""
+    """The byte that starts a field with a length."""
     return number << 3 | LENGTH
 
 
@@ -52,18 +52,19 @@ KINDS = {tag(kind): kind for kind in (FLOAT32, FLOAT64, INT32)}
 
 @dataclass(frozen=True)
 class Span:
-    """Where a packed field lies in each message."""
+    """Where a packed field starts and stops in each message."""
 
-    starts_n: Places
-    stops_n: Places
+    starts_n: Positions
+    stops_n: Positions
 
-    def of(self, chosen_n: NDArray[np.bool_]) -> Span:
+    def select(self, chosen_n: NDArray[np.bool_]) -> Span:
+        """The same for the chosen messages."""
         return Span(self.starts_n[chosen_n], self.stops_n[chosen_n])
 
 
 @dataclass(frozen=True)
 class TensorSpans:
-    """Where a tensor's parts lie; absent ones are None. `width_n` is its shape, of one dimension."""
+    """Where the fields of a tensor are; missing ones are None. `width_n` is its shape, of one dimension."""
 
     kind: int
     values: Span | None
@@ -72,35 +73,36 @@ class TensorSpans:
 
 
 class Cursors:
-    """Cursors at `at_n`, one in each message; `fits_n` turns false where a message leaves the layout of the first."""
+    """One cursor per message, at `at_n`. `fits_n` turns false where a message leaves the layout of the first."""
 
-    def __init__(self, bytes_b: NDArray[np.uint8], starts_n: Places) -> None:
+    def __init__(self, bytes_b: NDArray[np.uint8], starts_n: Positions) -> None:
         self.bytes_b = bytes_b
         self.words_b = np.ndarray(len(bytes_b) - 7, "<u8", bytes_b, strides=(1,))
         self.at_n = starts_n
         self.fits_n = np.ones(len(starts_n), bool)
 
     def require(self, fits_n: NDArray[np.bool_]) -> None:
+        """Drop the messages for which this is false."""
         self.fits_n &= fits_n
 
-    def move(self, places_n: Places) -> None:
-        """Go on at these places; `SPARE_BYTES` before the end is as far as a lost cursor comes."""
-        self.at_n = np.minimum(places_n, len(self.bytes_b) - SPARE_BYTES)
+    def move(self, positions_n: Positions) -> None:
+        """Move to these positions. A cursor that is lost stops `SPARE_BYTES` before the end of the buffer."""
+        self.at_n = np.minimum(positions_n, len(self.bytes_b) - SPARE_BYTES)
 
     def byte(self) -> int:
-        """Pass a byte, the same in all messages."""
+        """Read a byte, which must be the same in all messages."""
         byte_n = self.bytes_b[self.at_n]
         self.require(byte_n == byte_n[0])
         self.move(self.at_n + 1)
         return int(byte_n[0])
 
     def word(self, expected: np.uint64) -> None:
-        """Pass eight bytes that must be these."""
+        """Skip eight bytes, which must be the expected ones."""
         self.require(self.words_b[self.at_n] == expected)
         self.move(self.at_n + 8)
 
     def varint(self) -> NDArray[np.int64]:
-        """Pass a number below 2^56."""
+        """Read a number below 2^56."""
         number_n = self.bytes_b[self.at_n].astype(np.int64)
         at_n = self.at_n + 1
         longer = np.flatnonzero(number_n >= 0x80)
@@ -116,19 +118,19 @@ class Cursors:
         self.move(at_n)
         return number_n
 
-    def message(self) -> Places:
-        """Pass a length; where the message of that length stops."""
+    def message(self) -> Positions:
+        """Read the length of a message and return where it stops."""
         return self.varint() + self.at_n
 
-    def present(self, number: int, stops_n: Places) -> bool:
-        """Pass the tag of a field if the first message has it before its stop; all must have it, or none."""
+    def present(self, number: int, stops_n: Positions) -> bool:
+        """Read the tag of a field if the first message has it before its stop. All messages must agree."""
         present_n = (self.at_n < stops_n) & (self.bytes_b[self.at_n] == tag(number))
         self.require(present_n == present_n[0])
         self.move(self.at_n + int(present_n[0]))
         return bool(present_n[0])
 
-    def packed(self, number: int, stops_n: Places) -> Span | None:
-        """Pass a packed field, if present."""
+    def packed(self, number: int, stops_n: Positions) -> Span | None:
+        """Skip a packed field and return where it is, or None if it is missing."""
         if not self.present(number, stops_n):
             return None
         field_stops_n = self.message()
@@ -139,12 +141,13 @@ class Cursors:
 
 
 def read(
-    bytes_b: NDArray[np.uint8], starts_n: Places, stops_n: Places, schema: Schema
-) -> tuple[Places, FlatRows | None]:
+    bytes_b: NDArray[np.uint8], starts_n: Positions, stops_n: Positions, schema: Schema
+) -> tuple[Positions, FlatRows | None]:
     """Read the messages that have the layout of the first and agree with the schema.
 
-    `bytes_b` ends in `SPARE_BYTES` that belong to no message. Returns the indices of the messages that were read, and
-    their rows. None were where the first has another layout, nor where one is wrong: `record_message` says why.
+    `bytes_b` ends in `SPARE_BYTES` outside all messages. Returns the indices of the messages that were read, and their rows.
+    If the first message has another layout, or one that fits has wrong content, nothing is read: the module `message` then
+    reads them one by one, and says what is wrong.
     """
     nothing = np.empty(0, np.int64), None
     cursors = Cursors(bytes_b, starts_n)
@@ -165,8 +168,8 @@ def read(
     return read_n, FlatRows(rows.counts_n, rows.values_z, rows.keys_z, rows.width, labels_nl)
 
 
-def _tensor(cursors: Cursors, number: int, stops_n: Places) -> TensorSpans | None:
-    """Pass the entry of a map whose key is `values`, if present."""
+def _tensor(cursors: Cursors, number: int, stops_n: Positions) -> TensorSpans | None:
+    """Read the map entry with the key `values`; return None if it is missing."""
     if not cursors.present(number, stops_n):
         return None
     entry_stops_n = cursors.message()
@@ -197,34 +200,34 @@ def _features(
         return None
     if tensor.values is None:
         return _empty_rows(int(fits_n.sum()), width) if tensor.keys is None and tensor.width_n is not None else None
-    values = _numbers(bytes_b, tensor.kind, tensor.values.of(fits_n))
+    values = _numbers(bytes_b, tensor.kind, tensor.values.select(fits_n))
     if values is None:
         return None
     counts_n, values_z = values
     if tensor.keys is None:
         return FlatRows(counts_n, values_z, None, width) if (counts_n == width).all() else None
-    keys = _varints(bytes_b, tensor.keys.of(fits_n))
+    keys = _varints(bytes_b, tensor.keys.select(fits_n))
     if keys is None or tensor.width_n is None or not np.array_equal(keys[0], counts_n) or not counts_n.all():
         return None
     return FlatRows(counts_n, values_z, keys[1].astype(np.int64), width) if (keys[1] < width).all() else None
 
 
 def _empty_rows(count: int, width: int) -> FlatRows:
-    """Sparse rows of zeros alone: a shape and nothing else."""
+    """Sparse rows of zeros only. Their messages have a shape, but no values and keys."""
     return FlatRows(np.zeros(count, np.int64), np.empty(0, np.float32), np.empty(0, np.int64), width)
 
 
 def _label(bytes_b: NDArray[np.uint8], tensor: TensorSpans, fits_n: NDArray[np.bool_], width: int) -> NDArray | None:
     if tensor.values is None or tensor.keys is not None or tensor.width_n is not None:
         return None
-    numbers = _numbers(bytes_b, tensor.kind, tensor.values.of(fits_n))
+    numbers = _numbers(bytes_b, tensor.kind, tensor.values.select(fits_n))
     if numbers is None or not (numbers[0] == width).all():
         return None
     return numbers[1].reshape(-1, width)
 
 
 def _numbers(bytes_b: NDArray[np.uint8], kind: int, span: Span) -> tuple[NDArray[np.int64], NDArray] | None:
-    """How many numbers lie in each span, and all of them in one array; None if a span is no sequence of them."""
+    """Return how many numbers each span has, and all of them as one array; None if a span has another length."""
     if kind == INT32:
         varints = _varints(bytes_b, span)
         return None if varints is None else (varints[0], as_int32(varints[1]))
@@ -236,12 +239,12 @@ def _numbers(bytes_b: NDArray[np.uint8], kind: int, span: Span) -> tuple[NDArray
     if (lengths_n == lengths_n[0]).all():
         windows = sliding_window_view(bytes_b, int(lengths_n[0]))
         return counts_n, windows[span.starts_n].reshape(-1).view(dtype)
-    places_b = np.ndarray(len(bytes_b) - dtype.itemsize + 1, dtype, bytes_b, strides=(1,))
-    return counts_n, places_b[spread(span.starts_n, counts_n, dtype.itemsize)]
+    values_at_b = np.ndarray(len(bytes_b) - dtype.itemsize + 1, dtype, bytes_b, strides=(1,))
+    return counts_n, values_at_b[spread(span.starts_n, counts_n, dtype.itemsize)]
 
 
 def _varints(bytes_b: NDArray[np.uint8], span: Span) -> tuple[NDArray[np.int64], NDArray[np.uint64]] | None:
-    """The same for packed varints of any widths."""
+    """The same for packed varints."""
     lengths_n = span.stops_n - span.starts_n
     packed_b = bytes_b[spread(span.starts_n, lengths_n)]
     final_b = packed_b < 0x80

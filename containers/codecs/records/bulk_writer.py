@@ -1,7 +1,7 @@
-"""Many Record messages written at once: a tree of parts, each of which knows its size in every message.
+"""Many Record messages written at once, as a tree of segments. A segment knows its size in every message.
 
-Sizes are known before a byte is written, so that each part then goes to its place in all messages with one NumPy
-operation. Field numbers: contract, section 2.
+All sizes are known before the first byte is written, so that one NumPy operation writes a segment into all messages. Field
+numbers: contract, section 2.
 
 Axes: n messages · b bytes of the output · z numbers
 """
@@ -24,13 +24,12 @@ Output = NDArray[np.uint8]
 
 
 class Segment(Protocol):
-    """A stretch of every message: `sizes_n` bytes of it in each."""
+    """A range of bytes in every message, `sizes_n` bytes long."""
 
     sizes_n: Sizes
 
     def write(self, out_b: Output, at_n: Sizes) -> None:
-        """Write it at these places."""
-        ...
+        """Write it at these positions."""
 
 
 class Constant:
@@ -45,7 +44,7 @@ class Constant:
 
 
 class Packed:
-    """A packed field: `counts_n[i]` of the fixed-size numbers `numbers_z` in message i, and no field where none."""
+    """A packed field: message i has the next `counts_n[i]` of `numbers_z`, and no field if that is 0."""
 
     def __init__(self, field: int, counts_n: Sizes, numbers_z: NDArray) -> None:
         self.tag = field << 3 | LENGTH
@@ -55,11 +54,11 @@ class Packed:
         self.sizes_n = np.where(counts_n > 0, 1 + varint_sizes(self.lengths_n) + self.lengths_n, 0)
 
     def write(self, out_b: Output, at_n: Sizes) -> None:
-        there = self.counts_n > 0
-        if not there.any():
+        present_n = self.counts_n > 0
+        if not present_n.any():
             return
-        counts_n, lengths_n = self.counts_n[there], self.lengths_n[there]
-        at_n = _write_head(out_b, at_n[there], self.tag, lengths_n)
+        counts_n, lengths_n = self.counts_n[present_n], self.lengths_n[present_n]
+        at_n = _write_head(out_b, at_n[present_n], self.tag, lengths_n)
         if (lengths_n == lengths_n[0]).all():
             numbers_nb = self.numbers_z.view(np.uint8).reshape(len(lengths_n), -1)
             _windows(out_b, int(lengths_n[0]))[at_n] = numbers_nb
@@ -70,7 +69,7 @@ class Packed:
 
 
 class Message:
-    """A field that holds other parts, one behind the other."""
+    """A field that holds other segments, one after the other."""
 
     def __init__(self, field: int, segments: Sequence[Segment]) -> None:
         self.tag = field << 3 | LENGTH
@@ -83,14 +82,14 @@ class Message:
 
 
 def entry(field: int, key: str, tensor: Message) -> Message:
-    """An entry of the map features or label: key → Value holding a tensor."""
+    """Return an entry of the map `features` or `label`: key → Value with a tensor."""
     name = key.encode()
     head = bytes([KEY << 3 | LENGTH]) + varint_bytes(np.array([len(name)])).tobytes() + name
     return Message(field, [Constant(head, len(tensor.sizes_n)), Message(VALUE, [tensor])])
 
 
 def dense_tensor(values_nm: NDArray) -> Message:
-    """A tensor of m values a row: float32, float64, or integers that fit int32.
+    """Return a tensor of m values per row: float32, float64, or integers that fit int32.
 
     Raises TypeError for another dtype, ValueError for integers beyond int32.
     """
@@ -99,7 +98,7 @@ def dense_tensor(values_nm: NDArray) -> Message:
 
 
 def sparse_tensor(counts_n: Sizes, values_z: NDArray, keys_z: NDArray[np.int64], width: int) -> Message:
-    """A tensor of `counts_n` values a row, in the columns `keys_z` of `width`. Raises as `dense_tensor`."""
+    """Return a tensor of `counts_n` values per row, in the columns `keys_z` of `width`. Raises as `dense_tensor` does."""
     shape = varint_bytes(np.array([width]))
     shapes = Packed(SHAPE, np.full(len(counts_n), len(shape)), np.tile(shape, len(counts_n)))
     return _tensor(counts_n, values_z, [_packed_varints(KEYS, counts_n, keys_z), shapes])
@@ -117,7 +116,10 @@ def _tensor(counts_n: Sizes, values_z: NDArray, others: list[Packed]) -> Message
 
 
 def frames(segments: Sequence[Segment]) -> bytearray:
-    """RecordIO records, never split (as the SageMaker Python SDK writes them), of messages made of these parts."""
+    """Return RecordIO records of the messages that these segments make up, not split, as the SageMaker Python SDK writes them.
+
+    Raises ValueError for a message beyond 2^29 - 1 bytes.
+    """
     lengths_n = sum_of_sizes(segments)
     if len(lengths_n) and lengths_n.max() > MAX_PAYLOAD_BYTES:
         raise ValueError(f"A row takes {lengths_n.max()} bytes, a RecordIO record holds at most {MAX_PAYLOAD_BYTES}.")
@@ -133,17 +135,19 @@ def frames(segments: Sequence[Segment]) -> bytearray:
 
 
 def write_segments(out_b: Output, at_n: Sizes, segments: Sequence[Segment]) -> None:
+    """Write segments one after the other, in each message from `at_n` on."""
     for segment in segments:
         segment.write(out_b, at_n)
         at_n = at_n + segment.sizes_n
 
 
 def sum_of_sizes(segments: Sequence[Segment]) -> Sizes:
+    """Bytes of all segments together, in each message."""
     return np.sum([segment.sizes_n for segment in segments], axis=0)
 
 
 def varint_sizes(numbers: NDArray) -> Sizes:
-    """Bytes that each number takes as a varint; negative ones take ten, as 64-bit complements."""
+    """Return the bytes of each number as a varint. Negative numbers take ten, as 64-bit complements."""
     unsigned = numbers.astype(np.uint64)
     sizes = np.ones(len(unsigned), np.int64)
     largest = int(unsigned.max(initial=0))
@@ -155,7 +159,7 @@ def varint_sizes(numbers: NDArray) -> Sizes:
 
 
 def varint_bytes(numbers: NDArray) -> NDArray[np.uint8]:
-    """Varints, one behind the other."""
+    """Return the numbers as varints, one after the other."""
     sizes = varint_sizes(numbers)
     out_b = np.empty(int(sizes.sum()), np.uint8)
     _write_varints(out_b, np.cumsum(sizes) - sizes, numbers, sizes)
@@ -169,7 +173,7 @@ def _packed_varints(field: int, counts_n: Sizes, numbers_z: NDArray) -> Packed:
 
 
 def _write_head(out_b: Output, at_n: Sizes, tag: int, lengths_n: Sizes) -> Sizes:
-    """Tag and length; returns the places behind them."""
+    """Write tag and length, and return the positions after them."""
     sizes_n = varint_sizes(lengths_n)
     out_b[at_n] = tag
     _write_varints(out_b, at_n + 1, lengths_n, sizes_n)

@@ -1,6 +1,6 @@
-"""RecordIO-protobuf for programs: arrays ⇄ files of records, as `sagemaker.amazon.common` of SDK v2 has it.
+"""RecordIO-protobuf for programs: arrays ⇄ files of records, as in `sagemaker.amazon.common` of SDK v2.
 
-SDK v3 kept the names and dropped the code behind them. NumPy only; sparse matrices may be any of SciPy's.
+SDK v3 has the names, but not the code. This module needs NumPy only, and takes any sparse matrix of SciPy.
 Contract: formats, section 2. Axes: n rows · d columns
 """
 
@@ -110,10 +110,10 @@ def read_records(file: IO[bytes]) -> list[Record]:
 
 
 def encode_dense(values_nd: NDArray, labels: NDArray | None = None) -> bytearray:
-    """Records of dense rows (n, d), and labels (n,) or (n, l), byte for byte as the SageMaker Python SDK writes them.
+    """Return records of dense rows (n, d), and labels (n,) or (n, l), byte for byte as the SageMaker Python SDK writes them.
 
-    Raises TypeError for other dtypes than float32, float64, int32 and int64, ValueError for integers beyond int32 and
-    for labels that are not one a row.
+    Raises TypeError for dtypes other than float32, float64, int32 and int64. Raises ValueError for integers beyond int32, and
+    where labels and rows differ in number.
     """
     labels_nl = _checked(labels, len(values_nd))
     if not len(values_nd):
@@ -122,7 +122,7 @@ def encode_dense(values_nd: NDArray, labels: NDArray | None = None) -> bytearray
 
 
 def encode_sparse(rows: FlatRows) -> bytearray:
-    """Records of sparse rows, and their labels; raises as `encode_dense` does."""
+    """Return records of sparse rows and their labels. Raises as `encode_dense` does."""
     labels_nl = _checked(rows.labels_nl, len(rows))
     if not len(rows):
         return bytearray()
@@ -134,7 +134,7 @@ def _checked(labels: NDArray | None, count: int) -> NDArray | None:
     if labels is None:
         return None
     if len(labels) != count:
-        raise ValueError(f"{len(labels)} labels for {count} rows, expected one a row.")
+        raise ValueError(f"{len(labels)} labels for {count} rows, expected one per row.")
     return labels.reshape(len(labels), -1)
 
 

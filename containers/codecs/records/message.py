@@ -1,7 +1,7 @@
-"""One `aialgs.data.Record` message → one row, in plain steps: the reader that explains what is wrong with a record.
+"""One `aialgs.data.Record` message → one row. This reader says what is wrong with a record.
 
-`record_columns` reads the layout that writers commonly use, many records at a time; whatever else protocol buffers
-allow (fields in any order, unpacked, repeated, unknown, matrices) ends here. Field numbers: contract, section 2.
+The module `bulk_reader` reads the layout that writers commonly use, many records at a time. Everything else that protocol
+buffers allow (fields in any order, unpacked, repeated, unknown, matrices) is read here. Field numbers: contract, section 2.
 """
 
 from __future__ import annotations
@@ -28,24 +28,25 @@ Content = memoryview | int
 
 
 class MalformedRecord(ValueError):
-    """A record that is no row; the text says why."""
+    """A record that cannot be read as a row; the text says why."""
 
 
 @dataclass(frozen=True)
 class Schema:
-    """What every record of a stream must agree on: columns, and values of a label (0: unlabelled)."""
+    """What all records of a stream share: the number of columns, and of values in a label (0 without labels)."""
 
     width: int
     label_width: int
 
     @classmethod
     def of(cls, row: FlatRows) -> Schema:
+        """The schema of a row."""
         return cls(row.width, 0 if row.labels_nl is None else row.labels_nl.shape[1])
 
 
 @dataclass(frozen=True)
 class RecordTensor:
-    """A tensor message; `values` as float32, float64 or int32, `shape` empty where the message has none."""
+    """A tensor message. `values` are float32, float64 or int32; `shape` is empty if the message does not have one."""
 
     values: NDArray
     keys: NDArray[np.uint64]
@@ -53,12 +54,12 @@ class RecordTensor:
 
     @property
     def sparse(self) -> bool:
-        """Keys say so; a tensor with a shape but no values is a sparse one of zeros alone."""
+        """True with keys, and with a shape but no values: a sparse tensor of zeros only."""
         return len(self.keys) > 0 or (len(self.values) == 0 and len(self.shape) > 0)
 
 
 def read(payload: memoryview, schema: Schema | None) -> FlatRows:
-    """Read one record. Raises Malformed, also where it disagrees with the `schema` of the rows before it."""
+    """Read one record. Raises MalformedRecord, also for a record that differs from the `schema` of the rows before it."""
     maps = _maps(payload)
     if not maps[FEATURES]:
         raise MalformedRecord("no features, expected one tensor under the key 'values'")
@@ -71,7 +72,7 @@ def read(payload: memoryview, schema: Schema | None) -> FlatRows:
 
 
 def tensors(payload: memoryview) -> tuple[dict[str, RecordTensor], dict[str, RecordTensor]]:
-    """All tensors of one record by name: those of its features, and those of its label. Raises Malformed."""
+    """Return the tensors of one record by name: those of its features, and those of its label. Raises MalformedRecord."""
     maps = _maps(payload)
     features, label = (
         {key.decode(errors="replace"): _tensor(value, what) for key, value in maps[number].items()}
@@ -81,7 +82,7 @@ def tensors(payload: memoryview) -> tuple[dict[str, RecordTensor], dict[str, Rec
 
 
 def _maps(payload: memoryview) -> dict[int, dict[bytes, memoryview]]:
-    """The entries of both maps, key → Value message, undecoded."""
+    """The entries of both maps: key → bytes of a Value message."""
     maps: dict[int, dict[bytes, memoryview]] = {FEATURES: {}, LABEL: {}}
     for number, content in _fields(payload):
         if number in maps:
@@ -164,7 +165,7 @@ def _entry(message: memoryview) -> tuple[bytes, memoryview]:
 
 
 def _tensor(value: memoryview, what: str) -> RecordTensor:
-    """The tensor of a Value: of several kinds the last counts, several of one kind are one."""
+    """Read the tensor of a Value. Of several kinds the last counts; several of one kind are joined."""
     kind, body = None, b""
     for number, content in _fields(value):
         if number in (FLOAT32, FLOAT64, INT32, BYTES):
@@ -185,12 +186,12 @@ def _tensor(value: memoryview, what: str) -> RecordTensor:
 
 
 def as_int32(varints: NDArray[np.uint64]) -> NDArray[np.int32]:
-    """Protocol buffers write a negative int32 as the varint of its 64-bit complement; the low half is the number."""
+    """Return the low halves. Protocol buffers write a negative int32 as the varint of its 64-bit complement."""
     return varints.astype(np.uint32).view(np.int32)
 
 
 def _floats(content: Content, dtype: np.dtype) -> NDArray:
-    """Packed floats, or one unpacked."""
+    """Read packed floats, or one that is not packed."""
     if isinstance(content, int):
         raise MalformedRecord(f"a varint where {dtype.itemsize}-byte floats are expected")
     if len(content) % dtype.itemsize:
@@ -199,7 +200,7 @@ def _floats(content: Content, dtype: np.dtype) -> NDArray:
 
 
 def _integers(content: Content) -> NDArray[np.uint64]:
-    """Packed varints, or one unpacked."""
+    """Read packed varints, or one that is not packed."""
     if isinstance(content, int):
         return np.array([content], np.uint64)
     numbers = []
@@ -217,13 +218,13 @@ def _message(number: int, content: Content) -> memoryview:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, Content]]:
-    """Number and content of each field: a varint as int, anything else as its bytes."""
+    """Yield number and content of each field: a varint as int, anything else as bytes."""
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)
         number, wire_type = tag >> 3, tag & 7
         if not number:
-            raise MalformedRecord("a field numbered 0: no Record message")
+            raise MalformedRecord("a field with number 0, which a Record message cannot have")
         if wire_type == VARINT:
             content, at = _varint(message, at)
             yield number, content
@@ -233,7 +234,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, Content]]:
         elif wire_type in (FIXED32, FIXED64):
             length = 4 if wire_type == FIXED32 else 8
         else:
-            raise MalformedRecord(f"wire type {wire_type} in field {number}: no Record message")
+            raise MalformedRecord(f"wire type {wire_type} in field {number}, which a Record message cannot have")
         if at + length > len(message):
             raise MalformedRecord(f"field {number} is cut short: {len(message) - at} bytes, expected {length}")
         yield number, message[at : at + length]
@@ -241,14 +242,14 @@ def _fields(message: memoryview) -> Iterator[tuple[int, Content]]:
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """The number at a place, modulo 2^64, and the place behind it."""
+    """Read the number at a position, modulo 2^64. Return it with the position after it."""
     number = 0
     for shift in range(0, 70, 7):
         if at >= len(message):
-            raise MalformedRecord("a number is cut short: no Record message")
+            raise MalformedRecord("a number is cut short, so this is not a Record message")
         byte = message[at]
         at += 1
         number |= (byte & 0x7F) << shift
         if byte < 0x80:
             return number & (1 << 64) - 1, at
-    raise MalformedRecord("a number of more than ten bytes: no Record message")
+    raise MalformedRecord("a number of more than ten bytes, so this is not a Record message")

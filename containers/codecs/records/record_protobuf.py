@@ -12,24 +12,24 @@ from wildsage.algorithms.base.algorithm import Columns
 from wildsage.algorithms.base.batch import Batch, SparseRows
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.base.spec import Response
-from wildsage.containers.codecs.batches import batch
+from wildsage.containers.codecs.batches import to_batch
 from wildsage.containers.codecs.records import bulk_reader, bulk_writer, files, message, recordio
 from wildsage.containers.codecs.records.message import LABEL, MalformedRecord, Schema
 from wildsage.containers.codecs.rows import FlatRows, stack
 
-# Layouts tried on all records of a block at once; whatever has yet another one is read record by record.
 MOST_LAYOUTS = 8
+"""Layouts that are tried on all records of a block at once. Records of further layouts are read one by one."""
 
-# So few records are read one by one: each costs less than the many small steps that read all at once.
 FEW = 4
+"""At most so many records are read one by one, which then costs less than the many steps of the bulk reader."""
 
 
 def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
     """Read rows from chunks of any size, one block of records (about a megabyte) at a time.
 
     Dense tensors become (n, d) tensors, float64 as it is, float32 and int32 as float32; sparse ones become SparseRows.
-    Raises BadRecord for a stream that is cut short, a message that is no Record with one tensor under `values`, and
-    rows that disagree in width or labels.
+    Raises BadRecord for a truncated stream, a message that is not a Record with one tensor under `values`, and rows of
+    different widths or labels.
     """
     schema: Schema | None = None
     for block in recordio.blocks(chunks):
@@ -37,13 +37,13 @@ def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
             first = _read_one(block, 0, None)
             schema = Schema.of(first)
             if len(block) == 1:
-                yield batch(first)
+                yield to_batch(first)
                 continue
-        yield batch(_rows(block, schema))
+        yield to_batch(_rows(block, schema))
 
 
 def _rows(block: recordio.Block, schema: Schema) -> FlatRows:
-    """Rows of a block in its order: the commonly used layouts many at a time, the others one by one."""
+    """Return the rows of a block in order. Common layouts are read many at a time, the others one by one."""
     if len(block) <= FEW:
         return stack([_read_one(block, index, schema) for index in range(len(block))])
     parts: list[FlatRows] = []
@@ -77,10 +77,10 @@ def _read_one(block: recordio.Block, index: int, schema: Schema | None) -> FlatR
 
 
 def encode_rows(features: NDArray | SparseRows, labels: NDArray | None = None) -> bytearray:
-    """Write rows (n, d), and labels (n,) or (n, l), as the SageMaker Python SDK's writers do, byte for byte.
+    """Write rows (n, d), and labels (n,) or (n, l), byte for byte as the SageMaker Python SDK writes them.
 
-    float32 and float64 stay what they are, int32 and int64 become int32 tensors. Raises TypeError for other dtypes,
-    ValueError for integers beyond int32 and for labels that are not one a row.
+    float32 and float64 stay what they are; int32 and int64 become int32 tensors. Raises TypeError for other dtypes, and
+    ValueError for integers beyond int32 and where labels and rows differ in number.
     """
     if not isinstance(features, SparseRows):
         return files.encode_dense(features, labels)
@@ -95,7 +95,7 @@ def encode_rows(features: NDArray | SparseRows, labels: NDArray | None = None) -
 
 
 def encode(columns: Columns, response: Response) -> bytes:
-    """One record a row without features: `label[<column>]` holds the values as float32, columns in their order."""
+    """Return one record per row, without features. `label[<column>]` holds the values as float32, in the order of the columns."""
     parts = []
     for name, column in columns.items():
         values_nm = column.to(torch.float32).reshape(len(column), -1).numpy()

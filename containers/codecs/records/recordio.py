@@ -2,8 +2,8 @@
 
     uint32 magic · uint32 (part << 29 | length) · payload · zeros up to the next multiple of four
 
-`part` is 0 for a whole record; 1, 2 and 3 are the first, a middle and the last part of one that was split because its
-payload holds the magic at an aligned place. The magic itself is dropped at the split and put back between the parts.
+`part` is 0 for a whole record, and 1, 2 and 3 for the first, a middle and the last part of a split record. A record is split
+where its payload holds the magic at a multiple of four bytes. The magic is dropped at the split and put back when joined.
 
 Axes: n records of a block · b bytes of a block
 """
@@ -35,7 +35,7 @@ END = b""
 class Block:
     """n whole payloads: payload i is `bytes_b[starts_n[i]:stops_n[i]]`, and row `first_row + i` of the stream.
 
-    `SPARE_BYTES` follow the last payload, so that a word read at any of its bytes stays inside the buffer.
+    `SPARE_BYTES` follow the last payload, so that a word read at any byte of a payload stays inside the buffer.
     """
 
     bytes_b: NDArray[np.uint8]
@@ -50,8 +50,8 @@ class Block:
 def blocks(chunks: Iterable[bytes], block_bytes: int = PIECE_BYTES) -> Iterator[Block]:
     """Read framed records from chunks of any size, about `block_bytes` at a time.
 
-    Holds one block, or the longest record if that is more. Blocks do not depend on the sizes of the chunks. Raises
-    BadRecord for a wrong magic, parts out of order and a stream cut short, after all records before that place.
+    One block is held, or the longest record if it is longer. The blocks do not depend on the sizes of the chunks. Raises
+    BadRecord for a wrong magic, parts out of order and a truncated stream, after it has yielded all records before.
     """
     held: list[bytes | memoryview] = []
     held_bytes = offset = wanted = 0
@@ -69,13 +69,13 @@ def blocks(chunks: Iterable[bytes], block_bytes: int = PIECE_BYTES) -> Iterator[
         offset += used
         held = [buffer[used:-SPARE_BYTES]]
         held_bytes -= used
-        wanted = 0 if used else 2 * held_bytes  # a record longer than a block: joining it stays linear in its length
+        wanted = 0 if used else 2 * held_bytes  # joining a record longer than a block takes linear time
     if held_bytes:
         raise _unfinished(b"".join(held), row, offset)
 
 
 def payloads(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Read framed records one by one, split ones joined. Raises BadRecord as `blocks` does."""
+    """Read framed records one by one, and join split ones. Raises BadRecord as `blocks` does."""
     for block in blocks(chunks):
         view = block.bytes_b.data
         for start, stop in zip(block.starts_n.tolist(), block.stops_n.tolist(), strict=True):
@@ -83,14 +83,14 @@ def payloads(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def frame(payload: bytes) -> bytes:
-    """One whole record, as the SageMaker Python SDK writes it: never split. Raises ValueError beyond 2^29 - 1 bytes."""
+    """Return one whole record, not split, as the SageMaker Python SDK writes it. Raises ValueError beyond 2^29 - 1 bytes."""
     return _part(WHOLE, payload)
 
 
 def frame_split(payload: bytes) -> bytes:
-    """One record as MXNet writes it: split where the magic stands at a multiple of four bytes.
+    """Return one record as MXNet writes it: split where the payload holds the magic at a multiple of four bytes.
 
-    The bytes equal those of `frame` for every payload without an aligned magic.
+    For other payloads the bytes are those of `frame`. Raises ValueError for a part beyond 2^29 - 1 bytes.
     """
     words = np.frombuffer(payload, "<u4", count=len(payload) // 4)
     cuts = [4 * int(word) for word in np.flatnonzero(words == MAGIC)]
@@ -109,7 +109,7 @@ def _part(kind: int, payload: bytes) -> bytes:
 
 
 def _cut(buffer: bytes, row: int, offset: int) -> tuple[Block, int]:
-    """The whole records at the front of a buffer that ends in spare bytes, and how many bytes they take."""
+    """Return the whole records at the start of a buffer that ends in spare bytes, and the number of their bytes."""
     words = np.frombuffer(buffer, "<u4", count=(len(buffer) - SPARE_BYTES) // 4)
     if len(words) and words[0] != MAGIC:
         raise _wrong_magic(buffer, row, offset)
@@ -125,7 +125,7 @@ def _cut(buffer: bytes, row: int, offset: int) -> tuple[Block, int]:
 
 
 def _heads(words: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Word index of each header whose frame lies wholly inside the buffer, up to the first that is no header."""
+    """Return the word index of each header whose frame is complete, up to the first word that is not a header."""
     evenly = np.arange(0, len(words) - 1, _frame_words(words[1]) if len(words) > 1 else 1)
     if (words[evenly] == MAGIC).all() and (words[evenly + 1] == words[1:2]).all():
         heads = evenly
@@ -138,12 +138,12 @@ def _heads(words: NDArray[np.uint32]) -> NDArray[np.int64]:
 
 
 def _frame_words(header: Any) -> Any:
-    """Length of a frame in words of four bytes, its header included."""
+    """The length of a frame in words of four bytes, with its header."""
     return 2 + ((header & MAX_PAYLOAD_BYTES) + 3) // 4
 
 
 def _heads_one_by_one(words: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """The same where a payload holds the magic, so that not every magic begins a record."""
+    """The same for payloads that hold the magic, so that not every magic begins a record."""
     heads = []
     at = 0
     while at + 1 < len(words) and words[at] == MAGIC:
@@ -156,9 +156,9 @@ def _heads_one_by_one(words: NDArray[np.uint32]) -> NDArray[np.int64]:
 
 
 def _joined(buffer: bytes, kinds: NDArray, starts: NDArray, stops: NDArray, row: int, offset: int) -> tuple[Block, int]:
-    """The same where records are split: their payloads, joined, stand one behind the other in a new buffer.
+    """The same for split records: their joined payloads are copied, one after the other, to a new buffer.
 
-    Stops before parts out of order, and raises where nothing is before them.
+    Stops before parts out of order. Raises BadRecord if there is nothing before them.
     """
     whole: list[bytes] = []
     parts: list[bytes] = []

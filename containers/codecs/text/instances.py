@@ -4,7 +4,7 @@
     {"data": {"features": {"values": [1.5, 16.0]}}}
     {"data": {"features": {"keys": [26, 182], "shape": [2000], "values": [1, 1]}}}
 
-Other keys beside these, such as `configuration` and `label`, are let pass.
+Other keys, such as `configuration` and `label`, are ignored.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ NUMBERS = {int, float}
 
 
 class MalformedInstance(ValueError):
-    """An instance that is no row; the text says why."""
+    """An instance that cannot be read as a row; the text says why."""
 
 
 def rows_of(instances: Sequence[Any], first_row: int, width: int | None) -> FlatRows:
-    """Rows of instances, float32. Raises BadRecord for one that is malformed or not of the width of those before it."""
+    """Return the instances as float32 rows. Raises BadRecord for a malformed instance, and for one of another width."""
     dense = _all_dense(instances, width)
     if dense is not None:
         return dense
@@ -46,7 +46,7 @@ def rows_of(instances: Sequence[Any], first_row: int, width: int | None) -> Flat
 
 
 def _all_dense(instances: Sequence[Any], width: int | None) -> FlatRows | None:
-    """The rows at once if all are `{"features": [numbers]}` of one width, else None."""
+    """Read all rows at once if every instance is `{"features": [numbers]}` of one width; otherwise return None."""
     try:
         lists = [instance["features"] for instance in instances]
         width = width or len(lists[0])
@@ -115,12 +115,12 @@ def _width(shape: Any) -> int:
 
 
 def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # beyond float32 is infinite, as in the other formats
+    with np.errstate(over="ignore"):  # numbers beyond float32 become infinite, as in the other formats
         return values.astype(np.float32)
 
 
 def _kind(value: Any) -> str:
-    """What a JSON value is, in words."""
+    """Name a JSON value in words."""
     if value is None:
         return "missing or null"
     if isinstance(value, bool):

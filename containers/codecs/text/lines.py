@@ -1,4 +1,4 @@
-"""Text in lines: streams cut at line ends, in UTF-8 whatever the charset."""
+"""Text streams: cut at line ends, and converted to UTF-8."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ UTF8_MARK = codecs.BOM_UTF8
 
 
 def blocks_of_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut a stream into blocks of whole lines, about a megabyte each; the last line may lack its end.
+    """Cut a stream into blocks of whole lines, about a megabyte each. The last line may lack its end.
 
-    Holds two blocks, or the longest line if that is more. A UTF-8 byte order mark at the start is dropped.
+    Two blocks are held, or the longest line if it is longer. A UTF-8 byte order mark at the start is dropped.
     """
     whole = b""
     held: list[bytes] = []
@@ -33,12 +33,12 @@ def blocks_of_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def as_utf8(chunks: Iterable[bytes], charset: str) -> Iterable[bytes]:
-    """Recode a stream. Raises UserError for a charset nobody knows, and where the bytes are not in it.
+    """Convert a stream to UTF-8. Raises UserError for an unknown charset, and for bytes that are invalid in it.
 
-    UTF-8 itself passes untouched: whoever reads it names the row of a wrong byte.
+    UTF-8 passes unchanged, because its reader can name the row of a wrong byte.
     """
     try:
-        "".encode(charset)  # refuses codecs that are no charset, which a mere look-up finds too
+        "".encode(charset)  # codecs.lookup alone would also accept codecs that are not charsets
         codec = codecs.lookup(charset)
     except (LookupError, ValueError):
         raise UserError(

@@ -1,4 +1,4 @@
-"""Named columns of an answer → Python values, row by row, for the codecs that write text."""
+"""Named columns of an answer → Python values row by row, for the codecs that write text."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from wildsage.algorithms.base.algorithm import Columns
 
 
 def predictions(columns: Columns) -> list[dict[str, Any]]:
-    """One dictionary a row, its keys in the order of the columns.
+    """Return one dictionary per row, with keys in the order of the columns.
 
-    Floats are float32 widened to Python's double, integers stay integers, a column of many values gives lists.
+    Floats are rounded to float32 and then widened to double. Integers stay integers. A column of (n, m) gives lists.
     """
     values = [_values(column) for column in columns.values()]
     return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]

@@ -1,4 +1,4 @@
-"""text/csv: numbers between commas, one row a line, no header (contract: formats, sections 3 and 6).
+"""text/csv: numbers between commas, one row per line, no header (contract: formats, sections 3 and 6).
 
 Axes: n rows · c columns of a line, labels first
 """
@@ -22,15 +22,15 @@ from wildsage.containers.codecs.text.predictions import predictions
 
 WHOLE = b"0123456789,\n"
 PLAIN = b"+-.eE\r "
-EXACT_DIGITS = 15  # every whole number of so many digits is a double
+EXACT_DIGITS = 15  # a double holds every whole number of so many digits
 
 
 def decode(chunks: Iterable[bytes], *, label_size: int) -> Iterator[Batch]:
-    """Read rows from UTF-8 text in chunks of any size, one block of lines (about a megabyte) at a time.
+    """Read rows from UTF-8 text in chunks of any size, about a megabyte of lines at a time.
 
     The first `label_size` columns are labels. Numbers are read as doubles and rounded to float32. Blank lines, CRLF,
-    a byte order mark, quoted numbers and a missing last line end are fine. Raises BadRecord for a field that is no
-    number (a header row has such), an empty field and a row of another length; `row` counts lines that are not blank.
+    a byte order mark, quoted numbers and a missing last line end are accepted. Raises BadRecord for a field that is empty or
+    not a number (as in a header), and for a row of another length; its row counts lines that are not blank.
     """
     first_row, width = 1, None
     for block in blocks_of_lines(chunks):
@@ -47,15 +47,15 @@ def decode(chunks: Iterable[bytes], *, label_size: int) -> Iterator[Batch]:
 
 
 def _batch(table_nc: NDArray[np.float64], label_size: int) -> Batch:
-    with np.errstate(over="ignore"):  # beyond float32 is infinite, which the reader of a channel refuses
+    with np.errstate(over="ignore"):  # numbers beyond float32 become infinite, which row checks refuse
         table = torch.from_numpy(table_nc.astype(np.float32))
     return Batch(table[:, label_size:], table[:, :label_size] if label_size else None)
 
 
 def _plain_numbers(block: bytes) -> NDArray[np.float64] | None:
-    """Lines of plain numbers, all fields at once: exact, except that `-0` is 0.
+    """Read lines of plain numbers, all fields at once. The result is exact, except that `-0` becomes 0.
 
-    None where anything else is in them, be it right or wrong, for `_careful_numbers` to say.
+    Return None for lines with anything else, valid or not; `_careful_numbers` then reads them.
     """
     unusual = block.translate(None, WHOLE)
     lines = (block.replace(b"\r\n", b"\n") if b"\r" in unusual else block).strip(b"\n")
@@ -74,7 +74,7 @@ def _plain_numbers(block: bytes) -> NDArray[np.float64] | None:
 
 
 def _whole_numbers(text: NDArray[np.uint8], ends_z: NDArray[np.int64]) -> NDArray[np.float64] | None:
-    """Fields of digits alone, such as pixels: one digit of every field at a time, the last first."""
+    """Read fields of digits alone, such as pixels: one digit of every field at a time, the last first."""
     digits_z = np.diff(ends_z, prepend=-1) - 1
     if digits_z.min() < 1 or digits_z.max() > EXACT_DIGITS:
         return None
@@ -86,7 +86,7 @@ def _whole_numbers(text: NDArray[np.uint8], ends_z: NDArray[np.int64]) -> NDArra
 
 
 def _decimals(lines: bytes) -> NDArray[np.float64] | None:
-    """Any other fields as one JSON array, which orjson reads several times faster than NumPy reads text."""
+    """Read any other fields as one JSON array, because orjson is several times faster than NumPy on text."""
     try:
         numbers = orjson.loads(b"[" + lines.replace(b"\n", b",") + b"]")
         return np.fromiter(numbers, np.float64, len(numbers))
@@ -95,7 +95,7 @@ def _decimals(lines: bytes) -> NDArray[np.float64] | None:
 
 
 def _careful_numbers(block: bytes, first_row: int, width: int | None) -> NDArray[np.float64]:
-    """The same field by field, for quotes, words such as `nan`, blank lines, and to say what is wrong."""
+    """Read field by field: quotes, words such as `nan`, and blank lines. Raises BadRecord that says what is wrong."""
     rows: list[list[float]] = []
     for line in block.split(b"\n"):
         row = first_row + len(rows)
@@ -126,7 +126,7 @@ def _text(line: bytes, row: int) -> str:
 
 
 def _number(field: str, row: int, column: int) -> float:
-    """Python's reading of a number, without its underscores and foreign digits."""
+    """Read a number as Python does, but refuse underscores and digits beyond ASCII."""
     try:
         if field.isascii() and "_" not in field:
             return float(field)
@@ -150,7 +150,7 @@ def _checked_width(width: int, label_size: int) -> int:
 
 
 def encode(columns: Columns, response: Response) -> bytes:
-    """One line a row, columns in their order, the values of a column side by side: `1.0,3.0`."""
+    """Return one line per row: columns in their order, the values of a column side by side, as in `1.0,3.0`."""
     return "".join(_line(record.values()) for record in predictions(columns)).encode()
 
 

@@ -78,9 +78,9 @@ def test_a_wrong_instance_is_named(read, instances, message):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"", "no JSON document"),
-        (b'{"instances": [', "no JSON document"),
-        (b'{"instances": [{"features": [NaN]}]}', "no JSON document"),
+        (b"", "not valid JSON"),
+        (b'{"instances": [', "not valid JSON"),
+        (b'{"instances": [{"features": [NaN]}]}', "not valid JSON"),
         (b"[]", "no list of instances"),
         (b'{"inputs": []}', "no list of instances"),
         (b'{"instances": {}}', "no list of instances"),
@@ -93,7 +93,7 @@ def test_a_body_that_is_no_request(body, message):
 
 
 def test_a_wrong_line_is_named_and_blank_ones_are_not_counted():
-    with pytest.raises(BadRecord, match="row 2: the line is no JSON value"):
+    with pytest.raises(BadRecord, match="row 2: the line is not valid JSON"):
         list(json_lines.decode([b'{"features": [1]}\n\n{"features": [1}\n']))
 
 

@@ -73,12 +73,12 @@ def test_an_absolute_name_stays_inside(tmp_path):
 @pytest.mark.parametrize("content", [b"no archive", b""])
 def test_what_is_no_archive_is_refused(tmp_path, content):
     (tmp_path / "model.tar.gz").write_bytes(content)
-    with pytest.raises(UserError, match=r"model\.tar\.gz: no readable tar\.gz"):
+    with pytest.raises(UserError, match=r"model\.tar\.gz: not a readable tar\.gz"):
         archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
 
 
 def test_a_cut_off_archive_is_refused(tmp_path):
     archive.pack(folder_with(tmp_path / "in", {"a": os.urandom(50_000)}), tmp_path / "model.tar.gz")
     (tmp_path / "model.tar.gz").write_bytes((tmp_path / "model.tar.gz").read_bytes()[:20_000])
-    with pytest.raises(UserError, match="no readable"):
+    with pytest.raises(UserError, match="not a readable"):
         archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")

@@ -56,7 +56,7 @@ def test_without_hyperparameters_the_missing_file_is_named(opt_ml):
         TrainingJob.read(opt_ml)
 
 
-@pytest.mark.parametrize(("text", "problem"), [("{", "no valid JSON"), ("[1]", "got list, expected a JSON object")])
+@pytest.mark.parametrize(("text", "problem"), [("{", "not valid JSON"), ("[1]", "got list, expected a JSON object")])
 def test_a_broken_file_is_named(opt_ml, text, problem):
     opt_ml.hyperparameters.write_text(text)
     with pytest.raises(PlatformError, match=rf"hyperparameters\.json: {problem}"):

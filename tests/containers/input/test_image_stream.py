@@ -79,7 +79,7 @@ def test_a_shuffle_holds_no_more_than_it_may():
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_bad_record_is_named_by_channel_file_and_row(workers):
     records = [*RECORDS[:5], ImageRecord(b"no image", (0.0,), "x.rec, row 6"), *RECORDS[6:]]
-    with pytest.raises(UserError, match=r"^Channel train, x.rec, row 6: the image is no JPEG and no PNG"):
+    with pytest.raises(UserError, match=r"^Channel train, x.rec, row 6: the image is not a JPEG or PNG"):
         list(stream(records, seed=None, workers=workers).batches(4))
     with pytest.raises(UserError, match=r"^Channel train, x.rec, row 2: label 9, expected a class from 0 to 3"):
         list(stream([RECORDS[0], record(1, label=9.0)], seed=None, workers=workers).batches(4))

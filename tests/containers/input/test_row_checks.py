@@ -29,8 +29,8 @@ def test_good_rows_pass_in_any_order_of_their_keys(rows):
 @pytest.mark.parametrize(
     ("rows", "problem"),
     [
-        (keyed([1, 2], [7, 4, 7], [1]), "row 11: key 7 stands twice, expected once a row"),
-        (keyed([7], [7, 7]), "row 11: key 7 stands twice"),
+        (keyed([1, 2], [7, 4, 7], [1]), "row 11: key 7 occurs twice, expected once per row"),
+        (keyed([7], [7, 7]), "row 11: key 7 occurs twice"),
         (sparse({0: 1.0}, {}, {5: 2.0, 6: float("nan")}), "row 12: column 7: got nan, expected a finite number"),
         (Batch(torch.tensor([[1.0, float("inf")]])), "row 10: 2 columns, expected 1099511627776"),
     ],

@@ -135,7 +135,7 @@ def test_a_document_that_does_not_fit(tmp_path, document, problem):
 def test_files_that_are_missing_or_broken(tmp_path):
     written_elsewhere(tmp_path, faiss.IndexFlatL2(8))
     (tmp_path / "model_algo-1.json").write_text("{'k': 5}")
-    with pytest.raises(UserError, match=r"model_algo-1\.json is no JSON document"):
+    with pytest.raises(UserError, match=r"model_algo-1\.json is not valid JSON"):
         artifact.load(tmp_path)
     LABELS[:-1].tofile(tmp_path / "model_algo-1.labels")
     (tmp_path / "model_algo-1.json").write_text('{"k": 5, "predictor_type": "regressor"}')

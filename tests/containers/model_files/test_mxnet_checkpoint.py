@@ -111,7 +111,7 @@ def without_one(content: bytes) -> bytes:
         ("image-classification-0003.params", None, "no image-classification-NNNN.params."),
         ("image-classification-0003.params", lambda content: content[:500], "Is the file truncated?"),
         ("image-classification-0003.params", without_one, "The symbol's fc_bias has no array in the .params file (1 missing)."),
-        ("model-shapes.json", None, "no model-shapes.json, which says how large images are"),
+        ("model-shapes.json", None, "no model-shapes.json, which says the size of images"),
         ("model-shapes.json", lambda _: b"[]", 'expected [{"shape": [1, 3, 224, 224], "name": "data"}].'),
         ("model-shapes.json", lambda _: b'[{"shape": [1, 5, 8, 8]}]', "5 × 8 × 8"),
         ("model-shapes.json", lambda _: b'[{"shape": [1, 1, 8, 8]}]', "The network does not compute on an image of (1, 8, 8)"),

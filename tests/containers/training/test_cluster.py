@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from wildsage.containers.training.cluster import Cluster, peers_needed
+from wildsage.containers.training.cluster import Cluster, explain_lost_peers
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,7 +29,7 @@ cluster.leave()
 ONE_LEAVES = """
 import sys, torch
 from torch.nn.parallel import DistributedDataParallel
-from wildsage.containers.training.cluster import Cluster, peers_needed
+from wildsage.containers.training.cluster import Cluster, explain_lost_peers
 from wildsage.containers.contract.job import TrainingJob
 rank = int(sys.argv[1])
 cluster = Cluster.join(TrainingJob({}, {}, current_host=f"algo-{rank + 1}", hosts=("algo-1", "algo-2")))
@@ -37,7 +37,7 @@ network = DistributedDataParallel(torch.nn.Linear(2, 1))
 if rank == 0:
     for lose in (lambda: network(torch.ones(1, 2)).sum().backward(), lambda: cluster.sum(torch.ones(1))):
         try:
-            with peers_needed():
+            with explain_lost_peers():
                 lose()
         except Exception as error:
             print(type(error).__name__, error)
@@ -62,7 +62,7 @@ def test_a_lost_host_is_said_to_be_lost_whoever_misses_it():
 
 
 def test_other_errors_pass():
-    with pytest.raises(RuntimeError, match="a bug"), peers_needed():
+    with pytest.raises(RuntimeError, match="a bug"), explain_lost_peers():
         raise RuntimeError("a bug")
 
 

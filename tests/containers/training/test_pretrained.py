@@ -36,7 +36,7 @@ class Unwelcome:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ({"a": Unwelcome()}, "no state dictionary of tensors"),
+        ({"a": Unwelcome()}, "not a state dictionary of tensors"),
         ({"a": [1]}, "expected a dictionary of tensors"),
         ([1], "expected a dictionary of tensors"),
     ],
@@ -50,5 +50,5 @@ def test_anything_but_tensors_is_refused(tmp_path, capsys, content, problem):
 
 def test_a_damaged_file_says_so(tmp_path):
     (tmp_path / "resnet-18.pth").write_bytes(b"no archive")
-    with pytest.raises(UserError, match="no state dictionary of tensors"):
+    with pytest.raises(UserError, match="not a state dictionary of tensors"):
         pretrained.find(str(tmp_path), "resnet-18")

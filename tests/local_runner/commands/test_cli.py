@@ -384,4 +384,4 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_text("no archive")
     done = wildsage("serve", tmp_path / "model.tar.gz", "--port", "18080")
     assert done.returncode == 1
-    assert "no readable tar.gz archive" in done.stderr
+    assert "not a readable tar.gz archive" in done.stderr

@@ -102,7 +102,7 @@ def test_csr_is_read():
     ("content", "message"),
     [
         (b"", "head, byte 0: the file's magic takes 16 bytes, but 0 are left"),
-        (b"PK\3\4" + bytes(20), "no NDArray file: it begins with 50 4b 03 04"),
+        (b"PK\3\4" + bytes(20), "not an NDArray file: it begins with 50 4b 03 04"),
         (RECORDED[:40], "array 0 of 1, byte 36: its shape takes 16 bytes, but 4 are left. Is the file truncated?"),
         (RECORDED[:70], "data of shape (2, 3), float32, takes 24 bytes, but 6 are left"),
         (RECORDED[:-8], "names, byte 88: their number takes 8 bytes, but 0 are left"),
@@ -127,7 +127,7 @@ def test_csr_is_read():
         (ndarray.write([RowSparse(SIX, np.array([3]), (5, 3))]), "do not make up an array (5, 3)"),
         (
             struct.pack("<QQQ", 0x112, 0, 2) + 2 * RECORDED[24:-8] + struct.pack("<QQ1sQ1s", 2, 1, b"w", 1, b"w"),
-            "a name stands twice",
+            "a name occurs twice",
         ),
     ],
 )

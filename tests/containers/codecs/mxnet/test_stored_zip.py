@@ -21,5 +21,5 @@ def test_members_come_back_and_equal_members_give_equal_bytes(tmp_path):
 def test_a_damaged_archive_is_refused(tmp_path, damage):
     path = tmp_path / "model_algo-1"
     path.write_bytes(damage(stored_zip.write(MEMBERS)))
-    with pytest.raises(UserError, match="model_algo-1: no readable ZIP archive"):
+    with pytest.raises(UserError, match="model_algo-1: not a readable ZIP archive"):
         stored_zip.read(path, ("b.json",))

@@ -43,14 +43,14 @@ def test_short_lists_and_single_settings_stand_on_one_line():
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "x: no MXNet symbol (JSONDecodeError"),
-        (b"[]", "x: no MXNet symbol (TypeError"),
-        (b"{}", "x: no MXNet symbol (KeyError"),
-        (b'{"nodes": [{"op": "null"}], "heads": []}', "x: no MXNet symbol (KeyError: 'name')"),
-        (b'{"nodes": [], "heads": []}', "x: its heads [] name no node."),
-        (old("attrs", [[1, 0, 0]]), "x: node 1 (relu) has an input that does not stand before it."),
-        (old("attrs", [[-1, 0, 0]]), "x: node 1 (relu) has an input that does not stand before it."),
-        (b"[" * 100_000, "x: no MXNet symbol (RecursionError"),
+        (b"", "x: not an MXNet symbol (JSONDecodeError"),
+        (b"[]", "x: not an MXNet symbol (TypeError"),
+        (b"{}", "x: not an MXNet symbol (KeyError"),
+        (b'{"nodes": [{"op": "null"}], "heads": []}', "x: not an MXNet symbol (KeyError: 'name')"),
+        (b'{"nodes": [], "heads": []}', "x: its heads [] do not name nodes of the graph."),
+        (old("attrs", [[1, 0, 0]]), "x: node 1 (relu) has an input that does not come before it."),
+        (old("attrs", [[-1, 0, 0]]), "x: node 1 (relu) has an input that does not come before it."),
+        (b"[" * 100_000, "x: not an MXNet symbol (RecursionError"),
     ],
 )  # fmt: skip
 def test_what_is_no_symbol_says_so(content, problem):

@@ -229,7 +229,7 @@ def test_an_artifact_that_is_no_archive_fails_the_endpoint(aws):
     aws.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
     found = aws.sagemaker.describe_endpoint(EndpointName=aws.deploy(aws.config(name)))
     assert found["EndpointStatus"] == "Failed"
-    assert found["FailureReason"].startswith("ClientError: model.tar.gz: no readable tar.gz archive")
+    assert found["FailureReason"].startswith("ClientError: model.tar.gz: not a readable tar.gz archive")
 
 
 def test_lists_show_what_there_is(aws, endpoint):
