@@ -1,4 +1,4 @@
-"""Log groups and streams as files: one line per event, milliseconds since 1970 and the message, readable while written."""
+"""Log groups and streams as files. Each event is one line, its time in milliseconds since 1970 and its message."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class NoSuchStream(Exception):
 
 @dataclass(frozen=True)
 class LogEvent:
-    """One line of a log. `end` is the position behind it in its stream, in bytes."""
+    """One line of a log. `end` is the position after it in its stream, in bytes."""
 
     timestamp_ms: int
     message: str
@@ -36,7 +36,7 @@ class LogEvent:
 
 @dataclass(frozen=True)
 class LogStream:
-    """What is known of a stream without reading it. Times in milliseconds since 1970."""
+    """What a stream says without being read. Times are milliseconds since 1970."""
 
     name: str
     created_ms: int
@@ -45,9 +45,9 @@ class LogStream:
 
 
 class LogWriter:
-    """Appends lines to one stream, from any thread; timestamps never run backwards.
+    """Appends lines to one stream. Thread-safe; timestamps never decrease.
 
-    Empty lines are left out: an event has at least one character in the model of CloudWatch Logs.
+    Empty lines are left out, because an event has at least one character in the model of CloudWatch Logs.
     """
 
     def __init__(self, path: Path) -> None:
@@ -70,13 +70,13 @@ class LogWriter:
 
 
 class Logs:
-    """All groups below one folder. Group and stream names are percent-encoded into file names."""
+    """All log groups below one folder. The names of groups and streams are percent-encoded in file names."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def writer(self, group: str, stream: str) -> LogWriter:
-        """Open a stream for appending; it and its group exist from now on."""
+        """Open a stream for appending. The stream and its group exist from now on."""
         path = self._path(group, stream)
         path.parent.mkdir(parents=True, exist_ok=True)
         return LogWriter(path)
@@ -86,13 +86,13 @@ class Logs:
         return sorted(name for name in names if name.startswith(prefix))
 
     def streams(self, group: str, prefix: str = "") -> list[LogStream]:
-        """Streams of a group by name. Raises NoSuchGroup."""
+        """Streams of a group, sorted by name. Raises NoSuchGroup."""
         folder = self._group(group)
         paths = ((unquote(path.name), path) for path in folder.iterdir())
         return sorted((_stream(name, path) for name, path in paths if name.startswith(prefix)), key=lambda s: s.name)
 
     def events(self, group: str, stream: str, position: int = 0) -> Iterator[LogEvent]:
-        """Complete lines from a byte position on. Raises NoSuchGroup, NoSuchStream."""
+        """Complete lines from a byte position on, without one that is still being written. Raises NoSuchGroup, NoSuchStream."""
         path = self._group(group) / _file_name(stream)
         if not path.is_file():
             raise NoSuchStream(f"The specified log stream does not exist: {stream} in {group}.")
@@ -109,19 +109,19 @@ class Logs:
 
 
 def _file_name(name: str) -> str:
-    """Percent-encoded, dots as well where a name is nothing else: `..` would lead out of the folder."""
+    """Percent-encode a name. A name of dots alone is encoded too, because `..` would lead out of the folder."""
     return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
 
 
 def _drop_cut_line(path: Path) -> None:
-    """Remove what a killed server has written of a line: nobody has read it, and the next line would go on from there."""
+    """Remove the incomplete last line that a killed server left: readers skip it, and the next line would be appended to it."""
     if not path.exists():
         return
     with path.open("r+b") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - MAX_LINE_BYTES))
         tail = file.read()
-        if not tail.endswith(b"\n"):  # else another writer may have gone on meanwhile
+        if not tail.endswith(b"\n"):  # otherwise another writer may have appended meanwhile
             file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
 
 

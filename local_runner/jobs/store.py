@@ -16,7 +16,7 @@ TAGS = "tags"
 
 
 class NameTaken(Exception):
-    """A document of that kind exists whose name is the same but for the case of its letters."""
+    """A document of that kind has the same name, upper and lower case aside."""
 
 
 class NotThere(Exception):
@@ -24,10 +24,10 @@ class NotThere(Exception):
 
 
 class Store:
-    """Documents by kind and name, safe for many threads; other processes may read them meanwhile.
+    """Documents by kind and name. Thread-safe; other processes may read them at the same time.
 
-    What a method has changed outlives the process, however it ends. (A power cut may lose the last seconds, as with the
-    objects beside it: nothing waits for the disk.)
+    A change outlives the process, even if the process is killed. A power cut may lose the last seconds, as with the
+    objects of S3, because no change waits for the disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +38,7 @@ class Store:
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS documents (kind TEXT, name TEXT, document TEXT, PRIMARY KEY (kind, name))"
         )
-        # SageMaker keeps the case of a name and tells no two names apart by it: their ARNs are the same.
+        # SageMaker keeps upper and lower case in a name but does not distinguish names by it: their ARNs are equal.
         self._database.execute(
             "CREATE UNIQUE INDEX IF NOT EXISTS one_of_a_name ON documents (kind, name COLLATE NOCASE)"
         )
@@ -68,12 +68,12 @@ class Store:
             return [json.loads(text) for (text,) in rows]
 
     def version(self) -> int:
-        """A number that is another after each change made by another process."""
+        """A number that changes with each change that another process makes."""
         with self._lock:
             return self._database.execute("PRAGMA data_version").fetchone()[0]
 
     def change(self, kind: str, name: str, edit: Callable[[Document], object]) -> Document:
-        """Let `edit` mend the document in place, as one step to all other threads. Raises NotThere."""
+        """Let `edit` change the document in place, as one step. Raises NotThere."""
         with self._lock:
             document = self.get(kind, name)
             edit(document)

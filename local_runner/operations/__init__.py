@@ -1,7 +1,7 @@
-"""What the local AWS can do: one module per resource, one function per operation.
+"""The operations of the local AWS: one module per resource, one function per operation.
 
-A module names its service in `SERVICE`; each of its public functions is the operation of that name in snake case:
-`create_training_job(context, request)` answers CreateTrainingJob. Nothing is registered anywhere else.
+A module names its service in `SERVICE`. Each of its public functions is the operation with that name in snake case:
+`create_training_job(context, request)` answers CreateTrainingJob. No other registration is needed.
 """
 
 from __future__ import annotations

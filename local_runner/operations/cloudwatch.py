@@ -1,4 +1,4 @@
-"""CloudWatch: the metrics of training jobs, read from their logs whenever somebody asks."""
+"""CloudWatch: the metrics of training jobs, read from their logs at each request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {
 
 
 def get_metric_statistics(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """Statistics per period of one metric of one training job; no datapoints for anything else, as in CloudWatch."""
+    """Statistics per period of one metric of one training job. Other metrics have no datapoints."""
     start, end, period = request["StartTime"], request["EndTime"], request["Period"]
     buckets: dict[float, list[float]] = defaultdict(list)
     for timestamp, value in _readings(context, request):

@@ -1,4 +1,4 @@
-"""ECR: what those who push an image ask first. Repositories are remembered, a login is given; layers have no place here."""
+"""ECR: the operations that precede a push. Repositories are stored and a login is given; layers are not stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DOMAINS = {"aws-cn": "amazonaws.com.cn"}
 
 
 def get_authorization_token(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """A login that opens nothing."""
+    """Returns a login that no registry checks."""
     token = base64.b64encode(b"AWS:local").decode()
     data = {
         "authorizationToken": token,
@@ -55,7 +55,7 @@ def describe_repositories(context: RequestContext, request: dict[str, Any]) -> d
 
 
 def describe_images(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """None: images live in a Docker engine here. One that is asked for by name is not found."""
+    """Lists no images, because they lie in a Docker engine here. An image that is requested by name is not found."""
     name = request["repositoryName"]
     _find(context, name)
     if wanted := request.get("imageIds"):

@@ -1,4 +1,4 @@
-"""IAM: every role exists, may do everything, and trusts SageMaker. Access is not what a local AWS is for."""
+"""IAM: every role exists, may do everything, and trusts SageMaker. The local AWS does not control access."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def get_role(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]
 
 
 def list_roles(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """The one role that callers are told they have."""
+    """Lists one role, that of all callers."""
     return {"Roles": [_role(context, context.services.settings.role)], "IsTruncated": False}
 
 
@@ -36,7 +36,7 @@ def simulate_principal_policy(context: RequestContext, request: dict[str, Any]) 
 
 
 def _role(context: RequestContext, name: str) -> dict[str, Any]:
-    """`CreateDate` is that of the data folder: the role has been there as long as it."""
+    """`CreateDate` is that of the data folder."""
     return {
         "Path": "/",
         "RoleName": name,

@@ -1,4 +1,4 @@
-"""CloudWatch Logs, as far as jobs and endpoints are read through it."""
+"""CloudWatch Logs: reading the logs of jobs and endpoints."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def describe_log_streams(context: RequestContext, request: dict[str, Any]) -> di
 
 
 def get_log_events(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """One page. The forward token is the position behind it, so it stays the same when nothing new was written."""
+    """Returns one page. The forward token is the position after it, so that it stays the same until something is written."""
     limit = request.get("limit", MAX_EVENTS)
     token = request.get("nextToken")
     if token is None:
@@ -66,7 +66,7 @@ def get_log_events(context: RequestContext, request: dict[str, Any]) -> dict[str
 
 
 def filter_log_events(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """Events of several streams merged by time."""
+    """Returns the events of several streams, merged by time."""
     try:
         streams = context.services.logs.streams(_group(request), request.get("logStreamNamePrefix", ""))
     except NoSuchGroup as error:
@@ -98,13 +98,13 @@ def _events(context: RequestContext, request: dict[str, Any], position: int) -> 
 
 
 def _between(events: Iterable[LogEvent], request: dict[str, Any]) -> Iterator[LogEvent]:
-    """Those from startTime on and before endTime, milliseconds."""
+    """The events from startTime on and before endTime, in milliseconds."""
     start, end = request.get("startTime", 0), request.get("endTime", float("inf"))
     return (event for event in events if start <= event.timestamp_ms < end)
 
 
 def _fit_page(events: Iterable[LogEvent]) -> Iterator[LogEvent]:
-    """At most a megabyte, counted as CloudWatch does."""
+    """The first events, up to a megabyte, counted as CloudWatch counts it."""
     size_bytes = 0
     for event in events:
         size_bytes += len(event.message.encode()) + EVENT_OVERHEAD_BYTES
@@ -114,7 +114,7 @@ def _fit_page(events: Iterable[LogEvent]) -> Iterator[LogEvent]:
 
 
 def _pattern(text: str) -> Callable[[str], bool]:
-    """Terms that must all occur, `-term` that must not, `?term` of which one must; quotes keep spaces together."""
+    """A test of messages: all terms must occur, no `-term`, and one `?term` if there is any. Quotes enclose spaces."""
     if text.startswith(("{", "[", "%")):
         raise AwsError(
             "InvalidParameterException",
@@ -139,7 +139,7 @@ def _pattern(text: str) -> Callable[[str], bool]:
 
 
 def _group(request: dict[str, Any]) -> str:
-    """The group by name or by ARN."""
+    """The name of the group, which the request gives as a name or an ARN."""
     name = request.get("logGroupName") or request.get("logGroupIdentifier", "")
     return name.partition(":log-group:")[2].removesuffix(":*") if name.startswith("arn:") else name
 

@@ -1,4 +1,4 @@
-"""STS: who the caller is. Everybody is the one role of this machine, and no secret is checked."""
+"""STS: the identity of the caller. All callers have the same role, and secrets are not checked."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ DEFAULT_DURATION_S = 3600
 
 
 def get_caller_identity(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """An assumed role: the SageMaker SDK finds its execution role in this ARN and refuses a user's."""
+    """Returns an assumed role, because the SageMaker SDK takes its execution role from this ARN and refuses a user's."""
     arn = _session_arn(context, context.services.settings.role, SESSION)
     return {"UserId": f"{ROLE_ID}:{SESSION}", "Account": ACCOUNT, "Arn": arn}
 
 
 def assume_role(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """Credentials that nothing checks, for any role."""
+    """Returns credentials for any role. They are not checked."""
     role, session = request["RoleArn"].rpartition("/")[2], request["RoleSessionName"]
     return {
         "Credentials": {

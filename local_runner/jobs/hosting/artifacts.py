@@ -1,4 +1,4 @@
-"""Models on their way from S3 into a container's /opt/ml."""
+"""Brings models from S3 into the /opt/ml of a container."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from wildsage.local_runner.inputs.channels import Objects, local_name, split_uri
 
 
 def bring_model(uri: str | None, folder: Path, objects: Objects) -> None:
-    """Bring the model at `uri` into `folder`, whole or not at all; one that is there already is used as it is.
+    """Bring the model at `uri` into `folder`, completely or not at all. A folder that exists already is used as it is.
 
-    An archive is unpacked, the objects below a prefix, which ends in `/`, are copied. Raises InputError for what is no
-    S3 address, S3Error for an absent object, UserError for no readable archive.
+    An archive is unpacked; the objects below a prefix, which ends in `/`, are copied. Raises InputError for an invalid S3
+    URI, S3Error for an object that does not exist, UserError for an archive that cannot be read.
     """
     if folder.is_dir():
         return
@@ -30,7 +30,7 @@ def bring_model(uri: str | None, folder: Path, objects: Objects) -> None:
 
 
 def _copy(bucket: str, prefix: str, folder: Path, objects: Objects) -> None:
-    """Copies, not links: whoever writes into a model must not write into the store."""
+    """Copy the objects below a prefix. Links would not do, because a container may write into its model."""
     for stored in objects.list(bucket, prefix):
         if not stored.key.endswith("/"):
             target = folder / local_name(stored.key.removeprefix(prefix))

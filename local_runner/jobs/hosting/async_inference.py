@@ -1,4 +1,4 @@
-"""Asynchronous inference: requests lie in the store until a container has answered them, answers become objects.
+"""Asynchronous inference: the store holds requests until a container has answered them, and answers become objects.
 
 Sources: InvokeEndpointAsync and AsyncInferenceConfig (API reference), "Asynchronous inference" in the developer guide.
 """
@@ -34,14 +34,14 @@ log = logging.getLogger(__name__)
 
 
 class Failed(Exception):
-    """The inference has no answer; the text goes to its failure location."""
+    """An inference failed; the text is written to its failure location."""
 
 
 class AsyncInferences:
-    """All asynchronous invocations on their way.
+    """All asynchronous invocations without an answer.
 
-    One is `{"Id", "EndpointName", "InputLocation", "Headers", "OutputLocation", "FailureLocation", "ExpiresAt",
-    "TimeoutInSeconds"}`; times in seconds since 1970.
+    An invocation is `{"Id", "EndpointName", "InputLocation", "Headers", "OutputLocation", "FailureLocation", "ExpiresAt",
+    "TimeoutInSeconds"}`, with `ExpiresAt` in seconds since 1970.
     """
 
     def __init__(self, store: Store, logs: Logs, endpoints: Endpoints, inputs: Objects, objects: ObjectStore) -> None:
@@ -55,17 +55,17 @@ class AsyncInferences:
         self._closing = threading.Event()
 
     def submit(self, invocation: Document) -> None:
-        """Remember an invocation and answer it in the background, as many at once as its endpoint's configuration says."""
+        """Store an invocation and answer it in the background. The configuration of its endpoint limits how many run at a time."""
         self._store.insert(KIND, invocation["Id"], invocation)
         self._dispatch(invocation)
 
     def restore(self) -> None:
-        """After a restart: take up what had no answer yet."""
+        """After a restart: answer the invocations that have no answer yet."""
         for invocation in self._store.all(KIND):
             self._dispatch(invocation)
 
     def close(self) -> None:
-        """Leave the rest to the next start."""
+        """Answer no more invocations. They stay in the store; `restore` goes on with them."""
         self._closing.set()
         for _, pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
@@ -76,7 +76,7 @@ class AsyncInferences:
                 self._pool(invocation["EndpointName"]).submit(self._answer, invocation)
 
     def _pool(self, endpoint: str) -> ThreadPoolExecutor:
-        """Of the size that the endpoint has now; one of another size ends with what it has been given."""
+        """A pool of the size that the endpoint needs now. A pool of another size ends after the invocations that it has."""
         wanted = self._concurrency(endpoint)
         size, pool = self._pools.get(endpoint, (0, None))
         if pool is None or size != wanted:
@@ -89,14 +89,14 @@ class AsyncInferences:
     def _concurrency(self, endpoint: str) -> int:
         try:
             deployment = self._store.get(ENDPOINT.name, endpoint)["Deployment"]
-        except NotThere:  # deleted since; its invocations fail at once
+        except NotThere:  # it was deleted since; its invocations fail at once
             return DEFAULT_CONCURRENCY
         config = deployment.get("AsyncInferenceConfig", {}).get("ClientConfig", {})
         each = config.get("MaxConcurrentInvocationsPerInstance", DEFAULT_CONCURRENCY)
         return each * sum(variant["InstanceCount"] for variant in deployment["Variants"])
 
     def _answer(self, invocation: Document) -> None:
-        if self._closing.is_set():  # in a pool that another has replaced
+        if self._closing.is_set():  # a pool that another one has replaced goes on until here
             return
         try:
             self._invoke(invocation)
@@ -107,14 +107,14 @@ class AsyncInferences:
                 log.exception("asynchronous invocation %s", invocation["Id"])
             self._write_failure(invocation, str(error))
         self._store.delete(KIND, invocation["Id"])
-        self._remark(invocation)
+        self._log_topics(invocation)
 
     def _invoke(self, invocation: Document) -> None:
         """Raises Failed, InputError, S3Error, NoAnswer."""
         with self._instance(invocation) as instance:
             answer = self._ask(instance, invocation)
             try:
-                if not answer.taken:
+                if not answer.is_success:
                     text = answer.http.data.decode(errors="replace")
                     raise Failed(
                         f'Received error ({answer.http.status}) from {answer.container} with message "{text}".'
@@ -137,7 +137,7 @@ class AsyncInferences:
 
     @contextmanager
     def _instance(self, invocation: Document) -> Iterator[Instance]:
-        """One that serves, as soon as there is one. Raises Failed if the invocation expires first, or the endpoint goes."""
+        """An instance, as soon as one serves. Raises Failed if the invocation expires or the endpoint is deleted before that."""
         name = invocation["EndpointName"]
         while time.time() < invocation["ExpiresAt"]:
             with self._endpoints.lease(name) as instance:
@@ -146,7 +146,7 @@ class AsyncInferences:
                     return
             if self._closing.wait(LOOK_EVERY_S) or not self._exists(name):
                 raise Failed(f"Endpoint {name} was deleted before it answered.")
-        raise Failed("The invocation expired before an instance could take it: RequestTTLSeconds are over.")
+        raise Failed("The invocation expired before an instance could take it: RequestTTLSeconds have passed.")
 
     def _exists(self, endpoint: str) -> bool:
         try:
@@ -162,14 +162,14 @@ class AsyncInferences:
             except S3Error as error:
                 log.warning("asynchronous invocation %s: %s, and: %s", invocation["Id"], text, error)
 
-    def _remark(self, invocation: Document) -> None:
-        """Say which SNS topics would have been told."""
+    def _log_topics(self, invocation: Document) -> None:
+        """Log which SNS topics AWS would notify."""
         config: Mapping[str, Any] = self._endpoints.asynchronous(invocation["EndpointName"]) or {}
         topics = config.get("OutputConfig", {}).get("NotificationConfig", {})
-        told = [topics[field] for field in ("SuccessTopic", "ErrorTopic") if field in topics]
-        if told:
+        names = [topics[field] for field in ("SuccessTopic", "ErrorTopic") if field in topics]
+        if names:
             writer = self._logs.writer(f"{ENDPOINTS}/{invocation['EndpointName']}", "async")
             writer(
-                f"Wildsage: inference {invocation['Id']} has ended. There is no SNS here to tell {' and '.join(told)}."
+                f"Wildsage: inference {invocation['Id']} has ended. Wildsage does not notify SNS topics ({', '.join(names)})."
             )
             writer.close()

@@ -1,4 +1,4 @@
-"""One serving container, started, asked for its health, and started again whenever it ends."""
+"""One serving container: it is started, its health is checked, and it is started again whenever it ends."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ INVOCATION_TIMEOUT_S = 60.0
 STOP_GRACE_S = 30.0
 STARTS_BEFORE_GIVING_UP = 3
 PAUSES_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Before it is started again, by failures in a row."""
+"""Pauses before a container is started again, by failures in a row."""
 MOST_CONNECTIONS = 64
 
 log = logging.getLogger(__name__)
 
 
 class NoAnswer(Exception):
-    """The container of this name did not answer a request; the text says how."""
+    """A container did not answer a request; the text says how."""
 
     def __init__(self, container: str, text: str) -> None:
         super().__init__(text)
@@ -35,12 +35,12 @@ class NoAnswer(Exception):
 class Container:
     """Runs a serving container in a thread of its own until it is stopped.
 
-    Limits are those of the container contract, section 5: healthy within 4 minutes, a ping answers within 2 s, 30 s
-    from SIGTERM to SIGKILL.
+    The limits are those of the container contract, section 5: a container is healthy within 4 minutes, answers a ping
+    within 2 s, and has 30 s from SIGTERM to SIGKILL.
     """
 
     def __init__(self, backend: Backend, launch: Launch, name: str, ended: Callable[[], None]) -> None:
-        """`name` is its hostname, `ended` is called once, when no container will be started any more."""
+        """`name` is the hostname; `ended` is called once, after the last container has ended."""
         self.name = name
         self._ended = ended
         self._backend = backend
@@ -48,7 +48,7 @@ class Container:
         self._container: Serving | None = None
         self._http = urllib3.connection_from_url(
             "http://127.0.0.1:0"
-        )  # nobody there: that of a container that runs follows
+        )  # replaced by the address of each container that starts
         self._settled = threading.Event()
         self._healthy = False
         self._stopping = threading.Event()
@@ -56,7 +56,7 @@ class Container:
         self._keeper.start()
 
     def is_healthy(self) -> bool:
-        """Whether /ping has ever answered 200; waits until it has, or is not going to."""
+        """Whether /ping has ever answered 200. Waits until it has, or until the container has failed."""
         self._settled.wait()
         return self._healthy
 
@@ -69,7 +69,7 @@ class Container:
         timeout_s: float = INVOCATION_TIMEOUT_S,
         whole: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        """The answer to a request, read if `whole`; a body whose length no header says is sent in chunks. Raises NoAnswer."""
+        """The answer to a request, read if `whole`. A body without a Content-Length is sent in chunks. Raises NoAnswer."""
         try:
             return self._http.request(
                 method, path, body=body, headers=headers, timeout=timeout_s, preload_content=whole, retries=False
@@ -84,13 +84,13 @@ class Container:
             raise NoAnswer(self.name, f"The container closed the connection or is being restarted ({error}).") from None
 
     def ask_to_stop(self) -> None:
-        """SIGTERM, and no restart."""
+        """Send SIGTERM, and do not start the container again."""
         self._stopping.set()
         if self._container:
             self._container.terminate()
 
     def stop(self, grace_s: float = STOP_GRACE_S) -> None:
-        """SIGTERM, then, after the grace, SIGKILL; returns when the container has ended."""
+        """Send SIGTERM, and after `grace_s` seconds SIGKILL. Returns when the container has ended."""
         self.ask_to_stop()
         self._keeper.join(grace_s)
         if self._keeper.is_alive() and self._container:
@@ -100,23 +100,23 @@ class Container:
 
     def _keep(self) -> None:
         try:
-            self._start_again_and_again()
+            self._keep_running()
         except CannotRun as error:
             self._launch.log(f"Wildsage: {error}")
         except Exception as error:
             log.exception("container %s", self.name)
-            reason = f"{type(error).__name__}: {error} (the server's log has the trace)"
+            reason = f"{type(error).__name__}: {error} (the server's log has the traceback)"
             self._launch.log(f"Wildsage: the container cannot be kept running: {reason}")
         finally:
             self._settled.set()
             self._ended()
 
-    def _start_again_and_again(self) -> None:
+    def _keep_running(self) -> None:
         deadline = time.monotonic() + HEALTHY_WITHIN_S
         failures = 0
         while not self._stopping.is_set():
             failures += 1
-            if self._healthy:  # one that has served has all the time anew, at every start
+            if self._healthy:  # a container that has served has the full time at every start
                 deadline = time.monotonic() + HEALTHY_WITHIN_S
             status, healthy = self._run_once(deadline)
             if healthy:
@@ -128,7 +128,7 @@ class Container:
                 self._stopping.wait(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
 
     def _run_once(self, deadline: float) -> tuple[int | None, bool]:
-        """Exit status of one container, and whether it was healthy; one that is not by the deadline is killed."""
+        """Exit status of one container, and whether it was healthy. A container that is not healthy by the deadline is killed."""
         container = self._container = self._backend.serve(self._launch)
         self._http = urllib3.connection_from_url(container.url, maxsize=MOST_CONNECTIONS)
         if self._stopping.is_set():
@@ -142,7 +142,7 @@ class Container:
         return container.wait(), healthy
 
     def _await_ping(self, container: Serving, deadline: float) -> bool:
-        """True once /ping answers 200, False if the container ends, or its time is over, before."""
+        """True once /ping answers 200; False if the container ends or the deadline passes before that."""
         while time.monotonic() < deadline and container.wait(PING_EVERY_S) is None:
             if self._answers_ping():
                 return True

@@ -1,4 +1,4 @@
-"""Data capture: requests to an endpoint and their answers, kept in S3 as lines of JSON.
+"""Data capture: requests to an endpoint and their answers, stored in S3 as JSON Lines.
 
 Sources: DataCaptureConfig (API reference), "Capture data from real-time endpoint" in the developer guide, which shows the
 layout of the lines and the names of the objects.
@@ -38,7 +38,7 @@ class Message:
 
 
 class Captures:
-    """Captured invocations on their way to S3: held for a second, so that many share an object."""
+    """Captured invocations. They are written to S3 after a second, so that many share an object."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
@@ -55,7 +55,7 @@ class Captures:
         answer: Message,
         inference_id: str,
     ) -> None:
-        """Keep an invocation, as often as the configuration's percentage says."""
+        """Capture an invocation, as often as the percentage of the configuration says."""
         if random.uniform(0, 100) >= config["InitialSamplingPercentage"]:
             return
         now = datetime.now(UTC)
@@ -69,7 +69,7 @@ class Captures:
                 self._timer.start()
 
     def write(self) -> None:
-        """Store what is held."""
+        """Write all captured invocations to S3."""
         with self._lock:
             held, self._lines, self._timer = self._lines, defaultdict(list), None
         for folder, lines in held.items():
@@ -79,7 +79,7 @@ class Captures:
                     bucket, key, ["".join(f"{line}\n" for line in lines).encode()], "application/jsonlines"
                 )
             except S3Error as error:
-                log.warning("data capture: %d invocations are lost: %s", len(lines), error)
+                log.warning("data capture: %d invocations could not be written: %s", len(lines), error)
 
 
 def _line(
@@ -93,12 +93,12 @@ def _line(
         if mode in wanted
     }
     about = {"eventId": str(uuid.uuid4()), "inferenceTime": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
-    told = {"inferenceId": inference_id} if inference_id else {}
-    return {"captureData": captured, "eventMetadata": about | told, "eventVersion": "0"}
+    identity = {"inferenceId": inference_id} if inference_id else {}
+    return {"captureData": captured, "eventMetadata": about | identity, "eventVersion": "0"}
 
 
 def _side(message: Message, mode: str, declared: Mapping[str, list[str]]) -> dict[str, str]:
-    """Text where the type says so and the bytes bear it, base64 otherwise."""
+    """The body as text if its type is CSV or JSON and it is valid UTF-8, as base64 otherwise."""
     kind = message.content_type.partition(";")[0].strip().lower()
     kinds = {
         **ENCODINGS,

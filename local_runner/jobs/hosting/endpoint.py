@@ -1,4 +1,4 @@
-"""Endpoints: named groups of serving containers. InService is said after every /ping has answered 200, never before."""
+"""Endpoints: named groups of serving containers. An endpoint is InService only after every /ping has answered 200."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class Fleet:
-    """The instances of one deployment and the weight of each one's variant.
+    """The instances of one deployment and the weights of its variants.
 
-    `asynchronous` and `capture` are the AsyncInferenceConfig and the DataCaptureConfig of those that have one.
+    `asynchronous` and `capture` are its AsyncInferenceConfig and DataCaptureConfig, if it has them.
     """
 
     instances: Sequence[Instance]
@@ -49,7 +49,7 @@ class Fleet:
     capture: Document | None = None
 
     def pick(self, variant: str | None) -> Instance | None:
-        """An instance of the variant, or of any, as often as the weights say; None if there is no such variant."""
+        """A random instance of the variant, or of any variant by their weights; None if the variant does not exist."""
         wanted = [instance for instance in self.instances if variant in (None, instance.variant)]
         if not wanted:
             return None
@@ -58,7 +58,7 @@ class Fleet:
         return random.choices(wanted, weights if any(weights) else None)[0]
 
     def stop(self, grace_s: float | None = None) -> None:
-        """End all containers, at the same time."""
+        """Stop all containers at the same time."""
         for instance in self.instances:
             instance.ask_to_stop()
         for instance in self.instances:
@@ -70,8 +70,8 @@ class Endpoints:
 
     A deployment is `{"Id", "EndpointConfigName", "Variants": [{"VariantName", "Containers", "ExecutionMode",
     "InstanceCount", "Weight"}]}`, with `AsyncInferenceConfig` and `DataCaptureConfig` where the configuration has them,
-    its containers as `instance.start` takes them. It is kept with the endpoint: what serves does not change when its model or
-    configuration is deleted.
+    with containers as `instance.start` takes them. It is stored with the endpoint, so that the endpoint does not change when
+    its model or configuration is deleted.
     """
 
     def __init__(self, store: Store, logs: Logs, objects: Objects, backend: Backend, folder: Path) -> None:
@@ -93,24 +93,24 @@ class Endpoints:
         self._in_background(self._bring_up, endpoint["EndpointName"], endpoint["Deployment"])
 
     def update(self, name: str, deployment: Document) -> None:
-        """Bring up the new deployment beside the old one and change over. Raises NotThere, Busy."""
+        """Start the new deployment beside the old one, then replace the old one. Raises NotThere, Busy."""
         self._claim(name, "Updating", ("InService", "Failed"), deployment["Id"])
         self._in_background(self._bring_up, name, deployment)
 
     def rescale(self, name: str, variants: Sequence[Document]) -> None:
-        """Change weights and numbers of instances to those of `variants`; who serves goes on. Raises NotThere, Busy."""
+        """Change weights and instance counts to those of `variants`; running instances go on. Raises NotThere, Busy."""
         deployment = {**self._store.get(KIND.name, name)["Deployment"], "Variants": variants}
         self._claim(name, "Updating", ("InService",), deployment["Id"])
         self._in_background(self._rescale, name, deployment)
 
     def delete(self, name: str) -> None:
-        """Stop the containers and forget the endpoint. One that is being created is called off. Raises NotThere, Busy."""
+        """Stop the containers and delete the endpoint, even while it is being created. Raises NotThere, Busy."""
         called_off = self._claim(name, "Deleting", ("InService", "Failed", "Creating"), None)
         self._in_background(self._take_down, name, called_off)
 
     @contextlib.contextmanager
     def lease(self, name: str, variant: str | None = None) -> Iterator[Instance | None]:
-        """An instance to invoke, None if the endpoint has no such variant in service; it lives as long as the block."""
+        """An instance to invoke, which lives until the block ends; None if the endpoint has no such variant in service."""
         instance = self._leased(name, variant)
         try:
             yield instance
@@ -123,7 +123,7 @@ class Endpoints:
             instance = fleet.pick(variant)
             if instance is None or instance.lease():
                 return instance
-            time.sleep(0)  # it is being replaced: the fleet of after is there already, or the endpoint is going
+            time.sleep(0)  # it is being replaced: the new fleet serves already, or the endpoint is being deleted
         return None
 
     def asynchronous(self, name: str) -> Document | None:
@@ -137,7 +137,7 @@ class Endpoints:
         return fleet.capture if fleet else None
 
     def restore(self) -> None:
-        """After a restart: bring back what was in service or on its way, finish what was being deleted."""
+        """After a restart: start the endpoints that served or were being created, and delete those that were being deleted."""
         for endpoint in self._store.all(KIND.name):
             name = endpoint["EndpointName"]
             if endpoint["EndpointStatus"] == "Deleting":
@@ -148,7 +148,7 @@ class Endpoints:
                 self._in_background(self._bring_up, name, endpoint["Deployment"])
 
     def close(self) -> None:
-        """Stop all containers; the endpoints stay in the store and come back with `restore`."""
+        """Stop all containers. The endpoints stay in the store; `restore` starts them again."""
         self._closing = True
         fleets = list(self._fleets.values())
         starting = [instance for instances in self._starting.values() for instance in instances]
@@ -158,9 +158,9 @@ class Endpoints:
     # Changes of state
 
     def _claim(self, name: str, status: str, allowed: Sequence[str], pending: str | None) -> str | None:
-        """`pending` is the deployment that may put the endpoint into service next; what another brings up is dropped.
+        """Enter a status; `pending` is the only deployment that may put the endpoint into service from now on.
 
-        Returns the one that might before.
+        Returns the pending deployment of before. Raises NotThere, Busy.
         """
         before: list[str | None] = []
 
@@ -193,13 +193,13 @@ class Endpoints:
         self._end([instance for instance in {*before, *fleet.instances} if instance not in kept])
 
     def _end(self, instances: Sequence[Instance]) -> None:
-        """Stop them after the last request that they took."""
+        """Stop the instances after the last request that they took."""
         for instance in instances:
             instance.retire(INVOCATION_TIMEOUT_S)
         Fleet(instances, {}, self._folder).stop()
 
     def _in_service(self, name: str, deployment: Document, fleet: Fleet) -> bool:
-        """False if the endpoint was deleted, or the server closed, while the containers started."""
+        """Put the fleet into service. False if the endpoint was deleted or the server closed while the containers started."""
         if self._closing:
             return False
 
@@ -225,7 +225,7 @@ class Endpoints:
         return True
 
     def _not_in_service(self, name: str, deployment: Document, reason: str) -> None:
-        """A failed creation is Failed; a failed update leaves the old deployment in service, with the reason."""
+        """A failed creation makes the endpoint Failed; after a failed update the old deployment serves on. Both have a reason."""
         if self._closing:
             return
 
@@ -238,20 +238,20 @@ class Endpoints:
             self._store.change(KIND.name, name, edit)
 
     def _take_down(self, name: str, called_off: str | None) -> None:
-        """Stop what serves, and the deployment `called_off` if it is on its way."""
+        """Stop the fleet that serves, and the deployment `called_off` if it is being started."""
         for instance in self._starting.get(called_off, ()):
             instance.stop()
         if fleet := self._fleets.pop(name, None):
             fleet.stop()
         shutil.rmtree(self._folder / name, ignore_errors=True)
-        with contextlib.suppress(NotThere):  # while it holds the name, nobody else can have tagged this ARN
+        with contextlib.suppress(NotThere):  # the endpoint still has the name, so that the tags are its own
             self._store.delete(TAGS, self._store.get(KIND.name, name)["EndpointArn"])
         self._store.delete(KIND.name, name)
 
     # Containers
 
     def _started(self, name: str, deployment: Document, running: Sequence[Instance]) -> Fleet | None:
-        """The fleet of a deployment, healthy. None if that cannot be: then the endpoint says why."""
+        """The healthy fleet of a deployment; None if it does not start, in which case the endpoint has the reason."""
         try:
             return self._start(name, deployment, running)
         except Exception as error:
@@ -263,9 +263,9 @@ class Endpoints:
             self._starting.pop(deployment["Id"], None)
 
     def _start(self, name: str, deployment: Document, running: Sequence[Instance] = ()) -> Fleet:
-        """As many instances of each variant as it wants, those that run already first.
+        """The wanted number of instances of each variant, first those that run already.
 
-        Raises NotHealthy, and InputError for a model that cannot be unpacked; then what was started is stopped.
+        Raises NotHealthy, InputError, S3Error and UserError; the instances that were started are stopped then.
         """
         folder = self._folder / name / deployment["Id"]
         new = self._starting[deployment["Id"]] = []
@@ -312,7 +312,7 @@ class Endpoints:
 
 
 def deployment_id() -> str:
-    """A fresh name for a deployment's folder."""
+    """A new id for a deployment; it also names its folder."""
     return uuid.uuid4().hex
 
 
@@ -331,7 +331,7 @@ def _variant_summary(variant: Document) -> Document:
 
 
 def _special_summary(deployment: Document) -> Document:
-    """What DescribeEndpoint shows of asynchronous inference and data capture."""
+    """Asynchronous inference and data capture, as DescribeEndpoint shows them."""
     shown = {field: deployment[field] for field in ("AsyncInferenceConfig",) if field in deployment}
     if config := deployment.get("DataCaptureConfig"):
         enabled = config.get("EnableCapture", False)

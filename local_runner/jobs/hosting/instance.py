@@ -1,4 +1,4 @@
-"""One machine that serves a model: its containers, each answering what the one before it said.
+"""One instance that serves a model: its containers, each of which gets the answer of the one before it.
 
 Source: "Host models along with pre-processing logic as serial inference pipeline" in the developer guide.
 """
@@ -32,18 +32,19 @@ class NotHealthy(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What an instance said, and which of its containers said it: the last, or the first that did not take its request."""
+    """The answer of an instance, and its container: the last one, or the first that refused the request."""
 
     container: str
     http: urllib3.BaseHTTPResponse
 
     @property
-    def taken(self) -> bool:
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
         return 200 <= self.http.status < 300
 
 
 class Instance:
-    """The running containers of one instance of a variant; `models` belong to those that hold several.
+    """The running containers of one instance of a variant; `models` has the models of multi-model containers.
 
     `is_direct`: a request is for one container; otherwise it goes through all of them.
     """
@@ -79,16 +80,18 @@ class Instance:
         target_model: str = "",
         hostname: str = "",
     ) -> Answer:
-        """The answer of the last container, or of `hostname` alone; it is read unless `whole` is false.
+        """The answer of the last container, or of `hostname` alone; its body is read if `whole`.
 
-        Accept is for the container that answers the caller. Raises NoAnswer, and as LoadedModels does.
+        Only the container that answers the caller gets the Accept header. Raises NoAnswer, and what LoadedModels raises.
         """
         *inner, last = [container for container in self.containers if hostname in ("", container.name)]
         for container in inner:
-            answer = Answer(container.name, self._ask(container, body, _within(headers), timeout_s, True, target_model))
-            if not answer.taken:
+            answer = Answer(
+                container.name, self._ask(container, body, _inner_headers(headers), timeout_s, True, target_model)
+            )
+            if not answer.is_success:
                 return answer
-            body, headers = answer.http.data, _passed_on(headers, answer.http)
+            body, headers = answer.http.data, _next_headers(headers, answer.http)
         return Answer(last.name, self._ask(last, body, headers, timeout_s, whole, target_model))
 
     def _ask(
@@ -104,10 +107,10 @@ class Instance:
             return self._models[container.name].invoke(target_model, body, headers, timeout_s, whole)
         return container.request("POST", "/invocations", body, headers, timeout_s, whole)
 
-    # Leases: an instance that is replaced ends after the last request it took
+    # Leases: an instance that is replaced ends after the last request that it took
 
     def lease(self) -> bool:
-        """Hold the instance for a request; False if it is being replaced. Give it back with `release`."""
+        """Hold the instance for a request, until `release`. False if the instance is being replaced."""
         with self._changed:
             self._leases += not self._retired
             return not self._retired
@@ -118,7 +121,7 @@ class Instance:
             self._changed.notify_all()
 
     def retire(self, within_s: float) -> None:
-        """Take no more requests, and return when those on their way are answered, or the time is over."""
+        """Take no more requests. Returns when all requests are answered, or after `within_s` seconds."""
         with self._changed:
             self._retired = True
             self._changed.wait_for(lambda: self._leases == 0, within_s)
@@ -126,24 +129,24 @@ class Instance:
     # The end
 
     def ask_to_stop(self) -> None:
-        """SIGTERM, and no restart."""
+        """Send SIGTERM, and do not start the containers again."""
         for container in self.containers:
             container.ask_to_stop()
 
     def stop(self, grace_s: float = STOP_GRACE_S) -> None:
-        """SIGTERM, then, after the grace, SIGKILL; returns when all containers have ended."""
+        """Send SIGTERM, and after `grace_s` seconds SIGKILL. Returns when all containers have ended."""
         self.ask_to_stop()
         for container in self.containers:
             container.stop(grace_s)
 
 
-def _within(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """Those for a container that does not answer the caller."""
+def _inner_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Headers for a container that does not answer the caller."""
     return {name: value for name, value in headers.items() if name != "Accept"}
 
 
-def _passed_on(headers: Mapping[str, str], answer: urllib3.BaseHTTPResponse) -> Mapping[str, str]:
-    """Those for the container that comes next: the body is another now."""
+def _next_headers(headers: Mapping[str, str], answer: urllib3.BaseHTTPResponse) -> Mapping[str, str]:
+    """Headers for the next container, whose body is the answer."""
     kind = answer.headers.get("Content-Type")
     kept = {name: value for name, value in headers.items() if name not in ("Content-Type", "Content-Length")}
     return {**kept, **({"Content-Type": kind} if kind else {})}
@@ -162,8 +165,8 @@ def start(
 ) -> Instance:
     """Start the containers of one instance, each with an /opt/ml of its own below `root`.
 
-    A container is `{"Name", "Image", "ModelDataUrl", "Environment", "Mode"}`; `writer` opens the log of the one with
-    that name. `environment` joins the containers' own, and wins. Raises as `bring_model` does.
+    A container is `{"Name", "Image", "ModelDataUrl", "Environment", "Mode"}`; `writer` opens the log of the
+    container with that name. `environment` overrides the containers' own. Raises what `bring_model` raises.
     """
     roots = [root / container["Name"] for container in containers]
     for container, place in zip(containers, roots, strict=True):

@@ -1,4 +1,4 @@
-"""Which models a multi-model container holds: loaded at their first request, the least used unloaded when memory is short.
+"""The models of a multi-model container: loaded at their first request, the least recently used unloaded to free memory.
 
 Source: container contract section 5, "Multi-model endpoints".
 """
@@ -25,7 +25,7 @@ NAME_CHARACTERS = 32
 
 
 class NotLoaded(Exception):
-    """The container of this name did not load a model; `status` and `text` are what it said."""
+    """A container did not load a model; `status` and `text` are its answer."""
 
     def __init__(self, container: str, status: int, text: str) -> None:
         super().__init__(text)
@@ -48,17 +48,19 @@ class LoadedModels:
     def invoke(
         self, target: str, body: bytes | Iterable[bytes], headers: Mapping[str, str], timeout_s: float, whole: bool
     ) -> urllib3.BaseHTTPResponse:
-        """Ask a model, loading it first if need be. Raises S3Error if there is none, NotLoaded, NoAnswer."""
-        told = {**headers, TARGET_MODEL: target}
-        target = target.removeprefix("/")  # as many programs begin it
+        """Invoke a model, and load it first if needed. Raises S3Error if it does not exist, NotLoaded, NoAnswer."""
+        headers = {**headers, TARGET_MODEL: target}
+        target = target.removeprefix("/")  # many programs send one
         name = hashlib.sha256(target.encode()).hexdigest()[:NAME_CHARACTERS]
         self._ensure(name, target)
-        answer = self._container.request("POST", f"/models/{name}/invoke", body, told, timeout_s, whole)
-        if answer.status == NOT_LOADED and isinstance(body, bytes):  # unloaded meanwhile, or the container is a new one
+        answer = self._container.request("POST", f"/models/{name}/invoke", body, headers, timeout_s, whole)
+        if answer.status == NOT_LOADED and isinstance(
+            body, bytes
+        ):  # unloaded meanwhile, or the container was restarted
             answer.drain_conn()
             self._names.pop(name, None)
             self._ensure(name, target)
-            answer = self._container.request("POST", f"/models/{name}/invoke", body, told, timeout_s, whole)
+            answer = self._container.request("POST", f"/models/{name}/invoke", body, headers, timeout_s, whole)
         return answer
 
     def _ensure(self, name: str, target: str) -> None:
@@ -70,7 +72,7 @@ class LoadedModels:
         self._names[name] = self._names.pop(name, None)
 
     def _load(self, name: str) -> None:
-        """Make the container load a model, unloading others for as long as it says that its memory is short."""
+        """Make the container load a model; unload others as long as it answers that it is out of memory."""
         order = json.dumps({"model_name": name, "url": OptML().loaded_model(name).as_posix()}).encode()
         while True:
             answer = self._container.request("POST", "/models", order, {"Content-Type": "application/json"})
@@ -79,7 +81,7 @@ class LoadedModels:
             if answer.status != OUT_OF_MEMORY or not self._names:
                 shutil.rmtree(self._folder.loaded_model(name).parent, ignore_errors=True)
                 raise NotLoaded(self._container.name, answer.status, answer.data.decode(errors="replace"))
-            self._unload(next(iter(tuple(self._names))))  # copied at once: others use models meanwhile
+            self._unload(next(iter(tuple(self._names))))  # a copy, because other threads use models meanwhile
 
     def _unload(self, name: str) -> None:
         self._container.request("DELETE", f"/models/{name}")

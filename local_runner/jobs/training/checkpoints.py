@@ -1,4 +1,4 @@
-"""A job's checkpoints: brought from S3 before it starts, copied out while it runs and once more when it has ended, however.
+"""The checkpoints of a job: copied from S3 before it starts, to S3 while it runs, and once more after it has ended or failed.
 
 Sources: CreateTrainingJob's CheckpointConfig, container contract section 2.
 """
@@ -23,22 +23,24 @@ COPY_EVERY_S = 1.0
 
 @contextlib.contextmanager
 def mirrored(uri: str, hosts: Sequence[OptML], objects: ObjectStore, inside: str | None = None) -> Iterator[None]:
-    """Keep the checkpoint folders of all hosts and the objects below `uri` alike while the block runs.
+    """Mirror the checkpoint folders of all hosts to the objects below `uri` while the block runs.
 
-    `inside` is where containers with a file system of their own see their folder.
-    Every host starts with all checkpoints; names must tell hosts apart, as in /opt/ml/model. What a host deletes stays
-    in S3. Raises InputError if the bucket is not there.
+    `inside` is the path of the folder within containers that have a file system of their own. Every host starts with all
+    checkpoints, so that the files of different hosts need different names, as in /opt/ml/model. A file that a host deletes
+    stays in S3. Raises InputError if the bucket does not exist.
     """
     mirror = _Mirror(uri, hosts, objects, inside)
-    over = threading.Event()
-    copier = threading.Thread(target=mirror.copy_out_until, args=(over,), name=f"checkpoints {uri}", daemon=True)
+    stop_copying = threading.Event()
+    copier = threading.Thread(
+        target=mirror.copy_out_until, args=(stop_copying,), name=f"checkpoints {uri}", daemon=True
+    )
     try:
         mirror.bring_in()
         copier.start()
         try:
             yield
         finally:
-            over.set()
+            stop_copying.set()
             copier.join()
             mirror.copy_out()
     except S3Error as error:
@@ -66,20 +68,20 @@ class _Mirror:
         self._copied = {path: _version(path) for path, _ in self._files()}
 
     def _bring(self, key: str, folder: Path) -> None:
-        """A copy, not a link: the container goes on writing it."""
+        """Copy an object to a file. A link would not do, because the container writes into the file."""
         target = folder / local_name(key.removeprefix(self._prefix))
         target.parent.mkdir(parents=True, exist_ok=True)
         _, content = self._objects.open(self._bucket, key)
         with content, target.open("wb") as copy:
             shutil.copyfileobj(content, copy)
 
-    def copy_out_until(self, over: threading.Event) -> None:
-        while not over.wait(COPY_EVERY_S):
-            with contextlib.suppress(S3Error):  # the last copy meets the same and tells
+    def copy_out_until(self, stop: threading.Event) -> None:
+        while not stop.wait(COPY_EVERY_S):
+            with contextlib.suppress(S3Error):  # the last copy meets the same error and reports it
                 self.copy_out()
 
     def copy_out(self) -> None:
-        """Store what is new or was written since the last time."""
+        """Store the files that are new or have changed since the last copy."""
         for path, key in self._files():
             with contextlib.suppress(FileNotFoundError):  # replaced or deleted by the container at this moment
                 version = _version(path)
@@ -88,7 +90,7 @@ class _Mirror:
                     self._copied[path] = version
 
     def _files(self) -> Iterator[tuple[Path, str]]:
-        """All files and their keys; a hidden one is still being written."""
+        """All files and their keys, without hidden files: those are still being written."""
         for host in self._hosts:
             for path in sorted(host.checkpoints.rglob("[!.]*")):
                 if path.is_file():

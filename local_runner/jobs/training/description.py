@@ -13,7 +13,7 @@ DEFAULT_MAX_RUNTIME_S = 86_400
 
 
 def training_job(request: Mapping[str, Any], arn: str, now: float) -> Document:
-    """The document of a CreateTrainingJob request. SDK v2 needs OutputDataConfig.KmsKeyId to be there."""
+    """The document of a CreateTrainingJob request. It has OutputDataConfig.KmsKeyId because SDK v2 requires it."""
     name = request["TrainingJobName"]
     algorithm = request["AlgorithmSpecification"]
     found = metrics.definitions(uris.algorithm(algorithm["TrainingImage"]), algorithm.get("MetricDefinitions", ()))

@@ -1,9 +1,9 @@
-"""What a batch transform leaves out of its records, and how it joins answers to them.
+"""The filters of a batch transform, and how it joins answers to its records.
 
     record ── InputFilter ──▶ request … answer ── JoinSource ──▶ record with answer ── OutputFilter ──▶ output
 
-Filters are JSONPath (RFC 9535), of which SageMaker knows names, indexes, slices and `*`. A row of CSV counts as an
-array of texts. Sources: DataProcessing in CreateTransformJob (API reference), "Associate Prediction Results with Input
+Filters are JSONPath (RFC 9535), of which SageMaker supports names, indexes, slices and `*`. A row of CSV is an array of
+strings. Sources: DataProcessing in CreateTransformJob (API reference), "Associate Prediction Results with Input
 Records" in the developer guide, container contract section 5.
 """
 
@@ -30,12 +30,12 @@ KNOWN_SELECTORS = (NameSelector, IndexSelector, SliceSelector, WildcardSelector)
 
 
 class BadFilter(Exception):
-    """A filter that is no JSONPath, or more of it than SageMaker knows; the text says which."""
+    """A filter that is not JSONPath, or uses parts of it that SageMaker does not support; the text says which."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Selects a part of a value. One name or index gives what stands there, several names an object, the rest an array."""
+    """Selects a part of a value. One name or index gives the value there, several names an object, anything else an array."""
 
     text: str
     path: jsonpath.JSONPath
@@ -53,7 +53,7 @@ class Filter:
             text.startswith(EVERYTHING) and isinstance(path, jsonpath.JSONPath) and all(map(_is_known, path.segments))
         ):
             raise BadFilter(
-                f"got {text!r}, expected a JSONPath of names, indexes, slices and * alone: SageMaker knows no other parts."
+                f"got {text!r}, expected a JSONPath of names, indexes, slices and * alone: SageMaker does not support other parts."
             )
         return cls(text, path)
 
@@ -62,7 +62,7 @@ class Filter:
         return self.text == EVERYTHING
 
     def apply(self, value: Any) -> Any:
-        """Raises UserError where it selects nothing."""
+        """The selected part. Raises UserError if the filter selects nothing."""
         matches = list(self.path.finditer(value))
         if not matches:
             raise UserError(f"the filter {self.text} selects nothing of {_shown(value)}")
@@ -95,8 +95,8 @@ class DataProcessing:
     by_line: bool
 
     @classmethod
-    def of(cls, request: Mapping[str, Any]) -> DataProcessing:
-        """That of a CreateTransformJob request. Raises BadFilter."""
+    def from_request(cls, request: Mapping[str, Any]) -> DataProcessing:
+        """The data processing of a CreateTransformJob request. Raises BadFilter."""
         asked = request.get("DataProcessing", {})
         source = request["TransformInput"]
         return cls(
@@ -109,12 +109,12 @@ class DataProcessing:
 
     @property
     def reads_records(self) -> bool:
-        """Whether the records must be of a type that can be read here."""
+        """Whether the records must be of a readable type."""
         return self.joins or not self.input_filter.selects_all
 
     @property
     def changes_records(self) -> bool:
-        """Whether it does anything at all."""
+        """Whether it changes requests or answers."""
         return self.reads_records or self.changes_output
 
     @property
@@ -122,14 +122,14 @@ class DataProcessing:
         return self.joins or not self.output_filter.selects_all
 
     def request(self, record: bytes) -> bytes:
-        """What is sent of a record. Raises UserError."""
+        """The filtered record, as it is sent. Raises UserError."""
         if self.input_filter.selects_all:
             return record
         rows = [self.input_filter.apply(row) for row in self._rows(record, self.content_type, self.by_line)]
-        return _spelled(rows, self.content_type)
+        return _encoded(rows, self.content_type)
 
     def output(self, records: Sequence[bytes], answer: bytes, answer_type: str | None) -> bytes:
-        """What is stored for the records of one request. Raises UserError."""
+        """The output that is stored for the records of one request. Raises UserError."""
         if not self.changes_output:
             return answer
         kind = media_type(answer_type)
@@ -138,24 +138,28 @@ class DataProcessing:
         if self.joins:
             sources = [row for record in records for row in self._rows(record, self.content_type, self.by_line)]
             answers = self._joined(sources, answers, kind)
-        stored = _spelled([self.output_filter.apply(row) for row in answers], kind)
+        stored = _encoded([self.output_filter.apply(row) for row in answers], kind)
         return stored + b"\n" if kind in (CSV, JSON_LINES) else stored
 
     def _joined(self, sources: list[Any], answers: list[Any], kind: str) -> list[Any]:
         if (kind == CSV) != (self.content_type == CSV):
             raise UserError(
-                f"the answer is {kind}, which cannot be joined to {self.content_type}: Accept must be alike"
+                f"the answer is {kind}, which cannot be joined to {self.content_type}: set Accept to the type of the records"
             )
         if len(sources) != len(answers):
-            raise UserError(f"{len(sources)} records were sent, and the answer holds {len(answers)}: no pairs to join")
+            raise UserError(
+                f"{len(sources)} records were sent, but the answer has {len(answers)}, so they cannot be joined"
+            )
         if kind == CSV:
             return [source + answer for source, answer in zip(sources, answers, strict=True)]
         return [_with_answer(source, answer) for source, answer in zip(sources, answers, strict=True)]
 
     def _rows(self, body: bytes, kind: str, by_line: bool) -> list[Any]:
-        """Values of a body: fields of each line of CSV, values of each line of JSON Lines, one value of a JSON document."""
+        """The rows of a body: the fields of each line of CSV, the value of each line of JSON Lines, the one value of JSON."""
         if kind not in READABLE:
-            raise UserError(f"{kind or 'no type'}: neither filtered nor joined, expected {', '.join(READABLE)}")
+            raise UserError(
+                f"content type {kind or 'not given'} can be neither filtered nor joined: use {', '.join(READABLE)}"
+            )
         try:
             text = body.decode("utf-8-sig")
             if kind == CSV:
@@ -163,15 +167,15 @@ class DataProcessing:
             parts = text.split("\n") if kind == JSON_LINES or by_line else [text]
             return [json.loads(part) for part in parts if part.strip()]
         except (ValueError, csv.Error) as error:
-            raise UserError(f"no valid {kind}: {error}") from None
+            raise UserError(f"the body is not valid {kind}: {error}") from None
 
 
 def _with_answer(source: Any, answer: Any) -> dict[str, Any]:
     return {**source, OUTPUT: answer} if isinstance(source, dict) else {INPUT: source, OUTPUT: answer}
 
 
-def _spelled(rows: Sequence[Any], kind: str) -> bytes:
-    """The rows in lines, without a line end after the last."""
+def _encoded(rows: Sequence[Any], kind: str) -> bytes:
+    """The rows as lines, without a line end after the last one."""
     if kind != CSV:
         return "\n".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows).encode()
     text = io.StringIO()
@@ -180,6 +184,6 @@ def _spelled(rows: Sequence[Any], kind: str) -> bytes:
 
 
 def media_type(text: str | None) -> str:
-    """The name alone, as one of the three that can be read here. Others are kept: who reads them says that it cannot."""
+    """The media type without parameters. The names of JSON Lines become one; a type that cannot be read stays as it is."""
     name = (text or "").partition(";")[0].strip().lower()
     return JSON_LINES if name in ("application/x-jsonlines", "application/jsonl", "application/x-ndjson") else name

@@ -95,7 +95,7 @@ class TransformRun(JobRun):
                 self._instances.append(self._instance(number, writer))
             for machine in self._instances:
                 machine.await_healthy()
-            plan = RequestPlan.of(self._job, self._proposed())
+            plan = RequestPlan.from_job(self._job, self._proposed())
             writers[0](f"[sagemaker logs]: {plan}")
             self.change(lambda job: job.update(TransformStartTime=time.time()))
             with ThreadPoolExecutor(len(shards), "instance") as pool:

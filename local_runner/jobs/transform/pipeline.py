@@ -1,8 +1,8 @@
-"""The way of S3 objects through one instance of a batch transform: read, cut, sent, answered, put together, stored.
+"""The pipeline of S3 objects through one instance of a batch transform: read, split, send, join the answers, store.
 
-At most `concurrency` requests of one instance are on their way or wait to be written, whatever the size of the objects,
-and answers are written in the order of their records. An object one of whose records fails gets no output, and the
-others go on. Sources: as in `transform`; "Speed up a batch transform job" for the limits.
+At most `concurrency` requests of one instance are in flight or wait to be written, for objects of any size, and answers
+are written in the order of their records. If one record of an object fails, the object gets no output, and the others go
+on. Sources: those of `job.py`; "Speed up a batch transform job" for the limits.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Stopping(Exception):
 
 
 class Refused(Exception):
-    """The container did not take a request; `status` is what it said, 0 if nothing."""
+    """The container refused a request with `status`; 0 if it did not answer."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(f"the container answered {status}: {text}" if status else text)
@@ -64,16 +64,16 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class RequestPlan:
-    """How requests are made: at most `concurrency` at once on an instance, `limit` bytes each; 0 means that an object
-    goes as one request, in chunks."""
+    """How requests are made: at most `concurrency` at a time for each instance, of at most `limit` bytes; 0 means that each
+    object is one request, sent in chunks."""
 
     concurrency: int
     strategy: str
     limit: int
 
     @classmethod
-    def of(cls, job: Job, proposed: Mapping[str, Any]) -> RequestPlan:
-        """The job's own values, then those its container proposes, then SageMaker's."""
+    def from_job(cls, job: Job, proposed: Mapping[str, Any]) -> RequestPlan:
+        """Values of the job come first, then those that its container proposes, then SageMaker's defaults."""
         payload_mb = min(_number("MaxPayloadInMB", job, proposed, low=0), MOST_MB_AT_ONCE)
         most = MOST_MB_AT_ONCE // max(payload_mb, 1)
         concurrency = min(_number("MaxConcurrentTransforms", job, proposed, low=1), most)
@@ -92,7 +92,7 @@ class RequestPlan:
 
 
 def _number(field: str, job: Job, proposed: Mapping[str, Any], low: int) -> int:
-    """The first of its values that is one: a container may propose anything."""
+    """The first value that is a number of at least `low`; a container may propose anything."""
     given = (place.get(field) for place in (job, proposed))
     return next((value for value in given if isinstance(value, int) and value >= low), DEFAULTS[field])
 
@@ -106,7 +106,7 @@ class Batch:
 
 
 class Pipeline:
-    """Takes objects through `instance`. `note` takes the lines of the data log, `folder` the answers to streamed objects."""
+    """Sends objects to `instance`. `note` writes a line of the data log; `folder` holds the answers to streamed objects."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Pipeline:
         self._source: Mapping[str, Any] = job["TransformInput"]
         self._target: Mapping[str, Any] = job["TransformOutput"]
         self._client: Mapping[str, Any] = job.get("ModelClientConfig", {})
-        self._processing = DataProcessing.of(job)
+        self._processing = DataProcessing.from_request(job)
         self._plan = plan
         self._instance = instance
         self._inputs = inputs
@@ -135,10 +135,10 @@ class Pipeline:
         self._failures: dict[str, str] = {}
 
     def run(self, files: Sequence[InputFile]) -> list[str]:
-        """Store the output of every object; returns why those without one have none. Raises Stopping."""
+        """Store the output of every object. Returns a reason for each object that has no output. Raises Stopping."""
         if self._streams and self._processing.changes_records:
             return [
-                "ClientError: MaxPayloadInMB 0 sends objects whole, and whole objects are neither filtered nor joined. "
+                "ClientError: MaxPayloadInMB 0 sends each object as a whole, which can neither be filtered nor joined. "
                 "Set MaxPayloadInMB to 1 or more."
             ]
         with ThreadPoolExecutor(self._plan.concurrency, "transform") as pool:
@@ -147,10 +147,10 @@ class Pipeline:
                 self._store(pieces)
         return list(self._failures.values())
 
-    # Out: answers in order
+    # Output: answers in order
 
     def _window(self, pieces: Pieces) -> Pieces:
-        """The same pieces, read ahead as far as requests may be on their way."""
+        """The same pieces, read ahead as far as requests may be in flight."""
         waiting: deque[tuple[InputFile, Future[Answer]]] = deque()
         for piece in pieces:
             waiting.append(piece)
@@ -159,7 +159,7 @@ class Pipeline:
         yield from waiting
 
     def _store(self, pieces: Pieces) -> None:
-        """Put the answers to one object together and store them, all or nothing."""
+        """Join the answers to one object and store them, all or nothing."""
         first = next(pieces)
         file = first[0]
         bucket, prefix = split_uri(self._target["S3OutputPath"])
@@ -171,7 +171,7 @@ class Pipeline:
             self._fail(file, error)
 
     def _fail(self, file: InputFile, error: Refused | UserError | S3Error) -> None:
-        """In the words of SageMaker's data log."""
+        """Write the error to the data log, in SageMaker's words."""
         place = f"{file.stored.bucket}/{file.stored.key}"
         status = error.status if isinstance(error, Refused) else 400
         blame = "ClientError" if 400 <= status < 500 else "AlgorithmError"
@@ -180,10 +180,10 @@ class Pipeline:
             self._note(f"{datetime.now(UTC).isoformat(timespec='milliseconds')[:-6]}:[sagemaker logs]: {place}: {line}")
         self._failures[file.name] = f"{blame}: {place}: {str(error)[:MAX_SHOWN_CHARACTERS]}"
 
-    # In: objects, records, requests
+    # Input: objects, records, requests
 
     def _pieces(self, pool: ThreadPoolExecutor, files: Sequence[InputFile]) -> Pieces:
-        """The answers to come, one or more for every object."""
+        """The pending answers, one or more for every object."""
         for file in files:
             sent = 0
             try:
@@ -196,7 +196,7 @@ class Pipeline:
                 yield file, _failed(error)
                 continue
             except DAMAGED as error:
-                yield file, _failed(UserError(f"no readable gzip file: {error}"))
+                yield file, _failed(UserError(f"the object is not a valid gzip file: {error}"))
                 continue
             if not sent:
                 yield file, pool.submit(tuple)
@@ -211,10 +211,10 @@ class Pipeline:
     def _batches(self, file: InputFile) -> Iterator[Batch]:
         limit = self._plan.limit or UNLIMITED
         with self._opened(file) as content:
-            found = records.CUT[self._split](content, limit, not self._plan.single)
-            joint = records.JOINT.get(self._split, b"")
+            found = records.SPLITTERS[self._split](content, limit, not self._plan.single)
+            separator = records.SEPARATORS.get(self._split, b"")
             done = 0
-            for sources in records.batches(found, joint, limit, self._plan.single or self._split == "None"):
+            for sources in records.batches(found, separator, limit, self._plan.single or self._split == "None"):
                 if self._stopping.is_set():
                     raise Stopping
                 yield Batch(sources, [self._sent(record, number) for number, record in enumerate(sources, done + 1)])
@@ -240,14 +240,14 @@ class Pipeline:
     # Requests
 
     def _ask(self, batch: Batch) -> Answer:
-        body = records.JOINT.get(self._split, b"").join(batch.sent)
+        body = records.SEPARATORS.get(self._split, b"").join(batch.sent)
         answer = self._answered(lambda: self._instance.invoke(body, self._headers(), self._timeout_s).http)
         stored = self._processing.output(batch.sources, answer.data, answer.headers.get("Content-Type"))
         by_line = self._target.get("AssembleWith") == "Line"
         return (stored, b"\n") if by_line and not stored.endswith(b"\n") else (stored,)
 
     def _ask_in_chunks(self, file: InputFile) -> Answer:
-        """The object streamed to the container, and its answer by way of a file."""
+        """Stream the object to the container, and buffer its answer in a file."""
 
         def invoke() -> urllib3.BaseHTTPResponse:
             with self._opened(file) as content:
@@ -256,16 +256,16 @@ class Pipeline:
                 ).http
 
         answer = self._answered(invoke)
-        spool = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115, `_drained` closes it
+        spool = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115, `_read_and_close` closes it
         try:
             spool.writelines(answer.stream(records.CHUNK_BYTES))
         except urllib3.exceptions.HTTPError as error:
             raise Refused(0, f"The container broke off its answer: {error}.") from None
         spool.seek(0)
-        return _drained(cast(BinaryIO, spool))
+        return _read_and_close(cast(BinaryIO, spool))
 
     def _answered(self, invoke: Callable[[], urllib3.BaseHTTPResponse]) -> urllib3.BaseHTTPResponse:
-        """Ask, and ask again after a failure of the container's own. Raises Refused, Stopping."""
+        """Send a request, again after a failure of the container. Raises Refused, Stopping."""
         attempts = 1 + self._client.get("InvocationsMaxRetries", DEFAULT_RETRIES)
         problem = Refused(0, "not asked")
         for attempt in range(attempts):
@@ -296,7 +296,7 @@ class Pipeline:
         return self._client.get("InvocationsTimeoutInSeconds", DEFAULT_TIMEOUT_S)
 
 
-def _drained(file: BinaryIO) -> Iterator[bytes]:
+def _read_and_close(file: BinaryIO) -> Iterator[bytes]:
     with file:
         yield from records.chunks(file)
 

@@ -1,8 +1,7 @@
-"""One object of a batch transform, cut into records, and the records that go into one request.
+"""Splits an object of a batch transform into records, and groups the records into requests.
 
-Sources: CreateTransformJob's SplitType and BatchStrategy (API reference), container contract section 5. The reference
-says that the wrapping of binary records is taken off for SingleRecord and kept for MultiRecord: here it is the frames
-of RecordIO and TFRecord.
+Sources: CreateTransformJob's SplitType and BatchStrategy (API reference), container contract section 5. According
+to the reference, the framing of binary records (RecordIO, TFRecord) is removed for SingleRecord and kept for MultiRecord.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def whole(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
 
 
 def lines(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
-    """What stands between line ends; empty lines are no records."""
+    """One record for each line that is not empty."""
     number = 0
     while line := file.readline(limit + len(LINE_ENDS) + 1):
         number += 1
@@ -50,40 +49,42 @@ def tfrecord_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes
             raise _too_large(f"record {number}", length, limit)
         payload, checksum = file.read(length), file.read(TFRECORD_CHECKSUM_BYTES)
         if len(checksum) < TFRECORD_CHECKSUM_BYTES:
-            raise UserError(f"record {number}: the object ends inside it. Is it in TFRecord format, and whole?")
+            raise UserError(
+                f"record {number}: the object ends inside it. Check that it is complete and in TFRecord format."
+            )
         yield _fitting(head + payload + checksum if framed else payload, limit, f"record {number}")
 
 
-CUT: Mapping[str, Callable[[BinaryIO, int, bool], Iterator[bytes]]] = {
+SPLITTERS: Mapping[str, Callable[[BinaryIO, int, bool], Iterator[bytes]]] = {
     "None": whole,
     "Line": lines,
     "RecordIO": recordio_records,
     "TFRecord": tfrecord_records,
 }
-"""By SplitType: records of an open object, each of at most `limit` bytes; `framed` keeps the wrapping of binary ones.
+"""By SplitType: the records of an open object, each of at most `limit` bytes; `framed` keeps the framing of binary records.
 
-They raise UserError for a record that is larger, and for an object that is not of the type."""
+Each raises UserError for a larger record, and for an object of another type."""
 
-JOINT: Mapping[str, bytes] = {"Line": b"\n"}
-"""By SplitType: what stands between two records of a request."""
+SEPARATORS: Mapping[str, bytes] = {"Line": b"\n"}
+"""By SplitType: the bytes between two records of a request."""
 
 
-def batches(records: Iterable[bytes], joint: bytes, limit: int, single: bool) -> Iterator[list[bytes]]:
-    """The records of each request: one where `single`, else as many as fit into `limit` bytes."""
+def batches(records: Iterable[bytes], separator: bytes, limit: int, single: bool) -> Iterator[list[bytes]]:
+    """The records of each request: one if `single`, otherwise as many as fit into `limit` bytes."""
     held: list[bytes] = []
     held_bytes = 0
     for record in records:
-        if held and (single or held_bytes + len(joint) + len(record) > limit):
+        if held and (single or held_bytes + len(separator) + len(record) > limit):
             yield held
             held, held_bytes = [], 0
-        held_bytes += len(record) + (len(joint) if held else 0)
+        held_bytes += len(record) + (len(separator) if held else 0)
         held.append(record)
     if held:
         yield held
 
 
 def chunks(file: BinaryIO) -> Iterator[bytes]:
-    """The rest of a file, piece by piece."""
+    """The rest of a file in chunks."""
     while chunk := file.read(CHUNK_BYTES):
         yield chunk
 
@@ -97,5 +98,5 @@ def _fitting(record: bytes, limit: int, place: str) -> bytes:
 def _too_large(place: str, size: int, limit: int) -> UserError:
     return UserError(
         f"Too much data for max payload size: {place} has {size} bytes or more, expected at most {limit}. "
-        "Raise MaxPayloadInMB, or choose a SplitType that cuts the object into records."
+        "Raise MaxPayloadInMB, or choose a SplitType that splits the object into records."
     )

@@ -1,7 +1,7 @@
-"""When a tuning job is complete before its number of jobs is: TuningJobCompletionCriteria.
+"""TuningJobCompletionCriteria: when a tuning job ends before it has run all its training jobs.
 
-Source: SageMaker's API reference; an improvement is one of 1 % or more there. What ConvergenceDetected looks at is not
-published: here it is `CONVERGED_AFTER` jobs in a row without an improvement of 0.1 %.
+Source: SageMaker's API reference; by its definition an improvement is 1 % or more. How ConvergenceDetected decides is not
+published; here a search has converged after `CONVERGED_AFTER` jobs in a row without an improvement of 0.1 %.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def has_converged(objectives: Sequence[float], maximize: bool) -> bool:
 
 
 def not_improving(objectives: Sequence[float], maximize: bool, improvement: float = IMPROVEMENT) -> int:
-    """How many of the last jobs did not better the best objective before them by that fraction of it."""
+    """How many of the last jobs did not improve the best objective before them by that fraction of it."""
     best, since = None, 0
     for objective in objectives if maximize else [-value for value in objectives]:
         if best is None or objective > best + improvement * abs(best):

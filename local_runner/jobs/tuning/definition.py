@@ -1,4 +1,4 @@
-"""What a tuning job trains: its definitions, and from them the requests of its training jobs."""
+"""The training job definitions of a tuning job, and the requests of training jobs that follow from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wildsage.local_runner.jobs.tuning import ranges
 from wildsage.local_runner.jobs.tuning.ranges import Range, RangeError, Resources, Values
 
 OBJECTIVE = "ObjectiveMetric"
-"""Name under which a training job of a tuning job has its objective a second time, as on SageMaker."""
+"""Second name of the objective among the metrics of a training job of a tuning job, as on SageMaker."""
 TUNED_FOR = "_tuning_objective_metric"
 EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
 LARGEST_RESOURCE = 20_000
@@ -39,9 +39,9 @@ class DefinitionError(Exception):
 
 @dataclass(frozen=True)
 class Definition:
-    """One way to train: `training` is the request's definition; `name` is empty where a job has but one.
+    """One way to train. `training` is the definition of the request; `name` may be empty if it is the only one of the job.
 
-    `edges` are hyperparameters and values that the algorithm must take if it is to take all of `ranges`.
+    `edges` are hyperparameters and values that the algorithm must accept if it is to accept all of `ranges`.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Definition:
         }
 
     def algorithm(self) -> Document:
-        """AlgorithmSpecification with all its metrics, the objective a second time among them.
+        """AlgorithmSpecification with all its metrics, among them the objective as `ObjectiveMetric`.
 
         Raises DefinitionError if nothing defines the objective.
         """
@@ -98,7 +98,7 @@ class Definition:
 
 
 def machines(training: Mapping[str, Any]) -> Document:
-    """ResourceConfig of the training jobs. Of several InstanceConfigs the first is taken: this machine is all there is."""
+    """ResourceConfig of the training jobs. Of several InstanceConfigs the first is used, because all jobs run on this machine."""
     given = training.get("ResourceConfig") or training.get("HyperParameterTuningResourceConfig", {})
     fields = {**given, **next(iter(given.get("InstanceConfigs", ())), {})}
     return {name: value for name, value in fields.items() if name not in ("InstanceConfigs", "AllocationStrategy")}
@@ -120,8 +120,8 @@ def definitions(job: Mapping[str, Any]) -> list[Definition]:
 
 
 def shown(job: Document, found: Sequence[Definition]) -> Document:
-    """The request as it is described. SDK v2 wants there what it does not send: the objective's name among the static
-    hyperparameters, the algorithm's metrics, and a ResourceConfig in place of its HyperParameterTuningResourceConfig."""
+    """The request as it is described. SDK v2 reads fields there that it does not send: the objective's name among the static
+    hyperparameters, the metrics of the algorithm, and a ResourceConfig in place of HyperParameterTuningResourceConfig."""
     given = [
         {
             **one.training,
@@ -158,7 +158,7 @@ def _definition(given: Mapping[str, Any], completed: Mapping[str, Any]) -> Defin
 def hyperband_resources(config: Mapping[str, Any], definition: Definition) -> Resources | None:
     """Least and most readings of the objective that a job of strategy Hyperband gets; None for other strategies.
 
-    Without MaxResource the static hyperparameter for epochs says it, as on SageMaker. Raises DefinitionError.
+    Without MaxResource, the static hyperparameter for epochs gives the most, as on SageMaker. Raises DefinitionError.
     """
     if config["Strategy"] != "Hyperband":
         return None

@@ -1,4 +1,4 @@
-"""The median stopping rule: a job that does worse than half of those before it, at the same age, is stopped.
+"""The median stopping rule: a job is stopped if it is worse than half of the earlier jobs were at the same age.
 
 Source: SageMaker developer guide, "Stop Training Jobs Early"; Golovin et al. (2017), Google Vizier, section 3.2.1.
 """
@@ -9,13 +9,13 @@ import statistics
 from collections.abc import Sequence
 
 JOBS_NEEDED = 3
-"""Earlier jobs that must have lived as long: the median of fewer says little."""
+"""Earlier jobs with as many readings that the rule needs; the median of fewer says little."""
 
 
 def falls_behind(readings: Sequence[float], earlier: Sequence[Sequence[float]], maximize: bool) -> bool:
     """Whether the latest of a job's `readings` of the objective is worse than the median of the others' running averages.
 
-    `earlier` are the readings of completed jobs; those that ended sooner do not count.
+    `earlier` are the readings of completed jobs; those with fewer readings do not count.
     """
     age = len(readings)
     grown = [others for others in earlier if len(others) >= age]

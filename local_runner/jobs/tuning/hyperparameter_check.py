@@ -1,4 +1,4 @@
-"""Which hyperparameters an algorithm takes: its own container is asked, before a tuning job begins."""
+"""Asks the container of an algorithm, before a tuning job begins, whether it accepts the hyperparameters."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BLAME = "ClientError: "
 
 
 def refusal(backend: Backend, image: str, values: Iterable[tuple[str, str]], folder: Path) -> str | None:
-    """Why jobs of a built-in algorithm could not have these hyperparameters, in its own words; None if they could.
+    """Why a built-in algorithm does not accept these hyperparameters, in its own words; None if it accepts them.
 
-    None too where nobody can tell: the image is somebody else's, or older than the question, or the machine is too busy.
-    Then the jobs will tell. The container's tree lies below `folder` as long as it runs.
+    Also None if the answer is unknown: the image is not a built-in algorithm or does not know the question, or the machine
+    is too busy. The training jobs fail then. The files of the container lie below `folder` while it runs.
     """
     if uris.algorithm(image) is None:
         return None

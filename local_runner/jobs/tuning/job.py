@@ -139,7 +139,7 @@ class TuningRun(JobRun):
             self._interrupted += 1
             search.suggest(job["TunedHyperParameters"])
         else:
-            self._note(job)
+            self._record(job)
             search.learn(job["TunedHyperParameters"], objective(job))
 
     # Training jobs
@@ -182,13 +182,13 @@ class TuningRun(JobRun):
     def _tell_search(self, job: Document) -> None:
         _, search = self._searches[job["TrainingJobDefinitionName"]]
         number = self._running.pop(job["TrainingJobName"])
-        self._note(job)
+        self._record(job)
         if number is None:
             search.learn(job["TunedHyperParameters"], objective(job))
         else:
             search.tell(number, objective(job))
 
-    def _note(self, job: Document) -> None:
+    def _record(self, job: Document) -> None:
         self._ended.append(job)
         if self._stops_early and job["TrainingJobStatus"] == "Completed":
             self._curves.append(self._readings(job))

@@ -1,4 +1,4 @@
-"""Ranges of hyperparameters that a tuning job searches: read from a request, checked, and given as text to its jobs.
+"""Ranges of hyperparameters that a tuning job searches: read from a request, checked, and written as the text of a value.
 
 Source: SageMaker's API reference (ParameterRanges) and developer guide ("Define Hyperparameter Ranges", "Hyperparameter
 scaling"): logarithmic scaling needs values above 0; reverse logarithmic scaling is for continuous ranges within [0, 1).
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LOGARITHMIC_FROM = 100.0
-"""Scaling `Auto` is logarithmic where the largest value is at least so many times the smallest."""
+"""Scaling `Auto` is logarithmic if the largest value is at least this many times the smallest."""
 
 
 Values = Mapping[str, str]
@@ -39,12 +39,12 @@ class Number:
         return str(round(value)) if self.whole else repr(float(value))
 
     def value(self, text: str) -> float | None:
-        """What `text` says; None if that is not in the range."""
+        """The value that `text` means; None if it is not in the range."""
         value = _number(text)
         return value if value is not None and self.low <= value <= self.high else None
 
     def draw(self, chance: random.Random) -> str:
-        """Any of its values, as a training job gets it."""
+        """A random value of the range, as a training job gets it."""
         low, high = self.low, self.high
         return self.text(chance.randint(int(low), int(high)) if self.whole else chance.uniform(low, high))
 
@@ -55,13 +55,13 @@ class Number:
 
     @property
     def ends(self) -> tuple[str, ...]:
-        """Values that must be valid if all are."""
+        """Values that are valid if all values of the range are."""
         return self.text(self.low), self.text(self.high)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some words."""
+    """One of several words."""
 
     name: str
     words: tuple[str, ...]
@@ -98,8 +98,8 @@ class Resources:
 def read(request: Mapping[str, Any]) -> list[Range]:
     """The ranges of a ParameterRanges structure, in the order given. Raises RangeError.
 
-    A hyperparameter of AutoParameters gets a range around its ValueHint: a tenth to ten times a number. A hint that is no
-    number stays as it is.
+    A hyperparameter of AutoParameters gets a range around its ValueHint: from a tenth of a number to ten times the number.
+    A hint that is not a number is the only value.
     """
     found = list(_read(request))
     names = [one.name for one in found]
@@ -109,7 +109,7 @@ def read(request: Mapping[str, Any]) -> list[Range]:
 
 
 def edges(request: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Hyperparameters and values that must be valid: the ends of intervals, all words, and hints as they stand."""
+    """Hyperparameters and values that must be valid: the ends of intervals, all words, and hints as they are."""
     given = {kind: found for kind, found in request.items() if kind != "AutoParameters"}
     hints = [(one["Name"], one["ValueHint"]) for one in request.get("AutoParameters", ())]
     return [(one.name, text) for one in read(given) for text in one.ends] + hints
@@ -175,7 +175,7 @@ def _number(text: str) -> float | None:
 
 
 def combinations(ranges: Iterable[Range]) -> float:
-    """How many different jobs the ranges allow; infinite with a continuous one."""
+    """How many different jobs the ranges allow; infinite if a range is continuous."""
     return math.prod(one.size for one in ranges)
 
 

@@ -1,4 +1,4 @@
-"""What came out of a tuning job so far, read off its training jobs: nothing of it is stored twice."""
+"""The results of a tuning job so far, read from its training jobs, so that nothing is stored twice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SUMMARY = (
 
 
 def trained(store: Store, tuning_job: Document) -> list[Document]:
-    """The training jobs of a tuning job, first to last; those of a deleted one that had its name are none of them."""
+    """The training jobs of a tuning job, first to last, without those of a deleted tuning job that had the same name."""
     arn, since = tuning_job["HyperParameterTuningJobArn"], tuning_job["CreationTime"]
     jobs = [
         job for job in store.all(TRAINING_JOB.name) if job.get("TuningJobArn") == arn and job["CreationTime"] >= since
@@ -32,7 +32,7 @@ def trained(store: Store, tuning_job: Document) -> list[Document]:
 
 
 def objective(job: Document) -> float | None:
-    """The last reading of the objective of a job that has ended and not failed."""
+    """The last reading of the objective, if the job has ended and did not fail."""
     if job["TrainingJobStatus"] not in ("Completed", "Stopped"):
         return None
     return next((one["Value"] for one in job.get("FinalMetricDataList", ()) if one["MetricName"] == OBJECTIVE), None)
@@ -58,9 +58,9 @@ def summary(job: Document) -> Document:
 
 def ranked(jobs: Iterable[Document]) -> list[Document]:
     """The jobs that have an objective, best first. All objectives of a tuning job are of one type."""
-    scored = [(value, job) for job in jobs if (value := objective(job)) is not None]
-    maximize = any(job["TuningObjective"]["Type"] == "Maximize" for _, job in scored)
-    return [job for _, job in sorted(scored, key=lambda pair: -pair[0] if maximize else pair[0])]
+    with_values = [(value, job) for job in jobs if (value := objective(job)) is not None]
+    maximize = any(job["TuningObjective"]["Type"] == "Maximize" for _, job in with_values)
+    return [job for _, job in sorted(with_values, key=lambda pair: -pair[0] if maximize else pair[0])]
 
 
 def counters(jobs: Sequence[Document]) -> dict[str, Any]:
@@ -82,5 +82,5 @@ def _counted(job: Document) -> str:
 
 
 def failed_here(job: Document) -> bool:
-    """Whether the platform failed the job, not its data or algorithm."""
+    """Whether the job failed because of the platform, not because of its data or algorithm."""
     return job.get("FailureReason", "").startswith("InternalServerError")

@@ -1,9 +1,9 @@
-"""Which hyperparameters a tuning job tries next: optuna searches, this module speaks SageMaker's words with it.
+"""Which hyperparameters a tuning job tries next. optuna searches; this module translates between it and SageMaker.
 
 Bayesian is a tree-structured Parzen estimator over all hyperparameters together [Bergstra et al. 2011; Falkner et al. 2018]
-that expects little of the neighbours of jobs still running; SageMaker's is a Gaussian process. Hyperband [Li et al. 2018]
-stops jobs that fall behind the others of their bracket, and draws at random. Grid goes through all combinations.
-No search tries the same values twice: where a sampler clings to a point of a small space, a random one takes its place.
+that avoids the neighbourhood of jobs that still run; SageMaker's is a Gaussian process. Hyperband [Li et al. 2018]
+stops jobs that fall behind the others of their bracket, and draws at random. Grid tries all combinations. No search tries
+the same values twice: if a sampler suggests values again, a random suggestion takes their place.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from optuna.trial import Trial, TrialState, create_trial
 from wildsage.local_runner.jobs.tuning.ranges import Choice, Number, Range, Resources, Values, combinations
 
 REDUCTION = 3
-"""Hyperband lets one in so many jobs go on at each rung."""
+"""Hyperband lets one of this many jobs go on at each rung."""
 
 
 class Search(Protocol):
-    """A search over one set of ranges. Jobs are told apart by the numbers that `ask` gives out, from 0."""
+    """A search over one set of ranges. `ask` numbers the jobs from 0."""
 
     def ask(self) -> tuple[int, dict[str, str]] | None:
-        """The number of the next job, and values that no other had; None when nothing is left to try."""
+        """The number of the next job, and values that no other job had; None if no values are left."""
 
     def tell(self, number: int, objective: float | None) -> None:
-        """How a job ended; None if it has no objective."""
+        """Report the objective of a job that has ended; None if it has no objective."""
 
     def falls_behind(self, number: int, readings: Sequence[float]) -> bool:
         """Whether a running job should be stopped, given all its readings of the objective so far."""
 
     def learn(self, values: Values, objective: float | None) -> None:
-        """A job that ended before this search began. One outside the ranges teaches nothing."""
+        """Learn from a job that ended before this search began. A job outside the ranges is ignored."""
 
     def suggest(self, values: Values) -> None:
-        """Try these soon, as far as they are within the ranges."""
+        """Try these values soon, as far as they are within the ranges."""
 
 
 class Grid:
-    """Every combination once, in the order of the ranges: the last one changes fastest."""
+    """Every combination once, in the order of the ranges; the last range changes fastest."""
 
     def __init__(self, choices: Sequence[Choice]) -> None:
         names = [one.name for one in choices]
@@ -65,7 +65,7 @@ class Grid:
         self._done.append(dict(values))
 
     def suggest(self, values: Values) -> None:
-        """A grid comes to everything."""
+        """A grid tries everything anyway."""
 
 
 class Sampled:
@@ -96,8 +96,8 @@ class Sampled:
     def ask(self) -> tuple[int, dict[str, str]] | None:
         if len(self._tried) >= combinations(self._ranges.values()):
             return None
-        while (values := self._words(trial := self._study.ask(self._space))) in self._tried:
-            self._study.tell(trial, state=TrialState.FAIL)  # from which a sampler learns nothing
+        while (values := self._texts(trial := self._study.ask(self._space))) in self._tried:
+            self._study.tell(trial, state=TrialState.FAIL)  # the sampler ignores failed trials
             self.suggest({name: one.draw(self._random) for name, one in self._ranges.items()})
         self._tried.append(values)
         self._trials[trial.number] = trial
@@ -133,22 +133,22 @@ class Sampled:
     def suggest(self, values: Values) -> None:
         self._study.enqueue_trial(self._params(values), skip_if_exists=True)
 
-    def _words(self, trial: Trial) -> dict[str, str]:
+    def _texts(self, trial: Trial) -> dict[str, str]:
         return {name: self._text(name, value) for name, value in trial.params.items()}
 
     def _text(self, name: str, value: float | str) -> str:
         one = self._ranges[name]
         if isinstance(one, Number):
-            return one.text(min(max(_turned(one, float(value)), one.low), one.high))  # turning rounds
+            return one.text(min(max(_reflected(one, float(value)), one.low), one.high))  # reflecting rounds
         return str(value)
 
     def _params(self, values: Values) -> dict[str, float | str]:
-        """optuna's values of those hyperparameters that are within their ranges."""
+        """The hyperparameters that are within their ranges, as values of optuna."""
         found: dict[str, float | str] = {}
         for name, one in self._ranges.items():
             value = one.value(values.get(name, ""))
             if value is not None:
-                found[name] = _inner(one, value)
+                found[name] = _optuna_value(one, value)
         return found
 
 
@@ -165,25 +165,25 @@ def _sampler(strategy: str, seed: int | None) -> optuna.samplers.BaseSampler:
     if strategy != "Bayesian":
         return optuna.samplers.RandomSampler(seed=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # both have been there for years
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # both options have existed for years
         return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
 
 
 def _distribution(one: Range) -> BaseDistribution:
     if isinstance(one, Choice):
         return CategoricalDistribution(one.words)
-    low, high = sorted((_turned(one, one.low), _turned(one, one.high)))
+    low, high = sorted((_reflected(one, one.low), _reflected(one, one.high)))
     scaled = one.scaling != "Linear"
     return IntDistribution(int(low), int(high), log=scaled) if one.whole else FloatDistribution(low, high, log=scaled)
 
 
-def _turned(one: Number, value: float) -> float:
-    """Reverse logarithmic scaling is logarithmic scaling of the distance from 1; the way back is the same."""
+def _reflected(one: Number, value: float) -> float:
+    """The distance from 1, whose logarithmic scaling is reverse logarithmic scaling. It is its own inverse."""
     return 1.0 - value if one.scaling == "ReverseLogarithmic" else value
 
 
-def _inner(one: Range, value: float | str) -> float | str:
+def _optuna_value(one: Range, value: float | str) -> float | str:
     if isinstance(one, Choice):
         return value
-    turned = _turned(one, float(value))
-    return int(turned) if one.whole else turned
+    reflected = _reflected(one, float(value))
+    return int(reflected) if one.whole else reflected

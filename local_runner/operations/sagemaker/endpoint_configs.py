@@ -1,4 +1,4 @@
-"""Endpoint configurations: which models an endpoint serves, with how many instances and which share of the requests."""
+"""Endpoint configurations: the models that an endpoint serves, their instance counts and their shares of the requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Endpoints: CreateEndpoint and what follows it."""
+"""Endpoints: creating, describing, updating and deleting them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def update_endpoint(context: RequestContext, request: dict[str, Any]) -> dict[st
 
 @unsupported("DesiredWeightsAndCapacities.ServerlessUpdateConfig")
 def update_endpoint_weights_and_capacities(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """What runs goes on running; only what is new is started, and what is too many ends."""
+    """Running instances go on; only additional ones are started, and surplus ones end."""
     endpoint = resources.find(context, KIND, request["EndpointName"])
     variants = _changed(endpoint, request["DesiredWeightsAndCapacities"])
     more = _count(variants) - _count(endpoint["Deployment"]["Variants"])
@@ -74,20 +74,20 @@ def update_endpoint_weights_and_capacities(context: RequestContext, request: dic
 
 
 def _changed(endpoint: Document, wanted: Sequence[Document]) -> list[Document]:
-    """The endpoint's variants with the weights and numbers of instances that are wanted. Raises ValidationException."""
+    """The variants of the endpoint with the wanted weights and instance counts. Raises ValidationException."""
     variants = {variant["VariantName"]: dict(variant) for variant in endpoint["Deployment"]["Variants"]}
     for desired in wanted:
         name = desired["VariantName"]
         if name not in variants:
             raise invalid(f"Endpoint {endpoint['EndpointName']} has no variant {name}; it has {', '.join(variants)}.")
-        variants[name].update({field: desired[told] for field, told in PROPERTIES.items() if told in desired})
+        variants[name].update({field: desired[wanted] for field, wanted in PROPERTIES.items() if wanted in desired})
         if variants[name]["InstanceCount"] < 1:
             raise invalid(f"Variant {name}: DesiredInstanceCount must be 1 or more.")
     return list(variants.values())
 
 
 def _retain(variants: list[Document], before: list[Document], excluded: list[str]) -> None:
-    """Give variants that were there before the weights and numbers of instances that they have now."""
+    """Give variants that existed before the weights and instance counts that they have now."""
     for variant in variants:
         for old in before:
             if old["VariantName"] == variant["VariantName"]:
@@ -95,7 +95,7 @@ def _retain(variants: list[Document], before: list[Document], excluded: list[str
 
 
 def delete_endpoint(context: RequestContext, request: dict[str, Any]) -> None:
-    """Also calls off an endpoint that is being created; SageMaker would make the caller wait."""
+    """An endpoint can be deleted while it is being created. SageMaker makes the caller wait."""
     try:
         context.services.endpoints.delete(request["EndpointName"])
     except NotThere:
@@ -105,7 +105,7 @@ def delete_endpoint(context: RequestContext, request: dict[str, Any]) -> None:
 
 
 def _deployment(context: RequestContext, config_name: str) -> Document:
-    """What the configuration and its models say at this moment."""
+    """The deployment that the configuration and its models describe now."""
     config = resources.find(context, endpoint_configs.KIND, config_name)
     variants = [_variant(context, variant) for variant in config["ProductionVariants"]]
     quotas.check(
@@ -116,7 +116,7 @@ def _deployment(context: RequestContext, config_name: str) -> Document:
 
 
 def _running(context: RequestContext) -> int:
-    """Instances of all endpoints."""
+    """How many instances all endpoints have."""
     return sum(_count(endpoint["Deployment"]["Variants"]) for endpoint in context.services.store.all(KIND.name))
 
 

@@ -1,4 +1,4 @@
-"""BatchPutMetrics: readings that SDKs log to a trial component; the component keeps a summary of each metric."""
+"""BatchPutMetrics: SDKs log readings to a trial component, which keeps a summary of each metric."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _note(component: Document, data: list[Document]) -> None:
 
 
 def _with_reading(summary: Document, datum: Document, source: str) -> Document:
-    """Mean and deviation are carried on as by Welford (1962)."""
+    """The summary with one more reading; mean and deviation as by Welford (1962), doi:10.1080/00401706.1962.10490022."""
     value, count = datum["Value"], summary["Count"] + 1
     mean = summary["Avg"] + (value - summary["Avg"]) / count
     squares = summary["StdDev"] ** 2 * summary["Count"] + (value - summary["Avg"]) * (value - mean)

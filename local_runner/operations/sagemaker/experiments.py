@@ -1,4 +1,4 @@
-"""Experiments, trials and trial components: what SDKs note down about jobs. Stored, listed and searched; nothing reads them.
+"""Experiments, trials and trial components: the records that SDKs keep about jobs. They are stored, listed and searched.
 
 A trial component belongs to any number of trials, a trial to one experiment.
 """
@@ -18,7 +18,7 @@ from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
 NAMED_VALUES = ("Parameters", "InputArtifacts", "OutputArtifacts")
-"""SDK v2 expects them of every component, empty or not."""
+"""SDK v2 expects these fields of every component, even if they are empty."""
 
 
 # Experiments
@@ -41,7 +41,7 @@ def update_experiment(context: RequestContext, request: dict[str, Any]) -> Docum
 
 
 def delete_experiment(context: RequestContext, request: dict[str, Any]) -> Document:
-    """Only one without trials can be deleted."""
+    """Only an experiment without trials can be deleted."""
     name = request["ExperimentName"]
     if left := [
         trial["TrialName"] for trial in context.services.store.all(TRIAL.name) if trial["ExperimentName"] == name
@@ -78,7 +78,7 @@ def update_trial(context: RequestContext, request: dict[str, Any]) -> Document:
 
 
 def delete_trial(context: RequestContext, request: dict[str, Any]) -> Document:
-    """Only one without components can be deleted."""
+    """Only a trial without components can be deleted."""
     name = request["TrialName"]
     components = [one for one in context.services.store.all(COMPONENT.name) if name in one["Trials"]]
     if left := [one["TrialComponentName"] for one in components]:
@@ -116,7 +116,7 @@ def list_trial_components(context: RequestContext, request: dict[str, Any]) -> D
 
 
 def update_trial_component(context: RequestContext, request: dict[str, Any]) -> Document:
-    """Parameters and artifacts given replace those of the same name; the others stay."""
+    """Parameters and artifacts of the request replace those with the same name; the others stay."""
 
     def edit(component: Document) -> None:
         for field in NAMED_VALUES:
@@ -155,7 +155,7 @@ def disassociate_trial_component(context: RequestContext, request: dict[str, Any
     return {"TrialComponentArn": component["TrialComponentArn"], "TrialArn": trial["TrialArn"]}
 
 
-# What the three have in common
+# Shared by all three
 
 
 def _create(context: RequestContext, kind: Kind, request: Document) -> Document:
@@ -203,7 +203,7 @@ def _delete(context: RequestContext, kind: Kind, name: str) -> Document:
 
 
 def _list(context: RequestContext, kind: Kind, found: Iterable[Document], request: Document) -> Document:
-    """CreatedAfter and CreatedBefore are the CreationTimeAfter and -Before of other lists."""
+    """A page of the list. CreatedAfter and CreatedBefore are the CreationTimeAfter and CreationTimeBefore of other lists."""
     renamed = {
         field.replace("Created", "CreationTime"): value for field, value in request.items() if "Name" not in field
     }

@@ -1,5 +1,6 @@
-"""Artifacts and their associations: what the SDKs' experiments note down about curves and tables. Stored and listed;
-nothing reads them. Actions, contexts and queries are not here: no SDK makes them outside its own lineage module."""
+"""Artifacts and their associations, which the experiments of SDKs create for curves and tables. They are stored and listed.
+
+Actions, contexts and queries are not implemented: SDKs create them only in their own lineage modules."""
 
 from __future__ import annotations
 
@@ -19,14 +20,14 @@ SERVICE = "sagemaker"
 ARTIFACT = Kind("artifact", "Artifact", "artifact")
 ASSOCIATION = "association"
 SAME = ("SourceArn", "DestinationArn", "SourceType", "DestinationType", "AssociationType", "ArtifactType")
-"""Fields of a list request that the same fields of what is listed must equal."""
+"""Fields of a list request that must equal the same fields of a listed resource."""
 
 
 # Artifacts
 
 
 def create_artifact(context: RequestContext, request: dict[str, Any]) -> Document:
-    """One for each source, which is its identity."""
+    """A source has one artifact."""
     now = time.time()
     arn = _arn_of(context, request["Source"])
     artifact = resources.without_tags(request)
@@ -52,7 +53,7 @@ def list_artifacts(context: RequestContext, request: dict[str, Any]) -> Document
 
 
 def delete_artifact(context: RequestContext, request: dict[str, Any]) -> Document:
-    """Its associations go with it."""
+    """Also deletes the associations of the artifact."""
     if "ArtifactArn" not in request and "Source" not in request:
         raise invalid("DeleteArtifact needs an ArtifactArn or a Source.")
     arn = _artifact(context, request.get("ArtifactArn") or _arn_of(context, request["Source"]))["ArtifactArn"]
@@ -86,11 +87,11 @@ def delete_association(context: RequestContext, request: dict[str, Any]) -> Docu
     try:
         context.services.store.delete(ASSOCIATION, _name(request))
     except NotThere:
-        raise AwsError("ResourceNotFound", f"There is no association of {_name(request)}.") from None
+        raise AwsError("ResourceNotFound", f"The association of {_name(request)} does not exist.") from None
     return _ends(request)
 
 
-# What they have in common
+# Shared by both
 
 
 def _arn_of(context: RequestContext, source: Document) -> str:
@@ -106,11 +107,11 @@ def _artifact(context: RequestContext, arn: str) -> Document:
 
 
 def _shown(context: RequestContext, end: str, arn: str) -> Document:
-    """Type and name of an association's end, as far as it is an artifact that has them. Raises ResourceNotFound."""
+    """Type and name of an end of an association, if it is an artifact that has them. Raises ResourceNotFound."""
     try:
-        context.services.store.get(TAGS, arn)  # whatever has an ARN can be tagged
+        context.services.store.get(TAGS, arn)  # every resource with an ARN has a document of tags
     except NotThere:
-        raise AwsError("ResourceNotFound", f"No resource here has the {end}Arn {arn}.") from None
+        raise AwsError("ResourceNotFound", f"No resource has the {end}Arn {arn}.") from None
     found = _artifact(context, arn) if f":{ARTIFACT.name}/" in arn else {}
     return {f"{end}{field}": found[f"Artifact{field}"] for field in ("Type", "Name") if f"Artifact{field}" in found}
 
@@ -124,7 +125,7 @@ def _ends(association: Document) -> Document:
 
 
 def _listed(field: str, found: Iterable[Document], request: Document) -> Document:
-    """A page of those that the request means, newest first if it does not say otherwise."""
+    """A page of the resources that the request selects, by default newest first."""
     after, before = request.get("CreatedAfter", 0), request.get("CreatedBefore", time.time() + 1)
     kept = [one for one in found if after < one["CreationTime"] < before]
     kept = [one for one in kept if all(one.get(name) == request[name] for name in SAME if name in request)]

@@ -1,4 +1,4 @@
-"""What runs to serve a model: the containers that a transform job or an endpoint starts."""
+"""The containers of a model, as a transform job or an endpoint starts them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wildsage.local_runner.operations.sagemaker.models import KIND
 
 
 def containers(context: RequestContext, name: str) -> list[Document]:
-    """What runs to serve a model, at this moment, as `jobs.instance.start` takes it."""
+    """The containers that the model has now, as `jobs.hosting.instance.start` takes them."""
     model = resources.find(context, KIND, name)
     if "PrimaryContainer" in model:
         return [_described("primary", model["PrimaryContainer"])]

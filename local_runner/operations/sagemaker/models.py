@@ -1,4 +1,4 @@
-"""Models: containers under a name, each an image, an artifact and an environment."""
+"""Models: named containers, each with an image, an artifact and an environment."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _check_container(context: RequestContext, container: dict[str, Any]) -> None
     uri = resources.model_address(container)
     if container.get("Mode") == MULTI_MODEL:
         if not (uri or "").startswith("s3://"):
-            raise invalid(f"Mode MultiModel needs a ModelDataUrl, the S3 prefix of its models; got {uri}.")
+            raise invalid(f"Mode MultiModel needs a ModelDataUrl, the S3 prefix of its models, got {uri}.")
     elif uri:
         _check_artifact(context, uri)
 

@@ -1,4 +1,4 @@
-"""How many instances there may be: each is a process or a container of this one machine."""
+"""How many instances may run. Each is a process or a container of this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ INSTANCES = 100
 
 
 def check(usage: str, instance_type: str, wanted: int, used: int = 0) -> None:
-    """Refuse `wanted` instances beside `used` ones; `usage` is training job, transform job or endpoint.
+    """Refuse `wanted` instances in addition to `used` ones; `usage` is training job, transform job or endpoint.
 
     Raises ResourceLimitExceeded in SageMaker's words.
     """
@@ -16,6 +16,6 @@ def check(usage: str, instance_type: str, wanted: int, used: int = 0) -> None:
         raise AwsError(
             "ResourceLimitExceeded",
             f"The account-level service limit '{instance_type} for {usage} usage' is {INSTANCES} Instances, with current "
-            f"utilization of {used} Instances and a request delta of {wanted} Instances. All of them would be processes of "
-            "this machine: ask for fewer.",
+            f"utilization of {used} Instances and a request delta of {wanted} Instances. All instances are processes of "
+            "this machine: request fewer.",
         )

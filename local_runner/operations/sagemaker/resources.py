@@ -22,10 +22,10 @@ Request = Mapping[str, Any]
 
 
 def check_image(context: RequestContext, image: str | None) -> str:
-    """The image, if the backend can run it. Raises ValidationException that says what it can run."""
+    """The image, if the backend can run it. Raises ValidationException, which says what the backend can run."""
     if not image:
         raise invalid(
-            "An image is needed here: algorithms and model packages from elsewhere are not implemented by Wildsage."
+            "An image is required: algorithms and model packages of the marketplace are not implemented by Wildsage."
         )
     try:
         context.services.backend.check(image)
@@ -35,14 +35,14 @@ def check_image(context: RequestContext, image: str | None) -> str:
 
 
 def check_target(context: RequestContext, field: str, uri: str) -> None:
-    """Raises ValidationException for an address whose bucket is not there: what is to be written would be lost."""
+    """Raises ValidationException for an S3 URI that cannot be written to, because its bucket does not exist."""
     bucket = bucket_of(uri)
     if not context.services.objects.has_bucket(bucket):
         raise invalid(f"{field} {uri}: the bucket {bucket} does not exist. Create it first.")
 
 
 def bucket_of(uri: str) -> str:
-    """The bucket of an S3 address. Raises ValidationException for what is none."""
+    """The bucket of an S3 URI. Raises ValidationException if the URI is invalid."""
     try:
         return split_uri(uri)[0]
     except InputError as error:
@@ -50,7 +50,7 @@ def bucket_of(uri: str) -> str:
 
 
 def save_tags(context: RequestContext, arn: str, request: Request) -> None:
-    """Remember the tags a new resource was made with, none at first; from now on its ARN can be tagged."""
+    """Store the tags of a new resource. A resource without such a document cannot be tagged."""
     with contextlib.suppress(NotThere):
         context.services.store.delete(TAGS, arn)
     context.services.store.insert(TAGS, arn, {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())})
@@ -90,7 +90,7 @@ def delete(context: RequestContext, kind: Kind, name: str) -> None:
 
 
 def model_address(container: dict[str, Any]) -> str | None:
-    """S3 address of a model, wherever the request holds it: an archive, or a prefix, which ends in `/`, of plain files.
+    """S3 URI of a model, from either field of the request: an archive, or a prefix of plain files, which ends in `/`.
 
     Raises ValidationException for anything else.
     """
@@ -143,7 +143,7 @@ def page(
 def numbered_page(
     documents: Sequence[Document], request: Request, status_field: str = ""
 ) -> tuple[Sequence[Document], dict[str, str]]:
-    """Like `page`, for documents that are in order already. A token holds the place where the next page begins."""
+    """Like `page`, for documents that are sorted already. A token holds the position where the next page begins."""
     wanted = request.get("StatusEquals")
     found = [one for one in documents if wanted in (None, one.get(status_field))]
     begin = _read_token(request["NextToken"])[0] if "NextToken" in request else 0
@@ -174,4 +174,4 @@ def _read_token(token: str) -> list[Any]:
     try:
         return json.loads(urlsafe_b64decode(token))
     except ValueError:
-        raise invalid("NextToken is not one that this server gave out. Start the list again without it.") from None
+        raise invalid("NextToken was not created by this server. Start the list again without it.") from None

@@ -34,10 +34,10 @@ MODIFIED = "LastModifiedTime"
 
 @unsupported("VisibilityConditions")
 def search(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """Last changed first, unless the request sorts by another property; what lacks that comes last."""
+    """Sorts by the time of the last change, newest first, or by a property of the request; results without it come last."""
     if request["Resource"] not in SEARCHED:
         raise invalid(
-            f"Search for {request['Resource']} is not implemented by Wildsage yet; it is for {', '.join(SEARCHED)}."
+            f"Search for {request['Resource']} is not implemented by Wildsage yet. Use one of {', '.join(SEARCHED)}."
         )
     kind = SEARCHED[request["Resource"]]
     documents = [_with_relations(context, kind, document) for document in context.services.store.all(kind.name)]
@@ -79,7 +79,7 @@ def _matches(document: Document, expression: Mapping[str, Any]) -> bool:
 
 
 def _any_passes(document: Document, nested: Mapping[str, Any]) -> bool:
-    """Whether one member of a list passes all filters, whose names begin with that of the list."""
+    """Whether one member of a list passes all filters; their names begin with the name of the list."""
     prefix = nested["NestedPropertyName"]
     members = [one for one in _values(document, prefix.split(".")) if isinstance(one, dict)]
     inner = [{**one, "Name": one["Name"].removeprefix(f"{prefix}.")} for one in nested["Filters"]]
@@ -108,15 +108,15 @@ OPERATORS: Mapping[str, Callable[[Any, str], bool]] = {
 
 
 def _compare(found: Any, value: str) -> int:
-    """-1, 0 or 1. Numbers and times compare as such where both sides are, everything else as text."""
-    mine, theirs = _measure(found), _measure(value)
+    """-1, 0 or 1. Two numbers or times compare as such, everything else as text."""
+    mine, theirs = _as_number(found), _as_number(value)
     if mine is None or theirs is None:
         mine, theirs = str(found), value  # type: ignore[assignment]
     return (mine > theirs) - (mine < theirs)  # type: ignore[operator]
 
 
-def _measure(value: Any) -> float | None:
-    """A number as it is, a time in seconds since 1970."""
+def _as_number(value: Any) -> float | None:
+    """A number, or a time as seconds since 1970; None for other values."""
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -128,7 +128,7 @@ def _measure(value: Any) -> float | None:
 
 
 def _property(document: Document, path: str) -> list[Any]:
-    """All values at a path: none, one, or those of the members of a list. Tags and metrics are found by their name."""
+    """All values at a path; a list gives those of its members. Tags and metrics are found by their names."""
     head, _, rest = path.partition(".")
     if head == "Tags":
         return [tag["Value"] for tag in document.get("Tags", ()) if tag["Key"] == rest]
@@ -138,7 +138,7 @@ def _property(document: Document, path: str) -> list[Any]:
 
 
 def _values(found: Any, path: Sequence[str]) -> Iterator[Any]:
-    """A name with dots in it, as hyperparameters may have, is tried as a whole too."""
+    """All values at a path. A name may contain dots, as those of hyperparameters do."""
     if isinstance(found, list):
         for member in found:
             yield from _values(member, path)
@@ -158,7 +158,7 @@ def _sorted(found: list[Document], request: Mapping[str, Any]) -> list[Document]
 
     def key(document: Document) -> tuple[float, str]:
         value = _property(document, name)[0]
-        number = _measure(value)
+        number = _as_number(value)
         return (number, "") if number is not None else (math.inf, str(value))
 
     return sorted(having, key=key, reverse=descending) + [one for one in found if not _property(one, name)]

@@ -33,7 +33,7 @@ def _change(context: RequestContext, arn: str, edit: Any) -> Document:
     try:
         return context.services.store.change(TAGS, arn, edit)
     except NotThere:
-        raise AwsError("ResourceNotFound", f"No resource here has the ARN {arn}.") from None
+        raise AwsError("ResourceNotFound", f"No resource has the ARN {arn}.") from None
 
 
 def _shown(tags: Document) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Training jobs: CreateTrainingJob and what follows it."""
+"""Training jobs: creating, describing, updating, stopping and deleting them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a training job can run as asked; tuning jobs ask the same of theirs."""
+"""Checks whether a training job could run as its request says. Tuning jobs check theirs in the same way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wildsage.local_runner.wire.errors import invalid
 
 
 def check(context: RequestContext, request: dict[str, Any]) -> None:
-    """Refuse what would not run as asked. Data that is not there is no matter of the request: the job fails with it.
+    """Refuse a request that could not run as it says. Missing data is not refused here: the job fails because of it.
 
     Raises ValidationException, ResourceLimitExceeded.
     """
@@ -37,26 +37,26 @@ def check(context: RequestContext, request: dict[str, Any]) -> None:
 
 
 def _check_command(context: RequestContext, algorithm: dict[str, Any]) -> None:
-    """What replaces an image's own command needs an image."""
+    """Only images have a command that can be replaced."""
     for field in ("ContainerEntrypoint", "ContainerArguments"):
         if algorithm.get(field) and not context.services.backend.isolates:
-            raise invalid(f"{field}: processes have none. Start the server with `wildsage up --backend docker`.")
+            raise invalid(f"{field} needs the Docker backend. Start the server with `wildsage up --backend docker`.")
 
 
 def _check_pipes(request: dict[str, Any]) -> None:
-    """The FIFOs of channel `train` are `train_0`, `train_1` and so on: no channel of files can have such a name."""
+    """The FIFOs of channel `train` are `train_0`, `train_1` and so on, so that no channel of files may have such a name."""
     mode = request["AlgorithmSpecification"]["TrainingInputMode"]
     channels = request.get("InputDataConfig", ())
     piped = {c["ChannelName"] for c in channels if (c.get("InputMode") or mode) == "Pipe"}
     for name in {c["ChannelName"] for c in channels} - piped:
         stem, _, number = name.rpartition("_")
         if stem in piped and number.isdecimal():
-            raise invalid(f"Channel {name}: its folder is where the pipes of channel {stem} go. Give it another name.")
+            raise invalid(f"Channel {name}: its folder has the name of a pipe of channel {stem}. Give it another name.")
 
 
 def _check_channel(channel: dict[str, Any]) -> None:
     if channel["ChannelName"] in (".", ".."):
-        raise invalid(f"Channel name {channel['ChannelName']!r} cannot be a folder's name.")
+        raise invalid(f"Channel name {channel['ChannelName']!r} cannot be the name of a folder.")
     source = channel["DataSource"].get("S3DataSource")
     if source is None:
         raise invalid(f"Channel {channel['ChannelName']}: only S3DataSource is implemented by Wildsage yet.")
@@ -69,7 +69,7 @@ def _check_channel(channel: dict[str, Any]) -> None:
 
 
 def _check_modes(request: dict[str, Any]) -> None:
-    """Augmented manifests and record wrappers are for Pipe mode alone [contract: formats, section 9]."""
+    """Augmented manifests and record wrappers need Pipe mode [contract: formats, section 9]."""
     mode = request["AlgorithmSpecification"]["TrainingInputMode"]
     for channel in request.get("InputDataConfig", ()):
         source = channel["DataSource"]["S3DataSource"]
@@ -85,14 +85,14 @@ def _check_modes(request: dict[str, Any]) -> None:
 
 
 def _check_target(context: RequestContext, field: str, uri: str) -> None:
-    """A job must not learn for hours what nothing can take."""
+    """Refuse a bucket that does not exist now, so that the job does not fail after hours of training."""
     bucket = _check_address(uri)
     if not context.services.objects.has_bucket(bucket):
         raise invalid(f"{field} {uri}: the bucket {bucket} does not exist. Create it before the job.")
 
 
 def _check_address(uri: str) -> str:
-    """The bucket of an S3 address. Raises ValidationException for what is none."""
+    """The bucket of an S3 URI. Raises ValidationException if the URI is invalid."""
     try:
         return split_uri(uri)[0]
     except InputError as error:

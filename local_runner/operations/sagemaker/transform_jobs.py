@@ -1,4 +1,4 @@
-"""Batch transform jobs: CreateTransformJob and what follows it."""
+"""Batch transform jobs: creating, describing, listing and stopping them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _find(context: RequestContext, name: str) -> Document:
 
 
 def _check(context: RequestContext, request: dict[str, Any]) -> None:
-    """Refuse what would not run as asked. Data that is not there is no matter of the request: the job fails with it."""
+    """Refuse a request that could not run as it says. Missing data is not refused here: the job fails because of it."""
     source = request["TransformInput"]["DataSource"].get("S3DataSource")
     if source is None:
         raise invalid("TransformInput.DataSource needs an S3DataSource.")
@@ -77,7 +77,7 @@ def _check_payload(request: dict[str, Any]) -> None:
 
 def _check_processing(request: dict[str, Any]) -> None:
     try:
-        processing = DataProcessing.of(request)
+        processing = DataProcessing.from_request(request)
     except BadFilter as error:
         raise invalid(f"DataProcessing: {error}") from None
     content_type = request["TransformInput"].get("ContentType")
@@ -87,7 +87,9 @@ def _check_processing(request: dict[str, Any]) -> None:
     if processing.changes_output and accept:
         _check_readable("TransformOutput.Accept", accept)
     if processing.joins and accept and (media_type(accept) == CSV) != (media_type(content_type) == CSV):
-        raise invalid(f"JoinSource Input needs answers of the records' type, got {accept} for {content_type}.")
+        raise invalid(
+            f"JoinSource Input needs answers of the same type as the records, got {accept} for {content_type}."
+        )
 
 
 def _check_readable(field: str, kind: str | None) -> None:
@@ -96,11 +98,13 @@ def _check_readable(field: str, kind: str | None) -> None:
 
 
 def _document(context: RequestContext, request: dict[str, Any]) -> Document:
-    """The job as DescribeTransformJob shows it, without a state."""
+    """The job as DescribeTransformJob shows it, before it has a state."""
     source, target = request["TransformInput"], request["TransformOutput"]
     containers = model_containers.containers(context, request["ModelName"])
     if any(container["Mode"] == MULTI_MODEL for container in containers):
-        raise invalid(f"Model {request['ModelName']} holds several models: batch transform needs one of its own.")
+        raise invalid(
+            f"Model {request['ModelName']} has a multi-model container, which batch transform does not support."
+        )
     return {
         **resources.without_tags(request),
         "TransformJobArn": context.sagemaker_arn(KIND, request["TransformJobName"]),

@@ -1,4 +1,4 @@
-"""Hyperparameter tuning jobs: CreateHyperParameterTuningJob and what follows it."""
+"""Hyperparameter tuning jobs: creating, describing, stopping and deleting them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SERVICE = "sagemaker"
     "TrainingJobDefinitions.ResourceConfig.InstancePlacementConfig",
 )
 def create_hyper_parameter_tuning_job(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """Strategies Bayesian, Random, Grid and Hyperband; see the page on tuning for what each does here."""
+    """Supports the strategies Bayesian, Random, Grid and Hyperband, as docs/tuning.md describes them."""
     name = request["HyperParameterTuningJobName"]
     arn = context.sagemaker_arn(KIND, name)
     job = {**request, "HyperParameterTuningJobArn": arn, "CreationTime": time.time()}
@@ -62,7 +62,7 @@ def list_hyper_parameter_tuning_jobs(context: RequestContext, request: dict[str,
 def list_training_jobs_for_hyper_parameter_tuning_job(
     context: RequestContext, request: dict[str, Any]
 ) -> dict[str, Any]:
-    """Sorted by the objective, jobs without one come last, in either order."""
+    """If the list is sorted by the objective, jobs without one come last in either order."""
     job = _find(context, request["HyperParameterTuningJobName"])
     trained = results.trained(context.services.store, job)
     if request.get("SortBy") == "FinalObjectiveMetricValue":
@@ -101,13 +101,13 @@ def _summary(context: RequestContext, job: Document) -> Document:
 
 
 def _by_objective(trained: list[Document], request: dict[str, Any]) -> list[Document]:
-    scored = [job for job in trained if results.objective(job) is not None]
-    scored.sort(key=results.objective, reverse=request.get("SortOrder") == "Descending")  # type: ignore[arg-type]
-    return scored + [job for job in trained if results.objective(job) is None]
+    with_objective = [job for job in trained if results.objective(job) is not None]
+    with_objective.sort(key=results.objective, reverse=request.get("SortOrder") == "Descending")  # type: ignore[arg-type]
+    return with_objective + [job for job in trained if results.objective(job) is None]
 
 
 def _overall_best(context: RequestContext, job: Document, trained: list[Document]) -> Document | None:
-    """The best training job of this and its parents' together, if all had the same data and algorithm."""
+    """The best training job of this tuning job and its parents, if all had the same data and algorithm."""
     if job.get("WarmStartConfig", {}).get("WarmStartType") != "IdenticalDataAndAlgorithm":
         return None
     candidates = [(one, job["HyperParameterTuningJobName"]) for one in trained]
@@ -121,7 +121,7 @@ def _overall_best(context: RequestContext, job: Document, trained: list[Document
 
 
 def _checked(context: RequestContext, job: Document) -> list[Definition]:
-    """The definitions of a job that can be searched and trained as asked. Raises ValidationException."""
+    """The definitions of a job, if its search and its training jobs could run. Raises ValidationException."""
     try:
         found = definitions(job)
         config = job["HyperParameterTuningJobConfig"]
@@ -155,7 +155,7 @@ def _check_strategy(config: dict[str, Any], found: list[Definition]) -> None:
 
 
 def _check_limits(config: dict[str, Any], found: list[Definition]) -> None:
-    """A grid has as many jobs as combinations, other searches no more. They need something that ends them."""
+    """A grid has one job for each combination, and other searches at most as many. They also need a limit that ends them."""
     limits = config["ResourceLimits"]
     most = limits.get("MaxNumberOfTrainingJobs")
     total = sum(combinations(definition.ranges) for definition in found)
@@ -184,7 +184,7 @@ def _check_limits(config: dict[str, Any], found: list[Definition]) -> None:
 
 
 def _check_hyperparameters(context: RequestContext, definition: Definition) -> None:
-    """A built-in algorithm must take what would be tried."""
+    """A built-in algorithm must accept the values of the ranges."""
     image = definition.training["AlgorithmSpecification"]["TrainingImage"]
     problems = hyperparameter_check.refusal(
         context.services.backend, image, definition.edges, context.services.settings.jobs
@@ -196,7 +196,7 @@ def _check_hyperparameters(context: RequestContext, definition: Definition) -> N
 
 
 def _check_parents(context: RequestContext, job: Document, found: list[Definition]) -> None:
-    """Parents have ended, and searched for the same objective; for identical data and algorithm, with the same image."""
+    """Parents must have ended and have the same objective, and for identical data and algorithm also the same image."""
     if "WarmStartConfig" not in job:
         return
     if job["HyperParameterTuningJobConfig"]["Strategy"] == "Grid":

@@ -1,4 +1,4 @@
-"""InvokeEndpoint and its like: a body to the container and its answer back, untouched."""
+"""InvokeEndpoint and its streaming variant: the body goes to the container, and its answer comes back unchanged."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ UNSUPPORTED = ("InferenceComponentName", "SessionId")
 
 @unsupported(*UNSUPPORTED, "EnableExplanations")
 def invoke_endpoint(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """The answer of one container, or of the last of a pipeline."""
+    """Returns the answer of one container, or of the last one of a pipeline."""
     with _leased(context, request) as instance:
-        answer = _asked(context, instance, request, whole=True)
+        answer = _invoke(context, instance, request, whole=True)
     if config := context.services.endpoints.capture(request["EndpointName"]):
         _capture(context, config, request, instance, answer)
-    return {"Body": answer.http.data, **_headline(instance, answer)}
+    return {"Body": answer.http.data, **_answer_headers(instance, answer)}
 
 
 @unsupported(*UNSUPPORTED)
 def invoke_endpoint_with_response_stream(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """As InvokeEndpoint, each piece passed on when the container has written it. Data capture leaves these out."""
+    """As InvokeEndpoint, but each piece is sent on when the container has written it. Data capture does not record these."""
     leases = contextlib.ExitStack()
     with leases:
         instance = leases.enter_context(_leased(context, request))
-        answer = _asked(context, instance, request, whole=False)
+        answer = _invoke(context, instance, request, whole=False)
         held = leases.pop_all()
-    return {"Body": _parts(answer, held), **_headline(instance, answer)}
+    return {"Body": _parts(answer, held), **_answer_headers(instance, answer)}
 
 
 def _capture(
@@ -72,7 +72,7 @@ def _parts(answer: Answer, lease: contextlib.ExitStack) -> Iterator[dict[str, An
         except urllib3.exceptions.HTTPError as error:
             raise AwsError(
                 "ModelStreamError",
-                f"The container {answer.container} broke off its answer: {error}.",
+                f"The container {answer.container} interrupted its answer: {error}.",
                 ErrorCode="ModelStreamInterrupted",
             ) from None
         finally:
@@ -80,7 +80,7 @@ def _parts(answer: Answer, lease: contextlib.ExitStack) -> Iterator[dict[str, An
 
 
 def _pieces(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """As they arrive."""
+    """The pieces of the answer as they arrive."""
     if getattr(answer, "chunked", False):
         yield from answer.read_chunked()
         return
@@ -93,7 +93,7 @@ def _leased(context: RequestContext, request: dict[str, Any]) -> Iterator[Instan
     """An instance that may take the request. Raises ValidationError, ServiceUnavailable if too many requests wait."""
     name, variant = request["EndpointName"], request.get("TargetVariant")
     if context.services.endpoints.asynchronous(name):
-        raise refusal(f"Endpoint {name} has an AsyncInferenceConfig: it answers InvokeEndpointAsync alone.")
+        raise refusal(f"Endpoint {name} has an AsyncInferenceConfig: it answers InvokeEndpointAsync only.")
     with context.services.slots.acquire() as acquired, context.services.endpoints.lease(name, variant) as instance:
         if not acquired:
             raise AwsError("ServiceUnavailable", TOO_MANY, 503)
@@ -108,7 +108,7 @@ def _check_target(instance: Instance, request: dict[str, Any]) -> None:
     if instance.is_multi_model and not model:
         raise refusal("A multi-model endpoint needs TargetModel: the key of a model below its ModelDataUrl.")
     if model and not instance.is_multi_model:
-        raise refusal("TargetModel is for multi-model endpoints, and this endpoint is none. Leave it out.")
+        raise refusal("TargetModel is for multi-model endpoints, and this endpoint has one model. Leave it out.")
     names = [container.name for container in instance.containers]
     if instance.is_direct and hostname not in names:
         raise refusal(f"TargetContainerHostname: got {hostname}, expected one of {', '.join(names)}.")
@@ -118,8 +118,8 @@ def _check_target(instance: Instance, request: dict[str, Any]) -> None:
         )
 
 
-def _asked(context: RequestContext, instance: Instance, request: dict[str, Any], whole: bool) -> Answer:
-    """Raises ModelError for anything but an answer with a status of 2xx, ValidationError for an absent model."""
+def _invoke(context: RequestContext, instance: Instance, request: dict[str, Any], whole: bool) -> Answer:
+    """The answer of the instance. Raises ModelError for a status other than 2xx, ValidationError if the model does not exist."""
     name, target = request["EndpointName"], request.get("TargetModel", "")
     hostname = request.get("TargetContainerHostname", "")
     try:
@@ -130,14 +130,14 @@ def _asked(context: RequestContext, instance: Instance, request: dict[str, Any],
         raise model_error(context, name, error.container, error.status, error.text) from None
     except NoAnswer as error:
         raise model_error(context, name, error.container, 0, str(error)) from None
-    if not answer.taken:
+    if not answer.is_success:
         raise model_error(
             context, name, answer.container, answer.http.status, answer.http.data.decode(errors="replace")
         )
     return answer
 
 
-def _headline(instance: Instance, answer: Answer) -> dict[str, Any]:
+def _answer_headers(instance: Instance, answer: Answer) -> dict[str, Any]:
     return {
         "ContentType": answer.http.headers.get("Content-Type"),
         "InvokedProductionVariant": instance.variant,

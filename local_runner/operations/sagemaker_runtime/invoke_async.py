@@ -1,4 +1,4 @@
-"""InvokeEndpointAsync: the body lies in S3, and so will the answer."""
+"""InvokeEndpointAsync: reads the body from S3 and writes the answer to S3."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DEFAULT_TIMEOUT_S = 900
 
 @unsupported("Body")
 def invoke_endpoint_async(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """Answers lie in S3 when they are there; SNS topics are not told, the endpoint's log says which."""
+    """Writes the answer to S3. SNS topics are not notified; the log of the endpoint names them."""
     if "InputLocation" not in request:
-        raise refusal("InvokeEndpointAsync needs an InputLocation: the S3 address of its body.")
+        raise refusal("InvokeEndpointAsync needs an InputLocation, the S3 URI of its body.")
     resources.bucket_of(request["InputLocation"])
     endpoint = find_endpoint(context, request["EndpointName"])
     config = endpoint["Deployment"].get("AsyncInferenceConfig")

@@ -1,4 +1,4 @@
-"""What all ways to invoke an endpoint share: its headers, and the runtime service's words for what goes wrong."""
+"""What all invocations of an endpoint share: the headers, and the errors in the words of the runtime service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
 
 
 def headers(request: dict[str, Any]) -> dict[str, str]:
-    """What the container is told of a request."""
+    """The headers of the request to the container."""
     wanted = {
         "Content-Type": request.get("ContentType"),
         "Accept": request.get("Accept"),
@@ -39,7 +39,7 @@ def refusal(message: str) -> AwsError:
 
 
 def model_error(context: RequestContext, endpoint: str, container: str, status: int, text: str) -> AwsError:
-    """What a container said, as SageMaker wraps it. Status 0: it said nothing."""
+    """The answer of a container in the words of SageMaker. Status 0 means that it did not answer."""
     kind = "client" if 400 <= status < 500 else "server"
     group = f"{ENDPOINTS}/{endpoint}"
     message = f'Received {kind} error ({status}) from {container} with message "{text}". See the log group {group}.'

@@ -333,7 +333,7 @@ def test_a_refusal_comes_before_the_stream_and_a_broken_one_within_it(aws, endpo
     events = iter(aws.runtime.invoke_endpoint_with_response_stream(EndpointName=endpoint, Body=b"stream break")["Body"])
     assert next(events) == {"PayloadPart": {"Bytes": b"first"}}
     aws.invoke(endpoint, b"go")
-    with pytest.raises(EventStreamError, match=r"ModelStreamError.*broke off its answer"):
+    with pytest.raises(EventStreamError, match=r"ModelStreamError.*interrupted its answer"):
         list(events)
 
 
@@ -376,7 +376,7 @@ def test_an_answer_comes_to_s3(aws, asynchronous):
     group = f"/aws/sagemaker/Endpoints/{asynchronous}"
     aws.until(
         lambda: [event["message"] for event in aws.logs.filter_log_events(logGroupName=group)["events"]],
-        lambda lines: any("There is no SNS here to tell arn:aws:sns" in line for line in lines),
+        lambda lines: any("Wildsage does not notify SNS topics (arn:aws:sns" in line for line in lines),
     )
 
 
@@ -413,7 +413,7 @@ def test_an_updated_endpoint_answers_as_many_at_once_as_it_says_now(aws):
 
 def test_each_kind_of_endpoint_has_its_own_call(aws, asynchronous, endpoint):
     message = refusal(aws.runtime.invoke_endpoint, EndpointName=asynchronous, Body=b"x")
-    assert message.endswith("has an AsyncInferenceConfig: it answers InvokeEndpointAsync alone.")
+    assert message.endswith("has an AsyncInferenceConfig: it answers InvokeEndpointAsync only.")
     message = refusal(aws.runtime.invoke_endpoint_async, EndpointName=endpoint, InputLocation="s3://bucket/x")
     assert message == f"Endpoint {endpoint} has no AsyncInferenceConfig. Use InvokeEndpoint."
     config = {"OutputConfig": {"S3OutputPath": "s3://no-such-bucket/x"}}

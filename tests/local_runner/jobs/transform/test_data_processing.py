@@ -8,7 +8,7 @@ from wildsage.local_runner.jobs.transform.data_processing import BadFilter, Data
 
 def processing(content_type: str, split: str = "Line", **fields: str) -> DataProcessing:
     source = {"ContentType": content_type, "SplitType": split}
-    return DataProcessing.of({"TransformInput": source, "DataProcessing": fields})
+    return DataProcessing.from_request({"TransformInput": source, "DataProcessing": fields})
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_an_output_filter_needs_no_join():
             "application/json",
             "the answer is application/json, which cannot be joined to text/csv",
         ),
-        ("text/csv", [b"1", b"2"], b"x\n", "text/csv", "2 records were sent, and the answer holds 1"),
-        ("application/json", [b"{}"], b"{", "application/json", "no valid application/json: "),
-        ("application/json", [b"{}"], b"x", None, "no type: neither filtered nor joined"),
-        ("text/csv", [b"\xff"], b"x", "text/csv", "no valid text/csv: 'utf-8' codec can't decode"),
+        ("text/csv", [b"1", b"2"], b"x\n", "text/csv", "2 records were sent, but the answer has 1"),
+        ("application/json", [b"{}"], b"{", "application/json", "the body is not valid application/json: "),
+        ("application/json", [b"{}"], b"x", None, "content type not given can be neither filtered nor joined"),
+        ("text/csv", [b"\xff"], b"x", "text/csv", "the body is not valid text/csv: 'utf-8' codec can't decode"),
     ],
 )
 def test_what_cannot_be_joined_says_why(content_type, records, answer, answer_type, message):

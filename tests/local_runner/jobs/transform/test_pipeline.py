@@ -85,4 +85,4 @@ def test_a_stop_ends_it_between_two_requests_and_leaves_no_half_output(store, fl
     ],
 )
 def test_the_job_decides_then_the_container_then_sagemaker(job, proposed, plan):
-    assert RequestPlan.of(job, proposed) == plan
+    assert RequestPlan.from_job(job, proposed) == plan

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.records import recordio
-from wildsage.local_runner.jobs.transform.records import CUT, batches
+from wildsage.local_runner.jobs.transform.records import SPLITTERS, batches
 
 LINES = st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"").strip(b"\r")))
 
@@ -17,20 +17,20 @@ LINES = st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b""
 @given(LINES, st.sampled_from([b"\n", b"\r\n"]), st.booleans())
 def test_lines_lose_their_ends_and_empty_ones_are_none(lines, end, ended):
     content = end.join(lines) + (end if ended else b"")
-    assert list(CUT["Line"](io.BytesIO(content), 40, True)) == [line for line in lines if line]
+    assert list(SPLITTERS["Line"](io.BytesIO(content), 40, True)) == [line for line in lines if line]
 
 
 @given(st.lists(st.binary(max_size=60)), st.booleans())
 def test_recordio_is_cut_with_or_without_its_frames(payloads, framed):
     frames = [recordio.frame(payload) for payload in payloads]
-    found = list(CUT["RecordIO"](io.BytesIO(b"".join(frames)), 100, framed))
+    found = list(SPLITTERS["RecordIO"](io.BytesIO(b"".join(frames)), 100, framed))
     assert found == (frames if framed else payloads)
 
 
 def test_a_split_record_of_images_becomes_whole():
     payload = b"head" + recordio.MAGIC_BYTES + b"tail"
     content = io.BytesIO(recordio.frame_split(payload))
-    assert list(CUT["RecordIO"](content, 100, False)) == [payload]
+    assert list(SPLITTERS["RecordIO"](content, 100, False)) == [payload]
 
 
 @given(st.lists(st.binary(min_size=1, max_size=30)), st.integers(30, 100), st.booleans())
@@ -61,4 +61,4 @@ def test_no_more_of_a_record_is_read_than_the_limit_lets_pass(split):
             return True
 
     with pytest.raises(UserError, match="Too much data for max payload size"):
-        list(CUT[split](io.BufferedReader(Endless()), 10_000, True))
+        list(SPLITTERS[split](io.BufferedReader(Endless()), 10_000, True))

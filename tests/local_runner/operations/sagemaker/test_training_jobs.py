@@ -271,7 +271,7 @@ def test_a_channel_named_like_anothers_pipes_is_refused(aws, channel):
     uri = aws.upload("alike", a=b"1")
     code, message = refusal(aws.train, channel(uri, InputMode="Pipe"), channel(uri, "train_0"))
     assert code == "ValidationException"
-    assert message.startswith("Channel train_0: its folder is where the pipes of channel train go.")
+    assert message.startswith("Channel train_0: its folder has the name of a pipe of channel train.")
     job = aws.train(channel(uri, InputMode="Pipe"), channel(uri, "train_0", InputMode="Pipe"), channel(uri, "train_a"))
     assert aws.finished(job)["TrainingJobStatus"] == "Completed"
 

@@ -169,7 +169,7 @@ def test_gzip_is_undone_on_the_way(aws, echo, transform):
     )
     assert stored == {"a.csv.gz.out": b"1\n2"}
     found, stored = transform(echo, {"b": b"no gzip"}, source={"CompressionType": "Gzip"})
-    assert found["TransformJobStatus"] == "Failed" and "no readable gzip file" in found["FailureReason"]
+    assert found["TransformJobStatus"] == "Failed" and "the object is not a valid gzip file" in found["FailureReason"]
 
 
 def test_an_object_without_records_has_an_empty_output(echo, transform):
@@ -219,7 +219,9 @@ def test_a_proposal_that_is_none_is_passed_over(aws, proposal):
 def test_a_model_that_holds_several_transforms_nothing(aws):
     container = {"Image": IMAGE, "ModelDataUrl": "s3://bucket/models/", "Mode": "MultiModel"}
     aws.sagemaker.create_model(ModelName="several", ExecutionRoleArn=ROLE, PrimaryContainer=container)
-    assert refusal(aws, "several") == "Model several holds several models: batch transform needs one of its own."
+    assert (
+        refusal(aws, "several") == "Model several has a multi-model container, which batch transform does not support."
+    )
 
 
 def test_without_a_limit_an_object_is_streamed(aws, echo):
@@ -230,7 +232,7 @@ def test_without_a_limit_an_object_is_streamed(aws, echo):
     assert outputs(aws, name) == {"a.out": content}
     whole = {"MaxPayloadInMB": 0, "DataProcessing": {"InputFilter": "$[1]"}}
     name = start(aws, echo, {"a": b"1,2"}, source={"ContentType": "text/csv"}, **whole)
-    assert "whole objects are neither filtered nor joined" in ended(aws, name)["FailureReason"]
+    assert "MaxPayloadInMB 0 sends each object as a whole" in ended(aws, name)["FailureReason"]
 
 
 def test_streamed_answers_that_are_refused_leave_no_output(aws, echo, transform):
@@ -368,7 +370,7 @@ def test_answers_that_are_no_pairs_of_the_records_fail(aws, transform):
         source={"ContentType": "application/jsonlines", "SplitType": "Line"},
         DataProcessing={"JoinSource": "Input"},
     )
-    assert "2 records were sent, and the answer holds 1: no pairs to join" in found["FailureReason"]
+    assert "2 records were sent, but the answer has 1, so they cannot be joined" in found["FailureReason"]
 
 
 def test_a_record_that_a_filter_finds_nothing_in_is_named(echo, transform):
@@ -380,7 +382,7 @@ def test_a_record_that_a_filter_finds_nothing_in_is_named(echo, transform):
     ("fields", "message"),
     [
         ({"DataProcessing": {"InputFilter": "$["}}, "DataProcessing: got '$[', expected a JSONPath"),
-        ({"DataProcessing": {"OutputFilter": "$..a"}}, "SageMaker knows no other parts"),
+        ({"DataProcessing": {"OutputFilter": "$..a"}}, "SageMaker does not support other parts"),
         ({"DataProcessing": {"JoinSource": "Input"}}, "TransformInput.ContentType is not given"),
         (
             {"DataProcessing": {"JoinSource": "Input"}, **JOB, "target": {"Accept": "application/json"}},
