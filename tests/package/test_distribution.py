@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import tomllib
 import urllib.request
 import venv
 import zipfile
@@ -24,6 +25,8 @@ SOURCES = (
 )  # fmt: skip
 OUR_FOLDERS = ("algorithms", "containers", "local_runner")
 START_S = 120
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+INFO = f"wildsage-{VERSION}.dist-info"
 
 setuptools = pytest.importorskip(
     "setuptools", minversion="75", reason="the wheel is built with this environment's setuptools"
@@ -126,7 +129,7 @@ def names_in(wheel: Path) -> set[str]:
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
-    assert {name.partition("/")[0] for name in names_in(wheel)} == {"wildsage", "wildsage-0.1.0.dist-info"}
+    assert {name.partition("/")[0] for name in names_in(wheel)} == {"wildsage", INFO}
     assert not [name for name in names_in(wheel) if re.search(r"(^|/)(tests?|examples|benchmarks|scripts)/", name)]
     folders = {name.split("/")[1] for name in names_in(wheel) if name.startswith("wildsage/") and name.count("/") > 1}
     assert folders == set(OUR_FOLDERS)
@@ -144,7 +147,7 @@ def test_the_wheel_holds_every_module_and_what_they_read(wheel):
 
 def test_the_metadata_says_where_and_for_what_it_is(wheel):
     with zipfile.ZipFile(wheel) as archive:
-        metadata = Parser().parsestr(archive.read("wildsage-0.1.0.dist-info/METADATA").decode())
+        metadata = Parser().parsestr(archive.read(f"{INFO}/METADATA").decode())
     urls = dict(entry.split(", ", 1) for entry in metadata.get_all("Project-URL"))
     assert "Homepage" in urls and all(url.startswith("https://") for url in urls.values())
     assert {"Operating System :: POSIX :: Linux", "Typing :: Typed"} <= set(metadata.get_all("Classifier"))
@@ -179,7 +182,7 @@ def test_a_source_folder_whose_links_became_files_is_refused(tree, tmp_path):
 @pytest.mark.parametrize("on_path", [False, True], ids=["in the folder", "on PYTHONPATH"])
 def test_it_trains_and_serves_beside_packages_of_the_same_names(installed, project, on_path):
     env = without_paths(**({"PYTHONPATH": str(project)} if on_path else {}))
-    assert run(installed / "wildsage", "--version", cwd=project, env=env) == "wildsage 0.1.0\n"
+    assert run(installed / "wildsage", "--version", cwd=project, env=env) == f"wildsage {VERSION}\n"
     channel, settings = ("--channel", "train=rows.csv"), ("--hp", "k=2", "--hp", "feature_dim=2")
     run(installed / "wildsage", "train", "kmeans", *channel, *settings, "--output", "model", cwd=project, env=env)
     assert sorted(answer(installed, project, env)) == [0.0, 1.0]
@@ -216,7 +219,7 @@ def wait_for(port: int, server: subprocess.Popen) -> None:
 def test_it_reads_a_model_in_a_program_that_has_such_packages(installed, project):
     program = "import wildsage; print(wildsage.__version__, wildsage.read_model.__module__)"
     text = run(installed / "python", "-c", program, cwd=project, env=without_paths())
-    assert text == "0.1.0 wildsage.containers.model_files.reader\n"
+    assert text == f"{VERSION} wildsage.containers.model_files.reader\n"
 
 
 def test_a_script_under_wildsage_run_imports_its_own_packages(installed, project):
@@ -234,4 +237,6 @@ def test_an_editable_install_takes_the_folders_through_their_links(tree, project
     version = run(
         binaries / "python", "-P", "-m", "wildsage.local_runner", "--version", cwd=project, env=without_paths()
     )
-    assert version == run(binaries / "wildsage", "--version", cwd=project, env=without_paths()) == "wildsage 0.1.0\n"
+    assert (
+        version == run(binaries / "wildsage", "--version", cwd=project, env=without_paths()) == f"wildsage {VERSION}\n"
+    )
