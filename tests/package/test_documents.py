@@ -10,6 +10,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("algorithms", "containers", "local_runner", "wildsage", "docs", "examples", "benchmarks", "scripts", "tests")
 PAGES = [*ROOT.glob("*.md"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md"))]
+CROOKED = re.compile(r"(?<![Tt]here )\b(?:is|are|was|were|be) (?:no(?! (?:longer|more|other)\b)|none)\b")
+"""Not "x is no S3 URI" but "x is not an S3 URI"; not "y is none of z" but "z has no y"."""
+
 INSTALLED = re.compile(r"""pip install +(?:--?[a-z-]+ +)*(['"]?)([A-Za-z0-9_.\-]+|\.)(\[[a-z0-9,\-{}. ()_']+\])?""")
 OTHERS = {
     "ministack",  # the peer of the S3 benchmark, in an environment of its own
@@ -69,6 +72,12 @@ def test_the_name_of_before_is_history_only():
     for path in text_files():
         if path.name != "CHANGELOG.md":
             assert "sage" + "brush" not in path.read_text().lower(), path.relative_to(ROOT)
+
+
+def test_sentences_say_what_something_is_not_in_plain_english():
+    for path in text_files():
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            assert not CROOKED.search(line), f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
 
 
 def example() -> str:
