@@ -81,4 +81,4 @@ def test_fits_deploys_predicts_and_cleans_up(session, our_image, engine, tmp_pat
         predictor.delete_endpoint()
     assert len({row["closest_cluster"] for row in answer}) == 3
     assert max(row["distance_to_cluster"] for row in answer) < 0.5
-    assert not started_below(engine, tmp_path)
+    assert started_below(engine, tmp_path, all=True) and not started_below(engine, tmp_path)
