@@ -23,26 +23,32 @@ class OptML:
 
     @property
     def config(self) -> Path:
+        """Folder of the job's configuration."""
         return self.root / "input" / "config"
 
     @property
     def hyperparameters(self) -> Path:
+        """The job's hyperparameters, all strings."""
         return self.config / "hyperparameters.json"
 
     @property
     def input_data_config(self) -> Path:
+        """The channels: content type, mode and distribution of each."""
         return self.config / "inputdataconfig.json"
 
     @property
     def resource_config(self) -> Path:
+        """The hosts of the job, and which of them this is."""
         return self.config / "resourceconfig.json"
 
     @property
     def checkpoint_config(self) -> Path:
+        """Where checkpoints go; the file is missing in jobs without them."""
         return self.config / "checkpointconfig.json"
 
     @property
     def data(self) -> Path:
+        """Folder of the channels."""
         return self.root / "input" / "data"
 
     def channel(self, name: str) -> Path:
@@ -76,14 +82,17 @@ class OptML:
 
     @property
     def failure(self) -> Path:
+        """The reason for which a job failed, at most 1024 characters."""
         return self.root / "output" / "failure"
 
     @property
     def metrics(self) -> Path:
+        """Folder that SageMaker's own libraries write metrics to."""
         return self.root / "output" / "metrics" / "sagemaker"
 
     @property
     def checkpoints(self) -> Path:
+        """Folder that SageMaker keeps in S3 while the job runs."""
         return self.root / "checkpoints"
 
     def make_folders(self) -> None:

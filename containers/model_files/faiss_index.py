@@ -42,6 +42,7 @@ class IndexModel(Protocol):
 
 
 def save(model: Model, folder: Path, host: str) -> None:
+    """Write the index, the labels of its rows and the document of settings."""
     indexed = cast(IndexModel, model)
     path = folder / f"model_{host}"
     faiss.write_index(indexed.index, str(path))
@@ -50,6 +51,10 @@ def save(model: Model, folder: Path, host: str) -> None:
 
 
 def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
+    """Read the index and the files beside it.
+
+    Returns None where the model file is not an index of faiss. Raises UserError for missing, damaged or unfitting files.
+    """
     path = model_file(folder)
     if path is None:
         return None

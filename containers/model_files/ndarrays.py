@@ -14,12 +14,18 @@ from wildsage.containers.model_files import model_file, only_one
 
 
 def save(model: Model, folder: Path, host: str) -> None:
+    """Write `model_<host>`: a dictionary of arrays if the model names them, otherwise a list."""
     arrays = {name: array.cpu().contiguous().numpy() for name, array in model.arrays().items()}
     content = ndarray.write(arrays if model.named else list(arrays.values()))
     (folder / f"model_{host}").write_bytes(content)
 
 
 def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
+    """Read `model_<host>`.
+
+    Returns None where it is not an NDArray file. Raises UserError for a damaged file, and for arrays that are not exactly one
+    model's.
+    """
     path = model_file(folder)
     if path is None or not ndarray.is_file(path):
         return None

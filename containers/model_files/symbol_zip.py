@@ -31,6 +31,7 @@ PREFIX = "arg:"
 
 
 def save(model: Model, folder: Path, host: str) -> None:
+    """Write `model_<host>`; parameters that the symbol declares row-sparse are stored so."""
     graph = model.graph()
     sparse = {node.name for node in graph.nodes if node.attributes.get(STORAGE) == ROW_SPARSE}
     arrays = {name: array.cpu().contiguous().numpy() for name, array in model.arrays().items()}
@@ -45,6 +46,10 @@ def save(model: Model, folder: Path, host: str) -> None:
 
 
 def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
+    """Read `model_<host>`.
+
+    Returns None where it is not a ZIP with meta.json and params. Raises UserError for damaged or unfitting members.
+    """
     path = model_file(folder)
     if path is None or not stored_zip.is_file(path):
         return None
