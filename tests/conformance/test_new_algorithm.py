@@ -114,19 +114,40 @@ def answers(port: int) -> bool:
 def test_sdk_v2_trains_tunes_and_deploys_it_by_the_uri_of_its_image(python, tmp_path):
     pytest.importorskip("sagemaker.tuner", reason="SDK v2 is not installed")
     _, said = python("-P", "-m", RUNNER, "run", "--data", tmp_path / "aws", EXAMPLE / "sdk_v2.py")
+    check(said)
+
+
+@pytest.fixture(scope="module")
+def image(python, our_image, engine):
+    """Its image. Skipped where the image of k-means has not been built, whose packages this one shares."""
+    our_image("kmeans")
+    python("-P", "-m", RUNNER, "build", "nearest-mean", timeout_s=600)
+    yield "wildsage/nearest-mean:cpu"
+    engine.images.remove("wildsage/nearest-mean:cpu", force=True)
+
+
+def test_it_builds_as_an_image_that_holds_no_other_algorithm(image, engine):
+    (said,) = json.loads(engine.containers.run(image, ["describe"], remove=True))
+    assert said["name"] == "nearest-mean" and said["problem"] is None
+
+
+def test_sdk_v2_finds_its_image_in_the_docker_backend(image, python, tree, tmp_path):
+    pytest.importorskip("sagemaker.tuner", reason="SDK v2 is not installed")
+    data = ("--data", str(tmp_path / "aws"))
+    command = [sys.executable, "-P", "-m", RUNNER, "up", "--backend", "docker", "--port", "0", *data]
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    with subprocess.Popen(command, cwd=tree, env=environment, stdout=subprocess.PIPE, text=True) as up:
+        try:
+            assert any(line.startswith("export WILDSAGE_ENDPOINT=") for line in up.stdout)
+            _, said = python("-P", "-m", RUNNER, "run", *data, EXAMPLE / "sdk_v2.py")
+        finally:
+            up.send_signal(signal.SIGINT)
+    check(said)
+
+
+def check(said: str) -> None:
+    """What the example of SDK v2 has found."""
     found = json.loads(said.splitlines()[-1])
     assert found["metrics"]["test:accuracy"] == 1.0 and found["metrics"]["train:progress"] == 100.0
     assert found["tuned"] == 1.0
     assert [row["predicted_label"] for row in found["answer"]["predictions"]] == [1.0, 2.0]
-
-
-def test_it_builds_as_an_image(python, our_image, engine):
-    """Skipped where the image of k-means has not been built, whose packages this one shares."""
-    our_image("kmeans")
-    tag = "wildsage/nearest-mean:conformance"
-    python("-P", "-m", RUNNER, "build", "nearest-mean", "--tag", tag, timeout_s=600)
-    try:
-        (said,) = json.loads(engine.containers.run(tag, ["describe"], remove=True))
-        assert said["name"] == "nearest-mean" and said["problem"] is None
-    finally:
-        engine.images.remove(tag, force=True)
