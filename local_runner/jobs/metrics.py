@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.jobs.logs import LogEvent
 
-Definition = Mapping[str, str]
+MetricDefinition = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Datum:
     timestamp_ms: int
 
 
-def definitions(algorithm: str | None, own: Sequence[Definition] = ()) -> list[dict[str, str]]:
+def definitions(algorithm: str | None, own: Sequence[MetricDefinition] = ()) -> list[dict[str, str]]:
     """The algorithm's metric definitions and the caller's, as `{"Name", "Regex"}`; the caller's win over equal names."""
     found = catalogue.named(algorithm)
     regexes = dict(found.metric_definitions) if found else {}
@@ -33,7 +33,7 @@ def definitions(algorithm: str | None, own: Sequence[Definition] = ()) -> list[d
     return [{"Name": name, "Regex": regex} for name, regex in regexes.items()]
 
 
-def scrape(events: Iterable[LogEvent], wanted: Sequence[Definition]) -> list[Datum]:
+def scrape(events: Iterable[LogEvent], wanted: Sequence[MetricDefinition]) -> list[Datum]:
     """All readings in the order of the events. A TAB also matches as `#011`, CloudWatch's way to show it.
 
     A definition whose regex is invalid, has no group, or catches no finite number yields nothing, as in SageMaker.

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, serve
 
-LOOK_EVERY_S = 0.01
+CHECK_EVERY_S = 0.01
 
 
 @dataclass
@@ -40,7 +40,7 @@ class ForkedServer:
         os.close(self.parent_pipe)
         deadline = time.monotonic() + within_s
         while self.runs() and time.monotonic() < deadline:
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(CHECK_EVERY_S)
         self._kill()
 
     def discard(self) -> None:

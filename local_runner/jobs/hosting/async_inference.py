@@ -27,7 +27,7 @@ from wildsage.local_runner.s3.store import ObjectStore
 KIND = "async-invocation"
 DEFAULT_CONCURRENCY = 4
 MAX_INPUT_BYTES = 1 << 30
-LOOK_EVERY_S = 0.2
+CHECK_EVERY_S = 0.2
 CHUNK_BYTES = 1 << 18
 
 log = logging.getLogger(__name__)
@@ -144,7 +144,7 @@ class AsyncInferences:
                 if instance:
                     yield instance
                     return
-            if self._closing.wait(LOOK_EVERY_S) or not self._exists(name):
+            if self._closing.wait(CHECK_EVERY_S) or not self._exists(name):
                 raise Failed(f"Endpoint {name} was deleted before it answered.")
         raise Failed("The invocation expired before an instance could take it: RequestTTLSeconds have passed.")
 

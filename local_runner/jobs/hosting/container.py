@@ -19,7 +19,7 @@ STOP_GRACE_S = 30.0
 STARTS_BEFORE_GIVING_UP = 3
 PAUSES_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Pauses before a container is started again, by failures in a row."""
-MOST_CONNECTIONS = 64
+MAX_CONNECTIONS = 64
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ class Container:
     def _run_once(self, deadline: float) -> tuple[int | None, bool]:
         """Exit status of one container, and whether it was healthy. A container that is not healthy by the deadline is killed."""
         container = self._container = self._backend.serve(self._launch)
-        self._http = urllib3.connection_from_url(container.url, maxsize=MOST_CONNECTIONS)
+        self._http = urllib3.connection_from_url(container.url, maxsize=MAX_CONNECTIONS)
         if self._stopping.is_set():
             container.terminate()
         healthy = self._await_ping(container, deadline)

@@ -216,7 +216,7 @@ class Endpoints:
             )
             for field in ("FailureReason", "AsyncInferenceConfig", "DataCaptureConfig"):
                 endpoint.pop(field, None)
-            endpoint.update(_special_summary(deployment))
+            endpoint.update(_optional_summary(deployment))
 
         try:
             self._store.change(KIND.name, name, edit)
@@ -257,7 +257,7 @@ class Endpoints:
         except Exception as error:
             if not isinstance(error, NotHealthy | InputError | S3Error):
                 log.exception("endpoint %s", name)
-            self._not_in_service(name, deployment, _text(error))
+            self._not_in_service(name, deployment, _failure_text(error))
             return None
         finally:
             self._starting.pop(deployment["Id"], None)
@@ -330,7 +330,7 @@ def _variant_summary(variant: Document) -> Document:
     }
 
 
-def _special_summary(deployment: Document) -> Document:
+def _optional_summary(deployment: Document) -> Document:
     """Asynchronous inference and data capture, as DescribeEndpoint shows them."""
     shown = {field: deployment[field] for field in ("AsyncInferenceConfig",) if field in deployment}
     if config := deployment.get("DataCaptureConfig"):
@@ -345,7 +345,7 @@ def _special_summary(deployment: Document) -> Document:
     return shown
 
 
-def _text(error: Exception) -> str:
+def _failure_text(error: Exception) -> str:
     if isinstance(error, S3Error):
         return f"Could not find model data: {error}"
     if isinstance(error, NotHealthy):

@@ -33,7 +33,7 @@ from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.store import ObjectStore
 
 MB = 1 << 20
-MOST_MB_AT_ONCE = 100
+MAX_CONCURRENT_MB = 100
 UNLIMITED = 1 << 62
 DEFAULTS = {"MaxConcurrentTransforms": 1, "MaxPayloadInMB": 6}
 DEFAULT_STRATEGY = "MULTI_RECORD"
@@ -45,8 +45,8 @@ MAX_SHOWN_CHARACTERS = 512
 DAMAGED = (gzip.BadGzipFile, zlib.error, EOFError)
 
 Job = Mapping[str, Any]
-Answer = Iterable[bytes]
-Pieces = Iterator[tuple[InputFile, "Future[Answer]"]]
+Chunks = Iterable[bytes]
+Pieces = Iterator[tuple[InputFile, "Future[Chunks]"]]
 
 
 class Stopping(Exception):
@@ -74,8 +74,8 @@ class RequestPlan:
     @classmethod
     def from_job(cls, job: Job, proposed: Mapping[str, Any]) -> RequestPlan:
         """Values of the job come first, then those that its container proposes, then SageMaker's defaults."""
-        payload_mb = min(_number("MaxPayloadInMB", job, proposed, low=0), MOST_MB_AT_ONCE)
-        most = MOST_MB_AT_ONCE // max(payload_mb, 1)
+        payload_mb = min(_number("MaxPayloadInMB", job, proposed, low=0), MAX_CONCURRENT_MB)
+        most = MAX_CONCURRENT_MB // max(payload_mb, 1)
         concurrency = min(_number("MaxConcurrentTransforms", job, proposed, low=1), most)
         asked = [place["BatchStrategy"] for place in (job, proposed) if "BatchStrategy" in place]
         named = [STRATEGIES.get(name, name) for name in asked]
@@ -151,7 +151,7 @@ class Pipeline:
 
     def _window(self, pieces: Pieces) -> Pieces:
         """The same pieces, read ahead as far as requests may be in flight."""
-        waiting: deque[tuple[InputFile, Future[Answer]]] = deque()
+        waiting: deque[tuple[InputFile, Future[Chunks]]] = deque()
         for piece in pieces:
             waiting.append(piece)
             if len(waiting) == self._plan.concurrency:
@@ -201,7 +201,7 @@ class Pipeline:
             if not sent:
                 yield file, pool.submit(tuple)
 
-    def _requests(self, file: InputFile) -> Iterator[Callable[[], Answer]]:
+    def _requests(self, file: InputFile) -> Iterator[Callable[[], Chunks]]:
         if self._streams:
             yield partial(self._ask_in_chunks, file)
             return
@@ -239,14 +239,14 @@ class Pipeline:
 
     # Requests
 
-    def _ask(self, batch: Batch) -> Answer:
+    def _ask(self, batch: Batch) -> Chunks:
         body = records.SEPARATORS.get(self._split, b"").join(batch.sent)
         answer = self._answered(lambda: self._instance.invoke(body, self._headers(), self._timeout_s).http)
         stored = self._processing.output(batch.sources, answer.data, answer.headers.get("Content-Type"))
         by_line = self._target.get("AssembleWith") == "Line"
         return (stored, b"\n") if by_line and not stored.endswith(b"\n") else (stored,)
 
-    def _ask_in_chunks(self, file: InputFile) -> Answer:
+    def _ask_in_chunks(self, file: InputFile) -> Chunks:
         """Stream the object to the container, and buffer its answer in a file."""
 
         def invoke() -> urllib3.BaseHTTPResponse:
@@ -301,7 +301,7 @@ def _read_and_close(file: BinaryIO) -> Iterator[bytes]:
         yield from records.chunks(file)
 
 
-def _failed(error: Exception) -> Future[Answer]:
-    future: Future[Answer] = Future()
+def _failed(error: Exception) -> Future[Chunks]:
+    future: Future[Chunks] = Future()
     future.set_exception(error)
     return future

@@ -15,10 +15,10 @@ from wildsage.local_runner.jobs.tuning.ranges import Range, RangeError, Resource
 
 OBJECTIVE = "ObjectiveMetric"
 """Second name of the objective among the metrics of a training job of a tuning job, as on SageMaker."""
-TUNED_FOR = "_tuning_objective_metric"
+OBJECTIVE_HYPERPARAMETER = "_tuning_objective_metric"
 EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
 LARGEST_RESOURCE = 20_000
-PASSED_ON = (
+PASSED_FIELDS = (
     "RoleArn",
     "InputDataConfig",
     "OutputDataConfig",
@@ -38,7 +38,7 @@ class DefinitionError(Exception):
 
 
 @dataclass(frozen=True)
-class Definition:
+class TrainingDefinition:
     """One way to train. `training` is the definition of the request; `name` may be empty if it is the only one of the job.
 
     `edges` are hyperparameters and values that the algorithm must accept if it is to accept all of `ranges`.
@@ -57,13 +57,16 @@ class Definition:
     @property
     def static(self) -> dict[str, str]:
         """Hyperparameters that all jobs share."""
-        return {**self.training.get("StaticHyperParameters", {}), TUNED_FOR: self.objective["MetricName"]}
+        return {
+            **self.training.get("StaticHyperParameters", {}),
+            OBJECTIVE_HYPERPARAMETER: self.objective["MetricName"],
+        }
 
     def request(self, tuning_job: Document, number: int, values: Values) -> Document:
         """The CreateTrainingJob request of the job with this number, counted from 1 over all definitions."""
-        passed_on = {field: self.training[field] for field in PASSED_ON if field in self.training}
+        passed = {field: self.training[field] for field in PASSED_FIELDS if field in self.training}
         return {
-            **passed_on,
+            **passed,
             "TrainingJobName": f"{tuning_job['HyperParameterTuningJobName']}-{number:03d}-{uuid.uuid4().hex[:8]}",
             "TuningJobArn": tuning_job["HyperParameterTuningJobArn"],
             "TrainingJobDefinitionName": self.name,
@@ -71,7 +74,7 @@ class Definition:
             "TunedHyperParameters": dict(values),
             "HyperParameters": {**self.static, **values},
             "AlgorithmSpecification": self.algorithm(),
-            "ResourceConfig": machines(self.training),
+            "ResourceConfig": resource_config(self.training),
         }
 
     def algorithm(self) -> Document:
@@ -97,14 +100,14 @@ class Definition:
         return {**algorithm, "MetricDefinitions": [{"Name": one, "Regex": regex} for one, regex in known.items()]}
 
 
-def machines(training: Mapping[str, Any]) -> Document:
+def resource_config(training: Mapping[str, Any]) -> Document:
     """ResourceConfig of the training jobs. Of several InstanceConfigs the first is used, because all jobs run on this machine."""
     given = training.get("ResourceConfig") or training.get("HyperParameterTuningResourceConfig", {})
     fields = {**given, **next(iter(given.get("InstanceConfigs", ())), {})}
     return {name: value for name, value in fields.items() if name not in ("InstanceConfigs", "AllocationStrategy")}
 
 
-def definitions(job: Mapping[str, Any]) -> list[Definition]:
+def definitions(job: Mapping[str, Any]) -> list[TrainingDefinition]:
     """The definitions of a CreateHyperParameterTuningJob request. Raises DefinitionError."""
     config = job["HyperParameterTuningJobConfig"]
     if ("TrainingJobDefinition" in job) == ("TrainingJobDefinitions" in job):
@@ -119,7 +122,7 @@ def definitions(job: Mapping[str, Any]) -> list[Definition]:
     return [_definition(one, {**shared, **one}) for one in given]
 
 
-def shown(job: Document, found: Sequence[Definition]) -> Document:
+def described(job: Document, found: Sequence[TrainingDefinition]) -> Document:
     """The request as it is described. SDK v2 reads fields there that it does not send: the objective's name among the static
     hyperparameters, the metrics of the algorithm, and a ResourceConfig in place of HyperParameterTuningResourceConfig."""
     given = [
@@ -127,7 +130,7 @@ def shown(job: Document, found: Sequence[Definition]) -> Document:
             **one.training,
             "StaticHyperParameters": one.static,
             "AlgorithmSpecification": one.algorithm(),
-            "ResourceConfig": machines(one.training),
+            "ResourceConfig": resource_config(one.training),
         }
         for one in found
     ]
@@ -136,11 +139,11 @@ def shown(job: Document, found: Sequence[Definition]) -> Document:
     return {**job, "TrainingJobDefinitions": given}
 
 
-def _definition(given: Mapping[str, Any], completed: Mapping[str, Any]) -> Definition:
+def _definition(given: Mapping[str, Any], completed: Mapping[str, Any]) -> TrainingDefinition:
     name = given.get("DefinitionName", "")
     if completed["TuningObjective"] is None:
         raise DefinitionError(
-            f"Definition {name or 'of the job'} has no objective: name a metric, to minimize or maximize."
+            f"TrainingDefinition {name or 'of the job'} has no objective: name a metric, to minimize or maximize."
         )
     wanted = completed["HyperParameterRanges"] or {}
     try:
@@ -152,10 +155,10 @@ def _definition(given: Mapping[str, Any], completed: Mapping[str, Any]) -> Defin
     static = given.get("StaticHyperParameters", {})
     if both := [one.name for one in found if one.name in static]:
         raise DefinitionError(f"Hyperparameter {both[0]} is static and has a range. Leave one of them out.")
-    return Definition(name, given, completed["TuningObjective"], found, tuple(ranges.edges(wanted)))
+    return TrainingDefinition(name, given, completed["TuningObjective"], found, tuple(ranges.edges(wanted)))
 
 
-def hyperband_resources(config: Mapping[str, Any], definition: Definition) -> Resources | None:
+def hyperband_resources(config: Mapping[str, Any], definition: TrainingDefinition) -> Resources | None:
     """Least and most readings of the objective that a job of strategy Hyperband gets; None for other strategies.
 
     Without MaxResource, the static hyperparameter for epochs gives the most, as on SageMaker. Raises DefinitionError.

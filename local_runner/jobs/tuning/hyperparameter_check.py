@@ -11,7 +11,7 @@ from wildsage.local_runner.backends import Backend, CannotRun, Launch
 from wildsage.local_runner.images import uris
 
 ANSWER_WITHIN_S = 30.0
-BLAME = "ClientError: "
+CLIENT_ERROR = "ClientError: "
 
 
 def refusal(backend: Backend, image: str, values: Iterable[tuple[str, str]], folder: Path) -> str | None:
@@ -28,8 +28,8 @@ def refusal(backend: Backend, image: str, values: Iterable[tuple[str, str]], fol
         tree.make_folders()
         question = tuple(f"{name}={value}" for name, value in values)
         _run(backend, Launch(image, tree.root, {}, {}, lambda line: None, arguments=("check", *question)))
-        said = tree.failure.read_text() if tree.failure.is_file() else ""
-    return said.removeprefix(BLAME) if said.startswith(BLAME) else None
+        reason = tree.failure.read_text() if tree.failure.is_file() else ""
+    return reason.removeprefix(CLIENT_ERROR) if reason.startswith(CLIENT_ERROR) else None
 
 
 def _run(backend: Backend, launch: Launch) -> None:

@@ -20,7 +20,7 @@ from wildsage.local_runner.jobs.training.job import TrainingJobs
 from wildsage.local_runner.jobs.training.readings import job_readings
 from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning import completion, early_stopping
-from wildsage.local_runner.jobs.tuning.definition import OBJECTIVE, Definition, definitions, hyperband_resources
+from wildsage.local_runner.jobs.tuning.definition import OBJECTIVE, TrainingDefinition, definitions, hyperband_resources
 from wildsage.local_runner.jobs.tuning.results import failed_here, objective, ranked, trained
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class TuningRun(JobRun):
         self._criteria = self._config.get("TuningJobCompletionCriteria", {})
         self._training = training
         self._wake = threading.Event()
-        self._searches: dict[str, tuple[Definition, Search]] = {}
+        self._searches: dict[str, tuple[TrainingDefinition, Search]] = {}
         self._exhausted: set[str] = set()
         self._running: dict[str, int | None] = {}  # to the number in its search; None: an earlier server started it
         self._ended: list[Document] = []  # in the order in which they ended
@@ -227,7 +227,7 @@ class TuningRun(JobRun):
             self._start(definition, number, values)
             return
 
-    def _start(self, definition: Definition, number: int, values: dict[str, str]) -> None:
+    def _start(self, definition: TrainingDefinition, number: int, values: dict[str, str]) -> None:
         place = len(self._ended) + len(self._running) + self._interrupted + 1
         request = definition.request(self._job, place, values)
         prefix = self._job["HyperParameterTuningJobArn"].rpartition(":")[0]

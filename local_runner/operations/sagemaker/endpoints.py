@@ -13,7 +13,7 @@ from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
 
 SERVICE = "sagemaker"
-SPECIAL: Sequence[str] = ("AsyncInferenceConfig", "DataCaptureConfig")
+COPIED_FIELDS: Sequence[str] = ("AsyncInferenceConfig", "DataCaptureConfig")
 PROPERTIES = {"Weight": "DesiredWeight", "InstanceCount": "DesiredInstanceCount"}
 
 
@@ -30,7 +30,7 @@ def create_endpoint(context: RequestContext, request: dict[str, Any]) -> dict[st
     try:
         context.services.endpoints.create(endpoint)
     except NameTaken:
-        raise resources.taken(context, KIND, name) from None
+        raise resources.name_taken(context, KIND, name) from None
     resources.save_tags(context, arn, request)
     return {"EndpointArn": arn}
 
@@ -99,7 +99,7 @@ def delete_endpoint(context: RequestContext, request: dict[str, Any]) -> None:
     try:
         context.services.endpoints.delete(request["EndpointName"])
     except NotThere:
-        raise resources.missing(context, KIND, request["EndpointName"]) from None
+        raise resources.not_found(context, KIND, request["EndpointName"]) from None
     except Busy as error:
         raise invalid(str(error)) from None
 
@@ -111,8 +111,8 @@ def _deployment(context: RequestContext, config_name: str) -> Document:
     quotas.check(
         "endpoint", config["ProductionVariants"][0].get("InstanceType", "any"), _count(variants), _running(context)
     )
-    special = {field: config[field] for field in SPECIAL if field in config}
-    return {"Id": deployment_id(), "EndpointConfigName": config_name, "Variants": variants, **special}
+    copied = {field: config[field] for field in COPIED_FIELDS if field in config}
+    return {"Id": deployment_id(), "EndpointConfigName": config_name, "Variants": variants, **copied}
 
 
 def _running(context: RequestContext) -> int:

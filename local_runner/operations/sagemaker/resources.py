@@ -64,7 +64,7 @@ def create(context: RequestContext, kind: Kind, request: Request) -> dict[str, s
     try:
         context.services.store.insert(kind.name, name, document)
     except NameTaken:
-        raise taken(context, kind, name) from None
+        raise name_taken(context, kind, name) from None
     save_tags(context, arn, request)
     return {kind.arn_field: arn}
 
@@ -79,7 +79,7 @@ def find(context: RequestContext, kind: Kind, name: str) -> Document:
     try:
         return context.services.store.get(kind.name, name)
     except NotThere:
-        raise missing(context, kind, name) from None
+        raise not_found(context, kind, name) from None
 
 
 def delete(context: RequestContext, kind: Kind, name: str) -> None:
@@ -108,11 +108,11 @@ def model_address(container: dict[str, Any]) -> str | None:
     )
 
 
-def taken(context: RequestContext, kind: Kind, name: str) -> AwsError:
+def name_taken(context: RequestContext, kind: Kind, name: str) -> AwsError:
     return invalid(f'Cannot create already existing {kind.noun} "{context.sagemaker_arn(kind, name)}".')
 
 
-def missing(context: RequestContext, kind: Kind, name: str) -> AwsError:
+def not_found(context: RequestContext, kind: Kind, name: str) -> AwsError:
     return invalid(f'Could not find {kind.noun} "{context.sagemaker_arn(kind, name)}".')
 
 

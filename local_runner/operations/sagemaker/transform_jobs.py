@@ -9,7 +9,7 @@ from wildsage.local_runner.jobs.hosting.instance import MULTI_MODEL
 from wildsage.local_runner.jobs.store import Document, NotThere
 from wildsage.local_runner.jobs.transform.data_processing import CSV, READABLE, BadFilter, DataProcessing, media_type
 from wildsage.local_runner.jobs.transform.job import KIND
-from wildsage.local_runner.jobs.transform.pipeline import MOST_MB_AT_ONCE
+from wildsage.local_runner.jobs.transform.pipeline import MAX_CONCURRENT_MB
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import jobs, model_containers, quotas, resources, sdk_polling
 from wildsage.local_runner.operations.unsupported import unsupported
@@ -66,12 +66,12 @@ def _check(context: RequestContext, request: dict[str, Any]) -> None:
 
 def _check_payload(request: dict[str, Any]) -> None:
     payload_mb, concurrency = request.get("MaxPayloadInMB", 6), request.get("MaxConcurrentTransforms", 1)
-    if payload_mb > MOST_MB_AT_ONCE:
-        raise invalid(f"MaxPayloadInMB: got {payload_mb}, expected at most {MOST_MB_AT_ONCE}.")
-    if payload_mb * concurrency > MOST_MB_AT_ONCE:
+    if payload_mb > MAX_CONCURRENT_MB:
+        raise invalid(f"MaxPayloadInMB: got {payload_mb}, expected at most {MAX_CONCURRENT_MB}.")
+    if payload_mb * concurrency > MAX_CONCURRENT_MB:
         raise invalid(
             f"MaxConcurrentTransforms * MaxPayloadInMB: got {concurrency} * {payload_mb} MB, expected at most "
-            f"{MOST_MB_AT_ONCE} MB."
+            f"{MAX_CONCURRENT_MB} MB."
         )
 
 

@@ -10,11 +10,11 @@ from wildsage.local_runner.jobs.store import Document, NotThere
 from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning import hyperparameter_check, results
 from wildsage.local_runner.jobs.tuning.definition import (
-    Definition,
     DefinitionError,
+    TrainingDefinition,
     definitions,
+    described,
     hyperband_resources,
-    shown,
 )
 from wildsage.local_runner.jobs.tuning.job import KIND, parent_jobs, parents
 from wildsage.local_runner.jobs.tuning.ranges import RangeError, combinations, require_words
@@ -40,7 +40,7 @@ def create_hyper_parameter_tuning_job(context: RequestContext, request: dict[str
     arn = context.sagemaker_arn(KIND, name)
     job = {**request, "HyperParameterTuningJobArn": arn, "CreationTime": time.time()}
     found = _checked(context, job)
-    return jobs.create(context, context.services.tuning, shown(job, found), request)
+    return jobs.create(context, context.services.tuning, described(job, found), request)
 
 
 def describe_hyper_parameter_tuning_job(context: RequestContext, request: dict[str, Any]) -> Document:
@@ -120,7 +120,7 @@ def _overall_best(context: RequestContext, job: Document, trained: list[Document
 # Checks
 
 
-def _checked(context: RequestContext, job: Document) -> list[Definition]:
+def _checked(context: RequestContext, job: Document) -> list[TrainingDefinition]:
     """The definitions of a job, if its search and its training jobs could run. Raises ValidationException."""
     try:
         found = definitions(job)
@@ -139,7 +139,7 @@ def _checked(context: RequestContext, job: Document) -> list[Definition]:
     return found
 
 
-def _check_strategy(config: dict[str, Any], found: list[Definition]) -> None:
+def _check_strategy(config: dict[str, Any], found: list[TrainingDefinition]) -> None:
     strategy = config["Strategy"]
     if strategy == "Hyperband" and config.get("TrainingJobEarlyStoppingType") == "Auto":
         raise invalid("Strategy Hyperband stops jobs early by itself. Set TrainingJobEarlyStoppingType to Off.")
@@ -154,7 +154,7 @@ def _check_strategy(config: dict[str, Any], found: list[Definition]) -> None:
         )
 
 
-def _check_limits(config: dict[str, Any], found: list[Definition]) -> None:
+def _check_limits(config: dict[str, Any], found: list[TrainingDefinition]) -> None:
     """A grid has one job for each combination, and other searches at most as many. They also need a limit that ends them."""
     limits = config["ResourceLimits"]
     most = limits.get("MaxNumberOfTrainingJobs")
@@ -183,7 +183,7 @@ def _check_limits(config: dict[str, Any], found: list[Definition]) -> None:
         )
 
 
-def _check_hyperparameters(context: RequestContext, definition: Definition) -> None:
+def _check_hyperparameters(context: RequestContext, definition: TrainingDefinition) -> None:
     """A built-in algorithm must accept the values of the ranges."""
     image = definition.training["AlgorithmSpecification"]["TrainingImage"]
     problems = hyperparameter_check.refusal(
@@ -195,7 +195,7 @@ def _check_hyperparameters(context: RequestContext, definition: Definition) -> N
         )
 
 
-def _check_parents(context: RequestContext, job: Document, found: list[Definition]) -> None:
+def _check_parents(context: RequestContext, job: Document, found: list[TrainingDefinition]) -> None:
     """Parents must have ended and have the same objective, and for identical data and algorithm also the same image."""
     if "WarmStartConfig" not in job:
         return
@@ -220,5 +220,5 @@ def _check_parents(context: RequestContext, job: Document, found: list[Definitio
             )
 
 
-def _objective(definition: Definition) -> str:
+def _objective(definition: TrainingDefinition) -> str:
     return f"{definition.objective['Type']} {definition.objective['MetricName']}"

@@ -37,8 +37,8 @@ class Backend(ProcessBackend):
 class SlowToGiveUp(Endpoints):
     """The first deployment, called off, is not forgotten before `release` is set."""
 
-    def __init__(self, *surroundings):
-        super().__init__(*surroundings)
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
         self.release = threading.Event()
         self.first = None
 
