@@ -38,11 +38,15 @@ class Metric:
 
 @dataclass(frozen=True)
 class Response:
-    """The shape of an answer: `{"<key>": [{"<column>": …}, …]}`; `verbose` are the columns more for who accepts `verbose=true`."""
+    """The shape of an answer: `{"<key>": [{"<column>": …}, …]}`; `verbose` are the columns more for who accepts `verbose=true`.
+
+    With `compact_lines`, JSON Lines have no spaces, keys in alphabetical order and numbers cut at 15 decimals.
+    """
 
     key: str
     columns: tuple[str, ...]
     verbose: tuple[str, ...] = ()
+    compact_lines: bool = False
 
 
 @dataclass(frozen=True)

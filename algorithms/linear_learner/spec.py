@@ -45,7 +45,7 @@ def _definitions() -> dict[str, str]:
 SPEC = Spec(
     image="linear-learner",
     log_name="Linear Learner",
-    response=Response("predictions", ("score", "predicted_label")),
+    response=Response("predictions", ("score", "predicted_label"), compact_lines=True),
     content_types=("application/x-recordio-protobuf", "text/csv"),
     metrics=(OBJECTIVE, *BINARY, *REGRESSOR, *MULTICLASS),
     metric_definitions=_definitions(),

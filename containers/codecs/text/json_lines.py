@@ -1,13 +1,15 @@
 """application/jsonlines: one instance per line in, one answer per line out (contract: formats, sections 5 and 6).
 
-How the original writes answers of k-means, PCA and factorization machines is unknown: recorded lines of linear learner have
-no spaces, documented lines of k-means have spaces. Here lines are written by `json.dumps`, each with a line end.
+How the original writes answers of k-means, PCA and factorization machines is unknown, but documented lines of k-means have
+spaces. Lines are therefore written by `json.dumps`, each with a line end. Recorded lines of linear learner are compact:
+`Response.compact_lines` says so.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -20,6 +22,8 @@ from wildsage.containers.codecs.batches import to_batch
 from wildsage.containers.codecs.text.instances import rows_of
 from wildsage.containers.codecs.text.lines import blocks_of_lines
 from wildsage.containers.codecs.text.predictions import predictions
+
+DECIMALS = 15
 
 
 def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
@@ -48,5 +52,23 @@ def _instance(line: bytes, row: int) -> Any:
 
 
 def encode(columns: Columns, response: Response) -> bytes:
-    """Return one object per line, with keys in the order of the columns."""
+    """Return one object per line, with keys in the order of the columns, or compact lines."""
+    if response.compact_lines:
+        return b"".join(_compact(record) for record in predictions(columns))
     return "".join(json.dumps(record) + "\n" for record in predictions(columns)).encode()
+
+
+def _compact(record: dict[str, Any]) -> bytes:
+    """`{"predicted_label":1,"score":0.989977359771728}` and a line end."""
+    cut = {name: _cut(value) for name, value in record.items()}
+    return orjson.dumps(cut, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+
+
+def _cut(value: Any) -> Any:
+    """A float as its shortest text, of which decimals beyond the 15th are dropped, not rounded."""
+    if isinstance(value, list):
+        return [_cut(each) for each in value]
+    if not isinstance(value, float) or not abs(value) < 1e16:
+        return value
+    whole, _, decimals = format(Decimal(repr(value)), "f").partition(".")
+    return orjson.Fragment(f"{whole}.{decimals[:DECIMALS].rstrip('0') or '0'}")

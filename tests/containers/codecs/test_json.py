@@ -129,3 +129,35 @@ def test_every_line_ends():
     assert body == (
         b'{"closest_cluster": 1.0, "distance_to_cluster": 3.0}\n{"closest_cluster": 0.0, "distance_to_cluster": 0.5}\n'
     )
+
+
+def test_compact_lines_are_those_of_recorded_answers():
+    """Two recorded answers of linear learner, and numbers that JSON prints in other ways."""
+    response = Response("predictions", ("score", "predicted_label"), compact_lines=True)
+    columns = {
+        "score": torch.tensor([0.9899773597717285, 0.5041388273239136, 1.0, 1e-17, -2.5, 3e20]),
+        "predicted_label": torch.tensor([1, 1, 1, 0, 0, 1]),
+    }
+    assert json_lines.encode(columns, response).decode().splitlines() == [
+        '{"predicted_label":1,"score":0.989977359771728}',
+        '{"predicted_label":1,"score":0.504138827323913}',
+        '{"predicted_label":1,"score":1.0}',
+        '{"predicted_label":0,"score":0.0}',
+        '{"predicted_label":0,"score":-2.5}',
+        '{"predicted_label":1,"score":3.000000060122632e+20}',
+    ]
+
+
+def test_a_list_of_probabilities_is_cut_too():
+    response = Response("predictions", ("score",), compact_lines=True)
+    body = json_lines.encode({"score": torch.tensor([[0.1, 0.9]])}, response)
+    assert body == b'{"score":[0.100000001490116,0.899999976158142]}\n'
+
+
+def test_a_document_has_an_integer_label_after_the_score():
+    response = Response("predictions", ("score", "predicted_label"))
+    columns = {"score": torch.tensor([0.9899773597717285]), "predicted_label": torch.tensor([1])}
+    assert (
+        json_document.encode(columns, response)
+        == b'{"predictions": [{"score": 0.9899773597717285, "predicted_label": 1}]}'
+    )
