@@ -13,6 +13,7 @@ from wildsage.algorithms.base.errors import MissingPackage, UserError
 
 if TYPE_CHECKING:  # the local runner comes by here for errors alone, and has no use for torch
     from wildsage.algorithms.base.algorithm import Algorithm
+    from wildsage.algorithms.base.program import Program
     from wildsage.algorithms.base.spec import Spec
 
 
@@ -55,10 +56,22 @@ def find(name: str) -> type[Algorithm]:
     return importlib.import_module(f"{__name__}.{folder}.algorithm").ALGORITHM
 
 
+def program(name: str) -> Program:
+    """The program of an algorithm whose spec says that it brings its own. Raises as `find` does."""
+    folder = _folder(name)
+    require_packages(folder)
+    return importlib.import_module(f"{__name__}.{folder}.algorithm").PROGRAM
+
+
+def on_the_toolkit() -> list[str]:
+    """Folder names of the algorithms that do not bring their own program, sorted."""
+    return [name for name in names() if not spec(name).program]
+
+
 def available() -> list[type[Algorithm]]:
-    """All algorithms, in the order of their names, but those whose packages are missing."""
+    """The algorithms on the toolkit, in the order of their names, but those whose packages are missing."""
     found = []
-    for name in names():
+    for name in on_the_toolkit():
         with suppress(MissingPackage):
             found.append(find(name))
     return found

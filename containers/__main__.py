@@ -24,6 +24,10 @@ def main(arguments: list[str]) -> int:
         case ["train"]:
             stop = StopSign()
             stop.obey_sigterm()  # before torch is imported, which takes a second or two
+            from wildsage.containers import programs
+
+            if program := programs.named(os.environ):
+                return programs.train(program, os.environ, stop)
             from wildsage.containers.train import train
 
             return train(os.environ, stop)

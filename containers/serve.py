@@ -8,6 +8,8 @@ from pathlib import Path
 
 import flask
 
+from wildsage.algorithms.base.endpoint import Endpoint
+from wildsage.containers import programs
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
 from wildsage.containers.serving.handler import Handler
@@ -30,21 +32,25 @@ def serve(environment: Mapping[str, str]) -> None:
     if _is_true(environment, "SAGEMAKER_MULTI_MODEL"):
         app, workers = _multi_model(environment, cores), 1  # one process holds them all, and its threads compute
     else:
-        app, workers = application(_handler(OptML.from_environment(environment).model, environment, cores)), cores
+        app, workers = application(_endpoint(OptML.from_environment(environment).model, environment, cores)), cores
     host = environment.get("WILDSAGE_BIND_HOST", "127.0.0.1")
     port = environment.get("SAGEMAKER_BIND_TO_PORT") or environment.get("SAGEMAKER_HTTP_PORT") or DEFAULT_PORT
     EndpointServer(app, f"{host}:{port}", workers, environment.get("WILDSAGE_SERVE_AS")).run()
 
 
 def _multi_model(environment: Mapping[str, str], cores: int) -> flask.Flask:
-    def load(folder: Path) -> Handler:
-        return _handler(folder, environment, cores)
+    def load(folder: Path) -> Endpoint:
+        return _endpoint(folder, environment, cores)
 
     return multi_model_application(LoadedModels(OptML.from_environment(environment), load, memory_limit(environment)))
 
 
-def _handler(folder: Path, environment: Mapping[str, str], cores: int) -> Handler:
-    algorithm, model = artifact.load(folder, environment.get("WILDSAGE_ALGORITHM"))
+def _endpoint(folder: Path, environment: Mapping[str, str], cores: int) -> Endpoint:
+    name = environment.get("WILDSAGE_ALGORITHM")
+    program = programs.named(environment) if name else programs.in_folder(folder)
+    if program:
+        return programs.load(program, folder, environment)
+    algorithm, model = artifact.load(folder, name)
     batch = _is_true(environment, "SAGEMAKER_BATCH")
     return Handler(model, algorithm.spec, batch, cores, environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"))
 

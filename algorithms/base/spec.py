@@ -58,6 +58,8 @@ class Spec:
     pyproject.toml that bears the algorithm's name installs them.
     `data`: what channels and requests hold, rows of numbers or images. `label_size`: how many columns of a CSV row are labels
     in training, where the content type does not say; 0 for what learns from rows alone.
+    `program`: the algorithm brings its own program (`base.program`), and `model_files` is the pattern of its files by which an
+    artifact is recognised.
     `metric_definitions`: names and regular expressions of metrics in log lines of its own, in place of those of `metrics`
     and of the progress and throughput that containers log.
     """
@@ -77,6 +79,8 @@ class Spec:
     )
     aliases: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    program: bool = False
+    model_files: str = ""
 
     def metric(self, name: str) -> Metric | None:
         """The metric of that name, None for one that is not logged."""

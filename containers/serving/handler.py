@@ -15,6 +15,7 @@ import torch
 
 from wildsage.algorithms.base.algorithm import Columns, Model
 from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.endpoint import HttpRequest, HttpResponse
 from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.spec import Spec
 from wildsage.containers import codecs
@@ -25,24 +26,6 @@ LOG = logging.getLogger(__name__)
 
 MAX_PAYLOAD_MB = 6
 """What /execution-parameters recommends as the largest payload of a batch transform."""
-
-
-@dataclass(frozen=True)
-class HttpRequest:
-    """What the handler reads of a request: the body and two headers, None where the header is missing."""
-
-    body: bytes
-    content_type: str | None = None
-    accept: str | None = None
-
-
-@dataclass(frozen=True)
-class HttpResponse:
-    """Status, body and media type of an answer."""
-
-    status: int
-    body: bytes
-    content_type: str = "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True)

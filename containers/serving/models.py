@@ -13,10 +13,10 @@ from pathlib import Path
 
 import psutil
 
+from wildsage.algorithms.base.endpoint import Endpoint, HttpRequest, HttpResponse
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers import codecs
 from wildsage.containers.contract.paths import OptML
-from wildsage.containers.serving.handler import Handler, HttpRequest, HttpResponse
 
 LIMIT_VARIABLE = "WILDSAGE_MODEL_MEMORY_MB"
 SHARE_OF_MEMORY = 0.5
@@ -24,7 +24,7 @@ GROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit
 PAGE = 100
 """Models in one answer to GET /models."""
 
-Load = Callable[[Path], Handler]
+Load = Callable[[Path], Endpoint]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class LoadedModel:
 
     url: str
     size_bytes: int
-    handler: Handler
+    handler: Endpoint
 
 
 class LoadedModels:
@@ -95,7 +95,7 @@ class LoadedModels:
         return _message(200, f"Model {name} is unloaded.") if gone else _not_loaded(name)
 
     def invoke(self, name: str, request: HttpRequest) -> HttpResponse:
-        """POST /models/<name>/invoke. Status 404 for a model that is not loaded, else as `Handler.invocations`."""
+        """POST /models/<name>/invoke. Status 404 for a model that is not loaded, else as `Endpoint.invocations`."""
         loaded = self._loaded.get(name)
         return loaded.handler.invocations(request) if loaded else _not_loaded(name)
 

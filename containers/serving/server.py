@@ -10,8 +10,8 @@ import flask
 import torch
 from gunicorn.app.base import BaseApplication
 
+from wildsage.algorithms.base.endpoint import Endpoint, HttpRequest, HttpResponse
 from wildsage.containers.contract import capabilities, gunicorn_options
-from wildsage.containers.serving.handler import Handler, HttpRequest, HttpResponse
 from wildsage.containers.serving.models import LoadedModels
 
 MAX_BODY_BYTES = 100 << 20
@@ -29,7 +29,7 @@ KEEP_ALIVE_S = 75
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
 
-def application(handler: Handler) -> flask.Flask:
+def application(handler: Endpoint) -> flask.Flask:
     """The WSGI application of a container with one model."""
     app = _application()
 

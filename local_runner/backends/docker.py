@@ -115,7 +115,7 @@ class DockerBackend:
             image,
             name=self._name(launch.root),
             labels=self._label,
-            environment={**launch.environment, **launch.contract},
+            environment={**launch.environment, **launch.contract, uris.TAG_VARIABLE: uris.tag_of(launch.image)},
             mounts=list(_mounts(launch)),
             mem_limit=self._limits.memory,
             shm_size=self._limits.shm_size,

@@ -115,6 +115,7 @@ class ProcessBackend:
             **launch.contract,
             ROOT_VARIABLE: str(launch.root),
             "WILDSAGE_ALGORITHM": self._algorithm(launch.image),
+            uris.TAG_VARIABLE: uris.tag_of(launch.image),
             "PYTHONUNBUFFERED": "1",
         }
         return python.environment(found)

@@ -31,6 +31,8 @@ CSV = "text/csv"
 RECORDIO = "application/x-recordio-protobuf"
 CONTENT_TYPES = {
     ".csv": CSV,
+    ".libsvm": "text/libsvm",
+    ".parquet": "application/x-parquet",
     ".pbr": RECORDIO,
     ".protobuf": RECORDIO,
     ".recordio": RECORDIO,

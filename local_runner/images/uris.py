@@ -8,8 +8,11 @@ import re
 from wildsage.local_runner.images import catalogue
 
 URI = re.compile(
-    r"\d{12}\.dkr\.ecr[a-z-]*\.[a-z0-9-]+\.[a-z0-9.-]+/(?P<repository>[^:@]+)(?::[^@]+)?(?:@sha256:[0-9a-f]{64})?"
+    r"\d{12}\.dkr\.ecr[a-z-]*\.[a-z0-9-]+\.[a-z0-9.-]+/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@sha256:[0-9a-f]{64})?"
 )
+TAG_VARIABLE = "WILDSAGE_IMAGE_TAG"
+"""Tells a container which tag was asked for: some of Amazon's algorithms changed from one to the next."""
+
 AMAZONS = (
     "blazingtext",
     "factorization-machines",
@@ -41,6 +44,12 @@ def algorithm(uri: str) -> str | None:
     """Name of the Wildsage algorithm for a URI of any account and region; None for any other image."""
     found = catalogue.in_repository(_repository(uri))
     return found.name if found else None
+
+
+def tag_of(uri: str) -> str:
+    """The tag that a URI asks for, which some algorithms take for a version; empty where it names none."""
+    match = URI.fullmatch(uri)
+    return (match["tag"] or "") if match else ""
 
 
 def tag(algorithm: str, target: str) -> str:

@@ -167,7 +167,7 @@ def containers(request, tmp_path, engine) -> Iterator[Place]:
     backend.close()
 
 
-@pytest.fixture(params=algorithms.names())
+@pytest.fixture(params=algorithms.on_the_toolkit())
 def name(request) -> str:
     """Every algorithm."""
     return request.param

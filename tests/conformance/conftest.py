@@ -118,7 +118,7 @@ def trained(tmp_path_factory):
     return find
 
 
-@pytest.fixture(params=algorithms.names())
+@pytest.fixture(params=algorithms.on_the_toolkit())
 def name(request) -> str:
     return request.param
 

@@ -21,7 +21,7 @@ from wildsage.containers.serving.handler import Handler, HttpRequest
 from wildsage.local_runner.jobs import metrics
 from wildsage.local_runner.jobs.logs import LogEvent
 
-NAMES = algorithms.names()
+NAMES = algorithms.on_the_toolkit()
 CONTENT_TYPES = [(name, media_type) for name in NAMES for media_type in algorithms.spec(name).content_types]
 ROWS = 3
 

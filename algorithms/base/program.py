@@ -1,0 +1,108 @@
+"""An algorithm that brings its own program: it reads its own data, and writes its own log, model files and answers.
+
+Most algorithms share one toolkit, as they do at Amazon: they implement `base.algorithm` and containers do the rest. Where the
+original shares nothing with the others, as XGBoost does not, an algorithm implements `Program` instead, and containers give it no
+more than the folders of the contract, the hosts, the stop sign and the codec of RecordIO-protobuf. Its `spec` says `program=True`,
+and its module `algorithm` calls the program `PROGRAM`. Nothing here imports the array engine.
+
+Axes: n rows · z stored values · m values of a column
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from numpy.typing import NDArray
+
+from wildsage.algorithms.base.endpoint import Endpoint
+
+
+class RecordRows(Protocol):
+    """Rows of RecordIO-protobuf: row i owns the next `counts_n[i]` of `values_z`, in the columns `keys_z` (None: in all)."""
+
+    @property
+    def counts_n(self) -> NDArray: ...
+    @property
+    def values_z(self) -> NDArray: ...
+    @property
+    def keys_z(self) -> NDArray | None: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def labels_nl(self) -> NDArray | None: ...
+
+
+class Records(Protocol):
+    """application/x-recordio-protobuf."""
+
+    def decode(self, chunks: Iterable[bytes]) -> Iterator[RecordRows]:
+        """Raises BadRecord."""
+
+    def encode(self, columns: Mapping[str, NDArray]) -> bytes:
+        """A record a row, with the (n,) or (n, m) values of each column under its name, as float32."""
+
+
+@dataclass(frozen=True)
+class JobChannel:
+    """One channel of a job. `description` is its entry of inputdataconfig.json, for messages that show it.
+
+    In Pipe mode `pipe()` reads the channel once; otherwise its files lie below `folder`.
+    """
+
+    content_type: str | None
+    input_mode: str
+    distribution: str
+    description: Mapping[str, str]
+    folder: Path
+    pipe: Callable[[], Iterator[bytes]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training job on one of its hosts. `tag` is that of the image that was asked for, empty where nobody did.
+
+    `hosts` are sorted, the first leads; `meeting_place` is where it can be reached, and a port that is free there. `checkpoints` is
+    None for a job without. `stopping()` turns true with SIGTERM.
+    """
+
+    tag: str
+    hyperparameters: Mapping[str, str]
+    channels: Mapping[str, JobChannel]
+    host: str
+    hosts: tuple[str, ...]
+    meeting_place: tuple[str, int]
+    model: Path
+    output_data: Path
+    checkpoints: Path | None
+    stopping: Callable[[], bool]
+    log: Callable[[str], None]
+    records: Records
+
+    @property
+    def leads(self) -> bool:
+        """True on the one host that writes the model."""
+        return self.host == self.hosts[0]
+
+
+class Program(ABC):
+    """All that an author implements who does not use the toolkit."""
+
+    @abstractmethod
+    def table(self) -> str:
+        """The hyperparameters as a Markdown table, which the algorithm's page shows."""
+
+    @abstractmethod
+    def check(self, given: Iterable[tuple[str, str]]) -> None:
+        """Raise UserError naming every value that could not stand in a job; a name may come with several."""
+
+    @abstractmethod
+    def train(self, job: Job) -> None:
+        """Run the job. What it raises fails it: UserError, AlgorithmError or PlatformError say whose fault that is."""
+
+    @abstractmethod
+    def load(self, folder: Path, environment: Mapping[str, str], records: Records) -> Endpoint:
+        """The model below `folder`, ready to answer. Raises UserError for files that are not a model."""

@@ -1,0 +1,1 @@
+"""XGBoost: gradient boosted trees."""

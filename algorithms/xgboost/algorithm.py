@@ -1,0 +1,33 @@
+"""XGBoost as Amazon's open image runs it in algorithm mode [contract: xgboost]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from wildsage.algorithms.base.endpoint import Endpoint
+from wildsage.algorithms.base.program import Job, Program, Records
+from wildsage.algorithms.xgboost import hyperparameters
+
+
+class XGBoost(Program):
+    """Gradient boosted trees, or a linear model, by the library `xgboost` (Chen and Guestrin 2016, doi:10.1145/2939672.2939785)."""
+
+    def table(self) -> str:
+        return hyperparameters.table()
+
+    def check(self, given: Iterable[tuple[str, str]]) -> None:
+        hyperparameters.check(given)
+
+    def train(self, job: Job) -> None:
+        from wildsage.algorithms.xgboost.training import Training
+
+        Training(job).run()
+
+    def load(self, folder: Path, environment: Mapping[str, str], records: Records) -> Endpoint:
+        from wildsage.algorithms.xgboost.serving.endpoint import load
+
+        return load(folder, environment, records)
+
+
+PROGRAM = XGBoost()

@@ -1,0 +1,202 @@
+"""Rounds of boosting with the library: what is logged, kept and decided after each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xgboost
+from xgboost.callback import EarlyStopping, TrainingCallback
+
+from wildsage.algorithms.base.errors import AlgorithmError, PlatformError, UserError
+from wildsage.algorithms.xgboost import metrics
+from wildsage.algorithms.xgboost.log import JobLog
+
+History = Mapping[str, Mapping[str, list[Any]]]
+
+CUSTOMERS_MISTAKES = (
+    "label must be in [0,1]",
+    "label must be in [0, num_class)",
+    "Target is multiclass but average='binary'",
+    "feature_names mismatch",
+    "Check failed: preds.size() == info.labels_.size()",
+    "Check failed: preds.Size() == info.labels.Size()",
+    "auc_error",
+    "AUC: the dataset only contains pos or neg samples",
+    "base_score must be in (0,1)",
+    "label must be nonnegative",
+    "label must be positive",
+    "label must be non-negative",
+    "label must be larger than or equal to 0",
+    "should be greater equal to",
+    "Invalid Input: ",
+    "Invalid shape of labels",
+    "Label contains NaN",
+    "num_class",
+    "SoftmaxMultiClassObj",
+    "Invalid value",
+    "Invalid Parameter",
+    "number of columns does not match",
+    "only defined for binary",
+    "monotone",
+    "constraints",
+    "is_integer",
+    "All feature_names must be",
+    "Unsupported",
+    "must be in [0",
+    "must be in (0",
+    "must be within",
+    "Mixed missing",
+)
+"""Parts of the library's messages about data and parameters: the caller mends those [contract: xgboost, How a failure looks]."""
+
+PEER_IS_GONE = ("rabit", "collective", "Connection", "socket", "tracker", "Poll", "peer")
+
+
+@dataclass
+class EarlyStop:
+    """Ends training when `metric` of `channel` (None: the last there is) has not improved in `rounds`. `keep_best` drops those."""
+
+    rounds: int
+    channel: str | None
+    metric: str | None
+    keep_best: bool
+
+
+@dataclass
+class Plan:
+    """What one training is to do: parameters of the library, rounds, and the sets that are scored after each."""
+
+    parameters: dict[str, Any]
+    rounds: int
+    sets: Mapping[str, xgboost.DMatrix]
+    metrics: Sequence[str] = ()
+    early_stop: EarlyStop | None = None
+    callbacks: Sequence[TrainingCallback] = field(default_factory=tuple)
+
+
+def boost(plan: Plan, begin: xgboost.Booster | None = None) -> tuple[xgboost.Booster, History]:
+    """Train on the set `train` and return the model and every score.
+
+    `begin` is a model to go on from. Raises UserError for what the caller can mend, AlgorithmError for anything else that
+    the library refuses, PlatformError where another host is gone.
+    """
+    library, own = metrics.split(plan.metrics)
+    parameters = {**plan.parameters, **({"eval_metric": library} if library else {})}
+    if own and not library:
+        parameters["disable_default_eval_metric"] = True
+    callbacks: list[TrainingCallback] = [OwnMetrics(own, plan.sets)] if own else []
+    if plan.early_stop:
+        callbacks.append(_early_stopping(plan.early_stop))
+    recorder = _Recorder()
+    try:
+        booster = xgboost.train(
+            parameters,
+            plan.sets["train"],
+            plan.rounds,
+            evals=[(matrix, name) for name, matrix in plan.sets.items()],
+            xgb_model=begin,
+            verbose_eval=False,
+            callbacks=[*callbacks, *plan.callbacks, recorder],
+        )
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        raise _blamed(error) from None
+    return booster, recorder.history
+
+
+class OwnMetrics(TrainingCallback):
+    """Adds the original's own metrics to the history of every set. It must stand before whoever reads them."""
+
+    def __init__(self, names: Sequence[str], sets: Mapping[str, xgboost.DMatrix]) -> None:
+        super().__init__()
+        self._names = names
+        self._sets = sets
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        for channel, matrix in self._sets.items():
+            margins = model.predict(matrix, output_margin=True)
+            labels_n = matrix.get_label()
+            for name in self._names:
+                value = metrics.score(name, labels_n, margins)
+                evals_log.setdefault(channel, {}).setdefault(name, []).append(self._over_hosts(value, len(labels_n)))
+        return False
+
+    def _over_hosts(self, value: float, rows: int) -> float:
+        """The mean over the hosts, by their rows."""
+        if xgboost.collective.get_world_size() == 1:
+            return value
+        total, weight = xgboost.collective.allreduce(np.array([value * rows, float(rows)]), xgboost.collective.Op.SUM)
+        return float(total / weight)
+
+
+class Report(TrainingCallback):
+    """Logs every round."""
+
+    def __init__(self, log: JobLog) -> None:
+        super().__init__()
+        self._log = log
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        latest = {
+            channel: {name: _value(values[-1]) for name, values in scores.items()}
+            for channel, scores in evals_log.items()
+        }
+        self._log.round(epoch, latest)
+        return False
+
+
+class StopWhen(TrainingCallback):
+    """Ends training after the round in which `stopping` turned true, on all hosts alike."""
+
+    def __init__(self, stopping: Callable[[], bool]) -> None:
+        super().__init__()
+        self._stopping = stopping
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        if xgboost.collective.get_world_size() == 1:
+            return self._stopping()
+        asked = np.array([float(self._stopping())])
+        return bool(xgboost.collective.allreduce(asked, xgboost.collective.Op.MAX)[0])
+
+
+class _Recorder(TrainingCallback):
+    """Keeps the history that the library drops when it returns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: History = {}
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        self.history = evals_log
+        return False
+
+
+def _early_stopping(stop: EarlyStop) -> EarlyStopping:
+    return EarlyStopping(
+        stop.rounds,
+        metric_name=stop.metric,
+        data_name=stop.channel,
+        maximize=None if stop.metric is None else metrics.maximized(stop.metric),
+        save_best=stop.keep_best,
+    )
+
+
+def _value(value: Any) -> float:
+    """A score; with several hosts some versions of the library give mean and deviation."""
+    return float(value[0] if isinstance(value, tuple) else value)
+
+
+def _blamed(error: Exception) -> UserError | AlgorithmError | PlatformError:
+    text = without_trace(str(error))
+    if any(mistake in text for mistake in CUSTOMERS_MISTAKES) or isinstance(error, ValueError):
+        return UserError(text)
+    if any(word in text for word in PEER_IS_GONE):
+        return PlatformError(f"Another host of this job ended before its work was done; its log says why. {text}")
+    return AlgorithmError(f"XGB train call failed with exception:\n {text}")
+
+
+def without_trace(text: str) -> str:
+    """The library's message without the addresses that follow it."""
+    return text.partition("Stack trace")[0].strip()

@@ -1,0 +1,107 @@
+"""`_kfold` and `_num_cv_round`: one model a fold, and predictions of every row by the model that has not seen it.
+
+Axes: n rows · r rounds of cross-validation · k classes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from wildsage.algorithms.xgboost.boosting import Plan, boost
+from wildsage.algorithms.xgboost.log import JobLog
+
+CLASSIFICATION = ("binary:", "multi:")
+PREDICTIONS = "predictions.csv"
+
+
+@dataclass
+class Folds:
+    """How often rows are dealt into how many folds; `objective` says whether folds are to have classes alike."""
+
+    count: int
+    rounds: int
+    objective: str
+    seed: int
+
+    @property
+    def classify(self) -> bool:
+        return self.objective.startswith(CLASSIFICATION)
+
+    def split(self, labels_n: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
+        """Rows to train on, and rows to score. The original's dealing is not seeded; ours follows the job's seed."""
+        from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
+
+        kind = RepeatedStratifiedKFold if self.classify else RepeatedKFold
+        return kind(n_splits=self.count, n_repeats=self.rounds, random_state=self.seed).split(labels_n, labels_n)
+
+
+def train(plan: Plan, folds: Folds, log: JobLog, output_data: Path) -> list[xgboost.Booster]:
+    """A model for every fold; scores go to the log, predictions to the folder. `plan.sets` hold all rows as `train`."""
+    everything = plan.sets["train"]
+    labels_n = everything.get_label()
+    boosters, scores = [], []
+    predicted: list[NDArray] = []
+    for number, (training, scoring) in enumerate(folds.split(labels_n)):
+        sets = {"train": everything.slice(training), "validation": everything.slice(scoring)}
+        booster, history = boost(
+            Plan(plan.parameters, plan.rounds, sets, plan.metrics, plan.early_stop, plan.callbacks)
+        )
+        boosters.append(booster)
+        scores.append(_last(history))
+        if number % folds.count == 0:
+            predicted.append(_empty_like(booster, everything))
+        predicted[-1][scoring] = booster.predict(sets["validation"])
+        if number % folds.count == folds.count - 1:
+            log.round(plan.rounds, _mean(scores[-folds.count :]))
+    if folds.rounds > 1:
+        log.info(f"The overall k-fold cross-validation metrics averaged across {folds.rounds} rounds")
+        log.round(plan.rounds, _mean(scores))
+    output_data.mkdir(parents=True, exist_ok=True)
+    np.savetxt(output_data / PREDICTIONS, _table(labels_n, np.stack(predicted), folds), delimiter=",", fmt="%f")
+    return boosters
+
+
+def _last(history: Mapping[str, Mapping[str, list[float]]]) -> dict[str, dict[str, float]]:
+    return {channel: {name: values[-1] for name, values in metrics.items()} for channel, metrics in history.items()}
+
+
+def _mean(scores: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    first = scores[0]
+    return {
+        channel: {name: float(np.mean([score[channel][name] for score in scores])) for name in metrics}
+        for channel, metrics in first.items()
+    }
+
+
+def _empty_like(booster: xgboost.Booster, rows: xgboost.DMatrix) -> NDArray:
+    """Room for a prediction of every row."""
+    one = booster.predict(rows.slice([0]))
+    return np.zeros((rows.num_row(), *one.shape[1:]), np.float64)
+
+
+def _table(labels_n: NDArray, predicted: NDArray, folds: Folds) -> NDArray:
+    """Regression: label, mean. Classes: label, mean probability, majority label [contract: xgboost, Training output].
+
+    `predicted` is (r, n), or (r, n, k) of probabilities. The probability is that of class 1, or of the class that won.
+    """
+    if not folds.classify:
+        return np.column_stack([labels_n, predicted.mean(0)])
+    if predicted.ndim == 3:
+        return np.column_stack([labels_n, predicted.mean(0).max(-1), _majority(predicted.argmax(-1))])
+    if folds.objective == "multi:softmax":
+        return np.column_stack([labels_n, predicted.mean(0), _majority(predicted)])
+    threshold = 0.0 if folds.objective == "binary:logitraw" else 0.5
+    return np.column_stack([labels_n, predicted.mean(0), _majority(predicted > threshold)])
+
+
+def _majority(classes_rn: NDArray) -> NDArray:
+    """The most frequent class of every row, the smallest of several."""
+    classes_rn = classes_rn.astype(int)
+    counts_kn = np.stack([(classes_rn == label).sum(0) for label in range(classes_rn.max() + 1)])
+    return counts_kn.argmax(0)

@@ -1,0 +1,116 @@
+"""The hosts of one job, joined by the library's own collective. Hosts without rows are dropped.
+
+All hosts meet once to learn who has rows, then those meet again to train. The first host of the job runs the tracker of both
+meetings, and tells in the first on which port the second will be.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import xgboost
+from xgboost.tracker import RabitTracker
+
+from wildsage.algorithms.base.errors import PlatformError
+from wildsage.algorithms.base.program import Job
+from wildsage.algorithms.xgboost.parameters import LIBRARY
+from wildsage.algorithms.xgboost.versions import Version
+
+MEET_WITHIN_S = 300
+RETRIES = 100
+SPELLS_IN_CAPITALS = Version(2, 0)
+"""The version that began to spell the collective's arguments in small letters."""
+
+
+@contextmanager
+def joined(job: Job, hosts: Sequence[str], port: int) -> Iterator[None]:
+    """Within the block these hosts, of which this is one, compute together; alone nothing is opened.
+
+    The first host of the job must enter a block for every meeting, whether it takes part or not. Raises PlatformError where
+    they do not meet.
+    """
+    if len(hosts) == 1:
+        yield
+        return
+    address = _resolved(job.meeting_place[0])
+    tracker = _tracker(address, port, len(hosts)) if job.leads else None
+    if job.host in hosts:
+        try:
+            context = xgboost.collective.CommunicatorContext(**_arguments(address, port, hosts.index(job.host)))
+            context.__enter__()
+        except xgboost.core.XGBoostError as error:
+            raise PlatformError(f"Hosts {', '.join(hosts)} did not meet at {address}:{port}: {error}") from None
+        yield
+        context.__exit__(None, None, None)
+    if tracker:
+        _wait_for(tracker)
+
+
+def with_rows(job: Job, rows: int) -> tuple[list[str], int]:
+    """The hosts that have rows, and the port of the next meeting; all hosts of the job must ask."""
+    if len(job.hosts) == 1:
+        return list(job.hosts), job.meeting_place[1]
+    told = np.zeros(len(job.hosts) + 1)
+    told[job.hosts.index(job.host)] = rows
+    told[-1] = _free_port() if job.leads else 0
+    with joined(job, job.hosts, job.meeting_place[1]):
+        told = xgboost.collective.allreduce(told, xgboost.collective.Op.MAX)
+    return [host for host, count in zip(job.hosts, told[:-1], strict=True) if count], int(told[-1])
+
+
+def _tracker(address: str, port: int, count: int) -> Any:
+    if LIBRARY >= SPELLS_IN_CAPITALS:
+        tracker = RabitTracker(n_workers=count, host_ip=address, port=port, sortby="task", timeout=MEET_WITHIN_S)
+        tracker.start()
+    else:
+        tracker = RabitTracker(host_ip=address, n_workers=count, port=port, port_end=port + 1, sortby="task")
+        tracker.start(count)  # type: ignore[call-arg]
+    return tracker
+
+
+def _wait_for(tracker: Any) -> None:
+    if LIBRARY >= SPELLS_IN_CAPITALS:
+        tracker.wait_for()
+    else:
+        tracker.join()
+
+
+def _arguments(address: str, port: int, number: int) -> dict[str, Any]:
+    task = f"{number:05}"
+    if LIBRARY >= SPELLS_IN_CAPITALS:
+        return {
+            "dmlc_tracker_uri": address,
+            "dmlc_tracker_port": port,
+            "dmlc_task_id": task,
+            "dmlc_retry": RETRIES,
+            "dmlc_timeout": MEET_WITHIN_S,
+        }
+    return {
+        "DMLC_TRACKER_URI": address,
+        "DMLC_TRACKER_PORT": port,
+        "DMLC_TASK_ID": task,
+        "DMLC_WORKER_CONNECT_RETRY": RETRIES,
+    }
+
+
+def _resolved(host: str) -> str:
+    """Its address; names of hosts may resolve late [contract: container, resourceconfig.json]."""
+    deadline_s = time.monotonic() + MEET_WITHIN_S
+    while True:
+        try:
+            return socket.gethostbyname(host)
+        except OSError as error:
+            if time.monotonic() > deadline_s:
+                raise PlatformError(f"Host {host} has no address after {MEET_WITHIN_S} s: {error}") from error
+            time.sleep(0.5)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return probe.getsockname()[1]

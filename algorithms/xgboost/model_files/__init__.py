@@ -1,0 +1,134 @@
+"""`xgboost-model` ⇄ Booster: every form that the real service has written since 2017, told apart by its first bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+import xgboost
+
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled, ubjson
+
+SERIALISED_BINARY = b"CONFIG-offset:"
+JSON_START, UBJSON_START = (b'{"', b"{\n", b"{ "), b"{L"
+OFFSET_BYTES = 8
+LIBRARY = tuple(map(int, xgboost.__version__.split(".")[:2]))
+UBJSON_BY_DEFAULT = (2, 1)
+
+
+def read(content: bytes) -> tuple[xgboost.Booster, int | None]:
+    """A Booster, and the number of rounds that answer: None is all. Raises UserError for bytes that no XGBoost wrote."""
+    if not _is_pickled(content):
+        booster = _booster(content)
+        return booster, _best_rounds(booster, booster.attributes())
+    buffer, attributes = pickled.read(content)
+    booster = _booster(buffer)
+    return booster, _best_rounds(booster, {**booster.attributes(), **attributes})
+
+
+def write(booster: xgboost.Booster, pickled_form: bool) -> bytes:
+    """The model file: what `save_model` of the library at hand writes to a name without a suffix, or a pickled Booster."""
+    if pickled_form:
+        return _pickled(booster)
+    return bytes(booster.save_raw("ubj" if LIBRARY >= UBJSON_BY_DEFAULT else "deprecated"))
+
+
+def _pickled(booster: xgboost.Booster) -> bytes:
+    """What unpickles to the same Booster with whichever XGBoost reads it, from this library's version on."""
+    attributes = {name: int(value) for name in BEST if (value := booster.attributes().get(name)) is not None}
+    return pickled.write(bytes(booster.__getstate__()["handle"]), {"booster": None, **attributes})
+
+
+def configuration(booster: xgboost.Booster) -> dict[str, Any]:
+    """The library's own description of a model: objective, booster, number of classes."""
+    return orjson.loads(booster.save_config())
+
+
+BEST = ("best_iteration", "best_ntree_limit")
+
+
+def _is_pickled(content: bytes) -> bool:
+    framed = content[:1] == b"\x80" and content[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
+    return (framed or content[:1] == b"c") and content[-1:] == b"."
+
+
+def _booster(buffer: bytes) -> xgboost.Booster:
+    """A Booster from a buffer in any of the forms of the contract, `The buffer inside a pickled Booster`."""
+    if buffer.startswith(UBJSON_START):
+        return _from_library(buffer)
+    if buffer.startswith(JSON_START):
+        return _from_json(buffer)
+    if buffer.startswith(SERIALISED_BINARY):
+        return _from_binary(buffer[len(SERIALISED_BINARY) + OFFSET_BYTES :])
+    return _from_binary(buffer)
+
+
+def _from_json(buffer: bytes) -> xgboost.Booster:
+    try:
+        document = orjson.loads(buffer)
+    except orjson.JSONDecodeError as error:
+        raise UserError(f"The model is not valid JSON ({error}).") from None
+    return _loaded(orjson.dumps(document["Model"]) if "Model" in document else buffer)
+
+
+def _from_library(buffer: bytes) -> xgboost.Booster:
+    """UBJSON is read by the library itself, with its configuration where it has one."""
+    if b"L\0\0\0\0\0\0\0\x06Config" not in buffer[:16]:
+        return _loaded(buffer)
+    booster = xgboost.Booster()
+    try:
+        booster.__setstate__({"handle": bytearray(buffer)})
+    except xgboost.core.XGBoostError as error:
+        raise UserError(_first_line(error)) from None
+    return booster
+
+
+def _from_binary(content: bytes) -> xgboost.Booster:
+    decoded = legacy_binary.read(content)
+    return _loaded(ubjson.write(_document(decoded)))
+
+
+def _document(decoded: legacy_binary.Decoded) -> dict[str, Any]:
+    """The decoded model in the schema of the library at hand, which tells how it stores the objective."""
+    parameters = {"objective": decoded.objective, "num_class": decoded.num_class, "base_score": 0.5, "verbosity": 0}
+    smallest = xgboost.train(parameters, xgboost.DMatrix(np.zeros((2, 1), np.float32), label=[1.0, 1.0]), 1)
+    objective = orjson.loads(smallest.save_raw("json"))["learner"]["objective"]
+    numbers = {"base_score": decoded.base_score, "num_class": decoded.num_class, "num_feature": decoded.num_feature}
+    return {
+        "version": [1, 7, 6],
+        "learner": {
+            "attributes": decoded.attributes,
+            "feature_names": [],
+            "feature_types": [],
+            "gradient_booster": decoded.gradient_booster,
+            "learner_model_param": {**{name: _text(value) for name, value in numbers.items()}, "num_target": "1"},
+            "objective": objective,
+        },
+    }
+
+
+def _text(value: float) -> str:
+    """A number in the spelling of XGBoost's parameters: the shortest that is the same float32."""
+    return str(value) if isinstance(value, int) else np.format_float_scientific(np.float32(value), unique=True)
+
+
+def _loaded(content: bytes) -> xgboost.Booster:
+    try:
+        return xgboost.Booster({"verbosity": 0}, model_file=bytearray(content))
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        raise UserError(_first_line(error)) from None
+
+
+def _first_line(error: Exception) -> str:
+    """The library's own words without its stack trace."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"XGBoost {xgboost.__version__} cannot load the model: {lines[0] if lines else error}"
+
+
+def _best_rounds(booster: xgboost.Booster, attributes: Mapping[str, Any]) -> int | None:
+    """Rounds up to the best one, of a job that stopped early."""
+    best = attributes.get("best_iteration")
+    return None if best is None else min(int(best) + 1, booster.num_boosted_rounds())

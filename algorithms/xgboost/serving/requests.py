@@ -1,0 +1,107 @@
+"""Bodies of requests → rows.
+
+Axes: n rows · d columns
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_matrix, vstack
+
+from wildsage.algorithms.base.errors import BadRecord, UserError
+from wildsage.algorithms.base.program import Records
+from wildsage.algorithms.xgboost.data import csv_text, libsvm
+from wildsage.algorithms.xgboost.data.channel import features_of
+from wildsage.algorithms.xgboost.data.content_types import check_label_size
+from wildsage.algorithms.xgboost.data.table import Rows
+from wildsage.algorithms.xgboost.versions import Version
+
+CSV, LIBSVM, RECORDS = "csv", "libsvm", "recordio-protobuf"
+KINDS = {
+    "text/csv": CSV,
+    "csv": CSV,
+    "text/libsvm": LIBSVM,
+    "text/x-libsvm": LIBSVM,
+    "libsvm": LIBSVM,
+    "application/x-recordio-protobuf": RECORDS,
+    "recordio-protobuf": RECORDS,
+}
+
+
+class Unreadable(Exception):
+    """The body is not what its content type says, or of a type that is not known (HTTP 415); the text says what is wrong."""
+
+
+def kind_of(content_type: str | None) -> str:
+    """The format of a body; LIBSVM where none is said. Raises Unreadable."""
+    if not content_type:
+        return LIBSVM
+    name, _, parameters = content_type.lower().partition(";")
+    if name.strip() not in KINDS:
+        raise Unreadable(
+            f"Content-type {name.strip()} not supported. Supported content-type is text/csv, text/libsvm, text/x-libsvm, "
+            "application/x-recordio-protobuf"
+        )
+    try:
+        check_label_size(content_type, parameters)
+    except UserError as error:
+        raise Unreadable(str(error)) from None
+    return KINDS[name.strip()]
+
+
+def parse(kind: str, body: bytes, version: Version, width: int, records: Records) -> Rows:
+    """The rows of a body; `width` columns are the model's. Raises Unreadable in the original's words."""
+    try:
+        if kind == CSV:
+            return csv_text.parse_request(body)
+        if kind == LIBSVM:
+            return _libsvm(body, version, width)
+        return _records(body, records)
+    except (ValueError, UserError, UnicodeDecodeError) as error:
+        problem = error.problem if isinstance(error, BadRecord) else error
+        raise Unreadable(
+            f"Loading {kind} data failed with Exception, please ensure data is in {kind} format:\n {type(error)}\n {problem}"
+        ) from None
+
+
+def _libsvm(body: bytes, version: Version, width: int) -> csr_matrix:
+    """Rows with or without a label; a row without begins with index:value."""
+    table = libsvm.parse(b"\n".join(_with_label(line) for line in body.strip().split(b"\n")))
+    if isinstance(table, BadRecord):
+        raise table
+    if version.shifts_indices:
+        table = libsvm.shifted(table)
+    features = table.sparse
+    return csr_matrix((features.data, features.indices, features.indptr), (len(table), max(width, features.shape[1])))
+
+
+def _with_label(line: bytes) -> bytes:
+    first, _, _ = line.strip().partition(b" ")
+    return b"0 " + line if b":" in first or not first else line
+
+
+def _records(body: bytes, records: Records) -> Rows:
+    parts = [features_of(part) for part in records.decode([body])]
+    if not parts:
+        raise ValueError("the body holds no records")
+    if all(isinstance(part, np.ndarray) for part in parts):
+        return np.concatenate(parts)
+    return vstack([csr_matrix(part) for part in parts]).tocsr()
+
+
+def checked(rows: Rows, kind: str, width: int) -> Rows:
+    """The rows as wide as the model, which must have as many columns or one more. Raises UserError in the original's words."""
+    given = rows.shape[1]
+    if kind == LIBSVM:
+        if given > width:
+            raise UserError(
+                f"Feature size of libsvm inference data {given} is larger than feature size of trained model {width}."
+            )
+        return rows
+    if given not in (width, width - 1):
+        raise UserError(
+            f"Feature size of {kind} inference data {given} is not consistent with feature size of trained model {width}."
+        )
+    if given == width or not isinstance(rows, np.ndarray):
+        return rows
+    return np.column_stack([rows, np.full(len(rows), np.nan, np.float32)])

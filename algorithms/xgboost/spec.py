@@ -1,0 +1,38 @@
+"""What the world outside must know of XGBoost."""
+
+from __future__ import annotations
+
+from wildsage.algorithms.base.spec import Channel, Response, Spec
+
+METRICS = (
+    "accuracy", "auc", "aucpr", "balanced_accuracy", "f1", "f1_binary", "f1_macro", "map", "ndcg", "precision", "precision_macro",
+    "precision_micro", "r2", "recall", "recall_macro", "recall_micro", "aft-nloglik", "cox-nloglik", "error", "gamma-deviance",
+    "gamma-nloglik", "interval-regression-accuracy", "logloss", "mae", "mape", "merror", "mlogloss", "mphe", "mse",
+    "poisson-nloglik", "rmse", "rmsle", "tweedie-nloglik",
+)  # fmt: skip
+NUMBER = r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?"
+
+
+def _regex(channel: str, metric: str) -> str:
+    """The definition that DescribeTrainingJob shows; CloudWatch shows a TAB as #011 [contract: container, section 7]."""
+    return rf".*\[[0-9]+\].*#011{channel}-{metric}:({NUMBER}).*"
+
+
+SPEC = Spec(
+    image="xgboost",
+    aliases=("sagemaker-xgboost",),
+    log_name="xgboost",
+    response=Response("predictions", ("score",)),
+    content_types=(
+        "text/libsvm", "text/csv", "application/x-parquet", "application/x-recordio-protobuf", "text/x-libsvm",
+        "libsvm", "csv", "parquet", "recordio-protobuf",
+    ),
+    metric_definitions={
+        f"{channel}:{metric}": _regex(channel, metric) for metric in METRICS for channel in ("train", "validation")
+    },
+    channels=(Channel("train"), Channel("validation", required=False), Channel("code", required=False)),
+    packages=("xgboost", "pyarrow", "sklearn"),
+    program=True,
+    model_files="xgboost-model*",
+)  # fmt: skip
+"""Gradient boosted trees by the library XGBoost (Chen and Guestrin 2016, doi:10.1145/2939672.2939785)."""

@@ -1,0 +1,184 @@
+"""One training job: settings, data, boosting, model file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xgboost
+from xgboost.callback import TrainingCallback
+
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.program import Job
+from wildsage.algorithms.xgboost import (
+    boosting,
+    checkpoints,
+    cross_validation,
+    hosts,
+    hyperparameters,
+    model_files,
+    parameters,
+)
+from wildsage.algorithms.xgboost.boosting import EarlyStop, Plan, Report, StopWhen
+from wildsage.algorithms.xgboost.data import content_types
+from wildsage.algorithms.xgboost.data.channel import ChannelReader
+from wildsage.algorithms.xgboost.hyperparameters import Values
+from wildsage.algorithms.xgboost.log import JobLog, preamble
+from wildsage.algorithms.xgboost.versions import Version
+
+MODEL_FILE = "xgboost-model"
+CHANNELS = ("train", "validation", "code")
+INPUT_MODES = ("File", "FastFile", "Pipe")
+STOPPED_STATUS = 143
+
+
+class Training:
+    """A job of the version that its image's tag asks for."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._version = Version.of_tag(job.tag)
+        self._log = JobLog(job.log, self._version)
+        preamble(self._log, self._version, xgboost.__version__, job.hyperparameters, parameters.gpus())
+        self._values: Values = hyperparameters.parse(job.hyperparameters, self._version)
+        _check_channels(job)
+
+    def run(self) -> None:
+        """Read, train, save. Hosts without rows end early; the others do it together."""
+        train, validation = self._read()
+        rows = train.num_row() if train else 0
+        self._check_rows(rows, validation)
+        meeting, port = hosts.with_rows(self._job, rows)
+        if not meeting:
+            raise UserError(f"No data in training channel path {self._job.channels['train'].folder}")
+        if train is None:
+            self._log.warning(
+                f"Host {self._job.host} does not have data. Will broadcast to cluster and will not be used in distributed "
+                "training."
+            )
+        with hosts.joined(self._job, meeting, port):
+            if train is not None:
+                self._boost(train, validation, meeting)
+
+    def _read(self) -> tuple[xgboost.DMatrix | None, xgboost.DMatrix | None]:
+        """Both channels, in the format that the training channel names."""
+        channels = self._job.channels
+        form = content_types.parse(channels["train"].content_type)
+        weights = self._values.get("csv_weights") == 1
+        threads = self._values.get("nthread")
+        reader = ChannelReader(form, self._version, weights, threads, self._job.records, self._job.log)
+        train = reader.read(channels["train"])
+        validation = reader.read(channels["validation"]) if "validation" in channels else None
+        return train, validation
+
+    def _check_rows(self, rows: int, validation: xgboost.DMatrix | None) -> None:
+        """On one host both channels must hold rows."""
+        if len(self._job.hosts) > 1:
+            return
+        for name, empty in (("train", not rows), ("validation", validation is None)):
+            if name in self._job.channels and empty:
+                kind = "training" if name == "train" else name
+                raise UserError(f"No data in {kind} channel path {self._job.channels[name].folder}")
+
+    def _boost(self, train: xgboost.DMatrix, validation: xgboost.DMatrix | None, meeting: list[str]) -> None:
+        master = self._job.host == meeting[0]
+        self._log.info(
+            "Single node training."
+            if len(self._job.hosts) == 1
+            else f"Distributed node training with {len(meeting)} hosts: {meeting}"
+        )
+        self._log.matrix("Train", train.num_row(), train.num_col())
+        sets = {"train": train}
+        if validation is not None:
+            self._log.matrix("Validation", validation.num_row(), validation.num_col())
+            sets["validation"] = validation
+        plan = Plan(
+            self._parameters(train, meeting),
+            self._values["num_round"],
+            sets,
+            self._metrics(),
+            self._early_stop(sets, master),
+        )
+        if folds := self._folds():
+            self._cross_validate(plan, folds)
+        else:
+            self._train(plan, master)
+
+    def _parameters(self, train: xgboost.DMatrix, meeting: list[str]) -> dict[str, Any]:
+        resumable = self._job.checkpoints is not None
+        return parameters.of(self._values, self._version, train.num_row(), len(meeting), resumable)
+
+    def _train(self, plan: Plan, master: bool) -> None:
+        begin = None
+        if self._job.checkpoints and (found := checkpoints.newest(self._job.checkpoints)):
+            begin, done = found
+            plan.rounds = max(0, plan.rounds - done)
+            self._log.info(f"Checkpoint loaded from {self._job.checkpoints}/xgboost-checkpoint.{done - 1}")
+            self._log.info(f"Resuming from iteration {done}")
+        callbacks: list[TrainingCallback] = [Report(self._log)] if master else []
+        if self._job.checkpoints and master:
+            callbacks.append(checkpoints.SaveCheckpoints(self._job.checkpoints))
+        plan.callbacks = [*callbacks, StopWhen(self._job.stopping)]
+        booster = begin if begin and not plan.rounds else boosting.boost(plan, begin)[0]
+        if master:
+            self._end(booster)
+
+    def _end(self, booster: xgboost.Booster) -> None:
+        """Save the model; a job that was stopped has one only if it asked for it."""
+        if not self._job.stopping() or self._values.get("save_model_on_termination") == "true":
+            self._save(booster, MODEL_FILE)
+            return
+        self._log.warning("SIGTERM received; save_model_on_termination is not true, so no model is saved.")
+
+    def _cross_validate(self, plan: Plan, folds: cross_validation.Folds) -> None:
+        plan.callbacks = [StopWhen(self._job.stopping)]
+        boosters = cross_validation.train(plan, folds, self._log, self._job.output_data)
+        for number, booster in enumerate(boosters):
+            self._save(booster, f"{MODEL_FILE}-{number}")
+
+    def _folds(self) -> cross_validation.Folds | None:
+        count = self._values.get("_kfold") or self._values.get("_nfold")
+        if not count:
+            return None
+        objective = self._values.get("objective", "")
+        return cross_validation.Folds(
+            count, self._values.get("_num_cv_round", 1), objective, self._values.get("seed", 0)
+        )
+
+    def _save(self, booster: xgboost.Booster, name: str) -> None:
+        self._job.model.mkdir(parents=True, exist_ok=True)
+        path = self._job.model / name
+        path.write_bytes(model_files.write(booster, self._version.pickles))
+        self._log.info(f"Stored trained model at {path}")
+
+    def _metrics(self) -> list[str]:
+        """Those that the user wrote, and the one that a tuning job asks for."""
+        tuned = self._tuned_metric()
+        return [*self._values.get("eval_metric", ()), *([tuned] if tuned else ())]
+
+    def _tuned_metric(self) -> str | None:
+        named = self._values.get("_tuning_objective_metric")
+        return named.partition(":")[2] if named else None
+
+    def _early_stop(self, sets: dict[str, xgboost.DMatrix], master: bool) -> EarlyStop | None:
+        """By version: the library's own rule, or only with a validation channel and a metric [contract: What it does]."""
+        rounds = self._values.get("early_stopping_rounds")
+        if not rounds:
+            return None
+        if self._version.stops_early_by_library:
+            return EarlyStop(rounds, None, None, keep_best=False)
+        metric = self._tuned_metric() or next(reversed(self._values.get("eval_metric", ())), None)
+        if metric is None or "validation" not in sets:
+            return None
+        return EarlyStop(rounds, "validation", metric, keep_best=self._values.get("booster") != "gblinear")
+
+
+def _check_channels(job: Job) -> None:
+    """Raise UserError in the original's words for channels that are missing, unknown, or come in another way."""
+    if "train" not in job.channels:
+        raise UserError("Missing required channel: train")
+    for name, channel in job.channels.items():
+        if name not in CHANNELS:
+            raise UserError(f"Extraneous channel found: {name}. Expected train, and validation if there is one.")
+        if channel.input_mode not in INPUT_MODES:
+            raise UserError(f"Channel configuration for '{name}' channel is not supported: {dict(channel.description)}")
+    content_types.parse(job.channels["train"].content_type)

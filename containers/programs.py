@@ -1,0 +1,144 @@
+"""Algorithms that bring their own program (`algorithms.base.program`): the contract's folders, hosts and signals around it.
+
+Nothing here imports the array engine, which such an algorithm may not need.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from numpy.typing import NDArray
+
+from wildsage import algorithms
+from wildsage.algorithms.base.endpoint import Endpoint, HttpRequest, HttpResponse
+from wildsage.algorithms.base.errors import UserError, WildsageError
+from wildsage.algorithms.base.program import Job, JobChannel, RecordRows
+from wildsage.containers.codecs.records import record_rows
+from wildsage.containers.contract import failure
+from wildsage.containers.contract.job import ChannelConfig, TrainingJob
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.input.sources import PipeSources
+from wildsage.containers.training.stopping import StopSign
+
+LOG = logging.getLogger(__name__)
+
+TAG_VARIABLE = "WILDSAGE_IMAGE_TAG"
+"""The tag of the image that the caller named: some originals behave differently from one to the next."""
+
+MEETING_PORT = "9000"
+
+
+class RecordCodec:
+    """RecordIO-protobuf, as a program may use it."""
+
+    def decode(self, chunks: Iterable[bytes]) -> Iterator[RecordRows]:
+        return record_rows.decode(chunks)
+
+    def encode(self, columns: Mapping[str, NDArray]) -> bytes:
+        return record_rows.encode(columns)
+
+
+def named(environment: Mapping[str, str]) -> str | None:
+    """The algorithm of this image, if it brings its own program."""
+    name = environment.get("WILDSAGE_ALGORITHM", "")
+    folder = name.replace("-", "_")
+    return name if folder in algorithms.names() and algorithms.spec(folder).program else None
+
+
+def in_folder(folder: Path) -> str | None:
+    """The algorithm whose model files lie there, if it brings its own program."""
+    for name in algorithms.names():
+        spec = algorithms.spec(name)
+        if spec.program and any(folder.glob(spec.model_files)):
+            return name
+    return None
+
+
+def train(name: str, environment: Mapping[str, str], stop: StopSign) -> int:
+    """Run the job below `SAGEMAKER_DATA_PATH` (/opt/ml) and return the exit status; a failure leaves its reason there."""
+    opt_ml = OptML.from_environment(environment)
+    try:
+        job = _job(opt_ml, environment, lambda: stop.raised)
+        algorithms.program(name).train(job)
+        return 0
+    except Exception as error:
+        if not isinstance(error, UserError):
+            traceback.print_exc()
+        print(failure.reason(error), flush=True)
+        failure.write(opt_ml, error)
+        return failure.exit_status(error)
+
+
+def load(name: str, folder: Path, environment: Mapping[str, str]) -> SafeEndpoint:
+    """The model below `folder`, ready to answer. Raises UserError for files that are not a model."""
+    return SafeEndpoint(algorithms.program(name).load(folder, environment, RecordCodec()))
+
+
+@dataclass(frozen=True)
+class SafeEndpoint:
+    """An endpoint whose bugs become a short answer with a reference; the log has the trace."""
+
+    endpoint: Endpoint
+
+    def invocations(self, request: HttpRequest) -> HttpResponse:
+        try:
+            return self.endpoint.invocations(request)
+        except WildsageError as error:
+            return HttpResponse(400, str(error).encode())
+        except Exception:
+            reference = uuid.uuid4().hex[:8]
+            LOG.exception("Invocation %s failed", reference)
+            return HttpResponse(500, f"Internal error; the log has it under {reference}.".encode())
+
+    def execution_parameters(self) -> HttpResponse:
+        return self.endpoint.execution_parameters()
+
+
+def _job(opt_ml: OptML, environment: Mapping[str, str], stopping: Callable[[], bool]) -> Job:
+    found = TrainingJob.read(opt_ml)
+    leader = environment.get("MASTER_ADDR", found.hosts[0])
+    return Job(
+        tag=environment.get(TAG_VARIABLE, ""),
+        hyperparameters=found.hyperparameters,
+        channels={name: _channel(name, config, opt_ml) for name, config in found.channels.items()},
+        host=found.current_host,
+        hosts=found.hosts,
+        meeting_place=(leader, int(environment.get("MASTER_PORT", MEETING_PORT))),
+        model=opt_ml.model,
+        output_data=opt_ml.output_data,
+        checkpoints=_checkpoints(opt_ml),
+        stopping=stopping,
+        log=lambda line: print(line, flush=True),
+        records=RecordCodec(),
+    )
+
+
+def _channel(name: str, config: ChannelConfig, opt_ml: OptML) -> JobChannel:
+    pipes = PipeSources(opt_ml, name)
+
+    def read_pipe() -> Iterator[bytes]:
+        for source in pipes.next_pass():
+            yield from source.chunks()
+
+    return JobChannel(
+        config.content_type,
+        config.input_mode,
+        config.distribution,
+        config.to_json(),
+        opt_ml.channel(name),
+        read_pipe,
+    )
+
+
+def _checkpoints(opt_ml: OptML) -> Path | None:
+    """The folder that checkpointconfig.json names; None where the job has none."""
+    if not opt_ml.checkpoint_config.exists():
+        return None
+    local = json.loads(opt_ml.checkpoint_config.read_text()).get("LocalPath")
+    return Path(local) if local else opt_ml.checkpoints

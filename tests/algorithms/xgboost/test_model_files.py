@@ -1,0 +1,144 @@
+"""Model files of every version are read without unpickling, and what is written can be unpickled by others."""
+
+import base64
+import json
+import pickle
+import tarfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+xgboost = pytest.importorskip("xgboost")
+from wildsage.algorithms.base.errors import UserError  # noqa: E402
+from wildsage.algorithms.xgboost import model_files  # noqa: E402
+from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled  # noqa: E402
+
+OLD = json.loads((Path(__file__).parent / "old_models.json").read_text())
+"""Two rounds of 0.72, 0.90, 1.0 and 1.2, as `save_model` and pickle wrote them, and what XGBoost 1.7.6 answers with either."""
+
+ROWS = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [2, np.nan], [np.nan, 3]], np.float32)
+GOLDEN = {
+    "model-hermag": (
+        9,
+        [
+            0.15669487416744232,
+            0.16462181508541107,
+            0.15669487416744232,
+            0.15669487416744232,
+            0.16462181508541107,
+            0.15669487416744232,
+            0.15669487416744232,
+            0.16462181508541107,
+        ],
+    ),
+    "model-wmlba": (
+        30,
+        [
+            0.0010728748748078942,
+            0.02845918945968151,
+            0.9121930003166199,
+            0.9525600075721741,
+            0.22846351563930511,
+            0.007847382687032223,
+            0.0005499688559211791,
+            0.024094292894005775,
+        ],
+    ),
+}
+"""Columns of two models of the real service, and what XGBoost 1.7.6 answers to eight made-up rows with the same buffer."""
+
+
+def unpacked(text: str) -> bytes:
+    return zlib.decompress(base64.b64decode(text))
+
+
+def answers(content: bytes, rows: np.ndarray) -> np.ndarray:
+    booster, _ = model_files.read(content)
+    return booster.predict(xgboost.DMatrix(rows))
+
+
+@pytest.mark.parametrize("form", ["saved", "pickled"])
+@pytest.mark.parametrize("name", OLD)
+def test_models_of_old_versions_answer_as_they_did(name, form):
+    rows = np.nan_to_num(ROWS) if name.endswith("gblinear") else ROWS
+    np.testing.assert_allclose(answers(unpacked(OLD[name][form]), rows), OLD[name]["answers"], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_models_of_the_real_service_answer_as_they_did(golden, name):
+    columns, expected = GOLDEN[name]
+    with tarfile.open(golden / "xgboost" / f"{name}.tar.gz") as archive:
+        content = archive.extractfile(archive.getmembers()[-1]).read()
+    rows = ((np.arange(8 * columns).reshape(8, columns) * 7919) % 101 / 25 - 2).astype(np.float32)
+    np.testing.assert_allclose(answers(content, rows), expected, rtol=1e-6, atol=1e-6)
+
+
+def trained(**parameters):
+    data = xgboost.DMatrix(ROWS, label=[0, 1, 0, 1, 1, 0])
+    return xgboost.train({"objective": "binary:logistic", "min_child_weight": 0, **parameters}, data, 5)
+
+
+def test_a_pickled_model_is_one_to_whoever_unpickles_it():
+    booster = trained()
+    again = pickle.loads(model_files.write(booster, pickled_form=True))
+    assert isinstance(again, xgboost.Booster)
+    rows = xgboost.DMatrix(ROWS)
+    np.testing.assert_array_equal(again.predict(rows), booster.predict(rows))
+
+
+@pytest.mark.parametrize("pickled_form", [True, False])
+def test_what_is_written_is_read(pickled_form):
+    booster = trained()
+    expected = booster.predict(xgboost.DMatrix(ROWS))
+    np.testing.assert_array_equal(answers(model_files.write(booster, pickled_form), ROWS), expected)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_every_protocol_of_pickle_is_read(protocol):
+    booster = trained()
+    buffer, _ = pickled.read(pickle.dumps(booster, protocol))
+    assert buffer == bytes(booster.__getstate__()["handle"])
+
+
+def test_the_best_round_travels_in_a_pickle():
+    booster = trained()
+    booster.set_attr(best_iteration="2")
+    _, rounds = model_files.read(model_files.write(booster, pickled_form=True))
+    assert rounds == 3
+    assert pickle.loads(model_files.write(booster, pickled_form=True)).best_iteration == 2
+
+
+class Trap:
+    called = False
+
+    def __reduce__(self):
+        return (setattr, (Trap, "called", True))
+
+
+def test_nothing_in_a_pickle_is_called():
+    with pytest.raises(UserError, match="would be called, which a Booster does not need"):
+        model_files.read(pickle.dumps(Trap(), 2))
+    assert not Trap.called
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"not a model at all", b"{}", b'{"learner": 1}', b"\x80\x04.", b"{L", b"binf" + bytes(300)]
+)
+def test_what_is_not_a_model_is_refused(content):
+    with pytest.raises(UserError):
+        model_files.read(content)
+
+
+def test_a_cut_or_changed_binary_model_is_refused_and_never_crashes():
+    whole = unpacked(OLD["0.90 reg:linear"]["saved"])
+    for length in range(0, len(whole) - 60, 7):
+        with pytest.raises(UserError):
+            legacy_binary.read(whole[:length])
+    start = whole.index(b"gbtree") + len("gbtree") + legacy_binary.GBTREE_BYTES + legacy_binary.TREE_BYTES
+    for place in (start + 4, start + 12):  # the left child, the feature of the split
+        changed = bytearray(whole)
+        changed[place : place + 4] = b"\xff\xff\xff\x7f"
+        with pytest.raises(UserError, match="damaged"):
+            legacy_binary.read(bytes(changed))

@@ -1,0 +1,58 @@
+"""Algorithms that bring their own program: what containers ask of them, and what their pages must say."""
+
+from pathlib import Path
+
+import pytest
+
+from wildsage import algorithms
+from wildsage.algorithms.base.errors import MissingPackage, UserError
+from wildsage.containers import programs
+from wildsage.containers.__main__ import main
+
+FOLDER = Path(algorithms.__file__).parent
+PROGRAMS = [name for name in algorithms.names() if algorithms.spec(name).program]
+
+
+@pytest.fixture(params=PROGRAMS)
+def name(request):
+    try:
+        algorithms.require_packages(request.param)
+    except MissingPackage as missing:
+        pytest.skip(str(missing))
+    return request.param
+
+
+def test_the_page_shows_hyperparameters_and_content_types(name):
+    page = (FOLDER / name / "README.md").read_text()
+    assert algorithms.program(name).table() in page
+    for content_type in algorithms.spec(name).content_types:
+        assert f"`{content_type}`" in page, content_type
+
+
+def test_it_is_recognised_by_its_model_files(name, tmp_path):
+    assert programs.in_folder(tmp_path) is None
+    (tmp_path / algorithms.spec(name).model_files.replace("*", "")).write_bytes(b"")
+    assert programs.in_folder(tmp_path) == name
+
+
+def test_it_says_which_hyperparameters_it_does_not_take(name, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("WILDSAGE_ALGORITHM", name)
+    monkeypatch.setenv("SAGEMAKER_DATA_PATH", str(tmp_path))
+    assert main(["check", "there_is_none_of_that_name=1"]) == 1
+    assert "there_is_none_of_that_name" in capsys.readouterr().out
+
+
+def test_files_that_are_not_a_model_are_refused(name, tmp_path):
+    (tmp_path / algorithms.spec(name).model_files.replace("*", "")).write_bytes(b"not a model")
+    with pytest.raises(UserError, match="model"):
+        programs.load(name, tmp_path, {})
+
+
+def test_a_job_that_fails_leaves_its_reason(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("WILDSAGE_ALGORITHM", name)
+    monkeypatch.setenv("SAGEMAKER_DATA_PATH", str(tmp_path))
+    config = tmp_path / "input" / "config"
+    config.mkdir(parents=True)
+    (config / "hyperparameters.json").write_text("{}")
+    assert main(["train"]) == 1
+    assert (tmp_path / "output" / "failure").read_text().startswith("ClientError: ")
