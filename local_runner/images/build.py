@@ -181,7 +181,10 @@ def _picked(scripts: Path, target: str, *algorithm: str) -> str:
 
 
 def _fetch(context: Path, target: str, *algorithm: str) -> None:
-    """Put the wheels that `_picked` names into the context, checked by their hashes. Raises PlatformError."""
+    """Put the wheels that `_picked` names, and a pip that installs them, into the context, checked by their hashes.
+
+    Raises PlatformError if pip cannot fetch them.
+    """
     scripts = context / "containers" / "docker"
     picked = _picked(scripts, target, *algorithm)
     if not picked:
@@ -192,7 +195,14 @@ def _fetch(context: Path, target: str, *algorithm: str) -> None:
     platforms += [f"--platform=manylinux{old}_x86_64" for old in (1, 2010, 2014)]
     command = [*python.command("pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps")]
     command += ["--require-hashes", "--only-binary=:all:", f"--python-version={PYTHON}", *platforms]
-    command += ["--dest", str(scripts / "wheels"), "--requirement", str(wanted)]
+    command += [
+        "--dest",
+        str(scripts / "wheels"),
+        "--requirement",
+        str(wanted),
+        "--requirement",
+        str(scripts / "pip.lock"),
+    ]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     sys.stderr.write(done.stderr)
     if done.returncode:

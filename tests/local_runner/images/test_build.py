@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -149,6 +151,27 @@ def test_our_code_does_not_change_the_image_of_packages(tmp_path):
         assert build._hash(context, "cpu") == before != build._hash(context, "cuda")
         (context / "containers" / "docker" / "packages.txt").write_text("numpy\n")
         assert build._hash(context, "cpu") != before
+
+
+def test_wheels_come_with_a_pip_that_installs_them(tmp_path, monkeypatch):
+    """Of an algorithm whose only extra package is a wheel made here; pip itself comes from the index of this machine."""
+    monkeypatch.setattr(build, "_picked", lambda *_: "wildsage-nothing==1.0 --hash=sha256:" + empty_wheel(tmp_path))
+    monkeypatch.setenv("PIP_FIND_LINKS", f"{os.environ.get('PIP_FIND_LINKS', '')} {tmp_path}".strip())
+    with build._context(("containers",)) as context:
+        build._fetch(context, "cpu", "any")
+        wheels = sorted(path.name.split("-")[0] for path in (context / "containers/docker/wheels").iterdir())
+    assert wheels == ["pip", "wildsage_nothing"]
+
+
+def empty_wheel(folder: Path) -> str:
+    """Write a wheel without modules; returns its SHA-256."""
+    path = folder / "wildsage_nothing-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        information = "wildsage_nothing-1.0.dist-info"
+        wheel.writestr(f"{information}/METADATA", "Metadata-Version: 2.1\nName: wildsage-nothing\nVersion: 1.0\n")
+        wheel.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{information}/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("fails", [True, False])
