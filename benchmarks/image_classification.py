@@ -34,7 +34,7 @@ from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.image_classification import weights
 from wildsage.algorithms.image_classification.algorithm import ImageClassification
-from wildsage.algorithms.image_classification.model import ImageModel
+from wildsage.algorithms.image_classification.model import ImageClassificationModel
 from wildsage.algorithms.image_classification.network import SOFTMAX, residual_network
 from wildsage.algorithms.image_classification.preparation import TrainingPreparation
 from wildsage.containers.codecs.images import encoded
@@ -131,7 +131,7 @@ def inference(requests: int) -> Iterator[list[str]]:
     """Median milliseconds for one image: for the whole request, and for the networks alone."""
     shape = (3, 224, 224)
     graph = residual_network(18, shape, CLASSES, SOFTMAX)
-    model = ImageModel(graph, {1: weights.random(graph, 3, torch.Generator().manual_seed(0))}, shape)
+    model = ImageClassificationModel(graph, {1: weights.random(graph, 3, torch.Generator().manual_seed(0))}, shape)
     handler = Handler(model, ImageClassification.spec)
     (record,) = jpegs(1, 224)
     picture = torch.tensor(model.pixels(encoded.decode(record.content, "RGB"))).permute(2, 0, 1)[None]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 
 
-class Preparation(Protocol):
+class PicturePreparation(Protocol):
     """The preparation of one channel's pictures. It is sent to the processes that decode them."""
 
     @property
@@ -30,6 +30,6 @@ class Preparation(Protocol):
 class ImageAlgorithm(Protocol):
     """An algorithm whose `Spec.data` is "images"."""
 
-    def preparation(self, channel: str, parameters: Mapping[str, str]) -> Preparation:
+    def preparation(self, channel: str, parameters: Mapping[str, str]) -> PicturePreparation:
         """The preparation of a channel. `parameters` are those of its content type. Raises UserError for unknown values."""
         ...

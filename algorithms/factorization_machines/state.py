@@ -69,14 +69,7 @@ class AdamState:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], device: torch.device) -> Self:
-        """The inverse of `arrays`. The arrays of a finished model are accepted too: their moments are zero.
-
-        A state of version 0.1.0 before its release has one table: (d, 3c), w1 before the factors in each of three parts.
-        """
-        if "table" in arrays:
-            planes_3dc = torch.stack(arrays["table"].to(device).chunk(3, 1))
-            linear, factors = planes_3dc[..., :1].contiguous(), planes_3dc[..., 1:].contiguous()
-            return cls(arrays["bias"].to(device)[:, None], linear, factors, int(arrays["updates"]))
+        """The inverse of `arrays`. The arrays of a finished model are accepted too: their moments are zero."""
         if "updates" in arrays:
             bias, linear, factors = (arrays[term].to(device) for term in ("bias", "linear", "factors"))
             return cls(bias, linear, factors, int(arrays["updates"]))

@@ -11,7 +11,7 @@ from wildsage.algorithms.base.batch import Stream
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.image_classification.hyperparameters import ImageHyperparameters
-from wildsage.algorithms.image_classification.model import ImageModel
+from wildsage.algorithms.image_classification.model import ImageClassificationModel
 from wildsage.algorithms.image_classification.preparation import TrainingPreparation
 from wildsage.algorithms.image_classification.spec import SPEC
 from wildsage.algorithms.image_classification.training import Training
@@ -41,10 +41,10 @@ class ImageClassification(ImageHyperparameters, Algorithm):
     """
 
     spec: ClassVar = SPEC
-    model_class: ClassVar = ImageModel
+    model_class: ClassVar = ImageClassificationModel
     goes_on_from_model: ClassVar = True
 
-    def fit(self, channels: Mapping[str, Stream], run: RunContext) -> ImageModel:
+    def fit(self, channels: Mapping[str, Stream], run: RunContext) -> ImageClassificationModel:
         """Start from weights, train and validate epoch by epoch, and keep the best epoch."""
         self.check()
         training = Training.begin(self, run)

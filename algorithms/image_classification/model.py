@@ -27,7 +27,7 @@ Arrays = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
-class ImageModel(Model):
+class ImageClassificationModel(Model):
     """`epochs` holds the arrays of every epoch kept, by its number from 1 on; the last of them answers.
 
     `symbol` may be anybody's, as long as its operators are known; `image_shape` is (c, h, w).

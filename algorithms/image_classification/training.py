@@ -23,7 +23,7 @@ from wildsage.algorithms.image_classification.executor import Network
 from wildsage.algorithms.image_classification.hyperparameters import ImageHyperparameters
 from wildsage.algorithms.image_classification.loss import ClassFrequencies, cross_entropy
 from wildsage.algorithms.image_classification.metrics import Accuracies
-from wildsage.algorithms.image_classification.model import ImageModel
+from wildsage.algorithms.image_classification.model import ImageClassificationModel
 
 REPORT_BATCHES = 20
 """Batches between two reports of the speed, as in the original."""
@@ -156,10 +156,10 @@ class Training:
         self.run.log(f"Early stopping after epoch {epoch}: no gain since epoch {self.improved_at}.")
         return True
 
-    def model(self) -> ImageModel:
+    def model(self) -> ImageClassificationModel:
         """The model of the epochs kept, or of the weights so far where a job was stopped before the first."""
         kept = self.kept or {self.begun_at + 1: self._arrays()}
-        return ImageModel(self.network.graph, kept, self.settings.shape, self.settings.mini_batch_size)
+        return ImageClassificationModel(self.network.graph, kept, self.settings.shape, self.settings.mini_batch_size)
 
     def arrays(self) -> dict[str, Tensor]:
         """The whole state, for a checkpoint."""

@@ -80,9 +80,9 @@ class KNNModel(Model):
         return self.preparation.feature_dim
 
     @cached_property
-    def search(self) -> search.Search:
+    def search(self) -> search.NeighbourSearch:
         """Made on first use, in a second or so for a large index; raises UserError for an index of an unknown type."""
-        return search.over(self.index, self.k)
+        return search.choose_search(self.index, self.k)
 
     def predict(self, batch: Batch) -> Columns:
         """The vote or mean of the k nearest, and these by rising `distances` [contract: knn, Inference].

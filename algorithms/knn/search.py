@@ -34,13 +34,13 @@ TRIAL_QUERIES, TRIAL_SHARE = 32, 0.5
 """A sketch stays if it answers this share of a few rows of the index."""
 
 
-class Search(Protocol):
+class NeighbourSearch(Protocol):
     def nearest(self, x_nd: Float32Array, k: int) -> tuple[Float64Array, Int64Array]:
         """Costs (n, k) and rows (n, k) of the k nearest; k is at most the number of rows."""
         ...
 
 
-def over(index: faiss.Index, k: int) -> Search:
+def choose_search(index: faiss.Index, k: int) -> NeighbourSearch:
     """The search that suits an index and is likely to be asked for k rows. Raises UserError for an index of another type."""
     if isinstance(index, faiss.IndexFlat):
         return FlatSearch(index, k)

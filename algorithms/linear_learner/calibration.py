@@ -78,7 +78,7 @@ class Curve(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenThreshold:
     """A threshold, how good it is by the criterion, and what there is to say about it."""
 
     threshold: float
@@ -95,7 +95,7 @@ class Criterion:
     target_recall: float = 0.8
     target_precision: float = 0.8
 
-    def choose(self, curve: Curve) -> Choice:
+    def choose(self, curve: Curve) -> ChosenThreshold:
         """The best threshold; where none reaches the target, the one that comes nearest to it, with a warning."""
         if self.name == "accuracy":
             return self._best(curve, curve.accuracy_t)
@@ -105,11 +105,13 @@ class Criterion:
             return self._constrained(curve, curve.precision_t, curve.recall_t, "recall", self.target_recall)
         return self._constrained(curve, curve.recall_t, curve.precision_t, "precision", self.target_precision)
 
-    def _best(self, curve: Curve, value_t: Tensor) -> Choice:
+    def _best(self, curve: Curve, value_t: Tensor) -> ChosenThreshold:
         at = int(value_t.argmax())
-        return Choice(float(curve.threshold_t[at]), float(value_t[at]))
+        return ChosenThreshold(float(curve.threshold_t[at]), float(value_t[at]))
 
-    def _constrained(self, curve: Curve, value_t: Tensor, bound_t: Tensor, bound: str, target: float) -> Choice:
+    def _constrained(
+        self, curve: Curve, value_t: Tensor, bound_t: Tensor, bound: str, target: float
+    ) -> ChosenThreshold:
         enough_t = bound_t >= target
         if bool(enough_t.any()):
             return self._best(curve, value_t.masked_fill(~enough_t, -1.0))
@@ -119,4 +121,4 @@ class Criterion:
             f"Hyperparameter target_{bound}: got {target:g}, but no threshold reaches it; the highest {bound} is "
             f"{nearest:.6g}, at threshold {choice.threshold:.6g}, which is used."
         )
-        return Choice(choice.threshold, nearest - 1, warning)  # below every model that reaches the target
+        return ChosenThreshold(choice.threshold, nearest - 1, warning)  # below every model that reaches the target

@@ -15,7 +15,7 @@ from torch import Tensor
 from wildsage.algorithms.base.batch import Batch, SparseRows, Stream
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner import labels
-from wildsage.algorithms.linear_learner.calibration import Choice, Criterion, Curve
+from wildsage.algorithms.linear_learner.calibration import ChosenThreshold, Criterion, Curve
 from wildsage.algorithms.linear_learner.model import LinearModel, score, sparse_product
 from wildsage.algorithms.linear_learner.spec import SPEC
 from wildsage.algorithms.linear_learner.training import Task, Training
@@ -39,7 +39,7 @@ class Scored:
     scores: list[Tensor] = field(default_factory=list)
     labels: list[Tensor] = field(default_factory=list)
 
-    def choices(self, criterion: Criterion) -> list[Choice]:
+    def choices(self, criterion: Criterion) -> list[ChosenThreshold]:
         """The best threshold of each model."""
         scores_nm, labels_n = torch.cat(self.scores), torch.cat(self.labels)
         return [criterion.choose(Curve.of(scores_n, labels_n)) for scores_n in scores_nm.unbind(1)]
@@ -99,7 +99,7 @@ class Selection:
         self.run.log(f"Best model found for hyperparameters: {json.dumps(variant.shown(training.optimizer.name))}")
         return found
 
-    def _choice(self, scored: Scored, task: Task) -> tuple[int, Choice]:
+    def _choice(self, scored: Scored, task: Task) -> tuple[int, ChosenThreshold]:
         """Number of the best model, and its threshold: that of equal losses on both sides where no criterion chooses one."""
         if self.criterion and scored.scores:
             choices = scored.choices(self.criterion)
@@ -108,7 +108,7 @@ class Selection:
             best = min(range(len(values)), key=lambda model: (-values[model], losses[model]))
             return best, choices[best]
         best = int(scored.losses_m.nan_to_num(torch.inf, posinf=torch.inf).argmin())
-        return best, Choice(0.0 if task.loss.name == "hinge_loss" else 0.5, 0.0)
+        return best, ChosenThreshold(0.0 if task.loss.name == "hinge_loss" else 0.5, 0.0)
 
     def _report_final(self, model: LinearModel) -> None:
         found = model.scored(self._batches(), self.channel, self.run)

@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.images import Preparation
+from wildsage.algorithms.base.images import PicturePreparation
 from wildsage.containers.codecs.images import encoded
 from wildsage.containers.codecs.images.image_recordio import ImageRecord
 from wildsage.containers.input.row_stream import ReadCounts
@@ -39,7 +39,7 @@ BATCHES_AHEAD = 4
 
 
 @dataclass(frozen=True)
-class Task:
+class DecodingTask:
     """A record for a worker, with the seed of its random augmentation."""
 
     record: ImageRecord
@@ -58,10 +58,10 @@ class Prepared:
 class Preparer(Dataset):
     """Runs in the workers: decodes, augments and stacks the images of a batch."""
 
-    def __init__(self, preparation: Preparation) -> None:
+    def __init__(self, preparation: PicturePreparation) -> None:
         self._preparation = preparation
 
-    def __getitems__(self, tasks: Sequence[Task]) -> Prepared:
+    def __getitems__(self, tasks: Sequence[DecodingTask]) -> Prepared:
         pixels, labels = [], []
         for task in tasks:
             try:
@@ -71,7 +71,7 @@ class Preparer(Dataset):
                 return Prepared(torch.empty(0), torch.empty(0), f"{task.record.place}: {error}.")
         return Prepared(torch.from_numpy(np.stack(pixels)), torch.tensor(labels, dtype=torch.float32))
 
-    def _pixels(self, task: Task) -> NDArray[np.uint8]:
+    def _pixels(self, task: DecodingTask) -> NDArray[np.uint8]:
         picture = encoded.decode(task.record.content, self._preparation.mode)
         return self._preparation.pixels(picture, np.random.default_rng(task.seed))
 
@@ -87,7 +87,7 @@ class ImageStream:
         self,
         name: str,
         records: Callable[[], Iterable[ImageRecord]],
-        preparation: Preparation,
+        preparation: PicturePreparation,
         seed: int | None,
         share: tuple[int, int] = (0, 1),
         log: Callable[[str], None] = lambda _text: None,
@@ -140,24 +140,24 @@ class ImageStream:
         self._waited_s += time.perf_counter() - begun_s
         return batch
 
-    def _tasks(self, epoch: int) -> Iterator[Task]:
+    def _tasks(self, epoch: int) -> Iterator[DecodingTask]:
         rank, hosts = self._share
         records: Iterator[ImageRecord] = iter(self._records())
         if self._seed is not None:
             records = shuffled(records, np.random.default_rng((self._seed, epoch)))
         for number, record in enumerate(records):
             if number % hosts == rank:
-                yield Task(record, (self._seed or 0, epoch, number))
+                yield DecodingTask(record, (self._seed or 0, epoch, number))
 
 
 class _TaskSampler:
     """A batch sampler. Where DataLoader expects the indices of a batch, it yields the encoded records themselves."""
 
-    def __init__(self, tasks: Iterator[Task], rows: int) -> None:
+    def __init__(self, tasks: Iterator[DecodingTask], rows: int) -> None:
         self._tasks = tasks
         self._rows = rows
 
-    def __iter__(self) -> Iterator[list[Task]]:
+    def __iter__(self) -> Iterator[list[DecodingTask]]:
         while batch := list(itertools.islice(self._tasks, self._rows)):
             yield batch
 

@@ -16,5 +16,5 @@ def algorithms() -> None:
         print_table(COLUMNS, [row(one) for one in catalogue.algorithms()])
 
 
-def row(one: catalogue.Algorithm) -> tuple[str, ...]:
+def row(one: catalogue.AlgorithmEntry) -> tuple[str, ...]:
     return one.name, one.summary, ", ".join(one.content_types), one.problem or ""

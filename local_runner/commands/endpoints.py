@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wildsage.local_runner.commands.tables import format_time, print_table
 from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, open_overview
-from wildsage.local_runner.monitor.overview import Endpoint
+from wildsage.local_runner.monitor.overview import EndpointSummary
 from wildsage.local_runner.server.lock import running
 
 COLUMNS = ("name", "status", "variants", "created", "reason")
@@ -18,7 +18,7 @@ def endpoints(data: DataOption = DATA) -> None:
         print_table(COLUMNS, [row(endpoint, alive) for endpoint in overview.endpoints()])
 
 
-def row(endpoint: Endpoint, alive: bool) -> tuple[str, ...]:
+def row(endpoint: EndpointSummary, alive: bool) -> tuple[str, ...]:
     """Cells of an endpoint. `alive`: a server runs."""
     status = endpoint.status if alive or endpoint.status == "Failed" else "stopped"
     return endpoint.name, status, ", ".join(endpoint.variants), format_time(endpoint.created), endpoint.reason

@@ -9,7 +9,7 @@ import typer
 
 from wildsage.local_runner.commands.tables import format_duration, format_time, print_table
 from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, open_overview, stderr
-from wildsage.local_runner.monitor.overview import Job, Overview
+from wildsage.local_runner.monitor.overview import JobSummary, Overview
 from wildsage.local_runner.server.lock import running
 
 COLUMNS = ("kind", "name", "status", "progress", "started", "took", "reason")
@@ -30,7 +30,7 @@ def jobs(
         stderr.print(f"[dim]{len(found) - len(shown)} older jobs are not shown; --limit 0 shows all.[/]")
 
 
-def row(job: Job, overview: Overview, alive: bool) -> tuple[str, ...]:
+def row(job: JobSummary, overview: Overview, alive: bool) -> tuple[str, ...]:
     """Cells of a job. A job that ran when its server ended is Interrupted until a server continues it. A job that waited
     stays Pending."""
     server_stopped = job.is_running and not alive

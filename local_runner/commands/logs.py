@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, open_overview, stderr, suggestion
-from wildsage.local_runner.monitor.overview import Job, LogTail, Overview
+from wildsage.local_runner.monitor.overview import JobSummary, LogTail, Overview
 from wildsage.local_runner.server.lock import running
 
 POLL_INTERVAL_S = 0.2
@@ -55,7 +55,7 @@ def is_active(overview: Overview, data: Path, name: str) -> bool:
     return active and running(data) is not None
 
 
-def find_job(overview: Overview, name: str) -> Job | None:
+def find_job(overview: Overview, name: str) -> JobSummary | None:
     """The job named `name`, or None."""
     return next((job for job in overview.jobs() if job.name == name), None)
 

@@ -10,7 +10,7 @@ import typer
 import urllib3
 
 from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, open_overview, stderr, suggestion
-from wildsage.local_runner.monitor.overview import Endpoint, Job, Overview
+from wildsage.local_runner.monitor.overview import EndpointSummary, JobSummary, Overview
 from wildsage.local_runner.server.lock import running
 
 POLL_INTERVAL_S = 0.1
@@ -28,7 +28,7 @@ def stop(
         fail(1, f"No local AWS runs on {data}, so there is nothing to stop. `wildsage jobs` lists the jobs.")
     with open_overview(data) as overview:
         found = find(overview, name)
-        if isinstance(found, Job) and not found.is_running:
+        if isinstance(found, JobSummary) and not found.is_running:
             fail(1, f"{found.kind.word.capitalize()} job {name} has already ended: {found.status}.")
         stderr.print(f"Stopping {describe(found)} …")
         request_stop(server.endpoint, found)
@@ -36,25 +36,25 @@ def stop(
             stderr.print(f"{describe(found)}: {wait_for_end(overview, data, found)}.")
 
 
-def find(overview: Overview, name: str) -> Job | Endpoint:
+def find(overview: Overview, name: str) -> JobSummary | EndpointSummary:
     """The job or endpoint named `name`: a running job first, then an endpoint, then a job that has ended."""
     jobs = [job for job in overview.jobs() if job.name == name]
     endpoints = [endpoint for endpoint in overview.endpoints() if endpoint.name == name]
-    found: list[Job | Endpoint] = [*(job for job in jobs if job.is_running), *endpoints, *jobs]
+    found: list[JobSummary | EndpointSummary] = [*(job for job in jobs if job.is_running), *endpoints, *jobs]
     if not found:
         names = [job.name for job in overview.jobs() if job.is_running] + [each.name for each in overview.endpoints()]
         fail(1, f"There is no job or endpoint named {name}.{suggestion(name, names)}")
     return found[0]
 
 
-def describe(found: Job | Endpoint) -> str:
+def describe(found: JobSummary | EndpointSummary) -> str:
     """The kind and the name of a job or an endpoint."""
-    return f"{found.kind.word} job {found.name}" if isinstance(found, Job) else f"endpoint {found.name}"
+    return f"{found.kind.word} job {found.name}" if isinstance(found, JobSummary) else f"endpoint {found.name}"
 
 
-def request_stop(endpoint: str, found: Job | Endpoint) -> None:
+def request_stop(endpoint: str, found: JobSummary | EndpointSummary) -> None:
     """Ask the server to stop it, as an AWS client does. X-Amz-Target names the service too."""
-    if isinstance(found, Job):
+    if isinstance(found, JobSummary):
         operation, request = f"Stop{found.kind.stem}", {f"{found.kind.stem}Name": found.name}
     else:
         operation, request = "DeleteEndpoint", {"EndpointName": found.name}
@@ -64,10 +64,10 @@ def request_stop(endpoint: str, found: Job | Endpoint) -> None:
         fail(1, response.json().get("message", f"{operation} failed with status {response.status}."))
 
 
-def wait_for_end(overview: Overview, data: Path, found: Job | Endpoint) -> str:
+def wait_for_end(overview: Overview, data: Path, found: JobSummary | EndpointSummary) -> str:
     """Wait until it has ended and return its final status."""
     while running(data):
-        if isinstance(found, Job):
+        if isinstance(found, JobSummary):
             job = next((each for each in overview.jobs() if (each.kind, each.name) == (found.kind, found.name)), None)
             if job is None or not job.is_running:
                 return job.status if job else "deleted"

@@ -20,7 +20,7 @@ from wildsage.local_runner.processes import python
 
 
 @dataclass(frozen=True)
-class Algorithm:
+class AlgorithmEntry:
     """What is known of one.
 
     `summary` is one sentence; `repositories` are those of ECR URIs; `label_size` is how many columns of a CSV row are labels
@@ -36,18 +36,18 @@ class Algorithm:
     problem: str | None
 
 
-def algorithms() -> tuple[Algorithm, ...]:
+def algorithms() -> tuple[AlgorithmEntry, ...]:
     """All of them, in the order of their names. Raises PlatformError where the container does not answer."""
     return _described(_stamp())
 
 
-def named(name: str | None) -> Algorithm | None:
+def named(name: str | None) -> AlgorithmEntry | None:
     """The algorithm of that name, spelled with hyphens or with underscores."""
     wanted = (name or "").replace("_", "-")
     return next((one for one in algorithms() if one.name == wanted), None)
 
 
-def in_repository(repository: str) -> Algorithm | None:
+def in_repository(repository: str) -> AlgorithmEntry | None:
     """The algorithm whose image has that repository in ECR."""
     return next((one for one in algorithms() if repository in one.repositories), None)
 
@@ -61,7 +61,7 @@ def _stamp() -> tuple[tuple[str, int, int], ...]:
 
 
 @functools.lru_cache(maxsize=1)
-def _described(_stamp: object) -> tuple[Algorithm, ...]:
+def _described(_stamp: object) -> tuple[AlgorithmEntry, ...]:
     answer = subprocess.run(
         python.command("wildsage.containers", "describe"),
         env=python.environment(os.environ),
@@ -71,7 +71,7 @@ def _described(_stamp: object) -> tuple[Algorithm, ...]:
     if answer.returncode:
         raise PlatformError(f"The containers of this installation do not say what they are: {answer.stderr.strip()}")
     return tuple(
-        Algorithm(
+        AlgorithmEntry(
             entry["name"],
             entry["summary"],
             tuple(entry["repositories"]),

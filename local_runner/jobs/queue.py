@@ -42,7 +42,7 @@ class Queue:
             self._waiting.append(begin)
             self._begin_next()
 
-    def withdraw(self, begin: Begin) -> bool:
+    def remove(self, begin: Begin) -> bool:
         """Remove a job that waits. Returns False if it does not wait."""
         with self._lock:
             waits = begin in self._waiting

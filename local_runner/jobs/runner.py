@@ -105,7 +105,7 @@ class JobRun(ABC):
 
     def call_off(self) -> None:
         """End the job if it waits."""
-        if self._queue and self._queue.withdraw(self.begin):
+        if self._queue and self._queue.remove(self.begin):
             self._finish(self.end_before_begin())
             self._has_ended.set()
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from wildsage.local_runner.jobs.logs import ENDPOINTS
 from wildsage.local_runner.jobs.store import TAGS, NotThere, Store
-from wildsage.local_runner.monitor.overview import Job, Overview
+from wildsage.local_runner.monitor.overview import JobSummary, Overview
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.s3.uploads import Uploads
 from wildsage.local_runner.settings import ServerSettings
@@ -108,7 +108,7 @@ def _children(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _forget(store: Store, job: Job, places: list[Path]) -> None:
+def _forget(store: Store, job: JobSummary, places: list[Path]) -> None:
     for kind, name in ((job.kind.kind, job.name), (TAGS, job.arn)):
         with contextlib.suppress(NotThere):
             store.delete(kind, name)

@@ -36,7 +36,7 @@ KINDS = (
 
 
 @dataclass(frozen=True)
-class Job:
+class JobSummary:
     """Summary of a job. Times are in seconds since 1970; `ended` is None while the job runs.
 
     `tuned_by` is the ARN of the tuning job that started it, or "".
@@ -59,7 +59,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class EndpointSummary:
     """Summary of an endpoint. `created` is in seconds since 1970."""
 
     name: str
@@ -95,12 +95,12 @@ class Overview:
         """A number that differs after each change of a job or an endpoint."""
         return self._store.version()
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[JobSummary]:
         """All jobs, the newest first."""
         found = [_job(kind, document) for kind in KINDS for document in self._store.all(kind.kind)]
         return sorted(found, key=lambda job: job.created, reverse=True)
 
-    def endpoints(self) -> list[Endpoint]:
+    def endpoints(self) -> list[EndpointSummary]:
         """All endpoints, sorted by name."""
         return [_endpoint(document) for document in self._store.all("endpoint")]
 
@@ -148,8 +148,8 @@ class LogTail:
             yield event
 
 
-def _job(kind: DocumentKind, document: Document) -> Job:
-    return Job(
+def _job(kind: DocumentKind, document: Document) -> JobSummary:
+    return JobSummary(
         kind=kind,
         name=document[f"{kind.stem}Name"],
         arn=document[f"{kind.stem}Arn"],
@@ -162,9 +162,9 @@ def _job(kind: DocumentKind, document: Document) -> Job:
     )
 
 
-def _endpoint(document: Document) -> Endpoint:
+def _endpoint(document: Document) -> EndpointSummary:
     variants = document.get("Deployment", {}).get("Variants", ())
-    return Endpoint(
+    return EndpointSummary(
         name=document["EndpointName"],
         status=document["EndpointStatus"],
         variants=[variant["VariantName"] for variant in variants],

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from wildsage.local_runner.monitor.overview import Endpoint, Job, LogTail, Overview
+from wildsage.local_runner.monitor.overview import EndpointSummary, JobSummary, LogTail, Overview
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Event:
 class Snapshot:
     """Running jobs, their progress in percent if they report it, endpoints, and the events since the last poll."""
 
-    running: Sequence[Job] = ()
+    running: Sequence[JobSummary] = ()
     progress: Mapping[str, float] = field(default_factory=dict)
-    endpoints: Sequence[Endpoint] = ()
+    endpoints: Sequence[EndpointSummary] = ()
     events: Sequence[Event] = ()
 
 
@@ -48,8 +48,8 @@ class Watch:
     def __init__(self, overview: Overview) -> None:
         self._overview = overview
         self._version: int | None = None
-        self._jobs: dict[tuple[str, str], Job] = {}
-        self._endpoints: dict[str, Endpoint] = {}
+        self._jobs: dict[tuple[str, str], JobSummary] = {}
+        self._endpoints: dict[str, EndpointSummary] = {}
         self._tails: dict[str, LogTail] = {}
 
     def poll(self) -> Snapshot:
@@ -83,12 +83,12 @@ class Watch:
         return sorted(events, key=lambda event: event.time_s)
 
 
-def _phase(job: Job | None) -> str | None:
+def _phase(job: JobSummary | None) -> str | None:
     """InProgress, or the final status. Secondary statuses between them are shown but give no event."""
     return None if job is None else "InProgress" if job.is_running else job.status
 
 
-def _job_event(job: Job) -> Event:
+def _job_event(job: JobSummary) -> Event:
     what = f"{job.kind.word} job"
     if job.is_running:
         return Event(job.created, what, job.name, "InProgress")
@@ -96,5 +96,5 @@ def _job_event(job: Job) -> Event:
     return Event(ended, what, job.name, job.status, job.reason, ended - job.created)
 
 
-def _endpoint_event(endpoint: Endpoint) -> Event:
+def _endpoint_event(endpoint: EndpointSummary) -> Event:
     return Event(time.time(), "endpoint", endpoint.name, endpoint.status, endpoint.reason)

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Message:
+class CapturedMessage:
     """One side of an invocation."""
 
     content_type: str
@@ -51,8 +51,8 @@ class Captures:
         config: Mapping[str, Any],
         endpoint: str,
         variant: str,
-        request: Message,
-        answer: Message,
+        request: CapturedMessage,
+        answer: CapturedMessage,
         inference_id: str,
     ) -> None:
         """Capture an invocation, as often as the percentage of the configuration says."""
@@ -83,7 +83,7 @@ class Captures:
 
 
 def _line(
-    config: Mapping[str, Any], request: Message, answer: Message, inference_id: str, now: datetime
+    config: Mapping[str, Any], request: CapturedMessage, answer: CapturedMessage, inference_id: str, now: datetime
 ) -> dict[str, Any]:
     wanted = {mode for option in config["CaptureOptions"] for mode in MODES[option["CaptureMode"]]}
     sides = {"Input": ("endpointInput", request), "Output": ("endpointOutput", answer)}
@@ -97,7 +97,7 @@ def _line(
     return {"captureData": captured, "eventMetadata": about | identity, "eventVersion": "0"}
 
 
-def _side(message: Message, mode: str, declared: Mapping[str, list[str]]) -> dict[str, str]:
+def _side(message: CapturedMessage, mode: str, declared: Mapping[str, list[str]]) -> dict[str, str]:
     """The body as text if its type is CSV or JSON and it is valid UTF-8, as base64 otherwise."""
     kind = message.content_type.partition(";")[0].strip().lower()
     kinds = {

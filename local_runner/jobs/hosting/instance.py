@@ -17,7 +17,7 @@ from wildsage.local_runner.backends import Backend, Launch
 from wildsage.local_runner.inputs.channels import Objects
 from wildsage.local_runner.jobs.hosting.artifacts import bring_model
 from wildsage.local_runner.jobs.hosting.container import INVOCATION_TIMEOUT_S, STOP_GRACE_S, Container, NoAnswer
-from wildsage.local_runner.jobs.hosting.multi_model import LoadedModels
+from wildsage.local_runner.jobs.hosting.multi_model import HostedModels
 from wildsage.local_runner.jobs.logs import LogWriter
 from wildsage.local_runner.jobs.store import Document
 
@@ -50,7 +50,7 @@ class Instance:
     """
 
     def __init__(
-        self, variant: str, containers: Sequence[Container], models: Mapping[str, LoadedModels], is_direct: bool
+        self, variant: str, containers: Sequence[Container], models: Mapping[str, HostedModels], is_direct: bool
     ) -> None:
         self.variant = variant
         self.containers = containers
@@ -82,7 +82,7 @@ class Instance:
     ) -> Answer:
         """The answer of the last container, or of `hostname` alone; its body is read if `whole`.
 
-        Only the container that answers the caller gets the Accept header. Raises NoAnswer, and what LoadedModels raises.
+        Only the container that answers the caller gets the Accept header. Raises NoAnswer, and what HostedModels raises.
         """
         *inner, last = [container for container in self.containers if hostname in ("", container.name)]
         for container in inner:
@@ -187,5 +187,5 @@ def start(
         )
         running.append(Container(backend, launch, container["Name"], ended=log.close))
         if container["Mode"] == MULTI_MODEL:
-            models[container["Name"]] = LoadedModels(running[-1], place, container["ModelDataUrl"], objects)
+            models[container["Name"]] = HostedModels(running[-1], place, container["ModelDataUrl"], objects)
     return Instance(variant, running, models, is_direct)

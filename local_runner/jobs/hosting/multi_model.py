@@ -34,7 +34,7 @@ class NotLoaded(Exception):
         self.text = text
 
 
-class LoadedModels:
+class HostedModels:
     """The models of one container below an S3 prefix. A model is named by its key below the prefix."""
 
     def __init__(self, container: Container, root: Path, prefix: str, objects: Objects) -> None:

@@ -42,15 +42,15 @@ class TrainingJobs(Jobs):
     def logs(self) -> Logs:
         return self._deps.logs
 
-    def new_run(self, job: Document) -> TrainingRun:
-        return TrainingRun(job, self._deps)
+    def new_run(self, job: Document) -> TrainingJobRun:
+        return TrainingJobRun(job, self._deps)
 
     def clear_leftovers(self) -> None:
         for folder in self._deps.folder.glob("*"):
             self._deps.put_away(folder)
 
 
-class TrainingRun(JobRun):
+class TrainingJobRun(JobRun):
     """One training job."""
 
     kind = KIND

@@ -47,14 +47,14 @@ class TransformJobs(Jobs):
         super().__init__(deps.store, deps.queue)
         self._deps = deps
 
-    def new_run(self, job: Document) -> TransformRun:
-        return TransformRun(job, self._deps)
+    def new_run(self, job: Document) -> TransformJobRun:
+        return TransformJobRun(job, self._deps)
 
     def clear_leftovers(self) -> None:
         shutil.rmtree(self._deps.folder, ignore_errors=True)
 
 
-class TransformRun(JobRun):
+class TransformJobRun(JobRun):
     """One batch transform job."""
 
     kind = KIND

@@ -98,7 +98,7 @@ def _number(field: str, job: Job, proposed: Mapping[str, Any], low: int) -> int:
 
 
 @dataclass(frozen=True)
-class Batch:
+class RequestBatch:
     """The records of one request, as the object holds them and as they are sent."""
 
     sources: Sequence[bytes]
@@ -208,7 +208,7 @@ class Pipeline:
         for batch in self._batches(file):
             yield partial(self._ask, batch)
 
-    def _batches(self, file: InputFile) -> Iterator[Batch]:
+    def _batches(self, file: InputFile) -> Iterator[RequestBatch]:
         limit = self._plan.limit or UNLIMITED
         with self._opened(file) as content:
             found = records.SPLITTERS[self._split](content, limit, not self._plan.single)
@@ -217,7 +217,9 @@ class Pipeline:
             for sources in records.batches(found, separator, limit, self._plan.single or self._split == "None"):
                 if self._stopping.is_set():
                     raise Stopping
-                yield Batch(sources, [self._sent(record, number) for number, record in enumerate(sources, done + 1)])
+                yield RequestBatch(
+                    sources, [self._sent(record, number) for number, record in enumerate(sources, done + 1)]
+                )
                 done += len(sources)
 
     def _sent(self, record: bytes, number: int) -> bytes:
@@ -239,7 +241,7 @@ class Pipeline:
 
     # Requests
 
-    def _ask(self, batch: Batch) -> Chunks:
+    def _ask(self, batch: RequestBatch) -> Chunks:
         body = records.SEPARATORS.get(self._split, b"").join(batch.sent)
         answer = self._answered(lambda: self._instance.invoke(body, self._headers(), self._timeout_s).http)
         stored = self._processing.output(batch.sources, answer.data, answer.headers.get("Content-Type"))

@@ -56,11 +56,11 @@ class TuningJobs(Jobs):
         super().__init__(store)
         self._training = training
 
-    def new_run(self, job: Document) -> TuningRun:
-        return TuningRun(job, self._store, self._training)
+    def new_run(self, job: Document) -> TuningJobRun:
+        return TuningJobRun(job, self._store, self._training)
 
 
-class TuningRun(JobRun):
+class TuningJobRun(JobRun):
     """One tuning job."""
 
     kind = KIND

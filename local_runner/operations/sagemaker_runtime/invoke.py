@@ -9,7 +9,7 @@ from typing import Any
 import urllib3
 
 from wildsage.local_runner.jobs.hosting.container import NoAnswer
-from wildsage.local_runner.jobs.hosting.data_capture import Message
+from wildsage.local_runner.jobs.hosting.data_capture import CapturedMessage
 from wildsage.local_runner.jobs.hosting.instance import Answer, Instance
 from wildsage.local_runner.jobs.hosting.multi_model import NotLoaded
 from wildsage.local_runner.jobs.store import Document
@@ -58,8 +58,8 @@ def invoke_endpoint_with_response_stream(context: RequestContext, request: dict[
 def _capture(
     context: RequestContext, config: Document, request: dict[str, Any], instance: Instance, answer: Answer
 ) -> None:
-    asked = Message(request.get("ContentType", ""), request["Body"])
-    answered = Message(answer.http.headers.get("Content-Type", ""), answer.http.data)
+    asked = CapturedMessage(request.get("ContentType", ""), request["Body"])
+    answered = CapturedMessage(answer.http.headers.get("Content-Type", ""), answer.http.data)
     inference_id = request.get("InferenceId", "")
     context.services.captures.record(config, request["EndpointName"], instance.variant, asked, answered, inference_id)
 

@@ -89,15 +89,3 @@ def test_adam_is_mxnets_and_moves_only_what_is_touched(clip, epsilon):
     for ours, theirs in zip((state.bias, state.linear, state.factors), plain, strict=True):
         assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-6)
     assert state.updates == 5
-
-
-def test_a_state_in_one_table_is_read():
-    """As it was before the terms lay apart: parameters, means and variances beside each other, w1 first in each."""
-    state = AdamState.start(*ALL)
-    state.linear[1:], state.factors[1:], state.bias[1:] = 2, 3, 4
-    parts = [torch.cat([state.linear[plane], state.factors[plane]], 1) for plane in range(3)]
-    old = {"table": torch.cat(parts, 1), "bias": state.bias[:, 0], "updates": torch.tensor([4])}
-    read = AdamState.from_arrays(old, torch.device("cpu"))
-    for name, array in state.arrays().items():
-        assert torch.equal(read.arrays()[name], array) or name == "updates"
-    assert read.updates == 4 and read.linear.is_contiguous() and read.factors.is_contiguous()

@@ -22,7 +22,7 @@ def nearest(rows: np.ndarray, queries: np.ndarray, k: int, inner: bool) -> np.nd
 
 
 def check(rows: np.ndarray, queries: np.ndarray, k: int, inner: bool) -> None:
-    costs_nk, rows_nk = search.over(flat(rows, inner), k).nearest(queries, k)
+    costs_nk, rows_nk = search.choose_search(flat(rows, inner), k).nearest(queries, k)
     assert np.array_equal(rows_nk, nearest(rows, queries, k, inner))
     assert (np.diff(costs_nk) >= 0).all()
 
@@ -69,7 +69,7 @@ def test_through_a_sketch_the_answer_is_the_same(inner, noise):
     rows = low_rank(rng, 17_000, noise)
     rows[1000:1010] = rows[0]  # ties among those a sketch finds
     index = flat(rows, inner)
-    found = search.over(index, 10)
+    found = search.choose_search(index, 10)
     assert len(found._stages) == 2
     queries = np.concatenate([rows[:5], low_rank(rng, 45, noise), 100 * rng.normal(size=(5, 256)).astype("f4")])
     for part in (queries[:1], queries):
@@ -83,7 +83,7 @@ def test_through_a_sketch_the_answer_is_the_same(inner, noise):
 
 def test_no_sketch_where_it_would_prove_nothing():
     rows = np.random.default_rng(4).normal(size=(17_000, 256)).astype("f4")
-    assert len(search.over(flat(rows, False), 10)._stages) == 1
+    assert len(search.choose_search(flat(rows, False), 10)._stages) == 1
 
 
 def lists(rows: np.ndarray, nprobe: int) -> faiss.IndexIVFFlat:
@@ -96,13 +96,13 @@ def lists(rows: np.ndarray, nprobe: int) -> faiss.IndexIVFFlat:
 
 def test_all_lists_are_an_exact_search():
     rows = np.random.default_rng(5).normal(size=(2000, 4)).astype("f4")
-    _, rows_nk = search.over(lists(rows, 20), 5).nearest(rows[:50], 5)
+    _, rows_nk = search.choose_search(lists(rows, 20), 5).nearest(rows[:50], 5)
     assert np.array_equal(rows_nk, nearest(rows, rows[:50], 5, False))
 
 
 def test_lists_that_hold_too_few_rows_are_made_up_for_by_others():
     rows = np.random.default_rng(6).normal(size=(2000, 4)).astype("f4")
-    costs_nk, rows_nk = search.over(lists(rows, 1), 500).nearest(rows[:10], 500)
+    costs_nk, rows_nk = search.choose_search(lists(rows, 1), 500).nearest(rows[:10], 500)
     assert (rows_nk >= 0).all()
     assert np.isfinite(costs_nk).all()
     assert all(len(set(row)) == 500 for row in rows_nk.tolist())
@@ -110,4 +110,4 @@ def test_lists_that_hold_too_few_rows_are_made_up_for_by_others():
 
 def test_an_index_of_another_kind_is_refused_by_name():
     with pytest.raises(UserError, match="faiss IndexHNSWFlat, expected IndexFlat, IndexIVFFlat or IndexIVFPQ"):
-        search.over(faiss.IndexHNSWFlat(4, 8), 1)
+        search.choose_search(faiss.IndexHNSWFlat(4, 8), 1)

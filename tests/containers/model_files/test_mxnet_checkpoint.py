@@ -10,7 +10,7 @@ from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import AlgorithmError, UserError
 from wildsage.algorithms.base.graph import Graph, Node
 from wildsage.algorithms.image_classification import weights
-from wildsage.algorithms.image_classification.model import ImageModel
+from wildsage.algorithms.image_classification.model import ImageClassificationModel
 from wildsage.algorithms.image_classification.network import SOFTMAX, residual_network
 from wildsage.containers.codecs.mxnet import ndarray, symbol_json
 from wildsage.containers.model_files import artifact
@@ -18,10 +18,10 @@ from wildsage.containers.model_files import artifact
 SHAPE = (3, 8, 8)
 
 
-def model(epochs=(3,)) -> ImageModel:
+def model(epochs=(3,)) -> ImageClassificationModel:
     graph = residual_network(20, SHAPE, 4, SOFTMAX)
     rng = torch.Generator().manual_seed(0)
-    return ImageModel(graph, {epoch: weights.random(graph, 3, rng) for epoch in epochs}, SHAPE, 16)
+    return ImageClassificationModel(graph, {epoch: weights.random(graph, 3, rng) for epoch in epochs}, SHAPE, 16)
 
 
 def images(count: int = 2) -> Batch:

@@ -13,7 +13,7 @@ from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.image_classification import weights
-from wildsage.algorithms.image_classification.model import ImageModel
+from wildsage.algorithms.image_classification.model import ImageClassificationModel
 from wildsage.algorithms.image_classification.network import SOFTMAX, residual_network
 from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.containers.codecs.mxnet import ndarray
@@ -91,7 +91,7 @@ def test_an_index_comes_with_its_labels_and_from_its_member_too(tmp_path):
 
 def test_the_parameters_of_a_network_by_mxnets_names(tmp_path):
     graph = residual_network(20, (3, 8, 8), 4, SOFTMAX)
-    trained = ImageModel(graph, {3: weights.random(graph, 3, torch.Generator())}, (3, 8, 8), 16)
+    trained = ImageClassificationModel(graph, {3: weights.random(graph, 3, torch.Generator())}, (3, 8, 8), 16)
     artifact.save(trained, tmp_path, "algo-1")
     model = read_model(tmp_path)
     assert model.algorithm == "image-classification" and model.arrays["conv0_weight"].ndim == 4

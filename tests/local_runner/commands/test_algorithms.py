@@ -20,6 +20,6 @@ def test_every_folder_is_listed_with_its_sentence():
 
 
 def test_what_is_missing_is_said(monkeypatch):
-    absent = catalogue.Algorithm("made", "Made.", ("made",), ("text/csv",), 1, {}, "Algorithm made needs m.")
+    absent = catalogue.AlgorithmEntry("made", "Made.", ("made",), ("text/csv",), 1, {}, "Algorithm made needs m.")
     monkeypatch.setattr(catalogue, "algorithms", lambda: (absent,))
     assert listed() == [["made", "Made.", "text/csv", "Algorithm made needs m."]]

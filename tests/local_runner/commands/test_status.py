@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from wildsage.local_runner.commands.status import event_line, render
-from wildsage.local_runner.monitor.overview import KINDS, Endpoint, Job
+from wildsage.local_runner.monitor.overview import KINDS, EndpointSummary, JobSummary
 from wildsage.local_runner.monitor.watch import Event, Snapshot
 
 NOW = time.time()
@@ -21,8 +21,8 @@ def drawn(thing, width: int) -> list[str]:
     return text.get().splitlines()
 
 
-def job(name: str, phase: str = "Training") -> Job:
-    return Job(KINDS[0], name, "arn", "InProgress", phase, time.time() - 75, None, "")
+def job(name: str, phase: str = "Training") -> JobSummary:
+    return JobSummary(KINDS[0], name, "arn", "InProgress", phase, time.time() - 75, None, "")
 
 
 @pytest.mark.parametrize("width", [70, 100, 200])
@@ -36,7 +36,7 @@ def test_a_job_is_a_line_and_a_long_name_gives_way(width):
 
 
 def test_many_jobs_are_counted_and_endpoints_are_one_line():
-    endpoints = [Endpoint(f"endpoint-{number}", "InService", ["v"], NOW, "") for number in range(2)]
+    endpoints = [EndpointSummary(f"endpoint-{number}", "InService", ["v"], NOW, "") for number in range(2)]
     lines = drawn(render(Snapshot([job(f"job-{number}") for number in range(20)], {}, endpoints)), 100)
     assert len(lines) == 14
     assert "and 8 more" in lines[-2]

@@ -45,7 +45,9 @@ def test_an_image_that_cannot_run_says_what_can():
 
 
 def test_an_image_is_found_under_its_aliases_and_needs_its_packages(monkeypatch):
-    made = catalogue.Algorithm("made", "", ("made", "sagemaker-made"), (), 1, {}, "Algorithm made needs the package m.")
+    made = catalogue.AlgorithmEntry(
+        "made", "", ("made", "sagemaker-made"), (), 1, {}, "Algorithm made needs the package m."
+    )
     monkeypatch.setattr(catalogue, "algorithms", lambda: (made,))
     uri = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-made:1.0-1-cpu-py3"
     assert uris.algorithm(uri) == "made"

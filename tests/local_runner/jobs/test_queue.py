@@ -29,25 +29,25 @@ def test_all_jobs_begin_and_never_more_than_the_limit_run_at_once():
     assert not queue.is_full
 
 
-def test_jobs_begin_in_their_order_and_one_that_was_withdrawn_never():
+def test_jobs_begin_in_their_order_and_one_that_was_removed_never():
     queue, begun = Queue(1), []
-    jobs = {name: partial(begun.append, name) for name in ("first", "second", "withdrawn", "third")}
+    jobs = {name: partial(begun.append, name) for name in ("first", "second", "removed", "third")}
     for begin in jobs.values():
         queue.enter(begin)
     assert queue.is_full
     assert begun == ["first"]
-    assert queue.withdraw(jobs["withdrawn"])
+    assert queue.remove(jobs["removed"])
     queue.leave()
     assert begun == ["first", "second"]
     queue.leave()
     assert begun == ["first", "second", "third"]
 
 
-def test_a_job_that_does_not_wait_cannot_be_withdrawn():
+def test_a_job_that_does_not_wait_cannot_be_removed():
     queue = Queue(1)
     begin = partial(list)
     queue.enter(begin)
-    assert not queue.withdraw(begin)
+    assert not queue.remove(begin)
 
 
 def test_a_closed_queue_begins_nothing():

@@ -12,11 +12,11 @@ import pytest
 
 from wildsage.local_runner.processes import supervisor
 
-LEASH = Path(supervisor.__file__)
+SUPERVISOR = Path(supervisor.__file__)
 
 
 def supervised(script: str) -> subprocess.Popen:
-    command = [sys.executable, "-I", "-S", str(LEASH), "sh", "-c", script]
+    command = [sys.executable, "-I", "-S", str(SUPERVISOR), "sh", "-c", script]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
@@ -58,7 +58,7 @@ def test_everything_ends_with_the_owner(end):
         pids = [int(pid) for pid in process.stdout.readline().split()]
         process.stdin.close()
     else:
-        command = [sys.executable, "-I", "-S", str(LEASH), "sh", "-c", script]
+        command = [sys.executable, "-I", "-S", str(SUPERVISOR), "sh", "-c", script]
         holder = f"import subprocess; subprocess.Popen({command!r}, stdin=subprocess.PIPE).wait()"
         process = subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE, text=True)
         pids = [int(pid) for pid in process.stdout.readline().split()]

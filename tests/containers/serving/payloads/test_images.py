@@ -10,7 +10,7 @@ from PIL import Image
 
 from wildsage.algorithms.image_classification import weights
 from wildsage.algorithms.image_classification.algorithm import ImageClassification
-from wildsage.algorithms.image_classification.model import ImageModel
+from wildsage.algorithms.image_classification.model import ImageClassificationModel
 from wildsage.algorithms.image_classification.network import SIGMOID, SOFTMAX, residual_network
 from wildsage.containers.codecs.images import image_recordio
 from wildsage.containers.codecs.records import recordio
@@ -23,7 +23,7 @@ def handler(batch=False, output=SOFTMAX) -> Handler:
     graph = residual_network(20, SHAPE, 4, output)
     arrays = weights.random(graph, 3, torch.Generator().manual_seed(0))
     arrays["bn_data_moving_var"][:] = 5000.0
-    return Handler(ImageModel(graph, {1: arrays}, SHAPE), ImageClassification.spec, batch)
+    return Handler(ImageClassificationModel(graph, {1: arrays}, SHAPE), ImageClassification.spec, batch)
 
 
 def picture(kind="JPEG", size=(40, 20), seed=0) -> bytes:

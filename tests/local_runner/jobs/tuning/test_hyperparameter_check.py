@@ -33,7 +33,7 @@ def test_nobody_is_refused_by_a_container_that_cannot_tell(tmp_path, monkeypatch
 
 
 def test_an_algorithm_that_cannot_run_here_is_no_matter_of_its_hyperparameters(tmp_path, monkeypatch):
-    absent = catalogue.Algorithm("pca", "", ("pca",), (), 0, {}, "Algorithm pca needs a package.")
+    absent = catalogue.AlgorithmEntry("pca", "", ("pca",), (), 0, {}, "Algorithm pca needs a package.")
     monkeypatch.setattr(catalogue, "algorithms", lambda: (absent,))
     for image in (KMEANS.replace("kmeans", "pca"), KMEANS.replace("kmeans", "blazingtext")):
         assert refusal(tmp_path, str(STAND_IN), image=image, wrong="1") is None

@@ -362,7 +362,7 @@ def test_an_ended_job_can_be_deleted_and_a_running_one_cannot(aws):
     assert refusal(aws.sagemaker.describe_training_job, TrainingJobName=job)[0] == "ValidationException"
 
 
-def test_the_first_look_of_sdk_v2_waits_for_the_job_and_only_that(aws):
+def test_the_first_poll_of_sdk_v2_waits_for_the_job_and_only_that(aws):
     sdk = aws.client("sagemaker", "lib/AWS-SageMaker-Python-SDK#2.257.7")
     job = aws.train(sleep_s="0.7")
     assert aws.sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "InProgress"
