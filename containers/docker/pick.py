@@ -20,6 +20,7 @@ COMMON = Path(__file__).with_name("packages.txt")
 RUNNER = "runner"
 ENTRY = re.compile(r"^(?P<name>[a-z0-9._-]+)==.*\n(?:[ ].*\n)*", re.MULTILINE)
 NEEDED_BY = re.compile(r"^ +#(?: via)? +(?P<name>[a-z0-9._-]+)$", re.MULTILINE)
+COMMENT = re.compile(r"^ +#.*\n", re.MULTILINE)
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -35,7 +36,8 @@ def own(project: Mapping[str, Any], algorithm: str) -> set[str]:
 
 
 def picked(lock: str, names: set[str]) -> list[str]:
-    """Entries of the lock for `names` and, by its `# via` notes, for what these need. Exits if the lock lacks one."""
+    """Entries of the lock for `names` and, by its `# via` notes, for what these need; without the notes, which name packages
+    of other images too. Exits if the lock lacks one."""
     entries = {spelled(entry["name"]): entry[0] for entry in ENTRY.finditer(lock)}
     if missing := sorted(names - entries.keys()):
         raise SystemExit(f"The lock has no {', '.join(missing)}: write it anew with scripts/lock.")
@@ -44,7 +46,7 @@ def picked(lock: str, names: set[str]) -> list[str]:
     while grown != found:
         found = grown
         grown = found | {name for name, parents in needed_by.items() if parents & found}
-    return [entries[name] for name in sorted(found)]
+    return [COMMENT.sub("", entries[name]) for name in sorted(found)]
 
 
 def spelled(name: str) -> str:
@@ -55,8 +57,8 @@ def spelled(name: str) -> str:
 def beyond_shared(lock: str, project: Mapping[str, Any], image: str) -> list[str]:
     """Entries that the image of an algorithm, or `runner`, needs and that are not in every image."""
     common = set(picked(lock, shared()))
-    entries = [entry[0] for entry in ENTRY.finditer(lock)] if image == RUNNER else picked(lock, own(project, image))
-    return [entry for entry in entries if entry not in common]
+    names = {spelled(entry["name"]) for entry in ENTRY.finditer(lock)} if image == RUNNER else own(project, image)
+    return [entry for entry in picked(lock, names) if entry not in common]
 
 
 def main(lock: Path, pyproject: Path | None = None, image: str = "") -> None:

@@ -51,6 +51,10 @@ def test_what_is_wanted_comes_with_what_it_needs(pick):
     assert pick.picked(LOCK, {"middle"})[1].count("sha256") == 2
 
 
+def test_packages_that_others_need_too_leave_what_is_picked_as_it_is(pick):
+    assert pick.picked(LOCK.replace("#   top", "#   top\n    #   other"), {"top"}) == pick.picked(LOCK, {"top"})
+
+
 def test_a_package_that_is_not_locked_is_named(pick):
     with pytest.raises(SystemExit, match=r"no other: write it anew with scripts/lock"):
         pick.picked(LOCK, {"other", "top"})
