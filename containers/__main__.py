@@ -61,5 +61,14 @@ def _leave(number: int, _frame: object) -> None:
     sys.exit(128 + number)
 
 
+def _end(status: int) -> None:
+    """End the process. A failure does not wait for threads of libraries, which may wait for hosts that are gone."""
+    if status:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    _end(main(sys.argv[1:]))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import xgboost
-from xgboost.callback import EarlyStopping, TrainingCallback
+from xgboost.callback import CallbackContainer, EarlyStopping, TrainingCallback
 
 from wildsage.algorithms.base.errors import AlgorithmError, PlatformError, UserError
 from wildsage.algorithms.xgboost import metrics
@@ -52,7 +53,8 @@ CUSTOMERS_MISTAKES = (
 )
 """Parts of the library's messages about data and parameters: the caller mends those [contract: xgboost, How a failure looks]."""
 
-PEER_IS_GONE = ("rabit", "collective", "Connection", "socket", "tracker", "Poll", "peer")
+PLACE = re.compile(r"^\[\d\d:\d\d:\d\d\] \S+:\d+: ")
+PEER_IS_GONE = ("/collective/", "/rabit/", "llreduce", "llgather")
 
 
 @dataclass
@@ -87,23 +89,37 @@ def boost(plan: Plan, begin: xgboost.Booster | None = None) -> tuple[xgboost.Boo
     parameters = {**plan.parameters, **({"eval_metric": library} if library else {})}
     if own and not library:
         parameters["disable_default_eval_metric"] = True
-    callbacks: list[TrainingCallback] = [OwnMetrics(own, plan.sets)] if own else []
-    if plan.early_stop:
-        callbacks.append(_early_stopping(plan.early_stop))
     recorder = _Recorder()
+    callbacks: list[TrainingCallback] = [OwnMetrics(own, plan.sets)] if own else []
+    callbacks += [recorder, *plan.callbacks]
+    if plan.early_stop:
+        callbacks.append(
+            _early_stopping(plan.early_stop)
+        )  # the last: whoever ends training, ends the round for those after it
     try:
-        booster = xgboost.train(
-            parameters,
-            plan.sets["train"],
-            plan.rounds,
-            evals=[(matrix, name) for name, matrix in plan.sets.items()],
-            xgb_model=begin,
-            verbose_eval=False,
-            callbacks=[*callbacks, *plan.callbacks, recorder],
-        )
+        return _rounds(parameters, plan, begin, callbacks), recorder.history
     except (xgboost.core.XGBoostError, ValueError) as error:
         raise _blamed(error) from None
-    return booster, recorder.history
+
+
+def _rounds(
+    parameters: dict[str, Any], plan: Plan, begin: xgboost.Booster | None, callbacks: list[TrainingCallback]
+) -> xgboost.Booster:
+    """What `xgboost.train` does, but for the numbers of the rounds: those of a job that goes on follow on, so that what is
+    drawn at random in a round is the same."""
+    evals = [(matrix, name) for name, matrix in plan.sets.items()]
+    train = plan.sets["train"]
+    booster = xgboost.Booster(parameters, [matrix for matrix, _ in evals], model_file=begin)
+    first = booster.num_boosted_rounds()
+    container = CallbackContainer(callbacks)
+    booster = container.before_training(booster)
+    for number in range(first, first + plan.rounds):
+        if container.before_iteration(booster, number, train, evals):
+            break
+        booster.update(train, number)
+        if container.after_iteration(booster, number, train, evals):
+            break
+    return container.after_training(booster).copy()
 
 
 class OwnMetrics(TrainingCallback):
@@ -173,9 +189,16 @@ class _Recorder(TrainingCallback):
         return False
 
 
+class _EarlyStopping(EarlyStopping):
+    """The library's, which counts rounds from 0 in a job that goes on as well."""
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        return super().after_iteration(model, epoch - self.starting_round, evals_log)
+
+
 def _early_stopping(stop: EarlyStop) -> EarlyStopping:
-    return EarlyStopping(
-        stop.rounds,
+    return _EarlyStopping(
+        rounds=stop.rounds,
         metric_name=stop.metric,
         data_name=stop.channel,
         maximize=None if stop.metric is None else metrics.maximized(stop.metric),
@@ -190,13 +213,13 @@ def _value(value: Any) -> float:
 
 def _blamed(error: Exception) -> UserError | AlgorithmError | PlatformError:
     text = without_trace(str(error))
+    if any(word in str(error) for word in PEER_IS_GONE):
+        return PlatformError(f"Another host of this job ended before its work was done; its log says why. {text}")
     if any(mistake in text for mistake in CUSTOMERS_MISTAKES) or isinstance(error, ValueError):
         return UserError(text)
-    if any(word in text for word in PEER_IS_GONE):
-        return PlatformError(f"Another host of this job ended before its work was done; its log says why. {text}")
     return AlgorithmError(f"XGB train call failed with exception:\n {text}")
 
 
 def without_trace(text: str) -> str:
-    """The library's message without the addresses that follow it."""
-    return text.partition("Stack trace")[0].strip()
+    """The library's message without the place in its source before it and the addresses after it."""
+    return PLACE.sub("", text.partition("Stack trace")[0]).strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from wildsage.algorithms.xgboost import model_files
 
 NAME = re.compile(r"xgboost-checkpoint\.(\d+)")
 KEPT = 5
+SAMPLED = ("subsample", "colsample_bytree", "colsample_bylevel", "colsample_bynode")
 
 
 def newest(folder: Path) -> tuple[xgboost.Booster, int] | None:
@@ -44,6 +46,27 @@ class SaveCheckpoints(TrainingCallback):
         partial.replace(path)
         for _, old in sorted(_numbered(self._folder).items())[:-KEPT]:
             old.unlink(missing_ok=True)
+        return False
+
+
+class FreshRandomNumbers(TrainingCallback):
+    """Makes what is drawn at random in a round follow from the number of the round alone.
+
+    Else a job that goes on would draw other rows and columns than one that was not broken off. XGBoost's `seed_per_iteration` was
+    for that, but from 2.0 on its samplers keep random numbers of their own; they are made anew when the tree method changes.
+    """
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._sampled = any(parameters.get(name, 1) < 1 for name in SAMPLED) or parameters.get("booster") == "dart"
+        self._method = parameters.get("tree_method", "auto")
+        self._seed = parameters.get("seed", 0)
+
+    def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        if self._sampled:
+            model.set_param({"tree_method": "hist" if self._method == "exact" else "exact"})
+            model.save_config()  # the library looks at parameters when it next needs them: now
+            model.set_param({"tree_method": self._method, "seed": self._seed + epoch})
         return False
 
 

@@ -28,39 +28,49 @@ SPELLS_IN_CAPITALS = Version(2, 0)
 
 
 @contextmanager
-def joined(job: Job, hosts: Sequence[str], port: int) -> Iterator[None]:
-    """Within the block these hosts, of which this is one, compute together; alone nothing is opened.
+def together(job: Job, rows: int) -> Iterator[list[str]]:
+    """Within the block the hosts that have rows, which it is given, compute together; all hosts of the job must enter.
 
-    The first host of the job must enter a block for every meeting, whether it takes part or not. Raises PlatformError where
-    they do not meet.
+    Raises PlatformError where they do not meet.
     """
-    if len(hosts) == 1:
-        yield
+    if len(job.hosts) == 1:
+        yield list(job.hosts) if rows else []
         return
+    with _joined(job, job.hosts, job.meeting_place[1]):
+        members, port = _with_rows(job, rows)
+        if len(members) in (0, len(job.hosts)):
+            yield members
+            return
+    with _joined(job, members, port):
+        yield members
+
+
+def _with_rows(job: Job, rows: int) -> tuple[list[str], int]:
+    """The hosts that have rows, and a port for the next meeting."""
+    told = np.zeros(len(job.hosts) + 1)
+    told[job.hosts.index(job.host)] = rows
+    told[-1] = _free_port() if job.leads else 0
+    told = xgboost.collective.allreduce(told, xgboost.collective.Op.MAX)
+    return [host for host, count in zip(job.hosts, told[:-1], strict=True) if count], int(told[-1])
+
+
+@contextmanager
+def _joined(job: Job, hosts: Sequence[str], port: int) -> Iterator[None]:
+    """Within the block these hosts are joined. The first host of the job must enter too: it runs the tracker."""
     address = _resolved(job.meeting_place[0])
     tracker = _tracker(address, port, len(hosts)) if job.leads else None
+    context = None
     if job.host in hosts:
         try:
             context = xgboost.collective.CommunicatorContext(**_arguments(address, port, hosts.index(job.host)))
             context.__enter__()
         except xgboost.core.XGBoostError as error:
             raise PlatformError(f"Hosts {', '.join(hosts)} did not meet at {address}:{port}: {error}") from None
-        yield
+    yield  # whoever fails in the block leaves without a farewell: the others are not there to hear it
+    if context:
         context.__exit__(None, None, None)
     if tracker:
         _wait_for(tracker)
-
-
-def with_rows(job: Job, rows: int) -> tuple[list[str], int]:
-    """The hosts that have rows, and the port of the next meeting; all hosts of the job must ask."""
-    if len(job.hosts) == 1:
-        return list(job.hosts), job.meeting_place[1]
-    told = np.zeros(len(job.hosts) + 1)
-    told[job.hosts.index(job.host)] = rows
-    told[-1] = _free_port() if job.leads else 0
-    with joined(job, job.hosts, job.meeting_place[1]):
-        told = xgboost.collective.allreduce(told, xgboost.collective.Op.MAX)
-    return [host for host, count in zip(job.hosts, told[:-1], strict=True) if count], int(told[-1])
 
 
 def _tracker(address: str, port: int, count: int) -> Any:

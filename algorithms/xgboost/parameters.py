@@ -27,12 +27,11 @@ GONE_WITH_2 = frozenset(
 EXACT_BELOW_ROWS = 1 << 22
 """`auto` was `exact` for fewer rows than these, and `approx` for more, until XGBoost 2.0 made it `hist`."""
 
-SAMPLED = ("subsample", "colsample_bytree", "colsample_bylevel", "colsample_bynode")
 LIBRARY = Version(*map(int, xgboost.__version__.split(".")[:2]))
 
 
-def of(values: Values, version: Version, rows: int, hosts: int, resumable: bool) -> dict[str, Any]:
-    """Parameters for `xgboost.train`. `rows` are those of this host; `resumable` says that the job has checkpoints.
+def of(values: Values, version: Version, rows: int, hosts: int) -> dict[str, Any]:
+    """Parameters for `xgboost.train`. `rows` are those of this host.
 
     Raises UserError for a GPU that this host or this build of the library does not have.
     """
@@ -44,10 +43,6 @@ def of(values: Values, version: Version, rows: int, hosts: int, resumable: bool)
     for name in ("updater", "monotone_constraints", "interaction_constraints"):
         if name in chosen:
             chosen[name] = _as_text(chosen[name])
-    if resumable and any(values.get(name, 1) < 1 for name in SAMPLED):
-        chosen["seed_per_iteration"] = (
-            True  # else a job that goes on would draw other rows than one that was not broken off
-        )
     return chosen
 
 

@@ -15,6 +15,7 @@ from wildsage.algorithms.xgboost import (
     cross_validation,
     hosts,
     hyperparameters,
+    labels,
     model_files,
     parameters,
 )
@@ -47,17 +48,16 @@ class Training:
         train, validation = self._read()
         rows = train.num_row() if train else 0
         self._check_rows(rows, validation)
-        meeting, port = hosts.with_rows(self._job, rows)
+        with hosts.together(self._job, rows) as meeting:
+            if train is None and meeting:
+                self._log.warning(
+                    f"Host {self._job.host} does not have data. Will broadcast to cluster and will not be used in "
+                    "distributed training."
+                )
+            elif train is not None:
+                self._boost(train, validation, meeting)
         if not meeting:
             raise UserError(f"No data in training channel path {self._job.channels['train'].folder}")
-        if train is None:
-            self._log.warning(
-                f"Host {self._job.host} does not have data. Will broadcast to cluster and will not be used in distributed "
-                "training."
-            )
-        with hosts.joined(self._job, meeting, port):
-            if train is not None:
-                self._boost(train, validation, meeting)
 
     def _read(self) -> tuple[xgboost.DMatrix | None, xgboost.DMatrix | None]:
         """Both channels, in the format that the training channel names."""
@@ -81,6 +81,7 @@ class Training:
 
     def _boost(self, train: xgboost.DMatrix, validation: xgboost.DMatrix | None, meeting: list[str]) -> None:
         master = self._job.host == meeting[0]
+        labels.check(train.get_label(), self._values.get("objective", ""), self._values.get("num_class", 0))
         self._log.info(
             "Single node training."
             if len(self._job.hosts) == 1
@@ -104,8 +105,7 @@ class Training:
             self._train(plan, master)
 
     def _parameters(self, train: xgboost.DMatrix, meeting: list[str]) -> dict[str, Any]:
-        resumable = self._job.checkpoints is not None
-        return parameters.of(self._values, self._version, train.num_row(), len(meeting), resumable)
+        return parameters.of(self._values, self._version, train.num_row(), len(meeting))
 
     def _train(self, plan: Plan, master: bool) -> None:
         begin = None
@@ -115,6 +115,8 @@ class Training:
             self._log.info(f"Checkpoint loaded from {self._job.checkpoints}/xgboost-checkpoint.{done - 1}")
             self._log.info(f"Resuming from iteration {done}")
         callbacks: list[TrainingCallback] = [Report(self._log)] if master else []
+        if self._job.checkpoints:
+            callbacks.append(checkpoints.FreshRandomNumbers(plan.parameters))
         if self._job.checkpoints and master:
             callbacks.append(checkpoints.SaveCheckpoints(self._job.checkpoints))
         plan.callbacks = [*callbacks, StopWhen(self._job.stopping)]

@@ -6,7 +6,6 @@ row by row with `data.libsvm`.
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from wildsage.algorithms.xgboost.data import files
 
 PLAIN = b"0123456789+-.eE: \t\r\n"
 COLUMN_0 = b" 0:"
+OF_URIS = "?#;"
+"""Characters that mean something to the library in the name of a file."""
 
 
 @dataclass
@@ -31,19 +32,17 @@ class _Counts:
 
 def libsvm(paths: Sequence[Path], columns_may_begin_at_1: bool, threads: int | None) -> xgboost.DMatrix | None:
     """The matrix of plain files, in the order of `paths`; None where they need a closer look."""
+    if any(mark in str(path) for path in paths for mark in OF_URIS):
+        return None
     counts = _counted(paths)
     if counts is None or (columns_may_begin_at_1 and not counts.column_0):
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        links = [Path(folder) / f"{number}.libsvm" for number in range(len(paths))]
-        for link, path in zip(links, paths, strict=True):
-            link.symlink_to(path.resolve())  # a name with ? or ; would mean something to the library
-        try:
-            with warnings.catch_warnings(), xgboost.config_context(verbosity=0):
-                warnings.simplefilter("ignore")
-                matrix = xgboost.DMatrix(f"{';'.join(map(str, links))}?format=libsvm", nthread=threads)
-        except xgboost.core.XGBoostError:
-            return None
+    try:
+        with warnings.catch_warnings(), xgboost.config_context(verbosity=0):
+            warnings.simplefilter("ignore")  # of an end of this reader some day
+            matrix = xgboost.DMatrix(f"{';'.join(map(str, paths))}?format=libsvm", nthread=threads)
+    except xgboost.core.XGBoostError:
+        return None
     rows, stored = matrix.num_row(), matrix.num_nonmissing()
     agrees = rows == counts.lines and stored in (counts.colons, counts.colons - rows)
     return matrix if agrees else None

@@ -1,0 +1,31 @@
+"""Labels that an objective can learn from, said in the words of XGBoost 1.x: later versions word it otherwise.
+
+[contract: xgboost, How a failure looks to the user]
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wildsage.algorithms.base.errors import UserError
+
+NOT_NEGATIVE = {
+    "count:poisson": "PoissonRegression",
+    "reg:tweedie": "TweedieRegression",
+    "reg:gamma": "GammaRegression",
+}
+
+
+def check(labels_n: NDArray, objective: str, num_class: int) -> None:
+    """Raise UserError for labels outside the range of the objective."""
+    if not len(labels_n):
+        return
+    low, high = float(np.min(labels_n)), float(np.max(labels_n))
+    got = f"; got labels from {low:g} to {high:g}"
+    if objective in ("binary:logistic", "binary:logitraw", "reg:logistic") and not (low >= 0 and high <= 1):
+        raise UserError(f"label must be in [0,1] for logistic regression{got}")
+    if objective.startswith("multi:") and not (low >= 0 and high < num_class):
+        raise UserError(f"SoftmaxMultiClassObj: label must be in [0, num_class){got}, and num_class {num_class}")
+    if objective in NOT_NEGATIVE and not low >= 0:
+        raise UserError(f"{NOT_NEGATIVE[objective]}: label must be nonnegative{got}")

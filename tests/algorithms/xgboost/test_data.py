@@ -1,0 +1,155 @@
+"""Readers against the library's own and against NumPy; what is wrong is said with its place."""
+
+import io
+
+import numpy as np
+import pytest
+
+xgboost = pytest.importorskip("xgboost")
+from wildsage.algorithms.base.errors import BadRecord, UserError  # noqa: E402
+from wildsage.algorithms.xgboost.data import content_types, csv_text, files, library_text, libsvm  # noqa: E402
+
+
+def written(folder, rows: int = 400, columns: int = 7) -> tuple[np.ndarray, str]:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(rows, columns)).round(4).astype(np.float32)
+    x[rng.random(x.shape) < 0.3] = 0
+    labels = rng.integers(0, 2, rows)
+    lines = [
+        f"{label} " + " ".join(f"{i}:{value!s}" for i, value in enumerate(row) if value)
+        for label, row in zip(labels, x, strict=True)
+    ]
+    return np.column_stack([labels, x]), "\n".join(lines) + "\n"
+
+
+def test_our_libsvm_reader_reads_what_the_librarys_reads(tmp_path):
+    _, text = written(tmp_path)
+    path = tmp_path / "rows 1.libsvm"
+    path.write_text(text)
+    theirs = library_text.libsvm([path], columns_may_begin_at_1=False, threads=1)
+    ours = libsvm.read([text.encode()])
+    np.testing.assert_array_equal(theirs.get_label(), ours.labels)
+    np.testing.assert_array_equal(theirs.get_data().indices, ours.features.indices)
+    np.testing.assert_allclose(
+        theirs.get_data().data, ours.features.data, rtol=2e-7
+    )  # theirs may be a bit beside the decimals
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_chunks_of_any_size_are_the_same_rows(monkeypatch, tmp_path, size):
+    _, text = written(tmp_path, 50)
+    monkeypatch.setattr(libsvm, "BLOCK_BYTES", 300)
+    content = text.encode()
+    whole = libsvm.read([content])
+    cut = libsvm.read(content[i : i + size] for i in range(0, len(content), size))
+    np.testing.assert_array_equal(whole.labels, cut.labels)
+    assert (whole.features != cut.features).nnz == 0
+
+
+def test_weights_groups_comments_and_blank_lines_are_read():
+    table = libsvm.read([b"1:0.5 qid:3 0:1.5 2:-2e1 # why\n\n0:2\tqid:3  1:nan \r\n2:1 qid:4\n"])
+    np.testing.assert_array_equal(table.labels, [1, 0, 2])
+    np.testing.assert_array_equal(table.weights, [0.5, 2, 1])
+    np.testing.assert_array_equal(table.groups, [3, 3, 4])
+    assert table.features.shape == (3, 3)
+    assert table.features[0, 2] == -20 and np.isnan(table.features[1, 1]) and table.features[2].nnz == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "problem"),
+    [
+        (b"1 0:1\n0 x:1\n", 2, "index 'x' is not a number."),
+        (b"1 0:1\n\n0 0:y\n", 2, "value 'y' is not a number."),
+        (b"1 0:1\nz 0:1\n", 2, "label 'z' is not a number."),
+        (b"1 0:1 2\n", 1, "got '2', expected index:value."),
+        (b"1 0:1:2\n", 1, "got '1', expected index:value."),
+        (b"1 -1:2\n", 1, "index -1, expected 0 or more."),
+        (b"1 0: 2\n", 1, "a colon stands without a number on both sides, expected index:value."),
+        (b"1:1 0:1\n1 0:1\n", 2, "it has no weight, but other rows have one; expected one in each."),
+    ],
+)
+def test_a_row_that_is_not_libsvm_is_named(text, row, problem):
+    with pytest.raises(BadRecord) as raised:
+        libsvm.read([text])
+    assert (raised.value.row, raised.value.problem) == (row, problem)
+
+
+def test_the_row_is_counted_over_blocks(monkeypatch):
+    monkeypatch.setattr(libsvm, "BLOCK_BYTES", 10)
+    with pytest.raises(BadRecord) as raised:
+        libsvm.read([b"1 0:1\n" * 2] * 5 + [b"1 0:bad\n"])
+    assert raised.value.row == 11
+
+
+def test_the_librarys_reader_is_not_trusted_with_words(tmp_path):
+    for text in (b"1 0:1 hello:2\n", b"1 qid:2 0:1\n", b"1 0:1 2\n"):
+        path = tmp_path / "rows.libsvm"
+        path.write_bytes(text)
+        assert library_text.libsvm([path], columns_may_begin_at_1=False, threads=1) is None
+
+
+def test_csv_is_read_with_missing_values():
+    rows = csv_text.read_into(None, io.BytesIO(b'1,2.5,\n0,nan,-3e2\n\n1,"4",5\n'), ",", 3).take()
+    np.testing.assert_array_equal(rows, np.array([[1, 2.5, np.nan], [0, np.nan, -300], [1, 4, 5]], np.float32))
+
+
+@pytest.mark.parametrize("text", [b"age,sex\n1,2\n", b"1,2\n1,2,3\n", b"1,2\n1\n"])
+def test_csv_that_is_not_numbers_of_one_width_is_refused(text):
+    with pytest.raises(UserError, match="Failed to load csv data with exception"):
+        rows = csv_text.read_into(None, io.BytesIO(text), ",", 2)
+        assert rows is None
+
+
+@pytest.mark.parametrize(
+    ("line", "delimiter"),
+    [("1,2,3", ","), ("1;2;3", ";"), ("1\t2\t3", "\t"), ("1|2|3", "|"), ("0.5,1.5", ","), ("7", ",")],
+)
+def test_the_delimiter_is_guessed(line, delimiter):
+    assert csv_text.delimiter_of(line + "\n") == delimiter
+
+
+def test_the_first_line_is_checked_in_the_originals_words(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("1,2,3\n")
+    with pytest.raises(UserError) as raised:
+        files.check_first_lines([path], content_types.LIBSVM, print)
+    assert str(raised.value) == (
+        "First line '1,2,3...' of file 'rows.csv' is not 'LIBSVM' format. Please ensure the file is in 'LIBSVM' format."
+    )
+
+
+def test_hidden_files_are_refused_and_deep_ones_left_out(tmp_path):
+    deep = tmp_path / "a" / "b" / "c" / "d"
+    deep.mkdir(parents=True)
+    (deep / "rows").write_text("1\n")
+    (tmp_path / "a" / "b" / "rows").write_text("1\n")
+    said = []
+    assert files.below(tmp_path, said.append) == [tmp_path / "a" / "b" / "rows"]
+    assert "Folder depth exceeded 3" in said[0]
+    (tmp_path / ".hidden").write_text("")
+    with pytest.raises(UserError, match=r"Hidden file found in the data path! Remove that before training\."):
+        files.below(tmp_path, said.append)
+
+
+@pytest.mark.parametrize(
+    ("given", "form"),
+    [
+        (None, "LIBSVM"), ("csv", "CSV"), ("text/csv", "CSV"), ("Text/CSV; label_size=1", "CSV"), ("text/csv;charset=utf8", "CSV"),
+        ("text/x-libsvm", "LIBSVM"), ("application/x-parquet", "Parquet"), ("recordio-protobuf", "RecordIO-Protobuf"),
+    ],
+)  # fmt: skip
+def test_content_types_are_told_apart(given, form):
+    assert content_types.parse(given) == form
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("text/csv;label_size=0", "text/csv;label_size=0 is not an accepted csv ContentType. Optional parameter label_size must be"),
+        ("application/json", "application/json is not an accepted ContentType: csv, libsvm, parquet, recordio-protobuf, text/csv, "),
+    ],
+)  # fmt: skip
+def test_other_content_types_are_refused_in_the_originals_words(given, text):
+    with pytest.raises(UserError) as raised:
+        content_types.parse(given)
+    assert str(raised.value).startswith(text)

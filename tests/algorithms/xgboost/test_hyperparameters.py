@@ -1,0 +1,119 @@
+"""The validator's texts, in its order, and what changed with the version."""
+
+import pytest
+
+pytest.importorskip("xgboost")
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.xgboost import hyperparameters
+from wildsage.algorithms.xgboost.versions import NEWEST, OLDEST, Version
+
+V12 = Version(1, 2, 2)
+V15 = Version(1, 5)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({}, "Missing required hyperparameter: num_round"),
+        ({"num_round": "1", "nope": "1"}, "Extraneous hyperparameter found: nope"),
+        ({"num_round": "1", "silent": "1"}, "Extraneous hyperparameter found: silent"),
+        ({"num_round": "x"}, "Hyperparameter num_round: could not parse value (caused by ValueError)"),
+        ({"num_round": "5.0"}, "Hyperparameter num_round: could not parse value (caused by ValueError)"),
+        ({"num_round": "0"}, "Hyperparameter num_round: 0 is not in [1, +inf)"),
+        ({"num_round": "1", "eta": "2"}, "Hyperparameter eta: 2.0 is not in [0, 1]"),
+        ({"num_round": "1", "subsample": "0"}, "Hyperparameter subsample: 0.0 is not in (0, 1]"),
+        ({"num_round": "1", "booster": "x"}, "Hyperparameter booster: x is not in ['gbtree', 'gblinear', 'dart']"),
+        ({"num_round": "1", "eval_metric": "rmse, mae"}, "Hyperparameter eval_metric: value ['rmse', ' mae'] not in range"),
+        ({"num_round": "1", "eval_metric": "rmse@1"}, "Metric 'rmse@1' is not supported. Parameter 'eval_metric' with customized "),
+        ({"num_round": "1", "eval_metric": "error@x"}, "Threshold value 't' in 'error@t' expects float input."),
+        ({"num_round": "1", "eval_metric": "<function f>"}, "User defined evaluation metric <function f> is not supported yet."),
+        ({"num_round": "1", "objective": "multi:softmax"}, "Require input for parameter 'num_class' for multi-classification"),
+        ({"num_round": "1", "eval_metric": "auc", "objective": "multi:softmax", "num_class": "3"}, "Metric 'auc' can only be"),
+        ({"num_round": "1", "eval_metric": "auc"}, "Metric 'auc' can only be applied for classification and ranking problems."),
+        ({"num_round": "1", "eval_metric": "aft-nloglik"}, "Metric 'aft-nloglik' can only be applied for 'survival:aft' objective."),
+        ({"num_round": "1", "monotone_constraints": "(1,0)"}, "monotone_constraints can be used only when the tree_method"),
+        ({"num_round": "1", "monotone_constraints": "(2,)", "tree_method": "hist"}, "Hyperparameter monotone_constraints: value (2,) not"),
+        ({"num_round": "1", "monotone_constraints": "__import__('os')"}, "Hyperparameter monotone_constraints: could not parse"),
+        ({"num_round": "1", "interaction_constraints": "[[0,1]]"}, "interaction_constraints can be used only when the tree_method"),
+        ({"num_round": "1", "interaction_constraints": "[0]", "tree_method": "hist"}, "Hyperparameter interaction_constraints: could not"),
+        ({"num_round": "1", "process_type": "update", "updater": "grow_colmaker"}, "process_type 'update' can only be used with"),
+        ({"num_round": "1", "booster": "gblinear", "updater": "prune"}, "Linear updater should be one of these options: 'shotgun', "),
+        ({"num_round": "1", "updater": "grow_colmaker,distcol"}, "Only one tree grow plugin can be selected."),
+        ({"num_round": "1", "_tuning_objective_metric": "validation:auc"}, "Metric 'auc' can only be applied for classification"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_the_validators_words(given, text):
+    with pytest.raises(UserError) as raised:
+        hyperparameters.parse(given, V15)
+    assert str(raised.value).startswith(text)
+
+
+def test_the_first_error_in_the_validators_order_wins():
+    with pytest.raises(UserError, match="Extraneous hyperparameter found: nope"):
+        hyperparameters.parse({"num_round": "x", "nope": "1", "eta": "7"}, NEWEST)
+
+
+def test_values_are_read():
+    given = {
+        "num_round": "5", "learning_rate": "0.2", "reg_alpha": "1", "monotone_constraints": "(1,0,-1)", "tree_method": "hist",
+        "interaction_constraints": "[[0, 1], [2]]", "eval_metric": "error@0.7,auc", "objective": "binary:logistic",
+        "sagemaker_estimator_module": '"sagemaker.estimator"',
+    }  # fmt: skip
+    assert hyperparameters.parse(given, NEWEST) == {
+        "num_round": 5, "eta": 0.2, "alpha": 1.0, "monotone_constraints": (1, 0, -1), "tree_method": "hist",
+        "interaction_constraints": [[0, 1], [2]], "eval_metric": ["error@0.7", "auc"], "objective": "binary:logistic",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "value", "known"),
+    [
+        (OLDEST, "silent", "1", True),
+        (Version(1, 0), "silent", "1", True),
+        (V12, "silent", "1", False),
+        (Version(0, 90, 1), "learning_rate", "0.1", False),
+        (Version(0, 90, 2), "learning_rate", "0.1", True),
+        (Version(0, 90, 2), "save_model_on_termination", "true", False),
+        (Version(1, 2, 1), "_nfold", "3", True),
+        (Version(1, 2, 1), "_kfold", "3", False),
+        (V12, "_kfold", "3", True),
+        (Version(1, 3), "sampling_method", "uniform", True),
+        (V12, "sampling_method", "uniform", False),
+        (V15, "single_precision_histogram", "true", True),
+        (Version(1, 7), "single_precision_histogram", "true", False),
+        (NEWEST, "device", "cpu", True),
+        (Version(3, 0, 5), "device", "cpu", False),
+    ],
+)
+def test_names_come_and_go_with_the_version(version, name, value, known):
+    given = {"num_round": "1", name: value}
+    if known:
+        assert hyperparameters.parse(given, version)["num_round"] == 1
+    else:
+        with pytest.raises(UserError, match=f"Extraneous hyperparameter found: {name}"):
+            hyperparameters.parse(given, version)
+
+
+@pytest.mark.parametrize(
+    ("tag", "version", "shown"),
+    [
+        ("1", OLDEST, "0.72"),
+        ("latest", OLDEST, "0.72"),
+        ("0.72", OLDEST, "0.72"),
+        ("0.90-2-cpu-py3", Version(0, 90, 2), "0.90-2"),
+        ("1.0-1-cpu-py3", Version(1, 0), "1.0-1"),
+        ("1.7-1", Version(1, 7), "1.7-1"),
+        ("3.0-5", Version(3, 0, 5), "3.0-5"),
+        ("", NEWEST, "3.2-0"),
+        ("cpu", NEWEST, "3.2-0"),
+    ],
+)
+def test_a_tag_is_a_version(tag, version, shown):
+    assert Version.of_tag(tag) == version and str(version) == shown
+
+
+def test_every_value_that_no_job_could_have_is_named_at_once():
+    with pytest.raises(UserError) as raised:
+        hyperparameters.check([("eta", "7"), ("max_depth", "x"), ("nope", "1"), ("num_round", "5")])
+    lines = str(raised.value).splitlines()
+    assert len(lines) == 3 and lines[0] == "Hyperparameter eta: 7.0 is not in [0, 1]"
