@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -31,6 +31,8 @@ from wildsage.local_runner.commands.terminal import (
 from wildsage.local_runner.processes import foreground
 from wildsage.local_runner.proxy import process
 from wildsage.local_runner.server import background
+
+PROGRAMS = ("", ".py", ".ipynb")  # a script may have no suffix
 
 EXAMPLES = examples(
     "wildsage run train.py",
@@ -63,6 +65,7 @@ def run(
     get your AWS credentials.
     """
     check_program(program, arguments or [], output)
+    notebook = read_notebook(program) if is_notebook(program) else None
     if not proxy:
         reject_without(context, "--proxy", "tunnel")
     data = make_folder(data)
@@ -76,7 +79,11 @@ def run(
         client.write_telemetry_opt_out(data)
         with through_proxy(data, server.endpoint, tunnel) if proxy else nullcontext() as address:
             environment = client.client_environment(server.endpoint, data, sdk_polling, os.environ, address)
-            status = execute(program, arguments or [], output, environment)
+            status = (
+                run_script(program, arguments or [], environment)
+                if notebook is None
+                else run_notebook(notebook, program, output, environment)
+            )
     raise typer.Exit(status)
 
 
@@ -89,26 +96,43 @@ def through_proxy(data: Path, endpoint: str, tunnel: bool) -> Iterator[str]:
         yield address
 
 
+def is_notebook(program: Path) -> bool:
+    """True for a Jupyter notebook, by its name."""
+    return program.suffix.lower() == ".ipynb"
+
+
 def check_program(program: Path, arguments: list[str], output: Path | None) -> None:
-    """Exit with an error if the program does not exist or an option does not apply to it."""
+    """Exit with an error if the program is not one, or an option does not apply to it."""
     if not program.is_file():
         fail(1, f"{program}: no such file. Expected the path of a Python script or a notebook.")
-    notebook = program.suffix == ".ipynb"
+    if program.suffix.lower() not in PROGRAMS:
+        fail(2, f"{program}: expected a Python script (.py) or a notebook (.ipynb), got a {program.suffix} file.")
+    notebook = is_notebook(program)
     if notebook and arguments:
         fail(2, f"{program}: a notebook takes no arguments, got {' '.join(arguments)}. Options go before its name.")
     if output and not notebook:
         fail(2, f"--output applies to notebooks only. To pass it to {program.name}, write it after the script's name.")
 
 
-def execute(program: Path, arguments: list[str], output: Path | None, environment: dict[str, str]) -> int:
-    """Run the program in its environment and return its exit status."""
-    if program.suffix != ".ipynb":
-        command = [sys.executable, str(program), *arguments]
-        return foreground.run_script(command, {"PYTHONUNBUFFERED": "1", **environment})
+def read_notebook(program: Path) -> Any:
+    """Read a notebook. Exits with an error if the file is not one, or if the packages that run notebooks are missing."""
     try:
         from wildsage.local_runner.client import notebook
     except ModuleNotFoundError as error:
         fail(1, f'Running a notebook needs {error.name}: pip install "wildsage[notebook]"')
-    return notebook.run(
-        program, output or program.with_suffix(".executed.ipynb"), environment, Console(highlight=False)
-    )
+    with report_errors():
+        return notebook.read(program)
+
+
+def run_script(program: Path, arguments: list[str], environment: dict[str, str]) -> int:
+    """Run a script in its environment and return its exit status."""
+    command = [sys.executable, str(program), *arguments]
+    return foreground.run_script(command, {"PYTHONUNBUFFERED": "1", **environment})
+
+
+def run_notebook(notebook: Any, program: Path, output: Path | None, environment: dict[str, str]) -> int:
+    """Run a notebook in its own folder and return its exit status."""
+    from wildsage.local_runner.client.notebook import run
+
+    executed = output or program.with_suffix(".executed.ipynb")
+    return run(notebook, program.parent, executed, environment, Console(highlight=False))

@@ -93,14 +93,28 @@ def test_data_of_unclear_type_is_asked_about(tmp_path: Path) -> None:
 def test_a_file_in_place_of_a_folder_is_named(command: str, tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.touch()
+    script = tmp_path / "script.py"
+    script.touch()
     options = {
         "up": ["--data", file],
-        "run": ["--data", file, file],
+        "run": ["--data", file, script],
         "train": ["kmeans", "--channel", f"train={file}", "--output", file],
     }
     status, text = invoke(command, *options[command])
     assert status == 1
     assert "cannot be used as a folder: File exists." in text
+
+
+def test_run_refuses_what_is_not_a_program(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("print(1)\n")
+    status, text = invoke("run", tmp_path / "rows.csv")
+    assert status == 2
+    assert "rows.csv: expected a Python script (.py) or a notebook (.ipynb), got a .csv file" in text
+    (tmp_path / "a.ipynb").write_text("print(1)\n")
+    status, text = invoke("run", "--data", tmp_path / "aws", tmp_path / "a.ipynb")
+    assert status == 1
+    assert "a.ipynb: not a Jupyter notebook" in text
+    assert not (tmp_path / "aws").exists()
 
 
 def test_arguments_for_a_notebook_are_refused(tmp_path: Path) -> None:
