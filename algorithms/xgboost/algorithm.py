@@ -11,7 +11,14 @@ from wildsage.algorithms.xgboost import hyperparameters
 
 
 class XGBoost(Program):
-    """Gradient boosted trees, or a linear model, by the library `xgboost` (Chen and Guestrin 2016, doi:10.1145/2939672.2939785)."""
+    """Gradient boosted trees, or a linear model, by the library `xgboost` (Chen and Guestrin 2016).
+
+    >>> from wildsage.algorithms.xgboost.algorithm import XGBoost
+    >>> XGBoost().check([("num_round", "50"), ("eta", "2")])
+    Traceback (most recent call last):
+    ...
+    wildsage.algorithms.base.errors.UserError: Hyperparameter eta: 2.0 is not in [0, 1]
+    """
 
     def table(self) -> str:
         return hyperparameters.table()

@@ -24,7 +24,7 @@ NUMBER = re.compile(r"doi:10\.\d+/\S+|arXiv:\d{4}\.\d{4,5}|https://\S+")
 
 def found(name: str) -> type:
     try:
-        return algorithms.find(name)
+        return type(algorithms.program(name)) if algorithms.spec(name).program else algorithms.find(name)
     except MissingPackage as missing:
         pytest.skip(str(missing))
 
