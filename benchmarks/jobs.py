@@ -128,7 +128,6 @@ def _request(k: int) -> dict[str, Any]:
 
 def by_the_sdk(endpoint: str, data: Path, rows: np.ndarray, rounds: int) -> dict[str, list[float]]:
     """Seconds of each call of the script, by name."""
-    client.write_telemetry_opt_out(data)
     np.save(data / "rows.npy", rows)
     environment = client.client_environment(endpoint, data, False, os.environ)
     environment |= {"ROWS": str(data / "rows.npy"), "ROUNDS": str(rounds)}

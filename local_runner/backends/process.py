@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from wildsage.containers.contract.paths import ROOT_VARIABLE
+from wildsage.containers.contract.paths import ROOT_VARIABLE, OptML
 from wildsage.local_runner.backends import CannotRun, Launch, Usage
 from wildsage.local_runner.backends.warm import WarmInterpreter
 from wildsage.local_runner.images import uris
@@ -22,6 +22,7 @@ MAX_LINE_BYTES = 256 * 1024
 MAX_REPORT_BYTES = 4096
 LOOPBACK = "127.0.0.1"
 KILLED = 137
+SAGEMAKER_ROOT = OptML().root.as_posix()
 READ_WHEN_NEEDED = ("SAGEMAKER_", "WILDSAGE_")
 """Prefixes of variables that no import reads. Any other variable of a caller might change what an import does."""
 
@@ -44,7 +45,8 @@ class ProcessBackend:
         started: list[Process] = []
         try:
             for launch in hosts:
-                started.append(Process(launch.log, *self._start(launch.arguments or ("train",), launch, rendezvous)))
+                command = launch.arguments or ("train",)
+                started.append(Process(_inside(launch), *self._start(command, launch, rendezvous)))
         except BaseException:
             for process in started:
                 process.kill()
@@ -55,7 +57,7 @@ class ProcessBackend:
         """Start `serve` on a free port of the loopback address."""
         port = free_port()
         address = {"WILDSAGE_BIND_HOST": LOOPBACK, "SAGEMAKER_BIND_TO_PORT": str(port)}
-        return ServingProcess(launch.log, *self._start(("serve",), launch, address), port=port)
+        return ServingProcess(_inside(launch), *self._start(("serve",), launch, address), port=port)
 
     def close(self) -> None:
         """Close the warm interpreter. The supervisors end all containers when this process ends."""
@@ -119,6 +121,12 @@ class ProcessBackend:
             "PYTHONUNBUFFERED": "1",
         }
         return python.environment(found)
+
+
+def _inside(launch: Launch) -> Callable[[str], None]:
+    """The log of a container, with its folder named /opt/ml as in SageMaker and in Docker."""
+    root = str(launch.root)
+    return lambda line: launch.log(line.replace(root, SAGEMAKER_ROOT))
 
 
 class Process:

@@ -1,6 +1,6 @@
 """The environment variables that make an unmodified AWS client talk to this machine.
 
-Sources: botocore's configuration variables; SageMaker SDK 2.257, where telemetry and defaults files are read.
+Source: botocore's configuration variables.
 """
 
 from __future__ import annotations
@@ -42,13 +42,6 @@ NO_ACCOUNT = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-TELEMETRY_OFF = """\
-SchemaVersion: "1.0"
-SageMaker:
-  PythonSDK:
-    Modules:
-      TelemetryOptOut: true
-"""
 
 
 def conflicting(environment: Mapping[str, str]) -> list[str]:
@@ -72,10 +65,9 @@ def variables(
     """The variables to set for a client of `endpoint`, where `environment` holds those that are set already.
 
     The region of the user's shell stays. The keys are dummies, since the server checks no signatures, and the user's AWS
-    files are hidden, so a script cannot reach a real account. `data` is the data folder of the local AWS; it holds the
-    file that turns off the SDK's telemetry, which would call an AWS address after each job. With `sdk_polling` the SDK
-    keeps its own sleeps of 5 to 120 s between two calls. With the address of a `proxy`, clients keep AWS's addresses and
-    reach `endpoint` through it.
+    files are hidden, so a script cannot reach a real account. `data` is the data folder of the local AWS. With `sdk_polling`
+    the SDK keeps its own sleeps of 5 to 120 s between two calls. With the address of a `proxy`, clients keep AWS's
+    addresses and reach `endpoint` through it.
     """
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or REGION
     return {
@@ -89,7 +81,6 @@ def variables(
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         **NO_ACCOUNT,
-        **_telemetry_off(data, environment),
         "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
         "SAGEMAKER_VALIDATE_ROLE": "false",
         **_no_proxy(environment),
@@ -112,23 +103,6 @@ def client_environment(
     drop = conflicting(environment)
     kept = {name: value for name, value in environment.items() if name not in drop}
     return kept | variables(endpoint, data, sdk_polling, environment, proxy)
-
-
-def write_telemetry_opt_out(data: Path) -> None:
-    """Write the SDK's defaults file that `variables` names."""
-    data.mkdir(parents=True, exist_ok=True)
-    _opt_out(data).write_text(TELEMETRY_OFF)
-
-
-def _opt_out(data: Path) -> Path:
-    return data / "sagemaker-defaults.yaml"
-
-
-def _telemetry_off(data: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Use the variable for administrators if it is free, so that the user's own defaults file still applies."""
-    taken = environment.get("SAGEMAKER_ADMIN_CONFIG_OVERRIDE", str(_opt_out(data))) != str(_opt_out(data))
-    slot = "SAGEMAKER_USER_CONFIG_OVERRIDE" if taken else "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"
-    return {slot: str(_opt_out(data))}
 
 
 def _proxy_variables(proxy: str, folder: Path, environment: Mapping[str, str]) -> dict[str, str]:

@@ -76,7 +76,6 @@ def run(
             stderr.print(
                 "[yellow]--public-s3 has no effect on a server that runs already. Give it to `wildsage up`.[/]"
             )
-        client.write_telemetry_opt_out(data)
         with through_proxy(data, server.endpoint, tunnel) if proxy else nullcontext() as address:
             environment = client.client_environment(server.endpoint, data, sdk_polling, os.environ, address)
             status = (

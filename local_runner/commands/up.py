@@ -131,7 +131,6 @@ def up(
         )
     if backend is BackendName.DOCKER:
         require_engine()
-    environment.write_telemetry_opt_out(data)
     # A client that polls often needs no delayed first response, and sees log lines sooner without it.
     hold_s = ServerSettings.hold_first_describe_s if sdk_polling else 0
     settings = ServerSettings(

@@ -106,7 +106,6 @@ def wildsage_module(wildsage_fork_server: ForkServer, tmp_path_factory: pytest.T
 
 @contextmanager
 def _local_aws(fork_server: ForkServer, data: Path) -> Iterator[LocalAws]:
-    environment.write_telemetry_opt_out(data)
     endpoint = fork_server.start(data)
     try:
         with _clients_of(endpoint, data):

@@ -66,7 +66,6 @@ class Local:
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     data = tmp_path_factory.mktemp("clients")
     with background.server(data, sdk_polling=False, public_s3=False) as server:
-        client.write_telemetry_opt_out(data)
         yield Local(server.endpoint, data)
 
 

@@ -64,7 +64,6 @@ def await_answer(url: str) -> str:
 def test_a_notebook_on_the_host_trains_and_predicts(endpoint, tmp_path):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("sagemaker")
-    client.write_telemetry_opt_out(tmp_path)
     environment = client.client_environment(endpoint, tmp_path, False, os.environ)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELLS)])
     nbclient.NotebookClient(notebook, timeout=240).execute(env=environment, cwd=str(tmp_path))

@@ -1,12 +1,15 @@
 """Python runs this file at start-up if its folder is on PYTHONPATH; `wildsage run` puts it there.
 
-It acts only if WILDSAGE_ENDPOINT is set. It waits until the AWS libraries are imported, then patches two things that no
-environment variable changes:
+It acts only if WILDSAGE_ENDPOINT is set. It waits until the AWS libraries are imported, then patches what no environment
+variable changes:
 
 1. SageMaker's SDK creates its STS client with `endpoint_url="https://sts.<region>.amazonaws.com"`, which takes
    precedence over AWS_ENDPOINT_URL. The patch drops such addresses, so that the variable decides.
 2. The SDK and botocore's waiters sleep 5 to 120 s between two calls, which suits jobs of hours. Here jobs take seconds,
    so the patch limits sleeps to `LONGEST_SLEEP_S`, unless WILDSAGE_SDK_POLLING is set.
+3. The SDK sends telemetry to an AWS address after each call. Its own way to opt out is a defaults file, which version 2
+   then validates dozens of times for one `deploy`, at 0.1 s each, and mentions in every session's log.
+4. botocore logs that it found AWS_ENDPOINT_URL. AWS has no such line, since there the variable is not set.
 
 It uses the standard library only, because it runs in the user's environment. The user's own sitecustomize runs as well.
 """
@@ -56,6 +59,19 @@ def drop_aws_endpoints(botocore_session: ModuleType) -> None:
     replace(botocore_session.Session, "create_client", create_local_client)
 
 
+def drop_telemetry(module: ModuleType) -> None:
+    """Send no telemetry, whatever the user's defaults file says."""
+    for name in ("_send_telemetry_request", "_send_telemetry"):
+        if hasattr(module, name):
+            replace(module, name, lambda *args, **settings: None)
+
+
+def hide_endpoint_messages(botocore_configprovider: ModuleType) -> None:
+    """Log at level DEBUG that an endpoint was configured."""
+    logger = botocore_configprovider.logger
+    replace(logger, "info", logger.debug)
+
+
 class PollingClock:
     """Replaces the `time` module in a module that polls: it shortens long sleeps, and `time()` still counts them in full.
 
@@ -100,7 +116,13 @@ def shorten_waits(botocore_waiter: ModuleType) -> None:
     replace(botocore_waiter.Waiter, "wait", wait_quickly)
 
 
-LOCAL_CLIENTS: dict[str, Callable[[ModuleType], None]] = {"botocore.session": drop_aws_endpoints}
+LOCAL_CLIENTS: dict[str, Callable[[ModuleType], None]] = {
+    "botocore.session": drop_aws_endpoints,
+    "botocore.configprovider": hide_endpoint_messages,
+    "sagemaker.telemetry.telemetry_logging": drop_telemetry,
+    "sagemaker.serve.utils.telemetry_logger": drop_telemetry,
+    "sagemaker.core.telemetry.telemetry_logging": drop_telemetry,  # SDK v3
+}
 SHORT_POLLING: dict[str, Callable[[ModuleType], None]] = {
     "botocore.waiter": shorten_waits,
     "sagemaker.session": shorten_sleeps,

@@ -51,6 +51,14 @@ def test_a_container_writes_to_the_log_and_its_use_is_known_when_it_has_ended(tm
     assert process.usage.peak_bytes > 64 << 20
 
 
+def test_a_log_names_the_folder_as_sagemaker_does(tmp_path, launch):
+    given, lines = launch
+    script = "import os\nprint(os.path.join(os.environ['SAGEMAKER_DATA_PATH'], 'input', 'a.csv'), 'is empty')"
+    (process,) = backend(tmp_path, script).train([given])
+    assert process.wait(WITHIN_S) == 0
+    assert lines == ["/opt/ml/input/a.csv is empty\n"]
+
+
 def test_terminate_asks_and_kill_does_not(tmp_path, launch):
     script = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: print('no', flush=True))\nprint('up', flush=True)\nwhile True: time.sleep(0.01)"
     given, lines = launch
@@ -137,7 +145,7 @@ def test_a_warm_container_is_what_a_cold_one_is(module, tmp_path):
     launch = Launch(IMAGE, tmp_path, {"SAGEMAKER_MINE": "1"}, {"TRAINING_JOB_NAME": "mine"}, lines.append)
     (process,) = module(REPORT, "colorsys").train([launch])
     assert process.wait(WITHIN_S) == 7
-    assert lines == [f"['train'] {tmp_path} mine True __main__\n", "to stderr\n"]
+    assert lines == ["['train'] /opt/ml mine True __main__\n", "to stderr\n"]
     assert process.usage.peak_bytes > 0
 
 

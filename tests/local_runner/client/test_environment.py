@@ -45,7 +45,6 @@ def sts() -> Iterator[str]:
 
 
 def run(code: str, endpoint: str, data: Path, sdk_polling: bool = False, **given: str) -> str:
-    client.write_telemetry_opt_out(data)
     environment = client.client_environment(endpoint, data, sdk_polling, BARE | given)
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
@@ -132,23 +131,50 @@ def test_the_shim_costs_no_import_at_start_up(tmp_path: Path) -> None:
     assert run(code, "http://127.0.0.1:1", tmp_path) == "[]"
 
 
-def test_telemetry_is_off_and_the_users_own_defaults_still_apply(tmp_path: Path) -> None:
+TELEMETRY = """
+import importlib, requests
+asked = []
+requests.get = lambda *args, **settings: asked.append(args)
+import sagemaker
+t = importlib.import_module("sagemaker.telemetry.telemetry_logging")
+t._send_telemetry_request(1, [1], sagemaker.Session(), None, None, "x")
+print(len(asked))
+"""
+
+
+def test_no_telemetry_is_sent(sts: str, tmp_path: Path) -> None:
+    assert run(TELEMETRY, sts, tmp_path).splitlines()[-1] == "0"
+
+
+def test_the_users_own_defaults_apply(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text(json.dumps({"SchemaVersion": "1.0", "CustomParameters": {"mine": "1"}}))
-    code = (
-        "import json; from sagemaker.config import load_sagemaker_config as l;"
-        "from sagemaker.telemetry import telemetry_logging as t; c = l();"
-        "print(json.dumps([c['SageMaker']['PythonSDK']['Modules']['TelemetryOptOut'], c['CustomParameters']['mine']]))"
+    code = "from sagemaker.config import load_sagemaker_config as l; print(l()['CustomParameters']['mine'])"
+    for variable in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
+        assert run(code, "http://127.0.0.1:1", tmp_path, **{variable: str(own)}).splitlines()[-1] == "1"
+
+
+VALIDATIONS = """
+import logging; logging.basicConfig(level="INFO")
+import jsonschema
+validate, counted = jsonschema.validate, []
+jsonschema.validate = lambda *args, **settings: counted.append(1) or validate(*args, **settings)
+import sagemaker
+session = sagemaker.Session()
+estimator = sagemaker.KMeans("arn:aws:iam::000000000000:role/r", 1, "ml.m5.large", 2, data_location="s3://b/", sagemaker_session=session)
+print("validations:", len(counted))
+"""
+
+
+def test_the_sdk_validates_no_defaults_of_ours_and_logs_nothing_of_ours(sts: str, tmp_path: Path) -> None:
+    environment = client.client_environment(sts, tmp_path, False, BARE)
+    done = subprocess.run(
+        [sys.executable, "-c", VALIDATIONS], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
-    answer = run(code, "http://127.0.0.1:1", tmp_path, SAGEMAKER_USER_CONFIG_OVERRIDE=str(own))
-    assert json.loads(answer.splitlines()[-1]) == [True, "1"]
-
-
-def test_the_administrators_defaults_still_apply(tmp_path: Path) -> None:
-    set_already = {"SAGEMAKER_ADMIN_CONFIG_OVERRIDE": "/etc/defaults.yaml"}
-    environment = client.client_environment("http://127.0.0.1:1", tmp_path, False, set_already)
-    assert environment["SAGEMAKER_ADMIN_CONFIG_OVERRIDE"] == "/etc/defaults.yaml"
-    assert environment["SAGEMAKER_USER_CONFIG_OVERRIDE"].startswith(str(tmp_path))
+    assert "validations: 0\n" in done.stdout, done.stderr
+    logged = done.stdout + done.stderr
+    assert "Found endpoint" not in logged
+    assert "Fetched defaults" not in logged
 
 
 def test_nothing_of_the_users_account_is_left() -> None:
