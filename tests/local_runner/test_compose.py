@@ -16,6 +16,7 @@ from wildsage.local_runner.client import environment as client
 
 ROOT = Path(__file__).parents[2]
 STARTED_WITHIN_S = 120
+EXPORT = ("python", "-P", "-m", "wildsage.local_runner", "up", "--export", "--data", "/data")
 CELLS = """
 import boto3, numpy as np, sagemaker
 from sagemaker import KMeans
@@ -32,22 +33,36 @@ assert len(set(found)) == 3, found
 """
 
 
-@pytest.fixture
-def endpoint(our_image, tmp_path):
-    """The local AWS in its container, until the test ends."""
-    our_image("runner")
-    compose = shutil.which("docker-compose")
-    command = [compose] if compose else ["docker", "compose"]
+@pytest.fixture(scope="module")
+def port() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+        return str(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def compose(our_image, port):
+    """Runs docker compose on a project of this test; what it prints."""
+    our_image("runner")
+    installed = shutil.which("docker-compose")
+    command = [installed] if installed else ["docker", "compose"]
     command += ["--project-name", f"wildsage-test-{port}", "--file", str(ROOT / "docker-compose.yml")]
     environment = {**os.environ, "WILDSAGE_PORT": port}
-    subprocess.run([*command, "up", "--detach", "--no-build"], env=environment, check=True, capture_output=True)
+
+    def run(*words: str) -> str:
+        return subprocess.run([*command, *words], env=environment, check=True, capture_output=True, text=True).stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def endpoint(compose, port):
+    """The local AWS in its container, until the tests end."""
+    compose("up", "--detach", "--no-build")
     try:
         yield await_answer(f"http://127.0.0.1:{port}")
     finally:
-        subprocess.run([*command, "down", "--volumes"], env=environment, check=True, capture_output=True)
+        compose("down", "--volumes")
 
 
 def await_answer(url: str) -> str:
@@ -67,3 +82,10 @@ def test_a_notebook_on_the_host_trains_and_predicts(endpoint, tmp_path):
     environment = client.client_environment(endpoint, tmp_path, False, os.environ)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELLS)])
     nbclient.NotebookClient(notebook, timeout=240).execute(env=environment, cwd=str(tmp_path))
+
+
+def test_the_variables_it_prints_are_those_of_clients_on_the_host(compose, endpoint):
+    printed = compose("exec", "-T", "runner", *EXPORT)
+    assert f"export AWS_ENDPOINT_URL={endpoint}\n" in printed
+    assert "/opt/" not in printed and "/data" not in printed
+    assert f"export AWS_ENDPOINT_URL={endpoint}\n" in compose("logs", "--no-color")
