@@ -5,7 +5,7 @@
 | `read_model`, `TrainedModel` | the arrays of a `model.tar.gz`, without MXNet |
 | `write_numpy_to_dense_tensor`, `write_spmatrix_to_sparse_tensor` | writing RecordIO-protobuf, as SDK v2 does |
 | `read_records`, `Record` | reading it |
-| `KMeans`, `PCA`, `FactorizationMachines`, `KNN`, `RecordSet` | the estimators of SDK v2, for SDK v3 (`wildsage[sdk3]`) |
+| `KMeans`, `PCA`, `FactorizationMachines`, `KNN`, `LinearLearner`, `RecordSet` | those of SDK v2, for SDK v3 (`wildsage[sdk3]`) |
 | `Predictor`, `RecordSerializer`, `RecordDeserializer` | asking an endpoint from SDK v3 |
 | `UserError` | raised where a file or a value of yours is wrong; its text says what was expected |
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         PCA,
         FactorizationMachines,
         KMeans,
+        LinearLearner,
         Predictor,
         RecordDeserializer,
         RecordSerializer,
@@ -44,6 +45,7 @@ __all__ = [
     "PCA",
     "FactorizationMachines",
     "KMeans",
+    "LinearLearner",
     "Predictor",
     "Record",
     "RecordDeserializer",

@@ -1,6 +1,6 @@
 """The built-in algorithms for SDK v3, with the constructors and methods that they have in SDK v2.
 
-    from wildsage import KNN, PCA, FactorizationMachines, KMeans
+    from wildsage import KNN, PCA, FactorizationMachines, KMeans, LinearLearner
 
 They use SDK v3's own resources (`TrainingJob`, `Model`, `Endpoint`, `Transformer`), so they work with the local AWS and
 with Amazon's. docs/migrating_to_sdk_v3.md lists the names of SDK v2 and v3. Needs `wildsage[sdk3]`.
@@ -25,6 +25,7 @@ from wildsage.containers.codecs.records.files import (
 from wildsage.local_runner.estimators.factorization_machines import FactorizationMachines
 from wildsage.local_runner.estimators.kmeans import KMeans
 from wildsage.local_runner.estimators.knn import KNN
+from wildsage.local_runner.estimators.linear_learner import LinearLearner
 from wildsage.local_runner.estimators.pca import PCA
 from wildsage.local_runner.estimators.predictor import Predictor, RecordDeserializer, RecordSerializer
 from wildsage.local_runner.estimators.record_set import RecordSet
@@ -34,6 +35,7 @@ __all__ = [
     "PCA",
     "FactorizationMachines",
     "KMeans",
+    "LinearLearner",
     "Predictor",
     "RecordDeserializer",
     "RecordSerializer",

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+HOLDS: Mapping[str, Callable[[Any, float], bool]] = {
+    "≥": operator.ge,
+    ">": operator.gt,
+    "≤": operator.le,
+    "<": operator.lt,
+}
 
 
 class Hyperparameter:
     """One hyperparameter. `name` is its name in the training job if that differs from the attribute's.
 
-    Setting a value outside `low` to `high`, or not in `choices`, raises ValueError. None means unset: the algorithm's
-    default applies.
+    Setting a value outside `low` to `high`, not `above` or not `below` a limit, or not in `choices`, raises ValueError.
+    None means unset: the algorithm's default applies.
     """
 
     def __init__(
@@ -20,12 +28,13 @@ class Hyperparameter:
         *,
         low: float | None = None,
         high: float | None = None,
+        above: float | None = None,
+        below: float | None = None,
         choices: Sequence[str] = (),
         name: str = "",
     ) -> None:
         self.kind = kind
-        self.low = low
-        self.high = high
+        self.limits = {"≥": low, ">": above, "≤": high, "<": below}
         self.choices = choices
         self.name = name
 
@@ -44,17 +53,16 @@ class Hyperparameter:
             found = self.kind(value)
         except (TypeError, ValueError):
             raise ValueError(f"Hyperparameter {self.attribute}: got {value!r}, expected {self._expected()}.") from None
-        below = self.low is not None and found < self.low
-        above = self.high is not None and found > self.high
-        if below or above or (self.choices and found not in self.choices):
+        outside = any(limit is not None and not HOLDS[sign](found, limit) for sign, limit in self.limits.items())
+        if outside or (self.choices and found not in self.choices):
             raise ValueError(f"Hyperparameter {self.attribute}: got {value!r}, expected {self._expected()}.")
         return found
 
     def _expected(self) -> str:
         if self.choices:
             return f"one of {', '.join(self.choices)}"
-        limits = [f"≥ {self.low}" if self.low is not None else "", f"≤ {self.high}" if self.high is not None else ""]
-        return " ".join([getattr(self.kind, "__name__", "a value"), *filter(None, limits)])
+        limits = [f"{sign} {limit}" for sign, limit in self.limits.items() if limit is not None]
+        return " ".join([getattr(self.kind, "__name__", "a value"), *limits])
 
 
 def declared(estimator: type) -> list[Hyperparameter]:

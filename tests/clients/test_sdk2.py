@@ -56,7 +56,7 @@ def test_names_of_v1_work_as_far_as_sdk_v2_renames_them(local: Any, tmp_path: Pa
     assert "train_instance_count has been renamed" in done.stderr + done.stdout
 
 
-@pytest.mark.parametrize("name", ["KMeans", "PCA", "FactorizationMachines", "KNN"])
+@pytest.mark.parametrize("name", ["KMeans", "PCA", "FactorizationMachines", "KNN", "LinearLearner"])
 def test_the_constructors_are_still_what_ours_for_v3_are_compared_with(name: str) -> None:
     noted = json.loads((Path(__file__).parent / "sdk3" / "sdk2_signatures.json").read_text())
     assert [p for p in inspect.signature(getattr(sagemaker, name)).parameters if p != "kwargs"] == noted[name]

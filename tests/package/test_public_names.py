@@ -15,7 +15,7 @@ import pytest
 import wildsage
 
 SDK3 = {
-    "KNN", "PCA", "FactorizationMachines", "KMeans", "Predictor", "RecordDeserializer", "RecordSerializer", "RecordSet",
+    "KNN", "PCA", "FactorizationMachines", "KMeans", "LinearLearner", "Predictor", "RecordDeserializer", "RecordSerializer", "RecordSet",
 }  # fmt: skip
 HERE = sorted(set(wildsage.__all__) - SDK3)
 HAS_SDK3 = bool(find_spec("sagemaker") and find_spec("sagemaker.core"))

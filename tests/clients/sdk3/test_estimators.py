@@ -1,4 +1,4 @@
-"""The four classes that SDK v3 lost, on SDK v3: trained, deployed, asked and deleted."""
+"""The classes that SDK v3 lost, on SDK v3: trained, deployed, asked and deleted."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from sagemaker.core.resources import EndpointConfig, Model, TrainingJob
 from sagemaker.core.serializers import CSVSerializer
 
 from wildsage.local_runner import estimators
-from wildsage.local_runner.estimators import KNN, PCA, FactorizationMachines, KMeans, RecordSet
+from wildsage.local_runner.estimators import KNN, PCA, FactorizationMachines, KMeans, LinearLearner, RecordSet
 
-CLASSES = (KMeans, PCA, FactorizationMachines, KNN)
+CLASSES = (KMeans, PCA, FactorizationMachines, KNN, LinearLearner)
 SDK2 = json.loads(Path(__file__).with_name("sdk2_signatures.json").read_text())
 
 
@@ -104,6 +104,10 @@ def test_a_failed_job_says_why(blobs_n3):
         (KMeans, {"init_method": "best"}, "init_method: got 'best', expected one of random, kmeans\\+\\+"),
         (KMeans, {"tol": 2}, "tol: got 2, expected float ≥ 0 ≤ 1"),
         (PCA, {"num_components": "two"}, "num_components: got 'two', expected int"),
+        (LinearLearner, {"quantile": 1}, "quantile: got 1, expected float > 0 < 1"),
+        (LinearLearner, {"momentum": 1}, "momentum: got 1, expected float ≥ 0 < 1"),
+        (LinearLearner, {"wd": -1}, "wd: got -1, expected float ≥ 0"),
+        (LinearLearner, {"predictor_type": "multiclass_classifier", "num_classes": 2}, "num_classes: got 2, expected int ≥ 3"),
     ],
 )  # fmt: skip
 def test_a_wrong_hyperparameter_is_told_at_once(kind, settings, message):
@@ -157,3 +161,21 @@ def test_nearest_neighbours_vote(session, blobs_n3):
     found = [answer["predicted_label"] for answer in predictor.predict("0,0,0\n10,10,10\n20,20,20")["predictions"]]
     predictor.delete_endpoint()
     assert found == [0, 1, 2]
+
+
+def test_linear_learner_chooses_its_model_by_the_validation_channel(session):
+    rng = np.random.default_rng(0)
+    rows_nd = rng.normal(size=(600, 3)).astype(np.float32)
+    labels_n = (rows_nd[:, 0] > 2 * rows_nd[:, 1]).astype(np.float32)
+    learner = LinearLearner("WildsageRole", 1, "ml.m5.large", predictor_type="binary_classifier", use_bias=True)
+    parts = {"train": slice(400), "validation": slice(400, 500)}
+    learner.fit([learner.record_set(rows_nd[part], labels_n[part], name) for name, part in parts.items()], logs=False)
+    assert learner.hyperparameters()["mini_batch_size"] == "400"
+    metrics = TrainingJob.get(learner.latest_training_job.training_job_name).final_metric_data_list
+    assert {metric.metric_name for metric in metrics} >= {"validation:binary_classification_accuracy"}
+    predictor = learner.deploy(1, "ml.m5.large")
+    answers = [record.label for record in predictor.predict(rows_nd[500:])]
+    predictor.delete_endpoint()
+    assert all(0 < answer["score"].float32_tensor.values[0] < 1 for answer in answers)
+    found_n = [answer["predicted_label"].float32_tensor.values[0] for answer in answers]
+    assert np.mean(found_n == labels_n[500:]) > 0.95
