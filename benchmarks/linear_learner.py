@@ -1,0 +1,294 @@
+"""Compare linear learner with plain torch and scikit-learn: `python -m benchmarks.linear_learner`.
+
+Speed: 32 models beside one, beside plain torch loops and beside one SGDClassifier, on MNIST; rows of a million columns; answers.
+Quality: how close the winner of 15 epochs comes to the optimum. Data is read from `../shared/data`.
+
+Axes: n rows · d features
+"""
+
+from __future__ import annotations
+
+import io
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import Annotated, Any
+
+import numpy as np
+import pandas
+import torch
+import typer
+from numpy.typing import NDArray
+from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor, SGDClassifier
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+from torch.nn import functional
+
+from benchmarks.datasets import SHARED, mnist
+from benchmarks.report import Report, medians
+from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
+from wildsage.algorithms.base.run import RunContext
+from wildsage.algorithms.linear_learner.algorithm import LinearLearner
+from wildsage.algorithms.linear_learner.model import LinearModel
+from wildsage.containers.codecs.records.files import write_numpy_to_dense_tensor
+from wildsage.containers.serving.handler import Handler, HttpRequest
+
+TABULAR = SHARED / "tabular"
+MODELS = 32
+ROWS, BATCH_ROWS, PASSES = 20_000, 200, 6
+MANY_COLUMNS, STORED_A_ROW, SPARSE_ROWS = 1_000_000, 20, 20_000
+SERVED_ROWS = 5_000
+RECORDIO = "application/x-recordio-protobuf"
+
+SPEED_NOTES = f"""One thread, processor time, medians of rounds in which the contenders take turns. MNIST: its first {ROWS:,}
+rows, 784 columns, digit 0 against the rest, batches of {BATCH_ROWS}. Ours reads, checks and scales every row in every pass.
+A pass is the time of {PASSES} passes less that of one, divided by {PASSES - 1}: it leaves out the start (the scaler) and the
+end (scoring all models, choosing one), which a whole job has. The plain torch loop is one nn.Linear, binary cross entropy by
+autograd and torch.optim.Adam; its time is that of one loop, times {MODELS}. SGDClassifier learns with log_loss by
+partial_fit. Both get rows that were scaled before. Sparse: {MANY_COLUMNS:,} columns, {STORED_A_ROW} of them stored in a row,
+batches of 1000; the memory is what the process grew by at most, start and end included. Answers: one model, a binary
+classifier of 784 columns, from request to response through the handler."""
+QUALITY_NOTES = """15 epochs, 32 models, rows shuffled once with seed 0, all other hyperparameters as documented. The loss is the
+winner's mean over the training rows, in the labels' own units. The optimum is scikit-learn's: LinearRegression, QuantileRegressor
+(linear programming) and LogisticRegression without a penalty that counts (C = 1e6)."""
+
+
+def rows_of(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> Batch:
+    return Batch(torch.from_numpy(x_nd.astype(np.float32)), torch.from_numpy(labels_n.astype(np.float32))[:, None])
+
+
+def fit(rows: Batch, **given: Any) -> LinearModel:
+    return LinearLearner(feature_dim=rows.width, **given).fit({"train": MemoryStream(rows)}, RunContext())
+
+
+def zeros_of_mnist() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Pixels (n, 784), and 1 for the digit 0."""
+    pixels_nd, digits_n = mnist()
+    return pixels_nd[:ROWS], (digits_n[:ROWS] == 0).astype(np.float32)
+
+
+def classifier(rows: Batch, models: int, passes: int) -> Callable[[], LinearModel]:
+    """A whole `fit` that neither stops early nor looks for a threshold."""
+    return lambda: fit(
+        rows, predictor_type="binary_classifier", mini_batch_size=BATCH_ROWS, epochs=passes, num_models=models,
+        early_stopping_patience=passes + 1, binary_classifier_model_selection_criteria="loss_function",
+    )  # fmt: skip
+
+
+def plain_torch(x_nd: Tensor, labels_n: Tensor) -> None:
+    """One pass of one model, as a textbook writes it."""
+    model = nn.Linear(x_nd.shape[1], 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    for x_batch, labels in zip(x_nd.split(BATCH_ROWS), labels_n.split(BATCH_ROWS), strict=True):
+        optimizer.zero_grad()
+        functional.binary_cross_entropy_with_logits(model(x_batch)[:, 0], labels).backward()
+        optimizer.step()
+
+
+def plain_sgd(x_nd: NDArray[np.float32], labels_n: NDArray[np.float32]) -> None:
+    """One pass of scikit-learn's SGDClassifier."""
+    model = SGDClassifier(loss="log_loss")
+    for first in range(0, len(x_nd), BATCH_ROWS):
+        model.partial_fit(x_nd[first : first + BATCH_ROWS], labels_n[first : first + BATCH_ROWS], classes=[0, 1])
+
+
+def dense(rounds: int) -> Iterator[tuple[str, ...]]:
+    """Rows of the speed table on MNIST."""
+    pixels_nd, labels_n = zeros_of_mnist()
+    rows = rows_of(pixels_nd, labels_n)
+    deviation_d = pixels_nd.std(0)
+    scaled_nd = (pixels_nd - pixels_nd.mean(0)) / np.where(deviation_d > 0, deviation_d, 1)
+    tensors = torch.from_numpy(scaled_nd), torch.from_numpy(labels_n)
+    work: dict[str, Callable[[], Any]] = {
+        f"{models}, {passes}": classifier(rows, models, passes) for models in (1, MODELS) for passes in (1, PASSES)
+    }
+    work |= {"torch": lambda: plain_torch(*tensors), "sgd": lambda: plain_sgd(scaled_nd, labels_n)}
+    taken = medians(work, rounds, time.process_time)
+    one, many = (
+        (taken[f"{models}, {PASSES}"] - taken[f"{models}, 1"]) / (PASSES - 1) for models in (1, MODELS)
+    )  # fmt: skip
+    whole = taken[f"{MODELS}, {PASSES}"], taken[f"1, {PASSES}"]
+    yield _beside(f"MNIST, {MODELS} models, job of {PASSES} passes", whole[0], "Wildsage, one model", whole[1], "≤ 2")
+    yield _beside(f"MNIST, {MODELS} models, one pass", many, "Wildsage, one model", one, "≤ 2")
+    yield _beside(f"MNIST, {MODELS} models, one pass", many, "32 plain torch loops", MODELS * taken["torch"], "≤ 0.1")
+    yield _beside(f"MNIST, {MODELS} models, one pass", many, "one SGDClassifier", taken["sgd"], "≤ 1")
+
+
+def _beside(work: str, ours_s: float, other: str, other_s: float, wanted: str) -> tuple[str, ...]:
+    return work, f"{1000 * ours_s:.1f} ms", other, f"{1000 * other_s:.1f} ms", f"{ours_s / other_s:.3g}", wanted
+
+
+def sparse_rows(rows: int) -> Batch:
+    """Rows with ones in random columns, one from each of `STORED_A_ROW` ranges, and labels that depend on them."""
+    rng = np.random.default_rng(0)
+    range_width = MANY_COLUMNS // STORED_A_ROW
+    within_nk = np.minimum(rng.zipf(1.3, (rows, STORED_A_ROW)) - 1, range_width - 1)
+    columns_nk = within_nk + np.arange(STORED_A_ROW) * range_width
+    labels_n = rng.normal(size=MANY_COLUMNS)[columns_nk].sum(1) > 0
+    starts_n1 = torch.arange(0, rows * STORED_A_ROW + 1, STORED_A_ROW)
+    columns_z = torch.from_numpy(columns_nk.ravel())
+    features = SparseRows(starts_n1, columns_z, torch.ones(len(columns_z)), MANY_COLUMNS)
+    return Batch(features, torch.from_numpy(labels_n.astype(np.float32))[:, None])
+
+
+def sparse() -> Iterator[tuple[str, ...]]:
+    """Rows of the speed table with a million columns."""
+    rows = sparse_rows(SPARSE_ROWS)
+    given = {"predictor_type": "binary_classifier", "mini_batch_size": 1000, "early_stopping_patience": 10}
+    for models in (1, MODELS):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        short, long = (partial(fit, rows, num_models=models, epochs=passes, **given) for passes in (1, 4))
+        taken = medians({"1": short, "4": long}, 1, time.process_time)
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        rate = 3 * SPARSE_ROWS / (taken["4"] - taken["1"])
+        name = f"{MANY_COLUMNS:,} sparse columns, models: {models}"
+        yield name, f"{rate:,.0f} rows/s, {grown / 1024:,.0f} MiB", "", "", "", ""
+
+
+def answers(rounds: int) -> Iterator[tuple[str, ...]]:
+    """Rows of the speed table for requests."""
+    pixels_nd, labels_n = zeros_of_mnist()
+    handler = Handler(classifier(rows_of(pixels_nd[:2000], labels_n[:2000]), 1, 1)(), LinearLearner.spec)
+    one = HttpRequest(",".join(f"{value:.6g}" for value in pixels_nd[0]).encode(), "text/csv")
+    taken = [_seconds(handler, one) for _ in range(500)]
+    yield "answer to one row of CSV", f"p50 {1000 * statistics.median(taken):.2f} ms", "", "", "", "≤ 2 ms"
+    body = io.BytesIO()
+    write_numpy_to_dense_tensor(body, pixels_nd[:SERVED_ROWS])
+    many = HttpRequest(body.getvalue(), RECORDIO, RECORDIO)
+    seconds = statistics.median([_seconds(handler, many) for _ in range(5 * rounds)])
+    rate = f"{SERVED_ROWS / seconds:,.0f} rows/s"
+    yield f"answers to {SERVED_ROWS:,} rows of RecordIO", rate, "", "", "", "≥ 100,000 rows/s"
+
+
+def _seconds(handler: Handler, request: HttpRequest) -> float:
+    began = time.process_time()
+    answer = handler.invocations(request)
+    taken = time.process_time() - began
+    assert answer.status == 200, answer.body[:200]
+    return taken
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is learned from which rows, and the least loss that `optimum` finds on them."""
+
+    name: str
+    loss: str
+    batch_rows: int
+    load: Callable[[], tuple[NDArray[Any], NDArray[Any]]]
+    optimum: Callable[[NDArray[Any], NDArray[Any]], float]
+    given: Mapping[str, Any]
+
+
+def boston() -> tuple[NDArray[Any], NDArray[Any]]:
+    table = pandas.read_csv(TABULAR / "boston" / "housing.csv", header=None).to_numpy(np.float64)
+    return table[:, :-1], table[:, -1]
+
+
+def abalone() -> tuple[NDArray[Any], NDArray[Any]]:
+    table = pandas.get_dummies(pandas.read_csv(TABULAR / "abalone" / "abalone.csv", header=None), columns=[0])
+    return table.drop(columns=8).to_numpy(np.float64), table[8].to_numpy(np.float64)
+
+
+def covtype() -> tuple[NDArray[Any], NDArray[Any]]:
+    table = pandas.read_csv(TABULAR / "covtype" / "covtype-first20k.data.gz", header=None).to_numpy(np.float64)
+    return table[:, :-1], table[:, -1] - 1
+
+
+def adult_like() -> tuple[NDArray[Any], NDArray[Any]]:
+    """20,000 rows of 6 numbers and 8 one-hot choices, 105 columns in all, and a label that one row in four has."""
+    rng = np.random.default_rng(0)
+    numbers = rng.lognormal(size=(20_000, 6)) * [1, 10, 100, 1, 5, 1000]
+    choices = [np.eye(size)[rng.choice(size, 20_000, p=_zipf(size))] for size in (9, 16, 7, 15, 6, 5, 2, 39)]
+    x_nd = np.column_stack([numbers, *choices])
+    margin_n = ((x_nd - x_nd.mean(0)) / x_nd.std(0)) @ rng.normal(size=x_nd.shape[1]) / 5
+    return x_nd, (margin_n + rng.logistic(size=len(x_nd)) > 1.5).astype(float)
+
+
+def _zipf(size: int) -> NDArray[Any]:
+    share = 1 / np.arange(1, size + 1)
+    return share / share.sum()
+
+
+def least_squares(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> float:
+    return float(np.mean((LinearRegression().fit(x_nd, labels_n).predict(x_nd) - labels_n) ** 2))
+
+
+def least_quantile(x_nd: NDArray[Any], labels_n: NDArray[Any], quantile: float, scale: float) -> float:
+    """`scale` 2 turns the loss of the median into the absolute one."""
+    error_n = QuantileRegressor(quantile=quantile, alpha=0).fit(x_nd, labels_n).predict(x_nd) - labels_n
+    return scale * float(np.mean(np.where(error_n > 0, (1 - quantile) * error_n, -quantile * error_n)))
+
+
+def least_cross_entropy(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> float:
+    scaled_nd = (x_nd - x_nd.mean(0)) / np.where(x_nd.std(0) > 0, x_nd.std(0), 1)
+    model = LogisticRegression(C=1e6, solver="newton-cg", tol=1e-5).fit(scaled_nd, labels_n)
+    return -float(np.mean(model.predict_log_proba(scaled_nd)[np.arange(len(x_nd)), labels_n.astype(int)]))
+
+
+def absolute_error(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> float:
+    return least_quantile(x_nd, labels_n, 0.5, 2)
+
+
+def high_quantile(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> float:
+    return least_quantile(x_nd, labels_n, 0.9, 1)
+
+
+REGRESSOR = {"predictor_type": "regressor"}
+BINARY = {"predictor_type": "binary_classifier", "binary_classifier_model_selection_criteria": "loss_function"}
+SEVEN = {"predictor_type": "multiclass_classifier", "num_classes": 7}
+PROBLEMS = (
+    Problem("Boston housing, 506 × 13", "squared_loss", 50, boston, least_squares, REGRESSOR),
+    Problem("abalone, 4,177 × 10", "squared_loss", 100, abalone, least_squares, REGRESSOR),
+    Problem("abalone, 4,177 × 10", "absolute_loss", 100, abalone, absolute_error, REGRESSOR),
+    Problem("abalone, 4,177 × 10", "quantile_loss", 100, abalone, high_quantile, REGRESSOR | {"quantile": 0.9}),
+    Problem("adult-like, 20,000 × 105", "logistic", 1000, adult_like, least_cross_entropy, BINARY),
+    Problem("covtype, 20,000 × 54, 7 classes", "softmax_loss", 100, covtype, least_cross_entropy, SEVEN),
+    Problem("covtype, 20,000 × 54, 7 classes", "softmax_loss", 1000, covtype, least_cross_entropy, SEVEN),
+)
+
+
+def quality() -> Iterator[tuple[str, ...]]:
+    """Rows of the quality table."""
+    optima: dict[tuple[str, str], float] = {}
+    for problem in PROBLEMS:
+        x_nd, labels_n = problem.load()
+        order_n = np.random.default_rng(0).permutation(len(x_nd))
+        x_nd, labels_n = x_nd[order_n], labels_n[order_n]
+        rows = rows_of(x_nd, labels_n)
+        model = fit(rows, loss=problem.loss, mini_batch_size=problem.batch_rows, **problem.given)
+        scored = model.scored(iter([rows]), "train", RunContext())
+        loss = next(value for name, value in scored.items() if name.endswith("_objective"))
+        key = problem.name, problem.loss
+        least = optima[key] = optima.get(key) or problem.optimum(x_nd, labels_n)
+        yield problem.name, problem.loss, str(problem.batch_rows), f"{loss:.5g}", f"{least:.5g}", f"{loss / least:.4f}"
+
+
+def main(
+    rounds: Annotated[int, typer.Option(help="Rounds; the tables show medians.", min=1)] = 5,
+    write: Annotated[bool, typer.Option(help="Write the dated reports.")] = True,
+) -> None:
+    """Measure, and print and write the reports. One thread, since other work disturbs it least."""
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+    command, packages = f"python -m benchmarks.linear_learner --rounds {rounds}", ("torch", "numpy", "scikit-learn")
+    columns = ("work", "Wildsage", "beside", "it takes", "ratio", "wanted")
+    rows = [*sparse(), *dense(rounds), *answers(rounds)]
+    speeds = Report("linear_learner_speed", "Linear learner, time", command, columns, rows, SPEED_NOTES, packages)
+    speeds.show()
+    columns = ("data", "loss", "batch", "ours", "optimum", "ratio")
+    qualities = Report(
+        "linear_learner", "Linear learner, how near the optimum", command, columns, [*quality()], QUALITY_NOTES, packages
+    )  # fmt: skip
+    qualities.show()
+    if write:
+        for report in (speeds, qualities):
+            report.write(date.today())
+
+
+if __name__ == "__main__":
+    typer.run(main)
