@@ -55,6 +55,11 @@ class ServerSettings:
         return self.data / "state.sqlite3"
 
     @property
+    def missed_buckets(self) -> Path:
+        """File of the buckets that callers tried to read although they do not exist."""
+        return self.data / "missed-buckets.txt"
+
+    @property
     def logs(self) -> Path:
         """Folder of the log streams."""
         return self.data / "logs"

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from wildsage.local_runner.client import environment as client
+from wildsage.local_runner.client import pip_constraints
 from wildsage.local_runner.commands.terminal import (
     DATA,
     DataOption,
@@ -30,7 +31,9 @@ from wildsage.local_runner.commands.terminal import (
 )
 from wildsage.local_runner.processes import foreground
 from wildsage.local_runner.proxy import process
+from wildsage.local_runner.s3.missed import MissedBucketsReader
 from wildsage.local_runner.server import background
+from wildsage.local_runner.settings import ServerSettings
 
 PROGRAMS = ("", ".py", ".ipynb")  # a script may have no suffix
 
@@ -54,6 +57,9 @@ def run(
     public_s3: PublicS3Option = False,
     proxy: ProxyOption = False,
     tunnel: TunnelOption = False,
+    allow_sdk_upgrade: Annotated[
+        bool, typer.Option("--allow-sdk-upgrade", help="Let pip replace the SageMaker SDK by another major version.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option(help="File for the executed notebook; default: NAME.executed.ipynb beside it.")
     ] = None,
@@ -76,8 +82,12 @@ def run(
             stderr.print(
                 "[yellow]--public-s3 has no effect on a server that runs already. Give it to `wildsage up`.[/]"
             )
-        with through_proxy(data, server.endpoint, tunnel) if proxy else nullcontext() as address:
-            environment = client.client_environment(server.endpoint, data, sdk_polling, os.environ, address)
+        with (
+            through_proxy(data, server.endpoint, tunnel) if proxy else nullcontext() as address,
+            pip_constraints.keep_sdk(os.environ, allow_sdk_upgrade) as limits,
+            missed_buckets_reported(data, public_s3),
+        ):
+            environment = client.client_environment(server.endpoint, data, sdk_polling, os.environ, address) | limits
             status = (
                 run_script(program, arguments or [], environment)
                 if notebook is None
@@ -93,6 +103,22 @@ def through_proxy(data: Path, endpoint: str, tunnel: bool) -> Iterator[str]:
         others = "tunnelled" if tunnel else "refused; --tunnel allows them"
         stderr.print(f"[dim]HTTPS proxy on {address}; connections to other hosts than AWS are {others}[/]")
         yield address
+
+
+@contextmanager
+def missed_buckets_reported(data: Path, public_s3: bool) -> Iterator[None]:
+    """Name the buckets that the program tried to read although they do not exist, and what would help."""
+    missed = MissedBucketsReader(ServerSettings(data).missed_buckets)
+    try:
+        yield
+    finally:
+        if names := missed.new():
+            public = "" if public_s3 else "For AWS's public sample buckets, add --public-s3. "
+            stderr.print(
+                f"[yellow]The program tried to read buckets that do not exist here: {', '.join(names)}. {public}"
+                f"To supply one: `aws s3 mb s3://{names[0]}` and `aws s3 cp FILE s3://{names[0]}/KEY`, "
+                "both with --endpoint-url set to the local endpoint.[/]"
+            )
 
 
 def is_notebook(program: Path) -> bool:

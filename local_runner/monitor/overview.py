@@ -12,6 +12,7 @@ from wildsage.containers.contract.metrics import PROGRESS_REGEX
 from wildsage.local_runner.jobs.logs import ENDPOINTS, LogEvent, Logs
 from wildsage.local_runner.jobs.states import ENDED
 from wildsage.local_runner.jobs.store import Document, Store
+from wildsage.local_runner.s3.missed import MissedBucketsReader
 from wildsage.local_runner.settings import ServerSettings
 
 PLATFORM_LOGS = "/aws/sagemaker/"
@@ -86,6 +87,10 @@ class Overview:
             raise FileNotFoundError(self.settings.state)
         self._store = Store(self.settings.state)
         self._logs = Logs(self.settings.logs)
+
+    def missed_buckets(self) -> MissedBucketsReader:
+        """Follows the names of buckets that callers try to read from now on although they do not exist."""
+        return MissedBucketsReader(self.settings.missed_buckets)
 
     def close(self) -> None:
         """Close the store."""

@@ -12,6 +12,11 @@ from datetime import UTC, datetime
 
 from wildsage.local_runner.monitor.overview import EndpointSummary, JobSummary, LogTail, Overview
 
+MISSING_BUCKET = (
+    "A caller tried to read it. --public-s3 reads AWS's public buckets; "
+    "`aws s3 mb` and `aws s3 cp` with --endpoint-url fill a local one."
+)
+
 
 @dataclass(frozen=True)
 class Event:
@@ -51,16 +56,25 @@ class Watch:
         self._jobs: dict[tuple[str, str], JobSummary] = {}
         self._endpoints: dict[str, EndpointSummary] = {}
         self._tails: dict[str, LogTail] = {}
+        self._missed = overview.missed_buckets()
+        self._missed_before: set[str] = set()
 
     def poll(self) -> Snapshot:
         """Read the state and return it with the new events. Reads job documents again only after a change."""
         version = self._overview.version()
         events = self._read() if version != self._version else []
+        events += self._read_missed_buckets()
         self._version = version
         running = [job for job in self._jobs.values() if job.is_running]
         self._tails = {job.name: self._tails.get(job.name) or self._overview.follow(job.name) for job in running}
         progress = {name: percent for name, tail in self._tails.items() if (percent := tail.progress()) is not None}
         return Snapshot(running, progress, list(self._endpoints.values()), events)
+
+    def _read_missed_buckets(self) -> list[Event]:
+        """An event for each bucket that was missed for the first time."""
+        names = [name for name in self._missed.new() if name not in self._missed_before]
+        self._missed_before.update(names)
+        return [Event(time.time(), "bucket", name, "Missing", MISSING_BUCKET) for name in names]
 
     def _read(self) -> list[Event]:
         jobs = {(job.kind.kind, job.name): job for job in self._overview.jobs()}

@@ -56,6 +56,7 @@ class NoSuchBucket(S3Error):
     """The bucket does not exist."""
 
     def __init__(self, bucket: str, hint: str = "") -> None:
+        self.bucket = bucket
         advice = hint or f"Create it first: aws s3 mb s3://{bucket} with the local endpoint."
         super().__init__("NoSuchBucket", f"The specified bucket does not exist: {bucket}. {advice}", BucketName=bucket)
 

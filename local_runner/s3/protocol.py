@@ -18,7 +18,8 @@ from wildsage.local_runner.s3 import multipart_operations as multipart
 from wildsage.local_runner.s3 import object_operations as objects
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.call import Call, read_call
-from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.errors import NoSuchBucket, S3Error
+from wildsage.local_runner.s3.missed import READS, MissedBuckets
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.responses import error_response
 from wildsage.local_runner.s3.store import ObjectStore
@@ -33,8 +34,12 @@ class S3:
     `operations` holds all implemented operations by name.
     """
 
-    def __init__(self, store: ObjectStore, public: PublicBuckets | None = None) -> None:
+    def __init__(
+        self, store: ObjectStore, public: PublicBuckets | None = None, missed: MissedBuckets | None = None
+    ) -> None:
+        """`missed` records the buckets that callers tried to read although they do not exist."""
         reads = public or store
+        self._missed = missed
         uploads = Uploads(store)
         self.operations: Mapping[str, Callable[[Call], Response]] = {
             "ListBuckets": partial(buckets.list_buckets, store),
@@ -83,7 +88,12 @@ class S3:
             raise S3Error("NotImplemented", f"{call.operation} is not implemented by the local S3.") from None
         if call.argument("versionId", "null") != "null":
             raise S3Error("NotImplemented", "Versions of objects are not implemented by the local S3.")
-        return operation(call)
+        try:
+            return operation(call)
+        except NoSuchBucket as error:
+            if self._missed and call.operation in READS:
+                self._missed.add(error.bucket)
+            raise
 
     def _error_response(self, request: Request, error: S3Error, request_id: str) -> Response:
         drain(request.stream.read)

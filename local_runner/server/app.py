@@ -22,6 +22,7 @@ from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_B
 from wildsage.local_runner.operations.services import Services
 from wildsage.local_runner.operations.unsupported import refuse_unsupported
 from wildsage.local_runner.s3.body import drain
+from wildsage.local_runner.s3.missed import MissedBuckets
 from wildsage.local_runner.s3.protocol import S3
 from wildsage.local_runner.server import host_check
 from wildsage.local_runner.wire.constraints import check
@@ -58,7 +59,7 @@ class App:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._s3 = S3(services.objects, services.public)
+        self._s3 = S3(services.objects, services.public, MissedBuckets(services.settings.missed_buckets))
         self._handlers: tuple[Handler, ...] = (
             reject_cross_site,
             find_service,

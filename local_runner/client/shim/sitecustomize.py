@@ -19,6 +19,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 LONGEST_SLEEP_S = 0.25
+SDK = "sagemaker"
 AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 replaced: list[tuple[Any, str, Any]] = []
@@ -176,6 +178,30 @@ def uninstall() -> None:
         setattr(*replaced.pop())
 
 
+def installs_sdk(command: Sequence[str]) -> bool:
+    """True for a command line of pip that names the SDK, such as `python -m pip install -U sagemaker`."""
+    names = [os.path.basename(word) for word in command]
+    is_pip = any(name == "pip" or name.startswith("pip3") for name in names[:4])
+    return is_pip and "install" in names and SDK in (re.split(r"[][<>=!~; ]", name)[0] for name in names)
+
+
+def report_kept_sdk(limits: str) -> None:
+    """Say once for a program that pip keeps the SDK's major version; `limits` is the file of constraints."""
+    said = limits + ".said"
+    try:
+        os.close(os.open(said, os.O_CREAT | os.O_EXCL))
+        with open(limits) as file:
+            kept = file.read().strip()
+    except OSError:  # said already, or the program has ended
+        return
+    print(
+        f"wildsage run: pip keeps {kept}, since another major version breaks programs written for this one."
+        " To let pip replace it: wildsage run --allow-sdk-upgrade",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
 def run_next_sitecustomize() -> None:
     """Run the next sitecustomize on the path, since Python runs only the first."""
     own = os.path.dirname(os.path.abspath(__file__))
@@ -187,4 +213,6 @@ def run_next_sitecustomize() -> None:
 if __name__ == "sitecustomize":  # a test session imports it by its full name, and then nothing happens
     if os.environ.get("WILDSAGE_ENDPOINT"):
         install(LOCAL_CLIENTS if os.environ.get("WILDSAGE_SDK_POLLING") else LOCAL_CLIENTS | SHORT_POLLING)
+    if os.environ.get("WILDSAGE_KEPT_SDK") and installs_sdk(getattr(sys, "orig_argv", [])):
+        report_kept_sdk(os.environ["WILDSAGE_KEPT_SDK"])
     run_next_sitecustomize()

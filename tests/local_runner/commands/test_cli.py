@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -181,6 +182,57 @@ def test_a_script_killed_by_a_signal_has_its_status(data: Path, tmp_path: Path) 
     script = tmp_path / "script.py"
     script.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     assert wildsage("run", "--data", data, script).returncode == 128 + signal.SIGKILL
+
+
+MISSED = """
+import boto3
+s3 = boto3.client("s3")
+for attempt in range(2):
+    try:
+        s3.download_file("sample-data-of-aws", "a.csv", "a.csv")
+    except Exception as error:
+        print(error)
+try:
+    s3.head_bucket(Bucket="only-asked-for")
+except Exception as error:
+    print(error)
+"""
+
+
+def test_run_names_the_buckets_that_were_missed(data: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(MISSED)
+    done = wildsage("run", "--data", data, script)
+    assert "buckets that do not exist here: sample-data-of-aws. " in done.stderr
+    assert "add --public-s3" in done.stderr
+    assert "only-asked-for" not in done.stderr
+    script.write_text("print(1)")
+    assert "sample-data" not in wildsage("run", "--data", data, script).stderr
+
+
+@pytest.mark.parametrize(("option", "installs"), [([], "2.999.0"), (["--allow-sdk-upgrade"], "3.0.0")])
+def test_pip_keeps_the_major_version_of_the_sdk(option: list[str], installs: str, data: Path, tmp_path: Path) -> None:
+    for version in ("2.999.0", "3.0.0"):
+        write_wheel(tmp_path, "sagemaker", version)
+    pip = ["-m", "pip", "install", "--dry-run", "--no-index", "--find-links", str(tmp_path), "--upgrade", "sagemaker"]
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import subprocess, sys\nfor _ in range(2): subprocess.run([sys.executable, *{pip}], check=True)"
+    )
+    done = wildsage("run", "--data", data, *option, script)
+    assert f"Would install sagemaker-{installs}" in done.stdout, done.stderr
+    assert done.stderr.count("wildsage run: pip keeps sagemaker>=2,<3") == (not option)
+
+
+def write_wheel(folder: Path, name: str, version: str) -> None:
+    """An empty package that pip can install."""
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{info}/RECORD", "")
 
 
 def test_exported_variables_make_a_shell_a_client(data: Path) -> None:

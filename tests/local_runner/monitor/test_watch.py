@@ -10,6 +10,7 @@ from wildsage.local_runner.jobs.logs import TRAINING_JOBS, Logs
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.monitor.overview import Overview
 from wildsage.local_runner.monitor.watch import Watch
+from wildsage.local_runner.s3.missed import MissedBuckets
 from wildsage.local_runner.settings import ServerSettings
 
 NOW = 1_700_000_000.0
@@ -73,6 +74,15 @@ def test_what_had_ended_before_is_no_news_and_what_runs_is(watch, store):
     store.insert("training-job", "old", job("old", "Completed", TrainingEndTime=NOW))
     store.insert("training-job", "running", job("running"))
     assert told(watch) == [("training job", "running", "InProgress")]
+
+
+def test_a_bucket_that_a_caller_missed_is_told_once(watch, settings):
+    missed = MissedBuckets(settings.missed_buckets)
+    for bucket in ("sample-data", "sample-data", "other"):
+        missed.add(bucket)
+    assert told(watch) == [("bucket", "sample-data", "Missing"), ("bucket", "other", "Missing")]
+    missed.add("other")
+    assert told(watch) == []
 
 
 def test_endpoints_come_change_and_go(watch, store):
