@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.codecs import other_formats
 from wildsage.containers.codecs.media_type import MediaType, NotAcceptable, UnsupportedMediaType, accepted
 from wildsage.containers.codecs.text.lines import as_utf8
 
@@ -57,6 +58,7 @@ def decode(media_type: MediaType, chunks: Iterable[bytes], *, default_label_size
     if media_type.name not in DECODERS:
         raise UnsupportedMediaType(f"Content type {str(media_type)!r}: not read here, expected {', '.join(DECODERS)}.")
     codec = _codec(DECODERS[media_type.name])
+    chunks = other_formats.refuse(chunks, media_type.name)
     if media_type.name == RECORDIO_PROTOBUF:
         return codec.decode(chunks)
     charset = media_type.parameters.get("charset", media_type.parameters.get("encoding", "utf-8"))

@@ -10,7 +10,15 @@ import typer
 from rich.markup import escape
 
 from wildsage.local_runner.commands import standalone
-from wildsage.local_runner.commands.terminal import HOST, examples, fail, report_errors, require_free_port, stderr
+from wildsage.local_runner.commands.terminal import (
+    HOST,
+    examples,
+    fail,
+    report_errors,
+    require_algorithm,
+    require_free_port,
+    stderr,
+)
 from wildsage.local_runner.processes import foreground
 
 EXAMPLES = examples(
@@ -29,6 +37,8 @@ def serve(
     """Serve a model on /ping and /invocations, as its SageMaker container does, until Ctrl-C."""
     if not model.is_file():
         fail(1, f"{model}: no such file. `wildsage train` writes one.")
+    if algorithm:
+        require_algorithm(algorithm)
     require_free_port(port)
     with report_errors(), standalone.serving(model, port, algorithm, os.environ) as process:
         stderr.print(

@@ -17,6 +17,7 @@ from rich.markup import escape
 from wildsage.algorithms.base.errors import WildsageError
 from wildsage.containers.contract import failure
 from wildsage.local_runner.commands.standalone import JobFailed
+from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.monitor.overview import Overview
 
 HOST = "127.0.0.1"
@@ -107,6 +108,14 @@ def report_errors() -> Iterator[None]:
         fail(failure.exit_status(error), str(error))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def require_algorithm(name: str) -> None:
+    """Exit with an error if the algorithm is not one that runs here, before anything is written."""
+    with report_errors():
+        known = [one.name for one in catalogue.algorithms()]
+    if name.replace("_", "-") not in known:
+        fail(2, f"Algorithm {name!r} is not here, expected one of {', '.join(known)}.{suggestion(name, known)}")
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.commands import standalone
-from wildsage.local_runner.commands.terminal import examples, make_folder, report_errors, stderr
+from wildsage.local_runner.commands.terminal import examples, make_folder, report_errors, require_algorithm, stderr
 
 EXAMPLES = examples(
     "wildsage train kmeans --channel train=rows.csv --hp k=7 --hp feature_dim=34 --output model",
@@ -50,6 +50,7 @@ def train(
 ) -> None:
     """Train a model without AWS, from files to DIR/model.tar.gz. Ctrl-C stops early and saves the model so far."""
     hyperparameters = parse_pairs("--hp", hp or [])
+    require_algorithm(algorithm)
     with report_errors():
         channels = {
             name: read_channel(name, Path(path), content_type, algorithm)

@@ -134,8 +134,15 @@ def _number(field: str, row: int, column: int) -> float:
         pass
     if not field.strip():
         raise BadRecord(row, f"column {column}: empty, expected a number.")
-    advice = "; is this a header row? CSV channels have none" if row == 1 else ""
-    raise BadRecord(row, f"column {column}: got {field.strip()[:40]!r}, expected a number{advice}.")
+    raise BadRecord(row, f"column {column}: got {field.strip()[:40]!r}, expected a number{_advice(field, row)}.")
+
+
+def _advice(field: str, row: int) -> str:
+    """The likeliest cause of a field that is not a number."""
+    for delimiter, name in ((";", "semicolons"), ("\t", "tabs")):
+        if delimiter in field.strip():
+            return f"; columns are separated by {name} here, expected commas"
+    return "; is this a header row? CSV channels have none" if row == 1 else ""
 
 
 def _ragged(row: int, got: int, expected: int) -> BadRecord:

@@ -74,6 +74,7 @@ def _check_modes(request: dict[str, Any]) -> None:
     for channel in request.get("InputDataConfig", ()):
         source = channel["DataSource"]["S3DataSource"]
         augmented = source["S3DataType"] == "AugmentedManifestFile"
+        _check_compression(channel, channel.get("InputMode") or mode)
         name = f"Channel {channel['ChannelName']}"
         if augmented and not source.get("AttributeNames"):
             raise invalid(f"{name}: S3DataType AugmentedManifestFile needs AttributeNames.")
@@ -82,6 +83,16 @@ def _check_modes(request: dict[str, Any]) -> None:
                 raise invalid(f"{name}: S3DataType AugmentedManifestFile needs input mode Pipe.")
             if channel.get("RecordWrapperType", "None") != "None":
                 raise invalid(f"{name}: RecordWrapperType RecordIO needs input mode Pipe.")
+
+
+def _check_compression(channel: dict[str, Any], mode: str) -> None:
+    """Refuse what File mode would hand to the algorithm packed, in the service's words."""
+    compression = channel.get("CompressionType", "None")
+    if mode == "File" and compression != "None":
+        raise invalid(
+            f"Invalid compression type for channel {channel['ChannelName']}: "
+            f"File mode only supports NONE, got {compression} instead"
+        )
 
 
 def _check_target(context: RequestContext, field: str, uri: str) -> None:

@@ -74,12 +74,25 @@ def test_an_unknown_command_is_wrong_usage() -> None:
         (["train", "kmeans", "--channel", "train=a", "--hp", "k=7", "--hp", "k=8", "--output", "x"], 2, "k is given twice"),
         (["train", "kmeans", "--output", "x"], 2, "Missing option '--channel'"),
         (["up", "--port", "70000"], 2, "65535"),
+        (["train", "kmean", "--channel", "train=x", "--output", "x"], 2, "'kmean' is not here, expected one of"),
+        (["train", "kmean", "--channel", "train=x", "--output", "x"], 2, "Did you mean kmeans?"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(arguments: list[str], status: int, message: str) -> None:
     got_status, text = invoke(*arguments)
     assert message in text.replace("│ ", "")
     assert got_status == status
+
+
+def test_an_unknown_algorithm_leaves_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("1,2\n")
+    train = ["train", "k-mean", "--channel", f"train={tmp_path / 'rows.csv'}", "--output", tmp_path / "model"]
+    assert invoke(*train)[0] == 2
+    assert not (tmp_path / "model").exists()
+    (tmp_path / "model.tar.gz").touch()
+    status, text = invoke("serve", tmp_path / "model.tar.gz", "--algorithm", "k-mean")
+    assert status == 2
+    assert "'k-mean' is not here" in text
 
 
 def test_data_of_unclear_type_is_asked_about(tmp_path: Path) -> None:

@@ -325,6 +325,13 @@ def test_augmented_manifests_need_pipe_mode_and_attribute_names(aws, channel):
     assert (code, "AugmentedManifestFile needs AttributeNames" in message) == ("ValidationException", True)
 
 
+def test_file_mode_takes_no_compressed_channel(aws, channel):
+    assert refusal(aws.train, channel("s3://bucket/x") | {"CompressionType": "Gzip"}) == (
+        "ValidationException",
+        "Invalid compression type for channel train: File mode only supports NONE, got Gzip instead",
+    )
+
+
 def test_an_unknown_job_is_not_found(aws):
     assert refusal(aws.sagemaker.describe_training_job, TrainingJobName="nobody") == (
         "ValidationException",
