@@ -1,4 +1,4 @@
-"""What the world outside must know of an algorithm, without importing it.
+"""What containers and the local AWS need to know of an algorithm, without importing it.
 
 Each folder says it once, in a module `spec` that imports nothing but this one. So it can be read at once, before the array
 engine is imported, and where the packages that the algorithm needs are not installed.
@@ -51,7 +51,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Spec:
-    """What the world outside must know of an algorithm. `log_name` stands in `#metrics` lines.
+    """What containers and the local AWS need to know of an algorithm. `log_name` stands in `#metrics` lines.
 
     `image`: the repository of ECR URIs and the algorithm's name, which is its folder's with hyphens; `aliases` are more
     repositories of the same image. `packages`: what it imports beside the packages that every algorithm has; the extra of

@@ -1,4 +1,4 @@
-"""What the world outside must know of factorization machines."""
+"""What containers and the local AWS need to know of factorization machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the world outside must know of image classification."""
+"""What containers and the local AWS need to know of image classification."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class KNN(Algorithm):
         return self._indexed(rows_rt, labels_r, self._preparation(feature_dim, run.seed), run)
 
     def _sampled(self, train: Stream, run: RunContext) -> tuple[Reservoir, int] | None:
-        """This host's sample and feature_dim; None of an empty channel."""
+        """This host's sample and feature_dim; None if the channel is empty."""
         sampled, rows = None, 0
         for batch in run.batches(train, self.mini_batch_size):
             if sampled is None:
@@ -136,7 +136,7 @@ class KNN(Algorithm):
             ) from None
 
     def _preparation(self, feature_dim: int, seed: int) -> RowPreparation:
-        """How rows of so many columns get into the index. For IVFPQ its width is a multiple of faiss_index_pq_m."""
+        """How rows of `feature_dim` columns are prepared for the index. With IVFPQ its width is a multiple of faiss_index_pq_m."""
         parts = int(self.faiss_index_pq_m or 1) if self.index_type == index.QUANTISED else 1
         normalize = self.index_metric == "COSINE"
         if self.dimension_reduction_type is None or self.dimension_reduction_target is None:
@@ -163,9 +163,9 @@ class KNN(Algorithm):
         reservoir.add(rows_bt, labels_n[entering], keys)
 
     def _joined(self, sampled: tuple[Reservoir, int] | None, run: RunContext) -> tuple[Tensor, Tensor, int]:
-        """Rows (r, t) and labels (r,) of the one sample of all hosts, host after host, and feature_dim.
+        """The rows (r, t) and labels (r,) of the joint sample, in the order of the hosts, and feature_dim.
 
-        Keys go first, so that of the rows only those that stay are sent.
+        Hosts exchange keys first, so that only the rows that stay are sent.
         """
         own = {} if sampled is None else {"keys": sampled[0].keys_r, "feature_dim": torch.tensor([sampled[1]])}
         parts = [arrays for arrays in run.gather(own) if arrays]

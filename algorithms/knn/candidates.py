@@ -1,9 +1,9 @@
-"""Which rows could be among the nearest, and how much all others cost at least.
+"""Which rows could be among the nearest, and a lower bound of the cost of all others.
 
-A cost is what a search makes small: the squared distance, or minus the inner product. A floor of a row is a number that its
-true cost does not fall below.
+A search minimises a cost: the squared distance, or minus the inner product. The floor of a row is a lower bound of its true
+cost.
 
-Axes: n queries · d columns · m columns of a sketch · r rows · s rows looked at · c candidates
+Axes: n queries · d columns · m columns of a sketch · r rows · s rows examined · c candidates
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ Float64Array = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
 
 UNIT = 2.0**-24
-"""float32 rounds by this share at most."""
+"""The largest relative error of one rounding in float32."""
 
 ROUNDINGS = 32
-"""Roundings of a cost beside one for each column: of encoded rows, and of the last additions."""
+"""Roundings in a cost in addition to one for each column: those of encoding a row, and of the last additions."""
 
 CHUNK_ROWS = 8_192
 SAMPLE_ROWS = 1_024
 
 COLUMNS_PER_AXIS, MOST_AXES = 8, 47
-"""A sketch has an axis for so many columns, and 47 at most: more take longer to read than they save."""
+"""A sketch has one axis for every 8 columns, 47 at most: more axes take longer to read than they save."""
 
 MORE = 16
-"""Candidates beyond k: as many may lie within faiss's rounding of the k-th."""
+"""Candidates beyond k, since about as many rows may lie within faiss's rounding of the k-th."""
 
 ROWS_PER_STRETCH = 32
-"""A sketch looks first at the best row of each stretch of so many, in the k + MORE best stretches."""
+"""A sketch first examines the best row of each stretch of this many rows, in the k + MORE best stretches."""
 
-LOOKED_SHARE = 1 / 8
-"""Where a sketch leaves a larger share of the rows to look at, reading the index whole is as fast."""
+EXAMINED_SHARE = 1 / 8
+"""If a sketch leaves more than this share of the rows to examine, reading the whole index is as fast."""
 
 QUERIES_AT_ONCE = 16
-"""Whose floors are computed together: the rows are read once for all."""
+"""Queries whose floors are computed together, so that the rows are read once for all of them."""
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Candidates (n, c) of each query, and the floor of all rows that are not among them (n,); infinity if there are none."""
+    """Candidates (n, c) of each query, and the floor (n,) of all other rows; infinity if every row is a candidate."""
 
     rows_nc: Int64Array
     rest_n: Float64Array
@@ -58,12 +58,13 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Whole:
-    """Candidates by the costs that faiss computes over all columns: floors, but for rounding."""
+    """Finds candidates by the costs that faiss computes over all columns. Less their rounding error, these are floors."""
 
     index: faiss.IndexFlat
 
     @cached_property
     def inner(self) -> bool:
+        """Whether a cost is minus the inner product; otherwise it is the squared distance."""
         return self.index.metric_type == faiss.METRIC_INNER_PRODUCT
 
     @cached_property
@@ -73,7 +74,7 @@ class Whole:
         return flat.reshape(self.index.ntotal, self.index.d)
 
     def parts(self) -> Iterator[Float32Array]:
-        """The rows, some thousands at a time."""
+        """The rows in order, CHUNK_ROWS at a time."""
         for first in range(0, len(self.rows_rd), CHUNK_ROWS):
             yield self.rows_rd[first : first + CHUNK_ROWS]
 
@@ -87,6 +88,7 @@ class Whole:
         return rounding(np.linalg.norm(x_nd.astype(np.float64), axis=1), self.longest, self.index.d, self.inner)
 
     def find(self, x_nd: Float32Array, k: int) -> Candidates:
+        """The k + MORE rows of lowest computed cost for each query, or all rows."""
         follow_torch()
         count = min(k + MORE, self.index.ntotal)
         scores_nc, rows_nc = self.index.search(x_nd, count)
@@ -99,20 +101,20 @@ class Whole:
         """All rows (c,) whose floor is at most `cost`, for one query."""
         follow_torch()
         limit = np.float32(cost + self.error_n(x_d[None])[0])
-        for _ in range(2):  # the limit may have been rounded down, and faiss leaves out what lies on the radius
+        for _ in range(2):  # the limit may have been rounded down, and faiss excludes rows on the radius
             limit = np.nextafter(limit, np.float32(np.inf))
         return self.index.range_search(x_d[None], float(-limit if self.inner else limit))[2]
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """Candidates by floors of few columns, and a look at those rows that could be among the nearest. Memory: m + 1 numbers a row.
+    """Finds candidates by floors of few columns, then examines the rows that could be nearest. Memory: m + 1 numbers a row.
 
-    Let p be a row's part along the m - 1 strongest principal axes of the rows, and q the length of what these leave over:
+    Let p be a row's coordinates on the m - 1 strongest principal axes of the rows, and q the length of its residual:
     |x - y|² ≥ |p_x - p_y|² + (q_x - q_y)², and x·y ≤ p_x·p_y + q_x·q_y [Cauchy-Schwarz]. These floors are again squared
-    distances and inner products, of m columns: one product of matrices gives those of all rows.
+    distances and inner products, of m columns, so one matrix product gives the floors of all rows.
 
-    `columns_mr` holds the rows so encoded, and `half_square_r` half their squared lengths, or zeros for inner products.
+    `columns_mr` holds the rows encoded as p and q, and `half_square_r` half their squared lengths, or zeros for inner products.
     """
 
     whole: Whole
@@ -123,7 +125,7 @@ class Sketch:
 
     @classmethod
     def of(cls, whole: Whole) -> Self:
-        """Any center and orthonormal axes give true floors; those of a few rows of the index give high ones."""
+        """A sketch of the index. Any center and orthonormal axes give valid floors; those of sampled rows give high ones."""
         r, d = whole.rows_rd.shape
         x_sd = torch.from_numpy(whole.rows_rd[np.linspace(0, r - 1, min(r, SAMPLE_ROWS)).astype(np.int64)]).double()
         center_d = torch.zeros(d, dtype=torch.float64) if whole.inner else x_sd.mean(0)
@@ -162,23 +164,23 @@ class Sketch:
         return floors_nr
 
     def _find(self, x_d: Float32Array, floors_r: Float32Array, k: int) -> tuple[Int64Array, float]:
-        """Candidates (c,), and the floor of the rest: no row whose floor is above the k-th cost of some rows is nearer."""
+        """Candidates (c,), and the floor of the rest. A floor above the k-th cost found excludes a row."""
         count = k + MORE
         probes_c = _best_of_stretches(floors_r, count)
-        kth = np.partition(self._looked(x_d, probes_c)[1], k - 1)[k - 1]
+        kth = np.partition(self._examined(x_d, probes_c)[1], k - 1)[k - 1]
         limit = np.nextafter(np.float32(kth), np.float32(np.inf))
         floors_r[probes_c] = -np.inf
         could_s = np.flatnonzero(floors_r <= limit)
-        if len(could_s) > LOOKED_SHARE * len(floors_r):
+        if len(could_s) > EXAMINED_SHARE * len(floors_r):
             return probes_c, -np.inf
         if len(could_s) == count:
             return could_s, float(limit)
-        floors_s, _ = self._looked(x_d, could_s)
+        floors_s, _ = self._examined(x_d, could_s)
         order_s = np.argpartition(floors_s, count)
         return could_s[order_s[:count]], min(float(limit), floors_s[order_s[count]])
 
-    def _looked(self, x_d: Float32Array, rows_s: Int64Array) -> tuple[Float64Array, Float64Array]:
-        """Bounds (s,) of the costs of some rows by all columns, from below and from above."""
+    def _examined(self, x_d: Float32Array, rows_s: Int64Array) -> tuple[Float64Array, Float64Array]:
+        """Lower and upper bounds (s,) of the costs of some rows, computed from all columns."""
         costs_s = np.empty(len(rows_s), np.float32)
         compute = faiss.fvec_inner_products_by_idx if self.whole.inner else faiss.fvec_L2sqr_by_idx
         pointers = (faiss.swig_ptr(each) for each in (costs_s, x_d, self.whole.rows_rd, rows_s))
@@ -192,7 +194,7 @@ class Sketch:
 
 
 def _best_of_stretches(floors_r: Float32Array, count: int) -> Int64Array:
-    """Rows of low floors, at a fraction of what the very lowest cost. A stretch is every so-many-th row."""
+    """Rows with low floors, found in a fraction of the time that the lowest floors take. A stretch is every `width`-th row."""
     width = len(floors_r) // ROWS_PER_STRETCH
     floors_ws = floors_r[: ROWS_PER_STRETCH * width].reshape(ROWS_PER_STRETCH, width)
     best_c = np.argpartition(floors_ws.min(0), count - 1)[:count]
@@ -200,7 +202,7 @@ def _best_of_stretches(floors_r: Float32Array, count: int) -> Int64Array:
 
 
 def _encoded(x_nd: Float32Array, center_d: Float64Array, axes_dm: Float64Array) -> Float32Array:
-    """Rows (n, m): their parts along the axes, and the length of what is left."""
+    """Rows (n, m): their coordinates on the axes, and the length of the residual."""
     centered_nd = x_nd - center_d
     along_nm = centered_nd @ axes_dm
     squared_n = np.square(centered_nd).sum(1) - np.square(along_nm).sum(1)
@@ -214,5 +216,5 @@ def rounding(length_n: Float64Array, longest: float, columns: int, inner: bool) 
 
 
 def follow_torch() -> None:
-    """faiss has threads of its own; a server's worker gives torch one."""
+    """Let faiss use as many threads as torch: it keeps a number of its own, and a server's worker limits only torch's."""
     faiss.omp_set_num_threads(torch.get_num_threads())

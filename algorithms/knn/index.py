@@ -21,12 +21,12 @@ PQ_CENTERS = 1 << PQ_BITS
 
 
 def lists_for(rows: int) -> int:
-    """faiss_index_ivf_nlists=auto: the root of the sample's size [contract: knn, Hyperparameters]."""
+    """faiss_index_ivf_nlists=auto: the square root of the number of sampled rows [contract: knn, Hyperparameters]."""
     return max(1, math.isqrt(rows))
 
 
 def padded_to(columns: int, parts: int) -> int:
-    """The next multiple of `parts`."""
+    """`columns`, rounded up to a multiple of `parts`."""
     return -(-columns // parts) * parts
 
 

@@ -49,7 +49,8 @@ class KNNModel(Model):
         return {"index": torch.from_numpy(faiss.serialize_index(self.index)), "labels": self.labels_r}
 
     def not_finite(self) -> list[str]:
-        return []  # of finite rows, which is all that a channel lets through
+        """None: the index holds rows of channels, which accept finite numbers only."""
+        return []
 
     def settings(self) -> ModelSettings:
         return {"k": self.k, "predictor_type": self.predictor_type, **self.preparation.settings()}
@@ -72,7 +73,7 @@ class KNNModel(Model):
         if predictor_type not in PREDICTORS:
             raise UserError(f"predictor_type: got {predictor_type!r}, expected {' or '.join(PREDICTORS)}.")
         model = cls(index, labels_r, k, str(predictor_type), RowPreparation.from_settings(settings, index.d))
-        _ = model.search  # made now: a server shares it with the workers that it forks
+        _ = model.search  # built now, so that a server shares it with the workers that it forks
         return model
 
     @property
@@ -81,14 +82,14 @@ class KNNModel(Model):
 
     @cached_property
     def search(self) -> search.NeighbourSearch:
-        """Made on first use, in a second or so for a large index; raises UserError for an index of an unknown type."""
+        """The search of the index, built on first use, in about a second if it is large. Raises UserError for an unknown type."""
         return search.choose_search(self.index, self.k)
 
     def predict(self, batch: Batch) -> Columns:
-        """The vote or mean of the k nearest, and these by rising `distances` [contract: knn, Inference].
+        """The vote or mean of the k nearest rows, and their `distances` and `labels`, nearest first [contract: knn, Inference].
 
-        Distances are what faiss calls so: squared for L2, and similarities for INNER_PRODUCT and COSINE, where the most
-        similar row comes last.
+        Distances are those of faiss: squared for L2. INNER_PRODUCT and COSINE give similarities, and the most similar row
+        comes last.
         """
         if batch.width != self.feature_dim:
             raise UserError(f"Rows have {batch.width} columns, expected {self.feature_dim} (feature_dim).")
@@ -101,7 +102,7 @@ class KNNModel(Model):
         return {name: torch.from_numpy(column) for name, column in columns.items()}
 
     def to(self, device: torch.device | str) -> Self:
-        """Itself: faiss searches on the CPU."""
+        """The same model: faiss searches on the CPU."""
         return self
 
     def evaluate(self, batches: Iterator[Batch], run: RunContext) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Fewer columns that nearly keep all distances, by random projection.
+"""Random projection to fewer columns, which nearly keeps all distances.
 
 The artifact holds no matrix, only a seed, so the random bits come raw from PCG64, whose stream NumPy promises never to
 change.
@@ -67,7 +67,7 @@ def random_bits(source: np.random.PCG64, count: int) -> np.ndarray:
 
 
 def hadamard(x_np: Tensor) -> Tensor:
-    """The Walsh-Hadamard transform of each row, in p·log p additions and not scaled: twice gives p times the row."""
+    """The unscaled Walsh-Hadamard transform of each row, in p·log p additions. Applied twice, it gives p times the row."""
     n, p = x_np.shape
     half = 1
     while half < p:

@@ -14,20 +14,20 @@ import torch
 from torch import Tensor
 
 SLACK = 16
-"""The sample may outgrow its capacity by a 16th before it is cut back, which moves it once through the memory."""
+"""The sample may exceed its capacity by a 16th before it is cut back, since each cut copies all of it."""
 
 CHUNK_ROWS = 4_096
 
 NORESERVE = 0x4000 if sys.platform == "linux" else 0
-"""MAP_NORESERVE: more may be reserved than there is. Python 3.11 has no name for it."""
+"""MAP_NORESERVE allows a mapping larger than the machine's memory. Python 3.11 does not define it."""
 
 
 class Reservoir:
     """The `capacity` rows with the smallest keys of all rows seen, in the order they came; a key is uniform in [0, 1).
 
-    Every row is in with the same chance, and the smallest keys of two reservoirs are a sample of both streams [Efraimidis &
-    Spirakis 2006, for equal weights]. While nothing had to be left out, the sample is the stream itself. Memory: 17/16 of
-    the sample, in one piece that is touched as far as rows have come, however large the capacity.
+    Every row is sampled with equal probability, and the smallest keys of two reservoirs are a sample of both streams
+    [Efraimidis & Spirakis 2006, for equal weights]. A stream of at most `capacity` rows is kept whole. Memory: 17/16 of the
+    sample. Room for the capacity is reserved in one piece, which takes memory only where rows have been written.
     """
 
     def __init__(self, capacity: int, columns: int) -> None:
@@ -44,18 +44,21 @@ class Reservoir:
 
     @property
     def rows_rd(self) -> Tensor:
+        """The sampled rows (r, d), float32; not a copy."""
         return self._rows_rd[: self._held]
 
     @property
     def labels_r(self) -> Tensor:
+        """Their labels (r,), float32; not a copy."""
         return self._labels_r[: self._held]
 
     @property
     def keys_r(self) -> Tensor:
+        """Their keys (r,), float64; not a copy."""
         return self._keys_r[: self._held]
 
     def draw(self, rows: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Keys for the next rows of the stream: the places of those that enter, ascending, and their keys."""
+        """Draw keys for the next `rows` rows. Returns the places (b,) of those that enter, ascending, and their keys (b,)."""
         keys_n = torch.rand(rows, dtype=torch.float64, generator=rng)
         entering = (keys_n < self._limit).nonzero()[:, 0]
         return entering, keys_n[entering]
@@ -69,7 +72,7 @@ class Reservoir:
             self._held += len(rows)
 
     def cut(self, limit: float) -> None:
-        """Drop the rows whose key is above `limit`, for good: later rows above it do not enter."""
+        """Drop the rows whose key is above `limit`. Later rows with such a key do not enter."""
         self._limit = min(self._limit, limit)
         end, kept = self._held, 0
         for begin in range(0, end, CHUNK_ROWS):
@@ -85,7 +88,7 @@ class Reservoir:
 
 
 def smallest(keys_r: Tensor, count: int) -> float:
-    """The largest of the `count` smallest keys; infinity if there are no more keys than that. 53 random bits: no two alike."""
+    """The largest of the `count` smallest keys; infinity if there are at most `count`. With 53 random bits, keys differ."""
     return float(keys_r.kthvalue(count).values) if len(keys_r) > count else math.inf
 
 

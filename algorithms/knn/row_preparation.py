@@ -1,4 +1,4 @@
-"""Rows on their way into the index, the same in training and in inference.
+"""How rows are prepared for the index, alike in training and in inference.
 
 Axes: n rows of a batch · d columns of the data · t columns of the index
 """
@@ -23,7 +23,7 @@ LONGEST_SQUARED = 1e37
 
 @dataclass(frozen=True)
 class RowPreparation:
-    """Rows of `feature_dim` columns are reduced if there is a reduction, made of length 1 if `normalize`, and padded with zeros."""
+    """Reduces rows of `feature_dim` columns if `reduction`, scales them to length 1 if `normalize`, and pads them with zeros."""
 
     feature_dim: int
     index_dim: int
@@ -31,7 +31,7 @@ class RowPreparation:
     reduction: Reduction | None = None
 
     def apply(self, x_nd: Tensor) -> Tensor:
-        """Rows (n, t) for the index. Raises BadRecord for a row of zeros that has no direction, and for one that is too long."""
+        """Rows (n, t) for the index. Raises BadRecord for a row that is too long, and if `normalize` for one of zeros."""
         if self.reduction is not None:
             x_nd = self.reduction.apply(x_nd)
         with np.errstate(over="ignore"):  # refused below
@@ -46,6 +46,7 @@ class RowPreparation:
         return (torch.nn.functional.pad(x_nd, (0, missing)) if missing else x_nd).contiguous()
 
     def settings(self) -> ModelSettings:
+        """The settings as the artifact keeps them."""
         named = {"normalize": self.normalize, "feature_dim": self.feature_dim}
         if self.reduction is None:
             return named

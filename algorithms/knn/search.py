@@ -1,7 +1,7 @@
 """The k nearest rows of an index, nearest first and, at equal cost, in the order of the index.
 
-faiss finds candidates. Where it holds the rows themselves, the candidates are judged again in float64, and a bound on
-what faiss may have rounded proves that no other row belongs among them: the answer is exact, ties included.
+faiss finds candidates. Where it holds the rows themselves, their costs are computed again in float64, and a bound on
+faiss's rounding errors proves that no other row belongs among them: the answer is exact, ties included.
 
 Axes: n queries · d columns · r rows of the index · c candidates · k neighbours
 """
@@ -28,20 +28,22 @@ from wildsage.algorithms.knn.candidates import (
 )
 
 SKETCH_COLUMNS_LOW, SKETCH_NUMBERS_LOW = 128, 1 << 22
-"""A smaller index is read whole as fast as a sketch of it would be."""
+"""A smaller index is read in the time that reading its sketch would take."""
 
 TRIAL_QUERIES, TRIAL_SHARE = 32, 0.5
-"""A sketch stays if it answers this share of a few rows of the index."""
+"""A sketch is kept if it answers this share of a few trial queries, which are rows of the index."""
 
 
 class NeighbourSearch(Protocol):
+    """Finds the nearest rows of one index."""
+
     def nearest(self, x_nd: Float32Array, k: int) -> tuple[Float64Array, Int64Array]:
         """Costs (n, k) and rows (n, k) of the k nearest; k is at most the number of rows."""
         ...
 
 
 def choose_search(index: faiss.Index, k: int) -> NeighbourSearch:
-    """The search that suits an index and is likely to be asked for k rows. Raises UserError for an index of another type."""
+    """The search for an index that will mostly be asked for k rows. Raises UserError for an index of another type."""
     if isinstance(index, faiss.IndexFlat):
         return FlatSearch(index, k)
     if isinstance(index, faiss.IndexIVF):
@@ -51,7 +53,7 @@ def choose_search(index: faiss.Index, k: int) -> NeighbourSearch:
 
 @dataclass(frozen=True)
 class ListSearch:
-    """Approximate search of inverted lists, by the costs faiss finds. It looks into more lists where some hold too few rows."""
+    """Approximate search of inverted lists, by faiss's costs. Queries whose lists hold fewer than k rows search more lists."""
 
     index: faiss.IndexIVF
 
@@ -102,7 +104,7 @@ class FlatSearch:
         return costs_nk, rows_nk, candidates.rest_n > costs_nk[:, -1]
 
     def _costs(self, x_nd: Float32Array, rows_nc: Int64Array) -> Float64Array:
-        """True costs (n, c), float64, a query at a time: what is judged together stays in the cache."""
+        """True costs (n, c), float64, one query at a time, so that its rows stay in the cache."""
         costs_nc = np.empty(rows_nc.shape)
         for x_d, rows_c, costs_c in zip(x_nd.astype(np.float64), rows_nc, costs_nc, strict=True):
             y_cd = self._whole.rows_rd[rows_c].astype(np.float64)

@@ -1,4 +1,4 @@
-"""What the world outside must know of k-nearest neighbours."""
+"""What containers and the local AWS need to know of k-nearest neighbours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What k neighbours say together.
+"""The predicted label, from the labels of k neighbours.
 
 Axes: n queries · k neighbours
 """
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def majority(labels_nk: NDArray) -> NDArray:
-    """The most frequent label of each query (n,); of equally frequent ones the smallest, as scikit-learn has it."""
+    """The most frequent label of each query (n,); the smallest of equally frequent ones, as in scikit-learn."""
     sorted_nk = np.sort(labels_nk, 1)
     place_k = np.arange(labels_nk.shape[1])
     begins_nk = np.zeros(labels_nk.shape, np.int64)

@@ -1,4 +1,4 @@
-"""What the world outside must know of linear learner."""
+"""What containers and the local AWS need to know of linear learner."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class PCA(Algorithm):
         return self._decompose(joined, test_dl)
 
     def _checked(self, before: Moments, fresh: Moments) -> Moments:
-        """The state to go on from, if it was made with settings like ours."""
+        """The state to continue from. Raises UserError if it was made with other settings."""
         if before.scatter_dl.shape != fresh.scatter_dl.shape:
             got, expected = (tuple(moments.scatter_dl.shape) for moments in (before, fresh))
             raise UserError(
@@ -109,7 +109,7 @@ class PCA(Algorithm):
         return before
 
     def _test_matrix(self, run: RunContext) -> Tensor | None:
-        """Ω, the same on every host, or None where the scatter matrix is kept whole."""
+        """Ω, the same on every host; None if the scatter matrix is kept whole."""
         if self.algorithm_mode == "regular":
             return None
         extra = max(10, self.num_components) if self.extra_components == -1 else self.extra_components
@@ -117,7 +117,7 @@ class PCA(Algorithm):
         return moments.test_matrix(self.feature_dim, columns, run.shared_rng).to(run.device)
 
     def _begin(self, first: Batch, run: RunContext) -> None:
-        """Refuse a host whose first batch is not full, and say what the original says."""
+        """Log what the original logs. Raises UserError on a host whose first batch is not full."""
         if len(first) < self.mini_batch_size and not run.stopping:
             raise UserError(
                 f"{NO_DATA} Got {len(first)} rows, expected at least mini_batch_size = {self.mini_batch_size}."

@@ -54,7 +54,7 @@ class PCAModel(Model):
         return type(self)(self.s_c.to(device), self.v_dc.to(device), self.mean_1d.to(device))
 
     def evaluate(self, batches: Iterator[Batch], run: RunContext) -> dict[str, float]:
-        """Mean squared distance between rows and what their projections give back."""
+        """`reconstruction_msd`: the mean squared distance between rows and their reconstruction from the projection."""
         rows, total = 0, 0.0
         for batch in batches:
             centered_nd = batch.to(run.device).dense() - self.mean_1d

@@ -1,7 +1,7 @@
-"""What PCA remembers of a stream: how many rows, their mean, and their scatter, whole or seen through a test matrix.
+"""The moments of a stream: the number of rows, their mean, and their scatter matrix, whole or times a test matrix.
 
 Axes: n rows of a batch · d features · l columns of the test matrix (d where there is none) · c components ·
-z rows of a block, the step between the means among them
+z rows of a block, and one for the step between the means
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 BLOCK_ROWS = 4096
-"""Most rows held in float64 at once: enough that the product outweighs all that is done around it."""
+"""Rows held in float64 at once, at most. With so many, the matrix product takes most of the time."""
 
 PANEL_COLUMNS = 64
-"""Panels of `add_gram` are a multiple of this wide: narrower ones save operations but starve the product."""
+"""The width of a panel in `add_gram` is a multiple of this. Narrower panels save operations but slow the product down."""
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Moments:
     """Rows, mean (d,), and Y = S Ω (d, l) for the scatter S = Σ (x - mean)ᵀ(x - mean); all float64.
 
     Ω is the identity for exact PCA, a fixed random (d, l) matrix for a sketch: the same sums and the same merge serve both.
-    S being symmetric, exact PCA keeps its upper triangle alone: what stands below the diagonal means nothing.
+    S is symmetric, so exact PCA keeps its upper triangle only; entries below the diagonal are undefined.
     """
 
     rows: int
@@ -42,10 +42,10 @@ class Moments:
         return cls(0, mean_d, mean_d.new_zeros(d, columns))
 
     def absorb(self, x_nd: Tensor, test_dl: Tensor | None) -> None:
-        """Take in one or more rows, in place. Cost n·d² operations and a little, or 4·n·d·l with a test matrix.
+        """Take in one or more rows, in place, in about n·d² operations, or 4·n·d·l with a test matrix.
 
         Rows are centered about their own mean before they are multiplied; the step from the mean so far to theirs enters as
-        one more row [Ross, Lim, Lin & Yang 2008, lemma 1], so that one product brings all of eq. 1.5b of Chan et al. 1983.
+        one more row [Ross, Lim, Lin & Yang 2008, lemma 1], so that one product gives all of eq. 1.5b of Chan et al. 1983.
         """
         for block_nd in x_nd.tensor_split(math.ceil(len(x_nd) / BLOCK_ROWS)):
             rows, total = len(block_nd), self.rows + len(block_nd)
@@ -63,7 +63,7 @@ class Moments:
             self.rows = total
 
     def _room(self, rows: int) -> Tensor:
-        """Room for a block, the same for every batch: fresh pages from the system would cost as much as centering."""
+        """A buffer for a block, used for every batch: fresh pages from the system would take as long as centering."""
         if self._room_zd is None or len(self._room_zd) < rows:
             self._room_zd = self.mean_d.new_empty(rows, len(self.mean_d))
         return self._room_zd[:rows]
@@ -78,7 +78,7 @@ class Moments:
         return Moments(rows, mean_d, self.scatter_dl + other.scatter_dl + between_dl)
 
     def about_zero(self, test_dl: Tensor | None) -> Moments:
-        """The same rows with the scatter taken about zero, as a model without `subtract_mean` wants it."""
+        """The same rows with the scatter taken about zero, as a model without `subtract_mean` needs it."""
         seen_l = self.mean_d if test_dl is None else self.mean_d @ test_dl
         scatter_dl = self.scatter_dl + torch.outer(self.mean_d, seen_l * self.rows)
         return Moments(self.rows, torch.zeros_like(self.mean_d), scatter_dl)
@@ -94,9 +94,9 @@ class Moments:
 
 
 def add_gram(scatter_dd: Tensor, z_zd: Tensor) -> None:
-    """Add zᵀz to the upper triangle, in place: panel by panel of columns, each with all columns from its own first on.
+    """Add zᵀz to the upper triangle, in place: one panel of columns at a time, times all columns from its first one on.
 
-    With p panels, at most eight, (p + 1) / 2p of the operations of the whole product.
+    With p panels, at most eight, this takes (p + 1) / 2p of the operations of the whole product.
     """
     d = z_zd.shape[1]
     width = PANEL_COLUMNS * math.ceil(d / (8 * PANEL_COLUMNS))
@@ -106,7 +106,7 @@ def add_gram(scatter_dd: Tensor, z_zd: Tensor) -> None:
 
 
 def test_matrix(d: int, columns: int, rng: torch.Generator) -> Tensor:
-    """Ω (d, l), l at most d: Gaussian with orthonormal columns, so that its own condition costs no accuracy [Halko 2011, §4.1]."""
+    """Ω (d, l), l at most d: Gaussian with orthonormal columns, so that its conditioning costs no accuracy [Halko 2011, §4.1]."""
     gaussian_dl = torch.randn(d, min(columns, d), dtype=torch.float64, generator=rng)
     return torch.linalg.qr(gaussian_dl).Q
 
@@ -120,10 +120,10 @@ def eigenpairs(scatter_dd: Tensor) -> tuple[Tensor, Tensor]:
 def eigenpairs_from_sketch(sketch_dl: Tensor, test_dl: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues (l,) ascending and eigenvectors (d, l) of the Nyström approximation S ≈ Y (Ωᵀ Y)⁺ Yᵀ.
 
-    [Tropp, Yurtsever, Udell & Cevher 2017, alg. 3]: a small shift keeps the core positive definite and is taken off again.
+    [Tropp, Yurtsever, Udell & Cevher 2017, alg. 3]: a small shift keeps the core positive definite and is subtracted later.
     """
     shift = sketch_dl.norm() * (torch.finfo(sketch_dl.dtype).eps * len(sketch_dl) ** 0.5)
-    if shift == 0:  # all rows equal: every direction is as good
+    if shift == 0:  # all rows are equal, so any directions will do
         return sketch_dl.new_zeros(sketch_dl.shape[1]), test_dl
     shifted_dl = sketch_dl + shift * test_dl
     core_ll = test_dl.T @ shifted_dl
@@ -134,6 +134,6 @@ def eigenpairs_from_sketch(sketch_dl: Tensor, test_dl: Tensor) -> tuple[Tensor, 
 
 
 def signs_fixed(vectors_dc: Tensor) -> Tensor:
-    """Each column turned so that its entry of largest size is positive: the sign is free, and this makes it one answer."""
+    """Each column with the sign that makes its entry of largest magnitude positive, since an eigenvector's sign is free."""
     largest_c = vectors_dc.gather(0, vectors_dc.abs().argmax(0, keepdim=True))
     return vectors_dc * torch.where(largest_c < 0, -1.0, 1.0).to(vectors_dc.dtype)

@@ -1,4 +1,4 @@
-"""What the world outside must know of PCA."""
+"""What containers and the local AWS need to know of PCA."""
 
 from __future__ import annotations
 

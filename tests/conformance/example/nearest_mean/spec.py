@@ -1,4 +1,4 @@
-"""What the world outside must know of nearest means."""
+"""What containers and the local AWS need to know of nearest means."""
 
 from __future__ import annotations
 
