@@ -47,7 +47,7 @@ def imported(source: str) -> Iterator[str]:
 
 
 def room_of(root: Path, name: str) -> str:
-    """The room that a dotted name lies in; what lies in no room, such as a name of the package itself, is the package."""
+    """The room that a dotted name lies in; the package for a name outside all rooms."""
     package, _, rest = name.partition(".")
     first = rest.partition(".")[0]
     if first and (root / package / first).is_dir():
@@ -69,7 +69,7 @@ def all_arrows(root: Path) -> Arrows:
 
 
 def within(arrows: Arrows, package: str) -> Arrows:
-    """The rooms of one package, and the arrows between them; its own `__init__` is not a room."""
+    """The rooms of one package, and the arrows between them. The package's `__init__` does not count as a room."""
     rooms = {room for room in arrows if room.startswith(f"{package}/")}
     return {room: arrows[room] & rooms for room in sorted(rooms)}
 
@@ -83,7 +83,7 @@ def floors(arrows: Arrows) -> dict[str, int]:
 
 
 def needed(arrows: Arrows) -> Arrows:
-    """The arrows without those that a longer way says already, so that the picture can be read."""
+    """The arrows without those that a longer path implies, so that the picture stays readable."""
 
     def reached(room: str) -> set[str]:
         return set(arrows[room]).union(*map(reached, arrows[room]))
@@ -100,7 +100,7 @@ def picture(root: Path) -> str:
 def _chart(package: str, arrows: Arrows) -> str:
     levels = floors(arrows)
     summary = f"`{package}`: {len(arrows)} rooms on {max(levels.values()) + 1} floors, {_count(arrows)} arrows"
-    lines = [f"**{summary}**, of which those that a longer way implies are left out:", "", "```mermaid", "flowchart TD"]
+    lines = [f"**{summary}**, without those that a longer path implies:", "", "```mermaid", "flowchart TD"]
     for room in sorted(arrows, key=lambda room: (-levels[room], room)):
         lines.append(f'    {_node(room)}["{_label(room)}"]')
     for room, below in needed(arrows).items():
@@ -121,7 +121,7 @@ def _count(arrows: Arrows) -> int:
 
 
 def without_docstring(root: Path, package: str) -> list[str]:
-    """Public functions, classes and methods that say nothing of themselves, as `file: name`."""
+    """Public functions, classes and methods without a docstring, as `file: name`."""
     found = []
     for path in modules(root, package):
         scopes: list[ast.AST] = [ast.parse((root / path).read_text())]
@@ -145,9 +145,9 @@ def figures(root: Path) -> str:
     for package in PACKAGES:
         inside = within(arrows, package)
         loose = sum(room.endswith(".py") for room in inside)
-        silent = len(without_docstring(root, package))
-        storeys = max(floors(inside).values()) + 1
-        lines.append(f"| {package} | {len(inside)} | {storeys} | {_count(inside)} | {loose} | {silent} |")
+        undocumented = len(without_docstring(root, package))
+        levels = max(floors(inside).values()) + 1
+        lines.append(f"| {package} | {len(inside)} | {levels} | {_count(inside)} | {loose} | {undocumented} |")
     return "\n".join(lines)
 
 
@@ -159,6 +159,7 @@ def page_with(picture: str, page: str) -> str:
 
 
 def main() -> None:
+    """Draw into the page that the command line names, or print the figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("page", nargs="?", type=Path, help="Markdown page to draw into")
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[1], help="tree to look at")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws the picture of README.md anew: `scripts/readme_picture.py [--csv TABLE]` runs the census example and keeps one plot.
+"""Redraws the picture of README.md: `scripts/readme_picture.py [--csv TABLE]` runs the census example and keeps one plot.
 
 Needs `wildsage[demo]`. `--csv` names a census table for a machine that cannot reach the public one.
 """

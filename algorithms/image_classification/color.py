@@ -1,4 +1,4 @@
-"""Colours moved by chance in hue, lightness and saturation [contract: image-classification, crop_color].
+"""Random shifts of hue, lightness and saturation [contract: image-classification, crop_color].
 
 The units are OpenCV's, which MXNet augments with: hue in steps of two degrees, lightness and saturation up to 255.
 """

@@ -12,12 +12,12 @@ SIDE = 8
 
 
 def stripes() -> Batch:
-    """64 grey images of 8 × 8 under noise, in turn with standing (0) and lying (1) stripes."""
+    """64 grey, noisy images of 8 × 8 pixels, with vertical (0) and horizontal (1) stripes in turn."""
     rng = torch.Generator().manual_seed(1)
     wave = 96.0 * (torch.arange(SIDE) // 2 % 2) + 64
-    standing, lying = wave.expand(SIDE, SIDE), wave[:, None].expand(SIDE, SIDE)
+    vertical, horizontal = wave.expand(SIDE, SIDE), wave[:, None].expand(SIDE, SIDE)
     label_n = torch.arange(64) % 2
-    images_nhw = torch.stack([standing, lying])[label_n] + 16 * torch.randn(64, SIDE, SIDE, generator=rng)
+    images_nhw = torch.stack([vertical, horizontal])[label_n] + 16 * torch.randn(64, SIDE, SIDE, generator=rng)
     return Batch(images_nhw.clamp(0, 255).to(torch.uint8)[:, None], label_n[:, None].float())
 
 

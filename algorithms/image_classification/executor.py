@@ -1,4 +1,4 @@
-"""A graph, computed by torch: one network for training and serving, whoever drew it."""
+"""Computes a graph with torch, in training and in inference, whatever program wrote the graph."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Instruction:
 class Network(nn.Module):
     """`graph` over its arrays: parameters by name, moving averages as buffers.
 
-    `forward` takes images (n, c, h, w) and gives the head: answers when evaluating, when training the scores that go
-    into it. An intermediate value lives until its last use. `total` adds up over hosts that train together. Raises UserError
-    for an operator that is not known.
+    `forward` takes images (n, c, h, w) and returns the graph's output (n, k): answers in evaluation, in training the scores
+    that go into the output operator. An intermediate value lives until its last use. `total` adds up over hosts that train
+    together. Raises UserError for an unknown operator.
     """
 
     def __init__(self, graph: Graph, arrays: Mapping[str, Tensor], total: Total | None = None) -> None:
@@ -58,6 +58,7 @@ class Network(nn.Module):
         self._training = _instructions(graph, in_training, self._labels, _shifts(graph))
 
     def forward(self, images: Tensor) -> Tensor:
+        """The output of the graph for images (n, c, h, w) from 0 to 255."""
         values: dict[int, Tensor] = {}
         for number, node in enumerate(self.graph.nodes):
             if node.op == VARIABLE and node.name not in self._labels:
@@ -70,7 +71,7 @@ class Network(nn.Module):
         return values[head]
 
     def channels_last(self) -> Self:
-        """The same with its weights in the order in memory that convolutions like best."""
+        """The network with its weights in channels-last order, which is fastest for convolutions."""
         return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def arrays(self) -> dict[str, Tensor]:
@@ -79,7 +80,7 @@ class Network(nn.Module):
 
 
 def _fixed(graph: Graph) -> set[str]:
-    """Names of the scales of batch norms that keep theirs at 1."""
+    """Names of the batch norms' scales that stay at 1."""
     norms = (node for node in graph.nodes if node.op == "BatchNorm")
     return {graph.nodes[node.inputs[1][0]].name for node in norms if _keeps_scale(node)}
 
@@ -89,7 +90,7 @@ def _keeps_scale(norm: Node) -> bool:
 
 
 def _shifts(graph: Graph) -> dict[int, int]:
-    """Convolutions of data that a batch norm has shifted but not scaled: by their number, that of the shift."""
+    """Convolutions of data that a batch norm has shifted but not scaled: their node's number to that of the shift."""
     found = {}
     for number, node in enumerate(graph.nodes):
         norm = graph.nodes[node.inputs[0][0]] if node.op == "Convolution" else None
@@ -99,7 +100,7 @@ def _shifts(graph: Graph) -> dict[int, int]:
 
 
 def _is_data(graph: Graph, number: int) -> bool:
-    """Whether a node gives the images as they are; the original copies them first."""
+    """Whether a node's value is the images themselves; the original copies them first."""
     node = graph.nodes[number]
     return _is_data(graph, node.inputs[0][0]) if node.op in COPIES else node.name == DATA
 

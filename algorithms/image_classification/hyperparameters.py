@@ -13,7 +13,7 @@ from wildsage.algorithms.image_classification.preparation import CROP, CROP_COLO
 
 @dataclass(frozen=True, kw_only=True)
 class ImageHyperparameters:
-    """Base of the algorithm, below it so that its parts need not know it: log, optimizers and training read these fields."""
+    """The fields that log, optimizers and training read. A base of the algorithm, so that these need not import it."""
 
     num_classes: int = integer(low=1, doc="Number of classes.")
     num_training_samples: int = integer(

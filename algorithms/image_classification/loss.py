@@ -14,7 +14,7 @@ from torch import Tensor
 
 @dataclass
 class ClassFrequencies:
-    """How often each class was seen, for the weighted loss: `present_k` images of each class, out of `images`."""
+    """The frequency of each class, for the weighted loss: `present_k` images of each class, out of `images`."""
 
     present_k: Tensor
     images: int = 0
@@ -25,8 +25,10 @@ class ClassFrequencies:
         self.images += len(labels_nk)
 
     def weights(self, labels_nk: Tensor) -> Tensor:
-        """Weights (n, k) with which rare and common classes count equally: for each label twice the share of images that have the
-        other one, which is 1 where half of all images have the class."""
+        """Weights (n, k) that make rare and common classes count equally.
+
+        A label weighs twice the share of images that have the other label: 1 if half of all images have the class.
+        """
         share_k = (self.present_k + 1) / (self.images + 2)
         return 2 * torch.where(labels_nk > 0, 1 - share_k, share_k)
 

@@ -18,7 +18,7 @@ from wildsage.algorithms.base.run import RunContext
 class Accuracies:
     """Counts of right answers. With `top_k` it also counts how often the class is among the k most probable ones.
 
-    The counts stay on the device until they are read, so that nobody has to wait for a GPU after every batch.
+    The counts stay on the device until they are read, so that training does not wait for the GPU after every batch.
     """
 
     top_k: int | None = None

@@ -30,7 +30,7 @@ Arrays = Mapping[str, Tensor]
 class ImageClassificationModel(Model):
     """`epochs` holds the arrays of every epoch kept, by its number from 1 on; the last of them answers.
 
-    `symbol` may be anybody's, as long as its operators are known; `image_shape` is (c, h, w).
+    `symbol` may come from another program, as long as its operators are known; `image_shape` is (c, h, w).
     """
 
     symbol: Graph
@@ -46,14 +46,14 @@ class ImageClassificationModel(Model):
         object.__setattr__(self, "_network", Network(self.symbol, self.arrays()).channels_last().train(False))
 
     def arrays(self) -> dict[str, Tensor]:
-        """Those of the last epoch kept."""
+        """The arrays of the last epoch kept."""
         return dict(self.epochs[max(self.epochs)])
 
     @classmethod
     def from_checkpoint(
         cls, graph: Graph, epoch: int, arrays: Mapping[str, Tensor], image_shape: tuple[int, int, int]
     ) -> Self:
-        """A model out of files, proved on a black image. Raises UserError where graph, arrays and shape do not fit together."""
+        """A model from files, tried on a black image. Raises UserError where graph, arrays and shape do not fit together."""
         missing = [
             name for name in graph.variables if name not in arrays and name != DATA and not name.endswith("label")
         ]
@@ -87,11 +87,11 @@ class ImageClassificationModel(Model):
         return preparation.mode_of(self.image_shape)
 
     def pixels(self, picture: Picture) -> NDArray[np.uint8]:
-        """(h, w, c): any picture as the network wants it."""
+        """A picture of any size as pixels (h, w, c) of the network's input."""
         return preparation.stretched(picture, self.image_shape)
 
     def predict(self, batch: Batch) -> Columns:
-        """Probabilities (n, k) of images (n, c, h, w) of 0 to 255: they add up to 1, or with several labels each stands alone."""
+        """Probabilities (n, k) of images (n, c, h, w) of 0 to 255: they add up to 1, or with several labels are independent."""
         images_nchw = batch.dense().contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
             return {"prediction": self._network(images_nchw).flatten(1)}

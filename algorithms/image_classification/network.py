@@ -1,14 +1,14 @@
 """The residual networks of the original, with pre-activation [He et al. 2016, Identity Mappings], as graphs.
 
-A network is drawn once, here. `executor` trains and serves the drawing itself, and the artifact holds it as a symbol, so the three
-cannot differ. Names, operators and attributes are those of real jobs of the original.
+A network is defined once, here. `executor` trains and serves this graph, and the artifact holds it as a symbol, so that the
+three cannot differ. Names, operators and attributes are those of real jobs of the original.
 
     family          depths                        stages of units, and filters of each
     large images    18 34 · 50 101 152 200        4: 64 128 256 512 · 4: 256 512 1024 2048 (bottlenecks)
     small images    20 32 44 56 110               3: 16 32 64
 
 Shapes are (images, channels, height, width). The stem gives H × W for images of at most 32 pixels, else H/4 × W/4; every
-stage after the first halves height and width; the pool takes the mean of what is left.
+stage after the first halves height and width; the last pooling takes the mean of the rest.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ DEPTHS = tuple(sorted({**LARGE, **SMALL}))
 
 BOTTLENECK_FROM = 50
 PLAIN_STEM_UP_TO = 32
-"""Images of at most so many pixels of height keep their size in the stem."""
+"""Images of at most this height, in pixels, keep their size in the stem."""
 
 DATA, LABEL, OUTPUT = "data", "softmax_label", "softmax"
 LAST_LAYER = ("fc_weight", "fc_bias")
-"""The parameters that depend on the classes, and begin anew in transfer learning."""
+"""The parameters that depend on the classes. Transfer learning initialises them at random."""
 
 SOFTMAX, SIGMOID = "SoftmaxOutput", "LogisticRegressionOutput"
 
@@ -41,18 +41,18 @@ SOFTMAX, SIGMOID = "SoftmaxOutput", "LogisticRegressionOutput"
 def residual_network(num_layers: int, image_shape: tuple[int, int, int], num_classes: int, output: str) -> Graph:
     """The network of `num_layers` for images (channels, height, width); `output` is SOFTMAX or SIGMOID.
 
-    Depths and heights combine freely, where the original knows the small depths up to 28 pixels alone.
+    Any depth goes with any height; the original allows the small depths up to 28 pixels only.
     """
     units, filters, bottleneck = _family(num_layers)
-    drawing = _Drawing()
-    x = drawing.stem(drawing.variable(DATA), image_shape[1], filters[0])
+    builder = _GraphBuilder()
+    x = builder.stem(builder.variable(DATA), image_shape[1], filters[0])
     for stage, (count, width) in enumerate(zip(units, filters[1:], strict=True), start=1):
         for unit in range(1, count + 1):
             stride = 2 if stage > 1 and unit == 1 else 1
-            draw = drawing.bottleneck if bottleneck else drawing.basic
-            x = draw(x, f"stage{stage}_unit{unit}", width, stride, changes_shape=unit == 1)
-    head = drawing.classifier(x, num_classes, output)
-    return Graph(tuple(drawing.nodes), ((head, 0, 0),))
+            add_unit = builder.bottleneck if bottleneck else builder.basic
+            x = add_unit(x, f"stage{stage}_unit{unit}", width, stride, changes_shape=unit == 1)
+    head = builder.classifier(x, num_classes, output)
+    return Graph(tuple(builder.nodes), ((head, 0, 0),))
 
 
 def _family(num_layers: int) -> tuple[Sequence[int], Sequence[int], bool]:
@@ -64,15 +64,15 @@ def _family(num_layers: int) -> tuple[Sequence[int], Sequence[int], bool]:
     return LARGE[num_layers], (64, 64, 128, 256, 512), False
 
 
-class _Drawing:
-    """Nodes so far. Every method adds an operator, with the variables it needs before it, and returns its number."""
+class _GraphBuilder:
+    """Builds the nodes. Every method adds an operator, after the variables that it needs, and returns its number."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self._sums = 0
 
     def stem(self, data: int, height: int, filters: int) -> int:
-        """Batch norm on the pixels, which come as 0 to 255: the network needs no mean from outside."""
+        """Starts with a batch norm of the pixels, which are 0 to 255, so that no mean need be given."""
         x = self._add("_copy", "id", [data])
         x = self._batch_norm(x, "bn_data", fix_gamma=True)
         if height <= PLAIN_STEM_UP_TO:
@@ -90,7 +90,7 @@ class _Drawing:
         return self._sum(y, self._shortcut(first, name, filters, stride) if changes_shape else x)
 
     def bottleneck(self, x: int, name: str, filters: int, stride: int, *, changes_shape: bool) -> int:
-        """The same by way of a quarter of the filters, the stride in the middle: 1 × 1, 3 × 3, 1 × 1."""
+        """The same with three convolutions: 1 × 1 and, with the stride, 3 × 3 of a quarter of the filters, then 1 × 1."""
         first = self._activated(x, name, 1)
         y = self._convolution(first, f"{name}_conv1", filters // 4, kernel=1, stride=1, pad=0)
         y = self._activated(y, name, 2)
@@ -109,6 +109,7 @@ class _Drawing:
         return self._add(output, OUTPUT, [x, self.variable(LABEL)])
 
     def variable(self, name: str, attributes: dict[str, str] | None = None) -> int:
+        """Add a parameter, the data or the label."""
         return self._place(Node(VARIABLE, name, attributes or {}))
 
     def _activated(self, x: int, name: str, number: int) -> int:

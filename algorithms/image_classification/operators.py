@@ -1,8 +1,7 @@
-"""MXNet's operators as torch functions: what a node of a graph computes, read once from its settings.
+"""MXNet's operators as torch functions: what a node of a graph computes. A node's settings are read once.
 
-`OPERATORS[op](settings)` gives a step: a function of the node's inputs. Semantics and defaults are those of MXNet 1.x. Where
-a step gives several outputs in MXNet (a batch norm's mean, a dropout's mask), only the first is given here, which is all that
-graphs refer to.
+`OPERATORS[op](settings)` gives a step: a function of the node's inputs. Semantics and defaults are those of MXNet 1.x. Of a
+step with several outputs in MXNet (a batch norm's mean, a dropout's mask), only the first is given; graphs refer to no other.
 
 Shapes: (n, c, h, w) images · (n, d) rows
 """
@@ -29,12 +28,15 @@ class NodeSettings:
         self._attributes = attributes
 
     def text(self, name: str, default: str) -> str:
+        """A setting as it is written."""
         return self._attributes.get(name, default)
 
     def flag(self, name: str, default: bool = False) -> bool:
+        """Whether a setting is true."""
         return self.text(name, str(default)) in ("True", "true", "1")
 
     def number(self, name: str, default: float | None = None) -> float:
+        """A setting as a number. Raises UserError if it is missing and has no default, or is not a number."""
         if self._attributes.get(name, "None") == "None":
             if default is None:
                 raise self.problem(f"has no setting {name}")
@@ -42,22 +44,24 @@ class NodeSettings:
         return self._numbers(name)[0]
 
     def whole(self, name: str, default: int | None = None) -> int:
+        """The same as a whole number."""
         return int(self.number(name, default))
 
     def wholes(self, name: str) -> tuple[int, ...]:
-        """A list of whole numbers; empty where there is none."""
+        """A list of whole numbers; empty if the setting is missing."""
         if self._attributes.get(name, "None") == "None":
             return ()
         return tuple(int(number) for number in self._numbers(name))
 
     def pair(self, name: str, default: int) -> tuple[int, int]:
-        """Of height and width; an empty tuple, MXNet's way to say nothing, means the default."""
+        """Numbers for height and width. The default is for a missing setting and for MXNet's empty tuple. Raises UserError."""
         numbers = self.wholes(name) or (default, default)
         if len(numbers) != 2:
             raise self.problem(f"{name} = {numbers}, expected two numbers, for images")
         return numbers
 
     def problem(self, text: str) -> UserError:
+        """The error to raise for these settings, which names the node."""
         return UserError(f"{self._node}: {text}.")
 
     def _numbers(self, name: str) -> list[float]:
@@ -70,6 +74,7 @@ class NodeSettings:
 
 
 def convolution(settings: NodeSettings) -> Step:
+    """Convolution over height and width, with or without a bias. Raises UserError for other dimensions."""
     if len(settings.wholes("kernel")) != 2:
         raise settings.problem("only convolutions over height and width are known here")
     stride, pad, dilation = settings.pair("stride", 1), settings.pair("pad", 0), settings.pair("dilate", 1)
@@ -78,7 +83,7 @@ def convolution(settings: NodeSettings) -> Step:
 
 
 class _OfOneImage(torch.autograd.Function):
-    """`whole_nchw` itself; the gradient of what is alike in all its images goes to `alike_1chw`, as one image."""
+    """Returns `whole_nchw`. The gradient of the part that all images share goes to `alike_1chw`, summed to one image."""
 
     @staticmethod
     def forward(ctx: Any, whole_nchw: Tensor, alike_1chw: Tensor) -> Tensor:
@@ -90,10 +95,10 @@ class _OfOneImage(torch.autograd.Function):
 
 
 def convolution_of_shifted(settings: NodeSettings) -> Step:
-    """The same of data to which a constant of each channel, the last input, was added: nothing else before it learns.
+    """Convolution of data to which a constant per channel, the last input, was added; nothing else before it is learned.
 
-    A convolution is linear, so the constants' gradient is that of one image, the sum of all. The gradient by every image, for
-    which a network's first layer takes longest, is spared.
+    A convolution is linear, so the constants' gradient is that of one image, the sum of all. This avoids the gradient of
+    every image, which takes most of the time of a network's first layer.
     """
     convolve = convolution(settings)
 
@@ -106,7 +111,7 @@ def convolution_of_shifted(settings: NodeSettings) -> Step:
 
 
 def fully_connected(settings: NodeSettings) -> Step:
-    """x Wᵀ + b, on x flattened unless told otherwise."""
+    """x Wᵀ + b; x is flattened first unless `flatten` is false."""
     flatten = settings.flag("flatten", True)
     return lambda x, weight, bias=None: F.linear(x.flatten(1) if flatten else x, weight, bias)
 
@@ -124,7 +129,7 @@ def batch_norm(settings: NodeSettings) -> Step:
 
 
 def batch_norm_in_training(settings: NodeSettings) -> Step:
-    """The same by mean and variance of the batch, which move the averages by 1 - momentum [Ioffe & Szegedy 2015]."""
+    """Batch norm by mean and variance of the batch, which move the averages by 1 - momentum [Ioffe & Szegedy 2015]."""
     if settings.flag("use_global_stats"):
         return batch_norm(settings)
     eps, fixed = settings.number("eps", 1e-3), settings.flag("fix_gamma", True)
@@ -141,7 +146,7 @@ Total = Callable[[Tensor], Tensor]
 
 
 class _Together(torch.autograd.Function):
-    """A sum over hosts: what each host's loss owes to it, all hosts' losses owe to each one's part."""
+    """A sum over hosts. Each host's part gets the gradients of all hosts' losses by the sum, added up."""
 
     @staticmethod
     def forward(ctx: Any, part: Tensor, total: Total) -> Tensor:
@@ -175,7 +180,7 @@ def batch_norm_over(total: Total) -> Callable[[NodeSettings], Step]:
 
 
 def _moments(x: Tensor, total: Total) -> tuple[Tensor, Tensor, float]:
-    """Mean and variance of each channel over all hosts, and over how many numbers."""
+    """Mean and variance (c,) of each channel over all hosts, and how many numbers of a channel they are taken from."""
     variance_c, mean_c = torch.var_mean(x.to(torch.promote_types(x.dtype, torch.float32)), (0, 2, 3), correction=0)
     count = x.numel() / x.shape[1]
     sums = torch.cat([count * mean_c, count * (variance_c + mean_c**2), mean_c.new_tensor([count])])
@@ -185,11 +190,13 @@ def _moments(x: Tensor, total: Total) -> tuple[Tensor, Tensor, float]:
 
 
 def dropout_in_training(settings: NodeSettings) -> Step:
+    """Zero a share p of the numbers at random, and scale the others by 1 / (1 - p)."""
     share = settings.number("p", 0.5)
     return lambda x: F.dropout(x, share, training=True)
 
 
 def activation(settings: NodeSettings) -> Step:
+    """One of ACTIVATIONS, by `act_type`. Raises UserError for another."""
     kind = settings.text("act_type", "")
     if kind not in ACTIVATIONS:
         raise settings.problem(f"act_type {kind!r}, expected one of {', '.join(ACTIVATIONS)}")
@@ -197,6 +204,7 @@ def activation(settings: NodeSettings) -> Step:
 
 
 def leaky_relu(settings: NodeSettings) -> Step:
+    """By `act_type`: leaky, elu, prelu (whose slope is an input), selu or gelu. Raises UserError for another."""
     kind, slope = settings.text("act_type", "leaky"), settings.number("slope", 0.25)
     steps: dict[str, Step] = {
         "leaky": lambda x: F.leaky_relu(x, slope),
@@ -211,6 +219,7 @@ def leaky_relu(settings: NodeSettings) -> Step:
 
 
 def pooling(settings: NodeSettings) -> Step:
+    """Maximum, mean or sum over windows, or over the whole image. Raises UserError for another `pool_type`."""
     kind = settings.text("pool_type", "max")
     if kind not in ("max", "avg", "sum"):
         raise settings.problem(f"pool_type {kind!r}, expected max, avg or sum")
@@ -227,28 +236,31 @@ def pooling(settings: NodeSettings) -> Step:
 
 
 def concatenation(settings: NodeSettings) -> Step:
+    """The inputs joined along `dim`, the channels by default."""
     dim = settings.whole("dim", 1)
     return lambda *parts: torch.cat(parts, dim)
 
 
 def softmax_output(settings: NodeSettings) -> Step:
-    """Probabilities; the label, its second input, matters to training alone."""
+    """Probabilities. The label, its second input, matters in training only."""
     dim = 1 if settings.flag("multi_output") else -1
     return lambda x, _label=None: x.softmax(dim)
 
 
 def softmax_activation(settings: NodeSettings) -> Step:
+    """Probabilities over the channels or over the last axis, by `mode`."""
     dim = 1 if settings.text("mode", "instance") == "channel" else -1
     return lambda x: x.softmax(dim)
 
 
 def softmax(settings: NodeSettings) -> Step:
+    """Probabilities over `axis`, the last by default."""
     dim = settings.whole("axis", -1)
     return lambda x: x.softmax(dim)
 
 
 def reshape(settings: NodeSettings) -> Step:
-    """Of MXNet's special numbers, 0 (as it was) and -1 (what is left)."""
+    """Reshape. Of MXNet's special lengths, 0 (unchanged) and -1 (the rest) are known. Raises UserError for others."""
     shape = settings.wholes("shape")
     if any(length < -1 for length in shape):
         raise settings.problem(f"shape {shape}, expected lengths, 0 and -1")
@@ -256,6 +268,7 @@ def reshape(settings: NodeSettings) -> Step:
 
 
 def clip(settings: NodeSettings) -> Step:
+    """Numbers limited to `a_min` and `a_max`."""
     low, high = settings.number("a_min"), settings.number("a_max")
     return lambda x: x.clamp(low, high)
 
@@ -268,6 +281,7 @@ def local_response(settings: NodeSettings) -> Step:
 
 
 def mean(settings: NodeSettings) -> Step:
+    """The mean over the axes given, or over all."""
     axes, keep = settings.wholes("axis"), settings.flag("keepdims")
     return lambda x: x.mean(axes or None, keepdim=keep)
 
@@ -329,7 +343,7 @@ OPERATORS: dict[str, Callable[[NodeSettings], Step]] = {
     "identity": _always(_identity),
     "BlockGrad": _always(_identity),
     "Dropout": _always(_identity),  # in inference
-    "Cast": _always(_identity),  # all is computed in one type
+    "Cast": _always(_identity),  # everything is computed in one type
     "add_n": _always(_total),
     "ElementWiseSum": _always(_total),
     **dict.fromkeys(("elemwise_add", "broadcast_add", "_Plus", "_plus"), _always(torch.add)),
@@ -347,4 +361,4 @@ IN_TRAINING: dict[str, Callable[[NodeSettings], Step]] = {
     "Dropout": dropout_in_training,
     **dict.fromkeys(("SoftmaxOutput", "Softmax", "LogisticRegressionOutput"), _always(_identity)),
 }
-"""Operators that compute something else in training; of those at the end the loss wants what goes in."""
+"""Operators that compute something else in training. Output operators return their input, since the loss takes scores."""

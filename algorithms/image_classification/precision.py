@@ -1,4 +1,4 @@
-"""Half precision where the hardware computes in it: `precision_dtype` float16. Weights stay float32."""
+"""Half precision on hardware that supports it, for `precision_dtype` float16. Weights stay float32."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def half(device: torch.device) -> torch.dtype | None:
 
 
 def context(precision_dtype: str, device: torch.device) -> torch.autocast:
-    """Within it the operators that gain by half precision compute in it."""
+    """A context in which operators that gain from half precision use it."""
     dtype = half(device) if precision_dtype == HALF else None
     return torch.autocast(device.type, dtype or torch.bfloat16, enabled=dtype is not None)
 
 
 def scaler(precision_dtype: str, device: torch.device) -> GradScaler:
-    """Keeps small gradients from vanishing in float16; does nothing for other types."""
+    """Scales the loss so that small gradients do not vanish in float16; has no effect with other types."""
     wanted = precision_dtype == HALF and half(device) is torch.float16
     return GradScaler(device.type, enabled=wanted)

@@ -1,4 +1,4 @@
-"""From a picture to the network's input: resize, crop, and in training chance changes [contract: image-classification].
+"""From a picture to the network's input: resize, crop, and in training random changes [contract: image-classification].
 
 Axes: h height · w width · c channels
 """
@@ -18,15 +18,15 @@ from wildsage.algorithms.image_classification import color
 
 MOST_ROTATION_DEGREES, MOST_SHEAR, MOST_ASPECT = 10.0, 0.1, 0.25
 FILL = 255
-"""What a turned picture shows where it has nothing."""
+"""The colour of pixels that lie outside a picture after it was rotated."""
 
 CROP, CROP_COLOR, CROP_COLOR_TRANSFORM = "crop", "crop_color", "crop_color_transform"
 
 
 @dataclass(frozen=True)
 class TrainingPreparation:
-    """Resize the shorter side to `resize`, then crop to `image_shape` (channels, height, width): in the middle, or with an
-    `augmentation` anywhere, half of the crops mirrored. Labels become one class, or with `multi_label` 0 and 1 for each;
+    """Resize the shorter side to `resize`, then crop to `image_shape` (channels, height, width): at the center, or with an
+    `augmentation` at a random place, half of the crops mirrored. Labels become one class, or with `multi_label` 0 and 1 for each;
     `class_ids` says that they are given as a list of classes.
     """
 
@@ -87,13 +87,13 @@ class TrainingPreparation:
 
 
 def as_array(picture: Picture) -> NDArray[np.uint8]:
-    """(h, w, c), grey with c = 1."""
+    """The pixels (h, w, c) of a picture, with c = 1 for a grey one."""
     pixels = np.asarray(picture)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 def stretched(picture: Picture, image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """(h, w, c) of `image_shape`, whatever the picture's own: what inference does [contract: Pre-processing at inference]."""
+    """The pixels (h, w, c) of a picture stretched to `image_shape`, as in inference [contract: Pre-processing at inference]."""
     _, height, width = image_shape
     return as_array(picture if picture.size == (width, height) else picture.resize((width, height)))
 
@@ -104,7 +104,7 @@ def mode_of(image_shape: tuple[int, int, int]) -> Literal["RGB", "L"]:
 
 
 def shorter_side(picture: Picture, size: int) -> Picture:
-    """The picture with its shorter side `size` pixels, its proportions kept."""
+    """The picture scaled so that its shorter side has `size` pixels."""
     scale = size / min(picture.size)
     if scale == 1:
         return picture
@@ -113,7 +113,7 @@ def shorter_side(picture: Picture, size: int) -> Picture:
 
 
 def _turned(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Rotation, shear and change of proportions around the middle, by chance."""
+    """Random rotation, shear and aspect ratio, around the center."""
     angle = math.radians(rng.uniform(-MOST_ROTATION_DEGREES, MOST_ROTATION_DEGREES))
     shear = rng.uniform(-MOST_SHEAR, MOST_SHEAR)
     stretch = math.sqrt(1 + rng.uniform(-MOST_ASPECT, MOST_ASPECT))

@@ -1,4 +1,4 @@
-"""One training job from its first weights to its model: epochs, their metrics in the original's words, and the epochs kept.
+"""One training job from its first weights to its model: epochs, their metrics as the original logs them, and the epochs kept.
 
 Axes: n images of a batch · k classes · l labels of an image
 """
@@ -59,7 +59,7 @@ class Training:
     def begin(cls, settings: ImageHyperparameters, run: RunContext) -> Self:
         """Start from a checkpoint of this job, from given weights, or from random ones."""
         found = run.gather(run.resumed() or run.pretrained or {})
-        before, hosts = found[0], len(found)  # a kill may have left hosts at different epochs: the first decides
+        before, hosts = found[0], len(found)  # a kill may have left hosts at different epochs: use the first host's
         graph = settings.graph()
         own = _under(WEIGHT, before)
         arrays = weights.continued(graph, settings.shape[0], own) if own else _first_weights(settings, before, run)
@@ -83,6 +83,7 @@ class Training:
 
     @property
     def epochs_left(self) -> range:
+        """Epochs still to train, counted from 0."""
         return range(self.begun_at, self.settings.epochs)
 
     def train(self, stream: Stream, epoch: int) -> None:
@@ -157,7 +158,7 @@ class Training:
         return True
 
     def model(self) -> ImageClassificationModel:
-        """The model of the epochs kept, or of the weights so far where a job was stopped before the first."""
+        """The model of the epochs kept, or of the present weights if the job was stopped in its first epoch."""
         kept = self.kept or {self.begun_at + 1: self._arrays()}
         return ImageClassificationModel(self.network.graph, kept, self.settings.shape, self.settings.mini_batch_size)
 

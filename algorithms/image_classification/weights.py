@@ -22,7 +22,7 @@ HOW_TO_SUPPLY = (
 )
 
 PIXEL_MEAN, PIXEL_DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-"""Of ImageNet's channels from 0 to 255: what torchvision's networks have taken off their input."""
+"""Mean and deviation of ImageNet's channels, from 0 to 255, by which torchvision's networks expect their input normalised."""
 
 
 def shapes(graph: Graph, channels: int) -> dict[str, Shape]:
@@ -64,9 +64,9 @@ def _start(name: str, shape: Shape, rng: torch.Generator) -> Tensor:
 
 
 def transferred(graph: Graph, channels: int, given: Mapping[str, Tensor], rng: torch.Generator) -> dict[str, Tensor]:
-    """Arrays of a network of the same depth, but for its last layer, which begins at random: other classes, other scores.
+    """Arrays of a network of the same depth, except its last layer, which is random because the classes differ.
 
-    A torchvision state dictionary is known by its names. Raises UserError naming arrays that are missing or of another shape.
+    A torchvision state dictionary is recognised by its names. Raises UserError naming arrays that are missing or of another shape.
     """
     start = random(graph, channels, rng)
     if "conv1.weight" in given:
@@ -103,11 +103,12 @@ def _problems(start: Mapping[str, Tensor], given: Mapping[str, Tensor], free: tu
 
 
 def from_torchvision(start: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What a torchvision ResNet of the same depth has for ours, by our names.
+    """The arrays of a torchvision ResNet of the same depth, by our names.
 
-    Its batch norms stand behind convolutions, ours before. Batch norm k of a unit lies between convolutions k and k + 1: there it
-    is our number k + 1. The last of a unit, and that of a shortcut, have no place here: their scale goes into the convolution
-    before them, their shift is lost. Our first of a unit stays at its start. Raises UserError for another depth or width.
+    Its batch norms follow convolutions, ours precede them. Batch norm k of a unit lies between convolutions k and k + 1, so it
+    becomes our number k + 1. The last one of a unit and that of a shortcut have no counterpart: the convolution before them is
+    multiplied by their scale, and their shift is dropped. Our first one of a unit keeps its initial values. Raises UserError
+    for another depth or width.
     """
     found = {"conv0_weight": given["conv1.weight"], **_norm(given, "bn1", "bn0")}
     if len(PIXEL_MEAN) == len(start["bn_data_moving_mean"]):
@@ -139,6 +140,6 @@ def _norm(given: Mapping[str, Tensor], theirs: str, ours: str) -> dict[str, Tens
 
 
 def _scaled(weight: Tensor, given: Mapping[str, Tensor], norm: str) -> Tensor:
-    """The convolution with the scale of the batch norm behind it."""
+    """The convolution's weight times the scale of the batch norm that follows it."""
     scale = given[f"{norm}.weight"] / (given[f"{norm}.running_var"] + 1e-5).sqrt()
     return weight * scale[:, None, None, None]

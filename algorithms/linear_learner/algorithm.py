@@ -66,7 +66,7 @@ class LinearLearner(Algorithm):
     tensor([1.0000, 2.5000])
     """
 
-    predictor_type: str = choice(BINARY, MULTICLASS, REGRESSOR, doc="What to learn.")
+    predictor_type: str = choice(BINARY, MULTICLASS, REGRESSOR, doc="Kind of prediction.")
     feature_dim: int | str = integer(AUTO, low=1, also=(AUTO,), doc="Columns in every row; auto: as the first row has.")
     num_classes: int = integer(1, low=1, high=1_000_000, doc="Classes of a multiclass classifier, labelled from 0 on.")
     epochs: int = integer(15, low=1, doc="Passes over the training channel at most.")
@@ -76,9 +76,9 @@ class LinearLearner(Algorithm):
     )
     loss: str = choice(
         AUTO, *(loss for losses in LOSSES.values() for loss in losses), default=AUTO,
-        doc="What to make small; auto: logistic, softmax_loss or squared_loss by predictor_type.",
+        doc="Loss to minimise; auto: logistic, softmax_loss or squared_loss by predictor_type.",
     )  # fmt: skip
-    optimizer: str = choice(*OPTIMIZERS, default=AUTO, doc="How slopes move weights; auto is adam.")
+    optimizer: str = choice(*OPTIMIZERS, default=AUTO, doc="Optimizer; auto is adam.")
     learning_rate: float | str = real(
         AUTO, above=0, also=(AUTO,), tunable=(1e-5, 1), doc="Step size; auto: models with different ones."
     )
@@ -96,20 +96,20 @@ class LinearLearner(Algorithm):
     momentum: float | str = real(AUTO, low=0, below=1, also=(AUTO,), doc="Momentum of sgd; auto is 0.")
     beta_1: float | str = real(AUTO, low=0, below=1, also=(AUTO,), doc="Adam's decay of the mean; auto is 0.9.")
     beta_2: float | str = real(AUTO, low=0, below=1, also=(AUTO,), doc="Adam's decay of the variance; auto is 0.999.")
-    use_lr_scheduler: bool = flag(True, doc="Whether step sizes fall while learning.")
+    use_lr_scheduler: bool = flag(True, doc="Whether step sizes decrease during training.")
     lr_scheduler_step: int | str = integer(
-        AUTO, low=1, also=(AUTO,), doc="Updates between two falls; auto: models with different ones."
+        AUTO, low=1, also=(AUTO,), doc="Updates between two decreases; auto: models with different ones."
     )
     lr_scheduler_factor: float | str = real(
-        AUTO, above=0, below=1, also=(AUTO,), doc="What a fall leaves; auto is 0.99."
+        AUTO, above=0, below=1, also=(AUTO,), doc="Factor of each decrease; auto is 0.99."
     )
     lr_scheduler_minimum_lr: float | str = real(
         AUTO, above=0, also=(AUTO,), doc="Least step size; auto: models with different ones."
     )
-    init_method: str = choice("uniform", "normal", default="uniform", doc="How weights begin.")
+    init_method: str = choice("uniform", "normal", default="uniform", doc="Distribution of the initial weights.")
     init_scale: float = real(0.07, above=0, doc="uniform: from -scale to scale.")
     init_sigma: float = real(0.01, above=0, doc="normal: standard deviation about 0.")
-    init_bias: float = real(0.0, doc="How the bias begins.")
+    init_bias: float = real(0.0, doc="Initial bias.")
     normalize_data: bool | str = flag(
         True, also=(AUTO,), doc="Divide columns by their deviation while learning; auto is true."
     )
@@ -122,13 +122,13 @@ class LinearLearner(Algorithm):
     early_stopping_patience: int = integer(3, low=1, doc="Epochs without improvement before training ends.")
     early_stopping_tolerance: float = real(0.001, above=0, doc="Share of the best value that counts as an improvement.")
     binary_classifier_model_selection_criteria: str = choice(
-        *CRITERIA, *OLD_CRITERIA, default="accuracy", doc="What model and threshold are chosen by."
+        *CRITERIA, *OLD_CRITERIA, default="accuracy", doc="Criterion by which model and threshold are chosen."
     )
     num_calibration_samples: int | str = integer(
         AUTO, low=1, also=(AUTO,), doc="Rows that a threshold is chosen by; auto is at most 1,000,000."
     )
-    target_recall: float = real(0.8, above=0, below=1, doc="For precision_at_target_recall.")
-    target_precision: float = real(0.8, above=0, below=1, doc="For recall_at_target_precision.")
+    target_recall: float = real(0.8, above=0, below=1, doc="Recall that precision_at_target_recall requires.")
+    target_precision: float = real(0.8, above=0, below=1, doc="Precision that recall_at_target_precision requires.")
     f_beta: float = real(1.0, above=0, doc="Weight of recall in the F score.")
     positive_example_weight_mult: float | str = real(
         1.0, above=0, also=("balanced", AUTO), tunable=(1e-5, 1e5),
@@ -136,10 +136,10 @@ class LinearLearner(Algorithm):
     )  # fmt: skip
     balance_multiclass_weights: bool = flag(False, doc="Whether each class counts as much as any other.")
     accuracy_top_k: int = integer(3, low=1, doc="k of the top-k accuracy.")
-    margin: float = real(1.0, above=0, doc="Of hinge_loss.")
+    margin: float = real(1.0, above=0, doc="Margin of hinge_loss.")
     quantile: float = real(0.5, above=0, below=1, doc="Of quantile_loss: the share of labels below the score.")
-    loss_insensitivity: float = real(0.01, above=0, doc="Of the eps-insensitive losses.")
-    huber_delta: float = real(1.0, above=0, doc="Of huber_loss.")
+    loss_insensitivity: float = real(0.01, above=0, doc="Error that the eps-insensitive losses ignore.")
+    huber_delta: float = real(1.0, above=0, doc="Error from which huber_loss is linear.")
 
     _tuning_objective_metric: str = text("", doc="Set in the jobs of a tuning job, each of which trains one model.")
 
@@ -166,7 +166,7 @@ class LinearLearner(Algorithm):
             )
 
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> LinearModel:
-        """Epoch by epoch all models through the rows, then how good they are; in the end the best model of the best epoch."""
+        """Train all models epoch by epoch and judge them after each. Returns the best model of the best epoch."""
         rows_here = math.ceil(self.mini_batch_size / len(run.gather({})))
         selection = Selection(self.criterion, self.calibration_rows, channels, run)
         training, resumed = None, run.resumed()
@@ -186,7 +186,7 @@ class LinearLearner(Algorithm):
     def _begun(
         self, resumed: Mapping[str, Tensor] | None, batches: Iterator[Batch], rows_here: int, run: RunContext
     ) -> tuple[Training, Iterator[Batch]]:
-        """The models as they begin, or as an interrupted job left them; and the pass, with the rows that were looked at."""
+        """The initial models, or those of an interrupted job; and the batches of the pass, including those read already."""
         if resumed is not None and COUNTS in resumed:
             state = State.from_arrays(resumed, run.device)
         else:
@@ -211,7 +211,7 @@ class LinearLearner(Algorithm):
         return seen if self.feature_dim == AUTO else int(self.feature_dim)
 
     def _start(self, head: Batch | None, earlier: Mapping[str, Tensor] | None, run: RunContext) -> State:
-        """Scaler and class counts by the first rows of all hosts; weights as drawn, or those of an earlier job's model for all."""
+        """The initial state, by the first rows of all hosts; weights are drawn, or are those of an earlier job's model."""
         widths = run.gather({"width": torch.tensor([0 if head is None else head.width])})
         width = self._width(max(int(each["width"]) for each in widths))
         if not width:
@@ -237,7 +237,7 @@ class LinearLearner(Algorithm):
         return scaler.shifts or not wide_sparse(head)
 
     def _decorrelation(self, head: Batch, scaler: Scaler, variants: list[Variant], run: RunContext) -> Decorrelation:
-        """That of the leading host, which all hosts take; it has rows, or no host has."""
+        """The leading host's, which all hosts use. If any host has rows, that host has."""
         mixed = sum(variant.decorrelated for variant in variants) * self.outputs
         if not mixed:
             return Decorrelation.none()
@@ -296,7 +296,7 @@ class LinearLearner(Algorithm):
         return chosen(variants, self._models, rng)
 
     def _positive_weights(self, counts_c: Tensor) -> list[float]:
-        """What a positive example counts: one value, or with auto one value for every other model."""
+        """The weights of a positive example: one, or with auto two for models to differ by."""
         mult = self.positive_example_weight_mult
         if self.predictor_type != BINARY or isinstance(mult, float):
             return [float(mult) if self.predictor_type == BINARY else 1.0]
@@ -305,7 +305,7 @@ class LinearLearner(Algorithm):
         return [balanced] if mult == "balanced" else [1.0, balanced]
 
     def _class_weights(self, counts_c: Tensor) -> list[float] | None:
-        """What a row of each class counts so that all classes count alike; None for once."""
+        """Weights of a row by class that make all classes count equally; None if every row counts once."""
         if not (self.balance_multiclass_weights and self.predictor_type == MULTICLASS):
             return None
         return (counts_c.sum() / (self.classes * counts_c.clamp_min(1))).tolist()
@@ -326,7 +326,7 @@ class LinearLearner(Algorithm):
     def _end_of_epoch(
         self, epoch: int, losses_m: Tensor, training: Training, selection: Selection, run: RunContext
     ) -> bool:
-        """Report on the models and remember them if one is better than all before. Returns whether to stop early."""
+        """Report on the models, and keep them if one is better than all before. Returns whether to stop early."""
         if epoch == 0 and not run.stopping:
             training.refuse_one_class()
         if not bool(losses_m.isfinite().any()):
@@ -362,7 +362,7 @@ class LinearLearner(Algorithm):
         return LinearModel(weights_dc, bias_c[None], parameters, _or(self.bias_lr_mult, BIAS_LR_MULT))
 
     def _scoring(self, class_weights: list[float] | None) -> dict[str, Any]:
-        """What the loss and the metrics need; null where this job's have no use for it, as in real artifacts."""
+        """What the loss and the metrics need; None for what those of this job do not use, as in real artifacts."""
         loss = self.loss_type
         return {
             "quantile": self.quantile if loss == "quantile_loss" else None,
@@ -389,7 +389,7 @@ class LinearLearner(Algorithm):
 
     @property
     def classes(self) -> int:
-        """Labels to tell apart; 0 for a regressor."""
+        """Number of classes; 0 for a regressor."""
         return {BINARY: 2, REGRESSOR: 0}.get(self.predictor_type, self.num_classes)
 
     @property
@@ -414,7 +414,7 @@ class LinearLearner(Algorithm):
 
     @property
     def calibration_rows(self) -> int:
-        """Rows at most that a threshold is chosen by."""
+        """Rows by which a threshold is chosen, at most."""
         return AUTO_CALIBRATION_ROWS if self.num_calibration_samples == AUTO else int(self.num_calibration_samples)
 
 

@@ -1,4 +1,4 @@
-"""The threshold from which on a score says 1, and how good a binary classifier is with it.
+"""The threshold from which a score means 1, and how good a binary classifier is with each threshold.
 
 Axes: n rows · m models · t thresholds
 """
@@ -14,9 +14,9 @@ from torch import Tensor
 
 
 class Curve(NamedTuple):
-    """What each threshold of a model gives, from saying 1 to nothing to saying it to every row.
+    """What each threshold of a model gives, from predicting 1 for no row to predicting 1 for every row.
 
-    `threshold_t` float32; rows said to be 1 that are (`hits_t`) and are not (`misses_t`), float64; rows that are 1 and all.
+    `threshold_t` float32; `hits_t` true and `misses_t` false positives, float64; `positives` of all `rows` have the label 1.
     """
 
     threshold_t: Tensor
@@ -27,7 +27,7 @@ class Curve(NamedTuple):
 
     @classmethod
     def of(cls, scores_n: Tensor, labels_n: Tensor) -> Curve:
-        """The thresholds halfway between neighbouring scores; rows of one score are always told alike."""
+        """The thresholds halfway between neighbouring scores; rows of equal score get the same prediction."""
         scores_n, order_n = scores_n.float().sort(descending=True, stable=True)
         ones_n = labels_n[order_n].double()
         last_n = torch.ones_like(scores_n, dtype=torch.bool)
@@ -50,18 +50,18 @@ class Curve(NamedTuple):
 
     @property
     def accuracy_t(self) -> Tensor:
-        """Share of the rows that are told right."""
+        """Share of the rows that are predicted correctly, (t,)."""
         negatives = self.rows - self.positives
         return (self.hits_t + negatives - self.misses_t) / self.rows
 
     @property
     def precision_t(self) -> Tensor:
-        """Of the rows said to be 1, those that are; 0 where none is said to be."""
+        """Share of the rows predicted as 1 that are 1, (t,); 0 if no row is."""
         return self.hits_t / (self.hits_t + self.misses_t).clamp_min(1)
 
     @property
     def recall_t(self) -> Tensor:
-        """Of the rows that are 1, those said to be; 0 where there are none."""
+        """Share of the rows of label 1 that are predicted as 1, (t,); 0 without such rows."""
         return self.hits_t / max(self.positives, 1)
 
     def f_beta_t(self, beta: float) -> Tensor:
@@ -79,7 +79,7 @@ class Curve(NamedTuple):
 
 @dataclass(frozen=True)
 class ChosenThreshold:
-    """A threshold, how good it is by the criterion, and what there is to say about it."""
+    """A threshold, its value by the criterion, and a warning for the log, if any."""
 
     threshold: float
     value: float
@@ -88,7 +88,7 @@ class ChosenThreshold:
 
 @dataclass(frozen=True)
 class Criterion:
-    """What a threshold is chosen by: one of `accuracy`, `f_beta`, `precision_at_target_recall`, `recall_at_target_precision`."""
+    """The criterion for a threshold: one of `accuracy`, `f_beta`, `precision_at_target_recall`, `recall_at_target_precision`."""
 
     name: str
     f_beta: float = 1.0
@@ -96,7 +96,7 @@ class Criterion:
     target_precision: float = 0.8
 
     def choose(self, curve: Curve) -> ChosenThreshold:
-        """The best threshold; where none reaches the target, the one that comes nearest to it, with a warning."""
+        """The best threshold; if no threshold reaches the target, the one nearest to it, with a warning."""
         if self.name == "accuracy":
             return self._best(curve, curve.accuracy_t)
         if self.name == "f_beta":

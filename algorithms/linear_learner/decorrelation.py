@@ -1,4 +1,4 @@
-"""Columns that say the same slow a descent down; half of the models learn in coordinates in which they no longer do.
+"""Correlated columns slow gradient descent down, so half of the models learn in coordinates without correlations.
 
 Axes: d features · o outputs of all models, of which the last `mixed` learn decorrelated
 """
@@ -15,17 +15,17 @@ from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.linear_learner.scaler import Scaler
 
 COLUMNS_HIGH = 256
-"""Beyond so many columns the products with a (d, d) matrix at each update would cost more than the rest of it."""
+"""With more columns, the products with a (d, d) matrix would cost more than the rest of each update."""
 
 RANK_TOLERANCE = 1e-6
-"""Directions in which the first rows vary less than this share of the most are left out: they hold rounding errors."""
+"""Directions whose variance is below this share of the largest are left out, since they hold rounding errors."""
 
 
 @dataclass(frozen=True)
 class Decorrelation:
     """Weights W = S V, where S is the inverse root of the columns' correlations: then Sᵀ x has a variance of 1 in every direction.
 
-    V is what is learned by the last `mixed` outputs; the others learn their weights themselves. This is whitening folded
+    V is what is learned by the last `mixed` outputs; the others learn their weights directly. This is whitening folded
     into the weights [Kessy, Lewin & Strimmer 2018, ZCA-cor, doi:10.1080/00031305.2016.1277159].
     """
 
@@ -34,7 +34,7 @@ class Decorrelation:
 
     @classmethod
     def of(cls, head: Batch, scaler: Scaler, mixed: int) -> Self:
-        """From the first rows. One matrix for all hosts: let the leading one make it."""
+        """The decorrelation of the first rows. All hosts need the same matrix, so the leading one makes it."""
         z_nd = scaler.features(head.dense()).double()
         values_d, vectors_dd = torch.linalg.eigh(z_nd.T @ z_nd / max(len(z_nd), 1))
         kept_d = values_d > RANK_TOLERANCE * values_d.max()
@@ -43,7 +43,7 @@ class Decorrelation:
 
     @classmethod
     def none(cls) -> Self:
-        """Every output learns its weights themselves."""
+        """Every output learns its weights directly."""
         return cls(torch.empty(0, 0), 0)
 
     def weights(self, learned_do: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class Decorrelation:
         return self._mixed(learned_do, self.root_dd)
 
     def learned(self, weights_do: Tensor) -> Tensor:
-        """What stands for the weights, as near as the directions that are kept allow."""
+        """The inverse of `weights`, as far as the directions that are kept allow."""
         return self._mixed(weights_do, torch.linalg.pinv(self.root_dd)) if self.mixed else weights_do
 
     def slope(self, slope_do: Tensor) -> Tensor:
@@ -65,4 +65,5 @@ class Decorrelation:
         return torch.cat([table_do[:, :plain], by_dd @ table_do[:, plain:]], 1)
 
     def to(self, device: torch.device | str) -> Self:
+        """The same on another device."""
         return type(self)(self.root_dd.to(device), self.mixed)

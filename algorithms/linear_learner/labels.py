@@ -1,4 +1,4 @@
-"""What a row must be labelled with."""
+"""Checks the labels of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is trained to make small: the loss of each row, and its slope.
+"""The losses that training minimises: the loss of each row, and its slope.
 
 Axes: n rows of a batch · m models · c outputs of a model (its classes; 1 for a binary classifier or a regressor)
 """
@@ -21,9 +21,13 @@ class Loss(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The log's name of the mean loss, before `_objective`."""
+        ...
 
-    def rows(self, f_nmc: Tensor, labels_n: Tensor) -> tuple[Tensor, Tensor]: ...
+    def rows(self, f_nmc: Tensor, labels_n: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss (n, m) and slope (n, m, c)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Logistic:
 
 @dataclass(frozen=True)
 class Hinge:
-    """Nothing for a row on its own side by `margin` or more, else the distance to there."""
+    """Zero for a row on the correct side by `margin` or more, else the distance to that margin."""
 
     margin: float
     name: str = "hinge_loss"
@@ -90,12 +94,12 @@ def squared() -> OfError:
 
 
 def absolute() -> OfError:
-    """The size of the error: the median is learned."""
+    """The absolute error, which the median minimises."""
     return OfError("absolute_loss", torch.abs, torch.sign)
 
 
 def eps_insensitive_squared(insensitivity: float) -> OfError:
-    """The square of what the error has beyond `insensitivity`."""
+    """The square of the part of the error beyond `insensitivity`."""
 
     def beyond(error: Tensor) -> Tensor:
         return functional.softshrink(error, insensitivity)
@@ -104,7 +108,7 @@ def eps_insensitive_squared(insensitivity: float) -> OfError:
 
 
 def eps_insensitive_absolute(insensitivity: float) -> OfError:
-    """What the error has beyond `insensitivity`."""
+    """The size of the part of the error beyond `insensitivity`."""
 
     def beyond(error: Tensor) -> Tensor:
         return functional.softshrink(error, insensitivity)
@@ -124,7 +128,7 @@ def quantile(q: float) -> OfError:
 
 
 def huber(delta: float) -> OfError:
-    """Half the square of an error up to `delta`, and straight on beyond it [Huber 1964, doi:10.1214/aoms/1177703732]."""
+    """Half the square of an error up to `delta`, linear beyond it [Huber 1964, doi:10.1214/aoms/1177703732]."""
 
     def loss(error: Tensor) -> Tensor:
         size = error.abs()

@@ -1,4 +1,4 @@
-"""How good a finished model is, by the names of the original's log.
+"""The metrics of a finished model, by their names in the original's log.
 
 Axes: n rows · c classes
 """
@@ -15,12 +15,12 @@ from torch import Tensor
 from wildsage.algorithms.linear_learner.calibration import Curve
 
 RANKED_ROWS = 10_000_000
-"""Rows at most whose scores are held to rank them for the area under the curve: 80 MB."""
+"""Rows whose scores are held for the area under the curve, at most: 80 MB."""
 
 
 @dataclass
 class BinaryTotals:
-    """Rows of a binary classifier, told by `threshold`."""
+    """Totals over the rows of a binary classifier with a threshold."""
 
     objective: str
     threshold: float
@@ -33,6 +33,7 @@ class BinaryTotals:
     held: int = 0
 
     def add(self, score_n: Tensor, labels_n: Tensor, loss_n: Tensor) -> None:
+        """Count a batch: scores, labels and losses (n,)."""
         said_n, is_n = score_n >= self.threshold, labels_n > 0.5
         rows = torch.ones_like(said_n)
         counted = torch.stack([said_n & is_n, said_n & ~is_n, is_n, rows]).sum(1).double()
@@ -43,6 +44,7 @@ class BinaryTotals:
             self.held += len(score_n)
 
     def metrics(self) -> dict[str, float]:
+        """The metrics of all rows. Empty without rows."""
         hits, misses, positives, rows, loss = self.counts.tolist()
         if not rows:
             return {}
@@ -60,17 +62,19 @@ class BinaryTotals:
 
 @dataclass
 class RegressorTotals:
-    """Rows of a regressor, in the labels' own units."""
+    """Totals over the rows of a regressor, in the labels' units."""
 
     objective: str
     sums: Tensor = field(default_factory=lambda: torch.zeros(4, dtype=torch.float64))  # squares, sizes, loss, rows
 
     def add(self, score_n: Tensor, labels_n: Tensor, loss_n: Tensor) -> None:
+        """Count a batch: scores, labels and losses (n,)."""
         error_n = score_n.double() - labels_n.double()
         sums = torch.stack([error_n.square(), error_n.abs(), loss_n.double(), torch.ones_like(error_n)]).sum(1)
         self.sums += sums.cpu()
 
     def metrics(self) -> dict[str, float]:
+        """The metrics of all rows. Empty without rows."""
         squares, sizes, loss, rows = self.sums.tolist()
         if not rows:
             return {}
@@ -81,7 +85,7 @@ class RegressorTotals:
 
 @dataclass
 class MulticlassTotals:
-    """Rows of a multiclass classifier, by their probabilities (n, c)."""
+    """Totals over the rows of a multiclass classifier."""
 
     objective: str
     classes: int
@@ -96,6 +100,7 @@ class MulticlassTotals:
         self.by_class = torch.zeros(3, self.classes, dtype=torch.float64)
 
     def add(self, p_nc: Tensor, labels_n: Tensor, loss_n: Tensor) -> None:
+        """Count a batch: probabilities (n, c), labels and losses (n,)."""
         p_nc, class_n = p_nc.cpu().double(), labels_n.cpu().long()
         own_n1 = p_nc.gather(1, class_n[:, None])
         rank_n = (p_nc > own_n1).sum(1)
@@ -110,6 +115,7 @@ class MulticlassTotals:
         self.sums += torch.stack(each).sum(1)
 
     def metrics(self) -> dict[str, float]:
+        """The metrics of all rows. Empty without rows."""
         top_k, gain, entropy, loss, rows = self.sums.tolist()
         if not rows:
             return {}
@@ -134,7 +140,7 @@ Totals = BinaryTotals | RegressorTotals | MulticlassTotals
 
 
 def evaluated(totals: Totals, answers: Iterator[tuple[Tensor, Tensor, Tensor]]) -> dict[str, float]:
-    """The metrics of rows that come in batches of score, label and loss; none where there were none."""
+    """The metrics of rows that come in batches of score, label (n,) and loss (n,). Empty without rows."""
     for score, labels_n, loss_n in answers:
         totals.add(score, labels_n, loss_n)
     return totals.metrics()

@@ -18,13 +18,17 @@ from wildsage.algorithms.linear_learner.scaler import Scaler
 
 
 class MiniBatch(Protocol):
-    """`columns_u` are the columns whose weights count, None for all of them; `labels_n` float32."""
+    """The rows of one update, and how they meet the weights."""
 
     @property
-    def labels_n(self) -> Tensor: ...
+    def labels_n(self) -> Tensor:
+        """Standardised labels (n,), float32."""
+        ...
 
     @property
-    def columns_u(self) -> Tensor | None: ...
+    def columns_u(self) -> Tensor | None:
+        """The columns that occur (u,), ascending; None for all columns."""
+        ...
 
     def margins(self, weights_uo: Tensor) -> Tensor:
         """X W, (n, o)."""
@@ -63,6 +67,7 @@ class Sparse:
 
     @classmethod
     def of(cls, rows: SparseRows, labels_n: Tensor) -> Sparse:
+        """Number the columns that occur in the rows from 0 on, and sort the values by column."""
         columns_u, place_z, counts_u = torch.unique(rows.columns_z, return_inverse=True, return_counts=True)
         order_z = place_z.argsort(stable=True)
         row_z = torch.arange(len(rows), device=order_z.device).repeat_interleave(rows.starts_n1.diff())
@@ -83,7 +88,7 @@ class Sparse:
 
 
 def wide_sparse(batch: Batch) -> bool:
-    """Whether rows are sparse and so wide that they had better stay so; narrower ones are made dense."""
+    """Whether rows are sparse and wide enough to stay so; narrower ones are made dense."""
     return isinstance(batch.features, SparseRows) and batch.width > COLUMNS_HIGH
 
 

@@ -1,4 +1,4 @@
-"""The finished linear model: weights and bias for rows as they are.
+"""The finished linear model: weights and bias for rows that are not normalised.
 
 Axes: n rows of a batch · d features · c outputs (classes; 1 for a binary classifier or a regressor)
 """
@@ -23,7 +23,7 @@ from wildsage.algorithms.linear_learner.losses import Loss
 
 WEIGHT, BIAS = "fc0_weight", "fc0_bias"
 BIAS_LR_MULT = 10.0
-"""The original's, which its symbol shows."""
+"""The original's default, which its symbol records."""
 
 BINARY, MULTICLASS, REGRESSOR = "binary_classifier", "multiclass_classifier", "regressor"
 LOSSES = {
@@ -88,12 +88,12 @@ class LinearModel(Model):
 
     @property
     def predictor_type(self) -> str:
-        """What the model learned to be."""
+        """Kind of prediction: binary_classifier, multiclass_classifier or regressor."""
         return str(self.parameters["predictor_type"])
 
     @property
     def threshold(self) -> float:
-        """The score from which on a binary classifier says 1."""
+        """The score from which a binary classifier predicts 1."""
         return float(self.parameters["threshold"])
 
     @property
@@ -128,7 +128,7 @@ class LinearModel(Model):
         return self.scored(batches, "test", run)
 
     def scored(self, batches: Iterator[Batch], channel: str, run: RunContext) -> dict[str, float]:
-        """The same of another channel."""
+        """The same for any channel; errors name it."""
         return metrics.evaluated(self._totals(), self._judged(batches, channel, run))
 
     def _totals(self) -> metrics.Totals:
@@ -155,7 +155,7 @@ class LinearModel(Model):
 
 
 def score(f: Tensor, loss_type: str) -> Tensor:
-    """What a binary classifier answers: the sigmoid, or with hinge loss the margin itself."""
+    """A binary classifier's score: the sigmoid of the margin, or with hinge loss the margin itself."""
     return f.sigmoid() if loss_type == "logistic" else f
 
 
@@ -193,7 +193,7 @@ def _or(given: float | None, otherwise: float) -> float:
 
 
 def refuse_unknown(settings: ModelSettings) -> None:
-    """Raise UserError for an artifact that says it is something else than a linear learner's."""
+    """Raise UserError for an artifact whose settings are not a linear learner's."""
     kind, loss, threshold = (settings.get(name) for name in ("predictor_type", "loss_type", "threshold"))
     if kind not in LOSSES:
         raise UserError(f"Linear learner model: predictor_type is {kind!r}, expected {' or '.join(LOSSES)}.")

@@ -1,6 +1,6 @@
 """The network that the original stores beside the parameters: one fully connected layer [contract: linear-learner, Artifact].
 
-Real artifacts are known of logistic and squared loss; the output operators of the others are our choice of MXNet's.
+Real artifacts are known for logistic and squared loss. For other losses, we chose one of MXNet's output operators.
 """
 
 from __future__ import annotations

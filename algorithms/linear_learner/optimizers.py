@@ -1,6 +1,6 @@
-"""How a mini-batch's slope moves the parameters of all models, each at a rate of its own.
+"""How a mini-batch's slope updates the parameters of all models, each at its own rate.
 
-A parameter lies in planes of one tensor: the parameter itself and what its optimiser remembers of it.
+A parameter lies in planes of one tensor: the parameter itself and the optimiser's running values of it.
 Axes: p planes · a any rows (features, or 1 for the bias) · o outputs of all models
 """
 
@@ -18,16 +18,21 @@ RMSPROP_DECAY = 0.9
 
 
 class Optimizer(Protocol):
-    """`name` is the hyperparameter's; `planes` is how many a parameter needs. `move` changes `planes_pao` in place at the
-    `updates`-th update, from 1 on."""
+    """An update rule."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name as a value of the hyperparameter `optimizer`."""
+        ...
 
     @property
-    def planes(self) -> int: ...
+    def planes(self) -> int:
+        """Planes that a parameter needs."""
+        ...
 
-    def move(self, planes_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None: ...
+    def move(self, planes_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:
+        """Change the planes in place. This is the `updates`-th update, counted from 1."""
+        ...
 
 
 @dataclass(frozen=True)

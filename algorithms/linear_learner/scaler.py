@@ -1,4 +1,4 @@
-"""Columns and labels brought to mean 0 and deviation 1 while models learn, by the first rows of the channel.
+"""Standardisation: in training, columns and labels get mean 0 and deviation 1, measured on the first rows of the channel.
 
 Axes: n rows · d features · o outputs of all models
 """
@@ -36,7 +36,7 @@ class Scaler:
         normalize_label: bool,
         unbias_label: bool,
     ) -> Self:
-        """From the first rows of every host: `total` adds a tensor up over the hosts. Sums are float64."""
+        """The scaler of the first rows of all hosts; `total` adds a tensor up over the hosts. Sums are float64."""
         sums_d, squares_d = _sums(rows)
         labels_n = labels_n.double()
         own = torch.stack(
@@ -57,24 +57,24 @@ class Scaler:
 
     @property
     def shifts(self) -> bool:
-        """Whether any column is shifted: sparse rows then lose their zeros."""
+        """Whether any column is shifted, so that sparse rows lose their zeros."""
         return bool(self.mean_d.any())
 
     def features(self, x_nd: Tensor) -> Tensor:
-        """The rows as models see them."""
+        """Standardised rows (n, d)."""
         return (x_nd - self.mean_d).div_(self.deviation_d)
 
     def sparse_features(self, rows: SparseRows) -> SparseRows:
-        """The same for sparse rows where no column is shifted."""
+        """The same for sparse rows, if no column is shifted."""
         values_z = rows.values_z.float() / self.deviation_d[rows.columns_z]
         return SparseRows(rows.starts_n1, rows.columns_z, values_z, rows.width)
 
     def labels(self, labels_n: Tensor) -> Tensor:
-        """The labels as models see them."""
+        """Standardised labels (n,)."""
         return (labels_n - self.label_mean) / self.label_deviation
 
     def folded(self, weights_do: Tensor, bias_o: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights and bias that take rows as they are, and give answers in the labels' own units."""
+        """Weights and bias for rows that are not standardised, with answers in the labels' units."""
         raw_do = weights_do.double() / self.deviation_d[:, None]
         raw_o = bias_o.double() - self.mean_d.double() @ raw_do
         raw_do, raw_o = raw_do * self.label_deviation, raw_o * self.label_deviation + self.label_mean
@@ -87,16 +87,19 @@ class Scaler:
         return (raw_do * self.deviation_d[:, None] / self.label_deviation).float(), raw_o.float()
 
     def arrays(self) -> dict[str, Tensor]:
+        """The scaler as plain arrays, for a state."""
         label = torch.tensor([self.label_mean, self.label_deviation], dtype=torch.float64)
         return {"scaler_mean": self.mean_d, "scaler_deviation": self.deviation_d, "scaler_label": label}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], device: torch.device) -> Self:
+        """The inverse of `arrays`."""
         label_mean, label_deviation = arrays["scaler_label"].tolist()
         mean_d, deviation_d = (arrays[f"scaler_{name}"].to(device) for name in ("mean", "deviation"))
         return cls(mean_d, deviation_d, label_mean, label_deviation)
 
     def to(self, device: torch.device | str) -> Self:
+        """The same on another device."""
         return type(self)(self.mean_d.to(device), self.deviation_d.to(device), self.label_mean, self.label_deviation)
 
 
@@ -112,7 +115,7 @@ def _sums(rows: Batch) -> tuple[Tensor, Tensor]:
 
 
 def _deviation(mean_d: Tensor, square_d: Tensor) -> Tensor:
-    """The standard deviation; 1 for a column that holds one value, up to what float64 sums may differ."""
+    """The standard deviation; 1 for a column of one value, within the rounding of float64 sums."""
     variance_d = square_d - mean_d.square()
     constant_d = variance_d <= 1e-12 * square_d
     return torch.where(constant_d, 1.0, variance_d.clamp_min(0).sqrt())

@@ -1,4 +1,4 @@
-"""Which of the models is best, and the threshold it answers with: by the validation channel, or else by the training data.
+"""Chooses the best model and its threshold, by the validation channel if there is one, else by the training data.
 
 Axes: n rows · d features · m models · c outputs of a model · o = m · c outputs of all
 """
@@ -22,17 +22,17 @@ from wildsage.algorithms.linear_learner.training import Task, Training
 from wildsage.algorithms.linear_learner.variants import Variant
 
 ROWS = 5000
-"""Rows that are scored at a time."""
+"""Rows to score at a time."""
 
 EPOCH_ROWS = 100_000
-"""Rows at most by which an epoch's thresholds are chosen; the last choice uses all that `num_calibration_samples` allows."""
+"""Rows by which thresholds are chosen after an epoch, at most. The final choice uses up to `num_calibration_samples`."""
 
 MakeModel = Callable[[Tensor, Tensor, float, Variant, Tensor], LinearModel]
 
 
 @dataclass
 class Scored:
-    """What all models say to the rows of a channel: mean losses (m,), and up to a limit scores (n, m) with their labels."""
+    """Answers of all models for a channel: mean losses (m,), and up to a limit of rows scores (n, m) with their labels."""
 
     losses_m: Tensor
     rows: int = 0
@@ -47,7 +47,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Selection:
-    """Judges models by `criterion`, or by their loss where that is None, with `rows` held at most to choose thresholds by."""
+    """Judges models by `criterion`, or by their loss if that is None. Thresholds are chosen by at most `rows` rows."""
 
     criterion: Criterion | None
     rows: int

@@ -1,4 +1,4 @@
-"""What the models remember while they train.
+"""The state of training.
 
 Axes: p planes of the optimiser · d features · m models · c outputs of a model · o = m · c outputs of all
 """
@@ -16,7 +16,7 @@ from wildsage.algorithms.linear_learner.decorrelation import Decorrelation
 from wildsage.algorithms.linear_learner.scaler import Scaler
 
 COUNTS = "counts"
-"""The array that a state has and a finished model has not."""
+"""An array that a state has and a finished model lacks."""
 
 TENSORS = ("weights", "bias", "sums", "best_weights", "best_bias", "loss_2m", "class_counts")
 
@@ -25,11 +25,11 @@ TENSORS = ("weights", "bias", "sums", "best_weights", "best_bias", "loss_2m", "c
 class State:
     """`weights` (p, d, o) and `bias` (p, 1, o) hold what is learned for normalised columns, and the optimiser's memory of it.
 
-    `sums` (d + 1, o) add up weights and bias over the updates of a pass, in dense rows; else it is empty. `best` is the
+    `sums` (d + 1, o) add up weights and bias over the updates of a pass, if rows are dense; else it is empty. `best` is the
     criterion of the best epoch so far, `stale` epochs have been no better since, and `best_weights` (k, d, o) and
-    `best_bias` (k, 1, o) are the weights at its end and, where there are sums, on average. `loss_2m` are the sums of this
-    pass: weighted losses, and weights. `class_counts`
-    are a classifier's labels among the first rows, `classes_seen` those among all.
+    `best_bias` (k, 1, o) are the weights at its end and, if there are sums, on average. `loss_2m` are the sums of this
+    pass: weighted losses, and weights. `class_counts` counts a classifier's labels in the first rows; `classes_seen` says which
+    labels occurred at all.
     """
 
     scaler: Scaler
@@ -59,7 +59,7 @@ class State:
         class_counts: Tensor,
         averages: bool,
     ) -> Self:
-        """Parameters as they begin, everything that is remembered zero. `averages`: whether sums are kept."""
+        """The initial state, with everything but the parameters zero. `averages`: whether sums are kept."""
         d, o = learned_do.shape
         weights = torch.cat([learned_do[None], torch.zeros(planes - 1, d, o)])
         bias = torch.cat([bias_o[None, None], torch.zeros(planes - 1, 1, o)])
@@ -79,20 +79,20 @@ class State:
         )
 
     def add_to_sums(self) -> None:
-        """Count the weights of this update in, where averages are kept."""
+        """Add the weights of this update to the sums, if averages are kept."""
         self.pass_updates += 1
         if len(self.sums):
             self.sums[:-1] += self.weights[0]
             self.sums[-1:] += self.bias[0]
 
     def end_pass(self) -> None:
-        """Begin the sums anew."""
+        """Reset the sums."""
         self.sums.zero_()
         self.loss_2m.zero_()
         self.pass_updates = 0
 
     def keep_best(self, value: float) -> None:
-        """Remember the weights of this epoch as the best."""
+        """Keep the weights of this epoch as the best."""
         self.best, self.stale = value, 0
         self.best_weights[0] = self.decorrelation.weights(self.weights[0])
         self.best_bias[0] = self.bias[0]
@@ -103,6 +103,7 @@ class State:
 
     @property
     def feature_dim(self) -> int:
+        """Columns of the data."""
         return self.weights.shape[1]
 
     def to(self, device: torch.device | str) -> Self:

@@ -1,6 +1,6 @@
 """The settings of the models that train side by side.
 
-The original trains `num_models` models around the given parameters; which, is not published. Winners in its logs had
+The original trains `num_models` models around the given parameters, but which ones is not published. Winners in its logs had
 learning rate 0.005 or 0.1, weight decay 0.0001 or 1, a scheduler step of 10 or 100 and a least rate of 1e-5 or 1e-4 (Adam).
 Here these values form a grid of 32, whose first model follows the recorded epochs of a real job [contract: linear-learner].
 """
@@ -24,7 +24,7 @@ LEAST_RATES = (1e-5, 1e-4)
 FACTOR = 0.99
 SHOWN = ("learning_rate", "wd", "l1", "lr_scheduler_step", "lr_scheduler_factor", "lr_scheduler_minimum_lr")
 WIDER = {"learning_rate": (0.001, 0.5), "wd": (1e-7, 1.0)}
-"""From where further models are drawn, evenly by their logarithm, when more are asked for than the grid has."""
+"""Ranges from which models beyond those of the grid are drawn, evenly by logarithm."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Variant:
     decorrelated: bool = False
 
     def shown(self, optimizer: str) -> dict[str, Any]:
-        """As the log's `Best model found for hyperparameters` has it."""
+        """The settings as the log's `Best model found for hyperparameters` shows them."""
         return {"optimizer": optimizer, **{name: getattr(self, name) for name in SHOWN}}
 
 
 @dataclass(frozen=True)
 class Given:
-    """What the user set of a variant; None where it is left to us."""
+    """The settings of a variant that the user gave; None for the others."""
 
     learning_rate: float | None = None
     wd: float | None = None
@@ -59,7 +59,7 @@ class Given:
 
 
 def grid(given: Given, optimizer: str, positive_weights: Sequence[float], decorrelated: bool) -> list[Variant]:
-    """32 variants, of which those that learn decorrelated, where there are such, stand last.
+    """32 variants. Those that learn decorrelated, if any, come last.
 
     A value that is given comes first and has neighbours. Decorrelated learning takes the place of the second least rate, a
     second positive weight that of two weight decays.

@@ -1,7 +1,7 @@
-"""The part of a lock that images need, ready for pip's hash-checking mode.
+"""Picks the packages of an image from a lock, with their hashes, for pip's hash-checking mode.
 
-`python3 pick.py LOCK` gives what all images share: what packages.txt names, with all that it needs in turn.
-`python3 pick.py LOCK PYPROJECT ALGORITHM` gives what the image of an algorithm needs beyond that: the extra of its name in
+`python3 pick.py LOCK` prints what all images share: the packages of packages.txt, and what these need.
+`python3 pick.py LOCK PYPROJECT ALGORITHM` prints what the image of an algorithm needs beyond that: the extra of its name in
 pyproject.toml. The image `runner`, which has all algorithms, needs the rest of the lock.
 
 Standard library only: it runs before anything is installed.
@@ -37,10 +37,10 @@ def own(project: Mapping[str, Any], algorithm: str) -> set[str]:
 
 def picked(lock: str, names: set[str]) -> list[str]:
     """Entries of the lock for `names` and, by its `# via` notes, for what these need; without the notes, which name packages
-    of other images too. Exits if the lock lacks one."""
+    of other images too. Raises SystemExit if the lock lacks one."""
     entries = {spelled(entry["name"]): entry[0] for entry in ENTRY.finditer(lock)}
     if missing := sorted(names - entries.keys()):
-        raise SystemExit(f"The lock has no {', '.join(missing)}: write it anew with scripts/lock.")
+        raise SystemExit(f"The lock has no {', '.join(missing)}: regenerate it with scripts/lock.")
     needed_by = {name: set(map(spelled, NEEDED_BY.findall(entry))) for name, entry in entries.items()}
     found, grown = set[str](), names
     while grown != found:
@@ -50,7 +50,7 @@ def picked(lock: str, names: set[str]) -> list[str]:
 
 
 def spelled(name: str) -> str:
-    """A package's or algorithm's name with hyphens, in small letters."""
+    """The name of a package or algorithm in lower case, with hyphens."""
     return re.sub(r"[._-]+", "-", name).lower()
 
 
@@ -62,6 +62,7 @@ def beyond_shared(lock: str, project: Mapping[str, Any], image: str) -> list[str
 
 
 def main(lock: Path, pyproject: Path | None = None, image: str = "") -> None:
+    """Print the entries that all images share or, with `pyproject`, those that `image` needs beyond them."""
     entries = lock.read_text()
     if pyproject:
         project = tomllib.loads(pyproject.read_text())["project"]

@@ -17,4 +17,5 @@ def algorithms() -> None:
 
 
 def row(one: catalogue.AlgorithmEntry) -> tuple[str, ...]:
+    """The cells of an algorithm, in the order of COLUMNS."""
     return one.name, one.summary, ", ".join(one.content_types), one.problem or ""

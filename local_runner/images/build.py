@@ -1,8 +1,8 @@
-"""Images of the algorithms. This machine's pip fetches their packages, with its configuration, so that proxies, certificates
-and mirrors that pip knows of need not be told to the engine; the rest is Docker's.
+"""Builds the images of the algorithms. This machine's pip fetches their packages with its own configuration, so that the engine
+need not know of proxies, certificates and mirrors. Docker does the rest.
 
-All images of a target share one image of packages, `wildsage/packages:TARGET`. It is built again only when what it is made
-of has changed, which its label tells. An algorithm's image adds what the algorithm needs beyond it, and our code.
+All images of a target share one image of packages, `wildsage/packages:TARGET`. It is rebuilt only when its recipe or
+its part of the lock has changed, which a label records. An algorithm's image adds the algorithm's own packages and our code.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Engine:
-    """The `docker` command, and how it builds: `environment` is what its processes get."""
+    """The `docker` command, and the environment of its processes."""
 
     command: str
     environment: Mapping[str, str]
 
     @classmethod
     def found(cls, environment: Mapping[str, str]) -> Engine:
-        """The one on the PATH, with BuildKit where it has it. Raises PlatformError without a `docker` command."""
+        """The command on the PATH, with BuildKit if it has it. Raises PlatformError without a `docker` command."""
         command = shutil.which("docker")
         if not command:
             raise PlatformError("No `docker` command on the PATH: install Docker, or podman with its `docker` alias.")
@@ -78,7 +78,7 @@ class Engine:
             raise PlatformError(f"docker could not build {tag}; its message is above.")
 
     def remove_dangling(self) -> None:
-        """Remove our images without a name: stages of a build, and those that a newer image took the name from."""
+        """Remove our images without a tag: stages of a build, and images whose tag a newer image has."""
         self.output("image", "prune", "--force", "--filter", f"label={OURS}")
 
 
@@ -86,8 +86,8 @@ def build(algorithms: Sequence[str], target: str, tag: str | None, tell: Tell) -
     """Build images of algorithms (or of `runner`); `target` is cpu or cuda. Returns their tags.
 
     `tag` names the image in place of wildsage/ALGORITHM:TARGET. The output of pip and docker goes to the terminal. Raises
-    UserError for an unknown algorithm, PlatformError if packages, engine or sources are missing. What a build leaves
-    behind without a name is removed, also after a failure.
+    UserError for an unknown algorithm, PlatformError if packages, engine or sources are missing. Untagged images of the build
+    are removed, also after a failure.
     """
     for algorithm in algorithms:
         if algorithm not in known():
@@ -107,7 +107,7 @@ def build(algorithms: Sequence[str], target: str, tag: str | None, tell: Tell) -
 
 
 def known() -> list[str]:
-    """What has an image: every algorithm that is installed, and `runner`."""
+    """Names of the images: every installed algorithm, and `runner`."""
     return [*(algorithm.name for algorithm in catalogue.algorithms()), RUNNER]
 
 
@@ -135,7 +135,7 @@ def _image(engine: Engine, algorithm: str, target: str, packages: str, tag: str,
 
 
 def _hash(context: Path, target: str) -> str:
-    """Of what an image of packages is made of: how it is built, and its part of the lock."""
+    """A hash of the recipe of an image of packages and of its part of the lock."""
     folder = context / "containers"
     parts = [(folder / part).read_bytes() for part in RECIPE]
     parts.append(_picked(folder / "docker", target).encode())
@@ -144,7 +144,7 @@ def _hash(context: Path, target: str) -> str:
 
 @contextmanager
 def _one_at_a_time(tell: Tell) -> Iterator[None]:
-    """Wait for other builds of this user: what they have not given a name yet looks like what an ended build left."""
+    """Wait for other builds of this user, since their images without a tag look like leftovers."""
     path = Path(tempfile.gettempdir(), f"wildsage-build-{os.getuid()}.lock")
     with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)) as lock:
         try:
@@ -211,7 +211,7 @@ def _fetch(context: Path, target: str, *algorithm: str) -> None:
 
 
 def _provenance() -> dict[str, str]:
-    """Build arguments for the labels: the project's version, and what the clone knows of its origin."""
+    """Build arguments for the labels: the project's version, and the clone's repository and commit."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     known = {"VERSION": project["version"], "SOURCE": provenance.source(ROOT), "REVISION": provenance.revision(ROOT)}
     return {name: value for name, value in known.items() if value}

@@ -1,7 +1,7 @@
-"""The algorithms whose containers can be run here. None of them is imported: their own container says what they are.
+"""The algorithms of this installation, as their containers describe them: the local AWS imports no algorithm.
 
-`python -m wildsage.containers describe` takes a tenth of a second, as it does not import the array engine either. It is asked
-once, and again when a folder of algorithms or what it says of itself has changed.
+`python -m wildsage.containers describe` takes a tenth of a second, since it does not import torch either. It is asked
+once, and again when a folder of algorithms or a `spec.py` has changed.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from wildsage.local_runner.processes import python
 
 @dataclass(frozen=True)
 class AlgorithmEntry:
-    """What is known of one.
+    """An algorithm as its container describes it.
 
-    `summary` is one sentence; `repositories` are those of ECR URIs; `label_size` is how many columns of a CSV row are labels
-    in training; `metric_definitions` are regular expressions by name; `problem` says why it cannot run here, if it cannot.
+    `summary` is one sentence; `repositories` are the names of its image in ECR; `label_size` is how many columns of a CSV row
+    are labels in training; `metric_definitions` are regular expressions by name; `problem` says why it cannot run here.
     """
 
     name: str
@@ -37,7 +37,7 @@ class AlgorithmEntry:
 
 
 def algorithms() -> tuple[AlgorithmEntry, ...]:
-    """All of them, in the order of their names. Raises PlatformError where the container does not answer."""
+    """All algorithms by name. Raises PlatformError if the container does not answer."""
     return _described(_stamp())
 
 
@@ -53,7 +53,7 @@ def in_repository(repository: str) -> AlgorithmEntry | None:
 
 
 def _stamp() -> tuple[tuple[str, int, int], ...]:
-    """Changes when a folder of algorithms comes or goes, or says something else of itself."""
+    """A value that changes when an algorithm is added, removed or described anew."""
     package = importlib.util.find_spec("wildsage.algorithms")
     folders = [Path(place) for place in package.submodule_search_locations or ()] if package else []
     files = sorted(file for folder in folders for file in folder.glob("*/spec.py"))

@@ -56,7 +56,7 @@ def test_packages_that_others_need_too_leave_what_is_picked_as_it_is(pick):
 
 
 def test_a_package_that_is_not_locked_is_named(pick):
-    with pytest.raises(SystemExit, match=r"no other: write it anew with scripts/lock"):
+    with pytest.raises(SystemExit, match=r"no other: regenerate it with scripts/lock"):
         pick.picked(LOCK, {"other", "top"})
 
 
