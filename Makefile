@@ -31,7 +31,7 @@ demo: $(VENV)/demo.stamp ## Run the US-census segmentation end to end; plots go 
 test: $(VENV)/test.stamp ## Run all tests (ARGS="-k kmeans")
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
-clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp ## Fetch other AWS clients, whose tests skip without: 1.5 GB
+clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(CLIENTS)/xgboost17.stamp ## Fetch other AWS clients, whose tests skip without: 1.5 GB
 
 docker: $(VENV)/test.stamp ## Let the Docker tests run: an engine, its base image, an image of every algorithm
 	@scripts/engine
@@ -61,7 +61,9 @@ $(VENV)/%.stamp: pyproject.toml | $(BIN)/python
 # aiobotocore stands first because it pins botocore: pip would otherwise try hundreds of versions below it, one by one.
 $(CLIENTS)/sdk3.stamp: WANTED = "aiobotocore[boto3]>=3" "sagemaker>=3,<4" pytest
 $(CLIENTS)/awscli.stamp: WANTED = awscli
-$(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp: | $(BIN)/python
+# The library whose digits real jobs of the tags 1.x have.
+$(CLIENTS)/xgboost17.stamp: WANTED = "xgboost==1.7.6" "pyarrow>=15" "scikit-learn>=1.5" "orjson>=3.8" hypothesis pytest
+$(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/xgboost17.stamp: | $(BIN)/python
 	@echo "Installing the client $(notdir $(basename $@)) …"
 	@$(BIN)/python -m venv --clear $(basename $@)
 	@set -o pipefail; $(basename $@)/bin/python -m pip --no-input install $(WANTED) | { $(STEPS); }

@@ -93,9 +93,7 @@ def boost(plan: Plan, begin: xgboost.Booster | None = None) -> tuple[xgboost.Boo
     callbacks: list[TrainingCallback] = [OwnMetrics(own, plan.sets)] if own else []
     callbacks += [recorder, *plan.callbacks]
     if plan.early_stop:
-        callbacks.append(
-            _early_stopping(plan.early_stop)
-        )  # the last: whoever ends training, ends the round for those after it
+        callbacks.append(_early_stopping(plan.early_stop))
     try:
         return _rounds(parameters, plan, begin, callbacks), recorder.history
     except (xgboost.core.XGBoostError, ValueError) as error:
@@ -111,7 +109,7 @@ def _rounds(
     train = plan.sets["train"]
     booster = xgboost.Booster(parameters, [matrix for matrix, _ in evals], model_file=begin)
     first = booster.num_boosted_rounds()
-    container = CallbackContainer(callbacks)
+    container = CallbackContainer([_InOrder(callbacks)])
     booster = container.before_training(booster)
     for number in range(first, first + plan.rounds):
         if container.before_iteration(booster, number, train, evals):
@@ -120,6 +118,30 @@ def _rounds(
         if container.after_iteration(booster, number, train, evals):
             break
     return container.after_training(booster).copy()
+
+
+class _InOrder(TrainingCallback):
+    """Several callbacks as one: the library calls them in any order, and none after one that ends training."""
+
+    def __init__(self, callbacks: Sequence[TrainingCallback]) -> None:
+        super().__init__()
+        self._callbacks = callbacks
+
+    def before_training(self, model: Any) -> Any:
+        for callback in self._callbacks:
+            model = callback.before_training(model)
+        return model
+
+    def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        return any([callback.before_iteration(model, epoch, evals_log) for callback in self._callbacks])  # noqa: C419  all of them, whatever the first says
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        return any([callback.after_iteration(model, epoch, evals_log) for callback in self._callbacks])  # noqa: C419  all of them, whatever the first says
+
+    def after_training(self, model: Any) -> Any:
+        for callback in self._callbacks:
+            model = callback.after_training(model)
+        return model
 
 
 class OwnMetrics(TrainingCallback):

@@ -48,7 +48,10 @@ def train(plan: Plan, folds: Folds, log: JobLog, output_data: Path) -> list[xgbo
     boosters, scores = [], []
     predicted: list[NDArray] = []
     for number, (training, scoring) in enumerate(folds.split(labels_n)):
-        sets = {"train": everything.slice(training), "validation": everything.slice(scoring)}
+        sets = {
+            "train": everything.slice(training.astype(np.int32)),
+            "validation": everything.slice(scoring.astype(np.int32)),
+        }
         booster, history = boost(
             Plan(plan.parameters, plan.rounds, sets, plan.metrics, plan.early_stop, plan.callbacks)
         )
@@ -81,7 +84,7 @@ def _mean(scores: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, floa
 
 def _empty_like(booster: xgboost.Booster, rows: xgboost.DMatrix) -> NDArray:
     """Room for a prediction of every row."""
-    one = booster.predict(rows.slice([0]))
+    one = booster.predict(rows.slice(np.zeros(1, np.int32)))
     return np.zeros((rows.num_row(), *one.shape[1:]), np.float64)
 
 

@@ -16,26 +16,28 @@ import numpy as np
 import xgboost
 from xgboost.tracker import RabitTracker
 
-from wildsage.algorithms.base.errors import PlatformError
+from wildsage.algorithms.base.errors import PlatformError, UserError
 from wildsage.algorithms.base.program import Job
 from wildsage.algorithms.xgboost.parameters import LIBRARY
 from wildsage.algorithms.xgboost.versions import Version
 
 MEET_WITHIN_S = 300
 RETRIES = 100
-SPELLS_IN_CAPITALS = Version(2, 0)
-"""The version that began to spell the collective's arguments in small letters."""
+COLLECTIVE_SINCE = Version(2, 1)
+"""The version whose collective notices that a host is gone."""
 
 
 @contextmanager
 def together(job: Job, rows: int) -> Iterator[list[str]]:
     """Within the block the hosts that have rows, which it is given, compute together; all hosts of the job must enter.
 
-    Raises PlatformError where they do not meet.
+    Raises PlatformError where they do not meet, UserError for a library that is too old.
     """
     if len(job.hosts) == 1:
         yield list(job.hosts) if rows else []
         return
+    if LIBRARY < COLLECTIVE_SINCE:
+        raise UserError(f"{len(job.hosts)} hosts need XGBoost 2.1 or newer, and this is {xgboost.__version__}.")
     with _joined(job, job.hosts, job.meeting_place[1]):
         members, port = _with_rows(job, rows)
         if len(members) in (0, len(job.hosts)):
@@ -70,41 +72,22 @@ def _joined(job: Job, hosts: Sequence[str], port: int) -> Iterator[None]:
     if context:
         context.__exit__(None, None, None)
     if tracker:
-        _wait_for(tracker)
+        tracker.wait_for()
 
 
-def _tracker(address: str, port: int, count: int) -> Any:
-    if LIBRARY >= SPELLS_IN_CAPITALS:
-        tracker = RabitTracker(n_workers=count, host_ip=address, port=port, sortby="task", timeout=MEET_WITHIN_S)
-        tracker.start()
-    else:
-        tracker = RabitTracker(host_ip=address, n_workers=count, port=port, port_end=port + 1, sortby="task")
-        tracker.start(count)  # type: ignore[call-arg]
+def _tracker(address: str, port: int, count: int) -> RabitTracker:
+    tracker = RabitTracker(n_workers=count, host_ip=address, port=port, sortby="task", timeout=MEET_WITHIN_S)
+    tracker.start()
     return tracker
 
 
-def _wait_for(tracker: Any) -> None:
-    if LIBRARY >= SPELLS_IN_CAPITALS:
-        tracker.wait_for()
-    else:
-        tracker.join()
-
-
 def _arguments(address: str, port: int, number: int) -> dict[str, Any]:
-    task = f"{number:05}"
-    if LIBRARY >= SPELLS_IN_CAPITALS:
-        return {
-            "dmlc_tracker_uri": address,
-            "dmlc_tracker_port": port,
-            "dmlc_task_id": task,
-            "dmlc_retry": RETRIES,
-            "dmlc_timeout": MEET_WITHIN_S,
-        }
     return {
-        "DMLC_TRACKER_URI": address,
-        "DMLC_TRACKER_PORT": port,
-        "DMLC_TASK_ID": task,
-        "DMLC_WORKER_CONNECT_RETRY": RETRIES,
+        "dmlc_tracker_uri": address,
+        "dmlc_tracker_port": port,
+        "dmlc_task_id": f"{number:05}",
+        "dmlc_retry": RETRIES,
+        "dmlc_timeout": MEET_WITHIN_S,
     }
 
 

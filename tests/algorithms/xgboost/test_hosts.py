@@ -18,7 +18,10 @@ from wildsage.containers.contract.job import ChannelConfig, TrainingJob  # noqa:
 from wildsage.containers.contract.paths import OptML  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[3]
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(xgboost.__version__ < "2.1", reason=f"XGBoost {xgboost.__version__}: hosts need 2.1 or newer"),
+]
 
 
 @pytest.fixture

@@ -1,0 +1,99 @@
+"""SDK v2 with XGBoost as AWS's notebooks use it: estimator, endpoint, batch transform, tuner, names of v1, and the model file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("xgboost")
+
+PREPARED = """
+import numpy as np
+import sagemaker
+from sagemaker.estimator import Estimator
+from sagemaker.inputs import TrainingInput
+from sagemaker.serializers import CSVSerializer
+
+rng = np.random.default_rng(0)
+x = rng.normal(size=(600, 5))
+clicked = (x[:, 0] - x[:, 1] + rng.normal(size=600) / 2 > 0).astype(int)
+rows = np.column_stack([clicked, x])
+np.savetxt("train.csv", rows[:400], delimiter=",", fmt="%.6g")
+np.savetxt("validation.csv", rows[400:500], delimiter=",", fmt="%.6g")
+np.savetxt("test.csv", x[500:], delimiter=",", fmt="%.6g")
+session = sagemaker.Session()
+role = sagemaker.get_execution_role()
+bucket = session.default_bucket()
+data = {name: session.upload_data(f"{name}.csv", bucket, "clicks") for name in ("train", "validation", "test")}
+channels = {name: TrainingInput(data[name], content_type="csv") for name in ("train", "validation")}
+"""
+
+ESTIMATOR = """
+import pickle, tarfile
+import boto3
+import xgboost
+
+image = sagemaker.image_uris.retrieve("xgboost", session.boto_region_name, version="1.2-2")
+estimator = Estimator(image, role, instance_count=1, instance_type="ml.m4.xlarge", output_path=f"s3://{bucket}/clicks/out", sagemaker_session=session)
+estimator.set_hyperparameters(max_depth=5, eta=0.2, gamma=4, min_child_weight=6, subsample=0.8, verbosity=0,
+                              objective="binary:logistic", num_round=20, eval_metric="auc")
+estimator.fit(channels)
+metrics = estimator.training_job_analytics.dataframe()
+assert set(metrics.metric_name) >= {"train:auc", "validation:auc"}, set(metrics.metric_name)
+
+predictor = estimator.deploy(initial_instance_count=1, instance_type="ml.m4.xlarge", serializer=CSVSerializer())
+answer = predictor.predict(x[500:]).decode().split()
+predictor.delete_endpoint()
+scores = np.array(answer, float)
+assert ((scores > 0.5) == clicked[500:]).mean() > 0.75
+
+transformer = estimator.transformer(1, "ml.m4.xlarge", output_path=f"s3://{bucket}/clicks/scored", assemble_with="Line", accept="text/csv")
+transformer.transform(data["test"], content_type="text/csv", split_type="Line", join_source="Input", output_filter="$[0,-1]")
+transformer.wait()
+text = sagemaker.s3.S3Downloader.read_file(f"s3://{bucket}/clicks/scored/test.csv.out")
+joined = np.array([line.split(",") for line in text.split()], float)
+np.testing.assert_allclose(joined[:, 1], scores, rtol=1e-6)
+np.testing.assert_allclose(joined[:, 0], x[500:, 0], rtol=1e-5)
+
+key = estimator.model_data.split("/", 3)[3]
+assert key in [found["Key"] for found in boto3.client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
+boto3.client("s3").download_file(bucket, key, "model.tar.gz")
+tarfile.open("model.tar.gz").extractall(".")
+booster = pickle.load(open("xgboost-model", "rb"))
+np.testing.assert_allclose(booster.predict(xgboost.DMatrix(np.loadtxt("test.csv", delimiter=",", dtype="f4"))), scores, rtol=1e-6)
+print("done", image)
+"""
+
+TUNER = """
+from sagemaker.amazon.amazon_estimator import get_image_uri
+from sagemaker.session import s3_input
+from sagemaker.tuner import ContinuousParameter, HyperparameterTuner, IntegerParameter
+
+old = Estimator(get_image_uri(session.boto_region_name, "xgboost", "1"), role, train_instance_count=1,
+                train_instance_type="ml.m4.xlarge", sagemaker_session=session)
+old.set_hyperparameters(objective="binary:logistic", num_round=3, silent=0)
+old.fit({"train": s3_input(data["train"], content_type="text/csv")}, logs=False)
+
+image = sagemaker.image_uris.retrieve("xgboost", session.boto_region_name, version="1.7-1")
+estimator = Estimator(image, role, instance_count=1, instance_type="ml.m4.xlarge", sagemaker_session=session)
+estimator.set_hyperparameters(objective="binary:logistic", num_round=10)
+ranges = {"eta": ContinuousParameter(0.1, 0.5), "max_depth": IntegerParameter(1, 6)}
+tuner = HyperparameterTuner(estimator, "validation:auc", ranges, max_jobs=3, max_parallel_jobs=1)
+tuner.fit(channels, include_cls_metadata=False)
+tuner.wait()
+table = tuner.analytics().dataframe().set_index("TrainingJobName")
+assert len(table) == 3 and table.FinalObjectiveValue.max() > 0.85
+assert table.FinalObjectiveValue[tuner.best_training_job()] == table.FinalObjectiveValue.max()
+print("done", tuner.best_training_job())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", [ESTIMATOR, TUNER], ids=["estimator", "tuner"])
+def test_a_notebook_of_aws_runs_as_it_is(local: Any, tmp_path: Path, program: str) -> None:
+    done = local.run([sys.executable, "-c", PREPARED + program], tmp_path)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
+    assert done.stdout.splitlines()[-1].startswith("done ")
