@@ -148,7 +148,15 @@ def _open_channel(
         return image_channel.open_channel(name, algorithm, media_type, job, opt_ml, log, seed)
     log.line(f"Loaded iterator creator {media_type.name} for content type ('{media_type.name}', '1.0')")
     sources = PipeSources(opt_ml, name) if config.input_mode == "Pipe" else FileSources(opt_ml.channel(name))
-    return RowStream(name, sources, media_type, algorithm.feature_dim, opt_ml.channel(name), log)
+    return RowStream(
+        name,
+        sources,
+        media_type,
+        algorithm.feature_dim,
+        opt_ml.channel(name),
+        log,
+        type_assumed=not config.content_type,
+    )
 
 
 def _evaluate(

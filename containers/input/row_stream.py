@@ -64,15 +64,24 @@ class RowStream:
     """A `Stream` over a channel. It holds one batch and one chunk in memory. `counts` says what has been read."""
 
     def __init__(
-        self, name: str, sources: Sources, media_type: MediaType, feature_dim: int | str, folder: Path, log: JobLog
+        self,
+        name: str,
+        sources: Sources,
+        media_type: MediaType,
+        feature_dim: int | str,
+        folder: Path,
+        log: JobLog,
+        *,
+        type_assumed: bool = False,
     ) -> None:
-        """`feature_dim` may be auto: then all rows must be as wide as the first."""
+        """`feature_dim` may be auto: then all rows must be as wide as the first. `type_assumed`: the user gave no type."""
         self.name = name
         self.counts = ReadCounts()
         self._folder = folder
         self._log = log
         self._sources = sources
         self._media_type = media_type
+        self._type_assumed = type_assumed
         self._feature_dim = None if feature_dim == AUTO else int(feature_dim)
 
     def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
@@ -129,6 +138,11 @@ class RowStream:
     def _located(self, bad: BadRecord, source: Source, rows: int) -> str:
         """The original's words for a CSV that cannot be parsed, then the row and its problem."""
         place = f"Channel {self.name}, {source.path.name}, row {bad.row}: {bad.problem}"
+        if self._type_assumed and bad.row == 1:
+            place += (
+                f" The channel has no ContentType, so {self._media_type.name} was assumed; "
+                "set its ContentType, such as text/csv."
+            )
         if self._media_type.name != codecs.CSV:
             return place
         first = (bad.row - 1) // rows * rows + 1

@@ -53,6 +53,18 @@ def test_the_log_counts_batches_and_bytes_of_each_pass(tmp_path):
     assert "[tensorio] [info] epoch_stats=" in lines[0] and '"num_examples": 2, "num_bytes": 8}' in lines[0]
 
 
+def test_a_type_that_nobody_gave_is_named_with_the_error(tmp_path):
+    (tmp_path / "1.csv").write_text("1,2\n3,4\n")
+    log = JobLog("algo-1", "test", io.StringIO())
+    media_type = MediaType.parse("application/x-recordio-protobuf")
+    for assumed in (True, False):
+        channel = RowStream("train", FileSources(tmp_path), media_type, 2, tmp_path, log, type_assumed=assumed)
+        with pytest.raises(UserError, match="no RecordIO header") as error:
+            list(channel.batches(1))
+        advice = "The channel has no ContentType, so application/x-recordio-protobuf was assumed; set its ContentType"
+        assert (advice in str(error.value)) == assumed
+
+
 def test_csv_without_label_size_has_a_label_first(tmp_path):
     (tmp_path / "1.csv").write_text("9,1,2\n8,3,4\n")
     assert rows_of(tmp_path, "text/csv").tolist() == [[1, 2], [3, 4]]
