@@ -27,9 +27,9 @@ class XGBoost(Program):
         hyperparameters.check(given)
 
     def train(self, job: Job) -> None:
-        from wildsage.algorithms.xgboost.training import Training
+        from wildsage.algorithms.xgboost.training import BoostingJob
 
-        Training(job).run()
+        BoostingJob(job).run()
 
     def load(self, folder: Path, environment: Mapping[str, str], records: Records) -> Endpoint:
         from wildsage.algorithms.xgboost.serving.endpoint import load

@@ -13,7 +13,7 @@ from xgboost.callback import CallbackContainer, EarlyStopping, TrainingCallback
 
 from wildsage.algorithms.base.errors import AlgorithmError, PlatformError, UserError
 from wildsage.algorithms.xgboost import metrics
-from wildsage.algorithms.xgboost.log import JobLog
+from wildsage.algorithms.xgboost.log import XGBoostLog
 
 History = Mapping[str, Mapping[str, list[Any]]]
 
@@ -51,7 +51,8 @@ CUSTOMERS_MISTAKES = (
     "must be within",
     "Mixed missing",
 )
-"""Parts of the library's messages about data and parameters: the caller mends those [contract: xgboost, How a failure looks]."""
+"""Parts of the library's messages about data and parameters: errors that the caller can fix
+[contract: xgboost, How a failure looks]."""
 
 PLACE = re.compile(r"^\[\d\d:\d\d:\d\d\] \S+:\d+: ")
 PEER_IS_GONE = ("/collective/", "/rabit/", "llreduce", "llgather")
@@ -68,8 +69,8 @@ class EarlyStop:
 
 
 @dataclass
-class Plan:
-    """What one training is to do: parameters of the library, rounds, and the sets that are scored after each."""
+class BoostingTask:
+    """What one training is to do: parameters of the library, rounds, and the sets that are evaluated after each."""
 
     parameters: dict[str, Any]
     rounds: int
@@ -79,39 +80,39 @@ class Plan:
     callbacks: Sequence[TrainingCallback] = field(default_factory=tuple)
 
 
-def boost(plan: Plan, begin: xgboost.Booster | None = None) -> tuple[xgboost.Booster, History]:
-    """Train on the set `train` and return the model and every score.
+def boost(task: BoostingTask, begin: xgboost.Booster | None = None) -> tuple[xgboost.Booster, History]:
+    """Train on the set `train` and return the model and the metrics of every round.
 
-    `begin` is a model to go on from. Raises UserError for what the caller can mend, AlgorithmError for anything else that
-    the library refuses, PlatformError where another host is gone.
+    `begin` is a model to continue from. Raises UserError for errors that the caller can fix, AlgorithmError for anything
+    else that the library refuses, PlatformError where another host is gone.
     """
-    library, own = metrics.split(plan.metrics)
-    parameters = {**plan.parameters, **({"eval_metric": library} if library else {})}
+    library, own = metrics.split(task.metrics)
+    parameters = {**task.parameters, **({"eval_metric": library} if library else {})}
     if own and not library:
         parameters["disable_default_eval_metric"] = True
     recorder = _Recorder()
-    callbacks: list[TrainingCallback] = [OwnMetrics(own, plan.sets)] if own else []
-    callbacks += [recorder, *plan.callbacks]
-    if plan.early_stop:
-        callbacks.append(_early_stopping(plan.early_stop))
+    callbacks: list[TrainingCallback] = [OwnMetrics(own, task.sets)] if own else []
+    callbacks += [recorder, *task.callbacks]
+    if task.early_stop:
+        callbacks.append(_early_stopping(task.early_stop))
     try:
-        return _rounds(parameters, plan, begin, callbacks), recorder.history
+        return _rounds(parameters, task, begin, callbacks), recorder.history
     except (xgboost.core.XGBoostError, ValueError) as error:
         raise _blamed(error) from None
 
 
 def _rounds(
-    parameters: dict[str, Any], plan: Plan, begin: xgboost.Booster | None, callbacks: list[TrainingCallback]
+    parameters: dict[str, Any], task: BoostingTask, begin: xgboost.Booster | None, callbacks: list[TrainingCallback]
 ) -> xgboost.Booster:
-    """What `xgboost.train` does, but for the numbers of the rounds: those of a job that goes on follow on, so that what is
-    drawn at random in a round is the same."""
-    evals = [(matrix, name) for name, matrix in plan.sets.items()]
-    train = plan.sets["train"]
+    """What `xgboost.train` does, but for the numbers of the rounds: a resumed job continues the round numbers, so that
+    what is drawn at random in a round is the same."""
+    evals = [(matrix, name) for name, matrix in task.sets.items()]
+    train = task.sets["train"]
     booster = xgboost.Booster(parameters, [matrix for matrix, _ in evals], model_file=begin)
     first = booster.num_boosted_rounds()
     container = CallbackContainer([_InOrder(callbacks)])
     booster = container.before_training(booster)
-    for number in range(first, first + plan.rounds):
+    for number in range(first, first + task.rounds):
         if container.before_iteration(booster, number, train, evals):
             break
         booster.update(train, number)
@@ -145,7 +146,7 @@ class _InOrder(TrainingCallback):
 
 
 class OwnMetrics(TrainingCallback):
-    """Adds the original's own metrics to the history of every set. It must stand before whoever reads them."""
+    """Adds the original's own metrics to the history of every set. It must come before the callbacks that read them."""
 
     def __init__(self, names: Sequence[str], sets: Mapping[str, xgboost.DMatrix]) -> None:
         super().__init__()
@@ -172,14 +173,14 @@ class OwnMetrics(TrainingCallback):
 class Report(TrainingCallback):
     """Logs every round."""
 
-    def __init__(self, log: JobLog) -> None:
+    def __init__(self, log: XGBoostLog) -> None:
         super().__init__()
         self._log = log
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         latest = {
-            channel: {name: _value(values[-1]) for name, values in scores.items()}
-            for channel, scores in evals_log.items()
+            channel: {name: _value(values[-1]) for name, values in channel_metrics.items()}
+            for channel, channel_metrics in evals_log.items()
         }
         self._log.round(epoch, latest)
         return False
@@ -212,7 +213,7 @@ class _Recorder(TrainingCallback):
 
 
 class _EarlyStopping(EarlyStopping):
-    """The library's, which counts rounds from 0 in a job that goes on as well."""
+    """The library's, which counts rounds from 0 in a resumed job as well."""
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         return super().after_iteration(model, epoch - self.starting_round, evals_log)
@@ -229,7 +230,7 @@ def _early_stopping(stop: EarlyStop) -> EarlyStopping:
 
 
 def _value(value: Any) -> float:
-    """A score; with several hosts some versions of the library give mean and deviation."""
+    """A metric's value; with several hosts some versions of the library give mean and deviation."""
     return float(value[0] if isinstance(value, tuple) else value)
 
 

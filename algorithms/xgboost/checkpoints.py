@@ -19,7 +19,7 @@ SAMPLED = ("subsample", "colsample_bytree", "colsample_bylevel", "colsample_byno
 
 
 def newest(folder: Path) -> tuple[xgboost.Booster, int] | None:
-    """The model to go on from, and its rounds; None where there is none. Raises UserError for a file that is not a model."""
+    """The model to resume from, and its rounds; None where there is none. Raises UserError for a file that is not a model."""
     found = _numbered(folder)
     if not found:
         return None
@@ -52,7 +52,7 @@ class SaveCheckpoints(TrainingCallback):
 class FreshRandomNumbers(TrainingCallback):
     """Makes what is drawn at random in a round follow from the number of the round alone.
 
-    Else a job that goes on would draw other rows and columns than one that was not broken off. XGBoost's `seed_per_iteration` was
+    Otherwise a resumed job would sample other rows and columns than an uninterrupted one. XGBoost's `seed_per_iteration` was
     for that, but from 2.0 on its samplers keep random numbers of their own; they are made anew when the tree method changes.
     """
 

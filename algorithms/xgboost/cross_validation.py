@@ -13,8 +13,8 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from wildsage.algorithms.xgboost.boosting import Plan, boost
-from wildsage.algorithms.xgboost.log import JobLog
+from wildsage.algorithms.xgboost.boosting import BoostingTask, boost
+from wildsage.algorithms.xgboost.log import XGBoostLog
 
 CLASSIFICATION = ("binary:", "multi:")
 PREDICTIONS = "predictions.csv"
@@ -22,7 +22,7 @@ PREDICTIONS = "predictions.csv"
 
 @dataclass
 class Folds:
-    """How often rows are dealt into how many folds; `objective` says whether folds are to have classes alike."""
+    """Number of folds and of repetitions; `objective` says whether folds are to have classes alike."""
 
     count: int
     rounds: int
@@ -34,18 +34,18 @@ class Folds:
         return self.objective.startswith(CLASSIFICATION)
 
     def split(self, labels_n: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
-        """Rows to train on, and rows to score. The original's dealing is not seeded; ours follows the job's seed."""
+        """Rows to train on, and rows to predict. The original's dealing is not seeded; ours follows the job's seed."""
         from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
         kind = RepeatedStratifiedKFold if self.classify else RepeatedKFold
         return kind(n_splits=self.count, n_repeats=self.rounds, random_state=self.seed).split(labels_n, labels_n)
 
 
-def train(plan: Plan, folds: Folds, log: JobLog, output_data: Path) -> list[xgboost.Booster]:
-    """A model for every fold; scores go to the log, predictions to the folder. `plan.sets` hold all rows as `train`."""
-    everything = plan.sets["train"]
+def train(task: BoostingTask, folds: Folds, log: XGBoostLog, output_data: Path) -> list[xgboost.Booster]:
+    """A model for every fold; metrics go to the log, predictions to the folder. `task.sets` hold all rows as `train`."""
+    everything = task.sets["train"]
     labels_n = everything.get_label()
-    boosters, scores = [], []
+    boosters, metrics = [], []
     predicted: list[NDArray] = []
     for number, (training, scoring) in enumerate(folds.split(labels_n)):
         sets = {
@@ -53,18 +53,18 @@ def train(plan: Plan, folds: Folds, log: JobLog, output_data: Path) -> list[xgbo
             "validation": everything.slice(scoring.astype(np.int32)),
         }
         booster, history = boost(
-            Plan(plan.parameters, plan.rounds, sets, plan.metrics, plan.early_stop, plan.callbacks)
+            BoostingTask(task.parameters, task.rounds, sets, task.metrics, task.early_stop, task.callbacks)
         )
         boosters.append(booster)
-        scores.append(_last(history))
+        metrics.append(_last(history))
         if number % folds.count == 0:
             predicted.append(_empty_like(booster, everything))
         predicted[-1][scoring] = booster.predict(sets["validation"])
         if number % folds.count == folds.count - 1:
-            log.round(plan.rounds, _mean(scores[-folds.count :]))
+            log.round(task.rounds, _mean(metrics[-folds.count :]))
     if folds.rounds > 1:
         log.info(f"The overall k-fold cross-validation metrics averaged across {folds.rounds} rounds")
-        log.round(plan.rounds, _mean(scores))
+        log.round(task.rounds, _mean(metrics))
     output_data.mkdir(parents=True, exist_ok=True)
     np.savetxt(output_data / PREDICTIONS, _table(labels_n, np.stack(predicted), folds), delimiter=",", fmt="%f")
     return boosters
@@ -74,11 +74,11 @@ def _last(history: Mapping[str, Mapping[str, list[float]]]) -> dict[str, dict[st
     return {channel: {name: values[-1] for name, values in metrics.items()} for channel, metrics in history.items()}
 
 
-def _mean(scores: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
-    first = scores[0]
+def _mean(metrics: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    first = metrics[0]
     return {
-        channel: {name: float(np.mean([score[channel][name] for score in scores])) for name in metrics}
-        for channel, metrics in first.items()
+        channel: {name: float(np.mean([one[channel][name] for one in metrics])) for name in names}
+        for channel, names in first.items()
     }
 
 

@@ -49,11 +49,11 @@ def together(job: Job, rows: int) -> Iterator[list[str]]:
 
 def _with_rows(job: Job, rows: int) -> tuple[list[str], int]:
     """The hosts that have rows, and a port for the next meeting."""
-    told = np.zeros(len(job.hosts) + 1)
-    told[job.hosts.index(job.host)] = rows
-    told[-1] = _free_port() if job.leads else 0
-    told = xgboost.collective.allreduce(told, xgboost.collective.Op.MAX)
-    return [host for host, count in zip(job.hosts, told[:-1], strict=True) if count], int(told[-1])
+    rows_and_port = np.zeros(len(job.hosts) + 1)
+    rows_and_port[job.hosts.index(job.host)] = rows
+    rows_and_port[-1] = _free_port() if job.leads else 0
+    rows_and_port = xgboost.collective.allreduce(rows_and_port, xgboost.collective.Op.MAX)
+    return [host for host, count in zip(job.hosts, rows_and_port[:-1], strict=True) if count], int(rows_and_port[-1])
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def _joined(job: Job, hosts: Sequence[str], port: int) -> Iterator[None]:
             context.__enter__()
         except xgboost.core.XGBoostError as error:
             raise PlatformError(f"Hosts {', '.join(hosts)} did not meet at {address}:{port}: {error}") from None
-    yield  # whoever fails in the block leaves without a farewell: the others are not there to hear it
+    yield  # on failure, do not close the communicator: it would wait for the other hosts
     if context:
         context.__exit__(None, None, None)
     if tracker:

@@ -56,7 +56,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Hyperparameter:
+class Parameter:
     """One hyperparameter. `default` and `doc` are for readers: what is absent is left to the library."""
 
     name: str
@@ -117,16 +117,16 @@ def _nested(text: str) -> list[list[int]]:
     return found
 
 
-def _whole(name: str, low: int, default: str, doc: str, high: int | None = None, **more: Any) -> Hyperparameter:
-    return Hyperparameter(name, int, "an integer", Interval(low, high), default, doc, **more)
+def _whole(name: str, low: int, default: str, doc: str, high: int | None = None, **more: Any) -> Parameter:
+    return Parameter(name, int, "an integer", Interval(low, high), default, doc, **more)
 
 
-def _real(name: str, valid: Interval, default: str, doc: str, **more: Any) -> Hyperparameter:
-    return Hyperparameter(name, float, "a number", valid, default, doc, **more)
+def _real(name: str, valid: Interval, default: str, doc: str, **more: Any) -> Parameter:
+    return Parameter(name, float, "a number", valid, default, doc, **more)
 
 
-def _one(name: str, valid: Sequence[str], default: str, doc: str, **more: Any) -> Hyperparameter:
-    return Hyperparameter(name, str, "one", valid, default, doc, **more)
+def _one(name: str, valid: Sequence[str], default: str, doc: str, **more: Any) -> Parameter:
+    return Parameter(name, str, "one", valid, default, doc, **more)
 
 
 NOT_NEGATIVE, SHARE, UNIT = Interval(0), Interval(0, 1, open_low=True), Interval(0, 1)
@@ -135,8 +135,8 @@ DECLARED = (
     _whole("num_round", 1, "required", "Rounds of boosting.", tunable=(1, 4000)),
     _one("objective", OBJECTIVES, "reg:squarederror", "What is learned."),
     _whole("num_class", 2, "none", "Classes of multi:softmax and multi:softprob."),
-    Hyperparameter("eval_metric", _words, "metrics with commas between them", METRICS, "by objective",
-                   "What is logged after each round; error, ndcg and map may have a threshold, as in `error@0.7`."),
+    Parameter("eval_metric", _words, "metrics with commas between them", METRICS, "by objective",
+              "What is logged after each round; error, ndcg and map may have a threshold, as in `error@0.7`."),
     _one("booster", ("gbtree", "gblinear", "dart"), "gbtree", "Trees, a linear model, or trees with dropout."),
     _real("eta", UNIT, "0.3", "Shrinkage of each step; `learning_rate` is the same.", tunable=(0.1, 0.5)),
     _real("gamma", NOT_NEGATIVE, "0", "Gain that a split must have; `min_split_loss` is the same.", tunable=(0, 5)),
@@ -159,8 +159,8 @@ DECLARED = (
     _whole("nthread", 1, "all cores", "Threads."),
     _whole("verbosity", 0, "1", "How much the library says.", 3),
     _whole("silent", 0, "0", "Whether the library says nothing.", 1, until=Version(1, 0)),
-    Hyperparameter("updater", _words, "updaters with commas between them",
-                   (*TREE_UPDATERS, *LINEAR_UPDATERS), "by tree_method", "Steps that build and change trees."),
+    Parameter("updater", _words, "updaters with commas between them",
+              (*TREE_UPDATERS, *LINEAR_UPDATERS), "by tree_method", "Steps that build and change trees."),
     _one("dsplit", ("row", "col"), "none", "Unused since XGBoost 1.0."),
     _whole("refresh_leaf", 0, "1", "Whether refresh changes leaves, or statistics alone.", 1),
     _one("process_type", ("default", "update"), "default", "Whether trees are made or updated."),
@@ -168,11 +168,11 @@ DECLARED = (
     _whole("max_leaves", 0, "0", "Leaves of a tree; 0 sets no limit."),
     _whole("max_bin", 0, "256", "Bins of hist."),
     _one("predictor", ("auto", "cpu_predictor", "gpu_predictor"), "auto", "Unused since XGBoost 2.0."),
-    Hyperparameter("monotone_constraints", _tuple, "a tuple", (-1, 0, 1), "none",
-                   "Direction of each column, such as `(1,0,-1)`; with tree_method exact or hist.", since=Version(1, 0)),
-    Hyperparameter("interaction_constraints", _nested, "a list of lists of columns", NOT_NEGATIVE, "none",
-                   "Columns that may stand in one branch, such as `[[0,1],[2]]`; with tree_method exact, hist or approx.",
-                   since=Version(1, 0)),
+    Parameter("monotone_constraints", _tuple, "a tuple", (-1, 0, 1), "none",
+              "Direction of each column, such as `(1,0,-1)`; with tree_method exact or hist.", since=Version(1, 0)),
+    Parameter("interaction_constraints", _nested, "a list of lists of columns", NOT_NEGATIVE, "none",
+              "Columns that may stand in one branch, such as `[[0,1],[2]]`; with tree_method exact, hist or approx.",
+              since=Version(1, 0)),
     _one("sample_type", ("uniform", "weighted"), "uniform", "How dart drops trees."),
     _one("normalize_type", ("tree", "forest"), "tree", "How dart weighs trees."),
     _real("rate_drop", UNIT, "0.0", "Share of trees that dart drops."),
@@ -247,7 +247,7 @@ def _canonical(name: str, version: Version) -> str:
     return ALIASES.get(name, name) if version >= ALIASES_SINCE else name
 
 
-def _known(version: Version) -> dict[str, Hyperparameter]:
+def _known(version: Version) -> dict[str, Parameter]:
     return {one.name: one for one in DECLARED if one.since <= version and (version <= one.until or one.until == NEWEST)}
 
 
@@ -263,7 +263,7 @@ def _advice(name: str, known: Iterable[str]) -> str:
     return f". Did you mean {near[0]}?" if near else ""
 
 
-def _parsed(declared: Hyperparameter, text: str) -> Any:
+def _parsed(declared: Parameter, text: str) -> Any:
     try:
         return declared.parse(str(text))
     except ValueError as error:

@@ -11,7 +11,7 @@ from wildsage.algorithms.xgboost.versions import Version
 OLD_FORM_UNTIL = Version(1, 0, 9)
 
 
-class JobLog:
+class XGBoostLog:
     """Lines of one job, in the form of its version."""
 
     def __init__(self, write: Callable[[str], None], version: Version) -> None:
@@ -19,9 +19,11 @@ class JobLog:
         self._version = version
 
     def info(self, text: str, module: str = "root") -> None:
+        """Log `text` at level INFO; `module` is shown in the old form alone."""
         self._say("INFO", text, module)
 
     def warning(self, text: str) -> None:
+        """Log `text` at level WARNING."""
         self._say("WARNING", text, "root")
 
     def matrix(self, name: str, rows: int, columns: int) -> None:
@@ -29,15 +31,16 @@ class JobLog:
         more = f" and {columns} columns" if self._version >= Version(1, 2) else ""
         self.info(f"{name} matrix has {rows} rows{more}")
 
-    def round(self, number: int, scores: Mapping[str, Mapping[str, float]]) -> None:
+    def round(self, number: int, metrics: Mapping[str, Mapping[str, float]]) -> None:
         """`[0]<TAB>train-rmse:8.09085<TAB>validation-rmse:8.1`."""
-        self.write(self.round_line(number, scores))
+        self.write(self.round_line(number, metrics))
 
-    def round_line(self, number: int, scores: Mapping[str, Mapping[str, float]]) -> str:
+    def round_line(self, number: int, metrics: Mapping[str, Mapping[str, float]]) -> str:
+        """The text of one round: its number, then every metric of every channel, separated by TABs."""
         shown = (
             f"{channel}-{metric}:{self._number(value)}"
-            for channel, metrics in scores.items()
-            for metric, value in metrics.items()
+            for channel, values in metrics.items()
+            for metric, value in values.items()
         )
         return "\t".join([f"[{number}]", *shown])
 
@@ -51,7 +54,7 @@ class JobLog:
             self.write(f"[{datetime.now(UTC):%Y-%m-%d:%H:%M:%S}:{level}] {text}")
 
 
-def preamble(log: JobLog, asked: Version, library: str, given: Mapping[str, str], gpus: int) -> None:
+def log_header(log: XGBoostLog, requested: Version, library: str, given: Mapping[str, str], gpus: int) -> None:
     """The lines before the data is read, and which library computes."""
     log.write("INFO:sagemaker-containers:Imported framework sagemaker_xgboost_container.training")
     for name, value in given.items():
@@ -61,7 +64,7 @@ def preamble(log: JobLog, asked: Version, library: str, given: Mapping[str, str]
     if not gpus:
         log.write("INFO:sagemaker-containers:No GPUs detected (normal if no gpus installed)")
     log.info("Running XGBoost Sagemaker in algorithm mode", "sagemaker_xgboost_container.training")
-    log.info(f"Version {asked} was asked for; XGBoost {library} computes.")
+    log.info(f"Requested version {requested}; training with XGBoost {library}.")
 
 
 def _is_json(text: str) -> bool:

@@ -30,7 +30,7 @@ EXACT_BELOW_ROWS = 1 << 22
 LIBRARY = Version(*map(int, xgboost.__version__.split(".")[:2]))
 
 
-def of(values: Values, version: Version, rows: int, hosts: int) -> dict[str, Any]:
+def for_library(values: Values, version: Version, rows: int, hosts: int) -> dict[str, Any]:
     """Parameters for `xgboost.train`. `rows` are those of this host.
 
     Raises UserError for a GPU that this host or this build of the library does not have.

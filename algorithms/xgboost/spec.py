@@ -1,4 +1,4 @@
-"""What the world outside must know of XGBoost."""
+"""What containers and the local AWS need to know of XGBoost."""
 
 from __future__ import annotations
 

@@ -19,11 +19,11 @@ from wildsage.algorithms.xgboost import (
     model_files,
     parameters,
 )
-from wildsage.algorithms.xgboost.boosting import EarlyStop, Plan, Report, StopWhen
+from wildsage.algorithms.xgboost.boosting import BoostingTask, EarlyStop, Report, StopWhen
 from wildsage.algorithms.xgboost.data import content_types
 from wildsage.algorithms.xgboost.data.channel import ChannelReader
 from wildsage.algorithms.xgboost.hyperparameters import Values
-from wildsage.algorithms.xgboost.log import JobLog, preamble
+from wildsage.algorithms.xgboost.log import XGBoostLog, log_header
 from wildsage.algorithms.xgboost.versions import Version
 
 MODEL_FILE = "xgboost-model"
@@ -32,14 +32,14 @@ INPUT_MODES = ("File", "FastFile", "Pipe")
 STOPPED_STATUS = 143
 
 
-class Training:
+class BoostingJob:
     """A job of the version that its image's tag asks for."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._version = Version.of_tag(job.tag)
-        self._log = JobLog(job.log, self._version)
-        preamble(self._log, self._version, xgboost.__version__, job.hyperparameters, parameters.gpus())
+        self._log = XGBoostLog(job.log, self._version)
+        log_header(self._log, self._version, xgboost.__version__, job.hyperparameters, parameters.gpus())
         self._values: Values = hyperparameters.parse(job.hyperparameters, self._version)
         _check_channels(job)
 
@@ -92,7 +92,7 @@ class Training:
         if validation is not None:
             self._log.matrix("Validation", validation.num_row(), validation.num_col())
             sets["validation"] = validation
-        plan = Plan(
+        task = BoostingTask(
             self._parameters(train, meeting),
             self._values["num_round"],
             sets,
@@ -100,27 +100,27 @@ class Training:
             self._early_stop(sets, master),
         )
         if folds := self._folds():
-            self._cross_validate(plan, folds)
+            self._cross_validate(task, folds)
         else:
-            self._train(plan, master)
+            self._train(task, master)
 
     def _parameters(self, train: xgboost.DMatrix, meeting: list[str]) -> dict[str, Any]:
-        return parameters.of(self._values, self._version, train.num_row(), len(meeting))
+        return parameters.for_library(self._values, self._version, train.num_row(), len(meeting))
 
-    def _train(self, plan: Plan, master: bool) -> None:
+    def _train(self, task: BoostingTask, master: bool) -> None:
         begin = None
         if self._job.checkpoints and (found := checkpoints.newest(self._job.checkpoints)):
             begin, done = found
-            plan.rounds = max(0, plan.rounds - done)
+            task.rounds = max(0, task.rounds - done)
             self._log.info(f"Checkpoint loaded from {self._job.checkpoints}/xgboost-checkpoint.{done - 1}")
             self._log.info(f"Resuming from iteration {done}")
         callbacks: list[TrainingCallback] = [Report(self._log)] if master else []
         if self._job.checkpoints:
-            callbacks.append(checkpoints.FreshRandomNumbers(plan.parameters))
+            callbacks.append(checkpoints.FreshRandomNumbers(task.parameters))
         if self._job.checkpoints and master:
             callbacks.append(checkpoints.SaveCheckpoints(self._job.checkpoints))
-        plan.callbacks = [*callbacks, StopWhen(self._job.stopping)]
-        booster = begin if begin and not plan.rounds else boosting.boost(plan, begin)[0]
+        task.callbacks = [*callbacks, StopWhen(self._job.stopping)]
+        booster = begin if begin and not task.rounds else boosting.boost(task, begin)[0]
         if master:
             self._end(booster)
 
@@ -131,9 +131,9 @@ class Training:
             return
         self._log.warning("SIGTERM received; save_model_on_termination is not true, so no model is saved.")
 
-    def _cross_validate(self, plan: Plan, folds: cross_validation.Folds) -> None:
-        plan.callbacks = [StopWhen(self._job.stopping)]
-        boosters = cross_validation.train(plan, folds, self._log, self._job.output_data)
+    def _cross_validate(self, task: BoostingTask, folds: cross_validation.Folds) -> None:
+        task.callbacks = [StopWhen(self._job.stopping)]
+        boosters = cross_validation.train(task, folds, self._log, self._job.output_data)
         for number, booster in enumerate(boosters):
             self._save(booster, f"{MODEL_FILE}-{number}")
 

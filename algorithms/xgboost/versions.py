@@ -1,6 +1,6 @@
 """The version of the original that a job asks for by its image's tag, and what changed between them [contract: xgboost, Versions].
 
-The library that computes is the one installed. What it was asked to be stands in the log beside it.
+The library that computes is the one installed. The log names the requested version too.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def read(chunks: Iterable[bytes]) -> Table:
 
 
 def parse(block: bytes) -> Table | BadRecord:
-    """The rows of whole lines; what is wrong with them is returned, with its row, for somebody who knows where the block began."""
+    """The rows of whole lines; what is wrong with them is returned, with its row: the caller adds the block's first row."""
     try:
         return _table(_tokens(block))
     except BadRecord as bad:
@@ -104,7 +104,7 @@ def _tokens(block: bytes) -> _Tokens:
     kept_t = np.diff(offsets) > 0
     if (~kept_t & after_colon_t).any() or (~kept_t & (kinds_t == COLON)).any():
         place = int(np.flatnonzero(~kept_t & (after_colon_t | (kinds_t == COLON)))[0])
-        raise BadRecord(int(rows_t[place]) + 1, "a colon stands without a number on both sides, expected index:value.")
+        raise BadRecord(int(rows_t[place]) + 1, "a colon has no number before or after it, expected index:value.")
     if kept_t.all():
         return _Tokens(words, rows_t, after_colon_t, kinds_t == COLON)
     return _Tokens(words.filter(pa.array(kept_t)), rows_t[kept_t], after_colon_t[kept_t], (kinds_t == COLON)[kept_t])

@@ -30,7 +30,7 @@ class Name:
 
 
 @dataclass
-class Instance:
+class PickledObject:
     """An object that the file would make: its class by name, and the state it would be given."""
 
     kind: str
@@ -43,7 +43,7 @@ def read(content: bytes) -> tuple[bytes, dict[str, Any]]:
     Raises UserError for a file that is not a pickled Booster, or uses opcodes that no Booster has.
     """
     made = _Machine().run(content)
-    if not isinstance(made, Instance) or made.kind != BOOSTER:
+    if not isinstance(made, PickledObject) or made.kind != BOOSTER:
         raise UserError(f"The file holds {_kind(made)}, expected an {BOOSTER.replace(' ', '.')}.")
     handle = made.state.pop(HANDLE, None)
     if not isinstance(handle, (bytes, bytearray)):
@@ -75,7 +75,7 @@ def _value(value: int | str | None) -> bytes:
 
 
 class _Machine:
-    """The stack of the format. Globals become `Name`, what would be called becomes an `Instance` or plain bytes."""
+    """The stack of the format. Globals become `Name`, what would be called becomes a `PickledObject` or plain bytes."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -153,13 +153,13 @@ class _Machine:
         if called in BYTEARRAYS or called in ENCODERS:
             self.stack.append(_raw(*arguments))
         elif called in INSTANCE_MAKERS:
-            self.stack.append(Instance(arguments[0].text))
+            self.stack.append(PickledObject(arguments[0].text))
         else:
             raise ValueError(f"{called} would be called, which a Booster does not need")
 
     def new_object(self) -> None:
         self.stack.pop()
-        self.stack.append(Instance(self.stack.pop().text))
+        self.stack.append(PickledObject(self.stack.pop().text))
 
     def build(self) -> None:
         state = self.stack.pop()
@@ -172,7 +172,7 @@ def _raw(content: bytes | str = b"", encoding: str = "latin-1") -> bytes:
 
 
 def _kind(made: object) -> str:
-    return made.kind.replace(" ", ".") if isinstance(made, Instance) else type(made).__name__
+    return made.kind.replace(" ", ".") if isinstance(made, PickledObject) else type(made).__name__
 
 
 PUSHED = frozenset({

@@ -20,12 +20,12 @@ CSV, JSON, JSON_LINES, RECORDS = (
 ACCEPTED = (JSON, JSON_LINES, RECORDS, CSV)
 
 
-class NotAcceptable(Exception):
+class UnsupportedAccept(Exception):
     """The caller accepts only types that are not written (HTTP 406)."""
 
 
 def chosen(accept: str | None, default: str) -> str:
-    """The type to answer in. Raises NotAcceptable in the original's words."""
+    """The type to answer in. Raises UnsupportedAccept in the original's words."""
     if not accept or accept.strip() in ("*/*", "*"):
         return default
     names = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
@@ -36,7 +36,9 @@ def chosen(accept: str | None, default: str) -> str:
             return CSV
     if "*/*" in names:
         return default
-    raise NotAcceptable(f"Accept type {accept} is not supported. Please use supported accept types: {list(ACCEPTED)}.")
+    raise UnsupportedAccept(
+        f"Accept type {accept} is not supported. Please use supported accept types: {list(ACCEPTED)}."
+    )
 
 
 def joined(answers: NDArray) -> bytes:
@@ -55,10 +57,12 @@ def batch(answers: NDArray) -> bytes:
 
 
 def document(answers: NDArray) -> bytes:
+    """A JSON document with a `score` for each row, which is a list for probabilities."""
     return json.dumps({"predictions": [{"score": score} for score in answers.tolist()]}).encode()
 
 
 def array(answers: NDArray) -> bytes:
+    """A JSON array with an item for each row."""
     return json.dumps(answers.tolist()).encode()
 
 

@@ -27,7 +27,7 @@ TAG_VARIABLE = "WILDSAGE_IMAGE_TAG"
 
 
 @dataclass(frozen=True)
-class Settings:
+class EndpointSettings:
     """What the endpoint's environment asks for; `wanted` is its selectable content."""
 
     version: Version
@@ -39,7 +39,7 @@ class Settings:
     max_body_bytes: int
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Settings:
+    def from_environment(cls, environment: Mapping[str, str]) -> EndpointSettings:
         version = Version.of_tag(environment.get(TAG_VARIABLE, ""))
         wanted = environment.get("SAGEMAKER_INFERENCE_OUTPUT", "").replace(" ", "").lower()
         return cls(
@@ -55,7 +55,7 @@ class Settings:
 
 def load(folder: Path, environment: Mapping[str, str], records: Records) -> Endpoint:
     """The model below `folder`, ready to answer. Raises UserError for files that are not a model."""
-    settings = Settings.of(environment)
+    settings = EndpointSettings.from_environment(environment)
     return XGBoostEndpoint(Ensemble.read(folder, settings.ensemble, LOG.warning), settings, records)
 
 
@@ -64,7 +64,7 @@ class XGBoostEndpoint:
     """One model and how it is to answer."""
 
     model: Ensemble
-    settings: Settings
+    settings: EndpointSettings
     records: Records
 
     def invocations(self, request: HttpRequest) -> HttpResponse:
@@ -77,7 +77,7 @@ class XGBoostEndpoint:
             return self._answer(request)
         except requests.Unreadable as error:
             return _text(415, error)
-        except answers.NotAcceptable as error:
+        except answers.UnsupportedAccept as error:
             return _text(406, error)
         except selectable.Unsupported as error:
             return _text(500, error)

@@ -64,7 +64,7 @@ def test_weights_groups_comments_and_blank_lines_are_read():
         (b"1 0:1 2\n", 1, "got '2', expected index:value."),
         (b"1 0:1:2\n", 1, "got '1', expected index:value."),
         (b"1 -1:2\n", 1, "index -1, expected 0 or more."),
-        (b"1 0: 2\n", 1, "a colon stands without a number on both sides, expected index:value."),
+        (b"1 0: 2\n", 1, "a colon has no number before or after it, expected index:value."),
         (b"1:1 0:1\n1 0:1\n", 2, "it has no weight, but other rows have one; expected one in each."),
     ],
 )
