@@ -20,16 +20,13 @@ from wildsage.algorithms.base.endpoint import Endpoint, HttpRequest, HttpRespons
 from wildsage.algorithms.base.errors import UserError, WildsageError
 from wildsage.algorithms.base.program import Job, JobChannel, RecordRows
 from wildsage.containers.codecs.records import record_rows
-from wildsage.containers.contract import failure
+from wildsage.containers.contract import failure, image_tag
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.input.sources import PipeSources
 from wildsage.containers.training.stopping import StopSign
 
 LOG = logging.getLogger(__name__)
-
-TAG_VARIABLE = "WILDSAGE_IMAGE_TAG"
-"""The tag of the image that the caller named: some originals behave differently from one to the next."""
 
 MEETING_PORT = "9000"
 
@@ -104,7 +101,7 @@ def _job(opt_ml: OptML, environment: Mapping[str, str], stopping: Callable[[], b
     found = TrainingJob.read(opt_ml)
     leader = environment.get("MASTER_ADDR", found.hosts[0])
     return Job(
-        tag=environment.get(TAG_VARIABLE, ""),
+        tag=environment.get(image_tag.VARIABLE, ""),
         hyperparameters=found.hyperparameters,
         channels={name: _channel(name, config, opt_ml) for name, config in found.channels.items()},
         host=found.current_host,

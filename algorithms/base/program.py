@@ -14,11 +14,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from wildsage.algorithms.base.endpoint import Endpoint
+
+if TYPE_CHECKING:  # the local runner comes by here for the name of a variable, and has no use for numpy
+    from numpy.typing import NDArray
+
+TAG_VARIABLE = "WILDSAGE_IMAGE_TAG"
+"""Names the tag of the image that was asked for: some originals behave differently from one to the next."""
 
 
 class RecordRows(Protocol):
@@ -105,4 +109,7 @@ class Program(ABC):
 
     @abstractmethod
     def load(self, folder: Path, environment: Mapping[str, str], records: Records) -> Endpoint:
-        """The model below `folder`, ready to answer. Raises UserError for files that are not a model."""
+        """The model below `folder`, ready to answer. `environment` is the container's, with the image's tag in `TAG_VARIABLE`.
+
+        Raises UserError for files that are not a model.
+        """

@@ -25,6 +25,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.networks import Network
 from docker.types import DeviceRequest, LogConfig, Mount
 
+from wildsage.containers.contract import image_tag
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import CannotRun, Launch
 from wildsage.local_runner.backends.engine import LOOPBACK, SERVING_PORT, EngineContainer, remove
@@ -115,7 +116,7 @@ class DockerBackend:
             image,
             name=self._name(launch.root),
             labels=self._label,
-            environment={**launch.environment, **launch.contract, uris.TAG_VARIABLE: uris.tag_of(launch.image)},
+            environment={**launch.environment, **launch.contract, image_tag.VARIABLE: uris.tag_of(launch.image)},
             mounts=list(_mounts(launch)),
             mem_limit=self._limits.memory,
             shm_size=self._limits.shm_size,

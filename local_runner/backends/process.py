@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from wildsage.containers.contract import image_tag
 from wildsage.containers.contract.paths import ROOT_VARIABLE, OptML
 from wildsage.local_runner.backends import CannotRun, Launch, Usage
 from wildsage.local_runner.backends.warm import WarmInterpreter
@@ -117,7 +118,7 @@ class ProcessBackend:
             **launch.contract,
             ROOT_VARIABLE: str(launch.root),
             "WILDSAGE_ALGORITHM": self._algorithm(launch.image),
-            uris.TAG_VARIABLE: uris.tag_of(launch.image),
+            image_tag.VARIABLE: uris.tag_of(launch.image),
             "PYTHONUNBUFFERED": "1",
         }
         return python.environment(found)

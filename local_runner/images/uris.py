@@ -10,8 +10,6 @@ from wildsage.local_runner.images import catalogue
 URI = re.compile(
     r"\d{12}\.dkr\.ecr[a-z-]*\.[a-z0-9-]+\.[a-z0-9.-]+/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@sha256:[0-9a-f]{64})?"
 )
-TAG_VARIABLE = "WILDSAGE_IMAGE_TAG"
-"""Tells a container which tag was asked for: some of Amazon's algorithms changed from one to the next."""
 
 AMAZONS = (
     "blazingtext",

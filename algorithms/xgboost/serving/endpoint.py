@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wildsage.algorithms.base.endpoint import Endpoint, HttpRequest, HttpResponse
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.program import Records
+from wildsage.algorithms.base.program import TAG_VARIABLE, Records
 from wildsage.algorithms.xgboost.boosting import without_trace
 from wildsage.algorithms.xgboost.data.table import Rows
 from wildsage.algorithms.xgboost.serving import answers, requests, selectable
@@ -23,7 +23,6 @@ from wildsage.algorithms.xgboost.versions import Version
 LOG = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 6 << 20
-TAG_VARIABLE = "WILDSAGE_IMAGE_TAG"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from wildsage.algorithms.base.program import TAG_VARIABLE
 from wildsage.containers import programs
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
@@ -71,7 +72,7 @@ def run(tmp_path):
             put(opt_ml, channel, content, config)
         if checkpoints:
             opt_ml.checkpoint_config.write_text(f'{{"LocalPath": "{checkpoints}"}}')
-        environment = {"SAGEMAKER_DATA_PATH": str(opt_ml.root), programs.TAG_VARIABLE: tag}
+        environment = {"SAGEMAKER_DATA_PATH": str(opt_ml.root), TAG_VARIABLE: tag}
         with redirect_stdout(io.StringIO()) as log:
             status = programs.train("xgboost", environment, stop or StopSign())
         return Finished(opt_ml, status, log.getvalue())

@@ -8,6 +8,7 @@ import pytest
 xgboost = pytest.importorskip("xgboost")
 from wildsage.algorithms.base.endpoint import HttpRequest  # noqa: E402
 from wildsage.algorithms.base.errors import UserError  # noqa: E402
+from wildsage.algorithms.base.program import TAG_VARIABLE  # noqa: E402
 from wildsage.algorithms.xgboost import model_files  # noqa: E402
 from wildsage.containers import programs  # noqa: E402
 from wildsage.containers.codecs.records import record_rows  # noqa: E402
@@ -36,7 +37,7 @@ def endpoint(tmp_path):
         folder.mkdir()
         for number, booster in enumerate(boosters or [booster_of(objective)]):
             (folder / f"xgboost-model-{number}").write_bytes(model_files.write(booster, pickled_form=False))
-        return programs.load("xgboost", folder, {programs.TAG_VARIABLE: tag, **environment})
+        return programs.load("xgboost", folder, {TAG_VARIABLE: tag, **environment})
 
     return made
 
