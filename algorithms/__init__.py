@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from wildsage.algorithms.base.errors import MissingPackage, UserError
 
 if TYPE_CHECKING:  # the local runner comes by here for errors alone, and has no use for torch
+    from pathlib import Path
+
     from wildsage.algorithms.base.algorithm import Algorithm
     from wildsage.algorithms.base.program import Program
     from wildsage.algorithms.base.spec import Spec
@@ -25,13 +27,16 @@ def names() -> list[str]:
 def spec(name: str) -> Spec:
     """What the algorithm of that name says of itself; neither its code nor the packages that it needs are imported.
 
-    Raises UserError as `find` does.
+    Raises UserError with the nearest known name.
     """
     return importlib.import_module(f"{__name__}.{_folder(name)}.spec").SPEC
 
 
 def summary(name: str) -> str:
-    """One sentence on the algorithm of that name: the first line of its folder's docstring. Raises UserError as `find` does."""
+    """One sentence on the algorithm of that name: the first line of its folder's docstring.
+
+    Raises UserError with the nearest known name.
+    """
     return (importlib.import_module(f"{__name__}.{_folder(name)}").__doc__ or "").partition("\n")[0]
 
 
@@ -49,18 +54,36 @@ def require_packages(name: str) -> None:
 def find(name: str) -> type[Algorithm]:
     """The algorithm of that name, in folder spelling (`factorization_machines`) or image spelling (with hyphens).
 
-    Raises UserError with the nearest known name, and MissingPackage where the algorithm needs what is not installed.
+    Raises UserError with the nearest known name, or for an algorithm that brings its own program, and MissingPackage where the
+    algorithm needs what is not installed.
     """
     folder = _folder(name)
+    if spec(folder).program:
+        raise UserError(
+            f"Algorithm {name!r} brings its own program, expected one that shares the toolkit: {', '.join(on_the_toolkit())}. "
+            f"algorithms.program({name!r}) gives the program."
+        )
     require_packages(folder)
     return importlib.import_module(f"{__name__}.{folder}.algorithm").ALGORITHM
 
 
 def program(name: str) -> Program:
-    """The program of an algorithm whose spec says that it brings its own. Raises as `find` does."""
+    """The program of an algorithm whose spec says that it brings its own.
+
+    Raises UserError with the nearest known name, and MissingPackage where the algorithm needs what is not installed.
+    """
     folder = _folder(name)
     require_packages(folder)
     return importlib.import_module(f"{__name__}.{folder}.algorithm").PROGRAM
+
+
+def program_in(folder: Path) -> str | None:
+    """The algorithm whose model files lie in the folder, if it brings its own program."""
+    for name in names():
+        declared = spec(name)
+        if declared.program and any(folder.glob(declared.model_files)):
+            return name
+    return None
 
 
 def on_the_toolkit() -> list[str]:

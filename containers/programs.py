@@ -48,15 +48,6 @@ def named(environment: Mapping[str, str]) -> str | None:
     return name if folder in algorithms.names() and algorithms.spec(folder).program else None
 
 
-def in_folder(folder: Path) -> str | None:
-    """The algorithm whose model files lie there, if it brings its own program."""
-    for name in algorithms.names():
-        spec = algorithms.spec(name)
-        if spec.program and any(folder.glob(spec.model_files)):
-            return name
-    return None
-
-
 def train(name: str, environment: Mapping[str, str], stop: StopSign) -> int:
     """Run the job below `SAGEMAKER_DATA_PATH` (/opt/ml) and return the exit status; a failure leaves its reason there."""
     opt_ml = OptML.from_environment(environment)

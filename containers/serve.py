@@ -8,6 +8,7 @@ from pathlib import Path
 
 import flask
 
+from wildsage import algorithms
 from wildsage.algorithms.base.endpoint import Endpoint
 from wildsage.containers import programs
 from wildsage.containers.contract.paths import OptML
@@ -47,7 +48,7 @@ def _multi_model(environment: Mapping[str, str], cores: int) -> flask.Flask:
 
 def _endpoint(folder: Path, environment: Mapping[str, str], cores: int) -> Endpoint:
     name = environment.get("WILDSAGE_ALGORITHM")
-    program = programs.named(environment) if name else programs.in_folder(folder)
+    program = programs.named(environment) if name else algorithms.program_in(folder)
     if program:
         return programs.load(program, folder, environment)
     algorithm, model = artifact.load(folder, name)

@@ -34,5 +34,6 @@ SPEC = Spec(
     packages=("xgboost", "pyarrow", "sklearn"),
     program=True,
     model_files="xgboost-model*",
+    model_note="an XGBoost model, which holds trees, not arrays. Load it with xgboost.Booster.",
 )  # fmt: skip
 """Gradient boosted trees by the library XGBoost (Chen and Guestrin 2016, doi:10.1145/2939672.2939785)."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wildsage import algorithms
 from wildsage.algorithms.base.algorithm import ModelSettings
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract import archive
@@ -45,11 +46,12 @@ def read_model(path: str | PathLike[str], algorithm: str | None = None) -> Train
     | linear-learner | `fc0_weight` (d, outputs), `fc0_bias` (1, outputs) |
     | knn | `labels` (r,), and `index`, uint8: `faiss.deserialize_index(index)` gives the index |
     | image-classification | the parameters of the last epoch, by MXNet's names, such as `conv0_weight` |
+    | xgboost | refused: a model holds trees, not arrays; `xgboost.Booster` loads it |
 
     The page of each algorithm, `algorithms/<name>/README.md`, describes its artifact. Centers, components and means are in the
     units of the training data. `algorithm` is needed only for a file that could be a model of several. Raises UserError if the
-    file is missing, unreadable or not a model. Source: the artifacts of the real service, and the notebooks of AWS that read
-    them with MXNet [contract: formats, section 7].
+    file is missing, unreadable, not a model, or a model that does not consist of arrays. Source: the artifacts of the real service,
+    and the notebooks of AWS that read them with MXNet [contract: formats, section 7].
 
     >>> import io, tarfile
     >>> import numpy as np
@@ -67,9 +69,15 @@ def read_model(path: str | PathLike[str], algorithm: str | None = None) -> Train
            [5., 6.]], dtype=float32)
     """
     with _folder(Path(_local(fspath(path)))) as folder:
+        _refuse_other_than_arrays(folder, str(path))
         kind, model = artifact.load(folder, algorithm, where=str(path))
         arrays = {name: np.array(array.numpy()) for name, array in model.arrays().items()}
     return TrainedModel(kind.spec.image, dict(model.settings()), arrays)
+
+
+def _refuse_other_than_arrays(folder: Path, where: str) -> None:
+    if name := algorithms.program_in(folder):
+        raise UserError(f"{where} is {algorithms.spec(name).model_note}")
 
 
 def _local(path: str) -> str:

@@ -33,3 +33,16 @@ def test_a_missing_library_is_named_with_the_extra_that_brings_it():
 def test_an_unknown_name_has_a_nearest_one():
     with pytest.raises(UserError, match=r"Algorithm .kmean. is not known here\. Did you mean kmeans\?"):
         algorithms.find("kmean")
+
+
+def test_an_algorithm_with_its_own_program_is_not_found_on_the_toolkit():
+    with pytest.raises(
+        UserError, match=r"'xgboost' brings its own program, expected one that .*: factorization_machines,"
+    ):
+        algorithms.find("xgboost")
+
+
+def test_a_program_is_recognised_by_its_model_files(tmp_path):
+    assert algorithms.program_in(tmp_path) is None
+    (tmp_path / "xgboost-model-0").write_bytes(b"")
+    assert algorithms.program_in(tmp_path) == "xgboost"

@@ -1,5 +1,6 @@
 """Algorithms that bring their own program: what containers ask of them, and what their pages must say."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from wildsage import algorithms
 from wildsage.algorithms.base.errors import MissingPackage, UserError
 from wildsage.containers import programs
 from wildsage.containers.__main__ import main
+from wildsage.containers.model_files.reader import read_model
 
 FOLDER = Path(algorithms.__file__).parent
 PROGRAMS = [name for name in algorithms.names() if algorithms.spec(name).program]
@@ -30,9 +32,31 @@ def test_the_page_shows_hyperparameters_and_content_types(name):
 
 
 def test_it_is_recognised_by_its_model_files(name, tmp_path):
-    assert programs.in_folder(tmp_path) is None
+    assert algorithms.program_in(tmp_path) is None
     (tmp_path / algorithms.spec(name).model_files.replace("*", "")).write_bytes(b"")
-    assert programs.in_folder(tmp_path) == name
+    assert algorithms.program_in(tmp_path) == name
+
+
+def same_model_files(patterns):
+    """The programs whose pattern is also that of another; `patterns` by name."""
+    return sorted(name for name, pattern in patterns.items() if list(patterns.values()).count(pattern) > 1)
+
+
+def test_its_model_files_are_its_own():
+    patterns = {name: algorithms.spec(name).model_files for name in PROGRAMS}
+    assert all(patterns.values()), "Spec.model_files is the pattern by which an artifact is recognised"
+    assert not same_model_files(patterns), "two programs recognise the same model files"
+
+
+def test_two_programs_with_the_same_model_files_are_refused():
+    assert same_model_files({"one": "model*", "other": "model*", "third": "third*"}) == ["one", "other"]
+
+
+def test_who_asks_for_arrays_learns_how_to_load_the_model(name, tmp_path):
+    (tmp_path / algorithms.spec(name).model_files.replace("*", "")).write_bytes(b"")
+    assert algorithms.spec(name).model_note
+    with pytest.raises(UserError, match=re.escape(algorithms.spec(name).model_note)):
+        read_model(tmp_path)
 
 
 def test_it_says_which_hyperparameters_it_does_not_take(name, monkeypatch, tmp_path, capsys):

@@ -124,6 +124,24 @@ def test_the_algorithm_may_be_named(folder):
         read_model(folder, "pca")
 
 
+def test_a_model_of_trees_says_what_loads_it(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "xgboost-model").write_bytes(b"{L")
+    archive.pack(folder, tmp_path / "model.tar.gz")
+    for path in (folder, tmp_path / "model.tar.gz", folder / "xgboost-model"):
+        for name in (None, "xgboost", "kmeans"):
+            with pytest.raises(
+                UserError, match=r"is an XGBoost model, which holds trees, not arrays\. Load it with xgboost"
+            ):
+                read_model(path, name)
+
+
+def test_an_algorithm_without_arrays_is_refused_by_name(folder):
+    with pytest.raises(UserError, match=r"'xgboost' brings its own program"):
+        read_model(folder, "xgboost")
+
+
 def test_a_damaged_archive_is_named(tmp_path):
     (tmp_path / "model.tar.gz").write_bytes(b"\x1f\x8b not gzip")
     with pytest.raises(UserError, match=r"model\.tar\.gz"):
