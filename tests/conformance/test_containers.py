@@ -128,11 +128,14 @@ def test_a_tuning_job_can_send_what_it_sends(name, case):
     hyperparameters.check(kind, [*ends, ("_tuning_objective_metric", "test:any")], kind.internal_settings())
 
 
+@pytest.mark.parametrize("name", algorithms.names())
 def test_its_names_are_its_own(name):
     spec = algorithms.spec(name)
     assert spec.image == name.replace("_", "-"), "Spec.image is the folder's name with hyphens; other names are aliases"
     others = {
-        other: {algorithms.spec(other).image, *algorithms.spec(other).aliases} for other in NAMES if other != name
+        other: {algorithms.spec(other).image, *algorithms.spec(other).aliases}
+        for other in algorithms.names()
+        if other != name
     }
     taken = {other for other, names in others.items() if names & {spec.image, *spec.aliases}}
     assert not taken, f"{', '.join(taken)} has an image of the same name"
