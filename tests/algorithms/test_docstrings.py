@@ -60,7 +60,7 @@ def test_every_paper_has_a_number_to_look_it_up_by(name):
 @pytest.mark.parametrize("name", algorithms.names())
 def test_every_citation_is_in_the_list_of_papers(name):
     listed = {(re.match(r"[\w'-]+", entry)[0], re.search(r"\((\d{4})\)", entry)[1]) for entry in references(name)}
-    for path in [*(FOLDER / name).glob("*.py"), FOLDER / name / "README.md"]:
+    for path in [*(FOLDER / name).rglob("*.py"), FOLDER / name / "README.md"]:
         text = " ".join(path.read_text().split())
         cited = {match.groups() for match in CITATION.finditer(text)}
         assert cited <= listed, f"{path.name} cites {sorted(cited - listed)}; list them in {name}/__init__.py"
