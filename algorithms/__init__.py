@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from wildsage.algorithms.base.errors import MissingPackage, UserError
 
-if TYPE_CHECKING:  # the local runner comes by here for errors alone, and has no use for torch
+if TYPE_CHECKING:  # the local AWS imports only errors from here and does not need torch
     from pathlib import Path
 
     from wildsage.algorithms.base.algorithm import Algorithm

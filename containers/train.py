@@ -109,7 +109,7 @@ def _checkpoints(opt_ml: OptML, job: TrainingJob, settings: Mapping[str, str], l
 
 def _earlier_state(kind: type[Algorithm], job: TrainingJob, opt_ml: OptML) -> dict[str, Tensor] | None:
     """Return the state in channel `model`, for the first host; for every host if all of them train one model together."""
-    if MODEL_CHANNEL not in job.channels or not (job.leads or kind.goes_on_from_model):
+    if MODEL_CHANNEL not in job.channels or not (job.leads or kind.resumes_from_model):
         return None
     return artifact.load_state(opt_ml.channel(MODEL_CHANNEL), kind)
 

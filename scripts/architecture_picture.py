@@ -99,8 +99,14 @@ def picture(root: Path) -> str:
 
 def _chart(package: str, arrows: Arrows) -> str:
     levels = floors(arrows)
-    summary = f"`{package}`: {len(arrows)} rooms on {max(levels.values()) + 1} floors, {_count(arrows)} arrows"
-    lines = [f"**{summary}**, without those that a longer path implies:", "", "```mermaid", "flowchart TD"]
+    imports = f"{_count(arrows)} imports between them" if _count(arrows) != 1 else "1 import between them"
+    summary = f"`{package}`: {len(arrows)} rooms on {max(levels.values()) + 1} floors, {imports}"
+    lines = [
+        f"**{summary}**. The chart leaves out the imports that a longer path implies.",
+        "",
+        "```mermaid",
+        "flowchart TD",
+    ]
     for room in sorted(arrows, key=lambda room: (-levels[room], room)):
         lines.append(f'    {_node(room)}["{_label(room)}"]')
     for room, below in needed(arrows).items():

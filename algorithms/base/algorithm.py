@@ -88,13 +88,13 @@ class Algorithm(ABC):
     """Base of all algorithms: a frozen dataclass of hyperparameters, with `spec` and `internal` beside them.
 
     `internal` holds the underscore settings that the original accepts beside `SHARED`, with its defaults. Where all hosts
-    move one model together, `goes_on_from_model` says so: its arrays are then enough to go on from, on every host.
+    move one model together, `resumes_from_model` says so: its arrays are then enough to resume from, on every host.
     """
 
     spec: ClassVar[Spec]
     internal: ClassVar[Mapping[str, str]] = {}
     model_class: ClassVar[type[Model]]
-    goes_on_from_model: ClassVar[bool] = False
+    resumes_from_model: ClassVar[bool] = False
 
     feature_dim: int | str
 

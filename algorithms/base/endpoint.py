@@ -1,4 +1,4 @@
-"""What passes between an HTTP server and whoever answers, as values: no socket, no framework."""
+"""What passes between an HTTP server and the code that answers, as values: no socket, no framework."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class JobChannel:
 
 @dataclass(frozen=True)
 class Job:
-    """A training job on one of its hosts. `tag` is that of the image that was asked for, empty where nobody did.
+    """A training job on one of its hosts. `tag` is that of the requested image; empty without one.
 
     `hosts` are sorted, the first leads; `meeting_place` is where it can be reached, and a port that is free there. `checkpoints` is
     None for a job without. `stopping()` turns true with SIGTERM.

@@ -38,7 +38,8 @@ class Metric:
 
 @dataclass(frozen=True)
 class Response:
-    """The shape of an answer: `{"<key>": [{"<column>": …}, …]}`; `verbose` are the columns more for who accepts `verbose=true`.
+    """The shape of an answer: `{"<key>": [{"<column>": …}, …]}`; `verbose` are additional columns if
+    the caller accepts `verbose=true`.
 
     With `compact_lines`, JSON Lines have no spaces, keys in alphabetical order and numbers cut at 15 decimals.
     """

@@ -107,7 +107,7 @@ class FactorizationMachines(Algorithm):
     }  # fmt: skip
     spec: ClassVar = SPEC
     model_class: ClassVar = FactorizationMachinesModel
-    goes_on_from_model: ClassVar = True
+    resumes_from_model: ClassVar = True
 
     def __post_init__(self) -> None:
         terms = ("bias", "linear", "factors")
@@ -154,7 +154,7 @@ class FactorizationMachines(Algorithm):
             )
         if state and (state.feature_dim, state.num_factors) != (self.feature_dim, self.num_factors):
             raise UserError(
-                f"The model to go on from has feature_dim {state.feature_dim} and num_factors {state.num_factors}, "
+                f"The model to resume from has feature_dim {state.feature_dim} and num_factors {state.num_factors}, "
                 f"expected {self.feature_dim} and {self.num_factors} as in this job."
             )
         return state

@@ -42,7 +42,7 @@ class ImageClassification(ImageHyperparameters, Algorithm):
 
     spec: ClassVar = SPEC
     model_class: ClassVar = ImageClassificationModel
-    goes_on_from_model: ClassVar = True
+    resumes_from_model: ClassVar = True
 
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> ImageClassificationModel:
         """Start from weights, train and validate epoch by epoch, and keep the best epoch."""

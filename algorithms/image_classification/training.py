@@ -61,7 +61,7 @@ class Training:
         found = run.gather(run.resumed() or run.pretrained or {})
         before, hosts = found[0], len(found)  # a kill may have left hosts at different epochs: use the first host's
         graph = settings.graph()
-        own = _under(WEIGHT, before)
+        own = _with_prefix(WEIGHT, before)
         arrays = weights.continued(graph, settings.shape[0], own) if own else _first_weights(settings, before, run)
         network = Network(graph, arrays, run.sum if hosts > 1 else None)
         network.to(run.device).channels_last()
@@ -177,10 +177,10 @@ class Training:
         begun_at, self.best, improved_at, images = before[PROGRESS].tolist()
         self.begun_at, self.improved_at = int(begun_at), int(improved_at)
         self.frequencies = ClassFrequencies(before[PRESENT].to(self.run.device), int(images))
-        for name, array in _under(KEPT, before).items():
+        for name, array in _with_prefix(KEPT, before).items():
             epoch, own = name.split("/", 1)
             self.kept.setdefault(int(epoch), {})[own] = array
-        optimizers.restore(self.optimizer, _under(OPTIMIZER, before))
+        optimizers.restore(self.optimizer, _with_prefix(OPTIMIZER, before))
         self.run.log(f"Epochs done before: {self.begun_at}.")
 
     def _arrays(self) -> dict[str, Tensor]:
@@ -234,7 +234,7 @@ class Training:
         self.run.log(f"Epoch[{epoch}] Batch [{number}]\tSpeed: {speed:.3f} samples/sec{shares}")
 
 
-def _under(prefix: str, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _with_prefix(prefix: str, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The arrays whose names begin with the prefix, without it."""
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 

@@ -122,7 +122,8 @@ class KMeans(Algorithm):
         return state
 
     def _lloyd_pass(self, batches: Iterator[Batch], candidates: list[Tensor], run: RunContext) -> list[Tensor]:
-        """One iteration of Lloyd for each candidate over all rows of all hosts, the best first. None where a host has to stop.
+        """One iteration of Lloyd for each candidate over all rows of all hosts, the best first. The candidates stay as they
+        are if a host has to stop.
 
         The pass is not checkpointed: a restart reads it again from the centers it began with.
         """
@@ -149,7 +150,7 @@ class KMeans(Algorithm):
         state = StreamState.from_arrays(before, self._sample_rows(self.feature_dim), run.device)
         if state.centers_md.shape[1] != self.feature_dim:
             raise UserError(
-                f"The state to go on from has {state.centers_md.shape[1]} columns, expected feature_dim = {self.feature_dim}."
+                f"The state to resume from has {state.centers_md.shape[1]} columns, expected feature_dim = {self.feature_dim}."
             )
         state.capacity = self.k * self._factor
         return state

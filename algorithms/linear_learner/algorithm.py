@@ -38,7 +38,7 @@ from wildsage.algorithms.linear_learner.scaler import Scaler
 from wildsage.algorithms.linear_learner.selection import Selection
 from wildsage.algorithms.linear_learner.spec import SPEC
 from wildsage.algorithms.linear_learner.state import COUNTS, State
-from wildsage.algorithms.linear_learner.training import Rates, Task, Training, first_rows, improved
+from wildsage.algorithms.linear_learner.training import LearningRates, LinearTraining, Task, first_rows, improved
 from wildsage.algorithms.linear_learner.variants import AUTO_MODELS, Given, Variant, chosen, columns, grid
 
 AUTO_CALIBRATION_ROWS = 1_000_000
@@ -51,7 +51,7 @@ OPTIMIZERS = ("auto", "sgd", "adam", "rmsprop")
 class LinearLearner(Algorithm):
     """Linear and logistic regression: `num_models` models learn in one pass over the rows, and the best is kept.
 
-    Time: a row costs its stored values times the outputs of all models. Memory: (p + 3)·d·o numbers, p = 3 planes of Adam
+    Time: a row costs its stored values times the outputs of all models. Memory: (p + 3)·d·o numbers, p = 3 slots of Adam
     (2 of the others), o = models · outputs; beside them the first `num_point_for_scaler` rows, and to choose a binary
     classifier's threshold one score of each model for `num_calibration_samples` rows.
 
@@ -151,7 +151,7 @@ class LinearLearner(Algorithm):
     }
     spec: ClassVar = SPEC
     model_class: ClassVar = LinearModel
-    goes_on_from_model: ClassVar = True
+    resumes_from_model: ClassVar = True
 
     def __post_init__(self) -> None:
         if self.predictor_type == MULTICLASS and self.num_classes < 3:
@@ -185,7 +185,7 @@ class LinearLearner(Algorithm):
 
     def _begun(
         self, resumed: Mapping[str, Tensor] | None, batches: Iterator[Batch], rows_here: int, run: RunContext
-    ) -> tuple[Training, Iterator[Batch]]:
+    ) -> tuple[LinearTraining, Iterator[Batch]]:
         """The initial models, or those of an interrupted job; and the batches of the pass, including those read already."""
         if resumed is not None and COUNTS in resumed:
             state = State.from_arrays(resumed, run.device)
@@ -202,7 +202,7 @@ class LinearLearner(Algorithm):
             or state.weights.shape[2] != len(variants) * self.outputs
         ):
             raise UserError(
-                f"The state to go on from has {state.feature_dim} columns and {state.weights.shape[2]} outputs of all models, "
+                f"The state to resume from has {state.feature_dim} columns and {state.weights.shape[2]} outputs of all models, "
                 f"expected {self._width(state.feature_dim)} and {len(variants) * self.outputs} as in this job."
             )
         return self._training(state, variants, task, rows_here, run), batches
@@ -229,8 +229,8 @@ class LinearLearner(Algorithm):
         learned_do, bias_o = self._initial(width, len(variants), run)
         if earlier is not None:
             learned_do, bias_o = self._of_earlier(earlier, scaler, decorrelation, len(variants))
-        planes = self._optimizer().planes
-        state = State.start(scaler, decorrelation, learned_do, bias_o, planes, len(variants), counts_c, averages=dense)
+        slots = self._optimizer().slots
+        state = State.start(scaler, decorrelation, learned_do, bias_o, slots, len(variants), counts_c, averages=dense)
         return state.to(run.device)
 
     def _learns_dense(self, head: Batch, scaler: Scaler) -> bool:
@@ -241,7 +241,7 @@ class LinearLearner(Algorithm):
         mixed = sum(variant.decorrelated for variant in variants) * self.outputs
         if not mixed:
             return Decorrelation.none()
-        root_dd = run.gather({"root": Decorrelation.of(head, scaler, mixed).root_dd})[0]["root"]
+        root_dd = run.gather({"root": Decorrelation.from_rows(head, scaler, mixed).root_dd})[0]["root"]
         return Decorrelation(root_dd, mixed)
 
     def _initial(self, width: int, models: int, run: RunContext) -> tuple[Tensor, Tensor]:
@@ -262,7 +262,7 @@ class LinearLearner(Algorithm):
         width = len(scaler.mean_d)
         if weights_dc.shape != (width, self.outputs):
             raise UserError(
-                f"The model to go on from has weights of shape {tuple(weights_dc.shape)}, expected {(width, self.outputs)} "
+                f"The model to resume from has weights of shape {tuple(weights_dc.shape)}, expected {(width, self.outputs)} "
                 "(feature_dim, outputs) as in this job."
             )
         weights_dc, bias_c = scaler.unfolded(weights_dc, bias_1c.flatten())
@@ -272,7 +272,7 @@ class LinearLearner(Algorithm):
         sparse = wide_sparse(head)
         regressor = self.predictor_type == REGRESSOR
         unbias = self.use_bias and not sparse if self.unbias_data == AUTO else bool(self.unbias_data)
-        return Scaler.of(
+        return Scaler.from_rows(
             head,
             labels_n,
             run.sum,
@@ -310,8 +310,10 @@ class LinearLearner(Algorithm):
             return None
         return (counts_c.sum() / (self.classes * counts_c.clamp_min(1))).tolist()
 
-    def _training(self, state: State, variants: list[Variant], task: Task, rows_here: int, run: RunContext) -> Training:
-        rates = Rates.of(
+    def _training(
+        self, state: State, variants: list[Variant], task: Task, rows_here: int, run: RunContext
+    ) -> LinearTraining:
+        rates = LearningRates.from_variants(
             variants,
             self.outputs,
             scheduled=self.use_lr_scheduler,
@@ -321,17 +323,17 @@ class LinearLearner(Algorithm):
         )
         positive_m = columns(variants, "positive_weight").to(run.device)
         weighted = positive_m if bool((positive_m != 1).any()) else None
-        return Training(state, variants, task, rates, self._optimizer(), weighted, rows_here, run)
+        return LinearTraining(state, variants, task, rates, self._optimizer(), weighted, rows_here, run)
 
     def _end_of_epoch(
-        self, epoch: int, losses_m: Tensor, training: Training, selection: Selection, run: RunContext
+        self, epoch: int, losses_m: Tensor, training: LinearTraining, selection: Selection, run: RunContext
     ) -> bool:
         """Report on the models, and keep them if one is better than all before. Returns whether to stop early."""
         if epoch == 0 and not run.stopping:
             training.refuse_one_class()
         if not bool(losses_m.isfinite().any()):
             raise UserError(
-                f"Training diverged in epoch {epoch}: no model's loss is finite. Lower learning_rate, or set normalize_data "
+                f"LinearTraining diverged in epoch {epoch}: no model's loss is finite. Lower learning_rate, or set normalize_data "
                 "to true."
             )
         value = selection.report(epoch, losses_m, training)

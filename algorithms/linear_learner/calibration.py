@@ -26,7 +26,7 @@ class Curve(NamedTuple):
     rows: float
 
     @classmethod
-    def of(cls, scores_n: Tensor, labels_n: Tensor) -> Curve:
+    def from_scores(cls, scores_n: Tensor, labels_n: Tensor) -> Curve:
         """The thresholds halfway between neighbouring scores; rows of equal score get the same prediction."""
         scores_n, order_n = scores_n.float().sort(descending=True, stable=True)
         ones_n = labels_n[order_n].double()

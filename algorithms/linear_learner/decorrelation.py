@@ -33,7 +33,7 @@ class Decorrelation:
     mixed: int
 
     @classmethod
-    def of(cls, head: Batch, scaler: Scaler, mixed: int) -> Self:
+    def from_rows(cls, head: Batch, scaler: Scaler, mixed: int) -> Self:
         """The decorrelation of the first rows. All hosts need the same matrix, so the leading one makes it."""
         z_nd = scaler.features(head.dense()).double()
         values_d, vectors_dd = torch.linalg.eigh(z_nd.T @ z_nd / max(len(z_nd), 1))

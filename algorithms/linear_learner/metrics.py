@@ -50,7 +50,7 @@ class BinaryTotals:
             return {}
         right = hits + (rows - positives) - misses
         f_beta = (1 + self.beta**2) * hits / max(hits + misses + self.beta**2 * positives, 1e-300)
-        area = Curve.of(torch.cat(self.scores), torch.cat(self.labels)).area()
+        area = Curve.from_scores(torch.cat(self.scores), torch.cat(self.labels)).area()
         return {
             self.objective: loss / rows,
             "binary_classification_accuracy": right / rows,

@@ -66,7 +66,7 @@ class Sparse:
     starts_u: Tensor
 
     @classmethod
-    def of(cls, rows: SparseRows, labels_n: Tensor) -> Sparse:
+    def from_rows(cls, rows: SparseRows, labels_n: Tensor) -> Sparse:
         """Number the columns that occur in the rows from 0 on, and sort the values by column."""
         columns_u, place_z, counts_u = torch.unique(rows.columns_z, return_inverse=True, return_counts=True)
         order_z = place_z.argsort(stable=True)
@@ -96,5 +96,5 @@ def minibatch(batch: Batch, labels_n: Tensor, scaler: Scaler) -> MiniBatch:
     """The batch with its columns scaled. Sparse rows stay sparse unless columns are shifted."""
     features = batch.features
     if isinstance(features, SparseRows) and wide_sparse(batch) and not scaler.shifts:
-        return Sparse.of(scaler.sparse_features(features), labels_n)
+        return Sparse.from_rows(scaler.sparse_features(features), labels_n)
     return Dense(scaler.features(batch.dense()), labels_n)

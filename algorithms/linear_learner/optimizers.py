@@ -1,7 +1,7 @@
 """How a mini-batch's slope updates the parameters of all models, each at its own rate.
 
-A parameter lies in planes of one tensor: the parameter itself and the optimiser's running values of it.
-Axes: p planes · a any rows (features, or 1 for the bias) · o outputs of all models
+A parameter and the optimiser's running values of it (its moments) are the slots of one tensor.
+Axes: p slots of a parameter · a any rows (features, or 1 for the bias) · o outputs of all models
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class Optimizer(Protocol):
         ...
 
     @property
-    def planes(self) -> int:
+    def slots(self) -> int:
         """Planes that a parameter needs."""
         ...
 
-    def move(self, planes_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:
-        """Change the planes in place. This is the `updates`-th update, counted from 1."""
+    def move(self, slots_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:
+        """Change the slots in place. This is the `updates`-th update, counted from 1."""
         ...
 
 
@@ -41,11 +41,11 @@ class Adam:
 
     beta_1: float
     beta_2: float
-    planes: int = 3
+    slots: int = 3
     name: str = "adam"
 
-    def move(self, planes_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:
-        weights_ao, mean_ao, variance_ao = planes_pao
+    def move(self, slots_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:
+        weights_ao, mean_ao, variance_ao = slots_pao
         mean_ao.lerp_(slope_ao, 1 - self.beta_1)
         variance_ao.mul_(self.beta_2).addcmul_(slope_ao, slope_ao, value=1 - self.beta_2)
         unbiased = math.sqrt(1 - self.beta_2**updates) / (1 - self.beta_1**updates)
@@ -56,11 +56,11 @@ class Adam:
 class RMSProp:
     """Slopes over the root of their mean square [Tieleman & Hinton 2012, lecture 6.5; MXNet's RMSProp]."""
 
-    planes: int = 2
+    slots: int = 2
     name: str = "rmsprop"
 
-    def move(self, planes_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:
-        weights_ao, square_ao = planes_pao
+    def move(self, slots_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:
+        weights_ao, square_ao = slots_pao
         square_ao.mul_(RMSPROP_DECAY).addcmul_(slope_ao, slope_ao, value=1 - RMSPROP_DECAY)
         weights_ao.addcdiv_(slope_ao * -rate_o, square_ao.add(EPSILON).sqrt_())
 
@@ -70,10 +70,10 @@ class SGD:
     """Stochastic gradient descent with momentum [Sutskever et al. 2013, section 2; MXNet's SGD]."""
 
     momentum: float
-    planes: int = 2
+    slots: int = 2
     name: str = "sgd"
 
-    def move(self, planes_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:
-        weights_ao, velocity_ao = planes_pao
+    def move(self, slots_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:
+        weights_ao, velocity_ao = slots_pao
         velocity_ao.mul_(self.momentum).addcmul_(slope_ao, rate_o, value=-1)
         weights_ao.add_(velocity_ao)

@@ -25,7 +25,7 @@ class Scaler:
     label_deviation: float
 
     @classmethod
-    def of(
+    def from_rows(
         cls,
         rows: Batch,
         labels_n: Tensor,

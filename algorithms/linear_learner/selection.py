@@ -18,7 +18,7 @@ from wildsage.algorithms.linear_learner import labels
 from wildsage.algorithms.linear_learner.calibration import ChosenThreshold, Criterion, Curve
 from wildsage.algorithms.linear_learner.model import LinearModel, score, sparse_product
 from wildsage.algorithms.linear_learner.spec import SPEC
-from wildsage.algorithms.linear_learner.training import Task, Training
+from wildsage.algorithms.linear_learner.training import LinearTraining, Task
 from wildsage.algorithms.linear_learner.variants import Variant
 
 ROWS = 5000
@@ -42,7 +42,7 @@ class Scored:
     def choices(self, criterion: Criterion) -> list[ChosenThreshold]:
         """The best threshold of each model."""
         scores_nm, labels_n = torch.cat(self.scores), torch.cat(self.labels)
-        return [criterion.choose(Curve.of(scores_n, labels_n)) for scores_n in scores_nm.unbind(1)]
+        return [criterion.choose(Curve.from_scores(scores_n, labels_n)) for scores_n in scores_nm.unbind(1)]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Selection:
         """The channel that decides."""
         return "validation" if "validation" in self.channels else "train"
 
-    def report(self, epoch: int, losses_m: Tensor, training: Training) -> float:
+    def report(self, epoch: int, losses_m: Tensor, training: LinearTraining) -> float:
         """Log how good the models are after an epoch, and return the best one's criterion, the lower the better."""
         objective = f"{training.task.loss.name}_objective"
         self._report_losses("train", epoch, objective, losses_m)
@@ -83,7 +83,7 @@ class Selection:
             self.run.measured({f"{channel}_{objective}": loss}, epoch=epoch, model=model)
         self.run.quality(channel, objective, "loss", float(losses_m[0]), epoch=epoch)
 
-    def best(self, training: Training, make: MakeModel) -> LinearModel:
+    def best(self, training: LinearTraining, make: MakeModel) -> LinearModel:
         """The best model of the best epoch, as it was at its end or on average, with its threshold; its metrics are logged."""
         state, task = training.state, training.task
         weights_do, bias_1o = (torch.cat(list(each), -1) for each in (state.best_weights, state.best_bias))
@@ -118,7 +118,7 @@ class Selection:
             metric = SPEC.metric(name)
             self.run.quality(self.channel, name, metric.kind if metric else "score", value)
 
-    def _scored(self, weights_do: Tensor, bias_1o: Tensor, training: Training, held: int) -> Scored:
+    def _scored(self, weights_do: Tensor, bias_1o: Tensor, training: LinearTraining, held: int) -> Scored:
         """All models over the channel, in the labels' own units; rows of all hosts together."""
         task = training.task
         raw_do, raw_o = training.state.scaler.folded(weights_do, bias_1o[0])

@@ -1,6 +1,6 @@
 """The state of training.
 
-Axes: p planes of the optimiser · d features · m models · c outputs of a model · o = m · c outputs of all
+Axes: p slots of the optimiser · d features · m models · c outputs of a model · o = m · c outputs of all
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ class State:
         decorrelation: Decorrelation,
         learned_do: Tensor,
         bias_o: Tensor,
-        planes: int,
+        slots: int,
         models: int,
         class_counts: Tensor,
         averages: bool,
     ) -> Self:
         """The initial state, with everything but the parameters zero. `averages`: whether sums are kept."""
         d, o = learned_do.shape
-        weights = torch.cat([learned_do[None], torch.zeros(planes - 1, d, o)])
-        bias = torch.cat([bias_o[None, None], torch.zeros(planes - 1, 1, o)])
+        weights = torch.cat([learned_do[None], torch.zeros(slots - 1, d, o)])
+        bias = torch.cat([bias_o[None, None], torch.zeros(slots - 1, 1, o)])
         sums = torch.zeros(d + 1, o) if averages else torch.empty(0, o)
         kept = 1 + averages
         return cls(

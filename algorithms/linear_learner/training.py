@@ -40,7 +40,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Rates:
+class LearningRates:
     """How fast each output's weights move at each update; a model's c outputs move alike.
 
     The bias moves `bias_lr_mult` times as fast and decays `bias_wd_mult` times as much; without a bias, 0 times.
@@ -57,7 +57,7 @@ class Rates:
     bias_wd_mult: float
 
     @classmethod
-    def of(
+    def from_variants(
         cls,
         variants: Sequence[Variant],
         outputs: int,
@@ -66,7 +66,7 @@ class Rates:
         bias_lr_mult: float,
         bias_wd_mult: float,
         device: torch.device,
-    ) -> Rates:
+    ) -> LearningRates:
         def each(name: str) -> Tensor:
             return columns(variants, name).repeat_interleave(outputs).to(device)
 
@@ -87,7 +87,7 @@ class Rates:
         """Whether any model has an L1 term."""
         return bool(self.l1_o.any())
 
-    def at(self, updates: int) -> Tensor:
+    def after(self, updates: int) -> Tensor:
         """Learning rates (o,) at the `updates`-th update, from 1 on: a factor smaller after each step, down to the least."""
         if not self.scheduled:
             return self.base_o
@@ -96,13 +96,13 @@ class Rates:
 
 
 @dataclass
-class Training:
+class LinearTraining:
     """Moves `state` by mini-batches of `rows_here` rows of each host, whose slopes are added up."""
 
     state: State
     variants: Sequence[Variant]
     task: Task
-    rates: Rates
+    rates: LearningRates
     optimizer: Optimizer
     positive_m: Tensor | None
     rows_here: int
@@ -164,7 +164,7 @@ class Training:
         """Move all models by the slope of one mini-batch."""
         state = self.state
         state.updates += 1
-        rate_o = self.rates.at(state.updates)
+        rate_o = self.rates.after(state.updates)
         columns_u, slope_uo, slope_1o = self._together(*self._slopes(batch, rows))
         if columns_u is None:
             slope_uo = state.decorrelation.slope(slope_uo)

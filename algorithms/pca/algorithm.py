@@ -103,7 +103,7 @@ class PCA(Algorithm):
         if before.scatter_dl.shape != fresh.scatter_dl.shape:
             got, expected = (tuple(moments.scatter_dl.shape) for moments in (before, fresh))
             raise UserError(
-                f"The state to go on from is of shape {got}, expected {expected}: feature_dim, algorithm_mode, "
+                f"The state to resume from is of shape {got}, expected {expected}: feature_dim, algorithm_mode, "
                 "num_components and extra_components must be those of the job that made it."
             )
         return before

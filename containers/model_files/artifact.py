@@ -50,12 +50,12 @@ def load_state(channel: Path, kind: type[Algorithm]) -> Arrays:
     with tempfile.TemporaryDirectory() as folder:
         archive.unpack(archives[0], Path(folder))
         states = sorted(Path(folder).glob("state_*"))
-        if kind.goes_on_from_model and not states:
+        if kind.resumes_from_model and not states:
             return load(Path(folder), kind.spec.image)[1].arrays()
         content = ndarray.read(states[0].read_bytes()) if states else None
     if not isinstance(content, dict):
         raise UserError(
-            f"Channel model, {archives[0].name}: holds no state_… member to go on from. "
+            f"Channel model, {archives[0].name}: holds no state_… member to resume from. "
             "Train the earlier job with _keep_state=true."
         )
     return {name: torch.from_numpy(np.array(array)) for name, array in content.items()}

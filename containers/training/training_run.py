@@ -81,7 +81,7 @@ class TrainingRun(RunContext):
         state, self._position, randomness = found
         self.rng.set_state(randomness)
         passes, batches = self._position
-        self.log(f"Going on from {self._checkpoints.path}: {passes} passes and {batches} batches are done.")
+        self.log(f"Resuming from {self._checkpoints.path}: {passes} passes and {batches} batches are done.")
         return state
 
     def _resume_from_earlier_job(self) -> Mapping[str, Tensor] | None:
@@ -92,7 +92,7 @@ class TrainingRun(RunContext):
         if SHARED_RANDOMNESS in state:
             self.rng.set_state(state.pop(RANDOMNESS))
             self.shared_rng.set_state(state.pop(SHARED_RANDOMNESS))
-        self.log("Going on from the state in channel model.")
+        self.log("Resuming from the state in channel model.")
         return state
 
     def keep(self, state: Checkpointable) -> None:

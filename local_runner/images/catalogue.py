@@ -69,7 +69,7 @@ def _described(_stamp: object) -> tuple[AlgorithmEntry, ...]:
         text=True,
     )
     if answer.returncode:
-        raise PlatformError(f"The containers of this installation do not say what they are: {answer.stderr.strip()}")
+        raise PlatformError(f"Listing the installed algorithms failed: {answer.stderr.strip()}")
     return tuple(
         AlgorithmEntry(
             entry["name"],

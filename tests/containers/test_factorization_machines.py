@@ -120,7 +120,7 @@ def go_on(job, first, settings) -> tuple:
     run = ready(job, settings, ("train", "model"))
     run.put("model", "model.tar.gz", (first.opt_ml.root / "model.tar.gz").read_bytes())
     status, log = run.train()
-    assert status == 0 and "Going on from the state in channel model." in log, log
+    assert status == 0 and "Resuming from the state in channel model." in log, log
     return run, log
 
 

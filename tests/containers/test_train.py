@@ -188,7 +188,7 @@ def test_killed_and_started_again_it_gives_the_same_bytes(job, name):
     run.describe(settings, {"train": ChannelConfig()})
     run.put("train", "x", content)
     status, log = run.train()
-    assert status == 0 and re.search(r"Going on from .*checkpoint_algo-1: 0 passes and \d+ batches are done", log), log
+    assert status == 0 and re.search(r"Resuming from .*checkpoint_algo-1: 0 passes and \d+ batches are done", log), log
     assert digest(run) == digest(whole)
 
 
@@ -235,7 +235,7 @@ def test_two_hosts_with_a_share_each_make_one_model(job, name):
 
 
 def test_day_by_day_is_as_good_as_all_at_once(job, name):
-    """Ten slices, each going on from the model of the day before. PCA adds up the same sums; k-means may lose 1 %."""
+    """Ten slices, each resuming from the model of the day before. PCA adds up the same sums; k-means may lose 1 %."""
     whole, status, log = train_on(job, name, [recordio(X)])
     assert status == 0, log
     before = None
@@ -249,7 +249,7 @@ def test_day_by_day_is_as_good_as_all_at_once(job, name):
         if before:
             day.put("model", "model.tar.gz", before)
         status, log = day.train()
-        assert status == 0 and ("Going on from the state in channel model." in log) == (before is not None), log
+        assert status == 0 and ("Resuming from the state in channel model." in log) == (before is not None), log
         archive.pack(day.opt_ml.model, day.opt_ml.root / "model.tar.gz")
         before = (day.opt_ml.root / "model.tar.gz").read_bytes()
     models = [artifact.load(run.opt_ml.model)[1] for run in (whole, day)]
@@ -268,7 +268,7 @@ def test_a_model_without_a_state_cannot_be_gone_on_from(job):
     second.describe(KMEANS, {"train": ChannelConfig(), "model": ChannelConfig()})
     second.put("train", "x", recordio(X))
     second.put("model", "model.tar.gz", (first.opt_ml.root / "model.tar.gz").read_bytes())
-    assert second.train()[0] == 1 and "holds no state_… member to go on from" in second.failure
+    assert second.train()[0] == 1 and "holds no state_… member to resume from" in second.failure
 
 
 def test_a_real_state_can_be_gone_on_from(job, golden):

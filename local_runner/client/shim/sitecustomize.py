@@ -179,7 +179,7 @@ def uninstall() -> None:
 
 
 def installs_sdk(command: Sequence[str]) -> bool:
-    """True for a command line of pip that names the SDK, such as `python -m pip install -U sagemaker`."""
+    """True for a command line of pip that names the SDK, such as `python -m pip install --upgrade sagemaker`."""
     names = [os.path.basename(word) for word in command]
     is_pip = any(name == "pip" or name.startswith("pip3") for name in names[:4])
     return is_pip and "install" in names and SDK in (re.split(r"[][<>=!~; ]", name)[0] for name in names)

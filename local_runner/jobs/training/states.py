@@ -11,7 +11,7 @@ MESSAGES = {
     "Pending": "Waiting for other jobs to end",
     "Restarting": "Starting again after an internal error",
     "Starting": "Preparing the instances for training",
-    "Interrupted": "The local SageMaker stopped; the job goes on from its checkpoints",
+    "Interrupted": "The local SageMaker stopped; the job resumes from its checkpoints",
     "Downloading": "Downloading input data",
     "Training": "Training image download completed. Training in progress.",
     "Stopping": "Stopping the training job",
@@ -23,7 +23,7 @@ MESSAGES = {
     "MaxWaitTimeExceeded": "Training job exceeded MaxWaitTimeInSeconds provided",
 }
 INTERRUPTED_WITHOUT_CHECKPOINTS = (
-    f"{INTERRUPTED.removesuffix('.')}; with a CheckpointConfig it would have gone on by itself."
+    f"{INTERRUPTED.removesuffix('.')}; with a CheckpointConfig it would have resumed automatically."
 )
 
 

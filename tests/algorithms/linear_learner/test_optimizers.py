@@ -11,11 +11,11 @@ RATE = 0.05
 
 
 def trained(optimizer, slopes) -> torch.Tensor:
-    planes = torch.zeros(optimizer.planes, 4, 1)
-    planes[0] = 1.0
+    slots = torch.zeros(optimizer.slots, 4, 1)
+    slots[0] = 1.0
     for updates, slope in enumerate(slopes, start=1):
-        optimizer.move(planes, slope[:, None].clone(), torch.tensor([RATE]), updates)
-    return planes[0, :, 0]
+        optimizer.move(slots, slope[:, None].clone(), torch.tensor([RATE]), updates)
+    return slots[0, :, 0]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,6 @@ def test_steps_are_those_of_pytorch(ours, theirs):
 
 
 def test_each_output_moves_at_its_own_rate():
-    planes = torch.zeros(2, 1, 2)
-    SGD(0.0).move(planes, torch.ones(1, 2), torch.tensor([0.1, 0.3]), 1)
-    assert planes[0, 0].tolist() == pytest.approx([-0.1, -0.3])
+    slots = torch.zeros(2, 1, 2)
+    SGD(0.0).move(slots, torch.ones(1, 2), torch.tensor([0.1, 0.3]), 1)
+    assert slots[0, 0].tolist() == pytest.approx([-0.1, -0.3])

@@ -16,7 +16,7 @@ ALL = {"normalize": True, "unbias": True, "normalize_label": True, "unbias_label
 
 
 def scaler(rows=ROWS, total=lambda x: x, **how) -> Scaler:
-    return Scaler.of(Batch(rows), LABELS, total, **{**ALL, **how})
+    return Scaler.from_rows(Batch(rows), LABELS, total, **{**ALL, **how})
 
 
 def test_columns_and_labels_are_standardised_and_a_constant_column_keeps_its_size():
@@ -29,12 +29,14 @@ def test_columns_and_labels_are_standardised_and_a_constant_column_keeps_its_siz
 
 
 def test_sparse_rows_give_the_same_numbers():
-    dense, sparse = scaler(), Scaler.of(Batch(SparseRows.from_dense(ROWS)), LABELS, lambda x: x, **ALL)
+    dense, sparse = scaler(), Scaler.from_rows(Batch(SparseRows.from_dense(ROWS)), LABELS, lambda x: x, **ALL)
     assert torch.allclose(dense.mean_d, sparse.mean_d) and torch.allclose(dense.deviation_d, sparse.deviation_d)
 
 
 def test_sums_of_hosts_are_added_up():
-    halves = [Scaler.of(Batch(part), LABELS, lambda x: x * 2, **ALL) for part in (ROWS, torch.cat([ROWS, ROWS])[:500])]
+    halves = [
+        Scaler.from_rows(Batch(part), LABELS, lambda x: x * 2, **ALL) for part in (ROWS, torch.cat([ROWS, ROWS])[:500])
+    ]
     assert torch.allclose(halves[0].deviation_d, halves[1].deviation_d)
 
 
@@ -65,8 +67,8 @@ def test_folded_weights_take_rows_as_they_are_and_unfold_again():
 def test_decorrelated_coordinates_have_unit_variance_in_every_direction():
     x_nd = torch.randn(2000, 4, generator=RNG) @ torch.randn(4, 4, generator=RNG)
     x_nd = torch.cat([x_nd, x_nd[:, :1] + x_nd[:, 1:2]], 1)  # a column that the others determine
-    found = Scaler.of(Batch(x_nd), LABELS, lambda x: x, **ALL)
-    mixing = Decorrelation.of(Batch(x_nd), found, mixed=2)
+    found = Scaler.from_rows(Batch(x_nd), LABELS, lambda x: x, **ALL)
+    mixing = Decorrelation.from_rows(Batch(x_nd), found, mixed=2)
     z_nd = found.features(x_nd.clone()) @ mixing.root_dd
     values_d = torch.linalg.eigvalsh(torch.cov(z_nd.T, correction=0))
     assert values_d.tolist() == pytest.approx([0, 1, 1, 1, 1], abs=1e-3)
