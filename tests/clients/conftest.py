@@ -72,5 +72,5 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 @pytest.fixture(scope="session")
 def behind_proxy(local: Local) -> Iterator[Local]:
     """The same AWS for clients that are given no endpoint."""
-    with process.proxy(local.data, local.endpoint, 0, tunnel=False) as address:
+    with process.run_proxy(local.data, local.endpoint, 0, tunnel=False) as address:
         yield Local(local.endpoint, local.data, address)
