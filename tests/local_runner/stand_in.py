@@ -98,6 +98,12 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+class Server(ThreadingHTTPServer):
+    """Lets as many connections wait as real containers do; the standard library's five would reset the others."""
+
+    request_queue_size = 2048
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # headers and body are written apart
@@ -226,7 +232,7 @@ def serve() -> int:
     if os.environ.get("CRASH") == "1":
         print("cannot start", flush=True)
         return 3
-    ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
+    Server(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
     return 0
 
 
