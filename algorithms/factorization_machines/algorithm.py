@@ -20,10 +20,10 @@ from wildsage.algorithms.base.hyperparameters import as_text, choice, declaratio
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.factorization_machines import metrics
 from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
-from wildsage.algorithms.factorization_machines.sgd import SGD
 from wildsage.algorithms.factorization_machines.spec import SPEC
 from wildsage.algorithms.factorization_machines.state import AdamState
 from wildsage.algorithms.factorization_machines.steps import Rate, Rates
+from wildsage.algorithms.factorization_machines.training import FactorizationTraining
 
 LR = WD = SPREAD = (1e-8, 512.0)
 """The ranges in which the original is tuned."""
@@ -126,18 +126,18 @@ class FactorizationMachines(Algorithm):
         run.log("[Sparse network] Building a sparse network.")
         rows_per_host = math.ceil(self.mini_batch_size / len(run.gather({})))
         state = self._resumed(run) or self._start(run)
-        sgd = self._sgd(state, rows_per_host, run)
+        training = self._training(state, rows_per_host, run)
         found: dict[str, float] = {}
         for epoch, batches in run.passes(channels["train"], rows_per_host, self.epochs):
-            sums = sgd.one_pass(epoch, batches)
+            sums = training.one_pass(epoch, batches)
             *total, stopping = run.sum(torch.cat([sums, sums.new_tensor([run.stopping])]))
             found = metrics.from_sums(self.predictor_type, torch.stack(total))
-            sgd.report(found, epoch=epoch)
+            training.report(found, epoch=epoch)
             if stopping:
                 break
         if not state.updates:
             raise UserError(NO_DATA)
-        sgd.report(found)
+        training.report(found)
         run.keep(state)
         return self._model(state)
 
@@ -181,7 +181,7 @@ class FactorizationMachines(Algorithm):
             whole.fill_(getattr(self, f"{term}_init_value"))
         return whole.to(run.device)
 
-    def _sgd(self, state: AdamState, rows_per_host: int, run: RunContext) -> SGD:
+    def _training(self, state: AdamState, rows_per_host: int, run: RunContext) -> FactorizationTraining:
         """The optimizer. The learning rate of an unused term is 0, so the term stays at zero."""
         rates = Rates(
             Rate(self.bias_lr * self.use_bias * self._learning_rate, self.bias_wd * self._wd),
@@ -191,7 +191,7 @@ class FactorizationMachines(Algorithm):
             self.clip_gradient if self.clip_gradient and self.clip_gradient > 0 else None,
         )
         interval = self.batch_metrics_publish_interval
-        return SGD(state, rates, self.predictor_type, rows_per_host, self.rescale_grad, interval, run)
+        return FactorizationTraining(state, rates, self.predictor_type, rows_per_host, self.rescale_grad, interval, run)
 
     def _model(self, state: AdamState) -> FactorizationMachinesModel:
         w0_1, w1_d1, v_df = (term[0].cpu().clone() for term in (state.bias, state.linear, state.factors))

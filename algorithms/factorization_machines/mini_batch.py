@@ -1,7 +1,7 @@
 """Mini-batches of sparse rows, prepared for sums along their rows and along their columns.
 
 A mini-batch holds only the columns that occur in it. Its matrix X (n, u) is stored twice: by row, for X times parameters, and by
-column, for Xᵀ times errors.
+column, for Xᵀ times errors. "Bag" is torch's word for a group of rows that are added up [torch.nn.EmbeddingBag].
 
 Axes: n rows of a mini-batch · z stored values · u columns that occur in a mini-batch, ascending · b bags · a rows of a table ·
 c columns of a table
@@ -31,8 +31,8 @@ class EmbeddingBags(NamedTuple):
     squares_z: Tensor
 
     @classmethod
-    def of(cls, members_z: Tensor, starts_b: Tensor, weights_z: Tensor) -> Self:
-        """Bags with these members and weights."""
+    def from_members(cls, members_z: Tensor, starts_b: Tensor, weights_z: Tensor) -> Self:
+        """Square the weights, and keep everything else as it is."""
         return cls(members_z, starts_b, weights_z, weights_z.square())
 
     def sum(self, table_ac: Tensor) -> Tensor:
@@ -47,11 +47,11 @@ class EmbeddingBags(NamedTuple):
         return torch.embedding_bag(table_ac, self.members_z, self.starts_b, mode=0, per_sample_weights=weights_z)[0]
 
 
-class MiniBatch(NamedTuple):
+class IndexedMiniBatch(NamedTuple):
     """n labelled rows over the u columns that occur in them.
 
-    `columns_u` int64 numbers these columns in the data, `labels_n1` (n, 1) is float32. `by_row` has a bag for each row, with places
-    in `columns_u` as members; `by_column` has a bag for each of the columns, with rows of the mini-batch as members.
+    `columns_u` int64 are these columns' numbers in the data; `labels_n1` (n, 1) is float32. `by_row` groups the stored values by
+    row: its members are positions in `columns_u`. `by_column` groups them by column: its members are rows of the mini-batch.
     """
 
     columns_u: Tensor
@@ -66,7 +66,7 @@ def sparse(batch: Batch) -> SparseRows:
     return SparseRows(features.starts_n1, features.columns_z, features.values_z.float(), features.width)
 
 
-def mini_batches(rows: SparseRows, labels_n1: Tensor, sizes: list[int]) -> list[MiniBatch]:
+def mini_batches(rows: SparseRows, labels_n1: Tensor, sizes: list[int]) -> list[IndexedMiniBatch]:
     """Cut labelled rows into mini-batches of `sizes` rows, some of which may be 0.
 
     All are prepared at once, because sorting eight thousand entries costs little more than starting to sort four hundred.
@@ -76,11 +76,11 @@ def mini_batches(rows: SparseRows, labels_n1: Tensor, sizes: list[int]) -> list[
     batch_n = torch.arange(len(sizes), device=device).repeat_interleave(torch.tensor(sizes, device=device))
     row_z = torch.arange(len(rows), device=device).repeat_interleave(rows.starts_n1.diff())
     batch_z = batch_n.index_select(0, row_z)
-    # A column of a mini-batch is one number, its key. When sorted, the values of a column stand together: they are its bag.
+    # A column of a mini-batch is one number, its key. After sorting, the values of a column are adjacent: they are its bag.
     key_z, order_z = _sorted(batch_z * rows.width + rows.columns_z)
     key_u, place_z, counts_u = torch.unique_consecutive(key_z, return_inverse=True, return_counts=True)
     batch_u = key_u // rows.width
-    # All numbers so far count from the first mini-batch. Minus what lies before, they count from the beginning of their own.
+    # So far all positions count from the first mini-batch. Subtract what precedes a mini-batch, so that they count from its start.
     sizes_z, before_z = _sizes_and_starts(batch_z, len(sizes))
     sizes_u, before_u = _sizes_and_starts(batch_u, len(sizes))
     _, before_n = _sizes_and_starts(batch_n, len(sizes))
@@ -88,8 +88,10 @@ def mini_batches(rows: SparseRows, labels_n1: Tensor, sizes: list[int]) -> list[
     row_z = row_z - before_n.index_select(0, batch_z)
     starts_n = rows.starts_n1[:-1] - before_z.index_select(0, batch_n)
     starts_u = counts_u.cumsum(0) - counts_u - before_z.index_select(0, batch_u)
-    by_row = EmbeddingBags.of(column_z, starts_n, rows.values_z)
-    by_column = EmbeddingBags.of(row_z.index_select(0, order_z), starts_u, rows.values_z.index_select(0, order_z))
+    by_row = EmbeddingBags.from_members(column_z, starts_n, rows.values_z)
+    by_column = EmbeddingBags.from_members(
+        row_z.index_select(0, order_z), starts_u, rows.values_z.index_select(0, order_z)
+    )
     parts = zip(
         (key_u - batch_u * rows.width).split(sizes_u),
         labels_n1.split(sizes),
@@ -97,13 +99,13 @@ def mini_batches(rows: SparseRows, labels_n1: Tensor, sizes: list[int]) -> list[
         _split(by_column, sizes_u, sizes_z),
         strict=True,
     )
-    return list(starmap(MiniBatch, parts))
+    return list(starmap(IndexedMiniBatch, parts))
 
 
 def _sorted(key_z: Tensor) -> tuple[Tensor, Tensor]:
-    """The keys ascending, and the places they come from; equal keys keep their order.
+    """The keys in ascending order, and the positions they come from; equal keys keep their order.
 
-    Key and place are sorted as one number. On a CPU NumPy sorts, because its sort of plain numbers takes a tenth of the time. Keys
+    Key and position are sorted as one number. On a CPU NumPy sorts: its sort of plain numbers takes a tenth of the time. Keys
     may be up to 2^63 / z, which means more columns than any machine can hold parameters for.
     """
     bits = len(key_z).bit_length()
@@ -116,7 +118,7 @@ def _sorted(key_z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _sizes_and_starts(batch_a: Tensor, batches: int) -> tuple[list[int], Tensor]:
-    """For each mini-batch how many entries `batch_a` has of it, and how many stand before them."""
+    """For each mini-batch the number of its entries in `batch_a`, and the number of entries before them."""
     sizes = batch_a.bincount(minlength=batches)
     return sizes.tolist(), sizes.cumsum(0) - sizes
 

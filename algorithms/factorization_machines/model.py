@@ -64,7 +64,7 @@ class FactorizationMachinesModel(Model):
                 f"expected {' or '.join(network.OUTPUTS)}."
             )
         if set(arrays) == set(DENSE_NETWORK):
-            arrays = _of_dense_network(arrays)
+            arrays = _from_dense_network(arrays)
         w0, w1, v_df = arrays["w0_weight"], arrays["w1_weight"], arrays["v"]
         if v_df.ndim != 2 or w0.numel() != 1 or w1.shape != (len(v_df), 1):
             shapes = ", ".join(f"{name} {tuple(array.shape)}" for name, array in arrays.items())
@@ -84,7 +84,7 @@ class FactorizationMachinesModel(Model):
     def scores(self, batch: Batch) -> Tensor:
         """f(x) (n,), before any sigmoid. A row costs its stored values times f operations, independent of d."""
         rows = sparse(batch)
-        bags = EmbeddingBags.of(rows.columns_z, rows.starts_n1[:-1], rows.values_z)
+        bags = EmbeddingBags.from_members(rows.columns_z, rows.starts_n1[:-1], rows.values_z)
         pairs_n = bags.sum(self.v_df).square().sum(1) - bags.sum_by_squares(self._norm_d1)[:, 0]
         return self.w0_1 + bags.sum(self.w1_d1)[:, 0] + pairs_n / 2
 
@@ -110,7 +110,7 @@ class FactorizationMachinesModel(Model):
         return {} if total is None else metrics.from_sums(self.predictor_type, total)
 
 
-def _of_dense_network(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _from_dense_network(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The arrays with the names and the orientation of the sparse network."""
     weight = arrays["Linear_Plus_Bias_weight"].reshape(-1, 1)
     v = arrays["v"]

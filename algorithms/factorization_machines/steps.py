@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from wildsage.algorithms.factorization_machines.mini_batch import EmbeddingBags, MiniBatch
+from wildsage.algorithms.factorization_machines.mini_batch import EmbeddingBags, IndexedMiniBatch
 
 BETA_1, BETA_2 = 0.9, 0.999
 """Adam's decay rates, which are MXNet's defaults [contract: factorization-machines, Optimiser]."""
@@ -69,12 +69,12 @@ class Rates:
     clip: float | None = None
 
     @property
-    def of_terms(self) -> tuple[Rate, Rate, Rate]:
+    def by_term(self) -> tuple[Rate, Rate, Rate]:
         """In the order of `Terms`."""
         return self.bias, self.linear, self.factors
 
 
-def scores(parameters: Terms, batch: MiniBatch) -> tuple[Tensor, Tensor]:
+def scores(parameters: Terms, batch: IndexedMiniBatch) -> tuple[Tensor, Tensor]:
     """The scores f(x) (n, 1), and the sums S = X V (n, f), which the gradient needs again.
 
     f = w0 + x w1 + ½ Σ_f [(x v_f)² − x² v_f²]  [Rendle 2010, lemma 3.1]
@@ -85,7 +85,7 @@ def scores(parameters: Terms, batch: MiniBatch) -> tuple[Tensor, Tensor]:
     return torch.add(batch.by_row.sum(parameters.linear_u1), pairs_n1, alpha=0.5).add_(parameters.bias_1), s_nf
 
 
-def gradient(error_n1: Tensor, s_nf: Tensor, parameters: Terms, batch: MiniBatch) -> Gradient:
+def gradient(error_n1: Tensor, s_nf: Tensor, parameters: Terms, batch: IndexedMiniBatch) -> Gradient:
     """The gradient from each row's error e = ∂loss/∂f (n, 1): Σ e for w0, Xᵀe for w1, Xᵀ(e S) − (X²)ᵀe v for v.
 
     [Rendle 2010, eq. 4]. Overwrites `s_nf`.
@@ -100,7 +100,7 @@ def add_gradients(parts: Sequence[Gradient]) -> Gradient:
     columns, order = torch.cat([part.columns_u for part in parts]).sort(stable=True)
     columns_u, counts_u = torch.unique_consecutive(columns, return_counts=True)
     bias, linear, factors = (torch.cat(terms) for terms in zip(*(part.terms for part in parts), strict=True))
-    bags = EmbeddingBags.of(order, counts_u.cumsum(0) - counts_u, factors.new_ones(len(factors)))
+    bags = EmbeddingBags.from_members(order, counts_u.cumsum(0) - counts_u, factors.new_ones(len(factors)))
     return Gradient(columns_u, Terms(bias.sum(0, keepdim=True), bags.sum(linear), bags.sum(factors)))
 
 
@@ -113,7 +113,7 @@ def adam(moved: ParameterAndMoments, gradient: Terms, updates: int, rates: Rates
     """
     epsilon = rates.epsilon / (1 - BETA_2**updates) ** 0.5
     step = gradient.bias_1.new_full((), updates)
-    for (parameter, mean, square), slope, (lr, decay) in zip(moved, gradient, rates.of_terms, strict=True):
+    for (parameter, mean, square), slope, (lr, decay) in zip(moved, gradient, rates.by_term, strict=True):
         if rates.clip is not None:
             slope.add_(parameter, alpha=decay).clamp_(-rates.clip, rates.clip)
             decay = 0.0

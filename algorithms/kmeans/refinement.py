@@ -48,7 +48,7 @@ class Refinement:
         """
         sample_rd = state.sample.rows_by_key()
         mean_d = sample_rd.mean(0)
-        space = Subspace.of(mean_d, sample_rd.sub_(mean_d), self.run.shared_rng)
+        space = Subspace.from_centered_rows(mean_d, sample_rd.sub_(mean_d), self.run.shared_rng)
         sample_rp = space.project(sample_rd)
         trials = self._ranked(self._shrink(state, space), sample_rp, state.sample)
         quarter = _smallest_keys(sample_rp, state.sample, max(state.sample.capacity // 4, RANKING_ROWS_LOW))

@@ -38,8 +38,8 @@ COLUMNS_PER_AXIS, MOST_AXES = 8, 47
 MORE = 16
 """Candidates beyond k, since about as many rows may lie within faiss's rounding of the k-th."""
 
-ROWS_PER_STRETCH = 32
-"""A sketch first examines the best row of each stretch of this many rows, in the k + MORE best stretches."""
+ROWS_PER_GROUP = 32
+"""A sketch first examines the best row of each group of this many rows, in the k + MORE best groups."""
 
 EXAMINED_SHARE = 1 / 8
 """If a sketch leaves more than this share of the rows to examine, reading the whole index is as fast."""
@@ -57,7 +57,7 @@ class Candidates:
 
 
 @dataclass(frozen=True)
-class Whole:
+class FullIndex:
     """Finds candidates by the costs that faiss computes over all columns. Less their rounding error, these are floors."""
 
     index: faiss.IndexFlat
@@ -117,25 +117,25 @@ class Sketch:
     `columns_mr` holds the rows encoded as p and q, and `half_square_r` half their squared lengths, or zeros for inner products.
     """
 
-    whole: Whole
+    full: FullIndex
     center_d: Float64Array
     axes_dm: Float64Array
     columns_mr: Tensor
     half_square_r: Tensor
 
     @classmethod
-    def of(cls, whole: Whole) -> Self:
+    def from_index(cls, full: FullIndex) -> Self:
         """A sketch of the index. Any center and orthonormal axes give valid floors; those of sampled rows give high ones."""
-        r, d = whole.rows_rd.shape
-        x_sd = torch.from_numpy(whole.rows_rd[np.linspace(0, r - 1, min(r, SAMPLE_ROWS)).astype(np.int64)]).double()
-        center_d = torch.zeros(d, dtype=torch.float64) if whole.inner else x_sd.mean(0)
+        r, d = full.rows_rd.shape
+        x_sd = torch.from_numpy(full.rows_rd[np.linspace(0, r - 1, min(r, SAMPLE_ROWS)).astype(np.int64)]).double()
+        center_d = torch.zeros(d, dtype=torch.float64) if full.inner else x_sd.mean(0)
         x_sd -= center_d
         strongest_sm = torch.linalg.eigh(x_sd @ x_sd.T).eigenvectors[:, -min(MOST_AXES, d // COLUMNS_PER_AXIS) :]
         center, axes = center_d.numpy(), torch.linalg.qr(x_sd.T @ strongest_sm).Q.numpy()
-        encoded_rm = np.concatenate([_encoded(part, center, axes) for part in whole.parts()])
+        encoded_rm = np.concatenate([_encoded(part, center, axes) for part in full.parts()])
         columns_mr = torch.from_numpy(encoded_rm.T.copy())
-        half_square_r = columns_mr.new_zeros(r) if whole.inner else columns_mr.square().sum(0) / 2
-        return cls(whole, center, axes, columns_mr, half_square_r)
+        half_square_r = columns_mr.new_zeros(r) if full.inner else columns_mr.square().sum(0) / 2
+        return cls(full, center, axes, columns_mr, half_square_r)
 
     @cached_property
     def longest(self) -> float:
@@ -154,9 +154,9 @@ class Sketch:
         """Floors (n, r) of all rows: costs by the columns of the sketch, less what rounding may have added to them."""
         code_nm = _encoded(x_nd, self.center_d, self.axes_dm)
         length_n = np.linalg.norm(code_nm.astype(np.float64), axis=1)
-        least_n = -rounding(length_n, self.longest, len(self.columns_mr), self.whole.inner)
-        scale = 1 if self.whole.inner else 2
-        if not self.whole.inner:
+        least_n = -rounding(length_n, self.longest, len(self.columns_mr), self.full.inner)
+        scale = 1 if self.full.inner else 2
+        if not self.full.inner:
             least_n += np.square(length_n)
         code = torch.from_numpy(code_nm)
         floors_nr = torch.addmm(self.half_square_r, code, self.columns_mr, beta=scale, alpha=-scale).numpy()
@@ -166,7 +166,7 @@ class Sketch:
     def _find(self, x_d: Float32Array, floors_r: Float32Array, k: int) -> tuple[Int64Array, float]:
         """Candidates (c,), and the floor of the rest. A floor above the k-th cost found excludes a row."""
         count = k + MORE
-        probes_c = _best_of_stretches(floors_r, count)
+        probes_c = _best_of_groups(floors_r, count)
         kth = np.partition(self._examined(x_d, probes_c)[1], k - 1)[k - 1]
         limit = np.nextafter(np.float32(kth), np.float32(np.inf))
         floors_r[probes_c] = -np.inf
@@ -182,21 +182,21 @@ class Sketch:
     def _examined(self, x_d: Float32Array, rows_s: Int64Array) -> tuple[Float64Array, Float64Array]:
         """Lower and upper bounds (s,) of the costs of some rows, computed from all columns."""
         costs_s = np.empty(len(rows_s), np.float32)
-        compute = faiss.fvec_inner_products_by_idx if self.whole.inner else faiss.fvec_L2sqr_by_idx
-        pointers = (faiss.swig_ptr(each) for each in (costs_s, x_d, self.whole.rows_rd, rows_s))
+        compute = faiss.fvec_inner_products_by_idx if self.full.inner else faiss.fvec_L2sqr_by_idx
+        pointers = (faiss.swig_ptr(each) for each in (costs_s, x_d, self.full.rows_rd, rows_s))
         compute(*pointers, len(x_d), 1, len(rows_s))
         near_s = costs_s.astype(np.float64)
-        if self.whole.inner:
-            error = self.whole.error_n(x_d[None])[0]
+        if self.full.inner:
+            error = self.full.error_n(x_d[None])[0]
             return -near_s - error, -near_s + error
         error = UNIT * (len(x_d) + ROUNDINGS)
         return near_s * (1 - error), near_s * (1 + error)
 
 
-def _best_of_stretches(floors_r: Float32Array, count: int) -> Int64Array:
-    """Rows with low floors, found in a fraction of the time that the lowest floors take. A stretch is every `width`-th row."""
-    width = len(floors_r) // ROWS_PER_STRETCH
-    floors_ws = floors_r[: ROWS_PER_STRETCH * width].reshape(ROWS_PER_STRETCH, width)
+def _best_of_groups(floors_r: Float32Array, count: int) -> Int64Array:
+    """Rows with low floors, found in a fraction of the time that the lowest floors take. A group is every `width`-th row."""
+    width = len(floors_r) // ROWS_PER_GROUP
+    floors_ws = floors_r[: ROWS_PER_GROUP * width].reshape(ROWS_PER_GROUP, width)
     best_c = np.argpartition(floors_ws.min(0), count - 1)[:count]
     return floors_ws[:, best_c].argmin(0) * width + best_c
 

@@ -18,12 +18,12 @@ import numpy as np
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.knn.candidates import (
     MORE,
-    ROWS_PER_STRETCH,
+    ROWS_PER_GROUP,
     Float32Array,
     Float64Array,
+    FullIndex,
     Int64Array,
     Sketch,
-    Whole,
     follow_torch,
 )
 
@@ -76,11 +76,11 @@ class FlatSearch:
     """Exact search of all rows. A large index gets a sketch, which answers most queries without reading it whole."""
 
     def __init__(self, index: faiss.IndexFlat, k: int) -> None:
-        self._whole = Whole(index)
-        if not math.isfinite(self._whole.longest):
+        self._full = FullIndex(index)
+        if not math.isfinite(self._full.longest):
             raise UserError("The index holds NaN or infinity.")
         sketch = self._worthwhile_sketch(min(k, index.ntotal))
-        self._stages: list[Sketch | Whole] = [sketch, self._whole] if sketch else [self._whole]
+        self._stages: list[Sketch | FullIndex] = [sketch, self._full] if sketch else [self._full]
 
     def nearest(self, x_nd: Float32Array, k: int) -> tuple[Float64Array, Int64Array]:
         costs_nk = np.empty((len(x_nd), k))
@@ -92,12 +92,14 @@ class FlatSearch:
             if not len(left):
                 break
         for query in left:
-            rows_1c = self._whole.find_within(x_nd[query], costs_nk[query, -1])[None]
+            rows_1c = self._full.find_within(x_nd[query], costs_nk[query, -1])[None]
             costs_1c = self._costs(x_nd[query : query + 1], rows_1c)
             costs_nk[query], rows_nk[query] = (found_1k[0] for found_1k in in_order(costs_1c, rows_1c, k))
         return costs_nk, rows_nk
 
-    def _among(self, stage: Whole | Sketch, x_nd: Float32Array, k: int) -> tuple[Float64Array, Int64Array, np.ndarray]:
+    def _among(
+        self, stage: FullIndex | Sketch, x_nd: Float32Array, k: int
+    ) -> tuple[Float64Array, Int64Array, np.ndarray]:
         """The k nearest among the candidates, and for which queries (n,) no other row can be one of the k nearest."""
         candidates = stage.find(x_nd, k)
         costs_nk, rows_nk = in_order(self._costs(x_nd, candidates.rows_nc), candidates.rows_nc, k)
@@ -107,19 +109,19 @@ class FlatSearch:
         """True costs (n, c), float64, one query at a time, so that its rows stay in the cache."""
         costs_nc = np.empty(rows_nc.shape)
         for x_d, rows_c, costs_c in zip(x_nd.astype(np.float64), rows_nc, costs_nc, strict=True):
-            y_cd = self._whole.rows_rd[rows_c].astype(np.float64)
-            if self._whole.inner:
+            y_cd = self._full.rows_rd[rows_c].astype(np.float64)
+            if self._full.inner:
                 np.negative((y_cd * x_d).sum(1), out=costs_c)
             else:
                 np.square(y_cd - x_d).sum(1, out=costs_c)
         return costs_nc
 
     def _worthwhile_sketch(self, k: int) -> Sketch | None:
-        r, d = self._whole.rows_rd.shape
-        if d < SKETCH_COLUMNS_LOW or r * d < SKETCH_NUMBERS_LOW or k + MORE > r // ROWS_PER_STRETCH:
+        r, d = self._full.rows_rd.shape
+        if d < SKETCH_COLUMNS_LOW or r * d < SKETCH_NUMBERS_LOW or k + MORE > r // ROWS_PER_GROUP:
             return None
-        sketch = Sketch.of(self._whole)
-        some_nd = self._whole.rows_rd[np.linspace(0, r - 1, TRIAL_QUERIES).astype(np.int64)]
+        sketch = Sketch.from_index(self._full)
+        some_nd = self._full.rows_rd[np.linspace(0, r - 1, TRIAL_QUERIES).astype(np.int64)]
         *_, proven_n = self._among(sketch, some_nd, k)
         return sketch if proven_n.mean() >= TRIAL_SHARE else None
 

@@ -21,7 +21,7 @@ from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner import labels
 from wildsage.algorithms.linear_learner.calibration import Criterion
 from wildsage.algorithms.linear_learner.decorrelation import COLUMNS_HIGH, Decorrelation
-from wildsage.algorithms.linear_learner.minibatch import wide_sparse
+from wildsage.algorithms.linear_learner.mini_batch import wide_sparse
 from wildsage.algorithms.linear_learner.model import (
     BIAS,
     BIAS_LR_MULT,

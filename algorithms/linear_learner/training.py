@@ -19,7 +19,7 @@ from wildsage.algorithms.base.errors import NO_DATA, UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner import labels
 from wildsage.algorithms.linear_learner.losses import Loss
-from wildsage.algorithms.linear_learner.minibatch import MiniBatch, minibatch
+from wildsage.algorithms.linear_learner.mini_batch import MiniBatch, scaled_mini_batch
 from wildsage.algorithms.linear_learner.optimizers import Optimizer
 from wildsage.algorithms.linear_learner.state import State
 from wildsage.algorithms.linear_learner.variants import Variant, columns
@@ -149,7 +149,7 @@ class LinearTraining:
         here, labels_n = batch.to(self.run.device), labels_n.to(self.run.device)
         if self.task.classes:
             self.state.classes_seen[labels_n.long()] = True
-        return minibatch(here, self.state.scaler.labels(labels_n), self.state.scaler)
+        return scaled_mini_batch(here, self.state.scaler.labels(labels_n), self.state.scaler)
 
     def _refuse_partial(self, own: list[Batch]) -> None:
         """A job's first mini-batch must be full, as the original has it."""

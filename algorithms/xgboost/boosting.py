@@ -158,7 +158,7 @@ class OwnMetrics(TrainingCallback):
             margins = model.predict(matrix, output_margin=True)
             labels_n = matrix.get_label()
             for name in self._names:
-                value = metrics.score(name, labels_n, margins)
+                value = metrics.compute(name, labels_n, margins)
                 evals_log.setdefault(channel, {}).setdefault(name, []).append(self._over_hosts(value, len(labels_n)))
         return False
 

@@ -23,7 +23,7 @@ MAXIMIZED = frozenset({
 })  # fmt: skip
 OF_REGRESSION = frozenset({"mse", "r2"})
 
-Score = Callable[[NDArray, NDArray], float]
+MetricFunction = Callable[[NDArray, NDArray], float]
 
 
 def split(names: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -38,18 +38,18 @@ def maximized(name: str) -> bool:
     return name.partition("@")[0] in MAXIMIZED
 
 
-def score(name: str, labels_n: NDArray, margins: NDArray) -> float:
+def compute(name: str, labels_n: NDArray, margins: NDArray) -> float:
     """One of the original's own metrics; `margins` is (n,), or (n, k) for classes. Raises ValueError as scikit-learn does."""
-    predicted_n = margins if name in OF_REGRESSION else classes_of(margins)
-    return float(_scores()[name](labels_n, predicted_n))
+    predicted_n = margins if name in OF_REGRESSION else predicted_classes(margins)
+    return float(_functions()[name](labels_n, predicted_n))
 
 
-def classes_of(margins: NDArray) -> NDArray:
+def predicted_classes(margins: NDArray) -> NDArray:
     """The class of every row."""
     return margins.argmax(axis=-1) if margins.ndim > 1 else (margins > 0).astype(int)
 
 
-def _scores() -> dict[str, Score]:
+def _functions() -> dict[str, MetricFunction]:
     """scikit-learn's functions, imported when a job wants one."""
     from sklearn import metrics
 

@@ -37,7 +37,7 @@ class BoostingJob:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._version = Version.of_tag(job.tag)
+        self._version = Version.from_tag(job.tag)
         self._log = XGBoostLog(job.log, self._version)
         log_header(self._log, self._version, xgboost.__version__, job.hyperparameters, parameters.gpus())
         self._values: Values = hyperparameters.parse(job.hyperparameters, self._version)

@@ -25,7 +25,7 @@ class Version:
         return f"{self.major}.{self.minor}" if self == OLDEST else f"{self.major}.{self.minor}-{self.build}"
 
     @classmethod
-    def of_tag(cls, tag: str) -> Version:
+    def from_tag(cls, tag: str) -> Version:
         """The version that a tag asks for; the newest where the tag does not say."""
         if tag in CLOSED:
             return OLDEST

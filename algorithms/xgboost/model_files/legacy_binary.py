@@ -54,14 +54,14 @@ class Decoded:
 
 def read(content: bytes) -> Decoded:
     """Decode a model with or without its header. Raises UserError where the bytes end too early or contradict themselves."""
-    reader = _Reader(content.removeprefix(HEADER))
+    reader = _ByteReader(content.removeprefix(HEADER))
     try:
         return _learner(reader)
     except (struct.error, ValueError, UnicodeDecodeError) as error:
         raise UserError(f"The binary model is damaged at byte {reader.place}: {error}.") from None
 
 
-def _learner(reader: _Reader) -> Decoded:
+def _learner(reader: _ByteReader) -> Decoded:
     base_score, num_feature, num_class, has_attributes, _, major = struct.unpack(
         "<fIiiiI", reader.take(LEARNER_BYTES)[:24]
     )
@@ -76,7 +76,7 @@ def _learner(reader: _Reader) -> Decoded:
     return Decoded(objective, base_score, num_class, num_feature, gradient_booster, attributes)
 
 
-def _gbtree(reader: _Reader) -> dict[str, Any]:
+def _gbtree(reader: _ByteReader) -> dict[str, Any]:
     (trees,) = struct.unpack("<i", reader.take(GBTREE_BYTES)[:4])
     if trees < 0:
         raise ValueError(f"{trees} trees")
@@ -87,18 +87,18 @@ def _gbtree(reader: _Reader) -> dict[str, Any]:
     return {"name": "gbtree", "model": model}
 
 
-def _dart(reader: _Reader) -> dict[str, Any]:
+def _dart(reader: _ByteReader) -> dict[str, Any]:
     gbtree = _gbtree(reader)
     weights_t = reader.array("<f4", reader.count()).tolist() if gbtree["model"]["trees"] else []
     return {"name": "dart", "gbtree": gbtree, "weight_drop": weights_t}
 
 
-def _gblinear(reader: _Reader) -> dict[str, Any]:
+def _gblinear(reader: _ByteReader) -> dict[str, Any]:
     reader.take(GBLINEAR_BYTES)
     return {"name": "gblinear", "model": {"weights": reader.array("<f4", reader.count()).astype(np.float32)}}
 
 
-def _tree(reader: _Reader, number: int) -> dict[str, Any]:
+def _tree(reader: _ByteReader, number: int) -> dict[str, Any]:
     _, nodes, deleted, _, features, leaf_vector = struct.unpack("<6i", reader.take(TREE_BYTES)[:24])
     nodes_v, statistics_v = reader.array(NODE, nodes), reader.array(STATISTICS, nodes)
     if leaf_vector:
@@ -139,10 +139,14 @@ def _check_shape(nodes_v: NDArray, number: int, num_feature: int) -> None:
         raise ValueError(f"tree {number} splits on a feature beyond the model's {num_feature}")
 
 
-BOOSTERS: Mapping[str, Callable[[_Reader], dict[str, Any]]] = {"gbtree": _gbtree, "dart": _dart, "gblinear": _gblinear}
+BOOSTERS: Mapping[str, Callable[[_ByteReader], dict[str, Any]]] = {
+    "gbtree": _gbtree,
+    "dart": _dart,
+    "gblinear": _gblinear,
+}
 
 
-class _Reader:
+class _ByteReader:
     """Bytes from front to back."""
 
     def __init__(self, content: bytes) -> None:

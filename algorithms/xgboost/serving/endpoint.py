@@ -39,7 +39,7 @@ class EndpointSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> EndpointSettings:
-        version = Version.of_tag(environment.get(TAG_VARIABLE, ""))
+        version = Version.from_tag(environment.get(TAG_VARIABLE, ""))
         wanted = environment.get("SAGEMAKER_INFERENCE_OUTPUT", "").replace(" ", "").lower()
         return cls(
             version,

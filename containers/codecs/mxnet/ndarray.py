@@ -67,7 +67,7 @@ def read(content: bytes) -> dict[str, Stored] | list[Stored]:
     Raises UserError, naming the array and the byte, for a file of another kind, a truncated file and bytes after the end.
     Memory is allocated only for bytes that the file holds, whatever sizes it claims.
     """
-    reader = _Reader(content)
+    reader = _NDArrayReader(content)
     if reader.numbers("<QQ", "the file's magic")[0] != FILE_MAGIC:
         raise reader.problem(
             f"not an NDArray file: it begins with {content[:8].hex(' ')}, expected 12 01 00 00 00 00 00 00"
@@ -103,7 +103,7 @@ def write(arrays: Mapping[str, NDArray | RowSparse] | Sequence[NDArray | RowSpar
     return b"".join(parts)
 
 
-class _Reader:
+class _NDArrayReader:
     """The bytes of a file and the position in them. `place` is the part of the file that an error names."""
 
     def __init__(self, content: bytes) -> None:
@@ -129,7 +129,7 @@ class _Reader:
         return UserError(f"NDArray file, {self.place}, byte {self.at}: {text}.")
 
 
-def _read_array(reader: _Reader) -> Stored:
+def _read_array(reader: _NDArrayReader) -> Stored:
     (version,) = reader.numbers("<I", "its version")
     if version == VERSION_1:
         return _read_dense(reader, _read_shape(reader))
@@ -143,7 +143,7 @@ def _read_array(reader: _Reader) -> Stored:
     return _read_sparse(reader, storage)
 
 
-def _read_dense(reader: _Reader, shape: tuple[int, ...]) -> NDArray:
+def _read_dense(reader: _NDArrayReader, shape: tuple[int, ...]) -> NDArray:
     """Read device, type and data, which an array without dimensions does not have."""
     if not shape:
         return np.zeros(0, np.float32)
@@ -151,7 +151,7 @@ def _read_dense(reader: _Reader, shape: tuple[int, ...]) -> NDArray:
     return _read_data(reader, _read_type(reader), shape)
 
 
-def _read_dense_3(reader: _Reader) -> NDArray:
+def _read_dense_3(reader: _NDArrayReader) -> NDArray:
     """Version 3: after -1 dimensions nothing follows; 0 dimensions hold one number."""
     (dimensions,) = reader.numbers("<i", "its number of dimensions")
     if dimensions == -1:
@@ -161,7 +161,7 @@ def _read_dense_3(reader: _Reader) -> NDArray:
     return _read_data(reader, _read_type(reader), shape)
 
 
-def _read_sparse(reader: _Reader, storage: int) -> RowSparse | CompressedRows:
+def _read_sparse(reader: _NDArrayReader, storage: int) -> RowSparse | CompressedRows:
     stored_shape, shape = _read_shape(reader), _read_shape(reader)
     _pass_device(reader)
     dtype = _read_type(reader)
@@ -176,7 +176,7 @@ def _read_sparse(reader: _Reader, storage: int) -> RowSparse | CompressedRows:
     return CompressedRows(values, starts, columns, shape)
 
 
-def _check_rows(reader: _Reader, rows: NDArray, stored: tuple[int, ...], shape: tuple[int, ...]) -> None:
+def _check_rows(reader: _NDArrayReader, rows: NDArray, stored: tuple[int, ...], shape: tuple[int, ...]) -> None:
     if not shape or rows.ndim != 1 or stored != (len(rows), *shape[1:]):
         raise reader.problem(f"{rows.shape} row indices and values {stored} do not make up an array {shape}")
     if (len(rows) and not 0 <= rows[0] <= rows[-1] < shape[0]) or (np.diff(rows) <= 0).any():
@@ -184,7 +184,7 @@ def _check_rows(reader: _Reader, rows: NDArray, stored: tuple[int, ...], shape: 
 
 
 def _check_compressed(
-    reader: _Reader, starts: NDArray, columns: NDArray, stored: tuple[int, ...], shape: tuple[int, ...]
+    reader: _NDArrayReader, starts: NDArray, columns: NDArray, stored: tuple[int, ...], shape: tuple[int, ...]
 ) -> None:
     if len(shape) != 2 or starts.shape != (shape[0] + 1,) or columns.shape != stored or len(stored) != 1:
         raise reader.problem(
@@ -196,12 +196,12 @@ def _check_compressed(
         raise reader.problem(f"columns are not all from 0 to {shape[1] - 1}")
 
 
-def _read_shape(reader: _Reader) -> tuple[int, ...]:
+def _read_shape(reader: _NDArrayReader) -> tuple[int, ...]:
     (dimensions,) = reader.numbers("<i", "its number of dimensions")
     return _read_lengths(reader, dimensions, "q")
 
 
-def _read_lengths(reader: _Reader, dimensions: int, code: str) -> tuple[int, ...]:
+def _read_lengths(reader: _NDArrayReader, dimensions: int, code: str) -> tuple[int, ...]:
     if not 0 <= dimensions <= MAX_DIMENSIONS:
         raise reader.problem(f"{dimensions} dimensions, expected 0 to {MAX_DIMENSIONS}. Is this an NDArray file?")
     shape = reader.numbers(f"<{dimensions}{code}", "its shape")
@@ -210,24 +210,24 @@ def _read_lengths(reader: _Reader, dimensions: int, code: str) -> tuple[int, ...
     return shape
 
 
-def _pass_device(reader: _Reader) -> None:
+def _pass_device(reader: _NDArrayReader) -> None:
     """Skip the device that wrote the array; a reader does not need it."""
     reader.numbers("<ii", "its device")
 
 
-def _read_type(reader: _Reader) -> np.dtype:
+def _read_type(reader: _NDArrayReader) -> np.dtype:
     (flag,) = reader.numbers("<i", "its type")
     if not 0 <= flag < len(DTYPES):
         raise reader.problem(f"type flag {flag}, expected 0 to {len(DTYPES) - 1}")
     return DTYPES[flag]
 
 
-def _read_data(reader: _Reader, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray:
+def _read_data(reader: _NDArrayReader, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray:
     data = reader.take(dtype.itemsize * math.prod(shape), f"data of shape {shape}, {dtype},")
     return np.frombuffer(data, dtype).reshape(shape).copy()
 
 
-def _read_name(reader: _Reader) -> str:
+def _read_name(reader: _NDArrayReader) -> str:
     (length,) = reader.numbers("<Q", "a name's length")
     try:
         return bytes(reader.take(length, "a name")).decode()

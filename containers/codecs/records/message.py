@@ -39,7 +39,7 @@ class Schema:
     label_width: int
 
     @classmethod
-    def of(cls, row: FlatRows) -> Schema:
+    def from_row(cls, row: FlatRows) -> Schema:
         """The schema of a row."""
         return cls(row.width, 0 if row.labels_nl is None else row.labels_nl.shape[1])
 
@@ -131,7 +131,7 @@ def _sparse_width(features: RecordTensor) -> int:
 
 
 def _agree(row: FlatRows, schema: Schema) -> None:
-    given = Schema.of(row)
+    given = Schema.from_row(row)
     if given.width != schema.width:
         raise MalformedRecord(f"{given.width} columns, expected {schema.width} as in the rows before")
     if given.label_width != schema.label_width:

@@ -29,7 +29,7 @@ def decode(chunks: Iterable[bytes]) -> Iterator[FlatRows]:
     for block in recordio.blocks(chunks):
         if schema is None:
             first = _read_one(block, 0, None)
-            schema = Schema.of(first)
+            schema = Schema.from_row(first)
             if len(block) == 1:
                 yield first
                 continue

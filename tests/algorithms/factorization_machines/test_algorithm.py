@@ -4,7 +4,7 @@ import torch
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.factorization_machines import sgd
+from wildsage.algorithms.factorization_machines import training
 from wildsage.algorithms.factorization_machines.algorithm import FactorizationMachines as FM
 
 SMALL = {"feature_dim": 8, "num_factors": 2, "predictor_type": "regressor", "mini_batch_size": 20}
@@ -98,7 +98,7 @@ def test_batches_are_reported_at_their_interval_then_the_epoch_then_the_job():
 
 def test_how_many_rows_are_prepared_together_changes_nothing(monkeypatch):
     whole = fit(rows(), epochs=2)
-    monkeypatch.setattr(sgd, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(training, "ROWS_AT_ONCE", 1)
     one_by_one = fit(rows(), epochs=2)
     assert all(torch.equal(a, b) for a, b in zip(whole.arrays().values(), one_by_one.arrays().values(), strict=True))
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from wildsage.algorithms.base.batch import Batch, SparseRows
-from wildsage.algorithms.factorization_machines.mini_batch import MiniBatch, mini_batches, sparse
+from wildsage.algorithms.factorization_machines.mini_batch import IndexedMiniBatch, mini_batches, sparse
 
 WIDTH = 12
 
@@ -16,7 +16,7 @@ def some_rows(rows: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(x.astype(np.float32))
 
 
-def cut(x_nd: torch.Tensor, sizes: list[int]) -> list[MiniBatch]:
+def cut(x_nd: torch.Tensor, sizes: list[int]) -> list[IndexedMiniBatch]:
     return mini_batches(SparseRows.from_dense(x_nd), torch.arange(float(len(x_nd)))[:, None], sizes)
 
 

@@ -78,7 +78,7 @@ def test_adam_is_mxnets_and_moves_only_what_is_touched(clip, epsilon):
         given = Gradient(torch.from_numpy(columns), Terms(*(torch.from_numpy(slope).float() for slope in slopes)))
         state.move(given, state.fetch(given.columns_u), rates)
         for planes, places, slope, (lr, wd) in zip(
-            plain, (slice(None), columns, columns), slopes, rates.of_terms, strict=True
+            plain, (slice(None), columns, columns), slopes, rates.by_term, strict=True
         ):
             p, mean, variance = planes[:, places]
             slope = slope + wd * p

@@ -59,7 +59,7 @@ def test_swaps_leave_a_poor_optimum():
 def test_centers_of_a_subspace_become_means_of_whole_rows(monkeypatch):
     monkeypatch.setattr(subspace, "COORDINATES", 2)
     full = WeightedRows(X - X.mean(0), WEIGHTS)
-    space = Subspace.of(full.x_nd.mean(0), full.x_nd - full.x_nd.mean(0), rng())
+    space = Subspace.from_centered_rows(full.x_nd.mean(0), full.x_nd - full.x_nd.mean(0), rng())
     inside = WeightedRows(space.coordinates(full.x_nd), WEIGHTS)
     centers = torch.cat([inside.x_nd[:3], torch.tensor([[99.0, 0]])])  # the last wins nothing
     assigned = inside.assign(centers)

@@ -23,7 +23,7 @@ def test_a_subspace_keeps_the_distances_of_rows_that_lie_in_it(monkeypatch):
     monkeypatch.setattr(subspace, "COORDINATES", 8)
     low = torch.from_numpy(RNG.normal(size=(300, 6)).astype(np.float32))
     x = low @ torch.from_numpy(RNG.normal(size=(6, 40)).astype(np.float32)) + 7
-    space = Subspace.of(x.mean(0), x - x.mean(0), rng())
+    space = Subspace.from_centered_rows(x.mean(0), x - x.mean(0), rng())
     assert space.coordinates(x).shape == (300, 8)
     assert torch.allclose(torch.pdist(space.coordinates(x)), torch.pdist(x), rtol=1e-3)
     assert space.residual_cost(x, torch.ones(300)) == pytest.approx(0, abs=1e-3)
@@ -32,6 +32,6 @@ def test_a_subspace_keeps_the_distances_of_rows_that_lie_in_it(monkeypatch):
 
 
 def test_few_features_are_kept_as_they_are():
-    space = Subspace.of(X.mean(0), X - X.mean(0), rng())
+    space = Subspace.from_centered_rows(X.mean(0), X - X.mean(0), rng())
     assert space.basis_dp is None and torch.allclose(space.coordinates(X) + X.mean(0), X, atol=1e-6)
     assert space.residual_cost(X, WEIGHTS) == 0

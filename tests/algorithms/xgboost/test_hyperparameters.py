@@ -109,7 +109,7 @@ def test_names_come_and_go_with_the_version(version, name, value, known):
     ],
 )
 def test_a_tag_is_a_version(tag, version, shown):
-    assert Version.of_tag(tag) == version and str(version) == shown
+    assert Version.from_tag(tag) == version and str(version) == shown
 
 
 def test_every_value_that_no_job_could_have_is_named_at_once():

@@ -16,7 +16,7 @@ from wildsage.algorithms.base.batch import Batch, concatenate
 from wildsage.algorithms.base.errors import NO_DATA, UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.factorization_machines import labels, metrics, steps, threads
-from wildsage.algorithms.factorization_machines.mini_batch import MiniBatch, mini_batches, sparse
+from wildsage.algorithms.factorization_machines.mini_batch import IndexedMiniBatch, mini_batches, sparse
 from wildsage.algorithms.factorization_machines.spec import METRICS
 from wildsage.algorithms.factorization_machines.state import AdamState, parameters_of
 from wildsage.algorithms.factorization_machines.steps import Gradient, Rates
@@ -29,7 +29,7 @@ ROWS_AT_ONCE = 8192
 class Chunk:
     """Consecutive mini-batches. `rows` says how many rows all hosts together have in each."""
 
-    batches: list[MiniBatch]
+    batches: list[IndexedMiniBatch]
     rows: list[int]
 
     @property
@@ -39,7 +39,7 @@ class Chunk:
 
 
 @dataclass
-class SGD:
+class FactorizationTraining:
     """Updates `state` by mini-batches. Each host takes `rows_per_host` rows for a step, and the hosts' gradients are added up.
 
     The sum over rows is multiplied by `rescale_grad`, or divided by the number of rows where that is None. Metrics are reported
@@ -116,7 +116,7 @@ class SGD:
             )
         return sums
 
-    def _step(self, batch: MiniBatch, rows: int) -> Tensor:
+    def _step(self, batch: IndexedMiniBatch, rows: int) -> Tensor:
         """Update the parameters by the gradient of one mini-batch. Returns the scores (n, 1) from before."""
         fetched = self.state.fetch(batch.columns_u)
         parameters = parameters_of(fetched)

@@ -40,7 +40,7 @@ class MiniBatch(Protocol):
 
 
 @dataclass(frozen=True)
-class Dense:
+class DenseMiniBatch:
     """All columns of every row."""
 
     x_nd: Tensor
@@ -55,7 +55,7 @@ class Dense:
 
 
 @dataclass(frozen=True)
-class Sparse:
+class SparseMiniBatch:
     """Rows over their u columns in ascending order. `order_z` sorts stored values by column, `starts_u` is where each begins."""
 
     rows: SparseRows
@@ -66,7 +66,7 @@ class Sparse:
     starts_u: Tensor
 
     @classmethod
-    def from_rows(cls, rows: SparseRows, labels_n: Tensor) -> Sparse:
+    def from_rows(cls, rows: SparseRows, labels_n: Tensor) -> SparseMiniBatch:
         """Number the columns that occur in the rows from 0 on, and sort the values by column."""
         columns_u, place_z, counts_u = torch.unique(rows.columns_z, return_inverse=True, return_counts=True)
         order_z = place_z.argsort(stable=True)
@@ -92,9 +92,9 @@ def wide_sparse(batch: Batch) -> bool:
     return isinstance(batch.features, SparseRows) and batch.width > COLUMNS_HIGH
 
 
-def minibatch(batch: Batch, labels_n: Tensor, scaler: Scaler) -> MiniBatch:
+def scaled_mini_batch(batch: Batch, labels_n: Tensor, scaler: Scaler) -> MiniBatch:
     """The batch with its columns scaled. Sparse rows stay sparse unless columns are shifted."""
     features = batch.features
     if isinstance(features, SparseRows) and wide_sparse(batch) and not scaler.shifts:
-        return Sparse.from_rows(scaler.sparse_features(features), labels_n)
-    return Dense(scaler.features(batch.dense()), labels_n)
+        return SparseMiniBatch.from_rows(scaler.sparse_features(features), labels_n)
+    return DenseMiniBatch(scaler.features(batch.dense()), labels_n)
