@@ -35,9 +35,11 @@ class RecordCodec:
     """RecordIO-protobuf, as a program may use it."""
 
     def decode(self, chunks: Iterable[bytes]) -> Iterator[RecordRows]:
+        """Rows from chunks of any size, in blocks of about a megabyte. Raises BadRecord for bytes that are not such records."""
         return record_rows.decode(chunks)
 
     def encode(self, columns: Mapping[str, NDArray]) -> bytes:
+        """A record a row, with the (n,) or (n, m) values of each column under its name, as float32."""
         return record_rows.encode(columns)
 
 
@@ -75,6 +77,7 @@ class SafeEndpoint:
     endpoint: Endpoint
 
     def invocations(self, request: HttpRequest) -> HttpResponse:
+        """The endpoint's answer; status 400 with the text of a WildsageError, 500 with a reference for any other exception."""
         try:
             return self.endpoint.invocations(request)
         except WildsageError as error:
@@ -85,6 +88,7 @@ class SafeEndpoint:
             return HttpResponse(500, f"Internal error; the log has it under {reference}.".encode())
 
     def execution_parameters(self) -> HttpResponse:
+        """The endpoint's answer, unchanged."""
         return self.endpoint.execution_parameters()
 
 

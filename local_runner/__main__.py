@@ -64,7 +64,7 @@ def show_version(wanted: bool) -> None:
 
 
 @app.callback()
-def wildsage(
+def _global_options(
     version: Annotated[
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and exit.")
     ] = False,

@@ -27,5 +27,8 @@ class HttpResponse:
 class Endpoint(Protocol):
     """A loaded model that answers; several threads may ask at once."""
 
-    def invocations(self, request: HttpRequest) -> HttpResponse: ...
-    def execution_parameters(self) -> HttpResponse: ...
+    def invocations(self, request: HttpRequest) -> HttpResponse:
+        """The answer to POST /invocations. Raises UserError for a body that cannot be read."""
+
+    def execution_parameters(self) -> HttpResponse:
+        """The answer to GET /execution-parameters, by which batch transform sizes its requests."""

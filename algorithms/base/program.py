@@ -29,15 +29,24 @@ class RecordRows(Protocol):
     """Rows of RecordIO-protobuf: row i owns the next `counts_n[i]` of `values_z`, in the columns `keys_z` (None: in all)."""
 
     @property
-    def counts_n(self) -> NDArray: ...
+    def counts_n(self) -> NDArray:
+        """Stored values of each row (n,)."""
+
     @property
-    def values_z(self) -> NDArray: ...
+    def values_z(self) -> NDArray:
+        """The stored values (z,), row after row."""
+
     @property
-    def keys_z(self) -> NDArray | None: ...
+    def keys_z(self) -> NDArray | None:
+        """The column of each stored value (z,); None if every row stores all columns."""
+
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """Columns of a row."""
+
     @property
-    def labels_nl(self) -> NDArray | None: ...
+    def labels_nl(self) -> NDArray | None:
+        """Labels (n, l); None for records without."""
 
 
 class Records(Protocol):

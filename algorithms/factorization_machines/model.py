@@ -79,6 +79,7 @@ class FactorizationMachinesModel(Model):
 
     @property
     def predictor_type(self) -> str:
+        """`binary_classifier` or `regressor`."""
         return str(self.training["predictor_type"])
 
     def scores(self, batch: Batch) -> Tensor:

@@ -39,9 +39,14 @@ class TrainingPreparation:
 
     @property
     def mode(self) -> Literal["RGB", "L"]:
+        """Pillow's mode of the pictures that `pixels` takes: L for one channel, RGB for three."""
         return mode_of(self.image_shape)
 
     def pixels(self, picture: Picture, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """The network's input (h, w, c), 0..255, of a picture in `mode`. All chance is drawn from `rng`.
+
+        Raises ValueError for a picture smaller than the crop.
+        """
         if self.resize:
             picture = shorter_side(picture, self.resize)
         if self.augmentation == CROP_COLOR_TRANSFORM:
@@ -53,6 +58,10 @@ class TrainingPreparation:
         return pixels_hwc
 
     def labels(self, given: tuple[float, ...]) -> tuple[float, ...]:
+        """The labels of a picture as the network learns them: (1,) with the class, or (num_classes,) of 0 and 1.
+
+        Raises ValueError for labels of another number, and for a class outside 0..num_classes - 1.
+        """
         if not self.multi_label:
             if len(given) != 1:
                 raise ValueError(f"{len(given)} labels, expected one (multi_label is 0)")

@@ -67,6 +67,8 @@ class LearningRates:
         bias_wd_mult: float,
         device: torch.device,
     ) -> LearningRates:
+        """The rates of all models, each repeated for its `outputs`: tensors (o,) on `device`."""
+
         def each(name: str) -> Tensor:
             return columns(variants, name).repeat_interleave(outputs).to(device)
 

@@ -154,6 +154,7 @@ class OwnMetrics(TrainingCallback):
         self._sets = sets
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """Append the round's value of every metric on every set; never ends training."""
         for channel, matrix in self._sets.items():
             margins = model.predict(matrix, output_margin=True)
             labels_n = matrix.get_label()
@@ -178,6 +179,7 @@ class Report(TrainingCallback):
         self._log = log
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """Log the newest value of every metric on every set; never ends training."""
         latest = {
             channel: {name: _value(values[-1]) for name, values in channel_metrics.items()}
             for channel, channel_metrics in evals_log.items()
@@ -194,6 +196,7 @@ class StopWhen(TrainingCallback):
         self._stopping = stopping
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """True, which ends training, if any host was asked to stop."""
         if xgboost.collective.get_world_size() == 1:
             return self._stopping()
         asked = np.array([float(self._stopping())])

@@ -40,6 +40,7 @@ class SaveCheckpoints(TrainingCallback):
         folder.mkdir(parents=True, exist_ok=True)
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """Write the model of the round and delete the oldest file beyond `KEPT`; never ends training."""
         path = self._folder / f"xgboost-checkpoint.{epoch}"
         partial = path.with_name(f"{path.name}.sagemaker-ignore")
         partial.write_bytes(model.save_raw("ubj"))
@@ -63,6 +64,7 @@ class FreshRandomNumbers(TrainingCallback):
         self._seed = parameters.get("seed", 0)
 
     def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """Give the samplers the seed of the round, `seed` + `epoch`; never ends training."""
         if self._sampled:
             model.set_param({"tree_method": "hist" if self._method == "exact" else "exact"})
             model.save_config()  # the library looks at parameters when it next needs them: now

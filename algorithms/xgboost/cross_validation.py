@@ -31,6 +31,7 @@ class Folds:
 
     @property
     def classify(self) -> bool:
+        """Whether labels are classes, which every fold should have in the same shares."""
         return self.objective.startswith(CLASSIFICATION)
 
     def split(self, labels_n: NDArray) -> Iterator[tuple[NDArray, NDArray]]:

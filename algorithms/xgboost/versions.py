@@ -54,6 +54,7 @@ class Version:
 
     @property
     def reads_pipes(self) -> bool:
+        """Pipe mode works; 3.0 dropped it."""
         return self < Version(3, 0)
 
     @property

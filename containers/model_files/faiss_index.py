@@ -36,9 +36,12 @@ class IndexModel(Protocol):
     index: faiss.Index
     labels_r: Tensor
 
-    def settings(self) -> ModelSettings: ...
+    def settings(self) -> ModelSettings:
+        """`k`, `predictor_type` and what else the document beside the index holds."""
+
     @classmethod
-    def from_index(cls, index: faiss.Index, labels_r: Tensor, settings: ModelSettings) -> Model: ...
+    def from_index(cls, index: faiss.Index, labels_r: Tensor, settings: ModelSettings) -> Model:
+        """The model of an index of r rows and their labels (r,). Raises UserError if they do not fit together."""
 
 
 def save(model: Model, folder: Path, host: str) -> None:

@@ -26,6 +26,7 @@ SYMBOL, ARRAYS = f"{MODULE}-symbol.json", f"{MODULE}-0000.params"
 
 
 def save(model: Model, folder: Path, host: str) -> None:
+    """Write one ZIP, whose bytes follow from the model alone: members are stored in a fixed order with a fixed time."""
     arrays = {PREFIX + name: array.cpu().contiguous().numpy() for name, array in model.arrays().items()}
     manifest = {MODULE: "mxnet_module", PARAMETERS: "json", "version": 1}
     members = {
@@ -38,6 +39,10 @@ def save(model: Model, folder: Path, host: str) -> None:
 
 
 def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
+    """Read the ZIP. Returns None where the model file is not a ZIP of a module.
+
+    Raises UserError for damaged members, and for arrays that belong to none of `classes`.
+    """
     path = model_file(folder)
     if path is None or not stored_zip.is_file(path):
         return None

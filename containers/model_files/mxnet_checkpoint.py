@@ -33,7 +33,8 @@ class GraphModel(Protocol):
     image_shape: Shape
     batch_size: int
 
-    def graph(self) -> Graph: ...
+    def graph(self) -> Graph:
+        """The network, as MXNet's symbol will describe it."""
 
     @classmethod
     def from_checkpoint(cls, graph: Graph, epoch: int, arrays: Mapping[str, Tensor], image_shape: Shape) -> Model:

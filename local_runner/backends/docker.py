@@ -72,6 +72,7 @@ class DockerBackend:
         self.close()
 
     def check(self, image: str) -> None:
+        """Raises CannotRun for an image that the engine does not have."""
         self._local_name(image)
 
     def train(self, hosts: Sequence[Launch]) -> list[EngineContainer]:

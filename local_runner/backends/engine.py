@@ -33,13 +33,16 @@ class EngineContainer:
         threading.Thread(target=self._attend, args=(output,), name=container.name, daemon=True).start()
 
     def wait(self, timeout_s: float | None = None) -> int | None:
+        """Exit status, or None if it still runs after `timeout_s` seconds. When it returns a status, the container is removed."""
         self._ended.wait(timeout_s)
         return self._status
 
     def terminate(self) -> None:
+        """Send SIGTERM to its first process. No effect once it has ended."""
         self._signal("SIGTERM")
 
     def kill(self) -> None:
+        """Kill its processes. No effect once it has ended."""
         self._signal("SIGKILL")
 
     @property

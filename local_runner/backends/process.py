@@ -38,6 +38,7 @@ class ProcessBackend:
         self._warm = warm
 
     def check(self, image: str) -> None:
+        """Raises CannotRun for an image that is not one of a built-in algorithm."""
         self._algorithm(image)
 
     def train(self, hosts: Sequence[Launch]) -> list[Process]:
@@ -146,6 +147,7 @@ class Process:
         self._reader.start()
 
     def wait(self, timeout_s: float | None = None) -> int | None:
+        """Exit status (128 + signal if a signal ended it), or None if it still runs after `timeout_s` seconds."""
         if self._status is None:
             poll = select.poll()
             poll.register(self._control, select.POLLIN)
@@ -154,10 +156,12 @@ class Process:
         return self._status
 
     def terminate(self) -> None:
+        """Send SIGTERM to the command. No effect once it has ended."""
         with contextlib.suppress(OSError):  # it has ended
             self._control.send(supervisor.TERMINATE)
 
     def kill(self) -> None:
+        """Kill the command and every process that it started. No effect once it has ended."""
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_WR)
 

@@ -19,12 +19,15 @@ class Kind:
 
     @property
     def name_field(self) -> str:
+        """AWS's field of the name, such as `TrainingJobName`."""
         return f"{self.stem}Name"
 
     @property
     def arn_field(self) -> str:
+        """AWS's field of the ARN, such as `TrainingJobArn`."""
         return f"{self.stem}Arn"
 
     @property
     def status_field(self) -> str:
+        """AWS's field of the status, such as `TrainingJobStatus`."""
         return f"{self.stem}Status"

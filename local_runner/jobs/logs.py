@@ -65,6 +65,7 @@ class LogWriter:
             self._file.write(f"{self._last_ms}\t{text}\n".encode(errors="replace"))
 
     def close(self) -> None:
+        """Close the file. Lines that come later are dropped."""
         with self._lock:
             self._file.close()
 
@@ -82,6 +83,7 @@ class Logs:
         return LogWriter(path)
 
     def groups(self, prefix: str = "") -> list[str]:
+        """Names of the groups that begin with `prefix`, sorted."""
         names = (unquote(path.name) for path in self._folder.iterdir()) if self._folder.is_dir() else ()
         return sorted(name for name in names if name.startswith(prefix))
 

@@ -78,6 +78,7 @@ class JobRun(ABC):
 
     @property
     def has_ended(self) -> bool:
+        """Whether the last status of the job is stored."""
         return self._has_ended.is_set()
 
     def enter_queue(self) -> None:

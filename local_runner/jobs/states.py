@@ -32,13 +32,16 @@ class JobKind(Kind):
 
     @property
     def start_time_field(self) -> str:
+        """AWS's field of the time when the job began, such as `TrainingStartTime`; absent from a job that has not begun."""
         return f"{self.stem.removesuffix('Job')}StartTime"
 
     @property
     def end_time_field(self) -> str:
+        """AWS's field of the time when the job ended, such as `TrainingEndTime`; absent from a job that has not ended."""
         return f"{self.stem.removesuffix('Job')}EndTime"
 
     def has_ended(self, job: Document) -> bool:
+        """Whether the status is one of `ENDED`, which no job leaves."""
         return job[self.status_field] in ENDED
 
     def enter(self, job: Document, status: str, now: float) -> None:

@@ -94,5 +94,6 @@ class Store:
             raise NotThere(f"{kind} {name} does not exist")
 
     def close(self) -> None:
+        """Close the database. Any later call raises sqlite3.ProgrammingError."""
         with self._lock:
             self._database.close()

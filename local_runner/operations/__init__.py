@@ -1,7 +1,9 @@
 """The operations of the local AWS: one module per resource, one function per operation.
 
 A module names its service in `SERVICE`. Each of its public functions is the operation with that name in snake case:
-`create_training_job(context, request)` answers CreateTrainingJob. No other registration is needed.
+`create_training_job(context, request)` answers CreateTrainingJob. No other registration is needed. AWS documents what an
+operation does. The docstring of the module says what all its operations do differently here, and the docstring of a function
+is the remark on that operation in docs/compatibility.md.
 """
 
 from __future__ import annotations

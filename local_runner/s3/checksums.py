@@ -18,8 +18,11 @@ except ImportError:  # an optional package of boto3; without it local clients ca
 class Hash(Protocol):
     """The part of hashlib's interface that the store uses."""
 
-    def update(self, data: bytes, /) -> None: ...
-    def digest(self) -> bytes: ...
+    def update(self, data: bytes, /) -> None:
+        """Add the next chunk."""
+
+    def digest(self) -> bytes:
+        """Bytes of the checksum of all chunks so far."""
 
 
 class RunningCrc:
@@ -32,6 +35,7 @@ class RunningCrc:
         self._value = self._step(data, self._value)
 
     def digest(self) -> bytes:
+        """The CRC of all chunks so far, big-endian."""
         return self._value.to_bytes(self._width, "big")
 
 

@@ -128,6 +128,7 @@ def find_service(call: ApiCall) -> Response | None:
 
 
 def choose_protocol(call: ApiCall) -> Response | None:
+    """AWS's model of the service and its wire protocol. Status 501 for a service that botocore does not know."""
     try:
         call.model = service_model(call.service)
     except botocore.exceptions.UnknownServiceError:
@@ -149,6 +150,7 @@ def refuse_large_body(call: ApiCall) -> Response | None:
 
 
 def parse(call: ApiCall) -> Response | None:
+    """Operation and parameters, read as the protocol says. Raises AwsError for a request that does not fit it."""
     call.operation, call.values = call.protocol.parse(call.request, call.model)
     return None
 
@@ -170,11 +172,13 @@ def validate(call: ApiCall) -> Response | None:
 
 
 def refuse_unsupported_fields(call: ApiCall) -> Response | None:
+    """Raises ValidationException for a field whose effect is not implemented; ignoring it would be a silent difference."""
     refuse_unsupported(call.perform, call.values)
     return None
 
 
 def perform(call: ApiCall) -> Response:
+    """The answer of the operation, written as the protocol says."""
     answer = call.perform(call.context, call.values)
     return call.protocol.reply(call.operation, dict(answer or {}))
 

@@ -34,6 +34,7 @@ def delimiter_of(line: str) -> str:
 
 
 def first_line(stream: BinaryIO) -> str:
+    """The text to the first line end, from which the delimiter is guessed. Bytes that are not UTF-8 are left out."""
     return stream.readline().decode(errors="ignore")
 
 

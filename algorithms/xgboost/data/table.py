@@ -41,6 +41,7 @@ class Table:
 
     @property
     def width(self) -> int:
+        """Columns d of the features."""
         return self.features.shape[1]
 
     def matrix(self, threads: int | None = None) -> xgboost.DMatrix:

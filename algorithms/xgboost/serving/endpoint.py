@@ -39,6 +39,7 @@ class EndpointSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> EndpointSettings:
+        """Read the variables that the original reads. Raises ValueError for a MAX_CONTENT_LENGTH that is not a number."""
         version = Version.from_tag(environment.get(TAG_VARIABLE, ""))
         wanted = environment.get("SAGEMAKER_INFERENCE_OUTPUT", "").replace(" ", "").lower()
         return cls(

@@ -91,6 +91,7 @@ class Ensemble:
         return np.stack(answers).mean(axis=0, dtype=np.float32)
 
     def margins(self, rows: Rows) -> NDArray:
+        """The mean of the models' scores before the objective's transformation: (n,), or (n, k) for k classes."""
         return np.stack([model.predict(rows, margins=True) for model in self._models]).mean(axis=0)
 
 

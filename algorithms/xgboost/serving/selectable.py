@@ -107,10 +107,12 @@ def _cell(value: Any) -> Any:
 
 
 def as_json(found: Sequence[Record]) -> bytes:
+    """One object, whose `predictions` are the records."""
     return json.dumps({"predictions": list(found)}).encode()
 
 
 def as_json_lines(found: Sequence[Record]) -> bytes:
+    """One object a line, with a line end after the last."""
     return "".join(json.dumps(record) + "\n" for record in found).encode()
 
 

@@ -69,6 +69,7 @@ class Instance:
 
     @property
     def is_multi_model(self) -> bool:
+        """Whether one of its containers loads models on request, so that each request names its model."""
         return bool(self._models)
 
     def invoke(
@@ -116,6 +117,7 @@ class Instance:
             return not self._retired
 
     def release(self) -> None:
+        """End a lease that `lease` granted."""
         with self._changed:
             self._leases -= 1
             self._changed.notify_all()

@@ -40,6 +40,7 @@ class TrainingJobs(Jobs):
 
     @property
     def logs(self) -> Logs:
+        """The logs that training jobs write to, in the group /aws/sagemaker/TrainingJobs."""
         return self._deps.logs
 
     def new_run(self, job: Document) -> TrainingJobRun:

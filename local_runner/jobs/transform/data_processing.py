@@ -59,6 +59,7 @@ class Filter:
 
     @property
     def selects_all(self) -> bool:
+        """Whether the filter is `$`, so that values pass unread."""
         return self.text == EVERYTHING
 
     def apply(self, value: Any) -> Any:
@@ -119,6 +120,7 @@ class DataProcessing:
 
     @property
     def changes_output(self) -> bool:
+        """Whether answers must be parsed, because they are filtered or joined with their records."""
         return self.joins or not self.output_filter.selects_all
 
     def request(self, record: bytes) -> bytes:

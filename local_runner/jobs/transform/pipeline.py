@@ -84,6 +84,7 @@ class RequestPlan:
 
     @property
     def single(self) -> bool:
+        """Whether each record is a request of its own."""
         return self.strategy == "SINGLE_RECORD"
 
     def __str__(self) -> str:

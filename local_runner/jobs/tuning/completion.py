@@ -29,6 +29,7 @@ def converges(criteria: Mapping[str, Any]) -> bool:
 
 
 def has_converged(objectives: Sequence[float], maximize: bool) -> bool:
+    """Whether the last `CONVERGED_AFTER` jobs brought no improvement of `CONVERGED_IMPROVEMENT`."""
     return not_improving(objectives, maximize, CONVERGED_IMPROVEMENT) >= CONVERGED_AFTER
 
 

@@ -52,6 +52,7 @@ class TrainingDefinition:
 
     @property
     def maximize(self) -> bool:
+        """Whether a larger objective is better."""
         return self.objective["Type"] == "Maximize"
 
     @property

@@ -67,20 +67,25 @@ class Choice:
     words: tuple[str, ...]
 
     def text(self, value: str) -> str:
+        """The word as a training job gets it: unchanged."""
         return value
 
     def value(self, text: str) -> str | None:
+        """The word that `text` is; None if it is not one of the choice."""
         return text if text in self.words else None
 
     def draw(self, chance: random.Random) -> str:
+        """One of the words; all are equally likely."""
         return chance.choice(self.words)
 
     @property
     def size(self) -> float:
+        """How many words there are."""
         return len(self.words)
 
     @property
     def ends(self) -> tuple[str, ...]:
+        """All words, because each must be valid by itself."""
         return self.words
 
 

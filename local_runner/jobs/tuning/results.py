@@ -39,6 +39,7 @@ def objective(job: Document) -> float | None:
 
 
 def objective_status(job: Document) -> str:
+    """ObjectiveStatus as SageMaker shows it: Pending until the job has ended, then Succeeded or Failed."""
     if job["TrainingJobStatus"] not in ENDED:
         return "Pending"
     return "Failed" if objective(job) is None else "Succeeded"

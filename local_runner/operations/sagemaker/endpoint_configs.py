@@ -1,4 +1,8 @@
-"""Endpoint configurations: the models that an endpoint serves, their instance counts and their shares of the requests."""
+"""Endpoint configurations: the models that an endpoint serves, their instance counts and their shares of the requests.
+
+Here every instance type is accepted and shown again: an instance is a process or a container of this machine. Keys of
+encryption have no effect.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Endpoints: creating, describing, updating and deleting them."""
+"""Endpoints: creating, describing, updating and deleting them.
+
+Here all instances of all endpoints share this machine and a limit of 100. An update replaces all instances at once, without
+the blue/green deployments of SageMaker.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""BatchPutMetrics: SDKs log readings to a trial component, which keeps a summary of each metric."""
+"""BatchPutMetrics: SDKs log readings to a trial component, which keeps a summary of each metric.
+
+Here the summary alone is stored; single readings cannot be queried afterwards.
+"""
 
 from __future__ import annotations
 

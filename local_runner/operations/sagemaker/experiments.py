@@ -1,6 +1,7 @@
 """Experiments, trials and trial components: the records that SDKs keep about jobs. They are stored, listed and searched.
 
-A trial component belongs to any number of trials, a trial to one experiment.
+A trial component belongs to any number of trials, a trial to one experiment. Here jobs create no trial components: the
+ExperimentConfig of a job is shown again without effect.
 """
 
 from __future__ import annotations

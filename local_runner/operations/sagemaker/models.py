@@ -1,4 +1,8 @@
-"""Models: named containers, each with an image, an artifact and an environment."""
+"""Models: named containers, each with an image, an artifact and an environment.
+
+Here an image must be one that the backend can run: a built-in algorithm, or with Docker any image of the engine. Networks
+and roles have no effect.
+"""
 
 from __future__ import annotations
 

@@ -109,10 +109,12 @@ def model_address(container: dict[str, Any]) -> str | None:
 
 
 def name_taken(context: RequestContext, kind: Kind, name: str) -> AwsError:
+    """The ValidationException for a resource whose name exists. The caller raises it."""
     return invalid(f'Cannot create already existing {kind.noun} "{context.sagemaker_arn(kind, name)}".')
 
 
 def not_found(context: RequestContext, kind: Kind, name: str) -> AwsError:
+    """The ValidationException for a resource that does not exist: waiters look for "Could not find". The caller raises it."""
     return invalid(f'Could not find {kind.noun} "{context.sagemaker_arn(kind, name)}".')
 
 

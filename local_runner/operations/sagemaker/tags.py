@@ -1,4 +1,7 @@
-"""Tags on any resource that has an ARN."""
+"""Tags on any resource that has an ARN.
+
+Here tags are stored and searched. They grant nothing and have no limit, and ListTags returns them all in one page.
+"""
 
 from __future__ import annotations
 

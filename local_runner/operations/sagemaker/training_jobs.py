@@ -1,4 +1,8 @@
-"""Training jobs: creating, describing, updating, stopping and deleting them."""
+"""Training jobs: creating, describing, updating, stopping and deleting them.
+
+Here hosts are processes or containers of this machine, whatever the instance type. Networks, encryption, profiling and
+debugging are shown again without effect. The first description that SDK v2 asks for may be held until the job has ended.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Batch transform jobs: creating, describing, listing and stopping them."""
+"""Batch transform jobs: creating, describing, listing and stopping them.
+
+Here instances are processes or containers of this machine, whatever the instance type. The first description that SDK v2
+asks for may be held until the job has ended.
+"""
 
 from __future__ import annotations
 

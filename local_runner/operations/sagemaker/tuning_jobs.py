@@ -1,4 +1,8 @@
-"""Hyperparameter tuning jobs: creating, describing, stopping and deleting them."""
+"""Hyperparameter tuning jobs: creating, describing, stopping and deleting them.
+
+SageMaker does not publish how it searches; docs/tuning.md says how each strategy searches here. Ranges that the algorithm
+would refuse are an error of the request, before any job is trained.
+"""
 
 from __future__ import annotations
 

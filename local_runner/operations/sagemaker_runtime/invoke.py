@@ -1,4 +1,7 @@
-"""InvokeEndpoint and its streaming variant: the body goes to the container, and its answer comes back unchanged."""
+"""InvokeEndpoint and its streaming variant: the body goes to the container, and its answer comes back unchanged.
+
+Here requests that find all slots of the server taken are answered with ServiceUnavailable.
+"""
 
 from __future__ import annotations
 

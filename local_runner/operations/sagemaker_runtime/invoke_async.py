@@ -1,4 +1,4 @@
-"""InvokeEndpointAsync: reads the body from S3 and writes the answer to S3."""
+"""InvokeEndpointAsync: reads the body from S3 and writes the answer to S3. Here no SNS topic is notified."""
 
 from __future__ import annotations
 

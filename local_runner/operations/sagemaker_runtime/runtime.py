@@ -35,6 +35,7 @@ def find_endpoint(context: RequestContext, name: str) -> Document:
 
 
 def refusal(message: str) -> AwsError:
+    """The ValidationError of the runtime service, whose name differs from SageMaker's ValidationException."""
     return AwsError("ValidationError", message)
 
 
