@@ -50,7 +50,8 @@ def _endpoint(folder: Path, environment: Mapping[str, str], cores: int) -> Endpo
     name = environment.get("WILDSAGE_ALGORITHM")
     program = programs.named(environment) if name else algorithms.program_in(folder)
     if program:
-        return programs.load(program, folder, environment)
+        with artifact.other_owner_named(folder, program):
+            return programs.load(program, folder, environment)
     algorithm, model = artifact.load(folder, name)
     batch = _is_true(environment, "SAGEMAKER_BATCH")
     return Handler(model, algorithm.spec, batch, cores, environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"))

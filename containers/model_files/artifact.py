@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,14 @@ from wildsage.containers.codecs.mxnet import ndarray
 from wildsage.containers.contract import archive
 
 Arrays = dict[str, torch.Tensor]
+FRAMEWORKS = {
+    "**/saved_model.pb": "TensorFlow",
+    "**/*.pth": "PyTorch",
+    "**/*.pt": "PyTorch",
+    "**/*.joblib": "scikit-learn",
+    "model.bin": "BlazingText",
+}
+"""Files that models of others have, which Wildsage does not serve."""
 STATES = uuid.UUID("5f0c3a52-6d0b-4c55-9d1e-0f3a7c1f8e21")
 
 
@@ -68,17 +78,48 @@ def load(folder: Path, algorithm: str | None = None, where: str = "") -> tuple[t
     or it is that of another algorithm or of several.
     """
     kinds = [algorithms.find(algorithm)] if algorithm else algorithms.available()
-    for layout in sorted({kind.model_class.layout for kind in kinds}):
-        classes = {kind.spec.image: kind.model_class for kind in kinds if kind.model_class.layout == layout}
-        model = model_files.find(layout).load(folder, classes)
-        if model is not None:
-            return next(kind for kind in kinds if kind.model_class is type(model)), model
-    present = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir()) if folder.is_dir() else []
-    wanted = " or ".join(kind.spec.image for kind in kinds)
-    raise UserError(
-        f"No model of {wanted} in {where or folder}: found {', '.join(present) or 'nothing'}, "
-        f"expected the members of a model.tar.gz, such as model_algo-1.{'' if algorithm else _not_recognised()}"
-    )
+    with other_owner_named(folder, algorithm):
+        for layout in sorted({kind.model_class.layout for kind in kinds}):
+            classes = {kind.spec.image: kind.model_class for kind in kinds if kind.model_class.layout == layout}
+            model = model_files.find(layout).load(folder, classes)
+            if model is not None:
+                return next(kind for kind in kinds if kind.model_class is type(model)), model
+        present = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir()) if folder.is_dir() else []
+        wanted = " or ".join(kind.spec.image for kind in kinds)
+        raise UserError(
+            f"No model of {wanted} in {where or folder}: found {', '.join(present) or 'nothing'}, "
+            f"expected the members of a model.tar.gz, such as model_algo-1.{'' if algorithm else _not_recognised()}"
+        )
+
+
+@contextmanager
+def other_owner_named(folder: Path, algorithm: str | None) -> Iterator[None]:
+    """Where loading a model of `algorithm` fails, say whose the files look like, if they are another's.
+
+    Raises UserError.
+    """
+    try:
+        yield
+    except UserError as error:
+        owner = _owner(folder, algorithm)
+        if owner is None:
+            raise
+        raise UserError(f"{error} The files look like a model of {owner}.") from None
+
+
+def _owner(folder: Path, expected: str | None) -> str | None:
+    """Which algorithm or framework other than `expected` the files look like a model of; None if that is not known."""
+    program = algorithms.program_in(folder)
+    if found := algorithms.spec(program).image if program else _recognised(folder) if expected else None:
+        return None if found == (expected or "").replace("_", "-") else found
+    return next((name for pattern, name in FRAMEWORKS.items() if any(folder.glob(pattern))), None)
+
+
+def _recognised(folder: Path) -> str | None:
+    """The algorithm on the toolkit that can read the model."""
+    with suppress(UserError):
+        return load(folder)[0].spec.image
+    return None
 
 
 def _not_recognised() -> str:

@@ -17,7 +17,7 @@ from rich.markup import escape
 from wildsage.algorithms.base.errors import WildsageError
 from wildsage.containers.contract import failure
 from wildsage.local_runner.commands.standalone import JobFailed
-from wildsage.local_runner.images import catalogue
+from wildsage.local_runner.images import built_in, catalogue
 from wildsage.local_runner.monitor.overview import Overview
 
 HOST = "127.0.0.1"
@@ -87,6 +87,20 @@ def make_folder(path: Path) -> Path:
     return path.expanduser().resolve()
 
 
+@contextlib.contextmanager
+def folder_for_results(path: Path) -> Iterator[Path]:
+    """As `make_folder`. What it creates is removed again if the block fails and leaves it empty."""
+    created = [folder for folder in (path.expanduser(), *path.expanduser().parents) if not folder.exists()]
+    folder = make_folder(path)
+    try:
+        yield folder
+    except BaseException:
+        with contextlib.suppress(OSError):  # the first folder that is not empty
+            for new in created:
+                new.rmdir()
+        raise
+
+
 def require_free_port(port: int) -> None:
     """Exit with an error if the port is in use."""
     with socket.socket() as probe:
@@ -111,11 +125,13 @@ def report_errors() -> Iterator[None]:
 
 
 def require_algorithm(name: str) -> None:
-    """Exit with an error if the algorithm is not one that runs here, before anything is written."""
+    """Exit with an error if the algorithm does not run here, before anything is written."""
     with report_errors():
-        known = [one.name for one in catalogue.algorithms()]
-    if name.replace("_", "-") not in known:
-        fail(2, f"Algorithm {name!r} is not here, expected one of {', '.join(known)}.{suggestion(name, known)}")
+        found = catalogue.named(name)
+        if found is None:
+            fail(2, built_in.explain(name, [one.name for one in catalogue.algorithms()]))
+    if found.problem:
+        fail(1, found.problem)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,13 @@ from rich.markup import escape
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.commands import standalone
-from wildsage.local_runner.commands.terminal import examples, make_folder, report_errors, require_algorithm, stderr
+from wildsage.local_runner.commands.terminal import (
+    examples,
+    folder_for_results,
+    report_errors,
+    require_algorithm,
+    stderr,
+)
 
 EXAMPLES = examples(
     "wildsage train kmeans --channel train=rows.csv --hp k=7 --hp feature_dim=34 --output model",
@@ -56,8 +63,11 @@ def train(
             name: read_channel(name, Path(path), content_type, algorithm)
             for name, path in parse_pairs("--channel", channel).items()
         }
-        kept = make_folder(checkpoints) if checkpoints else None
-        standalone.train(algorithm, hyperparameters, channels, input_mode.value, make_folder(output), os.environ, kept)
+        with (
+            folder_for_results(output) as results,
+            folder_for_results(checkpoints) if checkpoints else nullcontext() as kept,
+        ):
+            standalone.train(algorithm, hyperparameters, channels, input_mode.value, results, os.environ, kept)
     stderr.print(f"[green]Model:[/] {escape(str(output / standalone.MODEL_ARCHIVE))}")
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wildsage.algorithms.base.errors import PlatformError, UserError
-from wildsage.local_runner.images import catalogue, provenance, uris
+from wildsage.local_runner.images import built_in, catalogue, provenance, uris
 from wildsage.local_runner.processes import python
 
 ROOT = Path(python.IMPORT_ROOT)
@@ -91,7 +91,7 @@ def build(algorithms: Sequence[str], target: str, tag: str | None, tell: Tell) -
     """
     for algorithm in algorithms:
         if algorithm not in known():
-            raise UserError(f"Algorithm {algorithm!r}: expected {', '.join(known())}.")
+            raise UserError(built_in.explain(algorithm, known()))
     engine = Engine.found(os.environ)
     built = []
     with _one_at_a_time(tell):

@@ -5,33 +5,11 @@ from __future__ import annotations
 
 import re
 
-from wildsage.local_runner.images import catalogue
+from wildsage.local_runner.images import built_in, catalogue
 
 URI = re.compile(
     r"\d{12}\.dkr\.ecr[a-z-]*\.[a-z0-9-]+\.[a-z0-9.-]+/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@sha256:[0-9a-f]{64})?"
 )
-
-AMAZONS = (
-    "blazingtext",
-    "factorization-machines",
-    "forecasting-deepar",
-    "image-classification",
-    "ipinsights",
-    "kmeans",
-    "knn",
-    "lda",
-    "linear-learner",
-    "ntm",
-    "object-detection",
-    "object2vec",
-    "pca",
-    "randomcutforest",
-    "sagemaker-xgboost",
-    "semantic-segmentation",
-    "seq2seq",
-    "xgboost",
-)
-"""Repositories of Amazon's built-in algorithms, whether Wildsage has them or not."""
 
 
 class UnknownImage(Exception):
@@ -63,10 +41,10 @@ def installed_algorithm(uri: str) -> str:
         return found.name
     if found:
         raise UnknownImage(f"Image {uri}: {found.problem}")
-    known = repository in AMAZONS
+    amazons = built_in.find(repository)
     problem = (
-        f"is Amazon's {repository}, which Wildsage does not have yet"
-        if known
+        f"is Amazon's {amazons}, which Wildsage does not have yet"
+        if amazons
         else "is not one of Amazon's built-in algorithms"
     )
     available = ", ".join(one.name for one in catalogue.algorithms() if not one.problem)

@@ -125,3 +125,10 @@ def test_without_a_model_it_says_so_and_ends(tmp_path):
     process, _ = start(tmp_path)
     log, _ = process.communicate(timeout=60)
     assert process.returncode == 1 and "ClientError: No model" in log and "Traceback" not in log
+
+
+def test_a_model_of_another_algorithm_is_named(tmp_path):
+    artifact.save(KMeansModel(torch.zeros(2, 2)), OptML(tmp_path).model, "algo-1")
+    process, _ = start(tmp_path, WILDSAGE_ALGORITHM="xgboost")
+    log, _ = process.communicate(timeout=60)
+    assert process.returncode == 1 and "The files look like a model of kmeans." in log and "Traceback" not in log

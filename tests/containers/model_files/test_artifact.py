@@ -27,8 +27,33 @@ def test_a_model_comes_back_and_its_algorithm_is_told_from_the_file(tmp_path, mo
 
 def test_the_wrong_algorithm_is_refused(tmp_path):
     artifact.save(MODELS[0], tmp_path, "algo-1")
-    with pytest.raises(UserError, match="model_algo-1: holds 1 arrays without names, which is not a model of pca"):
+    with pytest.raises(
+        UserError, match="model_algo-1: holds 1 arrays without names, which is not a model of pca"
+    ) as error:
         artifact.load(tmp_path, "pca")
+    assert str(error.value).endswith("The files look like a model of kmeans.")
+
+
+@pytest.mark.parametrize(
+    ("member", "algorithm", "owner"),
+    [
+        ("xgboost-model", "kmeans", "xgboost"),
+        ("model.joblib", None, "scikit-learn"),
+        ("1/saved_model.pb", "kmeans", "TensorFlow"),
+        ("code/model.pth", "kmeans", "PyTorch"),
+    ],
+)
+def test_a_model_of_another_owner_says_whose_it_looks_like(tmp_path, member, algorithm, owner):
+    (tmp_path / member).parent.mkdir(exist_ok=True)
+    (tmp_path / member).touch()
+    with pytest.raises(UserError, match=rf"The files look like a model of {owner}\.$"):
+        artifact.load(tmp_path, algorithm)
+
+
+def test_a_damaged_model_does_not_look_like_its_own_algorithms(tmp_path):
+    (tmp_path / "xgboost-model").touch()
+    with pytest.raises(UserError, match=r"^damaged$"), artifact.other_owner_named(tmp_path, "xgboost"):
+        raise UserError("damaged")
 
 
 def test_shapes_that_do_not_fit_together_are_refused(tmp_path):

@@ -74,8 +74,9 @@ def test_an_unknown_command_is_wrong_usage() -> None:
         (["train", "kmeans", "--channel", "train=a", "--hp", "k=7", "--hp", "k=8", "--output", "x"], 2, "k is given twice"),
         (["train", "kmeans", "--output", "x"], 2, "Missing option '--channel'"),
         (["up", "--port", "70000"], 2, "65535"),
-        (["train", "kmean", "--channel", "train=x", "--output", "x"], 2, "'kmean' is not here, expected one of"),
+        (["train", "kmean", "--channel", "train=x", "--output", "x"], 2, "'kmean' is not one of SageMaker's built-in"),
         (["train", "kmean", "--channel", "train=x", "--output", "x"], 2, "Did you mean kmeans?"),
+        (["train", "deepar", "--channel", "train=x", "--output", "x"], 2, "which Wildsage does not have yet"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(arguments: list[str], status: int, message: str) -> None:
@@ -92,7 +93,15 @@ def test_an_unknown_algorithm_leaves_no_folder(tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").touch()
     status, text = invoke("serve", tmp_path / "model.tar.gz", "--algorithm", "k-mean")
     assert status == 2
-    assert "'k-mean' is not here" in text
+    assert "Algorithm 'k-mean' is not one of SageMaker's built-in algorithms. Did you mean kmeans?" in text
+
+
+def test_a_job_that_fails_leaves_no_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("1,2\n")
+    folders = ["--output", tmp_path / "new" / "model", "--checkpoints", tmp_path / "saved"]
+    settings = ["--hp", "k=two", "--hp", "feature_dim=2"]
+    assert invoke("train", "kmeans", "--channel", f"train={tmp_path / 'rows.csv'}", *settings, *folders)[0] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 
 def test_data_of_unclear_type_is_asked_about(tmp_path: Path) -> None:
@@ -400,7 +409,7 @@ def test_a_failed_job_tells_its_reason_and_whose_it_is(rows: Path, tmp_path: Pat
     assert "epochs" in done.stdout
     assert (done.stdout + done.stderr).count("ClientError: ") == 1
     assert "its log ends with the reason" in done.stderr
-    assert not list((tmp_path / "model").iterdir())
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_model_is_served_until_a_signal(model: Path) -> None:
