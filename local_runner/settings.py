@@ -8,6 +8,8 @@ from pathlib import Path
 from wildsage.local_runner.processes import python
 
 ACCOUNT = "000000000000"
+DEFAULT_REGION = "us-east-1"
+"""Region of a request that names none."""
 CONTAINERS = python.command("wildsage.containers")
 
 
@@ -23,7 +25,8 @@ class ServerSettings:
     backend uses it. `role`: name of the IAM role that STS and IAM return to callers.
     `warm_up`: import what the first container needs at the start, instead of when it starts.
     `max_jobs`: number of training and transform jobs that run at a time; others wait. Default: by cores and memory.
-    `keep`: move the /opt/ml folders of ended jobs to the folder `kept`.
+    `keep`: move the /opt/ml folders of ended jobs to the folder `kept` of their region.
+    `strict`: also refuse what AWS refuses but old notebooks rely on; docs/compatibility.md lists it.
     `hold_first_describe_s`: SDK v2 sleeps 5 s after it starts a job, describes it, and describes it again only after
     30 s. The server therefore delays the response to its first DescribeTrainingJob until the job ends or this many
     seconds have passed. 0 switches that off.
@@ -41,18 +44,14 @@ class ServerSettings:
     warm_up: bool = False
     role: str = "WildsageRole"
     keep: bool = False
+    strict: bool = False
     max_jobs: int | None = None
     hold_first_describe_s: float = 20.0
 
     @property
     def objects(self) -> Path:
-        """Folder of the S3 objects."""
+        """Folder of the S3 objects: the names of buckets are shared by all regions."""
         return self.data / "s3"
-
-    @property
-    def state(self) -> Path:
-        """SQLite file of jobs, models, endpoint configurations, endpoints and tags."""
-        return self.data / "state.sqlite3"
 
     @property
     def missed_buckets(self) -> Path:
@@ -60,26 +59,56 @@ class ServerSettings:
         return self.data / "missed-buckets.txt"
 
     @property
+    def regions(self) -> Path:
+        """Folder of everything that is not S3, one folder for each region."""
+        return self.data / "regions"
+
+    def region(self, name: str) -> RegionFolder:
+        """The folder of one region, whether it exists or not."""
+        return RegionFolder(self.regions / name)
+
+    def existing_regions(self) -> list[RegionFolder]:
+        """The folders of the regions that have been used, sorted by name."""
+        return [RegionFolder(path.parent) for path in sorted(self.regions.glob("*/state.sqlite3"))]
+
+
+@dataclass(frozen=True)
+class RegionFolder:
+    """What belongs to one region. Two regions share nothing here, so that a name may exist in each of them."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Name of the region."""
+        return self.path.name
+
+    @property
+    def state(self) -> Path:
+        """SQLite file of jobs, models, endpoint configurations, endpoints and tags."""
+        return self.path / "state.sqlite3"
+
+    @property
     def logs(self) -> Path:
         """Folder of the log streams."""
-        return self.data / "logs"
+        return self.path / "logs"
 
     @property
     def jobs(self) -> Path:
         """Folder in which running jobs have their /opt/ml trees. On the same disk as the objects: they are linked."""
-        return self.data / "jobs"
+        return self.path / "jobs"
 
     @property
     def kept(self) -> Path:
         """Folder of the /opt/ml trees of ended jobs, where they are kept."""
-        return self.data / "kept"
+        return self.path / "kept"
 
     @property
     def transforms(self) -> Path:
         """Folder in which running batch transform jobs have their unpacked models."""
-        return self.data / "transforms"
+        return self.path / "transforms"
 
     @property
     def endpoints(self) -> Path:
         """Folder in which endpoints have their unpacked models."""
-        return self.data / "endpoints"
+        return self.path / "endpoints"

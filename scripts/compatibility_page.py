@@ -45,6 +45,10 @@ Requests are checked against that description, limits, enums and patterns includ
 whose effect is not implemented is refused by name instead of being ignored. An operation that is not implemented answers
 `NotImplemented` with status 501. Fields about networks, encryption, prices, profiling and debugging are accepted and shown
 again, but have no effect here.
+
+Regions are apart, as on AWS: the region that a request is signed for has its own jobs, models, endpoints, experiments,
+repositories and logs, in its own folder `regions/REGION` of the data folder. Buckets have a region too, but every region
+finds them by name.
 """
 
 

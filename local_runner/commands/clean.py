@@ -55,12 +55,13 @@ def clean(
     """
     before = time.time() - parse_age(older_than)
     settings = ServerSettings(data)
-    with (
-        open_overview(data) as overview,
-        contextlib.closing(Store(settings.state)) as store,
-        lock_objects(settings, objects) as s3,
-    ):
-        found = list(cleanup.leftovers(settings, overview, store))
+    with contextlib.ExitStack() as opened:
+        overview = opened.enter_context(open_overview(data))
+        s3 = opened.enter_context(lock_objects(settings, objects))
+        found: list[cleanup.Removable] = []
+        for folder in settings.existing_regions():
+            store = opened.enter_context(contextlib.closing(Store(folder.state)))
+            found += cleanup.leftovers(folder, overview, store)
         found += cleanup.stored_data(settings, s3, objects) if s3 else []
         removable = [each for each in found if each.time_s <= before]
         summarize(removable)
@@ -109,9 +110,10 @@ def total_bytes(found: Sequence[cleanup.Removable]) -> int:
 
 def kept_sizes(settings: ServerSettings) -> str:
     """Sizes of the folders of objects, endpoints and running jobs."""
-    places: list[tuple[str, Path]] = [
-        ("objects", settings.objects),
-        ("endpoints", settings.endpoints),
-        ("running jobs", settings.jobs),
+    regions = settings.existing_regions()
+    places: list[tuple[str, list[Path]]] = [
+        ("objects", [settings.objects]),
+        ("endpoints", [folder.endpoints for folder in regions]),
+        ("running jobs", [folder.jobs for folder in regions]),
     ]
-    return ", ".join(f"{name} {decimal(cleanup.freed_bytes(place))}" for name, place in places)
+    return ", ".join(f"{name} {decimal(sum(map(cleanup.freed_bytes, found)))}" for name, found in places)

@@ -7,7 +7,7 @@ from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, 
 from wildsage.local_runner.monitor.overview import EndpointSummary
 from wildsage.local_runner.server.lock import running
 
-COLUMNS = ("name", "status", "variants", "created", "reason")
+COLUMNS = ("name", "status", "variants", "created", "region", "reason")
 EXAMPLES = examples("wildsage endpoints", "wildsage endpoints --data ./aws")
 
 
@@ -21,4 +21,5 @@ def endpoints(data: DataOption = DATA) -> None:
 def row(endpoint: EndpointSummary, alive: bool) -> tuple[str, ...]:
     """Cells of an endpoint. `alive`: a server runs."""
     status = endpoint.status if alive or endpoint.status == "Failed" else "stopped"
-    return endpoint.name, status, ", ".join(endpoint.variants), format_time(endpoint.created), endpoint.reason
+    variants, created = ", ".join(endpoint.variants), format_time(endpoint.created)
+    return endpoint.name, status, variants, created, endpoint.region, endpoint.reason

@@ -12,7 +12,7 @@ from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, 
 from wildsage.local_runner.monitor.overview import JobSummary, Overview
 from wildsage.local_runner.server.lock import running
 
-COLUMNS = ("kind", "name", "status", "progress", "started", "took", "reason")
+COLUMNS = ("kind", "name", "status", "progress", "started", "took", "region", "reason")
 EXAMPLES = examples("wildsage jobs", "wildsage jobs --limit 0 | grep Failed", "wildsage jobs --data ./aws")
 
 
@@ -35,7 +35,7 @@ def row(job: JobSummary, overview: Overview, alive: bool) -> tuple[str, ...]:
     stays Pending."""
     server_stopped = job.is_running and not alive
     interrupted = server_stopped and job.phase != "Pending"
-    progress = overview.follow(job.name).progress() if job.is_running else None
+    progress = overview.follow(job.name, job.region).progress() if job.is_running else None
     took = "" if server_stopped else format_duration((job.ended or time.time()) - job.created)
     return (
         job.kind.word,
@@ -44,5 +44,6 @@ def row(job: JobSummary, overview: Overview, alive: bool) -> tuple[str, ...]:
         "" if progress is None else f"{progress:.0f} %",
         format_time(job.created),
         took,
+        job.region,
         job.reason,
     )

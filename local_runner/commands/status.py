@@ -80,7 +80,7 @@ def jobs_table(snapshot: Snapshot) -> Table:
         table.add_column(no_wrap=column != "name")
     running = sorted(snapshot.running, key=lambda job: job.created)
     for job in running[:MAX_JOBS_SHOWN]:
-        percent = snapshot.progress.get(job.name)
+        percent = snapshot.progress.get(job.arn)
         bar: RenderableType = ProgressBar(100, percent, width=BAR_WIDTH) if percent is not None else ""
         done = f"{percent:.0f} %" if percent is not None else ""
         name = Text(job.name, no_wrap=True, overflow="ellipsis")

@@ -53,12 +53,16 @@ def describe(found: JobSummary | EndpointSummary) -> str:
 
 
 def request_stop(endpoint: str, found: JobSummary | EndpointSummary) -> None:
-    """Ask the server to stop it, as an AWS client does. X-Amz-Target names the service too."""
+    """Ask the server to stop it, as an AWS client does. The scope of the signature, which nobody checks, names the region."""
     if isinstance(found, JobSummary):
         operation, request = f"Stop{found.kind.stem}", {f"{found.kind.stem}Name": found.name}
     else:
         operation, request = "DeleteEndpoint", {"EndpointName": found.name}
-    headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+    headers = {
+        "X-Amz-Target": f"SageMaker.{operation}",
+        "Content-Type": "application/x-amz-json-1.1",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential=wildsage/20260101/{found.region}/sagemaker/aws4_request",
+    }
     response = urllib3.request("POST", endpoint, headers=headers, json=request, retries=False)
     if response.status != 200:
         fail(1, response.json().get("message", f"{operation} failed with status {response.status}."))
@@ -68,10 +72,10 @@ def wait_for_end(overview: Overview, data: Path, found: JobSummary | EndpointSum
     """Wait until it has ended and return its final status."""
     while running(data):
         if isinstance(found, JobSummary):
-            job = next((each for each in overview.jobs() if (each.kind, each.name) == (found.kind, found.name)), None)
+            job = next((each for each in overview.jobs() if each.arn == found.arn), None)
             if job is None or not job.is_running:
                 return job.status if job else "deleted"
-        elif all(endpoint.name != found.name for endpoint in overview.endpoints()):
+        elif all(endpoint.arn != found.arn for endpoint in overview.endpoints()):
             return "deleted"
         time.sleep(POLL_INTERVAL_S)
     fail(3, "The local AWS ended before it had stopped.")

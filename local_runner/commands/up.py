@@ -82,7 +82,7 @@ def up(
     tunnel: TunnelOption = False,
     proxy_port: Annotated[int, typer.Option(min=1, max=65535, help="With --proxy: port of the proxy.")] = PROXY_PORT,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep the /opt/ml folder of each ended job below DATA/kept.")
+        bool, typer.Option("--keep", help="Keep the /opt/ml folder of each ended job in DATA/regions/REGION/kept.")
     ] = False,
     backend: Annotated[
         BackendName, typer.Option(help="Run jobs and endpoints as processes of this machine, or in Docker.")

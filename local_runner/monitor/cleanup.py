@@ -19,7 +19,7 @@ from wildsage.local_runner.jobs.store import TAGS, NotThere, Store
 from wildsage.local_runner.monitor.overview import JobSummary, Overview
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.s3.uploads import Uploads
-from wildsage.local_runner.settings import ServerSettings
+from wildsage.local_runner.settings import RegionFolder, ServerSettings
 
 ENDED_JOBS = "ended jobs: records, logs, kept folders"
 ORPHANED_LOGS = "logs of deleted jobs and endpoints"
@@ -40,19 +40,20 @@ class Removable:
     remove: Callable[[], None]
 
 
-def leftovers(settings: ServerSettings, overview: Overview, store: Store) -> Iterator[Removable]:
-    """What can be removed even while a server runs, because no running job and no existing endpoint uses it."""
-    jobs = overview.jobs()
+def leftovers(folder: RegionFolder, overview: Overview, store: Store) -> Iterator[Removable]:
+    """What can be removed from a region even while a server runs, because no running job and no existing endpoint uses it."""
+    jobs = [job for job in overview.jobs() if job.region == folder.name]
     in_use = {job.arn for job in jobs if job.is_running}
     for job in jobs:
         if not job.is_running and job.tuned_by not in in_use:
-            places = [*_log_files(settings, job.name), settings.kept / job.name]
+            places = [*_log_files(folder, job.name), folder.kept / job.name]
             forget = partial(_forget, store, job, places)
             yield Removable(ENDED_JOBS, job.name, job.ended or job.created, sum(map(freed_bytes, places)), forget)
-    names = {job.name for job in jobs} | {endpoint.name for endpoint in overview.endpoints()}
-    yield from _orphans(ORPHANED_LOGS, _orphaned_logs(settings, names))
-    folders = [*_children(settings.kept), *_children(settings.endpoints)]
-    yield from _orphans(ORPHANED_FOLDERS, [folder for folder in folders if folder.name not in names])
+    names = {job.name for job in jobs}
+    names |= {endpoint.name for endpoint in overview.endpoints() if endpoint.region == folder.name}
+    yield from _orphans(ORPHANED_LOGS, _orphaned_logs(folder, names))
+    places = [*_children(folder.kept), *_children(folder.endpoints)]
+    yield from _orphans(ORPHANED_FOLDERS, [place for place in places if place.name not in names])
 
 
 def stored_data(settings: ServerSettings, objects: ObjectStore, with_objects: bool) -> Iterator[Removable]:
@@ -69,9 +70,9 @@ def stored_data(settings: ServerSettings, objects: ObjectStore, with_objects: bo
     yield from _orphans(PUBLIC, [folder for folder in [settings.objects / "public"] if folder.is_dir()])
 
 
-def _log_files(settings: ServerSettings, job: str) -> list[Path]:
+def _log_files(folder: RegionFolder, job: str) -> list[Path]:
     """Files of the log streams of the job named `job`, whatever its kind."""
-    groups = [group for group in _children(settings.logs) if not unquote(group.name).startswith(ENDPOINTS)]
+    groups = [group for group in _children(folder.logs) if not unquote(group.name).startswith(ENDPOINTS)]
     return [stream for group in groups for stream in _children(group) if unquote(stream.name).startswith(f"{job}/")]
 
 
@@ -86,10 +87,10 @@ def freed_bytes(place: Path) -> int:
     return total
 
 
-def _orphaned_logs(settings: ServerSettings, names: set[str]) -> list[Path]:
+def _orphaned_logs(folder: RegionFolder, names: set[str]) -> list[Path]:
     """Log streams of deleted jobs and log groups of deleted endpoints; `names` are those that exist."""
     found = []
-    for group in _children(settings.logs):
+    for group in _children(folder.logs):
         if (name := unquote(group.name)).startswith(f"{ENDPOINTS}/"):
             found += [group] if name.removeprefix(f"{ENDPOINTS}/") not in names else []
         else:

@@ -54,6 +54,11 @@ class JobSummary:
     tuned_by: str = ""
 
     @property
+    def region(self) -> str:
+        """Region of the job."""
+        return region_of(self.arn)
+
+    @property
     def is_running(self) -> bool:
         """True until the job has ended; a waiting job counts as running."""
         return self.status not in ENDED
@@ -64,10 +69,16 @@ class EndpointSummary:
     """Summary of an endpoint. `created` is in seconds since 1970."""
 
     name: str
+    arn: str
     status: str
     variants: Sequence[str]
     created: float
     reason: str
+
+    @property
+    def region(self) -> str:
+        """Region of the endpoint."""
+        return region_of(self.arn)
 
 
 @dataclass(frozen=True)
@@ -79,64 +90,74 @@ class LogLine:
 
 
 class Overview:
-    """Jobs, endpoints and logs of a data folder. Raises FileNotFoundError if no server ever ran on it."""
+    """Jobs, endpoints and logs of a data folder, of all regions. Raises FileNotFoundError if no server ever ran on it."""
 
     def __init__(self, data: Path) -> None:
         self.settings = ServerSettings(data)
-        if not self.settings.state.is_file():
-            raise FileNotFoundError(self.settings.state)
-        self._store = Store(self.settings.state)
-        self._logs = Logs(self.settings.logs)
+        if not self.settings.regions.is_dir():
+            raise FileNotFoundError(self.settings.regions)
+        self._opened: dict[str, Store] = {}
 
     def missed_buckets(self) -> MissedBucketsReader:
         """Follows the names of buckets that callers try to read from now on although they do not exist."""
         return MissedBucketsReader(self.settings.missed_buckets)
 
     def close(self) -> None:
-        """Close the store."""
-        self._store.close()
+        """Close the stores."""
+        for store in self._opened.values():
+            store.close()
 
-    def version(self) -> int:
-        """A number that differs after each change of a job or an endpoint."""
-        return self._store.version()
+    def version(self) -> tuple[int, ...]:
+        """Numbers that differ after each change of a job or an endpoint."""
+        return tuple(store.version() for store in self._stores())
 
     def jobs(self) -> list[JobSummary]:
         """All jobs, the newest first."""
-        found = [_job(kind, document) for kind in KINDS for document in self._store.all(kind.kind)]
+        found = [_job(kind, one) for store in self._stores() for kind in KINDS for one in store.all(kind.kind)]
         return sorted(found, key=lambda job: job.created, reverse=True)
 
     def endpoints(self) -> list[EndpointSummary]:
         """All endpoints, sorted by name."""
-        return [_endpoint(document) for document in self._store.all("endpoint")]
+        found = [_endpoint(document) for store in self._stores() for document in store.all("endpoint")]
+        return sorted(found, key=lambda endpoint: endpoint.name)
 
-    def follow(self, name: str) -> LogTail:
-        """The logs of all containers of a job or an endpoint."""
-        return LogTail(self._logs, name)
+    def follow(self, name: str, region: str | None = None) -> LogTail:
+        """The logs of all containers of a job or an endpoint, in one region or in all that have been used."""
+        regions = self.settings.existing_regions() if region is None else [self.settings.region(region)]
+        return LogTail([Logs(folder.logs) for folder in regions], name)
+
+    def _stores(self) -> list[Store]:
+        """The stores of all regions, which may become more while a server runs."""
+        for folder in self.settings.existing_regions():
+            if folder.name not in self._opened:
+                self._opened[folder.name] = Store(folder.state)
+        return list(self._opened.values())
 
 
 class LogTail:
     """Reads the lines that were added to the logs of a job or endpoint since the last read."""
 
-    def __init__(self, logs: Logs, name: str) -> None:
+    def __init__(self, logs: Sequence[Logs], name: str) -> None:
+        """`logs`: those of each region in which the name may occur."""
         self._logs = logs
         self._name = name
-        self._positions: dict[tuple[str, str], int] = {}
+        self._positions: dict[tuple[Logs, str, str], int] = {}
         self._progress: dict[str, float] = {}
 
-    def streams(self) -> list[tuple[str, str]]:
-        """Group and name of every stream that exists now."""
+    def streams(self) -> list[tuple[Logs, str, str]]:
+        """Region's logs, group and name of every stream that exists now."""
         own = f"{ENDPOINTS}/{self._name}"
-        groups = self._logs.groups(PLATFORM_LOGS)
         return [
-            (group, stream.name)
-            for group in groups
+            (logs, group, stream.name)
+            for logs in self._logs
+            for group in logs.groups(PLATFORM_LOGS)
             if group == own or not group.startswith(ENDPOINTS)
-            for stream in self._logs.streams(group, "" if group == own else f"{self._name}/")
+            for stream in logs.streams(group, "" if group == own else f"{self._name}/")
         ]
 
     def read(self) -> list[LogLine]:
         """The new lines of all streams, sorted by time."""
-        lines = [LogLine(stream, event) for group, stream in self.streams() for event in self._new(group, stream)]
+        lines = [LogLine(place[-1], event) for place in self.streams() for event in self._new(place)]
         return sorted(lines, key=lambda line: line.event.timestamp_ms)
 
     def progress(self) -> float | None:
@@ -147,10 +168,16 @@ class LogTail:
                     self._progress[match["host"]] = float(match[2])
         return min(self._progress.values(), default=None)
 
-    def _new(self, group: str, stream: str) -> Iterator[LogEvent]:
-        for event in self._logs.events(group, stream, self._positions.get((group, stream), 0)):
-            self._positions[group, stream] = event.end
+    def _new(self, place: tuple[Logs, str, str]) -> Iterator[LogEvent]:
+        logs, group, stream = place
+        for event in logs.events(group, stream, self._positions.get(place, 0)):
+            self._positions[place] = event.end
             yield event
+
+
+def region_of(arn: str) -> str:
+    """The region that an ARN names."""
+    return arn.split(":")[3]
 
 
 def _job(kind: DocumentKind, document: Document) -> JobSummary:
@@ -171,6 +198,7 @@ def _endpoint(document: Document) -> EndpointSummary:
     variants = document.get("Deployment", {}).get("Variants", ())
     return EndpointSummary(
         name=document["EndpointName"],
+        arn=document["EndpointArn"],
         status=document["EndpointStatus"],
         variants=[variant["VariantName"] for variant in variants],
         created=document["CreationTime"],

@@ -39,7 +39,7 @@ class Event:
 
 @dataclass
 class Snapshot:
-    """Running jobs, their progress in percent if they report it, endpoints, and the events since the last poll."""
+    """Running jobs, their progress in percent by ARN if they report it, endpoints, and the events since the last poll."""
 
     running: Sequence[JobSummary] = ()
     progress: Mapping[str, float] = field(default_factory=dict)
@@ -52,8 +52,8 @@ class Watch:
 
     def __init__(self, overview: Overview) -> None:
         self._overview = overview
-        self._version: int | None = None
-        self._jobs: dict[tuple[str, str], JobSummary] = {}
+        self._version: tuple[int, ...] | None = None
+        self._jobs: dict[str, JobSummary] = {}
         self._endpoints: dict[str, EndpointSummary] = {}
         self._tails: dict[str, LogTail] = {}
         self._missed = overview.missed_buckets()
@@ -66,8 +66,10 @@ class Watch:
         events += self._read_missed_buckets()
         self._version = version
         running = [job for job in self._jobs.values() if job.is_running]
-        self._tails = {job.name: self._tails.get(job.name) or self._overview.follow(job.name) for job in running}
-        progress = {name: percent for name, tail in self._tails.items() if (percent := tail.progress()) is not None}
+        self._tails = {
+            job.arn: self._tails.get(job.arn) or self._overview.follow(job.name, job.region) for job in running
+        }
+        progress = {arn: percent for arn, tail in self._tails.items() if (percent := tail.progress()) is not None}
         return Snapshot(running, progress, list(self._endpoints.values()), events)
 
     def _read_missed_buckets(self) -> list[Event]:
@@ -77,21 +79,23 @@ class Watch:
         return [Event(time.time(), "bucket", name, "Missing", MISSING_BUCKET) for name in names]
 
     def _read(self) -> list[Event]:
-        jobs = {(job.kind.kind, job.name): job for job in self._overview.jobs()}
-        endpoints = {endpoint.name: endpoint for endpoint in self._overview.endpoints()}
+        jobs = {job.arn: job for job in self._overview.jobs()}
+        endpoints = {endpoint.arn: endpoint for endpoint in self._overview.endpoints()}
         first = self._version is None
         events = [
             _job_event(job)
-            for key, job in jobs.items()
-            if _phase(job) != _phase(self._jobs.get(key)) and (job.is_running or not first)
+            for arn, job in jobs.items()
+            if _phase(job) != _phase(self._jobs.get(arn)) and (job.is_running or not first)
         ]
         events += [
             _endpoint_event(endpoint)
-            for name, endpoint in endpoints.items()
-            if endpoint.status != getattr(self._endpoints.get(name), "status", None)
+            for arn, endpoint in endpoints.items()
+            if endpoint.status != getattr(self._endpoints.get(arn), "status", None)
         ]
         events += [
-            Event(time.time(), "endpoint", name, "Deleted") for name in self._endpoints.keys() - endpoints.keys()
+            Event(time.time(), "endpoint", gone.name, "Deleted")
+            for arn, gone in self._endpoints.items()
+            if arn not in endpoints
         ]
         self._jobs, self._endpoints = jobs, endpoints
         return sorted(events, key=lambda event: event.time_s)

@@ -1,4 +1,4 @@
-"""What belongs to one request: the region and the client it came from, beside the services that all requests share."""
+"""What belongs to one request: the region and the client it came from, beside the services of that region."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from botocore.exceptions import UnknownRegionError
 
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.operations.services import Services
-from wildsage.local_runner.settings import ACCOUNT
-
-DEFAULT_REGION = "us-east-1"
+from wildsage.local_runner.settings import ACCOUNT, DEFAULT_REGION
 
 
 @dataclass(frozen=True)
 class RequestContext:
     """The view of the local AWS that an operation has while it answers one request.
 
-    All regions share the names of resources; the ARN of a resource shows the region that it was created from.
+    `services` are those of the request's region: the resources of other regions are not there.
     """
 
     services: Services

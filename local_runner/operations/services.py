@@ -1,8 +1,8 @@
-"""What the operations work with: the services that live as long as the server."""
+"""What the operations work with: the services of one region, which live as long as the server."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from wildsage.local_runner.backends import Backend
 from wildsage.local_runner.inputs.channels import Objects
@@ -17,17 +17,19 @@ from wildsage.local_runner.jobs.tuning.job import TuningJobs
 from wildsage.local_runner.operations.request_slots import RequestSlots
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
-from wildsage.local_runner.settings import ServerSettings
+from wildsage.local_runner.settings import RegionFolder, ServerSettings
 
 
 @dataclass(frozen=True)
 class Services:
-    """The services of one server.
+    """The services of one region.
 
-    `public`, where the settings ask for it, also reads buckets of Amazon's public S3.
+    `settings`, `objects`, `public`, `backend` and `slots` are the server's, the same in all regions. `public`, where the
+    settings ask for it, also reads buckets of Amazon's public S3.
     """
 
     settings: ServerSettings
+    folder: RegionFolder
     store: Store
     objects: ObjectStore
     public: PublicBuckets | None
@@ -39,21 +41,27 @@ class Services:
     endpoints: Endpoints
     inferences: AsyncInferences
     captures: Captures
-    slots: RequestSlots = field(default_factory=RequestSlots)
+    slots: RequestSlots
 
     @property
     def inputs(self) -> Objects:
         """Where data and models are read from."""
         return self.public or self.objects
 
+    def restore(self) -> None:
+        """Go on with what a server left when it ended."""
+        self.training.restore()
+        self.tuning.restore()
+        self.transforms.restore()
+        self.endpoints.restore()
+        self.inferences.restore()
+
     def close(self) -> None:
-        """End everything that runs."""
+        """End everything that runs in this region."""
         self.tuning.close()
         self.training.close()
         self.transforms.close()
         self.inferences.close()
         self.endpoints.close()
         self.captures.write()
-        self.backend.close()
         self.store.close()
-        self.objects.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+import botocore.session
 from werkzeug.wrappers import Response
 
 from wildsage.local_runner.s3.body import read_document
@@ -10,6 +13,9 @@ from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.responses import OWNER, empty_response, format_time, xml_response
 from wildsage.local_runner.s3.store import DEFAULT_REGION, ObjectStore
 from wildsage.local_runner.s3.xml import parse
+
+ALIASES = {"EU": "eu-west-1"}
+"""Names of regions that only LocationConstraint takes."""
 
 
 def list_buckets(store: ObjectStore, call: Call) -> Response:
@@ -24,15 +30,48 @@ def list_buckets(store: ObjectStore, call: Call) -> Response:
 
 
 def create_bucket(store: ObjectStore, call: Call) -> Response:
-    """The region is the LocationConstraint, or us-east-1. In us-east-1 creating an existing bucket is not an error."""
+    """The region is the LocationConstraint, which must be that of the request, or us-east-1 if both are absent."""
     body = read_document(call)
-    region = (body and parse(body, "CreateBucketConfiguration").findtext("LocationConstraint")) or DEFAULT_REGION
+    asked = (body and parse(body, "CreateBucketConfiguration").findtext("LocationConstraint")) or ""
+    region = _bucket_region(asked, call.region)
     try:
         store.create_bucket(call.bucket, region)
     except S3Error as error:
-        if error.code != "BucketAlreadyOwnedByYou" or call.region != DEFAULT_REGION:
+        again = error.code == "BucketAlreadyOwnedByYou" and store.bucket(call.bucket).region == region
+        if not again or region != DEFAULT_REGION:  # us-east-1 accepts the second creation of a bucket
             raise
     return empty_response({"Location": f"/{call.bucket}"})
+
+
+def _bucket_region(asked: str, endpoint_region: str) -> str:
+    """The region of a new bucket. Raises InvalidLocationConstraint, IllegalLocationConstraintException.
+
+    Source: CreateBucket in the S3 API reference. Only a request to us-east-1 may ask for another region, and only by the
+    name of that other region.
+    """
+    region = ALIASES.get(asked, asked)
+    if asked and (region == DEFAULT_REGION or region not in _regions()):
+        raise S3Error(
+            "InvalidLocationConstraint",
+            "The specified location-constraint is not valid",
+            LocationConstraint=asked,
+        )
+    if endpoint_region != DEFAULT_REGION and region != endpoint_region:
+        raise S3Error(
+            "IllegalLocationConstraintException",
+            f"The {asked or 'unspecified'} location constraint is incompatible for the region specific endpoint this "
+            "request was sent to.",
+        )
+    return region or DEFAULT_REGION
+
+
+@cache
+def _regions() -> frozenset[str]:
+    """All regions that botocore knows: those of the partitions, and those that S3's model lists."""
+    session = botocore.session.get_session()
+    known = session.get_service_model("s3").shape_for("BucketLocationConstraint").enum
+    partitions = session.get_available_partitions()
+    return frozenset(known).union(*(session.get_available_regions("s3", partition) for partition in partitions))
 
 
 def head_bucket(store: ObjectStore, call: Call) -> Response:

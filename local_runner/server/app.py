@@ -6,7 +6,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -19,12 +19,13 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from wildsage.local_runner.operations import Operation, operations
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_BYTES
-from wildsage.local_runner.operations.services import Services
 from wildsage.local_runner.operations.unsupported import refuse_unsupported
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.missed import MissedBuckets
 from wildsage.local_runner.s3.protocol import S3
 from wildsage.local_runner.server import host_check
+from wildsage.local_runner.server.services import Regions
+from wildsage.local_runner.settings import DEFAULT_REGION, ServerSettings
 from wildsage.local_runner.wire.constraints import check
 from wildsage.local_runner.wire.errors import AwsError, not_implemented
 from wildsage.local_runner.wire.protocols import Values, WireProtocol, protocol_of
@@ -42,8 +43,10 @@ class ApiCall:
     """One request while it is handled; each handler adds what it found out."""
 
     request: Request
-    context: RequestContext
+    settings: ServerSettings
     service: str = field(init=False)
+    region: str = DEFAULT_REGION
+    context: RequestContext = field(init=False)
     model: ServiceModel = field(init=False)
     protocol: WireProtocol = field(init=False)
     operation: OperationModel = field(init=False)
@@ -55,11 +58,11 @@ Handler = Callable[[ApiCall], Response | None]
 
 
 class App:
-    """The WSGI application around the services of a server."""
+    """The WSGI application around the regions of a server."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._s3 = S3(services.objects, services.public, MissedBuckets(services.settings.missed_buckets))
+    def __init__(self, regions: Regions) -> None:
+        self._regions = regions
+        self._s3 = S3(regions.objects, regions.public, MissedBuckets(regions.settings.missed_buckets))
         self._handlers: tuple[Handler, ...] = (
             reject_cross_site,
             find_service,
@@ -70,19 +73,24 @@ class App:
             find_operation,
             validate,
             refuse_unsupported_fields,
+            self._enter_region,
             perform,
         )
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
-        call = ApiCall(Request(environ), RequestContext(self._services))
+        call = ApiCall(Request(environ), self._regions.settings)
         return self._respond(call)(environ, start_response)
 
     def close(self) -> None:
         """End the jobs and endpoints."""
-        self._services.close()
+        self._regions.close()
 
     def _answer_s3(self, call: ApiCall) -> Response | None:
         return self._s3.respond(call.request) if call.service == "s3" else None
+
+    def _enter_region(self, call: ApiCall) -> None:
+        services = self._regions.services(call.region)
+        call.context = RequestContext(services, call.region, call.request.headers.get("User-Agent", ""))
 
     def _respond(self, call: ApiCall) -> Response:
         try:
@@ -105,7 +113,7 @@ def internal_error(call: ApiCall) -> Response:
 
 def reject_cross_site(call: ApiCall) -> Response | None:
     """Status 403 for requests that a web page could have sent."""
-    refusal = host_check.refusal(call.request.headers, call.context.services.settings.open_to_network)
+    refusal = host_check.refusal(call.request.headers, call.settings.open_to_network)
     return Response(refusal, 403) if refusal else None
 
 
@@ -122,8 +130,7 @@ def find_service(call: ApiCall) -> Response | None:
     if service == "sagemaker" and request.path == METRICS_PATH:
         service = "sagemaker-metrics"
     call.service = "s3" if service.startswith("s3") else service
-    region = scope["region"] if scope and scope["region"] else call.context.region
-    call.context = replace(call.context, region=region, user_agent=request.headers.get("User-Agent", ""))
+    call.region = scope["region"] if scope and scope["region"] else DEFAULT_REGION
     return None
 
 

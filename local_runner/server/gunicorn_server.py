@@ -14,12 +14,11 @@ from gunicorn.app.base import BaseApplication
 
 from wildsage.containers.contract import gunicorn_options
 from wildsage.local_runner.client import environment
-from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.operations.request_slots import OTHER_THREADS, SLOTS
 from wildsage.local_runner.server import lock
 from wildsage.local_runner.server.app import App, service_model
 from wildsage.local_runner.server.host_check import is_loopback
-from wildsage.local_runner.server.services import open_services
+from wildsage.local_runner.server.services import Regions
 from wildsage.local_runner.settings import ServerSettings
 
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
@@ -49,7 +48,7 @@ def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
     try:
         with lock.exclusive_use(settings.data):
             _check_address(settings)
-            Store(settings.state).close()  # creates it: other processes may read it from now on
+            settings.regions.mkdir(exist_ok=True)  # other processes may read it from now on
             _run(settings, ready)
     except lock.InUse as error:
         raise CannotServe(str(error)) from None
@@ -113,7 +112,7 @@ class _Gunicorn(BaseApplication):
         logging.basicConfig(filename=self._settings.data / LOG, level=logging.WARNING)
         for service in WARM_SERVICES:
             service_model(service)
-        self._app = App(open_services(self._settings))
+        self._app = App(Regions(self._settings))
         return self._app
 
     def _announce(self, arbiter: Any) -> None:

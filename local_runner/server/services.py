@@ -1,8 +1,9 @@
-"""Opens the services of a server on its data folder."""
+"""Opens the services of each region on the data folder of a server."""
 
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -19,48 +20,73 @@ from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.jobs.training.job import TrainingJobs
 from wildsage.local_runner.jobs.transform.job import TransformJobs
 from wildsage.local_runner.jobs.tuning.job import TuningJobs
+from wildsage.local_runner.operations.request_slots import RequestSlots
 from wildsage.local_runner.operations.services import Services
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
-from wildsage.local_runner.settings import CONTAINERS, ServerSettings
+from wildsage.local_runner.settings import CONTAINERS, RegionFolder, ServerSettings
 
 WARM_IMPORTS = ("wildsage.containers.train", "wildsage.containers.serve")
 
 
-def open_services(settings: ServerSettings) -> Services:
-    """The services of a data folder. Interrupted jobs have failed or go on from their checkpoints, endpoints start again."""
-    settings.data.mkdir(parents=True, exist_ok=True)
-    backend = BACKENDS[settings.backend](settings)
-    store = Store(settings.state)
-    logs = Logs(settings.logs)
-    objects = ObjectStore(settings.objects)
-    public = PublicBuckets(objects) if settings.public_s3 else None
-    queue = Queue(settings.max_jobs or default_limit())
-    deps = JobDependencies(store, logs, objects, public or objects, backend, settings.jobs, queue)
-    training = TrainingJobs(replace(deps, kept=settings.kept if settings.keep else None))
-    endpoints = Endpoints(store, logs, public or objects, backend, settings.endpoints)
-    tuning = TuningJobs(store, training)
-    transforms = TransformJobs(replace(deps, folder=settings.transforms))
-    training.restore()
-    tuning.restore()
-    transforms.restore()
-    inferences = AsyncInferences(store, logs, endpoints, public or objects, objects)
-    endpoints.restore()
-    inferences.restore()
-    return Services(
-        settings,
-        store,
-        objects,
-        public,
-        logs,
-        backend,
-        training,
-        tuning,
-        transforms,
-        endpoints,
-        inferences,
-        Captures(objects),
-    )
+class Regions:
+    """The services of a data folder, by region. A region is opened by its first request, or at once if it was used before.
+
+    When a region is opened, interrupted jobs have failed or go on from their checkpoints, and endpoints start again.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        settings.regions.mkdir(parents=True, exist_ok=True)
+        self.settings = settings
+        self.backend = BACKENDS[settings.backend](settings)
+        self.objects = ObjectStore(settings.objects)
+        self.public = PublicBuckets(self.objects) if settings.public_s3 else None
+        self._queue = Queue(settings.max_jobs or default_limit())
+        self._slots = RequestSlots()
+        self._lock = threading.Lock()
+        self._opened: dict[str, Services] = {}
+        for folder in settings.existing_regions():
+            self.services(folder.name)
+
+    def services(self, region: str) -> Services:
+        """The services of a region."""
+        with self._lock:
+            if region not in self._opened:
+                self._opened[region] = self._open(self.settings.region(region))
+            return self._opened[region]
+
+    def close(self) -> None:
+        """End everything that runs."""
+        for services in self._opened.values():
+            services.close()
+        self.backend.close()
+        self.objects.close()
+
+    def _open(self, folder: RegionFolder) -> Services:
+        folder.path.mkdir(exist_ok=True)
+        store, logs = Store(folder.state), Logs(folder.logs)
+        objects, inputs, backend = self.objects, self.public or self.objects, self.backend
+        deps = JobDependencies(store, logs, objects, inputs, backend, folder.jobs, self._queue)
+        training = TrainingJobs(replace(deps, kept=folder.kept if self.settings.keep else None))
+        endpoints = Endpoints(store, logs, inputs, backend, folder.endpoints)
+        services = Services(
+            settings=self.settings,
+            folder=folder,
+            store=store,
+            objects=objects,
+            public=self.public,
+            logs=logs,
+            backend=backend,
+            training=training,
+            tuning=TuningJobs(store, training),
+            transforms=TransformJobs(replace(deps, folder=folder.transforms)),
+            endpoints=endpoints,
+            inferences=AsyncInferences(store, logs, endpoints, inputs, objects),
+            captures=Captures(objects),
+            slots=self._slots,
+        )
+        services.restore()
+        return services
 
 
 def _process_backend(settings: ServerSettings) -> Backend:

@@ -20,12 +20,14 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from wildsage.local_runner.settings import RegionFolder, ServerSettings
 from wildsage.local_runner.wire.constraints import problems
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
 BUCKET = "bucket"
+REGION = "us-east-1"
 
 
 def expect_the_shape(http_response: Any, parsed: dict, model: Any, **_: Any) -> None:
@@ -57,15 +59,20 @@ class Aws:
         self.process.terminate()
         self.process.wait(20)
 
-    def client(self, service: str, user_agent: str | None = None) -> Any:
+    def client(self, service: str, user_agent: str | None = None, region: str = REGION) -> Any:
         config = Config(retries={"total_max_attempts": 1}, user_agent_extra=user_agent)
-        return self.session.client(service, endpoint_url=self.endpoint, config=config)
+        return self.session.client(service, region, endpoint_url=self.endpoint, config=config)
 
     @cached_property
     def session(self) -> boto3.Session:
-        session = boto3.Session("test", "test", region_name="us-east-1")
+        session = boto3.Session("test", "test", region_name=REGION)
         session.events.register("after-call", expect_the_shape)
         return session
+
+    @property
+    def region(self) -> RegionFolder:
+        """The part of the data folder that belongs to the region of the clients."""
+        return ServerSettings(self.data).region(REGION)
 
     @cached_property
     def sagemaker(self) -> Any:

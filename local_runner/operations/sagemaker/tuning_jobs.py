@@ -191,7 +191,7 @@ def _check_hyperparameters(context: RequestContext, definition: TrainingDefiniti
     """A built-in algorithm must accept the values of the ranges."""
     image = definition.training["AlgorithmSpecification"]["TrainingImage"]
     problems = hyperparameter_check.refusal(
-        context.services.backend, image, definition.edges, context.services.settings.jobs
+        context.services.backend, image, definition.edges, context.services.folder.jobs
     )
     if problems:
         raise invalid(

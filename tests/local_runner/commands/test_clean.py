@@ -77,11 +77,11 @@ def test_what_deleted_endpoints_and_jobs_left_goes(start_aws, cli):
     job = aws.train(lines="x")
     aws.finished(job)
     aws.sagemaker.delete_training_job(TrainingJobName=job)
-    (aws.data / "endpoints" / "left-by-a-kill").mkdir(parents=True)
+    (aws.region.endpoints / "left-by-a-kill").mkdir(parents=True)
     rows = {row["what"]: row["count"] for row in cli("clean", "--data", aws.data, "--yes").cells}
     assert rows["logs of deleted jobs and endpoints"] == "2"
     assert rows["folders of deleted jobs and endpoints"] == "1"
-    assert not (aws.data / "endpoints" / "left-by-a-kill").exists()
+    assert not (aws.region.endpoints / "left-by-a-kill").exists()
 
 
 def test_at_rest_uploads_go_and_objects_only_where_asked(start_aws, cli):
@@ -103,21 +103,25 @@ def test_at_rest_uploads_go_and_objects_only_where_asked(start_aws, cli):
 
 
 def test_jobs_of_a_tuning_job_that_runs_stay(tmp_path):
-    store = Store(tmp_path / "state.sqlite3")
+    folder = ServerSettings(tmp_path).region("us-east-1")
+    folder.path.mkdir(parents=True)
+    store = Store(folder.state)
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:hyper-parameter-tuning-job/tuning"
     tuning = {
         "HyperParameterTuningJobName": "tuning",
-        "HyperParameterTuningJobArn": "arn:tuning",
+        "HyperParameterTuningJobArn": arn,
         "HyperParameterTuningJobStatus": "InProgress",
         "CreationTime": 1.0,
     }
     store.insert("hyper-parameter-tuning-job", "tuning", tuning)
-    for name, arn in (("tried", "arn:tuning"), ("alone", "")):
-        job = {"TrainingJobName": name, "TrainingJobArn": name, "TrainingJobStatus": "Completed", "CreationTime": 2.0}
-        store.insert("training-job", name, {**job, "TrainingEndTime": 3.0, **({"TuningJobArn": arn} if arn else {})})
+    for name, tuned_by in (("tried", {"TuningJobArn": arn}), ("alone", {})):
+        own = arn.replace("hyper-parameter-tuning-job/tuning", f"training-job/{name}")
+        job = {"TrainingJobName": name, "TrainingJobArn": own, "TrainingJobStatus": "Completed", "CreationTime": 2.0}
+        store.insert("training-job", name, {**job, "TrainingEndTime": 3.0, **tuned_by})
     with contextlib.closing(store), contextlib.closing(Overview(tmp_path)) as overview:
-        assert [each.name for each in leftovers(ServerSettings(tmp_path), overview, store)] == ["alone"]
+        assert [each.name for each in leftovers(folder, overview, store)] == ["alone"]
         store.update("hyper-parameter-tuning-job", "tuning", HyperParameterTuningJobStatus="Completed")
-        assert {each.name for each in leftovers(ServerSettings(tmp_path), overview, store)} == {
+        assert {each.name for each in leftovers(folder, overview, store)} == {
             "alone",
             "tried",
             "tuning",

@@ -14,12 +14,13 @@ from wildsage.local_runner.s3.missed import MissedBuckets
 from wildsage.local_runner.settings import ServerSettings
 
 NOW = 1_700_000_000.0
+ARN = "arn:aws:sagemaker:us-east-1:000000000000:{}/{}"
 
 
 def job(name: str, status: str = "InProgress", **fields) -> dict:
     return {
         "TrainingJobName": name,
-        "TrainingJobArn": f"arn:aws:sagemaker:us-east-1:000000000000:training-job/{name}",
+        "TrainingJobArn": ARN.format("training-job", name),
         "TrainingJobStatus": status,
         "SecondaryStatus": "Training",
         "CreationTime": NOW,
@@ -34,7 +35,9 @@ def settings(tmp_path) -> ServerSettings:
 
 @pytest.fixture
 def store(settings):
-    with closing(Store(settings.state)) as store:
+    folder = settings.region("us-east-1")
+    folder.path.mkdir(parents=True)
+    with closing(Store(folder.state)) as store:
         yield store
 
 
@@ -87,7 +90,12 @@ def test_a_bucket_that_a_caller_missed_is_told_once(watch, settings):
 
 def test_endpoints_come_change_and_go(watch, store):
     watch.poll()
-    document = {"EndpointName": "e", "EndpointStatus": "Creating", "CreationTime": NOW}
+    document = {
+        "EndpointName": "e",
+        "EndpointArn": ARN.format("endpoint", "e"),
+        "EndpointStatus": "Creating",
+        "CreationTime": NOW,
+    }
     store.insert("endpoint", "e", document)
     assert told(watch) == [("endpoint", "e", "Creating")]
     store.update("endpoint", "e", EndpointStatus="InService")
@@ -99,13 +107,13 @@ def test_endpoints_come_change_and_go(watch, store):
 
 def test_progress_is_that_of_the_slowest_host_as_it_told_it_last(watch, store, settings):
     store.insert("training-job", "a", job("a"))
-    writers = [Logs(settings.logs).writer(TRAINING_JOBS, f"a/algo-{host}-170") for host in (1, 2)]
+    writers = [Logs(settings.region("us-east-1").logs).writer(TRAINING_JOBS, f"a/algo-{host}-170") for host in (1, 2)]
     for percent in (10, 50):
         writers[0](f"#progress_metric: host=algo-1, completed {percent}.0 % of epochs")
-    assert watch.poll().progress == {"a": 50.0}
+    assert watch.poll().progress == {ARN.format("training-job", "a"): 50.0}
     writers[1]("#progress_metric: host=algo-2, completed 30.0 % of epochs")
     writers[1]("#progress_metric: host=algo-2, completed many % of epochs")
-    assert watch.poll().progress == {"a": 30.0}
+    assert watch.poll().progress == {ARN.format("training-job", "a"): 30.0}
     store.update("training-job", "a", TrainingJobStatus="Completed", TrainingEndTime=NOW)
     assert watch.poll().progress == {}
     for writer in writers:

@@ -39,6 +39,35 @@ def test_making_a_bucket_again_is_an_error_outside_us_east_1(server, s3, bucket)
     assert code_of(caught) == "BucketAlreadyOwnedByYou"
 
 
+@pytest.mark.parametrize(
+    ("region", "constraint", "code"),
+    [
+        ("eu-west-1", None, "IllegalLocationConstraintException"),
+        ("eu-west-1", "us-west-2", "IllegalLocationConstraintException"),
+        ("us-east-1", "us-east-1", "InvalidLocationConstraint"),
+        ("eu-west-1", "us-east-1", "InvalidLocationConstraint"),
+        ("us-east-1", "mars-north-1", "InvalidLocationConstraint"),
+    ],
+)
+def test_a_bucket_in_a_region_that_the_request_may_not_name_is_refused(server, bucket, region, constraint, code):
+    asked = {"CreateBucketConfiguration": {"LocationConstraint": constraint}} if constraint else {}
+    with pytest.raises(ClientError) as caught:
+        server.client(region_name=region).create_bucket(Bucket=f"{bucket}-refused", **asked)
+    assert code_of(caught) == code
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_a_bucket_is_found_from_every_region_and_says_its_own(server, bucket):
+    europe, america = server.client(region_name="eu-central-1"), server.client()
+    name = f"{bucket}-europe"
+    europe.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    headers = america.head_bucket(Bucket=name)["ResponseMetadata"]["HTTPHeaders"]
+    assert headers["x-amz-bucket-region"] == "eu-central-1"
+    with pytest.raises(ClientError) as caught:
+        america.create_bucket(Bucket=name)
+    assert code_of(caught) == "BucketAlreadyOwnedByYou", "us-east-1 takes a bucket twice only if it lies there"
+
+
 def test_missing_things_are_named(s3, bucket):
     with pytest.raises(s3.exceptions.NoSuchKey, match=f"s3://{bucket}/absent"):
         s3.get_object(Bucket=bucket, Key="absent")

@@ -9,11 +9,11 @@ def test_the_folder_of_an_ended_job_is_kept_where_that_is_asked_for(start_aws, t
     aws = start_aws(tmp_path / "aws", "20", "process", "1", "keep")
     job = aws.train(probe="kept")
     assert aws.finished(job)["TrainingJobStatus"] == "Completed"
-    config = aws.data / "kept" / job / "algo-1" / "input" / "config" / "hyperparameters.json"
+    config = aws.region.kept / job / "algo-1" / "input" / "config" / "hyperparameters.json"
     assert json.loads(config.read_text())["probe"] == "kept"
 
 
 def test_otherwise_nothing_is_kept(aws):
     job = aws.train()
     assert aws.finished(job)["TrainingJobStatus"] == "Completed"
-    assert not (aws.data / "kept").exists()
+    assert not (aws.region.kept).exists()

@@ -47,7 +47,7 @@ def test_a_job_goes_through_its_states_and_leaves_its_artifacts(aws, channel):
     assert aws.seen(job)["seen"] == {"train": {"a.csv": sha256(b"1,2\n"), "deep/b.csv": sha256(b"3,4\n")}}
     artifact = found["ModelArtifacts"]["S3ModelArtifacts"]
     assert aws.members(artifact.replace("model.tar.gz", "output.tar.gz")) == {"notes.txt": b"notes"}
-    assert not list((aws.data / "jobs").iterdir()), "the temporary folder of an ended job is gone"
+    assert not list((aws.region.jobs).iterdir()), "the temporary folder of an ended job is gone"
 
 
 def test_the_same_job_twice_gives_the_same_bytes(aws):
@@ -434,7 +434,7 @@ def test_a_failure_of_the_platform_is_retried_as_often_as_asked(aws):
 def test_what_a_job_took_is_kept_for_those_who_look_at_the_folder(aws):
     job = aws.train()
     assert "Usage" not in aws.finished(job)
-    store = Store(aws.data / "state.sqlite3")
+    store = Store(aws.region.state)
     used = store.get("training-job", job)["Usage"]
     store.close()
     assert used["CpuSeconds"] > 0
