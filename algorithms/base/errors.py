@@ -16,7 +16,15 @@ class WildsageError(Exception):
 
 
 class UserError(WildsageError):
-    """Something the caller sent is wrong; the text says what, where, got and expected."""
+    """Something the caller sent is wrong; the text says what, where, got and expected.
+
+    >>> from wildsage import UserError, read_model
+    >>> try:
+    ...     read_model("model.tgz")
+    ... except UserError as error:
+    ...     print(error)
+    model.tgz does not exist, expected a model.tar.gz, its folder, or its member model_algo-1.
+    """
 
     category = "ClientError"
 

@@ -47,6 +47,7 @@ class FactorizationMachines(Algorithm):
     >>> import torch
     >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
     >>> from wildsage.algorithms.base.run import RunContext
+    >>> from wildsage.algorithms.factorization_machines.algorithm import FactorizationMachines
     >>> people_and_things = torch.tensor([[1.0, 0, 1, 0], [1, 0, 0, 1], [0, 1, 1, 0], [0, 1, 0, 1]])
     >>> rows = Batch(people_and_things, labels_nl=torch.tensor([[1.0], [0], [0], [1]]))
     >>> machine = FactorizationMachines(

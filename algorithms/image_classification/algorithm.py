@@ -30,6 +30,7 @@ class ImageClassification(ImageHyperparameters, Algorithm):
     >>> import torch
     >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
     >>> from wildsage.algorithms.base.run import RunContext
+    >>> from wildsage.algorithms.image_classification.algorithm import ImageClassification
     >>> images = torch.zeros(8, 1, 8, 8)
     >>> images[::2, :, :4], images[1::2, :, :, :4] = 255, 255  # the upper half is white, or the left half
     >>> rows = Batch(images, labels_nl=torch.tensor([[0.0], [1.0]]).repeat(4, 1))

@@ -47,6 +47,7 @@ class KMeans(Algorithm):
     >>> import torch
     >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
     >>> from wildsage.algorithms.base.run import RunContext
+    >>> from wildsage.algorithms.kmeans.algorithm import KMeans
     >>> rows = Batch(torch.tensor([[0.0, 0.0], [0.0, 2.0], [9.0, 9.0], [9.0, 7.0]]))
     >>> model = KMeans(k=2, feature_dim=2).fit({"train": MemoryStream(rows)}, RunContext(seed=0))
     >>> model.centers_kd

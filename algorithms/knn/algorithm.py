@@ -38,6 +38,7 @@ class KNN(Algorithm):
     >>> import torch
     >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
     >>> from wildsage.algorithms.base.run import RunContext
+    >>> from wildsage.algorithms.knn.algorithm import KNN
     >>> rows = Batch(torch.tensor([[0.0], [1.0], [8.0], [9.0]]), labels_nl=torch.tensor([[0.0], [0], [1], [1]]))
     >>> model = KNN(k=2, predictor_type="classifier", sample_size=4).fit({"train": MemoryStream(rows)}, RunContext())
     >>> model.predict(Batch(torch.tensor([[0.4], [8.4]])))["predicted_label"]

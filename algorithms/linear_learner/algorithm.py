@@ -58,6 +58,7 @@ class LinearLearner(Algorithm):
     >>> import torch
     >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
     >>> from wildsage.algorithms.base.run import RunContext
+    >>> from wildsage.algorithms.linear_learner.algorithm import LinearLearner
     >>> x_nd = torch.linspace(-1, 1, 200)[:, None]
     >>> rows = Batch(x_nd, labels_nl=3 * x_nd + 1)
     >>> learner = LinearLearner(feature_dim=1, predictor_type="regressor", mini_batch_size=20)

@@ -36,6 +36,7 @@ class PCA(Algorithm):
     >>> import torch
     >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
     >>> from wildsage.algorithms.base.run import RunContext
+    >>> from wildsage.algorithms.pca.algorithm import PCA
     >>> rows = Batch(torch.tensor([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]]))
     >>> pca = PCA(feature_dim=2, num_components=1, mini_batch_size=3)
     >>> model = pca.fit({"train": MemoryStream(rows)}, RunContext())

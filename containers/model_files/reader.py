@@ -25,6 +25,14 @@ class TrainedModel:
     """What a training job learned: the algorithm by its name on SageMaker, its settings, and its arrays by name.
 
     `settings` are those that the artifact holds beside the arrays, such as `predictor_type`; k-means and PCA have none.
+    `read_model` lists the names and shapes of the arrays [contract: formats, section 7].
+
+    >>> import numpy as np
+    >>> from wildsage import TrainedModel
+    >>> model = TrainedModel("kmeans", {}, {"centers": np.array([[0.0, 1.0], [5.0, 6.0]])})  # as `read_model` returns it
+    >>> distances_k = np.linalg.norm(model.arrays["centers"] - np.array([4.0, 6.0]), axis=1)
+    >>> int(distances_k.argmin()), float(distances_k.min())
+    (1, 1.0)
     """
 
     algorithm: str
@@ -55,6 +63,7 @@ def read_model(path: str | PathLike[str], algorithm: str | None = None) -> Train
 
     >>> import io, tarfile
     >>> import numpy as np
+    >>> from wildsage import read_model
     >>> from wildsage.containers.codecs.mxnet import ndarray
     >>> content = ndarray.write([np.array([[0.0, 1.0], [5.0, 6.0]], np.float32)])  # as a job writes two centers
     >>> with tarfile.open("model.tar.gz", "w:gz") as archive:

@@ -9,7 +9,16 @@ INITIALIZERS = ("normal", "uniform", "constant")
 
 
 class FactorizationMachines(Estimator):
-    """Learns pairwise interactions of sparse features. An endpoint returns `score`, and `predicted_label` for a classifier."""
+    """Learns pairwise interactions of sparse features. An endpoint returns `score`, and `predicted_label` for a classifier.
+
+    algorithms/factorization_machines/README.md says what each hyperparameter does. Source: `sagemaker.FactorizationMachines`
+    of SDK v2.
+
+    >>> from wildsage import FactorizationMachines
+    >>> machine = FactorizationMachines("SageMakerRole", 1, "ml.m5.large", num_factors=8, predictor_type="regressor")
+    >>> machine.hyperparameters()
+    {'num_factors': '8', 'predictor_type': 'regressor'}
+    """
 
     repository = "factorization-machines"
 

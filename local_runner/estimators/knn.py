@@ -7,7 +7,19 @@ from wildsage.local_runner.estimators.hyperparameters import Hyperparameter
 
 
 class KNN(Estimator):
-    """Predicts from the `k` nearest of `sample_size` sampled rows. An endpoint returns `predicted_label` for each row."""
+    """Predicts from the `k` nearest of `sample_size` sampled rows. An endpoint returns `predicted_label` for each row.
+
+    algorithms/knn/README.md says what each hyperparameter does. Source: `sagemaker.KNN` of SDK v2.
+
+    >>> from wildsage import KNN
+    >>> knn = KNN("SageMakerRole", 1, "ml.m5.large", k=5, sample_size=1000, predictor_type="classifier")
+    >>> knn.hyperparameters()
+    {'k': '5', 'sample_size': '1000', 'predictor_type': 'classifier'}
+    >>> knn.index_metric = "L1"
+    Traceback (most recent call last):
+    ...
+    ValueError: Hyperparameter index_metric: got 'L1', expected one of COSINE, INNER_PRODUCT, L2.
+    """
 
     repository = "knn"
 

@@ -24,7 +24,13 @@ class LinearLearner(Estimator):
     """Trains many linear models in one pass and keeps the best.
 
     An endpoint returns `score`, and `predicted_label` for a classifier. Raises ValueError for a multiclass classifier with
-    fewer than three classes.
+    fewer than three classes. algorithms/linear_learner/README.md says what each hyperparameter does. Source:
+    `sagemaker.LinearLearner` of SDK v2.
+
+    >>> from wildsage import LinearLearner
+    >>> learner = LinearLearner("SageMakerRole", 1, "ml.m5.large", predictor_type="regressor", l1=0.01)
+    >>> learner.hyperparameters()
+    {'predictor_type': 'regressor', 'l1': '0.01'}
     """
 
     repository = "linear-learner"

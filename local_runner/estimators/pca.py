@@ -10,7 +10,16 @@ MAX_ROWS = 500
 
 
 class PCA(Estimator):
-    """Finds the `num_components` directions of largest variance. An endpoint returns `projection` for each row."""
+    """Finds the `num_components` directions of largest variance. An endpoint returns `projection` for each row.
+
+    The projection has `num_components` numbers; the direction of largest variance comes last. algorithms/pca/README.md says
+    what each hyperparameter does. Source: `sagemaker.PCA` of SDK v2.
+
+    >>> from wildsage import PCA
+    >>> pca = PCA("SageMakerRole", 1, "ml.m5.large", num_components=2, subtract_mean=True)
+    >>> pca.hyperparameters()
+    {'num_components': '2', 'subtract_mean': 'True'}
+    """
 
     repository = "pca"
 

@@ -18,7 +18,16 @@ RECORDIO_PROTOBUF = "application/x-recordio-protobuf"
 
 @dataclass
 class RecordSet:
-    """The records of a channel. `s3_data` is the URI of a manifest, or a prefix if `s3_data_type` is S3Prefix."""
+    """The records of a channel. `s3_data` is the URI of a manifest, or a prefix if `s3_data_type` is S3Prefix.
+
+    `record_set` of an estimator uploads rows and returns one. This one is of records that are in S3 already: `num_records`
+    rows of `feature_dim` columns. Source: `sagemaker.amazon.amazon_estimator.RecordSet` of SDK v2.
+
+    >>> from wildsage import RecordSet
+    >>> train = RecordSet("s3://my-bucket/train/", num_records=300, feature_dim=3, s3_data_type="S3Prefix")
+    >>> train.data_channel("Pipe").channel_name
+    'train'
+    """
 
     s3_data: str
     num_records: int

@@ -43,7 +43,21 @@ class Value:
 
 @dataclass(frozen=True)
 class Record:
-    """One record: `record.label["closest_cluster"].float32_tensor.values[0]` reads as it does in SDK v2."""
+    """A row of a training channel, or the answer for one: tensors by name, to be read as in SDK v2.
+
+    `features` holds `values`; `label` holds `values` of a labelled row, or the columns of an answer, such as
+    `closest_cluster`. Source: `aialgs.data.Record` [contract: formats, section 2].
+
+    >>> import io
+    >>> import numpy as np
+    >>> from wildsage import read_records, write_numpy_to_dense_tensor
+    >>> file = io.BytesIO()
+    >>> write_numpy_to_dense_tensor(file, np.array([[1.5, 2.0]]), labels=np.array([7.0]))
+    >>> _ = file.seek(0)
+    >>> (record,) = read_records(file)
+    >>> record.features["values"].float64_tensor.values, record.label["values"].float64_tensor.values
+    ([1.5, 2.0], [7.0])
+    """
 
     features: Mapping[str, Value]
     label: Mapping[str, Value]
@@ -57,6 +71,7 @@ def write_numpy_to_dense_tensor(file: IO[bytes], array: NDArray, labels: NDArray
 
     >>> import io
     >>> import numpy as np
+    >>> from wildsage import read_records, write_numpy_to_dense_tensor
     >>> file = io.BytesIO()
     >>> write_numpy_to_dense_tensor(file, np.array([[1.5, 2.0], [3.0, 4.0]], np.float32), labels=np.array([0.0, 1.0], np.float32))
     >>> _ = file.seek(0)
@@ -77,6 +92,7 @@ def write_spmatrix_to_sparse_tensor(file: IO[bytes], array: Any, labels: NDArray
     >>> import io
     >>> import numpy as np
     >>> from scipy.sparse import csr_array
+    >>> from wildsage import read_records, write_spmatrix_to_sparse_tensor
     >>> file = io.BytesIO()
     >>> write_spmatrix_to_sparse_tensor(file, csr_array(np.array([[0.0, 0.0, 2.5]], np.float32)))
     >>> _ = file.seek(0)
@@ -99,6 +115,7 @@ def read_records(file: IO[bytes]) -> list[Record]:
 
     >>> import io
     >>> import numpy as np
+    >>> from wildsage import read_records, write_numpy_to_dense_tensor
     >>> file = io.BytesIO()
     >>> write_numpy_to_dense_tensor(file, np.ones((3, 2), np.float32), labels=np.arange(3, dtype=np.float32))
     >>> _ = file.seek(0)
