@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import UserError
-from wildsage.containers.codecs import other_formats
 from wildsage.containers.codecs.media_type import MediaType, NotAcceptable, UnsupportedMediaType, accepted
 from wildsage.containers.codecs.text.lines import as_utf8
 
@@ -58,9 +58,9 @@ def decode(media_type: MediaType, chunks: Iterable[bytes], *, default_label_size
     if media_type.name not in DECODERS:
         raise UnsupportedMediaType(f"Content type {str(media_type)!r}: not read here, expected {', '.join(DECODERS)}.")
     codec = _codec(DECODERS[media_type.name])
-    chunks = other_formats.refuse(chunks, media_type.name)
     if media_type.name == RECORDIO_PROTOBUF:
         return codec.decode(chunks)
+    chunks = other_formats.refuse(chunks, media_type.name)
     charset = media_type.parameters.get("charset", media_type.parameters.get("encoding", "utf-8"))
     text = as_utf8(chunks, charset)
     if media_type.name == CSV:

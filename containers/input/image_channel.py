@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.algorithm import Algorithm
 from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.images import ImageAlgorithm
@@ -75,8 +76,12 @@ def _rec_files(name: str, opt_ml: OptML, log: JobLog) -> Sources:
     folder = opt_ml.channel(name)
     log.line(f"Searching for .rec files in {folder}.")
     sources = RecSources(folder)
-    if any(FileSources(folder).next_pass()) and not any(sources.next_pass()):
-        raise UserError(f"Channel {name}: found no .rec file, expected at least one for content type {RECORDIO}.")
+    first = next(FileSources(folder).next_pass(), None)
+    if first and not any(sources.next_pass()):
+        raise UserError(
+            f"Channel {name}: found no .rec file, expected at least one for content type {RECORDIO}. Its first file, "
+            f"{first.path.name}, is {other_formats.described(next(first.chunks(), b''))}."
+        )
     return sources
 
 

@@ -1,4 +1,4 @@
-"""Checks of every row of a channel or a request: it is as wide as the model, it is finite, and no column occurs twice.
+"""Checks of every row of a channel or a request: it is as wide as the model, float32 can hold it, no column occurs twice.
 
 Axes: n rows of a piece · d features · z stored values of sparse rows
 """
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from wildsage.algorithms.base.batch import Batch, SparseRows
 from wildsage.algorithms.base.errors import BadRecord
+from wildsage.algorithms.base.float32 import BEYOND, EXPECTED
 
 
 def check(piece: Batch, first_row: int, feature_dim: int, hint: str = "") -> None:
@@ -25,19 +26,22 @@ def check(piece: Batch, first_row: int, feature_dim: int, hint: str = "") -> Non
     values = rows.values_z if isinstance(rows, SparseRows) else rows
     # A finite sum has finite terms only, and it costs a fraction of a look at each.
     if not math.isfinite(values.sum()) and not bool(values.isfinite().all()):
-        raise _not_finite(rows, first_row)
+        raise _refused(rows, ~values.isfinite(), first_row, "expected a finite number")
+    if values.dtype == torch.float64 and bool((beyond := values.abs() >= BEYOND).any()):
+        raise _refused(rows, beyond, first_row, EXPECTED)
     if isinstance(rows, SparseRows) and not _ascending(rows):
         _check_once(rows, first_row)
 
 
-def _not_finite(rows: Tensor | SparseRows, first_row: int) -> BadRecord:
+def _refused(rows: Tensor | SparseRows, wrong: Tensor, first_row: int, expected: str) -> BadRecord:
+    """The first of the values that are `wrong`, by row and column."""
     if isinstance(rows, SparseRows):
-        entry = int((~rows.values_z.isfinite()).nonzero()[0])
+        entry = int(wrong.nonzero()[0])
         row, column, value = _row_of(rows, entry), int(rows.columns_z[entry]), float(rows.values_z[entry])
     else:
-        row, column = torch.nonzero(~rows.isfinite())[0].tolist()
+        row, column = torch.nonzero(wrong)[0].tolist()
         value = float(rows[row, column])
-    return BadRecord(first_row + row, f"column {column + 1}: got {value}, expected a finite number.")
+    return BadRecord(first_row + row, f"column {column + 1}: got {value}, {expected}.")
 
 
 def _ascending(rows: SparseRows) -> bool:

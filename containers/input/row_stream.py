@@ -117,7 +117,7 @@ class RowStream:
             try:
                 for piece in codecs.decode(self._media_type, self._counted(source), default_label_size=1):
                     self._feature_dim = self._feature_dim or piece.width
-                    check(piece, row, self._feature_dim, self._label_hint(piece))
+                    check(piece, row, self._feature_dim, self._width_hint(piece))
                     row += len(piece)
                     yield piece
             except BadRecord as bad:
@@ -128,12 +128,15 @@ class RowStream:
             self.counts.pass_bytes += len(chunk)
             yield chunk
 
-    def _label_hint(self, piece: Batch) -> str:
-        """The usual cause of a CSV that is one column short: its first column was read as the label."""
-        one_short = self._feature_dim is not None and piece.width == self._feature_dim - 1
-        if self._media_type.name != codecs.CSV or not one_short or piece.labels_nl is None:
+    def _width_hint(self, piece: Batch) -> str:
+        """The usual cause of a CSV that is a column short or has one too many: its label, or the index of a DataFrame."""
+        if self._media_type.name != codecs.CSV or self._feature_dim is None:
             return ""
-        return "; the first column was taken as the label: for data without labels use text/csv;label_size=0"
+        if piece.width == self._feature_dim - 1 and piece.labels_nl is not None:
+            return "; the first column was taken as the label: for data without labels use text/csv;label_size=0"
+        if piece.width == self._feature_dim + 1 and _counts_rows(piece):
+            return "; the first column counts the rows: is it the index of a DataFrame? Write to_csv(index=False)"
+        return ""
 
     def _located(self, bad: BadRecord, source: Source, rows: int) -> str:
         """The original's words for a CSV that cannot be parsed, then the row and its problem."""
@@ -147,3 +150,10 @@ class RowStream:
             return place
         first = (bad.row - 1) // rows * rows + 1
         return f"Unable to parse csv: rows {first}-{first + rows - 1}, file {source.path}. {place}"
+
+
+def _counts_rows(piece: Batch) -> bool:
+    """Whether the first column of the lines is 0, 1, 2, …"""
+    rows_nd = piece.dense()
+    first_n = rows_nd[:, 0] if piece.labels_nl is None else piece.labels_nl[:, 0]
+    return bool((first_n.diff() == 1).all()) and len(first_n) > 1

@@ -7,10 +7,18 @@ its own text. Both reach the job in the order of AttributeNames; attributes that
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from wildsage.local_runner.inputs.channels import ChannelRequest, InputError, InputFile, Objects, get_object, split_uri
+from wildsage.local_runner.inputs.channels import (
+    ChannelRequest,
+    InputError,
+    InputFile,
+    Objects,
+    get_object,
+    manifest_bytes,
+    split_uri,
+)
 
 REFERENCE = "-ref"
 AttributeValue = InputFile | bytes
@@ -21,7 +29,7 @@ def lines(channel: ChannelRequest, objects: Objects, hosts: int) -> list[list[Ma
     """Lines of a channel's manifest for each host, in order. ShardedByS3Key distributes them over the hosts. Raises InputError."""
     source = channel["DataSource"]["S3DataSource"]
     uri, names = source["S3Uri"], source["AttributeNames"]
-    content = get_object(objects, *split_uri(uri)).path.read_bytes()
+    content = manifest_bytes(objects, uri, "an augmented manifest, which is JSON Lines")
     rows = enumerate(content.splitlines(), start=1)
     found = [_line(row, number, uri, names, objects) for number, row in rows if row.strip()]
     if not found:
@@ -41,14 +49,14 @@ def _line(row: bytes, number: int, uri: str, names: Sequence[str], objects: Obje
     if missing:
         raise InputError(f"{place}: missing {', '.join(missing)}, which AttributeNames lists.")
     return tuple(
-        _attribute_value(name, entry, f"{number}/{position}", place, objects) for position, name in enumerate(names)
+        _attribute_value(name, entry[name], f"{number}/{position}", place, objects)
+        for position, name in enumerate(names)
     )
 
 
-def _attribute_value(name: str, entry: Mapping[str, Any], local: str, place: str, objects: Objects) -> AttributeValue:
-    value = entry[name]
+def _attribute_value(name: str, value: Any, local: str, place: str, objects: Objects) -> AttributeValue:
     if not name.endswith(REFERENCE):
         return (value if isinstance(value, str) else json.dumps(value)).encode()
     if not isinstance(value, str):
         raise InputError(f"{place}: {name} is {json.dumps(value)[:60]}, expected an S3 URI such as s3://bucket/key.")
-    return InputFile(local, get_object(objects, *split_uri(value)))
+    return InputFile(local, get_object(objects, *split_uri(value), named_by=f"{name} of {place}"))

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wildsage.algorithms.base import other_formats
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.objects import StoredObject
 from wildsage.local_runner.s3.public import PublicBuckets
@@ -93,13 +94,16 @@ def _manifest(source: ChannelRequest, objects: Objects) -> list[InputFile]:
     """Objects that a manifest names with exact keys: `[{"prefix": "s3://bucket/folder/"}, "name", …]`."""
     entries = _read_manifest(source["S3Uri"], objects)
     bucket, prefix = split_uri(entries[0]["prefix"])
-    files = [InputFile(name, get_object(objects, bucket, prefix + name)) for name in entries[1:] if _is_data(name)]
+    named_by = f"named by manifest {source['S3Uri']}"
+    names = [name for name in entries[1:] if _is_data(name)]
+    files = [InputFile(name, get_object(objects, bucket, prefix + name, named_by)) for name in names]
     return sorted(files, key=lambda file: file.stored.key)
 
 
 def _read_manifest(uri: str, objects: Objects) -> Sequence[Any]:
+    content = manifest_bytes(objects, uri, "a manifest, which is JSON")
     try:
-        entries = json.loads(get_object(objects, *split_uri(uri)).path.read_bytes())
+        entries = json.loads(content)
     except ValueError as error:
         raise InputError(f"Manifest {uri}: not valid JSON ({error}).") from None
     head, names = (entries[0], entries[1:]) if isinstance(entries, list) and entries else (None, [])
@@ -110,13 +114,23 @@ def _read_manifest(uri: str, objects: Objects) -> Sequence[Any]:
     return entries
 
 
-def get_object(objects: Objects, bucket: str, key: str) -> StoredObject:
-    """The object. Raises InputError if it does not exist."""
+def manifest_bytes(objects: Objects, uri: str, wanted: str) -> bytes:
+    """The content of a manifest. Raises InputError for a missing object, and for one of another file format."""
+    content = get_object(objects, *split_uri(uri)).path.read_bytes()
+    if problem := other_formats.problem_of(content, wanted):
+        raise InputError(f"Manifest {uri}: {problem}")
+    return content
+
+
+def get_object(objects: Objects, bucket: str, key: str, named_by: str = "") -> StoredObject:
+    """The object. Raises InputError if it does not exist; `named_by` says where its name stands."""
     try:
         return objects.get(bucket, key)
     except S3Error as error:
-        problem = f"{error.code} ({error.status:d}): {error}"
-        raise InputError(f"Data download failed:{problem} s3://{bucket}/{key}") from None
+        uri = f"s3://{bucket}/{key}"
+        places = [place for place in (uri if uri not in str(error) else "", named_by and f"({named_by})") if place]
+        problem = " ".join([f"{error.code} ({error.status:d}): {error}", *places])
+        raise InputError(f"Data download failed:{problem}") from None
 
 
 def _is_data(key: str) -> bool:

@@ -41,7 +41,7 @@ def allowed(path: Path) -> tuple[str, ...]:
         case ["containers", *_]:
             return ("algorithms", "containers")
         case _:
-            return (*RUNNER_MAY_IMPORT, "algorithms.base.errors")
+            return (*RUNNER_MAY_IMPORT, "algorithms.base.errors", "algorithms.base.other_formats")
 
 
 def lies_in(name: str, packages: tuple[str, ...]) -> bool:

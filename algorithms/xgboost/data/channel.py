@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,9 @@ import xgboost
 from pyarrow import parquet
 from scipy.sparse import csr_matrix
 
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import BadRecord, UserError
+from wildsage.algorithms.base.float32 import EXPECTED, beyond
 from wildsage.algorithms.base.program import JobChannel, RecordRows, Records
 from wildsage.algorithms.xgboost.data import csv_text, files, library_text, libsvm
 from wildsage.algorithms.xgboost.data.content_types import CSV, LIBSVM, PARQUET
@@ -58,7 +60,7 @@ class ChannelReader:
             return self._csv(paths)
         if self._form == PARQUET:
             return self._parquet(paths)
-        return _of_records(self._records.decode(chunk for path in paths for chunk in files.chunks(path)))
+        return _stacked_records([self._records_of(path.name, files.chunks(path)) for path in paths])
 
     def _from_pipe(self, channel: JobChannel) -> xgboost.DMatrix | None:
         if self._form == LIBSVM:
@@ -69,12 +71,30 @@ class ChannelReader:
                 "input_mode='File' in your SageMaker Estimator or TrainingInput."
             )
         if self._form == CSV:
-            rows = csv_text.read_into(None, io.BufferedReader(_Stream(channel.pipe())), ",", None)
+            rows = csv_text.read_into(None, io.BufferedReader(_Stream(self._piped(channel))), ",", None)
             return self._matrix(labelled(rows.take(), self._weights) if rows else None)
         if self._form == PARQUET:
-            content = b"".join(channel.pipe())
-            return self._matrix(_parquet_rows([pa.BufferReader(content)]) if content else None)
-        return self._matrix(_of_records(self._records.decode(channel.pipe())))
+            content = b"".join(self._piped(channel))
+            return self._matrix(_parquet_rows({"pipe": pa.BufferReader(content)}) if content else None)
+        return self._matrix(_stacked_records([self._records_of("pipe", channel.pipe())]))
+
+    def _piped(self, channel: JobChannel) -> Iterator[bytes]:
+        return other_formats.refuse(channel.pipe(), self._form, files.OWN_FORMAT.get(self._form, ""))
+
+    def _records_of(self, name: str, chunks: Iterator[bytes]) -> list[Table]:
+        """The rows of one file or pipe, block by block. Raises UserError naming the row of it that cannot be used."""
+        rows = 0
+        tables = []
+        try:
+            for part in self._records.decode(chunks):
+                _check_finite(part, rows)
+                tables.append(_of_rows(part))
+                rows += len(part.counts_n)
+        except BadRecord as bad:
+            raise UserError(
+                f"Failed to load recordio-protobuf data with exception:\n{name}, row {bad.row}: {bad.problem}"
+            ) from None
+        return tables
 
     def _matrix(self, table: Table | None) -> xgboost.DMatrix | None:
         if table is None or not len(table):
@@ -97,12 +117,17 @@ class ChannelReader:
             try:
                 with path.open("rb") as stream:
                     rows = csv_text.read_into(rows, stream, delimiter, width)
+            except csv_text.InfiniteField as field:
+                shown = field.shown_from(path, delimiter)
+                raise UserError(f"Failed to load csv data with exception:\n{path.name}, {shown}") from None
             except UserError as error:
-                raise UserError(f"{error} File {path.name}.") from None
+                with path.open("rb") as stream:
+                    advice = csv_text.header_advice(error, csv_text.first_line(stream), delimiter)
+                raise UserError(f"{error}{advice} File {path.name}.") from None
         return labelled(rows.take(), self._weights) if rows else None
 
     def _parquet(self, paths: Sequence[Path]) -> Table:
-        return _parquet_rows(list(paths))
+        return _parquet_rows({path.name: path for path in paths})
 
     def _libsvm(self, paths: Sequence[Path]) -> xgboost.DMatrix:
         """Read by the library where it reads all there is; else row by row, which says what is wrong.
@@ -124,25 +149,48 @@ class ChannelReader:
         return (libsvm.shifted(table) if self._version.shifts_indices else table).matrix(self._threads)
 
 
-def _parquet_rows(sources: Sequence[Path | pa.BufferReader]) -> Table:
+def _parquet_rows(sources: Mapping[str, Path | pa.BufferReader]) -> Table:
     rows: GrowingRows | None = None
-    try:
-        for source in sources:
+    for name, source in sources.items():
+        read = 0
+        try:
             for batch in parquet.ParquetFile(source).iter_batches():
+                _check_columns(batch, read)
                 rows = rows or GrowingRows(batch.num_columns)
                 rows.add([np.asarray(column.cast(pa.float32())) for column in batch.columns], batch.num_rows)
-    except (pa.ArrowException, ValueError) as error:
-        raise UserError(f"Failed to load parquet data with exception:\n{error}") from None
+                read += batch.num_rows
+        except BadRecord as bad:
+            raise UserError(
+                f"Failed to load parquet data with exception:\n{name}, row {bad.row}: {bad.problem}"
+            ) from None
+        except (pa.ArrowException, ValueError) as error:
+            raise UserError(f"Failed to load parquet data with exception:\n{name}: {error}") from None
     return labelled(rows.take(), False) if rows else Table(np.empty((0, 0), np.float32))
 
 
-def _of_records(parts: Iterable[RecordRows]) -> Table | None:
-    try:
-        tables = [_of_rows(part) for part in parts]
-    except BadRecord as bad:
-        raise UserError(
-            f"Failed to load recordio-protobuf data with exception:\nrow {bad.row}: {bad.problem}"
-        ) from None
+def _check_columns(batch: pa.RecordBatch, rows_before: int) -> None:
+    """Raise BadRecord for the first number that float32 cannot hold; nothing in a column is a missing value."""
+    for number, column in enumerate(batch.columns, start=1):
+        values = np.asarray(column)
+        if values.dtype.kind == "f" and (infinite := beyond(values)).any():
+            row = int(infinite.argmax())
+            raise BadRecord(rows_before + row + 1, f"column {number}: got {values[row]}, {EXPECTED}.")
+
+
+def _check_finite(part: RecordRows, rows_before: int) -> None:
+    """Raise BadRecord for the first number that float32 cannot hold, and for a label that is not finite."""
+    if (infinite := beyond(part.values_z)).any():
+        entry = int(infinite.argmax())
+        row = int(np.searchsorted(np.cumsum(part.counts_n), entry, side="right"))
+        column = entry % part.width if part.keys_z is None else int(part.keys_z[entry])
+        raise BadRecord(rows_before + row + 1, f"column {column + 1}: got {part.values_z[entry]}, {EXPECTED}.")
+    if part.labels_nl is not None and (wrong := beyond(part.labels_nl[:, 0]) | np.isnan(part.labels_nl[:, 0])).any():
+        row = int(wrong.argmax())
+        raise BadRecord(rows_before + row + 1, f"label {part.labels_nl[row, 0]}, {EXPECTED}.")
+
+
+def _stacked_records(parts: Iterable[list[Table]]) -> Table | None:
+    tables = [table for part in parts for table in part]
     if not tables:
         return None
     if all(isinstance(table.features, np.ndarray) for table in tables):

@@ -6,6 +6,9 @@ The delimiter is guessed from the first line [contract: xgboost, Channels and co
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -13,12 +16,29 @@ import pyarrow as pa
 from pyarrow import csv as arrow
 
 from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.float32 import BEYOND, EXPECTED, beyond
 from wildsage.algorithms.xgboost.data.table import GrowingRows
 
 BLOCK_BYTES = 1 << 22
 SNIFFED_CHARACTERS = 512
 SHOWN_CHARACTERS = 50
 MISSING = ("", "nan", "NaN", "NAN", "-nan", "NA", "na", "null", "None")
+
+
+class InfiniteField(UserError):
+    """Infinity, or a number that float32 cannot hold. `row` counts lines that are not blank; rows and columns count from 1."""
+
+    def __init__(self, row: int, column: int, shown: str = "infinity") -> None:
+        super().__init__(f"row {row}: column {column}: got {shown}, {EXPECTED}.")
+        self.row = row
+        self.column = column
+
+    def shown_from(self, path: Path, delimiter: str) -> InfiniteField:
+        """The same with the field's text, which the parser has not kept."""
+        with path.open(newline="", errors="replace") as stream:
+            rows = (fields for fields in csv.reader(stream, delimiter=delimiter) if fields)
+            fields = next(islice(rows, self.row - 1, None))
+        return InfiniteField(self.row, self.column, repr(fields[self.column - 1].strip()[:SHOWN_CHARACTERS]))
 
 
 def delimiter_of(line: str) -> str:
@@ -41,7 +61,7 @@ def first_line(stream: BinaryIO) -> str:
 def read_into(rows: GrowingRows | None, stream: BinaryIO, delimiter: str, width: int | None) -> GrowingRows | None:
     """Add the rows of a stream. Without `rows`, its first line says how wide all must be; None comes of an empty stream.
 
-    Raises UserError for text that is not numbers, and for a row of another width.
+    Raises UserError for text that is not numbers, and for a row of another width; InfiniteField is one.
     """
     try:
         reader = arrow.open_csv(
@@ -54,10 +74,14 @@ def read_into(rows: GrowingRows | None, stream: BinaryIO, delimiter: str, width:
         if "Empty CSV" in str(error):
             return rows
         raise _not_numbers(error) from None
+    read = 0
     try:
         for batch in reader:
+            columns = [_column(column) for column in batch.columns]
+            _check_finite(columns, read)
             rows = rows or GrowingRows(batch.num_columns)
-            rows.add([_column(column) for column in batch.columns], batch.num_rows)
+            rows.add(columns, batch.num_rows)
+            read += batch.num_rows
     except pa.ArrowInvalid as error:
         raise _not_numbers(error) from None
     return rows
@@ -73,10 +97,23 @@ def _column(column: pa.Array) -> np.ndarray:
     return column.to_numpy(zero_copy_only=False)
 
 
+def _check_finite(columns: Sequence[np.ndarray], rows_before: int) -> None:
+    for number, column in enumerate(columns, start=1):
+        if column.dtype.kind == "f" and (infinite := beyond(column)).any():
+            raise InfiniteField(rows_before + int(infinite.argmax()) + 1, number)
+
+
 def _not_numbers(error: Exception) -> UserError:
-    text = str(error)
-    advice = " Is it a header row? CSV channels have none." if "conversion error" in text else ""
-    return UserError(f"Failed to load csv data with exception:\n{text}.{advice}")
+    return UserError(f"Failed to load csv data with exception:\n{error}.")
+
+
+def header_advice(error: UserError, line: str, delimiter: str) -> str:
+    """What to do about an error in the first `line`, which is likely a header."""
+    if "Row #1: CSV conversion error" not in str(error):
+        return ""
+    if line.startswith(delimiter):
+        return " Is it DataFrame.to_csv() with its index and header? Write to_csv(index=False, header=False)."
+    return " Is it a header row? CSV channels have none."
 
 
 def parse_request(body: bytes) -> np.ndarray:
@@ -85,8 +122,8 @@ def parse_request(body: bytes) -> np.ndarray:
     lines = text.split("\n")
     delimiter = _request_delimiter(lines[0][:SNIFFED_CHARACTERS])
     if len(lines) > 1:
-        return _many(body, delimiter, lines[0].count(delimiter) + 1)
-    return np.array([[_number(field) for field in lines[0].split(delimiter)]], np.float32)
+        return _many(body, delimiter, lines[0])
+    return _one(lines[0].split(delimiter))
 
 
 def _request_delimiter(line: str) -> str:
@@ -99,11 +136,18 @@ def _request_delimiter(line: str) -> str:
     return "," if found.isalnum() or found in ".-+" else found
 
 
-def _number(field: str) -> float:
-    return float(field) if field.strip() else np.nan
+def _one(fields: Sequence[str]) -> np.ndarray:
+    row = [float(field) if field.strip() else np.nan for field in fields]
+    for number, (value, field) in enumerate(zip(row, fields, strict=True), start=1):
+        if abs(value) >= BEYOND:
+            raise InfiniteField(1, number, repr(field.strip()[:SHOWN_CHARACTERS]))
+    return np.array([row], np.float32)
 
 
-def _many(body: bytes, delimiter: str, width: int) -> np.ndarray:
-    rows = read_into(None, pa.BufferReader(body.strip()), delimiter, width)
+def _many(body: bytes, delimiter: str, line: str) -> np.ndarray:
+    try:
+        rows = read_into(None, pa.BufferReader(body.strip()), delimiter, line.count(delimiter) + 1)
+    except UserError as error:
+        raise UserError(f"{error}{header_advice(error, line, delimiter)}") from None
     assert rows is not None
     return rows.take()

@@ -7,13 +7,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.xgboost.data import csv_text
-from wildsage.algorithms.xgboost.data.content_types import CSV, LIBSVM
+from wildsage.algorithms.xgboost.data.content_types import CSV, LIBSVM, PARQUET, RECORDS
 
 CHUNK_BYTES = 1 << 22
 MAX_FOLDER_DEPTH = 3
 SHOWN_CHARACTERS = 50
+OWN_FORMAT = {PARQUET: other_formats.PARQUET, RECORDS: other_formats.RECORDIO}
 LIBSVM_LINE = re.compile(r"[^\s:]+(:[^\s:]+)?(\s+[^\s:]+:[^\s:]+)*\s*(#.*)?")
 
 
@@ -46,8 +48,10 @@ def chunks(path: Path) -> Iterator[bytes]:
 
 
 def check_first_lines(paths: Sequence[Path], form: str, log: Callable[[str], None]) -> None:
-    """Raise UserError in the original's words for a file whose first line is of another format."""
+    """Raise UserError for a file of another format, and in the original's words for text whose first line is not `form`."""
     for path in paths:
+        if problem := other_formats.problem_of(next(chunks(path), b""), form, OWN_FORMAT.get(form, "")):
+            raise UserError(f"{path.name}: {problem}")
         if path.name.startswith("_") or form not in (CSV, LIBSVM):
             continue
         with path.open("rb") as stream:

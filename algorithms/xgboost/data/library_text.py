@@ -6,6 +6,7 @@ row by row with `data.libsvm`.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from wildsage.algorithms.xgboost.data import files
 
 PLAIN = b"0123456789+-.eE: \t\r\n"
 COLUMN_0 = b" 0:"
+LARGE = re.compile(rb"[eE]\+?(?:0*[3-9]\d|0*\d{3})")
+"""Numbers that float32 may not hold; the library takes its largest number for them."""
+
 OF_URIS = "?#;"
 """Characters that mean something to the library in the name of a file."""
 
@@ -49,12 +53,12 @@ def libsvm(paths: Sequence[Path], columns_may_begin_at_1: bool, threads: int | N
 
 
 def _counted(paths: Sequence[Path]) -> _Counts | None:
-    """None for bytes that no plain number has: groups, comments, words."""
+    """None for bytes that no plain number has (groups, comments, words), and for large exponents."""
     counts = _Counts()
     for path in paths:
         last = b""
         for chunk in files.chunks(path):
-            if chunk.translate(None, PLAIN):
+            if chunk.translate(None, PLAIN) or LARGE.search(chunk):
                 return None
             counts.lines += chunk.count(b"\n")
             counts.colons += chunk.count(b":")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from wildsage.algorithms.base.errors import BadRecord
+from wildsage.algorithms.base.float32 import EXPECTED, beyond
 from wildsage.algorithms.xgboost.data.table import Table, stacked
 
 SPACE, COLON, LINE_END, COMMENT = ord(" "), ord(":"), ord("\n"), b"#"
@@ -153,15 +154,23 @@ def _check(tokens: _Tokens, rows_t: NDArray, known_t: NDArray[np.bool_]) -> None
 
 def _numbers(words: pa.StringArray, which_t: NDArray, kind: pa.DataType, rows_t: NDArray, name: str) -> NDArray:
     chosen = words.filter(pa.array(which_t))
+    rows = rows_t[which_t]
     try:
-        return pc.cast(chosen, kind).to_numpy(zero_copy_only=False)
+        numbers = pc.cast(chosen, kind).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
-        rows = rows_t[which_t]
-    for row, word in zip(rows.tolist(), chosen, strict=True):
+        raise _not_a_number(chosen, kind, rows, name) from None
+    if numbers.dtype == np.float32 and (infinite := beyond(numbers)).any():
+        place = int(infinite.argmax())
+        raise BadRecord(int(rows[place]) + 1, f"{name} {str(chosen[place])[:40]!r}, {EXPECTED}.")
+    return numbers
+
+
+def _not_a_number(words: pa.StringArray, kind: pa.DataType, rows: NDArray, name: str) -> BadRecord:
+    for row, word in zip(rows.tolist(), words, strict=True):
         try:
             pc.cast(word, kind)
         except pa.ArrowInvalid:
-            raise BadRecord(row + 1, f"{name} {str(word)[:40]!r} is not a number.") from None
+            return BadRecord(row + 1, f"{name} {str(word)[:40]!r} is not a number.")
     raise AssertionError("a column of words cannot be cast, but each of its words can")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.program import Records
 from wildsage.algorithms.xgboost.data import csv_text, libsvm
@@ -52,6 +53,8 @@ def kind_of(content_type: str | None) -> str:
 def parse(kind: str, body: bytes, version: Version, width: int, records: Records) -> Rows:
     """The rows of a body; `width` columns are the model's. Raises Unreadable in the original's words."""
     try:
+        if foreign := other_formats.problem_of(body, kind, other_formats.RECORDIO if kind == RECORDS else ""):
+            raise UserError(foreign)
         if kind == CSV:
             return csv_text.parse_request(body)
         if kind == LIBSVM:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from PIL import Image, ImageOps
 
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import UserError
 
 JPEG, PNG, ANY = "image/jpeg", "image/png", "application/x-image"
@@ -44,8 +45,7 @@ def decode(content: bytes, mode: Mode) -> Image.Image:
             picture.load()
             return _as_bytes(ImageOps.exif_transpose(picture)).convert(mode)
     except Image.UnidentifiedImageError:
-        shown = content[:8].hex(" ") or "nothing"
-        raise UserError(f"the image is not a JPEG or PNG: it begins with {shown}") from None
+        raise UserError(f"the image is not a JPEG or PNG: it is {other_formats.described(content)}") from None
     except (
         OSError,
         SyntaxError,

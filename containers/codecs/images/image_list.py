@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import BadRecord
 
 
@@ -17,6 +18,8 @@ class Entry:
 
 def decode(content: bytes) -> list[Entry]:
     """Return all entries in the order of the file, without blank lines. Raises BadRecord, whose row is the line number."""
+    if problem := other_formats.problem_of(content, "a .lst file, which is text"):
+        raise BadRecord(1, problem)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -12,10 +12,12 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.containers.codecs.images import encoded
 from wildsage.containers.codecs.records import recordio
 
+MEDIA_TYPE = "application/x-recordio"
 HEADER = struct.Struct("<IfQQ")
 
 
@@ -39,7 +41,7 @@ def encode(content: bytes, labels: Iterable[float], number: int) -> bytes:
 
 def decode(chunks: Iterable[bytes], name: str) -> Iterator[ImageRecord]:
     """Read the .rec file `name`, holding about a megabyte. Raises BadRecord for a wrong frame or header."""
-    for row, payload in enumerate(recordio.payloads(chunks), start=1):
+    for row, payload in enumerate(_payloads(chunks), start=1):
         yield _record(payload, row, name)
 
 
@@ -48,7 +50,7 @@ def decode_pairs(chunks: Iterable[bytes], name: str) -> Iterator[ImageRecord]:
 
     Raises BadRecord for an image without a label, and for a label that is not a number or a list of numbers.
     """
-    payloads = enumerate(recordio.payloads(chunks), start=1)
+    payloads = enumerate(_payloads(chunks), start=1)
     for row, content in payloads:
         _, label = next(payloads, (row, None))
         if label is None:
@@ -56,6 +58,10 @@ def decode_pairs(chunks: Iterable[bytes], name: str) -> Iterator[ImageRecord]:
                 row, "an image without a label: AttributeNames must list the image first and the label second."
             )
         yield ImageRecord(content, _labels(label, row), f"{name}, row {row}")
+
+
+def _payloads(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    return recordio.payloads(other_formats.refuse(chunks, MEDIA_TYPE, other_formats.RECORDIO))
 
 
 def _record(payload: bytes, row: int, name: str) -> ImageRecord:

@@ -13,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.containers.codecs.pieces import PIECE_BYTES
 from wildsage.containers.codecs.records import bulk_writer, message, recordio
@@ -122,7 +123,7 @@ def read_records(file: IO[bytes]) -> list[Record]:
     >>> [record.label["values"].float32_tensor.values[0] for record in read_records(file)]
     [0.0, 1.0, 2.0]
     """
-    chunks = iter(lambda: file.read(PIECE_BYTES), b"")
+    chunks = other_formats.refuse(iter(lambda: file.read(PIECE_BYTES), b""), "RecordIO", other_formats.RECORDIO)
     return [_record(number, payload) for number, payload in enumerate(recordio.payloads(chunks), start=1)]
 
 

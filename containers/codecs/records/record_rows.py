@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.containers.codecs.records import bulk_reader, bulk_writer, message, recordio
 from wildsage.containers.codecs.records.message import LABEL, MalformedRecord, Schema
 from wildsage.containers.codecs.rows import FlatRows, stack
+
+MEDIA_TYPE = "application/x-recordio-protobuf"
 
 MOST_LAYOUTS = 8
 """Layouts that are tried on all records of a block at once. Records of further layouts are read one by one."""
@@ -26,7 +29,7 @@ def decode(chunks: Iterable[bytes]) -> Iterator[FlatRows]:
     different widths or labels.
     """
     schema: Schema | None = None
-    for block in recordio.blocks(chunks):
+    for block in recordio.blocks(other_formats.refuse(chunks, MEDIA_TYPE, other_formats.RECORDIO)):
         if schema is None:
             first = _read_one(block, 0, None)
             schema = Schema.from_row(first)

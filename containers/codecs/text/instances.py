@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wildsage.algorithms.base.errors import BadRecord
+from wildsage.algorithms.base.float32 import BEYOND, EXPECTED, rounded
 from wildsage.containers.codecs.rows import FlatRows, stack
 
 NUMBERS = {int, float}
@@ -46,7 +47,10 @@ def rows_of(instances: Sequence[Any], first_row: int, width: int | None) -> Flat
 
 
 def _all_dense(instances: Sequence[Any], width: int | None) -> FlatRows | None:
-    """Read all rows at once if every instance is `{"features": [numbers]}` of one width; otherwise return None."""
+    """Read all rows at once if every instance is `{"features": [numbers]}` of one width; otherwise return None.
+
+    Numbers beyond float32 give None, too: reading row by row then says which it is.
+    """
     try:
         lists = [instance["features"] for instance in instances]
         width = width or len(lists[0])
@@ -56,7 +60,10 @@ def _all_dense(instances: Sequence[Any], width: int | None) -> FlatRows | None:
     if not (uniform and width and set(map(type, chain.from_iterable(lists))) <= NUMBERS):
         return None
     values = np.fromiter(chain.from_iterable(lists), np.float64, width * len(lists))
-    return FlatRows(np.full(len(lists), width), _float32(values), None, width)
+    try:
+        return FlatRows(np.full(len(lists), width), rounded(values), None, width)
+    except FloatingPointError:
+        return None
 
 
 def _row(instance: Any) -> FlatRows:
@@ -95,7 +102,10 @@ def _numbers(values: Any, name: str) -> NDArray[np.float32]:
     wrong = next((place for place, value in enumerate(values, start=1) if type(value) not in NUMBERS), None)
     if wrong is not None:
         raise MalformedInstance(f"value {wrong} of {len(values)} is {_kind(values[wrong - 1])}, expected a number")
-    return _float32(np.array(values, np.float64))
+    beyond = next((place for place, value in enumerate(values, start=1) if abs(value) >= BEYOND), None)
+    if beyond is not None:
+        raise MalformedInstance(f"value {beyond} of {len(values)} is {values[beyond - 1]}, {EXPECTED}")
+    return rounded(np.array(values, np.float64))
 
 
 def _keys(keys: Any, values: int) -> NDArray[np.int64]:
@@ -112,11 +122,6 @@ def _width(shape: Any) -> int:
     if math.prod(shape) >= 1 << 63:
         raise MalformedInstance(f"shape {shape} is beyond 2^63 columns")
     return math.prod(shape)
-
-
-def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # numbers beyond float32 become infinite, as in the other formats
-        return values.astype(np.float32)
 
 
 def _kind(value: Any) -> str:

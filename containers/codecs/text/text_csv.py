@@ -6,7 +6,7 @@ Axes: n rows · c columns of a line, labels first
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import orjson
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from wildsage.algorithms.base.algorithm import Columns
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import BadRecord
+from wildsage.algorithms.base.float32 import BEYOND, EXPECTED, rounded
 from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.text.lines import blocks_of_lines
 from wildsage.containers.codecs.text.predictions import predictions
@@ -23,14 +24,16 @@ from wildsage.containers.codecs.text.predictions import predictions
 WHOLE = b"0123456789,\n"
 PLAIN = b"+-.eE\r "
 EXACT_DIGITS = 15  # a double holds every whole number of so many digits
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 def decode(chunks: Iterable[bytes], *, label_size: int) -> Iterator[Batch]:
     """Read rows from UTF-8 text in chunks of any size, about a megabyte of lines at a time.
 
     The first `label_size` columns are labels. Numbers are read as doubles and rounded to float32. Blank lines, CRLF,
-    a byte order mark, quoted numbers and a missing last line end are accepted. Raises BadRecord for a field that is empty or
-    not a number (as in a header), and for a row of another length; its row counts lines that are not blank.
+    a byte order mark, quoted numbers and a missing last line end are accepted. Raises BadRecord for a field that is empty,
+    not a number (as in a header) or beyond float32, and for a row of another length; its row counts lines that are not
+    blank.
     """
     first_row, width = 1, None
     for block in blocks_of_lines(chunks):
@@ -42,13 +45,17 @@ def decode(chunks: Iterable[bytes], *, label_size: int) -> Iterator[Batch]:
         width = width or _checked_width(table_nc.shape[1], label_size)
         if table_nc.shape[1] != width:
             raise _ragged(first_row, table_nc.shape[1], width)
-        yield _batch(table_nc, label_size)
+        try:
+            table = rounded(table_nc)
+        except FloatingPointError:
+            _careful_numbers(block, first_row, width)  # raises, and shows the field as it stands there
+            raise
+        yield _batch(table, label_size)
         first_row += len(table_nc)
 
 
-def _batch(table_nc: NDArray[np.float64], label_size: int) -> Batch:
-    with np.errstate(over="ignore"):  # numbers beyond float32 become infinite, which row checks refuse
-        table = torch.from_numpy(table_nc.astype(np.float32))
+def _batch(table_nc: NDArray[np.float32], label_size: int) -> Batch:
+    table = torch.from_numpy(table_nc)
     return Batch(table[:, label_size:], table[:, :label_size] if label_size else None)
 
 
@@ -102,7 +109,8 @@ def _careful_numbers(block: bytes, first_row: int, width: int | None) -> NDArray
         text = _text(line.removesuffix(b"\r"), row)
         if not text.strip():
             continue
-        numbers = [_number(field, row, column) for column, field in enumerate(_fields(text, row), start=1)]
+        fields = _fields(text, row)
+        numbers = [_number(field, row, column, fields) for column, field in enumerate(fields, start=1)]
         width = width or len(numbers)
         if len(numbers) != width:
             raise _ragged(row, len(numbers), width)
@@ -125,24 +133,45 @@ def _text(line: bytes, row: int) -> str:
         raise BadRecord(row, f"{problem}; name another encoding as in text/csv; charset=latin-1.") from None
 
 
-def _number(field: str, row: int, column: int) -> float:
-    """Read a number as Python does, but refuse underscores and digits beyond ASCII."""
+def _number(field: str, row: int, column: int, fields: Sequence[str]) -> float:
+    """Read a number as Python does, but refuse underscores, digits beyond ASCII and numbers that float32 cannot hold."""
     try:
-        if field.isascii() and "_" not in field:
-            return float(field)
+        number = float(field) if field.isascii() and "_" not in field else None
     except ValueError:
-        pass
-    if not field.strip():
-        raise BadRecord(row, f"column {column}: empty, expected a number.")
-    raise BadRecord(row, f"column {column}: got {field.strip()[:40]!r}, expected a number{_advice(field, row)}.")
+        number = None
+    shown = field.strip()[:40]
+    if number is None:
+        got = f"got {shown!r}" if shown else "empty"
+        raise BadRecord(row, f"column {column}: {got}, expected a number{_advice(field, row, fields)}.")
+    if abs(number) >= BEYOND and any(character.isdigit() for character in shown):  # `inf` is left to the row checks
+        raise BadRecord(row, f"column {column}: got {shown!r}, {EXPECTED}.")
+    return number
 
 
-def _advice(field: str, row: int) -> str:
+def _advice(field: str, row: int, fields: Sequence[str]) -> str:
     """The likeliest cause of a field that is not a number."""
-    for delimiter, name in ((";", "semicolons"), ("\t", "tabs")):
-        if delimiter in field.strip():
-            return f"; columns are separated by {name} here, expected commas"
-    return "; is this a header row? CSV channels have none" if row == 1 else ""
+    if delimiter := _delimiter(field.strip()):
+        return f"; columns are separated by {delimiter} here, expected commas"
+    if row > 1 or not any(each.strip() for each in fields):
+        return ""
+    if not fields[0].strip():
+        return "; is this DataFrame.to_csv() with its index and header? Write to_csv(index=False, header=False)"
+    return "; is this a header row? CSV channels have none"
+
+
+def _delimiter(field: str) -> str | None:
+    """What separates columns within a field, if anything does. Spaces do where numbers stand between them."""
+    named = next((name for delimiter, name in DELIMITERS.items() if delimiter in field), None)
+    parts = field.split()
+    return named or ("spaces" if len(parts) > 1 and all(map(_is_number, parts)) else None)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _ragged(row: int, got: int, expected: int) -> BadRecord:

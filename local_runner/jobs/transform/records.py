@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import BinaryIO
 
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.records import recordio
 
@@ -35,7 +36,8 @@ def lines(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
 
 def recordio_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
     """Records in MXNet's framing. Raises BadRecord."""
-    for number, payload in enumerate(recordio.payloads(chunks(file)), start=1):
+    content = other_formats.refuse(chunks(file), "SplitType RecordIO", other_formats.RECORDIO)
+    for number, payload in enumerate(recordio.payloads(content), start=1):
         yield _fitting(recordio.frame(payload) if framed else payload, limit, f"record {number}")
 
 

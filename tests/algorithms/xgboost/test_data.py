@@ -1,13 +1,23 @@
 """Readers against the library's own and against NumPy; what is wrong is said with its place."""
 
+import gzip
 import io
+import itertools
+import re
 
 import numpy as np
 import pytest
 
 xgboost = pytest.importorskip("xgboost")
+import pyarrow as pa  # noqa: E402
+from pyarrow import parquet  # noqa: E402
+
 from wildsage.algorithms.base.errors import BadRecord, UserError  # noqa: E402
 from wildsage.algorithms.xgboost.data import content_types, csv_text, files, library_text, libsvm  # noqa: E402
+from wildsage.algorithms.xgboost.serving.requests import Unreadable, parse  # noqa: E402
+from wildsage.algorithms.xgboost.versions import NEWEST  # noqa: E402
+from wildsage.containers.codecs.records.files import write_numpy_to_dense_tensor  # noqa: E402
+from wildsage.containers.programs import RecordCodec  # noqa: E402
 
 
 def written(folder, rows: int = 400, columns: int = 7) -> tuple[np.ndarray, str]:
@@ -153,3 +163,59 @@ def test_other_content_types_are_refused_in_the_originals_words(given, text):
     with pytest.raises(UserError) as raised:
         content_types.parse(given)
     assert str(raised.value).startswith(text)
+
+
+def records(x: np.ndarray, labels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    write_numpy_to_dense_tensor(file, x, labels)
+    return file.getvalue()
+
+
+def parquet_of(x: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    parquet.write_table(pa.table({str(number): column for number, column in enumerate(x.T)}), file)
+    return file.getvalue()
+
+
+LARGE = np.array([[0.0, 1, 2], [1, 3, 1e39], [0, 5, 6]])
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "message"),
+    [
+        (b"0,1,2\n\n1,3,1e39\n", "text/csv", r"rows, row 2: column 3: got '1e39', expected a number that float32"),
+        (b"0,1,2\n-1e400,3,4\n", "text/csv", r"rows, row 2: column 1: got '-1e400', expected"),
+        (b"0,1,2\n1,3,inf\n", "text/csv", r"rows, row 2: column 3: got 'inf', expected"),
+        (b"0 0:1\n1 0:1e+39\n", "text/libsvm", r"rows, row 2: value '1e\+39', expected"),
+        (b"0 0:1\n1E39 0:1\n", "text/libsvm", r"rows, row 2: label '1E39', expected"),
+        (
+            records(LARGE, LARGE[:, 0]),
+            "application/x-recordio-protobuf",
+            r"rows, row 2: column 3: got 1e\+39, expected",
+        ),
+        (records(LARGE[:, :2], LARGE[:, 2]), "application/x-recordio-protobuf", r"rows, row 2: label 1e\+39, expected"),
+        (parquet_of(LARGE), "application/x-parquet", r"rows, row 2: column 3: got 1e\+39, expected"),
+        (b",y,a\n0,1,2\n", "text/csv", r"is it DataFrame\.to_csv\(\) with its index and header\? Write"),
+        (b"y,a\n1,2\n", "text/csv", r"Is it a header row\?"),
+        (
+            gzip.compress(b"0,1\n"),
+            "text/csv",
+            r"rows: the data is gzip \(it begins with 1f 8b\), expected CSV\. Unpack",
+        ),
+        (gzip.compress(b"0 0:1\n"), "text/libsvm", r"the data is gzip .*, expected LIBSVM"),
+        (gzip.compress(b"0"), "application/x-parquet", r"the data is gzip .*, expected Parquet"),
+        (gzip.compress(b"0"), "application/x-recordio-protobuf", r"the data is gzip .*, expected RecordIO-Protobuf"),
+        (parquet_of(LARGE), "text/csv", r"the data is Parquet .*, expected CSV"),
+    ],
+    ids=map(str, itertools.count()),
+)
+def test_data_that_cannot_be_used_is_shown_with_its_place(run, content, content_type, message):
+    job = run({"num_round": "1"}, {"train": content}, content_type)
+    assert job.status == 1
+    assert re.search(message, job.failure, re.IGNORECASE), job.failure
+
+
+@pytest.mark.parametrize("body", [b"1,1e39\n", b"1,2\n1,1e39\n", gzip.compress(b"1,2\n", mtime=0)])
+def test_a_request_that_cannot_be_used_says_why(body):
+    with pytest.raises(Unreadable, match=r"float32 can hold|the data is gzip"):
+        parse("csv", body, NEWEST, 2, RecordCodec())

@@ -15,6 +15,13 @@ def sparse(*rows: dict[int, float]) -> Batch:
     return Batch(SparseRows(starts, columns, torch.tensor([value for row in rows for value in row.values()]), WIDTH))
 
 
+def doubles(values: list[float]) -> Batch:
+    """A float64 number in column 4 of each row."""
+    columns = torch.full((len(values),), 3)
+    rows = SparseRows(torch.arange(len(values) + 1), columns, torch.tensor(values, dtype=torch.float64), WIDTH)
+    return Batch(rows)
+
+
 def keyed(*keys: list[int]) -> Batch:
     starts = torch.tensor([0, *map(len, keys)]).cumsum(0)
     columns = torch.tensor([key for row in keys for key in row])
@@ -33,6 +40,7 @@ def test_good_rows_pass_in_any_order_of_their_keys(rows):
         (keyed([7], [7, 7]), "row 11: key 7 occurs twice"),
         (sparse({0: 1.0}, {}, {5: 2.0, 6: float("nan")}), "row 12: column 7: got nan, expected a finite number"),
         (Batch(torch.tensor([[1.0, float("inf")]])), "row 10: 2 columns, expected 1099511627776"),
+        (doubles([1.0, 1e39, 1.0]), "row 11: column 4: got 1e\\+39, expected a number that float32 can hold"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_named(rows, problem):

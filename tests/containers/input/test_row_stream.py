@@ -77,11 +77,12 @@ def test_csv_without_label_size_has_a_label_first(tmp_path):
                                 r"expected a number; is this a header row\? CSV channels have none\."),
         ("1,2\n3,4\n5,6\n7,8,9\n", r"rows 4-6, file .*x\.csv\. Channel train, x\.csv, row 4: 3 columns, expected 2"),
         ("1,2,3\n4,5,6\n", r"row 1: 3 columns, expected 2 \(feature_dim\)\."),
+        ("0,2,3\n1,5,6\n", r"row 1: 3 columns, expected 2 \(feature_dim\); the first column counts the rows: is it the index"),
         ("1,2\n3,nan\n", r"row 2: column 2: got nan, expected a finite number\."),
-        ("1,2\n3,1e99\n", r"row 2: column 2: got inf, expected a finite number\."),
+        ("1,2\n3,1e99\n", r"row 2: column 2: got '1e99', expected a number that float32 can hold, of at most 3\.4e38\."),
         ("1,2\n3,\n", r"row 2: column 2: empty, expected a number"),
     ],
-    ids=["header", "ragged", "width", "nan", "overflow", "empty field"],
+    ids=["header", "ragged", "width", "index", "nan", "overflow", "empty field"],
 )  # fmt: skip
 def test_a_bad_csv_row_is_named_with_channel_file_and_row(tmp_path, text, message):
     (tmp_path / "x.csv").write_text(text)

@@ -97,7 +97,12 @@ def test_objects_can_be_wrapped_without_a_manifest(store, tmp_path):
         ('{"class": 1}', "line 1: missing source-ref, which AttributeNames lists."),
         ("[1]", "line 1: missing source-ref, class"),
         ('{"source-ref": 5, "class": 1}', "line 1: source-ref is 5, expected an S3 URI such as s3://bucket/key."),
-        ('{"source-ref": "s3://images/none.jpg", "class": 1}', "NoSuchKey (404)"),
+        (
+            '{"source-ref": "s3://images/none.jpg", "class": 1}',
+            "NoSuchKey (404): The specified key does not exist: s3://images/none.jpg "
+            "(source-ref of Augmented manifest s3://images/train.manifest, line 1)",
+        ),
+        ("%PDF-1.7", "the data is PDF"),
     ],
 )
 def test_a_manifest_that_cannot_be_used_says_why(store, text, problem):

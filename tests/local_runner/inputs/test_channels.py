@@ -1,5 +1,6 @@
 """Which objects a channel holds on which host, under which names."""
 
+import gzip
 import json
 
 import pytest
@@ -92,3 +93,26 @@ def test_files_come_in_the_order_in_which_a_folder_lists_them(store):
 def test_an_address_is_an_s3_address(uri):
     with pytest.raises(InputError, match="expected s3://bucket/key"):
         split_uri(uri)
+
+
+def test_a_missing_object_of_a_manifest_is_named_once_with_its_manifest(store):
+    store.put("bucket", "manifest", [json.dumps([{"prefix": "s3://bucket/"}, "nope.csv"]).encode()])
+    with pytest.raises(InputError) as caught:
+        names(store, "s3://bucket/manifest", kind="ManifestFile")
+    assert str(caught.value) == (
+        "Data download failed:NoSuchKey (404): The specified key does not exist: s3://bucket/nope.csv "
+        "(named by manifest s3://bucket/manifest)"
+    )
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/none", "s3://nowhere/none"])
+def test_a_missing_manifest_is_named_once(store, uri):
+    with pytest.raises(InputError) as caught:
+        names(store, uri, kind="ManifestFile")
+    assert str(caught.value).count(uri) == 1
+
+
+def test_a_manifest_of_another_format_is_named(store):
+    store.put("bucket", "manifest", [gzip.compress(b"[]")])
+    with pytest.raises(InputError, match=r"Manifest s3://bucket/manifest: the data is gzip .*, expected a manifest"):
+        names(store, "s3://bucket/manifest", kind="ManifestFile")

@@ -12,6 +12,8 @@ from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.text import text_csv
 
+FITTING = st.floats(-3.4028235e38, 3.4028235e38) | st.sampled_from([math.nan, math.inf, -math.inf])
+
 
 def decode(text: str | bytes, label_size: int = 0, size: int = 10_000) -> tuple[np.ndarray, np.ndarray | None]:
     content = text.encode() if isinstance(text, str) else text
@@ -52,17 +54,25 @@ def test_ways_to_write_the_same_rows(text):
 
 
 def test_words_for_numbers_that_are_none():
-    features, _ = decode("nan,inf\n-Infinity,NaN\n1e400,1e39\n")
-    assert np.array_equal(features, [[math.nan, math.inf], [-math.inf, math.nan], [math.inf, math.inf]], equal_nan=True)
+    features, _ = decode("nan,inf\n-Infinity,NaN\n")
+    assert np.array_equal(features, [[math.nan, math.inf], [-math.inf, math.nan]], equal_nan=True)
+
+
+@pytest.mark.parametrize("number", ["1e39", "-1e39", "1e400", "3.4028236e38", "9" * 40])
+def test_a_number_beyond_float32_is_shown_as_it_is_written(number):
+    for label_size in (0, 1):
+        with pytest.raises(BadRecord) as caught:
+            decode(f"1,2\n3,4\n{number},5\n", label_size)
+        assert str(caught.value).startswith(f"row 3: column 1: got '{number}', expected a number that float32 can hold")
 
 
 @given(
-    st.lists(st.tuples(st.floats(), st.floats(width=32), st.integers()), min_size=1), st.sampled_from([1, 7, 10_000])
+    st.lists(st.tuples(FITTING, st.floats(width=32), st.integers(-(2**127), 2**127)), min_size=1),
+    st.sampled_from([1, 7, 10_000]),
 )
 def test_numbers_are_read_as_python_reads_them(rows, size):
     text = "".join(",".join(map(repr, row)) + "\n" for row in rows)
-    with np.errstate(over="ignore"):
-        expected = np.array(rows, np.float64).astype(np.float32)
+    expected = np.array(rows, np.float64).astype(np.float32)
     assert np.array_equal(decode(text, size=size)[0], expected, equal_nan=True)
 
 
@@ -92,7 +102,14 @@ def test_how_the_bytes_arrive_does_not_matter(size):
         ("1,2\n3\n", "row 2: 1 columns, expected 2"),
         ("1,2\n1,\n", "row 2: column 2: empty, expected a number"),
         ("1,2,\n", "row 1: column 3: empty"),
-        ("1 2\n", "row 1: column 1: got '1 2'"),
+        ("1 2\n", "row 1: column 1: got '1 2', expected a number; columns are separated by spaces here"),
+        ("1|2\n", "columns are separated by vertical bars here, expected commas"),
+        ("1,5;2,5\n", "row 1: column 2: got '5;2', expected a number; columns are separated by semicolons here"),
+        (
+            ",a,b\n0,1,2\n",
+            "row 1: column 1: empty, expected a number; is this DataFrame.to_csv() with its index and header?",
+        ),
+        (",1,2\n", "row 1: column 1: empty, expected a number"),
         ("1\r2,2\n", "row 1: column 1: got '1\\r2'"),
         ("1,2\n,3\n", "row 2: column 1: empty"),
         ("1_0,2\n", "row 1: column 1: got '1_0'"),

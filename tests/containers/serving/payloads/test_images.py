@@ -98,7 +98,13 @@ def test_several_labels_do_not_add_up_to_one():
     ("body", "content_type", "accept", "status", "text"),
     [
         (b"", "image/png", None, 400, "unable to evaluate payload provided: the body is empty"),
-        (b"hello", "image/png", None, 400, "row 1: the image is not a JPEG or PNG: it begins with 68 65 6c 6c 6f."),
+        (
+            b"hello",
+            "image/png",
+            None,
+            400,
+            "row 1: the image is not a JPEG or PNG: it is of a format that is not known here (it begins with 68 65 6c 6c 6f).",
+        ),
         (picture()[:200], "image/jpeg", None, 400, "row 1: the image cannot be decoded"),
         (recordio.frame(picture()) + recordio.frame(b"x" * 30), "application/x-recordio", None, 400, "row 2: "),
         (b"hello world!", "application/x-recordio", None, 400, "no RecordIO header at byte 0"),
