@@ -11,6 +11,7 @@ References
 - Kingma & Ba (2015). Adam: A method for stochastic optimization. ICLR. arXiv:1412.6980
 - Polyak & Juditsky (1992). Acceleration of stochastic approximation by averaging. SIAM Journal on Control and Optimization
   30(4). doi:10.1137/0330046
+- van Rijsbergen (1979). Information retrieval, second edition, chapter 7. Butterworths. https://www.dcs.gla.ac.uk/Keith/Preface.html
 - Sutskever, Martens, Dahl & Hinton (2013). On the importance of initialization and momentum in deep learning. ICML.
   https://proceedings.mlr.press/v28/sutskever13.html
 - Tieleman & Hinton (2012). Lecture 6.5, RMSProp. https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf

@@ -1,6 +1,7 @@
 """The median stopping rule: a job is stopped if it is worse than half of the earlier jobs were at the same age.
 
-Source: SageMaker developer guide, "Stop Training Jobs Early"; Golovin et al. (2017), Google Vizier, section 3.2.1.
+Source: SageMaker developer guide, "Stop Training Jobs Early"; Golovin et al. (2017), Google Vizier,
+doi:10.1145/3097983.3098043, section 3.2.1.
 """
 
 from __future__ import annotations

@@ -4,6 +4,13 @@ Bayesian is a tree-structured Parzen estimator over all hyperparameters together
 that avoids the neighbourhood of jobs that still run; SageMaker's is a Gaussian process. Hyperband [Li et al. 2018]
 stops jobs that fall behind the others of their bracket, and draws at random. Grid tries all combinations. No search tries
 the same values twice: if a sampler suggests values again, a random suggestion takes their place.
+
+References
+
+- Bergstra, Bardenet, Bengio & Kégl (2011). Algorithms for hyper-parameter optimization. NIPS.
+  https://proceedings.neurips.cc/paper/2011/hash/86e8f7ab32cfd12577bc2619bc635690-Abstract.html
+- Falkner, Klein & Hutter (2018). BOHB: Robust and efficient hyperparameter optimization at scale. ICML. arXiv:1807.01774
+- Li, Jamieson, DeSalvo, Rostamizadeh & Talwalkar (2018). Hyperband. JMLR 18(185). arXiv:1603.06560
 """
 
 from __future__ import annotations
