@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wildsage.local_runner.processes import python
@@ -25,6 +26,7 @@ class ServerSettings:
     backend uses it. `role`: name of the IAM role that STS and IAM return to callers.
     `warm_up`: import what the first container needs at the start, instead of when it starts.
     `max_jobs`: number of training and transform jobs that run at a time; others wait. Default: by cores and memory.
+    `images`: commands that stand in for images, by an image's URI or name; the process backend runs them.
     `keep`: move the /opt/ml folders of ended jobs to the folder `kept` of their region.
     `strict`: also refuse what AWS refuses but old notebooks rely on; docs/compatibility.md lists it.
     `hold_first_describe_s`: SDK v2 sleeps 5 s after it starts a job, describes it, and describes it again only after
@@ -42,6 +44,7 @@ class ServerSettings:
     shm_size: str = "1g"
     command: tuple[str, ...] = CONTAINERS
     warm_up: bool = False
+    images: Mapping[str, Sequence[str]] = field(default_factory=dict)
     role: str = "WildsageRole"
     keep: bool = False
     strict: bool = False

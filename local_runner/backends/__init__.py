@@ -73,8 +73,8 @@ class Backend(Protocol):
         """True if a container has its own file system, where /opt/ml is `root`, and its own network, where the hosts of a
         job reach each other by name."""
 
-    def check(self, image: str) -> None:
-        """Raises CannotRun for an image that this backend cannot start."""
+    def check(self, image: str, has_entrypoint: bool = False) -> None:
+        """Raises CannotRun for an image that cannot be started; with `has_entrypoint`, the request gives the entrypoint."""
 
     def train(self, hosts: Sequence[Launch]) -> Sequence[Running]:
         """Start `train` on every host of one job, so that the hosts can reach each other. Raises CannotRun."""

@@ -71,7 +71,7 @@ class DockerBackend:
         self._gpus = "nvidia" in self._engine.info().get("Runtimes", {})
         self.close()
 
-    def check(self, image: str) -> None:
+    def check(self, image: str, has_entrypoint: bool = False) -> None:
         """Raises CannotRun for an image that the engine does not have."""
         self._local_name(image)
 

@@ -1,4 +1,7 @@
-"""Runs containers as processes of this machine, without Docker and without isolation, with the installed algorithms."""
+"""Runs containers as processes of this machine, without Docker and without isolation.
+
+They are the installed algorithms, and code of the user's (`user_code`): scripts of framework images, entrypoints of a request.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,14 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from wildsage.containers.contract import image_tag
+from wildsage.containers.contract import frameworks, image_tag
+from wildsage.containers.contract.frameworks import Framework
 from wildsage.containers.contract.paths import ROOT_VARIABLE, OptML
 from wildsage.local_runner.backends import CannotRun, Launch, Usage
+from wildsage.local_runner.backends.user_code import UserCode
 from wildsage.local_runner.backends.warm import WarmInterpreter
 from wildsage.local_runner.images import uris
 from wildsage.local_runner.processes import python, supervisor
@@ -28,27 +34,58 @@ READ_WHEN_NEEDED = ("SAGEMAKER_", "WILDSAGE_")
 """Prefixes of variables that no import reads. Any other variable of a caller might change what an import does."""
 
 
+@dataclass(frozen=True)
+class _Start:
+    """What a container runs. A warm interpreter may run `warm_arguments` in place of `command`."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    warm_arguments: Sequence[str] | None = None
+
+
 class ProcessBackend:
-    """`command` followed by `train` or `serve` runs a container; `warm` runs the same command and starts it faster."""
+    """`command` followed by `train` or `serve` runs a container; `warm` runs the same command and starts it faster.
+
+    `user_code` says how code of the user's runs. `images` maps an image, by its URI or by its repository, to a command of
+    the user's that stands in for its entrypoint.
+    """
 
     isolates = False
 
-    def __init__(self, command: Sequence[str], warm: WarmInterpreter | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        warm: WarmInterpreter | None = None,
+        user_code: UserCode | None = None,
+        images: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self._command = tuple(command)
         self._warm = warm
+        self._user_code = user_code or UserCode()
+        self._images = dict(images or {})
 
-    def check(self, image: str) -> None:
-        """Raises CannotRun for an image that is not one of a built-in algorithm."""
-        self._algorithm(image)
+    def check(self, image: str, has_entrypoint: bool = False) -> None:
+        """Raises CannotRun for an image that is not one of a built-in algorithm, of a framework, or mapped to a command."""
+        if uris.mapped(image, self._images):
+            return
+        if has_entrypoint:
+            self._user_code.check_entrypoint()
+            return
+        framework = uris.framework(image)
+        if framework is None or uris.algorithm(image):
+            self._algorithm(image)
+        elif framework.problem:
+            raise CannotRun(f"Image {image}: {framework.problem}.")
 
     def train(self, hosts: Sequence[Launch]) -> list[Process]:
         """All hosts run on this machine and reach each other on its loopback address."""
         rendezvous = {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(free_port())} if len(hosts) > 1 else {}
+        names = [launch.host for launch in hosts]
         started: list[Process] = []
         try:
             for launch in hosts:
-                command = launch.arguments or ("train",)
-                started.append(Process(_inside(launch), *self._start(command, launch, rendezvous)))
+                start = self._plan("train", launch, rendezvous, names)
+                started.append(Process(_inside(launch), *self._start(start, launch)))
         except BaseException:
             for process in started:
                 process.kill()
@@ -59,31 +96,44 @@ class ProcessBackend:
         """Start `serve` on a free port of the loopback address."""
         port = free_port()
         address = {"WILDSAGE_BIND_HOST": LOOPBACK, "SAGEMAKER_BIND_TO_PORT": str(port)}
-        return ServingProcess(_inside(launch), *self._start(("serve",), launch, address), port=port)
+        start = self._plan("serve", launch, address, [launch.host])
+        return ServingProcess(_inside(launch), *self._start(start, launch), port=port)
 
     def close(self) -> None:
         """Close the warm interpreter. The supervisors end all containers when this process ends."""
         if self._warm:
             self._warm.close()
 
-    def _start(
-        self, arguments: Sequence[str], launch: Launch, variables: Mapping[str, str]
-    ) -> tuple[socket.socket, int, subprocess.Popen[bytes] | None]:
+    def _plan(self, action: str, launch: Launch, variables: Mapping[str, str], hosts: Sequence[str]) -> _Start:
+        """What runs for `action`, which is train or serve, with the variables of this backend."""
+        user_code, arguments = self._user_code, tuple(launch.arguments or (action,))
+        if launch.entrypoint or (mapped := uris.mapped(launch.image, self._images)):
+            command = (*launch.entrypoint, *(launch.arguments or ())) if launch.entrypoint else (*mapped, *arguments)
+            return _Start(user_code.command(command, launch, hosts), user_code.environment(launch, variables))
+        command = (*self._command, *arguments)
+        if framework := _script_framework(launch):
+            variables = {**variables, frameworks.VARIABLE: framework.name}
+            environment = python.environment(user_code.environment(launch, variables))
+            return _Start(user_code.command(command, launch, hosts), environment)
+        return _Start(command, {**self._environment(launch), **variables}, arguments)
+
+    def _start(self, start: _Start, launch: Launch) -> tuple[socket.socket, int, subprocess.Popen[bytes] | None]:
         """Return the control socket, a descriptor that reads the output, and the supervisor if it is a child of this process."""
-        environment = {**self._environment(launch), **variables}
         control, parent_pipe = socket.socketpair()
         reading, writing = os.pipe()
         try:
             with parent_pipe:
-                if self._start_warm(arguments, launch, environment, control, parent_pipe, writing):
+                if self._start_warm(start, launch, control, parent_pipe, writing):
                     return control, reading, None
-                command = supervisor.supervised((*self._command, *arguments))
                 streams: dict[str, Any] = {
                     "stdin": parent_pipe.fileno(),
                     "stdout": writing,
                     "stderr": subprocess.STDOUT,
                 }
-                child = subprocess.Popen(command, **streams, env=environment, cwd=launch.root, start_new_session=True)
+                command = supervisor.supervised(start.command)
+                child = subprocess.Popen(
+                    command, **streams, env=start.environment, cwd=launch.root, start_new_session=True
+                )
                 return control, reading, child
         except BaseException:
             control.close()
@@ -94,16 +144,18 @@ class ProcessBackend:
 
     def _start_warm(
         self,
-        arguments: Sequence[str],
+        start: _Start,
         launch: Launch,
-        environment: Mapping[str, str],
         control: socket.socket,
         parent_pipe: socket.socket,
         writing: int,
     ) -> bool:
-        if self._warm is None or not all(name.startswith(READ_WHEN_NEEDED) for name in launch.environment):
+        arguments = start.warm_arguments
+        if self._warm is None or arguments is None:
             return False
-        return self._warm.start(arguments, environment, launch.root, control, parent_pipe.fileno(), writing)
+        if not all(name.startswith(READ_WHEN_NEEDED) for name in launch.environment):
+            return False
+        return self._warm.start(arguments, start.environment, launch.root, control, parent_pipe.fileno(), writing)
 
     def _algorithm(self, image: str) -> str:
         try:
@@ -123,6 +175,14 @@ class ProcessBackend:
             "PYTHONUNBUFFERED": "1",
         }
         return python.environment(found)
+
+
+def _script_framework(launch: Launch) -> Framework | None:
+    """The framework whose image is to run a script. An image that is an algorithm too, XGBoost's, needs to be given one."""
+    framework = uris.framework(launch.image)
+    if uris.algorithm(launch.image) and not frameworks.gets_script(OptML(launch.root), launch.environment):
+        return None
+    return framework
 
 
 def _inside(launch: Launch) -> Callable[[str], None]:

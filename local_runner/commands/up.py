@@ -9,7 +9,7 @@ import os
 import shlex
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,6 +36,7 @@ from wildsage.local_runner.commands.terminal import (
     report_errors,
     stderr,
 )
+from wildsage.local_runner.images import uris
 from wildsage.local_runner.monitor.overview import Overview
 from wildsage.local_runner.monitor.watch import Watch
 from wildsage.local_runner.processes import foreground
@@ -96,6 +97,13 @@ def up(
     shm_size: Annotated[
         str, typer.Option(metavar="SIZE", help="With --backend docker: size of /dev/shm in one container.")
     ] = ServerSettings.shm_size,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="IMAGE=COMMAND",
+            help="Run this command, followed by train or serve, in place of an image of that name; may be repeated.",
+        ),
+    ] = None,
     max_jobs: Annotated[
         int | None,
         typer.Option(min=1, help="Number of jobs that run at a time; others wait. Default: by cores and memory."),
@@ -115,6 +123,8 @@ def up(
     """Run the local AWS until Ctrl-C: SageMaker, its runtime, S3, STS, IAM and Logs on one loopback port."""
     if backend is not BackendName.DOCKER:
         reject_without(context, "--backend docker", "memory", "shm_size")
+    elif image:
+        fail(2, "--image maps images to commands of this machine, and so needs the process backend.")
     if not proxy:
         reject_without(context, "--proxy", "tunnel", "proxy_port")
     data = make_folder(data)
@@ -143,6 +153,7 @@ def up(
         memory=memory,
         shm_size=shm_size,
         warm_up=True,
+        images=commands_of_images(image or ()),
         keep=keep,
         max_jobs=max_jobs,
         hold_first_describe_s=hold_s,
@@ -151,6 +162,14 @@ def up(
         serve_until_stdin_closes(settings)
     else:
         serve_with_display(settings, sdk_polling, log_format, ProxyOptions(proxy_port, tunnel) if proxy else None)
+
+
+def commands_of_images(options: Sequence[str]) -> dict[str, Sequence[str]]:
+    """The commands that stand in for images. Exits with an error for an option that is not IMAGE=COMMAND."""
+    try:
+        return dict(uris.parse_mapping(option) for option in options)
+    except ValueError as error:
+        fail(2, f"--image: {error}.")
 
 
 def require_engine() -> None:

@@ -4,7 +4,11 @@ domains between partitions (amazonaws.com in most, others in China and in the is
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Mapping, Sequence
 
+from wildsage.containers.contract import frameworks
+from wildsage.containers.contract.frameworks import Framework
 from wildsage.local_runner.images import built_in, catalogue
 
 URI = re.compile(
@@ -20,6 +24,26 @@ def algorithm(uri: str) -> str | None:
     """Name of the Wildsage algorithm for a URI of any account and region; None for any other image."""
     found = catalogue.in_repository(_repository(uri))
     return found.name if found else None
+
+
+def framework(uri: str) -> Framework | None:
+    """The framework whose image a URI names, of any account and region. XGBoost's image is an algorithm as well."""
+    return frameworks.in_repository(_repository(uri))
+
+
+def mapped(uri: str, commands: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """The command that stands in for an image, found by its URI, or by its name without registry and tag; else empty."""
+    name = uri.rpartition("/")[2].partition("@")[0].partition(":")[0]
+    return commands.get(uri) or commands.get(name) or ()
+
+
+def parse_mapping(text: str) -> tuple[str, tuple[str, ...]]:
+    """`IMAGE=COMMAND` as the image and the words of the command. Raises ValueError."""
+    image, found, command = text.partition("=")
+    words = tuple(shlex.split(command))
+    if not (image and found and words):
+        raise ValueError(f"got {text!r}, expected IMAGE=COMMAND, such as my-image='python serve.py'")
+    return image, words
 
 
 def tag_of(uri: str) -> str:
@@ -45,12 +69,14 @@ def installed_algorithm(uri: str) -> str:
     problem = (
         f"is Amazon's {amazons}, which Wildsage does not have yet"
         if amazons
-        else "is not one of Amazon's built-in algorithms"
+        else "is not one of Amazon's built-in algorithms or framework images"
     )
     available = ", ".join(one.name for one in catalogue.algorithms() if not one.problem)
+    runnable = ", ".join(dict.fromkeys(one.title for one in frameworks.FRAMEWORKS if not one.problem))
     raise UnknownImage(
-        f"Image {uri} {problem}. Available without Docker: {available}. "
-        "Running any other image needs the Docker backend: `wildsage up --backend docker`."
+        f"Image {uri} {problem}. Available without Docker: {available}; scripts with {runnable}. There are three ways to run "
+        "another image: in Docker with `wildsage up --backend docker`, its script with the image of a framework, or a command "
+        f"of yours in its place with `wildsage up --image {repository or 'NAME'}=COMMAND`."
     )
 
 

@@ -51,7 +51,7 @@ class RunningServer:
 
 def running(data: Path) -> RunningServer | None:
     """The server that runs on this data folder, or None. The file that a killed server left behind does not count."""
-    server = _read_address(data)
+    server = address(data)
     return server if server and server.is_alive and server.accepts_connections else None
 
 
@@ -64,7 +64,7 @@ def write_address(data: Path, server: RunningServer) -> None:
 
 def remove_address(data: Path) -> None:
     """Remove `server.json` if this process wrote it. A worker of the server that ends leaves it: it may be replaced."""
-    server = _read_address(data)
+    server = address(data)
     if server and server.pid == os.getpid():
         (data / ADDRESS_FILE).unlink(missing_ok=True)
 
@@ -95,7 +95,7 @@ def _try_lock(file: TextIO) -> bool:
 
 
 def _user(data: Path) -> str:
-    server = _read_address(data)
+    server = address(data)
     if server is None:
         return "a server that is starting or stopping"
     if server.is_alive and server.accepts_connections:
@@ -103,9 +103,10 @@ def _user(data: Path) -> str:
     return LEFTOVERS
 
 
-def _read_address(data: Path) -> RunningServer | None:
+def address(data: Path) -> RunningServer | None:
+    """The server that wrote its address to this data folder last, whether it runs or not; None if the file is missing."""
     try:
-        address = json.loads((data / ADDRESS_FILE).read_text())
-        return RunningServer(address["endpoint"], address["pid"])
+        found = json.loads((data / ADDRESS_FILE).read_text())
+        return RunningServer(found["endpoint"], found["pid"])
     except (OSError, ValueError, KeyError):
         return None

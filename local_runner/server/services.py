@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from wildsage.local_runner.backends import Backend
 from wildsage.local_runner.backends.process import ProcessBackend
+from wildsage.local_runner.backends.user_code import UserCode
 from wildsage.local_runner.backends.warm import WarmInterpreter
+from wildsage.local_runner.client import environment
 from wildsage.local_runner.jobs.dependencies import JobDependencies
 from wildsage.local_runner.jobs.hosting.async_inference import AsyncInferences
 from wildsage.local_runner.jobs.hosting.data_capture import Captures
@@ -24,6 +28,7 @@ from wildsage.local_runner.operations.request_slots import RequestSlots
 from wildsage.local_runner.operations.services import Services
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
+from wildsage.local_runner.server import lock
 from wildsage.local_runner.settings import CONTAINERS, RegionFolder, ServerSettings
 
 WARM_IMPORTS = ("wildsage.containers.train", "wildsage.containers.serve")
@@ -91,12 +96,19 @@ class Regions:
 
 def _process_backend(settings: ServerSettings) -> Backend:
     """Keeps an interpreter warm where forking is safe. Libraries of other systems start threads when they are imported."""
+    user_code = UserCode(partial(_client_environment, settings))
     if settings.command != CONTAINERS or sys.platform != "linux":
-        return ProcessBackend(settings.command)
+        return ProcessBackend(settings.command, None, user_code, settings.images)
     warm = WarmInterpreter(CONTAINERS[-1], WARM_IMPORTS)
     if settings.warm_up:
         warm.prepare()
-    return ProcessBackend(settings.command, warm)
+    return ProcessBackend(settings.command, warm, user_code, settings.images)
+
+
+def _client_environment(settings: ServerSettings) -> Mapping[str, str]:
+    """The variables with which code of the user's in a job calls this AWS, as its script outside does."""
+    server = lock.address(settings.data)
+    return environment.client_environment(server.endpoint, settings.data, False, os.environ) if server else os.environ
 
 
 def _docker_backend(settings: ServerSettings) -> Backend:

@@ -21,14 +21,14 @@ DEFAULT_PAGE = 10
 Request = Mapping[str, Any]
 
 
-def check_image(context: RequestContext, image: str | None) -> str:
+def check_image(context: RequestContext, image: str | None, has_entrypoint: bool = False) -> str:
     """The image, if the backend can run it. Raises ValidationException, which says what the backend can run."""
     if not image:
         raise invalid(
             "An image is required: algorithms and model packages of the marketplace are not implemented by Wildsage."
         )
     try:
-        context.services.backend.check(image)
+        context.services.backend.check(image, has_entrypoint)
     except CannotRun as error:
         raise invalid(str(error)) from None
     return image

@@ -23,7 +23,7 @@ def check(context: RequestContext, request: dict[str, Any]) -> None:
     quotas.check("training job", machines.get("InstanceType", "any"), machines.get("InstanceCount", 1))
     if request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
         raise invalid("OutputDataConfig.CompressionType NONE is not implemented by Wildsage yet. Leave it out.")
-    resources.check_image(context, algorithm.get("TrainingImage"))
+    resources.check_image(context, algorithm.get("TrainingImage"), bool(algorithm.get("ContainerEntrypoint")))
     _check_target(context, "S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])
     if "CheckpointConfig" in request:
         _check_target(context, "CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"])
@@ -37,10 +37,16 @@ def check(context: RequestContext, request: dict[str, Any]) -> None:
 
 
 def _check_command(context: RequestContext, algorithm: dict[str, Any]) -> None:
-    """Only images have a command that can be replaced."""
-    for field in ("ContainerEntrypoint", "ContainerArguments"):
-        if algorithm.get(field) and not context.services.backend.isolates:
-            raise invalid(f"{field} needs the Docker backend. Start the server with `wildsage up --backend docker`.")
+    """Only images have an entrypoint that can get other arguments."""
+    if (
+        algorithm.get("ContainerArguments")
+        and not algorithm.get("ContainerEntrypoint")
+        and not context.services.backend.isolates
+    ):
+        raise invalid(
+            "ContainerArguments without ContainerEntrypoint needs the entrypoint of an image, and so the Docker backend. "
+            "Give a ContainerEntrypoint, or start the server with `wildsage up --backend docker`."
+        )
 
 
 def _check_pipes(request: dict[str, Any]) -> None:

@@ -25,3 +25,18 @@ def test_run_says_so_too(cli, tmp_path):
     said = cli("run", "--data", tmp_path / "data", "--tunnel", program)
     assert (said.status, said.err) == (2, "--tunnel has no effect without --proxy. Add --proxy, or leave it out.")
     assert "ran" not in said.out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--image", "mine"), "--image: got 'mine', expected IMAGE=COMMAND, such as my-image='python serve.py'."),
+        (
+            ("--image", "mine=serve", "--backend", "docker"),
+            "--image maps images to commands of this machine, and so needs the process backend.",
+        ),
+    ],
+)
+def test_a_command_for_an_image_is_checked_before_the_server_starts(cli, tmp_path, options, message):
+    said = cli("up", "--data", tmp_path / "data", *options)
+    assert (said.status, said.err) == (2, message)

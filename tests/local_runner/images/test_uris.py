@@ -37,7 +37,8 @@ def test_every_uri_of_the_sdk_is_known(framework):
 def test_an_image_that_cannot_run_says_what_can():
     assert uris.installed_algorithm("382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1") == "kmeans"
     with pytest.raises(
-        uris.UnknownImage, match=r"is not one of Amazon's built-in algorithms. Available without Docker: .*kmeans"
+        uris.UnknownImage,
+        match=r"is not one of Amazon's built-in algorithms or framework images. Available without Docker: .*kmeans",
     ):
         uris.installed_algorithm("me/mine:1")
     with pytest.raises(uris.UnknownImage, match="is Amazon's forecasting-deepar, which Wildsage does not have yet"):

@@ -229,8 +229,11 @@ def test_a_name_can_be_used_once_whatever_its_case(aws, spelled):
     assert message.endswith(f":training-job/{job})")
 
 
-def algorithm(image: str) -> dict:
-    return {"AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"}}
+OURS = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
+
+
+def algorithm(image: str, **fields: object) -> dict:
+    return {"AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File", **fields}}
 
 
 @pytest.mark.parametrize(
@@ -249,17 +252,24 @@ def algorithm(image: str) -> dict:
             {"OutputDataConfig": {"S3OutputPath": "s3://no-such-bucket/x"}},
             "S3OutputPath s3://no-such-bucket/x: the bucket no-such-bucket does not exist. Create it before the job.",
         ),
-        (algorithm("me/mine:1"), "is not one of Amazon's built-in algorithms. Available without Docker: "),
+        (
+            algorithm("me/mine:1"),
+            "is not one of Amazon's built-in algorithms or framework images. Available without Docker: ",
+        ),
         (
             algorithm("382416733822.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"),
             "is Amazon's blazingtext, which Wildsage does not have yet",
+        ),
+        (
+            algorithm(OURS, ContainerArguments=["--fast"]),
+            "ContainerArguments without ContainerEntrypoint needs the entrypoint of an image, and so the Docker backend.",
         ),
         (
             {"CheckpointConfig": {"S3Uri": "s3://no-such-bucket/c"}},
             "CheckpointConfig.S3Uri s3://no-such-bucket/c: the bucket no-such-bucket does not exist.",
         ),
     ],
-    ids=["name", "address", "no bucket", "foreign image", "image of ours to come", "checkpoints"],
+    ids=["name", "address", "no bucket", "foreign image", "image of ours to come", "arguments", "checkpoints"],
 )
 def test_a_request_that_cannot_be_right_is_refused_with_the_reason(aws, fields, message):
     code, text = refusal(aws.train, **fields)

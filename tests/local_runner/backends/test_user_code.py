@@ -1,0 +1,81 @@
+"""Code of the user's in place of a container: what it sees of its job and of the machine."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from wildsage.local_runner.backends import CannotRun, Launch
+from wildsage.local_runner.backends.process import ProcessBackend
+from wildsage.local_runner.backends.user_code import UserCode
+from wildsage.local_runner.processes import mounts
+
+OWN = "123456789012.dkr.ecr.us-east-1.amazonaws.com/own:3"
+SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+WITHIN_S = 60
+needs_namespaces = pytest.mark.skipif(mounts.problem("/opt/ml") is not None, reason="this machine forbids mounts")
+
+
+def launch(root: Path, script: str, host: str = "algo-1", image: str = OWN, **fields) -> tuple[Launch, list[str]]:
+    lines: list[str] = []
+    (root / host).mkdir()
+    return Launch(image, root / host, {}, {}, lines.append, host, ["/bin/sh"], ["-c", script], **fields), lines
+
+
+@needs_namespaces
+def test_every_host_sees_its_own_tree_and_finds_the_others_by_name(tmp_path):
+    script = "hostname > /opt/ml/seen; getent hosts algo-1 algo-2; pwd; echo $SAGEMAKER_DATA_PATH $MASTER_ADDR"
+    (one, said), (two, _) = launch(tmp_path, script), launch(tmp_path, script, "algo-2")
+    assert [process.wait(WITHIN_S) for process in ProcessBackend(()).train([one, two])] == [0, 0]
+    assert (tmp_path / "algo-1" / "seen").exists() and (tmp_path / "algo-2" / "seen").exists()
+    assert "".join(said).split() == [
+        *("127.0.0.1", "algo-1", "algo-2") * 2,
+        "/opt/ml",
+        "/opt/ml",
+        "127.0.0.1",
+    ]
+    assert "algo-2" not in Path("/etc/hosts").read_text()
+
+
+@needs_namespaces
+def test_python_is_the_one_that_runs_here_and_the_caller_overrides_what_the_user_has_set(tmp_path):
+    user_code = UserCode(lambda: {"PATH": "/usr/bin:/bin", "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "MINE": "user"})
+    given, said = launch(tmp_path, "command -v python; echo $AWS_ENDPOINT_URL $MINE")
+    given.environment.update(MINE="caller")
+    (process,) = ProcessBackend((), user_code=user_code).train([given])
+    assert process.wait(WITHIN_S) == 0
+    assert "".join(said).split() == [str(Path(sys.executable).parent / "python"), "http://127.0.0.1:1", "caller"]
+
+
+def test_without_mounts_the_log_says_why_and_the_folder_is_in_the_variables(tmp_path, monkeypatch):
+    monkeypatch.setattr(mounts, "problem", lambda target: "the kernel is locked")
+    given, said = launch(tmp_path, "echo $SAGEMAKER_DATA_PATH; test -d $SAGEMAKER_DATA_PATH")
+    (process,) = ProcessBackend(()).train([given])
+    assert process.wait(WITHIN_S) == 0
+    assert said[0].startswith("Wildsage: /opt/ml is not the folder of this job, because the kernel is locked.")
+    assert said[1] == "/opt/ml\n"  # a log shows the real folder under SageMaker's name
+    with pytest.raises(CannotRun, match=r"ContainerEntrypoint .* does not allow: the kernel is locked"):
+        ProcessBackend(()).check(OWN, has_entrypoint=True)
+
+
+def test_a_command_stands_in_for_an_image(tmp_path):
+    script = tmp_path / "own.py"
+    script.write_text("import os, sys; print(*sys.argv[1:], os.environ['WILDSAGE_IMAGE_TAG'])")
+    backend = ProcessBackend((), images={"own": [sys.executable, str(script)]})
+    backend.check(OWN)
+    backend.check("own:2")
+    with pytest.raises(CannotRun, match=r"three ways to run another image: .*--image other=COMMAND"):
+        backend.check(OWN.replace("own", "other"))
+    lines: list[str] = []
+    (process,) = backend.train([Launch(OWN, tmp_path, {}, {}, lines.append)])
+    assert process.wait(WITHIN_S) == 0
+    assert lines[-1] == "train 3\n"
+
+
+def test_a_framework_needs_its_package_and_mxnet_is_refused_with_a_reason():
+    backend = ProcessBackend(())
+    backend.check(SKLEARN)
+    with pytest.raises(CannotRun, match=r"the package tensorflow is not installed: pip install tensorflow\.$"):
+        backend.check("763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.16-cpu-py310")
+    with pytest.raises(CannotRun, match="the MXNet project has ended"):
+        backend.check("763104351884.dkr.ecr.us-east-1.amazonaws.com/mxnet-training:1.9.0-cpu-py38")

@@ -1,0 +1,63 @@
+"""A command sees a folder at another path, and nobody else does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wildsage.local_runner.processes import mounts
+
+TARGET = "/opt/ml"
+needs_namespaces = pytest.mark.skipif(mounts.problem(TARGET) is not None, reason=f"no mounts: {mounts.problem(TARGET)}")
+
+
+def run(pairs: list[tuple[Path, str]], *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(mounts.with_mounts(pairs, command), capture_output=True, text=True, timeout=60)
+
+
+@needs_namespaces
+def test_a_command_has_its_folder_at_a_path_that_the_machine_does_not_have(tmp_path):
+    above = tmp_path / "opt"
+    (above / "tool").mkdir(parents=True)
+    (above / "tool" / "version").write_text("7")
+    (above / "note").write_text("kept")
+    (above / "link").symlink_to("tool")
+    own = tmp_path / "job"
+    own.mkdir()
+    script = f"cd {above} && cat tool/version link/version note && echo && ls && echo result > ml/deep/file"
+    done = run([(own, f"{above}/ml/deep")], "/bin/sh", "-c", script)
+    assert done.stderr == ""
+    assert done.stdout.split() == ["77kept", "link", "ml", "note", "tool"]
+    assert (own / "file").read_text() == "result\n"
+    assert sorted(path.name for path in above.iterdir()) == ["link", "note", "tool"]
+
+
+@needs_namespaces
+def test_a_path_that_exists_shows_the_file_given_and_the_user_stays_the_same(tmp_path):
+    seen, instead = tmp_path / "seen", tmp_path / "instead"
+    seen.write_text("the machine's")
+    instead.write_text("the job's")
+    script = f"import os; print(open({str(seen)!r}).read(), os.getuid())"
+    done = run([(instead, str(seen))], sys.executable, "-c", script)
+    assert done.stdout == f"the job's {os.getuid()}\n"
+    assert seen.read_text() == "the machine's"
+
+
+@needs_namespaces
+def test_the_command_takes_the_place_of_the_process_so_that_signals_and_status_are_its_own(tmp_path):
+    assert run([(tmp_path, TARGET)], "/bin/sh", "-c", "kill -TERM $$").returncode == -15
+    assert run([(tmp_path, TARGET)], "/bin/sh", "-c", "exit 7").returncode == 7
+
+
+@needs_namespaces
+def test_a_folder_cannot_be_mounted_where_only_the_root_is_above(tmp_path):
+    done = run([(tmp_path, "/not-there/ml")], "/bin/true")
+    assert done.returncode == 1
+    assert done.stderr == "mounts are not permitted: not-there does not exist in /\n"
+
+
+def test_other_systems_have_no_mounts(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert mounts.problem("/opt/other") == "darwin has no mount namespaces"
