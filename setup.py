@@ -1,4 +1,4 @@
-"""Everything a build needs is in pyproject.toml. This file refuses a source folder in which it would leave code out."""
+"""Everything a build needs is in pyproject.toml. This file rejects a source folder in which it would leave code out."""
 
 from pathlib import Path
 

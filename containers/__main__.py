@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
             from wildsage.containers.serve import serve
 
             try:
-                with capabilities.refusals_explained():
+                with capabilities.explain_permission_errors():
                     serve(os.environ)
             except WildsageError as error:
                 print(failure.reason(error), file=sys.stderr, flush=True)

@@ -39,7 +39,7 @@ def train(environment: Mapping[str, str], stop: StopSign) -> int:
     """Run the job below `SAGEMAKER_DATA_PATH` (/opt/ml) and return its exit status. A failure writes its reason there."""
     opt_ml = OptML.from_environment(environment)
     try:
-        with explain_lost_peers(), capabilities.refusals_explained():
+        with explain_lost_peers(), capabilities.explain_permission_errors():
             _train(opt_ml, environment, stop)
         return 0
     except Exception as error:

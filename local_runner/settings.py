@@ -28,7 +28,7 @@ class ServerSettings:
     `max_jobs`: number of training and transform jobs that run at a time; others wait. Default: by cores and memory.
     `images`: commands that stand in for images, by an image's URI or name; the process backend runs them.
     `keep`: move the /opt/ml folders of ended jobs to the folder `kept` of their region.
-    `strict`: also refuse what AWS refuses but old notebooks rely on; docs/compatibility.md lists it.
+    `strict`: also reject what AWS rejects but old notebooks rely on; docs/compatibility.md lists it.
     `hold_first_describe_s`: SDK v2 sleeps 5 s after it starts a job, describes it, and describes it again only after
     30 s. The server therefore delays the response to its first DescribeTrainingJob until the job ends or this many
     seconds have passed. 0 switches that off.

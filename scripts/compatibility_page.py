@@ -41,8 +41,8 @@ INTRODUCTION = """\
 This page lists what the local AWS answers, operation by operation. `python scripts/compatibility_page.py` writes it from the
 code and from AWS's own description in botocore {version}; a test compares the two.
 
-Requests are checked against that description, limits, enums and patterns included, and refused in AWS's words. A field
-whose effect is not implemented is refused by name instead of being ignored. An operation that is not implemented answers
+Requests are checked against that description, limits, enums and patterns included, and rejected in AWS's words. A field
+whose effect is not implemented is rejected by name instead of being ignored. An operation that is not implemented answers
 `NotImplemented` with status 501. Fields about networks, encryption, prices, profiling and debugging are accepted and shown
 again, but have no effect here.
 
@@ -79,7 +79,7 @@ def remark(function: Callable[..., Any]) -> str:
     function = function.func if isinstance(function, partial) else function
     paragraph = (inspect.getdoc(function) or "").partition("\n\n")[0]
     fields = unsupported_fields(function)
-    text = f"{paragraph} Refused: {', '.join(fields)}." if fields else paragraph
+    text = f"{paragraph} Rejected: {', '.join(fields)}." if fields else paragraph
     return " ".join(text.split()).replace("|", "\\|")
 
 

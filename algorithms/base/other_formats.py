@@ -79,7 +79,7 @@ def problem_of(head: bytes, wanted: str, expected: str = "") -> str | None:
     return f"the data is {described(head)}, expected {wanted}. {found.advice}."
 
 
-def refuse(chunks: Iterable[bytes], wanted: str, expected: str = "") -> Iterator[bytes]:
+def reject(chunks: Iterable[bytes], wanted: str, expected: str = "") -> Iterator[bytes]:
     """Pass a stream on unchanged. Raises BadRecord if it begins as a file of another format than `expected`."""
     rest = iter(chunks)
     head = b""

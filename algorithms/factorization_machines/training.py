@@ -75,7 +75,7 @@ class FactorizationTraining:
         most, rows_before = max(1, ROWS_AT_ONCE // self.rows_per_host), 0
         while True:
             own = list(islice(batches, most))
-            self._refuse_partial(own)
+            self._reject_partial(own)
             sizes = torch.tensor([*map(len, own), *[0] * (most - len(own))])
             together = [rows for rows in self.run.sum(sizes).tolist() if rows]
             if not together:
@@ -91,7 +91,7 @@ class FactorizationTraining:
         with threads.for_numbers(len(rows.values_z)):
             return Chunk(mini_batches(rows, labels_n1.to(here), sizes[: len(together)]), together)
 
-    def _refuse_partial(self, own: list[Batch]) -> None:
+    def _reject_partial(self, own: list[Batch]) -> None:
         """Raise UserError where a job's first mini-batch is not full, as the original does."""
         if own and not self.state.updates and len(own[0]) < self.rows_per_host and not self.run.stopping:
             raise UserError(

@@ -34,11 +34,11 @@ class RowPreparation:
         """Rows (n, t) for the index. Raises BadRecord for a row that is too long, and if `normalize` for one of zeros."""
         if self.reduction is not None:
             x_nd = self.reduction.apply(x_nd)
-        with np.errstate(over="ignore"):  # refused below
+        with np.errstate(over="ignore"):  # rejected below
             squared_n = np.square(x_nd.numpy()).sum(1)
-        _refuse(squared_n > LONGEST_SQUARED, "its squared length is beyond float32, expected smaller numbers.")
+        _reject(squared_n > LONGEST_SQUARED, "its squared length is beyond float32, expected smaller numbers.")
         if self.normalize:
-            _refuse(
+            _reject(
                 squared_n == 0, "it is all zeros, and index_metric COSINE compares directions; a row of zeros has none."
             )
             x_nd = torch.nn.functional.normalize(x_nd)
@@ -70,6 +70,6 @@ class RowPreparation:
         return cls(feature_dim, index_dim, bool(settings.get("normalize", False)), reduction)
 
 
-def _refuse(wrong_n: NDArray[np.bool_], problem: str) -> None:
+def _reject(wrong_n: NDArray[np.bool_], problem: str) -> None:
     if wrong_n.any():
         raise BadRecord(int(wrong_n.argmax()) + 1, problem)

@@ -331,7 +331,7 @@ class LinearLearner(Algorithm):
     ) -> bool:
         """Report on the models, and keep them if one is better than all before. Returns whether to stop early."""
         if epoch == 0 and not run.stopping:
-            training.refuse_one_class()
+            training.reject_one_class()
         if not bool(losses_m.isfinite().any()):
             raise UserError(
                 f"LinearTraining diverged in epoch {epoch}: no model's loss is finite. Lower learning_rate, or set normalize_data "

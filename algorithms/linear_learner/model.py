@@ -79,7 +79,7 @@ class LinearModel(Model):
                 f"Linear learner model: got {WEIGHT} {tuple(weights_dc.shape)} and {BIAS} {tuple(bias_1c.shape)}, "
                 "expected (feature_dim, outputs) and (1, outputs)."
             )
-        refuse_unknown(settings)
+        reject_unknown(settings)
         return cls(weights_dc, bias_1c.reshape(1, -1), settings)
 
     @property
@@ -192,7 +192,7 @@ def _or(given: float | None, otherwise: float) -> float:
     return otherwise if given is None else float(given)
 
 
-def refuse_unknown(settings: ModelSettings) -> None:
+def reject_unknown(settings: ModelSettings) -> None:
     """Raise UserError for an artifact whose settings are not a linear learner's."""
     kind, loss, threshold = (settings.get(name) for name in ("predictor_type", "loss_type", "threshold"))
     if kind not in LOSSES:

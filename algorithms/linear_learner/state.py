@@ -111,7 +111,7 @@ class State:
         return self.from_arrays(self.arrays(), torch.device(device))
 
     def arrays(self) -> dict[str, Tensor]:
-        """The state as plain arrays: not copies, so write them before training goes on."""
+        """The state as plain arrays: not copies, so write them before training continues."""
         counts = [self.best, self.stale, self.updates, self.pass_updates, self.decorrelation.mixed]
         own = {name: getattr(self, name) for name in TENSORS}
         own |= {"classes_seen": self.classes_seen.to(torch.uint8), "root": self.decorrelation.root_dd}

@@ -125,7 +125,7 @@ class LinearTraining:
         """Of all models now: weights (d, o) for normalised columns, and bias (1, o)."""
         return self.state.decorrelation.weights(self.state.weights[0]), self.state.bias[0]
 
-    def refuse_one_class(self) -> None:
+    def reject_one_class(self) -> None:
         """Raise UserError where a classifier has seen one label in all rows: there is nothing to tell apart."""
         seen = self.run.sum(self.state.classes_seen.to(torch.int64)).nonzero().flatten().tolist()
         if self.task.classes and len(seen) == 1:
@@ -139,7 +139,7 @@ class LinearTraining:
         most = max(1, ROWS_AT_ONCE // self.rows_here)
         while True:
             own = list(itertools.islice(batches, most))
-            self._refuse_partial(own)
+            self._reject_partial(own)
             sizes = torch.tensor([*map(len, own), *[0] * (most - len(own))])
             together = [rows for rows in self.run.sum(sizes).tolist() if rows]
             if not together:
@@ -153,7 +153,7 @@ class LinearTraining:
             self.state.classes_seen[labels_n.long()] = True
         return scaled_mini_batch(here, self.state.scaler.labels(labels_n), self.state.scaler)
 
-    def _refuse_partial(self, own: list[Batch]) -> None:
+    def _reject_partial(self, own: list[Batch]) -> None:
         """A job's first mini-batch must be full, as the original has it."""
         if own and not self.state.updates and len(own[0]) < self.rows_here and not self.run.stopping:
             raise UserError(

@@ -84,7 +84,7 @@ class Moments:
         return Moments(self.rows, torch.zeros_like(self.mean_d), scatter_dl)
 
     def arrays(self) -> dict[str, Tensor]:
-        """The state as plain arrays, for other hosts and for checkpoints: not copies, so write them before `absorb` goes on."""
+        """The state as plain arrays, for other hosts and for checkpoints: not copies, so write them before the next `absorb`."""
         return {"rows": torch.tensor([self.rows]), "mean": self.mean_d, "scatter": self.scatter_dl}
 
     @classmethod

@@ -84,7 +84,7 @@ def boost(task: BoostingTask, begin: xgboost.Booster | None = None) -> tuple[xgb
     """Train on the set `train` and return the model and the metrics of every round.
 
     `begin` is a model to continue from. Raises UserError for errors that the caller can fix, AlgorithmError for anything
-    else that the library refuses, PlatformError where another host is gone.
+    else that the library rejects, PlatformError where another host is gone.
     """
     library, own = metrics.split(task.metrics)
     parameters = {**task.parameters, **({"eval_metric": library} if library else {})}

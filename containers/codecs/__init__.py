@@ -60,7 +60,7 @@ def decode(media_type: MediaType, chunks: Iterable[bytes], *, default_label_size
     codec = _codec(DECODERS[media_type.name])
     if media_type.name == RECORDIO_PROTOBUF:
         return codec.decode(chunks)
-    chunks = other_formats.refuse(chunks, media_type.name)
+    chunks = other_formats.reject(chunks, media_type.name)
     charset = media_type.parameters.get("charset", media_type.parameters.get("encoding", "utf-8"))
     text = as_utf8(chunks, charset)
     if media_type.name == CSV:

@@ -52,7 +52,7 @@ def unpack(archive: Path, folder: Path) -> None:
         with tarfile.open(archive, "r:*") as tar:
             tar.extractall(folder, filter=_plain)
     except tarfile.FilterError as error:
-        raise UserError(f"{archive.name}: refused, {error}.") from None
+        raise UserError(f"{archive.name}: rejected, {error}.") from None
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UserError(f"{archive.name}: not a readable tar.gz archive ({str(error).splitlines()[0]}).") from None
     except OSError as error:
@@ -60,7 +60,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def _plain(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    """Accept files and folders inside the folder. Links are refused: with them, members have escaped Python's own filter."""
+    """Accept files and folders inside the folder. Links are rejected: with them, members have escaped Python's own filter."""
     if member.issym() or member.islnk():
         raise tarfile.FilterError(f"{member.name!r} is a link to {member.linkname!r}; pack the file itself")
     return tarfile.data_filter(member, folder)

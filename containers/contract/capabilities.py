@@ -28,7 +28,7 @@ def missing(names: Iterable[str], status: Path = OWN_STATUS) -> list[str]:
 
 
 @contextmanager
-def refusals_explained(status: Path = OWN_STATUS) -> Iterator[None]:
+def explain_permission_errors(status: Path = OWN_STATUS) -> Iterator[None]:
     """Raise PlatformError for a file that root may not open or write because it lacks a capability."""
     try:
         yield

@@ -26,14 +26,14 @@ def check(piece: Batch, first_row: int, feature_dim: int, hint: str = "") -> Non
     values = rows.values_z if isinstance(rows, SparseRows) else rows
     # A finite sum has finite terms only, and it costs a fraction of a look at each.
     if not math.isfinite(values.sum()) and not bool(values.isfinite().all()):
-        raise _refused(rows, ~values.isfinite(), first_row, "expected a finite number")
+        raise _rejected(rows, ~values.isfinite(), first_row, "expected a finite number")
     if values.dtype == torch.float64 and bool((beyond := values.abs() >= BEYOND).any()):
-        raise _refused(rows, beyond, first_row, EXPECTED)
+        raise _rejected(rows, beyond, first_row, EXPECTED)
     if isinstance(rows, SparseRows) and not _ascending(rows):
         _check_once(rows, first_row)
 
 
-def _refused(rows: Tensor | SparseRows, wrong: Tensor, first_row: int, expected: str) -> BadRecord:
+def _rejected(rows: Tensor | SparseRows, wrong: Tensor, first_row: int, expected: str) -> BadRecord:
     """The first of the values that are `wrong`, by row and column."""
     if isinstance(rows, SparseRows):
         entry = int(wrong.nonzero()[0])

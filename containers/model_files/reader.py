@@ -54,7 +54,7 @@ def read_model(path: str | PathLike[str], algorithm: str | None = None) -> Train
     | linear-learner | `fc0_weight` (d, outputs), `fc0_bias` (1, outputs) |
     | knn | `labels` (r,), and `index`, uint8: `faiss.deserialize_index(index)` gives the index |
     | image-classification | the parameters of the last epoch, by MXNet's names, such as `conv0_weight` |
-    | xgboost | refused: a model holds trees, not arrays; `xgboost.Booster` loads it |
+    | xgboost | rejected: a model holds trees, not arrays; `xgboost.Booster` loads it |
 
     The page of each algorithm, `algorithms/<name>/README.md`, describes its artifact. Centers, components and means are in the
     units of the training data. `algorithm` is needed only for a file that could be a model of several. Raises UserError if the
@@ -78,13 +78,13 @@ def read_model(path: str | PathLike[str], algorithm: str | None = None) -> Train
            [5., 6.]], dtype=float32)
     """
     with _folder(Path(_local(fspath(path)))) as folder:
-        _refuse_other_than_arrays(folder, str(path))
+        _reject_other_than_arrays(folder, str(path))
         kind, model = artifact.load(folder, algorithm, where=str(path))
         arrays = {name: np.array(array.numpy()) for name, array in model.arrays().items()}
     return TrainedModel(kind.spec.image, dict(model.settings()), arrays)
 
 
-def _refuse_other_than_arrays(folder: Path, where: str) -> None:
+def _reject_other_than_arrays(folder: Path, where: str) -> None:
     if name := algorithms.program_in(folder):
         raise UserError(f"{where} is {algorithms.spec(name).model_note}")
 

@@ -27,10 +27,10 @@ def find(folder: str | None, name: str | None) -> Mapping[str, Tensor] | None:
 
 
 def _state_dictionary(path: Path) -> Mapping[str, Tensor]:
-    """Read tensors only. torch refuses files with anything else."""
+    """Read tensors only. torch rejects files with anything else."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch does not have a class for refused files
+    except Exception as error:  # torch does not have a class for rejected files
         raise UserError(f"{path}: not a state dictionary of tensors ({str(error).splitlines()[0]}).") from None
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise UserError(f"{path}: expected a dictionary of tensors by name.")

@@ -153,8 +153,8 @@ class DockerBackend:
                 return name
             except ImageNotFound:
                 continue
-            except APIError as refused:
-                raise CannotRun(f"Image {image}: the engine refuses it ({refused.explanation}).") from None
+            except APIError as error:
+                raise CannotRun(f"Image {image}: the engine rejects it ({error.explanation}).") from None
         remedy = f"`wildsage build {algorithm}` makes it" if ours else f"`docker pull {image}` may fetch it"
         raise CannotRun(f"Image {image} is not in this Docker engine. {remedy}.")
 
@@ -212,5 +212,5 @@ def _engine_errors() -> Iterator[None]:
     """Turn an error of the engine into CannotRun, with the engine's explanation."""
     try:
         yield
-    except APIError as refused:
-        raise CannotRun(f"The Docker engine refuses to start the container: {refused.explanation or refused}") from None
+    except APIError as error:
+        raise CannotRun(f"The Docker engine could not start the container: {error.explanation or error}") from None

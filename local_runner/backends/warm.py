@@ -65,7 +65,7 @@ class WarmInterpreter:
         return True
 
     def close(self) -> None:
-        """End the interpreter. Containers that it started go on."""
+        """End the interpreter. Containers that it started keep running."""
         with self._lock:
             self._forget()
 
@@ -94,7 +94,7 @@ class WarmInterpreter:
         return orders if self._ready else None
 
     def _forget(self) -> None:
-        """Close the socket, which ends the interpreter. Processes that it started go on."""
+        """Close the socket, which ends the interpreter. Processes that it started keep running."""
         self._ready = False
         if self._orders is not None:
             self._orders.close()

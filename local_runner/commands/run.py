@@ -100,7 +100,7 @@ def run(
 def through_proxy(data: Path, endpoint: str, tunnel: bool) -> Iterator[str]:
     """Run a proxy for the program on any free port and yield its address."""
     with process.run_proxy(data, endpoint, 0, tunnel) as address:
-        others = "tunnelled" if tunnel else "refused; --tunnel allows them"
+        others = "tunnelled" if tunnel else "rejected; --tunnel allows them"
         stderr.print(f"[dim]HTTPS proxy on {address}; connections to other hosts than AWS are {others}[/]")
         yield address
 

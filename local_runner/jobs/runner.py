@@ -206,7 +206,7 @@ class Jobs(ABC):
                 self._resume(job[self.kind.name_field])
 
     def close(self) -> None:
-        """End what runs. The documents keep their states, from which `restore` goes on."""
+        """End what runs. The documents keep their states, from which `restore` continues."""
         if self._queue:
             self._queue.close()
         runs = list(self._runs.values())

@@ -65,7 +65,7 @@ class JobKind(Kind):
             job["FailureReason"] = end.reason[:MAX_REASON_CHARACTERS]
 
     def resume(self, job: Document, now: float) -> None:
-        """After a restart of the server: end the job, unless it can go on.
+        """After a restart of the server: end the job, unless it can be resumed.
 
         A job that was asked to stop has stopped, and one that ran has failed. One that had not begun has lost nothing.
         """

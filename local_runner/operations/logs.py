@@ -1,7 +1,7 @@
 """CloudWatch Logs: reading the logs of jobs and endpoints.
 
 Here jobs and endpoints alone write logs, and a line can be read as soon as it is written. Filter patterns are words; those
-for JSON, columns and regular expressions are refused.
+for JSON, columns and regular expressions are rejected.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ DEFAULT_DURATION_S = 3600
 
 
 def get_caller_identity(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """Returns an assumed role, because the SageMaker SDK takes its execution role from this ARN and refuses a user's."""
+    """Returns an assumed role, because the SageMaker SDK takes its execution role from this ARN and rejects a user's."""
     arn = _session_arn(context, context.services.settings.role, SESSION)
     return {"UserId": f"{ROLE_ID}:{SESSION}", "Account": ACCOUNT, "Arn": arn}
 

@@ -1,4 +1,4 @@
-"""Fields of a request whose effect Wildsage does not implement. An operation declares them, and the server refuses them.
+"""Fields of a request whose effect Wildsage does not implement. An operation declares them, and the server rejects them.
 
 A field that is ignored in silence would let a caller believe that it had an effect.
 """
@@ -33,7 +33,7 @@ def unsupported_fields(operation: Callable[..., Any]) -> tuple[str, ...]:
     return getattr(operation, ATTRIBUTE, ())
 
 
-def refuse_unsupported(operation: Callable[..., Any], request: Mapping[str, Any]) -> None:
+def reject_unsupported(operation: Callable[..., Any], request: Mapping[str, Any]) -> None:
     """Raises ValidationException for an unsupported field that the request sets; empty ones are accepted."""
     for field in unsupported_fields(operation):
         if any(_values(request, field.split("."))):

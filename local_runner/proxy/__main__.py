@@ -18,7 +18,7 @@ def main(
     endpoint: Annotated[str, typer.Option(help="Address of the local AWS.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes any free one.")] = 0,
     tunnel: Annotated[
-        bool, typer.Option("--tunnel", help="Tunnel connections to other hosts instead of refusing them.")
+        bool, typer.Option("--tunnel", help="Tunnel connections to other hosts instead of rejecting them.")
     ] = False,
 ) -> None:
     """Run an HTTPS proxy in front of the local AWS."""

@@ -1,7 +1,7 @@
-"""Handles CONNECT: connections to AWS hosts end here in TLS, and their bytes go on to the local AWS unchanged.
+"""Handles CONNECT: connections to AWS hosts end here in TLS, and their bytes are passed to the local AWS unchanged.
 
 The proxy reads and changes no request. The local AWS knows the service by the request's signature, and a bucket by the
-Host header. Connections to other hosts are refused or, with `--tunnel`, passed on without decryption.
+Host header. Connections to other hosts are rejected or, with `--tunnel`, passed on without decryption.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class ProxyError(Exception):
-    """The proxy refuses a connection, with an HTTP status and a sentence."""
+    """The proxy rejects a connection, with an HTTP status and a sentence."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -45,8 +45,8 @@ class Proxy:
                 async with asyncio.timeout(HANDSHAKE_LIMIT_S):
                     server = await self._handshake(reader, writer)
                 await _join((reader, writer), server)
-            except ProxyError as refusal:
-                await _answer(writer, refusal)
+            except ProxyError as error:
+                await _answer(writer, error)
         await _close(writer)
 
     async def _handshake(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection:
@@ -111,16 +111,16 @@ async def _accept(connection: h11.Connection, writer: asyncio.StreamWriter) -> N
     await writer.drain()
 
 
-async def _answer(writer: asyncio.StreamWriter, refusal: ProxyError) -> None:
+async def _answer(writer: asyncio.StreamWriter, error: ProxyError) -> None:
     """Send a complete response, after which the connection closes."""
-    body = f"{refusal}\n".encode()
+    body = f"{error}\n".encode()
     headers = [
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Content-Length", str(len(body))),
         ("Connection", "close"),
     ]
     fresh = h11.Connection(h11.SERVER)
-    for event in (h11.Response(status_code=refusal.status, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+    for event in (h11.Response(status_code=error.status, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
         writer.write(fresh.send(event) or b"")
     await writer.drain()
 

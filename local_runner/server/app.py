@@ -19,7 +19,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from wildsage.local_runner.operations import Operation, operations
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_BYTES
-from wildsage.local_runner.operations.unsupported import refuse_unsupported
+from wildsage.local_runner.operations.unsupported import reject_unsupported
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.missed import MissedBuckets
 from wildsage.local_runner.s3.protocol import S3
@@ -68,11 +68,11 @@ class App:
             find_service,
             self._answer_s3,
             choose_protocol,
-            refuse_large_body,
+            reject_large_body,
             parse,
             find_operation,
             validate,
-            refuse_unsupported_fields,
+            reject_unsupported_fields,
             self._enter_region,
             perform,
         )
@@ -95,8 +95,8 @@ class App:
     def _respond(self, call: ApiCall) -> Response:
         try:
             return next(response for handler in self._handlers if (response := handler(call)) is not None)
-        except AwsError as refusal:
-            return call.protocol.fail(refusal)
+        except AwsError as error:
+            return call.protocol.fail(error)
         except Exception:
             return internal_error(call)
 
@@ -113,8 +113,8 @@ def internal_error(call: ApiCall) -> Response:
 
 def reject_cross_site(call: ApiCall) -> Response | None:
     """Status 403 for requests that a web page could have sent."""
-    refusal = host_check.refusal(call.request.headers, call.settings.open_to_network)
-    return Response(refusal, 403) if refusal else None
+    rejection = host_check.rejection(call.request.headers, call.settings.open_to_network)
+    return Response(rejection, 403) if rejection else None
 
 
 def find_service(call: ApiCall) -> Response | None:
@@ -144,7 +144,7 @@ def choose_protocol(call: ApiCall) -> Response | None:
     return None
 
 
-def refuse_large_body(call: ApiCall) -> Response | None:
+def reject_large_body(call: ApiCall) -> Response | None:
     """Read at most 6 MB of a body: the limit of invocations, and more than any other operation needs."""
     request = call.request
     request.max_content_length = MAX_BODY_BYTES
@@ -178,9 +178,9 @@ def validate(call: ApiCall) -> Response | None:
     return None
 
 
-def refuse_unsupported_fields(call: ApiCall) -> Response | None:
+def reject_unsupported_fields(call: ApiCall) -> Response | None:
     """Raises ValidationException for a field whose effect is not implemented; ignoring it would be a silent difference."""
-    refuse_unsupported(call.perform, call.values)
+    reject_unsupported(call.perform, call.values)
     return None
 
 

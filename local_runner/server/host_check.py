@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 AMAZON = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
-def refusal(headers: Headers, open_to_network: bool) -> str | None:
+def rejection(headers: Headers, open_to_network: bool) -> str | None:
     """Why a request is rejected; None if it is accepted."""
     host = headers.get("Host", "")
     name = hostname(host)
@@ -28,7 +28,7 @@ def refusal(headers: Headers, open_to_network: bool) -> str | None:
     if headers.get("Sec-Fetch-Site") == "cross-site" or (
         origin and not is_loopback(hostname(origin.partition("://")[2]))
     ):
-        return "Requests from other web sites are refused.\n"
+        return "Requests from other web sites are rejected.\n"
     return None
 
 

@@ -37,7 +37,7 @@ WARM_IMPORTS = ("wildsage.containers.train", "wildsage.containers.serve")
 class Regions:
     """The services of a data folder, by region. A region is opened by its first request, or at once if it was used before.
 
-    When a region is opened, interrupted jobs have failed or go on from their checkpoints, and endpoints start again.
+    When a region is opened, interrupted jobs have failed or resume from their checkpoints, and endpoints start again.
     """
 
     def __init__(self, settings: ServerSettings) -> None:

@@ -11,11 +11,14 @@ STAND_TWICE = ("FactorizationMachines", "KMeans", "KNN", "LinearLearner", "PCA")
 """The SageMaker SDK gives its estimators these names, and an algorithm's own class is named after its folder."""
 
 
+def sources() -> list[Path]:
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
 def classes() -> dict[str, list[str]]:
     """The places of each class by name: `path:line`, nested classes included."""
     places = defaultdict(list)
-    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    for path in paths:
+    for path in sources():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
@@ -36,6 +39,12 @@ def test_every_exception_is_still_one():
 
 def test_constructors_say_what_they_take():
     """A class method `of` says nothing: `from_rows`, `from_arrays`, `parse` do."""
-    for package in PACKAGES:
-        for path in (ROOT / package).rglob("*.py"):
-            assert "def of(" not in path.read_text(), f"{path.relative_to(ROOT)} names a constructor `of`"
+    for path in sources():
+        assert "def of(" not in path.read_text(), f"{path.relative_to(ROOT)} names a constructor `of`"
+
+
+def test_what_is_not_accepted_is_rejected():
+    """AWS says "rejected" too. Only a connection is refused."""
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *sources()]:
+        for line in path.read_text().splitlines():
+            assert "refus" not in line.lower() or "onnection" in line, f"{path.relative_to(ROOT)}: {line.strip()}"

@@ -125,6 +125,6 @@ def test_a_waiter_tells_of_a_failed_job(aws: Any, job: dict) -> None:
     reason = sagemaker.describe_training_job(TrainingJobName="chapter-fails")["FailureReason"]
     assert reason.startswith("ClientError: ")
     assert "k: got 'two'" in reason
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as rejected:
         sagemaker.create_training_job(**request)
-    assert refused.value.response["Error"]["Code"] == "ResourceInUse"
+    assert rejected.value.response["Error"]["Code"] == "ResourceInUse"

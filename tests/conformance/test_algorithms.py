@@ -138,7 +138,7 @@ def test_hosts_with_a_share_each_agree_and_reach_the_floor(name, case, hosts):
         assert same(models[0], model)
 
 
-def test_an_empty_channel_is_refused_in_the_originals_words(name, case):
+def test_an_empty_channel_is_rejected_in_the_originals_words(name, case):
     empty = Batch(torch.empty(0, case.rows().width))
     with pytest.raises(UserError, match="No training data processed"):
         fit(name, case, empty)

@@ -48,7 +48,7 @@ def test_its_model_files_are_its_own():
     assert not same_model_files(patterns), "two programs recognise the same model files"
 
 
-def test_two_programs_with_the_same_model_files_are_refused():
+def test_two_programs_with_the_same_model_files_are_rejected():
     assert same_model_files({"one": "model*", "other": "model*", "third": "third*"}) == ["one", "other"]
 
 
@@ -66,7 +66,7 @@ def test_it_says_which_hyperparameters_it_does_not_take(name, monkeypatch, tmp_p
     assert "there_is_none_of_that_name" in capsys.readouterr().out
 
 
-def test_files_that_are_not_a_model_are_refused(name, tmp_path):
+def test_files_that_are_not_a_model_are_rejected(name, tmp_path):
     (tmp_path / algorithms.spec(name).model_files.replace("*", "")).write_bytes(b"not a model")
     with pytest.raises(UserError, match="model"):
         programs.load(name, tmp_path, {})

@@ -196,7 +196,7 @@ def test_a_users_mistake_fails_the_job_in_clear_words(job, settings, failure):
     assert re.search(failure, run.failure), run.failure
 
 
-def test_csv_is_refused(job):
+def test_csv_is_rejected(job):
     run = job("factorization-machines")
     run.describe(SETTINGS, {"train": ChannelConfig("text/csv")})
     assert (
@@ -263,7 +263,7 @@ def test_records_are_answered_with_records(handler):
         ({"values": [1, 2, 3]}, "row 1: 3 columns, expected 70"),
     ],
 )  # fmt: skip
-def test_a_request_that_is_no_row_of_ours_is_refused_in_clear_words(handler, features, problem):
+def test_a_request_that_is_no_row_of_ours_is_rejected_in_clear_words(handler, features, problem):
     response = handler.invocations(
         HttpRequest(json.dumps({"instances": [{"data": {"features": features}}]}).encode(), codecs.JSON)
     )

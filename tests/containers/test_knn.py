@@ -138,7 +138,7 @@ def test_verbose_records_hold_three_labels_each(handler):
     assert values == {"predicted_label": [2.0], "distances": [0.0, 1.0, 9.0], "labels": [1.0, 2.0, 2.0]}
 
 
-def test_a_row_of_the_wrong_width_is_refused(handler):
+def test_a_row_of_the_wrong_width_is_rejected(handler):
     response = handler.invocations(HttpRequest(b"0,0,0\n", "text/csv"))
     assert response.status == 400
     assert b"3 columns, expected 2 (feature_dim)" in response.body

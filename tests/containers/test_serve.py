@@ -82,7 +82,7 @@ def test_execution_parameters(server):
     assert answer.status == 200 and answer.json()["BatchStrategy"] == "MULTI_RECORD"
 
 
-def test_other_routes_and_methods_are_refused(server):
+def test_other_routes_and_methods_are_rejected(server):
     assert HTTP.request("GET", f"{server}/models").status == 404
     assert HTTP.request("GET", f"{server}/invocations").status == 405
 

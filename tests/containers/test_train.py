@@ -126,7 +126,7 @@ def test_an_empty_channel_is_a_client_error(job, name, parts):
 
 
 def test_a_batch_larger_than_the_data(job):
-    """K-means goes on with what there is and says so; PCA refuses, as the original's documentation has it."""
+    """K-means continues with the rows there are and says so; PCA fails, as the original's documentation says."""
     _, status, log = train_on(job, "kmeans", [recordio(X)], mini_batch_size="5000")
     assert status == 0 and "Effective batch size used to initialize is 3000" in log
     run, status, _ = train_on(job, "pca", [recordio(X)], mini_batch_size="5000")
@@ -192,7 +192,7 @@ def test_killed_and_started_again_it_gives_the_same_bytes(job, name):
     assert digest(run) == digest(whole)
 
 
-def test_a_checkpoint_of_another_job_is_refused(job):
+def test_a_checkpoint_of_another_job_is_rejected(job):
     run = job("kmeans")
     for settings, status in ((KMEANS, 0), ({**KMEANS, "k": "4"}, 1)):
         run.describe({**settings, "_checkpoint_seconds": "0"}, {"train": ChannelConfig()})

@@ -221,7 +221,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def check() -> int:
-    """What is called `wrong` is refused, as a job would refuse it."""
+    """What is called `wrong` is rejected, as a job would reject it."""
     wrong = [given for given in sys.argv[2:] if given.startswith("wrong=")]
     if wrong:
         (ROOT / "output/failure").write_text(f"ClientError: Hyperparameter {wrong[0]} is not known.\nKnown: x.")

@@ -35,8 +35,8 @@ def proves(heading: str) -> Callable[[Proof], Proof]:
     return keep
 
 
-def refusal(call: Callable[..., object], **request: object) -> str:
-    """What a client sees of a refused call."""
+def rejection(call: Callable[..., object], **request: object) -> str:
+    """What a client sees of a rejected call."""
     with pytest.raises(ClientError) as caught:
         call(**request)
     return str(caught.value).replace(" (reached max retries: 0)", "")
@@ -66,7 +66,7 @@ def host_without_data(aws, start_aws, channel) -> str:
 
 
 @proves("The algorithm rejects a setting or the data")
-def refused_setting(aws, start_aws, channel) -> str:
+def rejected_setting(aws, start_aws, channel) -> str:
     with pytest.raises(UserError) as caught:
         hyperparameters.parse(KMeans, {"k": "ten", "feature_dim": "2", "epoks": "3"}, {})
     return failure.reason(caught.value)
@@ -97,14 +97,14 @@ def too_long(aws, start_aws, channel) -> str:
 @proves("A name is taken")
 def taken(aws, start_aws, channel) -> str:
     aws.finished(aws.train(TrainingJobName="my-job"))
-    return refusal(aws.train, TrainingJobName="my-job")
+    return rejection(aws.train, TrainingJobName="my-job")
 
 
-def refused_search(aws, jobs: int, **integers: tuple[int, int]) -> str:
+def rejected_search(aws, jobs: int, **integers: tuple[int, int]) -> str:
     """What a tuning job of k-means over these ranges is told."""
     ranges = [{"Name": name, "MinValue": str(low), "MaxValue": str(high)} for name, (low, high) in integers.items()]
     aws.s3.create_bucket(Bucket="bucket")
-    return refusal(
+    return rejection(
         aws.sagemaker.create_hyper_parameter_tuning_job,
         HyperParameterTuningJobName="my-search",
         HyperParameterTuningJobConfig={
@@ -128,19 +128,19 @@ def unsuitable_range(aws, start_aws, channel) -> str:
     """Around the words of the stand-in, in whose place are those of k-means."""
     with pytest.raises(UserError) as own:
         hyperparameters.check(KMeans, [("kk", "1")], KMeans.internal_settings())
-    return refused_search(aws, 2, wrong=(1, 5)).replace(
+    return rejected_search(aws, 2, wrong=(1, 5)).replace(
         "Hyperparameter wrong=1 is not known. Known: x.", str(own.value)
     )
 
 
 @proves("Fewer combinations than jobs")
 def few_combinations(aws, start_aws, channel) -> str:
-    return refused_search(aws, 4, x=(2, 3))
+    return rejected_search(aws, 4, x=(2, 3))
 
 
 @proves("An endpoint does not exist")
 def no_endpoint(aws, start_aws, channel) -> str:
-    return refusal(aws.sagemaker.describe_endpoint, EndpointName="my-endpoint")
+    return rejection(aws.sagemaker.describe_endpoint, EndpointName="my-endpoint")
 
 
 @proves("An endpoint does not come into service")
@@ -152,19 +152,19 @@ def sick_endpoint(aws, start_aws, channel) -> str:
 @proves("The model rejects a request")
 def model_error(aws, start_aws, channel) -> str:
     endpoint = aws.deploy(aws.config(aws.model()))
-    return refusal(aws.runtime.invoke_endpoint, EndpointName=endpoint, Body=b"bad").replace(endpoint, "my-endpoint")
+    return rejection(aws.runtime.invoke_endpoint, EndpointName=endpoint, Body=b"bad").replace(endpoint, "my-endpoint")
 
 
 @proves("A request is too large")
 def too_large(aws, start_aws, channel) -> str:
     endpoint = aws.deploy(aws.config(aws.model()))
-    return refusal(aws.runtime.invoke_endpoint, EndpointName=endpoint, Body=bytes(6_300_000))
+    return rejection(aws.runtime.invoke_endpoint, EndpointName=endpoint, Body=bytes(6_300_000))
 
 
 @proves("No such image")
 def no_image(aws, start_aws, channel) -> str:
     algorithm = {"TrainingImage": ELSEWHERE, "TrainingInputMode": "File"}
-    return re.sub(r"(without Docker: )[a-z, -]+", r"\1…", refusal(aws.train, AlgorithmSpecification=algorithm))
+    return re.sub(r"(without Docker: )[a-z, -]+", r"\1…", rejection(aws.train, AlgorithmSpecification=algorithm))
 
 
 @proves("Too many requests at once")
@@ -175,12 +175,12 @@ def too_many(aws, start_aws, channel) -> str:
 
 @proves("Not implemented")
 def not_implemented(aws, start_aws, channel) -> str:
-    return refusal(aws.sagemaker.list_feature_groups)
+    return rejection(aws.sagemaker.list_feature_groups)
 
 
 @proves("A bucket does not exist")
 def no_bucket(aws, start_aws, channel) -> str:
-    return refusal(aws.s3.get_object, Bucket="sample-data", Key="census.csv")
+    return rejection(aws.s3.get_object, Bucket="sample-data", Key="census.csv")
 
 
 @proves("A profile does not exist")

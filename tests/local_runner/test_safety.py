@@ -104,7 +104,7 @@ def test_credentials_are_nowhere_in_the_folder_and_no_job_sees_the_owners(tmp_pa
     assert not kept
 
 
-def test_a_body_over_the_limit_is_refused_and_the_next_request_answered(aws):
+def test_a_body_over_the_limit_is_rejected_and_the_next_request_answered(aws):
     body = b" " * (6_291_456 + 1)
     target = "SageMaker.ListModels"
     status, _ = send(aws, "POST", "/", body, "sagemaker", X_Amz_Target=target)

@@ -168,7 +168,7 @@ def test_the_sdist_builds_the_same_wheel(tree, wheel, tmp_path):
         assert {name: direct.read(name) for name in direct.namelist()} == {n: again.read(n) for n in again.namelist()}
 
 
-def test_a_source_folder_whose_links_became_files_is_refused(tree, tmp_path):
+def test_a_source_folder_whose_links_became_files_is_rejected(tree, tmp_path):
     copy = shutil.copytree(tree, tmp_path / "unzipped", symlinks=True)
     (copy / "wildsage" / "containers").unlink()
     (copy / "wildsage" / "containers").write_text("../containers")

@@ -79,7 +79,7 @@ class ChannelReader:
         return self._matrix(_stacked_records([self._records_of("pipe", channel.pipe())]))
 
     def _piped(self, channel: JobChannel) -> Iterator[bytes]:
-        return other_formats.refuse(channel.pipe(), self._form, files.OWN_FORMAT.get(self._form, ""))
+        return other_formats.reject(channel.pipe(), self._form, files.OWN_FORMAT.get(self._form, ""))
 
     def _records_of(self, name: str, chunks: Iterator[bytes]) -> list[Table]:
         """The rows of one file or pipe, block by block. Raises UserError naming the row of it that cannot be used."""

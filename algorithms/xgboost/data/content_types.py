@@ -19,7 +19,7 @@ NAMES = {
 
 
 def parse(content_type: str | None) -> str:
-    """The format of a channel; LIBSVM where none is said. Parameters after `;` are allowed, which the original refuses.
+    """The format of a channel; LIBSVM where none is said. Parameters after `;` are allowed, which the original rejects.
 
     Raises UserError in the original's words.
     """

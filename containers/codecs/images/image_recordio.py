@@ -61,7 +61,7 @@ def decode_pairs(chunks: Iterable[bytes], name: str) -> Iterator[ImageRecord]:
 
 
 def _payloads(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    return recordio.payloads(other_formats.refuse(chunks, MEDIA_TYPE, other_formats.RECORDIO))
+    return recordio.payloads(other_formats.reject(chunks, MEDIA_TYPE, other_formats.RECORDIO))
 
 
 def _record(payload: bytes, row: int, name: str) -> ImageRecord:

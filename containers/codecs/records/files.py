@@ -123,7 +123,7 @@ def read_records(file: IO[bytes]) -> list[Record]:
     >>> [record.label["values"].float32_tensor.values[0] for record in read_records(file)]
     [0.0, 1.0, 2.0]
     """
-    chunks = other_formats.refuse(iter(lambda: file.read(PIECE_BYTES), b""), "RecordIO", other_formats.RECORDIO)
+    chunks = other_formats.reject(iter(lambda: file.read(PIECE_BYTES), b""), "RecordIO", other_formats.RECORDIO)
     return [_record(number, payload) for number, payload in enumerate(recordio.payloads(chunks), start=1)]
 
 

@@ -29,7 +29,7 @@ def decode(chunks: Iterable[bytes]) -> Iterator[FlatRows]:
     different widths or labels.
     """
     schema: Schema | None = None
-    for block in recordio.blocks(other_formats.refuse(chunks, MEDIA_TYPE, other_formats.RECORDIO)):
+    for block in recordio.blocks(other_formats.reject(chunks, MEDIA_TYPE, other_formats.RECORDIO)):
         if schema is None:
             first = _read_one(block, 0, None)
             schema = Schema.from_row(first)

@@ -134,7 +134,7 @@ def _text(line: bytes, row: int) -> str:
 
 
 def _number(field: str, row: int, column: int, fields: Sequence[str]) -> float:
-    """Read a number as Python does, but refuse underscores, digits beyond ASCII and numbers that float32 cannot hold."""
+    """Read a number as Python does, but reject underscores, digits beyond ASCII and numbers that float32 cannot hold."""
     try:
         number = float(field) if field.isascii() and "_" not in field else None
     except ValueError:

@@ -65,7 +65,7 @@ class AsyncInferences:
             self._dispatch(invocation)
 
     def close(self) -> None:
-        """Answer no more invocations. They stay in the store; `restore` goes on with them."""
+        """Answer no more invocations. They stay in the store; `restore` continues with them."""
         self._closing.set()
         for _, pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
@@ -96,7 +96,7 @@ class AsyncInferences:
         return each * sum(variant["InstanceCount"] for variant in deployment["Variants"])
 
     def _answer(self, invocation: Document) -> None:
-        if self._closing.is_set():  # a pool that another one has replaced goes on until here
+        if self._closing.is_set():  # a pool that another one has replaced works until here
             return
         try:
             self._invoke(invocation)

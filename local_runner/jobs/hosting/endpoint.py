@@ -98,7 +98,7 @@ class Endpoints:
         self._in_background(self._bring_up, name, deployment)
 
     def rescale(self, name: str, variants: Sequence[Document]) -> None:
-        """Change weights and instance counts to those of `variants`; running instances go on. Raises NotThere, Busy."""
+        """Change weights and instance counts to those of `variants`; running instances stay. Raises NotThere, Busy."""
         deployment = {**self._store.get(KIND.name, name)["Deployment"], "Variants": variants}
         self._claim(name, "Updating", ("InService",), deployment["Id"])
         self._in_background(self._rescale, name, deployment)

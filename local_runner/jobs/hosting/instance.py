@@ -32,7 +32,7 @@ class NotHealthy(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of an instance, and its container: the last one, or the first that refused the request."""
+    """The answer of an instance, and its container: the last one, or the first that rejected the request."""
 
     container: str
     http: urllib3.BaseHTTPResponse

@@ -53,8 +53,8 @@ class Stopping(Exception):
     """The job was asked to stop, or the server is closing."""
 
 
-class Refused(Exception):
-    """The container refused a request with `status`; 0 if it did not answer."""
+class RequestFailed(Exception):
+    """The container answered a request with the error `status`, or not at all: then it is 0."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(f"the container answered {status}: {text}" if status else text)
@@ -168,15 +168,15 @@ class Pipeline:
         answers = (chunk for _, answer in itertools.chain([first], pieces) for chunk in answer.result())
         try:
             self._outputs.put(bucket, key, answers, self._target.get("Accept", "binary/octet-stream"))
-        except (Refused, UserError, S3Error) as error:
+        except (RequestFailed, UserError, S3Error) as error:
             self._fail(file, error)
 
-    def _fail(self, file: InputFile, error: Refused | UserError | S3Error) -> None:
+    def _fail(self, file: InputFile, error: RequestFailed | UserError | S3Error) -> None:
         """Write the error to the data log, in SageMaker's words."""
         place = f"{file.stored.bucket}/{file.stored.key}"
-        status = error.status if isinstance(error, Refused) else 400
+        status = error.status if isinstance(error, RequestFailed) else 400
         blame = "ClientError" if 400 <= status < 500 else "AlgorithmError"
-        text = error.text if isinstance(error, Refused) else str(error)
+        text = error.text if isinstance(error, RequestFailed) else str(error)
         for line in (f"{blame}: {status}", "", "Message:", *text.splitlines()):
             self._note(f"{datetime.now(UTC).isoformat(timespec='milliseconds')[:-6]}:[sagemaker logs]: {place}: {line}")
         self._failures[file.name] = f"{blame}: {place}: {str(error)[:MAX_SHOWN_CHARACTERS]}"
@@ -263,14 +263,14 @@ class Pipeline:
         try:
             spool.writelines(answer.stream(records.CHUNK_BYTES))
         except urllib3.exceptions.HTTPError as error:
-            raise Refused(0, f"The container broke off its answer: {error}.") from None
+            raise RequestFailed(0, f"The container broke off its answer: {error}.") from None
         spool.seek(0)
         return _read_and_close(cast(BinaryIO, spool))
 
     def _answered(self, invoke: Callable[[], urllib3.BaseHTTPResponse]) -> urllib3.BaseHTTPResponse:
-        """Send a request, again after a failure of the container. Raises Refused, Stopping."""
+        """Send a request, again after a failure of the container. Raises RequestFailed, Stopping."""
         attempts = 1 + self._client.get("InvocationsMaxRetries", DEFAULT_RETRIES)
-        problem = Refused(0, "not asked")
+        problem = RequestFailed(0, "not asked")
         for attempt in range(attempts):
             if attempt:
                 self._stopping.wait(FIRST_PAUSE_S * 2 ** (attempt - 1))
@@ -279,11 +279,11 @@ class Pipeline:
             try:
                 answer = invoke()
             except NoAnswer as error:
-                problem = Refused(0, str(error))
+                problem = RequestFailed(0, str(error))
                 continue
             if 200 <= answer.status < 300:
                 return answer
-            problem = Refused(answer.status, answer.data.decode(errors="replace"))
+            problem = RequestFailed(answer.status, answer.data.decode(errors="replace"))
             if answer.status < 500:
                 break
         if self._stopping.is_set():

@@ -36,7 +36,7 @@ def lines(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
 
 def recordio_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
     """Records in MXNet's framing. Raises BadRecord."""
-    content = other_formats.refuse(chunks(file), "SplitType RecordIO", other_formats.RECORDIO)
+    content = other_formats.reject(chunks(file), "SplitType RecordIO", other_formats.RECORDIO)
     for number, payload in enumerate(recordio.payloads(content), start=1):
         yield _fitting(recordio.frame(payload) if framed else payload, limit, f"record {number}")
 

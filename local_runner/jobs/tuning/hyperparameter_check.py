@@ -14,7 +14,7 @@ ANSWER_WITHIN_S = 30.0
 CLIENT_ERROR = "ClientError: "
 
 
-def refusal(backend: Backend, image: str, values: Iterable[tuple[str, str]], folder: Path) -> str | None:
+def rejection(backend: Backend, image: str, values: Iterable[tuple[str, str]], folder: Path) -> str | None:
     """Why a built-in algorithm does not accept these hyperparameters, in its own words; None if it accepts them.
 
     Also None if the answer is unknown: the image is not a built-in algorithm or does not know the question, or the machine

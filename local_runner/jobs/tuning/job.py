@@ -1,6 +1,6 @@
 """Hyperparameter tuning jobs. Each asks its search what to try, runs that as training jobs, and tells the search the results.
 
-All results lie in the store with the training jobs, so that a tuning job goes on after a restart of the server: its search
+All results lie in the store with the training jobs, so that a tuning job resumes after a restart of the server: its search
 learns again from the jobs that have ended, and jobs that were interrupted are tried once more.
 """
 
@@ -35,7 +35,7 @@ SUGGESTIONS = 5
 
 
 class TuningKind(JobKind):
-    """Tuning jobs. All of them go on after a restart."""
+    """Tuning jobs. All of them resume after a restart."""
 
     def resume(self, job: Document, now: float) -> None:
         pass

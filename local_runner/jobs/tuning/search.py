@@ -28,7 +28,7 @@ from optuna.trial import Trial, TrialState, create_trial
 from wildsage.local_runner.jobs.tuning.ranges import Choice, Number, Range, Resources, Values, combinations
 
 REDUCTION = 3
-"""Hyperband lets one of this many jobs go on at each rung."""
+"""Hyperband continues one of this many jobs at each rung."""
 
 
 class Search(Protocol):

@@ -65,7 +65,7 @@ def update_endpoint(context: RequestContext, request: dict[str, Any]) -> dict[st
 
 @unsupported("DesiredWeightsAndCapacities.ServerlessUpdateConfig")
 def update_endpoint_weights_and_capacities(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """Running instances go on; only additional ones are started, and surplus ones end."""
+    """Running instances stay; only additional ones are started, and surplus ones end."""
     endpoint = resources.find(context, KIND, request["EndpointName"])
     variants = _changed(endpoint, request["DesiredWeightsAndCapacities"])
     more = _count(variants) - _count(endpoint["Deployment"]["Variants"])

@@ -1,4 +1,4 @@
-"""What the operations on all kinds of jobs share: creating, listing and stopping them, and the states that they refuse."""
+"""What the operations on all kinds of jobs share: creating, listing and stopping them, and the states that they reject."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def create(context: RequestContext, jobs: Jobs, job: Document, request: dict[str
 
 def stop(jobs: Jobs, job: Document) -> None:
     """Ask a job to stop. Raises ValidationException if it has ended."""
-    refuse_ended(jobs.kind, job)
+    reject_ended(jobs.kind, job)
     jobs.stop(job[jobs.kind.name_field])
 
 
-def refuse_ended(kind: JobKind, job: Document) -> None:
+def reject_ended(kind: JobKind, job: Document) -> None:
     """Raises ValidationException for a job that has ended."""
     if kind.has_ended(job):
         raise invalid(f"The request was rejected because the {kind.noun} is in status {job[kind.status_field]}.")
 
 
-def refuse_running(kind: JobKind, job: Document) -> None:
+def reject_running(kind: JobKind, job: Document) -> None:
     """Raises ResourceInUse for a job that has not ended."""
     if not kind.has_ended(job):
         raise AwsError(

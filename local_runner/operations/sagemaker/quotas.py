@@ -8,7 +8,7 @@ INSTANCES = 100
 
 
 def check(usage: str, instance_type: str, wanted: int, used: int = 0) -> None:
-    """Refuse `wanted` instances in addition to `used` ones; `usage` is training job, transform job or endpoint.
+    """Reject `wanted` instances in addition to `used` ones; `usage` is training job, transform job or endpoint.
 
     Raises ResourceLimitExceeded in SageMaker's words.
     """

@@ -50,7 +50,7 @@ def list_training_jobs(context: RequestContext, request: dict[str, Any]) -> dict
 def update_training_job(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Stores what may change while a job runs: its profiler, remote debugging, and how long its instances are kept."""
     job = _find(context, request["TrainingJobName"])
-    jobs.refuse_ended(KIND, job)
+    jobs.reject_ended(KIND, job)
 
     def edit(document: Document) -> None:
         document["ResourceConfig"] |= request.pop("ResourceConfig", {})
@@ -66,7 +66,7 @@ def stop_training_job(context: RequestContext, request: dict[str, Any]) -> None:
 def delete_training_job(context: RequestContext, request: dict[str, Any]) -> None:
     """Deletes a job that has ended. Its artifacts and logs stay."""
     job = _find(context, request["TrainingJobName"])
-    jobs.refuse_running(KIND, job)
+    jobs.reject_running(KIND, job)
     resources.delete(context, KIND, job["TrainingJobName"])
 
 

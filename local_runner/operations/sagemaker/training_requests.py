@@ -11,7 +11,7 @@ from wildsage.local_runner.wire.errors import invalid
 
 
 def check(context: RequestContext, request: dict[str, Any]) -> None:
-    """Refuse a request that could not run as it says. Missing data is not refused here: the job fails because of it.
+    """Reject a request that could not run as it says. Missing data is not rejected here: the job fails because of it.
 
     Raises ValidationException, ResourceLimitExceeded.
     """
@@ -92,7 +92,7 @@ def _check_modes(request: dict[str, Any]) -> None:
 
 
 def _check_compression(channel: dict[str, Any], mode: str) -> None:
-    """Refuse what File mode would hand to the algorithm packed, in the service's words."""
+    """Reject what File mode would hand to the algorithm packed, in the service's words."""
     compression = channel.get("CompressionType", "None")
     if mode == "File" and compression != "None":
         raise invalid(
@@ -102,7 +102,7 @@ def _check_compression(channel: dict[str, Any], mode: str) -> None:
 
 
 def _check_target(context: RequestContext, field: str, uri: str) -> None:
-    """Refuse a bucket that does not exist now, so that the job does not fail after hours of training."""
+    """Reject a bucket that does not exist now, so that the job does not fail after hours of training."""
     bucket = _check_address(uri)
     if not context.services.objects.has_bucket(bucket):
         raise invalid(f"{field} {uri}: the bucket {bucket} does not exist. Create it before the job.")

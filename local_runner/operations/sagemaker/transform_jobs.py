@@ -52,7 +52,7 @@ def _find(context: RequestContext, name: str) -> Document:
 
 
 def _check(context: RequestContext, request: dict[str, Any]) -> None:
-    """Refuse a request that could not run as it says. Missing data is not refused here: the job fails because of it."""
+    """Reject a request that could not run as it says. Missing data is not rejected here: the job fails because of it."""
     source = request["TransformInput"]["DataSource"].get("S3DataSource")
     if source is None:
         raise invalid("TransformInput.DataSource needs an S3DataSource.")

@@ -1,7 +1,7 @@
 """Hyperparameter tuning jobs: creating, describing, stopping and deleting them.
 
 SageMaker does not publish how it searches; docs/tuning.md says how each strategy searches here. Ranges that the algorithm
-would refuse are an error of the request, before any job is trained.
+would reject are an error of the request, before any job is trained.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def delete_hyper_parameter_tuning_job(context: RequestContext, request: dict[str
         job = context.services.store.get(KIND.name, request["HyperParameterTuningJobName"])
     except NotThere:
         return
-    jobs.refuse_running(KIND, job)
+    jobs.reject_running(KIND, job)
     resources.delete(context, KIND, job["HyperParameterTuningJobName"])
 
 
@@ -190,7 +190,7 @@ def _check_limits(config: dict[str, Any], found: list[TrainingDefinition]) -> No
 def _check_hyperparameters(context: RequestContext, definition: TrainingDefinition) -> None:
     """A built-in algorithm must accept the values of the ranges."""
     image = definition.training["AlgorithmSpecification"]["TrainingImage"]
-    problems = hyperparameter_check.refusal(
+    problems = hyperparameter_check.rejection(
         context.services.backend, image, definition.edges, context.services.folder.jobs
     )
     if problems:

@@ -23,7 +23,7 @@ from wildsage.local_runner.operations.sagemaker_runtime.runtime import (
     find_endpoint,
     headers,
     model_error,
-    refusal,
+    validation_error,
 )
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.s3.errors import S3Error
@@ -96,7 +96,7 @@ def _leased(context: RequestContext, request: dict[str, Any]) -> Iterator[Instan
     """An instance that may take the request. Raises ValidationError, ServiceUnavailable if too many requests wait."""
     name, variant = request["EndpointName"], request.get("TargetVariant")
     if context.services.endpoints.asynchronous(name):
-        raise refusal(f"Endpoint {name} has an AsyncInferenceConfig: it answers InvokeEndpointAsync only.")
+        raise validation_error(f"Endpoint {name} has an AsyncInferenceConfig: it answers InvokeEndpointAsync only.")
     with context.services.slots.acquire() as acquired, context.services.endpoints.lease(name, variant) as instance:
         if not acquired:
             raise AwsError("ServiceUnavailable", TOO_MANY, 503)
@@ -109,14 +109,16 @@ def _leased(context: RequestContext, request: dict[str, Any]) -> Iterator[Instan
 def _check_target(instance: Instance, request: dict[str, Any]) -> None:
     model, hostname = request.get("TargetModel"), request.get("TargetContainerHostname")
     if instance.is_multi_model and not model:
-        raise refusal("A multi-model endpoint needs TargetModel: the key of a model below its ModelDataUrl.")
+        raise validation_error("A multi-model endpoint needs TargetModel: the key of a model below its ModelDataUrl.")
     if model and not instance.is_multi_model:
-        raise refusal("TargetModel is for multi-model endpoints, and this endpoint has one model. Leave it out.")
+        raise validation_error(
+            "TargetModel is for multi-model endpoints, and this endpoint has one model. Leave it out."
+        )
     names = [container.name for container in instance.containers]
     if instance.is_direct and hostname not in names:
-        raise refusal(f"TargetContainerHostname: got {hostname}, expected one of {', '.join(names)}.")
+        raise validation_error(f"TargetContainerHostname: got {hostname}, expected one of {', '.join(names)}.")
     if hostname and not instance.is_direct:
-        raise refusal(
+        raise validation_error(
             "TargetContainerHostname is for models whose InferenceExecutionConfig Mode is Direct. Leave it out."
         )
 
@@ -128,7 +130,7 @@ def _invoke(context: RequestContext, instance: Instance, request: dict[str, Any]
     try:
         answer = instance.invoke(request["Body"], headers(request), whole=whole, target_model=target, hostname=hostname)
     except S3Error as error:
-        raise refusal(f"Failed to download model data for TargetModel {target}. {error}") from None
+        raise validation_error(f"Failed to download model data for TargetModel {target}. {error}") from None
     except NotLoaded as error:
         raise model_error(context, name, error.container, error.status, error.text) from None
     except NoAnswer as error:
@@ -151,5 +153,5 @@ def _answer_headers(instance: Instance, answer: Answer) -> dict[str, Any]:
 def _not_there(context: RequestContext, name: str, variant: str | None) -> AwsError:
     status = find_endpoint(context, name)["EndpointStatus"]
     if variant and status == "InService":
-        return refusal(f"Variant {variant} not found in endpoint {name}.")
-    return refusal(f"Endpoint {name} of account {ACCOUNT} is {status}, not yet able to answer.")
+        return validation_error(f"Variant {variant} not found in endpoint {name}.")
+    return validation_error(f"Endpoint {name} of account {ACCOUNT} is {status}, not yet able to answer.")

@@ -9,7 +9,7 @@ from typing import Any
 from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
-from wildsage.local_runner.operations.sagemaker_runtime.runtime import find_endpoint, headers, refusal
+from wildsage.local_runner.operations.sagemaker_runtime.runtime import find_endpoint, headers, validation_error
 from wildsage.local_runner.operations.unsupported import unsupported
 
 SERVICE = "sagemaker-runtime"
@@ -21,12 +21,12 @@ DEFAULT_TIMEOUT_S = 900
 def invoke_endpoint_async(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Writes the answer to S3. SNS topics are not notified; the log of the endpoint names them."""
     if "InputLocation" not in request:
-        raise refusal("InvokeEndpointAsync needs an InputLocation, the S3 URI of its body.")
+        raise validation_error("InvokeEndpointAsync needs an InputLocation, the S3 URI of its body.")
     resources.bucket_of(request["InputLocation"])
     endpoint = find_endpoint(context, request["EndpointName"])
     config = endpoint["Deployment"].get("AsyncInferenceConfig")
     if config is None:
-        raise refusal(f"Endpoint {request['EndpointName']} has no AsyncInferenceConfig. Use InvokeEndpoint.")
+        raise validation_error(f"Endpoint {request['EndpointName']} has no AsyncInferenceConfig. Use InvokeEndpoint.")
     invocation = _invocation(request, config["OutputConfig"])
     context.services.inferences.submit(invocation)
     return {

@@ -31,10 +31,10 @@ def find_endpoint(context: RequestContext, name: str) -> Document:
     try:
         return context.services.store.get(KIND.name, name)
     except NotThere:
-        raise refusal(f"Endpoint {name} of account {ACCOUNT} not found.") from None
+        raise validation_error(f"Endpoint {name} of account {ACCOUNT} not found.") from None
 
 
-def refusal(message: str) -> AwsError:
+def validation_error(message: str) -> AwsError:
     """The ValidationError of the runtime service, whose name differs from SageMaker's ValidationException."""
     return AwsError("ValidationError", message)
 

@@ -114,6 +114,6 @@ def test_how_many_rows_are_prepared_together_changes_nothing(monkeypatch):
         (rows(), {"bias_lr": 1e30}, "Training diverged in epoch 0"),
     ],
 )
-def test_data_and_settings_that_cannot_be_learned_are_refused(data, settings, problem):
+def test_data_and_settings_that_cannot_be_learned_are_rejected(data, settings, problem):
     with pytest.raises(UserError, match=problem):
         fit(data, **settings)

@@ -51,7 +51,7 @@ def test_the_arrays_of_the_dense_network_are_understood():
     assert torch.equal(again.predict(ROWS)["score"], m.predict(ROWS)["score"])
 
 
-def test_shapes_and_settings_that_do_not_fit_are_refused():
+def test_shapes_and_settings_that_do_not_fit_are_rejected():
     m = model()
     with pytest.raises(UserError, match=r"got w1_weight \(4, 1\), w0_weight \(1,\), v \(3, 2\); expected"):
         FactorizationMachinesModel.from_arrays(m.arrays() | {"v": m.v_df[:3]}, m.settings())

@@ -190,7 +190,7 @@ def test_a_torchvision_state_dictionary_is_mapped_by_name(num_layers):
     assert torch.equal(arrays["stage2_unit1_bn1_gamma"], torch.ones(len(arrays["stage2_unit1_bn1_gamma"])))
 
 
-def test_a_torchvision_network_of_another_depth_is_refused():
+def test_a_torchvision_network_of_another_depth_is_rejected():
     graph = residual_network(34, (3, 64, 64), 10, SOFTMAX)
     with pytest.raises(UserError, match="stage1_unit3_conv1_weight is missing"):
         weights.transferred(graph, 3, torchvision_state(18), torch.Generator())

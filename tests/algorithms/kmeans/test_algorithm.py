@@ -94,7 +94,7 @@ def test_rare_clusters_get_a_center():
         assert (((rare[:, None] - centers) ** 2).sum(2).min(1) < 1).all()
 
 
-def test_more_clusters_than_rows_are_refused():
+def test_more_clusters_than_rows_are_rejected():
     with pytest.raises(UserError, match="Hyperparameter k: got 9, but channel train holds only 4 rows"):
         fit(np.eye(4, dtype=np.float32), k=9)
 

@@ -1,4 +1,4 @@
-"""kNN against scikit-learn, and what it refuses."""
+"""kNN against scikit-learn, and what it rejects."""
 
 import faiss
 import numpy as np

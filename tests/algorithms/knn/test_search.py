@@ -108,6 +108,6 @@ def test_lists_that_hold_too_few_rows_are_made_up_for_by_others():
     assert all(len(set(row)) == 500 for row in rows_nk.tolist())
 
 
-def test_an_index_of_another_kind_is_refused_by_name():
+def test_an_index_of_another_kind_is_rejected_by_name():
     with pytest.raises(UserError, match="faiss IndexHNSWFlat, expected IndexFlat, IndexIVFFlat or IndexIVFPQ"):
         search.choose_search(faiss.IndexHNSWFlat(4, 8), 1)

@@ -55,7 +55,7 @@ def test_a_regressor_answers_the_score_alone_and_sparse_rows_alike():
         ({"metrics_params": [1]}, r"metrics_params is \[1\], expected an object"),
     ],
 )
-def test_settings_of_another_model_are_refused(settings, text):
+def test_settings_of_another_model_are_rejected(settings, text):
     good = {"predictor_type": "binary_classifier", "loss_type": "logistic", "threshold": 0.5}
     arrays = {"fc0_weight": torch.ones(2, 1), "fc0_bias": torch.ones(1, 1)}
     with pytest.raises(UserError, match=text):

@@ -169,12 +169,12 @@ def test_columns_without_variance_give_zeros_not_nan():
     assert np.allclose(model.s_c[:3], 0, atol=1e-3) and bool(model.v_dc.isfinite().all())
 
 
-def test_more_components_than_columns_are_refused():
+def test_more_components_than_columns_are_rejected():
     with pytest.raises(UserError, match="num_components: got 5, expected at most feature_dim = 4"):
         PCA(feature_dim=4, num_components=5, mini_batch_size=1)
 
 
-def test_fewer_rows_than_a_batch_are_refused():
+def test_fewer_rows_than_a_batch_are_rejected():
     with pytest.raises(
         UserError, match=r"No training data processed.*Got 3 rows, expected at least mini_batch_size = 500"
     ):

@@ -104,7 +104,7 @@ def test_csv_is_read_with_missing_values():
 
 
 @pytest.mark.parametrize("text", [b"age,sex\n1,2\n", b"1,2\n1,2,3\n", b"1,2\n1\n"])
-def test_csv_that_is_not_numbers_of_one_width_is_refused(text):
+def test_csv_that_is_not_numbers_of_one_width_is_rejected(text):
     with pytest.raises(UserError, match="Failed to load csv data with exception"):
         rows = csv_text.read_into(None, io.BytesIO(text), ",", 2)
         assert rows is None
@@ -128,7 +128,7 @@ def test_the_first_line_is_checked_in_the_originals_words(tmp_path):
     )
 
 
-def test_hidden_files_are_refused_and_deep_ones_left_out(tmp_path):
+def test_hidden_files_are_rejected_and_deep_ones_left_out(tmp_path):
     deep = tmp_path / "a" / "b" / "c" / "d"
     deep.mkdir(parents=True)
     (deep / "rows").write_text("1\n")
@@ -159,7 +159,7 @@ def test_content_types_are_told_apart(given, form):
         ("application/json", "application/json is not an accepted ContentType: csv, libsvm, parquet, recordio-protobuf, text/csv, "),
     ],
 )  # fmt: skip
-def test_other_content_types_are_refused_in_the_originals_words(given, text):
+def test_other_content_types_are_rejected_in_the_originals_words(given, text):
     with pytest.raises(UserError) as raised:
         content_types.parse(given)
     assert str(raised.value).startswith(text)

@@ -126,12 +126,12 @@ def test_nothing_in_a_pickle_is_called():
 @pytest.mark.parametrize(
     "content", [b"", b"x", b"not a model at all", b"{}", b'{"learner": 1}', b"\x80\x04.", b"{L", b"binf" + bytes(300)]
 )
-def test_what_is_not_a_model_is_refused(content):
+def test_what_is_not_a_model_is_rejected(content):
     with pytest.raises(UserError):
         model_files.read(content)
 
 
-def test_a_cut_or_changed_binary_model_is_refused_and_never_crashes():
+def test_a_cut_or_changed_binary_model_is_rejected_and_never_crashes():
     whole = unpacked(OLD["0.90 reg:linear"]["saved"])
     for length in range(0, len(whole) - 60, 7):
         with pytest.raises(UserError):

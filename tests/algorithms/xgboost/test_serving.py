@@ -91,8 +91,8 @@ def test_several_models_of_a_multi_model_endpoint(endpoint):
     values = expected("binary:logistic").tolist()
     assert ask(several, accept="text/csv").body == ",".join(map(str, values)).encode()
     assert json.loads(ask(several, accept="application/json").body) == values
-    refused = ask(several, accept="application/jsonlines")
-    assert refused.status == 415 and refused.body.startswith(
+    rejected = ask(several, accept="application/jsonlines")
+    assert rejected.status == 415 and rejected.body.startswith(
         b"Encoding to accept type application/jsonlines failed with exception"
     )
 

@@ -69,7 +69,7 @@ def test_charset(parameter):
         decode(f"application/json; {parameter}=klingon", b"{}")
 
 
-def test_unknown_types_are_refused_with_the_list_of_known_ones():
+def test_unknown_types_are_rejected_with_the_list_of_known_ones():
     with pytest.raises(UnsupportedMediaType, match="'image/png': not read here, expected application/x-recordio"):
         decode("image/png", b"")
     with pytest.raises(NotAcceptable, match="'image/png': not written here, expected application/json, "):

@@ -35,7 +35,7 @@ def test_the_capabilities_that_are_not_there_are_named(status):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root loses what other users never have")
 def test_a_file_that_root_may_not_open_is_explained(status):
     explained = pytest.raises(PlatformError, match=r"/opt/ml/model/model_algo-1: .* DAC_OVERRIDE")
-    with explained, capabilities.refusals_explained(status("0")):
+    with explained, capabilities.explain_permission_errors(status("0")):
         raise PermissionError(13, "Permission denied", "/opt/ml/model/model_algo-1")
-    with pytest.raises(PermissionError), capabilities.refusals_explained(status("2")):
+    with pytest.raises(PermissionError), capabilities.explain_permission_errors(status("2")):
         raise PermissionError(13, "Permission denied", "/etc/shadow")

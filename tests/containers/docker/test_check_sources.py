@@ -18,10 +18,10 @@ def check(folder: Path, **variables: str) -> subprocess.CompletedProcess:
 
 
 def test_a_build_without_a_source_of_torchs_cpu_wheels_says_what_it_needs(tmp_path):
-    refused = check(tmp_path)
-    assert refused.returncode == 1
+    rejected = check(tmp_path)
+    assert rejected.returncode == 1
     for word in ("PIP_EXTRA_INDEX_URL", "containers/docker/wheels", "containers/docker/certificates", "PIP_INDEX_URL"):
-        assert word in refused.stderr
+        assert word in rejected.stderr
 
 
 @pytest.mark.parametrize(

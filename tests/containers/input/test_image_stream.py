@@ -97,7 +97,7 @@ def test_a_pass_may_be_left_early():
     batches.close()
 
 
-def test_training_on_no_images_is_refused():
+def test_training_on_no_images_is_rejected():
     nothing = stream(share=(50, 51))  # the last of more hosts than there are images
     with pytest.raises(UserError, match=r"^No training data processed\."):
         list(nothing.batches(4))

@@ -129,7 +129,7 @@ def test_how_the_bytes_arrive_does_not_matter(tmp_path, monkeypatch, chunk, kind
     assert torch.equal(rows_of(tmp_path, media_type, 3, 16), torch.from_numpy(x))
 
 
-def test_training_on_nothing_is_refused_after_the_pass_has_been_logged(tmp_path):
+def test_training_on_nothing_is_rejected_after_the_pass_has_been_logged(tmp_path):
     channel = stream(tmp_path, "text/csv;label_size=0", 2)
     with pytest.raises(UserError, match=r"^No training data processed\. .* Channel train has no data for this host\.$"):
         list(channel.batches(3))

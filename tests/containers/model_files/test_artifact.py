@@ -25,7 +25,7 @@ def test_a_model_comes_back_and_its_algorithm_is_told_from_the_file(tmp_path, mo
         assert torch.equal(again.arrays()[name], array)
 
 
-def test_the_wrong_algorithm_is_refused(tmp_path):
+def test_the_wrong_algorithm_is_rejected(tmp_path):
     artifact.save(MODELS[0], tmp_path, "algo-1")
     with pytest.raises(
         UserError, match="model_algo-1: holds 1 arrays without names, which is not a model of pca"
@@ -56,7 +56,7 @@ def test_a_damaged_model_does_not_look_like_its_own_algorithms(tmp_path):
         raise UserError("damaged")
 
 
-def test_shapes_that_do_not_fit_together_are_refused(tmp_path):
+def test_shapes_that_do_not_fit_together_are_rejected(tmp_path):
     arrays = {"s": np.ones(3, np.float32), "v": np.ones((4, 2), np.float32), "mean": np.ones((1, 4), np.float32)}
     (tmp_path / "model_algo-1").write_bytes(ndarray.write(arrays))
     with pytest.raises(UserError, match=r"PCA model: got s \(3,\), v \(4, 2\), mean \(1, 4\)"):

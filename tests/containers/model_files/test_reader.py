@@ -137,7 +137,7 @@ def test_a_model_of_trees_says_what_loads_it(tmp_path):
                 read_model(path, name)
 
 
-def test_an_algorithm_without_arrays_is_refused_by_name(folder):
+def test_an_algorithm_without_arrays_is_rejected_by_name(folder):
     with pytest.raises(UserError, match=r"'xgboost' brings its own program"):
         read_model(folder, "xgboost")
 

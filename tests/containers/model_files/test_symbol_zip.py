@@ -94,7 +94,7 @@ def test_meta_json_has_every_setting_as_a_string(tmp_path):
         ({"params": ndarray.write({"arg:w": np.zeros(1, np.float32)})}, "holds w, which is not a model of factorization-machines"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_refused(tmp_path, changes, problem):
+def test_what_cannot_be_used_is_rejected(tmp_path, changes, problem):
     artifact.save(small(), tmp_path, "algo-1")
     path = tmp_path / "model_algo-1"
     path.write_bytes(stored_zip.write(stored_zip.read(path, ("meta.json", "symbol.json", "params")) | changes))

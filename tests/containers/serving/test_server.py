@@ -43,7 +43,7 @@ def test_every_answer_of_the_model_carries_the_callers_attributes(client):
         ("GET", "/models", HTTPStatus.NOT_FOUND, None),
     ],
 )
-def test_other_paths_and_methods_are_refused(client, method, path, status, allowed):
+def test_other_paths_and_methods_are_rejected(client, method, path, status, allowed):
     answer = client.open(path, method=method)
     assert answer.status_code == status
     assert (set(answer.headers["Allow"].split(", ")) if "Allow" in answer.headers else None) == allowed

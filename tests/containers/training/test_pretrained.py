@@ -41,7 +41,7 @@ class Unwelcome:
         ([1], "expected a dictionary of tensors"),
     ],
 )
-def test_anything_but_tensors_is_refused(tmp_path, capsys, content, problem):
+def test_anything_but_tensors_is_rejected(tmp_path, capsys, content, problem):
     torch.save(content, tmp_path / "resnet-18.pth")
     with pytest.raises(UserError, match=problem):
         pretrained.find(str(tmp_path), "resnet-18")

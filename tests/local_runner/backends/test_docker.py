@@ -153,7 +153,7 @@ def test_a_container_cannot_write_into_the_stored_objects(docker_aws, foreign, c
     assert aws.s3.get_object(Bucket="bucket", Key="precious/part")["Body"].read() == ROWS
 
 
-def test_an_image_that_is_not_there_is_refused_with_what_to_do(docker_aws):
+def test_an_image_that_is_not_there_is_rejected_with_what_to_do(docker_aws):
     with pytest.raises(ClientError, match=r"`docker pull no/such:image` may fetch it"):
         docker_aws.train(**run("no/such:image"))
     with pytest.raises(ClientError, match=r"`docker pull .*blazingtext:1` may fetch it"):
@@ -201,6 +201,6 @@ def test_our_image_says_which_hyperparameters_it_takes(engine, our_image, tmp_pa
     from wildsage.local_runner.backends.docker import DockerBackend  # an extra
 
     backend = DockerBackend(tmp_path)
-    assert hyperparameter_check.refusal(backend, KMEANS, [("k", "2")], tmp_path / "jobs") is None
-    assert hyperparameter_check.refusal(backend, KMEANS, [("kk", "2")], tmp_path / "jobs").endswith("Did you mean k?")
+    assert hyperparameter_check.rejection(backend, KMEANS, [("k", "2")], tmp_path / "jobs") is None
+    assert hyperparameter_check.rejection(backend, KMEANS, [("kk", "2")], tmp_path / "jobs").endswith("Did you mean k?")
     assert left(engine, tmp_path) == []

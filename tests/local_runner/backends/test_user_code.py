@@ -72,7 +72,7 @@ def test_a_command_stands_in_for_an_image(tmp_path):
     assert lines[-1] == "train 3\n"
 
 
-def test_a_framework_needs_its_package_and_mxnet_is_refused_with_a_reason():
+def test_a_framework_needs_its_package_and_mxnet_is_rejected_with_a_reason():
     backend = ProcessBackend(())
     backend.check(SKLEARN)
     with pytest.raises(CannotRun, match=r"the package tensorflow is not installed: pip install tensorflow\.$"):

@@ -89,8 +89,8 @@ def test_at_rest_uploads_go_and_objects_only_where_asked(start_aws, cli):
     aws.upload("data", rows=b"1,2\n" * 1000)
     upload = aws.s3.create_multipart_upload(Bucket="bucket", Key="big")
     aws.s3.upload_part(Bucket="bucket", Key="big", UploadId=upload["UploadId"], PartNumber=1, Body=b"x" * 5000)
-    refused = cli("clean", "--objects", "--yes", "--data", aws.data)
-    assert (refused.status, "a server runs at" in refused.err) == (1, True)
+    rejected = cli("clean", "--objects", "--yes", "--data", aws.data)
+    assert (rejected.status, "a server runs at" in rejected.err) == (1, True)
     aws.stop()
     (row,) = cli("clean", "--yes", "--data", aws.data).cells
     assert (row["what"], row["size"]) == ("unfinished uploads", "5.0 kB")

@@ -128,7 +128,7 @@ def test_a_file_in_place_of_a_folder_is_named(command: str, tmp_path: Path) -> N
     assert "cannot be used as a folder: File exists." in text
 
 
-def test_run_refuses_what_is_not_a_program(tmp_path: Path) -> None:
+def test_run_rejects_what_is_not_a_program(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("print(1)\n")
     status, text = invoke("run", tmp_path / "rows.csv")
     assert status == 2
@@ -140,7 +140,7 @@ def test_run_refuses_what_is_not_a_program(tmp_path: Path) -> None:
     assert not (tmp_path / "aws").exists()
 
 
-def test_arguments_for_a_notebook_are_refused(tmp_path: Path) -> None:
+def test_arguments_for_a_notebook_are_rejected(tmp_path: Path) -> None:
     notebook = tmp_path / "a.ipynb"
     notebook.touch()
     status, text = invoke("run", notebook, "--flag")
@@ -468,7 +468,7 @@ def test_a_killed_command_leaves_no_process_and_no_folder(model: Path, tmp_path:
     assert not list(tmp_path.glob("wildsage*"))
 
 
-def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_archive_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_text("no archive")
     done = wildsage("serve", tmp_path / "model.tar.gz", "--port", "18080")
     assert done.returncode == 1

@@ -73,7 +73,7 @@ def test_every_command_explains_itself_with_examples(command):
     assert status == 0 and f"wildsage {command}" in text
 
 
-def test_an_unknown_algorithm_is_refused_before_anything_is_fetched():
+def test_an_unknown_algorithm_is_rejected_before_anything_is_fetched():
     status, text = said("build", "kmean")
     assert status == 1 and "kmeans" in text and "runner" in text
 

@@ -17,7 +17,7 @@ def session(aws, monkeypatch):
     return boto3.Session("test", "test", region_name="us-east-1")
 
 
-def test_the_repository_is_created_and_the_registry_named_when_it_refuses(aws, session, engine):
+def test_the_repository_is_created_and_the_registry_named_when_it_rejects(aws, session, engine):
     engine.images.get("debian:bookworm-slim").tag("wildsage-test/pushed", "1")
     with pytest.raises(PlatformError, match=r"000000000000\.dkr\.ecr\.us-east-1\.amazonaws\.com"):
         push.push(engine, "wildsage-test/pushed:1", "wildsage/pushed", "1", session, lambda *_: None)

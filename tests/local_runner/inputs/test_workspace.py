@@ -61,7 +61,7 @@ def test_a_replaced_or_deleted_object_stays_for_the_job(store, tmp_path):
     assert (host.folder.channel("train") / "a.csv").read_bytes() == b"1,2"
 
 
-def test_a_key_that_is_a_file_and_a_folder_is_refused(store, tmp_path):
+def test_a_key_that_is_a_file_and_a_folder_is_rejected(store, tmp_path):
     store.put("bucket", "data/a.csv/inner", [b"x"])
     with pytest.raises(InputError, match="another object uses that name"):
         workspace.lay_out(request(), tmp_path / "job", store)

@@ -49,7 +49,7 @@ def configure(aws, variants: list[dict], **fields) -> str:
     return name
 
 
-def refusal(call, **request) -> str:
+def rejection(call, **request) -> str:
     with pytest.raises(ClientError) as caught:
         call(**request)
     return caught.value.response["Error"]["Message"]
@@ -86,7 +86,7 @@ def test_in_a_pipeline_each_container_answers_the_one_before(aws, stages):
     assert answer["Body"].read() == b"x>A:any>B:text/csv"
     with pytest.raises(aws.runtime.exceptions.ModelError, match="from first with message"):
         aws.runtime.invoke_endpoint(EndpointName=name, Body=b"bad")
-    assert "is for models whose InferenceExecutionConfig" in refusal(
+    assert "is for models whose InferenceExecutionConfig" in rejection(
         aws.runtime.invoke_endpoint, EndpointName=name, Body=b"x", TargetContainerHostname="first"
     )
     streams = aws.logs.describe_log_streams(logGroupName=f"/aws/sagemaker/Endpoints/{name}")["logStreams"]
@@ -100,7 +100,7 @@ def test_direct_containers_are_asked_one_by_one(aws, stages):
     name = aws.deploy(configure(aws, [{"ModelName": model}]))
     answer = aws.runtime.invoke_endpoint(EndpointName=name, Body=b"x", TargetContainerHostname="second")
     assert answer["Body"].read() == b"x>B:any"
-    message = refusal(aws.runtime.invoke_endpoint, EndpointName=name, Body=b"x", TargetContainerHostname="third")
+    message = rejection(aws.runtime.invoke_endpoint, EndpointName=name, Body=b"x", TargetContainerHostname="third")
     assert message == "TargetContainerHostname: got third, expected one of first, second."
 
 
@@ -138,8 +138,8 @@ def test_a_pipeline_transforms_a_batch(aws, stages):
         ({"PrimaryContainer": {"Image": IMAGE, "Mode": "MultiModel"}}, "Mode MultiModel needs a ModelDataUrl"),
     ],
 )
-def test_models_that_could_not_serve_are_refused(aws, fields, message):
-    assert message in refusal(aws.sagemaker.create_model, ModelName="never", ExecutionRoleArn=ROLE, **fields)
+def test_models_that_could_not_serve_are_rejected(aws, fields, message):
+    assert message in rejection(aws.sagemaker.create_model, ModelName="never", ExecutionRoleArn=ROLE, **fields)
 
 
 def test_a_model_may_lie_in_s3_as_plain_files(aws):
@@ -151,7 +151,7 @@ def test_a_model_may_lie_in_s3_as_plain_files(aws):
         ({"CompressionType": "Gzip"}, "S3Prefix with None"),
     ):
         container = {"Image": IMAGE, "ModelDataSource": {"S3DataSource": {**source, **wrong}}}
-        assert message in refusal(aws.sagemaker.create_model, ModelName="never", PrimaryContainer=container)
+        assert message in rejection(aws.sagemaker.create_model, ModelName="never", PrimaryContainer=container)
 
 
 # Multi-model endpoints
@@ -182,7 +182,7 @@ def test_models_are_loaded_at_their_first_request_and_make_room_for_others(aws, 
 
 
 def test_a_model_may_come_later_and_must_be_there_then(aws, multi_model):
-    message = refusal(aws.runtime.invoke_endpoint, EndpointName=multi_model, Body=b"x", TargetModel="late.tar.gz")
+    message = rejection(aws.runtime.invoke_endpoint, EndpointName=multi_model, Body=b"x", TargetModel="late.tar.gz")
     assert message.startswith("Failed to download model data for TargetModel late.tar.gz.")
     aws.upload("models", **{"late.tar.gz": archive("late")})
     assert aws.invoke(multi_model, TargetModel="late.tar.gz")["name"] == "late"
@@ -211,9 +211,9 @@ def test_a_container_that_starts_again_loads_its_models_again(aws, multi_model):
 
 
 def test_target_model_goes_with_multi_model_endpoints_alone(aws, multi_model):
-    assert "needs TargetModel" in refusal(aws.runtime.invoke_endpoint, EndpointName=multi_model, Body=b"x")
+    assert "needs TargetModel" in rejection(aws.runtime.invoke_endpoint, EndpointName=multi_model, Body=b"x")
     single = aws.deploy(aws.config(aws.model()))
-    message = refusal(aws.runtime.invoke_endpoint, EndpointName=single, Body=b"x", TargetModel="a.tar.gz")
+    message = rejection(aws.runtime.invoke_endpoint, EndpointName=single, Body=b"x", TargetModel="a.tar.gz")
     assert message.startswith("TargetModel is for multi-model endpoints")
 
 
@@ -247,7 +247,7 @@ def test_weights_share_the_requests_and_change_while_the_endpoint_serves(aws):
     update(EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "v0", "DesiredInstanceCount": 1}])
     assert shown(aws, name) == [("v0", 1.0, 1), ("v1", 0.0, 1)]
     assert {aws.invoke(name)["pid"] for _ in range(10)} == {before}
-    message = refusal(update, EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "other"}])
+    message = rejection(update, EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "other"}])
     assert message == f"Endpoint {name} has no variant other; it has v0, v1."
 
 
@@ -327,7 +327,7 @@ def test_what_was_not_written_in_pieces_arrives_too(aws, endpoint):
     assert json.loads(body)["sha256"] == hashlib.sha256(b"x").hexdigest()
 
 
-def test_a_refusal_comes_before_the_stream_and_a_broken_one_within_it(aws, endpoint):
+def test_a_rejection_comes_before_the_stream_and_a_broken_one_within_it(aws, endpoint):
     with pytest.raises(aws.runtime.exceptions.ModelError, match="do not like it"):
         aws.runtime.invoke_endpoint_with_response_stream(EndpointName=endpoint, Body=b"bad")
     events = iter(aws.runtime.invoke_endpoint_with_response_stream(EndpointName=endpoint, Body=b"stream break")["Body"])
@@ -412,9 +412,9 @@ def test_an_updated_endpoint_answers_as_many_at_once_as_it_says_now(aws):
 
 
 def test_each_kind_of_endpoint_has_its_own_call(aws, asynchronous, endpoint):
-    message = refusal(aws.runtime.invoke_endpoint, EndpointName=asynchronous, Body=b"x")
+    message = rejection(aws.runtime.invoke_endpoint, EndpointName=asynchronous, Body=b"x")
     assert message.endswith("has an AsyncInferenceConfig: it answers InvokeEndpointAsync only.")
-    message = refusal(aws.runtime.invoke_endpoint_async, EndpointName=endpoint, InputLocation="s3://bucket/x")
+    message = rejection(aws.runtime.invoke_endpoint_async, EndpointName=endpoint, InputLocation="s3://bucket/x")
     assert message == f"Endpoint {endpoint} has no AsyncInferenceConfig. Use InvokeEndpoint."
     config = {"OutputConfig": {"S3OutputPath": "s3://no-such-bucket/x"}}
     with pytest.raises(ClientError, match="the bucket no-such-bucket does not exist"):
@@ -480,10 +480,10 @@ def test_slow_answers_leave_threads_for_everybody_else(aws):
 
     with ThreadPoolExecutor(SLOTS + OTHER_THREADS) as pool:
         asked = [pool.submit(code) for _ in range(SLOTS + OTHER_THREADS)]
-        refused = next(as_completed(asked))
+        rejected = next(as_completed(asked))
         assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
         assert sum(not each.done() for each in asked) >= SLOTS / 2
-        assert refused.result() == "ServiceUnavailable"
+        assert rejected.result() == "ServiceUnavailable"
     codes = Counter(each.result() for each in asked)
     assert set(codes) == {"", "ServiceUnavailable"}
     assert codes[""] >= SLOTS

@@ -85,7 +85,7 @@ def test_filter_patterns(aws, pattern, expected):
     assert [event["message"] for event in found["events"]] == expected
 
 
-def test_patterns_we_cannot_read_are_refused(aws):
+def test_patterns_we_cannot_read_are_rejected(aws):
     aws.finished(aws.train())
     with pytest.raises(aws.logs.exceptions.InvalidParameterException, match="not implemented"):
         aws.logs.filter_log_events(logGroupName=GROUP, filterPattern="{ $.x = 1 }")

@@ -1,4 +1,4 @@
-"""Fields that an operation declares as unsupported, and how they are refused."""
+"""Fields that an operation declares as unsupported, and how they are rejected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from botocore import xform_name
 from botocore.model import ListShape, Shape, StructureShape
 
 from wildsage.local_runner.operations import operations
-from wildsage.local_runner.operations.unsupported import refuse_unsupported, unsupported, unsupported_fields
+from wildsage.local_runner.operations.unsupported import reject_unsupported, unsupported, unsupported_fields
 from wildsage.local_runner.server.app import service_model
 from wildsage.local_runner.wire.errors import AwsError
 
@@ -51,22 +51,22 @@ def test_a_declared_field_is_in_the_model_of_aws(service, operation, field):
         ({"Variants": [{"Config": {"Size": 0}}, {"Config": {"Size": 1}}]}, "Variants.Config.Size"),
     ],
 )
-def test_a_field_that_is_set_is_refused_by_its_path(request_, field):
-    with pytest.raises(AwsError) as refusal:
-        refuse_unsupported(operation, request_)
-    assert str(refusal.value) == f"{field} is not implemented by Wildsage yet. Leave it out."
+def test_a_field_that_is_set_is_rejected_by_its_path(request_, field):
+    with pytest.raises(AwsError) as rejection:
+        reject_unsupported(operation, request_)
+    assert str(rejection.value) == f"{field} is not implemented by Wildsage yet. Leave it out."
 
 
 @pytest.mark.parametrize("request_", [{}, {"Mode": ""}, {"Variants": [{"Config": {}}, {}]}, {"Other": "Fast"}])
-def test_a_field_that_is_absent_or_empty_is_not_refused(request_):
-    refuse_unsupported(operation, request_)
+def test_a_field_that_is_absent_or_empty_is_not_rejected(request_):
+    reject_unsupported(operation, request_)
 
 
 def test_other_functions_have_no_unsupported_fields():
     assert unsupported_fields(print) == ()
 
 
-def test_the_server_refuses_what_is_declared(aws):
+def test_the_server_rejects_what_is_declared(aws):
     with pytest.raises(aws.sagemaker.exceptions.ClientError, match="TrainingPlanArnEquals is not implemented"):
         aws.sagemaker.list_training_jobs(
             TrainingPlanArnEquals="arn:aws:sagemaker:us-east-1:000000000000:training-plan/p"

@@ -42,9 +42,9 @@ def test_a_program_is_run_behind_a_proxy_of_its_own(tmp_path: Path) -> None:
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    answered, refused = done.stdout.splitlines()
+    answered, rejected = done.stdout.splitlines()
     assert answered == "https://sts.eu-west-1.amazonaws.com 000000000000"
-    assert "403" in refused
+    assert "403" in rejected
     assert "HTTPS proxy on http://127.0.0.1:" in done.stderr
 
 

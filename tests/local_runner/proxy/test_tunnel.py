@@ -1,4 +1,4 @@
-"""The proxy with real clients: boto3 without any endpoint, and what is refused."""
+"""The proxy with real clients: boto3 without any endpoint, and what is rejected."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def ask(port: int, request: bytes) -> bytes:
         (b"CONNECT " + b"a" * 70_000, 400, b"not valid HTTP"),
     ],
 )  # fmt: skip
-def test_what_is_refused_is_told_why(proxy, request_line, status, words):
+def test_what_is_rejected_is_told_why(proxy, request_line, status, words):
     answer = ask(proxy.port, request_line + b"\r\nHost: x\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert words in answer

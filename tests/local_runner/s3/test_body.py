@@ -68,7 +68,7 @@ def test_a_trailing_checksum_is_verified_and_kept(server, s3, bucket, transfer):
         (b"", "5", b"IncompleteBody"),
     ],
 )
-def test_broken_framing_is_refused(server, s3, bucket, body, length, code):
+def test_broken_framing_is_rejected(server, s3, bucket, body, length, code):
     headers = {
         "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
         "x-amz-decoded-content-length": length,

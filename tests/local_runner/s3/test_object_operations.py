@@ -100,7 +100,7 @@ def test_ranges(s3, bucket, asked, expected):
 
 
 @pytest.mark.parametrize("asked", ["bytes=10-", "bytes=50-60", "bytes=-0"])
-def test_ranges_outside_the_object_are_refused(s3, bucket, asked):
+def test_ranges_outside_the_object_are_rejected(s3, bucket, asked):
     s3.put_object(Bucket=bucket, Key="digits", Body=b"0123456789")
     with pytest.raises(ClientError) as caught:
         s3.get_object(Bucket=bucket, Key="digits", Range=asked)
@@ -154,7 +154,7 @@ def test_checksums_are_verified_kept_and_returned(s3, bucket, algorithm):
 @pytest.mark.parametrize(
     "stated", [{"ChecksumCRC32": "AAAAAA=="}, {"ChecksumSHA256": "A" * 43 + "="}, {"ContentMD5": "A" * 22 + "=="}]
 )
-def test_bytes_that_differ_from_their_digest_are_refused(s3, bucket, stated):
+def test_bytes_that_differ_from_their_digest_are_rejected(s3, bucket, stated):
     with pytest.raises(ClientError) as caught:
         s3.put_object(Bucket=bucket, Key="k", Body=b"hello", **stated)
     assert code_of(caught) == "BadDigest"
@@ -240,7 +240,7 @@ def test_a_length_is_required(server, bucket):
     assert (answer.status, b"MissingContentLength" in answer.read()) == (411, True)
 
 
-def test_refused_uploads_get_their_answer_though_the_body_is_large(s3):
+def test_rejected_uploads_get_their_answer_though_the_body_is_large(s3):
     with pytest.raises(ClientError) as caught:
         s3.put_object(Bucket="no-such-bucket", Key="k", Body=b"x" * 30_000_000)
     assert code_of(caught) == "NoSuchBucket"

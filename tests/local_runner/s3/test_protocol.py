@@ -49,10 +49,10 @@ def test_making_a_bucket_again_is_an_error_outside_us_east_1(server, s3, bucket)
         ("us-east-1", "mars-north-1", "InvalidLocationConstraint"),
     ],
 )
-def test_a_bucket_in_a_region_that_the_request_may_not_name_is_refused(server, bucket, region, constraint, code):
+def test_a_bucket_in_a_region_that_the_request_may_not_name_is_rejected(server, bucket, region, constraint, code):
     asked = {"CreateBucketConfiguration": {"LocationConstraint": constraint}} if constraint else {}
     with pytest.raises(ClientError) as caught:
-        server.client(region_name=region).create_bucket(Bucket=f"{bucket}-refused", **asked)
+        server.client(region_name=region).create_bucket(Bucket=f"{bucket}-rejected", **asked)
     assert code_of(caught) == code
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
@@ -87,7 +87,7 @@ def test_what_is_not_implemented_says_so_by_name(s3, bucket):
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 
-def test_keys_that_are_too_long_are_refused(s3, bucket):
+def test_keys_that_are_too_long_are_rejected(s3, bucket):
     with pytest.raises(ClientError) as caught:
         s3.put_object(Bucket=bucket, Key="x" * 1025, Body=b"")
     assert code_of(caught) == "KeyTooLongError"
@@ -103,7 +103,7 @@ def test_keys_that_are_too_long_are_refused(s3, bucket):
         '<?xml version="1.0" encoding="utf-16"?><Delete/>'.encode("utf-16"),
     ],
 )
-def test_malformed_documents_are_refused(server, bucket, body):
+def test_malformed_documents_are_rejected(server, bucket, body):
     connection = http.client.HTTPConnection("127.0.0.1", server.port)
     connection.request("POST", f"/{bucket}?delete", body)
     answer = connection.getresponse()

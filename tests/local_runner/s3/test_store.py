@@ -85,7 +85,7 @@ def test_any_keys_are_kept_listed_and_removed_without_a_trace(store, contents, p
     assert not (store.folder / "buckets/bucket").exists()
 
 
-def test_keys_above_1024_bytes_are_refused_and_leave_nothing(store):
+def test_keys_above_1024_bytes_are_rejected_and_leave_nothing(store):
     with pytest.raises(S3Error, match="too long") as caught:
         store.put("bucket", "ü" * 513, [b"x"])
     assert caught.value.code == "KeyTooLongError"

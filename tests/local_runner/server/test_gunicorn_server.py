@@ -49,7 +49,7 @@ def test_our_own_names_are_served(aws, host):
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "amazonaws.com.evil.example", "10.0.0.1", "[", ""]
 )
-def test_other_names_are_refused(aws, host):
+def test_other_names_are_rejected(aws, host):
     status, body = ask(aws.endpoint, Host=host)
     assert status in (400, 403)
     assert b"assumed-role" not in body
@@ -66,7 +66,7 @@ def test_other_names_are_refused(aws, host):
         ({"Origin": "http://localhost:8888"}, 200),
     ],
 )
-def test_requests_of_other_web_sites_are_refused(aws, headers, status):
+def test_requests_of_other_web_sites_are_rejected(aws, headers, status):
     assert ask(aws.endpoint, **headers)[0] == status
 
 
@@ -96,7 +96,7 @@ def test_what_is_left_of_a_killed_server_is_waited_for_and_not_called_a_server(t
             serve(ServerSettings(tmp_path), print)
 
 
-def test_a_taken_port_and_a_public_address_are_refused(aws, tmp_path):
+def test_a_taken_port_and_a_public_address_are_rejected(aws, tmp_path):
     port = urlsplit(aws.endpoint).port
     with pytest.raises(CannotServe, match=f"Port {port} of 127.0.0.1 cannot be used"):
         serve(ServerSettings(tmp_path, port=port), print)

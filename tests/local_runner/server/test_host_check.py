@@ -7,7 +7,7 @@ import socket
 import pytest
 from werkzeug.datastructures import Headers
 
-from wildsage.local_runner.server.host_check import refusal
+from wildsage.local_runner.server.host_check import rejection
 
 HOST = "127.0.0.1:4577"
 
@@ -17,13 +17,13 @@ HOST = "127.0.0.1:4577"
 )  # fmt: skip
 @pytest.mark.parametrize("open_to_network", [False, True])
 def test_our_own_names_and_amazons_are_served(host, open_to_network):
-    assert refusal(Headers({"Host": host}), open_to_network) is None
+    assert rejection(Headers({"Host": host}), open_to_network) is None
 
 
 @pytest.mark.parametrize("host", ["10.0.0.7:4577", "[fe80::1]:4577", f"{socket.gethostname()}:4577"])
 def test_the_machines_name_and_addresses_are_served_only_where_the_network_may_come_in(host):
-    assert "is not served here" in refusal(Headers({"Host": host}), open_to_network=False)
-    assert refusal(Headers({"Host": host}), open_to_network=True) is None
+    assert "is not served here" in rejection(Headers({"Host": host}), open_to_network=False)
+    assert rejection(Headers({"Host": host}), open_to_network=True) is None
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_machines_name_and_addresses_are_served_only_where_the_network_may_c
 )
 @pytest.mark.parametrize("open_to_network", [False, True])
 def test_a_name_that_anybody_can_make_resolve_to_us_is_not(host, open_to_network):
-    assert "is not served here" in refusal(Headers({"Host": host}), open_to_network)
+    assert "is not served here" in rejection(Headers({"Host": host}), open_to_network)
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,10 @@ def test_a_name_that_anybody_can_make_resolve_to_us_is_not(host, open_to_network
     ids=str,
 )
 @pytest.mark.parametrize("open_to_network", [False, True])
-def test_pages_of_other_sites_are_refused_even_those_in_a_bucket_of_amazons(headers, open_to_network):
-    assert "other web sites" in refusal(Headers({"Host": HOST, **headers}), open_to_network)
+def test_pages_of_other_sites_are_rejected_even_those_in_a_bucket_of_amazons(headers, open_to_network):
+    assert "other web sites" in rejection(Headers({"Host": HOST, **headers}), open_to_network)
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:8888", "http://127.0.0.1:3000"])
 def test_pages_of_this_machine_are_answered(origin):
-    assert refusal(Headers({"Host": HOST, "Origin": origin}), open_to_network=False) is None
+    assert rejection(Headers({"Host": HOST, "Origin": origin}), open_to_network=False) is None

@@ -26,7 +26,7 @@ def test_a_number_in_a_header_is_a_number():
     assert values["EndpointName"] == "there"
     assert values["InputLocation"] == "s3://b/k"
     assert values["RequestTTLSeconds"] == 60
-    assert values["InvocationTimeoutSeconds"] == "soon"  # the check of types refuses it, in AWS's words
+    assert values["InvocationTimeoutSeconds"] == "soon"  # the check of types rejects it, in AWS's words
 
 
 def test_members_of_a_request_without_a_place_are_a_json_object():

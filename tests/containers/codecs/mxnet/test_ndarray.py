@@ -131,7 +131,7 @@ def test_csr_is_read():
         ),
     ],
 )
-def test_damaged_files_are_refused_with_place_and_reason(content, message):
+def test_damaged_files_are_rejected_with_place_and_reason(content, message):
     with pytest.raises(UserError) as caught:
         ndarray.read(content)
     assert message in str(caught.value)
@@ -147,7 +147,7 @@ def test_any_changed_byte_gives_arrays_or_a_user_error(place, byte):
         assert str(error).startswith("NDArray file, ")
 
 
-def test_what_the_format_does_not_hold_is_refused():
+def test_what_the_format_does_not_hold_is_rejected():
     with pytest.raises(ValueError, match="no complex128, expected one of float32"):
         ndarray.write([np.ones(1, complex)])
     with pytest.raises(ValueError, match="no array without dimensions"):

@@ -18,7 +18,7 @@ def test_members_come_back_and_equal_members_give_equal_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-30], lambda whole: whole.replace(b"{}", b"[]", 1)])
-def test_a_damaged_archive_is_refused(tmp_path, damage):
+def test_a_damaged_archive_is_rejected(tmp_path, damage):
     path = tmp_path / "model_algo-1"
     path.write_bytes(damage(stored_zip.write(MEMBERS)))
     with pytest.raises(UserError, match="model_algo-1: not a readable ZIP archive"):

@@ -333,7 +333,7 @@ def test_damaged_bytes_give_rows_or_a_bad_record_and_nothing_else(data):
         assert {batch.width for batch in batches} == {4}
 
 
-def test_what_no_record_holds_is_refused():
+def test_what_no_record_holds_is_rejected():
     with pytest.raises(TypeError, match="dtype float16, expected float32"):
         record_protobuf.encode_rows(np.ones((1, 1), np.float16))
     with pytest.raises(ValueError, match="beyond 32 bits"):

@@ -96,12 +96,12 @@ def test_records_before_parts_out_of_order_are_read():
         (struct.pack("<4sI", MAGIC_BYTES, 5 << 29), "part 5"),
     ],
 )
-def test_damaged_streams_are_refused_with_row_and_byte(content, message):
+def test_damaged_streams_are_rejected_with_row_and_byte(content, message):
     with pytest.raises(BadRecord, match=message):
         list(payloads([content]))
 
 
-def test_a_payload_beyond_29_bits_is_refused(monkeypatch):
+def test_a_payload_beyond_29_bits_is_rejected(monkeypatch):
     monkeypatch.setattr(recordio, "MAX_PAYLOAD_BYTES", 4)
     with pytest.raises(ValueError, match="at most 4 bytes, got 5"):
         frame(b"abcde")

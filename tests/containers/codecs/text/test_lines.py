@@ -30,11 +30,11 @@ def test_another_charset_is_recoded_however_it_is_cut():
 
 
 @pytest.mark.parametrize("charset", ["klingon", "rot13", "base64", ""])
-def test_what_is_no_charset_is_refused(charset):
+def test_what_is_no_charset_is_rejected(charset):
     with pytest.raises(UserError, match="is unknown, expected utf-8"):
         as_utf8([b""], charset)
 
 
-def test_bytes_outside_their_charset_are_refused():
+def test_bytes_outside_their_charset_are_rejected():
     with pytest.raises(UserError, match="not in charset utf-16"):
         list(as_utf8([b"abc"], "utf-16"))

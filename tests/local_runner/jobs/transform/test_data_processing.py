@@ -44,7 +44,7 @@ def test_names(path, selected):
 
 
 @pytest.mark.parametrize("path", ["", "$[", "id", "$..id", "$[?@.id > 1]", "$.a | $.b", "$.a[?(@)]"])
-def test_what_sagemaker_does_not_know_is_refused(path):
+def test_what_sagemaker_does_not_know_is_rejected(path):
     with pytest.raises(BadFilter, match="expected a JSONPath"):
         Filter.parse(path)
 

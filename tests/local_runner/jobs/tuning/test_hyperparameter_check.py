@@ -13,27 +13,27 @@ STAND_IN = Path(__file__).parents[2] / "stand_in.py"
 KMEANS = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 
 
-def refusal(folder: Path, *program: str, image: str = KMEANS, **values: str) -> str | None:
+def rejection(folder: Path, *program: str, image: str = KMEANS, **values: str) -> str | None:
     backend = ProcessBackend((sys.executable, "-S", *program))
-    return hyperparameter_check.refusal(backend, image, values.items(), folder / "jobs")
+    return hyperparameter_check.rejection(backend, image, values.items(), folder / "jobs")
 
 
-def test_a_refusal_is_in_the_containers_words_and_nothing_stays(tmp_path):
-    assert refusal(tmp_path, str(STAND_IN), x="1", y="a=b c") is None
-    said = refusal(tmp_path, str(STAND_IN), x="1", wrong="2")
+def test_a_rejection_is_in_the_containers_words_and_nothing_stays(tmp_path):
+    assert rejection(tmp_path, str(STAND_IN), x="1", y="a=b c") is None
+    said = rejection(tmp_path, str(STAND_IN), x="1", wrong="2")
     assert said == "Hyperparameter wrong=2 is not known.\nKnown: x."
     assert list((tmp_path / "jobs").iterdir()) == []
 
 
-def test_nobody_is_refused_by_a_container_that_cannot_tell(tmp_path, monkeypatch):
-    assert refusal(tmp_path, "-c", "import sys; sys.exit(64)", wrong="1") is None
-    assert refusal(tmp_path, str(STAND_IN), image="me/mine:1", wrong="1") is None
+def test_nobody_is_rejected_by_a_container_that_cannot_tell(tmp_path, monkeypatch):
+    assert rejection(tmp_path, "-c", "import sys; sys.exit(64)", wrong="1") is None
+    assert rejection(tmp_path, str(STAND_IN), image="me/mine:1", wrong="1") is None
     monkeypatch.setattr(hyperparameter_check, "ANSWER_WITHIN_S", 0.1)
-    assert refusal(tmp_path, "-c", "import time; time.sleep(600)", wrong="1") is None
+    assert rejection(tmp_path, "-c", "import time; time.sleep(600)", wrong="1") is None
 
 
 def test_an_algorithm_that_cannot_run_here_is_no_matter_of_its_hyperparameters(tmp_path, monkeypatch):
     absent = catalogue.AlgorithmEntry("pca", "", ("pca",), (), 0, {}, "Algorithm pca needs a package.")
     monkeypatch.setattr(catalogue, "algorithms", lambda: (absent,))
     for image in (KMEANS.replace("kmeans", "pca"), KMEANS.replace("kmeans", "blazingtext")):
-        assert refusal(tmp_path, str(STAND_IN), image=image, wrong="1") is None
+        assert rejection(tmp_path, str(STAND_IN), image=image, wrong="1") is None

@@ -51,7 +51,7 @@ def test_auto_is_logarithmic_over_two_decades(low, high, scaling):
         ("Integer", number("0", "0", ScalingType="ReverseLogarithmic"), "needs continuous values"),
     ],
 )
-def test_a_range_that_cannot_be_is_refused(kind, given, problem):
+def test_a_range_that_cannot_be_is_rejected(kind, given, problem):
     with pytest.raises(RangeError, match=problem):
         ranges.read({f"{kind}ParameterRanges": [given]})
 

@@ -10,7 +10,7 @@ IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
 
 
-def refusal(call, **request) -> tuple[str, str]:
+def rejection(call, **request) -> tuple[str, str]:
     with pytest.raises(ClientError) as caught:
         call(**request)
     error = caught.value.response["Error"]
@@ -38,7 +38,7 @@ def test_an_endpoint_is_in_service_answers_and_goes(aws):
     assert aws.invoke(name)["name"] == "stand-in"
     aws.sagemaker.delete_endpoint(EndpointName=name)
     aws.sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig=QUICK)
-    code, message = refusal(aws.sagemaker.describe_endpoint, EndpointName=name)
+    code, message = rejection(aws.sagemaker.describe_endpoint, EndpointName=name)
     assert (code, message.startswith('Could not find endpoint "arn:aws:sagemaker:us-east-1:')) == (
         "ValidationException",
         True,
@@ -69,7 +69,7 @@ def test_a_body_at_the_limit_passes_and_one_byte_more_does_not(aws, endpoint):
     assert caught.value.response["Error"]["Message"] == "HTTP content length exceeded 6291456 bytes."
 
 
-def test_what_the_container_refuses_is_a_model_error(aws, endpoint):
+def test_what_the_container_rejects_is_a_model_error(aws, endpoint):
     with pytest.raises(aws.runtime.exceptions.ModelError) as caught:
         aws.invoke(endpoint, b"bad")
     found = caught.value.response
@@ -82,9 +82,9 @@ def test_what_the_container_refuses_is_a_model_error(aws, endpoint):
 
 
 def test_an_endpoint_that_does_not_exist(aws, endpoint):
-    code, message = refusal(aws.runtime.invoke_endpoint, EndpointName="nobody", Body=b"x")
+    code, message = rejection(aws.runtime.invoke_endpoint, EndpointName="nobody", Body=b"x")
     assert (code, message) == ("ValidationError", "Endpoint nobody of account 000000000000 not found.")
-    code, message = refusal(aws.runtime.invoke_endpoint, EndpointName=endpoint, Body=b"x", TargetVariant="other")
+    code, message = rejection(aws.runtime.invoke_endpoint, EndpointName=endpoint, Body=b"x", TargetVariant="other")
     assert message == f"Variant other not found in endpoint {endpoint}."
 
 
@@ -134,7 +134,7 @@ def test_an_unhealthy_endpoint_is_not_in_service_and_can_be_called_off(aws):
         lambda: aws.logs.describe_log_groups(logGroupNamePrefix=f"/aws/sagemaker/Endpoints/{name}")["logGroups"], bool
     )
     assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Creating"
-    assert refusal(aws.runtime.invoke_endpoint, EndpointName=name, Body=b"x")[1].endswith(
+    assert rejection(aws.runtime.invoke_endpoint, EndpointName=name, Body=b"x")[1].endswith(
         "is Creating, not yet able to answer."
     )
     aws.sagemaker.delete_endpoint(EndpointName=name)
@@ -185,7 +185,7 @@ def test_names_are_taken_once_and_absent_ones_are_missed(aws, endpoint):
     container = {"Image": IMAGE}
     variant = {"VariantName": "v", "ModelName": "nobody", "InitialInstanceCount": 1, "InstanceType": "ml.m4.xlarge"}
     sagemaker = aws.sagemaker
-    refusals = [
+    rejections = [
         (
             "Cannot create already existing model",
             sagemaker.create_model,
@@ -205,8 +205,8 @@ def test_names_are_taken_once_and_absent_ones_are_missed(aws, endpoint):
         ("Could not find model", sagemaker.describe_model, {"ModelName": "nobody"}),
         ("Could not find endpoint configuration", sagemaker.delete_endpoint_config, named("nobody")),
     ]
-    for words, call, request in refusals:
-        code, message = refusal(call, **request)
+    for words, call, request in rejections:
+        code, message = rejection(call, **request)
         assert code == "ValidationException"
         assert message.startswith(f'{words} "arn:aws:sagemaker:us-east-1:000000000000:')
 
@@ -214,11 +214,11 @@ def test_names_are_taken_once_and_absent_ones_are_missed(aws, endpoint):
 def test_a_model_needs_its_artifact_and_an_image_that_can_run(aws):
     create = aws.sagemaker.create_model
     common = {"ModelName": "never", "ExecutionRoleArn": ROLE}
-    _, message = refusal(
+    _, message = rejection(
         create, **common, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": "s3://bucket/no/model.tar.gz"}
     )
     assert message.startswith("Could not find model data at s3://bucket/no/model.tar.gz.")
-    _, message = refusal(create, **common, PrimaryContainer={"Image": "someone/else:1"})
+    _, message = rejection(create, **common, PrimaryContainer={"Image": "someone/else:1"})
     assert "is not one of Amazon's built-in algorithms" in message
 
 
@@ -251,7 +251,7 @@ def test_tags_are_kept_changed_and_removed(aws):
     aws.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "3"}])
     aws.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["b"])
     assert aws.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "3"}]
-    assert refusal(aws.sagemaker.list_tags, ResourceArn=arn + "x")[0] == "ResourceNotFound"
+    assert rejection(aws.sagemaker.list_tags, ResourceArn=arn + "x")[0] == "ResourceNotFound"
 
 
 def test_tags_of_a_deleted_resource_are_gone(aws):
@@ -270,4 +270,4 @@ def test_tags_of_a_deleted_resource_are_gone(aws):
     aws.sagemaker.delete_endpoint(EndpointName=name)
     aws.sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1})
     for arn in arns:
-        assert refusal(aws.sagemaker.list_tags, ResourceArn=arn)[0] == "ResourceNotFound"
+        assert rejection(aws.sagemaker.list_tags, ResourceArn=arn)[0] == "ResourceNotFound"

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 
-def refusal(call, **request) -> tuple[str, str]:
+def rejection(call, **request) -> tuple[str, str]:
     with pytest.raises(ClientError) as caught:
         call(**request)
     error = caught.value.response["Error"]
@@ -60,14 +60,14 @@ def test_a_component_is_updated_field_by_field(aws, noted):
 def test_they_are_deleted_from_the_inside_out(aws, noted):
     names = {field: {f"{field}Name": noted[kind]} for field, kind in (("Trial", "trial"), ("Experiment", "experiment"))}
     component = {"TrialComponentName": noted["component"]}
-    assert "has the trials" in refusal(aws.sagemaker.delete_experiment, **names["Experiment"])[1]
-    assert "has the components" in refusal(aws.sagemaker.delete_trial, **names["Trial"])[1]
-    assert "belongs to the trials" in refusal(aws.sagemaker.delete_trial_component, **component)[1]
+    assert "has the trials" in rejection(aws.sagemaker.delete_experiment, **names["Experiment"])[1]
+    assert "has the components" in rejection(aws.sagemaker.delete_trial, **names["Trial"])[1]
+    assert "belongs to the trials" in rejection(aws.sagemaker.delete_trial_component, **component)[1]
     aws.sagemaker.disassociate_trial_component(**component, **names["Trial"])
     aws.sagemaker.delete_trial_component(**component)
     aws.sagemaker.delete_trial(**names["Trial"])
     aws.sagemaker.delete_experiment(**names["Experiment"])
-    assert refusal(aws.sagemaker.describe_experiment, **names["Experiment"])[0] == "ResourceNotFound"
+    assert rejection(aws.sagemaker.describe_experiment, **names["Experiment"])[0] == "ResourceNotFound"
 
 
 def test_lists_page(aws):
@@ -83,9 +83,9 @@ def test_lists_page(aws):
 
 
 def test_names_are_unique_and_owners_must_exist(aws, noted):
-    code, message = refusal(aws.sagemaker.create_experiment, ExperimentName=noted["experiment"])
+    code, message = rejection(aws.sagemaker.create_experiment, ExperimentName=noted["experiment"])
     assert (code, "already exists" in message) == ("ValidationException", True)
-    code, _ = refusal(aws.sagemaker.create_trial, TrialName="orphan", ExperimentName="nobody")
+    code, _ = rejection(aws.sagemaker.create_trial, TrialName="orphan", ExperimentName="nobody")
     assert code == "ResourceNotFound"
 
 
@@ -127,12 +127,12 @@ def test_artifacts_are_noted_associated_listed_and_deleted(aws, noted):
     assert not sagemaker.list_associations(SourceArn=arn)["AssociationSummaries"]
 
     for call, request in ((sagemaker.create_artifact, artifact), (sagemaker.add_association, ends)):
-        code, message = refusal(call, **request)
+        code, message = rejection(call, **request)
         assert code == "ValidationException" and "already exists" in message
     nobody = {"SourceArn": component, "DestinationArn": arn[:-1] + "x"}
-    assert refusal(sagemaker.add_association, **nobody)[0] == "ResourceNotFound"
+    assert rejection(sagemaker.add_association, **nobody)[0] == "ResourceNotFound"
 
     sagemaker.delete_artifact(Source=source)
-    assert refusal(sagemaker.describe_artifact, ArtifactArn=arn)[0] == "ResourceNotFound"
-    assert refusal(sagemaker.delete_association, **ends)[0] == "ResourceNotFound"
-    assert refusal(sagemaker.list_tags, ResourceArn=arn)[0] == "ResourceNotFound"
+    assert rejection(sagemaker.describe_artifact, ArtifactArn=arn)[0] == "ResourceNotFound"
+    assert rejection(sagemaker.delete_association, **ends)[0] == "ResourceNotFound"
+    assert rejection(sagemaker.list_tags, ResourceArn=arn)[0] == "ResourceNotFound"

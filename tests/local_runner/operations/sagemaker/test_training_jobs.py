@@ -13,7 +13,7 @@ from wildsage.local_runner.jobs.store import Store
 ENDED = ("Completed", "Failed", "Stopped")
 
 
-def refusal(call, *channels, **request) -> tuple[str, str]:
+def rejection(call, *channels, **request) -> tuple[str, str]:
     with pytest.raises(ClientError) as caught:
         call(*channels, **request)
     error = caught.value.response["Error"]
@@ -195,7 +195,7 @@ def test_a_stopped_job_keeps_its_model(aws):
     assert (found["TrainingJobStatus"], found["SecondaryStatus"]) == ("Stopped", "Stopped")
     assert [t["Status"] for t in found["SecondaryStatusTransitions"]][-3:] == ["Stopping", "Uploading", "Stopped"]
     assert aws.members(found["ModelArtifacts"]["S3ModelArtifacts"]) == {"stopped_algo-1": b"stopped in time"}
-    code, message = refusal(aws.sagemaker.stop_training_job, TrainingJobName=job)
+    code, message = rejection(aws.sagemaker.stop_training_job, TrainingJobName=job)
     assert (code, message) == (
         "ValidationException",
         "The request was rejected because the training job is in status Stopped.",
@@ -219,7 +219,7 @@ def test_when_one_host_fails_the_others_are_stopped(aws, channel):
 @pytest.mark.parametrize("spelled", [str.lower, str.upper])
 def test_a_name_can_be_used_once_whatever_its_case(aws, spelled):
     job = aws.train(Tags=[{"Key": "kept", "Value": "yes"}])
-    code, message = refusal(aws.train, TrainingJobName=spelled(job))
+    code, message = rejection(aws.train, TrainingJobName=spelled(job))
     arn = aws.sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobArn"]
     assert aws.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "kept", "Value": "yes"}]
     assert code == "ResourceInUse"
@@ -271,15 +271,15 @@ def algorithm(image: str, **fields: object) -> dict:
     ],
     ids=["name", "address", "no bucket", "foreign image", "image of ours to come", "arguments", "checkpoints"],
 )
-def test_a_request_that_cannot_be_right_is_refused_with_the_reason(aws, fields, message):
-    code, text = refusal(aws.train, **fields)
+def test_a_request_that_cannot_be_right_is_rejected_with_the_reason(aws, fields, message):
+    code, text = rejection(aws.train, **fields)
     assert code == "ValidationException"
     assert message in text
 
 
-def test_a_channel_named_like_anothers_pipes_is_refused(aws, channel):
+def test_a_channel_named_like_anothers_pipes_is_rejected(aws, channel):
     uri = aws.upload("alike", a=b"1")
-    code, message = refusal(aws.train, channel(uri, InputMode="Pipe"), channel(uri, "train_0"))
+    code, message = rejection(aws.train, channel(uri, InputMode="Pipe"), channel(uri, "train_0"))
     assert code == "ValidationException"
     assert message.startswith("Channel train_0: its folder has the name of a pipe of channel train.")
     job = aws.train(channel(uri, InputMode="Pipe"), channel(uri, "train_0", InputMode="Pipe"), channel(uri, "train_a"))
@@ -329,21 +329,21 @@ def test_a_reason_shows_paths_as_the_container_documents_them(aws):
 
 def test_augmented_manifests_need_pipe_mode_and_attribute_names(aws, channel):
     kind = {"kind": "AugmentedManifestFile"}
-    code, message = refusal(aws.train, channel("s3://bucket/x", **kind, AttributeNames=["a"]))
+    code, message = rejection(aws.train, channel("s3://bucket/x", **kind, AttributeNames=["a"]))
     assert (code, "AugmentedManifestFile needs input mode Pipe" in message) == ("ValidationException", True)
-    code, message = refusal(aws.train, channel("s3://bucket/x", **kind))
+    code, message = rejection(aws.train, channel("s3://bucket/x", **kind))
     assert (code, "AugmentedManifestFile needs AttributeNames" in message) == ("ValidationException", True)
 
 
 def test_file_mode_takes_no_compressed_channel(aws, channel):
-    assert refusal(aws.train, channel("s3://bucket/x") | {"CompressionType": "Gzip"}) == (
+    assert rejection(aws.train, channel("s3://bucket/x") | {"CompressionType": "Gzip"}) == (
         "ValidationException",
         "Invalid compression type for channel train: File mode only supports NONE, got Gzip instead",
     )
 
 
 def test_an_unknown_job_is_not_found(aws):
-    assert refusal(aws.sagemaker.describe_training_job, TrainingJobName="nobody") == (
+    assert rejection(aws.sagemaker.describe_training_job, TrainingJobName="nobody") == (
         "ValidationException",
         "Requested resource not found.",
     )
@@ -367,16 +367,16 @@ def test_lists_page_filter_and_sort(aws):
     later = aws.sagemaker.list_training_jobs(NameContains="listed", CreationTimeAfter=by_time[0]["CreationTime"])
     assert "listed-c" not in [s["TrainingJobName"] for s in later["TrainingJobSummaries"]][1:]
     assert not aws.sagemaker.list_training_jobs(NameContains="listed", StatusEquals="Failed")["TrainingJobSummaries"]
-    assert refusal(aws.sagemaker.list_training_jobs, NextToken="nonsense")[0] == "ValidationException"
+    assert rejection(aws.sagemaker.list_training_jobs, NextToken="nonsense")[0] == "ValidationException"
 
 
 def test_an_ended_job_can_be_deleted_and_a_running_one_cannot(aws):
     job = aws.train(sleep_s="30")
-    assert refusal(aws.sagemaker.delete_training_job, TrainingJobName=job)[0] == "ResourceInUse"
+    assert rejection(aws.sagemaker.delete_training_job, TrainingJobName=job)[0] == "ResourceInUse"
     aws.sagemaker.stop_training_job(TrainingJobName=job)
     aws.finished(job)
     aws.sagemaker.delete_training_job(TrainingJobName=job)
-    assert refusal(aws.sagemaker.describe_training_job, TrainingJobName=job)[0] == "ValidationException"
+    assert rejection(aws.sagemaker.describe_training_job, TrainingJobName=job)[0] == "ValidationException"
 
 
 def test_the_first_poll_of_sdk_v2_waits_for_the_job_and_only_that(aws):
@@ -459,4 +459,4 @@ def test_a_running_job_takes_notes_and_an_ended_one_does_not(aws):
     assert (found["KeepAlivePeriodInSeconds"], found["InstanceCount"]) == (60, 1)
     aws.sagemaker.stop_training_job(TrainingJobName=job)
     aws.finished(job)
-    assert "in status Stopped" in refusal(aws.sagemaker.update_training_job, **change)[1]
+    assert "in status Stopped" in rejection(aws.sagemaker.update_training_job, **change)[1]

@@ -80,7 +80,7 @@ def requests(aws, name: str) -> list[int]:
     return [int(line.split()[2]) for line in messages(aws, name) if line.startswith("invocation of")]
 
 
-def refusal(aws, model: str, **fields) -> str:
+def rejection(aws, model: str, **fields) -> str:
     with pytest.raises(ClientError) as caught:
         start(aws, model, {"a": b"x"}, **fields)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
@@ -220,7 +220,8 @@ def test_a_model_that_holds_several_transforms_nothing(aws):
     container = {"Image": IMAGE, "ModelDataUrl": "s3://bucket/models/", "Mode": "MultiModel"}
     aws.sagemaker.create_model(ModelName="several", ExecutionRoleArn=ROLE, PrimaryContainer=container)
     assert (
-        refusal(aws, "several") == "Model several has a multi-model container, which batch transform does not support."
+        rejection(aws, "several")
+        == "Model several has a multi-model container, which batch transform does not support."
     )
 
 
@@ -235,7 +236,7 @@ def test_without_a_limit_an_object_is_streamed(aws, echo):
     assert "MaxPayloadInMB 0 sends each object as a whole" in ended(aws, name)["FailureReason"]
 
 
-def test_streamed_answers_that_are_refused_leave_no_output(aws, echo, transform):
+def test_streamed_answers_that_are_rejected_leave_no_output(aws, echo, transform):
     found, stored = transform(echo, {"a": b"bad", "b": b"2"}, MaxPayloadInMB=0, MaxConcurrentTransforms=2)
     assert "the container answered 415: do not like it" in found["FailureReason"]
     assert stored == {"b.out": b"2"}
@@ -399,8 +400,8 @@ def test_a_record_that_a_filter_finds_nothing_in_is_named(echo, transform):
         ({"BatchStrategy": "AllRecords"}, "Member must satisfy enum value set"),
     ],
 )
-def test_what_would_not_run_as_asked_is_refused(aws, echo, fields, message):
-    assert message in refusal(aws, echo, **fields)
+def test_what_would_not_run_as_asked_is_rejected(aws, echo, fields, message):
+    assert message in rejection(aws, echo, **fields)
 
 
 def test_names_lists_waiter_and_tags(aws, echo):

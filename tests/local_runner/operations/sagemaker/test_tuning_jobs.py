@@ -233,7 +233,7 @@ def test_a_stop_ends_its_training_jobs(aws, tune):
     found = finished(aws, name)
     assert found["HyperParameterTuningJobStatus"] == "Stopped"
     assert found["TrainingJobStatusCounters"]["Stopped"] == 2
-    assert "in status Stopped" in refused(
+    assert "in status Stopped" in rejection(
         aws.sagemaker.stop_hyper_parameter_tuning_job, HyperParameterTuningJobName=name
     )
 
@@ -268,7 +268,7 @@ def test_lists_page_and_an_ended_job_can_be_deleted(aws, tune):
     )
     assert [len(page["TrainingJobSummaries"]) for page in pages] == [2, 1]
     aws.sagemaker.delete_hyper_parameter_tuning_job(HyperParameterTuningJobName="listed-a")
-    assert "can't find a tuning job" in refused(describe, aws, "listed-a")
+    assert "can't find a tuning job" in rejection(describe, aws, "listed-a")
     assert len(call(NameContains="listed")["HyperParameterTuningJobSummaries"]) == 1
 
 
@@ -286,7 +286,7 @@ def test_a_search_goes_on_after_the_server_was_killed(start_aws):
     assert counted["RetryableError"] <= 1, "the one that was interrupted, if it had not just ended"
 
 
-def refused(call, *arguments, **fields) -> str:
+def rejection(call, *arguments, **fields) -> str:
     with pytest.raises(ClientError) as caught:
         call(*arguments, **fields)
     return caught.value.response["Error"]["Message"]
@@ -328,11 +328,11 @@ def other_image(**fields) -> dict:
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )
-def test_a_request_that_cannot_be_right_is_refused(aws, tune, config, training, message):
-    assert message in refused(tune, config, training)
+def test_a_request_that_cannot_be_right_is_rejected(aws, tune, config, training, message):
+    assert message in rejection(tune, config, training)
 
 
-def test_warm_starts_that_cannot_be_are_refused(aws, tune):
+def test_warm_starts_that_cannot_be_are_rejected(aws, tune):
     parent = tune(request(jobs=2))
     finished(aws, parent)
 
@@ -340,13 +340,13 @@ def test_warm_starts_that_cannot_be_are_refused(aws, tune):
         return {"ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": name}], "WarmStartType": kind}
 
     other = request(HyperParameterTuningJobObjective={"Type": "Minimize", "MetricName": "test:ssd"})
-    assert "can't find a tuning job" in refused(tune, request(), WarmStartConfig=warm("nobody"))
-    assert "has the objective Minimize test:msd" in refused(tune, other, WarmStartConfig=warm(parent))
+    assert "can't find a tuning job" in rejection(tune, request(), WarmStartConfig=warm("nobody"))
+    assert "has the objective Minimize test:msd" in rejection(tune, other, WarmStartConfig=warm(parent))
     grid = request(jobs=None, ranges=SIX_X, strategy="Grid")
-    assert "nothing to start warm" in refused(tune, grid, WarmStartConfig=warm(parent))
+    assert "nothing to start warm" in rejection(tune, grid, WarmStartConfig=warm(parent))
 
 
 def test_a_name_can_be_used_once(aws, tune):
     name = tune(request(jobs=2))
-    assert "must be unique" in refused(tune, request(jobs=2), name=name)
+    assert "must be unique" in rejection(tune, request(jobs=2), name=name)
     finished(aws, name)
