@@ -42,7 +42,7 @@ class Model(ABC):
 
     @abstractmethod
     def arrays(self) -> dict[str, Tensor]:
-        """The float32 arrays of the artifact, by name."""
+        """The float32 arrays of the artifact, by name. The class says their shapes."""
 
     @classmethod
     def fits(cls, names: frozenset[str]) -> bool:
@@ -73,7 +73,10 @@ class Model(ABC):
 
     @abstractmethod
     def predict(self, batch: Batch) -> Columns:
-        """Answers for the n rows of the batch, by column name of the response."""
+        """Answers for the n rows of the batch, (n,) or (n, m), by column name of the response.
+
+        Raises UserError for rows that are not `feature_dim` wide.
+        """
 
     @abstractmethod
     def to(self, device: torch.device | str) -> Self:

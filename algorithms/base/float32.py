@@ -12,11 +12,14 @@ EXPECTED = "expected a number that float32 can hold, of at most 3.4e38"
 
 
 def beyond(values: NDArray) -> NDArray[np.bool_]:
-    """Where `values` are infinite or round to infinity; NaN is not."""
+    """Where `values`, of any shape, are infinite or round to infinity; NaN is not. The result has their shape."""
     return np.isinf(values) if values.dtype == np.float32 else np.abs(values) >= BEYOND
 
 
 def rounded(values: NDArray) -> NDArray[np.float32]:
-    """Return float64 or float32 values as float32; infinity and NaN stay. Raises FloatingPointError for a number beyond."""
+    """Return float64 or float32 values of any shape as float32; infinity and NaN stay.
+
+    Raises FloatingPointError for a number beyond.
+    """
     with np.errstate(over="raise"):
         return values.astype(np.float32, copy=False)

@@ -16,7 +16,7 @@ class Checkpointable(Protocol):
     """What an algorithm has learned so far."""
 
     def arrays(self) -> dict[str, Tensor]:
-        """All of it as plain arrays, by name."""
+        """All of it as plain arrays of any shape and dtype, by name."""
         ...
 
 

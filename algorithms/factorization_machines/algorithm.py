@@ -123,7 +123,10 @@ class FactorizationMachines(Algorithm):
             )
 
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> FactorizationMachinesModel:
-        """Take the mini-batches in the order of the channel, and one step of Adam after each, on the columns that occur in it."""
+        """Take the mini-batches in the order of the channel, and one step of Adam after each, on the columns that occur in it.
+
+        Raises UserError for a channel without rows, or with rows or labels that do not fit the hyperparameters.
+        """
         run.log("[Sparse network] Building a sparse network.")
         rows_per_host = math.ceil(self.mini_batch_size / len(run.gather({})))
         state = self._resumed(run) or self._start(run)

@@ -13,7 +13,7 @@ from wildsage.algorithms.factorization_machines.spec import METRICS
 
 
 def sums(predictor_type: str, scores_n: Tensor, labels_n: Tensor) -> Tensor:
-    """Sums over rows, float64, which can be added up over batches and hosts. `scores_n` are f(x), before any sigmoid.
+    """Sums over rows, (3,) or (6,) float64, which can be added up over batches and hosts. `scores_n` are f(x), before any sigmoid.
 
     A regressor has 3: rows, squared errors, absolute errors. A classifier has 6: rows, right answers, true positives, predicted
     positives, actual positives, cross entropy.
@@ -30,7 +30,7 @@ def sums(predictor_type: str, scores_n: Tensor, labels_n: Tensor) -> Tensor:
 
 
 def from_sums(predictor_type: str, total: Tensor) -> dict[str, float]:
-    """The metrics by name, from sums over all rows; empty where there were no rows."""
+    """The metrics by name, from the `sums` of all rows; empty where there were no rows."""
     rows, *rest = total.tolist()
     if not rows:
         return {}
@@ -45,6 +45,6 @@ def from_sums(predictor_type: str, total: Tensor) -> dict[str, float]:
 
 
 def no_rows(predictor_type: str, device: torch.device) -> Tensor:
-    """The sums over no rows."""
+    """The `sums` of no rows: zeros."""
     empty_n = torch.empty(0, device=device)
     return sums(predictor_type, empty_n, empty_n)

@@ -32,7 +32,7 @@ class EmbeddingBags(NamedTuple):
 
     @classmethod
     def from_members(cls, members_z: Tensor, starts_b: Tensor, weights_z: Tensor) -> Self:
-        """Square the weights, and keep everything else as it is."""
+        """b bags of z members in all, `members_z` int64 with `weights_z` float32; bag i begins at `starts_b[i]`."""
         return cls(members_z, starts_b, weights_z, weights_z.square())
 
     def sum(self, table_ac: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ class EmbeddingBags(NamedTuple):
         return self._sum(table_ac, self.weights_z)
 
     def sum_by_squares(self, table_ac: Tensor) -> Tensor:
-        """The same with every weight squared."""
+        """As `sum`, with every weight squared."""
         return self._sum(table_ac, self.squares_z)
 
     def _sum(self, table_ac: Tensor, weights_z: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ def sparse(batch: Batch) -> SparseRows:
 
 
 def mini_batches(rows: SparseRows, labels_n1: Tensor, sizes: list[int]) -> list[IndexedMiniBatch]:
-    """Cut labelled rows into mini-batches of `sizes` rows, some of which may be 0.
+    """Cut labelled rows, labels (n, 1), into mini-batches of `sizes` rows, which add up to n and may be 0.
 
     All are prepared at once, because sorting eight thousand entries costs little more than starting to sort four hundred.
     """

@@ -30,7 +30,7 @@ class AdamState:
 
     @classmethod
     def start(cls, bias_1: Tensor, linear_d1: Tensor, factors_df: Tensor) -> Self:
-        """The state before the first step: these parameters, and moments of zero."""
+        """The state before the first step: these parameters, (1,), (d, 1) and (d, f), and moments of zero."""
         bias, linear, factors = (
             torch.stack([term, *[torch.zeros_like(term)] * 2]) for term in (bias_1, linear_d1, factors_df)
         )
@@ -47,7 +47,7 @@ class AdamState:
         return self.factors.shape[2]
 
     def fetch(self, columns_u: Tensor) -> ParameterAndMoments:
-        """Parameters and moments of some columns, copied, and those of the bias, not copied."""
+        """Parameters and moments of the columns (u,), copied, and those of the bias, not copied."""
         return ParameterAndMoments(
             self.bias, self.linear.index_select(1, columns_u), self.factors.index_select(1, columns_u)
         )

@@ -55,7 +55,10 @@ class FactorizationTraining:
     run: RunContext
 
     def one_pass(self, epoch: int, batches: Iterator[Batch]) -> Tensor:
-        """Learn from every mini-batch of the pass. Returns the sums for its metrics, taken before each step as in the original."""
+        """Learn from every mini-batch of the pass.
+
+        Returns the `metrics.sums` of its rows, taken before each step as in the original.
+        """
         number, total = 0, metrics.no_rows(self.predictor_type, self.run.device)
         for chunk in self._chunks(batches):
             with threads.for_numbers(chunk.entries * self.state.num_factors):

@@ -75,7 +75,7 @@ class Network(nn.Module):
         return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def arrays(self) -> dict[str, Tensor]:
-        """Parameters and moving averages by name, in the order of the graph."""
+        """Parameters and moving averages by name, in the order of the graph; not copies."""
         return {name: getattr(self, name).detach() for name in self.graph.variables if hasattr(self, name)}
 
 

@@ -20,7 +20,7 @@ class ClassFrequencies:
     images: int = 0
 
     def add(self, labels_nk: Tensor) -> None:
-        """Count the classes of more images; labels are 0 or 1."""
+        """Count the classes of more images, labels (n, k) of 0 and 1."""
         self.present_k += labels_nk.sum(0)
         self.images += len(labels_nk)
 
@@ -34,7 +34,10 @@ class ClassFrequencies:
 
 
 def cross_entropy(scores_nk: Tensor, labels_nl: Tensor, multi_label: bool, weights_nk: Tensor | None = None) -> Tensor:
-    """Mean cross entropy over images: of the softmax, or with `multi_label` of a sigmoid for each class. A scalar."""
+    """Mean cross entropy over images, (): of the softmax, or with `multi_label` of a sigmoid for each class.
+
+    Scores (n, k), labels (n, l), and with `multi_label` a weight (n, k) for each class of each image.
+    """
     if not multi_label:
         return F.cross_entropy(scores_nk, labels_nl[:, 0].long())
     return F.binary_cross_entropy_with_logits(scores_nk, labels_nl, weights_nk, reduction="sum") / len(scores_nk)

@@ -31,7 +31,7 @@ class Accuracies:
         self.hits = {name: torch.zeros((), dtype=torch.float64) for name in names}
 
     def add(self, scores_nk: Tensor, labels_nl: Tensor) -> None:
-        """Count a batch. `scores_nk` are scores before the output, or probabilities minus 0.5: positive means yes."""
+        """Count a batch, scores (n, k) before the output, or probabilities minus 0.5: positive means yes. Labels are (n, l)."""
         self.images += len(scores_nk)
         for name, hits_n in zip(self.hits, self._hits(scores_nk.detach(), labels_nl), strict=True):
             self.hits[name] = self.hits[name].to(hits_n.device) + hits_n.sum(dtype=torch.float64)

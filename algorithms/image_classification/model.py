@@ -46,7 +46,7 @@ class ImageClassificationModel(Model):
         object.__setattr__(self, "_network", Network(self.symbol, self.arrays()).channels_last().train(False))
 
     def arrays(self) -> dict[str, Tensor]:
-        """The arrays of the last epoch kept."""
+        """The arrays of the last epoch kept, in the shapes of the graph's nodes."""
         return dict(self.epochs[max(self.epochs)])
 
     @classmethod

@@ -117,7 +117,10 @@ def fully_connected(settings: NodeSettings) -> Step:
 
 
 def batch_norm(settings: NodeSettings) -> Step:
-    """(x - mean) / √(variance + eps) · gamma + beta by the moving averages, its last two inputs."""
+    """(x - mean) / √(variance + eps) · gamma + beta by the moving averages, its last two inputs.
+
+    Raises UserError if the axis is not 1, the channels.
+    """
     if settings.whole("axis", 1) != 1:
         raise settings.problem("axis is not 1, the channels")
     eps, fixed = settings.number("eps", 1e-3), settings.flag("fix_gamma", True)

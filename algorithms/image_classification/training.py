@@ -87,7 +87,7 @@ class Training:
         return range(self.begun_at, self.settings.epochs)
 
     def train(self, stream: Stream, epoch: int) -> None:
-        """One pass of full batches [contract: Batch arithmetic]."""
+        """One pass of full batches [contract: Batch arithmetic]. Raises UserError for a channel without a full batch."""
         settings = self.settings
         rate = optimizers.rate_of(
             epoch, settings.learning_rate, settings.lr_scheduler_factor, settings.lr_scheduler_step or ()
@@ -106,7 +106,10 @@ class Training:
         self.run.log(f"Epoch[{epoch}] Time cost={time.monotonic() - begun_s:.3f}")
 
     def validate(self, stream: Stream, epoch: int) -> None:
-        """Accuracy over full batches. The images that fill up the last one count too, as in the original."""
+        """Accuracy over full batches. The images that fill up the last one count too, as in the original.
+
+        Raises UserError for a channel without images.
+        """
         self.network.train(False)
         accuracies = Accuracies(self.settings.top_k, self.settings.multi_label)
         for batch in _filled(stream.batches(self.settings.mini_batch_size), self.settings.mini_batch_size):
@@ -163,7 +166,7 @@ class Training:
         return ImageClassificationModel(self.network.graph, kept, self.settings.shape, self.settings.mini_batch_size)
 
     def arrays(self) -> dict[str, Tensor]:
-        """The whole state, for a checkpoint."""
+        """The whole state as plain arrays by name, for a checkpoint."""
         found = {f"{WEIGHT}{name}": array for name, array in self.network.arrays().items()}
         found |= {f"{OPTIMIZER}{name}": array for name, array in optimizers.arrays(self.optimizer).items()}
         for epoch, arrays in self.kept.items():

@@ -53,7 +53,10 @@ def _own_shapes(node: Node, width: int) -> tuple[Shape, ...]:
 
 
 def random(graph: Graph, channels: int, rng: torch.Generator) -> dict[str, Tensor]:
-    """Normal weights of variance 2 / fan-in [He et al. 2015], batch norms that change nothing, biases of zero."""
+    """Normal weights of variance 2 / fan-in [He et al. 2015], batch norms that change nothing, biases of zero.
+
+    By name, in the shapes that `shapes` gives for images of so many channels.
+    """
     return {name: _start(name, shape, rng) for name, shape in shapes(graph, channels).items()}
 
 

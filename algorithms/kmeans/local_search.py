@@ -42,7 +42,10 @@ class WeightedRows:
         return self.weights_n[:, None].to(self.x_nd.dtype)
 
     def assign(self, centers_kd: Tensor) -> Assignment:
-        """As `steps.assign`, but weighted. Distances follow from the scores: |x - c|² = |x|² + 2 (|c|²/2 - x·c)."""
+        """As `steps.assign`, but weighted, for centers (k, d).
+
+        Distances follow from the scores: |x - c|² = |x|² + 2 (|c|²/2 - x·c).
+        """
         index_n = torch.empty(len(self.x_nd), dtype=torch.int64, device=self.x_nd.device)
         score_n = torch.empty_like(self.square_n)
         half_square_k = centers_kd.square().sum(1) / 2
@@ -113,6 +116,7 @@ def swap_centers(
 
     Each round is the stream's own two moves, opening [Meyerson 2001] and merging [Ward 1963], with two Lloyd iterations after
     each. It serves the purpose of the swaps of [Kanungo et al. 2004] in the form of the breathing of [Fritzke 2020].
+    Returns centers (k, d).
     """
     best_kd, assigned = centers_kd, rows.assign(centers_kd)
     best, fruitless = rows.cost(assigned), 0
@@ -132,7 +136,7 @@ def swap_centers(
 
 
 def sample_far_rows(rows: WeightedRows, d2_n: Tensor, count: int, candidates: int, rng: torch.Generator) -> Tensor:
-    """Indices of `count` rows at which to open centers, drawn in proportion to weight times squared distance `d2_n`.
+    """Indices (count,) of rows at which to open centers, drawn in proportion to weight times squared distance `d2_n`.
 
     Fewer where fewer rows lie apart from their centers. With several `candidates` for each, the one that leaves the least cost
     is taken: greedy k-means++ [Arthur & Vassilvitskii 2007, conclusion]. Cost: 2·candidates·count·n·d operations.

@@ -33,7 +33,7 @@ class Sample:
 
     @classmethod
     def empty(cls, capacity: int, like_nd: Tensor) -> Self:
-        """A sample with `capacity` free places for rows of the width, dtype and device of `like_nd`."""
+        """A sample with `capacity` free places for rows of the width d, dtype and device of `like_nd`."""
         keys_r = torch.full((capacity,), torch.inf, dtype=torch.float64)
         return cls(like_nd.new_empty(capacity, like_nd.shape[1]), keys_r, keys_r.clone(), keys_r.clone())
 
@@ -73,7 +73,7 @@ class Sample:
         return self.rows_rd[self._by_key().to(self.rows_rd.device)]
 
     def weights_by_key(self, most: int | None = None) -> Tensor:
-        """Weights (float64) with which the first of `rows_by_key` stand for the whole stream: one for each row, or one less.
+        """Weights (≤ r,) float64 with which the first of `rows_by_key` stand for the whole stream: one for each row, or one less.
 
         The `most` smallest keys alone are a smaller sample with weights of its own. Where rows were left out, the row with the
         largest key only marks the threshold and has no weight.

@@ -45,7 +45,10 @@ class StreamState:
 
     @classmethod
     def start(cls, centers_md: Tensor, capacity: int, sample_rows: int) -> Self:
-        """The state before the first row: centers without weight, and places for `capacity` centers and `sample_rows` rows."""
+        """The state before the first row: centers (m, d) without weight.
+
+        It has places for `capacity` centers and `sample_rows` rows.
+        """
         weights_m = torch.zeros(len(centers_md), dtype=torch.float64, device=centers_md.device)
         return cls(centers_md, weights_m, Sample.empty(sample_rows, centers_md), capacity)
 

@@ -38,7 +38,7 @@ class Assignment:
 
 
 def tiny(like: Tensor) -> float:
-    """The smallest positive number of a dtype: a lower bound for divisors that does not change any count."""
+    """The smallest positive number of the dtype of `like`: a lower bound for divisors that does not change any count."""
     return torch.finfo(like.dtype).tiny
 
 
@@ -119,14 +119,14 @@ def argmin_rows(scores_bm: Tensor) -> Tensor:
 
 
 def mean_cost(x_nd: Tensor, centers_kd: Tensor) -> float:
-    """Mean squared distance of the rows to their nearest center."""
+    """Mean squared distance of the rows to their nearest center, in squared units of the data."""
     return float(nearest(x_nd, centers_kd)[1].mean(dtype=torch.float64))
 
 
 def draw(chances_n: Tensor, count: int, rng: torch.Generator) -> Tensor:
-    """Draw up to `count` distinct indices with chances proportional to `chances_n`; an entry of zero is never drawn.
+    """Draw up to `count` distinct indices, (≤ count,) int64, with chances proportional to `chances_n`.
 
-    Exponential clocks: the smallest Exp(1) / chance win [Efraimidis & Spirakis 2006].
+    An entry of zero is never drawn. Exponential clocks: the smallest Exp(1) / chance win [Efraimidis & Spirakis 2006].
     """
     p_n = chances_n.double().cpu()
     count = min(count, int((p_n > 0).sum()))
@@ -135,7 +135,7 @@ def draw(chances_n: Tensor, count: int, rng: torch.Generator) -> Tensor:
 
 
 def random_rows(x_nd: Tensor, m: int, rng: torch.Generator) -> Tensor:
-    """m distinct rows, drawn uniformly (all rows if there are fewer)."""
+    """m distinct rows (m, d), drawn uniformly (all rows if there are fewer)."""
     return x_nd[torch.randperm(len(x_nd), generator=rng)[:m]]
 
 
@@ -168,7 +168,8 @@ def _draw_one_each(chances_tn: Tensor, rng: torch.Generator) -> Tensor:
 def move(centers_md: Tensor, weights_m: Tensor, assigned: Assignment) -> tuple[Tensor, Tensor]:
     """Move each center to the mean of all rows it has ever won [Sculley 2010, alg. 1, for a whole batch].
 
-    With weight w, and c new rows of mean x: p = c / (w + c), center ← (1 - p) center + p x.
+    With weight w, and c new rows of mean x: p = c / (w + c), center ← (1 - p) center + p x. Returns centers
+    (m, d) and weights (m,).
     """
     after_m = weights_m + assigned.counts_m
     step_m = (assigned.counts_m / after_m.clamp_min(tiny(after_m))).to(centers_md.dtype)
@@ -180,7 +181,8 @@ def merge_nearest(centers_md: Tensor, weights_m: Tensor, target: int) -> tuple[T
 
     Merging i and j adds w_i w_j / (w_i + w_j) |c_i - c_j|² [Ward 1963]; centers of small weight go first. Pairs are
     mutual nearest neighbours, so those of one round are disjoint. This is the re-clustering that keeps the stream's
-    memory bounded [Guha 2003, §3]. Cost 2·m²·d operations a round; a handful of rounds.
+    memory bounded [Guha 2003, §3]. Cost 2·m²·d operations a round; a handful of rounds. Returns centers
+    (target, d) and weights (target,).
     """
     while len(centers_md) > target:
         going, into = _cheapest_pairs(centers_md, weights_m, len(centers_md) - target)

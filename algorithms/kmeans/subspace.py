@@ -26,7 +26,7 @@ class Subspace:
 
     @classmethod
     def from_centered_rows(cls, mean_d: Tensor, centered_nd: Tensor, rng: torch.Generator) -> Subspace:
-        """The range of XᵀXΩ for a random Ω and the rows X about their mean: one step of subspace iteration.
+        """The range of XᵀXΩ for a random Ω and the rows X (n, d) about their mean (d,): one step of subspace iteration.
 
         [Halko et al. 2011, alg. 4.4]. Cost: 4·n·d·p operations.
         """

@@ -45,7 +45,7 @@ def empty(kind: str, d: int, metric: int, lists: int, pq_m: int) -> faiss.Index:
 
 
 def fill(index: faiss.Index, rows_rd: Tensor, nprobe: int, run: RunContext) -> None:
-    """Train an index on the rows and add them. Memory: the index beside the rows. Raises UserError for too few rows."""
+    """Train an index on the rows (r, d) and add them. Memory: the index beside the rows. Raises UserError for too few rows."""
     follow_torch()
     x_rd = rows_rd.numpy()
     if isinstance(index, faiss.IndexIVF):

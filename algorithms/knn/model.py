@@ -45,7 +45,7 @@ class KNNModel(Model):
     array_names: ClassVar = ("index", "labels")
 
     def arrays(self) -> dict[str, Tensor]:
-        """`index` is a copy of it in faiss's own format, uint8; the layout writes the index itself."""
+        """`index`, a copy in faiss's own format, (bytes,) uint8, and `labels` (r,) float32; the layout writes the index itself."""
         return {"index": torch.from_numpy(faiss.serialize_index(self.index)), "labels": self.labels_r}
 
     def not_finite(self) -> list[str]:
@@ -61,7 +61,7 @@ class KNNModel(Model):
 
     @classmethod
     def from_index(cls, index: faiss.Index, labels_r: Tensor, settings: ModelSettings) -> Self:
-        """A model around an index. Without `feature_dim` in the settings, rows are as wide as the index.
+        """A model around an index of r rows with labels (r,). Without `feature_dim` in the settings, rows are as wide as the index.
 
         Raises UserError if index, labels and settings do not fit together.
         """
@@ -89,7 +89,7 @@ class KNNModel(Model):
         """The vote or mean of the k nearest rows, and their `distances` and `labels`, nearest first [contract: knn, Inference].
 
         Distances are those of faiss: squared for L2. INNER_PRODUCT and COSINE give similarities, and the most similar row
-        comes last.
+        comes last. Shapes are (n,) and (n, k). Raises UserError for rows of another width.
         """
         if batch.width != self.feature_dim:
             raise UserError(f"Rows have {batch.width} columns, expected {self.feature_dim} (feature_dim).")
@@ -106,7 +106,7 @@ class KNNModel(Model):
         return self
 
     def evaluate(self, batches: Iterator[Batch], run: RunContext) -> dict[str, float]:
-        """`accuracy` and `macro_f_1.000` of a classifier, `mse` of a regressor."""
+        """`accuracy` and `macro_f_1.000` of a classifier, `mse` of a regressor. Raises UserError for rows without one label."""
         scores, rows = Accuracy() if self.predictor_type == "classifier" else SquaredError(), 0
         for batch in batches:
             began_s = time.monotonic()

@@ -67,7 +67,10 @@ def random_bits(source: np.random.PCG64, count: int) -> np.ndarray:
 
 
 def hadamard(x_np: Tensor) -> Tensor:
-    """The unscaled Walsh-Hadamard transform of each row, in p·log p additions. Applied twice, it gives p times the row."""
+    """The unscaled Walsh-Hadamard transform (n, p) of each row, p a power of 2, in p·log p additions.
+
+    Applied twice, it gives p times the row.
+    """
     n, p = x_np.shape
     half = 1
     while half < p:

@@ -64,7 +64,7 @@ class Reservoir:
         return entering, keys_n[entering]
 
     def add(self, rows_bd: Tensor, labels_b: Tensor, keys_b: Tensor) -> None:
-        """Take in the rows that `draw` let enter."""
+        """Take in the rows (b, d) that `draw` let enter, their labels (b,) and the keys (b,) that it drew."""
         for rows, labels, keys in zip(*(each.split(CHUNK_ROWS) for each in (rows_bd, labels_b, keys_b)), strict=True):
             if self._held + len(rows) > self._room:
                 self.cut(smallest(self.keys_r, self.capacity))
@@ -93,7 +93,7 @@ def smallest(keys_r: Tensor, count: int) -> float:
 
 
 def reserve(shape: tuple[int, ...], dtype: type[np.floating]) -> Tensor:
-    """Zeros that take memory only where they are written to."""
+    """Zeros of that shape, which take memory only where they are written to."""
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE
     pages = mmap.mmap(-1, math.prod(shape) * np.dtype(dtype).itemsize, flags)
     return torch.from_numpy(np.frombuffer(pages, dtype).reshape(shape))

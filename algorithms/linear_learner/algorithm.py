@@ -167,7 +167,10 @@ class LinearLearner(Algorithm):
             )
 
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> LinearModel:
-        """Train all models epoch by epoch and judge them after each. Returns the best model of the best epoch."""
+        """Train all models epoch by epoch and judge them after each. Returns the best model of the best epoch.
+
+        Raises UserError for a channel without a full mini-batch, or with rows or labels that do not fit the hyperparameters.
+        """
         rows_here = math.ceil(self.mini_batch_size / len(run.gather({})))
         selection = Selection(self.criterion, self.calibration_rows, channels, run)
         training, resumed = None, run.resumed()

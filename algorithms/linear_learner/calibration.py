@@ -27,7 +27,10 @@ class Curve(NamedTuple):
 
     @classmethod
     def from_scores(cls, scores_n: Tensor, labels_n: Tensor) -> Curve:
-        """The thresholds halfway between neighbouring scores; rows of equal score get the same prediction."""
+        """The thresholds halfway between neighbouring scores (n,), for labels (n,) of 0 and 1.
+
+        Rows of equal score get the same prediction.
+        """
         scores_n, order_n = scores_n.float().sort(descending=True, stable=True)
         ones_n = labels_n[order_n].double()
         last_n = torch.ones_like(scores_n, dtype=torch.bool)
@@ -65,7 +68,7 @@ class Curve(NamedTuple):
         return self.hits_t / max(self.positives, 1)
 
     def f_beta_t(self, beta: float) -> Tensor:
-        """Weighted harmonic mean of precision and recall [van Rijsbergen 1979]."""
+        """Weighted harmonic mean of precision and recall, (t,) [van Rijsbergen 1979]."""
         return (1 + beta**2) * self.hits_t / (self.hits_t + self.misses_t + beta**2 * self.positives).clamp_min(1e-300)
 
     def area(self) -> float:

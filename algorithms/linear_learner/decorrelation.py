@@ -47,7 +47,7 @@ class Decorrelation:
         return cls(torch.empty(0, 0), 0)
 
     def weights(self, learned_do: Tensor) -> Tensor:
-        """The weights for standardised columns that `learned_do` stands for."""
+        """The weights (d, o) for standardised columns that `learned_do` stands for."""
         return self._mixed(learned_do, self.root_dd)
 
     def learned(self, weights_do: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class Decorrelation:
         return self._mixed(weights_do, torch.linalg.pinv(self.root_dd)) if self.mixed else weights_do
 
     def slope(self, slope_do: Tensor) -> Tensor:
-        """The slope by what is learned, from the slope by the weights."""
+        """The slope (d, o) by what is learned, from the slope by the weights."""
         return self._mixed(slope_do, self.root_dd.T)
 
     def _mixed(self, table_do: Tensor, by_dd: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ class SparseMiniBatch:
 
     @classmethod
     def from_rows(cls, rows: SparseRows, labels_n: Tensor) -> SparseMiniBatch:
-        """Number the columns that occur in the rows from 0 on, and sort the values by column."""
+        """Number the columns that occur in the rows from 0 on, and sort the values by column. Labels are (n,)."""
         columns_u, place_z, counts_u = torch.unique(rows.columns_z, return_inverse=True, return_counts=True)
         order_z = place_z.argsort(stable=True)
         row_z = torch.arange(len(rows), device=order_z.device).repeat_interleave(rows.starts_n1.diff())
@@ -93,7 +93,7 @@ def wide_sparse(batch: Batch) -> bool:
 
 
 def scaled_mini_batch(batch: Batch, labels_n: Tensor, scaler: Scaler) -> MiniBatch:
-    """The batch with its columns scaled. Sparse rows stay sparse unless columns are shifted."""
+    """The n rows of the batch with their columns scaled. Sparse rows stay sparse unless columns are shifted."""
     features = batch.features
     if isinstance(features, SparseRows) and wide_sparse(batch) and not scaler.shifts:
         return SparseMiniBatch.from_rows(scaler.sparse_features(features), labels_n)

@@ -155,7 +155,7 @@ class LinearModel(Model):
 
 
 def score(f: Tensor, loss_type: str) -> Tensor:
-    """A binary classifier's score: the sigmoid of the margin, or with hinge loss the margin itself."""
+    """A binary classifier's score, in the shape of `f`: the sigmoid of the margin, or with hinge loss the margin itself."""
     return f.sigmoid() if loss_type == "logistic" else f
 
 

@@ -31,7 +31,7 @@ class Optimizer(Protocol):
         ...
 
     def move(self, slots_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:
-        """Change the slots in place. This is the `updates`-th update, counted from 1."""
+        """Change the slots (p, a, o) in place by the slope (a, o) at rates (o,). This is update `updates`, counted from 1."""
         ...
 
 

@@ -36,7 +36,10 @@ class Scaler:
         normalize_label: bool,
         unbias_label: bool,
     ) -> Self:
-        """The scaler of the first rows of all hosts; `total` adds a tensor up over the hosts. Sums are float64."""
+        """The scaler of the first rows of all hosts and their labels (n,); `total` adds a tensor up over the hosts.
+
+        Sums are float64.
+        """
         sums_d, squares_d = _sums(rows)
         labels_n = labels_n.double()
         own = torch.stack(
@@ -74,7 +77,7 @@ class Scaler:
         return (labels_n - self.label_mean) / self.label_deviation
 
     def folded(self, weights_do: Tensor, bias_o: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights and bias for rows that are not standardised, with answers in the labels' units."""
+        """Weights (d, o) and bias (o,) for rows that are not standardised, with answers in the labels' units."""
         raw_do = weights_do.double() / self.deviation_d[:, None]
         raw_o = bias_o.double() - self.mean_d.double() @ raw_do
         raw_do, raw_o = raw_do * self.label_deviation, raw_o * self.label_deviation + self.label_mean

@@ -60,7 +60,10 @@ class Selection:
         return "validation" if "validation" in self.channels else "train"
 
     def report(self, epoch: int, losses_m: Tensor, training: LinearTraining) -> float:
-        """Log how good the models are after an epoch, and return the best one's criterion, the lower the better."""
+        """Log how good the models are after an epoch, whose training losses are (m,).
+
+        Returns the criterion of the best one; a lower one is better.
+        """
         objective = f"{training.task.loss.name}_objective"
         self._report_losses("train", epoch, objective, losses_m)
         name, values_m, sign = objective, losses_m, 1.0

@@ -59,7 +59,7 @@ class State:
         class_counts: Tensor,
         averages: bool,
     ) -> Self:
-        """The initial state, with everything but the parameters zero. `averages`: whether sums are kept."""
+        """The initial state: these parameters, (d, o) and (o,), everything else zero. `averages`: whether sums are kept."""
         d, o = learned_do.shape
         weights = torch.cat([learned_do[None], torch.zeros(slots - 1, d, o)])
         bias = torch.cat([bias_o[None, None], torch.zeros(slots - 1, 1, o)])

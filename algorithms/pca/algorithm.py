@@ -80,7 +80,10 @@ class PCA(Algorithm):
             )
 
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> PCAModel:
-        """Add up the moments of all batches on all hosts, then decompose them."""
+        """Add up the moments of all batches on all hosts, then decompose them.
+
+        Raises UserError for a channel without rows, rows of another width, and a state made with other settings.
+        """
         before = run.resumed()
         test_dl = self._test_matrix(run)
         seen = Moments.none(self.feature_dim, test_dl, run.device)

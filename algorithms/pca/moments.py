@@ -36,7 +36,7 @@ class Moments:
 
     @classmethod
     def none(cls, d: int, test_dl: Tensor | None, device: torch.device | str = "cpu") -> Self:
-        """Moments of no rows of d features."""
+        """Moments of no rows of d features; `test_dl` is Ω of a sketch."""
         columns = d if test_dl is None else test_dl.shape[1]
         mean_d = torch.zeros(d, dtype=torch.float64, device=device)
         return cls(0, mean_d, mean_d.new_zeros(d, columns))
@@ -94,9 +94,10 @@ class Moments:
 
 
 def add_gram(scatter_dd: Tensor, z_zd: Tensor) -> None:
-    """Add zᵀz to the upper triangle, in place: one panel of columns at a time, times all columns from its first one on.
+    """Add zᵀz of z rows to the upper triangle of (d, d), in place.
 
-    With p panels, at most eight, this takes (p + 1) / 2p of the operations of the whole product.
+    One panel of columns at a time is multiplied by all columns from its first one on. With p panels, at most eight, this
+    takes (p + 1) / 2p of the operations of the whole product.
     """
     d = z_zd.shape[1]
     width = PANEL_COLUMNS * math.ceil(d / (8 * PANEL_COLUMNS))
@@ -134,6 +135,6 @@ def eigenpairs_from_sketch(sketch_dl: Tensor, test_dl: Tensor) -> tuple[Tensor, 
 
 
 def signs_fixed(vectors_dc: Tensor) -> Tensor:
-    """Each column with the sign that makes its entry of largest magnitude positive, since an eigenvector's sign is free."""
+    """The vectors (d, c) with the entry of largest magnitude of each column positive, since an eigenvector's sign is free."""
     largest_c = vectors_dc.gather(0, vectors_dc.abs().argmax(0, keepdim=True))
     return vectors_dc * torch.where(largest_c < 0, -1.0, 1.0).to(vectors_dc.dtype)

@@ -35,7 +35,10 @@ class Folds:
         return self.objective.startswith(CLASSIFICATION)
 
     def split(self, labels_n: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
-        """Rows to train on, and rows to predict. The original's dealing is not seeded; ours follows the job's seed."""
+        """Indices of the rows to train on, and of those to predict, for labels (n,).
+
+        The original's folds are drawn without a seed; these follow the seed of the job.
+        """
         from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
         kind = RepeatedStratifiedKFold if self.classify else RepeatedKFold

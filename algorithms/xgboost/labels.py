@@ -18,7 +18,7 @@ NOT_NEGATIVE = {
 
 
 def check(labels_n: NDArray, objective: str, num_class: int) -> None:
-    """Raise UserError for labels outside the range of the objective."""
+    """Raise UserError for labels (n,) outside the range of the objective."""
     if not len(labels_n):
         return
     low, high = float(np.min(labels_n)), float(np.max(labels_n))

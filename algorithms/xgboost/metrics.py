@@ -45,7 +45,7 @@ def compute(name: str, labels_n: NDArray, margins: NDArray) -> float:
 
 
 def predicted_classes(margins: NDArray) -> NDArray:
-    """The class of every row."""
+    """The class (n,) of every row, for margins (n,) of a binary objective or (n, k) of k classes."""
     return margins.argmax(axis=-1) if margins.ndim > 1 else (margins > 0).astype(int)
 
 

@@ -44,7 +44,10 @@ class BoostingJob:
         _check_channels(job)
 
     def run(self) -> None:
-        """Read, train, save. Hosts without rows end early; the others do it together."""
+        """Read, train, save. Hosts without rows end early; the others do it together.
+
+        Raises UserError for channels without rows, and for data or hyperparameters that cannot be used.
+        """
         train, validation = self._read()
         rows = train.num_row() if train else 0
         self._check_rows(rows, validation)

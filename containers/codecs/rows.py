@@ -29,11 +29,11 @@ class FlatRows:
         return len(self.counts_n)
 
     def sparse_keys(self) -> NDArray[np.int64]:
-        """Return the column of every stored value, also for dense rows."""
+        """Return the column of every stored value (z,), also for dense rows."""
         return np.tile(np.arange(self.width), len(self)) if self.keys_z is None else self.keys_z
 
     def ordered(self, order_n: NDArray[np.int64]) -> FlatRows:
-        """Return the rows in another order."""
+        """Return the rows that `order_n` numbers, in its order."""
         places_z = spread((np.cumsum(self.counts_n) - self.counts_n)[order_n], self.counts_n[order_n])
         return FlatRows(
             self.counts_n[order_n],

@@ -38,7 +38,10 @@ class GraphModel(Protocol):
 
     @classmethod
     def from_checkpoint(cls, graph: Graph, epoch: int, arrays: Mapping[str, Tensor], image_shape: Shape) -> Model:
-        """Raises UserError if graph and arrays do not fit together."""
+        """The model of a graph and its arrays by name, for images (channels, height, width).
+
+        Raises UserError if graph and arrays do not fit together.
+        """
 
 
 def save(model: Model, folder: Path, host: str) -> None:
@@ -54,7 +57,10 @@ def save(model: Model, folder: Path, host: str) -> None:
 
 
 def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
-    """Read the last epoch of the folder. Any network is accepted, because its symbol says how to compute it."""
+    """Read the last epoch of the folder. Any network is accepted, because its symbol says how to compute it.
+
+    Returns None where no symbol lies. Raises UserError for several symbols, and for damaged or missing arrays or shapes.
+    """
     symbols = sorted(folder.glob("*-symbol.json"))
     if not symbols:
         return None

@@ -74,7 +74,10 @@ def environment_name(header: str) -> str:
 
 
 def split_address(path: str, host: str) -> tuple[str, str]:
-    """Bucket and key of a WSGI path in either style: `/bucket/key`, or `/key` with host `bucket.s3.amazonaws.com`."""
+    """Bucket and key of a WSGI path in either style: `/bucket/key`, or `/key` with host `bucket.s3.amazonaws.com`.
+
+    Raises InvalidURI for a path that is not UTF-8.
+    """
     try:
         decoded = path.encode("latin-1").decode("utf-8").removeprefix("/")
     except UnicodeDecodeError:
@@ -87,7 +90,10 @@ def split_address(path: str, host: str) -> tuple[str, str]:
 
 
 def operation_of(method: str, level: int, query: Mapping[str, str], copies: bool) -> str:
-    """The operation whose conditions the request meets; of several, the one with most. `copies`: a header names a copy source."""
+    """The operation whose conditions the request meets; of several, the one with most. `copies`: a header names a copy source.
+
+    `level` is 0 for the service, 1 for a bucket, 2 for an object. Raises NotImplemented if there is none.
+    """
     for rule in _rules().get((method, level), ()):
         if rule.matches(query, copies):
             return rule.operation

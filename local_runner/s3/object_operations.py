@@ -112,7 +112,10 @@ def _first_byte(response: Response) -> int:
 
 
 def copy_object(store: ObjectStore, open_object: Opener, call: Call) -> Response:
-    """Copy an object, with its attributes unless x-amz-metadata-directive is REPLACE."""
+    """Copy an object, with its attributes unless x-amz-metadata-directive is REPLACE.
+
+    Raises InvalidRequest for a copy to itself that changes nothing, and what reading and writing raise.
+    """
     replaces = call.header("x-amz-metadata-directive") == "REPLACE"
     source = copy_source(call)
     if source == (call.bucket, call.key) and not replaces:

@@ -69,7 +69,7 @@ class PublicBuckets:
             start = page[-1].key + "\0"
 
     def page(self, bucket: str, prefix: str, start: str, limit: int) -> Sequence[ObjectSummary]:
-        """At most `limit` objects below a prefix with keys ≥ `start`."""
+        """At most `limit` objects below a prefix with keys ≥ `start`, sorted. Raises S3Error if AWS does not answer."""
         if self._store.has_bucket(bucket):
             return self._store.page(bucket, prefix, start, limit)
         try:

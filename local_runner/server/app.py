@@ -145,7 +145,10 @@ def choose_protocol(call: ApiCall) -> Response | None:
 
 
 def reject_large_body(call: ApiCall) -> Response | None:
-    """Read at most 6 MB of a body: the limit of invocations, and more than any other operation needs."""
+    """Read at most 6 MB of a body: the limit of invocations, and more than any other operation needs.
+
+    Raises AwsError, status 413, for a longer one.
+    """
     request = call.request
     request.max_content_length = MAX_BODY_BYTES
     try:
@@ -163,7 +166,7 @@ def parse(call: ApiCall) -> Response | None:
 
 
 def find_operation(call: ApiCall) -> Response | None:
-    """Reject unknown operations before validating the request."""
+    """Reject unknown operations before validating the request. Raises NotImplemented, status 501, which names the operation."""
     found = operations().get((call.service, xform_name(call.operation.name)))
     if found is None:
         raise not_implemented(call.operation.name, call.service)

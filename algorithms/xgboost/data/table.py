@@ -59,7 +59,7 @@ class GrowingRows:
         self._used = 0
 
     def add(self, columns: Sequence[NDArray], count: int) -> None:
-        """Add `count` rows, given by columns."""
+        """Add `count` rows, given by columns (count,)."""
         needed = self._used + count
         if needed > len(self._rows):
             capacity = max(needed, int(len(self._rows) * GROWTH))
@@ -70,14 +70,14 @@ class GrowingRows:
         self._used = needed
 
     def take(self) -> NDArray[np.float32]:
-        """All rows; this object is then empty."""
+        """All rows (n, d); this object is then empty."""
         rows, self._rows = self._rows, np.empty((0, self._rows.shape[1]), np.float32)
         rows.resize((self._used, rows.shape[1]), refcheck=False)
         return rows
 
 
 def labelled(rows_nc: NDArray[np.float32], weights: bool) -> Table:
-    """Rows whose first column is the label, and whose second is the weight where there are `weights`."""
+    """Rows (n, c) whose first column is the label, and whose second is the weight where there are `weights`."""
     first = 1 + weights
     return Table(rows_nc[:, first:], rows_nc[:, 0].copy(), rows_nc[:, 1].copy() if weights else None)
 

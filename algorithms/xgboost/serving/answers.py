@@ -42,7 +42,7 @@ def chosen(accept: str | None, default: str) -> str:
 
 
 def joined(answers: NDArray) -> bytes:
-    """One line with commas between the answers; a row of probabilities prints as a Python list."""
+    """One line with commas between the answers, (n,) or (n, k); a row of probabilities prints as a Python list."""
     return ",".join(map(str, answers.tolist())).encode()
 
 

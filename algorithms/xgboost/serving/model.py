@@ -82,7 +82,7 @@ class Ensemble:
         return cls([_read(path) for path in (paths if several else paths[:1])])
 
     def predict(self, rows: Rows) -> NDArray:
-        """The mean of the models, or the class that most of them choose."""
+        """The mean of the models, (n,) or (n, k), or the class (n,) that most of them choose."""
         answers = [model.predict(rows) for model in self._models]
         if len(answers) == 1:
             return answers[0]

@@ -36,7 +36,7 @@ class RowSparse:
     shape: tuple[int, ...]
 
     def dense(self) -> NDArray:
-        """Return the whole array."""
+        """Return the whole array, with zeros in the rows that are not stored."""
         whole = np.zeros(self.shape, self.values.dtype)
         whole[self.indices] = self.values
         return whole

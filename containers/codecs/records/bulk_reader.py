@@ -58,7 +58,7 @@ class Span:
     stops_n: Positions
 
     def select(self, chosen_n: NDArray[np.bool_]) -> Span:
-        """The same for the chosen messages."""
+        """The same for the messages chosen by a mask (n,)."""
         return Span(self.starts_n[chosen_n], self.stops_n[chosen_n])
 
 
@@ -82,7 +82,7 @@ class Cursors:
         self.fits_n = np.ones(len(starts_n), bool)
 
     def require(self, fits_n: NDArray[np.bool_]) -> None:
-        """Drop the messages for which this is false."""
+        """Drop the messages for which the mask (n,) is false."""
         self.fits_n &= fits_n
 
     def move(self, positions_n: Positions) -> None:
@@ -102,7 +102,7 @@ class Cursors:
         self.move(self.at_n + 8)
 
     def varint(self) -> NDArray[np.int64]:
-        """Read a number below 2^56."""
+        """Read a number below 2^56 of each message, (n,)."""
         number_n = self.bytes_b[self.at_n].astype(np.int64)
         at_n = self.at_n + 1
         longer = np.flatnonzero(number_n >= 0x80)

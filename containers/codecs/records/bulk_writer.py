@@ -89,7 +89,7 @@ def entry(field: int, key: str, tensor: Message) -> Message:
 
 
 def dense_tensor(values_nm: NDArray) -> Message:
-    """Return a tensor of m values per row: float32, float64, or integers that fit int32.
+    """Return a tensor of m values for each of n rows (n, m): float32, float64, or integers that fit int32.
 
     Raises TypeError for another dtype, ValueError for integers beyond int32.
     """
@@ -147,7 +147,10 @@ def sum_of_sizes(segments: Sequence[Segment]) -> Sizes:
 
 
 def varint_sizes(numbers: NDArray) -> Sizes:
-    """Return the bytes of each number as a varint. Negative numbers take ten, as 64-bit complements."""
+    """Return how many bytes each number takes as a varint, in the shape of `numbers`.
+
+    Negative numbers take ten, as 64-bit complements.
+    """
     unsigned = numbers.astype(np.uint64)
     sizes = np.ones(len(unsigned), np.int64)
     largest = int(unsigned.max(initial=0))
@@ -159,7 +162,7 @@ def varint_sizes(numbers: NDArray) -> Sizes:
 
 
 def varint_bytes(numbers: NDArray) -> NDArray[np.uint8]:
-    """Return the numbers as varints, one after the other."""
+    """Return the numbers as varints, one after the other, in one flat array."""
     sizes = varint_sizes(numbers)
     out_b = np.empty(int(sizes.sum()), np.uint8)
     _write_varints(out_b, np.cumsum(sizes) - sizes, numbers, sizes)

@@ -21,12 +21,12 @@ TFRECORD_CHECKSUM_BYTES = 4
 
 
 def whole(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
-    """The object as one record."""
+    """The object as one record. Raises UserError for an object of more than `limit` bytes."""
     yield _fitting(file.read(limit + 1), limit, "the object")
 
 
 def lines(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
-    """One record for each line that is not empty."""
+    """One record for each line that is not empty. Raises UserError for a line of more than `limit` bytes."""
     number = 0
     while line := file.readline(limit + len(LINE_ENDS) + 1):
         number += 1
@@ -35,14 +35,17 @@ def lines(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
 
 
 def recordio_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
-    """Records in MXNet's framing. Raises BadRecord."""
+    """Records in MXNet's framing. Raises BadRecord, and UserError for a record of more than `limit` bytes."""
     content = other_formats.reject(chunks(file), "SplitType RecordIO", other_formats.RECORDIO)
     for number, payload in enumerate(recordio.payloads(content), start=1):
         yield _fitting(recordio.frame(payload) if framed else payload, limit, f"record {number}")
 
 
 def tfrecord_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
-    """Records in TensorFlow's framing: `uint64 length · uint32 checksum · payload · uint32 checksum`."""
+    """Records in TensorFlow's framing: `uint64 length · uint32 checksum · payload · uint32 checksum`.
+
+    Raises UserError for a cut-off object, and for a record of more than `limit` bytes.
+    """
     number = 0
     while head := file.read(TFRECORD_HEAD.size):
         number += 1
