@@ -13,6 +13,7 @@ from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.media_type import MediaType, NotAcceptable, UnsupportedMediaType, accepted
 from wildsage.containers.codecs.text.lines import as_utf8
+from wildsage.containers.contract.whole_number import whole_number
 
 if TYPE_CHECKING:
     from wildsage.algorithms.base.algorithm import Columns
@@ -38,6 +39,8 @@ RECORDIO_PROTOBUF = "application/x-recordio-protobuf"
 CSV = "text/csv"
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"
+
+LARGEST_LABEL_SIZE = 1_000_000  # columns; more than any file of text has
 
 DECODERS = {
     RECORDIO_PROTOBUF: "records.record_protobuf",
@@ -87,6 +90,7 @@ def _codec(name: str) -> Any:
 
 def _label_size(media_type: MediaType, default: int) -> int:
     text = media_type.parameters.get("label_size", str(default))
-    if not (text.isascii() and text.isdigit()):
-        raise UserError(f"Content type parameter label_size: got {text!r}, expected an integer ≥ 0.")
-    return int(text)
+    try:
+        return whole_number(text, most=LARGEST_LABEL_SIZE)
+    except ValueError as error:
+        raise UserError(f"Content type parameter label_size: {error}.") from None

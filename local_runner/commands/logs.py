@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from wildsage.containers.contract.printable import printable
 from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, open_overview, stderr, suggestion
 from wildsage.local_runner.monitor.overview import JobSummary, LogTail, Overview
 from wildsage.local_runner.server.lock import running
@@ -61,8 +62,9 @@ def find_job(overview: Overview, name: str) -> JobSummary | None:
 
 
 def print_new(tail: LogTail) -> None:
-    """Print the new lines, with the stream's name if there are several streams."""
+    """Print the new lines, without terminal codes other than colours, with the stream's name if there are several streams."""
     lines = tail.read()
     several = len(tail.streams()) > 1
     for line in lines:
-        print(f"{line.stream.rpartition('/')[2]}: {line.event.message}" if several else line.event.message, flush=True)
+        message = printable(line.event.message, colours=True)
+        print(f"{line.stream.rpartition('/')[2]}: {message}" if several else message, flush=True)

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from wildsage.containers.contract.printable import printable
+
 STYLES = {
     "Completed": "green",
     "InService": "green",
@@ -26,7 +28,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     out = Console(highlight=False)
     if not out.is_terminal:
         for row in (columns, *rows):
-            print("\t".join(" ".join(cell.split()) for cell in row))
+            print("\t".join(printable(" ".join(cell.split())) for cell in row))
         return
     table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
@@ -37,7 +39,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def style_status(cell: str) -> str:
     """A status with its color, any other text unchanged."""
     style = STYLES.get(cell)
-    return f"[{style}]{cell}[/]" if style else escape(cell)
+    return f"[{style}]{cell}[/]" if style else escape(printable(cell))
 
 
 def format_time(seconds: float) -> str:

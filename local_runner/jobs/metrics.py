@@ -5,15 +5,20 @@ The built-in definitions are those that SageMaker attaches to jobs of its algori
 
 from __future__ import annotations
 
+import logging
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import regex
 
 from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.jobs.logs import LogEvent
 
 MetricDefinition = Mapping[str, str]
+LINE_TIMEOUT_S = 0.5
+"""Time for one expression on one line, a hundred thousand times what it should take."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,15 +41,23 @@ def definitions(algorithm: str | None, own: Sequence[MetricDefinition] = ()) -> 
 def scrape(events: Iterable[LogEvent], wanted: Sequence[MetricDefinition]) -> list[Datum]:
     """All readings in the order of the events. A TAB also matches as `#011`, CloudWatch's way to show it.
 
-    A definition whose regex is invalid, has no group, or catches no finite number yields nothing, as in SageMaker.
+    A definition whose regex is invalid, has no group, or catches no finite number yields nothing, as in SageMaker. One that
+    takes longer than LINE_TIMEOUT_S on a line yields nothing from there on.
     """
     patterns = [(definition["Name"], pattern) for definition in wanted if (pattern := _compiled(definition["Regex"]))]
-    return [
-        Datum(name, value, event.timestamp_ms)
-        for event in events
-        for name, pattern in patterns
-        if (value := _value(pattern, event.message)) is not None
-    ]
+    found: list[Datum] = []
+    for event in events:
+        for definition in patterns[:]:
+            name, pattern = definition
+            try:
+                value = _value(pattern, event.message)
+            except TimeoutError:
+                log.warning("metric %s: %r takes too long on one line of the log", name, pattern.pattern)
+                patterns.remove(definition)
+                continue
+            if value is not None:
+                found.append(Datum(name, value, event.timestamp_ms))
+    return found
 
 
 def latest(readings: Iterable[Datum]) -> list[Datum]:
@@ -52,18 +65,23 @@ def latest(readings: Iterable[Datum]) -> list[Datum]:
     return list({datum.name: datum for datum in sorted(readings, key=lambda datum: datum.timestamp_ms)}.values())
 
 
-def _compiled(regex: str) -> re.Pattern[str] | None:
+def _compiled(expression: str) -> regex.Pattern[str] | None:
     try:
-        pattern = re.compile(regex)
-    except re.error:
+        pattern = regex.compile(expression)
+    except regex.error:
         return None
     return pattern if pattern.groups else None
 
 
-def _value(pattern: re.Pattern[str], message: str) -> float | None:
-    match = pattern.search(message) or ("\t" in message and pattern.search(message.replace("\t", "#011")))
+def _value(pattern: regex.Pattern[str], message: str) -> float | None:
+    """The number that a pattern catches in a line; None without one. Raises TimeoutError."""
+    match = _search(pattern, message) or ("\t" in message and _search(pattern, message.replace("\t", "#011")))
     try:
         value = float(match[1]) if match else None
     except (TypeError, ValueError):
         return None
     return value if value is not None and math.isfinite(value) else None
+
+
+def _search(pattern: regex.Pattern[str], text: str) -> regex.Match[str] | None:
+    return pattern.search(text, timeout=LINE_TIMEOUT_S, concurrent=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from wildsage.containers.contract.whole_number import whole_number
 from wildsage.local_runner.jobs.logs import LogEvent, LogStream, NoSuchGroup, NoSuchStream
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.wire.errors import AwsError
@@ -150,7 +151,7 @@ def _group(request: dict[str, Any]) -> str:
 
 def _position(token: str) -> int:
     try:
-        return int(token[2:])
+        return whole_number(token[2:])
     except ValueError:
         raise AwsError("InvalidParameterException", "The specified nextToken is invalid.") from None
 

@@ -9,6 +9,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator, Set
 
+from wildsage.containers.contract.whole_number import whole_number
 from wildsage.local_runner.s3.call import Call, environment_name
 from wildsage.local_runner.s3.checksums import ALGORITHMS, NAMES, header
 from wildsage.local_runner.s3.errors import S3Error
@@ -21,6 +22,7 @@ READ_BYTES = 1 << 20
 STATED = tuple((name, environment_name(header(name))) for name in NAMES)
 MAX_LINE_BYTES = 8192
 MAX_DOCUMENT_BYTES = 4 << 20
+MAX_TRAILERS = 32
 
 
 class Body:
@@ -82,8 +84,11 @@ class Body:
         source = _Buffered(self._raw())
         while size := _chunk_size(source.line()):
             yield from source.exactly(size)
-            source.line()
+            if after := source.line():
+                raise _bad_chunk(after, "the end of the line after a chunk")
         while line := source.line():
+            if len(self.trailers) == MAX_TRAILERS:
+                raise _bad_chunk(line, f"at most {MAX_TRAILERS} trailers")
             name, _, value = line.partition(b":")
             self.trailers[name.decode("latin-1").strip().lower()] = value.decode("latin-1").strip()
 
@@ -152,11 +157,13 @@ def _chunk_size(line: bytes) -> int:
     if not line:
         raise _incomplete(0, "a chunk's size")
     try:
-        return int(line.partition(b";")[0], 16)
+        return whole_number(line.partition(b";")[0].decode("latin-1"), base=16)
     except ValueError:
-        raise S3Error(
-            "InvalidRequest", f"aws-chunked: got {line[:40]!r}, expected the size of a chunk in hexadecimal."
-        ) from None
+        raise _bad_chunk(line, "the size of a chunk in hexadecimal") from None
+
+
+def _bad_chunk(line: bytes, expected: str) -> S3Error:
+    return S3Error("InvalidRequest", f"aws-chunked: got {line[:40]!r}, expected {expected}.")
 
 
 def _decoded_md5(text: str) -> str:

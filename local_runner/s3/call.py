@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import botocore.session
 from werkzeug.wrappers import Request
 
+from wildsage.containers.contract.whole_number import whole_number
 from wildsage.local_runner.s3.errors import S3Error
 
 VIRTUAL_HOST = re.compile(
@@ -43,11 +44,10 @@ class Call:
     def number(self, name: str, default: int, highest: int) -> int:
         """A whole number in the query, at most `highest`, which caps larger ones as S3 does. Raises InvalidArgument."""
         text = self.argument(name) or str(default)
-        if not re.fullmatch(r"\d{1,10}", text):
-            raise S3Error(
-                "InvalidArgument", f"{name}: got {text!r}, expected a whole number from 0.", ArgumentName=name
-            )
-        return min(int(text), highest)
+        try:
+            return min(whole_number(text), highest)
+        except ValueError as error:
+            raise S3Error("InvalidArgument", f"{name}: {error}.", ArgumentName=name) from None
 
     @property
     def region(self) -> str:

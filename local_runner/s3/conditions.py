@@ -10,7 +10,7 @@ from werkzeug.http import parse_date
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.objects import ObjectSummary
 
-RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 
 
 class NotModified(Exception):

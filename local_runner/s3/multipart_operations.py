@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from xml.etree.ElementTree import Element
 
 from werkzeug.wrappers import Response
 
+from wildsage.containers.contract.whole_number import shortened, whole_number
 from wildsage.local_runner.s3.body import Body, read_document, receive
 from wildsage.local_runner.s3.call import Call
 from wildsage.local_runner.s3.checksums import ALGORITHMS
@@ -163,9 +165,10 @@ def _part_number(call: Call) -> int:
 
 def _wanted(node: Element) -> tuple[int, str]:
     number, etag = node.findtext("PartNumber") or "", node.findtext("ETag") or ""
-    if not number.isdecimal() or not etag:
-        raise S3Error("MalformedXML", f"Part: got number {number!r} and ETag {etag!r}, expected both.")
-    return int(number), etag
+    with suppress(ValueError):
+        if etag:
+            return whole_number(number), etag
+    raise S3Error("MalformedXML", f"Part: got number {shortened(number)} and ETag {shortened(etag)}, expected both.")
 
 
 def _part_checksums(checksums: dict[str, str]) -> dict[str, str]:

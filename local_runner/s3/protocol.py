@@ -20,6 +20,7 @@ from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.call import Call, read_call
 from wildsage.local_runner.s3.errors import NoSuchBucket, S3Error
 from wildsage.local_runner.s3.missed import READS, MissedBuckets
+from wildsage.local_runner.s3.names import BUCKET
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.responses import error_response
 from wildsage.local_runner.s3.store import ObjectStore
@@ -91,7 +92,7 @@ class S3:
         try:
             return operation(call)
         except NoSuchBucket as error:
-            if self._missed and call.operation in READS:
+            if self._missed and call.operation in READS and BUCKET.fullmatch(error.bucket):
                 self._missed.add(error.bucket)
             raise
 

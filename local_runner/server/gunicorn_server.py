@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from wildsage.containers.contract import gunicorn_options
+from wildsage.containers.contract.printable import printable
 from wildsage.local_runner.client import environment
 from wildsage.local_runner.operations.request_slots import OTHER_THREADS, SLOTS
 from wildsage.local_runner.server import lock
@@ -79,6 +81,15 @@ def _check_address(settings: ServerSettings) -> None:
             ) from None
 
 
+class OneLineLogger(Logger):
+    """gunicorn's log, in which a request is one line: line ends and terminal codes in its address are escaped."""
+
+    def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> dict[str, Any]:
+        """What a line of the access log may name, made printable."""
+        atoms = super().atoms(resp, req, environ, request_time)
+        return {name: printable(atom) if isinstance(atom, str) else atom for name, atom in atoms.items()}
+
+
 class _Gunicorn(BaseApplication):
     """One worker process with many threads, because jobs, endpoints and waiting requests share its memory."""
 
@@ -95,6 +106,7 @@ class _Gunicorn(BaseApplication):
             "worker_connections": 1000,
             "keepalive": 75,
             "graceful_timeout": STOP_WITHIN_S,
+            "logger_class": OneLineLogger,
             "accesslog": str(self._settings.data / ACCESS_LOG),
             "access_log_format": ACCESS_LINE,
             "errorlog": str(self._settings.data / LOG),

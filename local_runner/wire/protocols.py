@@ -178,7 +178,7 @@ def _headers_and_body(request: Request, shape: Shape | None) -> Values:
 
 def _number(text: str, shape: Shape) -> str | int:
     """Value of a header as its type. Text that is not a number stays text; the check of types rejects it."""
-    return int(text) if shape.type_name in ("integer", "long") and re.fullmatch(r"-?\d{1,18}", text) else text
+    return int(text) if shape.type_name in ("integer", "long") and re.fullmatch(r"-?[0-9]{1,18}", text) else text
 
 
 def _response(

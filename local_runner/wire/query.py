@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,8 +11,11 @@ from xml.etree import ElementTree
 
 from botocore.model import OperationModel, Shape
 
+from wildsage.containers.contract.whole_number import shortened, whole_number
 from wildsage.local_runner.wire.errors import AwsError
 from wildsage.local_runner.wire.values import XML, serialize
+
+FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 
 
 def read_form(form: Mapping[str, str], shape: Shape | None) -> dict[str, Any]:
@@ -43,14 +47,21 @@ def _join(prefix: str, name: str, member: Shape) -> str:
 def _scalar(text: str, type_name: str) -> Any:
     try:
         if type_name in ("integer", "long"):
-            return int(text)
+            return whole_number(text.removeprefix("-")) * (-1 if text.startswith("-") else 1)
         if type_name in ("float", "double"):
-            return float(text)
+            return _float(text)
         if type_name == "timestamp":
             return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        raise AwsError("MalformedInput", f"{text!r} is not a valid {type_name}.") from None
+    except (ValueError, OverflowError):
+        raise AwsError("MalformedInput", f"{shortened(text)} is not a valid {type_name}.") from None
     return text == "true" if type_name == "boolean" else text
+
+
+def _float(text: str) -> float:
+    """A number in ASCII digits. `float` also takes underscores, blanks and digits of other scripts."""
+    if not FLOAT.fullmatch(text):
+        raise ValueError(text)
+    return float(text)
 
 
 def result_document(operation: OperationModel, result: Mapping[str, Any]) -> bytes:

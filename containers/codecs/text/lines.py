@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.pieces import pieces
+from wildsage.containers.contract.whole_number import shortened
 
 UTF8_MARK = codecs.BOM_UTF8
+
+CHARSETS = re.compile(
+    r"ascii|utf-8(-sig)?|utf-(16|32)(-[bl]e)?|(iso8859|koi8|mac)-\w+|(cp|ptcp)\d+|tis-620|hp-roman8"
+    r"|gb2312|gbk|gb18030|big5(hkscs)?|shift_jis\w*|euc_\w+|johab"
+)
+"""Names of codecs that are charsets of texts and whose cost grows with the text's length: that of punycode with its square."""
 
 
 def blocks_of_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -38,12 +46,11 @@ def as_utf8(chunks: Iterable[bytes], charset: str) -> Iterable[bytes]:
     UTF-8 passes unchanged, because its reader can name the row of a wrong byte.
     """
     try:
-        "".encode(charset)  # codecs.lookup alone would also accept codecs that are not charsets
         codec = codecs.lookup(charset)
     except (LookupError, ValueError):
-        raise UserError(
-            f"Charset {charset!r} is unknown, expected utf-8 or another that Python's codecs name."
-        ) from None
+        codec = None
+    if codec is None or not CHARSETS.fullmatch(codec.name):
+        raise UserError(f"Charset {shortened(charset)} is not read, expected utf-8, latin-1, windows-1252 or the like.")
     return chunks if codec.name in ("utf-8", "ascii", "utf-8-sig") else _recoded(chunks, codec)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from wildsage.containers.contract.whole_number import whole_number
 from wildsage.local_runner.images import uris
 from wildsage.local_runner.jobs import metrics
 from wildsage.local_runner.jobs.store import Document
@@ -167,8 +169,7 @@ def hyperband_resources(config: Mapping[str, Any], definition: TrainingDefinitio
     if config["Strategy"] != "Hyperband":
         return None
     given = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
-    epochs = [definition.static[name] for name in EPOCHS if definition.static.get(name, "").isdigit()]
-    most = given.get("MaxResource") or next((int(text) for text in epochs), None)
+    most = given.get("MaxResource") or _epochs(definition.static)
     if most is None:
         raise DefinitionError(
             "Strategy Hyperband needs MaxResource in HyperbandStrategyConfig, "
@@ -181,3 +182,11 @@ def hyperband_resources(config: Mapping[str, Any], definition: TrainingDefinitio
             f"which may be {LARGEST_RESOURCE} at most."
         )
     return Resources(least, most)
+
+
+def _epochs(static: Mapping[str, str]) -> int | None:
+    """The first static hyperparameter for epochs that is a whole number."""
+    for name in EPOCHS:
+        with suppress(KeyError, ValueError):
+            return whole_number(static[name])
+    return None

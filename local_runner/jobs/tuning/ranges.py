@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -166,7 +167,7 @@ def _around(name: str, hint: str) -> Range:
         return Choice(name, (hint,))
     low, high = sorted((value / 10, value * 10))
     scaling = "Logarithmic" if value > 0 else "Linear"
-    if not hint.lstrip("+-").isdigit():
+    if not re.fullmatch(r"[+-]?[0-9]+", hint):
         return Number(name, low, high, scaling, whole=False)
     return Number(name, max(1, math.floor(low)) if value > 0 else math.floor(low), math.ceil(high), scaling, whole=True)
 

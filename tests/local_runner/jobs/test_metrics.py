@@ -36,6 +36,12 @@ def test_the_callers_definition_wins_and_any_image_may_have_some():
     assert metrics.definitions(None, own) == own
 
 
+def test_an_expression_of_exponential_cost_is_given_up_and_the_others_are_read():
+    wanted = [{"Name": "slow", "Regex": r"(x+x+)+y(\d)"}, {"Name": "m", "Regex": r"m=(\d+)"}]
+    log = events(f"m=1 {'x' * 4000}!", f"m=2 {'x' * 4000}!")
+    assert [(d.name, d.value) for d in metrics.scrape(log, wanted)] == [("m", 1), ("m", 2)]
+
+
 def test_a_tab_is_found_as_cloudwatch_shows_it():
     wanted = [{"Name": "m", "Regex": r".*\[[0-9]+\].*#011validation-rmse:(\S+)"}]
     assert [d.value for d in metrics.scrape(events("[0]\ttrain-rmse:2\tvalidation-rmse:1.5"), wanted)] == [1.5]

@@ -7,7 +7,7 @@ from wildsage.local_runner.operations import operations
 from wildsage.local_runner.server.app import service_model
 
 
-@pytest.mark.parametrize(("service", "name"), sorted(operations()), ids="-".join)
+@pytest.mark.parametrize(("service", "name"), sorted(operations()), ids=str)
 def test_a_public_function_of_an_operations_module_is_an_operation(service, name):
     assert name in map(xform_name, service_model(service).operation_names)
 

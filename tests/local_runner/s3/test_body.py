@@ -78,3 +78,28 @@ def test_broken_framing_is_rejected(server, s3, bucket, body, length, code):
     assert status == 400
     assert code in answer
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+UNSIGNED = {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "Content-Encoding": "aws-chunked"}
+
+
+@pytest.mark.parametrize("size", ["-5", "+5", " 5", "0x5", "0_5", "5 5", "g", "5" * 20, "f" * 5000, "\u0665"])
+def test_a_chunk_whose_size_is_not_hexadecimal_digits_is_an_error(server, s3, bucket, size):
+    status, answer = put(server, bucket, size.encode() + b"\r\nhello\r\n0\r\n\r\n", UNSIGNED)
+    assert status == 400
+    assert b"<Code>InvalidRequest</Code>" in answer
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+def test_bytes_after_a_chunk_are_an_error(server, s3, bucket):
+    status, answer = put(server, bucket, b"5\r\nhello, world\r\n0\r\n\r\n", UNSIGNED)
+    assert status == 400
+    assert b"expected the end of the line after a chunk" in answer
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+def test_the_number_of_trailers_is_limited(server, bucket):
+    trailer = "".join(f"x-amz-meta-{number}: 1\r\n" for number in range(33))
+    status, answer = put(server, bucket, framed([b"hello"], trailer=trailer), UNSIGNED)
+    assert status == 400
+    assert b"at most 32 trailers" in answer

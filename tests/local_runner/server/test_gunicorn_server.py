@@ -168,6 +168,13 @@ def test_the_access_log_begins_anew_at_a_size(tmp_path):
         log.handlers.pop().close()
 
 
+def test_a_request_cannot_forge_a_line_of_the_access_log(aws):
+    urllib3.request("GET", f"{aws.endpoint}/a%0aFORGED%1b[2J%c2%9b")
+    text = aws.until(lambda: (aws.data / "access.log").read_text(), lambda text: "FORGED" in text)
+    assert "\\x0aFORGED\\x1b[2J" in text
+    assert all(character.isprintable() or character == "\n" for character in text)
+
+
 def test_requests_stand_in_the_access_log(aws):
     aws.s3.list_buckets()
     aws.until(lambda: (aws.data / "access.log").read_text(), lambda text: " GET / " in text)

@@ -2,8 +2,9 @@
 
 import botocore.session
 import pytest
+from botocore.model import Shape, StringShape
 
-from wildsage.local_runner.wire.constraints import check
+from wildsage.local_runner.wire.constraints import check, problems
 from wildsage.local_runner.wire.errors import AwsError
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
@@ -69,3 +70,24 @@ def test_a_wrong_type_is_told():
 
 def test_a_right_request_passes():
     check({"TrainingJobName": "a-1"}, MODEL.operation_model("DescribeTrainingJob").input_shape)
+
+
+def test_a_pattern_of_exponential_cost_is_given_up():
+    shape = StringShape("Token", {"type": "string", "pattern": "[a-z0-9]([-a-z0-9]*[a-z0-9]){0,39}?"})
+    (problem,) = problems("a" * 5000 + "!", shape)
+    assert "Member must satisfy regular expression pattern" in problem
+
+
+@pytest.mark.parametrize("value", [-1, 1e300, 2**63, "2020-01-01", True, [0]])
+def test_a_time_lies_within_the_years_that_are_known(value):
+    (problem,) = problems(value, Shape("Time", {"type": "timestamp"}), "creationTimeAfter")
+    assert problem.startswith(
+        f"Value '{value}' at 'creationTimeAfter' failed to satisfy constraint: Member must be a time"
+    )
+
+
+def test_the_first_and_the_last_time():
+    assert not [
+        *problems(0, Shape("Time", {"type": "timestamp"})),
+        *problems(253402300799, Shape("Time", {"type": "timestamp"})),
+    ]

@@ -29,9 +29,9 @@ def test_another_charset_is_recoded_however_it_is_cut():
     assert b"".join(as_utf8([encoded[i : i + 1] for i in range(len(encoded))], "UTF-16")) == "é;1\n".encode()
 
 
-@pytest.mark.parametrize("charset", ["klingon", "rot13", "base64", ""])
-def test_what_is_no_charset_is_rejected(charset):
-    with pytest.raises(UserError, match="is unknown, expected utf-8"):
+@pytest.mark.parametrize("charset", ["klingon", "rot13", "base64", "punycode", "utf-7", "idna", "unicode_escape", ""])
+def test_what_is_not_a_charset_of_texts_is_an_error(charset):
+    with pytest.raises(UserError, match="is not read, expected utf-8"):
         as_utf8([b""], charset)
 
 
