@@ -34,13 +34,13 @@ def row(job: JobSummary, overview: Overview, alive: bool) -> tuple[str, ...]:
     """Cells of a job. A job that ran when its server ended is Interrupted until a server continues it. A job that waited
     stays Pending."""
     server_stopped = job.is_running and not alive
-    interrupted = server_stopped and job.phase != "Pending"
+    interrupted = server_stopped and not job.waits
     progress = overview.follow(job.name, job.region).progress() if job.is_running else None
     took = "" if server_stopped else format_duration((job.ended or time.time()) - job.created)
     return (
         job.kind.word,
         job.name,
-        "Interrupted" if interrupted else job.phase if job.is_running else job.status,
+        "Interrupted" if interrupted else "Pending" if job.waits else job.phase if job.is_running else job.status,
         "" if progress is None else f"{progress:.0f} %",
         format_time(job.created),
         took,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +32,8 @@ from wildsage.local_runner.commands.terminal import (
     report_errors,
     stderr,
 )
+from wildsage.local_runner.monitor.overview import Overview
+from wildsage.local_runner.monitor.waiting import WaitingJobs
 from wildsage.local_runner.processes import foreground
 from wildsage.local_runner.proxy import process
 from wildsage.local_runner.s3.missed import MissedBucketsReader
@@ -36,6 +41,7 @@ from wildsage.local_runner.server import background
 from wildsage.local_runner.settings import ServerSettings
 
 PROGRAMS = ("", ".py", ".ipynb")  # a script may have no suffix
+WAITING_POLL_S = 0.5
 
 EXAMPLES = examples(
     "wildsage run train.py",
@@ -86,6 +92,7 @@ def run(
             through_proxy(data, server.endpoint, tunnel) if proxy else nullcontext() as address,
             pip_constraints.keep_sdk(os.environ, allow_sdk_upgrade) as limits,
             missed_buckets_reported(data, public_s3),
+            waiting_jobs_reported(data) if server.reused else nullcontext(),
         ):
             environment = client.client_environment(server.endpoint, data, sdk_polling, os.environ, address) | limits
             status = (
@@ -119,6 +126,32 @@ def missed_buckets_reported(data: Path, public_s3: bool) -> Iterator[None]:
                 f"To supply one: `aws s3 mb s3://{names[0]}` and `aws s3 cp FILE s3://{names[0]}/KEY`, "
                 "both with --endpoint-url set to the local endpoint.[/]"
             )
+
+
+@contextmanager
+def waiting_jobs_reported(data: Path) -> Iterator[None]:
+    """Say which jobs of others run on a kept server and, while the program runs, which jobs wait for which."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        with contextlib.closing(Overview(data)) as overview:
+            jobs = WaitingJobs(overview, "" if data == DATA else f" --data {shlex.quote(str(data))}")
+            for line in (*jobs.running(), *iter_until(ended, jobs.new)):
+                stderr.print(f"[yellow]{escape(line)}[/]")
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def iter_until(ended: threading.Event, new: Callable[[], list[str]]) -> Iterator[str]:
+    """What `new` gives, again and again until the event."""
+    while not ended.wait(WAITING_POLL_S):
+        yield from new()
 
 
 def is_notebook(program: Path) -> bool:

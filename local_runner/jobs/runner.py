@@ -18,7 +18,7 @@ from wildsage.algorithms.base.errors import WildsageError
 from wildsage.containers.contract import failure
 from wildsage.local_runner.inputs.channels import InputError
 from wildsage.local_runner.jobs.queue import Queue
-from wildsage.local_runner.jobs.states import End, JobKind
+from wildsage.local_runner.jobs.states import WAITS, End, JobKind
 from wildsage.local_runner.jobs.store import Document, Store
 from wildsage.local_runner.s3.errors import S3Error
 
@@ -139,6 +139,8 @@ class JobRun(ABC):
     def _execute_and_finish(self) -> None:
         try:
             try:
+                if WAITS in self._job:
+                    self.change(lambda job: job.pop(WAITS, None))
                 end = self.execute()
             except Exception as error:
                 end = End("Failed", failure_reason(error, f"{self.kind.noun} {self.name}"))
@@ -183,6 +185,8 @@ class Jobs(ABC):
         """Store a new job, a document without a state, and run it. Raises NameTaken."""
         waits = self._queue is not None and self._queue.is_full
         self.kind.create(job, waits, time.time())
+        if waits:
+            job[WAITS] = True
         run = self.new_run(job)
         with self._lock:  # whoever finds the job in the store finds its run too
             self._store.insert(self.kind.name, run.name, job)

@@ -9,6 +9,8 @@ from wildsage.local_runner.jobs.store import Document
 
 ENDED = ("Completed", "Failed", "Stopped")
 MAX_REASON_CHARACTERS = 1024
+WAITS = "Waits"
+"""Field of ours in the document of a job that waits for other jobs to end. AWS shows that of training jobs only, as Pending."""
 INTERRUPTED = (
     "InternalServerError: the local SageMaker stopped while this job was running. Start it again under a new name."
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wildsage.containers.contract.metrics import PROGRESS_REGEX
 from wildsage.local_runner.jobs.logs import ENDPOINTS, LogEvent, Logs
-from wildsage.local_runner.jobs.states import ENDED
+from wildsage.local_runner.jobs.states import ENDED, WAITS
 from wildsage.local_runner.jobs.store import Document, Store
 from wildsage.local_runner.s3.missed import MissedBucketsReader
 from wildsage.local_runner.settings import ServerSettings
@@ -40,7 +40,7 @@ KINDS = (
 class JobSummary:
     """Summary of a job. Times are in seconds since 1970; `ended` is None while the job runs.
 
-    `tuned_by` is the ARN of the tuning job that started it, or "".
+    `tuned_by` is the ARN of the tuning job that started it, or "". `waits`: it has not begun, because other jobs run.
     """
 
     kind: DocumentKind
@@ -52,6 +52,7 @@ class JobSummary:
     ended: float | None
     reason: str
     tuned_by: str = ""
+    waits: bool = False
 
     @property
     def region(self) -> str:
@@ -115,6 +116,10 @@ class Overview:
         """All jobs, the newest first."""
         found = [_job(kind, one) for store in self._stores() for kind in KINDS for one in store.all(kind.kind)]
         return sorted(found, key=lambda job: job.created, reverse=True)
+
+    def tuner(self, job: JobSummary) -> JobSummary | None:
+        """The tuning job that started a job, while it runs."""
+        return next((one for one in self.jobs() if one.arn == job.tuned_by and one.is_running), None)
 
     def endpoints(self) -> list[EndpointSummary]:
         """All endpoints, sorted by name."""
@@ -191,6 +196,7 @@ def _job(kind: DocumentKind, document: Document) -> JobSummary:
         ended=document.get(kind.end_field),
         reason=document.get("FailureReason", ""),
         tuned_by=document.get("TuningJobArn", ""),
+        waits=WAITS in document or document.get("SecondaryStatus") == "Pending",
     )
 
 

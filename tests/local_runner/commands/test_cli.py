@@ -12,6 +12,7 @@ import time
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import nbformat
@@ -19,6 +20,8 @@ import pytest
 from typer.testing import CliRunner
 
 from wildsage.local_runner.__main__ import app
+from wildsage.local_runner.jobs.store import Store
+from wildsage.local_runner.settings import ServerSettings
 
 WILDSAGE = [sys.executable, "-m", "wildsage.local_runner"]
 ROOT = Path(__file__).parents[3]
@@ -198,6 +201,24 @@ def test_run_passes_arguments_and_the_exit_status_on(data: Path, tmp_path: Path)
     assert done.stdout.strip() == "['--help', '--data', 'x', '-v']"
     assert done.returncode == 7
     assert "(was running)" in done.stderr
+
+
+def test_run_tells_which_jobs_of_others_run_on_a_kept_server(data: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    folder = ServerSettings(data).region("eu-west-1")
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with closing(Store(folder.state)) as store:
+        document = {"TransformJobName": "left", "TransformJobStatus": "InProgress", "CreationTime": time.time()}
+        arn = "arn:aws:sagemaker:eu-west-1:000000000000:transform-job/left"
+        store.insert("transform-job", "left", {**document, "TransformJobArn": arn})
+        script.write_text("print('done')")
+        done = wildsage("run", "--data", data, script)
+        store.delete("transform-job", "left")
+    assert done.returncode == 0
+    assert (
+        f"Running on this server already: transform job left. `wildsage stop left --data {data}` ends it."
+        in done.stderr
+    )
 
 
 def test_a_script_killed_by_a_signal_has_its_status(data: Path, tmp_path: Path) -> None:
