@@ -15,7 +15,7 @@ class PicturePreparation(Protocol):
 
     @property
     def mode(self) -> Literal["RGB", "L"]:
-        """Colour or grey."""
+        """Pillow's mode of the pictures that `pixels` takes: RGB for colour, L for grey."""
         ...
 
     def pixels(self, picture: Picture, rng: np.random.Generator) -> NDArray[np.uint8]:

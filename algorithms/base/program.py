@@ -50,10 +50,10 @@ class RecordRows(Protocol):
 
 
 class Records(Protocol):
-    """application/x-recordio-protobuf."""
+    """The codec of application/x-recordio-protobuf, which containers lend to a program."""
 
     def decode(self, chunks: Iterable[bytes]) -> Iterator[RecordRows]:
-        """Raises BadRecord."""
+        """Rows from chunks of any size, block by block. Raises BadRecord for bytes that are not such records."""
 
     def encode(self, columns: Mapping[str, NDArray]) -> bytes:
         """A record a row, with the (n,) or (n, m) values of each column under its name, as float32."""

@@ -78,7 +78,7 @@ class AdamState:
 
 
 def parameters_of(fetched: ParameterAndMoments) -> Terms:
-    """The parameters alone."""
+    """The parameters alone, without their moments; not copies."""
     return Terms(fetched.bias_31[0], fetched.linear_3u1[0], fetched.factors_3uf[0])
 
 

@@ -34,7 +34,7 @@ class Accuracy:
 
 
 class SquaredError:
-    """Adds up squared differences."""
+    """Adds up squared differences between predictions and labels, for `mse`."""
 
     def __init__(self) -> None:
         self._sum = 0.0

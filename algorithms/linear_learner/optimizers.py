@@ -18,7 +18,7 @@ RMSPROP_DECAY = 0.9
 
 
 class Optimizer(Protocol):
-    """An update rule."""
+    """A rule by which a slope changes the parameters."""
 
     @property
     def name(self) -> str:

@@ -56,7 +56,7 @@ class Selection:
 
     @property
     def channel(self) -> str:
-        """The channel that decides."""
+        """The channel whose metrics decide which model is the best: validation where there is one, else train."""
         return "validation" if "validation" in self.channels else "train"
 
     def report(self, epoch: int, losses_m: Tensor, training: LinearTraining) -> float:

@@ -86,7 +86,7 @@ class State:
             self.sums[-1:] += self.bias[0]
 
     def end_pass(self) -> None:
-        """Reset the sums."""
+        """Reset the sums of the pass, and its count of updates."""
         self.sums.zero_()
         self.loss_2m.zero_()
         self.pass_updates = 0
@@ -103,7 +103,7 @@ class State:
 
     @property
     def feature_dim(self) -> int:
-        """Columns of the data."""
+        """Columns d of the data."""
         return self.weights.shape[1]
 
     def to(self, device: torch.device | str) -> Self:

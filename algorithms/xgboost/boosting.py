@@ -172,7 +172,7 @@ class OwnMetrics(TrainingCallback):
 
 
 class Report(TrainingCallback):
-    """Logs every round."""
+    """Logs the metrics of every round, in the original's form."""
 
     def __init__(self, log: XGBoostLog) -> None:
         super().__init__()

@@ -34,7 +34,7 @@ def split(names: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def maximized(name: str) -> bool:
-    """Whether more is better."""
+    """Whether a larger value of the metric is better."""
     return name.partition("@")[0] in MAXIMIZED
 
 

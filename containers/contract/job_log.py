@@ -22,7 +22,7 @@ class JobLog:
         self._out = out
 
     def raw(self, text: str) -> None:
-        """Write the text alone."""
+        """Write a line without the fields that others begin with."""
         print(text, file=self._out, flush=True)
 
     def line(self, text: str, level: str = "INFO") -> None:

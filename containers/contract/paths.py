@@ -48,7 +48,7 @@ class OptML:
 
     @property
     def data(self) -> Path:
-        """Folder of the channels."""
+        """Folder of the channels, with a file, folder or FIFO for each."""
         return self.root / "input" / "data"
 
     def channel(self, name: str) -> Path:

@@ -20,7 +20,7 @@ PIPE_APPEARS_WITHIN_S = 300
 
 @dataclass(frozen=True)
 class Source:
-    """One file or FIFO."""
+    """One file or FIFO of a channel, whose bytes are read in chunks."""
 
     path: Path
 

@@ -140,9 +140,9 @@ class EndpointServer(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
-        """Called by gunicorn."""
+        """Set gunicorn's options. gunicorn calls this before it starts workers."""
         gunicorn_options.apply(self._options, self.cfg)
 
     def load(self) -> flask.Flask:
-        """Called by gunicorn."""
+        """The application, loaded before the workers are forked, so that they share the model's memory."""
         return self._app

@@ -42,7 +42,7 @@ class Usage:
 
 
 class Running(Protocol):
-    """A started container."""
+    """A container that was started and may have ended."""
 
     usage: Usage | None
     """Set once the container has ended, by backends that measure it."""
@@ -58,7 +58,7 @@ class Running(Protocol):
 
 
 class Serving(Running, Protocol):
-    """A started serving container."""
+    """A started container that answers HTTP at `url` once its model is loaded."""
 
     @property
     def url(self) -> str:
@@ -66,7 +66,7 @@ class Serving(Running, Protocol):
 
 
 class Backend(Protocol):
-    """Runs containers."""
+    """A way to run containers: as processes of this machine, or in Docker."""
 
     @property
     def isolates(self) -> bool:

@@ -64,7 +64,7 @@ RUN_AS = {"process": "processes", "docker": "containers"}
 
 
 class BackendName(enum.StrEnum):
-    """Backends that run containers."""
+    """What `--backend` accepts: how containers are run."""
 
     PROCESS = "process"
     DOCKER = "docker"
@@ -186,7 +186,7 @@ def require_engine() -> None:
 
 @dataclass(frozen=True)
 class ProxyOptions:
-    """Options of the proxy."""
+    """Port of the proxy on loopback (0: any free one), and whether it tunnels connections to hosts that are not AWS's."""
 
     port: int
     tunnel: bool

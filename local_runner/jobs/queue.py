@@ -57,7 +57,7 @@ class Queue:
             self._begin_next()
 
     def close(self) -> None:
-        """Begin no more jobs."""
+        """Begin no more jobs; those that wait are left as they are."""
         with self._lock:
             self._closed = True
 

@@ -93,7 +93,7 @@ class JobRun(ABC):
             timer.start()
 
     def begin(self) -> None:
-        """Run in a thread."""
+        """Start the thread that executes the job and stores its end."""
         self._thread.start()
 
     def stop(self) -> None:

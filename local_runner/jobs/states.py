@@ -60,7 +60,7 @@ class JobKind(Kind):
             self.enter(job, "Stopping", now)
 
     def end(self, job: Document, end: End, now: float) -> None:
-        """Enter the last status."""
+        """Enter the last status at `now`, with the reason cut to the 1024 characters that AWS allows."""
         self.enter(job, end.outcome, now)
         job[self.end_time_field] = now
         if end.reason:

@@ -44,7 +44,7 @@ class Store:
         )
 
     def insert(self, kind: str, name: str, document: Document) -> None:
-        """Raises NameTaken."""
+        """Store a new document. Raises NameTaken if the kind has one of that name."""
         try:
             with self._lock:
                 self._database.execute("INSERT INTO documents VALUES (?, ?, ?)", (kind, name, json.dumps(document)))
@@ -52,7 +52,7 @@ class Store:
             raise NameTaken(f"{kind} {name} exists") from None
 
     def get(self, kind: str, name: str) -> Document:
-        """Raises NotThere."""
+        """A copy of the document of that name. Raises NotThere."""
         with self._lock:
             row = self._database.execute(
                 "SELECT document FROM documents WHERE kind = ? AND name = ?", (kind, name)
@@ -87,7 +87,7 @@ class Store:
         return self.change(kind, name, lambda document: document.update(fields))
 
     def delete(self, kind: str, name: str) -> None:
-        """Raises NotThere."""
+        """Remove a document. Raises NotThere."""
         with self._lock:
             deleted = self._database.execute("DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name))
         if not deleted.rowcount:

@@ -104,7 +104,7 @@ class Overview:
         return MissedBucketsReader(self.settings.missed_buckets)
 
     def close(self) -> None:
-        """Close the stores."""
+        """Close the stores of all regions that were read."""
         for store in self._opened.values():
             store.close()
 

@@ -24,7 +24,7 @@ class S3Server(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
-        """Set gunicorn's options."""
+        """Set gunicorn's options: the address, and 32 threads."""
         gunicorn_options.apply({"bind": self._bind, "threads": 32}, self.cfg)
 
     def load(self) -> Callable[..., Any]:

@@ -61,7 +61,7 @@ def header(algorithm: str) -> str:
 
 
 def base64_text(digest: bytes) -> str:
-    """A digest in base64."""
+    """A digest in base64, as S3's headers have it."""
     return base64.b64encode(digest).decode("ascii")
 
 

@@ -75,6 +75,6 @@ class Index:
             yield
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection to the database. Any later call raises sqlite3.ProgrammingError."""
         with self._lock:
             self._connection.close()

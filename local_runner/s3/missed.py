@@ -18,7 +18,7 @@ class MissedBuckets:
         path.unlink(missing_ok=True)
 
     def add(self, bucket: str) -> None:
-        """Append a name."""
+        """Append the name of a bucket that does not exist here. Thread-safe."""
         with self._lock, self._path.open("a") as file:
             file.write(f"{bucket}\n")
 

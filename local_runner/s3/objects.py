@@ -39,7 +39,7 @@ class Attributes:
 
     @classmethod
     def from_json(cls, text: str) -> Attributes:
-        """Read what `to_json` wrote."""
+        """The attributes that `to_json` wrote as text."""
         return cls(**orjson.loads(text))
 
     def to_json(self) -> str:

@@ -50,7 +50,7 @@ class ObjectStore:
         self.index = Index(self.folder / "index.sqlite")
 
     def close(self) -> None:
-        """Close the index."""
+        """Close the index of objects; the objects are files and stay."""
         self.index.close()
 
     # Buckets
@@ -61,7 +61,7 @@ class ObjectStore:
         return [Bucket(name, region, utc_time(created_ns)) for name, region, created_ns in rows]
 
     def bucket(self, name: str) -> Bucket:
-        """The bucket. Raises NoSuchBucket."""
+        """The bucket of that name. Raises NoSuchBucket."""
         row = self.index.row("SELECT name, region, created_ns FROM buckets WHERE name = ?", (name,))
         if row is None:
             raise NoSuchBucket(name)

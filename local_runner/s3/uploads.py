@@ -68,7 +68,7 @@ class Uploads:
         return upload_id
 
     def find(self, bucket: str, key: str, upload_id: str) -> Upload:
-        """The upload. Raises NoSuchUpload."""
+        """The upload of that id. Raises NoSuchUpload if it ended or never began."""
         found = self._index.row(
             "SELECT * FROM uploads WHERE bucket = ? AND key = ? AND id = ?", (bucket, key, upload_id)
         )

@@ -61,7 +61,7 @@ class Regions:
             return self._opened[region]
 
     def close(self) -> None:
-        """End everything that runs."""
+        """End everything that runs in any region, and close the stores."""
         for services in self._opened.values():
             services.close()
         self.backend.close()

@@ -34,7 +34,7 @@ def messages(events: Iterable[Mapping[str, Any]], shape: Shape) -> Iterator[byte
 
 
 def message(headers: Mapping[str, str], payload: bytes) -> bytes:
-    """Bytes of one message."""
+    """The bytes of one message, with its two checksums."""
     head = b"".join(_text_header(name, value) for name, value in headers.items())
     total = PRELUDE_BYTES + len(head) + len(payload) + CHECKSUM_BYTES
     lengths = struct.pack(">II", total, len(head))

@@ -35,7 +35,7 @@ class WireProtocol(Protocol):
         """Response with the result of an operation."""
 
     def fail(self, error: AwsError) -> Response:
-        """Response with an error."""
+        """Response with an error, in the form in which clients of this protocol expect it."""
 
 
 def protocol_of(request: Request, service: ServiceModel) -> WireProtocol:

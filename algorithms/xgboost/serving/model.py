@@ -32,7 +32,7 @@ class OneModel:
 
     @classmethod
     def read(cls, path: Path) -> OneModel:
-        """Raises UserError for a file that is not a model."""
+        """The model of a file that any version wrote. Raises UserError for a file that is not a model."""
         booster, best = model_files.read(path.read_bytes())
         booster.set_param({"nthread": 1})
         learner = model_files.configuration(booster)["learner"]

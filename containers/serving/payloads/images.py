@@ -37,7 +37,7 @@ class ImageModel(Protocol):
 
     @property
     def mode(self) -> Literal["RGB", "L"]:
-        """Colour or grey."""
+        """Pillow's mode of the pictures that `pixels` takes: RGB for colour, L for grey."""
 
     def pixels(self, picture: Picture) -> NDArray[np.uint8]:
         """Return the picture as (h, w, c), the same shape for every picture."""

@@ -30,7 +30,7 @@ PEER_GRACE_S = 10.0  # for a host that cannot finish because another one has fai
 
 
 class TrainingJobs(Jobs):
-    """All training jobs."""
+    """All training jobs: those that run, and those that wait."""
 
     kind = KIND
 
@@ -52,7 +52,7 @@ class TrainingJobs(Jobs):
 
 
 class TrainingJobRun(JobRun):
-    """One training job."""
+    """One training job on all its hosts, from its input to its model in S3."""
 
     kind = KIND
 

@@ -42,7 +42,7 @@ class Filter:
 
     @classmethod
     def parse(cls, text: str) -> Filter:
-        """Raises BadFilter."""
+        """The filter of a JSONPath. Raises BadFilter for parts that SageMaker does not support."""
         try:
             path = jsonpath.compile(text)
         except jsonpath.JSONPathError as error:

@@ -55,7 +55,7 @@ class TransformJobs(Jobs):
 
 
 class TransformJobRun(JobRun):
-    """One batch transform job."""
+    """One batch transform job, from its objects to their answers in S3."""
 
     kind = KIND
 

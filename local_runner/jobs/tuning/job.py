@@ -61,7 +61,7 @@ class TuningJobs(Jobs):
 
 
 class TuningJobRun(JobRun):
-    """One tuning job."""
+    """One tuning job: it starts training jobs and learns from their objectives."""
 
     kind = KIND
 

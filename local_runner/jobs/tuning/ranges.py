@@ -62,7 +62,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several words."""
+    """One of several words, in the order of the request and without repetition."""
 
     name: str
     words: tuple[str, ...]

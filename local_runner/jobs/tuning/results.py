@@ -46,7 +46,7 @@ def objective_status(job: Document) -> str:
 
 
 def summary(job: Document) -> Document:
-    """A HyperParameterTrainingJobSummary."""
+    """The job as a tuning job's operations show it: AWS's HyperParameterTrainingJobSummary."""
     shown = {field: job[field] for field in SUMMARY if field in job}
     shown["ObjectiveStatus"] = objective_status(job)
     if job["TrainingJobDefinitionName"]:
@@ -65,7 +65,7 @@ def ranked(jobs: Iterable[Document]) -> list[Document]:
 
 
 def counters(jobs: Sequence[Document]) -> dict[str, Any]:
-    """TrainingJobStatusCounters and ObjectiveStatusCounters."""
+    """How many jobs have each status and each objective status: AWS's two fields of counters."""
     statuses = [_counted(job) for job in jobs]
     objectives = [objective_status(job) for job in jobs]
     kinds = ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped")

@@ -75,7 +75,7 @@ def without_tags(request: Request) -> Document:
 
 
 def find(context: RequestContext, kind: Kind, name: str) -> Document:
-    """Raises ValidationException in SageMaker's words: waiters look for "Could not find"."""
+    """The document of a resource. Raises ValidationException in SageMaker's words: waiters look for "Could not find"."""
     try:
         return context.services.store.get(kind.name, name)
     except NotThere:

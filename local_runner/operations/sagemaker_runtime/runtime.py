@@ -27,7 +27,7 @@ def headers(request: dict[str, Any]) -> dict[str, str]:
 
 
 def find_endpoint(context: RequestContext, name: str) -> Document:
-    """Raises ValidationError in the words of the runtime service."""
+    """The document of an endpoint. Raises ValidationError in the words of the runtime service."""
     try:
         return context.services.store.get(KIND.name, name)
     except NotThere:
