@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,51 +10,10 @@ import numpy as np
 import xgboost
 from xgboost.callback import CallbackContainer, EarlyStopping, TrainingCallback
 
-from wildsage.algorithms.base.errors import AlgorithmError, PlatformError, UserError
-from wildsage.algorithms.xgboost import metrics
+from wildsage.algorithms.xgboost import library_errors, metrics
 from wildsage.algorithms.xgboost.log import XGBoostLog
 
 History = Mapping[str, Mapping[str, list[Any]]]
-
-CUSTOMERS_MISTAKES = (
-    "label must be in [0,1]",
-    "label must be in [0, num_class)",
-    "Target is multiclass but average='binary'",
-    "feature_names mismatch",
-    "Check failed: preds.size() == info.labels_.size()",
-    "Check failed: preds.Size() == info.labels.Size()",
-    "auc_error",
-    "AUC: the dataset only contains pos or neg samples",
-    "base_score must be in (0,1)",
-    "label must be nonnegative",
-    "label must be positive",
-    "label must be non-negative",
-    "label must be larger than or equal to 0",
-    "should be greater equal to",
-    "Invalid Input: ",
-    "Invalid shape of labels",
-    "Label contains NaN",
-    "num_class",
-    "SoftmaxMultiClassObj",
-    "Invalid value",
-    "Invalid Parameter",
-    "number of columns does not match",
-    "only defined for binary",
-    "monotone",
-    "constraints",
-    "is_integer",
-    "All feature_names must be",
-    "Unsupported",
-    "must be in [0",
-    "must be in (0",
-    "must be within",
-    "Mixed missing",
-)
-"""Parts of the library's messages about data and parameters: errors that the caller can fix
-[contract: xgboost, How a failure looks]."""
-
-PLACE = re.compile(r"^\[\d\d:\d\d:\d\d\] \S+:\d+: ")
-PEER_IS_GONE = ("/collective/", "/rabit/", "llreduce", "llgather")
 
 
 @dataclass
@@ -98,7 +56,7 @@ def boost(task: BoostingTask, begin: xgboost.Booster | None = None) -> tuple[xgb
     try:
         return _rounds(parameters, task, begin, callbacks), recorder.history
     except (xgboost.core.XGBoostError, ValueError) as error:
-        raise _blamed(error) from None
+        raise library_errors.blamed(error) from None
 
 
 def _rounds(
@@ -235,17 +193,3 @@ def _early_stopping(stop: EarlyStop) -> EarlyStopping:
 def _value(value: Any) -> float:
     """A metric's value; with several hosts some versions of the library give mean and deviation."""
     return float(value[0] if isinstance(value, tuple) else value)
-
-
-def _blamed(error: Exception) -> UserError | AlgorithmError | PlatformError:
-    text = without_trace(str(error))
-    if any(word in str(error) for word in PEER_IS_GONE):
-        return PlatformError(f"Another host of this job ended before its work was done; its log says why. {text}")
-    if any(mistake in text for mistake in CUSTOMERS_MISTAKES) or isinstance(error, ValueError):
-        return UserError(text)
-    return AlgorithmError(f"XGB train call failed with exception:\n {text}")
-
-
-def without_trace(text: str) -> str:
-    """The library's message without the place in its source before it and the addresses after it."""
-    return PLACE.sub("", text.partition("Stack trace")[0]).strip()

@@ -27,6 +27,8 @@ GONE_WITH_2 = frozenset(
 EXACT_BELOW_ROWS = 1 << 22
 """`auto` was `exact` for fewer rows than these, and `approx` for more, until XGBoost 2.0 made it `hist`."""
 
+DEFAULT_MAX_BIN = 256
+
 LIBRARY = Version(*map(int, xgboost.__version__.split(".")[:2]))
 
 
@@ -44,6 +46,17 @@ def for_library(values: Values, version: Version, rows: int, hosts: int) -> dict
         if name in chosen:
             chosen[name] = _as_text(chosen[name])
     return chosen
+
+
+def max_bin(values: Values, version: Version) -> int | None:
+    """The number of bins of a column where trees are grown from bins alone, by `hist` on a CPU; None elsewhere."""
+    method = values.get("tree_method", "auto")
+    by_default = method == "auto" and Version(2, 0) <= LIBRARY and version.estimates_base_score
+    if not by_default and method != "hist":
+        return None
+    if values.get("booster") == "gblinear" or "updater" in values or values.get("device") == "cuda":
+        return None
+    return values.get("max_bin", DEFAULT_MAX_BIN)
 
 
 def _semantics_of_1(chosen: dict[str, Any], version: Version, rows: int, hosts: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from wildsage.algorithms.xgboost import (
 from wildsage.algorithms.xgboost.boosting import BoostingTask, EarlyStop, Report, StopWhen
 from wildsage.algorithms.xgboost.data import content_types
 from wildsage.algorithms.xgboost.data.channel import ChannelReader
+from wildsage.algorithms.xgboost.data.matrix import MatrixSettings
 from wildsage.algorithms.xgboost.hyperparameters import Values
 from wildsage.algorithms.xgboost.log import XGBoostLog, log_header
 from wildsage.algorithms.xgboost.versions import Version
@@ -67,11 +68,17 @@ class BoostingJob:
         channels = self._job.channels
         form = content_types.parse(channels["train"].content_type)
         weights = self._values.get("csv_weights") == 1
-        threads = self._values.get("nthread")
-        reader = ChannelReader(form, self._version, weights, threads, self._job.records, self._job.log)
+        settings = MatrixSettings(self._max_bin(), self._values.get("nthread"))
+        reader = ChannelReader(form, self._version, weights, settings, self._job.records, self._job.log)
         train = reader.read(channels["train"])
-        validation = reader.read(channels["validation"]) if "validation" in channels else None
+        validation = reader.read(channels["validation"], train) if "validation" in channels else None
         return train, validation
+
+    def _max_bin(self) -> int | None:
+        """The number of bins where a matrix of them is all that the job needs: one host, and no rows to be dealt into folds."""
+        if len(self._job.hosts) > 1 or self._folds():
+            return None
+        return parameters.max_bin(self._values, self._version)
 
     def _check_rows(self, rows: int, validation: xgboost.DMatrix | None) -> None:
         """On one host both channels must hold rows."""

@@ -6,39 +6,30 @@ The delimiter is guessed from the first line [contract: xgboost, Channels and co
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from itertools import islice
-from pathlib import Path
-from typing import BinaryIO
+import io
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import csv as arrow
 
-from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.float32 import BEYOND, EXPECTED, beyond
-from wildsage.algorithms.xgboost.data.table import GrowingRows
+from wildsage.algorithms.xgboost.data.blocks import in_parallel, whole_lines
+from wildsage.algorithms.xgboost.data.table import Table, labelled, side_by_side
 
 BLOCK_BYTES = 1 << 22
+REQUEST_BLOCK_BYTES = 1 << 18
+T = TypeVar("T", bound=Sized)
+ROW = re.compile(r"Row #(\d+): ")
 SNIFFED_CHARACTERS = 512
 SHOWN_CHARACTERS = 50
 MISSING = ("", "nan", "NaN", "NAN", "-nan", "NA", "na", "null", "None")
-
-
-class InfiniteField(UserError):
-    """Infinity, or a number that float32 cannot hold. `row` counts lines that are not blank; rows and columns count from 1."""
-
-    def __init__(self, row: int, column: int, shown: str = "infinity") -> None:
-        super().__init__(f"row {row}: column {column}: got {shown}, {EXPECTED}.")
-        self.row = row
-        self.column = column
-
-    def shown_from(self, path: Path, delimiter: str) -> InfiniteField:
-        """The same with the field's text, which the parser has not kept."""
-        with path.open(newline="", errors="replace") as stream:
-            rows = (fields for fields in csv.reader(stream, delimiter=delimiter) if fields)
-            fields = next(islice(rows, self.row - 1, None))
-        return InfiniteField(self.row, self.column, repr(fields[self.column - 1].strip()[:SHOWN_CHARACTERS]))
 
 
 def delimiter_of(line: str) -> str:
@@ -58,33 +49,57 @@ def first_line(stream: BinaryIO) -> str:
     return stream.readline().decode(errors="ignore")
 
 
-def read_into(rows: GrowingRows | None, stream: BinaryIO, delimiter: str, width: int | None) -> GrowingRows | None:
-    """Add the rows of a stream. Without `rows`, its first line says how wide all must be; None comes of an empty stream.
+def read(chunks: Iterable[bytes], delimiter: str, width: int | None, weights: bool) -> Iterator[Table]:
+    """The rows of a stream, block by block; all are `width` wide, or as wide as the first where none is given.
 
-    Raises UserError for text that is not numbers, and for a row of another width; InfiniteField is one.
+    Raises BadRecord for text that is not numbers, for numbers that float32 cannot hold, and for a row of another width.
     """
+    blocks = whole_lines(chunks, BLOCK_BYTES)
+    first = next(blocks, b"")
+    columns = width or _first_line(first).count(delimiter) + 1
+    yield from _parsed(itertools.chain([first], blocks), delimiter, columns, lambda columns: labelled(columns, weights))
+
+
+def _parsed(blocks: Iterator[bytes], delimiter: str, width: int, make: Callable[[list[NDArray]], T]) -> Iterator[T]:
+    """What `make` makes of the columns of each block, in order. Raises BadRecord."""
+    first = next(blocks)
+    rows = 0
     try:
-        reader = arrow.open_csv(
-            stream,
-            read_options=arrow.ReadOptions(autogenerate_column_names=True, block_size=BLOCK_BYTES),
+        for part in in_parallel(
+            lambda block: make(_columns(block, delimiter, width)), itertools.chain([first], blocks)
+        ):
+            rows += len(part)
+            yield part
+    except BadRecord as bad:
+        advice = "" if rows else _header_advice(bad, _first_line(first), delimiter)
+        raise BadRecord(rows + bad.row, bad.problem + advice) from None
+
+
+def _first_line(block: bytes) -> str:
+    return block.lstrip(b"\r\n").partition(b"\n")[0].decode(errors="ignore")
+
+
+def _columns(block: bytes, delimiter: str, width: int) -> list[NDArray[np.float32]]:
+    """The `width` columns of whole lines. Raises BadRecord; its row is counted within the block."""
+    if not block.strip():
+        return [np.empty(0, np.float32)] * width
+    try:
+        found = arrow.read_csv(
+            pa.BufferReader(block),
+            read_options=arrow.ReadOptions(
+                autogenerate_column_names=True, use_threads=False, block_size=len(block) + 1
+            ),
             parse_options=arrow.ParseOptions(delimiter=delimiter),
-            convert_options=_all_numbers(width) if width else None,
+            convert_options=_all_numbers(width),
         )
     except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
-            return rows
-        raise _not_numbers(error) from None
-    read = 0
-    try:
-        for batch in reader:
-            columns = [_column(column) for column in batch.columns]
-            _check_finite(columns, read)
-            rows = rows or GrowingRows(batch.num_columns)
-            rows.add(columns, batch.num_rows)
-            read += batch.num_rows
-    except pa.ArrowInvalid as error:
-        raise _not_numbers(error) from None
-    return rows
+        row = ROW.search(str(error))
+        raise BadRecord(int(row[1]) if row else 1, f"{ROW.sub('', str(error))}.") from None
+    if found.num_columns != width:
+        raise BadRecord(1, f"Expected {width} columns, got {found.num_columns}.")
+    columns = [column.to_numpy() for column in found.columns]
+    _check_finite(columns, block, delimiter)
+    return columns
 
 
 def _all_numbers(width: int) -> arrow.ConvertOptions:
@@ -93,23 +108,23 @@ def _all_numbers(width: int) -> arrow.ConvertOptions:
     )
 
 
-def _column(column: pa.Array) -> np.ndarray:
-    return column.to_numpy(zero_copy_only=False)
+def _check_finite(columns: Sequence[NDArray], block: bytes, delimiter: str) -> None:
+    """Raise BadRecord for infinity and for a number that float32 cannot hold, with its text."""
+    for number, column in enumerate(columns):
+        if (infinite := beyond(column)).any():
+            row = int(infinite.argmax())
+            lines = csv.reader(io.StringIO(block.decode(errors="replace"), newline=""), delimiter=delimiter)
+            fields = next(itertools.islice((fields for fields in lines if fields), row, None))
+            raise _infinite(row + 1, number + 1, fields[number])
 
 
-def _check_finite(columns: Sequence[np.ndarray], rows_before: int) -> None:
-    for number, column in enumerate(columns, start=1):
-        if column.dtype.kind == "f" and (infinite := beyond(column)).any():
-            raise InfiniteField(rows_before + int(infinite.argmax()) + 1, number)
+def _infinite(row: int, column: int, field: str) -> BadRecord:
+    return BadRecord(row, f"column {column}: got {field.strip()[:SHOWN_CHARACTERS]!r}, {EXPECTED}.")
 
 
-def _not_numbers(error: Exception) -> UserError:
-    return UserError(f"Failed to load csv data with exception:\n{error}.")
-
-
-def header_advice(error: UserError, line: str, delimiter: str) -> str:
-    """What to do about an error in the first `line`, which is likely a header."""
-    if "Row #1: CSV conversion error" not in str(error):
+def _header_advice(bad: BadRecord, line: str, delimiter: str) -> str:
+    """What to do about words in the first `line`, which is likely a header."""
+    if bad.row != 1 or "CSV conversion error" not in bad.problem:
         return ""
     if line.startswith(delimiter):
         return " Is it DataFrame.to_csv() with its index and header? Write to_csv(index=False, header=False)."
@@ -117,13 +132,15 @@ def header_advice(error: UserError, line: str, delimiter: str) -> str:
 
 
 def parse_request(body: bytes) -> np.ndarray:
-    """Rows of a request (n, d) float32, NaN where a field is empty. Raises ValueError for what is not a number."""
-    text = body.decode("utf-8").strip()
-    lines = text.split("\n")
-    delimiter = _request_delimiter(lines[0][:SNIFFED_CHARACTERS])
-    if len(lines) > 1:
-        return _many(body, delimiter, lines[0])
-    return _one(lines[0].split(delimiter))
+    """Rows of a request (n, d) float32, NaN where a field is empty.
+
+    Raises ValueError or BadRecord for what is not a number that float32 can hold.
+    """
+    text = body.strip()
+    line, _, more = text.partition(b"\n")
+    first = line.decode("utf-8")
+    delimiter = _request_delimiter(first[:SNIFFED_CHARACTERS])
+    return _many(text, delimiter, first.count(delimiter) + 1) if more else _one(first.split(delimiter))
 
 
 def _request_delimiter(line: str) -> str:
@@ -140,14 +157,12 @@ def _one(fields: Sequence[str]) -> np.ndarray:
     row = [float(field) if field.strip() else np.nan for field in fields]
     for number, (value, field) in enumerate(zip(row, fields, strict=True), start=1):
         if abs(value) >= BEYOND:
-            raise InfiniteField(1, number, repr(field.strip()[:SHOWN_CHARACTERS]))
+            raise _infinite(1, number, field)
     return np.array([row], np.float32)
 
 
-def _many(body: bytes, delimiter: str, line: str) -> np.ndarray:
-    try:
-        rows = read_into(None, pa.BufferReader(body.strip()), delimiter, line.count(delimiter) + 1)
-    except UserError as error:
-        raise UserError(f"{error}{header_advice(error, line, delimiter)}") from None
-    assert rows is not None
-    return rows.take()
+def _many(text: bytes, delimiter: str, width: int) -> np.ndarray:
+    """Several rows; those of a large request are shared out among the cores."""
+    size = max(REQUEST_BLOCK_BYTES, len(text) // len(os.sched_getaffinity(0)) + 1)
+    pieces = (text[start : start + size] for start in range(0, len(text), size))
+    return np.concatenate(list(_parsed(whole_lines(pieces, size), delimiter, width, side_by_side)))

@@ -8,10 +8,8 @@ Axes: t tokens of a block · n rows · z stored values
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +20,8 @@ from scipy.sparse import csr_matrix
 
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.base.float32 import EXPECTED, beyond
-from wildsage.algorithms.xgboost.data.table import Table, stacked
+from wildsage.algorithms.xgboost.data.blocks import in_parallel, whole_lines
+from wildsage.algorithms.xgboost.data.table import Table
 
 SPACE, COLON, LINE_END, COMMENT = ord(" "), ord(":"), ord("\n"), b"#"
 SEPARATORS = b" :\n"
@@ -41,52 +40,37 @@ class _Tokens:
     before_colon_t: NDArray[np.bool_]
 
 
-def read(chunks: Iterable[bytes]) -> Table:
-    """All rows of a stream. Raises BadRecord for the first that is not LIBSVM; blank lines do not count as rows."""
-    threads = max(1, len(os.sched_getaffinity(0)))
-    with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(parse, _blocks(chunks)))
-    first_row = 1
-    for part in parts:
-        if isinstance(part, BadRecord):
-            raise BadRecord(first_row + part.row - 1, part.problem)
-        first_row += len(part)
-    return stacked([part for part in parts if isinstance(part, Table)] or [_empty()])
-
-
-def parse(block: bytes) -> Table | BadRecord:
-    """The rows of whole lines; what is wrong with them is returned, with its row: the caller adds the block's first row."""
+def read(chunks: Iterable[bytes]) -> Iterator[Table]:
+    """The rows of a stream, block by block. Raises BadRecord for the first that is not LIBSVM; blank lines do not count as rows."""
+    rows = 0
     try:
-        return _table(_tokens(block))
+        for table in in_parallel(parse, whole_lines(chunks, BLOCK_BYTES)):
+            rows += len(table)
+            yield table
     except BadRecord as bad:
-        return bad
+        raise BadRecord(rows + bad.row, bad.problem) from None
 
 
-def shifted(table: Table) -> Table:
+def parse(block: bytes) -> Table:
+    """The rows of whole lines. Raises BadRecord; its row is counted within the block."""
+    return _table(_tokens(block))
+
+
+def shifted(tables: Sequence[Table]) -> list[Table]:
     """The same rows with columns counted from 0, where the smallest index is 1 or more."""
+    smallest = min((int(table.sparse.indices.min()) for table in tables if len(table.sparse.indices)), default=0)
+    return [_moved(table) for table in tables] if smallest >= 1 else list(tables)
+
+
+def _moved(table: Table) -> Table:
     features = table.sparse
-    if not len(features.indices) or features.indices.min() < 1:
-        return table
-    moved = csr_matrix(
-        (features.data, features.indices - 1, features.indptr), shape=(len(table), features.shape[1] - 1)
+    shape = (len(table), max(0, features.shape[1] - 1))
+    return Table(
+        csr_matrix((features.data, features.indices - 1, features.indptr), shape=shape),
+        table.labels,
+        table.weights,
+        table.groups,
     )
-    return Table(moved, table.labels, table.weights, table.groups)
-
-
-def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Whole lines, about `BLOCK_BYTES` of them at a time."""
-    held: list[bytes] = []
-    size = 0
-    for chunk in chunks:
-        held.append(chunk)
-        size += len(chunk)
-        if size >= BLOCK_BYTES and b"\n" in chunk:
-            text = b"".join(held)
-            end = text.rfind(b"\n") + 1
-            yield text[:end]
-            held, size = [text[end:]], len(text) - end
-    if rest := b"".join(held):
-        yield rest
 
 
 def _tokens(block: bytes) -> _Tokens:

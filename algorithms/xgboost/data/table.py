@@ -12,9 +12,8 @@ from typing import TypeAlias
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
-GROWTH = 1.5
 Rows: TypeAlias = "NDArray[np.float32] | csr_matrix"
 
 
@@ -51,64 +50,55 @@ class Table:
         )
 
 
-class GrowingRows:
-    """Dense rows that are added block by block into one array, which is moved by the kernel where it must grow."""
-
-    def __init__(self, width: int) -> None:
-        self._rows = np.empty((0, width), np.float32)
-        self._used = 0
-
-    def add(self, columns: Sequence[NDArray], count: int) -> None:
-        """Add `count` rows, given by columns (count,)."""
-        needed = self._used + count
-        if needed > len(self._rows):
-            capacity = max(needed, int(len(self._rows) * GROWTH))
-            self._rows.resize((capacity, self._rows.shape[1]), refcheck=False)
-        block = self._rows[self._used : needed]
-        for number, column in enumerate(columns):
-            block[:, number] = column
-        self._used = needed
-
-    def take(self) -> NDArray[np.float32]:
-        """All rows (n, d); this object is then empty."""
-        rows, self._rows = self._rows, np.empty((0, self._rows.shape[1]), np.float32)
-        rows.resize((self._used, rows.shape[1]), refcheck=False)
-        return rows
+def side_by_side(columns: Sequence[NDArray]) -> NDArray[np.float32]:
+    """d columns of n values each as (n, d)."""
+    rows = np.empty((len(columns[0]) if columns else 0, len(columns)), np.float32)
+    for number, column in enumerate(columns):
+        rows[:, number] = column
+    return rows
 
 
-def labelled(rows_nc: NDArray[np.float32], weights: bool) -> Table:
-    """Rows (n, c) whose first column is the label, and whose second is the weight where there are `weights`."""
-    first = 1 + weights
-    return Table(rows_nc[:, first:], rows_nc[:, 0].copy(), rows_nc[:, 1].copy() if weights else None)
+def labelled(columns: Sequence[NDArray], weights: bool) -> Table:
+    """Columns of which the first are the label and, where there are `weights`, the weight."""
+    labels, *rest = (np.array(column, np.float32) for column in columns[: 1 + weights])
+    return Table(side_by_side(columns[1 + weights :]), labels, rest[0] if rest else None)
 
 
 def stacked(tables: Sequence[Table]) -> Table:
-    """Sparse tables one after the other, as wide as the widest."""
+    """Tables one after the other."""
     if len(tables) == 1:
         return tables[0]
-    width = max(table.width for table in tables)
-    starts = [0, *np.cumsum([len(table.sparse.data) for table in tables[:-1]])]
-    indptr = np.concatenate(
-        [[0], *(table.sparse.indptr[1:] + start for table, start in zip(tables, starts, strict=True))]
-    )
-    features = csr_matrix(
-        (
-            np.concatenate([table.sparse.data for table in tables]),
-            np.concatenate([table.sparse.indices for table in tables]),
-            indptr,
-        ),
-        shape=(len(indptr) - 1, width),
-    )
+    tables = alike(tables)
+    features = [table.features for table in tables]
     return Table(
-        features,
+        np.concatenate(features) if isinstance(features[0], np.ndarray) else vstack(features, format="csr"),
         _joined([table.labels for table in tables]),
-        _joined([table.weights for table in tables], 1.0),
+        _joined([table.weights for table in tables]),
         _joined([table.groups for table in tables]),
     )
 
 
-def _joined(parts: Sequence[NDArray | None], absent: float | None = None) -> NDArray | None:
-    """The parts one after the other; None where a part is missing, unless there is a value for what is `absent`."""
-    if all(part is None for part in parts) or (absent is None and any(part is None for part in parts)):
-        return None
-    return np.concatenate([part for part in parts if part is not None])
+def alike(tables: Sequence[Table]) -> list[Table]:
+    """The same tables, all dense or all sparse and as wide as the widest, with weights if one has any, and groups if all have."""
+    weighted = any(table.weights is not None for table in tables)
+    grouped = all(table.groups is not None for table in tables)
+    dense = all(isinstance(table.features, np.ndarray) for table in tables)
+    width = max(table.width for table in tables)
+    return [
+        Table(
+            table.features if dense else _widened(csr_matrix(table.features), width),
+            table.labels,
+            (np.ones(len(table), np.float32) if table.weights is None else table.weights) if weighted else None,
+            table.groups if grouped else None,
+        )
+        for table in tables
+    ]
+
+
+def _widened(rows: csr_matrix, width: int) -> csr_matrix:
+    return csr_matrix((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], width))
+
+
+def _joined(parts: Sequence[NDArray | None]) -> NDArray | None:
+    """The parts one after the other; None where they are."""
+    return None if parts[0] is None else np.concatenate([part for part in parts if part is not None])

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from wildsage.algorithms.base.endpoint import Endpoint, HttpRequest, HttpResponse
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.program import TAG_VARIABLE, Records
-from wildsage.algorithms.xgboost.boosting import without_trace
 from wildsage.algorithms.xgboost.data.table import Rows
+from wildsage.algorithms.xgboost.library_errors import without_trace
 from wildsage.algorithms.xgboost.serving import answers, requests, selectable
 from wildsage.algorithms.xgboost.serving.model import Ensemble
 from wildsage.algorithms.xgboost.versions import Version

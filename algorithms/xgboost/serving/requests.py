@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from wildsage.algorithms.base import other_formats
-from wildsage.algorithms.base.errors import BadRecord, UserError
+from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.program import Records
 from wildsage.algorithms.xgboost.data import csv_text, libsvm
 from wildsage.algorithms.xgboost.data.channel import features_of
@@ -61,19 +61,16 @@ def parse(kind: str, body: bytes, version: Version, width: int, records: Records
             return _libsvm(body, version, width)
         return _records(body, records)
     except (ValueError, UserError, UnicodeDecodeError) as error:
-        problem = error.problem if isinstance(error, BadRecord) else error
         raise Unreadable(
-            f"Loading {kind} data failed with Exception, please ensure data is in {kind} format:\n {type(error)}\n {problem}"
+            f"Loading {kind} data failed with Exception, please ensure data is in {kind} format:\n {type(error)}\n {error}"
         ) from None
 
 
 def _libsvm(body: bytes, version: Version, width: int) -> csr_matrix:
     """Rows with or without a label; a row without begins with index:value."""
     table = libsvm.parse(b"\n".join(_with_label(line) for line in body.strip().split(b"\n")))
-    if isinstance(table, BadRecord):
-        raise table
     if version.shifts_indices:
-        table = libsvm.shifted(table)
+        (table,) = libsvm.shifted([table])
     features = table.sparse
     return csr_matrix((features.data, features.indices, features.indptr), (len(table), max(width, features.shape[1])))
 

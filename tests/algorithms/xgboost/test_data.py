@@ -3,21 +3,30 @@
 import gzip
 import io
 import itertools
+import os
 import re
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 xgboost = pytest.importorskip("xgboost")
 import pyarrow as pa  # noqa: E402
 from pyarrow import parquet  # noqa: E402
 
 from wildsage.algorithms.base.errors import BadRecord, UserError  # noqa: E402
-from wildsage.algorithms.xgboost.data import content_types, csv_text, files, library_text, libsvm  # noqa: E402
+from wildsage.algorithms.xgboost.data import content_types, csv_text, files, library_text, libsvm, matrix  # noqa: E402
+from wildsage.algorithms.xgboost.data.blocks import in_parallel  # noqa: E402
+from wildsage.algorithms.xgboost.data.matrix import MatrixSettings  # noqa: E402
+from wildsage.algorithms.xgboost.data.table import Table, stacked  # noqa: E402
 from wildsage.algorithms.xgboost.serving.requests import Unreadable, parse  # noqa: E402
 from wildsage.algorithms.xgboost.versions import NEWEST  # noqa: E402
 from wildsage.containers.codecs.records.files import write_numpy_to_dense_tensor  # noqa: E402
 from wildsage.containers.programs import RecordCodec  # noqa: E402
+
+
+def whole(tables) -> Table:
+    return stacked(list(tables))
 
 
 def written(folder, rows: int = 400, columns: int = 7) -> tuple[np.ndarray, str]:
@@ -37,7 +46,7 @@ def test_our_libsvm_reader_reads_what_the_librarys_reads(tmp_path):
     path = tmp_path / "rows 1.libsvm"
     path.write_text(text)
     theirs = library_text.libsvm([path], columns_may_begin_at_1=False, threads=1)
-    ours = libsvm.read([text.encode()])
+    ours = whole(libsvm.read([text.encode()]))
     np.testing.assert_array_equal(theirs.get_label(), ours.labels)
     np.testing.assert_array_equal(theirs.get_data().indices, ours.features.indices)
     np.testing.assert_allclose(
@@ -50,14 +59,14 @@ def test_chunks_of_any_size_are_the_same_rows(monkeypatch, tmp_path, size):
     _, text = written(tmp_path, 50)
     monkeypatch.setattr(libsvm, "BLOCK_BYTES", 300)
     content = text.encode()
-    whole = libsvm.read([content])
-    cut = libsvm.read(content[i : i + size] for i in range(0, len(content), size))
-    np.testing.assert_array_equal(whole.labels, cut.labels)
-    assert (whole.features != cut.features).nnz == 0
+    at_once = whole(libsvm.read([content]))
+    cut = whole(libsvm.read(content[i : i + size] for i in range(0, len(content), size)))
+    np.testing.assert_array_equal(at_once.labels, cut.labels)
+    assert (at_once.features != cut.features).nnz == 0
 
 
 def test_weights_groups_comments_and_blank_lines_are_read():
-    table = libsvm.read([b"1:0.5 qid:3 0:1.5 2:-2e1 # why\n\n0:2\tqid:3  1:nan \r\n2:1 qid:4\n"])
+    table = whole(libsvm.read([b"1:0.5 qid:3 0:1.5 2:-2e1 # why\n\n0:2\tqid:3  1:nan \r\n2:1 qid:4\n"]))
     np.testing.assert_array_equal(table.labels, [1, 0, 2])
     np.testing.assert_array_equal(table.weights, [0.5, 2, 1])
     np.testing.assert_array_equal(table.groups, [3, 3, 4])
@@ -80,14 +89,14 @@ def test_weights_groups_comments_and_blank_lines_are_read():
 )
 def test_a_row_that_is_not_libsvm_is_named(text, row, problem):
     with pytest.raises(BadRecord) as raised:
-        libsvm.read([text])
+        whole(libsvm.read([text]))
     assert (raised.value.row, raised.value.problem) == (row, problem)
 
 
 def test_the_row_is_counted_over_blocks(monkeypatch):
     monkeypatch.setattr(libsvm, "BLOCK_BYTES", 10)
     with pytest.raises(BadRecord) as raised:
-        libsvm.read([b"1 0:1\n" * 2] * 5 + [b"1 0:bad\n"])
+        whole(libsvm.read([b"1 0:1\n" * 2] * 5 + [b"1 0:bad\n"]))
     assert raised.value.row == 11
 
 
@@ -99,15 +108,83 @@ def test_the_librarys_reader_is_not_trusted_with_words(tmp_path):
 
 
 def test_csv_is_read_with_missing_values():
-    rows = csv_text.read_into(None, io.BytesIO(b'1,2.5,\n0,nan,-3e2\n\n1,"4",5\n'), ",", 3).take()
-    np.testing.assert_array_equal(rows, np.array([[1, 2.5, np.nan], [0, np.nan, -300], [1, 4, 5]], np.float32))
+    table = whole(csv_text.read([b'1,2.5,\n0,nan,-3e2\n\n1,"4",5\n'], ",", 3, weights=False))
+    np.testing.assert_array_equal(table.labels, [1, 0, 1])
+    np.testing.assert_array_equal(table.features, np.array([[2.5, np.nan], [np.nan, -300], [4, 5]], np.float32))
 
 
-@pytest.mark.parametrize("text", [b"age,sex\n1,2\n", b"1,2\n1,2,3\n", b"1,2\n1\n"])
-def test_csv_that_is_not_numbers_of_one_width_is_rejected(text):
-    with pytest.raises(UserError, match="Failed to load csv data with exception"):
-        rows = csv_text.read_into(None, io.BytesIO(text), ",", 2)
-        assert rows is None
+@pytest.mark.parametrize(
+    ("text", "row", "problem"),
+    [
+        (b"age,sex\n1,2\n", 1, "conversion error to float: invalid value 'age'. Is it a header row?"),
+        (b"1,2\n3,4\n\n5,x\n", 3, "conversion error to float: invalid value 'x'."),
+        (b"1,2\n1,2,3\n", 2, "Expected 2 columns, got 3"),
+        (b"1,2\n1\n", 2, "Expected 2 columns, got 1"),
+        (b"1,2,3\n4,5,6\n", 1, "Expected 2 columns, got 3"),
+        (b"1\n2\n", 1, "Expected 2 columns, got 1"),
+    ],
+)
+@pytest.mark.parametrize("block_bytes", [1, 6, 1 << 20])
+def test_csv_that_is_not_numbers_of_one_width_is_rejected(monkeypatch, text, row, problem, block_bytes):
+    monkeypatch.setattr(csv_text, "BLOCK_BYTES", block_bytes)
+    with pytest.raises(BadRecord) as raised:
+        whole(csv_text.read((text[i : i + 1] for i in range(len(text))), ",", 2, weights=False))
+    assert raised.value.row == row and problem in raised.value.problem
+
+
+def test_csv_rows_keep_their_order_over_blocks(monkeypatch):
+    monkeypatch.setattr(csv_text, "BLOCK_BYTES", 50)
+    content = "".join(f"{row},{row / 2},{-row}\n" for row in range(1000)).encode()
+    tables = list(csv_text.read((content[i : i + 7] for i in range(0, len(content), 7)), ",", None, weights=True))
+    assert len(tables) > 100
+    table = stacked(tables)
+    np.testing.assert_array_equal(table.labels, np.arange(1000))
+    np.testing.assert_array_equal(table.weights, np.arange(1000) / 2)
+    np.testing.assert_array_equal(table.features[:, 0], -np.arange(1000))
+
+
+def test_few_blocks_are_held_at_a_time():
+    taken = []
+
+    def blocks():
+        for number in range(1000):
+            taken.append(number)
+            yield b"%d" % number
+
+    results = in_parallel(int, blocks())
+    assert next(results) == 0
+    assert len(taken) <= len(os.sched_getaffinity(0)) + 1
+    assert list(results) == list(range(1, 1000))
+
+
+def test_tables_of_different_kinds_become_one():
+    dense = Table(np.array([[1, 2]], np.float32), np.zeros(1, np.float32))
+    sparse = Table(csr_matrix(np.array([[0, 0, 3]], np.float32)), np.ones(1, np.float32), np.array([5], np.float32))
+    both = stacked([dense, sparse])
+    np.testing.assert_array_equal(both.features.toarray(), [[1, 2, 0], [0, 0, 3]])
+    np.testing.assert_array_equal(both.labels, [0, 1])
+    np.testing.assert_array_equal(both.weights, [1, 5])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_matrix])
+@pytest.mark.parametrize("share_missing", [0, 0.3])
+def test_a_matrix_of_bins_trains_to_the_same_model(kind, share_missing):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(3000, 6)).astype(np.float32)
+    x[rng.random(x.shape) < share_missing] = 0 if kind is csr_matrix else np.nan
+    labels, weights = (x[:, 0] > x[:, 1]).astype(np.float32), rng.random(3000).astype(np.float32)
+
+    def tables():
+        return [Table(kind(x[part]), labels[part], weights[part]) for part in np.array_split(np.arange(3000), 7)]
+
+    plain = matrix.build(tables(), MatrixSettings())
+    binned = matrix.build(tables(), MatrixSettings(max_bin=64))
+    again = matrix.build(tables(), MatrixSettings(max_bin=64), reference=binned)
+    assert isinstance(binned, xgboost.QuantileDMatrix)
+    parameters = {"objective": "binary:logistic", "tree_method": "hist", "max_bin": 64}
+    models = [xgboost.train(parameters, rows, 5) for rows in (plain, binned)]
+    assert models[0].save_raw("json") == models[1].save_raw("json")
+    np.testing.assert_array_equal(models[0].predict(plain), models[1].predict(again))
 
 
 @pytest.mark.parametrize(

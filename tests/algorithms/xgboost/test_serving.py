@@ -10,6 +10,7 @@ from wildsage.algorithms.base.endpoint import HttpRequest  # noqa: E402
 from wildsage.algorithms.base.errors import UserError  # noqa: E402
 from wildsage.algorithms.base.program import TAG_VARIABLE  # noqa: E402
 from wildsage.algorithms.xgboost import model_files  # noqa: E402
+from wildsage.algorithms.xgboost.serving import answers  # noqa: E402
 from wildsage.containers import programs  # noqa: E402
 from wildsage.containers.codecs.records import record_rows  # noqa: E402
 
@@ -79,6 +80,26 @@ def test_old_versions_join_everything_with_commas(endpoint, tag):
     )
     rows = ask(endpoint("multi:softprob", tag)).body
     assert rows.startswith(b"[") and rows.count(b"],[") == 2
+
+
+def test_numbers_are_spelled_as_python_spells_them():
+    rng = np.random.default_rng(0)
+    special = [0, -0.0, np.nan, np.inf, -np.inf, 1, 1e-4, 9.9999e-5, 1e15, 1e16, 1e22, 123456789]
+    sizes = 10 ** np.concatenate([rng.uniform(-30, 30, 500), rng.uniform(-6, 1, 500)])
+    values = np.concatenate([special, sizes, -sizes]).astype(np.float32)
+    assert answers.lines(values) == "".join(f"{value}\n" for value in values.tolist()).encode()
+    pairs = values.reshape(-1, 2)
+    assert answers.batch(pairs) == "".join(f"{pair}\n" for pair in pairs.tolist()).encode()
+    assert answers.joined(pairs) == ",".join(map(str, pairs.tolist())).encode()
+
+
+@pytest.mark.parametrize("objective", ["binary:logistic", "multi:softprob"])
+def test_many_rows_are_shared_out_and_keep_their_order(endpoint, monkeypatch, objective):
+    monkeypatch.setattr("wildsage.algorithms.xgboost.serving.model.ROWS_WORTH_A_THREAD", 7)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(5))
+    body = "\n".join(",".join(map(repr, row)) for row in X.tolist()).encode()
+    got = [[float(word) for word in line.split(",")] for line in ask(endpoint(objective), body).body.decode().split()]
+    np.testing.assert_array_equal(np.squeeze(got), booster_of(objective).predict(xgboost.DMatrix(X)))
 
 
 def test_batch_transform_gets_a_line_for_each_row_whatever_it_accepts(endpoint):

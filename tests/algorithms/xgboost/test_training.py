@@ -4,12 +4,14 @@ import io
 import json
 import pickle
 import re
+import types
 
 import numpy as np
 import pytest
 
 xgboost = pytest.importorskip("xgboost")
 from wildsage.algorithms.xgboost import model_files  # noqa: E402
+from wildsage.algorithms.xgboost.data import matrix  # noqa: E402
 from wildsage.containers.codecs.records import files  # noqa: E402
 from wildsage.containers.training.stopping import StopSign  # noqa: E402
 
@@ -78,6 +80,54 @@ def test_weights_in_column_1_count(run, rows):
     matrix = xgboost.DMatrix(rows.x, label=rows.classes, weight=np.where(rows.x[:, 0] > 0, 3, 1))
     plain = xgboost.train({"objective": "binary:logistic", "max_depth": 3}, matrix, 8)
     np.testing.assert_array_equal(predictions(done.model(), rows.x), plain.predict(xgboost.DMatrix(rows.x)))
+
+
+@pytest.fixture
+def matrices(monkeypatch) -> list[xgboost.DMatrix]:
+    """The matrices that jobs make."""
+    made = []
+
+    def build(*given, **options):
+        made.append(matrix.build(*given, **options))
+        return made[-1]
+
+    monkeypatch.setattr("wildsage.algorithms.xgboost.data.channel.matrix", types.SimpleNamespace(build=build))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("given", "tag", "bins"),
+    [
+        ({"tree_method": "hist"}, "", True),
+        ({"tree_method": "hist", "max_bin": "16"}, "1.7-1", True),
+        ({"tree_method": "hist", "booster": "dart", "rate_drop": "0.5"}, "", True),
+        ({"tree_method": "hist", "eval_metric": "accuracy,logloss"}, "", True),
+        ({"tree_method": "hist", "grow_policy": "lossguide", "max_leaves": "3"}, "", True),
+        ({"tree_method": "hist", "monotone_constraints": "(1,0,0,0)"}, "", True),
+        ({}, "1.7-1", False),
+        ({"tree_method": "exact"}, "", False),
+        ({"tree_method": "approx"}, "", False),
+        ({"booster": "gblinear"}, "", False),
+        ({"tree_method": "hist", "_kfold": "2"}, "", False),
+    ],
+    ids=str,
+)
+def test_hist_holds_bins_alone_and_learns_the_same(run, rows, matrices, given, tag, bins):
+    content = rows.csv(rows.classes)
+    done = run(
+        {**LOGISTIC, **given}, {"train": content, "validation": content}, tag=tag, mode="Pipe" if tag else "File"
+    )
+    assert done.status == 0, done.failure
+    assert [isinstance(each, xgboost.QuantileDMatrix) for each in matrices] == [bins, bins]
+    if bins:
+        chosen = {name: value for name, value in given.items() if name != "eval_metric"}
+        parameters = {"objective": "binary:logistic", "max_depth": 3, "base_score": 0.5 if tag else None, **chosen}
+        plain = xgboost.train(
+            {name: value for name, value in parameters.items() if value is not None},
+            xgboost.DMatrix(rows.x, label=rows.classes),
+            8,
+        )
+        np.testing.assert_array_equal(predictions(done.model(), rows.x), plain.predict(xgboost.DMatrix(rows.x)))
 
 
 def test_versions_below_2_begin_at_one_half_and_split_exactly(run, rows):
