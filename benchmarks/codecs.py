@@ -36,6 +36,7 @@ Measured = tuple[str, float, str, dict[str, Callable[[], Any]]]
 
 
 def dense_tasks(rng: np.random.Generator, rows: int) -> Iterable[Measured]:
+    """Writing and reading `rows` records of 784 float32 values with a label, as images of MNIST have them."""
     features, labels = rng.random((rows, 784), dtype=np.float32), rng.random(rows, dtype=np.float32)
 
     def theirs() -> bytes:
@@ -57,6 +58,7 @@ def dense_tasks(rng: np.random.Generator, rows: int) -> Iterable[Measured]:
 
 
 def sparse_tasks(rng: np.random.Generator, rows: int) -> Iterable[Measured]:
+    """Writing and reading `rows` records of two ones among 2625 columns with a label, as ratings of MovieLens have them."""
     columns = np.stack([rng.integers(0, 943, rows), rng.integers(943, 2625, rows)], axis=1).reshape(-1)
     starts, ones = np.arange(0, 2 * rows + 1, 2), np.ones(2 * rows, np.float32)
     matrix = scipy.sparse.csr_matrix((ones, columns, starts), shape=(rows, 2625))
@@ -83,6 +85,7 @@ def sparse_tasks(rng: np.random.Generator, rows: int) -> Iterable[Measured]:
 
 
 def csv_tasks(rng: np.random.Generator, rows: int) -> Iterable[Measured]:
+    """Reading CSV of `rows` rows with 34 doubles, and of a twentieth as many with 784 pixels, most of them 0."""
     pixels = rng.integers(0, 256, (rows // 20, 784)) * (rng.random((rows // 20, 784)) < 0.2)
     for name, table in (("34 doubles", rng.standard_normal((rows, 34))), ("784 pixels", pixels)):
         content = "".join(",".join(map(repr, row)) + "\n" for row in table.tolist()).encode()
@@ -97,21 +100,25 @@ def csv_tasks(rng: np.random.Generator, rows: int) -> Iterable[Measured]:
 
 
 def consume(batches: Iterable[Batch]) -> None:
+    """Read to the end, holding one batch at a time."""
     for _ in batches:
         pass
 
 
 def sdk_dense(content: bytes) -> NDArray[np.float32]:
+    """The rows (n, d) of dense records, by the SDK."""
     records = read_records(io.BytesIO(content))
     return np.array([record.features["values"].float32_tensor.values for record in records], np.float32)
 
 
 def sdk_sparse(content: bytes) -> list[tuple[NDArray[np.uint64], NDArray[np.float32]]]:
+    """Columns and values of each sparse record, by the SDK."""
     tensors = (record.features["values"].float32_tensor for record in read_records(io.BytesIO(content)))
     return [(np.array(each.keys, np.uint64), np.array(each.values, np.float32)) for each in tensors]
 
 
 def row(task: str, amount: float, unit: str, seconds: dict[str, float]) -> tuple[str, ...]:
+    """A row of the table: our rate in `unit` for `amount`, the others' rates, and how often our time fits into theirs."""
     others = {name: taken for name, taken in seconds.items() if name != "ours"}
     rates = ", ".join(f"{name} {amount / taken:.3g}" for name, taken in others.items())
     times = ", ".join(f"{taken / seconds['ours']:.3g}" for taken in others.values())

@@ -29,10 +29,12 @@ class Data:
 
     @property
     def present(self) -> bool:
+        """Whether its file is here; generated data always is."""
         return self.needs is None or self.needs.exists()
 
 
 def mnist() -> tuple[Rows, NDArray]:
+    """The training images (60000, 784) in 0..1 and their digits (60000,)."""
     images, labels = (
         gzip.decompress((SHARED / "mnist" / f"train-{name}-ubyte.gz").read_bytes())
         for name in ("images-idx3", "labels-idx1")

@@ -85,6 +85,7 @@ def _healthy(http: urllib3.PoolManager, url: str) -> bool:
 
 
 def measure(rounds: int, data: Path, tell: Callable[[str], None]) -> list[list[str]]:
+    """A row of seconds for each backend, medians over the rounds. `tell` gets the progress."""
     backends: dict[str, Backend] = {
         "process": ProcessBackend(command("wildsage.containers")),
         "container": DockerBackend(data),
@@ -113,6 +114,7 @@ def sizes() -> str:
 
 
 def main() -> None:
+    """Measure, and print and write the report."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds

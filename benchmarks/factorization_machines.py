@@ -89,10 +89,12 @@ class Entries:
 
     @classmethod
     def ids(cls) -> Entries:
+        """One column for each user and each film, with a 1."""
         return cls([{u: 1.0} for u in range(USERS)], [{USERS + i: 1.0} for i in range(FILMS)], USERS + FILMS)
 
     @classmethod
     def with_sides(cls) -> Entries:
+        """The same, with columns for what MovieLens says of each user and film beside them."""
         ids = cls.ids()
         numbers: dict[tuple[str, str], int] = {}
 
@@ -142,10 +144,12 @@ def made_rows(rows: int, columns: int, stored: int = STORED_A_ROW) -> Batch:
 
 
 def fit(rows: Batch, settings: Mapping[str, Any]) -> FactorizationMachinesModel:
+    """A whole training by Wildsage."""
     return FM(feature_dim=rows.width, **settings).fit({"train": MemoryStream(rows)}, RunContext())
 
 
 def rmse(model: FactorizationMachinesModel, rows: Batch) -> float:
+    """Root mean squared error of a model's ratings, in stars."""
     return model.evaluate(iter([rows]), RunContext())["rmse"]
 
 
@@ -320,6 +324,7 @@ def cost(rounds: int) -> dict[str, list[tuple[int, float]]]:
 
 
 def draw(curves: Mapping[str, Curve], costs: Mapping[str, list[tuple[int, float]]], path: Path) -> None:
+    """Draw quality against processor seconds beside the cost of a pass, and save the picture at `path`."""
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(13, 5), layout="constrained")
     for name, curve in curves.items():
         left.plot(*zip(*curve, strict=True), label=name, marker="o" if name == OURS else None)

@@ -70,15 +70,18 @@ def jpegs(count: int, side: int) -> Records:
 
 
 def build(**settings: Any) -> ImageClassification:
+    """The algorithm with these hyperparameters, checked as a job checks them."""
     given = {name: str(value) for name, value in settings.items()}
     return hyperparameters.parse(ImageClassification, given, ImageClassification.internal_settings())[0]
 
 
 def stream(name: str, records: Records, algorithm: ImageClassification) -> ImageStream:
+    """The channel of that name over records in memory, shuffled if it is `train`."""
     return ImageStream(name, lambda: iter(records), algorithm.preparation(name, {}), 0 if name == "train" else None)
 
 
 def peer(num_layers: int, device: torch.device) -> nn.Module:
+    """Hugging Face's ResNet of that depth; on a GPU compiled, and with channels last in memory."""
     kind, widths, depths = DEPTHS[num_layers]
     config = ResNetConfig(num_labels=CLASSES, layer_type=kind, hidden_sizes=list(widths), depths=list(depths))
     network = ResNetForImageClassification(config).to(device)
@@ -166,6 +169,8 @@ class Lesson:
 
 
 def mnist() -> tuple[Records, Records]:
+    """Training and test images of MNIST as PNG records."""
+
     def part(name: str) -> Records:
         pixels, labels = (
             gzip.decompress((SHARED / "mnist" / f"{name}-{kind}-ubyte.gz").read_bytes())
@@ -268,6 +273,7 @@ def main(
     requests: Annotated[int, typer.Option(help="Requests of inference.")] = 50,
     lessons: Annotated[bool, typer.Option("--learn", help="Train on real data instead.")] = False,
 ) -> None:
+    """Measure, and print and write the report."""
     torch.manual_seed(0)
     if lessons:
         report = Report(

@@ -36,6 +36,7 @@ parsing, which a call to AWS has too."""
 
 
 def client(service: str, endpoint: str) -> Any:
+    """A boto3 client of the local AWS."""
     return boto3.client(
         service,
         endpoint_url=endpoint,
@@ -122,6 +123,7 @@ def measured(asked: Mapping[str, Callable[[], Any]], requests: int) -> dict[str,
 
 
 def rows(taken: Mapping[str, list[float]]) -> list[tuple[str, ...]]:
+    """The table: median and 90th percentile in milliseconds, and what each way adds to the container's own median."""
     own = statistics.median(taken["container"])
     return [
         (

@@ -37,6 +37,7 @@ Fit = Callable[[Rows, int, int], NDArray]
 
 
 def ours(x: Rows, k: int, seed: int) -> NDArray:
+    """Centers (k, d) of one pass by Wildsage."""
     model = KMeans(k=k, feature_dim=x.shape[1]).fit(
         {"train": MemoryStream(Batch(torch.from_numpy(x)))}, RunContext(seed)
     )
@@ -50,6 +51,8 @@ def mini_batch(x: Rows, k: int, seed: int) -> NDArray:
 
 
 def faiss_kmeans(rows_per_center: int) -> Fit:
+    """faiss's k-means, which trains on at most `rows_per_center` rows for each center."""
+
     def fit(x: Rows, k: int, seed: int) -> NDArray:
         peer = faiss.Kmeans(x.shape[1], k, niter=25, seed=seed + 1, max_points_per_centroid=rows_per_center)
         peer.train(x)
@@ -67,14 +70,17 @@ PEERS: dict[str, Fit] = {
 
 
 def loss(x: Rows, centers: NDArray) -> float:
+    """Mean squared distance of the rows (n, d) to the nearest of the centers (k, d)."""
     return steps.mean_cost(torch.from_numpy(x), torch.from_numpy(np.ascontiguousarray(centers, np.float32)))
 
 
 def best_of(x: Rows, k: int, runs: int) -> float:
+    """The least loss of several runs of Lloyd's algorithm from k-means++, by scikit-learn."""
     return min(loss(x, Lloyd(k, n_init=1, random_state=seed).fit(x).cluster_centers_) for seed in range(runs))
 
 
 def orders(x: Rows, label: NDArray) -> dict[str, Rows]:
+    """The rows as they are, and in both orders of their labels (n,)."""
     by_label = np.argsort(label, kind="stable")
     return {"as read": x, "sorted": x[by_label], "reversed": x[by_label[::-1]]}
 

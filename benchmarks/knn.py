@@ -47,6 +47,7 @@ Row = tuple[str, ...]
 
 
 def fit(x: Rows, y: np.ndarray, **settings: object) -> KNNModel:
+    """A model of all rows (n, d) with labels (n,), by Wildsage."""
     settings = {"k": NEIGHBOURS, "predictor_type": "classifier", "sample_size": len(x), **settings}
     labels = torch.from_numpy(y.astype(np.float32))[:, None]
     return KNN(**settings).fit({"train": MemoryStream(Batch(torch.from_numpy(x), labels))}, RunContext())
@@ -77,6 +78,7 @@ def serving(folder: Path, core: int) -> Iterator[Callable[[bytes, str], bytes]]:
 
 
 def body(rows: Rows, content_type: str) -> bytes:
+    """A request of rows (n, d) in that content type."""
     if content_type == RECORDIO:
         return bytes(record_protobuf.encode_rows(rows))
     return "\n".join(",".join(f"{number:g}" for number in row) for row in rows).encode()
@@ -162,6 +164,7 @@ def digits() -> tuple[Rows, np.ndarray, Rows]:
 
 
 def made() -> tuple[Rows, np.ndarray, Rows]:
+    """Generated rows (60000, 784) with labels, and the rows of one request."""
     x, y = mixture(60_000 + BATCH_ROWS, 784, 10)
     return x[:60_000], y[:60_000], x[60_000:]
 
@@ -184,6 +187,7 @@ def accuracies() -> list[Row]:
 
 
 def reductions() -> list[Row]:
+    """Rows of the quality table for reduced columns."""
     x, y = mnist()
     train, test = slice(0, 50_000), slice(50_000, 55_000)
     plain = accuracy(fit(x[train], y[train], k=1), x[test], y[test])
@@ -198,6 +202,7 @@ def reductions() -> list[Row]:
 
 
 def accuracy(model: KNNModel, x: Rows, y: np.ndarray) -> float:
+    """The share of rows (n, d) whose label (n,) the model finds."""
     rows = Batch(torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(y.astype(np.float32))[:, None])
     return model.evaluate(MemoryStream(rows).batches(5000), RunContext())["accuracy"]
 

@@ -58,10 +58,12 @@ winner's mean over the training rows, in the labels' own units. The optimum is s
 
 
 def rows_of(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> Batch:
+    """A batch of rows (n, d) with labels (n,), both as float32."""
     return Batch(torch.from_numpy(x_nd.astype(np.float32)), torch.from_numpy(labels_n.astype(np.float32))[:, None])
 
 
 def fit(rows: Batch, **given: Any) -> LinearModel:
+    """A whole training by Wildsage with these hyperparameters."""
     return LinearLearner(feature_dim=rows.width, **given).fit({"train": MemoryStream(rows)}, RunContext())
 
 
@@ -185,16 +187,19 @@ class Problem:
 
 
 def boston() -> tuple[NDArray[Any], NDArray[Any]]:
+    """Housing in Boston: rows (506, 13) and prices (506,) in thousands of dollars."""
     table = pandas.read_csv(TABULAR / "boston" / "housing.csv", header=None).to_numpy(np.float64)
     return table[:, :-1], table[:, -1]
 
 
 def abalone() -> tuple[NDArray[Any], NDArray[Any]]:
+    """Abalones: rows (4177, 10), the sex as three columns, and rings (4177,)."""
     table = pandas.get_dummies(pandas.read_csv(TABULAR / "abalone" / "abalone.csv", header=None), columns=[0])
     return table.drop(columns=8).to_numpy(np.float64), table[8].to_numpy(np.float64)
 
 
 def covtype() -> tuple[NDArray[Any], NDArray[Any]]:
+    """Forest: rows (20000, 54) and the type of cover (20000,), 0 to 6."""
     table = pandas.read_csv(TABULAR / "covtype" / "covtype-first20k.data.gz", header=None).to_numpy(np.float64)
     return table[:, :-1], table[:, -1] - 1
 
@@ -215,6 +220,7 @@ def _zipf(size: int) -> NDArray[Any]:
 
 
 def least_squares(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> float:
+    """The least mean squared error of a linear model, by scikit-learn."""
     return float(np.mean((LinearRegression().fit(x_nd, labels_n).predict(x_nd) - labels_n) ** 2))
 
 
@@ -225,16 +231,19 @@ def least_quantile(x_nd: NDArray[Any], labels_n: NDArray[Any], quantile: float, 
 
 
 def least_cross_entropy(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> float:
+    """The least mean cross entropy of a logistic model, by scikit-learn almost without a penalty."""
     scaled_nd = (x_nd - x_nd.mean(0)) / np.where(x_nd.std(0) > 0, x_nd.std(0), 1)
     model = LogisticRegression(C=1e6, solver="newton-cg", tol=1e-5).fit(scaled_nd, labels_n)
     return -float(np.mean(model.predict_log_proba(scaled_nd)[np.arange(len(x_nd)), labels_n.astype(int)]))
 
 
 def absolute_error(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> float:
+    """The least mean absolute error of a linear model."""
     return least_quantile(x_nd, labels_n, 0.5, 2)
 
 
 def high_quantile(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> float:
+    """The least mean loss of the 0.9 quantile of a linear model."""
     return least_quantile(x_nd, labels_n, 0.9, 1)
 
 

@@ -66,6 +66,7 @@ class Measured:
     kept: float
 
     def cells(self) -> tuple[str, ...]:
+        """The line as text."""
         return (
             self.data,
             self.contender,
@@ -78,6 +79,7 @@ class Measured:
 
 
 def hard_rows(rows: int, columns: int, seed: int) -> Rows:
+    """Rows (n, d) as the module describes them."""
     rng = np.random.default_rng(seed)
     axes, _ = np.linalg.qr(rng.standard_normal((columns, columns)))
     x = rng.standard_normal((rows, columns), dtype=np.float32)
@@ -96,17 +98,20 @@ def judge(x: Rows, rows: int = 20_000) -> Found:
 
 
 def ours(x: Rows, components: int, batch: int, mode: str = "regular") -> Found:
+    """All or some components by Wildsage, which reads the rows (n, d) in batches of `batch`."""
     algorithm = PCA(feature_dim=x.shape[1], num_components=components, mini_batch_size=batch, algorithm_mode=mode)
     model = algorithm.fit({"train": MemoryStream(Batch(torch.from_numpy(x)))}, RunContext())
     return Found(model.s_c.flip(0).numpy(), model.v_dc.flip(1).T.numpy())
 
 
 def theirs(estimator: WholePCA | IncrementalPCA, x: NDArray[np.floating]) -> Found:
+    """The components of a fitted estimator of scikit-learn."""
     estimator.fit(x)
     return Found(estimator.singular_values_, estimator.components_)
 
 
 def contenders(x: Rows, few: int) -> dict[str, Callable[[], Found]]:
+    """What is compared, by name; the randomized ones find `few` components, the others all."""
     every = x.shape[1]
     return {
         OURS: lambda: ours(x, every, 5000),
@@ -120,12 +125,14 @@ def contenders(x: Rows, few: int) -> dict[str, Callable[[], Found]]:
 
 
 def error_of_s(found: Found, exact: Found) -> float:
+    """The largest relative error of the singular values above 1e-4 of the first; smaller ones are not counted."""
     s_c = exact.s_c[: len(found.s_c)]
     counted_c = s_c >= 1e-4 * s_c[0]
     return float(np.abs(found.s_c[counted_c] / s_c[counted_c] - 1).max())
 
 
 def kept(found: Found, exact: Found, few: int) -> float:
+    """The share of the variance of the best `few` directions that the first `few` found directions keep."""
     along = found.components_cd[:few].astype(np.float64) @ exact.components_cd.T * exact.s_c
     return float((along**2).sum() / (exact.s_c[:few] ** 2).sum())
 

@@ -83,6 +83,7 @@ class Report:
         return path
 
     def markdown(self, today: date) -> str:
+        """The report as a page, with the machine, the versions of the packages and the command."""
         lines = [
             f"# {self.title}",
             "",

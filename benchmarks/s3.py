@@ -69,6 +69,7 @@ class Contender:
 
 
 def contenders(ministack: Path | None) -> list[Contender]:
+    """The servers that are compared; ministack is one if the command of its environment is given."""
     ours = (sys.executable, "-m", "wildsage.local_runner.s3", "{folder}", "--bind", "127.0.0.1:{port}")
     moto = (sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}")
     found = [Contender("Wildsage", ours), Contender("moto", moto)]
@@ -95,6 +96,7 @@ def running(contender: Contender, folder: Path) -> Iterator[tuple[Any, psutil.Po
 
 
 def client_of(port: int) -> Any:
+    """A boto3 client of the server on a port."""
     return boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{port}",
@@ -171,26 +173,31 @@ def list_plainly(client: Any) -> None:
 
 
 def list_by_boto3(client: Any) -> None:
+    """List the bucket of many objects, page by page."""
     pages = client.get_paginator("list_objects_v2").paginate(Bucket="many")
     check_count(sum(len(page["Contents"]) for page in pages))
 
 
 def check_count(count: int) -> None:
+    """Raises RuntimeError for a list that is not complete."""
     if count != LISTED_OBJECTS:
         raise RuntimeError(f"{count} keys listed, expected {LISTED_OBJECTS}.")
 
 
 def put_whole(client: Any, path: Path) -> None:
+    """Upload a file in one request."""
     with path.open("rb") as file:
         client.put_object(Bucket="speed", Key="whole", Body=file)
 
 
 def read(client: Any, key: str) -> None:
+    """Download an object in pieces of a megabyte, without keeping them."""
     for _ in client.get_object(Bucket="speed", Key=key)["Body"].iter_chunks(1 << 20):
         pass
 
 
 def seconds(work: Callable[[], Any]) -> float:
+    """How long the work takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began

@@ -35,11 +35,13 @@ BATCH_ROWS = 5_000
 
 
 def abalone() -> tuple[np.ndarray, dict]:
+    """Rows (4177, 9) with the label first, and the objective."""
     lines = pd.read_csv(TABULAR / "abalone" / "abalone.libsvm", sep=r"[ :]", header=None, engine="python")
     return lines.to_numpy(np.float64)[:, [0, *range(2, lines.shape[1], 2)]], {"objective": "reg:squarederror"}
 
 
 def covtype() -> tuple[np.ndarray, dict]:
+    """Rows (n, 55) with the label first, and the objective for the seven types of cover."""
     rows = pd.read_csv(
         io.BytesIO(gzip.decompress((TABULAR / "covtype" / "covtype-92962.data.gz").read_bytes())), header=None
     )
@@ -83,6 +85,7 @@ def job(folder: Path, path: Path, parameters: dict, rounds: int) -> xgboost.Boos
 
 
 def compared(name: str, folder: Path, rounds: int, repeats: int) -> list[str]:
+    """A row of the table: the score, how far apart the two models' answers are, and the median seconds of both."""
     values, parameters = SETS[name]()
     path = folder / "rows.csv"
     np.savetxt(path, values, delimiter=",", fmt="%.6g")
@@ -134,6 +137,7 @@ def answers(folder: Path) -> str:
 
 
 def main() -> None:
+    """Measure, and print and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=3)

@@ -75,6 +75,7 @@ def phase(title: str, seconds: dict[str, float]) -> Iterator[None]:
 
 
 def sign_in() -> Account:
+    """Session, role, bucket and client, as a notebook of SageMaker gets them."""
     session = sagemaker.Session()
     return Account(session, sagemaker.get_execution_role(), session.default_bucket(), boto3.client("s3"))
 
@@ -101,6 +102,7 @@ def through_s3(account: Account, content: bytes) -> pd.DataFrame:
 
 
 def read_object(account: Account, bucket: str, key: str) -> pd.DataFrame:
+    """The table of an object in CSV."""
     return pd.read_csv(io.BytesIO(account.s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
 
 
@@ -115,6 +117,7 @@ def prepare(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def train_pca(account: Account, rows_nd: np.ndarray) -> sagemaker.PCA:
+    """Train PCA on counties (n, d)."""
     output = f"s3://{account.bucket}/{PREFIX}/pca"
     pca = sagemaker.PCA(
         account.role, 1, INSTANCE, output_path=output, num_components=COMPONENTS, sagemaker_session=account.session
@@ -124,6 +127,7 @@ def train_pca(account: Account, rows_nd: np.ndarray) -> sagemaker.PCA:
 
 
 def train_kmeans(account: Account, rows_nm: np.ndarray) -> sagemaker.KMeans:
+    """Train k-means on counties (n, m) along m components."""
     output = f"s3://{account.bucket}/{PREFIX}/kmeans"
     kmeans = sagemaker.KMeans(
         account.role, 1, INSTANCE, k=CLUSTERS, output_path=output, sagemaker_session=account.session
@@ -222,6 +226,7 @@ def describe_clusters(
 
 
 def segment(csv: Path | None, output: Path) -> None:
+    """Do all steps on the census, from a file or the public bucket, and save the plots in a folder."""
     seconds: dict[str, float] = {}
     with phase("Data", seconds):
         account = sign_in()
@@ -252,6 +257,7 @@ def segment(csv: Path | None, output: Path) -> None:
 
 
 def main() -> None:
+    """Read the options, and go through all steps."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--csv", type=Path, help="census table to use instead of the public one")
     parser.add_argument("--output", type=Path, default=Path("demo-output"), help="folder of the plots")

@@ -84,6 +84,7 @@ class Workshop:
         self.prefix = f"gdelt-{time.time_ns()}"
 
     def upload(self, x_nd: np.ndarray) -> None:
+        """Upload events (n, d) as RecordIO-protobuf."""
         records = io.BytesIO()
         write_numpy_to_dense_tensor(records, x_nd)
         records.seek(0)
@@ -122,6 +123,7 @@ def mean_distance(x_nd: np.ndarray, centers_kd: np.ndarray) -> float:
 
 
 def elbow(distance_k: dict[int, float], title: str) -> Figure:
+    """Plot the mean distance to the nearest center against the number of clusters."""
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained", dpi=130)
     axes.plot(list(distance_k), list(distance_k.values()), color=LINE, marker="o", markersize=5)
     axes.set_xticks(list(distance_k))
@@ -135,6 +137,7 @@ def elbow(distance_k: dict[int, float], title: str) -> Figure:
 
 
 def main() -> None:
+    """Train a model for every k, and save the plot."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--events", type=Path, help="an export of GDELT 2.0; without it, events are generated")
     parser.add_argument("--output", type=Path, default=Path("elbow.png"), help="where the plot goes")

@@ -24,6 +24,7 @@ rows = np.column_stack([inside, points])  # the label first
 
 
 def channel(name: str, part: np.ndarray) -> dict:
+    """Upload rows as CSV, label first, and describe them as a channel."""
     text = io.StringIO()
     np.savetxt(text, part, delimiter=",", fmt="%.6f")
     s3.put_object(Bucket=bucket, Key=f"xgboost/{name}/rows.csv", Body=text.getvalue())

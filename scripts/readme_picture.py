@@ -39,6 +39,7 @@ def shrink(plot: Path, picture: Path) -> None:
 
 
 def main() -> None:
+    """Draw the picture of the README."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--csv", type=Path, help="census table to use instead of the public one")
     arguments = parser.parse_args()

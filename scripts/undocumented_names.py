@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lists the public names of the packages that have no docstring: `scripts/undocumented_names.py`.
+"""Lists the public names that have no docstring: `scripts/undocumented_names.py`.
 
 A public name is a module, a class or function at the top of a module, or a method of a public class, without a leading
 underscore. Two kinds of names need no docstring of their own:
@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PACKAGES = ("local_runner", "containers", "algorithms")
+FOLDERS = ("local_runner", "containers", "algorithms", "wildsage", "benchmarks", "examples", "scripts")
 NAMESPACE = "wildsage."
 OPERATIONS = "local_runner/operations/"
 
@@ -62,9 +62,9 @@ Tree = Mapping[str, Module]
 """The modules by dotted name."""
 
 
-def undocumented(root: Path, packages: Iterable[str]) -> Iterator[str]:
-    """Public names of some packages below a root that need a docstring and have none, as `file: name`."""
-    paths = [path.relative_to(root) for package in packages for path in sorted((root / package).rglob("*.py"))]
+def undocumented(root: Path, folders: Iterable[str]) -> Iterator[str]:
+    """Public names in some folders of a root that need a docstring and have none, as `file: name`."""
+    paths = [path.relative_to(root) for folder in folders for path in sorted((root / folder).rglob("*.py"))]
     modules = [Module.read(root, path) for path in paths]
     tree = {module.name: module for module in modules}
     for module in modules:
@@ -138,7 +138,7 @@ def main() -> int:
     """Print the names; the exit status is 1 if there are any."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[1], help="tree to look at")
-    found = list(undocumented(parser.parse_args().root, PACKAGES))
+    found = list(undocumented(parser.parse_args().root, FOLDERS))
     sys.stdout.writelines(f"{name}\n" for name in found)
     return bool(found)
 

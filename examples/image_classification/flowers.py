@@ -45,6 +45,7 @@ def record_file(pictures: list[Labelled]) -> bytes:
 
 
 def channel(name: str, uri: str) -> dict[str, Any]:
+    """A channel of image RecordIO below an S3 URI."""
     source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "ContentType": "application/x-recordio", "DataSource": {"S3DataSource": source}}
 
@@ -111,6 +112,7 @@ def contact_sheet(pictures: list[Labelled], answers: list[list[float]], classes:
 
 
 def main() -> None:
+    """Pack the images, train, classify those of `validation`, and save a sheet of the answers."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument(
         "folder",

@@ -136,6 +136,7 @@ def draw(answers: Answers, labels_n: np.ndarray, path: Path) -> None:
 
 
 def main() -> None:
+    """Train, ask about test rows, and save a picture of scores and threshold."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=6000, help="rows to make")
     parser.add_argument("--output", type=Path, default=Path("thresholds.png"), help="the picture")

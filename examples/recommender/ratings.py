@@ -28,10 +28,12 @@ class Ratings:
 
     @property
     def users(self) -> int:
+        """How many users there are; they are numbered from 1."""
         return int(max(self.train["user"].max(), self.test["user"].max()))
 
     @property
     def films(self) -> int:
+        """How many films there are; they are numbered from 1."""
         return len(self.titles)
 
 

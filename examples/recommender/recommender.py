@@ -58,6 +58,7 @@ class RowsSerializer(SimpleBaseSerializer):
         super().__init__("application/json")
 
     def serialize(self, data: np.ndarray) -> str:
+        """JSON of rows (n, d), as the algorithms of SageMaker read it."""
         return json.dumps({"instances": [{"features": row} for row in data.tolist()]})
 
 
@@ -71,6 +72,7 @@ class Account:
     s3: Any
 
     def uri(self, key: str) -> str:
+        """S3 URI of a key of this example."""
         return f"s3://{self.bucket}/{PREFIX}/{key}"
 
     def put(self, key: str, body: io.BytesIO) -> str:
@@ -80,6 +82,7 @@ class Account:
         return self.uri(key)
 
     def get(self, uri: str) -> bytes:
+        """The bytes of an object."""
         address = urlsplit(uri)
         return self.s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
 
@@ -108,6 +111,7 @@ def phase(title: str, seconds: dict[str, float]) -> Iterator[None]:
 
 
 def sign_in() -> Account:
+    """Session, role, bucket and client, as a notebook of SageMaker gets them."""
     session = sagemaker.Session()
     return Account(session, sagemaker.get_execution_role(), session.default_bucket(), boto3.client("s3"))
 
@@ -140,6 +144,7 @@ def train_factorization_machine(account: Account, films: Ratings, epochs: int) -
 
 
 def estimator(account: Account, algorithm: str) -> Estimator:
+    """SDK v2's estimator of a built-in algorithm, by the name of its image."""
     image = sagemaker.image_uris.retrieve(algorithm, account.session.boto_region_name)
     return Estimator(
         image, account.role, 1, INSTANCE, output_path=account.uri("models"), sagemaker_session=account.session
@@ -221,6 +226,7 @@ def disagreements(top_uk: np.ndarray, scores_ui: np.ndarray) -> int:
 
 
 def show_confusion(liked: np.ndarray, predicted: np.ndarray) -> None:
+    """Print how many liked and unliked films (n,) were predicted as liked."""
     names = {0.0: "not liked", 1.0: "liked"}
     console.print(
         pd.crosstab(
@@ -232,6 +238,7 @@ def show_confusion(liked: np.ndarray, predicted: np.ndarray) -> None:
 
 
 def show_top(films: Ratings, user: int, top_k: np.ndarray, count: int = 10) -> None:
+    """Print the first of a user's best films, with the ratings that the user gave."""
     rated = films.train[films.train["user"] == user].set_index("film")["rating"]
     table = Table("", "film", "rated", title=f"First {count} of the top {len(top_k)} of user {user}")
     for place, film in enumerate(top_k[:count], start=1):
@@ -240,6 +247,7 @@ def show_top(films: Ratings, user: int, top_k: np.ndarray, count: int = 10) -> N
 
 
 def main() -> None:
+    """Train a factorization machine and k-nearest neighbours on ratings, and ask both."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--data", type=Path, help="folder of an unpacked ml-100k; without it, a copy nearby or generated ratings"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts.undocumented_names import PACKAGES, Module, undocumented
+from scripts.undocumented_names import FOLDERS, Module, undocumented
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_every_public_name_has_a_docstring():
-    found = list(undocumented(ROOT, PACKAGES))
+    found = list(undocumented(ROOT, FOLDERS))
     assert not found, "say shapes, units, errors and source, or make the name private: " + ", ".join(found)
 
 
@@ -24,6 +24,13 @@ def test_the_docstring_of_operations_says_what_differs_from_aws():
         if module.holds_operations:
             sentences = re.split(r"\.\s+", ast.get_docstring(module.tree))
             assert len(sentences) > 1, f"{module.path}: say after the first sentence what is different from AWS"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_says_its_command(path):
+    text = path.read_text()
+    command = "python -m benchmarks" if path.stem == "__main__" else f"python -m benchmarks.{path.stem}"
+    assert "__main__" not in text or command in ast.get_docstring(ast.parse(text)), f"{path.name}: name `{command}`"
 
 
 def found_in(root: Path, files: dict[str, str]) -> list[str]:
