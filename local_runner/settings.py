@@ -62,6 +62,11 @@ class ServerSettings:
         return self.data / "missed-buckets.txt"
 
     @property
+    def foreign_images(self) -> Path:
+        """File of the images of other regions that callers used, each with the caller's region."""
+        return self.data / "foreign-images.txt"
+
+    @property
     def regions(self) -> Path:
         """Folder of everything that is not S3, one folder for each region."""
         return self.data / "regions"

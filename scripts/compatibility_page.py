@@ -49,6 +49,18 @@ again, but have no effect here.
 Regions are apart, as on AWS: the region that a request is signed for has its own jobs, models, endpoints, experiments,
 repositories and logs, in its own folder `regions/REGION` of the data folder. Buckets have a region too, but every region
 finds them by name.
+
+## Strict and lenient
+
+What AWS rejects is rejected here, so that code which passes here does not fail there. Where old notebooks rely on something
+that AWS rejects by now, it works here with a warning, unless `--strict` is given to `wildsage up` or `run`. The pytest
+fixture is always strict.
+
+| what | lenient: `up`, `run` | strict: `up --strict`, `run --strict`, the pytest fixture |
+|---|---|---|
+| an image of another region than the request's | runs; the log of each container and the terminal warn | `Cross region ECR image pulls are not allowed` |
+| roles, and permissions of any kind | every role may do everything | the same |
+| prices, quotas of instance types | not checked; 100 instances of any type at a time | the same |
 """
 
 

@@ -24,6 +24,7 @@ from wildsage.local_runner.commands.terminal import (
     ProxyOption,
     PublicS3Option,
     SdkPollingOption,
+    StrictOption,
     TunnelOption,
     examples,
     fail,
@@ -34,9 +35,10 @@ from wildsage.local_runner.commands.terminal import (
 )
 from wildsage.local_runner.monitor.overview import Overview
 from wildsage.local_runner.monitor.waiting import WaitingJobs
+from wildsage.local_runner.monitor.watch import FOREIGN_IMAGE
 from wildsage.local_runner.processes import foreground
+from wildsage.local_runner.processes.line_file import LineReader
 from wildsage.local_runner.proxy import process
-from wildsage.local_runner.s3.missed import MissedBucketsReader
 from wildsage.local_runner.server import background
 from wildsage.local_runner.settings import ServerSettings
 
@@ -61,6 +63,7 @@ def run(
     data: DataOption = DATA,
     sdk_polling: SdkPollingOption = False,
     public_s3: PublicS3Option = False,
+    strict: StrictOption = False,
     proxy: ProxyOption = False,
     tunnel: TunnelOption = False,
     allow_sdk_upgrade: Annotated[
@@ -81,18 +84,20 @@ def run(
     if not proxy:
         reject_without(context, "--proxy", "tunnel")
     data = make_folder(data)
-    with report_errors(), background.server(data, sdk_polling, public_s3) as server:
+    server_options = ["--public-s3"] * public_s3 + ["--strict"] * strict
+    polling = ["--sdk-polling"] * sdk_polling
+    with report_errors(), background.server(data, server_options + polling) as server:
         was_running = " (was running)" if server.reused else ""
         stderr.print(f"[dim]Local AWS on {server.endpoint}, state in {escape(str(data))}{was_running}[/]")
-        if server.reused and public_s3:
-            stderr.print(
-                "[yellow]--public-s3 has no effect on a server that runs already. Give it to `wildsage up`.[/]"
-            )
+        if server.reused and server_options:
+            names = ", ".join(option for option in server_options if option.startswith("--"))
+            stderr.print(f"[yellow]{names}: no effect on a server that runs already. Give it to `wildsage up`.[/]")
         with (
             through_proxy(data, server.endpoint, tunnel) if proxy else nullcontext() as address,
             pip_constraints.keep_sdk(os.environ, allow_sdk_upgrade) as limits,
             missed_buckets_reported(data, public_s3),
             waiting_jobs_reported(data) if server.reused else nullcontext(),
+            foreign_images_reported(data),
         ):
             environment = client.client_environment(server.endpoint, data, sdk_polling, os.environ, address) | limits
             status = (
@@ -115,7 +120,7 @@ def through_proxy(data: Path, endpoint: str, tunnel: bool) -> Iterator[str]:
 @contextmanager
 def missed_buckets_reported(data: Path, public_s3: bool) -> Iterator[None]:
     """Name the buckets that the program tried to read although they do not exist, and what would help."""
-    missed = MissedBucketsReader(ServerSettings(data).missed_buckets)
+    missed = LineReader(ServerSettings(data).missed_buckets)
     try:
         yield
     finally:
@@ -152,6 +157,19 @@ def iter_until(ended: threading.Event, new: Callable[[], list[str]]) -> Iterator
     """What `new` gives, again and again until the event."""
     while not ended.wait(WAITING_POLL_S):
         yield from new()
+
+
+@contextmanager
+def foreign_images_reported(data: Path) -> Iterator[None]:
+    """Name the images that the program used outside their region, which AWS rejects."""
+    used = LineReader(ServerSettings(data).foreign_images)
+    try:
+        yield
+    finally:
+        if images := used.new():
+            stderr.print(
+                f"[yellow]On AWS this program would fail: {FOREIGN_IMAGE} Used here: {escape('; '.join(images))}.[/]"
+            )
 
 
 def is_notebook(program: Path) -> bool:

@@ -43,6 +43,9 @@ DataOption = Annotated[
 PublicS3Option = Annotated[
     bool, typer.Option("--public-s3", help="Fetch objects of AWS's public sample buckets on first use.")
 ]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Reject what AWS rejects but old notebooks rely on: images of another region.")
+]
 SdkPollingOption = Annotated[
     bool, typer.Option("--sdk-polling", help="Keep the SDK's own sleeps of 5 to 120 s between two calls.")
 ]

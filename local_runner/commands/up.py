@@ -28,6 +28,7 @@ from wildsage.local_runner.commands.terminal import (
     ProxyOption,
     PublicS3Option,
     SdkPollingOption,
+    StrictOption,
     TunnelOption,
     examples,
     fail,
@@ -79,6 +80,7 @@ def up(
     ] = HOST,
     sdk_polling: SdkPollingOption = False,
     public_s3: PublicS3Option = False,
+    strict: StrictOption = False,
     proxy: ProxyOption = False,
     tunnel: TunnelOption = False,
     proxy_port: Annotated[int, typer.Option(min=1, max=65535, help="With --proxy: port of the proxy.")] = PROXY_PORT,
@@ -155,6 +157,7 @@ def up(
         warm_up=True,
         images=commands_of_images(image or ()),
         keep=keep,
+        strict=strict,
         max_jobs=max_jobs,
         hold_first_describe_s=hold_s,
     )

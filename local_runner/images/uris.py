@@ -12,7 +12,7 @@ from wildsage.containers.contract.frameworks import Framework
 from wildsage.local_runner.images import built_in, catalogue
 
 URI = re.compile(
-    r"\d{12}\.dkr\.ecr[a-z-]*\.[a-z0-9-]+\.[a-z0-9.-]+/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@sha256:[0-9a-f]{64})?"
+    r"\d{12}\.dkr\.ecr[a-z-]*\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@sha256:[0-9a-f]{64})?"
 )
 
 
@@ -50,6 +50,26 @@ def tag_of(uri: str) -> str:
     """The tag that a URI asks for, which some algorithms take for a version; empty where it names none."""
     match = URI.fullmatch(uri)
     return (match["tag"] or "") if match else ""
+
+
+def region_of(uri: str) -> str | None:
+    """The region of an image in ECR; None for any other image."""
+    match = URI.fullmatch(uri)
+    return match["region"] if match else None
+
+
+def foreign(uri: str, region: str) -> str | None:
+    """What AWS says when a resource of `region` names this image, in its own words; None if it takes the image."""
+    own = region_of(uri)
+    if own in (None, region):
+        return None
+    return f"Cross region ECR image pulls are not allowed. The image is of {own}, the request of {region}: {uri}"
+
+
+def foreign_warning(uri: str, region: str) -> str | None:
+    """The line that warns in the log of a container of `region` which AWS would not start; None if it would."""
+    problem = foreign(uri, region)
+    return f"[wildsage] WARNING: AWS rejects this image. {problem}" if problem else None
 
 
 def tag(algorithm: str, target: str) -> str:

@@ -12,7 +12,7 @@ from wildsage.containers.contract.metrics import PROGRESS_REGEX
 from wildsage.local_runner.jobs.logs import ENDPOINTS, LogEvent, Logs
 from wildsage.local_runner.jobs.states import ENDED, WAITS
 from wildsage.local_runner.jobs.store import Document, Store
-from wildsage.local_runner.s3.missed import MissedBucketsReader
+from wildsage.local_runner.processes.line_file import LineReader
 from wildsage.local_runner.settings import ServerSettings
 
 PLATFORM_LOGS = "/aws/sagemaker/"
@@ -99,9 +99,13 @@ class Overview:
             raise FileNotFoundError(self.settings.regions)
         self._opened: dict[str, Store] = {}
 
-    def missed_buckets(self) -> MissedBucketsReader:
+    def missed_buckets(self) -> LineReader:
         """Follows the names of buckets that callers try to read from now on although they do not exist."""
-        return MissedBucketsReader(self.settings.missed_buckets)
+        return LineReader(self.settings.missed_buckets)
+
+    def foreign_images(self) -> LineReader:
+        """Follows the images of other regions that callers use from now on, each with the caller's region."""
+        return LineReader(self.settings.foreign_images)
 
     def close(self) -> None:
         """Close the stores of all regions that were read."""

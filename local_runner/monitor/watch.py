@@ -16,6 +16,10 @@ MISSING_BUCKET = (
     "A caller tried to read it. --public-s3 reads AWS's public buckets; "
     "`aws s3 mb` and `aws s3 cp` with --endpoint-url fill a local one."
 )
+FOREIGN_IMAGE = (
+    "AWS rejects an image of another region than the request's (Cross region ECR image pulls are not allowed), as --strict "
+    "does here. `sagemaker.image_uris.retrieve` gives the image of a region."
+)
 
 
 @dataclass(frozen=True)
@@ -56,14 +60,17 @@ class Watch:
         self._jobs: dict[str, JobSummary] = {}
         self._endpoints: dict[str, EndpointSummary] = {}
         self._tails: dict[str, LogTail] = {}
-        self._missed = overview.missed_buckets()
-        self._missed_before: set[str] = set()
+        self._noted = (
+            ("bucket", "Missing", MISSING_BUCKET, overview.missed_buckets()),
+            ("image", "Foreign", FOREIGN_IMAGE, overview.foreign_images()),
+        )
+        self._noted_before: set[tuple[str, str]] = set()
 
     def poll(self) -> Snapshot:
         """Read the state and return it with the new events. Reads job documents again only after a change."""
         version = self._overview.version()
         events = self._read() if version != self._version else []
-        events += self._read_missed_buckets()
+        events += self._read_notes()
         self._version = version
         running = [job for job in self._jobs.values() if job.is_running]
         self._tails = {
@@ -72,11 +79,15 @@ class Watch:
         progress = {arn: percent for arn, tail in self._tails.items() if (percent := tail.progress()) is not None}
         return Snapshot(running, progress, list(self._endpoints.values()), events)
 
-    def _read_missed_buckets(self) -> list[Event]:
-        """An event for each bucket that was missed for the first time."""
-        names = [name for name in self._missed.new() if name not in self._missed_before]
-        self._missed_before.update(names)
-        return [Event(time.time(), "bucket", name, "Missing", MISSING_BUCKET) for name in names]
+    def _read_notes(self) -> list[Event]:
+        """An event for each bucket that was missed, and each image of another region that was used, for the first time."""
+        events = []
+        for what, status, reason, reader in self._noted:
+            for name in reader.new():
+                if (what, name) not in self._noted_before:
+                    self._noted_before.add((what, name))
+                    events.append(Event(time.time(), what, name, status, reason))
+        return events
 
     def _read(self) -> list[Event]:
         jobs = {job.arn: job for job in self._overview.jobs()}

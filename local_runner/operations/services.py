@@ -15,6 +15,7 @@ from wildsage.local_runner.jobs.training.job import TrainingJobs
 from wildsage.local_runner.jobs.transform.job import TransformJobs
 from wildsage.local_runner.jobs.tuning.job import TuningJobs
 from wildsage.local_runner.operations.request_slots import RequestSlots
+from wildsage.local_runner.processes.line_file import LineFile
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.settings import RegionFolder, ServerSettings
@@ -24,8 +25,8 @@ from wildsage.local_runner.settings import RegionFolder, ServerSettings
 class Services:
     """The services of one region.
 
-    `settings`, `objects`, `public`, `backend` and `slots` are the server's, the same in all regions. `public`, where the
-    settings ask for it, also reads buckets of Amazon's public S3.
+    `settings`, `objects`, `public`, `backend`, `slots` and `foreign_images` are the server's, the same in all regions.
+    `public`, where the settings ask for it, also reads buckets of Amazon's public S3.
     """
 
     settings: ServerSettings
@@ -42,6 +43,7 @@ class Services:
     inferences: AsyncInferences
     captures: Captures
     slots: RequestSlots
+    foreign_images: LineFile
 
     @property
     def inputs(self) -> Objects:

@@ -12,6 +12,7 @@ from functools import partial
 
 from werkzeug.wrappers import Request, Response
 
+from wildsage.local_runner.processes.line_file import LineFile
 from wildsage.local_runner.s3 import bucket_operations as buckets
 from wildsage.local_runner.s3 import listing
 from wildsage.local_runner.s3 import multipart_operations as multipart
@@ -19,7 +20,6 @@ from wildsage.local_runner.s3 import object_operations as objects
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.call import Call, read_call
 from wildsage.local_runner.s3.errors import NoSuchBucket, S3Error
-from wildsage.local_runner.s3.missed import READS, MissedBuckets
 from wildsage.local_runner.s3.names import BUCKET
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.responses import error_response
@@ -28,6 +28,9 @@ from wildsage.local_runner.s3.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
+READS = ("GetObject", "HeadObject", "ListObjects", "ListObjectsV2", "CopyObject", "UploadPartCopy")
+"""Operations that read a bucket. HeadBucket asks whether one exists, and the answer no is fine."""
+
 
 class S3:
     """The local S3. With `public` it reads buckets that do not exist here from the public S3.
@@ -35,9 +38,7 @@ class S3:
     `operations` holds all implemented operations by name.
     """
 
-    def __init__(
-        self, store: ObjectStore, public: PublicBuckets | None = None, missed: MissedBuckets | None = None
-    ) -> None:
+    def __init__(self, store: ObjectStore, public: PublicBuckets | None = None, missed: LineFile | None = None) -> None:
         """`missed` records the buckets that callers tried to read although they do not exist."""
         reads = public or store
         self._missed = missed

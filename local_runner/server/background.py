@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,29 +28,29 @@ class ScriptServer:
 
 
 @contextmanager
-def server(data: Path, sdk_polling: bool, public_s3: bool) -> Iterator[ScriptServer]:
-    """Yield the server of a data folder. A server that was started for it is stopped afterwards.
+def server(data: Path, options: Sequence[str] = ()) -> Iterator[ScriptServer]:
+    """Yield the server of a data folder. One that is started for it gets `options` of `wildsage up` and is stopped afterwards.
 
     Raises PlatformError with the end of its log if it does not come up.
     """
     if found := lock.running(data):
         yield ScriptServer(found.endpoint, reused=True)
         return
-    process = _start(data, sdk_polling, public_s3)
+    process = _start(data, options)
     try:
         yield ScriptServer(_wait_until_up(process, data), reused=False)
     finally:
         _stop(process)
 
 
-def _start(data: Path, sdk_polling: bool, public_s3: bool) -> subprocess.Popen[bytes]:
+def _start(data: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start `wildsage up` in a session of its own, so that Ctrl-C reaches only the script, which may still clean up.
 
     The server stops when its standard input closes, as it does when this process ends for any reason.
     """
     data.mkdir(parents=True, exist_ok=True)
-    command = python.command("wildsage.local_runner", "up", "--port", "0", "--data", str(data), "--until-stdin-closes")
-    command += ("--sdk-polling",) * sdk_polling + ("--public-s3",) * public_s3
+    own = ("--port", "0", "--data", str(data), "--until-stdin-closes")
+    command = python.command("wildsage.local_runner", "up", *own, *options)
     with (data / LOG).open("ab") as log:
         return subprocess.Popen(
             command,

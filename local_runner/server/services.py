@@ -26,6 +26,7 @@ from wildsage.local_runner.jobs.transform.job import TransformJobs
 from wildsage.local_runner.jobs.tuning.job import TuningJobs
 from wildsage.local_runner.operations.request_slots import RequestSlots
 from wildsage.local_runner.operations.services import Services
+from wildsage.local_runner.processes.line_file import LineFile
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.server import lock
@@ -48,6 +49,7 @@ class Regions:
         self.public = PublicBuckets(self.objects) if settings.public_s3 else None
         self._queue = Queue(settings.max_jobs or default_limit())
         self._slots = RequestSlots()
+        self._foreign_images = LineFile(settings.foreign_images)
         self._lock = threading.Lock()
         self._opened: dict[str, Services] = {}
         for folder in settings.existing_regions():
@@ -73,7 +75,7 @@ class Regions:
         objects, inputs, backend = self.objects, self.public or self.objects, self.backend
         deps = JobDependencies(store, logs, objects, inputs, backend, folder.jobs, self._queue)
         training = TrainingJobs(replace(deps, kept=folder.kept if self.settings.keep else None))
-        endpoints = Endpoints(store, logs, inputs, backend, folder.endpoints)
+        endpoints = Endpoints(store, logs, inputs, backend, folder.endpoints, folder.name)
         services = Services(
             settings=self.settings,
             folder=folder,
@@ -89,6 +91,7 @@ class Regions:
             inferences=AsyncInferences(store, logs, endpoints, inputs, objects),
             captures=Captures(objects),
             slots=self._slots,
+            foreign_images=self._foreign_images,
         )
         services.restore()
         return services

@@ -45,7 +45,7 @@ def execute(order: Mapping[str, str], servers: dict[str, forked.ForkedServer]) -
         servers.pop(folder).discard()
         return {}
     try:
-        server = forked.start(ServerSettings(Path(order["start"]), hold_first_describe_s=0))
+        server = forked.start(ServerSettings(Path(order["start"]), hold_first_describe_s=0, strict=True))
     except CannotServe as error:
         return {"error": str(error)}
     servers[order["start"]] = server

@@ -65,7 +65,7 @@ class Local:
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     data = tmp_path_factory.mktemp("clients")
-    with background.server(data, sdk_polling=False, public_s3=False) as server:
+    with background.server(data) as server:
         yield Local(server.endpoint, data)
 
 

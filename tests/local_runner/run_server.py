@@ -1,4 +1,7 @@
-"""Serve a data folder with the stand-in container: `python run_server.py FOLDER [hold seconds] [backend] [jobs at a time] [keep]`."""
+"""Serve a data folder with the stand-in container.
+
+`python run_server.py FOLDER [hold seconds] [backend] [jobs at a time] [keep] [strict]`
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ if __name__ == "__main__":
         backend=sys.argv[3] if len(sys.argv) > 3 else "process",
         max_jobs=int(sys.argv[4]) if len(sys.argv) > 4 else None,
         keep="keep" in sys.argv[5:],
+        strict="strict" in sys.argv[5:],
         hold_first_describe_s=float(sys.argv[2]) if len(sys.argv) > 2 else 20.0,
     )
     try:

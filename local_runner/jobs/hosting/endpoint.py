@@ -74,12 +74,13 @@ class Endpoints:
     its model or configuration is deleted.
     """
 
-    def __init__(self, store: Store, logs: Logs, objects: Objects, backend: Backend, folder: Path) -> None:
+    def __init__(self, store: Store, logs: Logs, objects: Objects, backend: Backend, folder: Path, region: str) -> None:
         self._store = store
         self._logs = logs
         self._objects = objects
         self._backend = backend
         self._folder = folder
+        self._region = region
         self._fleets: dict[str, Fleet] = {}
         self._starting: dict[str | None, list[Instance]] = {}  # by deployment id
         self._closing = False
@@ -304,6 +305,7 @@ class Endpoints:
             self._backend,
             self._objects,
             writer,
+            {"AWS_REGION": self._region},
             is_direct=is_direct,
         )
 

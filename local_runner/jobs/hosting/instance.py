@@ -14,6 +14,7 @@ import urllib3
 
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import Backend, Launch
+from wildsage.local_runner.images import uris
 from wildsage.local_runner.inputs.channels import Objects
 from wildsage.local_runner.jobs.hosting.artifacts import bring_model
 from wildsage.local_runner.jobs.hosting.container import INVOCATION_TIMEOUT_S, STOP_GRACE_S, Container, NoAnswer
@@ -161,14 +162,15 @@ def start(
     backend: Backend,
     objects: Objects,
     writer: Callable[[str], LogWriter],
+    contract: Mapping[str, str],
     environment: Mapping[str, str] | None = None,
-    contract: Mapping[str, str] | None = None,
     is_direct: bool = False,
 ) -> Instance:
     """Start the containers of one instance, each with an /opt/ml of its own below `root`.
 
     A container is `{"Name", "Image", "ModelDataUrl", "Environment", "Mode"}`; `writer` opens the log of the
-    container with that name. `environment` overrides the containers' own. Raises what `bring_model` raises.
+    container with that name. `contract`: the platform's variables, with AWS_REGION. `environment` overrides the
+    containers' own. Raises what `bring_model` raises.
     """
     roots = [root / container["Name"] for container in containers]
     for container, place in zip(containers, roots, strict=True):
@@ -177,12 +179,14 @@ def start(
     running, models = [], {}
     for container, place in zip(containers, roots, strict=True):
         log = writer(container["Name"])
+        if warning := uris.foreign_warning(container["Image"], contract["AWS_REGION"]):
+            log(warning)
         launch = Launch(
             image=container["Image"],
             root=place,
             environment={**container["Environment"], **(environment or {})},
             contract={
-                **(contract or {}),
+                **contract,
                 **({"SAGEMAKER_MULTI_MODEL": "true"} if container["Mode"] == MULTI_MODEL else {}),
             },
             log=log,

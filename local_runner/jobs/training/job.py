@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import Launch, Running
+from wildsage.local_runner.images import uris
 from wildsage.local_runner.inputs import workspace
 from wildsage.local_runner.inputs.channels import InputError, split_uri
 from wildsage.local_runner.inputs.workspace import Host
@@ -186,11 +187,14 @@ class TrainingJobRun(JobRun):
 
     def _launch(self, host: Host, writer: LogWriter) -> Launch:
         algorithm, arn = self._job["AlgorithmSpecification"], self._job["TrainingJobArn"]
+        region = arn.split(":")[3]
+        if warning := uris.foreign_warning(algorithm["TrainingImage"], region):
+            writer(warning)
         return Launch(
             image=algorithm["TrainingImage"],
             root=host.folder.root,
             environment=self._job.get("Environment", {}),
-            contract={"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": arn, "AWS_REGION": arn.split(":")[3]},
+            contract={"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": arn, "AWS_REGION": region},
             log=writer,
             host=host.name,
             entrypoint=algorithm.get("ContainerEntrypoint"),

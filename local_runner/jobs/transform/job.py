@@ -139,8 +139,8 @@ class TransformJobRun(JobRun):
             self._deps.backend,
             self._deps.inputs,
             lambda name: writer,
+            self._contract(),
             environment=self._job.get("Environment", {}),
-            contract=self._contract(),
         )
 
     def _contract(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from wildsage.local_runner.backends import CannotRun
+from wildsage.local_runner.images import uris
 from wildsage.local_runner.inputs.channels import InputError, split_uri
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotThere
@@ -22,7 +23,7 @@ Request = Mapping[str, Any]
 
 
 def check_image(context: RequestContext, image: str | None, has_entrypoint: bool = False) -> str:
-    """The image, if the backend can run it. Raises ValidationException, which says what the backend can run."""
+    """The image, if the backend can run it and AWS would. Raises ValidationException, which says what the backend can run."""
     if not image:
         raise invalid(
             "An image is required: algorithms and model packages of the marketplace are not implemented by Wildsage."
@@ -31,7 +32,17 @@ def check_image(context: RequestContext, image: str | None, has_entrypoint: bool
         context.services.backend.check(image, has_entrypoint)
     except CannotRun as error:
         raise invalid(str(error)) from None
+    _check_image_region(context, image)
     return image
+
+
+def _check_image_region(context: RequestContext, image: str) -> None:
+    """Reject an image of another region if the server is strict, else note it: old notebooks name one region's images."""
+    problem = uris.foreign(image, context.region)
+    if problem and context.services.settings.strict:
+        raise invalid(problem)
+    if problem:
+        context.services.foreign_images.add(f"{image} in {context.region}")
 
 
 def check_target(context: RequestContext, field: str, uri: str) -> None:

@@ -253,6 +253,24 @@ def test_run_names_the_buckets_that_were_missed(data: Path, tmp_path: Path) -> N
     assert "sample-data" not in wildsage("run", "--data", data, script).stderr
 
 
+FOREIGN = """
+import boto3
+boto3.client("sagemaker").create_model(ModelName="m", ExecutionRoleArn="arn:aws:iam::000000000000:role/r", PrimaryContainer={
+    "Image": "174872318107.dkr.ecr.us-west-2.amazonaws.com/kmeans:1"})
+"""
+
+
+def test_run_names_the_images_of_other_regions_or_refuses_them(data: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(FOREIGN)
+    done = wildsage("run", "--data", data, script)
+    assert done.returncode == 0
+    said = " ".join(done.stderr.split())
+    assert "us-west-2.amazonaws.com/kmeans:1 in us-east-1" in said and "On AWS this program would fail" in said
+    refused = wildsage("run", "--strict", "--data", data, script)
+    assert refused.returncode == 1 and "Cross region ECR image pulls are not allowed" in refused.stderr
+
+
 @pytest.mark.parametrize(("option", "installs"), [([], "2.999.0"), (["--allow-sdk-upgrade"], "3.0.0")])
 def test_pip_keeps_the_major_version_of_the_sdk(option: list[str], installs: str, data: Path, tmp_path: Path) -> None:
     for version in ("2.999.0", "3.0.0"):

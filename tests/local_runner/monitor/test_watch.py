@@ -10,7 +10,7 @@ from wildsage.local_runner.jobs.logs import TRAINING_JOBS, Logs
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.monitor.overview import Overview
 from wildsage.local_runner.monitor.watch import Watch
-from wildsage.local_runner.s3.missed import MissedBuckets
+from wildsage.local_runner.processes.line_file import LineFile
 from wildsage.local_runner.settings import ServerSettings
 
 NOW = 1_700_000_000.0
@@ -80,7 +80,7 @@ def test_what_had_ended_before_is_no_news_and_what_runs_is(watch, store):
 
 
 def test_a_bucket_that_a_caller_missed_is_told_once(watch, settings):
-    missed = MissedBuckets(settings.missed_buckets)
+    missed = LineFile(settings.missed_buckets)
     for bucket in ("sample-data", "sample-data", "other"):
         missed.add(bucket)
     assert told(watch) == [("bucket", "sample-data", "Missing"), ("bucket", "other", "Missing")]

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 from botocore.exceptions import ClientError
+
+from wildsage.local_runner.monitor.overview import Overview
+from wildsage.local_runner.monitor.watch import Watch
+
+FOREIGN = "174872318107.dkr.ecr.us-west-2.amazonaws.com/kmeans:1"
+REFUSAL = r"\(ValidationException\).*Cross region ECR image pulls are not allowed\. The image is of us-west-2, the request of "
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +81,39 @@ def test_experiments_and_repositories_belong_to_one_region(aws, other):
     aws.client("ecr").create_repository(repositoryName="here")
     assert other.list_experiments()["ExperimentSummaries"] == []
     assert aws.client("ecr", region="eu-west-1").describe_repositories()["repositories"] == []
+
+
+def foreign_job(aws, **fields) -> str:
+    return aws.train(AlgorithmSpecification={"TrainingImage": FOREIGN, "TrainingInputMode": "File"}, **fields)
+
+
+def test_an_image_of_another_region_runs_with_a_warning_in_every_log_and_in_the_terminal(start_aws, tmp_path):
+    aws = start_aws(tmp_path / "aws")
+    with closing(Overview(aws.data)) as overview:
+        watch = Watch(overview)
+        job = foreign_job(aws)
+        done = aws.finished(job)
+        assert done["TrainingJobStatus"] == "Completed", done.get("FailureReason")
+        (event,) = [event for event in watch.poll().events if event.what == "image"]
+    assert event.name == f"{FOREIGN} in us-east-1" and "Cross region ECR image pulls" in event.reason
+    assert aws.messages(job)[0].startswith("[wildsage] WARNING: AWS rejects this image. Cross region ECR")
+
+    container = {"Image": FOREIGN, "ModelDataUrl": done["ModelArtifacts"]["S3ModelArtifacts"]}
+    aws.sagemaker.create_model(
+        ModelName="m", ExecutionRoleArn="arn:aws:iam::000000000000:role/r", PrimaryContainer=container
+    )
+    endpoint = aws.deploy(aws.config("m"))
+    found = aws.logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{endpoint}")["events"]
+    assert found[0]["message"].startswith("[wildsage] WARNING: AWS rejects this image.")
+
+
+def test_a_strict_server_refuses_an_image_of_another_region(start_aws, tmp_path):
+    aws = start_aws(tmp_path / "aws", "20", "process", "1", "strict")
+    with pytest.raises(ClientError, match=REFUSAL + "us-east-1"):
+        foreign_job(aws)
+    with pytest.raises(ClientError, match=REFUSAL + "us-east-1"):
+        aws.sagemaker.create_model(
+            ModelName="m", ExecutionRoleArn="arn:aws:iam::000000000000:role/r", PrimaryContainer={"Image": FOREIGN}
+        )
+    aws.sagemaker = aws.client("sagemaker", region="us-west-2")
+    assert aws.finished(foreign_job(aws))["TrainingJobStatus"] == "Completed"

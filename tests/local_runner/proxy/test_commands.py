@@ -49,7 +49,7 @@ def test_a_program_is_run_behind_a_proxy_of_its_own(tmp_path: Path) -> None:
 
 
 def test_export_of_a_proxy_that_does_not_run(tmp_path: Path) -> None:
-    with background.server(tmp_path, sdk_polling=False, public_s3=False):
+    with background.server(tmp_path):
         command = [sys.executable, "-m", "wildsage.local_runner", "up", "--export", "--proxy", "--proxy-port", "1"]
         command += ["--data", str(tmp_path)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)

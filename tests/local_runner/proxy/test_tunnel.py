@@ -54,7 +54,7 @@ def test_large_bodies_pass_both_ways(session):
 
 def test_an_endpoint_is_invoked_through_it(session, aws):
     endpoint = aws.deploy(aws.config(aws.model(name="behind-the-proxy")))
-    answer = session("sagemaker-runtime").invoke_endpoint(EndpointName=endpoint, Body=b"1,2")
+    answer = session("sagemaker-runtime", region_name="us-east-1").invoke_endpoint(EndpointName=endpoint, Body=b"1,2")
     assert b"behind-the-proxy" in answer["Body"].read()
 
 

@@ -54,6 +54,21 @@ def test_each_test_has_an_empty_aws(session) -> None:
     session(test_it=ISOLATED).assert_outcomes(passed=3)
 
 
+STRICT = """
+import boto3, pytest
+
+def test_an_image_of_another_region_is_refused(wildsage):
+    with pytest.raises(Exception, match="Cross region ECR image pulls are not allowed"):
+        boto3.client("sagemaker", region_name="eu-west-1").create_model(
+            ModelName="m", ExecutionRoleArn=wildsage.role, PrimaryContainer={
+                "Image": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"})
+"""
+
+
+def test_a_test_is_refused_what_aws_refuses(session) -> None:
+    session(test_it=STRICT).assert_outcomes(passed=1)
+
+
 def test_each_worker_of_xdist_has_its_own(session) -> None:
     session("-p", "xdist", "-n", "2", test_it=ISOLATED, test_other=ISOLATED).assert_outcomes(passed=6)
 

@@ -74,7 +74,9 @@ def sick() -> dict:
 @pytest.fixture
 def endpoints(tmp_path):
     store, backend = Store(tmp_path / "state"), Backend((sys.executable, "-S", str(STAND_IN)))
-    made = SlowToGiveUp(store, Logs(tmp_path / "logs"), ObjectStore(tmp_path / "s3"), backend, tmp_path / "endpoints")
+    made = SlowToGiveUp(
+        store, Logs(tmp_path / "logs"), ObjectStore(tmp_path / "s3"), backend, tmp_path / "endpoints", "us-east-1"
+    )
     yield made, store, backend
     made.release.set()
     made.close()

@@ -1,0 +1,38 @@
+"""A file to which a server adds lines, which other processes follow: what callers should learn when their program has ended."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+
+class LineFile:
+    """Lines, each as often as it was added. The file starts empty with each server."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        path.unlink(missing_ok=True)
+
+    def add(self, line: str) -> None:
+        """Append a line. Thread-safe."""
+        with self._lock, self._path.open("a") as file:
+            file.write(f"{line}\n")
+
+
+class LineReader:
+    """Lines that were added since the last read, or since this reader was made."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = path.stat().st_size if path.exists() else 0
+
+    def new(self) -> list[str]:
+        """Each new line once, in the order in which they were added first."""
+        if not self._path.exists():
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            lines = file.read().rpartition(b"\n")[0]
+        self._position += len(lines) + bool(lines)
+        return list(dict.fromkeys(lines.decode().splitlines()))
