@@ -205,13 +205,12 @@ def test_run_passes_arguments_and_the_exit_status_on(data: Path, tmp_path: Path)
 
 def test_run_tells_which_jobs_of_others_run_on_a_kept_server(data: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    folder = ServerSettings(data).region("eu-west-1")
-    folder.path.mkdir(parents=True, exist_ok=True)
-    with closing(Store(folder.state)) as store:
-        document = {"TransformJobName": "left", "TransformJobStatus": "InProgress", "CreationTime": time.time()}
-        arn = "arn:aws:sagemaker:eu-west-1:000000000000:transform-job/left"
-        store.insert("transform-job", "left", {**document, "TransformJobArn": arn})
-        script.write_text("print('done')")
+    script.write_text("import boto3; boto3.client('sagemaker').list_transform_jobs()")
+    assert wildsage("run", "--data", data, script).returncode == 0  # the server has read what the region holds
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:transform-job/left"
+    document = {"TransformJobName": "left", "TransformJobArn": arn, "TransformJobStatus": "InProgress"}
+    with closing(Store(ServerSettings(data).region("us-east-1").state)) as store:
+        store.insert("transform-job", "left", {**document, "CreationTime": time.time()})
         done = wildsage("run", "--data", data, script)
         store.delete("transform-job", "left")
     assert done.returncode == 0
