@@ -15,7 +15,7 @@ from subprocess import Popen
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract import archive
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
-from wildsage.containers.contract.paths import OptML
+from wildsage.containers.contract.paths import DEFAULT_ROOT, OptML
 from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.inputs.pipes import Pipe
 from wildsage.local_runner.processes import foreground, python, temp_folder
@@ -190,7 +190,12 @@ def _healthy(port: int) -> bool:
 
 @contextmanager
 def _container(verb: str, folder: OptML, environment: Mapping[str, str]) -> Iterator[Popen[bytes]]:
-    """Run `python -m wildsage.containers train|serve` on a folder, which the variable SAGEMAKER_DATA_PATH names."""
+    """Run `python -m wildsage.containers train|serve` on a folder, which the variable SAGEMAKER_DATA_PATH names.
+
+    Its log names the folder /opt/ml, as on SageMaker: nobody else knows the temporary folder.
+    """
     environment = python.environment({**environment, "SAGEMAKER_DATA_PATH": str(folder.root)})
-    with foreground.run_container(python.command("wildsage.containers", verb), environment) as process:
+    with foreground.run_container(
+        python.command("wildsage.containers", verb), environment, {str(folder.root): DEFAULT_ROOT}
+    ) as process:
         yield process

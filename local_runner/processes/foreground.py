@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import IO, TextIO
 
 from wildsage.local_runner.processes import supervisor
 
 STOP_LIMIT_S = 120.0  # SageMaker gives a training container this long after SIGTERM
+
+COPY_LIMIT_S = 5.0  # for what a container that has ended wrote last
 
 
 def exit_status(returncode: int) -> int:
@@ -47,19 +53,49 @@ def run_script(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 @contextmanager
-def run_container(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a container as a process. It gets SIGTERM, as from SageMaker, when the block ends or on Ctrl-C."""
+def run_container(
+    command: Sequence[str], environment: Mapping[str, str], shown_as: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a container as a process. It gets SIGTERM, as from SageMaker, when the block ends or on Ctrl-C.
+
+    In what it writes, each path of this machine in `shown_as` is replaced by the one that a container has.
+    """
     with (
         exit_on_signals(),
         subprocess.Popen(
-            supervisor.supervised(command), env=environment, stdin=subprocess.PIPE, process_group=0
+            supervisor.supervised(command),
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
         ) as process,
     ):
+        copies = [_copy_lines(process.stdout, sys.stdout, shown_as), _copy_lines(process.stderr, sys.stderr, shown_as)]
         try:
             yield process
         finally:
             process.terminate()
             _reap(process)
+            for copy in copies:
+                copy.join(COPY_LIMIT_S)
+
+
+def _copy_lines(source: IO[bytes] | None, target: TextIO, shown_as: Mapping[str, str]) -> threading.Thread:
+    """Copy each line when it is complete, in a thread."""
+
+    def copy() -> None:
+        for line in source or ():
+            text = line.decode(errors="replace")
+            for here, there in shown_as.items():
+                text = text.replace(here, there)
+            with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+                target.write(text)
+                target.flush()
+
+    thread = threading.Thread(target=copy, daemon=True)
+    thread.start()
+    return thread
 
 
 def wait(process: subprocess.Popen[bytes]) -> int:
@@ -75,5 +111,6 @@ def _reap(process: subprocess.Popen[bytes]) -> int:
     try:
         return process.wait(STOP_LIMIT_S)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        process.communicate()  # closes the supervisor's pipe, so it kills the container
+        if process.stdin:
+            process.stdin.close()  # the supervisor then kills the container
         return process.wait()

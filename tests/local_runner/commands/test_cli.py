@@ -477,6 +477,7 @@ def test_checkpoints_are_kept_in_a_folder_and_taken_up_again(rows: Path, model: 
         done = train(rows, tmp_path / output, "--checkpoints", str(tmp_path / "kept"), "--hp", "_checkpoint_seconds=0")
         assert done.returncode == 0, done.stdout + done.stderr
         assert ("Resuming from" in done.stdout) == (output == "again")
+        assert "/opt/ml/input/config/hyperparameters.json" in done.stdout and "wildsage-job-" not in done.stdout
     assert [file.name for file in (tmp_path / "kept").iterdir()] == ["checkpoint_algo-1"]
 
 
