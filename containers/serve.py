@@ -53,6 +53,7 @@ def _endpoint(folder: Path, environment: Mapping[str, str], cores: int) -> Endpo
         with artifact.other_owner_named(folder, program):
             return programs.load(program, folder, environment)
     algorithm, model = artifact.load(folder, name)
+    artifact.check_finite(model)
     batch = _is_true(environment, "SAGEMAKER_BATCH")
     return Handler(model, algorithm.spec, batch, cores, environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"))
 

@@ -33,12 +33,13 @@ class Model(ABC):
 
     `layout` names the module of `wildsage.containers.model_files` that writes and reads the artifact. `array_names` are
     its arrays in file order. With `named=False` the file holds a plain list, as the original's k-means does; otherwise
-    a dictionary, as its PCA does.
+    a dictionary, as its PCA does. Answers do not depend on the arrays that `unread` names: those may hold NaN when served.
     """
 
     layout: ClassVar[str] = "ndarrays"
     array_names: ClassVar[tuple[str, ...]]
     named: ClassVar[bool] = True
+    unread: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def arrays(self) -> dict[str, Tensor]:
@@ -58,7 +59,7 @@ class Model(ABC):
         return Graph((), ())
 
     def not_finite(self) -> list[str]:
-        """Names of the arrays that hold NaN or infinity. A model with such an array is not saved."""
+        """Names of the arrays that hold NaN or infinity. A model with such an array is not saved, and not served."""
         return [name for name, array in self.arrays().items() if not bool(array.isfinite().all())]
 
     @classmethod

@@ -54,6 +54,8 @@ FORMATS = (
     Format(b"<html", "HTML", PAGE),
     Format(b"<?xml", "XML", PAGE),
 )
+TEXT = frozenset(b"\t\n\r" + bytes(range(0x20, 0x7F)))
+SHOWN_BYTES = 8
 LONGEST = max(len(known.magic) for known in FORMATS)
 
 
@@ -64,11 +66,15 @@ def recognised(head: bytes, expected: str = "") -> Format | None:
 
 
 def described(head: bytes) -> str:
-    """What a file is, in words: `gzip (it begins with 1f 8b)`, or the bytes it begins with."""
-    found = recognised(head)
-    if found:
+    """What a file is, in words: `gzip (it begins with 1f 8b)`, `text (it begins with 'age,sex')`, or the bytes it begins with."""
+    if not head:
+        return "empty"
+    if found := recognised(head):
         return f"{found.name} (it begins with {head[: len(found.magic)].hex(' ')})"
-    return f"of a format that is not known here (it begins with {head[:8].hex(' ')})" if head else "empty"
+    start = head[:SHOWN_BYTES]
+    if all(byte in TEXT for byte in start):
+        return f"text (it begins with {start.decode()!r})"
+    return f"of a format that is not known here (it begins with {start.hex(' ')})"
 
 
 def problem_of(head: bytes, wanted: str, expected: str = "") -> str | None:

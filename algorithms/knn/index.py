@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import faiss
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wildsage.algorithms.base.errors import UserError
@@ -18,6 +22,7 @@ from wildsage.algorithms.knn.candidates import follow_torch
 FLAT, LISTS, QUANTISED = "faiss.Flat", "faiss.IVFFlat", "faiss.IVFPQ"
 PQ_BITS = 8
 PQ_CENTERS = 1 << PQ_BITS
+NUMBERS_AT_ONCE = 1 << 22
 
 
 def lists_for(rows: int) -> int:
@@ -68,3 +73,28 @@ def _check_rows(index: faiss.IndexIVF, rows: int) -> None:
             f"{type(index).__name__} with faiss_index_ivf_nlists = {index.nlist} needs {needed} rows to train on, but the "
             f"sample holds {rows}. Take fewer lists, more data or faiss.Flat."
         )
+
+
+def is_finite(index: faiss.Index) -> bool:
+    """Whether no number of an index is NaN or infinite. Reads it once, a few megabytes at a time."""
+    return all(
+        bool(np.isfinite(numbers[start : start + NUMBERS_AT_ONCE]).all())
+        for numbers in _numbers(index)
+        for start in range(0, len(numbers), NUMBERS_AT_ONCE)
+    )
+
+
+def _numbers(index: faiss.Index) -> Iterator[NDArray[np.float32]]:
+    """All float32 numbers of an index: its rows, or the centers of its lists and the rows or code books of these."""
+    if isinstance(index, faiss.IndexFlat):
+        yield faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d)
+    elif isinstance(index, faiss.IndexIVF):
+        yield from _numbers(faiss.downcast_index(index.quantizer))
+        if isinstance(index, faiss.IndexIVFPQ):
+            yield faiss.vector_to_array(index.pq.centroids)
+        else:
+            lists: Any = faiss.downcast_InvertedLists(index.invlists)
+            for number in range(index.nlist):
+                if size := lists.list_size(number):
+                    codes = faiss.rev_swig_ptr(lists.get_codes(number), size * index.code_size)
+                    yield codes.view(np.float32)

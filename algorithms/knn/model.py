@@ -22,6 +22,7 @@ from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.labels import one_label
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn import search, vote
+from wildsage.algorithms.knn.index import is_finite
 from wildsage.algorithms.knn.metrics import Accuracy, SquaredError
 from wildsage.algorithms.knn.row_preparation import RowPreparation
 
@@ -49,8 +50,9 @@ class KNNModel(Model):
         return {"index": torch.from_numpy(faiss.serialize_index(self.index)), "labels": self.labels_r}
 
     def not_finite(self) -> list[str]:
-        """None: the index holds rows of channels, which accept finite numbers only."""
-        return []
+        """`index` and `labels`, as in every model; the rows are looked at where they lie."""
+        finite = {"index": is_finite(self.index), "labels": bool(self.labels_r.isfinite().all())}
+        return [name for name, good in finite.items() if not good]
 
     def settings(self) -> ModelSettings:
         return {"k": self.k, "predictor_type": self.predictor_type, **self.preparation.settings()}

@@ -30,6 +30,7 @@ class PCAModel(Model):
     mean_1d: Tensor
 
     array_names: ClassVar = ("s", "v", "mean")
+    unread: ClassVar = ("s",)
 
     def arrays(self) -> dict[str, Tensor]:
         return {"s": self.s_c, "v": self.v_dc, "mean": self.mean_1d}

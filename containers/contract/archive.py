@@ -7,12 +7,16 @@ import sys
 import zlib
 from pathlib import Path
 
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import PlatformError, UserError
 
 if sys.version_info >= (3, 11, 4):
     import tarfile
 else:  # images have Debian 12's Python, which is older than the filters of extractall
     from backports import tarfile  # type: ignore[no-redef]
+
+GZIP = b"\x1f\x8b"
+PACK = "Pack the files of the model without a leading folder: tar -czf model.tar.gz -C FOLDER ."
 
 
 def pack(folder: Path, archive: Path) -> None:
@@ -54,9 +58,18 @@ def unpack(archive: Path, folder: Path) -> None:
     except tarfile.FilterError as error:
         raise UserError(f"{archive.name}: rejected, {error}.") from None
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"{archive.name}: not a readable tar.gz archive ({str(error).splitlines()[0]}).") from None
+        raise UserError(f"{archive.name}: {_problem(archive, str(error).splitlines()[0].rstrip(':'))}") from None
     except OSError as error:
         raise PlatformError(f"{archive.name}: cannot be unpacked into {folder}: {error.strerror}.") from None
+
+
+def _problem(archive: Path, reported: str) -> str:
+    """What a file is that is not a readable archive, and how one is made."""
+    with archive.open("rb") as content:
+        head = content.read(other_formats.LONGEST)
+    if head.startswith(GZIP):
+        return f"not a readable tar.gz archive ({reported}): the gzip file is damaged, or does not hold a tar. {PACK}"
+    return f"not a readable tar.gz archive: it is {other_formats.described(head)}. {PACK}"
 
 
 def _plain(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:

@@ -23,14 +23,17 @@ class Layout(Protocol):
         None where the files are of another layout. Raises UserError where they are of this one and cannot be used.
         """
 
+    def expected(self, model: type[Model]) -> str:
+        """What a file of the layout is, and how it is written, for messages about files that are something else."""
+
 
 def find(name: str) -> Layout:
     """The layout that `Model.layout` names."""
     return cast(Layout, import_module(f"{__name__}.{name}"))
 
 
-def only_one(fitting: Collection[str], known: Collection[str], held: str) -> str:
-    """The one algorithm whose model a file can be. `held` says what lies in which file.
+def only_one(fitting: Collection[str], known: Collection[str], held: str, expected: str = "") -> str:
+    """The one algorithm whose model a file can be. `held` says what lies in which file, `expected` what should.
 
     Raises UserError where none of those `known` fits, or where several do: then only a name tells them apart.
     """
@@ -38,7 +41,8 @@ def only_one(fitting: Collection[str], known: Collection[str], held: str) -> str
         case [name]:
             return name
         case []:
-            raise UserError(f"{held}, which is not a model of {' or '.join(known)}.")
+            advice = f"; expected {expected}" if expected else ""
+            raise UserError(f"{held}, which is not a model of {' or '.join(known)}{advice}.")
         case names:
             raise UserError(
                 f"{held}, which may be a model of {' or '.join(names)}. Say of which: `wildsage serve --algorithm NAME`, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from wildsage import algorithms
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.algorithm import Algorithm, Model
 from wildsage.algorithms.base.errors import AlgorithmError, UserError
 from wildsage.containers import model_files
@@ -53,15 +54,18 @@ def load_state(channel: Path, kind: type[Algorithm]) -> Arrays:
 
     Raises UserError if there is neither.
     """
-    archives = sorted(channel.rglob("*.tar.gz"))
+    files = sorted(path for path in channel.rglob("*") if path.is_file() and not path.name.startswith("."))
+    archives = [path for path in files if path.name.endswith(".tar.gz")] or files
     if len(archives) != 1:
-        names = ", ".join(path.name for path in archives) or "none"
+        names = ", ".join(path.name for path in archives) or "no file"
         raise UserError(f"Channel model: got {names}, expected one model.tar.gz of an earlier job.")
     with tempfile.TemporaryDirectory() as folder:
         archive.unpack(archives[0], Path(folder))
         states = sorted(Path(folder).glob("state_*"))
         if kind.resumes_from_model and not states:
-            return load(Path(folder), kind.spec.image)[1].arrays()
+            model = load(Path(folder), kind.spec.image)[1]
+            check_finite(model)
+            return model.arrays()
         content = ndarray.read(states[0].read_bytes()) if states else None
     if not isinstance(content, dict):
         raise UserError(
@@ -84,11 +88,34 @@ def load(folder: Path, algorithm: str | None = None, where: str = "") -> tuple[t
             model = model_files.find(layout).load(folder, classes)
             if model is not None:
                 return next(kind for kind in kinds if kind.model_class is type(model)), model
-        present = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir()) if folder.is_dir() else []
-        wanted = " or ".join(kind.spec.image for kind in kinds)
         raise UserError(
-            f"No model of {wanted} in {where or folder}: found {', '.join(present) or 'nothing'}, "
-            f"expected the members of a model.tar.gz, such as model_algo-1.{'' if algorithm else _not_recognised()}"
+            f"No model of {' or '.join(kind.spec.image for kind in kinds)} in {where or folder}: {_found(folder, kinds)}"
+        )
+
+
+def _found(folder: Path, kinds: Sequence[type[Algorithm]]) -> str:
+    """What lies in a folder in place of a model of one of `kinds`, and what is expected."""
+    path = model_files.model_file(folder)
+    if path is None:
+        present = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir()) if folder.is_dir() else []
+        text = f"found {', '.join(present) or 'nothing'}, expected the members of a model.tar.gz, such as model_algo-1."
+    else:
+        with path.open("rb") as content:
+            head = content.read(other_formats.LONGEST)
+        text = f"{path.name} is {other_formats.described(head)}."
+    if len(kinds) > 1:
+        return text + _not_recognised()
+    return f"{text} Expected {model_files.find(kinds[0].model_class.layout).expected(kinds[0].model_class)}."
+
+
+def check_finite(model: Model) -> None:
+    """Raise UserError for a model whose answers would come from NaN or infinity."""
+    wrong = [name for name in model.not_finite() if name not in model.unread]
+    if wrong:
+        verb = "hold" if len(wrong) > 1 else "holds"
+        raise UserError(
+            f"The model's {' and '.join(wrong)} {verb} NaN or infinity, expected finite numbers. Train again on scaled data, "
+            "or write the file from finite arrays."
         )
 
 

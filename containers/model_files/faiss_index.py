@@ -75,6 +75,13 @@ def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
         raise UserError(f"{path.name}: {error}") from None
 
 
+def expected(model: type[Model]) -> str:
+    """`an index as faiss writes it, …`."""
+    return (
+        'an index as faiss.write_index(index, "model_algo-1") writes it, with model_algo-1.labels and model_algo-1.json'
+    )
+
+
 def _index(path: Path, kind: bytes) -> faiss.Index:
     """Open the index. Its rows stay in the file, which is mapped into memory that all workers share."""
     flags = faiss.IO_FLAG_MMAP_IFC if kind.startswith(FLAT) else faiss.IO_FLAG_MMAP

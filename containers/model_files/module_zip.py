@@ -61,6 +61,12 @@ def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
     return fitting[0].from_arrays(arrays, _settings(members[PARAMETERS], path))
 
 
+def expected(model: type[Model]) -> str:
+    """`a ZIP archive of …`."""
+    arrays = ", ".join(PREFIX + name for name in model.array_names)
+    return f"a ZIP archive of {MANIFEST}, {PARAMETERS}, {SYMBOL} and {ARRAYS}, an MXNet NDArray file of {arrays}"
+
+
 def _settings(content: bytes, path: Path) -> dict[str, Any]:
     try:
         settings = json.loads(content)

@@ -72,6 +72,11 @@ def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
     return model.from_checkpoint(graph, epoch, arrays, _image_shape(folder))
 
 
+def expected(model: type[Model]) -> str:
+    """`an MXNet checkpoint: …`."""
+    return f"an MXNet checkpoint: NAME-symbol.json, NAME-0001.params, which is an NDArray file, and {SHAPES}"
+
+
 def _prefixed(name: str, auxiliary: set[str]) -> str:
     return (AUXILIARY if name in auxiliary else ARGUMENT) + name
 

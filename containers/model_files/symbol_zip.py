@@ -58,9 +58,16 @@ def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
         return None
     arrays = _arrays(members[PARAMS], path)
     fitting = [name for name, model in classes.items() if model.fits(frozenset(arrays))]
-    name = only_one(fitting, classes, f"{path.name}: holds {', '.join(arrays)}")
+    wanted = " or ".join(f"the arrays {', '.join(model.array_names)}" for model in classes.values())
+    name = only_one(fitting, classes, f"{path.name}: holds {', '.join(arrays)}", wanted)
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     return classes[name].from_arrays(tensors, _settings(members[META], path))
+
+
+def expected(model: type[Model]) -> str:
+    """`a ZIP archive of …`."""
+    arrays = ", ".join(PREFIX + name for name in model.array_names)
+    return f"a ZIP archive of {META}, {SYMBOL} and {PARAMS}, of which {PARAMS} is an MXNet NDArray file of {arrays}"
 
 
 def _every_row(array: NDArray) -> RowSparse:

@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 import xgboost
 
+from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled, ubjson
 
@@ -22,6 +23,7 @@ UBJSON_BY_DEFAULT = (2, 1)
 def read(content: bytes) -> tuple[xgboost.Booster, int | None]:
     """A Booster, and the number of rounds that answer: None is all. Raises UserError for bytes that no XGBoost wrote."""
     if not _is_pickled(content):
+        _reject_other_formats(content)
         booster = _booster(content)
         return booster, _best_rounds(booster, booster.attributes())
     buffer, attributes = pickled.read(content)
@@ -45,6 +47,24 @@ def _pickled(booster: xgboost.Booster) -> bytes:
 def configuration(booster: xgboost.Booster) -> dict[str, Any]:
     """The library's own description of a model: objective, booster, number of classes."""
     return orjson.loads(booster.save_config())
+
+
+def is_finite(booster: xgboost.Booster) -> bool:
+    """Whether no answer of a model is NaN or infinite: neither a leaf of its trees nor a weight of its linear model."""
+    document = bytes(booster.save_raw("ubj"))
+    trees = zip(
+        ubjson.arrays_under(document, "left_children"), ubjson.arrays_under(document, "split_conditions"), strict=True
+    )
+    leaves = (values_n[children_n == NO_CHILD] for children_n, values_n in trees)
+    return all(bool(np.isfinite(values).all()) for values in (*leaves, *ubjson.arrays_under(document, "weights")))
+
+
+NO_CHILD = -1
+
+
+def _reject_other_formats(content: bytes) -> None:
+    if not content or other_formats.recognised(content):
+        raise UserError(f"it is {other_formats.described(content)}, expected what Booster.save_model writes.")
 
 
 BEST = ("best_iteration", "best_ntree_limit")

@@ -49,3 +49,16 @@ def _array(values: NDArray) -> Iterator[bytes]:
 def _sized(text: str) -> bytes:
     raw = text.encode()
     return b"L" + struct.pack(">q", len(raw)) + raw
+
+
+def arrays_under(document: bytes, key: str) -> Iterator[NDArray]:
+    """The arrays of one type that stand under a key, wherever it occurs, in the order of the document."""
+    mark = _sized(key) + b"[$"
+    types = {marker: np.dtype(name).newbyteorder(">") for name, marker in MARKERS.items()}
+    at = document.find(mark)
+    while at >= 0:
+        at += len(mark)
+        dtype = types[document[at : at + 1]]
+        (count,) = struct.unpack_from(">q", document, at + len(b"d#L"))
+        yield np.frombuffer(document, dtype, count, at + len(b"d#L") + 8)
+        at = document.find(mark, at)

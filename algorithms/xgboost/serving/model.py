@@ -41,6 +41,10 @@ class OneModel:
     def read(cls, path: Path) -> OneModel:
         """The model of a file that any version wrote. Raises UserError for a file that is not a model."""
         booster, best = model_files.read(path.read_bytes())
+        if not model_files.is_finite(booster):
+            raise UserError(
+                "its leaves or weights hold NaN or infinity, expected finite numbers. Train again on scaled data."
+            )
         booster.set_param({"nthread": 1})
         learner = model_files.configuration(booster)["learner"]
         return cls(

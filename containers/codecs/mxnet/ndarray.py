@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from wildsage.algorithms.base.errors import UserError
 
 FILE_MAGIC = 0x112
+MAGIC = struct.pack("<Q", FILE_MAGIC)
 VERSION_1, VERSION_2, VERSION_3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 DENSE, ROW_SPARSE, CSR = range(3)
 AUXILIARY_ARRAYS = {ROW_SPARSE: 1, CSR: 2}
@@ -58,7 +59,7 @@ Stored = NDArray | RowSparse | CompressedRows
 def is_file(path: Path) -> bool:
     """Whether a file begins with the magic number of NDArray files."""
     with path.open("rb") as content:
-        return content.read(8) == struct.pack("<Q", FILE_MAGIC)
+        return content.read(len(MAGIC)) == MAGIC
 
 
 def read(content: bytes) -> dict[str, Stored] | list[Stored]:
@@ -126,7 +127,7 @@ class _NDArrayReader:
             raise self.problem(f"{len(self.content) - self.at} bytes follow the end")
 
     def problem(self, text: str) -> UserError:
-        return UserError(f"NDArray file, {self.place}, byte {self.at}: {text}.")
+        return UserError(f"NDArray file, {self.place}, byte {self.at}: {text}{'' if text.endswith('?') else '.'}")
 
 
 def _read_array(reader: _NDArrayReader) -> Stored:

@@ -142,3 +142,23 @@ def test_a_cut_or_changed_binary_model_is_rejected_and_never_crashes():
         changed[place : place + 4] = b"\xff\xff\xff\x7f"
         with pytest.raises(UserError, match="damaged"):
             legacy_binary.read(bytes(changed))
+
+
+@pytest.mark.parametrize("booster", ["gbtree", "dart", "gblinear"])
+def test_a_model_with_nan_is_told_from_one_without(booster):
+    rng = np.random.default_rng(0)
+    x = rng.random((50, 3), np.float32)
+    trained = xgboost.train({"booster": booster}, xgboost.DMatrix(x, label=x.sum(1)), 2)
+    assert model_files.is_finite(trained)
+    document = bytearray(trained.save_raw("ubj"))
+    key = b"weights[$d#L" if booster == "gblinear" else b"split_conditions[$d#L"
+    start = document.rfind(key) + len(key)
+    count = int.from_bytes(document[start : start + 8], "big")
+    document[start + 8 + 4 * (count - 1) : start + 8 + 4 * count] = b"\x7f\xc0\0\0"
+    assert not model_files.is_finite(xgboost.Booster(model_file=document))
+
+
+def test_a_file_of_another_format_is_named():
+    for content, found in ((b"\x93NUMPY and more", "it is NumPy's npy"), (b"", "it is empty")):
+        with pytest.raises(UserError, match=f"{found}.*, expected what Booster.save_model writes"):
+            model_files.read(content)

@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import io
 import os
@@ -82,3 +83,21 @@ def test_a_cut_off_archive_is_rejected(tmp_path):
     (tmp_path / "model.tar.gz").write_bytes((tmp_path / "model.tar.gz").read_bytes()[:20_000])
     with pytest.raises(UserError, match="not a readable"):
         archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"PK\x03\x04 and more", "it is zip, xlsx or npz (it begins with 50 4b 03 04)"),
+        (b"k=2", "it is text (it begins with 'k=2')"),
+        (b"", "it is empty"),
+        (b"\x12\x01" + bytes(30), "it is an MXNet NDArray file"),
+        (gzip.compress(b"k=2", mtime=0), "the gzip file is damaged, or does not hold a tar"),
+    ],
+)
+def test_what_is_no_archive_is_named_with_how_one_is_made(tmp_path, content, found):
+    (tmp_path / "model.tar.gz").write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+    assert found in str(caught.value)
+    assert "tar -czf model.tar.gz -C FOLDER ." in str(caught.value)

@@ -103,7 +103,7 @@ def test_several_labels_do_not_add_up_to_one():
             "image/png",
             None,
             400,
-            "row 1: the image is not a JPEG or PNG: it is of a format that is not known here (it begins with 68 65 6c 6c 6f).",
+            "row 1: the image is not a JPEG or PNG: it is text (it begins with 'hello').",
         ),
         (picture()[:200], "image/jpeg", None, 400, "row 1: the image cannot be decoded"),
         (recordio.frame(picture()) + recordio.frame(b"x" * 30), "application/x-recordio", None, 400, "row 2: "),
