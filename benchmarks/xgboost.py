@@ -27,7 +27,7 @@ from wildsage.algorithms.xgboost import model_files
 from wildsage.containers import programs
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
-from wildsage.containers.training.stopping import StopSign
+from wildsage.containers.training.stopping import StopSignal
 
 TABULAR = SHARED / "tabular"
 COMMON = {"max_depth": 5, "eta": 0.2, "gamma": 4, "min_child_weight": 6}
@@ -79,7 +79,7 @@ def job(folder: Path, path: Path, parameters: dict, rounds: int) -> xgboost.Boos
     link.unlink(missing_ok=True)
     link.symlink_to(path)
     with redirect_stdout(io.StringIO()) as log:
-        if programs.train("xgboost", {"SAGEMAKER_DATA_PATH": str(folder)}, StopSign()):
+        if programs.train("xgboost", {"SAGEMAKER_DATA_PATH": str(folder)}, StopSignal()):
             raise SystemExit(log.getvalue())
     return model_files.read((opt_ml.model / "xgboost-model").read_bytes())[0]
 

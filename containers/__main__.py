@@ -13,7 +13,7 @@ import sys
 
 from wildsage.algorithms.base.errors import WildsageError
 from wildsage.containers.contract import capabilities, failure
-from wildsage.containers.training.stopping import StopSign
+from wildsage.containers.training.stopping import StopSignal
 
 USAGE = "usage: python -m wildsage.containers [train | serve | check NAME=VALUE… | describe]"
 
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     """Run one command. Return 0; 1, 2 or 3 for a failure of user, algorithm or platform; 64 for a wrong call."""
     match arguments or ["train"]:
         case ["train"]:
-            stop = StopSign()
+            stop = StopSignal()
             stop.obey_sigterm()  # before torch is imported, which takes a second or two
             from wildsage.containers import programs
 

@@ -24,11 +24,11 @@ from wildsage.containers.contract import failure, image_tag
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.input.sources import PipeSources
-from wildsage.containers.training.stopping import StopSign
+from wildsage.containers.training.stopping import StopSignal
 
 LOG = logging.getLogger(__name__)
 
-MEETING_PORT = "9000"
+RENDEZVOUS_PORT = "9000"
 
 
 class RecordCodec:
@@ -50,7 +50,7 @@ def named(environment: Mapping[str, str]) -> str | None:
     return name if folder in algorithms.names() and algorithms.spec(folder).program else None
 
 
-def train(name: str, environment: Mapping[str, str], stop: StopSign) -> int:
+def train(name: str, environment: Mapping[str, str], stop: StopSignal) -> int:
     """Run the job below `SAGEMAKER_DATA_PATH` (/opt/ml) and return the exit status; a failure leaves its reason there."""
     opt_ml = OptML.from_environment(environment)
     try:
@@ -101,7 +101,7 @@ def _job(opt_ml: OptML, environment: Mapping[str, str], stopping: Callable[[], b
         channels={name: _channel(name, config, opt_ml) for name, config in found.channels.items()},
         host=found.current_host,
         hosts=found.hosts,
-        meeting_place=(leader, int(environment.get("MASTER_PORT", MEETING_PORT))),
+        rendezvous=(leader, int(environment.get("MASTER_PORT", RENDEZVOUS_PORT))),
         model=opt_ml.model,
         output_data=opt_ml.output_data,
         checkpoints=_checkpoints(opt_ml),

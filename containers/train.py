@@ -27,7 +27,7 @@ from wildsage.containers.model_files import artifact
 from wildsage.containers.training import device, pretrained
 from wildsage.containers.training.checkpoint import Checkpoints
 from wildsage.containers.training.cluster import Cluster, explain_lost_peers
-from wildsage.containers.training.stopping import StopSign
+from wildsage.containers.training.stopping import StopSignal
 from wildsage.containers.training.training_run import TrainingRun, counters
 
 EVALUATION_ROWS = 5000
@@ -35,7 +35,7 @@ MODEL_CHANNEL = "model"
 LARGEST_SETTING = 2**63 - 1
 
 
-def train(environment: Mapping[str, str], stop: StopSign) -> int:
+def train(environment: Mapping[str, str], stop: StopSignal) -> int:
     """Run the job below `SAGEMAKER_DATA_PATH` (/opt/ml) and return its exit status. A failure writes its reason there."""
     opt_ml = OptML.from_environment(environment)
     try:
@@ -50,7 +50,7 @@ def train(environment: Mapping[str, str], stop: StopSign) -> int:
         return failure.exit_status(error)
 
 
-def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSign) -> None:
+def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSignal) -> None:
     started_s = time.time()
     kind = algorithm_named(environment)
     job = TrainingJob.read(opt_ml)

@@ -68,10 +68,10 @@ def _pool(threads: int, _process: int) -> ThreadPoolExecutor:
     pool = ThreadPoolExecutor(threads, "rows", initializer=_use_one_core)
     started = Barrier(threads)
     list(pool.map(lambda _: started.wait(), range(threads)))
-    torch.set_num_threads(before)  # theirs became what threads to come begin with
+    torch.set_num_threads(before)  # the initializer has also changed what later threads start with
     return pool
 
 
 def _use_one_core() -> None:
-    torch.get_num_threads()  # the first call on a thread takes over the process's setting, which the next replaces
+    torch.get_num_threads()  # the first call takes over the process's setting; only after it can the thread have its own
     torch.set_num_threads(1)

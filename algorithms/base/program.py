@@ -1,8 +1,8 @@
 """An algorithm that brings its own program: it reads its own data, and writes its own log, model files and answers.
 
 Most algorithms share one toolkit, as they do at Amazon: they implement `base.algorithm` and containers do the rest. Where the
-original shares nothing with the others, as XGBoost does not, an algorithm implements `Program` instead, and containers give it no
-more than the folders of the contract, the hosts, the stop sign and the codec of RecordIO-protobuf. Its `spec` says `program=True`,
+original shares nothing with the others, as XGBoost does not, an algorithm implements `Program` instead, and containers give it
+only the folders of the contract, the hosts, the stop signal and the codec of RecordIO-protobuf. Its `spec` says `program=True`,
 and its module `algorithm` calls the program `PROGRAM`. Nothing here imports the array engine.
 
 Axes: n rows · z stored values · m values of a column
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from wildsage.algorithms.base.endpoint import Endpoint
 
-if TYPE_CHECKING:  # the local runner comes by here for the name of a variable, and has no use for numpy
+if TYPE_CHECKING:  # the local runner imports this module too, and does not need numpy
     from numpy.typing import NDArray
 
 TAG_VARIABLE = "WILDSAGE_IMAGE_TAG"
@@ -78,7 +78,7 @@ class JobChannel:
 class Job:
     """A training job on one of its hosts. `tag` is that of the requested image; empty without one.
 
-    `hosts` are sorted, the first leads; `meeting_place` is where it can be reached, and a port that is free there. `checkpoints` is
+    `hosts` are sorted, the first leads; `rendezvous` is where it can be reached, and a port that is free there. `checkpoints` is
     None for a job without. `stopping()` turns true with SIGTERM.
     """
 
@@ -87,7 +87,7 @@ class Job:
     channels: Mapping[str, JobChannel]
     host: str
     hosts: tuple[str, ...]
-    meeting_place: tuple[str, int]
+    rendezvous: tuple[str, int]
     model: Path
     output_data: Path
     checkpoints: Path | None

@@ -82,7 +82,7 @@ def convolution(settings: NodeSettings) -> Step:
     return lambda x, weight, bias=None: F.conv2d(x, weight, bias, stride, pad, dilation, groups)
 
 
-class _OfOneImage(torch.autograd.Function):
+class _SharedByImages(torch.autograd.Function):
     """Returns `whole_nchw`. The gradient of the part that all images share goes to `alike_1chw`, summed to one image."""
 
     @staticmethod
@@ -105,7 +105,7 @@ def convolution_of_shifted(settings: NodeSettings) -> Step:
     def step(x: Tensor, weight: Tensor, *others: Tensor) -> Tensor:
         *bias, shift_c = others
         alike_1chw = shift_c.view(1, -1, 1, 1).expand(1, -1, *x.shape[2:])
-        return _OfOneImage.apply(convolve(x.detach(), weight, *bias), convolve(alike_1chw, weight.detach()))
+        return _SharedByImages.apply(convolve(x.detach(), weight, *bias), convolve(alike_1chw, weight.detach()))
 
     return step
 
@@ -148,7 +148,7 @@ Total = Callable[[Tensor], Tensor]
 """Adds a tensor up over all hosts."""
 
 
-class _Together(torch.autograd.Function):
+class _SumOverHosts(torch.autograd.Function):
     """A sum over hosts. Each host's part gets the gradients of all hosts' losses by the sum, added up."""
 
     @staticmethod
@@ -187,7 +187,7 @@ def _moments(x: Tensor, total: Total) -> tuple[Tensor, Tensor, float]:
     variance_c, mean_c = torch.var_mean(x.to(torch.promote_types(x.dtype, torch.float32)), (0, 2, 3), correction=0)
     count = x.numel() / x.shape[1]
     sums = torch.cat([count * mean_c, count * (variance_c + mean_c**2), mean_c.new_tensor([count])])
-    sums = _Together.apply(sums, total)
+    sums = _SumOverHosts.apply(sums, total)
     mean_c, square_c = (sums[:-1] / sums[-1]).chunk(2)
     return mean_c, square_c - mean_c**2, float(sums[-1].detach())
 

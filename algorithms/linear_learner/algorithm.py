@@ -39,7 +39,7 @@ from wildsage.algorithms.linear_learner.selection import Selection
 from wildsage.algorithms.linear_learner.spec import SPEC
 from wildsage.algorithms.linear_learner.state import COUNTS, State
 from wildsage.algorithms.linear_learner.training import LearningRates, LinearTraining, Task, first_rows, improved
-from wildsage.algorithms.linear_learner.variants import AUTO_MODELS, Given, Variant, chosen, columns, grid
+from wildsage.algorithms.linear_learner.variants import AUTO_MODELS, GivenSettings, Variant, choose, columns, grid
 
 AUTO_CALIBRATION_ROWS = 1_000_000
 OLD_CRITERIA = {"f1": "f_beta", "cross_entropy_loss": "loss_function"}
@@ -287,7 +287,7 @@ class LinearLearner(Algorithm):
         )
 
     def _variants(self, counts_c: Tensor, decorrelates: bool, run: RunContext) -> list[Variant]:
-        given = Given(
+        given = GivenSettings(
             _given(self.learning_rate),
             _given(self.wd),
             _given(self.l1),
@@ -297,7 +297,7 @@ class LinearLearner(Algorithm):
         )
         rng = torch.Generator().manual_seed(run.shared_rng.initial_seed())
         variants = grid(given, self._optimizer().name, self._positive_weights(counts_c), decorrelates)
-        return chosen(variants, self._models, rng)
+        return choose(variants, self._models, rng)
 
     def _positive_weights(self, counts_c: Tensor) -> list[float]:
         """The weights of a positive example: one, or with auto two for models to differ by."""

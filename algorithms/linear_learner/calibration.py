@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 
-class Curve(NamedTuple):
+class ThresholdCurve(NamedTuple):
     """What each threshold of a model gives, from predicting 1 for no row to predicting 1 for every row.
 
     `threshold_t` float32; `hits_t` true and `misses_t` false positives, float64; `positives` of all `rows` have the label 1.
@@ -26,7 +26,7 @@ class Curve(NamedTuple):
     rows: float
 
     @classmethod
-    def from_scores(cls, scores_n: Tensor, labels_n: Tensor) -> Curve:
+    def from_scores(cls, scores_n: Tensor, labels_n: Tensor) -> ThresholdCurve:
         """The thresholds halfway between neighbouring scores (n,), for labels (n,) of 0 and 1.
 
         Rows of equal score get the same prediction.
@@ -98,7 +98,7 @@ class Criterion:
     target_recall: float = 0.8
     target_precision: float = 0.8
 
-    def choose(self, curve: Curve) -> ChosenThreshold:
+    def choose(self, curve: ThresholdCurve) -> ChosenThreshold:
         """The best threshold; if no threshold reaches the target, the one nearest to it, with a warning."""
         if self.name == "accuracy":
             return self._best(curve, curve.accuracy_t)
@@ -108,12 +108,12 @@ class Criterion:
             return self._constrained(curve, curve.precision_t, curve.recall_t, "recall", self.target_recall)
         return self._constrained(curve, curve.recall_t, curve.precision_t, "precision", self.target_precision)
 
-    def _best(self, curve: Curve, value_t: Tensor) -> ChosenThreshold:
+    def _best(self, curve: ThresholdCurve, value_t: Tensor) -> ChosenThreshold:
         at = int(value_t.argmax())
         return ChosenThreshold(float(curve.threshold_t[at]), float(value_t[at]))
 
     def _constrained(
-        self, curve: Curve, value_t: Tensor, bound_t: Tensor, bound: str, target: float
+        self, curve: ThresholdCurve, value_t: Tensor, bound_t: Tensor, bound: str, target: float
     ) -> ChosenThreshold:
         enough_t = bound_t >= target
         if bool(enough_t.any()):

@@ -76,7 +76,7 @@ class Softmax:
 
 
 @dataclass(frozen=True)
-class OfError:
+class RegressionLoss:
     """A regressor's loss: a function of score minus label, and its slope."""
 
     name: str
@@ -88,50 +88,50 @@ class OfError:
         return self.loss(error_nmc)[..., 0], self.slope(error_nmc)
 
 
-def squared() -> OfError:
+def squared() -> RegressionLoss:
     """The square of the error; its slope is the error itself, as MXNet's LinearRegressionOutput has it."""
-    return OfError("squared_loss", torch.square, lambda error: error)
+    return RegressionLoss("squared_loss", torch.square, lambda error: error)
 
 
-def absolute() -> OfError:
+def absolute() -> RegressionLoss:
     """The absolute error, which the median minimises."""
-    return OfError("absolute_loss", torch.abs, torch.sign)
+    return RegressionLoss("absolute_loss", torch.abs, torch.sign)
 
 
-def eps_insensitive_squared(insensitivity: float) -> OfError:
+def eps_insensitive_squared(insensitivity: float) -> RegressionLoss:
     """The square of the part of the error beyond `insensitivity`."""
 
     def beyond(error: Tensor) -> Tensor:
         return functional.softshrink(error, insensitivity)
 
-    return OfError("eps_insensitive_squared_loss", lambda error: beyond(error).square(), beyond)
+    return RegressionLoss("eps_insensitive_squared_loss", lambda error: beyond(error).square(), beyond)
 
 
-def eps_insensitive_absolute(insensitivity: float) -> OfError:
+def eps_insensitive_absolute(insensitivity: float) -> RegressionLoss:
     """The size of the part of the error beyond `insensitivity`."""
 
     def beyond(error: Tensor) -> Tensor:
         return functional.softshrink(error, insensitivity)
 
-    return OfError(
+    return RegressionLoss(
         "eps_insensitive_absolute_loss", lambda error: beyond(error).abs(), lambda error: beyond(error).sign()
     )
 
 
-def quantile(q: float) -> OfError:
+def quantile(q: float) -> RegressionLoss:
     """Pinball loss: the label is below the score with probability q."""
 
     def slope(error: Tensor) -> Tensor:
         return torch.where(error > 0, 1 - q, torch.where(error < 0, -q, torch.zeros_like(error)))
 
-    return OfError("quantile_loss", lambda error: error * slope(error), slope)
+    return RegressionLoss("quantile_loss", lambda error: error * slope(error), slope)
 
 
-def huber(delta: float) -> OfError:
+def huber(delta: float) -> RegressionLoss:
     """Half the square of an error up to `delta`, linear beyond it [Huber 1964, doi:10.1214/aoms/1177703732]."""
 
     def loss(error: Tensor) -> Tensor:
         size = error.abs()
         return torch.where(size <= delta, size.square() / 2, delta * (size - delta / 2))
 
-    return OfError("huber_loss", loss, lambda error: error.clamp(-delta, delta))
+    return RegressionLoss("huber_loss", loss, lambda error: error.clamp(-delta, delta))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from wildsage.algorithms.linear_learner.calibration import Curve
+from wildsage.algorithms.linear_learner.calibration import ThresholdCurve
 
 RANKED_ROWS = 10_000_000
 """Rows whose scores are held for the area under the curve, at most: 80 MB."""
@@ -50,7 +50,7 @@ class BinaryTotals:
             return {}
         right = hits + (rows - positives) - misses
         f_beta = (1 + self.beta**2) * hits / max(hits + misses + self.beta**2 * positives, 1e-300)
-        area = Curve.from_scores(torch.cat(self.scores), torch.cat(self.labels)).area()
+        area = ThresholdCurve.from_scores(torch.cat(self.scores), torch.cat(self.labels)).area()
         return {
             self.objective: loss / rows,
             "binary_classification_accuracy": right / rows,

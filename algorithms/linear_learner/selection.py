@@ -15,7 +15,7 @@ from torch import Tensor
 from wildsage.algorithms.base.batch import Batch, SparseRows, Stream
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner import labels
-from wildsage.algorithms.linear_learner.calibration import ChosenThreshold, Criterion, Curve
+from wildsage.algorithms.linear_learner.calibration import ChosenThreshold, Criterion, ThresholdCurve
 from wildsage.algorithms.linear_learner.model import LinearModel, score, sparse_product
 from wildsage.algorithms.linear_learner.spec import SPEC
 from wildsage.algorithms.linear_learner.training import LinearTraining, Task
@@ -31,7 +31,7 @@ MakeModel = Callable[[Tensor, Tensor, float, Variant, Tensor], LinearModel]
 
 
 @dataclass
-class Scored:
+class ChannelScores:
     """Answers of all models for a channel: mean losses (m,), and up to a limit of rows scores (n, m) with their labels."""
 
     losses_m: Tensor
@@ -42,7 +42,7 @@ class Scored:
     def choices(self, criterion: Criterion) -> list[ChosenThreshold]:
         """The best threshold of each model."""
         scores_nm, labels_n = torch.cat(self.scores), torch.cat(self.labels)
-        return [criterion.choose(Curve.from_scores(scores_n, labels_n)) for scores_n in scores_nm.unbind(1)]
+        return [criterion.choose(ThresholdCurve.from_scores(scores_n, labels_n)) for scores_n in scores_nm.unbind(1)]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Selection:
         self.run.log(f"Best model found for hyperparameters: {json.dumps(variant.shown(training.optimizer.name))}")
         return found
 
-    def _choice(self, scored: Scored, task: Task) -> tuple[int, ChosenThreshold]:
+    def _choice(self, scored: ChannelScores, task: Task) -> tuple[int, ChosenThreshold]:
         """Number of the best model, and its threshold: that of equal losses on both sides where no criterion chooses one."""
         if self.criterion and scored.scores:
             choices = scored.choices(self.criterion)
@@ -121,13 +121,13 @@ class Selection:
             metric = SPEC.metric(name)
             self.run.quality(self.channel, name, metric.kind if metric else "score", value)
 
-    def _scored(self, weights_do: Tensor, bias_1o: Tensor, training: LinearTraining, held: int) -> Scored:
+    def _scored(self, weights_do: Tensor, bias_1o: Tensor, training: LinearTraining, held: int) -> ChannelScores:
         """All models over the channel, in the labels' own units; rows of all hosts together."""
         task = training.task
         raw_do, raw_o = training.state.scaler.folded(weights_do, bias_1o[0])
         models = raw_o.numel() // task.outputs
         sums_m = torch.zeros(models + 1, dtype=torch.float64)
-        found = Scored(sums_m)
+        found = ChannelScores(sums_m)
         for batch in self._batches():
             labels_n = labels.checked(batch, task.predictor_type, task.classes, self.channel, found.rows)
             labels_n = labels_n.to(self.run.device)
@@ -141,7 +141,7 @@ class Selection:
         sums_m[-1] = found.rows
         return self._together(found, sums_m)
 
-    def _together(self, found: Scored, sums_m: Tensor) -> Scored:
+    def _together(self, found: ChannelScores, sums_m: Tensor) -> ChannelScores:
         """What all hosts have scored."""
         *losses, rows = self.run.sum(sums_m).tolist()
         found.losses_m = torch.tensor(losses, dtype=torch.float64) / max(rows, 1)

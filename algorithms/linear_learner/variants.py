@@ -47,7 +47,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenSettings:
     """The settings of a variant that the user gave; None for the others."""
 
     learning_rate: float | None = None
@@ -58,7 +58,7 @@ class Given:
     lr_scheduler_minimum_lr: float | None = None
 
 
-def grid(given: Given, optimizer: str, positive_weights: Sequence[float], decorrelated: bool) -> list[Variant]:
+def grid(given: GivenSettings, optimizer: str, positive_weights: Sequence[float], decorrelated: bool) -> list[Variant]:
     """32 variants. Those that learn decorrelated, if any, come last.
 
     A value that is given comes first and has neighbours. Decorrelated learning takes the place of the second least rate, a
@@ -79,7 +79,7 @@ def grid(given: Given, optimizer: str, positive_weights: Sequence[float], decorr
     ]
 
 
-def chosen(variants: Sequence[Variant], count: int, rng: torch.Generator) -> list[Variant]:
+def choose(variants: Sequence[Variant], count: int, rng: torch.Generator) -> list[Variant]:
     """`count` of the variants, spread over the grid with the first among them; more than it has are drawn at random. The
     decorrelated ones stay last."""
     size = len(variants)

@@ -68,7 +68,7 @@ def _rounds(
     train = task.sets["train"]
     booster = xgboost.Booster(parameters, [matrix for matrix, _ in evals], model_file=begin)
     first = booster.num_boosted_rounds()
-    container = CallbackContainer([_InOrder(callbacks)])
+    container = CallbackContainer([_OrderedCallbacks(callbacks)])
     booster = container.before_training(booster)
     for number in range(first, first + task.rounds):
         if container.before_iteration(booster, number, train, evals):
@@ -79,7 +79,7 @@ def _rounds(
     return container.after_training(booster).copy()
 
 
-class _InOrder(TrainingCallback):
+class _OrderedCallbacks(TrainingCallback):
     """Several callbacks as one: the library calls them in any order, and none after one that ends training."""
 
     def __init__(self, callbacks: Sequence[TrainingCallback]) -> None:
@@ -129,7 +129,7 @@ class OwnMetrics(TrainingCallback):
         return float(total / weight)
 
 
-class Report(TrainingCallback):
+class RoundReport(TrainingCallback):
     """Logs the metrics of every round, in the original's form."""
 
     def __init__(self, log: XGBoostLog) -> None:
@@ -146,7 +146,7 @@ class Report(TrainingCallback):
         return False
 
 
-class StopWhen(TrainingCallback):
+class StopOnRequest(TrainingCallback):
     """Ends training after the round in which `stopping` turned true, on all hosts alike."""
 
     def __init__(self, stopping: Callable[[], bool]) -> None:

@@ -50,7 +50,7 @@ class SaveCheckpoints(TrainingCallback):
         return False
 
 
-class FreshRandomNumbers(TrainingCallback):
+class ReseedEachRound(TrainingCallback):
     """Makes what is drawn at random in a round follow from the number of the round alone.
 
     Otherwise a resumed job would sample other rows and columns than an uninterrupted one. XGBoost's `seed_per_iteration` was

@@ -1,7 +1,7 @@
 """The hosts of one job, joined by the library's own collective. Hosts without rows are dropped.
 
-All hosts meet once to learn who has rows, then those meet again to train. The first host of the job runs the tracker of both
-meetings, and tells in the first on which port the second will be.
+All hosts join once to learn which of them have rows; then those join again to train. The first host of the job runs the tracker of
+both groups, and in the first it announces the port of the second.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ COLLECTIVE_SINCE = Version(2, 1)
 def together(job: Job, rows: int) -> Iterator[list[str]]:
     """Within the block the hosts that have rows, which it is given, compute together; all hosts of the job must enter.
 
-    Raises PlatformError where they do not meet, UserError for a library that is too old.
+    Raises PlatformError where they cannot be joined, UserError for a library that is too old.
     """
     if len(job.hosts) == 1:
         yield list(job.hosts) if rows else []
         return
     if LIBRARY < COLLECTIVE_SINCE:
         raise UserError(f"{len(job.hosts)} hosts need XGBoost 2.1 or newer, and this is {xgboost.__version__}.")
-    with _joined(job, job.hosts, job.meeting_place[1]):
+    with _joined(job, job.hosts, job.rendezvous[1]):
         members, port = _with_rows(job, rows)
         if len(members) in (0, len(job.hosts)):
             yield members
@@ -48,7 +48,7 @@ def together(job: Job, rows: int) -> Iterator[list[str]]:
 
 
 def _with_rows(job: Job, rows: int) -> tuple[list[str], int]:
-    """The hosts that have rows, and a port for the next meeting."""
+    """The hosts that have rows, and a port for the next group."""
     rows_and_port = np.zeros(len(job.hosts) + 1)
     rows_and_port[job.hosts.index(job.host)] = rows
     rows_and_port[-1] = _free_port() if job.leads else 0
@@ -59,7 +59,7 @@ def _with_rows(job: Job, rows: int) -> tuple[list[str], int]:
 @contextmanager
 def _joined(job: Job, hosts: Sequence[str], port: int) -> Iterator[None]:
     """Within the block these hosts are joined. The first host of the job must enter too: it runs the tracker."""
-    address = _resolved(job.meeting_place[0])
+    address = _resolved(job.rendezvous[0])
     tracker = _tracker(address, port, len(hosts)) if job.leads else None
     context = None
     if job.host in hosts:

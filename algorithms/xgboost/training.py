@@ -19,7 +19,7 @@ from wildsage.algorithms.xgboost import (
     model_files,
     parameters,
 )
-from wildsage.algorithms.xgboost.boosting import BoostingTask, EarlyStop, Report, StopWhen
+from wildsage.algorithms.xgboost.boosting import BoostingTask, EarlyStop, RoundReport, StopOnRequest
 from wildsage.algorithms.xgboost.data import content_types
 from wildsage.algorithms.xgboost.data.channel import ChannelReader
 from wildsage.algorithms.xgboost.data.matrix import MatrixSettings
@@ -52,15 +52,15 @@ class BoostingJob:
         train, validation = self._read()
         rows = train.num_row() if train else 0
         self._check_rows(rows, validation)
-        with hosts.together(self._job, rows) as meeting:
-            if train is None and meeting:
+        with hosts.together(self._job, rows) as joined:
+            if train is None and joined:
                 self._log.warning(
                     f"Host {self._job.host} does not have data. Will broadcast to cluster and will not be used in "
                     "distributed training."
                 )
             elif train is not None:
-                self._boost(train, validation, meeting)
-        if not meeting:
+                self._boost(train, validation, joined)
+        if not joined:
             raise UserError(f"No data in training channel path {self._job.channels['train'].folder}")
 
     def _read(self) -> tuple[xgboost.DMatrix | None, xgboost.DMatrix | None]:
@@ -89,13 +89,13 @@ class BoostingJob:
                 kind = "training" if name == "train" else name
                 raise UserError(f"No data in {kind} channel path {self._job.channels[name].folder}")
 
-    def _boost(self, train: xgboost.DMatrix, validation: xgboost.DMatrix | None, meeting: list[str]) -> None:
-        master = self._job.host == meeting[0]
+    def _boost(self, train: xgboost.DMatrix, validation: xgboost.DMatrix | None, joined: list[str]) -> None:
+        master = self._job.host == joined[0]
         labels.check(train.get_label(), self._values.get("objective", ""), self._values.get("num_class", 0))
         self._log.info(
             "Single node training."
             if len(self._job.hosts) == 1
-            else f"Distributed node training with {len(meeting)} hosts: {meeting}"
+            else f"Distributed node training with {len(joined)} hosts: {joined}"
         )
         self._log.matrix("Train", train.num_row(), train.num_col())
         sets = {"train": train}
@@ -103,7 +103,7 @@ class BoostingJob:
             self._log.matrix("Validation", validation.num_row(), validation.num_col())
             sets["validation"] = validation
         task = BoostingTask(
-            self._parameters(train, meeting),
+            self._parameters(train, joined),
             self._values["num_round"],
             sets,
             self._metrics(),
@@ -114,8 +114,8 @@ class BoostingJob:
         else:
             self._train(task, master)
 
-    def _parameters(self, train: xgboost.DMatrix, meeting: list[str]) -> dict[str, Any]:
-        return parameters.for_library(self._values, self._version, train.num_row(), len(meeting))
+    def _parameters(self, train: xgboost.DMatrix, joined: list[str]) -> dict[str, Any]:
+        return parameters.for_library(self._values, self._version, train.num_row(), len(joined))
 
     def _train(self, task: BoostingTask, master: bool) -> None:
         begin = None
@@ -124,12 +124,12 @@ class BoostingJob:
             task.rounds = max(0, task.rounds - done)
             self._log.info(f"Checkpoint loaded from {self._job.checkpoints}/xgboost-checkpoint.{done - 1}")
             self._log.info(f"Resuming from iteration {done}")
-        callbacks: list[TrainingCallback] = [Report(self._log)] if master else []
+        callbacks: list[TrainingCallback] = [RoundReport(self._log)] if master else []
         if self._job.checkpoints:
-            callbacks.append(checkpoints.FreshRandomNumbers(task.parameters))
+            callbacks.append(checkpoints.ReseedEachRound(task.parameters))
         if self._job.checkpoints and master:
             callbacks.append(checkpoints.SaveCheckpoints(self._job.checkpoints))
-        task.callbacks = [*callbacks, StopWhen(self._job.stopping)]
+        task.callbacks = [*callbacks, StopOnRequest(self._job.stopping)]
         booster = begin if begin and not task.rounds else boosting.boost(task, begin)[0]
         if master:
             self._end(booster)
@@ -142,7 +142,7 @@ class BoostingJob:
         self._log.warning("SIGTERM received; save_model_on_termination is not true, so no model is saved.")
 
     def _cross_validate(self, task: BoostingTask, folds: cross_validation.Folds) -> None:
-        task.callbacks = [StopWhen(self._job.stopping)]
+        task.callbacks = [StopOnRequest(self._job.stopping)]
         boosters = cross_validation.train(task, folds, self._log, self._job.output_data)
         for number, booster in enumerate(boosters):
             self._save(booster, f"{MODEL_FILE}-{number}")

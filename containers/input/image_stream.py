@@ -47,7 +47,7 @@ class DecodingTask:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedBatch:
     """A batch from a worker. `problem` says why a record cannot be used; then there are no pixels."""
 
     pixels_nhwc: torch.Tensor
@@ -55,21 +55,21 @@ class Prepared:
     problem: str = ""
 
 
-class Preparer(Dataset):
+class BatchPreparer(Dataset):
     """Runs in the workers: decodes, augments and stacks the images of a batch."""
 
     def __init__(self, preparation: PicturePreparation) -> None:
         self._preparation = preparation
 
-    def __getitems__(self, tasks: Sequence[DecodingTask]) -> Prepared:
+    def __getitems__(self, tasks: Sequence[DecodingTask]) -> PreparedBatch:
         pixels, labels = [], []
         for task in tasks:
             try:
                 pixels.append(self._pixels(task))
                 labels.append(self._preparation.labels(task.record.labels))
             except (ValueError, UserError) as error:
-                return Prepared(torch.empty(0), torch.empty(0), f"{task.record.place}: {error}.")
-        return Prepared(torch.from_numpy(np.stack(pixels)), torch.tensor(labels, dtype=torch.float32))
+                return PreparedBatch(torch.empty(0), torch.empty(0), f"{task.record.place}: {error}.")
+        return PreparedBatch(torch.from_numpy(np.stack(pixels)), torch.tensor(labels, dtype=torch.float32))
 
     def _pixels(self, task: DecodingTask) -> NDArray[np.uint8]:
         picture = encoded.decode(task.record.content, self._preparation.mode)
@@ -109,7 +109,7 @@ class ImageStream:
         Raises UserError naming channel, file and row of an image that cannot be used, and where train has no images.
         """
         loader = DataLoader(
-            Preparer(self._preparation),
+            BatchPreparer(self._preparation),
             batch_sampler=_TaskSampler(self._tasks(epoch), rows),
             num_workers=self._workers,
             prefetch_factor=BATCHES_AHEAD if self._workers else None,
@@ -134,7 +134,7 @@ class ImageStream:
             )
         self.counts.require_rows(self._name)
 
-    def _next(self, prepared: Iterator[Prepared]) -> Prepared | None:
+    def _next(self, prepared: Iterator[PreparedBatch]) -> PreparedBatch | None:
         begun_s = time.perf_counter()
         batch = next(prepared, None)
         self._waited_s += time.perf_counter() - begun_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 
-class StopSign:
+class StopSignal:
     """`raised` turns true with the first SIGTERM. The handler does nothing else, because it can interrupt any statement."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from wildsage.containers.input.image_stream import ImageStream
 from wildsage.containers.input.row_stream import ReadCounts, RowStream
 from wildsage.containers.training.checkpoint import RANDOMNESS, Checkpoints, Position
 from wildsage.containers.training.cluster import Cluster
-from wildsage.containers.training.stopping import StopSign
+from wildsage.containers.training.stopping import StopSignal
 
 SHARED_RANDOMNESS = "shared_randomness"
 
@@ -36,7 +36,7 @@ class TrainingRun(RunContext):
         log: JobLog,
         train: RowStream | ImageStream,
         cluster: Cluster,
-        stop: StopSign,
+        stop: StopSignal,
         checkpoints: Checkpoints | None = None,
         earlier: dict[str, Tensor] | None = None,
     ) -> None:

@@ -146,7 +146,7 @@ class DockerBackend:
     def _local_name(self, image: str) -> str:
         """Name of the image in the engine: `image` itself, or the local image of the built-in algorithm. Raises CannotRun."""
         algorithm = uris.algorithm(image)
-        ours = [uris.tag(algorithm, target) for target in self._targets] if algorithm else []
+        ours = [uris.image_name(algorithm, target) for target in self._targets] if algorithm else []
         for name in (image, *ours):
             try:
                 self._engine.images.get(name)

@@ -54,7 +54,7 @@ def push(
             fail(1, str(error))
         pushed = registry.push(
             engine,
-            image or uris.tag(algorithm, target),
+            image or uris.image_name(algorithm, target),
             repository or f"wildsage/{algorithm}",
             tag or target,
             boto3.Session(region_name=region),

@@ -98,7 +98,7 @@ def build(algorithms: Sequence[str], target: str, tag: str | None, tell: Tell) -
         try:
             packages = _packages(engine, target, tell)
             for algorithm in algorithms:
-                image = tag or uris.tag(algorithm, target)
+                image = tag or uris.image_name(algorithm, target)
                 _image(engine, algorithm, target, packages, image, tell)
                 built.append(image)
         finally:
@@ -113,7 +113,7 @@ def known() -> list[str]:
 
 def _packages(engine: Engine, target: str, tell: Tell) -> str:
     """Tag of the image of packages that all images of the target share; built if it is missing or outdated."""
-    tag = uris.tag(STAGE_OF_PACKAGES, target)
+    tag = uris.image_name(STAGE_OF_PACKAGES, target)
     with _context(("containers",)) as context:
         made_of = _hash(context, target)
         if engine.output("image", "inspect", "--format", f'{{{{index .Config.Labels "{MADE_OF}"}}}}', tag) == made_of:

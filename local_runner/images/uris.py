@@ -72,7 +72,7 @@ def foreign_warning(uri: str, region: str) -> str | None:
     return f"[wildsage] WARNING: AWS rejects this image. {problem}" if problem else None
 
 
-def tag(algorithm: str, target: str) -> str:
+def image_name(algorithm: str, target: str) -> str:
     """Local tag of an algorithm's image; `target` is cpu or cuda."""
     return f"wildsage/{algorithm}:{target}"
 

@@ -15,8 +15,8 @@ from wildsage.local_runner.inputs.channels import (
     InputError,
     InputFile,
     Objects,
-    get_object,
     manifest_bytes,
+    require_object,
     split_uri,
 )
 
@@ -59,4 +59,4 @@ def _attribute_value(name: str, value: Any, local: str, place: str, objects: Obj
         return (value if isinstance(value, str) else json.dumps(value)).encode()
     if not isinstance(value, str):
         raise InputError(f"{place}: {name} is {json.dumps(value)[:60]}, expected an S3 URI such as s3://bucket/key.")
-    return InputFile(local, get_object(objects, *split_uri(value), named_by=f"{name} of {place}"))
+    return InputFile(local, require_object(objects, *split_uri(value), named_by=f"{name} of {place}"))

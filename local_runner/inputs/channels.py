@@ -74,7 +74,7 @@ def _prefix(source: ChannelRequest, objects: Objects) -> list[InputFile]:
         raise InputError(_nothing_found(uri, bucket, str(error))) from None
     if not keys:
         raise InputError(_nothing_found(uri, bucket, "no object has this prefix, hidden objects not counted."))
-    return [InputFile(_relative_path(prefix, key), get_object(objects, bucket, key)) for key in keys]
+    return [InputFile(_relative_path(prefix, key), require_object(objects, bucket, key)) for key in keys]
 
 
 def _nothing_found(uri: str, bucket: str, problem: str) -> str:
@@ -96,7 +96,7 @@ def _manifest(source: ChannelRequest, objects: Objects) -> list[InputFile]:
     bucket, prefix = split_uri(entries[0]["prefix"])
     named_by = f"named by manifest {source['S3Uri']}"
     names = [name for name in entries[1:] if _is_data(name)]
-    files = [InputFile(name, get_object(objects, bucket, prefix + name, named_by)) for name in names]
+    files = [InputFile(name, require_object(objects, bucket, prefix + name, named_by)) for name in names]
     return sorted(files, key=lambda file: file.stored.key)
 
 
@@ -116,13 +116,13 @@ def _read_manifest(uri: str, objects: Objects) -> Sequence[Any]:
 
 def manifest_bytes(objects: Objects, uri: str, wanted: str) -> bytes:
     """The content of a manifest. Raises InputError for a missing object, and for one of another file format."""
-    content = get_object(objects, *split_uri(uri)).path.read_bytes()
+    content = require_object(objects, *split_uri(uri)).path.read_bytes()
     if problem := other_formats.problem_of(content, wanted):
         raise InputError(f"Manifest {uri}: {problem}")
     return content
 
 
-def get_object(objects: Objects, bucket: str, key: str, named_by: str = "") -> StoredObject:
+def require_object(objects: Objects, bucket: str, key: str, named_by: str = "") -> StoredObject:
     """The object. Raises InputError if it does not exist; `named_by` says where its name stands."""
     try:
         return objects.get(bucket, key)

@@ -18,7 +18,7 @@ from wildsage.algorithms.base.errors import WildsageError
 from wildsage.containers.contract import failure
 from wildsage.local_runner.inputs.channels import InputError
 from wildsage.local_runner.jobs.queue import Queue
-from wildsage.local_runner.jobs.states import WAITS, End, JobKind
+from wildsage.local_runner.jobs.states import WAITS, JobEnd, JobKind
 from wildsage.local_runner.jobs.store import Document, Store
 from wildsage.local_runner.s3.errors import S3Error
 
@@ -52,15 +52,15 @@ class JobRun(ABC):
     # What a kind of job gives
 
     @abstractmethod
-    def execute(self) -> End:
-        """Do the work of the job. An exception is a failure; `failure_reason` words it."""
+    def execute(self) -> JobEnd:
+        """Do the work of the job. An exception is a failure; `exception_reason` words it."""
 
     def interrupt(self) -> None:  # noqa: B027, optional
         """Wake up `execute`, because the job is to stop or the server closes."""
 
-    def end_before_begin(self) -> End:
+    def end_before_begin(self) -> JobEnd:
         """The end of a job that was stopped while it waited."""
-        return End("Stopped")
+        return JobEnd("Stopped")
 
     def results(self) -> Document:
         """Fields that are added to the document of the job when it ends."""
@@ -143,13 +143,13 @@ class JobRun(ABC):
                     self.change(lambda job: job.pop(WAITS, None))
                 end = self.execute()
             except Exception as error:
-                end = End("Failed", failure_reason(error, f"{self.kind.noun} {self.name}"))
+                end = JobEnd("Failed", exception_reason(error, f"{self.kind.noun} {self.name}"))
             self._finish(end)
         finally:
             if self._queue:
                 self._queue.leave()
 
-    def _finish(self, end: End) -> None:
+    def _finish(self, end: JobEnd) -> None:
         results = self.results()
 
         def edit(job: Document) -> None:
@@ -236,7 +236,7 @@ class Jobs(ABC):
             return self._runs.get(name)
 
 
-def failure_reason(error: Exception, job: str) -> str:
+def exception_reason(error: Exception, job: str) -> str:
     """The FailureReason of a job, with the category of the error; `job` names the job in the server's log."""
     if isinstance(error, InputError | S3Error):
         return f"ClientError: {error}"

@@ -17,7 +17,7 @@ INTERRUPTED = (
 
 
 @dataclass(frozen=True)
-class End:
+class JobEnd:
     """How a job ended: Completed, Failed or Stopped, or a kind's own word for one of them.
 
     `reason` says why it failed, `message` explains any other end.
@@ -59,7 +59,7 @@ class JobKind(Kind):
         if not self.has_ended(job):
             self.enter(job, "Stopping", now)
 
-    def end(self, job: Document, end: End, now: float) -> None:
+    def end(self, job: Document, end: JobEnd, now: float) -> None:
         """Enter the last status at `now`, with the reason cut to the 1024 characters that AWS allows."""
         self.enter(job, end.outcome, now)
         job[self.end_time_field] = now
@@ -72,6 +72,6 @@ class JobKind(Kind):
         A job that was asked to stop has stopped, and one that ran has failed. One that had not begun has lost nothing.
         """
         if job[self.status_field] == "Stopping":
-            self.end(job, End("Stopped"), now)
+            self.end(job, JobEnd("Stopped"), now)
         elif self.start_time_field in job:
-            self.end(job, End("Failed", INTERRUPTED), now)
+            self.end(job, JobEnd("Failed", INTERRUPTED), now)

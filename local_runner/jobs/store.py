@@ -19,7 +19,7 @@ class NameTaken(Exception):
     """A document of that kind has the same name, upper and lower case aside."""
 
 
-class NotThere(Exception):
+class NotFound(Exception):
     """No document of that kind and name."""
 
 
@@ -52,13 +52,13 @@ class Store:
             raise NameTaken(f"{kind} {name} exists") from None
 
     def get(self, kind: str, name: str) -> Document:
-        """A copy of the document of that name. Raises NotThere."""
+        """A copy of the document of that name. Raises NotFound."""
         with self._lock:
             row = self._database.execute(
                 "SELECT document FROM documents WHERE kind = ? AND name = ?", (kind, name)
             ).fetchone()
         if row is None:
-            raise NotThere(f"{kind} {name} does not exist")
+            raise NotFound(f"{kind} {name} does not exist")
         return json.loads(row[0])
 
     def all(self, kind: str) -> list[Document]:
@@ -73,7 +73,7 @@ class Store:
             return self._database.execute("PRAGMA data_version").fetchone()[0]
 
     def change(self, kind: str, name: str, edit: Callable[[Document], object]) -> Document:
-        """Let `edit` change the document in place, as one step. Raises NotThere."""
+        """Let `edit` change the document in place, as one step. Raises NotFound."""
         with self._lock:
             document = self.get(kind, name)
             edit(document)
@@ -83,15 +83,15 @@ class Store:
         return document
 
     def update(self, kind: str, name: str, **fields: Any) -> Document:
-        """Set top-level fields. Raises NotThere."""
+        """Set top-level fields. Raises NotFound."""
         return self.change(kind, name, lambda document: document.update(fields))
 
     def delete(self, kind: str, name: str) -> None:
-        """Remove a document. Raises NotThere."""
+        """Remove a document. Raises NotFound."""
         with self._lock:
             deleted = self._database.execute("DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name))
         if not deleted.rowcount:
-            raise NotThere(f"{kind} {name} does not exist")
+            raise NotFound(f"{kind} {name} does not exist")
 
     def close(self) -> None:
         """Close the database. Any later call raises sqlite3.ProgrammingError."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from wildsage.local_runner.jobs.logs import ENDPOINTS
-from wildsage.local_runner.jobs.store import TAGS, NotThere, Store
+from wildsage.local_runner.jobs.store import TAGS, NotFound, Store
 from wildsage.local_runner.monitor.overview import JobSummary, Overview
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.s3.uploads import Uploads
@@ -111,7 +111,7 @@ def _children(folder: Path) -> list[Path]:
 
 def _forget(store: Store, job: JobSummary, places: list[Path]) -> None:
     for kind, name in ((job.kind.kind, job.name), (TAGS, job.arn)):
-        with contextlib.suppress(NotThere):
+        with contextlib.suppress(NotFound):
             store.delete(kind, name)
     for place in places:
         _remove(place)

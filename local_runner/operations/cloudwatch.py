@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wildsage.local_runner.jobs.logs import TRAINING_JOBS
-from wildsage.local_runner.jobs.store import NotThere
+from wildsage.local_runner.jobs.store import NotFound
 from wildsage.local_runner.jobs.training.readings import job_readings
 from wildsage.local_runner.jobs.training.states import KIND
 from wildsage.local_runner.operations.context import RequestContext
@@ -46,7 +46,7 @@ def _readings(context: RequestContext, request: dict[str, Any]) -> list[tuple[fl
         return []
     try:
         job = context.services.store.get(KIND.name, dimensions["TrainingJobName"])
-    except NotThere:
+    except NotFound:
         return []
     wanted = request["MetricName"]
     return [

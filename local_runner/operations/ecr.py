@@ -6,7 +6,7 @@ import base64
 import time
 from typing import Any
 
-from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
+from wildsage.local_runner.jobs.store import Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.settings import ACCOUNT
 from wildsage.local_runner.wire.errors import AwsError
@@ -71,7 +71,7 @@ def describe_images(context: RequestContext, request: dict[str, Any]) -> dict[st
 def _find(context: RequestContext, name: str) -> Document:
     try:
         return context.services.store.get(KIND, name)
-    except NotThere:
+    except NotFound:
         raise AwsError(
             "RepositoryNotFoundException",
             f"The repository with name '{name}' does not exist in the registry with id '{ACCOUNT}'",

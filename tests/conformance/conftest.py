@@ -25,7 +25,7 @@ from wildsage.containers.codecs.records import files
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.train import train
-from wildsage.containers.training.stopping import StopSign
+from wildsage.containers.training.stopping import StopSignal
 
 
 def recordio_protobuf(rows: Batch, label_size: int) -> bytes:
@@ -103,7 +103,7 @@ def run_container(folder: Path, name: str, content_type: str, **hyperparameters:
         (opt_ml.channel(channel) / FILE_NAME).write_bytes(content_of(kind, case, content_type))
     environment = {"SAGEMAKER_DATA_PATH": str(folder), "WILDSAGE_ALGORITHM": name}
     with contextlib.redirect_stdout(io.StringIO()) as log:
-        status = train(environment, StopSign())
+        status = train(environment, StopSignal())
     return Trained(opt_ml, status, log.getvalue())
 
 

@@ -26,7 +26,7 @@ from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.model_files import artifact
 from wildsage.containers.serving.handler import Handler, HttpRequest
 from wildsage.containers.train import train
-from wildsage.containers.training.stopping import StopSign
+from wildsage.containers.training.stopping import StopSignal
 
 ROWS = stripes()
 RECORDIO = "application/x-recordio"
@@ -68,13 +68,13 @@ def with_rec(job, content=REC, **changes):
     return run
 
 
-def train_here(run, stop: StopSign | None = None) -> int:
+def train_here(run, stop: StopSignal | None = None) -> int:
     """The job in this process, on one thread: its exit status."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         return train(
-            {"SAGEMAKER_DATA_PATH": str(run.opt_ml.root), "WILDSAGE_ALGORITHM": run.algorithm}, stop or StopSign()
+            {"SAGEMAKER_DATA_PATH": str(run.opt_ml.root), "WILDSAGE_ALGORITHM": run.algorithm}, stop or StopSignal()
         )
     finally:
         torch.set_num_threads(threads)
@@ -282,7 +282,7 @@ def test_several_labels_an_image_with_a_weighted_loss(job):
 def test_asked_to_stop_it_leaves_what_it_has_learned(job):
     run = described(job, channels=("train",))
     run.put("train", "train.rec", REC)
-    stop = StopSign()
+    stop = StopSignal()
     stop.raised = True
     assert train_here(run, stop) == 0
     assert model_of(run).predict(ROWS)["prediction"].shape == (64, 2)

@@ -23,7 +23,7 @@ INSTANCE_MAKERS = ("copy_reg _reconstructor", "copyreg _reconstructor", "copyreg
 
 
 @dataclass
-class Name:
+class GlobalName:
     """A global that the file refers to by module and name."""
 
     text: str
@@ -42,7 +42,7 @@ def read(content: bytes) -> tuple[bytes, dict[str, Any]]:
 
     Raises UserError for a file that is not a pickled Booster, or uses opcodes that no Booster has.
     """
-    made = _Machine().run(content)
+    made = _StackMachine().run(content)
     if not isinstance(made, PickledObject) or made.kind != BOOSTER:
         raise UserError(f"The file holds {_kind(made)}, expected an {BOOSTER.replace(' ', '.')}.")
     handle = made.state.pop(HANDLE, None)
@@ -74,8 +74,8 @@ def _value(value: int | str | None) -> bytes:
     return _text(value) if isinstance(value, str) else b"J" + struct.pack("<i", value)
 
 
-class _Machine:
-    """The stack of the format. Globals become `Name`, what would be called becomes a `PickledObject` or plain bytes."""
+class _StackMachine:
+    """The stack of the format. Globals become `GlobalName`, what would be called becomes a `PickledObject` or plain bytes."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -103,7 +103,7 @@ class _Machine:
         elif name in BUILDERS:
             BUILDERS[name](self)
         elif name == "GLOBAL":
-            self.stack.append(Name(argument))
+            self.stack.append(GlobalName(argument))
         elif name not in ("PROTO", "FRAME"):
             raise ValueError(f"opcode {name} is not one of a Booster's")
 
@@ -118,7 +118,7 @@ class _Machine:
 
     def stack_global(self) -> None:
         name, module = self.stack.pop(), self.stack.pop()
-        self.stack.append(Name(f"{module} {name}"))
+        self.stack.append(GlobalName(f"{module} {name}"))
 
     def tuple(self, count: int | None = None) -> None:
         items = self.above_mark() if count is None else [self.stack.pop() for _ in range(count)][::-1]
@@ -188,20 +188,20 @@ CONSTANTS: Mapping[str, Callable[[], Any]] = {
     "EMPTY_DICT": dict,
     "MARK": lambda: MARK,
 }
-BUILDERS: Mapping[str, Callable[[_Machine], None]] = {
-    "MEMOIZE": _Machine.memoize,
-    "STACK_GLOBAL": _Machine.stack_global,
-    "TUPLE": _Machine.tuple,
+BUILDERS: Mapping[str, Callable[[_StackMachine], None]] = {
+    "MEMOIZE": _StackMachine.memoize,
+    "STACK_GLOBAL": _StackMachine.stack_global,
+    "TUPLE": _StackMachine.tuple,
     "TUPLE1": lambda machine: machine.tuple(1),
     "TUPLE2": lambda machine: machine.tuple(2),
     "TUPLE3": lambda machine: machine.tuple(3),
-    "LIST": _Machine.list,
-    "DICT": _Machine.dict,
-    "APPEND": _Machine.append,
-    "APPENDS": _Machine.appends,
-    "SETITEM": _Machine.set_item,
-    "SETITEMS": _Machine.set_items,
-    "REDUCE": _Machine.call,
-    "NEWOBJ": _Machine.new_object,
-    "BUILD": _Machine.build,
+    "LIST": _StackMachine.list,
+    "DICT": _StackMachine.dict,
+    "APPEND": _StackMachine.append,
+    "APPENDS": _StackMachine.appends,
+    "SETITEM": _StackMachine.set_item,
+    "SETITEMS": _StackMachine.set_items,
+    "REDUCE": _StackMachine.call,
+    "NEWOBJ": _StackMachine.new_object,
+    "BUILD": _StackMachine.build,
 }

@@ -27,7 +27,7 @@ class UnsupportedAccept(Exception):
     """The caller accepts only types that are not written (HTTP 406)."""
 
 
-def chosen(accept: str | None, default: str) -> str:
+def choose_type(accept: str | None, default: str) -> str:
     """The type to answer in. Raises UnsupportedAccept in the original's words."""
     if not accept or accept.strip() in ("*/*", "*"):
         return default

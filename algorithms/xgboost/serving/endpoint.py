@@ -75,11 +75,11 @@ class XGBoostEndpoint:
             return _text(413, f"HTTP content length exceeded {self.settings.max_body_bytes} bytes.")
         try:
             return self._answer(request)
-        except requests.Unreadable as error:
+        except requests.UnreadableBody as error:
             return _text(415, error)
         except answers.UnsupportedAccept as error:
             return _text(406, error)
-        except selectable.Unsupported as error:
+        except selectable.NoSelectableContent as error:
             return _text(500, error)
         except (UserError, ValueError) as error:
             return _text(400, f"Unable to evaluate payload provided: {without_trace(str(error))}")
@@ -95,7 +95,7 @@ class XGBoostEndpoint:
         rows = requests.parse(kind, request.body, self.settings.version, self.model.num_features, self.records)
         if self.settings.multi_model and not self.settings.wanted:
             return self._of_several(request, self.model.predict(requests.checked(rows, kind, self.model.num_features)))
-        accept = answers.CSV if self._ignores_accept else answers.chosen(request.accept, self.settings.accept)
+        accept = answers.CSV if self._ignores_accept else answers.choose_type(request.accept, self.settings.accept)
         rows = requests.checked(rows, kind, self.model.num_features)
         if self.settings.wanted:
             return self._selected(rows, accept)

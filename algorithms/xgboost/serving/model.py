@@ -25,7 +25,7 @@ ROWS_WORTH_A_THREAD = 500
 
 
 @dataclass(frozen=True)
-class OneModel:
+class LoadedBooster:
     """A Booster and the number of rounds that answer; 0 is all.
 
     The library computes on one thread, as in the original. The rows of a large request are shared out among the cores.
@@ -38,7 +38,7 @@ class OneModel:
     linear: bool
 
     @classmethod
-    def read(cls, path: Path) -> OneModel:
+    def read(cls, path: Path) -> LoadedBooster:
         """The model of a file that any version wrote. Raises UserError for a file that is not a model."""
         booster, best = model_files.read(path.read_bytes())
         if not model_files.is_finite(booster):
@@ -81,7 +81,7 @@ class OneModel:
 class Ensemble:
     """All models of a folder."""
 
-    def __init__(self, models: Sequence[OneModel]) -> None:
+    def __init__(self, models: Sequence[LoadedBooster]) -> None:
         self._models = models
         self.objective = models[0].objective
         self.num_class = models[0].num_class
@@ -115,9 +115,9 @@ class Ensemble:
         return np.stack([model.predict(rows, margins=True) for model in self._models]).mean(axis=0)
 
 
-def _read(path: Path) -> OneModel:
+def _read(path: Path) -> LoadedBooster:
     try:
-        return OneModel.read(path)
+        return LoadedBooster.read(path)
     except UserError as error:
         raise UserError(f"Unable to load model: Model {path} cannot be loaded: {error}") from None
 

@@ -29,29 +29,29 @@ KINDS = {
 }
 
 
-class Unreadable(Exception):
+class UnreadableBody(Exception):
     """The body is not what its content type says, or of a type that is not known (HTTP 415); the text says what is wrong."""
 
 
 def kind_of(content_type: str | None) -> str:
-    """The format of a body; LIBSVM where none is said. Raises Unreadable."""
+    """The format of a body; LIBSVM where none is said. Raises UnreadableBody."""
     if not content_type:
         return LIBSVM
     name, _, parameters = content_type.lower().partition(";")
     if name.strip() not in KINDS:
-        raise Unreadable(
+        raise UnreadableBody(
             f"Content-type {name.strip()} not supported. Supported content-type is text/csv, text/libsvm, text/x-libsvm, "
             "application/x-recordio-protobuf"
         )
     try:
         check_label_size(content_type, parameters)
     except UserError as error:
-        raise Unreadable(str(error)) from None
+        raise UnreadableBody(str(error)) from None
     return KINDS[name.strip()]
 
 
 def parse(kind: str, body: bytes, version: Version, width: int, records: Records) -> Rows:
-    """The rows of a body; `width` columns are the model's. Raises Unreadable in the original's words."""
+    """The rows of a body; `width` columns are the model's. Raises UnreadableBody in the original's words."""
     try:
         if foreign := other_formats.problem_of(body, kind, other_formats.RECORDIO if kind == RECORDS else ""):
             raise UserError(foreign)
@@ -61,7 +61,7 @@ def parse(kind: str, body: bytes, version: Version, width: int, records: Records
             return _libsvm(body, version, width)
         return _records(body, records)
     except (ValueError, UserError, UnicodeDecodeError) as error:
-        raise Unreadable(
+        raise UnreadableBody(
             f"Loading {kind} data failed with Exception, please ensure data is in {kind} format:\n {type(error)}\n {error}"
         ) from None
 

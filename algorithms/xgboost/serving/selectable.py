@@ -29,19 +29,19 @@ OF_PROBABILITY = ("probability", "probabilities")
 Record = dict[str, Any]
 
 
-class Unsupported(Exception):
+class NoSelectableContent(Exception):
     """The model's objective has no selectable content (HTTP 500)."""
 
 
 def valid_keys(objective: str) -> tuple[str, ...]:
-    """What can be said of a model of that objective. Raises Unsupported."""
+    """What can be said of a model of that objective. Raises NoSelectableContent."""
     if objective in REGRESSION:
         return ("predicted_score",)
     if objective in WITH_PROBABILITIES:
         return ORDER[:6]
     if objective in WITHOUT:
         return tuple(key for key in ORDER[:6] if key not in OF_PROBABILITY)
-    raise Unsupported(f"Objective `{objective}` unsupported for selectable inference predictions.")
+    raise NoSelectableContent(f"Objective `{objective}` unsupported for selectable inference predictions.")
 
 
 def select(model: Ensemble, rows: Rows, wanted: Sequence[str]) -> list[Record]:

@@ -41,13 +41,13 @@ from wildsage.containers.codecs.rows import FlatRows, spread
 Positions = NDArray[np.int64]
 
 
-def tag(number: int) -> int:
+def field_tag(number: int) -> int:
     """The byte that starts a field with a length."""
     return number << 3 | LENGTH
 
 
-MAP_KEY_WORD = np.frombuffer(bytes([tag(KEY), len(MAP_KEY)]) + MAP_KEY, "<u8")[0]
-KINDS = {tag(kind): kind for kind in (FLOAT32, FLOAT64, INT32)}
+MAP_KEY_WORD = np.frombuffer(bytes([field_tag(KEY), len(MAP_KEY)]) + MAP_KEY, "<u8")[0]
+KINDS = {field_tag(kind): kind for kind in (FLOAT32, FLOAT64, INT32)}
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Cursors:
 
     def present(self, number: int, stops_n: Positions) -> bool:
         """Read the tag of a field if the first message has it before its stop. All messages must agree."""
-        present_n = (self.at_n < stops_n) & (self.bytes_b[self.at_n] == tag(number))
+        present_n = (self.at_n < stops_n) & (self.bytes_b[self.at_n] == field_tag(number))
         self.require(present_n == present_n[0])
         self.move(self.at_n + int(present_n[0]))
         return bool(present_n[0])

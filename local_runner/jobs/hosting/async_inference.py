@@ -19,7 +19,7 @@ from wildsage.local_runner.jobs.hosting.endpoint import KIND as ENDPOINT
 from wildsage.local_runner.jobs.hosting.endpoint import Endpoints
 from wildsage.local_runner.jobs.hosting.instance import Answer, Instance
 from wildsage.local_runner.jobs.logs import ENDPOINTS, Logs
-from wildsage.local_runner.jobs.store import Document, NotThere, Store
+from wildsage.local_runner.jobs.store import Document, NotFound, Store
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.pending_object import file_chunks
 from wildsage.local_runner.s3.store import ObjectStore
@@ -33,7 +33,7 @@ CHUNK_BYTES = 1 << 18
 log = logging.getLogger(__name__)
 
 
-class Failed(Exception):
+class InvocationFailed(Exception):
     """An inference failed; the text is written to its failure location."""
 
 
@@ -89,7 +89,7 @@ class AsyncInferences:
     def _concurrency(self, endpoint: str) -> int:
         try:
             deployment = self._store.get(ENDPOINT.name, endpoint)["Deployment"]
-        except NotThere:  # it was deleted since; its invocations fail at once
+        except NotFound:  # it was deleted since; its invocations fail at once
             return DEFAULT_CONCURRENCY
         config = deployment.get("AsyncInferenceConfig", {}).get("ClientConfig", {})
         each = config.get("MaxConcurrentInvocationsPerInstance", DEFAULT_CONCURRENCY)
@@ -103,7 +103,7 @@ class AsyncInferences:
         except Exception as error:
             if self._closing.is_set():
                 return
-            if not isinstance(error, Failed | InputError | S3Error | NoAnswer):
+            if not isinstance(error, InvocationFailed | InputError | S3Error | NoAnswer):
                 log.exception("asynchronous invocation %s", invocation["Id"])
             self._write_failure(invocation, str(error))
         self._store.delete(KIND, invocation["Id"])
@@ -116,7 +116,7 @@ class AsyncInferences:
             try:
                 if not answer.is_success:
                     text = answer.http.data.decode(errors="replace")
-                    raise Failed(
+                    raise InvocationFailed(
                         f'Received error ({answer.http.status}) from {answer.container} with message "{text}".'
                     )
                 kind = answer.http.headers.get("Content-Type", "application/octet-stream")
@@ -129,7 +129,7 @@ class AsyncInferences:
         stored, file = self._inputs.open(*split_uri(invocation["InputLocation"]))
         with file:
             if stored.size > MAX_INPUT_BYTES:
-                raise Failed(
+                raise InvocationFailed(
                     f"{invocation['InputLocation']} has {stored.size} bytes, expected at most {MAX_INPUT_BYTES}."
                 )
             headers = {**invocation["Headers"], "Content-Length": str(stored.size)}
@@ -145,13 +145,15 @@ class AsyncInferences:
                     yield instance
                     return
             if self._closing.wait(CHECK_EVERY_S) or not self._exists(name):
-                raise Failed(f"Endpoint {name} was deleted before it answered.")
-        raise Failed("The invocation expired before an instance could take it: RequestTTLSeconds have passed.")
+                raise InvocationFailed(f"Endpoint {name} was deleted before it answered.")
+        raise InvocationFailed(
+            "The invocation expired before an instance could take it: RequestTTLSeconds have passed."
+        )
 
     def _exists(self, endpoint: str) -> bool:
         try:
             return bool(self._store.get(ENDPOINT.name, endpoint))
-        except NotThere:
+        except NotFound:
             return False
 
     def _write_failure(self, invocation: Document, text: str) -> None:

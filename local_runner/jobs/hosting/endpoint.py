@@ -22,7 +22,7 @@ from wildsage.local_runner.jobs.hosting.container import INVOCATION_TIMEOUT_S
 from wildsage.local_runner.jobs.hosting.instance import Instance, NotHealthy, start
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.logs import ENDPOINTS, Logs, LogWriter
-from wildsage.local_runner.jobs.store import TAGS, Document, NotThere, Store
+from wildsage.local_runner.jobs.store import TAGS, Document, NotFound, Store
 from wildsage.local_runner.s3.errors import S3Error
 
 KIND = Kind("endpoint", "Endpoint", "endpoint")
@@ -31,7 +31,7 @@ SHUTDOWN_GRACE_S = 3.0
 log = logging.getLogger(__name__)
 
 
-class Busy(Exception):
+class EndpointBusy(Exception):
     """The endpoint is being created, updated or deleted."""
 
 
@@ -94,18 +94,18 @@ class Endpoints:
         self._in_background(self._bring_up, endpoint["EndpointName"], endpoint["Deployment"])
 
     def update(self, name: str, deployment: Document) -> None:
-        """Start the new deployment beside the old one, then replace the old one. Raises NotThere, Busy."""
+        """Start the new deployment beside the old one, then replace the old one. Raises NotFound, EndpointBusy."""
         self._claim(name, "Updating", ("InService", "Failed"), deployment["Id"])
         self._in_background(self._bring_up, name, deployment)
 
     def rescale(self, name: str, variants: Sequence[Document]) -> None:
-        """Change weights and instance counts to those of `variants`; running instances stay. Raises NotThere, Busy."""
+        """Change weights and instance counts to those of `variants`; running instances stay. Raises NotFound, EndpointBusy."""
         deployment = {**self._store.get(KIND.name, name)["Deployment"], "Variants": variants}
         self._claim(name, "Updating", ("InService",), deployment["Id"])
         self._in_background(self._rescale, name, deployment)
 
     def delete(self, name: str) -> None:
-        """Stop the containers and delete the endpoint, even while it is being created. Raises NotThere, Busy."""
+        """Stop the containers and delete the endpoint, even while it is being created. Raises NotFound, EndpointBusy."""
         called_off = self._claim(name, "Deleting", ("InService", "Failed", "Creating"), None)
         self._in_background(self._take_down, name, called_off)
 
@@ -161,13 +161,13 @@ class Endpoints:
     def _claim(self, name: str, status: str, allowed: Sequence[str], pending: str | None) -> str | None:
         """Enter a status; `pending` is the only deployment that may put the endpoint into service from now on.
 
-        Returns the pending deployment of before. Raises NotThere, Busy.
+        Returns the pending deployment of before. Raises NotFound, EndpointBusy.
         """
         before: list[str | None] = []
 
         def edit(endpoint: Document) -> None:
             if endpoint["EndpointStatus"] not in allowed:
-                raise Busy(f'Cannot update in-progress endpoint "{endpoint["EndpointArn"]}".')
+                raise EndpointBusy(f'Cannot update in-progress endpoint "{endpoint["EndpointArn"]}".')
             before.append(endpoint["Pending"])
             endpoint.update(EndpointStatus=status, LastModifiedTime=time.time(), Pending=pending)
 
@@ -206,7 +206,7 @@ class Endpoints:
 
         def edit(endpoint: Document) -> None:
             if endpoint["Pending"] != deployment["Id"]:
-                raise Busy(name)
+                raise EndpointBusy(name)
             self._fleets[name] = fleet
             endpoint.update(
                 EndpointStatus="InService",
@@ -221,7 +221,7 @@ class Endpoints:
 
         try:
             self._store.change(KIND.name, name, edit)
-        except (Busy, NotThere):
+        except (EndpointBusy, NotFound):
             return False
         return True
 
@@ -235,7 +235,7 @@ class Endpoints:
                 status = "InService" if name in self._fleets else "Failed"
                 endpoint.update(EndpointStatus=status, FailureReason=reason, LastModifiedTime=time.time())
 
-        with contextlib.suppress(NotThere):  # deleted meanwhile
+        with contextlib.suppress(NotFound):  # deleted meanwhile
             self._store.change(KIND.name, name, edit)
 
     def _take_down(self, name: str, called_off: str | None) -> None:
@@ -245,7 +245,7 @@ class Endpoints:
         if fleet := self._fleets.pop(name, None):
             fleet.stop()
         shutil.rmtree(self._folder / name, ignore_errors=True)
-        with contextlib.suppress(NotThere):  # the endpoint still has the name, so that the tags are its own
+        with contextlib.suppress(NotFound):  # the endpoint still has the name, so that the tags are its own
             self._store.delete(TAGS, self._store.get(KIND.name, name)["EndpointArn"])
         self._store.delete(KIND.name, name)
 

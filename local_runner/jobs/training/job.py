@@ -17,7 +17,7 @@ from wildsage.local_runner.inputs.workspace import Host
 from wildsage.local_runner.jobs.dependencies import JobDependencies
 from wildsage.local_runner.jobs.logs import TRAINING_JOBS, Logs, LogWriter
 from wildsage.local_runner.jobs.runner import JobRun, Jobs
-from wildsage.local_runner.jobs.states import End
+from wildsage.local_runner.jobs.states import JobEnd
 from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.jobs.training import checkpoints
 from wildsage.local_runner.jobs.training.description import DEFAULT_MAX_RUNTIME_S
@@ -64,7 +64,7 @@ class TrainingJobRun(JobRun):
         self._containers: Sequence[Running] = ()
         self._stopped_as = "Stopped"
 
-    def execute(self) -> End:
+    def execute(self) -> JobEnd:
         """Train, and train again after a failure of the platform, as often as the RetryStrategy says."""
         if self._stopping.is_set():
             return self.end_before_begin()
@@ -79,7 +79,7 @@ class TrainingJobRun(JobRun):
             end = self._attempt()
         return end
 
-    def end_before_begin(self) -> End:
+    def end_before_begin(self) -> JobEnd:
         return stopped("Stopped", has_model=False)
 
     def results(self) -> Document:
@@ -94,7 +94,7 @@ class TrainingJobRun(JobRun):
         limit_s = self._job["StoppingCondition"].get("MaxPendingTimeInSeconds", math.inf)
         return self._job["CreationTime"] + limit_s - time.time()
 
-    def _attempt(self) -> End:
+    def _attempt(self) -> JobEnd:
         """Bring the data, train, and store the model."""
         self._containers = ()
         self._enter("Downloading")
@@ -108,9 +108,9 @@ class TrainingJobRun(JobRun):
             for host in hosts:
                 host.close()
         if self._abandoned:
-            return End("Stopped")
+            return JobEnd("Stopped")
         if not self._stopping.is_set() and (reason := failure_reason(ended)):
-            return End("Failed", reason)
+            return JobEnd("Failed", reason)
         has_model = False
         if self._containers:
             self._enter("Uploading")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from wildsage.local_runner.jobs.states import ENDED, INTERRUPTED, MAX_REASON_CHARACTERS, End, JobKind
+from wildsage.local_runner.jobs.states import ENDED, INTERRUPTED, MAX_REASON_CHARACTERS, JobEnd, JobKind
 from wildsage.local_runner.jobs.store import Document
 
 MESSAGES = {
@@ -36,7 +36,7 @@ class TrainingKind(JobKind):
     def enter(self, job: Document, status: str, now: float) -> None:
         enter_secondary(job, status if status in ENDED or status == "Stopping" else "Stopped", status, now)
 
-    def end(self, job: Document, end: End, now: float) -> None:
+    def end(self, job: Document, end: JobEnd, now: float) -> None:
         """Also note how long the job took, in whole seconds begun, as they are billed."""
         self.enter(job, end.outcome, now)
         last = job["SecondaryStatusTransitions"][-1]
@@ -58,7 +58,7 @@ class TrainingKind(JobKind):
             enter_secondary(job, "InProgress", "Interrupted", now)
             enter_secondary(job, "InProgress", "Starting", now)
         else:
-            self.end(job, End("Failed", INTERRUPTED_WITHOUT_CHECKPOINTS), now)
+            self.end(job, JobEnd("Failed", INTERRUPTED_WITHOUT_CHECKPOINTS), now)
 
 
 KIND = TrainingKind("training-job", "TrainingJob", "training job")
@@ -73,7 +73,7 @@ def enter_secondary(job: Document, status: str, secondary: str, now: float) -> N
     job.update(TrainingJobStatus=status, SecondaryStatus=secondary, LastModifiedTime=now)
 
 
-def stopped(outcome: str, has_model: bool) -> End:
+def stopped(outcome: str, has_model: bool) -> JobEnd:
     """The end of a job that did not fail; its message says so if there is no model.tar.gz."""
     message = f"{MESSAGES[outcome]}. No model had been written, so there is no model.tar.gz."
-    return End(outcome, message=None if has_model else message)
+    return JobEnd(outcome, message=None if has_model else message)

@@ -19,9 +19,9 @@ from wildsage.local_runner.jobs.hosting import instance
 from wildsage.local_runner.jobs.hosting.instance import Instance, NoAnswer, NotHealthy
 from wildsage.local_runner.jobs.logs import TRANSFORM_JOBS, LogWriter
 from wildsage.local_runner.jobs.runner import JobRun, Jobs
-from wildsage.local_runner.jobs.states import End, JobKind
+from wildsage.local_runner.jobs.states import JobEnd, JobKind
 from wildsage.local_runner.jobs.store import Document
-from wildsage.local_runner.jobs.transform.pipeline import STRATEGIES, Pipeline, RequestPlan, Stopping
+from wildsage.local_runner.jobs.transform.pipeline import STRATEGIES, JobStopping, Pipeline, RequestPlan
 
 KIND = JobKind("transform-job", "TransformJob", "transform job")
 PARAMETERS_TIMEOUT_S = 10.0
@@ -65,16 +65,16 @@ class TransformJobRun(JobRun):
         self._folder = deps.folder / self.name
         self._instances: list[Instance] = []
 
-    def execute(self) -> End:
+    def execute(self) -> JobEnd:
         try:
             failures = self._transform()
-        except Stopping:
-            return End("Stopped")
+        except JobStopping:
+            return JobEnd("Stopped")
         except NotHealthy as error:
             if self._stopping.is_set():
-                return End("Stopped")
-            return End("Failed", f"AlgorithmError: {error} Its log may say more: group {TRANSFORM_JOBS}.")
-        return End("Failed", _reason(failures)) if failures else End("Completed")
+                return JobEnd("Stopped")
+            return JobEnd("Failed", f"AlgorithmError: {error} Its log may say more: group {TRANSFORM_JOBS}.")
+        return JobEnd("Failed", _reason(failures)) if failures else JobEnd("Completed")
 
     def interrupt(self) -> None:
         self._stopping.set()
@@ -85,9 +85,9 @@ class TransformJobRun(JobRun):
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _transform(self) -> list[str]:
-        """The reasons of all objects that have no output. Raises Stopping, InputError, S3Error, NotHealthy."""
+        """The reasons of all objects that have no output. Raises JobStopping, InputError, S3Error, NotHealthy."""
         if self._stopping.is_set():
-            raise Stopping
+            raise JobStopping
         shards = [shard for shard in self._shards() if shard]
         writers = [self._log_writer(f"instance-{number}") for number in range(1, len(shards) + 1)]
         try:
@@ -131,7 +131,7 @@ class TransformJobRun(JobRun):
 
     def _instance(self, number: int, writer: LogWriter) -> Instance:
         if self._stopping.is_set():
-            raise Stopping
+            raise JobStopping
         return instance.start(
             "",
             self._job["Containers"],

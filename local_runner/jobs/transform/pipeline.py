@@ -49,7 +49,7 @@ Chunks = Iterable[bytes]
 Pieces = Iterator[tuple[InputFile, "Future[Chunks]"]]
 
 
-class Stopping(Exception):
+class JobStopping(Exception):
     """The job was asked to stop, or the server is closing."""
 
 
@@ -136,7 +136,7 @@ class Pipeline:
         self._failures: dict[str, str] = {}
 
     def run(self, files: Sequence[InputFile]) -> list[str]:
-        """Store the output of every object. Returns a reason for each object that has no output. Raises Stopping."""
+        """Store the output of every object. Returns a reason for each object that has no output. Raises JobStopping."""
         if self._streams and self._processing.changes_records:
             return [
                 "ClientError: MaxPayloadInMB 0 sends each object as a whole, which can neither be filtered nor joined. "
@@ -217,7 +217,7 @@ class Pipeline:
             done = 0
             for sources in records.batches(found, separator, limit, self._plan.single or self._split == "None"):
                 if self._stopping.is_set():
-                    raise Stopping
+                    raise JobStopping
                 yield RequestBatch(
                     sources, [self._sent(record, number) for number, record in enumerate(sources, done + 1)]
                 )
@@ -268,14 +268,14 @@ class Pipeline:
         return _read_and_close(cast(BinaryIO, spool))
 
     def _answered(self, invoke: Callable[[], urllib3.BaseHTTPResponse]) -> urllib3.BaseHTTPResponse:
-        """Send a request, again after a failure of the container. Raises RequestFailed, Stopping."""
+        """Send a request, again after a failure of the container. Raises RequestFailed, JobStopping."""
         attempts = 1 + self._client.get("InvocationsMaxRetries", DEFAULT_RETRIES)
         problem = RequestFailed(0, "not asked")
         for attempt in range(attempts):
             if attempt:
                 self._stopping.wait(FIRST_PAUSE_S * 2 ** (attempt - 1))
             if self._stopping.is_set():
-                raise Stopping
+                raise JobStopping
             try:
                 answer = invoke()
             except NoAnswer as error:
@@ -287,7 +287,7 @@ class Pipeline:
             if answer.status < 500:
                 break
         if self._stopping.is_set():
-            raise Stopping
+            raise JobStopping
         raise problem
 
     def _headers(self) -> dict[str, str]:

@@ -110,7 +110,7 @@ def resource_config(training: Mapping[str, Any]) -> Document:
     return {name: value for name, value in fields.items() if name not in ("InstanceConfigs", "AllocationStrategy")}
 
 
-def definitions(job: Mapping[str, Any]) -> list[TrainingDefinition]:
+def training_definitions(job: Mapping[str, Any]) -> list[TrainingDefinition]:
     """The definitions of a CreateHyperParameterTuningJob request. Raises DefinitionError."""
     config = job["HyperParameterTuningJobConfig"]
     if ("TrainingJobDefinition" in job) == ("TrainingJobDefinitions" in job):

@@ -13,14 +13,19 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 
 from wildsage.local_runner.jobs.runner import JobRun, Jobs
-from wildsage.local_runner.jobs.states import ENDED, End, JobKind
-from wildsage.local_runner.jobs.store import TAGS, Document, NotThere, Store
+from wildsage.local_runner.jobs.states import ENDED, JobEnd, JobKind
+from wildsage.local_runner.jobs.store import TAGS, Document, NotFound, Store
 from wildsage.local_runner.jobs.training.description import training_job
 from wildsage.local_runner.jobs.training.job import TrainingJobs
 from wildsage.local_runner.jobs.training.readings import job_readings
 from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning import completion, early_stopping
-from wildsage.local_runner.jobs.tuning.definition import OBJECTIVE, TrainingDefinition, definitions, hyperband_resources
+from wildsage.local_runner.jobs.tuning.definition import (
+    OBJECTIVE,
+    TrainingDefinition,
+    hyperband_resources,
+    training_definitions,
+)
 from wildsage.local_runner.jobs.tuning.results import failed_here, objective, ranked, trained
 
 if TYPE_CHECKING:
@@ -83,7 +88,7 @@ class TuningJobRun(JobRun):
     def _maximize(self) -> bool:
         return next(definition.maximize for definition, _ in self._searches.values())
 
-    def execute(self) -> End:
+    def execute(self) -> JobEnd:
         try:
             self._begin_searches()
             return self._tune()
@@ -110,7 +115,7 @@ class TuningJobRun(JobRun):
         )
 
         seed = self._config.get("RandomSeed")
-        for offset, definition in enumerate(definitions(self._job)):
+        for offset, definition in enumerate(training_definitions(self._job)):
             resources = hyperband_resources(self._config, definition)
             own_seed = None if seed is None else seed + offset
             found = search(self._config["Strategy"], definition.ranges, definition.maximize, own_seed, resources)
@@ -144,23 +149,23 @@ class TuningJobRun(JobRun):
 
     # Training jobs
 
-    def _tune(self) -> End:
+    def _tune(self) -> JobEnd:
         """Run training jobs until there is a reason to end."""
         turns = cycle(list(self._searches))
         while not self._abandoned:
             running = self._check_training()
             if self._stopping.is_set() or self._out_of_time():
-                return End("Stopped")
+                return JobEnd("Stopped")
             if reason := self._failure(bool(running)):
-                return End("Failed", reason)
+                return JobEnd("Failed", reason)
             if completion.is_met(self._criteria, self._objectives(), self._maximize):
-                return End("Completed")
+                return JobEnd("Completed")
             for _ in range(self._limits["MaxParallelTrainingJobs"] - len(running)):
                 self._try_next(turns)
             if not self._running:
-                return End("Completed")
+                return JobEnd("Completed")
             self._wake.wait(CHECK_EVERY_S)
-        return End("Stopped")
+        return JobEnd("Stopped")
 
     def _check_training(self) -> list[Document]:
         """Tell the searches which jobs have ended, stop jobs that fall behind, and return those that run."""
@@ -175,7 +180,7 @@ class TuningJobRun(JobRun):
     def _training_job(self, name: str) -> Document | None:
         try:
             return self._store.get(TRAINING_JOB.name, name)
-        except NotThere:  # it has ended and was deleted since the last check
+        except NotFound:  # it has ended and was deleted since the last check
             del self._running[name]
             return None
 
@@ -284,5 +289,5 @@ def parent_jobs(store: Store, name: str) -> Sequence[Document]:
     """Training jobs of a parent; [] if the parent has been deleted."""
     try:
         return trained(store, store.get(KIND.name, name))
-    except NotThere:
+    except NotFound:
         return []

@@ -64,7 +64,7 @@ def ranked(jobs: Iterable[Document]) -> list[Document]:
     return [job for _, job in sorted(with_values, key=lambda pair: -pair[0] if maximize else pair[0])]
 
 
-def counters(jobs: Sequence[Document]) -> dict[str, Any]:
+def status_counters(jobs: Sequence[Document]) -> dict[str, Any]:
     """How many jobs have each status and each objective status: AWS's two fields of counters."""
     statuses = [_counted(job) for job in jobs]
     objectives = [objective_status(job) for job in jobs]

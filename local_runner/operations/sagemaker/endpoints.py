@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from wildsage.local_runner.jobs.hosting.endpoint import KIND, Busy, deployment_id
-from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
+from wildsage.local_runner.jobs.hosting.endpoint import KIND, EndpointBusy, deployment_id
+from wildsage.local_runner.jobs.store import Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import endpoint_configs, model_containers, quotas, resources
 from wildsage.local_runner.operations.unsupported import unsupported
@@ -58,7 +58,7 @@ def update_endpoint(context: RequestContext, request: dict[str, Any]) -> dict[st
         _retain(deployment["Variants"], endpoint["Deployment"]["Variants"], excluded)
     try:
         context.services.endpoints.update(request["EndpointName"], deployment)
-    except Busy as error:
+    except EndpointBusy as error:
         raise invalid(str(error)) from None
     return {"EndpointArn": endpoint["EndpointArn"]}
 
@@ -72,7 +72,7 @@ def update_endpoint_weights_and_capacities(context: RequestContext, request: dic
     quotas.check("endpoint", "any", max(0, more), _running(context))
     try:
         context.services.endpoints.rescale(request["EndpointName"], variants)
-    except Busy as error:
+    except EndpointBusy as error:
         raise invalid(str(error)) from None
     return {"EndpointArn": endpoint["EndpointArn"]}
 
@@ -102,9 +102,9 @@ def delete_endpoint(context: RequestContext, request: dict[str, Any]) -> None:
     """An endpoint can be deleted while it is being created. SageMaker makes the caller wait."""
     try:
         context.services.endpoints.delete(request["EndpointName"])
-    except NotThere:
+    except NotFound:
         raise resources.not_found(context, KIND, request["EndpointName"]) from None
-    except Busy as error:
+    except EndpointBusy as error:
         raise invalid(str(error)) from None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from wildsage.local_runner.jobs.store import Document, NotThere
+from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT
 
@@ -21,7 +21,7 @@ def batch_put_metrics(context: RequestContext, request: dict[str, Any]) -> dict[
         context.services.store.change(
             COMPONENT.name, request["TrialComponentName"], lambda component: _note(component, data)
         )
-    except NotThere:
+    except NotFound:
         return {"Errors": [{"Code": "VALIDATION_ERROR", "MetricIndex": index} for index in range(len(data))]}
     return {}
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
-from wildsage.local_runner.jobs.store import Document, NameTaken, NotThere
+from wildsage.local_runner.jobs.store import Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
 from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT, EXPERIMENT, TRIAL
@@ -182,7 +182,7 @@ def _create(context: RequestContext, kind: Kind, request: Document) -> Document:
 def _find(context: RequestContext, kind: Kind, name: str) -> Document:
     try:
         return context.services.store.get(kind.name, name)
-    except NotThere:
+    except NotFound:
         raise AwsError("ResourceNotFound", f"{kind.noun.capitalize()} '{name}' does not exist.") from None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
-from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotThere
+from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
 from wildsage.local_runner.wire.errors import AwsError, invalid
@@ -86,7 +86,7 @@ def list_associations(context: RequestContext, request: dict[str, Any]) -> Docum
 def delete_association(context: RequestContext, request: dict[str, Any]) -> Document:
     try:
         context.services.store.delete(ASSOCIATION, _name(request))
-    except NotThere:
+    except NotFound:
         raise AwsError("ResourceNotFound", f"The association of {_name(request)} does not exist.") from None
     return _ends(request)
 
@@ -102,7 +102,7 @@ def _arn_of(context: RequestContext, source: Document) -> str:
 def _artifact(context: RequestContext, arn: str) -> Document:
     try:
         return context.services.store.get(ARTIFACT.name, arn)
-    except NotThere:
+    except NotFound:
         raise AwsError("ResourceNotFound", f"Artifact {arn} does not exist.") from None
 
 
@@ -110,7 +110,7 @@ def _shown(context: RequestContext, end: str, arn: str) -> Document:
     """Type and name of an end of an association, if it is an artifact that has them. Raises ResourceNotFound."""
     try:
         context.services.store.get(TAGS, arn)  # every resource with an ARN has a document of tags
-    except NotThere:
+    except NotFound:
         raise AwsError("ResourceNotFound", f"No resource has the {end}Arn {arn}.") from None
     found = _artifact(context, arn) if f":{ARTIFACT.name}/" in arn else {}
     return {f"{end}{field}": found[f"Artifact{field}"] for field in ("Type", "Name") if f"Artifact{field}" in found}

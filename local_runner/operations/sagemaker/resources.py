@@ -13,7 +13,7 @@ from wildsage.local_runner.backends import CannotRun
 from wildsage.local_runner.images import uris
 from wildsage.local_runner.inputs.channels import InputError, split_uri
 from wildsage.local_runner.jobs.kind import Kind
-from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotThere
+from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
@@ -62,7 +62,7 @@ def bucket_of(uri: str) -> str:
 
 def save_tags(context: RequestContext, arn: str, request: Request) -> None:
     """Store the tags of a new resource. A resource without such a document cannot be tagged."""
-    with contextlib.suppress(NotThere):
+    with contextlib.suppress(NotFound):
         context.services.store.delete(TAGS, arn)
     context.services.store.insert(TAGS, arn, {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())})
 
@@ -89,7 +89,7 @@ def find(context: RequestContext, kind: Kind, name: str) -> Document:
     """The document of a resource. Raises ValidationException in SageMaker's words: waiters look for "Could not find"."""
     try:
         return context.services.store.get(kind.name, name)
-    except NotThere:
+    except NotFound:
         raise not_found(context, kind, name) from None
 
 

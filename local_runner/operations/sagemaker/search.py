@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
-from wildsage.local_runner.jobs.store import Document, NotThere
+from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning.job import KIND as TUNING_JOB
 from wildsage.local_runner.operations.context import RequestContext
@@ -62,7 +62,7 @@ def _with_relations(context: RequestContext, kind: Kind, document: Document) -> 
 def _tags(context: RequestContext, arn: str) -> list[dict[str, str]]:
     try:
         return [{"Key": key, "Value": value} for key, value in context.services.store.get(resources.TAGS, arn).items()]
-    except NotThere:
+    except NotFound:
         return []
 
 

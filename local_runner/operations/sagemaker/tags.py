@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wildsage.local_runner.jobs.store import TAGS, Document, NotThere
+from wildsage.local_runner.jobs.store import TAGS, Document, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.wire.errors import AwsError
 
@@ -35,7 +35,7 @@ def delete_tags(context: RequestContext, request: dict[str, Any]) -> dict[str, A
 def _change(context: RequestContext, arn: str, edit: Any) -> Document:
     try:
         return context.services.store.change(TAGS, arn, edit)
-    except NotThere:
+    except NotFound:
         raise AwsError("ResourceNotFound", f"No resource has the ARN {arn}.") from None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from wildsage.local_runner.jobs.store import Document, NotThere
+from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.jobs.training import description
 from wildsage.local_runner.jobs.training.states import KIND
 from wildsage.local_runner.operations.context import RequestContext
@@ -73,5 +73,5 @@ def delete_training_job(context: RequestContext, request: dict[str, Any]) -> Non
 def _find(context: RequestContext, name: str) -> Document:
     try:
         return context.services.store.get(KIND.name, name)
-    except NotThere:
+    except NotFound:
         raise invalid("Requested resource not found.") from None

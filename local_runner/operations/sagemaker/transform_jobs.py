@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from wildsage.local_runner.jobs.hosting.instance import MULTI_MODEL
-from wildsage.local_runner.jobs.store import Document, NotThere
+from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.jobs.transform.data_processing import CSV, READABLE, BadFilter, DataProcessing, media_type
 from wildsage.local_runner.jobs.transform.job import KIND
 from wildsage.local_runner.jobs.transform.pipeline import MAX_CONCURRENT_MB
@@ -47,7 +47,7 @@ def stop_transform_job(context: RequestContext, request: dict[str, Any]) -> None
 def _find(context: RequestContext, name: str) -> Document:
     try:
         return context.services.store.get(KIND.name, name)
-    except NotThere:
+    except NotFound:
         raise AwsError("ResourceNotFound", f'Could not find requested job with name: "{name}".') from None
 
 

@@ -10,15 +10,15 @@ import time
 from typing import Any
 
 from wildsage.local_runner.jobs.states import ENDED
-from wildsage.local_runner.jobs.store import Document, NotThere
+from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning import hyperparameter_check, results
 from wildsage.local_runner.jobs.tuning.definition import (
     DefinitionError,
     TrainingDefinition,
-    definitions,
     described,
     hyperband_resources,
+    training_definitions,
 )
 from wildsage.local_runner.jobs.tuning.job import KIND, parent_jobs, parents
 from wildsage.local_runner.jobs.tuning.ranges import RangeError, combinations, require_words
@@ -50,7 +50,7 @@ def create_hyper_parameter_tuning_job(context: RequestContext, request: dict[str
 def describe_hyper_parameter_tuning_job(context: RequestContext, request: dict[str, Any]) -> Document:
     job = _find(context, request["HyperParameterTuningJobName"])
     trained = results.trained(context.services.store, job)
-    found = {**job, **results.counters(trained)}
+    found = {**job, **results.status_counters(trained)}
     if best := results.ranked(trained):
         found["BestTrainingJob"] = results.summary(best[0])
     if overall := _overall_best(context, job, trained):
@@ -84,7 +84,7 @@ def delete_hyper_parameter_tuning_job(context: RequestContext, request: dict[str
     """Deletes a job that has ended. Its training jobs stay. A job that does not exist is not an error, as on SageMaker."""
     try:
         job = context.services.store.get(KIND.name, request["HyperParameterTuningJobName"])
-    except NotThere:
+    except NotFound:
         return
     jobs.reject_running(KIND, job)
     resources.delete(context, KIND, job["HyperParameterTuningJobName"])
@@ -93,7 +93,7 @@ def delete_hyper_parameter_tuning_job(context: RequestContext, request: dict[str
 def _find(context: RequestContext, name: str) -> Document:
     try:
         return context.services.store.get(KIND.name, name)
-    except NotThere:
+    except NotFound:
         raise AwsError("ResourceNotFound", f"Amazon SageMaker can't find a tuning job named [{name}].") from None
 
 
@@ -101,7 +101,7 @@ def _summary(context: RequestContext, job: Document) -> Document:
     trained = results.trained(context.services.store, job)
     config = job["HyperParameterTuningJobConfig"]
     limits = {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
-    return {**jobs.summary(KIND, job), **limits, **results.counters(trained)}
+    return {**jobs.summary(KIND, job), **limits, **results.status_counters(trained)}
 
 
 def _by_objective(trained: list[Document], request: dict[str, Any]) -> list[Document]:
@@ -127,7 +127,7 @@ def _overall_best(context: RequestContext, job: Document, trained: list[Document
 def _checked(context: RequestContext, job: Document) -> list[TrainingDefinition]:
     """The definitions of a job, if its search and its training jobs could run. Raises ValidationException."""
     try:
-        found = definitions(job)
+        found = training_definitions(job)
         config = job["HyperParameterTuningJobConfig"]
         for definition in found:
             hyperband_resources(config, definition)
@@ -211,7 +211,7 @@ def _check_parents(context: RequestContext, job: Document, found: list[TrainingD
         parent = _find(context, name)
         if parent["HyperParameterTuningJobStatus"] not in ENDED:
             raise invalid(f"Parent tuning job {name} is {parent['HyperParameterTuningJobStatus']}. Wait for its end.")
-        before = definitions(parent)
+        before = training_definitions(parent)
         if before[0].objective != found[0].objective:
             raise invalid(
                 f"Parent tuning job {name} has the objective {_objective(before[0])}, expected {_objective(found[0])}."

@@ -6,7 +6,7 @@ from typing import Any
 
 from wildsage.local_runner.jobs.hosting.endpoint import KIND
 from wildsage.local_runner.jobs.logs import ENDPOINTS
-from wildsage.local_runner.jobs.store import Document, NotThere
+from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.settings import ACCOUNT
 from wildsage.local_runner.wire.errors import AwsError
@@ -30,7 +30,7 @@ def find_endpoint(context: RequestContext, name: str) -> Document:
     """The document of an endpoint. Raises ValidationError in the words of the runtime service."""
     try:
         return context.services.store.get(KIND.name, name)
-    except NotThere:
+    except NotFound:
         raise validation_error(f"Endpoint {name} of account {ACCOUNT} not found.") from None
 
 

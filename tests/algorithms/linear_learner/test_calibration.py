@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import fbeta_score, precision_score, recall_score, roc_auc_score
 
-from wildsage.algorithms.linear_learner.calibration import Criterion, Curve
+from wildsage.algorithms.linear_learner.calibration import Criterion, ThresholdCurve
 
 RNG = torch.Generator().manual_seed(5)
 LABELS = (torch.rand(300, generator=RNG) > 0.7).float()
@@ -33,7 +33,7 @@ def by_trying(name: str, beta: float = 1.0) -> float:
 
 @pytest.mark.parametrize(("name", "beta"), [("accuracy", 1.0), ("f_beta", 1.0), ("f_beta", 0.3), ("f_beta", 3.0)])
 def test_the_best_threshold_is_found(name, beta):
-    choice = Criterion(name, beta).choose(Curve.from_scores(SCORES, LABELS))
+    choice = Criterion(name, beta).choose(ThresholdCurve.from_scores(SCORES, LABELS))
     assert choice.value == pytest.approx(by_trying(name, beta))
     assert metric(name, (choice.threshold <= SCORES).float(), beta) == pytest.approx(choice.value)
 
@@ -43,7 +43,7 @@ def test_the_best_threshold_is_found(name, beta):
     [("precision_at_target_recall", "recall", "precision"), ("recall_at_target_precision", "precision", "recall")],
 )
 def test_the_target_is_reached_and_the_other_is_the_best_there(name, bound, value):
-    choice = Criterion(name, target_recall=0.6, target_precision=0.6).choose(Curve.from_scores(SCORES, LABELS))
+    choice = Criterion(name, target_recall=0.6, target_precision=0.6).choose(ThresholdCurve.from_scores(SCORES, LABELS))
     said_n = (choice.threshold <= SCORES).float()
     assert metric(bound, said_n) >= 0.6 and not choice.warning
     others = [(threshold <= SCORES).float() for threshold in SCORES.unique().tolist()]
@@ -53,7 +53,9 @@ def test_the_target_is_reached_and_the_other_is_the_best_there(name, bound, valu
 def test_a_precision_that_no_threshold_reaches_is_said_with_the_nearest():
     labels_n = torch.tensor([0.0, 1.0, 0.0, 1.0])
     scores_n = torch.tensor([0.9, 0.8, 0.7, 0.1])
-    choice = Criterion("recall_at_target_precision", target_precision=0.9).choose(Curve.from_scores(scores_n, labels_n))
+    choice = Criterion("recall_at_target_precision", target_precision=0.9).choose(
+        ThresholdCurve.from_scores(scores_n, labels_n)
+    )
     assert choice.warning == (
         "Hyperparameter target_precision: got 0.9, but no threshold reaches it; the highest precision is 0.5, at threshold "
         "0.1, which is used."
@@ -63,7 +65,7 @@ def test_a_precision_that_no_threshold_reaches_is_said_with_the_nearest():
 
 
 def test_the_threshold_lies_halfway_between_scores():
-    curve = Curve.from_scores(torch.tensor([0.25, 0.75]), torch.tensor([0.0, 1.0]))
+    curve = ThresholdCurve.from_scores(torch.tensor([0.25, 0.75]), torch.tensor([0.0, 1.0]))
     assert Criterion("accuracy").choose(curve).threshold == 0.5
 
 
@@ -71,7 +73,7 @@ def test_the_threshold_lies_halfway_between_scores():
 def test_neighbouring_floats_are_told_apart(scores, seed):
     scores_n = torch.tensor(scores)
     labels_n = (torch.rand(len(scores), generator=torch.Generator().manual_seed(seed)) > 0.5).float()
-    curve = Curve.from_scores(scores_n, labels_n)
+    curve = ThresholdCurve.from_scores(scores_n, labels_n)
     for threshold, hits, misses in zip(curve.threshold_t, curve.hits_t, curve.misses_t, strict=True):
         said_n = scores_n >= threshold
         assert float((said_n & (labels_n == 1)).sum()) == float(hits)
@@ -79,5 +81,7 @@ def test_neighbouring_floats_are_told_apart(scores, seed):
 
 
 def test_the_area_is_scikit_learns():
-    assert Curve.from_scores(SCORES, LABELS).area() == pytest.approx(roc_auc_score(LABELS.numpy(), SCORES.numpy()))
-    assert math.isnan(Curve.from_scores(SCORES, torch.ones(300)).area())
+    assert ThresholdCurve.from_scores(SCORES, LABELS).area() == pytest.approx(
+        roc_auc_score(LABELS.numpy(), SCORES.numpy())
+    )
+    assert math.isnan(ThresholdCurve.from_scores(SCORES, torch.ones(300)).area())

@@ -13,7 +13,7 @@ from wildsage.algorithms.base.program import TAG_VARIABLE
 from wildsage.containers import programs
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
-from wildsage.containers.training.stopping import StopSign
+from wildsage.containers.training.stopping import StopSignal
 
 
 @dataclass
@@ -62,7 +62,7 @@ def run(tmp_path):
         tag: str = "",
         mode: str = "File",
         checkpoints: Path | None = None,
-        stop: StopSign | None = None,
+        stop: StopSignal | None = None,
     ) -> Finished:
         opt_ml = OptML(tmp_path / f"job-{next(count)}")
         opt_ml.make_folders()
@@ -74,7 +74,7 @@ def run(tmp_path):
             opt_ml.checkpoint_config.write_text(f'{{"LocalPath": "{checkpoints}"}}')
         environment = {"SAGEMAKER_DATA_PATH": str(opt_ml.root), TAG_VARIABLE: tag}
         with redirect_stdout(io.StringIO()) as log:
-            status = programs.train("xgboost", environment, stop or StopSign())
+            status = programs.train("xgboost", environment, stop or StopSignal())
         return Finished(opt_ml, status, log.getvalue())
 
     return job

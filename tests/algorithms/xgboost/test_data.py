@@ -19,7 +19,7 @@ from wildsage.algorithms.xgboost.data import content_types, csv_text, files, lib
 from wildsage.algorithms.xgboost.data.blocks import in_parallel  # noqa: E402
 from wildsage.algorithms.xgboost.data.matrix import MatrixSettings  # noqa: E402
 from wildsage.algorithms.xgboost.data.table import Table, stacked  # noqa: E402
-from wildsage.algorithms.xgboost.serving.requests import Unreadable, parse  # noqa: E402
+from wildsage.algorithms.xgboost.serving.requests import UnreadableBody, parse  # noqa: E402
 from wildsage.algorithms.xgboost.versions import NEWEST  # noqa: E402
 from wildsage.containers.codecs.records.files import write_numpy_to_dense_tensor  # noqa: E402
 from wildsage.containers.programs import RecordCodec  # noqa: E402
@@ -294,5 +294,5 @@ def test_data_that_cannot_be_used_is_shown_with_its_place(run, content, content_
 
 @pytest.mark.parametrize("body", [b"1,1e39\n", b"1,2\n1,1e39\n", gzip.compress(b"1,2\n", mtime=0)])
 def test_a_request_that_cannot_be_used_says_why(body):
-    with pytest.raises(Unreadable, match=r"float32 can hold|the data is gzip"):
+    with pytest.raises(UnreadableBody, match=r"float32 can hold|the data is gzip"):
         parse("csv", body, NEWEST, 2, RecordCodec())

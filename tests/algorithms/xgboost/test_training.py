@@ -13,7 +13,7 @@ xgboost = pytest.importorskip("xgboost")
 from wildsage.algorithms.xgboost import model_files  # noqa: E402
 from wildsage.algorithms.xgboost.data import matrix  # noqa: E402
 from wildsage.containers.codecs.records import files  # noqa: E402
-from wildsage.containers.training.stopping import StopSign  # noqa: E402
+from wildsage.containers.training.stopping import StopSignal  # noqa: E402
 
 LOGISTIC = {"num_round": "8", "objective": "binary:logistic", "max_depth": "3"}
 SQUARED = {"num_round": "8", "max_depth": "3"}
@@ -243,7 +243,7 @@ def document(content: bytes) -> dict:
     return json.loads(model_files.read(content)[0].save_raw("json"))["learner"]["gradient_booster"]
 
 
-class StopAfter(StopSign):
+class StopAfter(StopSignal):
     """Raised when it was looked at so often, which happens once a round."""
 
     def __init__(self, looks: int) -> None:

@@ -259,15 +259,15 @@ boto3.client("sagemaker").create_model(ModelName="m", ExecutionRoleArn="arn:aws:
 """
 
 
-def test_run_names_the_images_of_other_regions_or_refuses_them(data: Path, tmp_path: Path) -> None:
+def test_run_names_the_images_of_other_regions_or_rejects_them(data: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(FOREIGN)
     done = wildsage("run", "--data", data, script)
     assert done.returncode == 0
     said = " ".join(done.stderr.split())
     assert "us-west-2.amazonaws.com/kmeans:1 in us-east-1" in said and "On AWS this program would fail" in said
-    refused = wildsage("run", "--strict", "--data", data, script)
-    assert refused.returncode == 1 and "Cross region ECR image pulls are not allowed" in refused.stderr
+    rejected = wildsage("run", "--strict", "--data", data, script)
+    assert rejected.returncode == 1 and "Cross region ECR image pulls are not allowed" in rejected.stderr
 
 
 @pytest.mark.parametrize(("option", "installs"), [([], "2.999.0"), (["--allow-sdk-upgrade"], "3.0.0")])

@@ -10,8 +10,8 @@ import pytest
 from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.inputs.channels import InputError
 from wildsage.local_runner.jobs.queue import Queue
-from wildsage.local_runner.jobs.runner import JobRun, Jobs, failure_reason
-from wildsage.local_runner.jobs.states import INTERRUPTED, End, JobKind
+from wildsage.local_runner.jobs.runner import JobRun, Jobs, exception_reason
+from wildsage.local_runner.jobs.states import INTERRUPTED, JobEnd, JobKind
 from wildsage.local_runner.jobs.store import Document, NameTaken, Store
 
 KIND = JobKind("waiting-job", "WaitingJob", "waiting job")
@@ -28,12 +28,12 @@ class WaitingRun(JobRun):
         self.release = threading.Event()
         self.cleaned = False
 
-    def execute(self) -> End:
+    def execute(self) -> JobEnd:
         self.change(lambda job: job.update(WaitingStartTime=time.time()))
         self.release.wait(WITHIN_S)
         if "Error" in self._job:
             raise RuntimeError(self._job["Error"])
-        return End("Stopped" if self._stopping.is_set() else "Completed")
+        return JobEnd("Stopped" if self._stopping.is_set() else "Completed")
 
     def interrupt(self) -> None:
         self.release.set()
@@ -183,4 +183,4 @@ def test_a_closed_server_leaves_the_states_and_the_next_one_goes_on_from_them(jo
     ],
 )
 def test_a_reason_names_who_can_help(error, reason):
-    assert failure_reason(error, "job") == reason
+    assert exception_reason(error, "job") == reason

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from wildsage.local_runner.jobs.store import NameTaken, NotThere, Store
+from wildsage.local_runner.jobs.store import NameTaken, NotFound, Store
 
 
 def test_documents_survive_the_process(tmp_path):
@@ -26,7 +26,7 @@ def test_names_are_taken_once_per_kind(tmp_path):
 
 @pytest.mark.parametrize("act", ["get", "delete", "update"])
 def test_what_is_not_there(tmp_path, act):
-    with pytest.raises(NotThere, match="job nobody does not exist"):
+    with pytest.raises(NotFound, match="job nobody does not exist"):
         getattr(Store(tmp_path / "state"), act)("job", "nobody")
 
 

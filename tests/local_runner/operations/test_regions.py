@@ -107,7 +107,7 @@ def test_an_image_of_another_region_runs_with_a_warning_in_every_log_and_in_the_
     assert found[0]["message"].startswith("[wildsage] WARNING: AWS rejects this image.")
 
 
-def test_a_strict_server_refuses_an_image_of_another_region(start_aws, tmp_path):
+def test_a_strict_server_rejects_an_image_of_another_region(start_aws, tmp_path):
     aws = start_aws(tmp_path / "aws", "20", "process", "1", "strict")
     with pytest.raises(ClientError, match=REFUSAL + "us-east-1"):
         foreign_job(aws)

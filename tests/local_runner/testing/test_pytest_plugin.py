@@ -57,7 +57,7 @@ def test_each_test_has_an_empty_aws(session) -> None:
 STRICT = """
 import boto3, pytest
 
-def test_an_image_of_another_region_is_refused(wildsage):
+def test_an_image_of_another_region_is_rejected(wildsage):
     with pytest.raises(Exception, match="Cross region ECR image pulls are not allowed"):
         boto3.client("sagemaker", region_name="eu-west-1").create_model(
             ModelName="m", ExecutionRoleArn=wildsage.role, PrimaryContainer={
@@ -65,7 +65,7 @@ def test_an_image_of_another_region_is_refused(wildsage):
 """
 
 
-def test_a_test_is_refused_what_aws_refuses(session) -> None:
+def test_a_test_is_rejected_what_aws_rejects(session) -> None:
     session(test_it=STRICT).assert_outcomes(passed=1)
 
 

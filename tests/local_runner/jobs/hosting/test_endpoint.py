@@ -10,7 +10,7 @@ import pytest
 from wildsage.local_runner.backends.process import ProcessBackend
 from wildsage.local_runner.jobs.hosting.endpoint import KIND, Endpoints, deployment_id
 from wildsage.local_runner.jobs.logs import Logs
-from wildsage.local_runner.jobs.store import NotThere, Store
+from wildsage.local_runner.jobs.store import NotFound, Store
 from wildsage.local_runner.s3.store import ObjectStore
 
 CONTAINER = {
@@ -88,7 +88,7 @@ def test_an_endpoint_made_again_while_its_first_start_is_called_off_can_be_calle
     def exists() -> bool:
         try:
             return bool(store.get(KIND.name, "e"))
-        except NotThere:
+        except NotFound:
             return False
 
     endpoints.create(sick())

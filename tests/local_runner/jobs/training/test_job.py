@@ -14,7 +14,7 @@ from wildsage.local_runner.inputs.workspace import Host
 from wildsage.local_runner.jobs.dependencies import JobDependencies
 from wildsage.local_runner.jobs.logs import Logs
 from wildsage.local_runner.jobs.queue import Queue
-from wildsage.local_runner.jobs.states import End
+from wildsage.local_runner.jobs.states import JobEnd
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.jobs.training.failures import failure_reason
 from wildsage.local_runner.jobs.training.job import TrainingJobs
@@ -28,7 +28,7 @@ def test_each_state_closes_the_one_before():
     enter_secondary(job, "InProgress", "Starting", 1.0)
     enter_secondary(job, "InProgress", "Training", 3.0)
     job["TrainingStartTime"] = 3.0
-    KIND.end(job, End("MaxRuntimeExceeded"), 5.25)
+    KIND.end(job, JobEnd("MaxRuntimeExceeded"), 5.25)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"], job["TrainingTimeInSeconds"]) == (
         "Stopped",
         "MaxRuntimeExceeded",

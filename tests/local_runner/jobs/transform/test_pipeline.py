@@ -9,7 +9,7 @@ import urllib3
 
 from wildsage.local_runner.inputs.channels import InputFile
 from wildsage.local_runner.jobs.hosting.instance import Answer
-from wildsage.local_runner.jobs.transform.pipeline import Pipeline, RequestPlan, Stopping
+from wildsage.local_runner.jobs.transform.pipeline import JobStopping, Pipeline, RequestPlan
 from wildsage.local_runner.s3.store import ObjectStore
 
 MB = 1 << 20
@@ -66,7 +66,7 @@ def test_a_stop_ends_it_between_two_requests_and_leaves_no_half_output(store, fl
     stopping = threading.Event()
     instance = Echo()
     instance._before = lambda: stopping.set() if instance.requests == 5 else None
-    with pytest.raises(Stopping):
+    with pytest.raises(JobStopping):
         flow(instance, RequestPlan(1, "SINGLE_RECORD", MB), stopping).run([InputFile("a.csv", stored)])
     assert instance.requests < 10
     assert list(store.list("bucket", "out/")) == []
