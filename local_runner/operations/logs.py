@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from wildsage.containers.contract.whole_number import whole_number
+from wildsage.containers.contract.whole_number import MOST_DIGITS, whole_number
 from wildsage.local_runner.jobs.logs import LogEvent, LogStream, NoSuchGroup, NoSuchStream
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.wire.errors import AwsError
@@ -65,8 +65,8 @@ def get_log_events(context: RequestContext, request: dict[str, Any]) -> dict[str
     first = page[0].end if page else start
     return {
         "events": [_shown(event) for event in page],
-        "nextForwardToken": f"f/{last:020d}",
-        "nextBackwardToken": f"b/{first:020d}",
+        "nextForwardToken": f"f/{last:0{MOST_DIGITS}d}",
+        "nextBackwardToken": f"b/{first:0{MOST_DIGITS}d}",
     }
 
 
@@ -82,7 +82,7 @@ def filter_log_events(context: RequestContext, request: dict[str, Any]) -> dict[
     skip = _position(request["nextToken"]) if "nextToken" in request else 0
     limit = request.get("limit", MAX_EVENTS)
     found = list(islice(merged, skip, skip + limit))
-    more = {"nextToken": f"f/{skip + limit:020d}"} if len(found) == limit else {}
+    more = {"nextToken": f"f/{skip + limit:0{MOST_DIGITS}d}"} if len(found) == limit else {}
     events = [
         {**_shown(event), "logStreamName": name, "eventId": f"{name}@{event.end}"}
         for name, event in found
