@@ -13,6 +13,9 @@ from xgboost.callback import CallbackContainer, EarlyStopping, TrainingCallback
 from wildsage.algorithms.xgboost import library_errors, metrics
 from wildsage.algorithms.xgboost.log import XGBoostLog
 
+TWEEDIE, DEFAULT_POWER = "tweedie-nloglik", 1.5
+"""The one metric that the library takes with a parameter alone, the power of the variance."""
+
 History = Mapping[str, Mapping[str, list[Any]]]
 
 
@@ -45,11 +48,10 @@ def boost(task: BoostingTask, begin: xgboost.Booster | None = None) -> tuple[xgb
     else that the library rejects, PlatformError where another host is gone.
     """
     library, own = metrics.split(task.metrics)
-    parameters = {**task.parameters, **({"eval_metric": library} if library else {})}
-    if own and not library:
-        parameters["disable_default_eval_metric"] = True
+    parameters = {**task.parameters, **_evaluation(library, own, task.parameters)}
     recorder = _Recorder()
-    callbacks: list[TrainingCallback] = [OwnMetrics(own, task.sets)] if own else []
+    callbacks: list[TrainingCallback] = [_PlainName()] if TWEEDIE in library else []
+    callbacks += [OwnMetrics(own, task.sets)] if own else []
     callbacks += [recorder, *task.callbacks]
     if task.early_stop:
         callbacks.append(_early_stopping(task.early_stop))
@@ -57,6 +59,14 @@ def boost(task: BoostingTask, begin: xgboost.Booster | None = None) -> tuple[xgb
         return _rounds(parameters, task, begin, callbacks), recorder.history
     except (xgboost.core.XGBoostError, ValueError) as error:
         raise library_errors.blamed(error) from None
+
+
+def _evaluation(library: Sequence[str], own: Sequence[str], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The library's parameters for its metrics; without any, its default is left out where there are metrics of our own."""
+    if not library:
+        return {"disable_default_eval_metric": True} if own else {}
+    power = parameters.get("tweedie_variance_power", DEFAULT_POWER)
+    return {"eval_metric": [f"{TWEEDIE}@{power}" if name == TWEEDIE else name for name in library]}
 
 
 def _rounds(
@@ -127,6 +137,16 @@ class OwnMetrics(TrainingCallback):
             return value
         total, weight = xgboost.collective.allreduce(np.array([value * rows, float(rows)]), xgboost.collective.Op.SUM)
         return float(total / weight)
+
+
+class _PlainName(TrainingCallback):
+    """Calls the tweedie metric what the user called it, without the power."""
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        for found in evals_log.values():
+            (name,) = (name for name in found if name.startswith(f"{TWEEDIE}@"))
+            found.setdefault(TWEEDIE, []).extend(found.pop(name))
+        return False
 
 
 class RoundReport(TrainingCallback):

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wildsage.algorithms.base.errors import UserError
@@ -30,6 +30,15 @@ OBJECTIVES = (
     "reg:linear", "reg:squarederror", "reg:logistic", "reg:gamma", "reg:pseudohubererror",
     "reg:squaredlogerror", "reg:absoluteerror", "reg:tweedie", "survival:aft", "survival:cox",
 )  # fmt: skip
+SINCE = {
+    "rmsle": Version(1, 0), "reg:squaredlogerror": Version(1, 0), "survival:aft": Version(1, 2), "aft-nloglik": Version(1, 2),
+    "interval-regression-accuracy": Version(1, 2), "f1_binary": Version(1, 2, 2), "f1_macro": Version(1, 2, 2),
+    "balanced_accuracy": Version(1, 3), "mape": Version(1, 3), "precision": Version(1, 3), "precision_macro": Version(1, 3),
+    "precision_micro": Version(1, 3), "recall": Version(1, 3), "recall_macro": Version(1, 3), "recall_micro": Version(1, 3),
+    "reg:absoluteerror": Version(1, 7),
+}  # fmt: skip
+"""Objectives and metrics that came later than 0.72."""
+
 TREE_GROWERS = ("grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker", "grow_quantile_histmaker")
 TREE_UPDATERS = (*TREE_GROWERS, "grow_skmaker", "sync", "refresh", "prune")
 LINEAR_UPDATERS = ("shotgun", "coord_descent")
@@ -80,6 +89,12 @@ class Parameter:
         elif any(one not in self.valid for one in _flat(value)):
             raise UserError(f"Hyperparameter {self.name}: value {value} not in range {valid}")
 
+    def at(self, version: Version) -> Parameter:
+        """The same without the values that `version` does not have yet."""
+        if not isinstance(self.valid, Sequence):
+            return self
+        return replace(self, valid=tuple(value for value in self.valid if _since(value) <= version))
+
     @property
     def expected(self) -> str:
         """What is valid, for a reader of the table."""
@@ -90,6 +105,10 @@ class Parameter:
             if self.valid is None or self.name == "eval_metric"
             else f"{self.kind} of {', '.join(map(str, self.valid))}"
         )
+
+
+def _since(value: object) -> Version:
+    return SINCE.get(str(value).removeprefix("validation:"), OLDEST)
 
 
 def _flat(value: Sequence[Any]) -> Iterable[Any]:
@@ -221,7 +240,7 @@ def parse(given: Mapping[str, str], version: Version) -> Values:
     values = {name: _parsed(known[name], text) for name, text in named.items()}
     for name, value in values.items():
         known[name].check(value)
-    _check_metrics(values.get("eval_metric", ()))
+    _check_metrics(values.get("eval_metric", ()), known["eval_metric"])
     _check_together(values)
     return values
 
@@ -248,7 +267,11 @@ def _canonical(name: str, version: Version) -> str:
 
 
 def _known(version: Version) -> dict[str, Parameter]:
-    return {one.name: one for one in DECLARED if one.since <= version and (version <= one.until or one.until == NEWEST)}
+    return {
+        one.name: one.at(version)
+        for one in DECLARED
+        if one.since <= version and (version <= one.until or one.until == NEWEST)
+    }
 
 
 def _advice(name: str, known: Iterable[str]) -> str:
@@ -273,14 +296,16 @@ def _parsed(declared: Parameter, text: str) -> Any:
         ) from None
 
 
-def _check_metrics(names: Sequence[str]) -> None:
+def _check_metrics(names: Sequence[str], declared: Parameter) -> None:
+    valid = declared.valid
+    assert isinstance(valid, Sequence)
     for metric in names:
         name, at, threshold = metric.partition("@")
         if "<function" in metric:
             raise UserError(f"User defined evaluation metric {metric} is not supported yet.")
         if not at:
-            if metric not in METRICS:
-                raise UserError(f"Hyperparameter eval_metric: value {list(names)} not in range {list(METRICS)}")
+            if metric not in valid:
+                raise UserError(f"Hyperparameter eval_metric: value {list(names)} not in range {list(valid)}")
             continue
         if name.strip() not in THRESHOLD_METRICS:
             raise UserError(

@@ -1,4 +1,4 @@
-"""Labels that an objective can learn from, said in the words of XGBoost 1.x: later versions word it otherwise.
+"""Labels that an objective can learn from, and what its errors say in the words of XGBoost 1.x: later versions word it otherwise.
 
 [contract: xgboost, How a failure looks to the user]
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import numpy as np
+import xgboost
 from numpy.typing import NDArray
 
 from wildsage.algorithms.base.errors import UserError
@@ -29,3 +30,12 @@ def check(labels_n: NDArray, objective: str, num_class: int) -> None:
         raise UserError(f"SoftmaxMultiClassObj: label must be in [0, num_class){got}, and num_class {num_class}")
     if objective in NOT_NEGATIVE and not low >= 0:
         raise UserError(f"{NOT_NEGATIVE[objective]}: label must be nonnegative{got}")
+
+
+def set_exact_times(matrix: xgboost.DMatrix) -> None:
+    """Make every label the time of an event that was seen, which has the same lower and upper bound.
+
+    survival:aft needs bounds, for which no format of a channel has a place (Barnwal, Cho and Hocking 2020, arXiv:2006.04920).
+    """
+    for bound in ("label_lower_bound", "label_upper_bound"):
+        matrix.set_float_info(bound, matrix.get_label())

@@ -28,6 +28,7 @@ EXACT_BELOW_ROWS = 1 << 22
 """`auto` was `exact` for fewer rows than these, and `approx` for more, until XGBoost 2.0 made it `hist`."""
 
 DEFAULT_MAX_BIN = 256
+LOGISTIC = ("binary:logistic", "binary:logitraw", "reg:logistic")
 
 LIBRARY = Version(*map(int, xgboost.__version__.split(".")[:2]))
 
@@ -35,8 +36,9 @@ LIBRARY = Version(*map(int, xgboost.__version__.split(".")[:2]))
 def for_library(values: Values, version: Version, rows: int, hosts: int) -> dict[str, Any]:
     """Parameters for `xgboost.train`. `rows` are those of this host.
 
-    Raises UserError for a GPU that this host or this build of the library does not have.
+    Raises UserError for a GPU that this host or this build of the library does not have, and for a base score out of range.
     """
+    _check_base_score(values)
     chosen = {name: value for name, value in values.items() if name not in OF_THE_JOB}
     if Version(2, 0) <= LIBRARY:
         chosen = {name: value for name, value in chosen.items() if name not in GONE_WITH_2}
@@ -46,6 +48,13 @@ def for_library(values: Values, version: Version, rows: int, hosts: int) -> dict
         if name in chosen:
             chosen[name] = _as_text(chosen[name])
     return chosen
+
+
+def _check_base_score(values: Values) -> None:
+    """What the library itself checked until 3.0."""
+    base_score = values.get("base_score", 0.5)
+    if values.get("objective") in LOGISTIC and not 0 < base_score < 1:
+        raise UserError(f"base_score must be in (0,1) for logistic loss, got: {base_score}")
 
 
 def max_bin(values: Values, version: Version) -> int | None:

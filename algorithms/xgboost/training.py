@@ -102,6 +102,9 @@ class BoostingJob:
         if validation is not None:
             self._log.matrix("Validation", validation.num_row(), validation.num_col())
             sets["validation"] = validation
+        if self._values.get("objective") == "survival:aft" or "interval-regression-accuracy" in self._metrics():
+            for matrix in sets.values():
+                labels.set_exact_times(matrix)
         task = BoostingTask(
             self._parameters(train, joined),
             self._values["num_round"],

@@ -11,6 +11,7 @@ import xgboost
 
 from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.xgboost import labels
 from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled, ubjson
 
 SERIALISED_BINARY = b"CONFIG-offset:"
@@ -114,7 +115,9 @@ def _from_binary(content: bytes) -> xgboost.Booster:
 def _document(decoded: legacy_binary.Decoded) -> dict[str, Any]:
     """The decoded model in the schema of the library at hand, which tells how it stores the objective."""
     parameters = {"objective": decoded.objective, "num_class": decoded.num_class, "base_score": 0.5, "verbosity": 0}
-    smallest = xgboost.train(parameters, xgboost.DMatrix(np.zeros((2, 1), np.float32), label=[1.0, 1.0]), 1)
+    rows = xgboost.DMatrix(np.zeros((2, 1), np.float32), label=[1.0, 1.0])
+    labels.set_exact_times(rows)
+    smallest = xgboost.train(parameters, rows, 1)
     objective = orjson.loads(smallest.save_raw("json"))["learner"]["objective"]
     numbers = {"base_score": decoded.base_score, "num_class": decoded.num_class, "num_feature": decoded.num_feature}
     return {

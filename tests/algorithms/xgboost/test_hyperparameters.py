@@ -1,10 +1,13 @@
 """The validator's texts, in its order, and what changed with the version."""
 
+import re
+
 import pytest
 
 pytest.importorskip("xgboost")
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.xgboost import hyperparameters
+from wildsage.algorithms.xgboost.spec import METRICS
 from wildsage.algorithms.xgboost.versions import NEWEST, OLDEST, Version
 
 V12 = Version(1, 2, 2)
@@ -117,3 +120,35 @@ def test_every_value_that_no_job_could_have_is_named_at_once():
         hyperparameters.check([("eta", "7"), ("max_depth", "x"), ("nope", "1"), ("num_round", "5")])
     lines = str(raised.value).splitlines()
     assert len(lines) == 3 and lines[0] == "Hyperparameter eta: 7.0 is not in [0, 1]"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "since"),
+    [("objective", value, since) for value, since in hyperparameters.SINCE.items() if ":" in value]
+    + [("eval_metric", value, since) for value, since in hyperparameters.SINCE.items() if ":" not in value]
+    + [("_tuning_objective_metric", "validation:mape", Version(1, 3))],
+)
+def test_objectives_and_metrics_come_with_the_version(name, value, since):
+    given = {
+        "num_round": "1",
+        "objective": "survival:aft" if value == "aft-nloglik" else "reg:squarederror",
+        name: value,
+    }
+    assert hyperparameters.parse(given, since)
+    before = (
+        Version(since.major, since.minor, since.build - 1) if since.build > 1 else Version(since.major, since.minor - 1)
+    )
+    with pytest.raises(UserError) as raised:
+        hyperparameters.parse(
+            {**given, "objective": value} if name == "objective" else {**given, "objective": "reg:linear"}, before
+        )
+    assert re.match(rf"Hyperparameter {name}: (value .* not in range|\S+ is not in) \[.*\]", str(raised.value))
+    assert f"'{value}'" not in str(raised.value).rpartition("[")[2]
+
+
+def test_everything_else_is_as_old_as_the_first_version():
+    for value in (*METRICS, *hyperparameters.OBJECTIVES):
+        name = "objective" if value in hyperparameters.OBJECTIVES else "eval_metric"
+        given = {"num_round": "1", "num_class": "3", "objective": "binary:logistic", name: value}
+        if value not in hyperparameters.SINCE:
+            assert hyperparameters.parse(given, OLDEST)
