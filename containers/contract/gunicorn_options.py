@@ -13,6 +13,8 @@ from typing import Any
 
 from gunicorn.config import Config
 
+from wildsage.containers.contract.patient_worker import PatientWorker
+
 MEMORY_FOLDER = "/dev/shm"
 
 NO_CONTROL_SOCKET = "control_socket_disable"
@@ -25,14 +27,14 @@ ARENAS = 2
 def apply(options: Mapping[str, Any], config: Config) -> None:
     """Set what all servers share, then `options`, which take precedence.
 
-    Workers have threads and no timeout. Their heartbeat, a file touched at every request, lies in memory where a memory
-    folder exists. `forwarded_allow_ips` is empty so that no caller sets scheme, path or script by headers, which gunicorn
-    allows callers on loopback by default: proxies in front of these servers, such as `wildsage.local_runner.proxy`, pass
-    requests on unchanged.
+    Workers have threads, limits for slow clients, and no timeout for answers. Their heartbeat, a file touched at every
+    request, lies in memory where a memory folder exists. `forwarded_allow_ips` is empty so that no caller sets scheme, path or
+    script by headers, which gunicorn allows callers on loopback by default: proxies in front of these servers, such as
+    `wildsage.local_runner.proxy`, pass requests on unchanged.
     """
     shared = {
         "workers": 1,
-        "worker_class": "gthread",
+        "worker_class": PatientWorker,
         "timeout": 0,
         "worker_tmp_dir": MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else None,
         "forwarded_allow_ips": "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import Any
 
 import flask
@@ -12,13 +13,17 @@ from gunicorn.app.base import BaseApplication
 
 from wildsage.algorithms.base.endpoint import Endpoint, HttpRequest, HttpResponse
 from wildsage.containers.contract import capabilities, gunicorn_options
+from wildsage.containers.contract.patient_worker import ClientTooSlow
 from wildsage.containers.serving.models import LoadedModels
 
 MAX_BODY_BYTES = 100 << 20
 """The largest payload a batch transform may ask for [contract: container, section 5]."""
 
-THREADS_PER_WORKER = 4
-"""More than one, so that /ping is answered while an invocation computes."""
+THREADS_PER_WORKER = 64
+"""As many clients may stop in the middle of a request before others wait for a thread. Threads start when they are needed."""
+
+INVOCATIONS_PER_WORKER = 4
+"""Invocations that compute at a time; others wait with their body read."""
 
 CHANGES_USERS = ("CHOWN", "KILL", "SETGID", "SETUID")
 """Capabilities of a server that gives its workers, and the files they share with it, to another user and stops them."""
@@ -32,10 +37,13 @@ CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 def application(handler: Endpoint) -> flask.Flask:
     """The WSGI application of a container with one model."""
     app = _application()
+    computing = threading.BoundedSemaphore(INVOCATIONS_PER_WORKER)
 
     @app.post("/invocations")
     def invocations() -> flask.Response:
-        return _http(handler.invocations(_invocation()))
+        request = _invocation()
+        with computing:
+            return _http(handler.invocations(request))
 
     @app.get("/execution-parameters")
     def execution_parameters() -> flask.Response:
@@ -47,6 +55,7 @@ def application(handler: Endpoint) -> flask.Flask:
 def multi_model_application(models: LoadedModels) -> flask.Flask:
     """The WSGI application of a multi-model container."""
     app = _application()
+    computing = threading.BoundedSemaphore(INVOCATIONS_PER_WORKER)
 
     @app.get("/models")
     def list_models() -> flask.Response:
@@ -66,7 +75,9 @@ def multi_model_application(models: LoadedModels) -> flask.Flask:
 
     @app.post("/models/<name>/invoke")
     def invoke_model(name: str) -> flask.Response:
-        return _http(models.invoke(name, _invocation()))
+        request = _invocation()
+        with computing:
+            return _http(models.invoke(name, request))
 
     return app
 
@@ -84,6 +95,10 @@ def _application() -> flask.Flask:
     @app.errorhandler(413)
     def body_too_large(_error: Exception) -> flask.Response:
         return _plain(HttpResponse(413, f"The body is larger than {MAX_BODY_BYTES} bytes.".encode()))
+
+    @app.errorhandler(ClientTooSlow)
+    def body_too_slow(_error: Exception) -> flask.Response:
+        return _plain(HttpResponse(408, b"The body of the request did not arrive in time."))
 
     return app
 

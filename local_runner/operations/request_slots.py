@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 SLOTS = 48
 """Requests that may wait at a time, such as invocations of an endpoint. Each holds a thread."""
-OTHER_THREADS = 16
-"""Threads for all other requests: descriptions of jobs, S3, logs."""
+OTHER_THREADS = 464
+"""Threads for all other requests: descriptions of jobs, S3, logs. Threads start when they are needed. As many clients may stop
+in the middle of a request before others wait for a thread, until the time limit of the slow ones ends."""
 
 
 class RequestSlots:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator, Set
+from contextlib import suppress
 
+from wildsage.containers.contract.patient_worker import ClientTooSlow
 from wildsage.containers.contract.whole_number import whole_number
 from wildsage.local_runner.s3.call import Call, environment_name
 from wildsage.local_runner.s3.checksums import ALGORITHMS, NAMES, header
@@ -144,8 +146,9 @@ def read_document(call: Call) -> bytes:
 
 def drain(read: Callable[[int], bytes]) -> None:
     """Read the rest of a rejected request, so that the client gets the response instead of a broken pipe."""
-    while read(READ_BYTES):
-        pass
+    with suppress(ClientTooSlow):
+        while read(READ_BYTES):
+            pass
 
 
 def _is_framed(call: Call) -> bool:

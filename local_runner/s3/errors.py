@@ -35,6 +35,7 @@ STATUS_OF = MappingProxyType(
         "NoSuchKey": HTTPStatus.NOT_FOUND,
         "NoSuchUpload": HTTPStatus.NOT_FOUND,
         "NotImplemented": HTTPStatus.NOT_IMPLEMENTED,
+        "RequestTimeout": HTTPStatus.BAD_REQUEST,
         "PreconditionFailed": HTTPStatus.PRECONDITION_FAILED,
     }
 )

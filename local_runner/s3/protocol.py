@@ -12,6 +12,7 @@ from functools import partial
 
 from werkzeug.wrappers import Request, Response
 
+from wildsage.containers.contract.patient_worker import ClientTooSlow
 from wildsage.local_runner.processes.line_file import LineFile
 from wildsage.local_runner.s3 import bucket_operations as buckets
 from wildsage.local_runner.s3 import listing
@@ -26,6 +27,10 @@ from wildsage.local_runner.s3.responses import error_response
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.s3.uploads import Uploads
 
+REQUEST_TIMEOUT = (
+    "Your socket connection to the server was not read from or written to within the timeout period. "
+    "Idle connections will be closed."
+)
 log = logging.getLogger(__name__)
 
 READS = ("GetObject", "HeadObject", "ListObjects", "ListObjectsV2", "CopyObject", "UploadPartCopy")
@@ -74,6 +79,9 @@ class S3:
             response = self._perform(read_call(request))
         except S3Error as error:
             response = self._error_response(request, error, request_id)
+        except ClientTooSlow:
+            response = error_response(S3Error("RequestTimeout", REQUEST_TIMEOUT), request.path, request_id)
+            response.headers["Connection"] = "close"
         except Exception:
             log.exception("request %s: %s %s", request_id, request.method, request.path)
             failure = S3Error(

@@ -16,6 +16,7 @@ from botocore.model import OperationModel, ServiceModel
 from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from wildsage.containers.contract.patient_worker import ClientTooSlow
 from wildsage.local_runner.operations import Operation, operations
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_BYTES
@@ -156,6 +157,8 @@ def reject_large_body(call: ApiCall) -> Response | None:
     except RequestEntityTooLarge:
         drain(request.environ["wsgi.input"].read)
         raise AwsError("", f"HTTP content length exceeded {MAX_BODY_BYTES} bytes.", 413) from None
+    except ClientTooSlow:
+        raise AwsError("RequestTimeoutException", "The body of the request did not arrive in time.", 408) from None
     return None
 
 

@@ -1,6 +1,6 @@
 """Serve a data folder with the stand-in container.
 
-`python run_server.py FOLDER [hold seconds] [backend] [jobs at a time] [keep] [strict]`
+`python run_server.py FOLDER [hold seconds] [backend] [jobs at a time] [keep] [strict] [impatient]`
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from wildsage.containers.contract import patient_worker
 from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, serve
 
 if __name__ == "__main__":
+    if "impatient" in sys.argv[5:]:
+        patient_worker.IDLE_S = 0.5
     stand_in = Path(__file__).with_name("stand_in.py")
     settings = ServerSettings(
         data=Path(sys.argv[1]),

@@ -19,7 +19,7 @@ def test_no_server_opens_a_control_socket():
 def test_a_servers_own_options_take_precedence_over_the_shared_ones():
     config = Config()
     gunicorn_options.apply({"threads": 5, "timeout": 7}, config)
-    assert (config.threads, config.timeout, config.worker_class_str) == (5, 7, "gthread")
+    assert (config.threads, config.timeout, config.worker_class.__name__) == (5, 7, "PatientWorker")
 
 
 def test_no_caller_is_trusted_to_name_the_path():

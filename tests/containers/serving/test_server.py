@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
 import pytest
 import torch
 from gunicorn.config import Config
-from werkzeug.test import Client, EnvironBuilder
+from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 
+from wildsage.algorithms.base.endpoint import HttpRequest, HttpResponse
 from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.algorithms.kmeans.model import KMeansModel
+from wildsage.containers.contract.patient_worker import ClientTooSlow
 from wildsage.containers.serving.handler import Handler
-from wildsage.containers.serving.server import CUSTOM_ATTRIBUTES, EndpointServer, application
+from wildsage.containers.serving.server import (
+    CUSTOM_ATTRIBUTES,
+    INVOCATIONS_PER_WORKER,
+    THREADS_PER_WORKER,
+    EndpointServer,
+    application,
+)
 
 CSV = {"Content-Type": "text/csv", "Accept": "text/csv"}
 ATTRIBUTES = {CUSTOM_ATTRIBUTES: "trace=7"}
@@ -63,5 +73,39 @@ def test_a_form_is_a_body_like_any_other(client):
 
 def test_the_server_has_the_shared_options_and_its_own(client):
     config: Config = EndpointServer(client.application, "127.0.0.1:0", workers=3).cfg
-    assert (config.workers, config.threads, config.preload_app) == (3, 4, True)
-    assert (config.timeout, config.worker_class_str, config.forwarded_allow_ips) == (0, "gthread", [])
+    assert (config.workers, config.threads, config.preload_app) == (3, THREADS_PER_WORKER, True)
+    assert (config.timeout, config.worker_class.__name__, config.forwarded_allow_ips) == (0, "PatientWorker", [])
+
+
+def test_no_more_invocations_compute_at_a_time_than_have_a_slot():
+    computing: set[int] = set()
+    seen: list[int] = []
+    together = threading.Barrier(INVOCATIONS_PER_WORKER, timeout=30)
+
+    class Slow:
+        def invocations(self, request: HttpRequest) -> HttpResponse:
+            computing.add(threading.get_ident())
+            together.wait()
+            seen.append(len(computing))
+            together.wait()
+            computing.discard(threading.get_ident())
+            return HttpResponse(200, request.body)
+
+    app = application(Slow())
+    with ThreadPoolExecutor(3 * INVOCATIONS_PER_WORKER) as pool:
+        answers = pool.map(lambda n: app.test_client().post("/invocations", data=str(n)).text, range(12))
+        assert list(answers) == [str(n) for n in range(12)]
+    assert max(seen) == INVOCATIONS_PER_WORKER
+
+
+def test_a_body_that_stops_is_answered_with_408(client):
+    class Stopped(io.RawIOBase):
+        def read(self, _size: int = -1) -> bytes:
+            raise ClientTooSlow
+
+        def readinto(self, _buffer: object) -> int:
+            raise ClientTooSlow
+
+    environ = EnvironBuilder("/invocations", method="POST", data=b"123456789").get_environ()
+    body, status, _ = run_wsgi_app(client.application, {**environ, "wsgi.input": Stopped()})
+    assert (status, b"".join(body)) == ("408 REQUEST TIMEOUT", b"The body of the request did not arrive in time.")

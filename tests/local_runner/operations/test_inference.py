@@ -12,11 +12,12 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
-from wildsage.local_runner.operations.request_slots import OTHER_THREADS, SLOTS
+from wildsage.local_runner.operations.request_slots import SLOTS
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import TOO_MANY
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
+MORE = 16
 
 
 def archive(name: str) -> bytes:
@@ -467,7 +468,7 @@ def test_what_waits_for_an_answer_survives_a_restart(start_aws, tmp_path):
 
 def test_slow_answers_leave_threads_for_everybody_else(aws):
     name = aws.deploy(aws.config(aws.model({"SLEEP_S": "6"})))
-    once = Config(retries={"total_max_attempts": 1}, max_pool_connections=SLOTS + OTHER_THREADS)
+    once = Config(retries={"total_max_attempts": 1}, max_pool_connections=SLOTS + MORE)
     runtime = aws.session.client("sagemaker-runtime", endpoint_url=aws.endpoint, config=once)
 
     def code() -> str:
@@ -478,8 +479,8 @@ def test_slow_answers_leave_threads_for_everybody_else(aws):
             return error.response["Error"]["Code"]
         return ""
 
-    with ThreadPoolExecutor(SLOTS + OTHER_THREADS) as pool:
-        asked = [pool.submit(code) for _ in range(SLOTS + OTHER_THREADS)]
+    with ThreadPoolExecutor(SLOTS + MORE) as pool:
+        asked = [pool.submit(code) for _ in range(SLOTS + MORE)]
         rejected = next(as_completed(asked))
         assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
         assert sum(not each.done() for each in asked) >= SLOTS / 2

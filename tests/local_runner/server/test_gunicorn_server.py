@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -204,3 +205,44 @@ def test_the_server_and_its_jobs_hold_no_account(start_aws, monkeypatch):
     assert "AWS_PROFILE" not in seen
     assert "AWS_SECRET_ACCESS_KEY" not in seen
     assert seen["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+
+
+STALLED = 100
+"""More than the server had threads when a stalled client could hold one for ever."""
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"GET / HTTP/1.1\r\nHost: localh", b"PUT /stalled/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhel"],
+)
+def test_stalled_clients_do_not_hold_up_others(aws, sent):
+    address = urlsplit(aws.endpoint)
+    stalled = [socket.create_connection((address.hostname, address.port)) for _ in range(STALLED)]
+    try:
+        for client in stalled:
+            client.sendall(sent)
+        status, _ = ask(aws.endpoint)
+        assert status == 200
+    finally:
+        for client in stalled:
+            client.close()
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "expected"),
+    [
+        ("PUT /bucket/k", {}, b"<Code>RequestTimeout</Code>"),
+        ("POST /", {"X-Amz-Target": "SageMaker.ListModels"}, b'"__type":"RequestTimeoutException"'),
+    ],
+)
+def test_a_body_that_stops_is_an_error_in_the_callers_protocol(start_aws, tmp_path, request_line, headers, expected):
+    aws = start_aws(tmp_path / "data", "0", "process", "1", "impatient")
+    aws.s3.create_bucket(Bucket="bucket")
+    address = urlsplit(aws.endpoint)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as client:
+        lines = [f"{request_line} HTTP/1.1", "Host: localhost", "Content-Length: 9"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        client.sendall("\r\n".join([*lines, "", "hel"]).encode())
+        answer = client.makefile("rb").read()
+    assert expected in answer
+    assert "Contents" not in aws.s3.list_objects_v2(Bucket="bucket")

@@ -1,0 +1,95 @@
+"""gunicorn's worker with threads, which a client that sends slowly or not at all cannot hold for long.
+
+A thread reads a request's head and body from a blocking socket, so that each stalled client holds one. gunicorn has no limit
+for that, since it expects a proxy in front of it; these servers have none.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+
+HEAD_WITHIN_S = 20.0
+"""The whole head of a request has to arrive within this time."""
+
+IDLE_S = 30.0
+"""Longest wait for the next piece of a body."""
+
+LEAST_RATE_BYTES_S = 100.0
+"""A body that was waited for longer than IDLE_S has to arrive at this rate or faster."""
+
+
+class ClientTooSlow(Exception):
+    """A client stopped sending the body of its request, or sends it too slowly. Not an OSError, which werkzeug takes for a
+    client that has gone.
+    """
+
+
+class PatientSocket(socket.socket):
+    """A client's socket whose `recv` fails once a limit is reached. There is no limit on how slowly an answer is taken:
+    programs read large objects at the speed at which they use them.
+    """
+
+    _head_until: float | None = None
+    _given_up = False
+    _waited_s = _received_bytes = 0.0
+
+    def setblocking(self, flag: bool) -> None:
+        """gunicorn calls this with True before each request: from here on its head is awaited."""
+        super().setblocking(flag)
+        self._head_until = time.monotonic() + HEAD_WITHIN_S if flag else None
+        self._waited_s = self._received_bytes = 0.0
+
+    def head_is_read(self) -> None:
+        """What comes next is the body."""
+        self._head_until = None
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Raises ClientTooSlow in a body, and in a head ConnectionResetError, at which gunicorn closes the connection."""
+        if self._head_until is not None:
+            try:
+                return self._recv_within(self._head_until - time.monotonic(), size, flags)
+            except TimeoutError:
+                raise ConnectionResetError(errno.ECONNRESET, "The head of a request did not arrive in time.") from None
+        if self._given_up:
+            raise ClientTooSlow("The body was given up.")
+        try:
+            return self._recv_body(size, flags)
+        except TimeoutError as error:
+            self._given_up = True
+            raise ClientTooSlow(f"The body of a request did not arrive in time: {error}.") from None
+
+    def _recv_body(self, size: int, flags: int) -> bytes:
+        began = time.monotonic()
+        piece = self._recv_within(IDLE_S, size, flags)
+        self._waited_s += time.monotonic() - began
+        self._received_bytes += len(piece)
+        if self._waited_s > IDLE_S and self._received_bytes < self._waited_s * LEAST_RATE_BYTES_S:
+            raise TimeoutError(f"below {LEAST_RATE_BYTES_S:.0f} bytes/s")
+        return piece
+
+    def _recv_within(self, limit_s: float, size: int, flags: int) -> bytes:
+        self.settimeout(max(limit_s, 0.001))
+        try:
+            return super().recv(size, flags)
+        finally:
+            self.settimeout(None)
+
+
+class PatientWorker(ThreadWorker):
+    """Reads requests from patient sockets."""
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Let a thread read the next request of a connection."""
+        if not isinstance(conn.sock, PatientSocket):
+            conn.sock = PatientSocket(fileno=conn.sock.detach())
+        super().enqueue_req(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request whose head was read."""
+        conn.sock.head_is_read()
+        return super().handle_request(req, conn)

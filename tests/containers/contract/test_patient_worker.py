@@ -1,0 +1,110 @@
+"""Slow and stalled clients of a real gunicorn, with limits of fractions of a second."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+THREADS = 8
+SERVER = f"""
+from gunicorn.app.base import BaseApplication
+from wildsage.containers.contract import gunicorn_options, patient_worker
+
+patient_worker.HEAD_WITHIN_S = patient_worker.IDLE_S = 0.5
+
+def app(environ, start_response):
+    try:
+        answer = str(len(environ["wsgi.input"].read())).encode()
+        start_response("200 OK", [])
+    except patient_worker.ClientTooSlow as error:
+        answer = str(error).encode()
+        start_response("408 Request Timeout", [("Connection", "close")])
+    return [answer]
+
+class Server(BaseApplication):
+    def load_config(self):
+        announce = lambda arbiter: print(arbiter.LISTENERS[0].sock.getsockname()[1], flush=True)
+        gunicorn_options.apply({{"bind": "127.0.0.1:0", "threads": {THREADS}, "when_ready": announce}}, self.cfg)
+
+    def load(self):
+        return app
+
+Server().run()
+"""
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, start_new_session=True) as server:
+        yield int(server.stdout.readline())
+        os.killpg(server.pid, signal.SIGKILL)
+
+
+def connect(port: int, sent: bytes) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", port), timeout=30)
+    client.sendall(sent)
+    return client
+
+
+def answer(client: socket.socket) -> bytes:
+    """What comes until the server closes."""
+    pieces = b""
+    while piece := client.recv(4096):
+        pieces += piece
+    return pieces
+
+
+HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+
+
+def test_a_request_is_answered(port):
+    assert answer(connect(port, HEAD + b"Content-Length: 5\r\n\r\nhello")).endswith(b"\r\n5\r\n0\r\n\r\n")
+
+
+def test_a_head_that_stops_is_closed(port):
+    assert answer(connect(port, HEAD)) == b""
+
+
+def test_a_head_that_trickles_is_closed(port):
+    client = connect(port, b"GET / HTTP/1.1\r\nX-Slow: ")
+    client.settimeout(0.05)
+    with pytest.raises((ConnectionResetError, BrokenPipeError, EOFError)):
+        while True:
+            client.sendall(b"x")
+            try:
+                if not client.recv(1):
+                    raise EOFError
+            except TimeoutError:
+                pass
+
+
+def test_a_body_that_stops_reaches_the_application_as_an_error(port):
+    text = answer(connect(port, HEAD + b"Content-Length: 5\r\n\r\nhel"))
+    assert text.startswith(b"HTTP/1.1 408 ")
+    assert b"did not arrive in time" in text
+
+
+def test_stalled_clients_on_all_threads_end_and_the_next_is_answered(port):
+    stalled = [connect(port, HEAD + b"Content-Length: 5\r\n\r\n") for _ in range(2 * THREADS)]
+    stalled += [connect(port, HEAD) for _ in range(2 * THREADS)]
+    assert answer(connect(port, HEAD + b"Content-Length: 2\r\n\r\nhi")).endswith(b"\r\n2\r\n0\r\n\r\n")
+    for client in stalled:
+        client.close()
+
+
+def test_a_client_may_take_an_answer_slowly_and_keep_its_connection(port):
+    keep = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx"
+    client = connect(port, keep)
+    assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+    client.settimeout(1.5)
+    with pytest.raises(TimeoutError):  # an idle connection is kept longer than a head may take
+        client.recv(1)
+    client.settimeout(30)
+    client.sendall(keep)
+    assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
