@@ -97,11 +97,11 @@ def ways(endpoint: str, container: str) -> dict[str, Callable[[], Any]]:
     body = ",".join(["0.5"] * 34).encode()
     http = urllib3.PoolManager(retries=False)
     runtime = client("sagemaker-runtime", endpoint)
-    told = {"Content-Type": "text/csv"}
-    signed = {**told, "Authorization": SCOPE}
+    content_type = {"Content-Type": "text/csv"}
+    signed = {**content_type, "Authorization": SCOPE}
     url = f"{endpoint}/endpoints/{NAME}/invocations"
     return {
-        "container": lambda: http.request("POST", f"{container}/invocations", body=body, headers=told).data,
+        "container": lambda: http.request("POST", f"{container}/invocations", body=body, headers=content_type).data,
         "InvokeEndpoint": lambda: http.request("POST", url, body=body, headers=signed).data,
         "InvokeEndpoint, boto3": lambda: runtime.invoke_endpoint(EndpointName=NAME, Body=body, ContentType="text/csv")[
             "Body"

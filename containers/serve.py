@@ -1,4 +1,4 @@
-"""`serve`: model → handler → server. A multi-model container starts without a model and loads those it is told to."""
+"""`serve`: model → handler → server. A multi-model container starts without a model and loads models on request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_PORT = "8080"
 
 
 def serve(environment: Mapping[str, str]) -> None:
-    """Serve the model below the job's folder until SIGTERM; with `SAGEMAKER_MULTI_MODEL=true`, the models it is told to load.
+    """Serve the model below the job's folder until SIGTERM; with `SAGEMAKER_MULTI_MODEL=true`, the models that it is asked to load.
 
     `SAGEMAKER_BIND_TO_PORT` sets the port [contract: container, section 5]. `WILDSAGE_BIND_HOST` opens it to other hosts, which
     an image needs. `WILDSAGE_SERVE_AS` names the user that workers run as in a container started as root.

@@ -30,7 +30,7 @@ class UserError(WildsageError):
 
 
 class BadRecord(UserError):
-    """One row is wrong. A codec knows the row and the problem; whoever opened the file adds its name.
+    """One row is wrong. A codec knows the row and the problem; the code that opened the file adds its name.
 
     `row` counts from 1 within the byte stream being decoded; `problem` is a sentence without a place in it.
     """

@@ -110,7 +110,7 @@ def version_of(tag: str) -> str:
 
 
 def gets_script(opt_ml: OptML, environment: Mapping[str, str]) -> bool:
-    """Whether a container is told to run a script: by a hyperparameter in training, by a variable when it serves."""
+    """Whether a container is to run a script: by a hyperparameter in training, by a variable when it serves."""
     if PROGRAM_VARIABLE in environment:
         return True
     return opt_ml.hyperparameters.is_file() and PROGRAM_PARAMETER in TrainingJob.read(opt_ml).hyperparameters

@@ -15,7 +15,7 @@ CPU_BUILD = "+cpu"
 
 
 def remedy(stderr: str) -> str:
-    """One line for whoever started the build; `stderr` is what pip wrote there."""
+    """One line for the person who started the build; `stderr` is what pip wrote there."""
     found = NOT_FOUND.search(stderr)
     package = found["package"] if found else "a package of the image"
     if CERTIFICATE in stderr:

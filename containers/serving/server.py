@@ -123,7 +123,7 @@ def _plain(response: HttpResponse) -> flask.Response:
 
 
 def _may_change_users(user: str) -> bool:
-    """Whether workers can run as `user` and still be stopped; a root that lacks capabilities for it is told on stderr."""
+    """Whether workers can run as `user` and still be stopped; if root lacks capabilities for it, stderr says so."""
     if os.geteuid() != 0:
         return False
     missing = capabilities.missing(CHANGES_USERS)

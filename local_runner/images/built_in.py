@@ -1,4 +1,4 @@
-"""Amazon's built-in algorithms by name, whether Wildsage has them or not, so that a typo and a missing algorithm are told apart.
+"""Amazon's built-in algorithms by name, whether Wildsage has them or not, to distinguish a typo from a missing algorithm.
 
 Sources: the table of image repositories and the list of built-in algorithms in SageMaker's developer guide.
 """

@@ -53,7 +53,7 @@ class JobRun(ABC):
 
     @abstractmethod
     def execute(self) -> JobEnd:
-        """Do the work of the job. An exception is a failure; `exception_reason` words it."""
+        """Do the work of the job. An exception is a failure; `exception_reason` gives its text."""
 
     def interrupt(self) -> None:  # noqa: B027, optional
         """Wake up `execute`, because the job is to stop or the server closes."""
@@ -188,7 +188,7 @@ class Jobs(ABC):
         if waits:
             job[WAITS] = True
         run = self.new_run(job)
-        with self._lock:  # whoever finds the job in the store finds its run too
+        with self._lock:  # a job in the store always has its run
             self._store.insert(self.kind.name, run.name, job)
             self._take_up(run)
 

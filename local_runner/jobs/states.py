@@ -47,7 +47,7 @@ class JobKind(Kind):
         return job[self.status_field] in ENDED
 
     def enter(self, job: Document, status: str, now: float) -> None:
-        """Go on to a status."""
+        """Change to a status."""
         job.update({self.status_field: status, "LastModifiedTime": now})
 
     def create(self, job: Document, waits: bool, now: float) -> None:

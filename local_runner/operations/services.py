@@ -51,7 +51,7 @@ class Services:
         return self.public or self.objects
 
     def restore(self) -> None:
-        """Go on with what a server left when it ended."""
+        """Resume what the last server left unfinished."""
         self.training.restore()
         self.tuning.restore()
         self.transforms.restore()

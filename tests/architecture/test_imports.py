@@ -97,7 +97,7 @@ def test_nothing_turns_input_into_code(word):
         assert word not in (ROOT / path).read_text(), f"{path} holds {word!r}"
 
 
-def test_another_python_of_ours_is_started_in_one_place():
+def test_another_python_is_started_in_one_place():
     spelled = {str(path) for path in SOURCES if '"-m"' in (ROOT / path).read_text()}
     assert spelled == {"local_runner/processes/python.py"}
 

@@ -1,4 +1,4 @@
-"""The AWS CLI of PyPI, told of an endpoint or of a proxy alone."""
+"""The AWS CLI of PyPI, given an endpoint or a proxy and nothing else."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_without_any_endpoint_a_model_is_trained_and_asked(behind_proxy: Any, aw
     aws("sagemaker", "wait", "endpoint-deleted", "--endpoint-name", name)
 
 
-def test_a_wrong_request_is_told_in_amazons_words(local: Any, tool: Any, tmp_path: Path) -> None:
+def test_a_wrong_request_is_reported_in_amazons_words(local: Any, tool: Any, tmp_path: Path) -> None:
     words = [tool("awscli", "bin", "aws"), "sagemaker", "describe-endpoint", "--endpoint-name", "nobody"]
     done = local.run(words, tmp_path)
     assert done.returncode != 0

@@ -105,7 +105,7 @@ def test_the_model_is_hosted_asked_and_transformed_with(aws: Any, job: dict) -> 
     sagemaker.delete_model(ModelName=NAME)
 
 
-def test_a_waiter_tells_of_a_failed_job(aws: Any, job: dict) -> None:
+def test_a_waiter_reports_a_failed_job(aws: Any, job: dict) -> None:
     sagemaker = aws("sagemaker")
     request = {
         "TrainingJobName": "chapter-fails",

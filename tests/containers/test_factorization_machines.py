@@ -263,7 +263,7 @@ def test_records_are_answered_with_records(handler):
         ({"values": [1, 2, 3]}, "row 1: 3 columns, expected 70"),
     ],
 )  # fmt: skip
-def test_a_request_that_is_no_row_of_ours_is_rejected_in_clear_words(handler, features, problem):
+def test_a_request_that_is_not_a_row_is_rejected_with_the_reason(handler, features, problem):
     response = handler.invocations(
         HttpRequest(json.dumps({"instances": [{"data": {"features": features}}]}).encode(), codecs.JSON)
     )

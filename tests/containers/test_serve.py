@@ -100,7 +100,7 @@ def test_a_payload_beyond_the_limit_is_a_413(server):
     assert answer.status == 413 and b"larger than 104857600 bytes" in answer.data
 
 
-def test_a_multi_model_container_serves_what_it_is_told_to_load(tmp_path):
+def test_a_multi_model_container_serves_what_it_is_asked_to_load(tmp_path):
     place = OptML(tmp_path).loaded_model("opaque")
     artifact.save(KMeansModel(torch.tensor([[0.0, 0.0], [3.0, 4.0]])), place, "algo-1")
     process, url = start(tmp_path, SAGEMAKER_MULTI_MODEL="true")

@@ -101,7 +101,7 @@ def taken(aws, start_aws, channel) -> str:
 
 
 def rejected_search(aws, jobs: int, **integers: tuple[int, int]) -> str:
-    """What a tuning job of k-means over these ranges is told."""
+    """The message for a tuning job of k-means over these ranges."""
     ranges = [{"Name": name, "MinValue": str(low), "MaxValue": str(high)} for name, (low, high) in integers.items()]
     aws.s3.create_bucket(Bucket="bucket")
     return rejection(

@@ -33,7 +33,7 @@ def send(aws, method: str, path: str, body: bytes = b"", service: str = "s3", **
 
 @pytest.mark.parametrize("name", OUTSIDE)
 @pytest.mark.parametrize("method", ["PUT", "GET", "DELETE"])
-def test_a_bucket_is_no_way_out(aws, name, method):
+def test_a_bucket_cannot_leave_the_folder(aws, name, method):
     before = sorted(aws.data.parent.iterdir())
     status, _ = send(aws, method, f"/{quote(name, safe='')}/key", b"x" if method == "PUT" else b"")
     assert status in (400, 404)
@@ -41,7 +41,7 @@ def test_a_bucket_is_no_way_out(aws, name, method):
 
 
 @pytest.mark.parametrize("key", [*OUTSIDE[:-2], ".", "a/./b", "a//b", "../../../../../../etc/passwd"])
-def test_a_key_is_no_way_out_and_works_all_the_same(aws, key):
+def test_a_key_cannot_leave_the_folder_and_works(aws, key):
     aws.s3.create_bucket(Bucket="safety")
     path = f"/safety/{quote(key, safe='')}"
     assert send(aws, "PUT", path, b"content")[0] == 200
@@ -56,7 +56,7 @@ def test_a_key_is_no_way_out_and_works_all_the_same(aws, key):
 @pytest.mark.parametrize(
     "operation", ["CreateTrainingJob", "CreateModel", "CreateEndpointConfig", "CreateTransformJob"]
 )
-def test_a_name_of_a_resource_is_no_way_out(aws, name, operation):
+def test_a_name_of_a_resource_cannot_leave_the_folder(aws, name, operation):
     field = {"CreateEndpointConfig": "EndpointConfigName"}.get(operation, f"{operation.removeprefix('Create')}Name")
     body = json.dumps({field: name}).encode()
     status, answer = send(aws, "POST", "/", body, "sagemaker", X_Amz_Target=f"SageMaker.{operation}")
@@ -67,7 +67,7 @@ def test_a_name_of_a_resource_is_no_way_out(aws, name, operation):
 
 
 @pytest.mark.parametrize("group", ["..", ".", "/..", "../s3", "..%2f"])
-def test_a_log_group_is_no_way_out(aws, group):
+def test_a_log_group_cannot_leave_the_folder(aws, group):
     for operation, more in (("DescribeLogStreams", {}), ("GetLogEvents", {"logStreamName": "server.json"})):
         body = json.dumps({"logGroupName": group, **more}).encode()
         status, answer = send(aws, "POST", "/", body, "logs", X_Amz_Target=f"Logs_20140328.{operation}")
@@ -76,7 +76,7 @@ def test_a_log_group_is_no_way_out(aws, group):
 
 
 @pytest.mark.parametrize("stream", ["..", ".", "../../server.json"])
-def test_a_log_stream_is_no_way_out(aws, stream):
+def test_a_log_stream_cannot_leave_the_folder(aws, stream):
     aws.finished(aws.train(lines="something"))
     body = json.dumps({"logGroupName": "/aws/sagemaker/TrainingJobs", "logStreamName": stream}).encode()
     status, answer = send(aws, "POST", "/", body, "logs", X_Amz_Target="Logs_20140328.GetLogEvents")

@@ -1,4 +1,4 @@
-"""`xgboost-model` ⇄ Booster: every form that the real service has written since 2017, told apart by its first bytes."""
+"""`xgboost-model` ⇄ Booster: every form that the real service has written since 2017, recognised by its first bytes."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class AsyncInferences:
         self._log_topics(invocation)
 
     def _invoke(self, invocation: Document) -> None:
-        """Raises Failed, InputError, S3Error, NoAnswer."""
+        """Raises InvocationFailed, InputError, S3Error, NoAnswer."""
         with self._instance(invocation) as instance:
             answer = self._ask(instance, invocation)
             try:
@@ -137,7 +137,7 @@ class AsyncInferences:
 
     @contextmanager
     def _instance(self, invocation: Document) -> Iterator[Instance]:
-        """An instance, as soon as one serves. Raises Failed if the invocation expires or the endpoint is deleted before that."""
+        """An instance, as soon as one serves. Raises InvocationFailed if the invocation expires, or the endpoint is deleted."""
         name = invocation["EndpointName"]
         while time.time() < invocation["ExpiresAt"]:
             with self._endpoints.lease(name) as instance:

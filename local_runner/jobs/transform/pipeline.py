@@ -1,8 +1,8 @@
 """The pipeline of S3 objects through one instance of a batch transform: read, split, send, join the answers, store.
 
 At most `concurrency` requests of one instance are in flight or wait to be written, for objects of any size, and answers
-are written in the order of their records. If one record of an object fails, the object gets no output, and the others go
-on. Sources: those of `job.py`; "Speed up a batch transform job" for the limits.
+are written in the order of their records. If one record of an object fails, that object gets no output; the others
+continue. Sources: those of `job.py`; "Speed up a batch transform job" for the limits.
 """
 
 from __future__ import annotations

@@ -31,14 +31,14 @@ def fit(data: Batch, run: RunContext | None = None, **settings):
 
 
 class Listening(RunContext):
-    """A run that remembers what it was told, in the order of telling."""
+    """A run that records its metrics in the order in which they are reported."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.told: list[tuple] = []
+        self.reported: list[tuple] = []
 
     def quality(self, channel, name, kind, value, *, epoch=None, batch=None):
-        self.told.append((name, epoch, batch))
+        self.reported.append((name, epoch, batch))
 
 
 def test_columns_that_never_occur_keep_their_first_values():
@@ -93,7 +93,7 @@ def test_batches_are_reported_at_their_interval_then_the_epoch_then_the_job():
     fit(rows(), run, epochs=2, batch_metrics_publish_interval=2)
     names = ("rmse", "mse", "absolute_loss")
     places = [(e, b) for e in (0, 1) for b in (0, 2, 4, None)] + [(None, None)]
-    assert run.told == [(name, epoch, batch) for epoch, batch in places for name in names]
+    assert run.reported == [(name, epoch, batch) for epoch, batch in places for name in names]
 
 
 def test_how_many_rows_are_prepared_together_changes_nothing(monkeypatch):

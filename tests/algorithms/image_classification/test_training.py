@@ -19,7 +19,7 @@ ROWS = stripes()
 
 
 class Told(RunContext):
-    """A run that remembers what it was told."""
+    """A run that records what is reported to it."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)

@@ -53,7 +53,7 @@ def test_a_cluster_that_comes_late_gets_centers_before_it_drags_others():
     assert len(late) >= 3 and float(state.centers_md[:, 0].sub(25).abs().min()) > 15
 
 
-def test_a_merged_sample_is_no_larger_than_the_smallest():
+def test_a_merged_sample_is_at_most_as_large_as_the_smallest():
     """A full sample of 40 has dropped rows of its stream; 100 places would then hold too few of them."""
     small, large = StreamState.start(X[:20].clone(), 20, 40), StreamState.start(X[:20].clone(), 20, 100)
     for state, rows in ((small, X[:500]), (large, X[500:])):

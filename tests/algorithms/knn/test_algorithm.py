@@ -200,7 +200,7 @@ def test_a_test_row_that_cannot_be_judged_is_named():
         model.evaluate(MemoryStream(rows).batches(5), RunContext())
 
 
-def test_hosts_that_read_different_widths_are_told():
+def test_hosts_that_read_different_widths_are_reported():
     class TwoHosts(RunContext):
         def gather(self, arrays):
             return [arrays, {"keys": torch.rand(5, dtype=torch.float64), "feature_dim": torch.tensor([5])}]

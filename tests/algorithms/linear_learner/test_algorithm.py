@@ -1,4 +1,4 @@
-"""Linear learner as a whole: against scikit-learn, the recorded job of SageMaker, and what bad input is told."""
+"""Linear learner as a whole: against scikit-learn, the recorded job of SageMaker, and the messages for bad input."""
 
 from __future__ import annotations
 

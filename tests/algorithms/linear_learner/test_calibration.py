@@ -70,7 +70,7 @@ def test_the_threshold_lies_halfway_between_scores():
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=30), st.integers(0, 2**30))
-def test_neighbouring_floats_are_told_apart(scores, seed):
+def test_neighbouring_floats_are_distinguished(scores, seed):
     scores_n = torch.tensor(scores)
     labels_n = (torch.rand(len(scores), generator=torch.Generator().manual_seed(seed)) > 0.5).float()
     curve = ThresholdCurve.from_scores(scores_n, labels_n)

@@ -225,7 +225,7 @@ def test_hidden_files_are_rejected_and_deep_ones_left_out(tmp_path):
         ("text/x-libsvm", "LIBSVM"), ("application/x-parquet", "Parquet"), ("recordio-protobuf", "RecordIO-Protobuf"),
     ],
 )  # fmt: skip
-def test_content_types_are_told_apart(given, form):
+def test_content_types_are_distinguished(given, form):
     assert content_types.parse(given) == form
 
 

@@ -145,7 +145,7 @@ def test_a_cut_or_changed_binary_model_is_rejected_and_never_crashes():
 
 
 @pytest.mark.parametrize("booster", ["gbtree", "dart", "gblinear"])
-def test_a_model_with_nan_is_told_from_one_without(booster):
+def test_a_model_with_nan_is_distinguished_from_one_without(booster):
     rng = np.random.default_rng(0)
     x = rng.random((50, 3), np.float32)
     trained = xgboost.train({"booster": booster}, xgboost.DMatrix(x, label=x.sum(1)), 2)

@@ -110,7 +110,7 @@ def test_a_failed_job_says_why(blobs_n3):
         (LinearLearner, {"predictor_type": "multiclass_classifier", "num_classes": 2}, "num_classes: got 2, expected int ≥ 3"),
     ],
 )  # fmt: skip
-def test_a_wrong_hyperparameter_is_told_at_once(kind, settings, message):
+def test_a_wrong_hyperparameter_is_reported_at_once(kind, settings, message):
     with pytest.raises(ValueError, match=message):
         kind("WildsageRole", 1, "ml.c4.xlarge", **settings)
     with pytest.raises(TypeError, match="unexpected keyword argument"):

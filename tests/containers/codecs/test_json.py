@@ -87,7 +87,7 @@ def test_a_wrong_instance_is_named(read, instances, message):
         (b'{"instances": []}', "is empty, expected at least one"),
     ],
 )
-def test_a_body_that_is_no_request(body, message):
+def test_a_body_that_is_not_a_request(body, message):
     with pytest.raises(UserError, match=message):
         list(json_document.decode([body]))
 

@@ -23,7 +23,7 @@ def test_parse(text, name, parameters):
 
 
 @pytest.mark.parametrize("text", ["", "csv", "text/", "/csv", "text csv/x", "; label_size=1"])
-def test_what_is_no_media_type_is_rejected(text):
+def test_what_is_not_a_media_type_is_rejected(text):
     with pytest.raises(UnsupportedMediaType, match="expected a media type"):
         MediaType.parse(text)
 

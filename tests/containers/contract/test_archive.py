@@ -72,7 +72,7 @@ def test_an_absolute_name_stays_inside(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"no archive", b""])
-def test_what_is_no_archive_is_rejected(tmp_path, content):
+def test_what_is_not_an_archive_is_rejected(tmp_path, content):
     (tmp_path / "model.tar.gz").write_bytes(content)
     with pytest.raises(UserError, match=r"model\.tar\.gz: not a readable tar\.gz"):
         archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
@@ -95,7 +95,7 @@ def test_a_cut_off_archive_is_rejected(tmp_path):
         (gzip.compress(b"k=2", mtime=0), "the gzip file is damaged, or does not hold a tar"),
     ],
 )
-def test_what_is_no_archive_is_named_with_how_one_is_made(tmp_path, content, found):
+def test_what_is_not_an_archive_is_named_with_how_one_is_made(tmp_path, content, found):
     (tmp_path / "model.tar.gz").write_bytes(content)
     with pytest.raises(UserError) as caught:
         archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")

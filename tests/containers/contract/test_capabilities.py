@@ -1,4 +1,4 @@
-"""What a root without all capabilities is told."""
+"""The messages for a root without all capabilities."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ MODELS = [
 
 
 @pytest.mark.parametrize("model", MODELS, ids=["kmeans", "pca"])
-def test_a_model_comes_back_and_its_algorithm_is_told_from_the_file(tmp_path, model):
+def test_a_model_comes_back_and_its_algorithm_is_recognised_by_the_file(tmp_path, model):
     artifact.save(model, tmp_path, "algo-1")
     algorithm, again = artifact.load(tmp_path)
     assert algorithm.model_class is type(model)

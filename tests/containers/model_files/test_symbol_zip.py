@@ -32,7 +32,7 @@ def small() -> FactorizationMachinesModel:
     return FactorizationMachinesModel(*arrays, fm.training_parameters())
 
 
-def test_a_model_comes_back_and_its_algorithm_is_told_from_the_file(tmp_path):
+def test_a_model_comes_back_and_its_algorithm_is_recognised_by_the_file(tmp_path):
     artifact.save(small(), tmp_path, "algo-1")
     kind, again = artifact.load(tmp_path)
     assert kind is FM and again.settings() == small().settings()

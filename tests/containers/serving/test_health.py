@@ -1,4 +1,4 @@
-"""What an engine is told of a container's health."""
+"""How a container's health is reported to the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several models in one container: loaded, told, asked and unloaded as values."""
+"""Several models in one container: loaded, listed, invoked and unloaded as values."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def order(name: str) -> bytes:
     return json.dumps({"model_name": name, "url": f"/opt/ml/models/{name}/model"}).encode()
 
 
-def told(response) -> tuple[int, dict]:
+def status_and_body(response) -> tuple[int, dict]:
     return response.status, json.loads(response.body)
 
 
@@ -55,12 +55,12 @@ def test_models_answer_between_loading_and_unloading(models):
     assert models.load(order("near")).status == 200
 
 
-def test_models_are_told(models):
-    assert told(models.list(None)) == (200, {"models": []})
+def test_models_are_listed(models):
+    assert status_and_body(models.list(None)) == (200, {"models": []})
     models.load(order("near"))
     entry = {"modelName": "near", "modelUrl": "/opt/ml/models/near/model"}
-    assert told(models.list(None)) == (200, {"models": [entry]})
-    assert told(models.describe("near")) == (200, entry)
+    assert status_and_body(models.list(None)) == (200, {"models": [entry]})
+    assert status_and_body(models.describe("near")) == (200, entry)
     assert models.describe("far").status == 404
 
 
@@ -70,7 +70,7 @@ def test_long_lists_come_in_pages(tmp_path):
         models.load(order(f"m{number:03}"))
     token, names = None, []
     while token is not None or not names:
-        _, page = told(models.list(token))
+        _, page = status_and_body(models.list(token))
         names += [entry["modelName"] for entry in page["models"]]
         token = page.get("nextPageToken")
     assert names == [f"m{number:03}" for number in range(250)]
@@ -80,7 +80,7 @@ def test_what_would_not_fit_is_a_507_until_there_is_room(folder):
     size = sum(path.stat().st_size for path in folder.loaded_model("near").iterdir())
     models = LoadedModels(folder, load, limit_bytes=size)
     assert models.load(order("near")).status == 200
-    status, found = told(models.load(order("far")))
+    status, found = status_and_body(models.load(order("far")))
     assert (status, found["message"]) == (507, f"Model far has {size} bytes, {size} of {size} are taken.")
     models.unload("near")
     assert models.load(order("far")).status == 200
@@ -97,7 +97,7 @@ def test_what_would_not_fit_is_a_507_until_there_is_room(folder):
     ],
 )
 def test_what_cannot_be_loaded_is_a_400_that_says_why(models, body, message):
-    status, found = told(models.load(body))
+    status, found = status_and_body(models.load(body))
     assert status == 400 and message in found["message"]
 
 

@@ -113,7 +113,7 @@ def test_hosts_find_each_other_by_name(docker_aws, foreign, channel):
     assert len(peers) == 2 and "peer unknown" not in peers
 
 
-def test_a_failure_is_told_in_the_images_words(docker_aws, foreign):
+def test_a_failure_is_reported_in_the_images_words(docker_aws, foreign):
     found = docker_aws.finished(docker_aws.train(fail="no rows", **run(foreign)))
     assert (found["TrainingJobStatus"], found["FailureReason"]) == ("Failed", "AlgorithmError: no rows")
 

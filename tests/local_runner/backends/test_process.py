@@ -1,4 +1,4 @@
-"""Containers as processes: what they took is told, and a warm start gives what a cold one gives."""
+"""Containers as processes: their usage is measured, and a warm start gives what a cold one gives."""
 
 import hashlib
 import os

@@ -166,7 +166,7 @@ print("validations:", len(counted))
 """
 
 
-def test_the_sdk_validates_no_defaults_of_ours_and_logs_nothing_of_ours(sts: str, tmp_path: Path) -> None:
+def test_the_sdk_neither_validates_nor_logs_our_settings(sts: str, tmp_path: Path) -> None:
     environment = client.client_environment(sts, tmp_path, False, BARE)
     done = subprocess.run(
         [sys.executable, "-c", VALIDATIONS], env=environment, capture_output=True, text=True, timeout=60, check=False

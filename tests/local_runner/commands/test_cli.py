@@ -170,7 +170,7 @@ def test_export_needs_a_running_server(tmp_path: Path) -> None:
     assert "Start `wildsage up` in another terminal" in text
 
 
-def test_what_a_killed_server_left_behind_is_no_server(tmp_path: Path) -> None:
+def test_what_a_killed_server_left_behind_is_not_a_server(tmp_path: Path) -> None:
     (tmp_path / "server.json").write_text('{"endpoint": "http://127.0.0.1:9", "pid": 999999999}')
     assert invoke("up", "--data", tmp_path, "--export")[0] == 1
 
@@ -203,7 +203,7 @@ def test_run_passes_arguments_and_the_exit_status_on(data: Path, tmp_path: Path)
     assert "(was running)" in done.stderr
 
 
-def test_run_tells_which_jobs_of_others_run_on_a_kept_server(data: Path, tmp_path: Path) -> None:
+def test_run_says_which_jobs_of_others_run_on_a_kept_server(data: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("import boto3; boto3.client('sagemaker').list_transform_jobs()")
     assert wildsage("run", "--data", data, script).returncode == 0  # the server has read what the region holds
@@ -441,7 +441,7 @@ def test_text_files_without_a_last_line_feed_and_hidden_ones_do_not_change_the_m
         assert (tmp_path / mode / "model.tar.gz").read_bytes() == model.read_bytes()
 
 
-def test_a_failed_job_tells_its_reason_and_whose_it_is(rows: Path, tmp_path: Path) -> None:
+def test_a_failed_job_says_why_and_who_can_fix_it(rows: Path, tmp_path: Path) -> None:
     done = train(rows, tmp_path / "model", "--hp", "epoks=3")
     assert done.returncode == 1
     assert "epochs" in done.stdout
@@ -507,7 +507,7 @@ def test_a_killed_command_leaves_no_process_and_no_folder(model: Path, tmp_path:
     assert not list(tmp_path.glob("wildsage*"))
 
 
-def test_what_is_no_archive_is_rejected(tmp_path: Path) -> None:
+def test_what_is_not_an_archive_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_text("no archive")
     done = wildsage("serve", tmp_path / "model.tar.gz", "--port", "18080")
     assert done.returncode == 1

@@ -47,7 +47,7 @@ def test_the_log_of_an_endpoint(aws, cli):
     aws.until(lambda: cli("logs", endpoint, "--data", aws.data).out, lambda out: "invocation of 5 bytes" in out)
 
 
-def test_an_unknown_name_is_told_with_the_nearest(aws, cli):
+def test_an_unknown_name_is_reported_with_the_nearest(aws, cli):
     job = aws.train(TrainingJobName="census-kmeans")
     aws.finished(job)
     said = cli("logs", "cencus-kmeans", "--data", aws.data)

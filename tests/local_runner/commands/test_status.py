@@ -47,6 +47,6 @@ def test_where_nothing_runs_it_says_so():
     assert drawn(render(Snapshot()), 80) == ["No running jobs, no endpoints. Ctrl-C stops."]
 
 
-def test_a_failure_is_told_with_its_reason():
+def test_a_failure_is_reported_with_its_reason():
     (line,) = drawn(event_line(Event(NOW, "training job", "[a]", "Failed", "ClientError: row [7]", 3.1)), 100)
     assert line.endswith("  training job [a]  Failed in 3.1 s  ClientError: row [7]")

@@ -25,7 +25,7 @@ def test_without_waiting_it_returns_at_once(aws, cli):
     assert aws.sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "Stopping"
 
 
-def test_what_has_ended_and_what_is_not_there_is_told(aws, cli):
+def test_what_has_ended_and_what_is_not_there_is_reported(aws, cli):
     job = aws.train(TrainingJobName="ended-long-ago")
     aws.finished(job)
     said = cli("stop", job, "--data", aws.data)

@@ -83,7 +83,7 @@ def test_json_lines_tell_where_it_is_and_what_happens(start, tmp_path):
     assert "No S3 objects found" in events[-1]["reason"]
 
 
-def test_plain_lines_where_there_is_no_terminal(start, tmp_path):
+def test_plain_lines_without_a_terminal(start, tmp_path):
     up = start(tmp_path)
     failing_job(tmp_path, "a-job")
     for line in up.stderr:
@@ -140,7 +140,7 @@ def test_signals_stop_everything_and_are_no_failure(start, tmp_path, number):
     assert not (tmp_path / "server.json").exists()
 
 
-def test_a_server_that_is_killed_is_told_with_where_to_look(start, tmp_path):
+def test_a_server_that_is_killed_is_reported_with_where_to_look(start, tmp_path):
     up = start(tmp_path)
     client("s3", tmp_path)
     os.kill(json.loads((tmp_path / "server.json").read_text())["pid"], signal.SIGKILL)

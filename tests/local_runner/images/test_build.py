@@ -202,11 +202,11 @@ def test_no_image_without_a_name_is_left_by_the_engine_here(engine, tmp_path, mo
 
 def test_builds_wait_for_each_other(docker):
     docker()
-    told: list[str] = []
+    messages: list[str] = []
     with ThreadPoolExecutor(1) as pool:
-        with build._one_at_a_time(told.append):
-            other = pool.submit(build.build, ["kmeans"], "cpu", None, told.append)
-            while not told:
+        with build._one_at_a_time(messages.append):
+            other = pool.submit(build.build, ["kmeans"], "cpu", None, messages.append)
+            while not messages:
                 assert not other.done()
-            assert told == ["Waiting for another `wildsage build` to end …"]
+            assert messages == ["Waiting for another `wildsage build` to end …"]
         assert other.result() == ["wildsage/kmeans:cpu"]

@@ -27,5 +27,5 @@ def test_a_repository_that_none_has_is_not_found():
         ("zebra", "'zebra' is not one of SageMaker's built-in algorithms. Available: kmeans, linear-learner, runner."),
     ],
 )
-def test_a_typo_is_told_apart_from_what_is_not_here_yet(name, said):
+def test_a_typo_is_distinguished_from_an_algorithm_that_is_missing(name, said):
     assert said in built_in.explain(name, HERE)

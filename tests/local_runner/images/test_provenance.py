@@ -28,14 +28,14 @@ def clone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "expected"),
     [
         ("https://me:secret@example.com:8443/a/b.git", "https://example.com:8443/a/b.git"),
         ("git@example.com:a/b.git", "git@example.com:a/b.git"),
     ],
 )
-def test_the_source_is_told_without_its_password(clone, address, told):
-    assert provenance.source(clone("remote", "add", "origin", address)) == told
+def test_the_source_is_reported_without_its_password(clone, address, expected):
+    assert provenance.source(clone("remote", "add", "origin", address)) == expected
 
 
 def test_a_clone_of_nothing_has_a_commit_only(clone):

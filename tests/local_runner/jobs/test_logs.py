@@ -31,7 +31,7 @@ def test_a_first_line_cut_off_leaves_an_empty_stream(tmp_path):
     assert messages(logs) == []
 
 
-def test_an_empty_line_is_no_event(tmp_path):
+def test_an_empty_line_is_not_an_event(tmp_path):
     logs = Logs(tmp_path)
     writer = logs.writer("group", "stream")
     for line in ("a\n", "\n", "\r\n", "", " \n", "b"):

@@ -48,7 +48,7 @@ def test_a_tab_is_found_as_cloudwatch_shows_it():
 
 
 @pytest.mark.parametrize("regex", ["((", "no group", "x=(.*)", "(y)?x=", "y=(.*)"])
-def test_what_is_no_number_or_no_expression_yields_nothing(regex):
+def test_what_is_not_a_number_or_an_expression_yields_nothing(regex):
     assert metrics.scrape(events("x=abc y=nan"), [{"Name": "m", "Regex": regex}]) == []
 
 

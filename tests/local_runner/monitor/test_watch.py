@@ -47,16 +47,16 @@ def watch(settings, store):
         yield Watch(overview)
 
 
-def told(watch: Watch) -> list[tuple[str, str, str]]:
+def new_events(watch: Watch) -> list[tuple[str, str, str]]:
     return [(event.what, event.name, event.status) for event in watch.poll().events]
 
 
-def test_a_job_is_told_when_it_begins_and_when_it_ends(watch, store):
-    assert told(watch) == []
+def test_a_job_is_reported_when_it_begins_and_when_it_ends(watch, store):
+    assert new_events(watch) == []
     store.insert("training-job", "a", job("a"))
-    assert told(watch) == [("training job", "a", "InProgress")]
+    assert new_events(watch) == [("training job", "a", "InProgress")]
     store.update("training-job", "a", SecondaryStatus="Uploading")
-    assert told(watch) == []
+    assert new_events(watch) == []
     store.update(
         "training-job", "a", TrainingJobStatus="Failed", FailureReason="ClientError: x", TrainingEndTime=NOW + 3
     )
@@ -70,22 +70,22 @@ def test_a_job_is_told_when_it_begins_and_when_it_ends(watch, store):
         "reason": "ClientError: x",
         "took_s": 3.0,
     }
-    assert told(watch) == []
+    assert new_events(watch) == []
 
 
-def test_what_had_ended_before_is_no_news_and_what_runs_is(watch, store):
+def test_only_jobs_that_still_run_give_events(watch, store):
     store.insert("training-job", "old", job("old", "Completed", TrainingEndTime=NOW))
     store.insert("training-job", "running", job("running"))
-    assert told(watch) == [("training job", "running", "InProgress")]
+    assert new_events(watch) == [("training job", "running", "InProgress")]
 
 
-def test_a_bucket_that_a_caller_missed_is_told_once(watch, settings):
+def test_a_bucket_that_a_caller_missed_is_reported_once(watch, settings):
     missed = LineFile(settings.missed_buckets)
     for bucket in ("sample-data", "sample-data", "other"):
         missed.add(bucket)
-    assert told(watch) == [("bucket", "sample-data", "Missing"), ("bucket", "other", "Missing")]
+    assert new_events(watch) == [("bucket", "sample-data", "Missing"), ("bucket", "other", "Missing")]
     missed.add("other")
-    assert told(watch) == []
+    assert new_events(watch) == []
 
 
 def test_endpoints_come_change_and_go(watch, store):
@@ -97,15 +97,15 @@ def test_endpoints_come_change_and_go(watch, store):
         "CreationTime": NOW,
     }
     store.insert("endpoint", "e", document)
-    assert told(watch) == [("endpoint", "e", "Creating")]
+    assert new_events(watch) == [("endpoint", "e", "Creating")]
     store.update("endpoint", "e", EndpointStatus="InService")
-    assert told(watch) == [("endpoint", "e", "InService")]
+    assert new_events(watch) == [("endpoint", "e", "InService")]
     assert [endpoint.name for endpoint in watch.poll().endpoints] == ["e"]
     store.delete("endpoint", "e")
-    assert told(watch) == [("endpoint", "e", "Deleted")]
+    assert new_events(watch) == [("endpoint", "e", "Deleted")]
 
 
-def test_progress_is_that_of_the_slowest_host_as_it_told_it_last(watch, store, settings):
+def test_progress_is_that_of_the_slowest_host_as_it_reported_it_last(watch, store, settings):
     store.insert("training-job", "a", job("a"))
     writers = [Logs(settings.region("us-east-1").logs).writer(TRAINING_JOBS, f"a/algo-{host}-170") for host in (1, 2)]
     for percent in (10, 50):

@@ -94,7 +94,7 @@ def test_the_callers_metric_definitions_are_found_too(aws):
         ("dynamodb", "list_tables", {}),
     ],
 )
-def test_what_nobody_has_written_says_so_by_name(aws, service, call, request_fields):
+def test_what_is_not_implemented_is_named(aws, service, call, request_fields):
     with pytest.raises(ClientError) as caught:
         getattr(aws.client(service), call)(**request_fields)
     error = caught.value.response["Error"]

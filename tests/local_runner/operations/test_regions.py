@@ -11,7 +11,7 @@ from wildsage.local_runner.monitor.overview import Overview
 from wildsage.local_runner.monitor.watch import Watch
 
 FOREIGN = "174872318107.dkr.ecr.us-west-2.amazonaws.com/kmeans:1"
-REFUSAL = r"\(ValidationException\).*Cross region ECR image pulls are not allowed\. The image is of us-west-2, the request of "
+REJECTION = r"\(ValidationException\).*Cross region ECR image pulls are not allowed\. The image is of us-west-2, the request of "
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +109,9 @@ def test_an_image_of_another_region_runs_with_a_warning_in_every_log_and_in_the_
 
 def test_a_strict_server_rejects_an_image_of_another_region(start_aws, tmp_path):
     aws = start_aws(tmp_path / "aws", "20", "process", "1", "strict")
-    with pytest.raises(ClientError, match=REFUSAL + "us-east-1"):
+    with pytest.raises(ClientError, match=REJECTION + "us-east-1"):
         foreign_job(aws)
-    with pytest.raises(ClientError, match=REFUSAL + "us-east-1"):
+    with pytest.raises(ClientError, match=REJECTION + "us-east-1"):
         aws.sagemaker.create_model(
             ModelName="m", ExecutionRoleArn="arn:aws:iam::000000000000:role/r", PrimaryContainer={"Image": FOREIGN}
         )

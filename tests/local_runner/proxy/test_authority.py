@@ -89,7 +89,7 @@ def test_clients_without_the_bundle_do_not(tmp_path):
         handshake(Authority(tmp_path).context(host), None, host)
 
 
-def test_a_stolen_key_is_no_good_for_other_names(tmp_path, monkeypatch):
+def test_a_stolen_key_is_useless_for_other_names(tmp_path, monkeypatch):
     owner = Authority(tmp_path)
     monkeypatch.setattr(authority, "is_aws_host", lambda host: True)
     with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):

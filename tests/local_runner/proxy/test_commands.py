@@ -81,7 +81,7 @@ def test_a_taken_port_is_named_with_the_option_that_chooses_another(tmp_path: Pa
     assert f"Choose another with {option}" in done.stderr
 
 
-def test_every_library_is_told_in_its_own_words() -> None:
+def test_every_library_gets_the_variable_that_it_reads() -> None:
     data = Path("/home/me/my data")
     given = {"AWS_ENDPOINT_URL": "http://elsewhere", "JAVA_TOOL_OPTIONS": "-Xmx1g"}
     found = environment.client_environment("http://127.0.0.1:1", data, False, given, "http://127.0.0.1:2")

@@ -77,7 +77,7 @@ def ask(port: int, request: bytes) -> bytes:
         (b"CONNECT " + b"a" * 70_000, 400, b"not valid HTTP"),
     ],
 )  # fmt: skip
-def test_what_is_rejected_is_told_why(proxy, request_line, status, words):
+def test_a_rejection_gives_its_reason(proxy, request_line, status, words):
     answer = ask(proxy.port, request_line + b"\r\nHost: x\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert words in answer
@@ -115,7 +115,7 @@ def test_others_are_let_through_where_that_is_wished(start_proxy, aws):
 
 def test_a_host_that_is_not_there_and_a_local_aws_that_is_gone(start_proxy):
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and never listening: connections are refused
+        taken.bind(("127.0.0.1", 0))  # bound, but never listening: connections are refused
         nobody = taken.getsockname()[1]
         with start_proxy(f"http://127.0.0.1:{nobody}", "--tunnel") as proxy:
             for host in (b"s3.amazonaws.com:443", b"127.0.0.1:%d" % nobody):

@@ -50,7 +50,7 @@ def test_a_path_must_be_utf8():
         ("HEAD", 2, {}, False, "HeadObject"),
     ],
 )
-def test_operations_are_told_apart_as_in_the_service_model(method, level, query, copies, expected):
+def test_operations_are_distinguished_as_in_the_service_model(method, level, query, copies, expected):
     assert operation_of(method, level, query, copies) == expected
 
 

@@ -102,7 +102,7 @@ def test_managed_copies_of_large_objects(s3, bucket):
     assert s3.head_object(Bucket=bucket, Key="to")["ContentLength"] == PART_BYTES + 1
 
 
-def test_bad_completions_are_rejected_and_can_be_mended(s3, upload):
+def test_bad_completions_are_rejected_and_can_be_corrected(s3, upload):
     first, second = add(s3, upload, 1, b"small"), add(s3, upload, 2, b"last")
     for parts, code in [
         ([first, second], "EntityTooSmall"),

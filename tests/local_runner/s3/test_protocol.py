@@ -136,7 +136,7 @@ def test_connections_are_reused_after_every_kind_of_answer(server, bucket):
         assert connection.sock is first
 
 
-def test_a_failure_of_ours_is_an_internal_error_without_a_trace(tmp_path, caplog):
+def test_a_bug_is_an_internal_error_without_a_trace(tmp_path, caplog):
     store = ObjectStore(tmp_path)
     store.close()
     answer = S3(store).respond(Request(EnvironBuilder(path="/bucket/key").get_environ()))

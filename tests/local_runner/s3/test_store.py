@@ -129,7 +129,7 @@ def test_a_file_changed_by_hand_is_served_as_it_is(store):
     assert store.get("bucket", "table.csv") == changed
 
 
-def test_a_file_removed_by_hand_is_no_object(store):
+def test_a_file_removed_by_hand_is_not_an_object(store):
     store.put("bucket", "key", [b"x"]).path.unlink()
     with pytest.raises(NoSuchKey, match="s3://bucket/key"):
         store.get("bucket", "key")

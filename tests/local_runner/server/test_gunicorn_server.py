@@ -72,14 +72,14 @@ def test_requests_of_other_web_sites_are_rejected(aws, headers, status):
 
 
 def test_one_server_per_data_folder(aws):
-    told = json.loads((aws.data / "server.json").read_text())
-    assert told["endpoint"] == aws.endpoint
+    written = json.loads((aws.data / "server.json").read_text())
+    assert written["endpoint"] == aws.endpoint
     command = [sys.executable, str(Path(__file__).parents[1] / "run_server.py"), str(aws.data)]
     second = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()}, timeout=20
     )
     assert second.returncode == 1
-    assert f"in use by the server with process id {told['pid']} at {aws.endpoint}" in second.stderr
+    assert f"in use by the server with process id {written['pid']} at {aws.endpoint}" in second.stderr
 
 
 @pytest.mark.parametrize("lives", [False, True])

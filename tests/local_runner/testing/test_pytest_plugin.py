@@ -158,7 +158,7 @@ def test_programs_that_a_test_starts_are_clients_too(session) -> None:
     session(test_it=source).assert_outcomes(passed=1)
 
 
-def test_a_server_that_does_not_start_is_told(session) -> None:
+def test_a_server_that_does_not_start_is_reported(session) -> None:
     source = """
     import pytest
     @pytest.fixture

@@ -59,12 +59,12 @@ def test_each_kind_of_problem_has_aws_words(operation, request_fields, text):
     assert text in message
 
 
-def test_all_problems_are_told_at_once():
+def test_all_problems_are_reported_at_once():
     message = problem("ListTrainingJobs", {"SortBy": "Colour", "MaxResults": 0})
     assert message.startswith("2 validation errors detected: ")
 
 
-def test_a_wrong_type_is_told():
+def test_a_wrong_type_is_reported():
     assert "Invalid type for parameter TrainingJobName" in problem("DescribeTrainingJob", {"TrainingJobName": 3})
 
 

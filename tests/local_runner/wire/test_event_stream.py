@@ -38,11 +38,11 @@ def test_a_failure_on_the_way_is_the_last_message():
         yield {"PayloadPart": {"Bytes": b"half"}}
         raise AwsError("ModelStreamError", "the container went away", ErrorCode="ModelInvocationTimeExceeded")
 
-    (_, payload), (headers, told) = read(b"".join(event_stream.messages(broken(), SHAPE)))
+    (_, payload), (headers, exception) = read(b"".join(event_stream.messages(broken(), SHAPE)))
     assert payload == b"half"
     assert headers[":message-type"] == "exception"
     assert headers[":exception-type"] == "ModelStreamError"
-    assert json.loads(told) == {"Message": "the container went away", "ErrorCode": "ModelInvocationTimeExceeded"}
+    assert json.loads(exception) == {"Message": "the container went away", "ErrorCode": "ModelInvocationTimeExceeded"}
 
 
 @pytest.mark.parametrize("cut", [1, 11, 15, 20])

@@ -21,11 +21,11 @@ def send(aws, service: str, body: bytes, **headers: str) -> tuple[int, dict, byt
     ("body", "words"),
     [(b"{", "not valid JSON"), (b"[]", "expected an object"), (b"\xff", "not valid JSON")],
 )
-def test_a_body_that_is_no_json_object(aws, body, words):
+def test_a_body_that_is_not_a_json_object(aws, body, words):
     status, _, answer = send(aws, "sagemaker", body, X_Amz_Target="SageMaker.ListModels")
-    told = json.loads(answer)
-    assert (status, told["__type"]) == (400, "SerializationException")
-    assert words in told["message"]
+    error = json.loads(answer)
+    assert (status, error["__type"]) == (400, "SerializationException")
+    assert words in error["message"]
 
 
 def test_null_means_absent(aws):
@@ -34,7 +34,7 @@ def test_null_means_absent(aws):
     assert (status, "Models" in json.loads(answer)) == (200, True)
 
 
-def test_an_operation_nobody_knows(aws):
+def test_an_unknown_operation(aws):
     status, _, answer = send(aws, "sagemaker", b"{}", X_Amz_Target="SageMaker.MakeCoffee")
     assert (status, json.loads(answer)["message"]) == (
         501,
@@ -75,6 +75,6 @@ def test_a_query_that_cannot_be_right(aws):
     assert (status, b"<Code>MalformedInput</Code>" in answer) == (400, True)
 
 
-def test_a_service_nobody_knows(aws):
+def test_an_unknown_service(aws):
     status, _, answer = send(aws, "coffee", b"")
     assert (status, answer) == (501, b"Service coffee is not implemented by Wildsage.\n")

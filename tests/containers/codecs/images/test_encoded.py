@@ -87,7 +87,7 @@ def bomb(side: int) -> bytes:
         (b"\xff\xd8\xff" + bytes(50), "the image "),
     ],
 )
-def test_what_is_no_picture_is_rejected_with_a_message(content, problem):
+def test_what_is_not_an_image_is_rejected_with_a_message(content, problem):
     with pytest.raises(UserError) as caught:
         encoded.decode(content, "RGB")
     assert problem in str(caught.value)

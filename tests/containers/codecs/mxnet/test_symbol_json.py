@@ -53,7 +53,7 @@ def test_short_lists_and_single_settings_stand_on_one_line():
         (b"[" * 100_000, "x: not an MXNet symbol (RecursionError"),
     ],
 )  # fmt: skip
-def test_what_is_no_symbol_says_so(content, problem):
+def test_what_is_not_a_symbol_says_so(content, problem):
     with pytest.raises(UserError) as caught:
         symbol_json.decode(content, "x")
     assert str(caught.value).startswith(problem)

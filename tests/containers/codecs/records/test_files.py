@@ -78,17 +78,17 @@ def test_answers_have_named_labels():
         (np.full((1, 1), 2**40), None, "beyond 32 bits"),
     ],
 )
-def test_what_cannot_be_written_is_told(array, labels, problem):
+def test_what_cannot_be_written_is_reported(array, labels, problem):
     with pytest.raises((TypeError, ValueError), match=problem):
         written(files.write_numpy_to_dense_tensor, array, labels)
 
 
-def test_a_dense_array_is_no_sparse_matrix():
+def test_a_dense_array_is_not_a_sparse_matrix():
     with pytest.raises(TypeError, match="Got ndarray, expected a sparse matrix"):
         written(files.write_spmatrix_to_sparse_tensor, np.zeros((1, 1)))
 
 
-def test_what_is_no_record_is_told():
+def test_what_is_not_a_record_is_reported():
     with pytest.raises(BadRecord, match="no RecordIO header"):
         files.read_records(io.BytesIO(b"no records at all"))
 

@@ -155,7 +155,7 @@ def test_encode_puts_many_values_side_by_side():
 
 
 @pytest.mark.parametrize("body", [b"\r\n", b"\n", b" \n", b" ", b"\r\n\r\n"])
-def test_a_lone_blank_line_is_no_row(body):
+def test_a_lone_blank_line_is_not_a_row(body):
     assert not list(text_csv.decode([body], label_size=0))
 
 

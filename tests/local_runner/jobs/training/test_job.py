@@ -61,7 +61,7 @@ def test_the_cause_is_blamed_whichever_host_ended_first(tmp_path):
         (("InternalServerError: disk", None), 143, "InternalServerError: disk"),
     ],
 )
-def test_what_one_host_says_of_another_is_no_cause(tmp_path, files, status, blamed):
+def test_what_one_host_says_of_another_is_not_the_cause(tmp_path, files, status, blamed):
     hosts = [Host(name, OptML(tmp_path / name)) for name in ("algo-1", "algo-2")]
     for host, text in zip(hosts, files, strict=True):
         host.folder.failure.parent.mkdir(parents=True)

@@ -25,14 +25,14 @@ def test_a_rejection_is_in_the_containers_words_and_nothing_stays(tmp_path):
     assert list((tmp_path / "jobs").iterdir()) == []
 
 
-def test_nobody_is_rejected_by_a_container_that_cannot_tell(tmp_path, monkeypatch):
+def test_a_container_that_cannot_answer_rejects_nothing(tmp_path, monkeypatch):
     assert rejection(tmp_path, "-c", "import sys; sys.exit(64)", wrong="1") is None
     assert rejection(tmp_path, str(STAND_IN), image="me/mine:1", wrong="1") is None
     monkeypatch.setattr(hyperparameter_check, "ANSWER_WITHIN_S", 0.1)
     assert rejection(tmp_path, "-c", "import time; time.sleep(600)", wrong="1") is None
 
 
-def test_an_algorithm_that_cannot_run_here_is_no_matter_of_its_hyperparameters(tmp_path, monkeypatch):
+def test_an_algorithm_that_cannot_run_here_does_not_reject_hyperparameters(tmp_path, monkeypatch):
     absent = catalogue.AlgorithmEntry("pca", "", ("pca",), (), 0, {}, "Algorithm pca needs a package.")
     monkeypatch.setattr(catalogue, "algorithms", lambda: (absent,))
     for image in (KMEANS.replace("kmeans", "pca"), KMEANS.replace("kmeans", "blazingtext")):

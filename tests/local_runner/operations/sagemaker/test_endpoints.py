@@ -222,7 +222,7 @@ def test_a_model_needs_its_artifact_and_an_image_that_can_run(aws):
     assert "is not one of Amazon's built-in algorithms" in message
 
 
-def test_an_artifact_that_is_no_archive_fails_the_endpoint(aws):
+def test_an_artifact_that_is_not_an_archive_fails_the_endpoint(aws):
     aws.upload("broken", **{"model.tar.gz": b"no archive"})
     name = aws.name("broken")
     container = {"Image": IMAGE, "ModelDataUrl": "s3://bucket/broken/model.tar.gz"}

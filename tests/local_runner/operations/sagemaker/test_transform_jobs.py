@@ -271,8 +271,8 @@ def test_a_bad_record_fails_the_job_and_spares_the_other_objects(aws, echo):
         "See job logs for more information."
     )
     assert outputs(aws, name) == {"b.out": b"45"}
-    told = [line.partition(":[sagemaker logs]: ")[2] for line in messages(aws, name, "data-log")]
-    assert told[:4] == [
+    lines = [line.partition(":[sagemaker logs]: ")[2] for line in messages(aws, name, "data-log")]
+    assert lines[:4] == [
         f"bucket/in/{name}/a: {line}" for line in ("ClientError: 415", "", "Message:", "do not like it")
     ]
 
@@ -349,7 +349,7 @@ def test_filters_and_join_of_csv(aws, echo, transform):
     assert found["DataProcessing"] == {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"}
 
 
-def test_join_of_json_lines_of_which_one_is_no_object(aws, echo, transform):
+def test_join_of_json_lines_of_which_one_is_not_an_object(aws, echo, transform):
     _, stored = transform(
         echo,
         {"a": b'{"id": 7, "features": [1, 2]}\n[3]\n'},
