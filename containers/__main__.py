@@ -12,7 +12,7 @@ import signal
 import sys
 
 from wildsage.algorithms.base.errors import WildsageError
-from wildsage.containers.contract import capabilities, failure
+from wildsage.containers.contract import capabilities, failure, frameworks
 from wildsage.containers.training.stopping import StopSignal
 
 USAGE = "usage: python -m wildsage.containers [train | serve | check NAME=VALUE… | describe]"
@@ -24,6 +24,10 @@ def main(arguments: list[str]) -> int:
         case ["train"]:
             stop = StopSignal()
             stop.obey_sigterm()  # before torch is imported, which takes a second or two
+            if frameworks.VARIABLE in os.environ:
+                from wildsage.containers.frameworks import training
+
+                return training.train(os.environ, stop)
             from wildsage.containers import programs
 
             if program := programs.named(os.environ):

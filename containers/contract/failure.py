@@ -28,6 +28,11 @@ def reason(error: BaseException) -> str:
 
 def write(folder: OptML, error: BaseException) -> None:
     """Write the reason to the file where SageMaker looks for it, if that can be written. The log has it in any case."""
+    write_text(folder, reason(error))
+
+
+def write_text(folder: OptML, text: str) -> None:
+    """Write a reason that stands already."""
     with contextlib.suppress(OSError):  # without a mount, a container may be read-only
         folder.failure.parent.mkdir(parents=True, exist_ok=True)
-        folder.failure.write_text(reason(error))
+        folder.failure.write_text(text)

@@ -11,6 +11,9 @@ from typing import Any
 from wildsage.algorithms.base.errors import PlatformError
 from wildsage.containers.contract.paths import OptML
 
+ONE_GROUP = "homogeneousCluster"
+"""SageMaker's name for the only group of instances that a job has."""
+
 
 @dataclass(frozen=True)
 class ChannelConfig:
@@ -54,6 +57,7 @@ class TrainingJob:
     current_host: str = "algo-1"
     hosts: tuple[str, ...] = ("algo-1",)
     network_interface: str = "eth0"
+    instance_type: str | None = None
 
     @property
     def leads(self) -> bool:
@@ -67,27 +71,43 @@ class TrainingJob:
         Raises PlatformError if hyperparameters.json is missing, or a file is not a JSON object.
         """
         channels = _read(folder.input_data_config, default={})
-        resources = _read(folder.resource_config, default={})
-        hosts = tuple(sorted(resources.get("hosts", ("algo-1",))))
+        found = resources(folder)
+        hosts = tuple(sorted(found.get("hosts", ("algo-1",))))
         return cls(
             hyperparameters={name: _text(value) for name, value in _read(folder.hyperparameters).items()},
             channels={name: ChannelConfig.from_json(entry) for name, entry in channels.items()},
-            current_host=resources.get("current_host", hosts[0]),
+            current_host=found.get("current_host", hosts[0]),
             hosts=hosts,
-            network_interface=resources.get("network_interface_name", "eth0"),
+            network_interface=found.get("network_interface_name", "eth0"),
+            instance_type=found.get("current_instance_type"),
         )
 
     def write(self, folder: OptML) -> None:
         """Write the three files below `folder`, whose config folder must exist."""
-        resources = {
+        written = {
             "current_host": self.current_host,
             "hosts": sorted(self.hosts),
             "network_interface_name": self.network_interface,
+            **(self._instance_group(self.instance_type) if self.instance_type else {}),
         }
         channels = {name: channel.to_json() for name, channel in self.channels.items()}
         folder.hyperparameters.write_text(json.dumps(dict(self.hyperparameters)))
         folder.input_data_config.write_text(json.dumps(channels))
-        folder.resource_config.write_text(json.dumps(resources))
+        folder.resource_config.write_text(json.dumps(written))
+
+    def _instance_group(self, instance_type: str) -> dict[str, Any]:
+        """What newer versions of the platform say about the instances, which are all of one type here."""
+        group = {"instance_group_name": ONE_GROUP, "instance_type": instance_type, "hosts": sorted(self.hosts)}
+        return {
+            "current_instance_type": instance_type,
+            "current_group_name": ONE_GROUP,
+            "instance_groups": [group],
+        }
+
+
+def resources(folder: OptML) -> dict[str, Any]:
+    """The content of resourceconfig.json. Raises PlatformError for a file that is not a JSON object."""
+    return _read(folder.resource_config, default={})
 
 
 def _text(value: Any) -> str:

@@ -76,9 +76,24 @@ class OptML:
         return self.root / below
 
     @property
+    def code(self) -> Path:
+        """Folder of the user's code while a script trains."""
+        return self.root / "code"
+
+    @property
     def output_data(self) -> Path:
         """SageMaker packs this folder as output.tar.gz after a job."""
         return self.root / "output" / "data"
+
+    @property
+    def output_intermediate(self) -> Path:
+        """Folder that a script's container keeps in S3 while the job runs, if it is asked to."""
+        return self.root / "output" / "intermediate"
+
+    @property
+    def success(self) -> Path:
+        """File by which a script's container says that it has succeeded."""
+        return self.root / "output" / "success"
 
     @property
     def failure(self) -> Path:

@@ -112,7 +112,11 @@ class ProcessBackend:
             return _Start(user_code.command(command, launch, hosts), user_code.environment(launch, variables))
         command = (*self._command, *arguments)
         if framework := _script_framework(launch):
-            variables = {**variables, frameworks.VARIABLE: framework.name}
+            meeting = {
+                "MASTER_ADDR": LOOPBACK,
+                "MASTER_PORT": str(free_port()),
+            }  # also for a lone host: many use one machine
+            variables = {**meeting, **variables, frameworks.VARIABLE: framework.name}
             environment = python.environment(user_code.environment(launch, variables))
             return _Start(user_code.command(command, launch, hosts), environment)
         return _Start(command, {**self._environment(launch), **variables}, arguments)

@@ -66,6 +66,7 @@ def lay_out(request: JobRequest, folder: Path, objects: Objects, isolated: bool 
             current_host=host.name,
             hosts=tuple(sorted(host.name for host in hosts)),
             network_interface=CONTAINER_INTERFACE if isolated else LOOPBACK_INTERFACE,
+            instance_type=request["ResourceConfig"].get("InstanceType"),
         ).write(host.folder)
     try:
         for channel in request.get("InputDataConfig", ()):

@@ -97,9 +97,9 @@ def test_nothing_turns_input_into_code(word):
         assert word not in (ROOT / path).read_text(), f"{path} holds {word!r}"
 
 
-def test_another_python_is_started_in_one_place():
+def test_another_python_is_started_in_two_places_with_ours_and_with_the_users_code():
     spelled = {str(path) for path in SOURCES if '"-m"' in (ROOT / path).read_text()}
-    assert spelled == {"local_runner/processes/python.py"}
+    assert spelled == {"local_runner/processes/python.py", "containers/frameworks/python.py"}
 
 
 def test_the_contracts_root_is_spelled_in_one_place():

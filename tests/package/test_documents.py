@@ -17,6 +17,7 @@ INSTALLED = re.compile(r"""pip install +(?:--?[a-z-]+ +)*(['"]?)([A-Za-z0-9_.\-]
 OTHERS = {
     "ministack",  # the peer of the S3 benchmark, in an environment of its own
     "sagemaker",  # what a notebook's own first cell does
+    "tensorflow",  # what a script of the user imports, as the message says where it is missing
     "xgboost",  # the library in a version of the user's choice, beside wildsage[xgboost]
 }
 

@@ -88,6 +88,15 @@ def test_a_manifest_sharded_over_two_hosts(aws, channel):
         "current_host": "algo-2",
         "hosts": ["algo-1", "algo-2"],
         "network_interface_name": "lo",
+        "current_instance_type": "ml.c4.xlarge",
+        "current_group_name": "homogeneousCluster",
+        "instance_groups": [
+            {
+                "instance_group_name": "homogeneousCluster",
+                "instance_type": "ml.c4.xlarge",
+                "hosts": ["algo-1", "algo-2"],
+            }
+        ],
     }
     assert len({s["environment"]["MASTER_PORT"] for s in seen}) == 1
     assert seen[0]["channels"]["train"]["S3DistributionType"] == "ShardedByS3Key"

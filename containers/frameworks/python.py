@@ -1,0 +1,125 @@
+"""The user's Python: the one that runs this container, or an environment on top of it that a job has to itself.
+
+`requirements.txt` goes into such an environment and never into the user's own. It sees all packages of the user's Python, and
+its own come first. It is kept by what it was made from, so that the next job with the same requirements starts at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+import wildsage
+from wildsage.containers.frameworks import errors
+
+REQUIREMENTS = "requirements.txt"
+SETUP = "setup.py"
+IMPORT_ROOT = Path(wildsage.__file__).parents[1]
+NAMES_FILES = re.compile(r"^\s*(-|\.|/|file:)|@\s*file:", re.MULTILINE)
+OFFLINE = ("Failed to establish a new connection", "Temporary failure in name resolution", "Network is unreachable")
+COMPLETE = "complete"
+
+
+def module(python: Path, name: str, *arguments: str) -> list[str]:
+    """`python -m name arguments…`."""
+    return [str(python), "-m", name, *arguments]
+
+
+def of_job(code: Path, installs_code: bool = False) -> Path:
+    """The Python for the code of a job, with its requirements installed; with `installs_code` the code itself as well.
+
+    Raises CommandFailed with pip's own words.
+    """
+    if not installs_code and not (code / REQUIREMENTS).is_file():
+        return Path(sys.executable)
+    place = platformdirs.user_cache_path("wildsage") / "environments" / _key(code, installs_code)
+    with _lock(place):
+        if not (place / COMPLETE).exists():
+            shutil.rmtree(place, ignore_errors=True)
+            _create(place)
+            _install(place, code, installs_code)
+            (place / COMPLETE).touch()
+    return interpreter(place)
+
+
+def interpreter(environment: Path) -> Path:
+    """The Python of an environment."""
+    return environment / "bin" / "python"
+
+
+def path_for_scripts(environment: Mapping[str, str], *first: Path) -> str:
+    """PYTHONPATH for the user's code: `first`, then what the user has set; not the folder that holds this project."""
+    given = environment.get("PYTHONPATH", "").split(os.pathsep)
+    kept = [entry for entry in given if entry and Path(entry) != IMPORT_ROOT]
+    return os.pathsep.join([*map(str, first), *kept])
+
+
+def _key(code: Path, installs_code: bool) -> str:
+    """A digest of what decides the content: the requirements, the packages that are there already, and named files."""
+    digest = hashlib.sha256(f"{sys.executable} {sys.version} {installs_code}".encode())
+    for folder in _packages():
+        digest.update(" ".join(sorted(path.name for path in folder.glob("*-info"))).encode())
+    requirements = code / REQUIREMENTS
+    text = requirements.read_text(errors="replace") if requirements.is_file() else ""
+    digest.update(text.encode())
+    if installs_code or NAMES_FILES.search(text):
+        for path in sorted(path for path in code.rglob("*") if path.is_file()):
+            digest.update(path.relative_to(code).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _packages() -> list[Path]:
+    """The folders of the installed packages of the user's Python."""
+    return [Path(entry) for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")]
+
+
+def _create(place: Path) -> None:
+    """An environment whose packages come before those of the user's Python."""
+    venv.create(place, symlinks=True, with_pip=False)
+    own = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
+    lines = [f"import site; site.addsitedir({str(folder)!r})" for folder in _packages() if folder != own]
+    (own / "packages_of_the_user.pth").write_text("\n".join([*lines, str(IMPORT_ROOT)]) + "\n")
+
+
+def _install(place: Path, code: Path, installs_code: bool) -> None:
+    """Run the user's pip for the environment, in the folder of the code."""
+    pip = module(Path(sys.executable), "pip", "--python", str(interpreter(place)), "install")
+    quiet = ("--disable-pip-version-check", "--no-warn-script-location")
+    if (code / REQUIREMENTS).is_file():
+        _run([*pip, *quiet, "-r", REQUIREMENTS], code, errors.install_requirements)
+    if installs_code:
+        _run([*pip, *quiet, "."], code, errors.install_module)
+
+
+def _run(command: Sequence[str], folder: Path, failed: errors.Failure) -> None:
+    """Run pip with its output in the log."""
+    print(f"Installing with the following command:\n{' '.join(command)}", flush=True)
+    environment = {**os.environ, "PYTHONPATH": path_for_scripts(os.environ)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    print(done.stdout + done.stderr, flush=True)
+    if done.returncode:
+        output = done.stderr.strip() or done.stdout.strip()
+        if any(sign in done.stdout + done.stderr for sign in OFFLINE):
+            output = f"This machine cannot reach the package index of pip, which {REQUIREMENTS} needs.\n{output}"
+        raise failed(command, done.returncode, output)
+
+
+@contextmanager
+def _lock(place: Path) -> Iterator[None]:
+    """Let one process at a time make an environment."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
