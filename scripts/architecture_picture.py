@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Draws the rooms of the tree and what imports what: `scripts/architecture_picture.py docs/architecture.md`.
+"""Draws the parts of the tree and what imports what: `scripts/architecture_picture.py docs/architecture.md`.
 
-A room is a folder or a module directly below `algorithms`, `containers` or `local_runner`; an arrow says that one room
-imports another. Floors are counted from below: a room stands one floor above the highest room it imports. The page gets
+A part is a folder or a module directly below `algorithms`, `containers` or `local_runner`; an arrow says that one part
+imports another. Layers are counted from below: a part lies one layer above the highest part it imports. The page gets
 the picture between its two markers; without a page, the figures of the tree are printed. `--root` names another tree.
 """
 
@@ -22,10 +22,10 @@ BEGIN, END = "<!-- picture: begin -->", "<!-- picture: end -->"
 COMMAND = "python scripts/architecture_picture.py docs/architecture.md"
 
 EACH_ALGORITHM = "algorithms/<name>"
-"""All algorithms are one room: none imports another, and the picture stays as it is when one is added."""
+"""All algorithms are one part: none imports another, and the picture stays as it is when one is added."""
 
 Arrows = Mapping[str, Set[str]]
-"""For each room, such as `containers/codecs`, the rooms of the same package that it imports."""
+"""For each part, such as `containers/codecs`, the parts of the same package that it imports."""
 
 
 def modules(root: Path, package: str) -> list[Path]:
@@ -46,8 +46,8 @@ def imported(source: str) -> Iterator[str]:
                 yield name
 
 
-def room_of(root: Path, name: str) -> str:
-    """The room that a dotted name lies in; the package for a name outside all rooms."""
+def part_of(root: Path, name: str) -> str:
+    """The part that a dotted name lies in; the package for a name outside all parts."""
     package, _, rest = name.partition(".")
     first = rest.partition(".")[0]
     if first and (root / package / first).is_dir():
@@ -58,68 +58,68 @@ def room_of(root: Path, name: str) -> str:
 
 
 def all_arrows(root: Path) -> Arrows:
-    """Every room and what it imports, of its own package and of others."""
+    """Every part and what it imports, of its own package and of others."""
     found: dict[str, set[str]] = {}
     for package in PACKAGES:
         for path in modules(root, package):
-            room = room_of(root, ".".join(path.with_suffix("").parts))
-            others = {room_of(root, name) for name in imported((root / path).read_text())}
-            found.setdefault(room, set()).update(others - {room})
+            part = part_of(root, ".".join(path.with_suffix("").parts))
+            others = {part_of(root, name) for name in imported((root / path).read_text())}
+            found.setdefault(part, set()).update(others - {part})
     return found
 
 
 def within(arrows: Arrows, package: str) -> Arrows:
-    """The rooms of one package, and the arrows between them. The package's `__init__` does not count as a room."""
-    rooms = {room for room in arrows if room.startswith(f"{package}/")}
-    return {room: arrows[room] & rooms for room in sorted(rooms)}
+    """The parts of one package, and the arrows between them. The package's `__init__` does not count as a part."""
+    parts = {part for part in arrows if part.startswith(f"{package}/")}
+    return {part: arrows[part] & parts for part in sorted(parts)}
 
 
-def floors(arrows: Arrows) -> dict[str, int]:
-    """Floor of each room, 0 for one that imports no other. Raises graphlib.CycleError where imports run in a circle."""
+def layers(arrows: Arrows) -> dict[str, int]:
+    """Layer of each part, 0 for one that imports no other. Raises graphlib.CycleError where imports run in a circle."""
     found: dict[str, int] = {}
-    for room in TopologicalSorter(arrows).static_order():
-        found[room] = max((found[below] + 1 for below in arrows[room]), default=0)
+    for part in TopologicalSorter(arrows).static_order():
+        found[part] = max((found[below] + 1 for below in arrows[part]), default=0)
     return found
 
 
 def needed(arrows: Arrows) -> Arrows:
     """The arrows without those that a longer path implies, so that the picture stays readable."""
 
-    def reached(room: str) -> set[str]:
-        return set(arrows[room]).union(*map(reached, arrows[room]))
+    def reached(part: str) -> set[str]:
+        return set(arrows[part]).union(*map(reached, arrows[part]))
 
-    return {room: below - set().union(*map(reached, below)) for room, below in arrows.items()}
+    return {part: below - set().union(*map(reached, below)) for part, below in arrows.items()}
 
 
 def picture(root: Path) -> str:
-    """The three packages as Mermaid charts, upper floors first."""
+    """The three packages as Mermaid charts, upper layers first."""
     arrows = all_arrows(root)
     return "\n\n".join(_chart(package, within(arrows, package)) for package in PACKAGES)
 
 
 def _chart(package: str, arrows: Arrows) -> str:
-    levels = floors(arrows)
+    levels = layers(arrows)
     imports = f"{_count(arrows)} imports between them" if _count(arrows) != 1 else "1 import between them"
-    summary = f"`{package}`: {len(arrows)} rooms on {max(levels.values()) + 1} floors, {imports}"
+    summary = f"`{package}`: {len(arrows)} parts in {max(levels.values()) + 1} layers, {imports}"
     lines = [
         f"**{summary}**. The chart leaves out the imports that a longer path implies.",
         "",
         "```mermaid",
         "flowchart TD",
     ]
-    for room in sorted(arrows, key=lambda room: (-levels[room], room)):
-        lines.append(f'    {_node(room)}["{_label(room)}"]')
-    for room, below in needed(arrows).items():
-        lines += [f"    {_node(room)} --> {_node(other)}" for other in sorted(below)]
+    for part in sorted(arrows, key=lambda part: (-levels[part], part)):
+        lines.append(f'    {_node(part)}["{_label(part)}"]')
+    for part, below in needed(arrows).items():
+        lines += [f"    {_node(part)} --> {_node(other)}" for other in sorted(below)]
     return "\n".join([*lines, "```"])
 
 
-def _label(room: str) -> str:
-    return "each algorithm" if room == EACH_ALGORITHM else room.partition("/")[2]
+def _label(part: str) -> str:
+    return "each algorithm" if part == EACH_ALGORITHM else part.partition("/")[2]
 
 
-def _node(room: str) -> str:
-    return re.sub(r"\W+", "_", room).strip("_")
+def _node(part: str) -> str:
+    return re.sub(r"\W+", "_", part).strip("_")
 
 
 def _count(arrows: Arrows) -> int:
@@ -127,16 +127,16 @@ def _count(arrows: Arrows) -> int:
 
 
 def figures(root: Path) -> str:
-    """Rooms, floors, arrows and loose modules of each package, as a table."""
+    """Parts, layers, imports and single files of each package, as a table."""
     arrows = all_arrows(root)
     lines = [
-        "| package | rooms | floors | arrows | loose modules |",
+        "| package | parts | layers | imports | single files |",
         "|---|---|---|---|---|",
     ]
     for package in PACKAGES:
         inside = within(arrows, package)
-        loose = sum(room.endswith(".py") for room in inside)
-        levels = max(floors(inside).values()) + 1
+        loose = sum(part.endswith(".py") for part in inside)
+        levels = max(layers(inside).values()) + 1
         lines.append(f"| {package} | {len(inside)} | {levels} | {_count(inside)} | {loose} |")
     return "\n".join(lines)
 

@@ -24,11 +24,11 @@ def test_the_picture_is_that_of_the_code(drawing):
     assert drawing.page_with(drawing.picture(ROOT), page) == page, f"run: {drawing.COMMAND}"
 
 
-def test_every_folder_of_the_picture_has_a_line_in_the_table_of_rooms(drawing):
-    rooms = [room for room in drawing.all_arrows(ROOT) if "/" in room and not room.endswith(".py")]
+def test_every_folder_of_the_picture_has_a_line_in_the_table_of_parts(drawing):
+    parts = [part for part in drawing.all_arrows(ROOT) if "/" in part and not part.endswith(".py")]
     page = PAGE.read_text()
-    for room in rooms:
-        assert f"| `{room}` |" in page, f"{PAGE.name} says nothing of {room}"
+    for part in parts:
+        assert f"| `{part}` |" in page, f"{PAGE.name} does not describe {part}"
 
 
 def written(root: Path, files: dict[str, str]) -> Path:
@@ -41,7 +41,7 @@ def written(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def test_rooms_arrows_and_floors_of_a_small_tree(drawing, tmp_path):
+def test_parts_imports_and_layers_of_a_small_tree(drawing, tmp_path):
     root = written(
         tmp_path,
         {
@@ -56,7 +56,7 @@ def test_rooms_arrows_and_floors_of_a_small_tree(drawing, tmp_path):
         "containers/codecs": {"containers/contract"},
         "containers/contract": set(),
     }
-    assert drawing.floors(arrows) == {"containers/train.py": 2, "containers/codecs": 1, "containers/contract": 0}
+    assert drawing.layers(arrows) == {"containers/train.py": 2, "containers/codecs": 1, "containers/contract": 0}
     assert drawing.needed(arrows)["containers/train.py"] == {"containers/codecs"}
 
 
@@ -82,4 +82,4 @@ def test_a_circle_is_an_error(drawing, tmp_path):
         },
     )
     with pytest.raises(ValueError, match="cycle"):
-        drawing.floors(drawing.within(drawing.all_arrows(root), "containers"))
+        drawing.layers(drawing.within(drawing.all_arrows(root), "containers"))
