@@ -86,7 +86,7 @@ def _rounds(
         booster.update(train, number)
         if container.after_iteration(booster, number, train, evals):
             break
-    return container.after_training(booster).copy()
+    return container.after_training(booster)
 
 
 class _OrderedCallbacks(TrainingCallback):

@@ -43,6 +43,11 @@ class Table:
         """Columns d of the features."""
         return self.features.shape[1]
 
+    @property
+    def values(self) -> int:
+        """The number of values that are held."""
+        return self.features.size
+
     def matrix(self, threads: int | None = None) -> xgboost.DMatrix:
         """The library's matrix, which holds a copy. Raises what the library raises for labels it cannot use."""
         return xgboost.DMatrix(

@@ -168,7 +168,7 @@ def test_tables_of_different_kinds_become_one():
 
 @pytest.mark.parametrize("kind", [np.asarray, csr_matrix])
 @pytest.mark.parametrize("share_missing", [0, 0.3])
-def test_a_matrix_of_bins_trains_to_the_same_model(kind, share_missing):
+def test_a_matrix_of_bins_trains_to_the_same_model(monkeypatch, kind, share_missing):
     rng = np.random.default_rng(2)
     x = rng.normal(size=(3000, 6)).astype(np.float32)
     x[rng.random(x.shape) < share_missing] = 0 if kind is csr_matrix else np.nan
@@ -178,6 +178,8 @@ def test_a_matrix_of_bins_trains_to_the_same_model(kind, share_missing):
         return [Table(kind(x[part]), labels[part], weights[part]) for part in np.array_split(np.arange(3000), 7)]
 
     plain = matrix.build(tables(), MatrixSettings())
+    assert type(matrix.build(tables(), MatrixSettings(max_bin=64))) is xgboost.DMatrix  # few values are kept
+    monkeypatch.setattr(matrix, "FEW_VALUES", 1000)
     binned = matrix.build(tables(), MatrixSettings(max_bin=64))
     again = matrix.build(tables(), MatrixSettings(max_bin=64), reference=binned)
     assert isinstance(binned, xgboost.QuantileDMatrix)
