@@ -25,6 +25,7 @@ def serve(environment: Mapping[str, str]) -> None:
 
     `SAGEMAKER_BIND_TO_PORT` sets the port [contract: container, section 5]. `WILDSAGE_BIND_HOST` opens it to other hosts, which
     an image needs. `WILDSAGE_SERVE_AS` names the user that workers run as in a container started as root.
+    `WILDSAGE_LISTEN_FD` is a descriptor to use in place of both: a socket that listens already.
     `SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT` is the type of answers to requests without Accept, as in Amazon's own images.
 
     Raises UserError where there is no model, or it cannot be read.
@@ -34,9 +35,16 @@ def serve(environment: Mapping[str, str]) -> None:
         app, workers = _multi_model(environment, cores), 1  # one process holds them all, and its threads compute
     else:
         app, workers = application(_endpoint(OptML.from_environment(environment).model, environment, cores)), cores
+    EndpointServer(app, _address(environment), workers, environment.get("WILDSAGE_SERVE_AS")).run()
+
+
+def _address(environment: Mapping[str, str]) -> str:
+    """Where to listen, as gunicorn takes it."""
+    if inherited := environment.get("WILDSAGE_LISTEN_FD"):
+        return f"fd://{inherited}"
     host = environment.get("WILDSAGE_BIND_HOST", "127.0.0.1")
     port = environment.get("SAGEMAKER_BIND_TO_PORT") or environment.get("SAGEMAKER_HTTP_PORT") or DEFAULT_PORT
-    EndpointServer(app, f"{host}:{port}", workers, environment.get("WILDSAGE_SERVE_AS")).run()
+    return f"{host}:{port}"
 
 
 def _multi_model(environment: Mapping[str, str], cores: int) -> flask.Flask:

@@ -43,8 +43,19 @@ code and from AWS's own description in botocore {version}; a test compares the t
 
 Requests are checked against that description, limits, enums and patterns included, and rejected in AWS's words. A field
 whose effect is not implemented is rejected by name instead of being ignored. An operation that is not implemented answers
-`NotImplemented` with status 501. Fields about networks, encryption, prices, profiling and debugging are accepted and shown
-again, but have no effect here.
+`NotImplemented` with status 501. Fields about encryption (KMS keys), networks (`VpcConfig`),
+prices, instances, profiling and debugging are accepted and shown again, but there is nothing here that they could act on.
+
+Fields that act on containers do so here too:
+
+- `EnableNetworkIsolation`: in Docker, the containers of a training job reach each other and nothing else. A serving container
+  has an internal network: it reaches only what listens on all addresses of this machine, which asks it there. Without Docker,
+  a training job of one host and a server of the built-in algorithms get a network namespace of their own. Where the machine has
+  none, and for several hosts, the request is rejected.
+- `ContainerStartupHealthCheckTimeoutInSeconds`: the time until the first healthy `/ping`; 240 s without it.
+- `ModelDataDownloadTimeoutInSeconds`: the time until the model is unpacked.
+- `VolumeSizeInGB` of a training job: the input of a host in File mode must fit into it, except on instances with own disks.
+- `Environment`: the variables of the container.
 
 Regions are apart, as on AWS: the region that a request is signed for has its own jobs, models, endpoints, experiments,
 repositories and logs, in its own folder `regions/REGION` of the data folder. Buckets have a region too, but every region

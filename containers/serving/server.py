@@ -140,7 +140,8 @@ class EndpointServer(BaseApplication):
     """gunicorn around one application, which is loaded once and shared by all workers."""
 
     def __init__(self, app: flask.Flask, bind: str, workers: int, user: str | None = None) -> None:
-        """`bind` is host:port. `user` is whom the workers run as, if this process is root and may change users."""
+        """`bind` is host:port, or fd://number for a socket that listens already.
+        `user` is whom the workers run as, if this process is root and may change users."""
         self._app = app
         self._options: dict[str, Any] = {
             "bind": bind,

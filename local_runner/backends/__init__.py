@@ -20,6 +20,7 @@ class Launch:
     variables. `contract`: variables of the platform, which override the caller's. `log`: called with each line that the
     container writes. `host`: its name among the hosts of a job. `entrypoint` and `arguments`: replace the image's
     entrypoint and `train`. `checkpoints`: path in the container for the folder of checkpoints, if not below /opt/ml.
+    `network_isolation`: the container reaches nothing but the other hosts of its job.
     """
 
     image: str
@@ -31,6 +32,7 @@ class Launch:
     entrypoint: Sequence[str] | None = None
     arguments: Sequence[str] | None = None
     checkpoints: str | None = None
+    network_isolation: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,9 @@ class Running(Protocol):
 
     usage: Usage | None
     """Set once the container has ended, by backends that measure it."""
+
+    out_of_memory: str | None
+    """Set once the container has ended: a sentence on the memory that it lacked and what to do, if that ended it."""
 
     def wait(self, timeout_s: float | None = None) -> int | None:
         """Exit status (128 + signal if a signal ended it), or None if it still runs after `timeout_s` seconds."""
@@ -75,6 +80,9 @@ class Backend(Protocol):
 
     def check(self, image: str, has_entrypoint: bool = False) -> None:
         """Raises CannotRun for an image that cannot be started; with `has_entrypoint`, the request gives the entrypoint."""
+
+    def check_isolation(self, hosts: int = 1, serves: bool = False) -> None:
+        """Raises CannotRun where the containers of a job with that many hosts, or a server, cannot be cut off the network."""
 
     def train(self, hosts: Sequence[Launch]) -> Sequence[Running]:
         """Start `train` on every host of one job, so that the hosts can reach each other. Raises CannotRun."""

@@ -12,6 +12,8 @@ Sources: container contract sections 1, 2 and 5.
 from __future__ import annotations
 
 import hashlib
+import platform
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,13 +30,16 @@ from docker.types import DeviceRequest, LogConfig, Mount
 from wildsage.containers.contract import image_tag
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import CannotRun, Launch
-from wildsage.local_runner.backends.engine import LOOPBACK, SERVING_PORT, EngineContainer, remove
+from wildsage.local_runner.backends.engine import ISOLATED, LOOPBACK, SERVING_PORT, EngineContainer, remove
 from wildsage.local_runner.images import uris
 
 LABEL = "wildsage.data"
 CONTAINER_TREE = OptML()
 STAGED = "pipe"  # files that a pipe channel reads
 LOGS = LogConfig(type="json-file", config={"max-size": "10m", "max-file": "2"})  # for `docker logs`, as long as it runs
+NO_HOST = {"com.docker.network.bridge.inhibit_ipv4": "true"}  # this machine has no address on the network
+NO_NAMES = {"dns": [LOOPBACK], "dns_opt": ["timeout:1", "attempts:1"]}
+"""Engines forward names of other machines even from internal networks: nobody is to be asked, and that is not to take long."""
 NO_HEALTHCHECK = {"test": ["NONE"]}  # a job needs no health check, and the runner checks endpoints itself
 
 
@@ -69,18 +74,26 @@ class DockerBackend:
         self._limits = limits or Limits()
         self._engine = connect()
         self._gpus = "nvidia" in self._engine.info().get("Runtimes", {})
+        self._shares_networks = sys.platform == "linux" and _is_local(self._engine)
         self.close()
 
     def check(self, image: str, has_entrypoint: bool = False) -> None:
         """Raises CannotRun for an image that the engine does not have."""
         self._local_name(image)
 
+    def check_isolation(self, hosts: int = 1, serves: bool = False) -> None:
+        """Raises CannotRun for a server in an engine whose networks this machine has no part in."""
+        if serves and not self._shares_networks:
+            raise CannotRun(
+                "EnableNetworkIsolation of a model needs a Docker engine on this Linux machine itself: this one runs in a "
+                "virtual machine or elsewhere, where a container without a network cannot be asked. Leave the field out."
+            )
+
     def train(self, hosts: Sequence[Launch]) -> list[EngineContainer]:
         """Start one container per host on a network of their own. The network is removed with the last container."""
         images_found = [self._local_name(launch.image) for launch in hosts]
-        network = self._engine.networks.create(
-            self._name(hosts[0].root.parent), driver="bridge", labels=self._label, check_duplicate=True
-        )
+        isolated = hosts[0].network_isolation
+        network = self._network(hosts[0].root.parent, isolated, NO_HOST if isolated else {})
         on_removed = _Countdown(len(hosts), partial(remove, network))
         started: list[EngineContainer] = []
         with _engine_errors():
@@ -98,9 +111,35 @@ class DockerBackend:
     def serve(self, launch: Launch) -> EngineContainer:
         """Start `serve` and publish its port on the loopback address."""
         image = self._local_name(launch.image)
+        if launch.network_isolation:
+            return self._serve_isolated(launch, image)
         published = {SERVING_PORT: (LOOPBACK, None)}
         with _engine_errors():
             return self._start(launch, image, lambda: None, command=["serve"], ports=published)
+
+    def _serve_isolated(self, launch: Launch, image: str) -> EngineContainer:
+        """Start `serve` on a network of its own that leads nowhere.
+
+        This machine has an address on it, by which it asks the container; so the container reaches what listens on all
+        addresses of this machine, and nothing else.
+        """
+        with _engine_errors():
+            network = self._network(launch.root, True, {})
+            try:
+                return self._start(launch, image, partial(remove, network), command=["serve"], network=network.name)
+            except BaseException:
+                remove(network)
+                raise
+
+    def _network(self, folder: Path, isolated: bool, options: dict[str, str]) -> Network:
+        return self._engine.networks.create(
+            self._name(folder),
+            driver="bridge",
+            labels=self._label,
+            check_duplicate=True,
+            internal=isolated,
+            options=options,
+        )
 
     def close(self) -> None:
         """Remove all containers and networks of this data folder."""
@@ -116,10 +155,12 @@ class DockerBackend:
         container = self._engine.containers.create(
             image,
             name=self._name(launch.root),
-            labels=self._label,
+            labels={**self._label, **({ISOLATED: "true"} if launch.network_isolation else {})},
+            **(NO_NAMES if launch.network_isolation else {}),
             environment={**launch.environment, **launch.contract, image_tag.VARIABLE: uris.tag_of(launch.image)},
             mounts=list(_mounts(launch)),
             mem_limit=self._limits.memory,
+            memswap_limit=self._limits.memory,  # instances of SageMaker have no swap
             shm_size=self._limits.shm_size,
             device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])] if self._gpus else None,
             healthcheck=NO_HEALTHCHECK,
@@ -186,6 +227,12 @@ class _Countdown:
             is_last = self._left == 0
         if is_last:
             self._act()
+
+
+def _is_local(engine: docker.DockerClient) -> bool:
+    """Whether the engine runs on this machine, so that its networks are this machine's too."""
+    same_kernel = engine.info().get("KernelVersion") == platform.release()
+    return engine.api.base_url.startswith("http+docker://") and same_kernel
 
 
 def _mounts(launch: Launch) -> Iterator[Mount]:

@@ -13,8 +13,10 @@ from docker.models.containers import Container
 from wildsage.local_runner.backends import Usage
 
 MAX_LINE_BYTES = 256 * 1024
+MIB = 1 << 20
 LOOPBACK = "127.0.0.1"
 SERVING_PORT = "8080/tcp"
+ISOLATED = "wildsage.isolated"  # label of a container whose port is published on its bridge only
 
 
 class EngineContainer:
@@ -23,6 +25,7 @@ class EngineContainer:
     def __init__(self, container: Container, log: Callable[[str], None], removed: Callable[[], None]) -> None:
         """`container` is created but not started. `removed` is called after its removal. Raises docker's APIError."""
         self.usage: Usage | None = None
+        self.out_of_memory: str | None = None
         self._container = container
         self._log = log
         self._removed = removed
@@ -47,9 +50,13 @@ class EngineContainer:
 
     @property
     def url(self) -> str:
-        """Address on this machine of its serving port; port 0 if it has ended."""
+        """Address on this machine of its serving port; port 0 if it has ended. An isolated container has it on its bridge."""
         with contextlib.suppress(docker.errors.NotFound):
             self._container.reload()
+        if self._container.labels.get(ISOLATED):
+            networks = self._container.attrs["NetworkSettings"]["Networks"].values()
+            address = next((network["IPAddress"] for network in networks if network["IPAddress"]), "")
+            return f"http://{address}:{SERVING_PORT.partition('/')[0]}" if address else f"http://{LOOPBACK}:0"
         published = self._container.ports.get(SERVING_PORT) or [{"HostPort": "0"}]
         return f"http://{LOOPBACK}:{published[0]['HostPort']}"
 
@@ -60,7 +67,9 @@ class EngineContainer:
     def _attend(self, output: Iterator[tuple[bytes | None, bytes | None]]) -> None:
         try:
             self._copy_lines(output)
-            self._status = self._container.wait(timeout=None)["StatusCode"]
+            status = self._container.wait(timeout=None)["StatusCode"]
+            self.out_of_memory = self._lacked_memory() if status else None
+            self._status = status
         except (docker.errors.APIError, OSError) as lost:  # the engine stopped, or somebody removed the container
             self._log(f"Wildsage: the engine lost this container ({lost}).\n")
             self._status = 137
@@ -68,6 +77,17 @@ class EngineContainer:
             remove(self._container)
             self._removed()
             self._ended.set()
+
+    def _lacked_memory(self) -> str | None:
+        self._container.reload()
+        if not self._container.attrs["State"]["OOMKilled"]:
+            return None
+        limit_bytes = self._container.attrs["HostConfig"]["Memory"]
+        if limit_bytes:
+            limit = f"its limit of {limit_bytes / MIB:,.0f} MiB. Raise the limit with `wildsage up --memory`"
+        else:
+            limit = "all memory that the Docker engine has. Give the engine more memory"
+        return f"The container reached {limit}, or run fewer jobs at a time (`--max-jobs`)."
 
     def _copy_lines(self, output: Iterator[tuple[bytes | None, bytes | None]]) -> None:
         """Pass complete lines to `log`. stdout and stderr are split into lines separately."""

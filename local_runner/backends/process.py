@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
+
 from wildsage.containers.contract import frameworks, image_tag
 from wildsage.containers.contract.frameworks import Framework
 from wildsage.containers.contract.paths import ROOT_VARIABLE, OptML
@@ -23,12 +25,14 @@ from wildsage.local_runner.backends import CannotRun, Launch, Usage
 from wildsage.local_runner.backends.user_code import UserCode
 from wildsage.local_runner.backends.warm import WarmInterpreter
 from wildsage.local_runner.images import uris
-from wildsage.local_runner.processes import python, supervisor
+from wildsage.local_runner.processes import no_network, python, supervisor
 
 MAX_LINE_BYTES = 256 * 1024
 MAX_REPORT_BYTES = 4096
 LOOPBACK = "127.0.0.1"
+BACKLOG = 2048  # connections that may wait, as gunicorn has it
 KILLED = 137
+GIB = 1 << 30
 SAGEMAKER_ROOT = OptML().root.as_posix()
 READ_WHEN_NEEDED = ("SAGEMAKER_", "WILDSAGE_")
 """Prefixes of variables that no import reads. Any other variable of a caller might change what an import does."""
@@ -41,6 +45,10 @@ class _Start:
     command: Sequence[str]
     environment: Mapping[str, str]
     warm_arguments: Sequence[str] | None = None
+
+    def without_network(self) -> _Start:
+        """The same without a network, in an interpreter of its own."""
+        return _Start(no_network.without_network(self.command), self.environment)
 
 
 class ProcessBackend:
@@ -77,6 +85,16 @@ class ProcessBackend:
         elif framework.problem:
             raise CannotRun(f"Image {image}: {framework.problem}.")
 
+    def check_isolation(self, hosts: int = 1, serves: bool = False) -> None:
+        """Raises CannotRun where this machine has no network namespaces, and for several hosts, which talk by its network."""
+        problem = no_network.problem()
+        if hosts > 1:
+            problem = "its hosts are processes that reach each other through this machine's network"
+        if problem:
+            raise CannotRun(
+                f"EnableNetworkIsolation cannot be kept here: {problem}. Use `wildsage up --backend docker`, or leave it out."
+            )
+
     def train(self, hosts: Sequence[Launch]) -> list[Process]:
         """All hosts run on this machine and reach each other on its loopback address."""
         rendezvous = {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(free_port())} if len(hosts) > 1 else {}
@@ -85,6 +103,8 @@ class ProcessBackend:
         try:
             for launch in hosts:
                 start = self._plan("train", launch, rendezvous, names)
+                if launch.network_isolation:
+                    start = start.without_network()
                 started.append(Process(_inside(launch), *self._start(start, launch)))
         except BaseException:
             for process in started:
@@ -94,10 +114,25 @@ class ProcessBackend:
 
     def serve(self, launch: Launch) -> ServingProcess:
         """Start `serve` on a free port of the loopback address."""
+        if launch.network_isolation:
+            return self._serve_isolated(launch)
         port = free_port()
         address = {"WILDSAGE_BIND_HOST": LOOPBACK, "SAGEMAKER_BIND_TO_PORT": str(port)}
         start = self._plan("serve", launch, address, [launch.host])
         return ServingProcess(_inside(launch), *self._start(start, launch), port=port)
+
+    def _serve_isolated(self, launch: Launch) -> ServingProcess:
+        """Start `serve` without a network. It inherits a socket that listens on the machine's loopback address."""
+        if uris.mapped(launch.image, self._images):
+            raise CannotRun(
+                f"Image {launch.image}: a command of yours opens its port itself, which EnableNetworkIsolation prevents. "
+                "Leave the field out, or use `wildsage up --backend docker`."
+            )
+        with socket.create_server((LOOPBACK, 0), backlog=BACKLOG) as listener:
+            address = {supervisor.LISTENER: str(listener.fileno())}
+            start = self._plan("serve", launch, address, [launch.host]).without_network()
+            port = listener.getsockname()[1]
+            return ServingProcess(_inside(launch), *self._start(start, launch, [listener.fileno()]), port=port)
 
     def close(self) -> None:
         """Close the warm interpreter. The supervisors end all containers when this process ends."""
@@ -121,7 +156,9 @@ class ProcessBackend:
             return _Start(user_code.command(command, launch, hosts), environment)
         return _Start(command, {**self._environment(launch), **variables}, arguments)
 
-    def _start(self, start: _Start, launch: Launch) -> tuple[socket.socket, int, subprocess.Popen[bytes] | None]:
+    def _start(
+        self, start: _Start, launch: Launch, inherited: Sequence[int] = ()
+    ) -> tuple[socket.socket, int, subprocess.Popen[bytes] | None]:
         """Return the control socket, a descriptor that reads the output, and the supervisor if it is a child of this process."""
         control, parent_pipe = socket.socketpair()
         reading, writing = os.pipe()
@@ -133,6 +170,7 @@ class ProcessBackend:
                     "stdin": parent_pipe.fileno(),
                     "stdout": writing,
                     "stderr": subprocess.STDOUT,
+                    "pass_fds": inherited,
                 }
                 command = supervisor.supervised(start.command)
                 child = subprocess.Popen(
@@ -203,6 +241,8 @@ class Process:
     ) -> None:
         """`child` is the supervisor if it is a child of this process, which must wait for it."""
         self.usage: Usage | None = None
+        self.out_of_memory: str | None = None
+        self._killed = False
         self._control = control
         self._child = child
         self._status: int | None = None
@@ -226,6 +266,7 @@ class Process:
 
     def kill(self) -> None:
         """Kill the command and every process that it started. No effect once it has ended."""
+        self._killed = True
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_WR)
 
@@ -241,12 +282,26 @@ class Process:
             self._child.wait()
         self._reader.join(timeout=5)
         self._control.close()
-        self._status = report["status"] if report_line else KILLED
+        status = report["status"] if report_line else KILLED
+        if status == KILLED and not self._killed:
+            self.out_of_memory = _killed_by_somebody(self.usage)
+        self._status = status
 
     def _copy_lines(self, output: int) -> None:
         with open(output, "rb") as lines:
             while line := lines.readline(MAX_LINE_BYTES):
                 self._log(line.decode(errors="replace"))
+
+
+def _killed_by_somebody(usage: Usage | None) -> str:
+    """What a SIGKILL that this process did not send most likely means."""
+    total_gib = psutil.virtual_memory().total / GIB
+    peak = f"its peak was {usage.peak_bytes / GIB:.1f} GiB of this machine's {total_gib:.1f}" if usage else ""
+    peak = peak or f"this machine has {total_gib:.1f} GiB"
+    return (
+        f"Something outside Wildsage sent SIGKILL, most likely the kernel because memory ran out: {peak}. Run fewer jobs at a "
+        "time (`wildsage up --max-jobs`), or less data."
+    )
 
 
 class ServingProcess(Process):

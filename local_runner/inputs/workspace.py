@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -48,6 +49,24 @@ class Host:
             pipe.close()
 
 
+HAS_OWN_DISKS = re.compile(r"ml\.(?:g\d|p[45]|trn|[a-z]+\d[a-z]*d)[a-z]*\.")
+"""Instance types that keep their data on disks of their own, whatever VolumeSizeInGB says."""
+
+
+def _check_volume(machines: Mapping[str, Any], host: Host, configs: Mapping[str, ChannelConfig]) -> None:
+    """Raises InputError where the data of File mode does not fit into the volume that the request asks for."""
+    size_gb = machines.get("VolumeSizeInGB")
+    if not size_gb or HAS_OWN_DISKS.match(machines.get("InstanceType", "")):
+        return
+    folders = [host.folder.channel(name) for name, config in configs.items() if config.input_mode == "File"]
+    data_bytes = sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
+    if data_bytes > size_gb << 30:
+        raise InputError(
+            f"The input of {host.name} has {data_bytes / 2**30:.1f} GiB, more than its volume: VolumeSizeInGB is {size_gb}. "
+            "Raise it, or use input mode FastFile or Pipe, which need no disk."
+        )
+
+
 def lay_out(request: JobRequest, folder: Path, objects: Objects, isolated: bool = False) -> list[Host]:
     """Create the /opt/ml folder of every host below `folder`, with its data. `isolated` hosts have their own network.
 
@@ -72,6 +91,8 @@ def lay_out(request: JobRequest, folder: Path, objects: Objects, isolated: bool 
         for channel in request.get("InputDataConfig", ()):
             for host, records in zip(hosts, _records(channel, objects, len(hosts)), strict=True):
                 _provide(host, channel, configs[channel["ChannelName"]], records)
+        for host in hosts:
+            _check_volume(request["ResourceConfig"], host, configs)
     except BaseException:
         for host in hosts:
             host.close()

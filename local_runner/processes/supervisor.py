@@ -25,6 +25,8 @@ import threading
 from collections.abc import Sequence
 
 TERMINATE = b"T"
+LISTENER = "WILDSAGE_LISTEN_FD"
+"""Variable that names a descriptor which the command inherits: a socket that listens already."""
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
@@ -44,7 +46,10 @@ def main(command: list[str]) -> int:
             _signal(child, signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, stop)
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    inherited = [int(os.environ[LISTENER])] if LISTENER in os.environ else []
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=inherited)
+    for descriptor in inherited:
+        os.close(descriptor)
     children.append(child.pid)
     if asked_to_stop.is_set():
         _signal(child.pid, signal.SIGTERM)

@@ -28,7 +28,7 @@ from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import Backend, Launch, Running
 from wildsage.local_runner.backends.process import ProcessBackend
 from wildsage.local_runner.inputs import workspace
-from wildsage.local_runner.jobs.training.failures import failure_reason
+from wildsage.local_runner.jobs.training.failures import EndedHost, failure_reason
 from wildsage.local_runner.s3.store import ObjectStore
 
 BUCKET = "bucket"
@@ -94,7 +94,7 @@ class Place:
                 host.close()
         packed = root / "model.tar.gz"
         model = packed.read_bytes() if workspace.pack_model(laid, packed) else None
-        return Outcome(statuses, model, lines, failure_reason(zip(laid, statuses, strict=True)))
+        return Outcome(statuses, model, lines, failure_reason(map(EndedHost, laid, statuses)))
 
     @contextlib.contextmanager
     def serving(self, image: str, model: bytes) -> Iterator[Callable[..., tuple[int, bytes]]]:

@@ -14,6 +14,8 @@ from wildsage.local_runner.backends import Backend, CannotRun, Launch, Serving
 HEALTHY_WITHIN_S = 240.0
 PING_TIMEOUT_S = 2.0
 PING_EVERY_S = 0.1
+ENDS_CHECK_S = 0.05
+ENDS_WITHIN_S = 0.5  # from a lost connection to the news that the container has ended
 INVOCATION_TIMEOUT_S = 60.0
 STOP_GRACE_S = 30.0
 STARTS_BEFORE_GIVING_UP = 3
@@ -35,13 +37,23 @@ class NoAnswer(Exception):
 class Container:
     """Runs a serving container in a thread of its own until it is stopped.
 
-    The limits are those of the container contract, section 5: a container is healthy within 4 minutes, answers a ping
+    The limits are those of the container contract, section 5: a container is healthy within 4 minutes, or
+    `healthy_within_s`, answers a ping
     within 2 s, and has 30 s from SIGTERM to SIGKILL.
     """
 
-    def __init__(self, backend: Backend, launch: Launch, name: str, ended: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        launch: Launch,
+        name: str,
+        ended: Callable[[], None],
+        healthy_within_s: float = HEALTHY_WITHIN_S,
+    ) -> None:
         """`name` is the hostname; `ended` is called once, after the last container has ended."""
         self.name = name
+        self.out_of_memory: str | None = None  # why the last container that ended did, if it lacked memory
+        self._healthy_within_s = healthy_within_s
         self._ended = ended
         self._backend = backend
         self._launch = launch
@@ -52,6 +64,7 @@ class Container:
         self._settled = threading.Event()
         self._healthy = False
         self._stopping = threading.Event()
+        self._ends = 0
         self._keeper = threading.Thread(target=self._keep, name=f"container {name}", daemon=True)
         self._keeper.start()
 
@@ -70,10 +83,13 @@ class Container:
         whole: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         """The answer to a request, read if `whole`. A body without a Content-Length is sent in chunks. Raises NoAnswer."""
+        ends = self._ends
         try:
             return self._http.request(
                 method, path, body=body, headers=headers, timeout=timeout_s, preload_content=whole, retries=False
             )
+        except urllib3.exceptions.NewConnectionError as error:  # which is a TimeoutError too
+            raise NoAnswer(self.name, self._lost_connection(error, ends)) from None
         except urllib3.exceptions.TimeoutError:
             raise NoAnswer(
                 self.name,
@@ -81,7 +97,15 @@ class Container:
                 f"no answer within {timeout_s:.0f} s.",
             ) from None
         except urllib3.exceptions.HTTPError as error:
-            raise NoAnswer(self.name, f"The container closed the connection or is being restarted ({error}).") from None
+            raise NoAnswer(self.name, self._lost_connection(error, ends)) from None
+
+    def _lost_connection(self, error: Exception, ends: int) -> str:
+        """Why a connection was lost. A container that ended because of it is waited for, to learn whether it lacked memory."""
+        deadline = time.monotonic() + ENDS_WITHIN_S
+        while self._ends == ends and time.monotonic() < deadline:
+            time.sleep(ENDS_CHECK_S)
+        why = f" {self.out_of_memory}" if self.out_of_memory else ""
+        return f"The container closed the connection or is being restarted ({error}).{why}"
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM, and do not start the container again."""
@@ -112,19 +136,20 @@ class Container:
             self._ended()
 
     def _keep_running(self) -> None:
-        deadline = time.monotonic() + HEALTHY_WITHIN_S
+        deadline = time.monotonic() + self._healthy_within_s
         failures = 0
         while not self._stopping.is_set():
             failures += 1
             if self._healthy:  # a container that has served has the full time at every start
-                deadline = time.monotonic() + HEALTHY_WITHIN_S
+                deadline = time.monotonic() + self._healthy_within_s
             status, healthy = self._run_once(deadline)
             if healthy:
                 failures = 0
             elif not self._healthy and (failures == STARTS_BEFORE_GIVING_UP or time.monotonic() > deadline):
                 return
             if not self._stopping.is_set():
-                self._launch.log(f"Wildsage: the container ended with exit code {status} and is started again.")
+                why = f" {self.out_of_memory}" if self.out_of_memory else ""
+                self._launch.log(f"Wildsage: the container ended with exit code {status} and is started again.{why}")
                 self._stopping.wait(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
 
     def _run_once(self, deadline: float) -> tuple[int | None, bool]:
@@ -138,8 +163,14 @@ class Container:
             self._healthy = True
             self._settled.set()
         else:
+            if container.wait(0) is None and not self._stopping.is_set():
+                limit = f"within {self._healthy_within_s:g} s of its start"
+                self._launch.log(f"Wildsage: the container did not answer /ping with 200 {limit} and is killed.")
             container.kill()
-        return container.wait(), healthy
+        status = container.wait()
+        self.out_of_memory = container.out_of_memory
+        self._ends += 1
+        return status, healthy
 
     def _await_ping(self, container: Serving, deadline: float) -> bool:
         """True once /ping answers 200; False if the container ends or the deadline passes before that."""

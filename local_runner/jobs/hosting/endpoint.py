@@ -19,7 +19,7 @@ from wildsage.containers.contract import failure
 from wildsage.local_runner.backends import Backend
 from wildsage.local_runner.inputs.channels import InputError, Objects
 from wildsage.local_runner.jobs.hosting.container import INVOCATION_TIMEOUT_S
-from wildsage.local_runner.jobs.hosting.instance import Instance, NotHealthy, start
+from wildsage.local_runner.jobs.hosting.instance import Instance, NotHealthy, StartLimits, start
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.logs import ENDPOINTS, Logs, LogWriter
 from wildsage.local_runner.jobs.store import TAGS, Document, NotFound, Store
@@ -307,6 +307,7 @@ class Endpoints:
             writer,
             {"AWS_REGION": self._region},
             is_direct=is_direct,
+            limits=StartLimits.from_variant(variant),
         )
 
     def _in_background(self, act: Any, *arguments: Any) -> None:

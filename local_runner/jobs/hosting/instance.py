@@ -5,6 +5,7 @@ Source: "Host models along with pre-processing logic as serial inference pipelin
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,13 @@ from wildsage.local_runner.backends import Backend, Launch
 from wildsage.local_runner.images import uris
 from wildsage.local_runner.inputs.channels import Objects
 from wildsage.local_runner.jobs.hosting.artifacts import bring_model
-from wildsage.local_runner.jobs.hosting.container import INVOCATION_TIMEOUT_S, STOP_GRACE_S, Container, NoAnswer
+from wildsage.local_runner.jobs.hosting.container import (
+    HEALTHY_WITHIN_S,
+    INVOCATION_TIMEOUT_S,
+    STOP_GRACE_S,
+    Container,
+    NoAnswer,
+)
 from wildsage.local_runner.jobs.hosting.multi_model import HostedModels
 from wildsage.local_runner.jobs.logs import LogWriter
 from wildsage.local_runner.jobs.store import Document
@@ -29,6 +36,22 @@ MULTI_MODEL = "MultiModel"
 
 class NotHealthy(Exception):
     """A container did not answer /ping with 200 in time; the text begins the failure reason."""
+
+
+@dataclass(frozen=True)
+class StartLimits:
+    """Seconds that a variant gives the download of its model, and a container until it is healthy."""
+
+    download_s: float = math.inf
+    healthy_s: float = HEALTHY_WITHIN_S
+
+    @classmethod
+    def from_variant(cls, variant: Document) -> StartLimits:
+        """The limits that the configuration of an endpoint sets, or SageMaker's."""
+        return cls(
+            variant.get("ModelDataDownloadTimeoutInSeconds", math.inf),
+            variant.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTHY_WITHIN_S),
+        )
 
 
 @dataclass(frozen=True)
@@ -66,7 +89,8 @@ class Instance:
         for container in self.containers:
             if not container.is_healthy():
                 place = f" for production variant {self.variant}" if self.variant else ""
-                raise NotHealthy(f"The {container.name} container{place} did not pass the ping health check.")
+                why = f" {container.out_of_memory}" if container.out_of_memory else ""
+                raise NotHealthy(f"The {container.name} container{place} did not pass the ping health check.{why}")
 
     @property
     def is_multi_model(self) -> bool:
@@ -165,17 +189,19 @@ def start(
     contract: Mapping[str, str],
     environment: Mapping[str, str] | None = None,
     is_direct: bool = False,
+    limits: StartLimits | None = None,
 ) -> Instance:
     """Start the containers of one instance, each with an /opt/ml of its own below `root`.
 
-    A container is `{"Name", "Image", "ModelDataUrl", "Environment", "Mode"}`; `writer` opens the log of the
-    container with that name. `contract`: the platform's variables, with AWS_REGION. `environment` overrides the
-    containers' own. Raises what `bring_model` raises.
+    A container is `{"Name", "Image", "ModelDataUrl", "Environment", "Mode"}`, with `NetworkIsolation` if it is to reach
+    nothing; `writer` opens the log of the container with that name. `contract`: the platform's variables, with AWS_REGION.
+    `environment` overrides the containers' own. `limits` are those of the variant. Raises what `bring_model` raises.
     """
+    limits = limits or StartLimits()
     roots = [root / container["Name"] for container in containers]
     for container, place in zip(containers, roots, strict=True):
         uri = None if container["Mode"] == MULTI_MODEL else container.get("ModelDataUrl")
-        bring_model(uri, OptML(place).model, objects)
+        bring_model(uri, OptML(place).model, objects, limits.download_s)
     running, models = [], {}
     for container, place in zip(containers, roots, strict=True):
         log = writer(container["Name"])
@@ -190,8 +216,9 @@ def start(
                 **({"SAGEMAKER_MULTI_MODEL": "true"} if container["Mode"] == MULTI_MODEL else {}),
             },
             log=log,
+            network_isolation=container.get("NetworkIsolation", False),
         )
-        running.append(Container(backend, launch, container["Name"], ended=log.close))
+        running.append(Container(backend, launch, container["Name"], log.close, limits.healthy_s))
         if container["Mode"] == MULTI_MODEL:
             models[container["Name"]] = HostedModels(running[-1], place, container["ModelDataUrl"], objects)
     return Instance(variant, running, models, is_direct)

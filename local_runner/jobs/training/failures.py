@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from wildsage.containers.contract.paths import DEFAULT_ROOT as OPT_ML
 from wildsage.local_runner.inputs.workspace import Host
@@ -16,26 +17,43 @@ STOPPED_STATUS = 128 + signal.SIGTERM
 """Exit status of a container that was stopped because another one had failed, unless it chose a status of its own."""
 
 
-def failure_reason(ended: Iterable[tuple[Host, int]]) -> str | None:
+class EndedHost(NamedTuple):
+    """A host, its exit status and, if it lacked memory, a sentence on that."""
+
+    host: Host
+    status: int
+    out_of_memory: str | None = None
+
+
+def failure_reason(ended: Iterable[EndedHost]) -> str | None:
     """Why a job failed, given hosts and exit statuses in the order in which they ended; None if all succeeded.
 
     The failure of one host makes the others fail too, so the order alone does not show the cause. An error of the user
-    ranks before a failure of the algorithm, and that before a failure of the platform; a written reason ranks before a
-    bare exit status.
+    ranks before a failure of the algorithm, and that before a failure of the platform; a lack of memory, which the user can
+    mend, ranks before a written reason, and that before a bare exit status.
     """
-    failed = [(host, status) for host, status in ended if status]
+    failed = [one for one in ended if one.status]
     if not failed:
         return None
-    reasons = [text for host, _ in failed if (text := _written_reason(host))]
-    silent = [(host, status) for host, status in failed if not _written_reason(host)]
-    died = [(host, status) for host, status in silent if status != STOPPED_STATUS]
-    reasons += [_bare_status(host, status) for host, status in died or (silent if not reasons else [])]
+    reasons = [_lack_of_memory(one) for one in failed if one.out_of_memory]
+    reasons += [text for one in failed if (text := _written_reason(one.host))]
+    silent = [one for one in failed if not one.out_of_memory and not _written_reason(one.host)]
+    died = [one for one in silent if one.status != STOPPED_STATUS]
+    reasons += [_bare_status(one) for one in died or (silent if not reasons else [])]
     return min(reasons, key=lambda text: CATEGORIES.index(text.partition(":")[0] + ":"))
 
 
-def _bare_status(host: Host, status: int) -> str:
+def _lack_of_memory(ended: EndedHost) -> str:
+    """SageMaker's sentence, and what happened here."""
     return (
-        f"AlgorithmError: {host.name} ended with exit code {status} and left no reason in {OPT_ML}/output/failure. "
+        "ClientError: Please use an instance type with more memory, or reduce the size of training data processed on an "
+        f"instance. {ended.host.name} ended with exit code {ended.status}. {ended.out_of_memory}"
+    )
+
+
+def _bare_status(ended: EndedHost) -> str:
+    return (
+        f"AlgorithmError: {ended.host.name} ended with exit code {ended.status} and left no reason in {OPT_ML}/output/failure. "
         f"The job's log may say more: group {TRAINING_JOBS}."
     )
 

@@ -21,7 +21,7 @@ from wildsage.local_runner.jobs.states import JobEnd
 from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.jobs.training import checkpoints
 from wildsage.local_runner.jobs.training.description import DEFAULT_MAX_RUNTIME_S
-from wildsage.local_runner.jobs.training.failures import failure_reason
+from wildsage.local_runner.jobs.training.failures import EndedHost, failure_reason
 from wildsage.local_runner.jobs.training.readings import final_metrics
 from wildsage.local_runner.jobs.training.states import KIND, enter_secondary, stopped
 from wildsage.local_runner.s3.errors import S3Error
@@ -130,7 +130,7 @@ class TrainingJobRun(JobRun):
 
     # Training
 
-    def _train(self, hosts: list[Host]) -> list[tuple[Host, int]]:
+    def _train(self, hosts: list[Host]) -> list[EndedHost]:
         """Hosts and exit statuses in the order in which they ended."""
         writers = [self._log_writer(host) for host in hosts]
         try:
@@ -142,23 +142,27 @@ class TrainingJobRun(JobRun):
             for writer in writers:
                 writer.close()
 
-    def _watch(self, hosts: list[Host]) -> list[tuple[Host, int]]:
+    def _watch(self, hosts: list[Host]) -> list[EndedHost]:
         """Wait for all hosts. When one fails, the others are stopped: they would wait for it forever."""
         limits = self._job["StoppingCondition"]
         deadline = time.monotonic() + limits.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S)
         wait_deadline_s = self._job["CreationTime"] + limits.get("MaxWaitTimeInSeconds", math.inf)
         running = list(zip(hosts, self._containers, strict=False))
-        ended: list[tuple[Host, int]] = []
+        ended: list[EndedHost] = []
         kill_at = None
         while running:
             statuses = [(host, container, container.wait(POLL_S)) for host, container in running]
-            ended += [(host, status) for host, _, status in statuses if status is not None]
+            ended += [
+                EndedHost(host, status, container.out_of_memory)
+                for host, container, status in statuses
+                if status is not None
+            ]
             running = [(host, container) for host, container, status in statuses if status is None]
             if time.monotonic() > deadline:
                 self._stop_as("MaxRuntimeExceeded")
             if time.time() > wait_deadline_s:
                 self._stop_as("MaxWaitTimeExceeded")
-            if kill_at is None and (self._stopping.is_set() or any(status for _, status in ended)):
+            if kill_at is None and (self._stopping.is_set() or any(one.status for one in ended)):
                 kill_at = time.monotonic() + self._grace_s()
                 for _, container in running:
                     container.terminate()
@@ -200,6 +204,7 @@ class TrainingJobRun(JobRun):
             entrypoint=algorithm.get("ContainerEntrypoint"),
             arguments=algorithm.get("ContainerArguments"),
             checkpoints=self._job.get("CheckpointConfig", {}).get("LocalPath"),
+            network_isolation=self._job.get("EnableNetworkIsolation", False),
         )
 
     def _log_writer(self, host: Host) -> LogWriter:

@@ -27,6 +27,8 @@ KIND = Kind("endpoint-config", "EndpointConfig", "endpoint configuration")
     "ProductionVariants.RoutingConfig",
 )
 def create_endpoint_config(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    if request.get("EnableNetworkIsolation"):
+        resources.check_isolation(context, serves=True)
     _check_async(context, request)
     _check_capture(context, request)
     names = [variant["VariantName"] for variant in request["ProductionVariants"]]

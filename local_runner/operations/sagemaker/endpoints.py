@@ -18,6 +18,7 @@ from wildsage.local_runner.wire.errors import invalid
 
 SERVICE = "sagemaker"
 COPIED_FIELDS: Sequence[str] = ("AsyncInferenceConfig", "DataCaptureConfig")
+TIMEOUTS = ("ModelDataDownloadTimeoutInSeconds", "ContainerStartupHealthCheckTimeoutInSeconds")
 PROPERTIES = {"Weight": "DesiredWeight", "InstanceCount": "DesiredInstanceCount"}
 
 
@@ -111,7 +112,8 @@ def delete_endpoint(context: RequestContext, request: dict[str, Any]) -> None:
 def _deployment(context: RequestContext, config_name: str) -> Document:
     """The deployment that the configuration and its models describe now."""
     config = resources.find(context, endpoint_configs.KIND, config_name)
-    variants = [_variant(context, variant) for variant in config["ProductionVariants"]]
+    isolated = config.get("EnableNetworkIsolation", False)
+    variants = [_variant(context, variant, isolated) for variant in config["ProductionVariants"]]
     quotas.check(
         "endpoint", config["ProductionVariants"][0].get("InstanceType", "any"), _count(variants), _running(context)
     )
@@ -128,11 +130,13 @@ def _count(variants: Iterable[Document]) -> int:
     return sum(variant["InstanceCount"] for variant in variants)
 
 
-def _variant(context: RequestContext, variant: dict[str, Any]) -> Document:
+def _variant(context: RequestContext, variant: dict[str, Any], isolated: bool) -> Document:
+    containers = model_containers.containers(context, variant["ModelName"])
     return {
         "VariantName": variant["VariantName"],
-        "Containers": model_containers.containers(context, variant["ModelName"]),
+        "Containers": [one | {"NetworkIsolation": True} for one in containers] if isolated else containers,
         "ExecutionMode": model_containers.execution_mode(context, variant["ModelName"]),
         "InstanceCount": variant.get("InitialInstanceCount", 1),
         "Weight": variant.get("InitialVariantWeight", 1.0),
+        **{field: variant[field] for field in TIMEOUTS if field in variant},
     }

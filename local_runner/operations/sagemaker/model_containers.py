@@ -13,9 +13,12 @@ from wildsage.local_runner.operations.sagemaker.models import KIND
 def containers(context: RequestContext, name: str) -> list[Document]:
     """The containers that the model has now, as `jobs.hosting.instance.start` takes them."""
     model = resources.find(context, KIND, name)
-    if "PrimaryContainer" in model:
-        return [_described("primary", model["PrimaryContainer"])]
-    return [_described(f"container-{number}", one) for number, one in enumerate(model["Containers"], start=1)]
+    numbered = [(f"container-{number}", one) for number, one in enumerate(model.get("Containers", ()), start=1)]
+    given = [("primary", model["PrimaryContainer"])] if "PrimaryContainer" in model else numbered
+    return [
+        _described(name, one) | ({"NetworkIsolation": True} if model["EnableNetworkIsolation"] else {})
+        for name, one in given
+    ]
 
 
 def execution_mode(context: RequestContext, name: str) -> str:

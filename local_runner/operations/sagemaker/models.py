@@ -33,6 +33,8 @@ SINGLE_MODEL = "SingleModel"
 )
 def create_model(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     _check(context, request)
+    if request.get("EnableNetworkIsolation"):
+        resources.check_isolation(context, serves=True)
     model = {"EnableNetworkIsolation": False, **request}
     if "PrimaryContainer" in request:
         model["PrimaryContainer"] = {"Mode": SINGLE_MODEL, **request["PrimaryContainer"]}

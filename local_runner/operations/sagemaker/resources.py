@@ -36,6 +36,14 @@ def check_image(context: RequestContext, image: str | None, has_entrypoint: bool
     return image
 
 
+def check_isolation(context: RequestContext, hosts: int = 1, serves: bool = False) -> None:
+    """Raises ValidationException where the backend cannot keep EnableNetworkIsolation."""
+    try:
+        context.services.backend.check_isolation(hosts, serves)
+    except CannotRun as error:
+        raise invalid(str(error)) from None
+
+
 def _check_image_region(context: RequestContext, image: str) -> None:
     """Reject an image of another region if the server is strict, else note it: old notebooks name one region's images."""
     problem = uris.foreign(image, context.region)

@@ -24,6 +24,8 @@ def check(context: RequestContext, request: dict[str, Any]) -> None:
     if request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
         raise invalid("OutputDataConfig.CompressionType NONE is not implemented by Wildsage yet. Leave it out.")
     resources.check_image(context, algorithm.get("TrainingImage"), bool(algorithm.get("ContainerEntrypoint")))
+    if request.get("EnableNetworkIsolation"):
+        resources.check_isolation(context, machines.get("InstanceCount", 1))
     _check_target(context, "S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])
     if "CheckpointConfig" in request:
         _check_target(context, "CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"])

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
 import uuid
 from pathlib import Path
 
 import pytest
+import urllib3
 from botocore.exceptions import ClientError
 
+from wildsage.containers.contract.job import TrainingJob
+from wildsage.containers.contract.paths import OptML
+from wildsage.local_runner.backends import Launch
+from wildsage.local_runner.backends.docker import DockerBackend, Limits
 from wildsage.local_runner.jobs.tuning import hyperparameter_check
 
+WITHIN_S = 60
 FOREIGN = Path(__file__).parent / "foreign"
 KMEANS = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
@@ -204,3 +211,82 @@ def test_our_image_says_which_hyperparameters_it_takes(engine, our_image, tmp_pa
     assert hyperparameter_check.rejection(backend, KMEANS, [("k", "2")], tmp_path / "jobs") is None
     assert hyperparameter_check.rejection(backend, KMEANS, [("kk", "2")], tmp_path / "jobs").endswith("Did you mean k?")
     assert left(engine, tmp_path) == []
+
+
+# Limits and isolation
+
+
+@pytest.fixture
+def listener():
+    """Address of a server of this machine that a container can reach, unless it is cut off."""
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        yield lambda host: f"{host}:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def backend(engine, tmp_path):
+    found = DockerBackend(tmp_path, Limits("64m"))
+    yield found
+    found.close()
+    assert left(engine, tmp_path) == []
+
+
+def launch(tmp_path, foreign, host: str = "algo-1", **fields) -> Launch:
+    folder = OptML(tmp_path / "jobs" / "job" / host)
+    folder.make_folders()
+    settings = fields.pop("settings", {})
+    TrainingJob(settings, {}, host, ("algo-1", "algo-2")).write(folder)
+    lines: list[str] = []
+    return Launch(foreign, folder.root, {}, {"TRAINING_JOB_NAME": "job"}, lines.append, host, **fields)
+
+
+def note(launch: Launch) -> dict[str, str]:
+    """What a host wrote of what it saw."""
+    text = (OptML(launch.root).model / f"seen-{launch.host}").read_text()
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def test_a_lack_of_memory_is_told_with_the_limit_and_what_to_raise(backend, foreign, tmp_path):
+    (container,) = backend.train([launch(tmp_path, foreign, settings={"eat": "1"})])
+    assert container.wait(WITHIN_S) == 137
+    assert "its limit of 64 MiB. Raise the limit with `wildsage up --memory`" in container.out_of_memory
+
+
+def test_a_container_that_is_killed_does_not_lack_memory(backend, foreign, tmp_path):
+    (container,) = backend.train([launch(tmp_path, foreign, settings={"sleep_s": "60"})])
+    container.kill()
+    assert container.wait(WITHIN_S) == 137
+    assert container.out_of_memory is None
+
+
+@pytest.mark.parametrize(("isolated", "reached"), [(False, "yes"), (True, "no")])
+def test_an_isolated_job_reaches_its_other_hosts_only(backend, foreign, tmp_path, engine, listener, isolated, reached):
+    gateway = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
+    settings = {"reach": listener(gateway), "look_for": "algo-2"}
+    first = launch(tmp_path, foreign, settings=settings, network_isolation=isolated)
+    second = launch(tmp_path, foreign, "algo-2", settings={"sleep_s": "2"}, network_isolation=isolated)
+    assert [container.wait(WITHIN_S) for container in backend.train([first, second])] == [0, 0]
+    assert note(first)["reached"] == reached
+    assert any(line.startswith("peer ") and "unknown" not in line for line in first.log.__self__)
+
+
+def test_an_isolated_server_answers_from_a_network_that_leads_nowhere(backend, foreign, tmp_path, engine):
+    container = backend.serve(launch(tmp_path, foreign, network_isolation=True))
+    http = urllib3.PoolManager(timeout=10)
+    until_healthy(http, container.url)
+    (network,) = engine.networks.list(filters={"label": f"wildsage.data={tmp_path.resolve()}"})
+    assert network.attrs["Internal"]
+    answer = http.request("POST", f"{container.url}/invocations", body=b"reach 192.0.2.1:80")
+    assert "body=reached no" in answer.data.decode()
+    container.kill()
+    container.wait(WITHIN_S)
+
+
+def until_healthy(http: urllib3.PoolManager, url: str) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        try:
+            return http.request("GET", f"{url}/ping", retries=False) and None
+        except urllib3.exceptions.HTTPError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)

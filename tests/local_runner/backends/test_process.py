@@ -10,16 +10,24 @@ from dataclasses import replace
 
 import psutil
 import pytest
+import torch
+import urllib3
 
+from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
-from wildsage.local_runner.backends import Launch
+from wildsage.containers.model_files import artifact
+from wildsage.local_runner.backends import CannotRun, Launch
 from wildsage.local_runner.backends.process import Process, ProcessBackend
 from wildsage.local_runner.backends.warm import WarmInterpreter
+from wildsage.local_runner.processes import no_network
 from wildsage.local_runner.settings import CONTAINERS
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 WITHIN_S = 120
+needs_namespaces = pytest.mark.skipif(
+    no_network.problem() is not None, reason=f"no network namespaces: {no_network.problem()}"
+)
 
 
 @pytest.fixture
@@ -230,3 +238,49 @@ def test_warm_training_gives_the_same_bytes_as_cold_training(tmp_path):
         assert digest(warm, "one") == digest(warm, "two") == digest(ProcessBackend(CONTAINERS), "cold")
     finally:
         warm.close()
+
+
+def test_a_signal_from_outside_is_told_as_a_likely_lack_of_memory(tmp_path, launch):
+    given, _ = launch
+    (process,) = backend(tmp_path, "import os\nos.kill(os.getpid(), 9)").train([given])
+    assert process.wait(WITHIN_S) == 137
+    assert "sent SIGKILL, most likely the kernel because memory ran out: its peak was " in process.out_of_memory
+
+
+def test_a_kill_of_ours_is_not_a_lack_of_memory(tmp_path, launch):
+    given, lines = launch
+    (process,) = backend(tmp_path, "import time\nprint('begun', flush=True)\ntime.sleep(60)").train([given])
+    while not lines:
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait(WITHIN_S) == 137
+    assert process.out_of_memory is None
+
+
+@needs_namespaces
+def test_an_isolated_job_reaches_nothing(tmp_path, launch):
+    given, lines = launch
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        script = f"import socket\nsocket.create_connection(('127.0.0.1', {server.getsockname()[1]}), timeout=5)"
+        statuses = [
+            process.wait(WITHIN_S)
+            for isolated in (False, True)
+            for process in backend(tmp_path, script).train([replace(given, network_isolation=isolated)])
+        ]
+    assert statuses == [0, 1] and "Connection refused" in lines[-1]
+
+
+@needs_namespaces
+def test_an_isolated_server_of_ours_answers_from_this_machine(tmp_path):
+    artifact.save(KMeansModel(torch.zeros(1, 2)), OptML(tmp_path).model, "algo-1")
+    lines: list[str] = []
+    process = ProcessBackend(CONTAINERS).serve(Launch(IMAGE, tmp_path, {}, {}, lines.append, network_isolation=True))
+    http = urllib3.PoolManager(timeout=WITHIN_S)
+    assert http.request("GET", f"{process.url}/ping").status == 200, lines
+    process.terminate()
+    assert process.wait(WITHIN_S) == 0
+
+
+def test_isolation_that_cannot_be_kept_is_refused():
+    with pytest.raises(CannotRun, match=r"its hosts are processes that reach each other .* --backend docker"):
+        ProcessBackend(CONTAINERS).check_isolation(hosts=2)

@@ -88,3 +88,25 @@ def test_models_of_all_hosts_become_one_archive_and_the_first_hosts_file_stays(t
     assert content == {"both": b"algo-1", "model_algo-1": b"algo-1", "model_algo-2": b"algo-2"}
     assert not workspace.pack_output(hosts, tmp_path / "output.tar.gz")
     assert not (tmp_path / "output.tar.gz").exists()
+
+
+@pytest.mark.parametrize(
+    ("machines", "fits"),
+    [
+        ({"VolumeSizeInGB": 1, "InstanceType": "ml.m5.large"}, False),
+        ({"VolumeSizeInGB": 2, "InstanceType": "ml.m5.large"}, True),
+        ({"VolumeSizeInGB": 1, "InstanceType": "ml.c5d.xlarge"}, True),
+        ({"VolumeSizeInGB": 1, "InstanceType": "ml.g4dn.xlarge"}, True),
+        ({}, True),
+    ],
+)
+def test_the_input_of_a_host_fits_into_its_volume(store, tmp_path, machines, fits):
+    os.truncate(store.get("bucket", "data/a.csv").path, (1 << 30) + 1)  # a hole, which takes no room
+    wanted = request()
+    wanted["ResourceConfig"] |= machines
+    if fits:
+        workspace.lay_out(wanted, tmp_path / "job", store)
+        return
+    with pytest.raises(InputError, match=r"algo-1 has 1\.0 GiB, more than its volume: VolumeSizeInGB is 1\. Raise it"):
+        workspace.lay_out(wanted, tmp_path / "job", store)
+    workspace.lay_out(wanted | {"AlgorithmSpecification": {"TrainingInputMode": "FastFile"}}, tmp_path / "fast", store)

@@ -16,6 +16,7 @@ sub train {
     my %set = fields("$ml/input/config/hyperparameters.json");
     my $host = {fields("$ml/input/config/resourceconfig.json")}->{current_host};
     $SIG{TERM} = sub { put("$ml/model/stopped-$host", "stopped in time"); exit 0 } unless $set{deaf};
+    eat() if $set{eat};
     if ($set{fail}) { put("$ml/output/failure", $set{fail}); return 7 }
     my $address;
     for (1 .. 100) { $address = gethostbyname($set{look_for} // $host) and last; select undef, undef, undef, 0.1 } # names may resolve late
@@ -26,6 +27,7 @@ sub train {
     put("$ml/input/data/train/part", "spoilt") if $set{spoil};
     put("$ml/model/count-$host", $lines);
     put("$ml/model/seen-$host", join "\n", "args=@_", "greeting=" . ($ENV{GREETING} // ""), "job=$ENV{TRAINING_JOB_NAME}",
+        "reached=" . reach($set{reach}),
         "own=" . (-e "$ml/code/own.pl" ? 1 : 0), "shm=" . shm(), "memory=" . memory());
     print "counted $lines\n";
     sleep 1 for 1 .. ($set{sleep_s} // 0);
@@ -52,12 +54,16 @@ sub answer {
     read $client, my $body, $length if $length;
     my $name = get("/etc/hostname");
     chomp $name;
+    eat() if ($body // "") eq "eat";
+    $body = "reached " . reach($1) if ($body // "") =~ /^reach (.+)/;
     my $text = $first =~ m{ /ping } ? "" : "count=$count host=$name body=" . ($body // "") . " greeting=" . ($ENV{GREETING} // "");
     print $client "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: ", length $text, "\r\n\r\n$text";
     close $client;
     exit 0;
 }
 
+sub eat { my @held; push @held, "x" x 10_000_000 while 1 }
+sub reach { my $address = shift // return "nobody"; return IO::Socket::INET->new(PeerAddr => $address, Timeout => 3) ? "yes" : "no" }
 sub fields { my $text = get(shift); return $text =~ /"(\w+)": *"([^"]*)"/g }
 sub get { my $path = shift; open my $file, "<", $path or return ""; local $/; my $content = <$file>; return $content // "" }
 sub put { my ($path, $content) = @_; open my $file, ">", $path or do { print "cannot write $path: $!\n"; return }; print $file $content; close $file }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from wildsage.local_runner.backends import Launch
 from wildsage.local_runner.jobs.hosting import container
-from wildsage.local_runner.jobs.hosting.container import Container
+from wildsage.local_runner.jobs.hosting.container import Container, NoAnswer
 
 NOBODY = "http://127.0.0.1:1"
 
@@ -30,6 +31,7 @@ class Serving:
     """Answers at `url` until it is ended."""
 
     usage = None
+    out_of_memory = "The container reached its limit of 64 MiB."
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -79,11 +81,10 @@ def test_what_keeps_it_from_starting_stands_in_its_log():
 
 
 def test_one_that_has_served_gets_its_time_anew_at_every_start(healthy, monkeypatch):
-    monkeypatch.setattr(container, "HEALTHY_WITHIN_S", 1.0)
     monkeypatch.setattr(container, "PAUSES_S", (0.01,))
     backend = Backend(healthy, NOBODY, healthy)
     launch = Launch("image", Path(), {}, {}, lambda line: None)
-    kept = Container(backend, launch, "c", ended=lambda: None)
+    kept = Container(backend, launch, "c", lambda: None, 1.0)
     assert kept.is_healthy()
     backend.started[0].terminate()
     with backend.changed:
@@ -91,3 +92,37 @@ def test_one_that_has_served_gets_its_time_anew_at_every_start(healthy, monkeypa
     assert backend.started[2].wait(1.5) is None, "it was killed for what the one before it took"
     assert kept.request("GET", "/ping").status == 200
     kept.stop()
+
+
+def test_one_that_is_not_healthy_in_its_time_is_ended_and_its_log_says_so():
+    lines: list[str] = []
+    launch = Launch("image", Path(), {}, {}, lines.append)
+    backend = Backend(NOBODY)
+    begun_s = time.monotonic()
+    sick = Container(backend, launch, "c", lambda: None, 0.5)
+    assert not sick.is_healthy()
+    assert time.monotonic() - begun_s < container.HEALTHY_WITHIN_S
+    assert lines[0] == "Wildsage: the container did not answer /ping with 200 within 0.5 s of its start and is killed."
+    sick.stop()
+
+
+def test_a_request_to_one_that_lacked_memory_says_so(healthy):
+    lines: list[str] = []
+    backend = Backend(healthy, NOBODY)
+    kept = Container(backend, Launch("image", Path(), {}, {}, lines.append), "c", lambda: None)
+    assert kept.is_healthy()
+    backend.started[0].terminate()
+    with backend.changed:
+        assert backend.changed.wait_for(lambda: len(backend.started) == 2, 60)
+    assert "being restarted" in (said := refusal(kept)) and said.endswith(" The container reached its limit of 64 MiB.")
+    assert "is started again. The container reached its limit of 64 MiB." in lines[0]
+    kept.stop()
+
+
+def refusal(kept: Container) -> str:
+    """What a request is told once the container that ended is not asked any more."""
+    while True:
+        try:
+            kept.request("GET", "/ping", timeout_s=5)
+        except NoAnswer as error:
+            return str(error)

@@ -16,7 +16,7 @@ from wildsage.local_runner.jobs.logs import Logs
 from wildsage.local_runner.jobs.queue import Queue
 from wildsage.local_runner.jobs.states import JobEnd
 from wildsage.local_runner.jobs.store import Store
-from wildsage.local_runner.jobs.training.failures import failure_reason
+from wildsage.local_runner.jobs.training.failures import EndedHost, failure_reason
 from wildsage.local_runner.jobs.training.job import TrainingJobs
 from wildsage.local_runner.jobs.training.states import KIND, enter_secondary
 from wildsage.local_runner.s3.store import ObjectStore
@@ -42,12 +42,24 @@ def test_the_cause_is_blamed_whichever_host_ended_first(tmp_path):
     hosts = [Host(name, OptML(tmp_path / name)) for name in ("algo-1", "algo-2", "algo-3")]
     for host in hosts:
         host.folder.failure.parent.mkdir(parents=True)
-    ended = [(hosts[2], 0), (hosts[1], 5), (hosts[0], 143)]
+    ended = [EndedHost(hosts[2], 0), EndedHost(hosts[1], 5), EndedHost(hosts[0], 143)]
     assert failure_reason(ended[:1]) is None
     assert failure_reason(ended).startswith("AlgorithmError: algo-2 ended with exit code 5")
     hosts[1].folder.failure.write_text(" \n")
     hosts[0].folder.failure.write_text("ClientError: no rows")
     assert failure_reason(ended) == "ClientError: no rows"
+
+
+def test_a_lack_of_memory_is_told_in_the_words_of_sagemaker(tmp_path):
+    hosts = [Host(name, OptML(tmp_path / name)) for name in ("algo-1", "algo-2")]
+    for host in hosts:
+        host.folder.failure.parent.mkdir(parents=True)
+    hosts[1].folder.failure.write_text("InternalServerError: algo-1 left")
+    ended = [EndedHost(hosts[1], 3), EndedHost(hosts[0], 137, "The container reached its limit.")]
+    assert failure_reason(ended) == (
+        "ClientError: Please use an instance type with more memory, or reduce the size of training data processed on an "
+        "instance. algo-1 ended with exit code 137. The container reached its limit."
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +79,7 @@ def test_what_one_host_says_of_another_is_not_the_cause(tmp_path, files, status,
         host.folder.failure.parent.mkdir(parents=True)
         if text:
             host.folder.failure.write_text(text)
-    ended = [(hosts[0], 3), (hosts[1], status)]
+    ended = [EndedHost(hosts[0], 3), EndedHost(hosts[1], status)]
     assert failure_reason(ended).startswith(blamed)
     assert failure_reason(ended[::-1]).startswith(blamed)
 

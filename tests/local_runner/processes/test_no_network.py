@@ -1,0 +1,48 @@
+"""A command has no network but its own loopback, and answers on a socket that it inherits."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from wildsage.local_runner.processes import no_network
+
+pytestmark = pytest.mark.skipif(no_network.problem() is not None, reason=f"no namespaces: {no_network.problem()}")
+
+REACHES = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)"
+ANSWERS = """
+import socket, sys
+with socket.socket(fileno=int(sys.argv[1])) as listener:
+    listener.accept()[0].sendall(b"from inside")
+"""
+TALKS_TO_ITSELF = "import socket; s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(s.getsockname())"
+
+
+def run(*command: str, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(no_network.without_network(command), capture_output=True, text=True, timeout=60, **options)
+
+
+def test_a_server_of_this_machine_is_not_reached():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = [str(part) for part in server.getsockname()]
+        assert subprocess.run([sys.executable, "-c", REACHES, *address]).returncode == 0
+        assert "Connection refused" in run(sys.executable, "-c", REACHES, *address).stderr
+
+
+def test_a_command_reaches_itself():
+    assert run(sys.executable, "-c", TALKS_TO_ITSELF).returncode == 0
+
+
+def test_a_socket_that_it_inherits_is_asked_from_outside():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command = no_network.without_network([sys.executable, "-c", ANSWERS, str(listener.fileno())])
+        with subprocess.Popen(command, pass_fds=[listener.fileno()]) as process:
+            with socket.create_connection(listener.getsockname(), timeout=30) as client:
+                assert client.recv(100) == b"from inside"
+            assert process.wait(30) == 0
+
+
+def test_status_and_signals_are_the_commands_own():
+    assert run("/bin/sh", "-c", "exit 7").returncode == 7
+    assert run("/bin/sh", "-c", "kill -TERM $$").returncode == -15
