@@ -23,7 +23,20 @@ from wildsage.algorithms.base.run import RunContext
 
 @dataclass(frozen=True, kw_only=True)
 class NearestMean(Algorithm):
-    """Learn the mean of each class. Memory: c·d numbers and one mini-batch."""
+    """Learn the mean of each class. Memory: c·d numbers and one mini-batch.
+
+    >>> import torch
+    >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
+    >>> from wildsage.algorithms.base.run import RunContext
+    >>> from wildsage.algorithms.nearest_mean.algorithm import NearestMean
+    >>> rows = Batch(torch.tensor([[0.0], [2.0], [9.0]]), labels_nl=torch.tensor([[0.0], [0], [1]]))
+    >>> model = NearestMean(feature_dim=1, num_classes=2).fit({"train": MemoryStream(rows)}, RunContext())
+    >>> model.means_cd
+    tensor([[1.],
+            [9.]])
+    >>> model.predict(Batch(torch.tensor([[4.0]])))["predicted_label"]
+    tensor([0.])
+    """
 
     feature_dim: int = integer(low=1, doc="Columns in every row.")
     num_classes: int = integer(low=2, doc="Labels are the integers from 0 to num_classes - 1.")
