@@ -68,6 +68,7 @@ class Place:
 
     @property
     def objects(self) -> ObjectStore:
+        """The S3 of this place, with its bucket."""
         store = ObjectStore(self.folder / "s3")
         with contextlib.suppress(Exception):
             store.create_bucket(BUCKET)
@@ -137,6 +138,7 @@ def await_all(running: list) -> list[int | None]:
 
 
 def healthy(http: urllib3.PoolManager, url: str) -> bool:
+    """Whether the container answers /ping with 200."""
     try:
         return http.request("GET", f"{url}/ping", timeout=2).status == 200
     except urllib3.exceptions.HTTPError:
@@ -150,6 +152,7 @@ def uri(image: str) -> str:
 
 @pytest.fixture
 def processes(tmp_path, monkeypatch) -> Place:
+    """A place where containers are processes."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return Place(ProcessBackend(CONTAINERS), tmp_path / "processes")
 
@@ -175,11 +178,13 @@ def name(request) -> str:
 
 @pytest.fixture
 def case(name):
+    """The conformance case of the algorithm under test."""
     return importlib.import_module(f"wildsage.algorithms.{name}.conformance").CASE
 
 
 @pytest.fixture
 def image(name) -> str:
+    """The algorithm's name on SageMaker."""
     return algorithms.find(name).spec.image
 
 
@@ -203,6 +208,7 @@ def pictures(case) -> list[bytes]:
 
 
 def encoded(pixels_hw: np.ndarray, form: str) -> bytes:
+    """Grey pixels (h, w) as a picture of that form."""
     content = BytesIO()
     Image.fromarray(pixels_hw).save(content, form)
     return content.getvalue()
@@ -222,11 +228,13 @@ def files(request, case, data) -> Callable[[int], list[bytes]]:
 
 
 def image_records(images: Batch, pictures: list[bytes]) -> list[bytes]:
+    """One image record for each picture, with its label."""
     labels = images.labels_nl[:, 0].tolist()
     return [image_recordio.encode(p, [label], i) for i, (p, label) in enumerate(zip(pictures, labels, strict=True))]
 
 
 def row_records(rows: Batch, part: slice) -> bytes:
+    """Some rows, with their labels, as RecordIO-protobuf."""
     features = rows.features[part]
     labels = None if rows.labels_nl is None else rows.labels_nl[part].numpy()
     return bytes(encode_rows(features if isinstance(features, SparseRows) else features.numpy(), labels))
@@ -252,6 +260,7 @@ def put(files, data) -> Callable[..., dict]:
 
 @pytest.fixture(scope="session")
 def difference() -> Callable[[bytes, bytes], str]:
+    """Says where two files differ first; empty if they are equal."""
     return first_difference
 
 
@@ -269,6 +278,7 @@ def first_difference(one: bytes, other: bytes) -> str:
 
 
 def members(packed: bytes) -> dict[str, bytes]:
+    """The members of a tar archive, by name."""
     with tarfile.open(fileobj=BytesIO(packed)) as tar:
         return {member.name: tar.extractfile(member).read() for member in tar}
 
@@ -288,6 +298,7 @@ def arrays(content: bytes) -> dict[str, np.ndarray]:
 
 
 def array_difference(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -> str:
+    """Where arrays of equal names differ first, down to the bit."""
     for name, array in ours.items():
         other = theirs.get(name)
         if other is None or other.shape != array.shape:

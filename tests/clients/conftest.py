@@ -49,6 +49,7 @@ class Local:
 
     @property
     def environment(self) -> dict[str, str]:
+        """The variables with which an unmodified program finds this AWS."""
         return client.client_environment(self.endpoint, self.data, False, BARE, self.proxy)
 
     def run(
@@ -64,6 +65,7 @@ class Local:
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """The one local AWS of these tests."""
     data = tmp_path_factory.mktemp("clients")
     with background.server(data) as server:
         yield Local(server.endpoint, data)

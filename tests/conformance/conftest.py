@@ -29,6 +29,7 @@ from wildsage.containers.training.stopping import StopSignal
 
 
 def recordio_protobuf(rows: Batch, label_size: int) -> bytes:
+    """Rows with their label, or without where `label_size` is 0."""
     content = io.BytesIO()
     labels_n = rows.labels_nl[:, 0].numpy() if rows.labels_nl is not None and label_size else None
     files.write_numpy_to_dense_tensor(content, rows.dense().numpy(), labels_n)
@@ -36,18 +37,21 @@ def recordio_protobuf(rows: Batch, label_size: int) -> bytes:
 
 
 def csv(rows: Batch, label_size: int) -> bytes:
+    """Rows after their first `label_size` labels."""
     labels_nl = rows.labels_nl[:, :label_size].numpy() if rows.labels_nl is not None else np.empty((len(rows), 0))
     lines = np.hstack([labels_nl, rows.dense().numpy()]).tolist()
     return "".join(",".join(map(repr, line)) + "\n" for line in lines).encode()
 
 
 def png(image_chw) -> bytes:
+    """A picture of pixels (c, h, w)."""
     content = io.BytesIO()
     Image.fromarray(image_chw.movedim(0, -1).squeeze(-1).numpy()).save(content, "PNG")
     return content.getvalue()
 
 
 def image_records(rows: Batch, label_size: int) -> bytes:
+    """Images with their labels as image RecordIO."""
     images = zip(rows.features, rows.labels_nl.tolist(), strict=True)
     return b"".join(image_recordio.encode(png(image), label, number) for number, (image, label) in enumerate(images))
 
@@ -74,6 +78,7 @@ class Trained:
 
     @property
     def failure(self) -> str:
+        """The reason that the job left; empty if it did not fail."""
         return self.opt_ml.failure.read_text() if self.opt_ml.failure.is_file() else ""
 
 
@@ -120,6 +125,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(params=algorithms.on_the_toolkit())
 def name(request) -> str:
+    """The algorithm under test, by the name of its folder."""
     return request.param
 
 
@@ -134,10 +140,12 @@ def case(name, request) -> Case:
 
 
 def json_document(rows: Batch) -> bytes:
+    """A request with all rows in one JSON document."""
     return json.dumps({"instances": [{"features": row} for row in rows.dense().tolist()]}).encode()
 
 
 def json_lines(rows: Batch) -> bytes:
+    """A request with a line of JSON for each row."""
     lines = (json.dumps({"data": {"features": {"values": row}}}) for row in rows.dense().tolist())
     return "\n".join(lines).encode()
 

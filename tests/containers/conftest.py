@@ -22,15 +22,18 @@ class Job:
     algorithm: str
 
     def describe(self, hyperparameters: dict[str, str], channels: dict[str, ChannelConfig], **hosts) -> None:
+        """Write the files of the contract that describe the job."""
         self.opt_ml.make_folders()
         TrainingJob(hyperparameters, channels, **hosts).write(self.opt_ml)
 
     def put(self, channel: str, name: str, content: bytes) -> None:
+        """Add a file to a channel."""
         path = self.opt_ml.channel(channel) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
     def start(self, **environment: str) -> subprocess.Popen:
+        """Start the container's `train` as a process, with these variables beside ours."""
         ours = {
             "SAGEMAKER_DATA_PATH": str(self.opt_ml.root),
             "WILDSAGE_ALGORITHM": self.algorithm,
@@ -52,6 +55,7 @@ class Job:
 
     @property
     def failure(self) -> str:
+        """The reason that the job left."""
         return self.opt_ml.failure.read_text()
 
 

@@ -48,6 +48,7 @@ class Aws:
 
     @classmethod
     def start(cls, data: Path, *arguments: str) -> Aws:
+        """Start a server of a data folder in a process of its own."""
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
         command = [sys.executable, str(Path(__file__).with_name("run_server.py")), str(data), *arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -56,15 +57,18 @@ class Aws:
         return cls(data, process, endpoint)
 
     def stop(self) -> None:
+        """End the server with SIGTERM, and wait for it."""
         self.process.terminate()
         self.process.wait(20)
 
     def client(self, service: str, user_agent: str | None = None, region: str = REGION) -> Any:
+        """A boto3 client that does not retry."""
         config = Config(retries={"total_max_attempts": 1}, user_agent_extra=user_agent)
         return self.session.client(service, region, endpoint_url=self.endpoint, config=config)
 
     @cached_property
     def session(self) -> boto3.Session:
+        """A session that compares each answer with AWS's model."""
         session = boto3.Session("test", "test", region_name=REGION)
         session.events.register("after-call", expect_the_shape)
         return session
@@ -76,21 +80,26 @@ class Aws:
 
     @cached_property
     def sagemaker(self) -> Any:
+        """A client of SageMaker."""
         return self.client("sagemaker")
 
     @cached_property
     def runtime(self) -> Any:
+        """A client of the SageMaker runtime."""
         return self.client("sagemaker-runtime")
 
     @cached_property
     def s3(self) -> Any:
+        """A client of S3."""
         return self.client("s3")
 
     @cached_property
     def logs(self) -> Any:
+        """A client of CloudWatch Logs."""
         return self.client("logs")
 
     def name(self, stem: str) -> str:
+        """A name that no other test has."""
         return f"{stem}-{next(self.names)}"
 
     def upload(self, folder: str, **files: bytes) -> str:
@@ -129,6 +138,7 @@ class Aws:
         )
 
     def until(self, look: Callable[[], Any], wanted: Callable[[Any], bool], timeout_s: float = 30) -> Any:
+        """What `look` returns once it is what is `wanted`. Fails after `timeout_s` seconds with what was seen last."""
         deadline = time.monotonic() + timeout_s
         while not wanted(found := look()):
             assert time.monotonic() < deadline, f"waited {timeout_s} s in vain, last seen: {found}"
@@ -185,6 +195,7 @@ class Aws:
         return name
 
     def settled(self, endpoint: str, timeout_s: float = 60) -> dict:
+        """The description of an endpoint that is in service or has failed."""
         return self.until(
             lambda: self.sagemaker.describe_endpoint(EndpointName=endpoint),
             lambda found: found["EndpointStatus"] in ("InService", "Failed"),
@@ -192,6 +203,7 @@ class Aws:
         )
 
     def invoke(self, endpoint: str, body: bytes = b"1,2", **fields: str) -> dict:
+        """The JSON answer of an endpoint."""
         return json.loads(self.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, **fields)["Body"].read())
 
 
@@ -217,6 +229,7 @@ def channel() -> Callable[..., dict]:
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """One server for all tests that do not change it."""
     server = Aws.start(tmp_path_factory.mktemp("aws"))
     yield server
     server.stop()

@@ -22,6 +22,7 @@ MODEL = ROOT / "model"
 
 
 def train() -> int:
+    """Train as the hyperparameters say, and return the exit status."""
     hyperparameters = json.loads((ROOT / "input/config/hyperparameters.json").read_text())
     resources = json.loads((ROOT / "input/config/resourceconfig.json").read_text())
     channels = json.loads((ROOT / "input/config/inputdataconfig.json").read_text())
@@ -76,6 +77,7 @@ def checkpoints(host: str, content: str | None) -> dict[str, str]:
 
 
 def stop(host: str) -> None:
+    """End on SIGTERM, and leave a file that shows that the signal came."""
     (MODEL / f"stopped_{host}").write_text("stopped in time")
     sys.exit(0)
 
@@ -89,6 +91,7 @@ def see(name: str, channel: dict, epochs: int) -> object:
 
 
 def digest(path: Path) -> str:
+    """SHA-256 of a file in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -105,6 +108,8 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    """The endpoint: environment variables and bodies say how it behaves."""
+
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # headers and body are written apart
     in_flight = 0
@@ -113,6 +118,7 @@ class Handler(BaseHTTPRequestHandler):
     models: dict[str, Path] = {}
 
     def do_GET(self) -> None:
+        """/ping and /execution-parameters."""
         if self.path == "/execution-parameters":
             proposed = os.environ.get("EXECUTION_PARAMETERS", "")
             self.answer(200 if proposed else 404, proposed.encode())
@@ -120,11 +126,13 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200 if os.environ.get("SICK") != "1" else 500, b"")
 
     def do_DELETE(self) -> None:
+        """Unload a model of a multi-model endpoint."""
         name = self.path.split("/")[2]
         say(f"unloaded {name}")
         self.answer(200 if self.models.pop(name, None) else 404, b"")
 
     def do_POST(self) -> None:
+        """Load a model, or answer an invocation."""
         body = self.body()
         if body == b"die":
             os._exit(7)
@@ -138,6 +146,7 @@ class Handler(BaseHTTPRequestHandler):
             self.invoke(body)
 
     def load(self, model_name: str, url: str) -> None:
+        """Load a model, unless as many are loaded as there may be."""
         place = ROOT / Path(url).relative_to("/opt/ml")
         if len(self.models) >= int(os.environ.get("MODELS_AT_ONCE", "9")):
             self.answer(507, b"memory is full")
@@ -161,6 +170,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"" if b"break" in body else b"6\r\nsecond\r\n0\r\n\r\n")
 
     def invoke(self, body: bytes) -> None:
+        """Answer after a pause, and note in the log how many requests are in flight."""
         if body == b"go":
             self.go.set()
         self.count(1)
@@ -173,12 +183,14 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, body if os.environ.get("ANSWER") == "echo" else self.reply(body))
 
     def count(self, change: int) -> None:
+        """Count a request in or out."""
         with self.counting:
             Handler.in_flight += change
             if change > 0:
                 say(f"in flight: {Handler.in_flight}")
 
     def body(self) -> bytes:
+        """The body of the request, whole or in chunks."""
         if self.headers.get("Transfer-Encoding") != "chunked":
             return self.rfile.read(int(self.headers["Content-Length"]))
         say("in chunks")
@@ -190,6 +202,7 @@ class Handler(BaseHTTPRequestHandler):
         return b"".join(pieces)
 
     def reply(self, body: bytes) -> bytes:
+        """A JSON document of what the endpoint has seen, or what `ANSWER` asks for."""
         if os.environ.get("ANSWER") == "append":
             return body + b">" + (MODEL / "name").read_bytes() + b":" + self.headers.get("Accept", "any").encode()
         model = self.models[self.path.split("/")[2]] if self.path.startswith("/models/") else MODEL
@@ -206,6 +219,7 @@ class Handler(BaseHTTPRequestHandler):
         ).encode()
 
     def answer(self, status: int, body: bytes) -> None:
+        """Send an answer of that status."""
         self.send_response(status)
         echoed = self.headers.get("Accept") or self.headers.get("Content-Type")
         self.send_header("Content-Type", (os.environ.get("ANSWER") == "echo" and echoed) or "application/json")
@@ -229,6 +243,7 @@ def check() -> int:
 
 
 def serve() -> int:
+    """Serve until a signal comes; status 3 if `CRASH` is set."""
     if os.environ.get("CRASH") == "1":
         print("cannot start", flush=True)
         return 3

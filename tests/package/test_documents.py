@@ -16,7 +16,6 @@ CROOKED = re.compile(r"(?<![Tt]here )\b(?:is|are|was|were|be) (?:no(?! (?:longer
 INSTALLED = re.compile(r"""pip install +(?:--?[a-z-]+ +)*(['"]?)([A-Za-z0-9_.\-]+|\.)(\[[a-z0-9,\-{}. ()_']+\])?""")
 OTHERS = {
     "ministack",  # the peer of the S3 benchmark, in an environment of its own
-    "tensorflow",  # what a script of the user's asks for
     "sagemaker",  # what a notebook's own first cell does
     "tensorflow",  # what a script of the user imports, as the message says where it is missing
     "xgboost",  # the library in a version of the user's choice, beside wildsage[xgboost]

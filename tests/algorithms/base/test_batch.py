@@ -1,3 +1,5 @@
+"""Batches: dense and sparse rows hold the same numbers, whether sliced, joined or cut again."""
+
 import pytest
 import torch
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""Declared hyperparameters: their parsing, defaults, problems and the table for readers."""
+
 from dataclasses import dataclass
 
 import pytest

@@ -1,3 +1,5 @@
+"""The context of a run on one host without containers."""
+
 import torch
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream

@@ -1,3 +1,5 @@
+"""Training of factorization machines: which parameters move, at which rates, and what is logged."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""The finished factorization machine: answers, arrays and metrics."""
+
 import pytest
 import torch
 

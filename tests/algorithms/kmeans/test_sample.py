@@ -1,3 +1,5 @@
+"""The weighted sample of a stream is fair, bounded, and merges in any order."""
+
 import numpy as np
 import pytest
 import torch

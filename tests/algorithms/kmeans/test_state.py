@@ -1,3 +1,5 @@
+"""The state of k-means stands for every row that was read, and stays bounded."""
+
 import pytest
 import torch
 

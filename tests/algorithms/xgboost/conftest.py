@@ -26,6 +26,7 @@ class Finished:
 
     @property
     def failure(self) -> str:
+        """The reason that the job left; empty if it did not fail."""
         return self.opt_ml.failure.read_text() if self.opt_ml.failure.is_file() else ""
 
     @property
@@ -34,10 +35,12 @@ class Finished:
         return [line for line in self.log.splitlines() if line.startswith("[") and "\t" in line]
 
     def model(self, name: str = "xgboost-model") -> bytes:
+        """The bytes of a model file."""
         return (self.opt_ml.model / name).read_bytes()
 
 
 def put(folder: OptML, channel: str, content: bytes, config: ChannelConfig) -> None:
+    """Give a channel its content: as a file, or in Pipe mode as the FIFO of the first pass."""
     if config.input_mode == "Pipe":
         folder.data.mkdir(parents=True, exist_ok=True)
         import os
@@ -89,16 +92,19 @@ class Data:
     values: np.ndarray
 
     def csv(self, labels: np.ndarray) -> bytes:
+        """The rows with labels (n,) as CSV, label first."""
         lines = np.column_stack([labels, self.x]).tolist()
         return "".join(",".join(map(repr, line)) + "\n" for line in lines).encode()
 
     def libsvm(self, labels: np.ndarray) -> bytes:
+        """The rows with labels (n,) as LIBSVM, columns counted from 0."""
         rows = zip(labels.tolist(), self.x.tolist(), strict=True)
         return "".join(f"{y} " + " ".join(f"{i}:{v!r}" for i, v in enumerate(row)) + "\n" for y, row in rows).encode()
 
 
 @pytest.fixture(scope="session")
 def rows() -> Data:
+    """300 rows of 4 columns, with labels of two classes and of a regression that depend on them."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 4)).astype(np.float32)
     score = 2 * x[:, 0] - x[:, 1] + x[:, 2] * x[:, 3]

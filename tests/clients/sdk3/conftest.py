@@ -10,6 +10,7 @@ from sagemaker.core.helper.session_helper import Session
 
 @pytest.fixture(scope="session")
 def session() -> Session:
+    """A session of SDK v3 with the local AWS."""
     return Session()
 
 

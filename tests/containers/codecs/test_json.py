@@ -1,3 +1,5 @@
+"""Requests in JSON and JSON Lines, and answers in both."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Content types with parameters, and the choice among those that a caller accepts."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Cutting a stream into pieces of one size."""
+
 from __future__ import annotations
 
 from hypothesis import given

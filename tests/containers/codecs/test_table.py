@@ -1,3 +1,5 @@
+"""The table of content types: what each reads and writes."""
+
 from __future__ import annotations
 
 import subprocess

@@ -1,3 +1,5 @@
+"""Packing and unpacking model.tar.gz: equal bytes, and no member outside the folder."""
+
 import gzip
 import hashlib
 import io

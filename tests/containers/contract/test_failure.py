@@ -1,3 +1,5 @@
+"""The failure text and exit status of each kind of error."""
+
 import pytest
 
 from wildsage.algorithms.base.errors import AlgorithmError, PlatformError, UserError

@@ -1,3 +1,5 @@
+"""The JSON files that describe a training job, written and read."""
+
 import json
 
 import pytest

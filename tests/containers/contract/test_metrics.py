@@ -1,3 +1,5 @@
+"""Metric lines of a log, and the regular expressions that find them."""
+
 import json
 import re
 

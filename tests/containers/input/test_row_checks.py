@@ -1,3 +1,5 @@
+"""Rows that cannot be used are named."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""Channels of rows: batches across files, counts in the log, and errors with their place."""
+
 import io
 from pathlib import Path
 

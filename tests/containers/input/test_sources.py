@@ -1,3 +1,5 @@
+"""The files and FIFOs of a channel, pass after pass."""
+
 import os
 import threading
 

@@ -1,3 +1,5 @@
+"""A model is saved, recognised by its files, and loaded; what is not one is rejected."""
+
 import numpy as np
 import pytest
 import torch

@@ -28,6 +28,8 @@ class Said:
 
 @pytest.fixture
 def cli() -> Callable[..., Said]:
+    """Runs a command of `wildsage` in this process."""
+
     def run(*arguments: object, stdin: str | None = None) -> Said:
         result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception

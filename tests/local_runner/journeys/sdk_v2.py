@@ -29,11 +29,13 @@ kmeans.fit(kmeans.record_set(ROWS), mini_batch_size=4)
 
 
 def put(key: str, content: bytes) -> str:
+    """Upload an object and return its URI."""
     session.boto_session.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
     return f"s3://{bucket}/{key}"
 
 
 def read(uri: str) -> bytes:
+    """The bytes of an object."""
     bucket_and_key = uri.removeprefix("s3://").split("/", 1)
     return session.boto_session.client("s3").get_object(Bucket=bucket_and_key[0], Key=bucket_and_key[1])["Body"].read()
 

@@ -26,9 +26,11 @@ class Running:
 
     @property
     def endpoint(self) -> str:
+        """URL of the server."""
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, region_name: str = "us-east-1", **settings):
+        """A boto3 client that does not retry."""
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint,
@@ -65,12 +67,14 @@ def running_s3(folder: Path, public: str | None = None) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory) -> Iterator[Running]:
+    """One S3 server for all tests that do not change it."""
     with running_s3(tmp_path_factory.mktemp("s3")) as running:
         yield running
 
 
 @pytest.fixture
 def s3(server):
+    """A client of the server of all tests."""
     return server.client()
 
 
@@ -84,4 +88,5 @@ def bucket(s3, request) -> str:
 
 @pytest.fixture
 def start_s3():
+    """Starts an S3 server of its own for a test."""
     return running_s3

@@ -1,3 +1,5 @@
+"""Requests of S3: addresses in both styles, and which operation a request means."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Checksums beside published check values."""
+
 from __future__ import annotations
 
 import base64

@@ -1,3 +1,5 @@
+"""Lists of objects, page by page, with prefixes and delimiters."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime

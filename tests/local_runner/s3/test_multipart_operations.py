@@ -1,3 +1,5 @@
+"""Multipart uploads, through boto3's transfer manager and call by call."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,3 +1,5 @@
+"""Objects through boto3: bytes, attributes, ranges, conditions and copies."""
+
 from __future__ import annotations
 
 import hashlib

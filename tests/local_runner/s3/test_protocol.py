@@ -1,3 +1,5 @@
+"""Buckets, errors and headers of the S3 server, as boto3 sees them."""
+
 from __future__ import annotations
 
 import http.client

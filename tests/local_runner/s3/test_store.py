@@ -1,3 +1,5 @@
+"""Objects as files: any key, writes that break off, and a restart."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""MXNet's files of arrays, beside recorded bytes."""
+
 from __future__ import annotations
 
 import io

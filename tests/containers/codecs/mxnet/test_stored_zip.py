@@ -1,3 +1,5 @@
+"""ZIP archives without compression: equal members give equal bytes."""
+
 import zipfile
 
 import pytest

@@ -1,3 +1,5 @@
+"""The framing of RecordIO, however the bytes arrive."""
+
 from __future__ import annotations
 
 import struct

@@ -1,3 +1,5 @@
+"""Blocks of whole lines from chunks of any size, in any charset."""
+
 from __future__ import annotations
 
 import pytest

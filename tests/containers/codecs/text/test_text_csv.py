@@ -1,3 +1,5 @@
+"""Rows of CSV, and the numbers that its fields may hold."""
+
 from __future__ import annotations
 
 import math
