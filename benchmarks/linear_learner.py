@@ -1,7 +1,8 @@
 """Compare linear learner with plain torch and scikit-learn: `python -m benchmarks.linear_learner`.
 
-Speed: 32 models beside one, beside plain torch loops and beside one SGDClassifier, on MNIST; rows of a million columns; answers.
-Quality: how close the winner of 15 epochs comes to the optimum. Data is read from `../shared/data`.
+32 models beside one, beside plain torch loops and beside one SGDClassifier, on MNIST; rows of a million columns, with their memory
+beside the formula; answers; a batch transform. Data is read from `../shared/data`. `linear_learner_quality` measures how good the
+models are.
 
 Axes: n rows · d features
 """
@@ -12,23 +13,21 @@ import io
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
-import pandas
 import torch
 import typer
 from numpy.typing import NDArray
-from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor, SGDClassifier
+from sklearn.linear_model import SGDClassifier
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.datasets import SHARED, mnist
+from benchmarks.datasets import mnist
 from benchmarks.report import Report, medians
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.run import RunContext
@@ -37,7 +36,6 @@ from wildsage.algorithms.linear_learner.model import LinearModel
 from wildsage.containers.codecs.records.files import write_numpy_to_dense_tensor
 from wildsage.containers.serving.handler import Handler, HttpRequest
 
-TABULAR = SHARED / "tabular"
 MODELS = 32
 ROWS, BATCH_ROWS, PASSES = 20_000, 200, 6
 MANY_COLUMNS, STORED_A_ROW, SPARSE_ROWS = 1_000_000, 20, 20_000
@@ -52,9 +50,6 @@ autograd and torch.optim.Adam; its time is that of one loop, times {MODELS}. SGD
 partial_fit. Both get rows that were scaled before. Sparse: {MANY_COLUMNS:,} columns, {STORED_A_ROW} of them stored in a row,
 batches of 1000; the memory is what the process grew by at most, start and end included. Answers: one model, a binary
 classifier of 784 columns, from request to response through the handler."""
-QUALITY_NOTES = """15 epochs, 32 models, rows shuffled once with seed 0, all other hyperparameters as documented. The loss is the
-winner's mean over the training rows, in the labels' own units. The optimum is scikit-learn's: LinearRegression, QuantileRegressor
-(linear programming) and LogisticRegression without a penalty that counts (C = 1e6)."""
 
 
 def rows_of(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> Batch:
@@ -174,109 +169,6 @@ def _seconds(handler: Handler, request: HttpRequest) -> float:
     return taken
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What is learned from which rows, and the least loss that `optimum` finds on them."""
-
-    name: str
-    loss: str
-    batch_rows: int
-    load: Callable[[], tuple[NDArray[Any], NDArray[Any]]]
-    optimum: Callable[[NDArray[Any], NDArray[Any]], float]
-    given: Mapping[str, Any]
-
-
-def boston() -> tuple[NDArray[Any], NDArray[Any]]:
-    """Housing in Boston: rows (506, 13) and prices (506,) in thousands of dollars."""
-    table = pandas.read_csv(TABULAR / "boston" / "housing.csv", header=None).to_numpy(np.float64)
-    return table[:, :-1], table[:, -1]
-
-
-def abalone() -> tuple[NDArray[Any], NDArray[Any]]:
-    """Abalones: rows (4177, 10), the sex as three columns, and rings (4177,)."""
-    table = pandas.get_dummies(pandas.read_csv(TABULAR / "abalone" / "abalone.csv", header=None), columns=[0])
-    return table.drop(columns=8).to_numpy(np.float64), table[8].to_numpy(np.float64)
-
-
-def covtype() -> tuple[NDArray[Any], NDArray[Any]]:
-    """Forest: rows (20000, 54) and the type of cover (20000,), 0 to 6."""
-    table = pandas.read_csv(TABULAR / "covtype" / "covtype-first20k.data.gz", header=None).to_numpy(np.float64)
-    return table[:, :-1], table[:, -1] - 1
-
-
-def adult_like() -> tuple[NDArray[Any], NDArray[Any]]:
-    """20,000 rows of 6 numbers and 8 one-hot choices, 105 columns in all, and a label that one row in four has."""
-    rng = np.random.default_rng(0)
-    numbers = rng.lognormal(size=(20_000, 6)) * [1, 10, 100, 1, 5, 1000]
-    choices = [np.eye(size)[rng.choice(size, 20_000, p=_zipf(size))] for size in (9, 16, 7, 15, 6, 5, 2, 39)]
-    x_nd = np.column_stack([numbers, *choices])
-    margin_n = ((x_nd - x_nd.mean(0)) / x_nd.std(0)) @ rng.normal(size=x_nd.shape[1]) / 5
-    return x_nd, (margin_n + rng.logistic(size=len(x_nd)) > 1.5).astype(float)
-
-
-def _zipf(size: int) -> NDArray[Any]:
-    share = 1 / np.arange(1, size + 1)
-    return share / share.sum()
-
-
-def least_squares(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> float:
-    """The least mean squared error of a linear model, by scikit-learn."""
-    return float(np.mean((LinearRegression().fit(x_nd, labels_n).predict(x_nd) - labels_n) ** 2))
-
-
-def least_quantile(x_nd: NDArray[Any], labels_n: NDArray[Any], quantile: float, scale: float) -> float:
-    """`scale` 2 turns the loss of the median into the absolute one."""
-    error_n = QuantileRegressor(quantile=quantile, alpha=0).fit(x_nd, labels_n).predict(x_nd) - labels_n
-    return scale * float(np.mean(np.where(error_n > 0, (1 - quantile) * error_n, -quantile * error_n)))
-
-
-def least_cross_entropy(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> float:
-    """The least mean cross entropy of a logistic model, by scikit-learn almost without a penalty."""
-    scaled_nd = (x_nd - x_nd.mean(0)) / np.where(x_nd.std(0) > 0, x_nd.std(0), 1)
-    model = LogisticRegression(C=1e6, solver="newton-cg", tol=1e-5).fit(scaled_nd, labels_n)
-    return -float(np.mean(model.predict_log_proba(scaled_nd)[np.arange(len(x_nd)), labels_n.astype(int)]))
-
-
-def absolute_error(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> float:
-    """The least mean absolute error of a linear model."""
-    return least_quantile(x_nd, labels_n, 0.5, 2)
-
-
-def high_quantile(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> float:
-    """The least mean loss of the 0.9 quantile of a linear model."""
-    return least_quantile(x_nd, labels_n, 0.9, 1)
-
-
-REGRESSOR = {"predictor_type": "regressor"}
-BINARY = {"predictor_type": "binary_classifier", "binary_classifier_model_selection_criteria": "loss_function"}
-SEVEN = {"predictor_type": "multiclass_classifier", "num_classes": 7}
-PROBLEMS = (
-    Problem("Boston housing, 506 × 13", "squared_loss", 50, boston, least_squares, REGRESSOR),
-    Problem("abalone, 4,177 × 10", "squared_loss", 100, abalone, least_squares, REGRESSOR),
-    Problem("abalone, 4,177 × 10", "absolute_loss", 100, abalone, absolute_error, REGRESSOR),
-    Problem("abalone, 4,177 × 10", "quantile_loss", 100, abalone, high_quantile, REGRESSOR | {"quantile": 0.9}),
-    Problem("adult-like, 20,000 × 105", "logistic", 1000, adult_like, least_cross_entropy, BINARY),
-    Problem("covtype, 20,000 × 54, 7 classes", "softmax_loss", 100, covtype, least_cross_entropy, SEVEN),
-    Problem("covtype, 20,000 × 54, 7 classes", "softmax_loss", 1000, covtype, least_cross_entropy, SEVEN),
-)
-
-
-def quality() -> Iterator[tuple[str, ...]]:
-    """Rows of the quality table."""
-    optima: dict[tuple[str, str], float] = {}
-    for problem in PROBLEMS:
-        x_nd, labels_n = problem.load()
-        order_n = np.random.default_rng(0).permutation(len(x_nd))
-        x_nd, labels_n = x_nd[order_n], labels_n[order_n]
-        rows = rows_of(x_nd, labels_n)
-        model = fit(rows, loss=problem.loss, mini_batch_size=problem.batch_rows, **problem.given)
-        scored = model.scored(iter([rows]), "train", RunContext())
-        loss = next(value for name, value in scored.items() if name.endswith("_objective"))
-        key = problem.name, problem.loss
-        least = optima[key] = optima.get(key) or problem.optimum(x_nd, labels_n)
-        yield problem.name, problem.loss, str(problem.batch_rows), f"{loss:.5g}", f"{least:.5g}", f"{loss / least:.4f}"
-
-
 def main(
     rounds: Annotated[int, typer.Option(help="Rounds; the tables show medians.", min=1)] = 5,
     write: Annotated[bool, typer.Option(help="Write the dated reports.")] = True,
@@ -289,14 +181,8 @@ def main(
     rows = [*sparse(), *dense(rounds), *answers(rounds)]
     speeds = Report("linear_learner_speed", "Linear learner, time", command, columns, rows, SPEED_NOTES, packages)
     speeds.show()
-    columns = ("data", "loss", "batch", "ours", "optimum", "ratio")
-    qualities = Report(
-        "linear_learner", "Linear learner, how near the optimum", command, columns, [*quality()], QUALITY_NOTES, packages
-    )  # fmt: skip
-    qualities.show()
     if write:
-        for report in (speeds, qualities):
-            report.write(date.today())
+        speeds.write(date.today())
 
 
 if __name__ == "__main__":

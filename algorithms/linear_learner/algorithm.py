@@ -198,8 +198,11 @@ class LinearLearner(Algorithm):
             head, batches = first_rows(batches, math.ceil(self.num_point_for_scaler / hosts))
             state = self._start(head, resumed, run)
         weights_c = self._class_weights(state.class_counts)
-        loss = loss_of(self.loss_type, self._scoring(weights_c), run.device)
-        task = Task(self.predictor_type, self.classes, self.outputs, self.loss_type, loss)
+        own, scaled = (
+            loss_of(self.loss_type, self._scoring(weights_c, unit), run.device)
+            for unit in (1.0, state.scaler.label_deviation)
+        )
+        task = Task(self.predictor_type, self.classes, self.outputs, self.loss_type, own, scaled)
         variants = self._variants(state.class_counts, state.decorrelation.mixed > 0, run)
         if (
             state.feature_dim != self._width(state.feature_dim)
@@ -367,14 +370,17 @@ class LinearLearner(Algorithm):
         }
         return LinearModel(weights_dc, bias_c[None], parameters, _or(self.bias_lr_mult, BIAS_LR_MULT))
 
-    def _scoring(self, class_weights: list[float] | None) -> dict[str, Any]:
-        """What the loss and the metrics need; None for what those of this job do not use, as in real artifacts."""
+    def _scoring(self, class_weights: list[float] | None, unit: float = 1.0) -> dict[str, Any]:
+        """What the loss and the metrics need; None for what those of this job do not use, as in real artifacts.
+
+        Errors are given in the labels' own units, and returned in those of labels divided by `unit`.
+        """
         loss = self.loss_type
         return {
             "quantile": self.quantile if loss == "quantile_loss" else None,
-            "huber_delta": self.huber_delta if loss == "huber_loss" else None,
+            "huber_delta": self.huber_delta / unit if loss == "huber_loss" else None,
             "margin": self.margin if loss == "hinge_loss" else None,
-            "loss_insensitivity": self.loss_insensitivity if loss.startswith("eps_") else None,
+            "loss_insensitivity": self.loss_insensitivity / unit if loss.startswith("eps_") else None,
             "eps_insensitive_loss_type": loss if loss.startswith("eps_") else None,
             "accuracy_top_k": self.accuracy_top_k,
             "f_beta": None if self.predictor_type == REGRESSOR else self.f_beta,

@@ -78,10 +78,10 @@ class Scaler:
 
     def folded(self, weights_do: Tensor, bias_o: Tensor) -> tuple[Tensor, Tensor]:
         """Weights (d, o) and bias (o,) for rows that are not standardised, with answers in the labels' units."""
-        raw_do = weights_do.double() / self.deviation_d[:, None]
+        raw_do = weights_do.double().div_(self.deviation_d[:, None])
         raw_o = bias_o.double() - self.mean_d.double() @ raw_do
-        raw_do, raw_o = raw_do * self.label_deviation, raw_o * self.label_deviation + self.label_mean
-        return raw_do.float(), raw_o.float()
+        raw_o = raw_o * self.label_deviation + self.label_mean
+        return raw_do.mul_(self.label_deviation).float(), raw_o.float()
 
     def unfolded(self, weights_do: Tensor, bias_o: Tensor) -> tuple[Tensor, Tensor]:
         """The inverse of `folded`."""

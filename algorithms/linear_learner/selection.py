@@ -89,7 +89,10 @@ class Selection:
     def best(self, training: LinearTraining, make: MakeModel) -> LinearModel:
         """The best model of the best epoch, as it was at its end or on average, with its threshold; its metrics are logged."""
         state, task = training.state, training.task
-        weights_do, bias_1o = (torch.cat(list(each), -1) for each in (state.best_weights, state.best_bias))
+        state.release_all_but_the_best()
+        weights_do, bias_1o = (
+            each[0] if len(each) == 1 else torch.cat([*each], -1) for each in (state.best_weights, state.best_bias)
+        )
         scored = self._scored(weights_do, bias_1o, training, self.rows)
         model, choice = self._choice(scored, task)
         if choice.warning:

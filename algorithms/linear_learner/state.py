@@ -61,8 +61,8 @@ class State:
     ) -> Self:
         """The initial state: these parameters, (d, o) and (o,), everything else zero. `averages`: whether sums are kept."""
         d, o = learned_do.shape
-        weights = torch.cat([learned_do[None], torch.zeros(slots - 1, d, o)])
-        bias = torch.cat([bias_o[None, None], torch.zeros(slots - 1, 1, o)])
+        weights, bias = torch.zeros(slots, d, o), torch.zeros(slots, 1, o)
+        weights[0], bias[0] = learned_do, bias_o
         sums = torch.zeros(d + 1, o) if averages else torch.empty(0, o)
         kept = 1 + averages
         return cls(
@@ -100,6 +100,10 @@ class State:
             means = self.sums / max(self.pass_updates, 1)
             self.best_weights[1] = self.decorrelation.weights(means[:-1])
             self.best_bias[1] = means[-1:]
+
+    def release_all_but_the_best(self) -> None:
+        """Free what only further training would need."""
+        self.weights, self.bias, self.sums = (each.new_empty(0) for each in (self.weights, self.bias, self.sums))
 
     @property
     def feature_dim(self) -> int:

@@ -30,13 +30,17 @@ ROWS_AT_ONCE = 8192
 
 @dataclass(frozen=True)
 class Task:
-    """What is learned: `classes` labels of a classifier (2 for a binary one, 0 for a regressor), `outputs` c of each model."""
+    """What is learned: `classes` labels of a classifier (2 for a binary one, 0 for a regressor), `outputs` c of each model.
+
+    `loss` is for labels as they are, `scaled_loss` the same loss for labels that are divided by their deviation.
+    """
 
     predictor_type: str
     classes: int
     outputs: int
     loss_type: str
     loss: Loss
+    scaled_loss: Loss
 
 
 @dataclass(frozen=True)
@@ -192,7 +196,7 @@ class LinearTraining:
         weights_uo = state.decorrelation.weights(state.weights[0]) if columns_u is None else state.weights[0, columns_u]
         f_no = batch.margins(weights_uo) + state.bias[0]
         f_nmc = f_no.view(len(f_no), -1, self.task.outputs)
-        loss_nm, error_nmc = self.task.loss.rows(f_nmc, batch.labels_n)
+        loss_nm, error_nmc = self.task.scaled_loss.rows(f_nmc, batch.labels_n)
         weight_nm = self._row_weights(batch.labels_n, loss_nm)
         if weight_nm is not None:
             loss_nm, error_nmc = loss_nm * weight_nm, error_nmc * weight_nm[..., None]

@@ -2,25 +2,30 @@
 
 The original trains `num_models` models around the given parameters, but which ones is not published. Winners in its logs had
 learning rate 0.005 or 0.1, weight decay 0.0001 or 1, a scheduler step of 10 or 100 and a least rate of 1e-5 or 1e-4 (Adam).
-Here these values form a grid of 32, whose first model follows the recorded epochs of a real job [contract: linear-learner].
+Here most of these values and some between them form a grid of 32, whose first model follows the recorded epochs of a real job
+[contract: linear-learner]. Which values are worth a model was found by a wider search: `benchmarks.linear_learner_quality`.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 AUTO_MODELS = 32
-LEARNING_RATES = {"adam": (0.005, 0.1), "rmsprop": (0.005, 0.05), "sgd": (0.05, 0.5)}
+LEARNING_RATES = {
+    "adam": (0.005, 0.1, 0.02, 0.05),
+    "rmsprop": (0.005, 0.05, 0.001, 0.02),
+    "sgd": (0.05, 0.5, 0.01, 0.2),
+}
 WEIGHT_DECAYS = (0.0, 0.0001, 0.01, 1.0)
-STEPS = (10, 100)
-LEAST_RATES = (1e-5, 1e-4)
+STEPS = (10, 100, 3, 30)
+LEAST_RATE = 1e-5
 FACTOR = 0.99
 SHOWN = ("learning_rate", "wd", "l1", "lr_scheduler_step", "lr_scheduler_factor", "lr_scheduler_minimum_lr")
 WIDER = {"learning_rate": (0.001, 0.5), "wd": (1e-7, 1.0)}
@@ -61,22 +66,39 @@ class GivenSettings:
 def grid(given: GivenSettings, optimizer: str, positive_weights: Sequence[float], decorrelated: bool) -> list[Variant]:
     """32 variants. Those that learn decorrelated, if any, come last.
 
-    A value that is given comes first and has neighbours. Decorrelated learning takes the place of the second least rate, a
-    second positive weight that of two weight decays.
+    A value that is given comes first and has neighbours. Of three settings that differ, the two that matter most have as many
+    values as fill the grid: the weight decay and the learning rate, or decorrelated the schedule. A second positive weight takes
+    the place of half of the weight decays.
     """
-    rates = _around(given.learning_rate, LEARNING_RATES[optimizer], (1, 0.5))
-    decays = _around(given.wd, WEIGHT_DECAYS, (1, 0.1, 10, 0))[: 4 // len(positive_weights)]
-    steps = _around(given.lr_scheduler_step, STEPS, (1, 10))
-    least = _around(given.lr_scheduler_minimum_lr, LEAST_RATES, (1, 0.1))[: 1 if decorrelated else 2]
-    l1 = given.l1 or 0.0
-    factor = FACTOR if given.lr_scheduler_factor is None else given.lr_scheduler_factor
-    ways = (False, True) if decorrelated else (False,)
+    plain = _Values(decays=4, rates=2 if decorrelated else 4, steps=2)
     return [
-        Variant(rate, decay, l1, round(step), factor, low, weight, way)
-        for way, weight, decay, rate, step, low in itertools.product(
-            ways, positive_weights, decays, rates, steps, least
-        )
+        *_product(given, optimizer, positive_weights, plain, False),
+        *(
+            _product(given, optimizer, positive_weights, _Values(decays=2, rates=2, steps=4), True)
+            if decorrelated
+            else ()
+        ),
     ]
+
+
+class _Values(NamedTuple):
+    """How many values of a setting occur in a grid."""
+
+    decays: int
+    rates: int
+    steps: int
+
+
+def _product(
+    given: GivenSettings, optimizer: str, positive_weights: Sequence[float], values: _Values, decorrelated: bool
+) -> Iterator[Variant]:
+    rates = _around(given.learning_rate, LEARNING_RATES[optimizer], (1, 0.5, 2, 0.2))[: values.rates]
+    decays = _around(given.wd, WEIGHT_DECAYS, (1, 0.1, 10, 0))[: values.decays // len(positive_weights)]
+    steps = _around(given.lr_scheduler_step, STEPS, (1, 10, 0.3, 3))[: values.steps]
+    least = LEAST_RATE if given.lr_scheduler_minimum_lr is None else given.lr_scheduler_minimum_lr
+    factor = FACTOR if given.lr_scheduler_factor is None else given.lr_scheduler_factor
+    for weight, decay, rate, step in itertools.product(positive_weights, decays, rates, steps):
+        yield Variant(rate, decay, given.l1 or 0.0, max(1, round(step)), factor, least, weight, decorrelated)
 
 
 def choose(variants: Sequence[Variant], count: int, rng: torch.Generator) -> list[Variant]:
