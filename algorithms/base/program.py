@@ -50,7 +50,7 @@ class RecordRows(Protocol):
 
 
 class Records(Protocol):
-    """The codec of application/x-recordio-protobuf, which containers lend to a program."""
+    """The codec of application/x-recordio-protobuf, which containers give to a program."""
 
     def decode(self, chunks: Iterable[bytes]) -> Iterator[RecordRows]:
         """Rows from chunks of any size, block by block. Raises BadRecord for bytes that are not such records."""

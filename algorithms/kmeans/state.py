@@ -77,7 +77,7 @@ class StreamState:
     def _assign(self, x_nd: Tensor, rng: torch.Generator) -> Assignment:
         """Assign the batch to centers; while it is costly, open centers at far rows and assign it again [Meyerson 2001, §2].
 
-        So a stream sorted by cluster gets centers for its next cluster before that drags old centers along.
+        So a stream sorted by cluster gets centers for its next cluster before that cluster pulls old centers towards it.
         """
         assigned = steps.assign(x_nd, self.centers_md)
         for _ in range(ROUNDS_WHEN_COSTLY if self.rows else 0):

@@ -32,7 +32,7 @@ def stop(
             fail(1, f"{found.kind.word.capitalize()} job {name} has already ended: {found.status}.")
         if isinstance(found, JobSummary) and (tuner := overview.tuner(found)):
             stderr.print(
-                f"[yellow]Tuning job {tuner.name} started it and goes on with others: `wildsage stop {tuner.name}` ends it.[/]"
+                f"[yellow]Tuning job {tuner.name} started it and continues with others: `wildsage stop {tuner.name}` ends it.[/]"
             )
         stderr.print(f"Stopping {describe(found)} …")
         request_stop(server.endpoint, found)

@@ -55,8 +55,8 @@ class WaitingJobs:
 
     def _remedy(self, ahead: Sequence[JobSummary]) -> str:
         tuners = [job for job in ahead if job.kind.word == "tuning"]
-        goes_on = "A tuning job goes on when the program that started it has ended; " if tuners else ""
-        return f"{goes_on}`wildsage stop {(tuners or ahead)[0].name}{self._options}` ends it."
+        continues = "A tuning job continues when the program that started it has ended; " if tuners else ""
+        return f"{continues}`wildsage stop {(tuners or ahead)[0].name}{self._options}` ends it."
 
 
 def _ahead(jobs: Sequence[JobSummary], without: str) -> tuple[JobSummary, ...]:

@@ -281,6 +281,6 @@ def test_an_isolated_server_of_ours_answers_from_this_machine(tmp_path):
     assert process.wait(WITHIN_S) == 0
 
 
-def test_isolation_that_cannot_be_kept_is_refused():
+def test_isolation_that_cannot_be_kept_is_rejected():
     with pytest.raises(CannotRun, match=r"its hosts are processes that reach each other .* --backend docker"):
         ProcessBackend(CONTAINERS).check_isolation(hosts=2)

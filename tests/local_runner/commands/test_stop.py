@@ -49,7 +49,7 @@ def test_a_tuning_job_is_stopped_with_all_that_it_started(aws, cli):
     tuning = _tuning_job(aws)
     child = aws.until(lambda: _trained(aws, tuning), bool)[0]
     said = cli("stop", child, "--data", aws.data)
-    assert f"Tuning job {tuning} started it and goes on with others: `wildsage stop {tuning}` ends it." in said.err
+    assert f"Tuning job {tuning} started it and continues with others: `wildsage stop {tuning}` ends it." in said.err
     said = cli("stop", tuning, "--data", aws.data)
     assert (said.status, f"tuning job {tuning}: Stopped." in said.err) == (0, True)
     assert all(aws.finished(job)["TrainingJobStatus"] == "Stopped" for job in _trained(aws, tuning))

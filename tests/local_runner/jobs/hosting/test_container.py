@@ -114,12 +114,14 @@ def test_a_request_to_one_that_lacked_memory_says_so(healthy):
     backend.started[0].terminate()
     with backend.changed:
         assert backend.changed.wait_for(lambda: len(backend.started) == 2, 60)
-    assert "being restarted" in (said := refusal(kept)) and said.endswith(" The container reached its limit of 64 MiB.")
+    assert "being restarted" in (said := rejection(kept)) and said.endswith(
+        " The container reached its limit of 64 MiB."
+    )
     assert "is started again. The container reached its limit of 64 MiB." in lines[0]
     kept.stop()
 
 
-def refusal(kept: Container) -> str:
+def rejection(kept: Container) -> str:
     """What a request is told once the container that ended is not asked any more."""
     while True:
         try:
