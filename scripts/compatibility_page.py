@@ -72,7 +72,7 @@ fixture is always strict.
 | an image of another region than the request's | runs; the log of each container and the terminal warn | `Cross region ECR image pulls are not allowed` |
 | roles, and permissions of any kind | every role may do everything | the same |
 | prices, quotas of instance types | not checked; 100 instances of any type at a time | the same |
-"""
+"""  # noqa: E501  a row of a table stands whole
 
 
 def page() -> str:
