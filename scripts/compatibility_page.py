@@ -57,6 +57,9 @@ Fields that act on containers do so here too:
 - `VolumeSizeInGB` of a training job: the input of a host in File mode must fit into it, except on instances with own disks.
 - `Environment`: the variables of the container.
 
+AWS's documented rules beyond the shapes are kept too, in its words where they are known. The modules
+`local_runner/operations/sagemaker/*_rules.py` list them.
+
 Regions are apart, as on AWS: the region that a request is signed for has its own jobs, models, endpoints, experiments,
 repositories and logs, in its own folder `regions/REGION` of the data folder. Buckets have a region too, but every region
 finds them by name.
@@ -71,6 +74,7 @@ fixture is always strict.
 |---|---|---|
 | an image of another region than the request's | runs; the log of each container and the terminal warn | `Cross region ECR image pulls are not allowed` |
 | roles, and permissions of any kind | every role may do everything | the same |
+| memory of a serverless endpoint | not limited; its MaxConcurrency is | the same |
 | prices, quotas of instance types | not checked; 100 instances of any type at a time | the same |
 """  # noqa: E501  a row of a table stands whole
 

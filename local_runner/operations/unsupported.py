@@ -5,9 +5,10 @@ A field that is ignored in silence would let a caller believe that it had an eff
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from wildsage.local_runner.operations.rules import values_at
 from wildsage.local_runner.wire.errors import invalid
 
 Operation = TypeVar("Operation", bound=Callable[..., Any])
@@ -36,16 +37,5 @@ def unsupported_fields(operation: Callable[..., Any]) -> tuple[str, ...]:
 def reject_unsupported(operation: Callable[..., Any], request: Mapping[str, Any]) -> None:
     """Raises ValidationException for an unsupported field that the request sets; empty ones are accepted."""
     for field in unsupported_fields(operation):
-        if any(_values(request, field.split("."))):
+        if any(values_at(request, *field.split("."))):
             raise invalid(f"{field} is not implemented by Wildsage yet. Leave it out.")
-
-
-def _values(value: Any, path: Sequence[str]) -> Iterator[Any]:
-    """All values at a path."""
-    if isinstance(value, list):
-        for member in value:
-            yield from _values(member, path)
-    elif not path:
-        yield value
-    elif path[0] in value:
-        yield from _values(value[path[0]], path[1:])

@@ -17,7 +17,7 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from wildsage.containers.contract.patient_worker import ClientTooSlow
-from wildsage.local_runner.operations import Operation, operations
+from wildsage.local_runner.operations import Operation, operations, rules
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_BYTES
 from wildsage.local_runner.operations.unsupported import reject_unsupported
@@ -74,6 +74,7 @@ class App:
             find_operation,
             validate,
             reject_unsupported_fields,
+            check_rules,
             self._enter_region,
             perform,
         )
@@ -188,6 +189,11 @@ def reject_unsupported_fields(call: ApiCall) -> Response | None:
     """Raises ValidationException for a field whose effect is not implemented; ignoring it would be a silent difference."""
     reject_unsupported(call.perform, call.values)
     return None
+
+
+def check_rules(call: ApiCall) -> None:
+    """Reject a request that breaks a rule of its operation."""
+    rules.check(call.values, rules.rules_of(call.perform))
 
 
 def perform(call: ApiCall) -> Response:

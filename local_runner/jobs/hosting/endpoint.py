@@ -11,7 +11,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ class EndpointBusy(Exception):
 class Fleet:
     """The instances of one deployment and the weights of its variants.
 
-    `asynchronous` and `capture` are its AsyncInferenceConfig and DataCaptureConfig, if it has them.
+    `asynchronous` and `capture` are its AsyncInferenceConfig and DataCaptureConfig, if it has them. `concurrency` says how many
+    requests a serverless variant takes at a time.
     """
 
     instances: Sequence[Instance]
@@ -47,6 +48,7 @@ class Fleet:
     folder: Path
     asynchronous: Document | None = None
     capture: Document | None = None
+    concurrency: Mapping[str, int] = field(default_factory=dict)
 
     def pick(self, variant: str | None) -> Instance | None:
         """A random instance of the variant, or of any variant by their weights; None if the variant does not exist."""
@@ -70,8 +72,8 @@ class Endpoints:
 
     A deployment is `{"Id", "EndpointConfigName", "Variants": [{"VariantName", "Containers", "ExecutionMode",
     "InstanceCount", "Weight"}]}`, with `AsyncInferenceConfig` and `DataCaptureConfig` where the configuration has them,
-    with containers as `instance.start` takes them. It is stored with the endpoint, so that the endpoint does not change when
-    its model or configuration is deleted.
+    `ServerlessConfig` in a serverless variant, and containers as `instance.start` takes them. It is stored with the endpoint,
+    so that the endpoint does not change when its model or configuration is deleted.
     """
 
     def __init__(self, store: Store, logs: Logs, objects: Objects, backend: Backend, folder: Path, region: str) -> None:
@@ -111,7 +113,10 @@ class Endpoints:
 
     @contextlib.contextmanager
     def lease(self, name: str, variant: str | None = None) -> Iterator[Instance | None]:
-        """An instance to invoke, which lives until the block ends; None if the endpoint has no such variant in service."""
+        """An instance to invoke, which lives until the block ends; None if the endpoint has no such variant in service.
+
+        Raises TooManyRequests if it is serverless and takes no more now.
+        """
         instance = self._leased(name, variant)
         try:
             yield instance
@@ -122,7 +127,7 @@ class Endpoints:
     def _leased(self, name: str, variant: str | None) -> Instance | None:
         while fleet := self._fleets.get(name):
             instance = fleet.pick(variant)
-            if instance is None or instance.lease():
+            if instance is None or instance.lease(fleet.concurrency.get(instance.variant)):
                 return instance
             time.sleep(0)  # it is being replaced: the new fleet serves already, or the endpoint is being deleted
         return None
@@ -215,8 +220,8 @@ class Endpoints:
                 ProductionVariants=[_variant_summary(variant) for variant in deployment["Variants"]],
                 LastModifiedTime=time.time(),
             )
-            for field in ("FailureReason", "AsyncInferenceConfig", "DataCaptureConfig"):
-                endpoint.pop(field, None)
+            for gone in ("FailureReason", "AsyncInferenceConfig", "DataCaptureConfig"):
+                endpoint.pop(gone, None)
             endpoint.update(_optional_summary(deployment))
 
         try:
@@ -287,7 +292,12 @@ class Endpoints:
         weights = {variant["VariantName"]: variant["Weight"] for variant in deployment["Variants"]}
         capture = deployment.get("DataCaptureConfig", {})
         capture = capture if capture.get("EnableCapture") else None
-        return Fleet([*fleet, *new], weights, folder, deployment.get("AsyncInferenceConfig"), capture)
+        concurrency = {
+            variant["VariantName"]: variant["ServerlessConfig"]["MaxConcurrency"]
+            for variant in deployment["Variants"]
+            if "ServerlessConfig" in variant
+        }
+        return Fleet([*fleet, *new], weights, folder, deployment.get("AsyncInferenceConfig"), capture, concurrency)
 
     def _instance(self, name: str, variant: Document, number: int, folder: Path) -> Instance:
         stream = f"{variant['VariantName']}/instance-{number + 1}"
@@ -320,7 +330,13 @@ def deployment_id() -> str:
 
 
 def _variant_summary(variant: Document) -> Document:
-    """A variant as DescribeEndpoint shows it."""
+    """A variant as DescribeEndpoint shows it. A serverless one has no instances that a caller could count."""
+    serverless = variant.get("ServerlessConfig")
+    machines = (
+        {"CurrentInstanceCount": 0, "CurrentServerlessConfig": serverless}
+        if serverless
+        else {"CurrentInstanceCount": variant["InstanceCount"], "DesiredInstanceCount": variant["InstanceCount"]}
+    )
     return {
         "VariantName": variant["VariantName"],
         "DeployedImages": [
@@ -328,8 +344,7 @@ def _variant_summary(variant: Document) -> Document:
         ],
         "CurrentWeight": variant["Weight"],
         "DesiredWeight": variant["Weight"],
-        "CurrentInstanceCount": variant["InstanceCount"],
-        "DesiredInstanceCount": variant["InstanceCount"],
+        **machines,
     }
 
 

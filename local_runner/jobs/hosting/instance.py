@@ -29,9 +29,13 @@ from wildsage.local_runner.jobs.hosting.multi_model import HostedModels
 from wildsage.local_runner.jobs.logs import LogWriter
 from wildsage.local_runner.jobs.store import Document
 
-__all__ = ["Answer", "Instance", "NoAnswer", "NotHealthy", "start"]
+__all__ = ["Answer", "Instance", "NoAnswer", "NotHealthy", "TooManyRequests", "start"]
 
 MULTI_MODEL = "MultiModel"
+
+
+class TooManyRequests(Exception):
+    """A serverless variant has as many requests as it takes at a time; the argument is that number."""
 
 
 class NotHealthy(Exception):
@@ -135,9 +139,14 @@ class Instance:
 
     # Leases: an instance that is replaced ends after the last request that it took
 
-    def lease(self) -> bool:
-        """Hold the instance for a request, until `release`. False if the instance is being replaced."""
+    def lease(self, most: int | None = None) -> bool:
+        """Hold the instance for a request, until `release`. False if the instance is being replaced.
+
+        Raises TooManyRequests if it holds `most` requests already.
+        """
         with self._changed:
+            if most is not None and self._leases >= most and not self._retired:
+                raise TooManyRequests(most)
             self._leases += not self._retired
             return not self._retired
 

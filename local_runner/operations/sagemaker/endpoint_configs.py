@@ -11,7 +11,8 @@ from typing import Any
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.operations.sagemaker import models, resources
+from wildsage.local_runner.operations.rules import check, keeps
+from wildsage.local_runner.operations.sagemaker import endpoint_rules, models, resources, tag_rules
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
 
@@ -22,24 +23,24 @@ KIND = Kind("endpoint-config", "EndpointConfig", "endpoint configuration")
 @unsupported(
     "ExplainerConfig",
     "ShadowProductionVariants",
-    "ProductionVariants.ServerlessConfig",
+    "ProductionVariants.InstancePools",
     "ProductionVariants.ManagedInstanceScaling",
     "ProductionVariants.RoutingConfig",
 )
+@keeps(*endpoint_rules.RULES, *tag_rules.RULES)
 def create_endpoint_config(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     if request.get("EnableNetworkIsolation"):
         resources.check_isolation(context, serves=True)
     _check_async(context, request)
     _check_capture(context, request)
-    names = [variant["VariantName"] for variant in request["ProductionVariants"]]
-    if len(set(names)) < len(names):
-        raise invalid(f"Variant names must be unique, got {', '.join(names)}.")
     for variant in request["ProductionVariants"]:
         if "ModelName" not in variant:
             raise invalid(
                 f"Variant {variant['VariantName']} needs a ModelName: inference components are not implemented."
             )
-        resources.find(context, models.KIND, variant["ModelName"])
+        model = resources.find(context, models.KIND, variant["ModelName"])
+        if "ServerlessConfig" in variant:
+            check(model, endpoint_rules.SERVERLESS_MODEL_RULES)
     return resources.create(context, KIND, request)
 
 
@@ -60,8 +61,6 @@ def _check_async(context: RequestContext, request: dict[str, Any]) -> None:
     if "AsyncInferenceConfig" not in request:
         return
     output = request["AsyncInferenceConfig"]["OutputConfig"]
-    if "S3OutputPath" not in output:
-        raise invalid("AsyncInferenceConfig.OutputConfig needs an S3OutputPath.")
     for field in ("S3OutputPath", "S3FailurePath"):
         if field in output:
             resources.check_target(context, f"AsyncInferenceConfig.OutputConfig.{field}", output[field])

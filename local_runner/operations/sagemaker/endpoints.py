@@ -12,7 +12,15 @@ from typing import Any
 from wildsage.local_runner.jobs.hosting.endpoint import KIND, EndpointBusy, deployment_id
 from wildsage.local_runner.jobs.store import Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.operations.sagemaker import endpoint_configs, model_containers, quotas, resources
+from wildsage.local_runner.operations.rules import check, keeps
+from wildsage.local_runner.operations.sagemaker import (
+    endpoint_configs,
+    endpoint_rules,
+    model_containers,
+    quotas,
+    resources,
+    tag_rules,
+)
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
 
@@ -23,6 +31,7 @@ PROPERTIES = {"Weight": "DesiredWeight", "InstanceCount": "DesiredInstanceCount"
 
 
 @unsupported("DeploymentConfig")
+@keeps(*tag_rules.RULES)
 def create_endpoint(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     name = request["EndpointName"]
     arn = context.sagemaker_arn(KIND, name)
@@ -64,7 +73,7 @@ def update_endpoint(context: RequestContext, request: dict[str, Any]) -> dict[st
     return {"EndpointArn": endpoint["EndpointArn"]}
 
 
-@unsupported("DesiredWeightsAndCapacities.ServerlessUpdateConfig")
+@keeps(*endpoint_rules.UPDATE_RULES)
 def update_endpoint_weights_and_capacities(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Running instances stay; only additional ones are started, and surplus ones end."""
     endpoint = resources.find(context, KIND, request["EndpointName"])
@@ -85,10 +94,22 @@ def _changed(endpoint: Document, wanted: Sequence[Document]) -> list[Document]:
         name = desired["VariantName"]
         if name not in variants:
             raise invalid(f"Endpoint {endpoint['EndpointName']} has no variant {name}; it has {', '.join(variants)}.")
+        _check_kind(variants[name], desired)
         variants[name].update({field: desired[wanted] for field, wanted in PROPERTIES.items() if wanted in desired})
+        if "ServerlessUpdateConfig" in desired:
+            variants[name]["ServerlessConfig"] |= desired["ServerlessUpdateConfig"]
+            check({"ProductionVariants": [variants[name]]}, (endpoint_rules.serverless,))
         if variants[name]["InstanceCount"] < 1:
             raise invalid(f"Variant {name}: DesiredInstanceCount must be 1 or more.")
     return list(variants.values())
+
+
+def _check_kind(variant: Document, desired: Document) -> None:
+    """Instances are counted where there are instances, and concurrency is limited where there are none."""
+    field = "DesiredInstanceCount" if "ServerlessConfig" in variant else "ServerlessUpdateConfig"
+    if field in desired:
+        kind = "is serverless" if "ServerlessConfig" in variant else "has instances"
+        raise invalid(f"Variant {variant['VariantName']} {kind}: {field} does not apply to it. Leave it out.")
 
 
 def _retain(variants: list[Document], before: list[Document], excluded: list[str]) -> None:
@@ -139,4 +160,5 @@ def _variant(context: RequestContext, variant: dict[str, Any], isolated: bool) -
         "InstanceCount": variant.get("InitialInstanceCount", 1),
         "Weight": variant.get("InitialVariantWeight", 1.0),
         **{field: variant[field] for field in TIMEOUTS if field in variant},
+        **({"ServerlessConfig": variant["ServerlessConfig"]} if "ServerlessConfig" in variant else {}),
     }

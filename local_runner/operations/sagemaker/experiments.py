@@ -13,7 +13,8 @@ from typing import Any
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.store import Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.operations.sagemaker import resources
+from wildsage.local_runner.operations.rules import keeps
+from wildsage.local_runner.operations.sagemaker import experiment_rules, resources, tag_rules
 from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT, EXPERIMENT, TRIAL
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
@@ -25,6 +26,7 @@ NAMED_VALUES = ("Parameters", "InputArtifacts", "OutputArtifacts")
 # Experiments
 
 
+@keeps(*tag_rules.RULES)
 def create_experiment(context: RequestContext, request: dict[str, Any]) -> Document:
     return _create(context, EXPERIMENT, request)
 
@@ -54,6 +56,7 @@ def delete_experiment(context: RequestContext, request: dict[str, Any]) -> Docum
 # Trials
 
 
+@keeps(*tag_rules.RULES)
 def create_trial(context: RequestContext, request: dict[str, Any]) -> Document:
     _find(context, EXPERIMENT, request["ExperimentName"])
     return _create(context, TRIAL, request)
@@ -90,6 +93,7 @@ def delete_trial(context: RequestContext, request: dict[str, Any]) -> Document:
 # Trial components
 
 
+@keeps(*experiment_rules.COMPONENT_RULES, *tag_rules.RULES)
 def create_trial_component(context: RequestContext, request: dict[str, Any]) -> Document:
     return _create(context, COMPONENT, {**{field: {} for field in NAMED_VALUES}, **request, "Trials": []})
 
@@ -98,6 +102,7 @@ def describe_trial_component(context: RequestContext, request: dict[str, Any]) -
     return _find(context, COMPONENT, request["TrialComponentName"])
 
 
+@keeps(*experiment_rules.LIST_COMPONENTS_RULES)
 def list_trial_components(context: RequestContext, request: dict[str, Any]) -> Document:
     found = context.services.store.all(COMPONENT.name)
     if "TrialName" in request:
@@ -116,6 +121,7 @@ def list_trial_components(context: RequestContext, request: dict[str, Any]) -> D
     return _list(context, COMPONENT, found, request)
 
 
+@keeps(*experiment_rules.COMPONENT_RULES)
 def update_trial_component(context: RequestContext, request: dict[str, Any]) -> Document:
     """Parameters and artifacts of the request replace those with the same name; the others stay."""
 

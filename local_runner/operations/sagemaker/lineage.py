@@ -13,7 +13,8 @@ from typing import Any
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.operations.sagemaker import resources
+from wildsage.local_runner.operations.rules import keeps
+from wildsage.local_runner.operations.sagemaker import resources, tag_rules
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
@@ -26,6 +27,7 @@ SAME = ("SourceArn", "DestinationArn", "SourceType", "DestinationType", "Associa
 # Artifacts
 
 
+@keeps(*tag_rules.RULES)
 def create_artifact(context: RequestContext, request: dict[str, Any]) -> Document:
     """A source has one artifact."""
     now = time.time()

@@ -6,15 +6,16 @@ and roles have no effect.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from wildsage.local_runner.inputs.channels import InputError, split_uri
-from wildsage.local_runner.jobs.hosting.endpoint import DIRECT
 from wildsage.local_runner.jobs.hosting.instance import MULTI_MODEL
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.operations.sagemaker import resources
+from wildsage.local_runner.operations.rules import keeps
+from wildsage.local_runner.operations.sagemaker import model_rules, resources, tag_rules
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.wire.errors import invalid
@@ -31,8 +32,10 @@ SINGLE_MODEL = "SingleModel"
         for field in ("ModelPackageName", "InferenceSpecificationName", "AdditionalModelDataSources")
     )
 )
+@keeps(*model_rules.RULES, *tag_rules.RULES)
 def create_model(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    _check(context, request)
+    for container in model_rules.containers(request):
+        _check_container(context, container)
     if request.get("EnableNetworkIsolation"):
         resources.check_isolation(context, serves=True)
     model = {"EnableNetworkIsolation": False, **request}
@@ -56,21 +59,7 @@ def delete_model(context: RequestContext, request: dict[str, Any]) -> None:
     resources.delete(context, KIND, request["ModelName"])
 
 
-def _check(context: RequestContext, request: dict[str, Any]) -> None:
-    given = [field for field in ("PrimaryContainer", "Containers") if request.get(field)]
-    if len(given) != 1:
-        raise invalid(f"A model needs either PrimaryContainer or Containers, got {' and '.join(given) or 'neither'}.")
-    found = request.get("Containers") or [request["PrimaryContainer"]]
-    for container in found:
-        _check_container(context, container)
-    names = [container["ContainerHostname"] for container in found if "ContainerHostname" in container]
-    if len(set(names)) < len(names):
-        raise invalid(f"ContainerHostname must be unique in a model, got {', '.join(names)}.")
-    if request.get("InferenceExecutionConfig", {}).get("Mode") == DIRECT and len(names) < len(found):
-        raise invalid("InferenceExecutionConfig Mode Direct needs a ContainerHostname for every container.")
-
-
-def _check_container(context: RequestContext, container: dict[str, Any]) -> None:
+def _check_container(context: RequestContext, container: Mapping[str, Any]) -> None:
     resources.check_image(context, container.get("Image"))
     uri = resources.model_address(container)
     if container.get("Mode") == MULTI_MODEL:

@@ -108,7 +108,7 @@ def delete(context: RequestContext, kind: Kind, name: str) -> None:
     context.services.store.delete(TAGS, arn)
 
 
-def model_address(container: dict[str, Any]) -> str | None:
+def model_address(container: Mapping[str, Any]) -> str | None:
     """S3 URI of a model, from either field of the request: an archive, or a prefix of plain files, which ends in `/`.
 
     Raises ValidationException for anything else.

@@ -16,7 +16,8 @@ from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning.job import KIND as TUNING_JOB
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.operations.sagemaker import resources
+from wildsage.local_runner.operations.rules import keeps
+from wildsage.local_runner.operations.sagemaker import experiment_rules, resources
 from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT, EXPERIMENT, TRIAL
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
@@ -33,6 +34,7 @@ MODIFIED = "LastModifiedTime"
 
 
 @unsupported("VisibilityConditions")
+@keeps(*experiment_rules.SEARCH_RULES)
 def search(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Sorts by the time of the last change, newest first, or by a property of the request; results without it come last."""
     if request["Resource"] not in SEARCHED:

@@ -9,14 +9,21 @@ from typing import Any
 
 from wildsage.local_runner.jobs.store import TAGS, Document, NotFound
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.wire.errors import AwsError
+from wildsage.local_runner.operations.rules import keeps
+from wildsage.local_runner.operations.sagemaker import tag_rules
+from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
 
 
+@keeps(*tag_rules.RULES)
 def add_tags(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    new = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
-    return {"Tags": _shown(_change(context, request["ResourceArn"], lambda tags: tags.update(new)))}
+    def add(tags: Document) -> None:
+        tags.update({tag["Key"]: tag["Value"] for tag in request["Tags"]})
+        if len(tags) > tag_rules.MAX_TAGS:
+            raise invalid(f"The resource would have {len(tags)} tags, expected at most {tag_rules.MAX_TAGS}.")
+
+    return {"Tags": _shown(_change(context, request["ResourceArn"], add))}
 
 
 def list_tags(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:

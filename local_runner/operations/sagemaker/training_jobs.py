@@ -13,7 +13,15 @@ from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.jobs.training import description
 from wildsage.local_runner.jobs.training.states import KIND
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.operations.sagemaker import jobs, resources, sdk_polling, training_requests
+from wildsage.local_runner.operations.rules import keeps
+from wildsage.local_runner.operations.sagemaker import (
+    jobs,
+    resources,
+    sdk_polling,
+    tag_rules,
+    training_requests,
+    training_rules,
+)
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
 
@@ -26,7 +34,9 @@ SERVICE = "sagemaker"
     "AlgorithmSpecification.AlgorithmName",
     "ResourceConfig.InstanceGroups",
     "ResourceConfig.InstancePlacementConfig",
+    "ResourceConfig.InstancePreferences",
 )
+@keeps(*training_rules.RULES, *tag_rules.RULES)
 def create_training_job(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     training_requests.check(context, request)
     arn = context.sagemaker_arn(KIND, request["TrainingJobName"])

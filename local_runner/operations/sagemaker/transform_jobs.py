@@ -9,13 +9,21 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from wildsage.local_runner.jobs.hosting.instance import MULTI_MODEL
 from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.jobs.transform.data_processing import CSV, READABLE, BadFilter, DataProcessing, media_type
 from wildsage.local_runner.jobs.transform.job import KIND
-from wildsage.local_runner.jobs.transform.pipeline import MAX_CONCURRENT_MB
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.operations.sagemaker import jobs, model_containers, quotas, resources, sdk_polling
+from wildsage.local_runner.operations.rules import check, keeps
+from wildsage.local_runner.operations.sagemaker import (
+    jobs,
+    model_containers,
+    quotas,
+    resources,
+    sdk_polling,
+    tag_rules,
+    transform_rules,
+)
+from wildsage.local_runner.operations.sagemaker.models import KIND as MODEL
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
@@ -23,6 +31,7 @@ SERVICE = "sagemaker"
 
 
 @unsupported("DataCaptureConfig")
+@keeps(*transform_rules.RULES, *tag_rules.RULES)
 def create_transform_job(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     _check(context, request)
     return jobs.create(context, context.services.transforms, _document(context, request), request)
@@ -63,20 +72,8 @@ def _check(context: RequestContext, request: dict[str, Any]) -> None:
     machines = request["TransformResources"]
     quotas.check("transform job", machines["InstanceType"], machines["InstanceCount"])
     resources.bucket_of(source["S3Uri"])
-    _check_payload(request)
     _check_processing(request)
     resources.check_target(context, "S3OutputPath", request["TransformOutput"]["S3OutputPath"])
-
-
-def _check_payload(request: dict[str, Any]) -> None:
-    payload_mb, concurrency = request.get("MaxPayloadInMB", 6), request.get("MaxConcurrentTransforms", 1)
-    if payload_mb > MAX_CONCURRENT_MB:
-        raise invalid(f"MaxPayloadInMB: got {payload_mb}, expected at most {MAX_CONCURRENT_MB}.")
-    if payload_mb * concurrency > MAX_CONCURRENT_MB:
-        raise invalid(
-            f"MaxConcurrentTransforms * MaxPayloadInMB: got {concurrency} * {payload_mb} MB, expected at most "
-            f"{MAX_CONCURRENT_MB} MB."
-        )
 
 
 def _check_processing(request: dict[str, Any]) -> None:
@@ -104,11 +101,7 @@ def _check_readable(field: str, kind: str | None) -> None:
 def _document(context: RequestContext, request: dict[str, Any]) -> Document:
     """The job as DescribeTransformJob shows it, before it has a state."""
     source, target = request["TransformInput"], request["TransformOutput"]
-    containers = model_containers.containers(context, request["ModelName"])
-    if any(container["Mode"] == MULTI_MODEL for container in containers):
-        raise invalid(
-            f"Model {request['ModelName']} has a multi-model container, which batch transform does not support."
-        )
+    check(resources.find(context, MODEL, request["ModelName"]), transform_rules.MODEL_RULES)
     return {
         **resources.without_tags(request),
         "TransformJobArn": context.sagemaker_arn(KIND, request["TransformJobName"]),
@@ -120,6 +113,6 @@ def _document(context: RequestContext, request: dict[str, Any]) -> Document:
             "JoinSource": "None",
             **request.get("DataProcessing", {}),
         },
-        "Containers": containers,
+        "Containers": model_containers.containers(context, request["ModelName"]),
         "CreationTime": time.time(),
     }

@@ -23,7 +23,15 @@ from wildsage.local_runner.jobs.tuning.definition import (
 from wildsage.local_runner.jobs.tuning.job import KIND, parent_jobs, parents
 from wildsage.local_runner.jobs.tuning.ranges import RangeError, combinations, require_words
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.operations.sagemaker import jobs, resources, training_requests
+from wildsage.local_runner.operations.rules import check, keeps
+from wildsage.local_runner.operations.sagemaker import (
+    jobs,
+    resources,
+    tag_rules,
+    training_requests,
+    training_rules,
+    tuning_rules,
+)
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
@@ -34,10 +42,13 @@ SERVICE = "sagemaker"
     "TrainingJobDefinition.AlgorithmSpecification.AlgorithmName",
     "TrainingJobDefinition.ResourceConfig.InstanceGroups",
     "TrainingJobDefinition.ResourceConfig.InstancePlacementConfig",
+    "TrainingJobDefinition.ResourceConfig.InstancePreferences",
     "TrainingJobDefinitions.AlgorithmSpecification.AlgorithmName",
     "TrainingJobDefinitions.ResourceConfig.InstanceGroups",
     "TrainingJobDefinitions.ResourceConfig.InstancePlacementConfig",
+    "TrainingJobDefinitions.ResourceConfig.InstancePreferences",
 )
+@keeps(*tuning_rules.RULES, *tag_rules.RULES)
 def create_hyper_parameter_tuning_job(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Supports the strategies Bayesian, Random, Grid and Hyperband, as docs/tuning.md describes them."""
     name = request["HyperParameterTuningJobName"]
@@ -132,8 +143,9 @@ def _checked(context: RequestContext, job: Document) -> list[TrainingDefinition]
         for definition in found:
             hyperband_resources(config, definition)
             training = definition.request(job, 1, {})
+            check(training, training_rules.RULES)
             training_requests.check(context, training)
-        _check_strategy(config, found)
+        _check_objectives(found)
         _check_limits(config, found)
     except (DefinitionError, RangeError) as error:
         raise invalid(str(error)) from None
@@ -143,15 +155,7 @@ def _checked(context: RequestContext, job: Document) -> list[TrainingDefinition]
     return found
 
 
-def _check_strategy(config: dict[str, Any], found: list[TrainingDefinition]) -> None:
-    strategy = config["Strategy"]
-    if strategy == "Hyperband" and config.get("TrainingJobEarlyStoppingType") == "Auto":
-        raise invalid("Strategy Hyperband stops jobs early by itself. Set TrainingJobEarlyStoppingType to Off.")
-    if "StrategyConfig" in config and strategy != "Hyperband":
-        raise invalid(f"StrategyConfig is for strategy Hyperband, got {strategy}. Leave it out.")
-    names = [definition.name for definition in found]
-    if len(names) > 1 and (not all(names) or len(set(names)) < len(names)):
-        raise invalid("Each of several TrainingJobDefinitions needs a DefinitionName of its own.")
+def _check_objectives(found: list[TrainingDefinition]) -> None:
     if len({definition.objective["Type"] for definition in found}) > 1:
         raise invalid(
             "The objectives of all TrainingJobDefinitions must be of the same type: all Maximize or all Minimize."
@@ -180,11 +184,6 @@ def _check_limits(config: dict[str, Any], found: list[TrainingDefinition]) -> No
             f"for the provided ranges [{total:.1f}] must be equal or greater than the value of MaxNumberOfJobs, [{most}]. "
             "Provide additional ranges, or lower MaxNumberOfTrainingJobs."
         )
-    if most is not None and most < limits["MaxParallelTrainingJobs"]:
-        raise invalid(
-            f"MaxParallelTrainingJobs is {limits['MaxParallelTrainingJobs']}, "
-            f"more than MaxNumberOfTrainingJobs, which is {most}."
-        )
 
 
 def _check_hyperparameters(context: RequestContext, definition: TrainingDefinition) -> None:
@@ -203,15 +202,12 @@ def _check_parents(context: RequestContext, job: Document, found: list[TrainingD
     """Parents must have ended and have the same objective, and for identical data and algorithm also the same image."""
     if "WarmStartConfig" not in job:
         return
-    if job["HyperParameterTuningJobConfig"]["Strategy"] == "Grid":
-        raise invalid(
-            "Strategy Grid tries every combination: there is nothing to start warm. Leave WarmStartConfig out."
-        )
     for name in parents(job):
         parent = _find(context, name)
         if parent["HyperParameterTuningJobStatus"] not in ENDED:
             raise invalid(f"Parent tuning job {name} is {parent['HyperParameterTuningJobStatus']}. Wait for its end.")
         before = training_definitions(parent)
+        _check_hyperparameter_count(name, before, found)
         if before[0].objective != found[0].objective:
             raise invalid(
                 f"Parent tuning job {name} has the objective {_objective(before[0])}, expected {_objective(found[0])}."
@@ -222,6 +218,16 @@ def _check_parents(context: RequestContext, job: Document, found: list[TrainingD
                 f"WarmStartType IdenticalDataAndAlgorithm: parent {name} has another image ({', '.join(sorted(images))}). "
                 "Use TransferLearning."
             )
+
+
+def _check_hyperparameter_count(parent: str, before: list[TrainingDefinition], found: list[TrainingDefinition]) -> None:
+    """Hyperparameters may become static or tunable, but none may come or go."""
+    counts = [{len(one.static) + len(one.ranges) for one in definitions} for definitions in (before, found)]
+    if counts[0] != counts[1]:
+        raise invalid(
+            "The total number of static and tunable hyperparameters must be the same as in all parent jobs. "
+            f"Parent tuning job {parent} has another number."
+        )
 
 
 def _objective(definition: TrainingDefinition) -> str:

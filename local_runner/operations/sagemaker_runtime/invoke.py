@@ -13,7 +13,7 @@ import urllib3
 
 from wildsage.local_runner.jobs.hosting.container import NoAnswer
 from wildsage.local_runner.jobs.hosting.data_capture import CapturedMessage
-from wildsage.local_runner.jobs.hosting.instance import Answer, Instance
+from wildsage.local_runner.jobs.hosting.instance import Answer, Instance, TooManyRequests
 from wildsage.local_runner.jobs.hosting.multi_model import NotLoaded
 from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.operations.context import RequestContext
@@ -93,17 +93,24 @@ def _pieces(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _leased(context: RequestContext, request: dict[str, Any]) -> Iterator[Instance]:
-    """An instance that may take the request. Raises ValidationError, ServiceUnavailable if too many requests wait."""
+    """An instance that may take the request.
+
+    Raises ValidationError, ServiceUnavailable if too many requests wait, ThrottlingException beyond a MaxConcurrency.
+    """
     name, variant = request["EndpointName"], request.get("TargetVariant")
     if context.services.endpoints.asynchronous(name):
         raise validation_error(f"Endpoint {name} has an AsyncInferenceConfig: it answers InvokeEndpointAsync only.")
-    with context.services.slots.acquire() as acquired, context.services.endpoints.lease(name, variant) as instance:
-        if not acquired:
-            raise AwsError("ServiceUnavailable", TOO_MANY, 503)
-        if instance is None:
-            raise _not_there(context, name, variant)
-        _check_target(instance, request)
-        yield instance
+    try:
+        with context.services.slots.acquire() as acquired, context.services.endpoints.lease(name, variant) as instance:
+            if not acquired:
+                raise AwsError("ServiceUnavailable", TOO_MANY, 503)
+            if instance is None:
+                raise _not_there(context, name, variant)
+            _check_target(instance, request)
+            yield instance
+    except TooManyRequests as limit:
+        text = f"Rate exceeded. Endpoint {name} answers {limit} requests at a time, the MaxConcurrency of its ServerlessConfig."
+        raise AwsError("ThrottlingException", text, 429) from None
 
 
 def _check_target(instance: Instance, request: dict[str, Any]) -> None:

@@ -488,3 +488,41 @@ def test_slow_answers_leave_threads_for_everybody_else(aws):
     codes = Counter(each.result() for each in asked)
     assert set(codes) == {"", "ServiceUnavailable"}
     assert codes[""] >= SLOTS
+
+
+# Serverless
+
+
+def test_a_serverless_endpoint_answers_as_many_requests_at_a_time_as_it_says(aws):
+    name = aws.name("config")
+    variant = {"VariantName": "v0", "ModelName": aws.model(name="m")}
+    serverless = {"MemorySizeInMB": 2048, "MaxConcurrency": 1}
+    aws.sagemaker.create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[{**variant, "ServerlessConfig": serverless}]
+    )
+    assert (
+        "ServerlessConfig" in aws.sagemaker.describe_endpoint_config(EndpointConfigName=name)["ProductionVariants"][0]
+    )
+    endpoint = aws.deploy(name)
+    (shown_variant,) = aws.sagemaker.describe_endpoint(EndpointName=endpoint)["ProductionVariants"]
+    assert (shown_variant["CurrentServerlessConfig"], shown_variant["CurrentInstanceCount"]) == (serverless, 0)
+    assert aws.invoke(endpoint)["name"] == "m"
+
+    stream = aws.runtime.invoke_endpoint_with_response_stream(EndpointName=endpoint, Body=b"stream")["Body"]
+    events = iter(stream)
+    assert next(events)["PayloadPart"]["Bytes"] == b"first"
+    with pytest.raises(ClientError, match="Rate exceeded") as caught:
+        aws.runtime.invoke_endpoint(EndpointName=endpoint, Body=b"1,2")
+    answer = caught.value.response
+    assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == ("ThrottlingException", 429)
+
+    update = aws.sagemaker.update_endpoint_weights_and_capacities
+    wrong = [{"VariantName": "v0", "DesiredInstanceCount": 2}]
+    assert "is serverless" in rejection(update, EndpointName=endpoint, DesiredWeightsAndCapacities=wrong)
+    more = [{"VariantName": "v0", "ServerlessUpdateConfig": {"MaxConcurrency": 2}}]
+    update(EndpointName=endpoint, DesiredWeightsAndCapacities=more)
+    aws.settled(endpoint)
+    assert aws.invoke(endpoint, b"go")["name"] == "m"
+    assert next(events)["PayloadPart"]["Bytes"] == b"second"
+    assert list(events) == []
+    assert aws.invoke(endpoint)["name"] == "m"

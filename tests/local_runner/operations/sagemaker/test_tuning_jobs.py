@@ -192,7 +192,8 @@ def test_a_warm_start_on_the_same_data_knows_what_the_parent_found(aws, tune):
         "WarmStartType": "IdenticalDataAndAlgorithm",
     }
     ranges = {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "5", "MaxValue": "9"}]}
-    found = finished(aws, tune(request(jobs=2, ranges=ranges), WarmStartConfig=warm_start))
+    fixed = definition(static={"name": "a"})
+    found = finished(aws, tune(request(jobs=2, ranges=ranges), fixed, WarmStartConfig=warm_start))
     assert found["OverallBestTrainingJob"]["TrainingJobName"] == best["TrainingJobName"]
     assert found["OverallBestTrainingJob"]["TuningJobName"] == parent
     assert found["BestTrainingJob"]["TrainingJobName"].startswith(found["HyperParameterTuningJobName"])
@@ -205,7 +206,9 @@ def test_transfer_learning_tries_the_parents_best_first(aws, tune):
         "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": parent}],
         "WarmStartType": "TransferLearning",
     }
-    name = tune(request(jobs=1, parallel=1), WarmStartConfig=warm_start)
+    with pytest.raises(ClientError, match="total number of static and tunable hyperparameters must be the same"):
+        tune(request(jobs=1, parallel=1), WarmStartConfig=warm_start)
+    name = tune(request(jobs=1, parallel=1), definition(static={"name": "a"}), WarmStartConfig=warm_start)
     assert "OverallBestTrainingJob" not in finished(aws, name)
     assert float(tuned(aws, name)[0]["x"]) == 3.0
 
