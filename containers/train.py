@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from torch import Tensor
 
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.algorithm import Algorithm, Model
-from wildsage.algorithms.base.errors import UserError, WildsageError
+from wildsage.algorithms.base.errors import BadChannelRow, UserError, WildsageError
 from wildsage.containers import codecs
 from wildsage.containers.check import algorithm_named
 from wildsage.containers.codecs.media_type import MediaType
@@ -75,14 +76,16 @@ def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSignal) -> N
     )
     run.pretrained = pretrained.find(environment.get("WILDSAGE_PRETRAINED"), algorithm.pretrained())
     log.metrics(started_s, counters(ReadCounts()), Meta="init_train_data_iter")
-    model = algorithm.fit(streams, run)
+    with _rows_placed(streams):
+        model = algorithm.fit(streams, run)
     if job.leads:
         artifact.save(model, opt_ml.model, job.current_host)
         for path in sorted(opt_ml.model.glob("*.params")):
             log.line(f'Saved checkpoint to "{path}"')
         if run.kept and keep_state:
             artifact.save_state(run.kept, opt_ml.model)
-    _evaluate(model, algorithm, streams, run, log)
+    with _rows_placed(streams):
+        _evaluate(model, algorithm, streams, run, log)
     cluster.leave()
     total_ms = (time.time() - started_s) * 1000
     log.metrics(started_s, {"setuptime": (run.begun_s - started_s) * 1000, "totaltime": total_ms})
@@ -156,7 +159,20 @@ def _open_channel(
         opt_ml.channel(name),
         log,
         type_assumed=not config.content_type,
+        host=job.current_host if len(job.hosts) > 1 else "",
     )
+
+
+@contextmanager
+def _rows_placed(streams: Mapping[str, RowStream | ImageStream]) -> Iterator[None]:
+    """Name the file of a row that an algorithm rejects. Raises UserError in place of BadChannelRow."""
+    try:
+        yield
+    except BadChannelRow as bad:
+        stream = streams[bad.channel]
+        if not isinstance(stream, RowStream):
+            raise
+        raise UserError(f"{stream.place(bad.row)}: {bad.problem}") from None
 
 
 def _evaluate(

@@ -3,6 +3,7 @@
 WildsageError
 ├── UserError           data, hyperparameters or a request: the caller can correct it, and reads the text word for word
 │   ├── BadRecord       the same, about one row of a channel or of a request
+│   ├── BadChannelRow   the same, as an algorithm finds it: it counts the rows of all files
 │   └── MissingPackage  a library that comes with an extra of ours is not installed
 ├── AlgorithmError      the algorithm failed on valid input
 └── PlatformError       the environment failed: disk, network, another host
@@ -37,6 +38,19 @@ class BadRecord(UserError):
 
     def __init__(self, row: int, problem: str) -> None:
         super().__init__(f"row {row}: {problem}")
+        self.row = row
+        self.problem = problem
+
+
+class BadChannelRow(UserError):
+    """One row of a channel is wrong. An algorithm knows the channel and the row; whoever opened the files adds the name of one.
+
+    `row` counts from 1 over all files of the channel on this host; `problem` is a sentence without a place in it.
+    """
+
+    def __init__(self, channel: str, row: int, problem: str) -> None:
+        super().__init__(f"Channel {channel}, row {row}: {problem}")
+        self.channel = channel
         self.row = row
         self.problem = problem
 

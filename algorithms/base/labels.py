@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from wildsage.algorithms.base.batch import Batch
-from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import BadChannelRow, UserError
 
 
 def one_label(batch: Batch, channel: str, rows_before: int) -> Tensor:
@@ -27,7 +27,7 @@ def one_label(batch: Batch, channel: str, rows_before: int) -> Tensor:
     wrong_n = ~labels_n.isfinite()
     if bool(wrong_n.any()):
         row = int(wrong_n.nonzero()[0])
-        raise UserError(
-            f"Channel {channel}, row {rows_before + row + 1}: label {float(labels_nl[row]):g}, expected a finite float32."
+        raise BadChannelRow(
+            channel, rows_before + row + 1, f"label {float(labels_nl[row]):g}, expected a finite float32."
         )
     return labels_n

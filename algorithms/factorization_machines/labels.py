@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from wildsage.algorithms.base.batch import Batch
-from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import BadChannelRow
 from wildsage.algorithms.base.labels import one_label
 
 CLASSIFIER = "binary_classifier"
@@ -20,8 +20,9 @@ def checked(batch: Batch, predictor_type: str, channel: str, rows_before: int) -
     wrong_n = (labels_n != 0) & (labels_n != 1)
     if predictor_type == CLASSIFIER and bool(wrong_n.any()):
         row = int(wrong_n.nonzero()[0])
-        raise UserError(
-            f"Channel {channel}, row {rows_before + row + 1}: label {float(labels_n[row]):g}, expected 0 or 1 for "
-            "predictor_type binary_classifier. Map the two classes to 0 and 1, or train a regressor."
+        problem = (
+            f"label {float(labels_n[row]):g}, expected 0 or 1 for predictor_type binary_classifier. "
+            "Map the two classes to 0 and 1, or train a regressor."
         )
+        raise BadChannelRow(channel, rows_before + row + 1, problem)
     return labels_n

@@ -28,6 +28,9 @@ from wildsage.algorithms.image_classification.model import ImageClassificationMo
 REPORT_BATCHES = 20
 """Batches between two reports of the speed, as in the original."""
 
+FEWER = 0.9
+"""A channel with less than this share of num_training_samples is worth a warning."""
+
 WEIGHT, OPTIMIZER, KEPT, PROGRESS, PRESENT = "weight/", "optimizer/", "kept/", "progress", "present"
 """Names in a checkpoint, or their beginnings."""
 
@@ -37,7 +40,8 @@ class Training:
     """The state of a job, which changes from batch to batch and from epoch to epoch.
 
     `kept` holds arrays by epoch, from 1 on. `best` is the best validation accuracy, `improved_at` the last epoch that was better
-    by more than the tolerance. `stopped` says that an epoch was ended early, on all hosts alike.
+    by more than the tolerance. `stopped` says that an epoch was ended early, on all hosts alike; `counted` that the
+    images of an epoch were compared with num_training_samples.
     """
 
     settings: ImageHyperparameters
@@ -53,6 +57,7 @@ class Training:
     improved_at: int = 0
     accuracy: float | None = None
     stopped: bool = False
+    counted: bool = False
     kept: dict[int, dict[str, Tensor]] = field(default_factory=dict)
 
     @classmethod
@@ -217,14 +222,42 @@ class Training:
         taken = 0
         while taken < wanted:
             before = taken
-            for batch in stream.batches(rows, epoch):
+            batches = stream.batches(rows, epoch)
+            for batch in batches:
                 if len(batch) == rows:
                     yield batch
                     taken += 1
-                if taken == wanted or self._stop():
+                if taken == wanted:
+                    self._warn_of_more(batches)
                     return
+                if self._stop():
+                    return
+            if before == 0:
+                self._warn_of_fewer(taken * rows, wanted * rows)
             if self.hosts == 1 or taken == before:
                 return
+
+    def _warn_of_more(self, batches: Iterator[Batch]) -> None:
+        """Say once that the channel goes on after num_training_samples: the images beyond are left out."""
+        more = None if self.counted else next(batches, None)
+        self.counted = True
+        if more is not None and len(more) == self.settings.mini_batch_size:
+            self.run.log(
+                f"Channel train holds more images than num_training_samples = {self.settings.num_training_samples}. Each epoch "
+                "leaves out those beyond; set num_training_samples to their number.",
+                "WARNING",
+            )
+
+    def _warn_of_fewer(self, images: int, wanted: int) -> None:
+        """Say once that the channel ends long before num_training_samples."""
+        if not self.counted and images < FEWER * wanted:
+            self.run.log(
+                f"Channel train holds about {images * self.hosts} images, far fewer than num_training_samples = "
+                f"{self.settings.num_training_samples}. An epoch is shorter than the learning rate's steps assume; set "
+                "num_training_samples to the number of images.",
+                "WARNING",
+            )
+        self.counted = True
 
     def _stop(self) -> bool:
         """Whether any host was asked to stop. All hosts stop after the same batch."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from wildsage.algorithms.base.algorithm import Algorithm
 from wildsage.algorithms.base.batch import Batch, Stream
-from wildsage.algorithms.base.errors import NO_DATA, BadRecord, UserError
+from wildsage.algorithms.base.errors import NO_DATA, BadChannelRow, BadRecord, UserError
 from wildsage.algorithms.base.hyperparameters import AUTO, choice, integer
 from wildsage.algorithms.base.labels import one_label
 from wildsage.algorithms.base.run import RunContext
@@ -119,12 +119,14 @@ class KNN(Algorithm):
 
     def _sampled(self, train: Stream, run: RunContext) -> tuple[Reservoir, int] | None:
         """This host's sample and feature_dim; None if the channel is empty."""
-        sampled, rows = None, 0
+        sampled, rows, warned = None, 0, False
         for batch in run.batches(train, self.mini_batch_size):
             if sampled is None:
                 preparation = self._preparation(batch.width, run.seed)
                 sampled = self._reservoir(preparation.index_dim), batch.width
-            self._absorb(batch, rows, sampled[0], preparation, run)
+            labels_n = self._absorb(batch, rows, sampled[0], preparation, run)
+            if not warned and self.predictor_type == "classifier":
+                warned = _warn_of_fractions(labels_n, rows, run)
             rows += len(batch)
         return sampled
 
@@ -151,8 +153,8 @@ class KNN(Algorithm):
     @staticmethod
     def _absorb(
         batch: Batch, rows_before: int, reservoir: Reservoir, preparation: RowPreparation, run: RunContext
-    ) -> None:
-        """Offer a batch to the reservoir; only the rows that enter are prepared."""
+    ) -> Tensor:
+        """Offer a batch to the reservoir; only the rows that enter are prepared. Returns all labels (n,) of the batch."""
         labels_n = one_label(batch, "train", rows_before)
         entering, keys = reservoir.draw(len(batch), run.rng)
         x_nd = batch.dense()
@@ -160,8 +162,9 @@ class KNN(Algorithm):
             rows_bt = preparation.apply(x_nd if len(entering) == len(batch) else x_nd[entering])
         except BadRecord as bad:
             row = rows_before + int(entering[bad.row - 1]) + 1
-            raise UserError(f"Channel train, row {row}: {bad.problem}") from None
+            raise BadChannelRow("train", row, bad.problem) from None
         reservoir.add(rows_bt, labels_n[entering], keys)
+        return labels_n
 
     def _joined(self, sampled: tuple[Reservoir, int] | None, run: RunContext) -> tuple[Tensor, Tensor, int]:
         """The rows (r, t) and labels (r,) of the joint sample, in the order of the hosts, and feature_dim.
@@ -209,6 +212,20 @@ class KNN(Algorithm):
         built = index.empty(self.index_type, rows_rt.shape[1], metric, lists, int(self.faiss_index_pq_m or 1))
         index.fill(built, rows_rt, self._faiss_index_nprobe, run)
         return KNNModel(built, labels_r, self.k, self.predictor_type, preparation)
+
+
+def _warn_of_fractions(labels_n: Tensor, rows_before: int, run: RunContext) -> bool:
+    """Warn of the first label that is not a whole number; classes usually are."""
+    fractions = (labels_n != labels_n.round()).nonzero()
+    if not len(fractions):
+        return False
+    row = int(fractions[0])
+    run.log(
+        f"Channel train, row {rows_before + row + 1}: label {float(labels_n[row]):g} is not a whole number, which is unusual "
+        "for predictor_type classifier. The first column is the label: does yours come last?",
+        "WARNING",
+    )
+    return True
 
 
 def _target_problem(target: int, feature_dim: int) -> str:

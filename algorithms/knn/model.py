@@ -18,7 +18,7 @@ from torch import Tensor
 
 from wildsage.algorithms.base.algorithm import Columns, Model, ModelSettings
 from wildsage.algorithms.base.batch import Batch
-from wildsage.algorithms.base.errors import BadRecord, UserError
+from wildsage.algorithms.base.errors import BadChannelRow, BadRecord, UserError
 from wildsage.algorithms.base.labels import one_label
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn import search, vote
@@ -117,7 +117,7 @@ class KNNModel(Model):
             try:
                 scores.add(self.predict(batch)["predicted_label"], labels_n)
             except BadRecord as bad:
-                raise UserError(f"Channel test, row {rows + bad.row}: {bad.problem}") from None
+                raise BadChannelRow("test", rows + bad.row, bad.problem) from None
             run.log(f"...Done searching index in {round(time.monotonic() - began_s)} second(s)")
             rows += len(batch)
         return scores.metrics()

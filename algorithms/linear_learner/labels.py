@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from wildsage.algorithms.base.batch import Batch
-from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import BadChannelRow
 from wildsage.algorithms.base.labels import one_label
 
 CLASSES = {"binary_classifier": 2}
@@ -24,12 +24,14 @@ def checked(batch: Batch, predictor_type: str, classes: int, channel: str, rows_
     wrong_n = (labels_n < 0) | (labels_n >= count) | (labels_n != labels_n.floor())
     if bool(wrong_n.any()):
         row = int(wrong_n.nonzero()[0])
-        where = f"Channel {channel}, row {rows_before + row + 1}: label {float(labels_n[row]):g}"
+        label = f"label {float(labels_n[row]):g}"
         if count == 2:
             advice = "Map the two classes to 0 and 1, or train a multiclass_classifier or a regressor."
-            raise UserError(f"{where}, expected 0 or 1 for predictor_type binary_classifier. {advice}")
-        raise UserError(
-            f"{where}, expected a whole number from 0 to {count - 1}, since num_classes is {count}. "
-            "Number the classes from 0, or raise num_classes."
-        )
+            problem = f"{label}, expected 0 or 1 for predictor_type binary_classifier. {advice}"
+        else:
+            problem = (
+                f"{label}, expected a whole number from 0 to {count - 1}, since num_classes is {count}. "
+                "Number the classes from 0, or raise num_classes."
+            )
+        raise BadChannelRow(channel, rows_before + row + 1, problem)
     return labels_n

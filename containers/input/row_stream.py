@@ -73,8 +73,12 @@ class RowStream:
         log: JobLog,
         *,
         type_assumed: bool = False,
+        host: str = "",
     ) -> None:
-        """`feature_dim` may be auto: then all rows must be as wide as the first. `type_assumed`: the user gave no type."""
+        """`feature_dim` may be auto: then all rows must be as wide as the first. `type_assumed`: the user gave no type.
+
+        `host` is named in errors, where other hosts have rows of their own.
+        """
         self.name = name
         self.counts = ReadCounts()
         self._folder = folder
@@ -82,6 +86,8 @@ class RowStream:
         self._sources = sources
         self._media_type = media_type
         self._type_assumed = type_assumed
+        self._host = host
+        self._begins: list[tuple[int, Source]] = []
         self._feature_dim = None if feature_dim == AUTO else int(feature_dim)
 
     def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
@@ -112,7 +118,10 @@ class RowStream:
         counts.end_pass()
 
     def _pieces(self, rows: int) -> Iterator[Batch]:
+        self._begins = []
+        rows_before = 0
         for source in self._sources.next_pass():
+            self._begins.append((rows_before, source))
             row = 1
             try:
                 for piece in codecs.decode(self._media_type, self._counted(source), default_label_size=1):
@@ -122,6 +131,19 @@ class RowStream:
                     yield piece
             except BadRecord as bad:
                 raise UserError(self._located(bad, source, rows)) from None
+            rows_before += row - 1
+
+    def place(self, row: int) -> str:
+        """File and row of the `row`-th row of the current pass, which counts from 1 over all files."""
+        before, source = next((before, source) for before, source in reversed(self._begins) if before < row)
+        return self._place(source, row - before)
+
+    def _place(self, source: Source, row: int) -> str:
+        """`Channel train, part-1.csv, row 3`; the rows of a pipe are those of all its objects."""
+        host = f" of host {self._host}" if self._host else ""
+        if source.pipe:
+            return f"Channel {self.name}{host}, row {row} of all objects in pipe {source.path.name}"
+        return f"Channel {self.name}{host}, {source.path.name}, row {row}"
 
     def _counted(self, source: Source) -> Iterator[bytes]:
         for chunk in source.chunks():
@@ -140,7 +162,7 @@ class RowStream:
 
     def _located(self, bad: BadRecord, source: Source, rows: int) -> str:
         """The original's words for a CSV that cannot be parsed, then the row and its problem."""
-        place = f"Channel {self.name}, {source.path.name}, row {bad.row}: {bad.problem}"
+        place = f"{self._place(source, bad.row)}: {bad.problem}"
         if self._type_assumed and bad.row == 1:
             place += (
                 f" The channel has no ContentType, so {self._media_type.name} was assumed; "

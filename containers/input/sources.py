@@ -20,9 +20,10 @@ PIPE_APPEARS_WITHIN_S = 300
 
 @dataclass(frozen=True)
 class Source:
-    """One file or FIFO of a channel, whose bytes are read in chunks."""
+    """One file of a channel, or one FIFO (a `pipe`), in which objects follow each other. Bytes are read in chunks."""
 
     path: Path
+    pipe: bool = False
 
     def chunks(self) -> Iterator[bytes]:
         """Read it once from start to end, at most `CHUNK_BYTES` at a time."""
@@ -71,4 +72,4 @@ class PipeSources:
             if time.monotonic() > deadline:
                 raise PlatformError(f"{path}: the FIFO did not appear within {PIPE_APPEARS_WITHIN_S} s.")
             time.sleep(0.02)
-        yield Source(path)
+        yield Source(path, pipe=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -32,6 +33,9 @@ REQUEST_TIMEOUT = (
     "Idle connections will be closed."
 )
 log = logging.getLogger(__name__)
+
+HOST_ID_BYTES = 56
+"""As many as AWS's `x-amz-id-2` has."""
 
 READS = ("GetObject", "HeadObject", "ListObjects", "ListObjectsV2", "CopyObject", "UploadPartCopy")
 """Operations that read a bucket. HeadBucket asks whether one exists, and the answer no is fine."""
@@ -74,21 +78,22 @@ class S3:
 
     def respond(self, request: Request) -> Response:
         """Respond to one request. Errors become S3's error documents."""
-        request_id = secrets.token_hex(8).upper()
+        request_id, host_id = secrets.token_hex(8).upper(), b64encode(secrets.token_bytes(HOST_ID_BYTES)).decode()
         try:
             response = self._perform(read_call(request))
         except S3Error as error:
-            response = self._error_response(request, error, request_id)
+            response = self._error_response(request, error, request_id, host_id)
         except ClientTooSlow:
-            response = error_response(S3Error("RequestTimeout", REQUEST_TIMEOUT), request.path, request_id)
+            response = error_response(S3Error("RequestTimeout", REQUEST_TIMEOUT), request.path, request_id, host_id)
             response.headers["Connection"] = "close"
         except Exception:
             log.exception("request %s: %s %s", request_id, request.method, request.path)
             failure = S3Error(
                 "InternalError", f"The local S3 failed. Its log has the cause under request {request_id}."
             )
-            response = self._error_response(request, failure, request_id)
+            response = self._error_response(request, failure, request_id, host_id)
         response.headers["x-amz-request-id"] = request_id
+        response.headers["x-amz-id-2"] = host_id
         return response
 
     def _perform(self, call: Call) -> Response:
@@ -105,6 +110,6 @@ class S3:
                 self._missed.add(error.bucket)
             raise
 
-    def _error_response(self, request: Request, error: S3Error, request_id: str) -> Response:
+    def _error_response(self, request: Request, error: S3Error, request_id: str, host_id: str) -> Response:
         drain(request.stream.read)
-        return error_response(error, request.path, request_id)
+        return error_response(error, request.path, request_id, host_id)

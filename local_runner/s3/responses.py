@@ -40,7 +40,7 @@ def xml_response(
     return Response(document(root, content), status=status, headers=headers, content_type="application/xml")
 
 
-def error_response(error: S3Error, resource: str, request_id: str) -> Response:
+def error_response(error: S3Error, resource: str, request_id: str, host_id: str) -> Response:
     """S3's error document for `error`."""
     content = {
         "Code": error.code,
@@ -48,6 +48,7 @@ def error_response(error: S3Error, resource: str, request_id: str) -> Response:
         **error.details,
         "Resource": resource,
         "RequestId": request_id,
+        "HostId": host_id,
     }
     return Response(document("Error", content, namespace=""), status=error.status, content_type="application/xml")
 

@@ -29,12 +29,15 @@ from wildsage.local_runner.server.services import Regions
 from wildsage.local_runner.settings import DEFAULT_REGION, ServerSettings
 from wildsage.local_runner.wire.constraints import check
 from wildsage.local_runner.wire.errors import AwsError, not_implemented
-from wildsage.local_runner.wire.protocols import Values, WireProtocol, protocol_of
+from wildsage.local_runner.wire.protocols import Values, WireProtocol, protocol_of, rest_operation
 
 CREDENTIAL = re.compile(r"(?:Credential=)?[^/]+/\d{8}/(?:(?P<region>[a-z0-9-]+)/)?(?P<service>[a-z0-9-]+)/aws4_request")
 RUNTIME_PATH = re.compile(r"/endpoints/[^/]+/(?:invocations|async-invocations)(?:-response-stream)?")
 METRICS_PATH = "/BatchPutMetrics"
-SIGNING_NAMES = {"monitoring": "cloudwatch"}
+SIGNED_AS_SAGEMAKER = ("sagemaker-featurestore-runtime", "sagemaker-a2i-runtime", "sagemaker-edge")
+"""Services that are not here and share the name that requests to SageMaker are signed with; their paths tell them apart."""
+
+SIGNING_NAMES = {"monitoring": "cloudwatch", "states": "stepfunctions", "elasticmapreduce": "emr", "email": "ses"}
 TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AmazonEC2ContainerRegistry_V20150921": "ecr"}
 log = logging.getLogger(__name__)
 
@@ -126,22 +129,30 @@ def find_service(call: ApiCall) -> Response | None:
     if scope:
         service = SIGNING_NAMES.get(scope["service"], scope["service"])
     else:
-        service = TARGETS.get(request.headers.get("X-Amz-Target", "").partition(".")[0], "s3")
+        target = request.headers.get("X-Amz-Target", "").partition(".")[0]
+        service = TARGETS.get(target, target.lower() or "s3")
     if service == "sagemaker" and RUNTIME_PATH.fullmatch(request.path):
         service = "sagemaker-runtime"
     if service == "sagemaker" and request.path == METRICS_PATH:
         service = "sagemaker-metrics"
+    if service == "sagemaker" and "X-Amz-Target" not in request.headers:
+        services = (one for one in SIGNED_AS_SAGEMAKER if rest_operation(request, service_model(one)))
+        service = next(services, service)
     call.service = "s3" if service.startswith("s3") else service
     call.region = scope["region"] if scope and scope["region"] else DEFAULT_REGION
     return None
 
 
 def choose_protocol(call: ApiCall) -> Response | None:
-    """AWS's model of the service and its wire protocol. Status 501 for a service that botocore does not know."""
+    """AWS's model of the service and its wire protocol.
+
+    Raises NotImplemented, status 501, for a service that botocore does not know, in the protocol of the request.
+    """
     try:
         call.model = service_model(call.service)
     except botocore.exceptions.UnknownServiceError:
-        return Response(f"Service {call.service} is not implemented by Wildsage.\n", 501)
+        call.protocol = protocol_of(call.request, None)
+        raise not_implemented(call.protocol.operation_name(call.request), call.service) from None
     call.protocol = protocol_of(call.request, call.model)
     return None
 

@@ -22,11 +22,15 @@ from wildsage.local_runner.wire.values import CBOR, JSON, serialize, without_nul
 
 Values = dict[str, Any]
 JSON_TYPE = "application/x-amz-json-1.1"
+FORM = "application/x-www-form-urlencoded"
 OCTETS = "application/octet-stream"
 
 
 class WireProtocol(Protocol):
     """One request and response format."""
+
+    def operation_name(self, request: Request) -> str:
+        """The operation as the request names it; where it names none, its method and path."""
 
     def parse(self, request: Request, service: ServiceModel) -> tuple[OperationModel, Values]:
         """Operation and values of a request. Raises AwsError for an unknown operation or a malformed body."""
@@ -38,20 +42,25 @@ class WireProtocol(Protocol):
         """Response with an error, in the form in which clients of this protocol expect it."""
 
 
-def protocol_of(request: Request, service: ServiceModel) -> WireProtocol:
-    """The format of a request."""
+def protocol_of(request: Request, service: ServiceModel | None) -> WireProtocol:
+    """The format of a request; without a model of the service, as the request itself tells."""
     if request.headers.get("Smithy-Protocol") == "rpc-v2-cbor":
         return Cbor()
     if "X-Amz-Target" in request.headers:
         return Json()
-    return Rest() if service.metadata["protocol"] == "rest-json" else Query()
+    if request.mimetype == FORM:
+        return Ec2() if service and service.metadata["protocol"] == "ec2" else Query()
+    return OF_SERVICE.get(service.metadata["protocol"] if service else "rest-json", Query)()
 
 
 class Json:
     """AWS JSON 1.0 and 1.1: the operation in X-Amz-Target, one JSON object each way."""
 
+    def operation_name(self, request: Request) -> str:
+        return request.headers.get("X-Amz-Target", "").rpartition(".")[2] or _method_and_path(request)
+
     def parse(self, request: Request, service: ServiceModel) -> tuple[OperationModel, Values]:
-        operation = _operation(service, request.headers["X-Amz-Target"].rpartition(".")[2])
+        operation = _operation(service, self.operation_name(request))
         return operation, without_nulls(_json_object(request.get_data()))
 
     def reply(self, operation: OperationModel, result: Values) -> Response:
@@ -68,8 +77,11 @@ class Cbor:
 
     headers: Mapping[str, str] = {"Smithy-Protocol": "rpc-v2-cbor"}
 
+    def operation_name(self, request: Request) -> str:
+        return request.path.rpartition("/")[2]
+
     def parse(self, request: Request, service: ServiceModel) -> tuple[OperationModel, Values]:
-        operation = _operation(service, request.path.rpartition("/")[2])
+        operation = _operation(service, self.operation_name(request))
         try:
             values = cbor.decode(request.get_data() or cbor.encode({}))
         except ValueError as error:
@@ -88,10 +100,12 @@ class Cbor:
 class Query:
     """AWS query: a form in, XML out."""
 
+    def operation_name(self, request: Request) -> str:
+        return _form(request).get("Action") or _method_and_path(request)
+
     def parse(self, request: Request, service: ServiceModel) -> tuple[OperationModel, Values]:
-        form = dict(parse_qsl(request.get_data(as_text=True), keep_blank_values=True)) or request.args.to_dict()
-        operation = _operation(service, form.get("Action", ""))
-        return operation, query.read_form(form, operation.input_shape)
+        operation = _operation(service, self.operation_name(request))
+        return operation, query.read_form(_form(request), operation.input_shape)
 
     def reply(self, operation: OperationModel, result: Values) -> Response:
         return _response(query.result_document(operation, result), "text/xml")
@@ -100,16 +114,24 @@ class Query:
         return _response(query.error_document(error), "text/xml", error.status)
 
 
+class Ec2(Query):
+    """The query format of EC2, whose errors are wrapped otherwise."""
+
+    def fail(self, error: AwsError) -> Response:
+        return _response(query.ec2_error_document(error), "text/xml", error.status)
+
+
 class Rest:
     """REST-JSON as the SageMaker runtime needs it: path and headers, a raw body, an event stream or a JSON object."""
 
+    def operation_name(self, request: Request) -> str:
+        return _method_and_path(request)
+
     def parse(self, request: Request, service: ServiceModel) -> tuple[OperationModel, Values]:
-        for name in service.operation_names:
-            operation = service.operation_model(name)
-            found = _match_path(operation.http["requestUri"], request.path)
-            if found is not None and operation.http["method"] == request.method:
-                return operation, {**found, **_headers_and_body(request, operation.input_shape)}
-        raise not_implemented(f"{request.method} {request.path}", service.service_name)
+        if matched := rest_operation(request, service):
+            operation, found = matched
+            return operation, {**found, **_headers_and_body(request, operation.input_shape)}
+        raise not_implemented(self.operation_name(request), service.service_name)
 
     def reply(self, operation: OperationModel, result: Values) -> Response:
         shape = operation.output_shape
@@ -135,9 +157,42 @@ class Rest:
         return _response(orjson.dumps(body), "application/json", error.status, headers)
 
 
+class RestXml(Rest):
+    """REST-XML, of which only errors are written here: S3, which has it too, is a server of its own."""
+
+    def parse(self, request: Request, service: ServiceModel) -> tuple[OperationModel, Values]:
+        matched = rest_operation(request, service)
+        raise not_implemented(matched[0].name if matched else self.operation_name(request), service.service_name)
+
+    def fail(self, error: AwsError) -> Response:
+        return _response(query.error_document(error), "text/xml", error.status)
+
+
+OF_SERVICE: Mapping[str, type[Query | Rest]] = {"rest-json": Rest, "rest-xml": RestXml, "ec2": Ec2}
+"""By the protocol in the model of a service, for requests that do not tell by themselves."""
+
+
+def rest_operation(request: Request, service: ServiceModel) -> tuple[OperationModel, Values] | None:
+    """The operation of a REST service with the method and path of a request, and the values in the path; None without one."""
+    for name in service.operation_names:
+        operation = service.operation_model(name)
+        found = _match_path(operation.http["requestUri"], request.path)
+        if found is not None and operation.http["method"] == request.method:
+            return operation, found
+    return None
+
+
+def _method_and_path(request: Request) -> str:
+    return f"{request.method} {request.path}"
+
+
+def _form(request: Request) -> Values:
+    return dict(parse_qsl(request.get_data(as_text=True), keep_blank_values=True)) or request.args.to_dict()
+
+
 def _operation(service: ServiceModel, name: str) -> OperationModel:
     if name not in service.operation_names:
-        raise not_implemented(name or "(no name)", service.service_name)
+        raise not_implemented(name, service.service_name)
     return service.operation_model(name)
 
 

@@ -84,6 +84,16 @@ def error_document(error: AwsError) -> bytes:
     return _document(root)
 
 
+def ec2_error_document(error: AwsError) -> bytes:
+    """The same for EC2: `<Response><Errors><Error><Code>…`."""
+    root = ElementTree.Element("Response")
+    inner = ElementTree.SubElement(ElementTree.SubElement(root, "Errors"), "Error")
+    for name, text in (("Code", error.code), ("Message", error.message)):
+        ElementTree.SubElement(inner, name).text = text
+    ElementTree.SubElement(root, "RequestID").text = str(uuid.uuid4())
+    return ElementTree.tostring(root, encoding="utf-8")
+
+
 def _document(root: ElementTree.Element) -> bytes:
     metadata = ElementTree.SubElement(root, "ResponseMetadata")
     ElementTree.SubElement(metadata, "RequestId").text = str(uuid.uuid4())

@@ -19,6 +19,7 @@ from wildsage.containers.codecs.records import recordio
 
 MEDIA_TYPE = "application/x-recordio"
 HEADER = struct.Struct("<IfQQ")
+ORDER = "AttributeNames must list the image first, such as source-ref, and its label second"
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,17 @@ def decode(chunks: Iterable[bytes], name: str) -> Iterator[ImageRecord]:
 def decode_pairs(chunks: Iterable[bytes], name: str) -> Iterator[ImageRecord]:
     """Read the stream of an augmented manifest [contract: formats, section 9]: image, label as text, image, label, …
 
-    Raises BadRecord for an image without a label, and for a label that is not a number or a list of numbers.
+    Its row counts images. Raises BadRecord for an image without a label, for attributes in another order, and for a label
+    that is not a number or a list of numbers.
     """
-    payloads = enumerate(_payloads(chunks), start=1)
-    for row, content in payloads:
-        _, label = next(payloads, (row, None))
+    payloads = _payloads(chunks)
+    for row, content in enumerate(payloads, start=1):
+        label = next(payloads, None)
         if label is None:
-            raise BadRecord(
-                row, "an image without a label: AttributeNames must list the image first and the label second."
-            )
+            raise BadRecord(row, f"an image without a label: {ORDER}.")
+        if encoded.is_image(label):
+            got = "two images, and no label" if encoded.is_image(content) else "the label comes before the image"
+            raise BadRecord(row, f"{got}: {ORDER}.")
         yield ImageRecord(content, _labels(label, row), f"{name}, row {row}")
 
 
@@ -84,5 +87,5 @@ def _labels(text: bytes, row: int) -> tuple[float, ...]:
         value = json.loads(text)
         return tuple(float(label) for label in (value if isinstance(value, list) else [value]))
     except (ValueError, TypeError):
-        shown = text[:40].decode(errors="replace")
-        raise BadRecord(row, f"label {shown!r}, expected a number or a list of numbers such as [1, 0, 1].") from None
+        shown = repr(text[:40].decode()) if text[:40].isascii() else f"of {len(text)} bytes that are not text"
+        raise BadRecord(row, f"label {shown}, expected a number or a list of numbers such as [1, 0, 1].") from None

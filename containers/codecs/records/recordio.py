@@ -35,13 +35,15 @@ END = b""
 class Block:
     """n whole payloads: payload i is `bytes_b[starts_n[i]:stops_n[i]]`, and row `first_row + i` of the stream.
 
-    `SPARE_BYTES` follow the last payload, so that a word read at any byte of a payload stays inside the buffer.
+    The frame of payload i begins at byte `offsets_n[i]` of the stream. `SPARE_BYTES` follow the last payload, so that a word
+    read at any byte of a payload stays inside the buffer.
     """
 
     bytes_b: NDArray[np.uint8]
     starts_n: NDArray[np.int64]
     stops_n: NDArray[np.int64]
     first_row: int
+    offsets_n: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.starts_n)
@@ -76,10 +78,17 @@ def blocks(chunks: Iterable[bytes], block_bytes: int = PIECE_BYTES) -> Iterator[
 
 def payloads(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Read framed records one by one, and join split ones. Raises BadRecord as `blocks` does."""
+    for _, payload in located_payloads(chunks):
+        yield payload
+
+
+def located_payloads(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The same, each with the byte of the stream at which its frame begins."""
     for block in blocks(chunks):
         view = block.bytes_b.data
-        for start, stop in zip(block.starts_n.tolist(), block.stops_n.tolist(), strict=True):
-            yield bytes(view[start:stop])
+        places = zip(block.offsets_n.tolist(), block.starts_n.tolist(), block.stops_n.tolist(), strict=True)
+        for offset, start, stop in places:
+            yield offset, bytes(view[start:stop])
 
 
 def frame(payload: bytes) -> bytes:
@@ -121,7 +130,7 @@ def _cut(buffer: bytes, row: int, offset: int) -> tuple[Block, int]:
     if kinds.any():
         return _joined(buffer, kinds, starts, stops, row, offset)
     used = int(stops[-1] + 3) // 4 * 4 if len(stops) else 0
-    return Block(np.frombuffer(buffer, np.uint8), starts, stops, row), used
+    return Block(np.frombuffer(buffer, np.uint8), starts, stops, row, offset + 4 * heads), used
 
 
 def _heads(words: NDArray[np.uint32]) -> NDArray[np.int64]:
@@ -162,6 +171,7 @@ def _joined(buffer: bytes, kinds: NDArray, starts: NDArray, stops: NDArray, row:
     """
     whole: list[bytes] = []
     parts: list[bytes] = []
+    offsets: list[int] = []
     used = 0
     for kind, start, stop in zip(kinds.tolist(), starts.tolist(), stops.tolist(), strict=True):
         if kind > LAST or (kind in (MIDDLE, LAST)) != bool(parts):
@@ -169,6 +179,8 @@ def _joined(buffer: bytes, kinds: NDArray, starts: NDArray, stops: NDArray, row:
                 break
             problem = f"part {kind} of a split record out of order at byte {offset + start - HEADER_BYTES}"
             raise BadRecord(row, f"{problem}; expected 0 (whole) or 1, 2, …, 3. Is the file damaged?")
+        if not parts:
+            offsets.append(offset + start - HEADER_BYTES)
         parts.append(buffer[start:stop])
         if kind in (WHOLE, LAST):
             whole.append(MAGIC_BYTES.join(parts))
@@ -177,7 +189,8 @@ def _joined(buffer: bytes, kinds: NDArray, starts: NDArray, stops: NDArray, row:
     stops_n = np.cumsum([len(payload) for payload in whole], dtype=np.int64)
     starts_n = np.concatenate([np.zeros(1, np.int64), stops_n])[:-1]
     joined = b"".join((*whole, bytes(SPARE_BYTES)))
-    return Block(np.frombuffer(joined, np.uint8), starts_n[: len(whole)], stops_n, row), used
+    offsets_n = np.array(offsets[: len(whole)], np.int64)
+    return Block(np.frombuffer(joined, np.uint8), starts_n[: len(whole)], stops_n, row, offsets_n), used
 
 
 def _wrong_magic(rest: bytes, row: int, offset: int) -> BadRecord:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import re
 import tempfile
 import threading
 import zlib
@@ -29,6 +30,7 @@ from wildsage.local_runner.inputs.channels import InputFile, Objects, split_uri
 from wildsage.local_runner.jobs.hosting.instance import Instance, NoAnswer
 from wildsage.local_runner.jobs.transform import records
 from wildsage.local_runner.jobs.transform.data_processing import DataProcessing
+from wildsage.local_runner.jobs.transform.records import ObjectRecord
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.store import ObjectStore
 
@@ -42,6 +44,10 @@ DEFAULT_TIMEOUT_S = 600
 DEFAULT_RETRIES = 3
 FIRST_PAUSE_S = 1.0
 MAX_SHOWN_CHARACTERS = 512
+ROW = re.compile(r"\brow #?(\d+): ", re.IGNORECASE)
+HEADER_ADVICE = re.compile(r"(; is this|[.] Is it) .*", re.DOTALL)
+"""What containers add to an error in the first row of a request, where only the first record of an object can be a header."""
+
 DAMAGED = (gzip.BadGzipFile, zlib.error, EOFError)
 
 Job = Mapping[str, Any]
@@ -100,10 +106,25 @@ def _number(field: str, job: Job, proposed: Mapping[str, Any], low: int) -> int:
 
 @dataclass(frozen=True)
 class RequestBatch:
-    """The records of one request, as the object holds them and as they are sent."""
+    """The records of one request, as the object holds them and as they are sent; the first is number `first` of the object."""
 
-    sources: Sequence[bytes]
+    sources: Sequence[ObjectRecord]
     sent: Sequence[bytes]
+    first: int
+
+    def placed(self, text: str) -> str:
+        """What a container says of a row of its request, said of the record of the object instead."""
+        found = ROW.search(text)
+        if not found or not 1 <= (row := int(found[1])) <= len(self.sources):
+            return f"{text.rstrip()} ({self._place()})"
+        number, offset = self.first + row - 1, self.sources[row - 1].offset
+        located = f"{text[: found.start()]}record {number} (at byte {offset} of the object): {text[found.end() :]}"
+        return located if number == 1 else HEADER_ADVICE.sub(".", located)
+
+    def _place(self) -> str:
+        last = self.first + len(self.sources) - 1
+        numbers = f"record {last}" if last == self.first else f"records {self.first} to {last}"
+        return f"{numbers}, from byte {self.sources[0].offset} of the object"
 
 
 class Pipeline:
@@ -218,16 +239,15 @@ class Pipeline:
             for sources in records.batches(found, separator, limit, self._plan.single or self._split == "None"):
                 if self._stopping.is_set():
                     raise JobStopping
-                yield RequestBatch(
-                    sources, [self._sent(record, number) for number, record in enumerate(sources, done + 1)]
-                )
+                sent = [self._sent(record, number) for number, record in enumerate(sources, done + 1)]
+                yield RequestBatch(sources, sent, done + 1)
                 done += len(sources)
 
-    def _sent(self, record: bytes, number: int) -> bytes:
+    def _sent(self, record: ObjectRecord, number: int) -> bytes:
         try:
             return self._processing.request(record)
         except UserError as error:
-            raise UserError(f"record {number}: {error}") from None
+            raise UserError(f"record {number} (at byte {record.offset} of the object): {error}") from None
 
     @contextmanager
     def _opened(self, file: InputFile) -> Iterator[BinaryIO]:
@@ -244,8 +264,14 @@ class Pipeline:
 
     def _ask(self, batch: RequestBatch) -> Chunks:
         body = records.SEPARATORS.get(self._split, b"").join(batch.sent)
-        answer = self._answered(lambda: self._instance.invoke(body, self._headers(), self._timeout_s).http)
-        stored = self._processing.output(batch.sources, answer.data, answer.headers.get("Content-Type"))
+        try:
+            answer = self._answered(lambda: self._instance.invoke(body, self._headers(), self._timeout_s).http)
+            stored = self._processing.output(batch.sources, answer.data, answer.headers.get("Content-Type"))
+        except RequestFailed as failed:
+            text = failed.text if self._split == "None" else batch.placed(failed.text)
+            raise RequestFailed(failed.status, text) from None
+        except UserError as error:
+            raise UserError(batch.placed(str(error))) from None
         by_line = self._target.get("AssembleWith") == "Line"
         return (stored, b"\n") if by_line and not stored.endswith(b"\n") else (stored,)
 

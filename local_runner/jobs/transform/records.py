@@ -14,39 +14,48 @@ from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.records import recordio
 
+
+class ObjectRecord(bytes):
+    """A record, and the byte of its object at which it begins."""
+
+    offset = 0
+
+
 CHUNK_BYTES = 1 << 18
 LINE_ENDS = b"\r\n"
 TFRECORD_HEAD = struct.Struct("<QI")  # length and its checksum; payload and its checksum follow
 TFRECORD_CHECKSUM_BYTES = 4
 
 
-def whole(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
+def whole(file: BinaryIO, limit: int, framed: bool) -> Iterator[ObjectRecord]:
     """The object as one record. Raises UserError for an object of more than `limit` bytes."""
-    yield _fitting(file.read(limit + 1), limit, "the object")
+    yield _located(_fitting(file.read(limit + 1), limit, "the object"), 0)
 
 
-def lines(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
+def lines(file: BinaryIO, limit: int, framed: bool) -> Iterator[ObjectRecord]:
     """One record for each line that is not empty. Raises UserError for a line of more than `limit` bytes."""
-    number = 0
+    number = offset = 0
     while line := file.readline(limit + len(LINE_ENDS) + 1):
         number += 1
         if record := line.rstrip(LINE_ENDS):
-            yield _fitting(record, limit, f"line {number}")
+            yield _located(_fitting(record, limit, f"line {number}"), offset)
+        offset += len(line)
 
 
-def recordio_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
+def recordio_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[ObjectRecord]:
     """Records in MXNet's framing. Raises BadRecord, and UserError for a record of more than `limit` bytes."""
     content = other_formats.reject(chunks(file), "SplitType RecordIO", other_formats.RECORDIO)
-    for number, payload in enumerate(recordio.payloads(content), start=1):
-        yield _fitting(recordio.frame(payload) if framed else payload, limit, f"record {number}")
+    for number, (offset, payload) in enumerate(recordio.located_payloads(content), start=1):
+        record = _fitting(recordio.frame(payload) if framed else payload, limit, f"record {number}")
+        yield _located(record, offset)
 
 
-def tfrecord_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes]:
+def tfrecord_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[ObjectRecord]:
     """Records in TensorFlow's framing: `uint64 length · uint32 checksum · payload · uint32 checksum`.
 
     Raises UserError for a cut-off object, and for a record of more than `limit` bytes.
     """
-    number = 0
+    number = offset = 0
     while head := file.read(TFRECORD_HEAD.size):
         number += 1
         length = TFRECORD_HEAD.unpack(head)[0] if len(head) == TFRECORD_HEAD.size else 0
@@ -57,10 +66,12 @@ def tfrecord_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[bytes
             raise UserError(
                 f"record {number}: the object ends inside it. Check that it is complete and in TFRecord format."
             )
-        yield _fitting(head + payload + checksum if framed else payload, limit, f"record {number}")
+        frame = head + payload + checksum
+        yield _located(_fitting(frame if framed else payload, limit, f"record {number}"), offset)
+        offset += len(frame)
 
 
-SPLITTERS: Mapping[str, Callable[[BinaryIO, int, bool], Iterator[bytes]]] = {
+SPLITTERS: Mapping[str, Callable[[BinaryIO, int, bool], Iterator[ObjectRecord]]] = {
     "None": whole,
     "Line": lines,
     "RecordIO": recordio_records,
@@ -74,9 +85,11 @@ SEPARATORS: Mapping[str, bytes] = {"Line": b"\n"}
 """By SplitType: the bytes between two records of a request."""
 
 
-def batches(records: Iterable[bytes], separator: bytes, limit: int, single: bool) -> Iterator[list[bytes]]:
+def batches(
+    records: Iterable[ObjectRecord], separator: bytes, limit: int, single: bool
+) -> Iterator[list[ObjectRecord]]:
     """The records of each request: one if `single`, otherwise as many as fit into `limit` bytes."""
-    held: list[bytes] = []
+    held: list[ObjectRecord] = []
     held_bytes = 0
     for record in records:
         if held and (single or held_bytes + len(separator) + len(record) > limit):
@@ -92,6 +105,12 @@ def chunks(file: BinaryIO) -> Iterator[bytes]:
     """The rest of a file in chunks."""
     while chunk := file.read(CHUNK_BYTES):
         yield chunk
+
+
+def _located(content: bytes, offset: int) -> ObjectRecord:
+    record = ObjectRecord(content)
+    record.offset = offset
+    return record
 
 
 def _fitting(record: bytes, limit: int, place: str) -> bytes:

@@ -59,6 +59,22 @@ def test_num_training_samples_bounds_an_epoch():
     assert run.share("Train-accuracy") * 16 == pytest.approx(round(run.share("Train-accuracy") * 16), abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("samples", "warning"),
+    [
+        ("16", "Channel train holds more images than num_training_samples = 16."),
+        ("640", "Channel train holds about 64 images, far fewer than num_training_samples = 640."),
+        ("64", ""),
+    ],
+)
+def test_a_number_of_training_samples_far_from_the_channels_is_said_once(samples, warning):
+    run = Told()
+    fit(run, num_training_samples=samples, mini_batch_size="16", epochs="2")
+    said = [line for line in run.lines if line.startswith("Channel train holds")]
+    assert len(said) == bool(warning)
+    assert all(line.startswith(warning) for line in said)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "nag", "adam", "rmsprop"])
 @pytest.mark.parametrize("precision_dtype", ["float32", "float16"])
 def test_every_optimizer_learns_in_both_precisions(optimizer, precision_dtype):

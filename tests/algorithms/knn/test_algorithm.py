@@ -207,3 +207,32 @@ def test_hosts_that_read_different_widths_are_reported():
 
     with pytest.raises(UserError, match="Hosts read rows of 4 and 5 columns, expected one width"):
         fit(ROWS, np.zeros(40), TwoHosts())
+
+
+class Told(RunContext):
+    """A run that remembers its log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def log(self, text, level="INFO"):
+        self.lines.append(f"{level} {text}")
+
+
+@pytest.mark.parametrize(("kind", "warnings"), [("classifier", 1), ("regressor", 0)])
+def test_labels_of_a_classifier_that_are_not_whole_numbers_are_said_once(kind, warnings):
+    run = Told()
+    fit(
+        np.arange(8.0)[:, None],
+        np.array([0, 1, 0.5, 1, 1.5, 0, 2.5, 1]),
+        run,
+        k=1,
+        predictor_type=kind,
+        mini_batch_size=2,
+    )
+    said = [line for line in run.lines if line.startswith("WARNING")]
+    assert len(said) == warnings
+    for line in said:
+        assert line.startswith("WARNING Channel train, row 3: label 0.5 is not a whole number, which is unusual for")
+        assert line.endswith("The first column is the label: does yours come last?")

@@ -11,7 +11,7 @@ from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.media_type import MediaType
 from wildsage.containers.contract.job_log import JobLog
 from wildsage.containers.input.row_stream import RowStream
-from wildsage.containers.input.sources import FileSources
+from wildsage.containers.input.sources import FileSources, Source
 
 
 def stream(folder: Path, media_type: str, feature_dim: int) -> RowStream:
@@ -142,3 +142,30 @@ def test_another_channel_may_be_empty(tmp_path):
     log = JobLog("algo-1", "test", io.StringIO())
     channel = RowStream("test", FileSources(tmp_path), MediaType.parse("text/csv"), 2, tmp_path, log)
     assert list(channel.batches(3)) == []
+
+
+def test_a_row_that_is_counted_over_all_files_has_its_place_in_one(tmp_path):
+    for name, text in (("1.csv", "1,2\n3,4\n"), ("2.csv", ""), ("3.csv", "5,6\n7,8\n9,0\n")):
+        (tmp_path / name).write_text(text)
+    channel = stream(tmp_path, "text/csv;label_size=0", 2)
+    for _ in range(2):
+        list(channel.batches(3))
+        places = [channel.place(row) for row in (1, 2, 3, 5)]
+        assert places == [
+            f"Channel train, {place}" for place in ("1.csv, row 1", "1.csv, row 2", "3.csv, row 1", "3.csv, row 3")
+        ]
+
+
+def test_rows_of_a_pipe_and_of_one_of_several_hosts_are_said_to_be_so(tmp_path):
+    (tmp_path / "1.csv").write_text("1,2\n3,x\n")
+
+    class Pipes:
+        def next_pass(self):
+            yield Source(tmp_path / "1.csv", pipe=True)
+
+    log = JobLog("algo-2", "test", io.StringIO())
+    channel = RowStream("train", Pipes(), MediaType.parse("text/csv"), 1, tmp_path, log, host="algo-2")
+    with pytest.raises(
+        UserError, match=r"Channel train of host algo-2, row 2 of all objects in pipe 1\.csv: column 2: got 'x'"
+    ):
+        list(channel.batches(1))

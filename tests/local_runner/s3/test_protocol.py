@@ -159,3 +159,13 @@ def test_objects_survive_a_restart(tmp_path, start_s3):
         assert (got["Body"].read(), got["Metadata"]) == (b"x", {"a": "1"})
         parts = second.client().list_parts(Bucket="kept", Key="parts", UploadId=upload)["Parts"]
         assert [part["Size"] for part in parts] == [4]
+
+
+def test_every_answer_names_its_request_and_its_host(s3, bucket):
+    answer = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["ResponseMetadata"]
+    assert answer["HostId"] == answer["HTTPHeaders"]["x-amz-id-2"]
+    with pytest.raises(ClientError) as caught:
+        s3.get_object(Bucket=bucket, Key="absent")
+    failed = caught.value.response
+    assert failed["ResponseMetadata"]["HostId"] == failed["ResponseMetadata"]["HTTPHeaders"]["x-amz-id-2"]
+    assert len(failed["ResponseMetadata"]["HostId"]) == 76 and failed["ResponseMetadata"]["HostId"] != answer["HostId"]

@@ -75,6 +75,48 @@ def test_a_query_that_cannot_be_right(aws):
     assert (status, b"<Code>MalformedInput</Code>" in answer) == (400, True)
 
 
-def test_an_unknown_service(aws):
-    status, _, answer = send(aws, "coffee", b"")
-    assert (status, answer) == (501, b"Service coffee is not implemented by Wildsage.\n")
+ABSENT = {
+    "stepfunctions": ("list_state_machines", {}, "ListStateMachines"),
+    "sagemaker-featurestore-runtime": (
+        "get_record",
+        {"FeatureGroupName": "g", "RecordIdentifierValueAsString": "1"},
+        "GetRecord",
+    ),
+    "dynamodb": ("list_tables", {}, "ListTables"),
+    "glue": ("get_databases", {}, "GetDatabases"),
+    "lambda": ("list_functions", {}, "ListFunctions"),
+    "sns": ("list_topics", {}, "ListTopics"),
+    "ec2": ("describe_vpcs", {}, "DescribeVpcs"),
+    "route53": ("list_hosted_zones", {}, "ListHostedZones"),
+}
+
+
+@pytest.mark.parametrize("service", ABSENT)
+def test_a_service_that_is_not_here_answers_in_its_own_protocol_by_name(aws, service):
+    """JSON, REST-JSON, REST-XML, query and EC2's: each client reads code, message and status."""
+    method, arguments, operation = ABSENT[service]
+    client = aws.client(service)
+    with pytest.raises(client.exceptions.ClientError) as caught:
+        getattr(client, method)(**arguments)
+    answer = caught.value.response
+    assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == ("NotImplemented", 501)
+    assert answer["Error"]["Message"] == f"Operation {operation} of {service} is not implemented by Wildsage yet."
+
+
+def test_a_service_that_nobody_knows_answers_in_the_protocol_of_the_request(aws):
+    status, _, answer = send(aws, "coffee", b"{}", X_Amz_Target="Coffee_1.MakeCoffee")
+    assert (status, json.loads(answer)["message"]) == (
+        501,
+        "Operation MakeCoffee of coffee is not implemented by Wildsage yet.",
+    )
+    status, _, answer = send(aws, "coffee", b"Action=MakeTea", Content_Type="application/x-www-form-urlencoded")
+    assert (status, b"<Code>NotImplemented</Code>" in answer, b"Operation MakeTea of coffee" in answer) == (
+        501,
+        True,
+        True,
+    )
+    status, _, answer = send(aws, "coffee", b"{}", Content_Type="application/json")
+    assert (status, json.loads(answer)["message"]) == (
+        501,
+        "Operation POST / of coffee is not implemented by Wildsage yet.",
+    )

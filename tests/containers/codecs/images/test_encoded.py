@@ -146,6 +146,9 @@ def test_a_manifest_pairs_images_and_labels(text, labels):
     assert list(image_recordio.decode_pairs([stream], "train_0")) == [ImageRecord(b"image", labels, "train_0, row 1")]
 
 
+PICTURE = b"\xff\xd8\xff\xe0 and more"
+
+
 @pytest.mark.parametrize("text", [b"cat", b"{}", b"null", b"\xff"])
 def test_a_label_that_is_none_is_named(text):
     with pytest.raises(BadRecord, match="expected a number or a list of numbers"):
@@ -153,8 +156,27 @@ def test_a_label_that_is_none_is_named(text):
 
 
 def test_an_image_without_a_label_is_named():
-    with pytest.raises(BadRecord, match="AttributeNames must list the image first and the label second"):
-        list(image_recordio.decode_pairs([recordio.frame(b"image")], "x"))
+    with pytest.raises(
+        BadRecord, match=r"^row 2: an image without a label: AttributeNames must list the image first, such"
+    ):
+        list(image_recordio.decode_pairs(map(recordio.frame, [b"image", b"1", b"image"]), "x"))
+
+
+@pytest.mark.parametrize(
+    ("parts", "got"),
+    [([b"1", PICTURE], "the label comes before the image"), ([PICTURE, PICTURE], "two images, and no label")],
+)
+def test_attributes_in_another_order_are_named_without_their_bytes(parts, got):
+    with pytest.raises(BadRecord) as caught:
+        list(image_recordio.decode_pairs(map(recordio.frame, parts), "x"))
+    assert str(caught.value) == (
+        f"row 1: {got}: AttributeNames must list the image first, such as source-ref, and its label second."
+    )
+
+
+def test_a_label_that_is_not_text_is_not_shown():
+    with pytest.raises(BadRecord, match="label of 3 bytes that are not text, expected a number"):
+        list(image_recordio.decode_pairs(map(recordio.frame, [b"image", b"\xff\x00\x01"]), "x"))
 
 
 def test_lists_are_read_as_im2rec_and_the_documentation_write_them():

@@ -86,3 +86,52 @@ def test_a_stop_ends_it_between_two_requests_and_leaves_no_half_output(store, fl
 )
 def test_the_job_decides_then_the_container_then_sagemaker(job, proposed, plan):
     assert RequestPlan.from_job(job, proposed) == plan
+
+
+class Picky(Echo):
+    """An instance that rejects a row of a request as Wildsage's containers do, or in words of its own."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+
+    def invoke(self, body, headers, timeout_s, whole=True):
+        rows = body.split(b"\n")
+        if b"x" not in rows:
+            return super().invoke(body, headers, timeout_s, whole)
+        text = self.words.format(row=rows.index(b"x") + 1)
+        return Answer("primary", urllib3.HTTPResponse(text.encode(), {}, 400))
+
+
+OURS = (
+    "unable to evaluate payload provided: row {row}: column 1: got 'x'; is this a header row? CSV channels have none."
+)
+
+
+@pytest.mark.parametrize("plan", [RequestPlan(1, "SINGLE_RECORD", MB), RequestPlan(2, "MULTI_RECORD", 6)])
+def test_a_rejected_row_is_named_by_its_record_and_byte_in_the_object(store, flow, plan):
+    stored = store.put("bucket", "a.csv", [b"10\n11\r\n\n12\n13\nx\n14\n"])
+    (failure,) = flow(Picky(OURS), plan).run([InputFile("a.csv", stored)])
+    assert failure == (
+        "ClientError: bucket/a.csv: the container answered 400: unable to evaluate payload provided: "
+        "record 5 (at byte 14 of the object): column 1: got 'x'."
+    )
+
+
+def test_only_the_first_record_of_an_object_may_be_a_header(store, flow):
+    stored = store.put("bucket", "a.csv", [b"x\n1\n"])
+    (failure,) = flow(Picky(OURS), RequestPlan(1, "SINGLE_RECORD", MB)).run([InputFile("a.csv", stored)])
+    assert "record 1 (at byte 0 of the object): column 1: got 'x'; is this a header row?" in failure
+
+
+@pytest.mark.parametrize(
+    ("plan", "place"),
+    [
+        (RequestPlan(1, "SINGLE_RECORD", MB), "(record 3, from byte 4 of the object)"),
+        (RequestPlan(1, "MULTI_RECORD", 4), "(records 3 to 4, from byte 4 of the object)"),
+    ],
+)
+def test_an_answer_that_names_no_row_is_placed_by_its_request(store, flow, plan, place):
+    stored = store.put("bucket", "a.csv", [b"1\n2\nx\n3\n"])
+    (failure,) = flow(Picky("no good"), plan).run([InputFile("a.csv", stored)])
+    assert failure.endswith(f"no good {place}")

@@ -62,3 +62,11 @@ def test_no_more_of_a_record_is_read_than_the_limit_lets_pass(split):
 
     with pytest.raises(UserError, match="Too much data for max payload size"):
         list(SPLITTERS[split](io.BufferedReader(Endless()), 10_000, True))
+
+
+@given(st.lists(st.binary(max_size=40)), st.sampled_from([recordio.frame, recordio.frame_split]), st.booleans())
+def test_records_know_the_byte_at_which_they_begin(payloads, framing, framed):
+    payloads = [recordio.MAGIC_BYTES + payload for payload in payloads]
+    frames = [framing(payload) for payload in payloads]
+    found = list(SPLITTERS["RecordIO"](io.BytesIO(b"".join(frames)), 100, framed))
+    assert [record.offset for record in found] == [sum(map(len, frames[:place])) for place in range(len(frames))]

@@ -267,14 +267,13 @@ def test_a_bad_record_fails_the_job_and_spares_the_other_objects(aws, echo):
     found = ended(aws, name)
     assert found["TransformJobStatus"] == "Failed"
     assert found["FailureReason"] == (
-        f"ClientError: bucket/in/{name}/a: the container answered 415: do not like it 1 more objects failed. "
-        "See job logs for more information."
+        f"ClientError: bucket/in/{name}/a: the container answered 415: do not like it "
+        "(record 2, from byte 2 of the object) 1 more objects failed. See job logs for more information."
     )
     assert outputs(aws, name) == {"b.out": b"45"}
-    lines = [line.partition(":[sagemaker logs]: ")[2] for line in messages(aws, name, "data-log")]
-    assert lines[:4] == [
-        f"bucket/in/{name}/a: {line}" for line in ("ClientError: 415", "", "Message:", "do not like it")
-    ]
+    told = [line.partition(":[sagemaker logs]: ")[2] for line in messages(aws, name, "data-log")]
+    message = ("ClientError: 415", "", "Message:", "do not like it (record 2, from byte 2 of the object)")
+    assert told[:4] == [f"bucket/in/{name}/a: {line}" for line in message]
 
 
 def test_records_beyond_the_limit_and_frames_cut_short_are_the_callers_mistake(aws, echo, transform):
@@ -376,7 +375,10 @@ def test_answers_that_are_no_pairs_of_the_records_fail(aws, transform):
 
 def test_a_record_that_a_filter_finds_nothing_in_is_named(echo, transform):
     found, stored = transform(echo, {"a": b"1,2\n3\n"}, **JOB, DataProcessing={"InputFilter": "$[1]"})
-    assert 'record 2: the filter $[1] selects nothing of ["3"]' in found["FailureReason"] and stored == {}
+    assert (
+        'record 2 (at byte 4 of the object): the filter $[1] selects nothing of ["3"]' in found["FailureReason"]
+        and stored == {}
+    )
 
 
 @pytest.mark.parametrize(
