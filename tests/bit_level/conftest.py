@@ -146,8 +146,8 @@ def healthy(http: urllib3.PoolManager, url: str) -> bool:
 
 
 def uri(image: str) -> str:
-    """The official address of an algorithm's image."""
-    return f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{image}:1"
+    """The official address of an algorithm's image; its tag is 1 unless the name has one."""
+    return f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{image if ':' in image else f'{image}:1'}"
 
 
 @pytest.fixture

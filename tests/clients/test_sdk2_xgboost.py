@@ -67,6 +67,14 @@ np.testing.assert_allclose(booster.predict(xgboost.DMatrix(np.loadtxt("test.csv"
 print("done", image)
 """
 
+FIT_ONCE = """
+image = sagemaker.image_uris.retrieve("xgboost", session.boto_region_name, version="0.90-2")
+estimator = Estimator(image, role, instance_count=1, instance_type="ml.m4.xlarge", output_path=f"s3://{bucket}/listed", sagemaker_session=session)
+estimator.set_hyperparameters(objective="binary:logistic", num_round=2)
+estimator.fit(channels, logs=False)
+print(estimator.model_data)
+"""
+
 TUNER = """
 from sagemaker.amazon.amazon_estimator import get_image_uri
 from sagemaker.session import s3_input
@@ -91,9 +99,59 @@ print("done", tuner.best_training_job())
 """
 
 
+MULTI_MODEL = """
+import boto3, json, tarfile, io
+
+image = sagemaker.image_uris.retrieve("xgboost", session.boto_region_name, version="1.5-1")
+s3, sm, runtime = (boto3.client(name) for name in ("s3", "sagemaker", "sagemaker-runtime"))
+for depth in (1, 4):
+    estimator = Estimator(image, role, instance_count=1, instance_type="ml.m4.xlarge", sagemaker_session=session)
+    estimator.set_hyperparameters(objective="binary:logistic", num_round=10, max_depth=depth)
+    estimator.fit(channels, logs=False)
+    source = estimator.model_data.split("/", 3)[3]
+    s3.copy_object(Bucket=bucket, Key=f"clicks/models/depth-{depth}.tar.gz", CopySource={"Bucket": bucket, "Key": source})
+
+container = {"Image": image, "Mode": "MultiModel", "ModelDataUrl": f"s3://{bucket}/clicks/models/"}
+sm.create_model(ModelName="depths", ExecutionRoleArn=role, PrimaryContainer=container)
+variant = {"VariantName": "all", "ModelName": "depths", "InitialInstanceCount": 1, "InstanceType": "ml.m4.xlarge"}
+sm.create_endpoint_config(EndpointConfigName="depths", ProductionVariants=[variant])
+sm.create_endpoint(EndpointName="depths", EndpointConfigName="depths")
+sm.get_waiter("endpoint_in_service").wait(EndpointName="depths")
+
+def ask(depth, **accept):
+    body = open("test.csv", "rb").read()
+    answer = runtime.invoke_endpoint(EndpointName="depths", TargetModel=f"depth-{depth}.tar.gz", ContentType="text/csv", Body=body, **accept)
+    return answer["Body"].read().decode()
+
+flat, deep = ([float(word) for word in ask(depth).split(",")] for depth in (1, 4))
+assert len(flat) == len(deep) == 100 and flat != deep
+assert json.loads(ask(4, Accept="application/json")) == deep
+assert ((np.array(deep) > 0.5) == clicked[500:]).mean() > 0.75
+try:
+    ask(9)
+except runtime.exceptions.ClientError as error:
+    assert "depth-9" in str(error), error
+else:
+    raise SystemExit("a model that is not there answered")
+sm.delete_endpoint(EndpointName="depths")
+print("done", image)
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("program", [ESTIMATOR, TUNER], ids=["estimator", "tuner"])
+@pytest.mark.parametrize("program", [ESTIMATOR, TUNER, MULTI_MODEL], ids=["estimator", "tuner", "multi_model"])
 def test_a_notebook_of_aws_runs_as_it_is(local: Any, tmp_path: Path, program: str) -> None:
     done = local.run([sys.executable, "-c", PREPARED + program], tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1].startswith("done ")
+
+
+@pytest.mark.slow
+def test_the_aws_cli_lists_the_model(local: Any, tool: Any, tmp_path: Path) -> None:
+    """A book's chapter on ad clicks looks for the artifact with `aws s3 ls` before it reads it."""
+    aws = tool("awscli", "bin", "aws")
+    done = local.run([sys.executable, "-c", PREPARED + FIT_ONCE], tmp_path)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
+    address = done.stdout.splitlines()[-1]
+    listed = local.run([aws, "s3", "ls", address], tmp_path)
+    assert listed.stdout.split()[-1] == "model.tar.gz", listed.stderr

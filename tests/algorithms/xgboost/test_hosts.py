@@ -70,10 +70,14 @@ def log(folder: OptML) -> str:
     return (folder.root / "log").read_text()
 
 
-def test_two_hosts_learn_what_one_learns(start, run, rows):
-    processes, folders = start(shares_of(rows, 2), HIST)
-    assert [process.wait(120) for process in processes] == [0, 0], log(folders[0])
-    assert [[path.name for path in folder.model.iterdir()] for folder in folders] == [["xgboost-model"], []]
+@pytest.mark.parametrize("count", [2, 3])
+def test_hosts_learn_what_one_learns(start, run, rows, count):
+    processes, folders = start(shares_of(rows, count), HIST)
+    assert [process.wait(120) for process in processes] == [0] * count, log(folders[0])
+    assert [[path.name for path in folder.model.iterdir()] for folder in folders] == [
+        ["xgboost-model"],
+        *[[]] * (count - 1),
+    ]
     alone = run(HIST, {"train": rows.csv(rows.values)})
     matrix = xgboost.DMatrix(rows.x)
     together = model_files.read((folders[0].model / "xgboost-model").read_bytes())[0].predict(matrix)

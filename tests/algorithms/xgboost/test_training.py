@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 xgboost = pytest.importorskip("xgboost")
-from wildsage.algorithms.xgboost import model_files  # noqa: E402
+from wildsage.algorithms.base.errors import UserError  # noqa: E402
+from wildsage.algorithms.xgboost import hosts, model_files  # noqa: E402
 from wildsage.algorithms.xgboost.data import matrix  # noqa: E402
 from wildsage.algorithms.xgboost.hyperparameters import OBJECTIVES  # noqa: E402
 from wildsage.algorithms.xgboost.metrics import BY_LIBRARY, compute  # noqa: E402
 from wildsage.algorithms.xgboost.spec import METRICS, SPEC  # noqa: E402
+from wildsage.algorithms.xgboost.versions import Version  # noqa: E402
 from wildsage.containers.codecs.records import files  # noqa: E402
 from wildsage.containers.training.stopping import StopSignal  # noqa: E402
 
@@ -296,10 +298,21 @@ def test_a_job_that_is_stopped_keeps_its_model_if_it_asked_for_that(run, rows):
     assert model_files.read(done.model())[0].num_boosted_rounds() == 3
 
 
-def test_the_same_job_gives_the_same_bytes(run, rows):
-    given = {**LOGISTIC, "subsample": "0.5"}
-    one, other = (run(given, {"train": rows.csv(rows.classes)}) for _ in range(2))
-    assert one.model() == other.model()
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"subsample": "0.5", "colsample_bynode": "0.5"},
+        {"tree_method": "exact"},
+        {"tree_method": "approx"},
+        {"booster": "dart", "rate_drop": "0.5"},
+        {"booster": "gblinear", "updater": "coord_descent"},
+    ],
+    ids=str,
+)
+def test_the_same_job_gives_the_same_bytes_with_any_number_of_threads(run, rows, given):
+    content = {"train": rows.csv(rows.classes) * 20}
+    models = {run({**LOGISTIC, **given, "nthread": threads}, content).model() for threads in ("1", "2", "3", "2")}
+    assert len(models) == 1
 
 
 def labels_for(objective: str, rows) -> np.ndarray:
@@ -539,6 +552,15 @@ def test_data_of_another_format_fails_with_the_originals_words(run, content, con
 
 def test_a_job_without_rounds_fails(run):
     assert run({}, {"train": b"1,2\n"}).failure == "ClientError: Missing required hyperparameter: num_round"
+
+
+def test_several_hosts_need_a_newer_library(monkeypatch):
+    monkeypatch.setattr(hosts, "LIBRARY", Version(1, 7))
+    with (
+        pytest.raises(UserError, match=re.escape("2 hosts need XGBoost 2.1 or newer, and this is ")),
+        hosts.together(types.SimpleNamespace(hosts=("algo-1", "algo-2")), rows=1),
+    ):
+        pass
 
 
 def test_missing_values_are_allowed(run):
