@@ -20,7 +20,10 @@ RANKED_ROWS = 10_000_000
 
 @dataclass
 class BinaryTotals:
-    """Totals over the rows of a binary classifier with a threshold."""
+    """Totals over the rows of a binary classifier: `counts` (5,) float64, and scores with labels (n,) of the first `RANKED_ROWS`.
+
+    `objective` names the mean loss, a score of `threshold` or more means 1, and `beta` is that of the F score.
+    """
 
     objective: str
     threshold: float
@@ -62,7 +65,7 @@ class BinaryTotals:
 
 @dataclass
 class RegressorTotals:
-    """Totals over the rows of a regressor, in the labels' units."""
+    """Totals over the rows of a regressor, `sums` (4,) float64 in the labels' units. `objective` names the mean loss."""
 
     objective: str
     sums: Tensor = field(default_factory=lambda: torch.zeros(4, dtype=torch.float64))  # squares, sizes, loss, rows
@@ -85,7 +88,10 @@ class RegressorTotals:
 
 @dataclass
 class MulticlassTotals:
-    """Totals over the rows of a multiclass classifier."""
+    """Totals over the rows of a multiclass classifier: `by_class` (3, c) and `sums` (5,), float64.
+
+    `objective` names the mean loss, `top_k` is the rank that still counts as right, and `beta` is that of the F score.
+    """
 
     objective: str
     classes: int

@@ -45,8 +45,10 @@ class Task:
 
 @dataclass(frozen=True)
 class LearningRates:
-    """How fast each output's weights move at each update; a model's c outputs move alike.
+    """How fast each output's weights move at each update, (o,) each; a model's c outputs move alike.
 
+    A rate begins at `base_o`, and is multiplied by `factor_o` every `steps_o` updates, down to `least_o`, if `scheduled`.
+    `decay_o` and `l1_o` are the weights of the L2 and L1 terms.
     The bias moves `bias_lr_mult` times as fast and decays `bias_wd_mult` times as much; without a bias, 0 times.
     """
 

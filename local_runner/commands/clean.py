@@ -29,7 +29,7 @@ EXAMPLES = examples(
 
 
 def parse_age(text: str) -> float:
-    """`7d` as seconds: a number and one of s, m, h, d, w."""
+    """`7d` as seconds: a number and one of s, m, h, d, w. Raises typer.BadParameter for anything else."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
     if not found:
         expected = "expected a number and one of s, m, h, d, w, such as 12h or 7d"
