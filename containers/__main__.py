@@ -38,7 +38,10 @@ def main(arguments: list[str]) -> int:
         case ["serve"]:
             # The kernel discards signals that the first process of a container does not handle. The server sets its own handlers.
             signal.signal(signal.SIGTERM, _leave)
-            from wildsage.containers.serve import serve
+            if frameworks.VARIABLE in os.environ:
+                from wildsage.containers.frameworks.serving import serve
+            else:
+                from wildsage.containers.serve import serve
 
             try:
                 with capabilities.explain_permission_errors():

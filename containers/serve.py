@@ -13,11 +13,10 @@ from wildsage.algorithms.base.endpoint import Endpoint
 from wildsage.containers import programs
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
+from wildsage.containers.serving import address
 from wildsage.containers.serving.handler import Handler
 from wildsage.containers.serving.models import LoadedModels, memory_limit
 from wildsage.containers.serving.server import EndpointServer, application, multi_model_application
-
-DEFAULT_PORT = "8080"
 
 
 def serve(environment: Mapping[str, str]) -> None:
@@ -35,16 +34,7 @@ def serve(environment: Mapping[str, str]) -> None:
         app, workers = _multi_model(environment, cores), 1  # one process holds them all, and its threads compute
     else:
         app, workers = application(_endpoint(OptML.from_environment(environment).model, environment, cores)), cores
-    EndpointServer(app, _address(environment), workers, environment.get("WILDSAGE_SERVE_AS")).run()
-
-
-def _address(environment: Mapping[str, str]) -> str:
-    """Where to listen, as gunicorn takes it."""
-    if inherited := environment.get("WILDSAGE_LISTEN_FD"):
-        return f"fd://{inherited}"
-    host = environment.get("WILDSAGE_BIND_HOST", "127.0.0.1")
-    port = environment.get("SAGEMAKER_BIND_TO_PORT") or environment.get("SAGEMAKER_HTTP_PORT") or DEFAULT_PORT
-    return f"{host}:{port}"
+    EndpointServer(lambda: app, address.bind(environment), workers, environment.get("WILDSAGE_SERVE_AS")).run()
 
 
 def _multi_model(environment: Mapping[str, str], cores: int) -> flask.Flask:

@@ -13,6 +13,7 @@ class HttpRequest:
     body: bytes
     content_type: str | None = None
     accept: str | None = None
+    custom_attributes: str | None = None
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,11 @@ def of_job(code: Path, installs_code: bool = False) -> Path:
     return interpreter(place)
 
 
+def in_environment_of_job() -> bool:
+    """Whether this process runs in such an environment already."""
+    return (Path(sys.prefix) / COMPLETE).exists()
+
+
 def interpreter(environment: Path) -> Path:
     """The Python of an environment."""
     return environment / "bin" / "python"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import flask
-import torch
 from gunicorn.app.base import BaseApplication
 
 from wildsage.algorithms.base.endpoint import Endpoint, HttpRequest, HttpResponse
@@ -106,7 +106,12 @@ def _application() -> flask.Flask:
 def _invocation() -> HttpRequest:
     """The current request as the handler takes it."""
     headers = flask.request.headers
-    return HttpRequest(flask.request.get_data(cache=False), headers.get("Content-Type"), headers.get("Accept"))
+    return HttpRequest(
+        flask.request.get_data(cache=False),
+        headers.get("Content-Type"),
+        headers.get("Accept"),
+        headers.get(CUSTOM_ATTRIBUTES),
+    )
 
 
 def _http(response: HttpResponse) -> flask.Response:
@@ -136,21 +141,29 @@ def _may_change_users(user: str) -> bool:
     return not missing
 
 
-class EndpointServer(BaseApplication):
-    """gunicorn around one application, which is loaded once and shared by all workers."""
+def _compute_on_one_core(_arbiter: object, _worker: object) -> None:
+    """The workers share out the cores, one each. It matters to models that the array engine computes."""
+    if engine := sys.modules.get("torch"):
+        engine.set_num_threads(1)
 
-    def __init__(self, app: flask.Flask, bind: str, workers: int, user: str | None = None) -> None:
+
+class EndpointServer(BaseApplication):
+    """gunicorn around one application, which is loaded once and shared by all workers; or once in each, if not `shares_model`."""
+
+    shares_model = True
+
+    def __init__(self, load: Callable[[], flask.Flask], bind: str, workers: int, user: str | None = None) -> None:
         """`bind` is host:port, or fd://number for a socket that listens already.
         `user` is whom the workers run as, if this process is root and may change users."""
-        self._app = app
+        self._load = load
         self._options: dict[str, Any] = {
             "bind": bind,
             "workers": workers,
             "threads": THREADS_PER_WORKER,
-            "preload_app": True,
+            "preload_app": self.shares_model,
             "graceful_timeout": STOP_WITHIN_S,
             "keepalive": KEEP_ALIVE_S,
-            "post_fork": lambda _arbiter, _worker: torch.set_num_threads(1),
+            "post_fork": _compute_on_one_core,
             **({"user": user, "group": user} if user and _may_change_users(user) else {}),
         }
         super().__init__()
@@ -160,5 +173,5 @@ class EndpointServer(BaseApplication):
         gunicorn_options.apply(self._options, self.cfg)
 
     def load(self) -> flask.Flask:
-        """The application, loaded before the workers are forked, so that they share the model's memory."""
-        return self._app
+        """The application. Where workers share the model, it is loaded before they are forked, and so is the model's memory."""
+        return self._load()

@@ -59,12 +59,161 @@ bucket, key = estimator.model_data.split("/", 3)[2:]
 output = boto3.client("s3").get_object(Bucket=bucket, Key=key.replace("model.tar.gz", "output.tar.gz"))["Body"].read()
 seen = json.load(tarfile.open(fileobj=io.BytesIO(output)).extractfile("seen.json"))
 assert seen["leaves"] == "30", seen
+
+predictor = estimator.deploy(1, "ml.c4.xlarge")
+answer = predictor.predict(iris.data[[0, 70, 140]])
+assert answer.tolist() == [0, 1, 2], answer
+runtime = boto3.client("sagemaker-runtime")
+def ask(body, content_type, accept="application/json"):
+    return runtime.invoke_endpoint(EndpointName=predictor.endpoint_name, Body=body, ContentType=content_type, Accept=accept)["Body"].read()
+assert ask("5.1,3.5,1.4,0.2", "text/csv") == b"[0.0]"
+assert ask("[[5.1,3.5,1.4,0.2]]", "application/json", "text/csv") == b"0.0\\n"
+try:
+    ask("1,2", "text/csv")
+    raise SystemExit("two columns were accepted")
+except runtime.exceptions.ModelError as error:
+    assert "2 features" in str(error) and "Traceback" not in str(error), error
+predictor.delete_endpoint()
 """
 
 
 @pytest.mark.slow
 def test_iris_with_scikit_learn(local: Any, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SKLEARN_SCRIPT)
-    done = local.run([sys.executable, "-c", SKLEARN + "print('done')"], tmp_path)
+    done = local.run([sys.executable, "-c", SKLEARN + "print(); print('done')"], tmp_path)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
+    assert done.stdout.splitlines()[-1] == "done"
+
+
+PYTORCH_SCRIPT = """
+import argparse, json, os
+import torch
+import torch.distributed as dist
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.fc(x)
+
+def train(args):
+    rank, size = args.hosts.index(args.current_host), len(args.hosts)
+    os.environ["MASTER_ADDR"] = args.hosts[0]
+    dist.init_process_group(backend="gloo", rank=rank, world_size=size)
+    data = torch.load(os.path.join(args.data_dir, "data.pt"), weights_only=True)
+    x, y = data["x"][rank::size], data["y"][rank::size]
+    torch.manual_seed(1)
+    model = nn.parallel.DistributedDataParallel(Net())
+    optimizer = torch.optim.SGD(model.parameters(), lr=args.lr, momentum=0.9)
+    for epoch in range(1, args.epochs + 1):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+    print(f"Test set: Average loss: {loss.item():.4f} of rank {rank} in {size}", flush=True)
+    if rank == 0:
+        torch.save(model.module.state_dict(), os.path.join(args.model_dir, "model.pth"))
+    dist.destroy_process_group()
+
+def model_fn(model_dir):
+    model = Net()
+    model.load_state_dict(torch.load(os.path.join(model_dir, "model.pth"), weights_only=True))
+    return model
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--lr", type=float, default=0.01)
+    parser.add_argument("--hosts", type=list, default=json.loads(os.environ["SM_HOSTS"]))
+    parser.add_argument("--current-host", type=str, default=os.environ["SM_CURRENT_HOST"])
+    parser.add_argument("--model-dir", type=str, default=os.environ["SM_MODEL_DIR"])
+    parser.add_argument("--data-dir", type=str, default=os.environ["SM_CHANNEL_TRAINING"])
+    train(parser.parse_args())
+"""
+
+PYTORCH = """
+import boto3, numpy as np, sagemaker, torch
+from sagemaker.pytorch import PyTorch
+from sklearn.datasets import load_iris
+
+iris = load_iris()
+torch.save({"x": torch.tensor(iris.data, dtype=torch.float32), "y": torch.tensor(iris.target)}, "data.pt")
+session = sagemaker.Session()
+inputs = session.upload_data("data.pt", key_prefix="torch-iris")
+estimator = PyTorch(
+    entry_point="script.py", role=sagemaker.get_execution_role(), framework_version="2.5", py_version="py311",
+    instance_count=2, instance_type="ml.c5.2xlarge", hyperparameters={"epochs": 80, "lr": 0.1},
+    metric_definitions=[{"Name": "loss", "Regex": "Average loss: ([0-9.]+)"}], sagemaker_session=session,
+)
+estimator.fit({"training": inputs})
+predictor = estimator.deploy(initial_instance_count=1, instance_type="ml.m5.xlarge")
+answer = predictor.predict(iris.data.astype("float32"))
+assert (np.argmax(answer, axis=1) == iris.target).mean() > 0.9
+predictor.delete_endpoint()
+
+estimator.set_hyperparameters(epochs="many")
+try:
+    estimator.fit({"training": inputs}, logs=False)
+    raise SystemExit("a script that fails completed")
+except sagemaker.exceptions.UnexpectedStatusException as error:
+    assert "AlgorithmError: ExecuteUserScriptError:" in str(error) and "ExitCode 2" in str(error), error
+    assert "argument --epochs: invalid int value" in str(error), error
+print()
+"""
+
+XGBOOST_SCRIPT = """
+import argparse, os
+import xgboost as xgb
+
+def model_fn(model_dir):
+    booster = xgb.Booster()
+    booster.load_model(os.path.join(model_dir, "own.json"))
+    return booster
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--num_round", type=int)
+    parser.add_argument("--objective", type=str)
+    args = parser.parse_args()
+    rows = xgb.DMatrix(os.path.join("/opt/ml/input/data/train", "rows.libsvm") + "?format=libsvm")
+    booster = xgb.train({"objective": args.objective}, rows, args.num_round, evals=[(rows, "train")])
+    booster.save_model(os.path.join(os.environ["SM_MODEL_DIR"], "own.json"))
+"""
+
+XGBOOST = """
+import numpy as np, sagemaker
+from sagemaker.serializers import LibSVMSerializer
+from sagemaker.xgboost.estimator import XGBoost
+from sklearn.datasets import dump_svmlight_file, load_diabetes
+
+found = load_diabetes()
+dump_svmlight_file(found.data, found.target, "rows.libsvm")
+session = sagemaker.Session()
+train = session.upload_data("rows.libsvm", key_prefix="diabetes")
+estimator = XGBoost(
+    entry_point="script.py", framework_version="1.7-1", hyperparameters={"num_round": 20, "objective": "reg:squarederror"},
+    role=sagemaker.get_execution_role(), instance_count=1, instance_type="ml.m5.2xlarge", sagemaker_session=session,
+)
+estimator.fit({"train": train})
+predictor = estimator.deploy(1, "ml.m5.xlarge", serializer=LibSVMSerializer())
+answer = np.array(predictor.predict(open("rows.libsvm").read()), float).ravel()
+assert np.corrcoef(answer, found.target)[0, 1] > 0.9, answer
+predictor.delete_endpoint()
+print()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "program"), [(PYTORCH_SCRIPT, PYTORCH), (XGBOOST_SCRIPT, XGBOOST)], ids=["pytorch", "xgboost"]
+)
+def test_a_framework_estimator_trains_and_deploys(local: Any, tmp_path: Path, script: str, program: str) -> None:
+    if program == XGBOOST:
+        pytest.importorskip("xgboost")
+    (tmp_path / "script.py").write_text(script)
+    done = local.run([sys.executable, "-c", program + "print('done')"], tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"
