@@ -2,6 +2,7 @@
 
 References
 
+- Barnwal, Cho & Hocking (2020). Survival regression with accelerated failure time model in XGBoost. arXiv:2006.04920
 - Chen & Guestrin (2016). XGBoost: a scalable tree boosting system. KDD. doi:10.1145/2939672.2939785
 - Vinayak & Gilad-Bachrach (2015). DART: dropouts meet multiple additive regression trees. AISTATS. arXiv:1505.01866
 """
