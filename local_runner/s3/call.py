@@ -21,6 +21,7 @@ SCOPE_REGION = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/")
 #: Operations of other kinds of buckets, with the address of another operation.
 OTHER_BUCKET_TYPES = {"ListDirectoryBuckets", "WriteGetObjectResponse"}
 COPY_SOURCE = "x-amz-copy-source"
+FORM = "multipart/form-data"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def read_call(request: Request) -> Call:
     bucket, key = split_address(request.environ["PATH_INFO"], request.host)
     level = bool(bucket) + bool(key)
     query = request.args.to_dict()
+    if request.method == "POST" and level == 1 and request.mimetype == FORM:
+        return Call(request, "PostObject", bucket, key, query)
     copies = environment_name(COPY_SOURCE) in request.environ
     return Call(request, operation_of(request.method, level, query, copies), bucket, key, query)
 

@@ -98,6 +98,19 @@ def list_objects_v2(page: Pager, call: Call) -> Response:
     return xml_response("ListBucketResult", content)
 
 
+def list_object_versions(page: Pager, call: Call) -> Response:
+    """Each object is the only version of itself, `null`, as in a bucket without versioning."""
+    marker = call.argument("key-marker")
+    listing, content = _list(page, call, after=marker)
+    text = _encoder(call)
+    version = {"VersionId": "null", "IsLatest": True}
+    content["Version"] = [{**entry, **version, "Owner": OWNER} for entry in content.pop("Contents")]
+    content |= {"KeyMarker": text(marker), "VersionIdMarker": call.argument("version-id-marker")}
+    if listing.is_truncated:
+        content |= {"NextKeyMarker": text(listing.last), "NextVersionIdMarker": "null"}
+    return xml_response("ListVersionsResult", content)
+
+
 def _list(page: Pager, call: Call, after: str) -> tuple[Listing, dict[str, Any]]:
     prefix, delimiter = call.argument("prefix"), call.argument("delimiter")
     limit = call.number("max-keys", MAX_KEYS, MAX_KEYS)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import BinaryIO
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
+from werkzeug.http import http_date
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import wrap_file
 
@@ -19,17 +21,21 @@ from wildsage.local_runner.s3.pending_object import CHUNK_BYTES, file_chunks, wr
 from wildsage.local_runner.s3.responses import (
     checksum_elements,
     checksum_headers,
+    checksum_type,
     empty_response,
     format_time,
     object_headers,
     xml_response,
 )
 from wildsage.local_runner.s3.store import ObjectStore
+from wildsage.local_runner.s3.tagging import from_header
 from wildsage.local_runner.s3.xml import parse
 
 KEPT_HEADERS = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
 OVERRIDABLE = (*KEPT_HEADERS, "Content-Type")
 MAX_DELETIONS = 1000
+COPY_DIRECTIVES = ("x-amz-metadata-directive", "x-amz-tagging-directive")
+OBJECT_ATTRIBUTES = ("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize")
 
 Opener = Callable[[str, str], tuple[StoredObject, BinaryIO]]
 
@@ -48,7 +54,7 @@ def attributes_of(call: Call) -> Attributes:
             for name, value in call.request.environ.items()
             if name.startswith(prefix)
         },
-        tagging=call.header("x-amz-tagging"),
+        tagging=from_header(call.header("x-amz-tagging")),
     )
 
 
@@ -112,13 +118,12 @@ def _first_byte(response: Response) -> int:
 
 
 def copy_object(store: ObjectStore, open_object: Opener, call: Call) -> Response:
-    """Copy an object, with its attributes unless x-amz-metadata-directive is REPLACE.
+    """Copy an object, with its attributes and tags unless x-amz-metadata-directive or x-amz-tagging-directive is REPLACE.
 
     Raises InvalidRequest for a copy to itself that changes nothing, and what reading and writing raise.
     """
-    replaces = call.header("x-amz-metadata-directive") == "REPLACE"
     source = copy_source(call)
-    if source == (call.bucket, call.key) and not replaces:
+    if source == (call.bucket, call.key) and not any(call.header(name) == "REPLACE" for name in COPY_DIRECTIVES):
         raise S3Error(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
@@ -131,8 +136,37 @@ def copy_object(store: ObjectStore, open_object: Opener, call: Call) -> Response
         wanted = {call.header("x-amz-checksum-algorithm").upper()} & ALGORITHMS.keys()
         whole = {name for name, value in stored.checksums.items() if "-" not in value}
         pending = write_pending(store.temp, file_chunks(file), wanted or whole & ALGORITHMS.keys())
-    copied = store.commit(call.bucket, call.key, pending, attributes_of(call) if replaces else stored.attributes)
+    copied = store.commit(call.bucket, call.key, pending, _copied_attributes(stored.attributes, call))
     return xml_response("CopyObjectResult", copy_result(copied))
+
+
+def _copied_attributes(before: Attributes, call: Call) -> Attributes:
+    """The attributes of a copy: each part that a directive does not replace is the original's."""
+    given = attributes_of(call)
+    metadata, tags = (call.header(name) == "REPLACE" for name in COPY_DIRECTIVES)
+    return replace(given if metadata else before, tagging=given.tagging if tags else before.tagging)
+
+
+def get_object_attributes(store: ObjectStore, call: Call) -> Response:
+    """Those of the attributes ETag, Checksum, ObjectParts, StorageClass and ObjectSize that the request names.
+
+    Raises NoSuchKey, InvalidArgument.
+    """
+    stored = store.get(call.bucket, call.key)
+    wanted = {name.strip() for name in call.header("x-amz-object-attributes").split(",")}
+    if not wanted <= set(OBJECT_ATTRIBUTES):
+        raise S3Error("InvalidArgument", "Invalid attribute name specified.", ArgumentName="x-amz-object-attributes")
+    parts = stored.etag.partition("-")[2]
+    checksum = {**checksum_elements(stored.checksums), "ChecksumType": checksum_type(stored.checksums)}
+    values = {
+        "ETag": stored.etag,
+        "Checksum": checksum if stored.checksums else None,
+        "ObjectParts": {"PartsCount": int(parts)} if parts else None,
+        "StorageClass": "STANDARD",
+        "ObjectSize": stored.size,
+    }
+    content = {name: value for name, value in values.items() if name in wanted}
+    return xml_response("GetObjectAttributesResponse", content, {"Last-Modified": http_date(stored.last_modified)})
 
 
 def copy_source(call: Call) -> tuple[str, str]:
@@ -168,10 +202,3 @@ def delete_objects(store: ObjectStore, call: Call) -> Response:
         store.delete(call.bucket, key)
     quiet = document.findtext("Quiet") == "true"
     return xml_response("DeleteResult", {"Deleted": [] if quiet else [{"Key": key} for key in keys]})
-
-
-def get_object_tagging(store: ObjectStore, call: Call) -> Response:
-    """The tags of the write. The AWS CLI reads them before it copies an object."""
-    tagging = store.get(call.bucket, call.key).attributes.tagging
-    tags = [{"Key": name, "Value": value} for name, value in parse_qsl(tagging, keep_blank_values=True)]
-    return xml_response("Tagging", {"TagSet": {"Tag": tags}})

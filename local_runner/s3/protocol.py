@@ -16,13 +16,14 @@ from werkzeug.wrappers import Request, Response
 from wildsage.containers.contract.patient_worker import ClientTooSlow
 from wildsage.local_runner.processes.line_file import LineFile
 from wildsage.local_runner.s3 import bucket_operations as buckets
-from wildsage.local_runner.s3 import listing
+from wildsage.local_runner.s3 import bucket_settings, listing, tagging
 from wildsage.local_runner.s3 import multipart_operations as multipart
 from wildsage.local_runner.s3 import object_operations as objects
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.call import Call, read_call
 from wildsage.local_runner.s3.errors import NoSuchBucket, S3Error
 from wildsage.local_runner.s3.names import BUCKET
+from wildsage.local_runner.s3.post_object import post_object
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.responses import error_response
 from wildsage.local_runner.s3.store import ObjectStore
@@ -37,7 +38,17 @@ log = logging.getLogger(__name__)
 HOST_ID_BYTES = 56
 """As many as AWS's `x-amz-id-2` has."""
 
-READS = ("GetObject", "HeadObject", "ListObjects", "ListObjectsV2", "CopyObject", "UploadPartCopy")
+READS = (
+    "GetObject",
+    "HeadObject",
+    "ListObjects",
+    "ListObjectsV2",
+    "ListObjectVersions",
+    "CopyObject",
+    "UploadPartCopy",
+    "GetObjectTagging",
+    "GetObjectAttributes",
+)
 """Operations that read a bucket. HeadBucket asks whether one exists, and the answer no is fine."""
 
 
@@ -66,7 +77,14 @@ class S3:
             "CopyObject": partial(objects.copy_object, store, reads.open),
             "DeleteObject": partial(objects.delete_object, store),
             "DeleteObjects": partial(objects.delete_objects, store),
-            "GetObjectTagging": partial(objects.get_object_tagging, store),
+            "GetObjectAttributes": partial(objects.get_object_attributes, store),
+            "GetObjectTagging": partial(tagging.get_object_tagging, store),
+            "PutObjectTagging": partial(tagging.put_object_tagging, store),
+            "DeleteObjectTagging": partial(tagging.delete_object_tagging, store),
+            "ListObjectVersions": partial(listing.list_object_versions, reads.page),
+            "PostObject": partial(post_object, store),
+            **dict.fromkeys(bucket_settings.UNTOUCHED, partial(bucket_settings.get_setting, store)),
+            **dict.fromkeys(bucket_settings.UNTOUCHED_OBJECT, partial(bucket_settings.get_object_setting, store)),
             "CreateMultipartUpload": partial(multipart.create_multipart_upload, uploads),
             "UploadPart": partial(multipart.upload_part, store, uploads),
             "UploadPartCopy": partial(multipart.upload_part_copy, store, uploads, reads.open),

@@ -168,6 +168,14 @@ class ObjectStore:
                 file.close()
             self._reindex(bucket, key)
 
+    def change_attributes(self, bucket: str, key: str, edit: Callable[[Attributes], Attributes]) -> None:
+        """Change what is attached to an object, as one step. Raises NoSuchBucket, NoSuchKey."""
+        self.get(bucket, key)
+        with self.index.writing():
+            stored = self._require(bucket, key)
+            values = (edit(stored.attributes).to_json(), bucket, key)
+            self.index.row("UPDATE objects SET attributes = ? WHERE bucket = ? AND key = ?", values)
+
     def delete(self, bucket: str, key: str) -> None:
         """Remove an object. As in S3, an absent object is not an error. Raises NoSuchBucket."""
         with self.index.alone():

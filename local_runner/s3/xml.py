@@ -12,7 +12,8 @@ NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
 def document(root: str, content: Mapping[str, Any] | str, namespace: str = NAMESPACE) -> bytes:
-    """`{"Name": "b", "Contents": [{...}, {...}]}` as XML. A list repeats its element, None omits it."""
+    """`{"Name": "b", "Contents": [{...}, {...}]}` as XML. A list repeats its element, None omits it.
+    A name may be followed by attributes: `Grantee xsi:type="CanonicalUser"`."""
     attribute = f' xmlns="{namespace}"' if namespace else ""
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}{attribute}>{_inner(content)}</{root}>'.encode()
 
@@ -23,7 +24,7 @@ def _inner(value: Any) -> str:
     if isinstance(value, dict):
         return "".join(
             [
-                f"<{name}>{_inner(entry)}</{name}>"
+                f"<{name}>{_inner(entry)}</{name.partition(' ')[0]}>"
                 for name, entries in value.items()
                 for entry in (entries if isinstance(entries, list) else (entries,))
                 if entry is not None

@@ -98,3 +98,18 @@ def test_resource_interface(server, filled):
     assert [entry.key for entry in resource.Bucket(filled).objects.filter(Prefix="dir/sub")] == ["dir/sub/3"]
     resource.Bucket(filled).objects.filter(Prefix="dir/").delete()
     assert [entry.key for entry in resource.Bucket(filled).objects.all()] == ["a", "z\x01&<é +%"]
+
+
+def test_every_object_is_its_only_version(s3, bucket):
+    for key in ("a", "b/1", "b/2", "c"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, PaginationConfig={"PageSize": 3})
+    versions = [version for page in pages for version in page["Versions"]]
+    assert [version["Key"] for version in versions] == ["a", "b/1", "b/2", "c"]
+    assert {(version["VersionId"], version["IsLatest"], version["Size"]) for version in versions} == {("null", True, 1)}
+    found = s3.list_object_versions(Bucket=bucket, Delimiter="/")
+    assert [common["Prefix"] for common in found["CommonPrefixes"]] == ["b/"]
+    s3.delete_objects(
+        Bucket=bucket, Delete={"Objects": [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in versions]}
+    )
+    assert "Versions" not in s3.list_object_versions(Bucket=bucket)

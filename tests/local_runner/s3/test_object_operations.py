@@ -246,3 +246,24 @@ def test_rejected_uploads_get_their_answer_though_the_body_is_large(s3):
     with pytest.raises(ClientError) as caught:
         s3.put_object(Bucket="no-such-bucket", Key="k", Body=b"x" * 30_000_000)
     assert code_of(caught) == "NoSuchBucket"
+
+
+def test_attributes_are_those_that_were_asked_for(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"body", ChecksumAlgorithm="SHA256")
+    found = s3.get_object_attributes(
+        Bucket=bucket, Key="k", ObjectAttributes=["ETag", "Checksum", "ObjectSize", "StorageClass", "ObjectParts"]
+    )
+    head = s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
+    assert (f'"{found["ETag"]}"', found["ObjectSize"], found["StorageClass"]) == (head["ETag"], 4, "STANDARD")
+    assert found["Checksum"] == {"ChecksumSHA256": head["ChecksumSHA256"], "ChecksumType": "FULL_OBJECT"}
+    assert found["LastModified"] == head["LastModified"] and "ObjectParts" not in found
+    few = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ObjectSize"])
+    assert few["ObjectSize"] == 4 and "ETag" not in few
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
+    part = s3.upload_part(Bucket=bucket, Key="parts", UploadId=upload, PartNumber=1, Body=b"x")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    s3.complete_multipart_upload(Bucket=bucket, Key="parts", UploadId=upload, MultipartUpload=parts)
+    found = s3.get_object_attributes(Bucket=bucket, Key="parts", ObjectAttributes=["ObjectParts"])
+    assert found["ObjectParts"] == {"TotalPartsCount": 1}
+    with pytest.raises(ClientError, match="Invalid attribute name"):
+        s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["Colour"])

@@ -83,8 +83,8 @@ def test_missing_things_are_named(s3, bucket):
 
 
 def test_what_is_not_implemented_says_so_by_name(s3, bucket):
-    with pytest.raises(ClientError, match="GetBucketPolicy is not implemented") as caught:
-        s3.get_bucket_policy(Bucket=bucket)
+    with pytest.raises(ClientError, match="PutBucketPolicy is not implemented") as caught:
+        s3.put_bucket_policy(Bucket=bucket, Policy="{}")
     assert code_of(caught) == "NotImplemented"
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
