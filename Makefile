@@ -4,6 +4,8 @@ PYTHON  ?= python3
 # The build of torch, installed first. On Linux PyPI's is the large one with CUDA; for the small one give pip the index of
 # PyTorch's CPU wheels (their site names it): make demo TORCH="torch==2.13.0 --index-url …"
 TORCH   ?= torch==2.13.0
+# The Python of the client spark, in `make clients`.
+PYTHON310 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10) python3.10)
 ARGS    ?=
 # How many tests run at a time: each file of tests stays with one worker.
 WORKERS ?= auto
@@ -31,7 +33,7 @@ demo: $(VENV)/demo.stamp ## Run the US-census segmentation end to end; plots go 
 test: $(VENV)/test.stamp ## Run all tests (ARGS="-k kmeans")
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
-clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(CLIENTS)/xgboost17.stamp ## Fetch other AWS clients, whose tests skip without: 1.5 GB
+clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(CLIENTS)/spark.stamp $(CLIENTS)/xgboost17.stamp ## Fetch other AWS clients, whose tests skip without: 2 GB
 
 docker: $(VENV)/test.stamp ## Let the Docker tests run: an engine, its base image, an image of every algorithm
 	@scripts/engine
@@ -71,8 +73,18 @@ $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/xgboost17.stamp: | $(BI
 
 $(CLIENTS)/java.stamp: | $(BIN)/python
 	@echo "Fetching the AWS SDK for Java, as sagemaker_pyspark brings it …"
-	@set -o pipefail; $(PIP) install --no-deps --upgrade --target $(basename $@) sagemaker_pyspark | { $(STEPS); }
+	@set -o pipefail; $(PIP) install --no-deps --upgrade --target $(basename $@) sagemaker_pyspark==1.4.5 | { $(STEPS); }
 	@touch $@
+
+# Spark 3.3.0, to which sagemaker_pyspark's jars belong, knows no newer Python. It finds sagemaker_pyspark in Java's folder.
+$(CLIENTS)/spark.stamp: $(CLIENTS)/java.stamp
+	@if $(PYTHON310) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null; then \
+		echo "Installing the client spark: 0.4 GB …"; set -o pipefail; \
+		$(PYTHON310) -m venv --clear $(basename $@) && \
+		$(basename $@)/bin/python -m pip --no-input install setuptools wheel | { $(STEPS); } && \
+		$(basename $@)/bin/python -m pip --no-input install --no-build-isolation pyspark==3.3.0 "numpy<2" | { $(STEPS); } && \
+		echo "$(abspath $(CLIENTS)/java)" >$(basename $@)/lib/python3.10/site-packages/java.pth && touch $@; \
+	else echo "The client spark needs Python 3.10, which is not here: its tests will be skipped. PYTHON310=… names one."; fi
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -37,9 +37,11 @@ SERVICE_ENDPOINT = "AWS_ENDPOINT_URL_"  # AWS_ENDPOINT_URL_S3 and others take pr
 LOOPBACK = ("127.0.0.1", "localhost")
 # botocore and the AWS CLI · requests · OpenSSL and Go · curl · Node
 BUNDLE_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+NO_ACCOUNT_FILE = Path(__file__).with_name("no_account.ini")
+"""An empty default profile: where there is none, Java's SDK logs a trace."""
 NO_ACCOUNT = {
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_CONFIG_FILE": str(NO_ACCOUNT_FILE),
+    "AWS_SHARED_CREDENTIALS_FILE": str(NO_ACCOUNT_FILE),
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
@@ -93,7 +95,8 @@ def variables(
 def portable(variables: Mapping[str, str], data: Path) -> dict[str, str]:
     """The entries of `variables` that are also valid outside this container, because they name no file in it."""
     folders = (str(SHIM), str(data))
-    return {name: value for name, value in variables.items() if not any(folder in value for folder in folders)}
+    kept = {name: value for name, value in variables.items() if not any(folder in value for folder in folders)}
+    return {name: os.devnull if value == str(NO_ACCOUNT_FILE) else value for name, value in kept.items()}
 
 
 def client_environment(

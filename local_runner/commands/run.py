@@ -69,6 +69,10 @@ def run(
     allow_sdk_upgrade: Annotated[
         bool, typer.Option("--allow-sdk-upgrade", help="Let pip replace the SageMaker SDK by another major version.")
     ] = False,
+    python: Annotated[
+        Path | None,
+        typer.Option(help="Python that runs the script, such as that of Spark's environment; default: Wildsage's own."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="File for the executed notebook; default: NAME.executed.ipynb beside it.")
     ] = None,
@@ -80,6 +84,7 @@ def run(
     get your AWS credentials.
     """
     check_program(program, arguments or [], output)
+    check_python(program, python)
     notebook = read_notebook(program) if is_notebook(program) else None
     if not proxy:
         reject_without(context, "--proxy", "tunnel")
@@ -101,7 +106,7 @@ def run(
         ):
             environment = client.client_environment(server.endpoint, data, sdk_polling, os.environ, address) | limits
             status = (
-                run_script(program, arguments or [], environment)
+                run_script(program, arguments or [], environment, python)
                 if notebook is None
                 else run_notebook(notebook, program, output, environment)
             )
@@ -190,6 +195,14 @@ def check_program(program: Path, arguments: list[str], output: Path | None) -> N
         fail(2, f"--output applies to notebooks only. To pass it to {program.name}, write it after the script's name.")
 
 
+def check_python(program: Path, python: Path | None) -> None:
+    """Exit with an error if `python` cannot be started, or does not apply."""
+    if python and is_notebook(program):
+        fail(2, "--python applies to scripts only. A notebook's kernel runs in Wildsage's own environment.")
+    if python and not os.access(python, os.X_OK):
+        fail(1, f"--python {python}: not a program. Expected a Python interpreter, such as .venv/bin/python.")
+
+
 def read_notebook(program: Path) -> Any:
     """Read a notebook. Exits with an error if the file is not one, or if the packages that run notebooks are missing."""
     try:
@@ -200,9 +213,14 @@ def read_notebook(program: Path) -> Any:
         return notebook.read(program)
 
 
-def run_script(program: Path, arguments: list[str], environment: dict[str, str]) -> int:
-    """Run a script in its environment and return its exit status."""
-    command = [sys.executable, str(program), *arguments]
+def run_script(program: Path, arguments: list[str], environment: dict[str, str], python: Path | None = None) -> int:
+    """Run a script in its environment, with `python` or with this one, and return its exit status.
+
+    The folder of `python` comes first on the PATH, as where its environment is active: Spark starts its workers by name.
+    """
+    command = [str(python or sys.executable), str(program), *arguments]
+    if python:
+        environment |= {"PATH": os.pathsep.join((str(python.absolute().parent), environment.get("PATH", os.defpath)))}
     return foreground.run_script(command, {"PYTHONUNBUFFERED": "1", **environment})
 
 

@@ -40,7 +40,9 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Handle one connection until it closes."""
-        with suppress(OSError):  # the client went away, is too slow, or does not trust the authority
+        with suppress(
+            OSError, asyncio.CancelledError
+        ):  # the client is gone, too slow, or trusts others; the proxy ends
             try:
                 async with asyncio.timeout(HANDSHAKE_LIMIT_S):
                     server = await self._handshake(reader, writer)

@@ -15,6 +15,7 @@ CROOKED = re.compile(r"(?<![Tt]here )\b(?:is|are|was|were|be) (?:no(?! (?:longer
 
 INSTALLED = re.compile(r"""pip install +(?:--?[a-z-]+ +)*(['"]?)([A-Za-z0-9_.\-]+|\.)(\[[a-z0-9,\-{}. ()_']+\])?""")
 OTHERS = {
+    "sagemaker_pyspark",  # Spark's own environment
     "ministack",  # the peer of the S3 benchmark, in an environment of its own
     "sagemaker",  # what a notebook's own first cell does
     "tensorflow",  # what a script of the user imports, as the message says where it is missing

@@ -191,7 +191,8 @@ def test_nothing_of_the_users_account_is_left() -> None:
     assert "AWS_SESSION_TOKEN" not in environment
     assert "AWS_ENDPOINT_URL_S3" not in environment
     assert environment["AWS_ACCESS_KEY_ID"] == environment["AWS_SECRET_ACCESS_KEY"] == "wildsage"
-    assert environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+    assert environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == str(client.NO_ACCOUNT_FILE)
+    assert Path(environment["AWS_CONFIG_FILE"]).read_text() == "[default]\n"
     assert environment["HOME"] == "/home/me"
 
 

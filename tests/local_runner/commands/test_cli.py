@@ -203,6 +203,19 @@ def test_run_passes_arguments_and_the_exit_status_on(data: Path, tmp_path: Path)
     assert "(was running)" in done.stderr
 
 
+def test_a_script_runs_with_another_python_whose_folder_comes_first(data: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import os, sys; print(sys.executable); print(os.environ['PATH'].split(os.pathsep)[0])")
+    other = tmp_path / "bin" / "python3"
+    other.parent.mkdir()
+    other.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    other.chmod(0o755)
+    done = wildsage("run", "--data", data, "--python", other, script)
+    assert done.stdout.split() == [sys.executable, str(other.parent)], done.stderr
+    status, text = invoke("run", "--python", tmp_path / "none", script)
+    assert (status, "not a program. Expected a Python interpreter" in text) == (1, True)
+
+
 def test_run_says_which_jobs_of_others_run_on_a_kept_server(data: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("import boto3; boto3.client('sagemaker').list_transform_jobs()")
