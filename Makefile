@@ -7,6 +7,8 @@ TORCH   ?= torch==2.13.0
 # The Python of the client spark, in `make clients`.
 PYTHON310 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10) python3.10)
 ARGS    ?=
+# How many damaged files of each format `make fuzz` tries.
+EXAMPLES ?= 10000
 # How many tests run at a time: each file of tests stays with one worker.
 WORKERS ?= auto
 
@@ -22,7 +24,7 @@ STEPS   := while read -r step; do case $$step in Collecting*|Downloading*|Instal
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test docker clients lint bench clean
+.PHONY: help demo test fuzz docker clients lint bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -34,6 +36,9 @@ test: $(VENV)/test.stamp ## Run all tests (ARGS="-k kmeans")
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(CLIENTS)/spark.stamp $(CLIENTS)/xgboost17.stamp ## Fetch other AWS clients, whose tests skip without: 2 GB
+
+fuzz: $(VENV)/test.stamp ## Try damaged files of every format (EXAMPLES=1000000 ARGS="-k png")
+	@$(BIN)/python -m pytest tests/fuzz/test_formats.py --fuzz-examples $(EXAMPLES) $(ARGS)
 
 docker: $(VENV)/test.stamp ## Let the Docker tests run: an engine, its base image, an image of every algorithm
 	@scripts/engine

@@ -15,6 +15,9 @@ if sys.version_info >= (3, 11, 4):
 else:  # images have Debian 12's Python, which is older than the filters of extractall
     from backports import tarfile  # type: ignore[no-redef]
 
+MOST_GROWTH = 100
+ALWAYS_BYTES = 1 << 30
+MOST_MEMBERS = 100_000
 GZIP = b"\x1f\x8b"
 PACK = "Pack the files of the model without a leading folder: tar -czf model.tar.gz -C FOLDER ."
 
@@ -48,13 +51,14 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack into `folder`.
 
-    Raises UserError for a file that is not a gzipped tar, and for a member that is a link or lies outside the folder.
-    Raises PlatformError where the disk cannot be written.
+    Raises UserError for a file that is not a gzipped tar, for a member that is a link or lies outside the folder, and for an
+    archive that unpacks to more than MOST_GROWTH times its size where that is more than ALWAYS_BYTES, or to more than
+    MOST_MEMBERS members. Raises PlatformError where the disk cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(archive, "r:*") as tar:
-            tar.extractall(folder, filter=_plain)
+            tar.extractall(folder, filter=_Filter(archive))
     except tarfile.FilterError as error:
         raise UserError(f"{archive.name}: rejected, {error}.") from None
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -72,8 +76,21 @@ def _problem(archive: Path, reported: str) -> str:
     return f"not a readable tar.gz archive: it is {other_formats.described(head)}. {PACK}"
 
 
-def _plain(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    """Accept files and folders inside the folder. Links are rejected: with them, members have escaped Python's own filter."""
-    if member.issym() or member.islnk():
-        raise tarfile.FilterError(f"{member.name!r} is a link to {member.linkname!r}; pack the file itself")
-    return tarfile.data_filter(member, folder)
+class _Filter:
+    """Accepts files and folders inside the folder, as many and as large as a model's may be."""
+
+    def __init__(self, archive: Path) -> None:
+        self._most_bytes = max(ALWAYS_BYTES, MOST_GROWTH * archive.stat().st_size)
+        self._bytes = self._members = 0
+
+    def __call__(self, member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+        """Links are rejected: with them, members have escaped Python's own filter."""
+        if member.issym() or member.islnk():
+            raise tarfile.FilterError(f"{member.name!r} is a link to {member.linkname!r}; pack the file itself")
+        self._bytes += member.size
+        self._members += 1
+        if self._bytes > self._most_bytes:
+            raise tarfile.FilterError(f"it unpacks to more than {self._most_bytes:,} bytes, expected at most as many")
+        if self._members > MOST_MEMBERS:
+            raise tarfile.FilterError(f"it has more than {MOST_MEMBERS:,} members, expected at most as many")
+        return tarfile.data_filter(member, folder)

@@ -8,6 +8,9 @@ model_<host>.json     k, predictor_type, dimension_reduction, normalize, version
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -85,14 +88,29 @@ def expected(model: type[Model]) -> str:
 def _index(path: Path, kind: bytes) -> faiss.Index:
     """Open the index. Its rows stay in the file, which is mapped into memory that all workers share."""
     flags = faiss.IO_FLAG_MMAP_IFC if kind.startswith(FLAT) else faiss.IO_FLAG_MMAP
-    try:
-        index = faiss.read_index(str(path), flags)
-    except RuntimeError as error:
-        raise UserError(f"faiss cannot read the index: {error}") from None
+    _check_in_a_process_of_its_own(path, flags)
+    index = faiss.read_index(str(path), flags)
     if isinstance(index, faiss.IndexIVF):
         lists: Any = faiss.downcast_InvertedLists(index.invlists)
         lists.prefetch_nthread = 0  # by default faiss starts 32 threads per search, which cost more than they gain
     return index
+
+
+def _check_in_a_process_of_its_own(path: Path, flags: int) -> None:
+    """Raises UserError for a file that faiss cannot read, or that ends a process that reads it."""
+    command = [sys.executable, str(Path(__file__).with_name("faiss_trial.py")), str(path), str(flags)]
+    trial = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    if trial.returncode:
+        reason = (trial.stderr.strip().splitlines() or ["no reason"])[-1]
+        ended = f"a process that read it ended by signal {-trial.returncode}" if trial.returncode < 0 else reason
+        raise UserError(f"faiss cannot read the index, the file is damaged: {ended}.")
 
 
 def _read_labels(path: Path) -> Tensor:

@@ -12,7 +12,7 @@ import xgboost
 from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.xgboost import labels
-from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled, ubjson
+from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled, structure, ubjson
 
 SERIALISED_BINARY = b"CONFIG-offset:"
 JSON_START, UBJSON_START = (b'{"', b"{\n", b"{ "), b"{L"
@@ -92,24 +92,32 @@ def _from_json(buffer: bytes) -> xgboost.Booster:
         document = orjson.loads(buffer)
     except orjson.JSONDecodeError as error:
         raise UserError(f"The model is not valid JSON ({error}).") from None
+    _check(document.get("Model", document))
     return _loaded(orjson.dumps(document["Model"]) if "Model" in document else buffer)
 
 
 def _from_library(buffer: bytes) -> xgboost.Booster:
     """UBJSON is read by the library itself, with its configuration where it has one."""
-    if b"L\0\0\0\0\0\0\0\x06Config" not in buffer[:16]:
+    try:
+        document = ubjson.read(buffer)
+    except (ValueError, IndexError) as error:
+        raise UserError(f"The model is damaged: as UBJSON, {error}.") from None
+    _check(document.get("Model", document))
+    if "Config" not in document:
         return _loaded(buffer)
     booster = xgboost.Booster()
     try:
         booster.__setstate__({"handle": bytearray(buffer)})
-    except xgboost.core.XGBoostError as error:
+    except (xgboost.core.XGBoostError, ValueError) as error:
         raise UserError(_first_line(error)) from None
     return booster
 
 
 def _from_binary(content: bytes) -> xgboost.Booster:
     decoded = legacy_binary.read(content)
-    return _loaded(ubjson.write(_document(decoded)))
+    document = _document(decoded)
+    _check(document)
+    return _loaded(ubjson.write(document))
 
 
 def _document(decoded: legacy_binary.Decoded) -> dict[str, Any]:
@@ -133,6 +141,13 @@ def _document(decoded: legacy_binary.Decoded) -> dict[str, Any]:
     }
 
 
+def _check(document: Any) -> None:
+    try:
+        structure.check(document)
+    except structure.Inconsistent as error:
+        raise UserError(f"The model is damaged: {error}.") from None
+
+
 def _text(value: float) -> str:
     """A number in the spelling of XGBoost's parameters: the shortest that is the same float32."""
     return str(value) if isinstance(value, int) else np.format_float_scientific(np.float32(value), unique=True)
@@ -141,7 +156,7 @@ def _text(value: float) -> str:
 def _loaded(content: bytes) -> xgboost.Booster:
     try:
         return xgboost.Booster({"verbosity": 0}, model_file=bytearray(content))
-    except (xgboost.core.XGBoostError, ValueError) as error:
+    except (xgboost.core.XGBoostError, ValueError) as error:  # ValueError: its message is not UTF-8
         raise UserError(_first_line(error)) from None
 
 

@@ -74,6 +74,10 @@ def _value(value: int | str | None) -> bytes:
     return _text(value) if isinstance(value, str) else b"J" + struct.pack("<i", value)
 
 
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, StopIteration, struct.error)
+"""What following a damaged file's instructions ends in."""
+
+
 class _StackMachine:
     """The stack of the format. Globals become `GlobalName`, what would be called becomes a `PickledObject` or plain bytes."""
 
@@ -87,7 +91,7 @@ class _StackMachine:
                 if opcode.name == "STOP":
                     return self.stack.pop()
                 self._step(opcode.name, argument)
-        except (ValueError, IndexError, KeyError, TypeError, AttributeError, struct.error) as error:
+        except MALFORMED as error:
             raise UserError(f"The file is not a pickled Booster ({type(error).__name__}: {error}).") from None
         raise UserError("The file is not a pickled Booster: it ends too early.")
 
@@ -166,9 +170,16 @@ class _StackMachine:
         self.stack[-1].state.update(state)
 
 
+TEXT_ENCODINGS = ("latin-1", "latin1", "utf-8", "ascii")
+
+
 def _raw(content: bytes | str = b"", encoding: str = "latin-1") -> bytes:
-    """The bytes that bytearray(text, encoding) would hold."""
-    return content.encode(encoding) if isinstance(content, str) else bytes(content)
+    """The bytes that bytearray(text, encoding) would hold. A number, which would ask for so many zeros, has no place here."""
+    if isinstance(content, bytes):
+        return content
+    if not isinstance(content, str) or encoding not in TEXT_ENCODINGS:
+        raise ValueError(f"bytes would be made of {type(content).__name__} in {encoding!r}")
+    return content.encode(encoding)
 
 
 def _kind(made: object) -> str:

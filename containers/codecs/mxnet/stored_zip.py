@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import stat
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,6 +38,26 @@ def read(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     """Return the named members that the archive has. Raises UserError for a file that is not a ZIP or is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return {name: archive.read(name) for name in names if name in archive.namelist()}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+            return {name: _stored(archive, name) for name in names if name in archive.namelist()}
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        OverflowError,
+        OSError,
+    ) as error:
         raise UserError(f"{path.name}: not a readable ZIP archive ({error}).") from None
+
+
+def _stored(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A member's bytes. Compressed ones, which MXNet does not write, could be a thousand times larger than the file."""
+    entry = archive.getinfo(name)
+    if entry.compress_type != zipfile.ZIP_STORED:
+        raise zipfile.BadZipFile(f"member {name} is compressed, expected it stored as it is")
+    if entry.file_size != entry.compress_size:
+        raise zipfile.BadZipFile(
+            f"member {name} is stored in {entry.compress_size} bytes and should have {entry.file_size}"
+        )
+    return archive.read(name)

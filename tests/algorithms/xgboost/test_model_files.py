@@ -1,8 +1,11 @@
 """Model files of every version are read without unpickling, and what is written can be unpickled by others."""
 
 import base64
+import contextlib
 import json
 import pickle
+import random
+import re
 import tarfile
 import zlib
 from pathlib import Path
@@ -13,7 +16,7 @@ import pytest
 xgboost = pytest.importorskip("xgboost")
 from wildsage.algorithms.base.errors import UserError  # noqa: E402
 from wildsage.algorithms.xgboost import model_files  # noqa: E402
-from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled  # noqa: E402
+from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled, ubjson  # noqa: E402
 
 OLD = json.loads((Path(__file__).parent / "old_models.json").read_text())
 """Two rounds of 0.72, 0.90, 1.0 and 1.2, as `save_model` and pickle wrote them, and what XGBoost 1.7.6 answers with either."""
@@ -162,3 +165,78 @@ def test_a_file_of_another_format_is_named():
     for content, found in ((b"\x93NUMPY and more", "it is NumPy's npy"), (b"", "it is empty")):
         with pytest.raises(UserError, match=f"{found}.*, expected what Booster.save_model writes"):
             model_files.read(content)
+
+
+def damaged(content: bytes, count: int):
+    chance = random.Random(1)
+    for _ in range(count):
+        changed, at = bytearray(content), chance.randrange(len(content))
+        match chance.randrange(4):
+            case 0:
+                del changed[at:]
+            case 1:
+                changed[at] ^= 1 << chance.randrange(8)
+            case 2:
+                changed[at : at + 8] = chance.choice([b"\xff" * 8, bytes(8), b"\x00\x00\x00\xff" * 2])
+            case 3:
+                changed[at] = chance.choice(b"0129-")
+        yield bytes(changed)
+
+
+@pytest.mark.parametrize("booster", ["gbtree", "dart", "gblinear"])
+@pytest.mark.parametrize("form", ["ubj", "json", "pickled"])
+def test_a_damaged_model_is_an_error_or_answers(form, booster):
+    """Loaded and asked in this process, which the library's own reader would end at some of them."""
+    model = trained(booster=booster)
+    content = model_files.write(model, True) if form == "pickled" else bytes(model.save_raw(form))
+    rows = xgboost.DMatrix(ROWS)
+    for each in damaged(content, 150):
+        with contextlib.suppress(UserError, xgboost.core.XGBoostError):
+            model_files.read(each)[0].predict(rows)
+
+
+TREE = ("learner", "gradient_booster", "model", "trees", 0)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "problem"),
+    [
+        ((*TREE, "left_children", 0), 99, "its nodes do not form a tree"),
+        ((*TREE, "left_children", 0), 0, "its nodes do not form a tree"),
+        ((*TREE, "parents", 1), 2, "its nodes name other parents"),
+        ((*TREE, "split_indices", 0), 2, "a node asks for a column outside of 0 to 1"),
+        ((*TREE, "split_conditions"), [0.5], "nodes, and split_conditions"),
+        ((*TREE, "id"), 1, "its trees are not numbered one by one"),
+        (("learner", "gradient_booster", "model", "tree_info"), [0], "it has 5 trees"),
+        (("learner", "gradient_booster", "model", "trees"), None, "of another kind"),
+        (("learner", "learner_model_param", "num_class"), "-7", "num_class is '-7', expected a number from 0"),
+        (("learner", "learner_model_param", "num_feature"), "٥x", "num_feature is '٥x', expected a number from 0"),
+    ],
+)
+@pytest.mark.parametrize("form", ["json", "ubj"])
+def test_parts_of_a_model_that_do_not_fit_together(form, place, value, problem):
+    document = json.loads(trained().save_raw("json"))
+    part = document
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    content = json.dumps(document).encode() if form == "json" else ubjson.write(without_null(document))
+    with pytest.raises(UserError, match=re.escape(problem)):
+        model_files.read(content)
+
+
+def without_null(value):
+    """UBJSON is written without null; a number in its place is of another kind too."""
+    if isinstance(value, dict):
+        return {key: without_null(each) for key, each in value.items()}
+    return [without_null(each) for each in value] if isinstance(value, list) else 0 if value is None else value
+
+
+def test_ubjson_of_the_library_is_read_as_its_json():
+    model = trained(booster="dart")
+    read, expected = ubjson.read(bytes(model.save_raw("ubj"))), json.loads(model.save_raw("json"))
+    assert read["learner"]["learner_model_param"] == expected["learner"]["learner_model_param"]
+    trees = zip(*(d["learner"]["gradient_booster"]["gbtree"]["model"]["trees"] for d in (read, expected)), strict=True)
+    for ours, theirs in trees:
+        np.testing.assert_allclose(ours["split_conditions"], theirs["split_conditions"], rtol=1e-6)
+        assert list(ours["left_children"]) == theirs["left_children"]

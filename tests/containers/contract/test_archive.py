@@ -103,3 +103,30 @@ def test_what_is_not_an_archive_is_named_with_how_one_is_made(tmp_path, content,
         archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
     assert found in str(caught.value)
     assert "tar -czf model.tar.gz -C FOLDER ." in str(caught.value)
+
+
+def packed(path, members):
+    with tarfile.open(path, "w:gz") as tar:
+        for number, size in enumerate(members):
+            member = tarfile.TarInfo(f"member-{number}")
+            member.size = size
+            tar.addfile(member, io.BytesIO(bytes(size)))
+
+
+def test_an_archive_that_grows_beyond_measure_is_rejected(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "ALWAYS_BYTES", 2_000_000)
+    packed(tmp_path / "model.tar.gz", [1_000_000] * 2)
+    archive.unpack(tmp_path / "model.tar.gz", tmp_path / "as large as allowed")
+    packed(tmp_path / "model.tar.gz", [1_000_000, 1_000_001])
+    with pytest.raises(UserError, match=r"model\.tar\.gz: rejected, it unpacks to more than 2,000,000 bytes"):
+        archive.unpack(tmp_path / "model.tar.gz", tmp_path / "too large")
+    assert not (tmp_path / "too large" / "member-1").exists()
+
+
+def test_an_archive_of_too_many_members_is_rejected(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "MOST_MEMBERS", 3)
+    packed(tmp_path / "model.tar.gz", [0] * 3)
+    archive.unpack(tmp_path / "model.tar.gz", tmp_path / "three")
+    packed(tmp_path / "model.tar.gz", [0] * 4)
+    with pytest.raises(UserError, match="it has more than 3 members"):
+        archive.unpack(tmp_path / "model.tar.gz", tmp_path / "four")

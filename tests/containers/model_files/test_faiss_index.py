@@ -148,3 +148,41 @@ def test_files_that_are_missing_or_broken(tmp_path):
     (tmp_path / "model_algo-1.labels").write_bytes(b"")
     with pytest.raises(UserError, match="faiss cannot read the index"):
         artifact.load(tmp_path)
+
+
+FLAT, LISTS = {}, {"index_type": "faiss.IVFFlat"}
+LYING_SIZES = [(2**40).to_bytes(8, "little"), (2**63 - 1).to_bytes(8, "little"), b"\xff" * 8]
+
+
+@pytest.mark.parametrize(
+    ("settings", "length"), [(FLAT, 27), (FLAT, 31), (LISTS, 25), (LISTS, 60), (LISTS, 200)], ids=str
+)
+def test_an_index_that_is_cut_is_an_error_and_this_process_lives(tmp_path, settings, length):
+    artifact.save(fit(**settings), tmp_path, "algo-1")
+    path = tmp_path / "model_algo-1"
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(UserError, match="model_algo-1: faiss cannot read the index, the file is damaged"):
+        artifact.load(tmp_path)
+
+
+@pytest.mark.parametrize("size", LYING_SIZES)
+@pytest.mark.parametrize(("settings", "at"), [(FLAT, 37), (LISTS, 37)], ids=str)
+def test_a_size_in_an_index_is_not_believed(tmp_path, settings, at, size):
+    artifact.save(fit(**settings), tmp_path, "algo-1")
+    path = tmp_path / "model_algo-1"
+    content = bytearray(path.read_bytes())
+    content[at : at + 8] = size
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="model_algo-1: faiss cannot read the index, the file is damaged"):
+        artifact.load(tmp_path)
+
+
+def test_a_list_that_names_a_row_that_does_not_exist(tmp_path):
+    model = fit(**LISTS)
+    artifact.save(model, tmp_path, "algo-1")
+    path = tmp_path / "model_algo-1"
+    ids = faiss.rev_swig_ptr(model.index.invlists.get_ids(0), 4).astype("<i8").tobytes()
+    content = path.read_bytes()
+    path.write_bytes(content.replace(ids, (600).to_bytes(8, "little") + ids[8:]))
+    with pytest.raises(UserError, match="list 0 names a row outside of 0 to 599"):
+        artifact.load(tmp_path)

@@ -25,3 +25,20 @@ def test_a_damaged_archive_is_rejected(tmp_path, damage):
     path.write_bytes(damage(stored_zip.write(MEMBERS)))
     with pytest.raises(UserError, match="model_algo-1: not a readable ZIP archive"):
         stored_zip.read(path, ("b.json",))
+
+
+def test_a_compressed_member_which_may_be_a_thousand_times_larger_is_rejected(tmp_path):
+    path = tmp_path / "model_algo-1"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", bytes(1 << 20))
+    with pytest.raises(UserError, match="member a is compressed, expected it stored as it is"):
+        stored_zip.read(path, ("a",))
+
+
+def test_a_size_that_lies_is_not_believed(tmp_path):
+    whole = bytearray(stored_zip.write({"a": b"12345678"}))
+    directory = whole.index(b"PK\x01\x02")
+    whole[directory + 24 : directory + 28] = (1 << 31).to_bytes(4, "little")
+    (tmp_path / "model_algo-1").write_bytes(whole)
+    with pytest.raises(UserError, match="member a is stored in 8 bytes and should have 2147483648"):
+        stored_zip.read(tmp_path / "model_algo-1", ("a",))
