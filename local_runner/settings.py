@@ -112,6 +112,11 @@ class RegionFolder:
         return self.path / "kept"
 
     @property
+    def processing(self) -> Path:
+        """Folder in which running processing jobs have their /opt/ml trees."""
+        return self.path / "processing"
+
+    @property
     def transforms(self) -> Path:
         """Folder in which running batch transform jobs have their unpacked models."""
         return self.path / "transforms"

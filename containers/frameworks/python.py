@@ -13,20 +13,18 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
-import venv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
 
-import wildsage
+from wildsage.containers.contract import layered_environment as layered
+from wildsage.containers.contract.layered_environment import IMPORT_ROOT, interpreter
 from wildsage.containers.frameworks import errors
 
 REQUIREMENTS = "requirements.txt"
 SETUP = "setup.py"
-IMPORT_ROOT = Path(wildsage.__file__).parents[1]
 NAMES_FILES = re.compile(r"^\s*(-|\.|/|file:)|@\s*file:", re.MULTILINE)
 OFFLINE = ("Failed to establish a new connection", "Temporary failure in name resolution", "Network is unreachable")
 COMPLETE = "complete"
@@ -48,7 +46,7 @@ def of_job(code: Path, installs_code: bool = False) -> Path:
     with _lock(place):
         if not (place / COMPLETE).exists():
             shutil.rmtree(place, ignore_errors=True)
-            _create(place)
+            layered.create(place)
             _install(place, code, installs_code)
             (place / COMPLETE).touch()
     return interpreter(place)
@@ -57,11 +55,6 @@ def of_job(code: Path, installs_code: bool = False) -> Path:
 def in_environment_of_job() -> bool:
     """Whether this process runs in such an environment already."""
     return (Path(sys.prefix) / COMPLETE).exists()
-
-
-def interpreter(environment: Path) -> Path:
-    """The Python of an environment."""
-    return environment / "bin" / "python"
 
 
 def path_for_scripts(environment: Mapping[str, str], *first: Path) -> str:
@@ -74,7 +67,7 @@ def path_for_scripts(environment: Mapping[str, str], *first: Path) -> str:
 def _key(code: Path, installs_code: bool) -> str:
     """A digest of what decides the content: the requirements, the packages that are there already, and named files."""
     digest = hashlib.sha256(f"{sys.executable} {sys.version} {installs_code}".encode())
-    for folder in _packages():
+    for folder in layered.packages():
         digest.update(" ".join(sorted(path.name for path in folder.glob("*-info"))).encode())
     requirements = code / REQUIREMENTS
     text = requirements.read_text(errors="replace") if requirements.is_file() else ""
@@ -83,19 +76,6 @@ def _key(code: Path, installs_code: bool) -> str:
         for path in sorted(path for path in code.rglob("*") if path.is_file()):
             digest.update(path.relative_to(code).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:32]
-
-
-def _packages() -> list[Path]:
-    """The folders of the installed packages of the user's Python."""
-    return [Path(entry) for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")]
-
-
-def _create(place: Path) -> None:
-    """An environment whose packages come before those of the user's Python."""
-    venv.create(place, symlinks=True, with_pip=False)
-    own = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
-    lines = [f"import site; site.addsitedir({str(folder)!r})" for folder in _packages() if folder != own]
-    (own / "packages_of_the_user.pth").write_text("\n".join([*lines, str(IMPORT_ROOT)]) + "\n")
 
 
 def _install(place: Path, code: Path, installs_code: bool) -> None:

@@ -144,7 +144,8 @@ class ProcessBackend:
         user_code, arguments = self._user_code, tuple(launch.arguments or (action,))
         if launch.entrypoint or (mapped := uris.mapped(launch.image, self._images)):
             command = (*launch.entrypoint, *(launch.arguments or ())) if launch.entrypoint else (*mapped, *arguments)
-            return _Start(user_code.command(command, launch, hosts), user_code.environment(launch, variables))
+            environment = user_code.environment_with_python(launch, variables)
+            return _Start(user_code.command(command, launch, hosts), environment)
         command = (*self._command, *arguments)
         if framework := _script_framework(launch):
             meeting = {

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wildsage.containers.contract import image_tag
+from wildsage.containers.contract import image_tag, layered_environment
 from wildsage.containers.contract.paths import DEFAULT_ROOT, ROOT_VARIABLE
 from wildsage.local_runner.backends import CannotRun, Launch
 from wildsage.local_runner.images import uris
@@ -52,6 +52,13 @@ class UserCode:
             return list(command)
         return mounts.with_mounts(self._mounts(launch, hosts), command)
 
+    def environment_with_python(self, launch: Launch, variables: Mapping[str, str]) -> dict[str, str]:
+        """As `environment`, for a command that may call pip: `python` and `pip` are those of an environment of the job's own."""
+        place = launch.root.with_name(f"python-{launch.root.name}")
+        layered_environment.create(place)
+        found = self.environment(launch, variables)
+        return {**found, "PATH": os.pathsep.join((str(place / "bin"), found["PATH"]))}
+
     def environment(self, launch: Launch, variables: Mapping[str, str]) -> dict[str, str]:
         """The variables of the user, the caller and the contract, of which later ones override earlier ones."""
         region = launch.contract.get("AWS_REGION")
@@ -75,6 +82,6 @@ class UserCode:
 
 def _hosts_file(root: Path, hosts: Sequence[str]) -> Path:
     """A file beside the tree that adds the hosts of the job to this machine's, all at its loopback address."""
-    file = root.with_name(f"{root.name}.hosts")
+    file = root.with_name(f"hosts-{root.name}")
     file.write_text(f"{Path(HOSTS_FILE).read_text().rstrip()}\n{LOOPBACK} {' '.join(hosts)}\n")
     return file

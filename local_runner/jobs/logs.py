@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 TRAINING_JOBS = "/aws/sagemaker/TrainingJobs"
 TRANSFORM_JOBS = "/aws/sagemaker/TransformJobs"
+PROCESSING_JOBS = "/aws/sagemaker/ProcessingJobs"
 ENDPOINTS = "/aws/sagemaker/Endpoints"
 MAX_LINE_BYTES = 1 << 20
 

@@ -32,6 +32,7 @@ class DocumentKind:
 KINDS = (
     DocumentKind("training", "training-job", "TrainingJob", "TrainingEndTime"),
     DocumentKind("transform", "transform-job", "TransformJob", "TransformEndTime"),
+    DocumentKind("processing", "processing-job", "ProcessingJob", "ProcessingEndTime"),
     DocumentKind("tuning", "hyper-parameter-tuning-job", "HyperParameterTuningJob", "HyperParameterTuningEndTime"),
 )
 

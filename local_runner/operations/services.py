@@ -10,6 +10,7 @@ from wildsage.local_runner.jobs.hosting.async_inference import AsyncInferences
 from wildsage.local_runner.jobs.hosting.data_capture import Captures
 from wildsage.local_runner.jobs.hosting.endpoint import Endpoints
 from wildsage.local_runner.jobs.logs import Logs
+from wildsage.local_runner.jobs.processing.job import ProcessingJobs
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.jobs.training.job import TrainingJobs
 from wildsage.local_runner.jobs.transform.job import TransformJobs
@@ -39,6 +40,7 @@ class Services:
     training: TrainingJobs
     tuning: TuningJobs
     transforms: TransformJobs
+    processing: ProcessingJobs
     endpoints: Endpoints
     inferences: AsyncInferences
     captures: Captures
@@ -55,6 +57,7 @@ class Services:
         self.training.restore()
         self.tuning.restore()
         self.transforms.restore()
+        self.processing.restore()
         self.endpoints.restore()
         self.inferences.restore()
 
@@ -63,6 +66,7 @@ class Services:
         self.tuning.close()
         self.training.close()
         self.transforms.close()
+        self.processing.close()
         self.inferences.close()
         self.endpoints.close()
         self.captures.write()

@@ -19,6 +19,7 @@ from wildsage.local_runner.jobs.hosting.async_inference import AsyncInferences
 from wildsage.local_runner.jobs.hosting.data_capture import Captures
 from wildsage.local_runner.jobs.hosting.endpoint import Endpoints
 from wildsage.local_runner.jobs.logs import Logs
+from wildsage.local_runner.jobs.processing.job import ProcessingJobs
 from wildsage.local_runner.jobs.queue import Queue, default_limit
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.jobs.training.job import TrainingJobs
@@ -87,6 +88,7 @@ class Regions:
             training=training,
             tuning=TuningJobs(store, training),
             transforms=TransformJobs(replace(deps, folder=folder.transforms)),
+            processing=ProcessingJobs(replace(deps, folder=folder.processing)),
             endpoints=endpoints,
             inferences=AsyncInferences(store, logs, endpoints, inputs, objects),
             captures=Captures(objects),

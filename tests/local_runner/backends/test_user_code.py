@@ -1,7 +1,9 @@
 """Code of the user's in place of a container: what it sees of its job and of the machine."""
 
+import importlib.util
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -22,6 +24,20 @@ def launch(root: Path, script: str, host: str = "algo-1", image: str = OWN, **fi
     return Launch(image, root / host, {}, {}, lines.append, host, ["/bin/sh"], ["-c", script], **fields), lines
 
 
+def wheel(folder: Path, name: str, version: str, text: str) -> str:
+    """A wheel of one module, as small as can be."""
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    about = f"{name}-{version}.dist-info"
+    with ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}.py", text)
+        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        archive.writestr(
+            f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{about}/RECORD", "")
+    return path.name
+
+
 @needs_namespaces
 def test_every_host_sees_its_own_tree_and_finds_the_others_by_name(tmp_path):
     script = "hostname > /opt/ml/seen; getent hosts algo-1 algo-2; pwd; echo $SAGEMAKER_DATA_PATH $MASTER_ADDR"
@@ -38,13 +54,28 @@ def test_every_host_sees_its_own_tree_and_finds_the_others_by_name(tmp_path):
 
 
 @needs_namespaces
-def test_python_is_the_one_that_runs_here_and_the_caller_overrides_what_the_user_has_set(tmp_path):
+def test_python_is_on_top_of_the_users_and_the_caller_overrides_what_the_user_has_set(tmp_path):
     user_code = UserCode(lambda: {"PATH": "/usr/bin:/bin", "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "MINE": "user"})
-    given, said = launch(tmp_path, "command -v python; echo $AWS_ENDPOINT_URL $MINE")
+    given, said = launch(tmp_path, "command -v python; python -c 'import numpy'; echo $AWS_ENDPOINT_URL $MINE")
     given.environment.update(MINE="caller")
     (process,) = ProcessBackend((), user_code=user_code).train([given])
     assert process.wait(WITHIN_S) == 0
-    assert "".join(said).split() == [str(Path(sys.executable).parent / "python"), "http://127.0.0.1:1", "caller"]
+    own = tmp_path / "python-algo-1"
+    assert "".join(said).split() == [str(own / "bin" / "python"), "http://127.0.0.1:1", "caller"]
+
+
+@needs_namespaces
+def test_what_a_command_installs_stays_in_its_job(tmp_path):
+    module = tmp_path / "module"
+    module.mkdir()
+    name = wheel(module, "addition", "1.0", "VALUE = 7")
+    given, said = launch(
+        tmp_path, f"pip install -q {module / name} && python -c 'import addition; print(addition.VALUE)'"
+    )
+    (process,) = ProcessBackend(()).train([given])
+    assert process.wait(WITHIN_S) == 0, said
+    assert said[-1] == "7\n"
+    assert importlib.util.find_spec("addition") is None
 
 
 def test_without_mounts_the_log_says_why_and_the_folder_is_in_the_variables(tmp_path, monkeypatch):
