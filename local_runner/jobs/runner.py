@@ -17,6 +17,7 @@ from typing import ClassVar
 from wildsage.algorithms.base.errors import WildsageError
 from wildsage.containers.contract import failure
 from wildsage.local_runner.inputs.channels import InputError
+from wildsage.local_runner.jobs import lineage
 from wildsage.local_runner.jobs.queue import Queue
 from wildsage.local_runner.jobs.states import WAITS, JobEnd, JobKind
 from wildsage.local_runner.jobs.store import Document, Store
@@ -65,6 +66,10 @@ class JobRun(ABC):
     def results(self) -> Document:
         """Fields that are added to the document of the job when it ends."""
         return {}
+
+    def metric_summaries(self) -> list[Document]:
+        """What the trial component of the job shows of its metrics, after its end."""
+        return []
 
     def clean_up(self) -> None:  # noqa: B027, optional
         """Remove what the job leaves on this machine, after its end."""
@@ -150,12 +155,16 @@ class JobRun(ABC):
                 self._queue.leave()
 
     def _finish(self, end: JobEnd) -> None:
-        results = self.results()
+        results, now = self.results(), time.time()
 
         def edit(job: Document) -> None:
             job.update(results)
-            self.kind.end(job, end, time.time())
+            self.kind.end(job, end, now)
 
+        if not self._abandoned:  # before the job has ended for others, who may ask for its lineage at once
+            ended = self._store.get(self.kind.name, self.name)
+            edit(ended)
+            lineage.record_job(self._store, self.kind, ended, self.metric_summaries())
         self.change(edit)
 
 
@@ -190,6 +199,7 @@ class Jobs(ABC):
         run = self.new_run(job)
         with self._lock:  # a job in the store always has its run
             self._store.insert(self.kind.name, run.name, job)
+            lineage.record_job(self._store, self.kind, job)
             self._take_up(run)
 
     def stop(self, name: str) -> None:
@@ -222,9 +232,11 @@ class Jobs(ABC):
 
     def _resume(self, name: str) -> None:
         job = self._store.change(self.kind.name, name, lambda job: self.kind.resume(job, time.time()))
-        if not self.kind.has_ended(job):
-            with self._lock:
-                self._take_up(self.new_run(job))
+        if self.kind.has_ended(job):
+            lineage.record_job(self._store, self.kind, job)
+            return
+        with self._lock:
+            self._take_up(self.new_run(job))
 
     def _take_up(self, run: JobRun) -> None:
         self._runs = {name: other for name, other in self._runs.items() if not other.has_ended}

@@ -22,7 +22,7 @@ from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.jobs.training import checkpoints
 from wildsage.local_runner.jobs.training.description import DEFAULT_MAX_RUNTIME_S
 from wildsage.local_runner.jobs.training.failures import EndedHost, failure_reason
-from wildsage.local_runner.jobs.training.readings import final_metrics
+from wildsage.local_runner.jobs.training.readings import final_metrics, summaries
 from wildsage.local_runner.jobs.training.states import KIND, enter_secondary, stopped
 from wildsage.local_runner.s3.errors import S3Error
 
@@ -85,6 +85,9 @@ class TrainingJobRun(JobRun):
     def results(self) -> Document:
         found = final_metrics(self._job, self._deps.logs)
         return {"FinalMetricDataList": found} if found else {}
+
+    def metric_summaries(self) -> list[Document]:
+        return summaries(self._job, self._deps.logs)
 
     def clean_up(self) -> None:
         self._deps.put_away(self._folder)

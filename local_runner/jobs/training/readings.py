@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wildsage.local_runner.jobs import metrics
+from wildsage.local_runner.jobs.lineage import with_reading
 from wildsage.local_runner.jobs.logs import TRAINING_JOBS, Logs
 from wildsage.local_runner.jobs.store import Document
 
@@ -14,6 +15,14 @@ def job_readings(job: Document, logs: Logs) -> list[metrics.Datum]:
         return []
     streams = logs.streams(TRAINING_JOBS, f"{job['TrainingJobName']}/")
     return [datum for stream in streams for datum in metrics.scrape(logs.events(TRAINING_JOBS, stream.name), wanted)]
+
+
+def summaries(job: Document, logs: Logs) -> list[Document]:
+    """A summary of each metric over all its readings, as a trial component has them."""
+    found: dict[str, Document] = {}
+    for datum in sorted(job_readings(job, logs), key=lambda datum: datum.timestamp_ms):
+        found[datum.name] = with_reading(found.get(datum.name), datum.value, datum.timestamp_ms / 1000)
+    return [{"MetricName": name, **summary} for name, summary in found.items()]
 
 
 def final_metrics(job: Document, logs: Logs) -> list[Document]:

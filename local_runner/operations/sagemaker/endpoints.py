@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from wildsage.local_runner.jobs import lineage
 from wildsage.local_runner.jobs.hosting.endpoint import KIND, EndpointBusy, deployment_id
 from wildsage.local_runner.jobs.store import Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
@@ -46,6 +47,7 @@ def create_endpoint(context: RequestContext, request: dict[str, Any]) -> dict[st
     except NameTaken:
         raise resources.name_taken(context, KIND, name) from None
     resources.save_tags(context, arn, request)
+    lineage.record_endpoint(context.services.store, endpoint)
     return {"EndpointArn": arn}
 
 
@@ -70,6 +72,7 @@ def update_endpoint(context: RequestContext, request: dict[str, Any]) -> dict[st
         context.services.endpoints.update(request["EndpointName"], deployment)
     except EndpointBusy as error:
         raise invalid(str(error)) from None
+    lineage.record_endpoint(context.services.store, {**endpoint, "Deployment": deployment})
     return {"EndpointArn": endpoint["EndpointArn"]}
 
 

@@ -1,7 +1,7 @@
 """Experiments, trials and trial components: the records that SDKs keep about jobs. They are stored, listed and searched.
 
 A trial component belongs to any number of trials, a trial to one experiment. Here jobs create no trial components: the
-ExperimentConfig of a job is shown again without effect.
+The ExperimentConfig of a job puts the trial component of the job into its trial, if that exists.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
+from wildsage.local_runner.jobs.lineage import COMPONENT, EXPERIMENT, TRIAL
 from wildsage.local_runner.jobs.store import Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.rules import keeps
 from wildsage.local_runner.operations.sagemaker import experiment_rules, resources, tag_rules
-from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT, EXPERIMENT, TRIAL
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"

@@ -1,16 +1,15 @@
-"""Artifacts and their associations, which the experiments of SDKs create for curves and tables. They are stored and listed.
+"""Artifacts and their associations, which jobs and endpoints leave and the experiments of SDKs create.
 
-Actions, contexts and queries are not implemented: SDKs create them only in their own lineage modules."""
+Here they are only stored and listed. Artifacts of one source are the same artifact, and nothing traces a model by itself.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Iterable
 from typing import Any
 
-from wildsage.local_runner.jobs.kind import Kind
+from wildsage.local_runner.jobs.lineage import ARTIFACT, ASSOCIATION, artifact_arn, association_name
 from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.rules import keeps
@@ -18,8 +17,6 @@ from wildsage.local_runner.operations.sagemaker import resources, tag_rules
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
-ARTIFACT = Kind("artifact", "Artifact", "artifact")
-ASSOCIATION = "association"
 SAME = ("SourceArn", "DestinationArn", "SourceType", "DestinationType", "AssociationType", "ArtifactType")
 """Fields of a list request that must equal the same fields of a listed resource."""
 
@@ -97,8 +94,7 @@ def delete_association(context: RequestContext, request: dict[str, Any]) -> Docu
 
 
 def _arn_of(context: RequestContext, source: Document) -> str:
-    identity = hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()[:32]
-    return context.sagemaker_arn(ARTIFACT, identity)
+    return artifact_arn(context.sagemaker_arn(ARTIFACT, ""), source)
 
 
 def _artifact(context: RequestContext, arn: str) -> Document:
@@ -119,7 +115,7 @@ def _shown(context: RequestContext, end: str, arn: str) -> Document:
 
 
 def _name(ends: Document) -> str:
-    return f"{ends['SourceArn']} with {ends['DestinationArn']}"
+    return association_name(ends["SourceArn"], ends["DestinationArn"])
 
 
 def _ends(association: Document) -> Document:

@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
+from wildsage.local_runner.jobs.lineage import COMPONENT, EXPERIMENT, TRIAL
 from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning.job import KIND as TUNING_JOB
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.rules import keeps
 from wildsage.local_runner.operations.sagemaker import experiment_rules, resources
-from wildsage.local_runner.operations.sagemaker.experiment_kinds import COMPONENT, EXPERIMENT, TRIAL
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
 

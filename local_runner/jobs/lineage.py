@@ -1,0 +1,297 @@
+"""What jobs and endpoints leave for those who trace results: trial components, artifacts and their associations.
+
+    data sets, image ──ContributedTo──▶ trial component of the job ──Produced──▶ model, or results
+    model, image ──ContributedTo──▶ action of the deployment ──AssociatedWith──▶ context of the endpoint
+
+Sources: "Tracking Entities Created by Amazon SageMaker" in the developer guide, DescribeTrialComponent (API reference), and
+the tables that `sagemaker.lineage.visualizer` of SDK v2 shows for jobs of AWS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wildsage.local_runner.jobs.kind import Kind
+from wildsage.local_runner.jobs.states import JobKind
+from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotFound, Store
+
+EXPERIMENT = Kind("experiment", "Experiment", "experiment")
+TRIAL = Kind("experiment-trial", "Trial", "trial")
+COMPONENT = Kind("experiment-trial-component", "TrialComponent", "trial component")
+ARTIFACT = Kind("artifact", "Artifact", "artifact")
+ACTION = Kind("action", "Action", "action")
+CONTEXT = Kind("context", "Context", "context")
+ASSOCIATION = "association"
+DATA, IMAGE, MODEL, CHECKPOINT = "DataSet", "Image", "Model", "Checkpoint"
+CONTRIBUTED, PRODUCED, ASSOCIATED = "ContributedTo", "Produced", "AssociatedWith"
+
+
+@dataclass(frozen=True)
+class TracedFile:
+    """Something with a URI that a job read or made: its name among the artifacts of the trial component, and its type."""
+
+    name: str
+    uri: str
+    type: str
+    media_type: str | None = None
+
+    def shown(self) -> Document:
+        """The entry of InputArtifacts or OutputArtifacts."""
+        return {"Value": self.uri} | ({"MediaType": self.media_type} if self.media_type else {})
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one kind of job leaves, read from the document of a job."""
+
+    source_type: str
+    parameters: Callable[[Document], Document]
+    inputs: Callable[[Document], list[TracedFile]]
+    outputs: Callable[[Document], list[TracedFile]]
+
+
+def record_job(store: Store, kind: JobKind, job: Document, metrics: Iterable[Document] = ()) -> None:
+    """Create or update the trial component of a job and its associations. No effect for kinds of jobs that AWS does not trace."""
+    trace = TRACES.get(kind.stem)
+    if trace is None:
+        return
+    name = f"{job[kind.name_field]}-aws-{kind.name}"
+    arn = _arn(job[kind.arn_field], COMPONENT, name)
+    inputs = trace.inputs(job)
+    outputs = trace.outputs(job) if job[kind.status_field] == "Completed" else []
+    component = {
+        **_state(kind, job, trace.source_type),
+        "Parameters": trace.parameters(job),
+        "InputArtifacts": {file.name: file.shown() for file in inputs if file.type == DATA},
+        "OutputArtifacts": {file.name: file.shown() for file in outputs},
+        "Metrics": [{**summary, "SourceArn": job[kind.arn_field]} for summary in metrics],
+    }
+    _put_component(store, name, arn, job, component)
+    for file in inputs:
+        artifact = _put_artifact(store, arn, file)
+        _associate(store, artifact, (arn, trace.source_type, name), CONTRIBUTED)
+    for file in outputs:
+        _associate(store, (arn, trace.source_type, name), _put_artifact(store, arn, file), PRODUCED)
+
+
+def record_endpoint(store: Store, endpoint: Document) -> None:
+    """Create the context of an endpoint and the action that deployed its models, or associate what an update deploys."""
+    arn, now = endpoint["EndpointArn"], time.time()
+    name = f"{endpoint['EndpointName']}-aws-endpoint"
+    shared = {"Source": {"SourceUri": arn, "SourceType": "ARN"}, "CreationTime": now, "LastModifiedTime": now}
+    action, context = _arn(arn, ACTION, name), _arn(arn, CONTEXT, name)
+    _put(
+        store,
+        CONTEXT.name,
+        name,
+        {"ContextName": name, "ContextArn": context, "ContextType": "Endpoint", **shared},
+        context,
+    )
+    deployed = {"ActionName": name, "ActionArn": action, "ActionType": "ModelDeployment", "Status": "Completed"}
+    _put(store, ACTION.name, name, {**deployed, **shared}, action)
+    _associate(store, (action, "ModelDeployment", name), (context, "Endpoint", name), ASSOCIATED)
+    for variant in endpoint["Deployment"]["Variants"]:
+        for container in variant["Containers"]:
+            for file in _files_of(container):
+                _associate(store, _put_artifact(store, arn, file), (action, "ModelDeployment", name), CONTRIBUTED)
+
+
+def artifact_arn(any_arn: str, source: Mapping[str, Any]) -> str:
+    """The ARN of the artifact with this source, in the account and region of another ARN."""
+    return _arn(any_arn, ARTIFACT, hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()[:32])
+
+
+def association_name(source_arn: str, destination_arn: str) -> str:
+    """The name of the document of an association."""
+    return f"{source_arn} with {destination_arn}"
+
+
+def with_reading(summary: Document | None, value: float, timestamp: Any) -> Document:
+    """The summary of a metric with one more reading; mean and deviation by Welford (1962), doi:10.1080/00401706.1962.10490022."""
+    before = summary or {"Count": 0, "Avg": 0.0, "StdDev": 0.0}
+    count = before["Count"] + 1
+    mean = before["Avg"] + (value - before["Avg"]) / count
+    squares = before["StdDev"] ** 2 * before["Count"] + (value - before["Avg"]) * (value - mean)
+    return {
+        "TimeStamp": timestamp,
+        "Count": count,
+        "Last": value,
+        "Min": min(value, before.get("Min", value)),
+        "Max": max(value, before.get("Max", value)),
+        "Avg": mean,
+        "StdDev": math.sqrt(squares / count),
+    }
+
+
+# What each kind of job leaves
+
+
+def _training_parameters(job: Document) -> Document:
+    resources = job["ResourceConfig"]
+    return {
+        **{name: _parameter(value) for name, value in job.get("HyperParameters", {}).items()},
+        "SageMaker.ImageUri": {"StringValue": job["AlgorithmSpecification"]["TrainingImage"]},
+        **_machines(resources.get("InstanceCount", 1), resources.get("InstanceType", "")),
+        "SageMaker.VolumeSizeInGB": {"NumberValue": float(resources.get("VolumeSizeInGB", 0))},
+    }
+
+
+def _training_inputs(job: Document) -> list[TracedFile]:
+    image = TracedFile("SageMaker.ImageUri", job["AlgorithmSpecification"]["TrainingImage"], IMAGE)
+    channels = [
+        TracedFile(
+            channel["ChannelName"], channel["DataSource"]["S3DataSource"]["S3Uri"], DATA, channel.get("ContentType")
+        )
+        for channel in job.get("InputDataConfig", ())
+        if "S3DataSource" in channel["DataSource"]
+    ]
+    checkpoint = job.get("CheckpointConfig")
+    kept = [TracedFile("SageMaker.Checkpoint", checkpoint["S3Uri"], CHECKPOINT)] if checkpoint else []
+    return [image, *channels, *kept]
+
+
+def _training_outputs(job: Document) -> list[TracedFile]:
+    return [TracedFile("SageMaker.ModelArtifact", job["ModelArtifacts"]["S3ModelArtifacts"], MODEL)]
+
+
+def _transform_parameters(job: Document) -> Document:
+    machines = job["TransformResources"]
+    return {
+        "SageMaker.ModelName": {"StringValue": job["ModelName"]},
+        **_machines(machines["InstanceCount"], machines["InstanceType"]),
+    }
+
+
+def _transform_inputs(job: Document) -> list[TracedFile]:
+    source = job["TransformInput"]
+    uri = source["DataSource"]["S3DataSource"]["S3Uri"]
+    return [TracedFile("SageMaker.TransformInput", uri, DATA, source.get("ContentType"))]
+
+
+def _transform_outputs(job: Document) -> list[TracedFile]:
+    target = job["TransformOutput"]
+    return [TracedFile("SageMaker.TransformOutput", target["S3OutputPath"], DATA, target.get("Accept"))]
+
+
+TRACES = {
+    "TrainingJob": Trace("SageMakerTrainingJob", _training_parameters, _training_inputs, _training_outputs),
+    "TransformJob": Trace("SageMakerTransformJob", _transform_parameters, _transform_inputs, _transform_outputs),
+}
+"""By the stem of the kind of job. A tuning job leaves nothing of its own: its training jobs do."""
+
+
+def _machines(count: int, kind: str) -> Document:
+    return {
+        "SageMaker.InstanceCount": {"NumberValue": float(count)},
+        "SageMaker.InstanceType": {"StringValue": kind},
+    }
+
+
+def _parameter(value: str) -> Document:
+    """A hyperparameter as a number if it is a finite one, otherwise as text."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    return {"NumberValue": number} if math.isfinite(number) else {"StringValue": value}
+
+
+def _files_of(container: Document) -> list[TracedFile]:
+    model = container.get("ModelDataUrl")
+    image = TracedFile("SageMaker.ImageUri", container["Image"], IMAGE)
+    return [image, *([TracedFile("SageMaker.ModelArtifact", model, MODEL)] if model else [])]
+
+
+def _state(kind: JobKind, job: Document, source_type: str) -> Document:
+    status = job[kind.status_field]
+    details = f"secondary status: {job['SecondaryStatus']}, " if "SecondaryStatus" in job else ""
+    message = f"Status: {status}, {details}failure reason: {job.get('FailureReason', '')}."
+    times = {"StartTime": kind.start_time_field, "EndTime": kind.end_time_field}
+    return {
+        "Source": {"SourceArn": job[kind.arn_field], "SourceType": source_type},
+        "Status": {"PrimaryStatus": status, "Message": message[:1024]},
+        **{name: job[field] for name, field in times.items() if field in job},
+        "LastModifiedTime": time.time(),
+    }
+
+
+# Documents
+
+
+def _put_component(store: Store, name: str, arn: str, job: Document, component: Document) -> None:
+    """Store a component, or give an earlier one these fields: the user may have added it to trials meanwhile."""
+    config = job.get("ExperimentConfig", {})
+    new = {
+        "TrialComponentName": name,
+        "TrialComponentArn": arn,
+        "DisplayName": config.get("TrialComponentDisplayName", name),
+        "CreationTime": job["CreationTime"],
+        "Trials": _trials(store, config),
+        **component,
+    }
+    try:
+        store.insert(COMPONENT.name, name, new)
+    except NameTaken:
+        same_job = store.get(COMPONENT.name, name)["CreationTime"] == job["CreationTime"]
+        fields = component if same_job else new
+        store.change(COMPONENT.name, name, lambda document: document.update(fields))
+    else:
+        _tag(store, arn)
+
+
+def _trials(store: Store, config: Document) -> list[str]:
+    """The trial that the ExperimentConfig of a job names, if it exists."""
+    try:
+        return [store.get(TRIAL.name, config["TrialName"])["TrialName"]]
+    except (KeyError, NotFound):
+        return []
+
+
+def _put_artifact(store: Store, any_arn: str, file: TracedFile) -> tuple[str, str, None]:
+    """ARN, type and name, for an association, of the artifact of a URI, which is stored unless it exists."""
+    source, now = {"SourceUri": file.uri}, time.time()
+    arn = artifact_arn(any_arn, source)
+    document = {"ArtifactArn": arn, "Source": source, "ArtifactType": file.type, "Properties": {}}
+    try:
+        store.insert(ARTIFACT.name, arn, {**document, "CreationTime": now, "LastModifiedTime": now})
+    except NameTaken:
+        return arn, store.get(ARTIFACT.name, arn)["ArtifactType"], None
+    _tag(store, arn)
+    return arn, file.type, None
+
+
+def _associate(
+    store: Store, source: tuple[str, str, str | None], destination: tuple[str, str, str | None], kind: str
+) -> None:
+    association: Document = {"AssociationType": kind, "CreationTime": time.time()}
+    for end, (arn, type_name, name) in (("Source", source), ("Destination", destination)):
+        association |= {f"{end}Arn": arn, f"{end}Type": type_name} | ({f"{end}Name": name} if name else {})
+    with contextlib.suppress(NameTaken):
+        store.insert(ASSOCIATION, association_name(source[0], destination[0]), association)
+
+
+def _put(store: Store, kind: str, name: str, document: Document, arn: str) -> None:
+    try:
+        store.insert(kind, name, document)
+    except NameTaken:
+        store.update(kind, name, **document)
+    else:
+        _tag(store, arn)
+
+
+def _tag(store: Store, arn: str) -> None:
+    """Every resource with an ARN has a document of tags."""
+    with contextlib.suppress(NameTaken):
+        store.insert(TAGS, arn, {})
+
+
+def _arn(any_arn: str, kind: Kind, name: str) -> str:
+    """The ARN of another resource in the account and region of `any_arn`."""
+    return f"{':'.join(any_arn.split(':')[:5])}:{kind.name}/{name.lower()}"

@@ -1,0 +1,179 @@
+"""Actions and contexts, which group what was deployed and where; endpoints leave one of each.
+
+Here they are stored and listed, and an update of an endpoint adds to its one action. QueryLineage follows associations in
+either direction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from wildsage.local_runner.jobs.kind import Kind
+from wildsage.local_runner.jobs.lineage import ACTION, ARTIFACT, ASSOCIATION, COMPONENT, CONTEXT
+from wildsage.local_runner.jobs.store import Document, NameTaken
+from wildsage.local_runner.operations.context import RequestContext
+from wildsage.local_runner.operations.sagemaker import resources
+from wildsage.local_runner.operations.unsupported import unsupported
+from wildsage.local_runner.wire.errors import AwsError, invalid
+
+SERVICE = "sagemaker"
+LINEAGE_TYPES = {COMPONENT.name: "TrialComponent", **{kind.name: kind.stem for kind in (ARTIFACT, CONTEXT, ACTION)}}
+DEFAULT_DEPTH = 10
+
+
+# Actions
+
+
+def create_action(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _create(context, ACTION, request)
+
+
+def describe_action(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _find(context, ACTION, request)
+
+
+def list_actions(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _list(context, ACTION, request)
+
+
+def update_action(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _update(context, ACTION, request)
+
+
+def delete_action(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _delete(context, ACTION, request)
+
+
+# Contexts
+
+
+def create_context(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _create(context, CONTEXT, request)
+
+
+def describe_context(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _find(context, CONTEXT, request)
+
+
+def list_contexts(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _list(context, CONTEXT, request)
+
+
+def update_context(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _update(context, CONTEXT, request)
+
+
+def delete_context(context: RequestContext, request: dict[str, Any]) -> Document:
+    return _delete(context, CONTEXT, request)
+
+
+# Queries
+
+
+@unsupported("Filters.Properties")
+def query_lineage(context: RequestContext, request: dict[str, Any]) -> Document:
+    """Follows associations from the start, nearest first, up to MaxDepth of them."""
+    associations = context.services.store.all(ASSOCIATION)
+    direction = request.get("Direction", "Both")
+    reached: dict[str, str] = dict.fromkeys(request.get("StartArns", ()), "")
+    start, edges, depth = set(reached), [], request.get("MaxDepth", DEFAULT_DEPTH)
+    border = set(reached)
+    while border and depth:
+        steps = [step for one in associations for step in _steps(one, border, direction)]
+        edges += [one for one, _, _ in steps if one not in edges]
+        border = {arn for _, arn, _ in steps} - set(reached)
+        reached |= {arn: type_name for _, arn, type_name in steps if arn in border}
+        depth -= 1
+    vertices = [_vertex(arn, type_name) for arn, type_name in reached.items() if arn not in start]
+    page, token = resources.numbered_page([one for one in vertices if _wanted(one, request)], request)
+    shown = [{name: one[name] for name in ("SourceArn", "DestinationArn", "AssociationType")} for one in edges]
+    return {"Vertices": page, "Edges": shown if request.get("IncludeEdges", True) else [], **token}
+
+
+def _steps(association: Document, border: set[str], direction: str) -> Iterable[tuple[Document, str, str]]:
+    """The association with its other end and the type of that, if it leads on from the border."""
+    if direction != "Descendants" and association["DestinationArn"] in border:
+        yield association, association["SourceArn"], association.get("SourceType", "")
+    if direction != "Ascendants" and association["SourceArn"] in border:
+        yield association, association["DestinationArn"], association.get("DestinationType", "")
+
+
+def _vertex(arn: str, type_name: str) -> Document:
+    """Queries call a job TrainingJob, associations SageMakerTrainingJob: SDK v2 asks for the former, and shows the latter."""
+    lineage_type = LINEAGE_TYPES.get(arn.split(":")[-1].partition("/")[0], "Artifact")
+    return {"Arn": arn, "Type": type_name.removeprefix("SageMaker"), "LineageType": lineage_type}
+
+
+def _wanted(vertex: Document, request: Document) -> bool:
+    filters = request.get("Filters", {})
+    types, lineage_types = filters.get("Types"), filters.get("LineageTypes")
+    return (not types or vertex["Type"] in types) and (not lineage_types or vertex["LineageType"] in lineage_types)
+
+
+# Shared by actions and contexts
+
+
+def _create(context: RequestContext, kind: Kind, request: Document) -> Document:
+    name, now = request[kind.name_field], time.time()
+    arn = context.sagemaker_arn(kind, name)
+    fields = {kind.arn_field: arn, "CreationTime": now, "LastModifiedTime": now}
+    try:
+        context.services.store.insert(kind.name, name, {**resources.without_tags(request), **fields})
+    except NameTaken:
+        raise invalid(f"{kind.noun.capitalize()} with name {name} already exists.") from None
+    resources.save_tags(context, arn, request)
+    return {kind.arn_field: arn}
+
+
+def _find(context: RequestContext, kind: Kind, request: Document) -> Document:
+    """By name, or by the ARN that requests may have in its place."""
+    name = request[kind.name_field]
+    found = (
+        one for one in context.services.store.all(kind.name) if name in (one[kind.name_field], one[kind.arn_field])
+    )
+    if document := next(found, None):
+        return document
+    raise AwsError("ResourceNotFound", f"{kind.noun.capitalize()} '{name}' does not exist.")
+
+
+def _list(context: RequestContext, kind: Kind, request: Document) -> Document:
+    """A page of the resources that the request selects, by default newest first."""
+    found = context.services.store.all(kind.name)
+    if "SourceUri" in request:
+        found = [one for one in found if one["Source"]["SourceUri"] == request["SourceUri"]]
+    if type_name := request.get(f"{kind.stem}Type"):
+        found = [one for one in found if one[f"{kind.stem}Type"] == type_name]
+    after, before = request.get("CreatedAfter", 0), request.get("CreatedBefore", time.time() + 1)
+    found = [one for one in found if after < one["CreationTime"] < before]
+    sort_field = {"Name": kind.name_field}.get(request.get("SortBy", ""), "CreationTime")
+    found.sort(key=lambda one: one[sort_field], reverse=request.get("SortOrder") != "Ascending")
+    page, token = resources.numbered_page(found, request)
+    return {f"{kind.stem}Summaries": page, **token}
+
+
+def _update(context: RequestContext, kind: Kind, request: Document) -> Document:
+    """Properties of the request replace those with the same name; the others stay."""
+    name = _find(context, kind, request)[kind.name_field]
+
+    def edit(document: Document) -> None:
+        kept = {**document.get("Properties", {}), **request.get("Properties", {})}
+        document.update({field: request[field] for field in ("Description", "Status") if field in request})
+        document["Properties"] = {
+            key: value for key, value in kept.items() if key not in request.get("PropertiesToRemove", ())
+        }
+        document["LastModifiedTime"] = time.time()
+
+    return {kind.arn_field: context.services.store.change(kind.name, name, edit)[kind.arn_field]}
+
+
+def _delete(context: RequestContext, kind: Kind, request: Document) -> Document:
+    """Also deletes the associations."""
+    document = _find(context, kind, request)
+    arn = document[kind.arn_field]
+    for one in context.services.store.all(ASSOCIATION):
+        if arn in (one["SourceArn"], one["DestinationArn"]):
+            context.services.store.delete(ASSOCIATION, f"{one['SourceArn']} with {one['DestinationArn']}")
+    resources.delete(context, kind, document[kind.name_field])
+    return {kind.arn_field: arn}
