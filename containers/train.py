@@ -16,7 +16,7 @@ from wildsage.algorithms.base.errors import BadChannelRow, UserError, WildsageEr
 from wildsage.containers import codecs
 from wildsage.containers.check import algorithm_named
 from wildsage.containers.codecs.media_type import MediaType
-from wildsage.containers.contract import capabilities, failure, metrics
+from wildsage.containers.contract import capabilities, failure, metrics, pretrained_weights
 from wildsage.containers.contract.job import TrainingJob
 from wildsage.containers.contract.job_log import JobLog
 from wildsage.containers.contract.paths import OptML
@@ -74,7 +74,7 @@ def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSignal) -> N
         _checkpoints(opt_ml, job, settings, log),
         _earlier_state(kind, job, opt_ml),
     )
-    run.pretrained = pretrained.find(environment.get("WILDSAGE_PRETRAINED"), algorithm.pretrained())
+    run.pretrained = pretrained.find(environment.get(pretrained_weights.VARIABLE), algorithm.pretrained())
     log.metrics(started_s, counters(ReadCounts()), Meta="init_train_data_iter")
     with _rows_placed(streams):
         model = algorithm.fit(streams, run)

@@ -28,6 +28,7 @@ class ServerSettings:
     `max_jobs`: number of training and transform jobs that run at a time; others wait. Default: by cores and memory.
     `images`: commands that stand in for images, by an image's URI or name; the process backend runs them.
     `keep`: move the /opt/ml folders of ended jobs to the folder `kept` of their region.
+    `pretrained_weights`: a file or folder of weights from which training jobs may start.
     `strict`: also reject what AWS rejects but old notebooks rely on; docs/compatibility.md lists it.
     `hold_first_describe_s`: SDK v2 sleeps 5 s after it starts a job, describes it, and describes it again only after
     30 s. The server therefore delays the response to its first DescribeTrainingJob until the job ends or this many
@@ -48,6 +49,7 @@ class ServerSettings:
     role: str = "WildsageRole"
     keep: bool = False
     strict: bool = False
+    pretrained_weights: Path | None = None
     max_jobs: int | None = None
     hold_first_describe_s: float = 20.0
 

@@ -40,6 +40,7 @@ CASE = Case(
         "application/x-image": "a channel of image files needs a second channel with their list: tested with the container",
         "image/jpeg": "see application/x-image",
         "image/png": "see application/x-image",
+        "application/jpeg": "see application/x-image",
     },
     exempt={
         "reaches_its_floor_on_sorted_and_reversed_rows": "the channel shuffles, before images are decoded",

@@ -17,8 +17,8 @@ Shape = tuple[int, ...]
 
 HOW_TO_SUPPLY = (
     "Hyperparameter use_pretrained_model: there are no weights to begin from. Give the job a channel model with the model.tar.gz "
-    "of an earlier image-classification job of the same num_layers; or set WILDSAGE_PRETRAINED to a folder with "
-    "resnet-<num_layers>.pth (a torchvision state dictionary) or resnet-<num_layers>-0000.params (MXNet's model zoo)."
+    "of an earlier image-classification job of the same num_layers; or name a file with --pretrained-weights of `wildsage up`, "
+    "`run` or `train`: a .pth (a torchvision state dictionary) or a .params (MXNet's model zoo) of a network of so many layers."
 )
 
 PIXEL_MEAN, PIXEL_DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)

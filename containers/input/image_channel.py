@@ -1,7 +1,7 @@
 """The images of a channel as an `ImageStream` [contract: image-classification, Channels and content types].
 
 application/x-recordio                        .rec files, in any input mode
-application/x-image, image/jpeg, image/png    files, named by the .lst of the channel <name>_lst
+application/x-image, image/jpeg, …             files, named by the .lst of the channel <name>_lst
 RecordWrapperType RecordIO, in Pipe mode      an augmented manifest: image, label, image, label, …
 """
 
@@ -25,7 +25,6 @@ from wildsage.containers.input.image_stream import ImageStream
 from wildsage.containers.input.sources import FileSources, PipeSources, Source, Sources
 
 RECORDIO = "application/x-recordio"
-ENCODED_TYPES = (encoded.ANY, encoded.JPEG, encoded.PNG)
 LIST_SUFFIX = "_lst"
 ReadRecords = Callable[[], Iterator[ImageRecord]]
 
@@ -57,7 +56,7 @@ def _records(
         pipes = PipeSources(opt_ml, name)
         decode = image_recordio.decode_pairs if config.record_wrapper == "RecordIO" else image_recordio.decode
         return lambda: _read(name, pipes, decode)
-    if media_type.name in ENCODED_TYPES:
+    if media_type.name in encoded.TYPES:
         return _listed_images(name, job, opt_ml, log)
     files = _rec_files(name, opt_ml, log)
     return lambda: _read(name, files, image_recordio.decode)

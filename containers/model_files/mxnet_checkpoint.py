@@ -91,15 +91,23 @@ def read_arrays(folder: Path, prefix: str) -> tuple[int, dict[str, Tensor]]:
     if not found:
         raise UserError(f"{folder}: no {prefix}-NNNN.params.")
     epoch = max(found)
-    content = ndarray.read(found[epoch].read_bytes())
+    return epoch, read_params(found[epoch])
+
+
+def read_params(path: Path) -> dict[str, Tensor]:
+    """Return the arrays of a .params file as float32 under names without `arg:` and `aux:`.
+
+    Raises UserError if it is not one, or its arrays are sparse or have no names.
+    """
+    content = ndarray.read(path.read_bytes())
     if not isinstance(content, dict):
-        raise UserError(f"{found[epoch].name}: its arrays have no names, expected arg:… and aux:….")
+        raise UserError(f"{path.name}: its arrays have no names, expected arg:… and aux:….")
     arrays = {}
     for name, array in content.items():
         if isinstance(array, (ndarray.RowSparse, ndarray.CompressedRows)):
-            raise UserError(f"{found[epoch].name}: {name} is sparse, expected dense arrays.")
+            raise UserError(f"{path.name}: {name} is sparse, expected dense arrays.")
         arrays[name.removeprefix(ARGUMENT).removeprefix(AUXILIARY)] = torch.from_numpy(array).float()
-    return epoch, arrays
+    return arrays
 
 
 def _image_shape(folder: Path) -> Shape:

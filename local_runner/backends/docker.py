@@ -27,7 +27,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.networks import Network
 from docker.types import DeviceRequest, LogConfig, Mount
 
-from wildsage.containers.contract import image_tag
+from wildsage.containers.contract import image_tag, pretrained_weights
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import CannotRun, Launch
 from wildsage.local_runner.backends.engine import ISOLATED, LOOPBACK, SERVING_PORT, EngineContainer, remove
@@ -35,6 +35,7 @@ from wildsage.local_runner.images import uris
 
 LABEL = "wildsage.data"
 CONTAINER_TREE = OptML()
+WEIGHTS = "/opt/wildsage/pretrained"  # the file or folder of pretrained weights lies in it
 STAGED = "pipe"  # files that a pipe channel reads
 LOGS = LogConfig(type="json-file", config={"max-size": "10m", "max-file": "2"})  # for `docker logs`, as long as it runs
 NO_HOST = {"com.docker.network.bridge.inhibit_ipv4": "true"}  # this machine has no address on the network
@@ -68,10 +69,11 @@ class DockerBackend:
 
     isolates = True
 
-    def __init__(self, data: Path, limits: Limits | None = None) -> None:
+    def __init__(self, data: Path, limits: Limits | None = None, weights: Path | None = None) -> None:
         """Connect, and remove what an earlier runner of the same folder left. Raises CannotRun if no engine answers."""
         self._data = data.resolve()
         self._limits = limits or Limits()
+        self._weights = weights
         self._engine = connect()
         self._gpus = "nvidia" in self._engine.info().get("Runtimes", {})
         self._shares_networks = sys.platform == "linux" and _is_local(self._engine)
@@ -157,8 +159,13 @@ class DockerBackend:
             name=self._name(launch.root),
             labels={**self._label, **({ISOLATED: "true"} if launch.network_isolation else {})},
             **(NO_NAMES if launch.network_isolation else {}),
-            environment={**launch.environment, **launch.contract, image_tag.VARIABLE: uris.tag_of(launch.image)},
-            mounts=list(_mounts(launch)),
+            environment={
+                **({pretrained_weights.VARIABLE: self._weights_inside} if self._weights else {}),
+                **launch.environment,
+                **launch.contract,
+                image_tag.VARIABLE: uris.tag_of(launch.image),
+            },
+            mounts=[*_mounts(launch), *self._weights_mount()],
             mem_limit=self._limits.memory,
             memswap_limit=self._limits.memory,  # instances of SageMaker have no swap
             shm_size=self._limits.shm_size,
@@ -172,6 +179,13 @@ class DockerBackend:
         except BaseException:
             remove(container)
             raise
+
+    @property
+    def _weights_inside(self) -> str:
+        return f"{WEIGHTS}/{self._weights.name}" if self._weights else ""
+
+    def _weights_mount(self) -> list[Mount]:
+        return [_mount(self._weights, self._weights_inside, read_only=True)] if self._weights else []
 
     def _host_options(self, launch: Launch, network: Network) -> dict[str, Any]:
         """Network and command of one host of a job [contract: container, section 1]."""

@@ -14,11 +14,12 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
 
-from wildsage.containers.contract import frameworks, image_tag
+from wildsage.containers.contract import frameworks, image_tag, pretrained_weights
 from wildsage.containers.contract.frameworks import Framework
 from wildsage.containers.contract.paths import ROOT_VARIABLE, OptML
 from wildsage.local_runner.backends import CannotRun, Launch, Usage
@@ -55,7 +56,7 @@ class ProcessBackend:
     """`command` followed by `train` or `serve` runs a container; `warm` runs the same command and starts it faster.
 
     `user_code` says how code of the user's runs. `images` maps an image, by its URI or by its repository, to a command of
-    the user's that stands in for its entrypoint.
+    the user's that stands in for its entrypoint. `weights`: the file or folder of weights from which training may start.
     """
 
     isolates = False
@@ -66,11 +67,13 @@ class ProcessBackend:
         warm: WarmInterpreter | None = None,
         user_code: UserCode | None = None,
         images: Mapping[str, Sequence[str]] | None = None,
+        weights: Path | None = None,
     ) -> None:
         self._command = tuple(command)
         self._warm = warm
         self._user_code = user_code or UserCode()
         self._images = dict(images or {})
+        self._weights = {pretrained_weights.VARIABLE: str(weights)} if weights else {}
 
     def check(self, image: str, has_entrypoint: bool = False) -> None:
         """Raises CannotRun for an image that is not one of a built-in algorithm, of a framework, or mapped to a command."""
@@ -210,6 +213,7 @@ class ProcessBackend:
         """Variables of this process, then the caller's, then those of the contract, which override all others."""
         found = {
             **os.environ,
+            **self._weights,
             **launch.environment,
             **launch.contract,
             ROOT_VARIABLE: str(launch.root),

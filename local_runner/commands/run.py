@@ -21,6 +21,7 @@ from wildsage.local_runner.client import pip_constraints
 from wildsage.local_runner.commands.terminal import (
     DATA,
     DataOption,
+    PretrainedWeightsOption,
     ProxyOption,
     PublicS3Option,
     SdkPollingOption,
@@ -64,6 +65,7 @@ def run(
     sdk_polling: SdkPollingOption = False,
     public_s3: PublicS3Option = False,
     strict: StrictOption = False,
+    pretrained_weights: PretrainedWeightsOption = None,
     proxy: ProxyOption = False,
     tunnel: TunnelOption = False,
     allow_sdk_upgrade: Annotated[
@@ -90,6 +92,7 @@ def run(
         reject_without(context, "--proxy", "tunnel")
     data = make_folder(data)
     server_options = ["--public-s3"] * public_s3 + ["--strict"] * strict
+    server_options += ["--pretrained-weights", str(pretrained_weights)] if pretrained_weights else []
     polling = ["--sdk-polling"] * sdk_polling
     with report_errors(), background.server(data, server_options + polling) as server:
         was_running = " (was running)" if server.reused else ""

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from wildsage.algorithms.base.errors import WildsageError
-from wildsage.containers.contract import failure
+from wildsage.containers.contract import failure, pretrained_weights
 from wildsage.local_runner.commands.standalone import JobFailed
 from wildsage.local_runner.images import built_in, catalogue
 from wildsage.local_runner.monitor.overview import Overview
@@ -31,6 +31,14 @@ def expand_home(folder: Path) -> Path:
     return folder.expanduser()
 
 
+def require_weights(path: Path | None) -> Path | None:
+    """Exit with an error if a file is not one of weights, before anything starts."""
+    if path and path.is_file() and path.suffix not in pretrained_weights.SUFFIXES:
+        expected = ", ".join(pretrained_weights.SUFFIXES)
+        raise typer.BadParameter(f"{path.name} is not a file of weights, expected suffix {expected}, or a folder.")
+    return path
+
+
 DataOption = Annotated[
     Path,
     typer.Option(
@@ -42,6 +50,16 @@ DataOption = Annotated[
 ]
 PublicS3Option = Annotated[
     bool, typer.Option("--public-s3", help="Fetch objects of AWS's public sample buckets on first use.")
+]
+PretrainedWeightsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        exists=True,
+        resolve_path=True,
+        callback=require_weights,
+        help="Weights for use_pretrained_model=1: a .pth or .params file, or a folder with resnet-<num_layers>.pth for each depth.",
+    ),
 ]
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Reject what AWS rejects but old notebooks rely on: images of another region.")

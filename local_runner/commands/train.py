@@ -12,8 +12,10 @@ import typer
 from rich.markup import escape
 
 from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.contract.pretrained_weights import VARIABLE
 from wildsage.local_runner.commands import standalone
 from wildsage.local_runner.commands.terminal import (
+    PretrainedWeightsOption,
     examples,
     folder_for_results,
     report_errors,
@@ -54,6 +56,7 @@ def train(
     checkpoints: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of checkpoints. An interrupted job continues from them.")
     ] = None,
+    pretrained_weights: PretrainedWeightsOption = None,
 ) -> None:
     """Train a model without AWS, from files to DIR/model.tar.gz. Ctrl-C stops early and saves the model so far."""
     hyperparameters = parse_pairs("--hp", hp or [])
@@ -67,7 +70,9 @@ def train(
             folder_for_results(output) as results,
             folder_for_results(checkpoints) if checkpoints else nullcontext() as kept,
         ):
-            standalone.train(algorithm, hyperparameters, channels, input_mode.value, results, os.environ, kept)
+            weights = {VARIABLE: str(pretrained_weights)} if pretrained_weights else {}
+            environment = {**os.environ, **weights}
+            standalone.train(algorithm, hyperparameters, channels, input_mode.value, results, environment, kept)
     stderr.print(f"[green]Model:[/] {escape(str(output / standalone.MODEL_ARCHIVE))}")
 
 

@@ -25,6 +25,7 @@ from wildsage.local_runner.commands.terminal import (
     DATA,
     HOST,
     DataOption,
+    PretrainedWeightsOption,
     ProxyOption,
     PublicS3Option,
     SdkPollingOption,
@@ -81,6 +82,7 @@ def up(
     sdk_polling: SdkPollingOption = False,
     public_s3: PublicS3Option = False,
     strict: StrictOption = False,
+    pretrained_weights: PretrainedWeightsOption = None,
     proxy: ProxyOption = False,
     tunnel: TunnelOption = False,
     proxy_port: Annotated[int, typer.Option(min=1, max=65535, help="With --proxy: port of the proxy.")] = PROXY_PORT,
@@ -158,6 +160,7 @@ def up(
         images=commands_of_images(image or ()),
         keep=keep,
         strict=strict,
+        pretrained_weights=pretrained_weights,
         max_jobs=max_jobs,
         hold_first_describe_s=hold_s,
     )

@@ -103,11 +103,11 @@ def _process_backend(settings: ServerSettings) -> Backend:
     """Keeps an interpreter warm where forking is safe. Libraries of other systems start threads when they are imported."""
     user_code = UserCode(partial(_client_environment, settings))
     if settings.command != CONTAINERS or sys.platform != "linux":
-        return ProcessBackend(settings.command, None, user_code, settings.images)
+        return ProcessBackend(settings.command, None, user_code, settings.images, settings.pretrained_weights)
     warm = WarmInterpreter(CONTAINERS[-1], WARM_IMPORTS)
     if settings.warm_up:
         warm.prepare()
-    return ProcessBackend(settings.command, warm, user_code, settings.images)
+    return ProcessBackend(settings.command, warm, user_code, settings.images, settings.pretrained_weights)
 
 
 def _client_environment(settings: ServerSettings) -> Mapping[str, str]:
@@ -119,7 +119,7 @@ def _client_environment(settings: ServerSettings) -> Mapping[str, str]:
 def _docker_backend(settings: ServerSettings) -> Backend:
     from wildsage.local_runner.backends.docker import DockerBackend, Limits  # needs an extra
 
-    return DockerBackend(settings.data, Limits(settings.memory, settings.shm_size))
+    return DockerBackend(settings.data, Limits(settings.memory, settings.shm_size), settings.pretrained_weights)
 
 
 BACKENDS: Mapping[str, Callable[[ServerSettings], Backend]] = {"process": _process_backend, "docker": _docker_backend}

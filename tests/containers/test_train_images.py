@@ -154,10 +154,11 @@ def test_an_augmented_manifest_gives_what_the_rec_file_gives(job):
     assert digest(plain) == digest(manifest)
 
 
-def test_images_as_files_with_a_list_give_what_the_rec_file_gives(job):
+@pytest.mark.parametrize("content_type", ["application/x-image", "application/jpeg"])
+def test_images_as_files_with_a_list_give_what_the_rec_file_gives(job, content_type):
     plain = described(job, channels=("train",), epochs="1")
     plain.put("train", "train.rec", REC)
-    listed = described(job, ("train", "train_lst"), ChannelConfig("application/x-image"), epochs="1")
+    listed = described(job, ("train", "train_lst"), ChannelConfig(content_type), epochs="1")
     for number, (image, label) in enumerate(zip(IMAGES, LABELS, strict=True)):
         listed.put("train", f"{label}/{number}.png", image)
     lines = [f"{number}\t{label}.000000\t{label}/{number}.png\n" for number, label in enumerate(LABELS)]

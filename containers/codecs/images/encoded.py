@@ -16,6 +16,8 @@ from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import UserError
 
 JPEG, PNG, ANY = "image/jpeg", "image/png", "application/x-image"
+TYPES = (ANY, JPEG, PNG, "application/jpeg")
+"""Content types of one image, with one that AWS's notebooks send although it is not registered."""
 FORMATS = ("JPEG", "PNG")
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 

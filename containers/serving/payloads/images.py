@@ -61,12 +61,12 @@ def decode(media_type: MediaType, body: bytes, model: Model, lone_records: bool)
 
 
 def _contents(media_type: MediaType, body: bytes, lone_records: bool) -> Iterable[bytes]:
-    if media_type.name in (encoded.ANY, encoded.JPEG, encoded.PNG):
+    if media_type.name in encoded.TYPES:
         return [body]
     if media_type.name == RECORDIO:
         content = with_frame(body) if lone_records else body
         return (record.content for record in image_recordio.decode([content], "body"))
-    expected = ", ".join((encoded.ANY, encoded.JPEG, encoded.PNG, RECORDIO))
+    expected = ", ".join((*encoded.TYPES, RECORDIO))
     raise UnsupportedMediaType(f"Content type {str(media_type)!r}: not read here, expected {expected}.")
 
 

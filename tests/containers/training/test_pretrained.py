@@ -26,6 +26,22 @@ def test_nothing_is_found_where_nothing_is(tmp_path):
     assert pretrained.find(None, "resnet-18") is None and pretrained.find(str(tmp_path), None) is None
 
 
+def test_a_file_may_have_any_name(tmp_path):
+    torch.save(STATE, tmp_path / "resnet18-f37072fd.pth")
+    found = pretrained.find(str(tmp_path / "resnet18-f37072fd.pth"), "resnet-18")
+    assert torch.equal(found["bn1.bias"], STATE["bn1.bias"])
+    (tmp_path / "mine.params").write_bytes(ndarray.write({"aux:mean": STATE["bn1.bias"].numpy()}))
+    assert torch.equal(pretrained.find(str(tmp_path / "mine.params"), "resnet-50")["mean"], STATE["bn1.bias"])
+
+
+def test_a_place_that_does_not_exist_or_holds_no_weights_is_named(tmp_path):
+    with pytest.raises(UserError, match="absent does not exist, expected a file or a folder of weights"):
+        pretrained.find(str(tmp_path / "absent"), "resnet-18")
+    (tmp_path / "a.csv").write_text("1,2")
+    with pytest.raises(UserError, match=r"a\.csv: expected weights in a file with suffix \.pth, \.pt, \.params"):
+        pretrained.find(str(tmp_path / "a.csv"), "resnet-18")
+
+
 class Unwelcome:
     """Unpickling it would call a function."""
 

@@ -40,6 +40,7 @@ HANDLER = handler()
     ("kind", "content_type"),
     [
         ("JPEG", "image/jpeg"),
+        ("JPEG", "application/jpeg"),
         ("PNG", "image/png"),
         ("PNG", "application/x-image"),
         ("JPEG", None),
@@ -113,7 +114,7 @@ def test_several_labels_do_not_add_up_to_one():
             "text/csv",
             None,
             415,
-            "expected application/x-image, image/jpeg, image/png, application/x-recordio.",
+            "expected application/x-image, image/jpeg, image/png, application/jpeg, application/x-recordio.",
         ),
         (picture(), "image/jpeg", "text/csv", 406, "expected application/json, application/jsonlines."),
     ],
