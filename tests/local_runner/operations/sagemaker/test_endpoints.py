@@ -1,9 +1,14 @@
 """Models, endpoint configurations and endpoints as boto3 sees them."""
 
 import hashlib
+from contextlib import closing
 
 import pytest
 from botocore.exceptions import ClientError
+
+from wildsage.local_runner.jobs.hosting.instance import StartLimits
+from wildsage.local_runner.jobs.store import Store
+from wildsage.local_runner.settings import ServerSettings
 
 QUICK = {"Delay": 1, "MaxAttempts": 30}
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
@@ -271,3 +276,15 @@ def test_tags_of_a_deleted_resource_are_gone(aws):
     aws.sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1})
     for arn in arns:
         assert rejection(aws.sagemaker.list_tags, ResourceArn=arn)[0] == "ResourceNotFound"
+
+
+def test_the_limits_of_a_variant_reach_its_containers(aws):
+    limits = {"ModelDataDownloadTimeoutInSeconds": 61, "ContainerStartupHealthCheckTimeoutInSeconds": 62}
+    variant = {"VariantName": "v", "ModelName": aws.model(), "InitialInstanceCount": 1, "InstanceType": "ml.m4.xlarge"}
+    config = aws.name("config")
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=config, ProductionVariants=[variant | limits])
+    endpoint = aws.deploy(config)
+    with closing(Store(ServerSettings(aws.data).region("us-east-1").state)) as store:
+        (deployed,) = store.get("endpoint", endpoint)["Deployment"]["Variants"]
+    assert StartLimits.from_variant(deployed) == StartLimits(download_s=61, healthy_s=62)
+    aws.sagemaker.delete_endpoint(EndpointName=endpoint)

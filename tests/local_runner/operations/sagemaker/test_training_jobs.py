@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from wildsage.local_runner.jobs.store import Store
+from wildsage.local_runner.processes import no_network
 
 ENDED = ("Completed", "Failed", "Stopped")
 
@@ -277,13 +278,44 @@ def algorithm(image: str, **fields: object) -> dict:
             {"CheckpointConfig": {"S3Uri": "s3://no-such-bucket/c"}},
             "CheckpointConfig.S3Uri s3://no-such-bucket/c: the bucket no-such-bucket does not exist.",
         ),
+        (
+            {
+                "EnableNetworkIsolation": True,
+                "ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1},
+            },
+            "EnableNetworkIsolation cannot be kept here: its hosts are processes that reach each other",
+        ),
     ],
-    ids=["name", "address", "no bucket", "foreign image", "image of ours to come", "arguments", "checkpoints"],
+    ids=[
+        "name",
+        "address",
+        "no bucket",
+        "foreign image",
+        "image of ours to come",
+        "arguments",
+        "checkpoints",
+        "isolated hosts",
+    ],
 )
 def test_a_request_that_cannot_be_right_is_rejected_with_the_reason(aws, fields, message):
     code, text = rejection(aws.train, **fields)
     assert code == "ValidationException"
     assert message in text
+
+
+@pytest.mark.skipif(no_network.problem() is not None, reason=f"no network namespaces: {no_network.problem()}")
+def test_an_isolated_job_runs(aws):
+    found = aws.finished(aws.train(EnableNetworkIsolation=True))
+    assert (found["TrainingJobStatus"], found["EnableNetworkIsolation"]) == ("Completed", True)
+
+
+def test_a_job_that_something_else_killed_says_what_that_most_likely_means(aws):
+    job = aws.train(kill_itself="yes")
+    reason = aws.finished(job)["FailureReason"]
+    assert reason.startswith(
+        "ClientError: Please use an instance type with more memory, or reduce the size of training data"
+    )
+    assert "algo-1 ended with exit code 137. Something outside Wildsage sent SIGKILL" in reason
 
 
 def test_a_channel_named_like_anothers_pipes_is_rejected(aws, channel):
