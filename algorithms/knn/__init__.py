@@ -14,3 +14,9 @@ References
 - Tropp (2011). Improved analysis of the subsampled randomized Hadamard transform. Advances in Adaptive Data Analysis 3.
   doi:10.1142/S1793536911000787
 """
+
+import logging
+
+logging.getLogger("faiss").setLevel(
+    logging.WARNING
+)  # at INFO it says which of its builds fit the processor, and which do not

@@ -1,6 +1,7 @@
 """`read_model`: what the real service wrote, and what Wildsage writes, as NumPy arrays."""
 
 import shutil
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -146,3 +147,11 @@ def test_a_damaged_archive_is_named(tmp_path):
     (tmp_path / "model.tar.gz").write_bytes(b"\x1f\x8b not gzip")
     with pytest.raises(UserError, match=r"model\.tar\.gz"):
         read_model(tmp_path / "model.tar.gz")
+
+
+def test_reading_a_model_logs_nothing(tmp_path):
+    """In a process of its own, in which no package was imported before."""
+    artifact.save(KMeansModel(torch.ones(2, 3)), tmp_path, "algo-1")
+    code = "import logging, sys; logging.basicConfig(level=0); from wildsage import read_model; read_model(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
