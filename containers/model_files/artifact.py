@@ -60,7 +60,10 @@ def load_state(channel: Path, kind: type[Algorithm]) -> Arrays:
         names = ", ".join(path.name for path in archives) or "no file"
         raise UserError(f"Channel model: got {names}, expected one model.tar.gz of an earlier job.")
     with tempfile.TemporaryDirectory() as folder:
-        archive.unpack(archives[0], Path(folder))
+        try:
+            archive.unpack(archives[0], Path(folder))
+        except UserError as error:
+            raise UserError(f"Channel model, {error}") from None
         states = sorted(Path(folder).glob("state_*"))
         if kind.resumes_from_model and not states:
             model = load(Path(folder), kind.spec.image)[1]

@@ -236,3 +236,11 @@ def test_a_record_has_both_as_floats(handler):
     assert json.loads(handler.invocations(HttpRequest(b"1,2", codecs.CSV, codecs.JSON)).body)["predictions"][0][
         "score"
     ] == pytest.approx(record.label["score"].float32_tensor.values[0])
+
+
+def test_a_label_that_cannot_be_used_is_named_by_its_file(job):
+    run = ready(job, content=recordio(ROWS[:600], LABELS[:600]))
+    run.put("train", "second.pbr", recordio(ROWS[:3], np.array([0, 7, 1], np.float32)))
+    status, _ = run.train()
+    assert status == 1
+    assert "Channel train, second.pbr, row 2: label 7, expected 0 or 1" in run.failure

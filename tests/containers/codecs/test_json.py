@@ -54,6 +54,11 @@ WRONG = [
     ([{"features": 3}], "row 1: features are the number 3, expected a list"),
     ([{"features": [1, "2"]}], "row 1: value 2 of 2 is the text '2', expected a number"),
     ([{"features": [1, True]}], "row 1: value 2 of 2 is true, expected a number"),
+    ([{"features": [1, 1]}, {"features": [1, 1e39]}], "row 2: value 2 of 2 is 1e+39, expected a number that float32"),
+    (
+        [{"data": {"features": {"keys": [3], "shape": [9], "values": [-1e39]}}}],
+        "row 1: value 1 of 1 is -1e+39, expected a number that float32",
+    ),
     ([{"features": [None]}], "row 1: value 1 of 1 is missing or null, expected a number"),
     ([{"features": [[1, 2]]}], "row 1: value 1 of 1 is a list, expected a number"),
     (

@@ -12,6 +12,7 @@ from wildsage.algorithms.factorization_machines.model import FactorizationMachin
 from wildsage.algorithms.image_classification import weights
 from wildsage.algorithms.image_classification.model import ImageClassificationModel
 from wildsage.algorithms.image_classification.network import SOFTMAX, residual_network
+from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.algorithms.linear_learner.model import LinearModel
 from wildsage.algorithms.pca.model import PCAModel
@@ -137,3 +138,17 @@ def test_the_server_does_not_start_with_nan(tmp_path):
     (folder.model / "model_algo-1").write_bytes(ndarray.write([np.array([[1, NAN]], np.float32)]))
     with pytest.raises(UserError, match="The model's centers holds NaN"):
         serve({"SAGEMAKER_DATA_PATH": str(tmp_path), "WILDSAGE_ALGORITHM": "kmeans"})
+
+
+@pytest.mark.parametrize("name", ["model.zip", "model.tar.gz"])
+def test_a_model_channel_with_another_archive_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"PK\x03\x04 and more")
+    with pytest.raises(UserError, match=rf"^Channel model, {name}: not a readable tar\.gz archive: it is zip"):
+        artifact.load_state(tmp_path, KMeans)
+
+
+def test_a_model_channel_with_several_files_names_them(tmp_path):
+    for name in ("a.bin", "b.bin"):
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=r"^Channel model: got a\.bin, b\.bin, expected one model\.tar\.gz"):
+        artifact.load_state(tmp_path, KMeans)
