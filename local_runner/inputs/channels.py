@@ -15,12 +15,13 @@ from typing import Any
 
 from wildsage.algorithms.base import other_formats
 from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.missed import JobReads
 from wildsage.local_runner.s3.objects import StoredObject
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
 
 ChannelRequest = Mapping[str, Any]
-Objects = ObjectStore | PublicBuckets
+Objects = ObjectStore | PublicBuckets | JobReads
 
 
 class InputError(Exception):

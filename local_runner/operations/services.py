@@ -17,7 +17,6 @@ from wildsage.local_runner.jobs.transform.job import TransformJobs
 from wildsage.local_runner.jobs.tuning.job import TuningJobs
 from wildsage.local_runner.operations.request_slots import RequestSlots
 from wildsage.local_runner.processes.line_file import LineFile
-from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.settings import RegionFolder, ServerSettings
 
@@ -26,15 +25,15 @@ from wildsage.local_runner.settings import RegionFolder, ServerSettings
 class Services:
     """The services of one region.
 
-    `settings`, `objects`, `public`, `backend`, `slots` and `foreign_images` are the server's, the same in all regions.
-    `public`, where the settings ask for it, also reads buckets of Amazon's public S3.
+    `settings`, `objects`, `inputs`, `backend`, `slots` and `foreign_images` are the server's, the same in all regions. Data and
+    models are read from `inputs`: where the settings ask for it, also from buckets of Amazon's public S3.
     """
 
     settings: ServerSettings
     folder: RegionFolder
     store: Store
     objects: ObjectStore
-    public: PublicBuckets | None
+    inputs: Objects
     logs: Logs
     backend: Backend
     training: TrainingJobs
@@ -46,11 +45,6 @@ class Services:
     captures: Captures
     slots: RequestSlots
     foreign_images: LineFile
-
-    @property
-    def inputs(self) -> Objects:
-        """Where data and models are read from."""
-        return self.public or self.objects
 
     def restore(self) -> None:
         """Resume what the last server left unfinished."""

@@ -21,8 +21,8 @@ from wildsage.local_runner.s3 import multipart_operations as multipart
 from wildsage.local_runner.s3 import object_operations as objects
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.call import Call, read_call
-from wildsage.local_runner.s3.errors import NoSuchBucket, S3Error
-from wildsage.local_runner.s3.names import BUCKET
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.missed import noted
 from wildsage.local_runner.s3.post_object import post_object
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.responses import error_response
@@ -121,12 +121,8 @@ class S3:
             raise S3Error("NotImplemented", f"{call.operation} is not implemented by the local S3.") from None
         if call.argument("versionId", "null") != "null":
             raise S3Error("NotImplemented", "Versions of objects are not implemented by the local S3.")
-        try:
+        with noted(self._missed if call.operation in READS else None):
             return operation(call)
-        except NoSuchBucket as error:
-            if self._missed and call.operation in READS and BUCKET.fullmatch(error.bucket):
-                self._missed.add(error.bucket)
-            raise
 
     def _error_response(self, request: Request, error: S3Error, request_id: str, host_id: str) -> Response:
         drain(request.stream.read)

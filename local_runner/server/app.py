@@ -21,7 +21,6 @@ from wildsage.local_runner.operations import Operation, operations, rules
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_BYTES
 from wildsage.local_runner.operations.unsupported import reject_unsupported
-from wildsage.local_runner.processes.line_file import LineFile
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.protocol import S3
 from wildsage.local_runner.server import host_check
@@ -66,7 +65,7 @@ class App:
 
     def __init__(self, regions: Regions) -> None:
         self._regions = regions
-        self._s3 = S3(regions.objects, regions.public, LineFile(regions.settings.missed_buckets))
+        self._s3 = S3(regions.objects, regions.public, regions.missed_buckets)
         self._handlers: tuple[Handler, ...] = (
             reject_cross_site,
             find_service,

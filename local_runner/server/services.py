@@ -28,6 +28,7 @@ from wildsage.local_runner.jobs.tuning.job import TuningJobs
 from wildsage.local_runner.operations.request_slots import RequestSlots
 from wildsage.local_runner.operations.services import Services
 from wildsage.local_runner.processes.line_file import LineFile
+from wildsage.local_runner.s3.missed import JobReads
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.server import lock
@@ -50,6 +51,7 @@ class Regions:
         self.public = PublicBuckets(self.objects) if settings.public_s3 else None
         self._queue = Queue(settings.max_jobs or default_limit())
         self._slots = RequestSlots()
+        self.missed_buckets = LineFile(settings.missed_buckets)
         self._foreign_images = LineFile(settings.foreign_images)
         self._lock = threading.Lock()
         self._opened: dict[str, Services] = {}
@@ -73,7 +75,8 @@ class Regions:
     def _open(self, folder: RegionFolder) -> Services:
         folder.path.mkdir(exist_ok=True)
         store, logs = Store(folder.state), Logs(folder.logs)
-        objects, inputs, backend = self.objects, self.public or self.objects, self.backend
+        objects, backend = self.objects, self.backend
+        inputs = JobReads(self.public or objects, self.missed_buckets)
         deps = JobDependencies(store, logs, objects, inputs, backend, folder.jobs, self._queue)
         training = TrainingJobs(replace(deps, kept=folder.kept if self.settings.keep else None))
         endpoints = Endpoints(store, logs, inputs, backend, folder.endpoints, folder.name)
@@ -82,7 +85,7 @@ class Regions:
             folder=folder,
             store=store,
             objects=objects,
-            public=self.public,
+            inputs=inputs,
             logs=logs,
             backend=backend,
             training=training,

@@ -240,13 +240,31 @@ def test_a_script_killed_by_a_signal_has_its_status(data: Path, tmp_path: Path) 
 
 
 MISSED = """
-import boto3
+import time, boto3
 s3 = boto3.client("s3")
 for attempt in range(2):
     try:
         s3.download_file("sample-data-of-aws", "a.csv", "a.csv")
     except Exception as error:
         print(error)
+sagemaker = boto3.client("sagemaker")
+s3.create_bucket(Bucket="here")
+source = {"S3DataType": "S3Prefix", "S3Uri": "s3://read-by-a-job/train/"}
+sagemaker.create_training_job(
+    TrainingJobName="job-" + str(time.time_ns()), RoleArn="arn:aws:iam::000000000000:role/r",
+    AlgorithmSpecification={"TrainingInputMode": "File",
+        "TrainingImage": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"},
+    HyperParameters={"k": "2", "feature_dim": "2"},
+    InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
+    OutputDataConfig={"S3OutputPath": "s3://here/out"}, StoppingCondition={"MaxRuntimeInSeconds": 60},
+    ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5})
+while any(job["TrainingJobStatus"] == "InProgress" for job in sagemaker.list_training_jobs()["TrainingJobSummaries"]):
+    time.sleep(0.05)
+try:
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn="arn:aws:iam::000000000000:role/r", PrimaryContainer={
+        "Image": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1", "ModelDataUrl": "s3://read-by-a-model/m.tar.gz"})
+except Exception as error:
+    print(error)
 try:
     s3.head_bucket(Bucket="only-asked-for")
 except Exception as error:
@@ -258,7 +276,9 @@ def test_run_names_the_buckets_that_were_missed(data: Path, tmp_path: Path) -> N
     script = tmp_path / "script.py"
     script.write_text(MISSED)
     done = wildsage("run", "--data", data, script)
-    assert "buckets that do not exist here: sample-data-of-aws. " in done.stderr
+    assert "buckets that do not exist here: sample-data-of-aws, read-by-a-job, read-by-a-model. " in " ".join(
+        done.stderr.split()
+    )
     assert "add --public-s3" in done.stderr
     assert "only-asked-for" not in done.stderr
     script.write_text("print(1)")
