@@ -12,13 +12,19 @@ from __future__ import annotations
 import io
 import resource
 import statistics
+import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import psutil
 import torch
 import typer
 from numpy.typing import NDArray
@@ -34,13 +40,30 @@ from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner.algorithm import LinearLearner
 from wildsage.algorithms.linear_learner.model import LinearModel
 from wildsage.containers.codecs.records.files import write_numpy_to_dense_tensor
+from wildsage.containers.contract import archive
+from wildsage.containers.model_files import artifact
 from wildsage.containers.serving.handler import Handler, HttpRequest
+from wildsage.local_runner.backends.process import ProcessBackend
+from wildsage.local_runner.inputs.channels import InputFile
+from wildsage.local_runner.jobs.hosting import instance
+from wildsage.local_runner.jobs.hosting.instance import Instance
+from wildsage.local_runner.jobs.logs import LogWriter
+from wildsage.local_runner.jobs.transform.pipeline import MB, Pipeline, RequestPlan
+from wildsage.local_runner.s3.store import ObjectStore
 
 MODELS = 32
 ROWS, BATCH_ROWS, PASSES = 20_000, 200, 6
 MANY_COLUMNS, STORED_A_ROW, SPARSE_ROWS = 1_000_000, 20, 20_000
 SERVED_ROWS = 5_000
+SLOTS_OF_ADAM = 3
 RECORDIO = "application/x-recordio-protobuf"
+IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
+TRANSFORMED_ROWS, TRANSFORMED_COLUMNS = 100_000, (50, 784)
+TRANSFORM = {
+    "TransformInput": {"SplitType": "RecordIO", "ContentType": RECORDIO},
+    "TransformOutput": {"S3OutputPath": "s3://bucket/out", "Accept": RECORDIO},
+}
+PLAN = RequestPlan(1, "MULTI_RECORD", 6 * MB)
 
 SPEED_NOTES = f"""One thread, processor time, medians of rounds in which the contenders take turns. MNIST: its first {ROWS:,}
 rows, 784 columns, digit 0 against the rest, batches of {BATCH_ROWS}. Ours reads, checks and scales every row in every pass.
@@ -48,8 +71,10 @@ A pass is the time of {PASSES} passes less that of one, divided by {PASSES - 1}:
 end (scoring all models, choosing one), which a whole job has. The plain torch loop is one nn.Linear, binary cross entropy by
 autograd and torch.optim.Adam; its time is that of one loop, times {MODELS}. SGDClassifier learns with log_loss by
 partial_fit. Both get rows that were scaled before. Sparse: {MANY_COLUMNS:,} columns, {STORED_A_ROW} of them stored in a row,
-batches of 1000; the memory is what the process grew by at most, start and end included. Answers: one model, a binary
-classifier of 784 columns, from request to response through the handler."""
+batches of 1000; the memory is what the process grew by at most, start and end included, beside what the README's formula
+gives. Answers: one model, a binary classifier of 784 columns, from request to response through the handler. Batch transform:
+{TRANSFORMED_ROWS:,} rows of one object, from the store through requests to a container of one process and back to the
+store; the time is the processor's, of the local AWS and the container together."""
 
 
 def rows_of(x_nd: NDArray[Any], labels_n: NDArray[Any]) -> Batch:
@@ -142,8 +167,10 @@ def sparse() -> Iterator[tuple[str, ...]]:
         taken = medians({"1": short, "4": long}, 1, time.process_time)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         rate = 3 * SPARSE_ROWS / (taken["4"] - taken["1"])
-        name = f"{MANY_COLUMNS:,} sparse columns, models: {models}"
-        yield name, f"{rate:,.0f} rows/s, {grown / 1024:,.0f} MiB", "", "", "", ""
+        numbers = (SLOTS_OF_ADAM + 2) * MANY_COLUMNS * models + 21 * MANY_COLUMNS
+        name, formula = f"{MANY_COLUMNS:,} sparse columns, models: {models}", f"{4 * numbers / 2**20:,.0f} MiB"
+        yield name, f"{rate:,.0f} rows/s", "", "", "", ""
+        yield name, f"{grown / 1024:,.0f} MiB", "the README's formula", formula, f"{grown / 4 / numbers * 1024:.3g}", ""
 
 
 def answers(rounds: int) -> Iterator[tuple[str, ...]]:
@@ -159,6 +186,57 @@ def answers(rounds: int) -> Iterator[tuple[str, ...]]:
     seconds = statistics.median([_seconds(handler, many) for _ in range(5 * rounds)])
     rate = f"{SERVED_ROWS / seconds:,.0f} rows/s"
     yield f"answers to {SERVED_ROWS:,} rows of RecordIO", rate, "", "", "", "≥ 100,000 rows/s"
+
+
+def transform(rounds: int) -> Iterator[tuple[str, ...]]:
+    """Rows of the speed table for batch transforms: objects of a store, split into requests to a served container, and stored."""
+    for columns in TRANSFORMED_COLUMNS:
+        rate = statistics.median(_transformed(columns) for _ in range(rounds))
+        yield f"batch transform of RecordIO, {columns} columns", f"{rate:,.0f} rows/s", "", "", "", "≥ 100,000 rows/s"
+
+
+def _transformed(columns: int) -> float:
+    """Rows per second of the processor time of everything: the pipeline here, and the container."""
+    x_nd = np.random.default_rng(0).normal(size=(TRANSFORMED_ROWS, columns)).astype(np.float32)
+    model = fit(rows_of(x_nd[:2000], x_nd[:2000, 0] > 0), predictor_type="binary_classifier", num_models=1, epochs=1)
+    body = io.BytesIO()
+    write_numpy_to_dense_tensor(body, x_nd)
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        store = ObjectStore(folder / "s3")
+        store.create_bucket("bucket")
+        rows = InputFile("rows.pbr", store.put("bucket", "rows.pbr", [body.getvalue()]))
+        with _served(model, folder, store) as machine:
+            pipeline = Pipeline(TRANSFORM, PLAN, machine, store, store, threading.Event(), print, folder)
+            pipeline.run([rows])  # the first requests load what later ones use
+            began = _processor_s()
+            assert pipeline.run([rows]) == []
+            return TRANSFORMED_ROWS / (_processor_s() - began)
+
+
+@contextmanager
+def _served(model: LinearModel, folder: Path, store: ObjectStore) -> Iterator[Instance]:
+    """An instance whose one container, a process of one thread, serves the model."""
+    (folder / "model").mkdir()
+    artifact.save(model, folder / "model", "algo-1")
+    archive.pack(folder / "model", folder / "model.tar.gz")
+    store.put("bucket", "model.tar.gz", [(folder / "model.tar.gz").read_bytes()])
+    container = {"Name": "one", "Image": IMAGE, "ModelDataUrl": "s3://bucket/model.tar.gz", "Mode": "SingleModel"}
+    container["Environment"] = {"OMP_NUM_THREADS": "1"}
+    backend = ProcessBackend((sys.executable, "-m", "wildsage.containers"))
+    log = LogWriter(folder / "log")
+    machine = instance.start("", [container], folder, backend, store, lambda name: log, {"AWS_REGION": "us-east-1"})
+    try:
+        machine.await_healthy()
+        yield machine
+    finally:
+        machine.stop(1)
+
+
+def _processor_s() -> float:
+    """Processor time of this process and of all that it started, in seconds."""
+    this = psutil.Process()
+    return sum(sum(each.cpu_times()[:2]) for each in (this, *this.children(recursive=True)))
 
 
 def _seconds(handler: Handler, request: HttpRequest) -> float:
@@ -178,7 +256,7 @@ def main(
     threadpool_limits(1)
     command, packages = f"python -m benchmarks.linear_learner --rounds {rounds}", ("torch", "numpy", "scikit-learn")
     columns = ("work", "Wildsage", "beside", "it takes", "ratio", "wanted")
-    rows = [*sparse(), *dense(rounds), *answers(rounds)]
+    rows = [*sparse(), *dense(rounds), *answers(rounds), *transform(rounds)]
     speeds = Report("linear_learner_speed", "Linear learner, time", command, columns, rows, SPEED_NOTES, packages)
     speeds.show()
     if write:

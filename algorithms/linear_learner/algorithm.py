@@ -51,8 +51,8 @@ OPTIMIZERS = ("auto", "sgd", "adam", "rmsprop")
 class LinearLearner(Algorithm):
     """Linear and logistic regression: `num_models` models learn in one pass over the rows, and the best is kept.
 
-    Time: a row costs its stored values times the outputs of all models. Memory: (p + 3)·d·o numbers, p = 3 slots of Adam
-    (2 of the others), o = models · outputs; beside them the first `num_point_for_scaler` rows, and to choose a binary
+    Time: a row costs its stored values times the outputs of all models. Memory: at most (p + 7)·d·o numbers, p = 3 slots of
+    Adam (2 of the others), o = models · outputs; beside them the first `num_point_for_scaler` rows, and to choose a binary
     classifier's threshold one score of each model for `num_calibration_samples` rows.
 
     >>> import torch
@@ -220,9 +220,12 @@ class LinearLearner(Algorithm):
     def _start(self, head: Batch | None, earlier: Mapping[str, Tensor] | None, run: RunContext) -> State:
         """The initial state, by the first rows of all hosts; weights are drawn, or are those of an earlier job's model."""
         widths = run.gather({"width": torch.tensor([0 if head is None else head.width])})
-        width = self._width(max(int(each["width"]) for each in widths))
-        if not width:
+        seen = sorted({int(each["width"]) for each in widths} - {0})
+        if not seen:
             raise UserError(NO_DATA)
+        if len(seen) > 1:
+            raise UserError(f"Channel train: hosts read rows of {seen[0]} and {seen[-1]} columns, expected one width.")
+        width = self._width(seen[0])
         if head is None:
             head = Batch(torch.empty(0, width), torch.empty(0, 1))
         labels_n = labels.checked(head, self.predictor_type, self.classes, "train", 0)

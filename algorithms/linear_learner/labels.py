@@ -1,10 +1,10 @@
-"""Checks the labels of rows."""
+"""Checks the labels and the width of rows."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.batch import Batch, SparseRows
 from wildsage.algorithms.base.errors import BadChannelRow
 from wildsage.algorithms.base.labels import one_label
 
@@ -35,3 +35,10 @@ def checked(batch: Batch, predictor_type: str, classes: int, channel: str, rows_
             )
         raise BadChannelRow(channel, rows_before + row + 1, problem)
     return labels_n
+
+
+def reject_other_width(batch: Batch, width: int, channel: str, rows_before: int) -> None:
+    """Raise UserError for rows that have not as many columns as the training rows. Sparse rows may be narrower."""
+    if batch.width > width or (batch.width < width and not isinstance(batch.features, SparseRows)):
+        problem = f"{batch.width} columns, expected {width} as in channel train."
+        raise BadChannelRow(channel, rows_before + 1, problem)

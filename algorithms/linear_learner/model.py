@@ -146,6 +146,7 @@ class LinearModel(Model):
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         rows = 0
         for batch in batches:
+            labels.reject_other_width(batch, self.feature_dim, channel, rows)
             labels_n = labels.checked(batch, self.predictor_type, self.weights_dc.shape[1], channel, rows)
             labels_n = labels_n.to(run.device)
             f_nc = self.margins(batch.to(run.device))

@@ -132,6 +132,7 @@ class Selection:
         sums_m = torch.zeros(models + 1, dtype=torch.float64)
         found = ChannelScores(sums_m)
         for batch in self._batches():
+            labels.reject_other_width(batch, len(raw_do), self.channel, found.rows)
             labels_n = labels.checked(batch, task.predictor_type, task.classes, self.channel, found.rows)
             labels_n = labels_n.to(self.run.device)
             f_nmc = (_product(batch.to(self.run.device), raw_do) + raw_o).view(len(batch), models, task.outputs)

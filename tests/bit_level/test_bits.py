@@ -115,6 +115,11 @@ def census_rows(folder, width: int) -> tuple[bytes, bytes, str]:
     return (folder / "model.tar.gz").read_bytes(), body, "text/csv"
 
 
+def digits(folder) -> tuple[bytes, bytes, str]:
+    rows = np.random.default_rng(0).random((FEW, 784)).astype(np.float32)
+    return (folder / "model.tar.gz").read_bytes(), bytes(encode_rows(rows)), "application/x-recordio-protobuf"
+
+
 def recorded_ratings(folder) -> tuple[bytes, bytes, str]:
     records = itertools.islice(recordio.payloads([(folder / "test.protobuf").read_bytes()]), FEW)
     body = b"".join(map(recordio.frame, records))
@@ -148,6 +153,7 @@ GOLDEN = {
     "pca": ("pca-census", partial(census_rows, width=34)),
     "factorization_machines": ("fm-movielens", recorded_ratings),
     "image_classification": ("image-classification-symbols", recorded_pictures),
+    "linear_learner": ("linear-learner-mnist", digits),
 }
 
 

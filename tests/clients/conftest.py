@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -69,6 +70,18 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     data = tmp_path_factory.mktemp("clients")
     with background.server(data) as server:
         yield Local(server.endpoint, data)
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Callable[..., Local]]:
+    """Starts a local AWS of the test's own, with options of `wildsage up`."""
+    with ExitStack() as stack:
+
+        def start(*options: str) -> Local:
+            data = tmp_path / "aws"
+            return Local(stack.enter_context(background.server(data, options)).endpoint, data)
+
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -190,7 +190,7 @@ def test_a_target_that_cannot_be_reached_is_said_and_the_model_is_kept(job):
 @pytest.mark.parametrize(
     ("settings", "labels", "failure"),
     [
-        ({}, LABELS + 1, r"Channel train, row \d+: label 2, expected 0 or 1 for predictor_type binary_classifier"),
+        ({}, LABELS + 1, r"Channel train, rows\.pbr, row \d+: label 2, expected 0 or 1 for predictor_type binary_classifier"),
         ({}, LABELS * 0, "Channel train: every row has the label 0, expected rows of two classes or more"),
         ({"predictor_type": "multiclass_classifier"}, LABELS, "Hyperparameter num_classes: got 1, expected an integer ≥ 3"),
         ({"feature_dim": "5"}, LABELS, r"Channel train, rows.pbr, row 1: 4 columns, expected 5 \(feature_dim\)"),
@@ -200,6 +200,120 @@ def test_a_target_that_cannot_be_reached_is_said_and_the_model_is_kept(job):
 )  # fmt: skip
 def test_a_users_mistake_fails_the_job_in_clear_words(job, settings, labels, failure):
     run = ready(job, settings, content=recordio(ROWS, labels))
+    status, log = run.train()
+    assert status == 1, log
+    assert re.search(failure, run.failure), run.failure
+
+
+def spoiled(value: float, row: int = 2, column: int = 1) -> np.ndarray:
+    rows = ROWS[:500].copy()
+    rows[row, column] = value
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "failure"),
+    [
+        (
+            recordio(spoiled(np.nan), LABELS[:500]),
+            None,
+            r"Channel train, rows\.pbr, row 3: column 2: got nan, expected a finite number",
+        ),
+        (
+            recordio(spoiled(np.inf), LABELS[:500]),
+            None,
+            r"Channel train, rows\.pbr, row 3: column 2: got inf, expected a finite number",
+        ),
+        (
+            csv(ROWS[:500], LABELS[:500]) + b"1,nan,2,3,4\n",
+            "text/csv",
+            "Unable to parse csv: .*, row 501: column 1: got nan, expected a finite number",
+        ),
+        (
+            csv(ROWS[:500], LABELS[:500]) + b"1,2,3,4\n",
+            "text/csv",
+            "row 501: 4 columns, expected 5 as in the rows before",
+        ),
+        (
+            csv(ROWS[:500], LABELS[:500]) + b"1,2,3,four,5\n",
+            "text/csv",
+            "row 501: column 4: got 'four', expected a number",
+        ),
+        (
+            b"label,a,b,c,d\n" + csv(ROWS[:500], LABELS[:500]),
+            "text/csv",
+            r"row 1: column 1: got 'label', expected a number; is this a header row\?",
+        ),
+        (csv(ROWS[:500], LABELS[:500]) + b"no,2,3,4,5\n", "text/csv", "row 501: column 1: got 'no', expected a number"),
+        (
+            recordio(ROWS[:500], LABELS[:500]) + recordio(ROWS[:10, :3], LABELS[:10]),
+            None,
+            "row 501: 3 columns, expected 4 as in the rows before",
+        ),
+        (recordio(ROWS[:500], None), None, "Channel train: rows have no labels, expected one each"),
+        (b"", None, "No training data processed.* Channel train has no data for this host"),
+    ],
+)
+def test_rows_that_cannot_be_learned_fail_the_job_in_clear_words(job, content, content_type, failure):
+    run = ready(job, content=content, config=ChannelConfig(content_type) if content_type else None)
+    status, log = run.train()
+    assert status == 1, log
+    assert re.search(failure, run.failure), run.failure
+
+
+@pytest.mark.parametrize(
+    ("channel", "rows", "labels", "failure"),
+    [
+        (
+            "validation",
+            ROWS[:50, :3],
+            LABELS[:50],
+            r"Channel validation, rows\.pbr, row 1: 3 columns, expected 4 as in channel train",
+        ),
+        (
+            "test",
+            ROWS[:50, :3],
+            LABELS[:50],
+            r"Channel test, rows\.pbr, row 1: 3 columns, expected 4 as in channel train",
+        ),
+        (
+            "validation",
+            ROWS[:50],
+            LABELS[:50] + 1,
+            r"Channel validation, rows\.pbr, row 5: label 2, expected 0 or 1 for predictor_type binary_classifier",
+        ),
+        (
+            "test",
+            ROWS[:50],
+            LABELS[:50] * np.nan,
+            r"Channel test, rows\.pbr, row 1: label nan, expected a finite float32",
+        ),
+    ],
+)
+def test_other_channels_that_do_not_fit_are_named(job, channel, rows, labels, failure):
+    run = ready(job, channels=("train", channel))
+    run.put(channel, "rows.pbr", recordio(rows, labels))
+    status, log = run.train()
+    assert status == 1, log
+    assert re.search(failure, run.failure), run.failure
+
+
+@pytest.mark.parametrize(
+    ("settings", "rows", "failure"),
+    [
+        ({}, ROWS[:500, :3], r"weights of shape \(4, 1\), expected \(3, 1\) \(feature_dim, outputs\) as in this job"),
+        (
+            {"predictor_type": "multiclass_classifier", "num_classes": "3"},
+            ROWS[:500],
+            r"weights of shape \(4, 1\), expected \(4, 3\) \(feature_dim, outputs\) as in this job",
+        ),
+    ],
+)
+def test_an_earlier_model_that_does_not_fit_is_rejected(job, settings, rows, failure):
+    first = done(job, {"epochs": "1"})[0]
+    archive.pack(first.opt_ml.model, first.opt_ml.root / "model.tar.gz")
+    run = ready(job, settings, channels=("train", "model"), content=recordio(rows, LABELS[:500]))
+    run.put("model", "model.tar.gz", (first.opt_ml.root / "model.tar.gz").read_bytes())
     status, log = run.train()
     assert status == 1, log
     assert re.search(failure, run.failure), run.failure

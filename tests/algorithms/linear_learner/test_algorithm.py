@@ -14,6 +14,7 @@ from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner.algorithm import LinearLearner
+from wildsage.algorithms.linear_learner.optimizers import Adam
 
 RECORDED = (
     0.136012, 0.039508, 0.032119, 0.029230, 0.027583, 0.026497, 0.025697, 0.025088, 0.024615, 0.024245, 0.023956,
@@ -130,7 +131,8 @@ def test_several_classes_come_to_multinomial_regression():
     assert found["multiclass_top_k_accuracy_3"] > 0.9
 
 
-def test_wide_sparse_rows_move_the_columns_they_hold_and_no_other():
+def test_wide_sparse_rows_move_the_columns_they_hold_and_no_other(monkeypatch):
+    """An update gets the columns of its mini-batch, and all others keep the bytes of their initial weights."""
     rng = np.random.default_rng(1)
     rows, width, each = 600, 1_000_000, 5
     columns_z = np.concatenate([rng.choice(200, each, replace=False) * 4999 for _ in range(rows)])
@@ -139,13 +141,23 @@ def test_wide_sparse_rows_move_the_columns_they_hold_and_no_other():
     weight = rng.normal(size=200)
     labels_n = weight[columns_z.reshape(rows, each) // 4999].sum(1) > 0
     x_nd = SparseRows(starts_n1, torch.from_numpy(columns_z), values_z, width)
-    model = fit(x_nd, labels_n, predictor_type="binary_classifier", mini_batch_size=50, num_models=2, init_scale=1e-6)
+    moved, move = [], Adam.move
+
+    def watched(self, slots_pao, *given):
+        moved.append(slots_pao.shape[1])
+        move(self, slots_pao, *given)
+
+    monkeypatch.setattr(Adam, "move", watched)
+    how = {"predictor_type": "binary_classifier", "mini_batch_size": 50, "num_models": 2, "wd": 0.001, "l1": 0.0001}
+    model = fit(x_nd, labels_n, RunContext(seed=3), **how)
+    assert max(moved) <= 200 and len(moved) == 2 * 15 * 12  # weights and bias, 15 passes of 12 mini-batches
     assert scored(model, x_nd, labels_n)["binary_classification_accuracy"] > 0.95
     weights_d = model.arrays()["fc0_weight"][:, 0]
-    untouched_d = torch.ones(width, dtype=torch.bool)
-    untouched_d[columns_z] = False
-    assert float(weights_d[untouched_d].abs().max()) <= 1e-6
-    assert float(weights_d[~untouched_d].abs().max()) > 0.01
+    initial_d = torch.empty(width, 1).uniform_(-0.07, 0.07, generator=RunContext(seed=3).shared_rng)[:, 0]
+    touched_d = torch.zeros(width, dtype=torch.bool)
+    touched_d[columns_z] = True
+    assert torch.equal(weights_d[~touched_d], initial_d[~touched_d])
+    assert not bool((weights_d[touched_d] == initial_d[touched_d]).any())
 
 
 def test_sparse_rows_of_any_width_come_to_the_same_answers():
@@ -255,6 +267,15 @@ def test_an_earlier_model_is_gone_on_from():
 def test_labels_that_cannot_be_learned_are_named(labels, given, text):
     with pytest.raises(UserError, match=text):
         fit(np.arange(8).reshape(4, 2), labels, mini_batch_size=2, **given)
+
+
+def test_hosts_with_rows_of_different_widths_are_rejected():
+    class TwoHosts(Watched):
+        def gather(self, arrays):
+            return [arrays, {"width": torch.tensor([3])}] if "width" in arrays else [arrays, arrays]
+
+    with pytest.raises(UserError, match="Channel train: hosts read rows of 2 and 3 columns, expected one width"):
+        fit(np.arange(8).reshape(4, 2), [0, 1, 0, 1], TwoHosts(), predictor_type="binary_classifier", mini_batch_size=2)
 
 
 def test_a_channel_smaller_than_a_batch_says_so():
