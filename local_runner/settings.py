@@ -25,14 +25,15 @@ class ServerSettings:
     `docker run` takes them, such as 4g. `command`: followed by `train` or `serve` it runs a container; the process
     backend uses it. `role`: name of the IAM role that STS and IAM return to callers.
     `warm_up`: import what the first container needs at the start, instead of when it starts.
-    `max_jobs`: number of training and transform jobs that run at a time; others wait. Default: by cores and memory.
+    `max_jobs`: number of training, transform and processing jobs that run at a time; others wait. Default: by cores and
+    memory.
     `images`: commands that stand in for images, by an image's URI or name; the process backend runs them.
     `keep`: move the /opt/ml folders of ended jobs to the folder `kept` of their region.
     `pretrained_weights`: a file or folder of weights from which training jobs may start.
     `strict`: also reject what AWS rejects but old notebooks rely on; docs/compatibility.md lists it.
     `hold_first_describe_s`: SDK v2 sleeps 5 s after it starts a job, describes it, and describes it again only after
-    30 s. The server therefore delays the response to its first DescribeTrainingJob until the job ends or this many
-    seconds have passed. 0 switches that off.
+    30 s. The server therefore delays its response to the first description of a training or transform job until the job
+    ends or this many seconds have passed. 0 switches that off.
     """
 
     data: Path

@@ -20,7 +20,7 @@ def jobs(
     data: DataOption = DATA,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show the newest N; 0 shows all.")] = 20,
 ) -> None:
-    """List training, transform and tuning jobs, newest first, whether or not the local AWS runs."""
+    """List training, transform, processing and tuning jobs, newest first, whether or not the local AWS runs."""
     with open_overview(data) as overview:
         found = overview.jobs()
         alive = running(data) is not None

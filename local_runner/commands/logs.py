@@ -18,7 +18,7 @@ EXAMPLES = examples("wildsage logs my-job", "wildsage logs -f my-job", "wildsage
 
 
 def logs(
-    name: Annotated[str, typer.Argument(help="Name of a training or transform job, or of an endpoint.")],
+    name: Annotated[str, typer.Argument(help="Name of a training, transform or processing job, or of an endpoint.")],
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Print new lines too, until the job ends or Ctrl-C.")
     ] = False,

@@ -98,8 +98,9 @@ def run(
         was_running = " (was running)" if server.reused else ""
         stderr.print(f"[dim]Local AWS on {server.endpoint}, state in {escape(str(data))}{was_running}[/]")
         if server.reused and server_options:
-            names = ", ".join(option for option in server_options if option.startswith("--"))
-            stderr.print(f"[yellow]{names}: no effect on a server that runs already. Give it to `wildsage up`.[/]")
+            stderr.print(
+                f"[yellow]{', '.join(server_options)}: no effect on a server that runs already. Give it to `wildsage up`.[/]"
+            )
         with (
             through_proxy(data, server.endpoint, tunnel) if proxy else nullcontext() as address,
             pip_constraints.keep_sdk(os.environ, allow_sdk_upgrade) as limits,

@@ -22,9 +22,8 @@ from wildsage.local_runner.processes import foreground, python, temp_folder
 
 MODEL_ARCHIVE = "model.tar.gz"
 OUTPUT_ARCHIVE = "output.tar.gz"
-CHANNEL_NAME = re.compile(
-    r"(?!\.{1,2}$)[A-Za-z0-9.\-_]{1,64}"
-)  # as in the API; other names could point outside the folder
+# As in the API. Other names could point outside the folder.
+CHANNEL_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9.\-_]{1,64}")
 START_LIMIT_S = 240.0  # SageMaker gives an endpoint this long until its first healthy /ping
 
 CSV = "text/csv"

@@ -124,7 +124,7 @@ def up(
     ] = False,
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
-    """Run the local AWS until Ctrl-C: SageMaker, its runtime, S3, STS, IAM and Logs on one loopback port."""
+    """Run the local AWS until Ctrl-C: SageMaker, its runtime, S3, CloudWatch, STS, IAM and ECR on one loopback port."""
     if backend is not BackendName.DOCKER:
         reject_without(context, "--backend docker", "memory", "shm_size")
     elif image:
@@ -272,7 +272,7 @@ def announce(endpoint: str, settings: ServerSettings, sdk_polling: bool, proxy: 
     address = os.environ.get(PUBLISHED_AT, endpoint)
     stderr.print(f"[bold green]Local AWS[/] on [bold]{escape(address)}[/], state in {data}. Ctrl-C stops it.")
     stderr.print(
-        f"It serves SageMaker, its runtime, S3, STS, IAM and Logs. Jobs and endpoints run as {RUN_AS[settings.backend]}."
+        f"It serves SageMaker, its runtime, S3, CloudWatch, STS, IAM and ECR. Jobs and endpoints run as {RUN_AS[settings.backend]}."
     )
     if settings.open_to_network:
         stderr.print(f"[bold red]Open to the network on {escape(settings.host)}.[/] {OPEN_WARNING}")

@@ -1,6 +1,6 @@
 """The /opt/ml folders of a training job, one for each host: created before it runs, packed into archives afterwards.
 
-Input files are clones of the stored objects if the file system can clone (Btrfs, XFS, APFS: it copies no bytes, and
+Input files are clones of the stored objects if the file system can clone (Btrfs, XFS: it copies no bytes, and
 writes stay private), else hard links without write permission, which cost nothing either. A link keeps the bytes of the
 job's start, because the store replaces files and never writes into them. One risk remains: a process that runs as root,
 or restores the permission, can write into a linked object. Between disks the bytes are copied.

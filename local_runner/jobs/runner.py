@@ -48,6 +48,7 @@ class JobRun(ABC):
             self._stopping.set()
         self._abandoned = False
         self._has_ended = threading.Event()
+        self._waiting_limit: threading.Timer | None = None
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 
     # What a kind of job gives
@@ -93,13 +94,17 @@ class JobRun(ABC):
             return
         self._queue.enter(self.begin)
         if self.may_wait_s < math.inf:
-            timer = threading.Timer(max(0.0, self.may_wait_s), self.call_off)
-            timer.daemon = True
-            timer.start()
+            self._waiting_limit = threading.Timer(max(0.0, self.may_wait_s), self.call_off)
+            self._waiting_limit.daemon = True
+            self._waiting_limit.start()
+            if self._thread.ident:  # it began before the limit was there to be cancelled
+                self._waiting_limit.cancel()
 
     def begin(self) -> None:
         """Start the thread that executes the job and stores its end."""
         self._thread.start()
+        if self._waiting_limit:
+            self._waiting_limit.cancel()
 
     def stop(self) -> None:
         """Ask the job to stop. A job that waits has stopped when this returns."""

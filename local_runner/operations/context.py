@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-
-import botocore.session
-from botocore.exceptions import UnknownRegionError
 
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.operations.services import Services
 from wildsage.local_runner.settings import ACCOUNT, DEFAULT_REGION
+from wildsage.local_runner.wire.regions import partitions
 
 
 @dataclass(frozen=True)
@@ -35,12 +32,4 @@ class RequestContext:
     @property
     def partition(self) -> str:
         """Second part of every ARN: `aws`, or another, such as `aws-cn`, in regions that AWS operates apart."""
-        return _partition(self.region)
-
-
-@cache
-def _partition(region: str) -> str:
-    try:
-        return botocore.session.get_session().get_partition_for_region(region)
-    except UnknownRegionError:
-        return "aws"
+        return partitions()[self.region]

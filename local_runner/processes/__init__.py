@@ -1,1 +1,1 @@
-"""Operating system processes: another Python, a command under supervision, options that both servers share."""
+"""Operating system processes: another Python, commands under supervision, with other mounts or without a network."""

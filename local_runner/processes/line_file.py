@@ -7,17 +7,19 @@ from pathlib import Path
 
 
 class LineFile:
-    """Lines, each as often as it was added. The file starts empty with each server."""
+    """Lines, each as often as it was added, up to `most_bytes`. The file starts empty with each server."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most_bytes: int = 1 << 20) -> None:
         self._path = path
+        self._most_bytes = most_bytes
         self._lock = threading.Lock()
         path.unlink(missing_ok=True)
 
     def add(self, line: str) -> None:
-        """Append a line. Thread-safe."""
+        """Append a line, unless the file is full: any client may cause one with each request. Thread-safe."""
         with self._lock, self._path.open("a") as file:
-            file.write(f"{line}\n")
+            if file.tell() < self._most_bytes:
+                file.write(f"{line}\n")
 
 
 class LineReader:

@@ -126,9 +126,8 @@ def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
 def _sign_leaf(
     host: str, key: ec.EllipticCurvePrivateKey, issuer: x509.Certificate, issuer_key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    no_subject = x509.Name(
-        []
-    )  # the host is an alternative name: a common name has at most 64 characters, a bucket's host more
+    # The host is an alternative name: a common name has at most 64 characters, a bucket's host more.
+    no_subject = x509.Name([])
     return (
         _builder(no_subject, key.public_key(), issuer.subject, issuer_key.public_key(), LEAF_LIFETIME)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=True)

@@ -40,9 +40,8 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Handle one connection until it closes."""
-        with suppress(
-            OSError, asyncio.CancelledError
-        ):  # the client is gone, too slow, or trusts others; the proxy ends
+        # The client is gone, too slow, or trusts others; or the proxy ends.
+        with suppress(OSError, asyncio.CancelledError):
             try:
                 async with asyncio.timeout(HANDSHAKE_LIMIT_S):
                     server = await self._handshake(reader, writer)

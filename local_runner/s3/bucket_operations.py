@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-import botocore.session
 from werkzeug.wrappers import Response
 
 from wildsage.local_runner.s3.body import read_document
@@ -13,6 +10,7 @@ from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.responses import OWNER, empty_response, format_time, xml_response
 from wildsage.local_runner.s3.store import DEFAULT_REGION, ObjectStore
 from wildsage.local_runner.s3.xml import parse
+from wildsage.local_runner.wire.regions import partitions
 
 ALIASES = {"EU": "eu-west-1"}
 """Names of regions that only LocationConstraint takes."""
@@ -50,7 +48,7 @@ def _bucket_region(asked: str, endpoint_region: str) -> str:
     name of that other region.
     """
     region = ALIASES.get(asked, asked)
-    if asked and (region == DEFAULT_REGION or region not in _regions()):
+    if asked and (region == DEFAULT_REGION or region not in partitions()):
         raise S3Error(
             "InvalidLocationConstraint",
             "The specified location-constraint is not valid",
@@ -63,15 +61,6 @@ def _bucket_region(asked: str, endpoint_region: str) -> str:
             "request was sent to.",
         )
     return region or DEFAULT_REGION
-
-
-@cache
-def _regions() -> frozenset[str]:
-    """All regions that botocore knows: those of the partitions, and those that S3's model lists."""
-    session = botocore.session.get_session()
-    known = session.get_service_model("s3").shape_for("BucketLocationConstraint").enum
-    partitions = session.get_available_partitions()
-    return frozenset(known).union(*(session.get_available_regions("s3", partition) for partition in partitions))
 
 
 def head_bucket(store: ObjectStore, call: Call) -> Response:

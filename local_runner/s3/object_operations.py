@@ -61,12 +61,13 @@ def attributes_of(call: Call) -> Attributes:
 def put_object(store: ObjectStore, call: Call) -> Response:
     """Store the body as an object. Raises NoSuchBucket, PreconditionFailed, BadDigest."""
     store.bucket(call.bucket)
+    attributes = attributes_of(call)
     pending, checksums = receive(store, call)
     stored = store.commit(
         call.bucket,
         call.key,
         pending,
-        attributes_of(call),
+        attributes,
         checksums=checksums,
         check=lambda existing: check_write(existing, call.header),
     )
@@ -133,10 +134,11 @@ def copy_object(store: ObjectStore, open_object: Opener, call: Call) -> Response
     stored, file = open_object(*source)
     with file:
         check_read(stored, call.header, "x-amz-copy-source-")
+        attributes = _copied_attributes(stored.attributes, call)
         wanted = {call.header("x-amz-checksum-algorithm").upper()} & ALGORITHMS.keys()
         whole = {name for name, value in stored.checksums.items() if "-" not in value}
         pending = write_pending(store.temp, file_chunks(file), wanted or whole & ALGORITHMS.keys())
-    copied = store.commit(call.bucket, call.key, pending, _copied_attributes(stored.attributes, call))
+    copied = store.commit(call.bucket, call.key, pending, attributes)
     return xml_response("CopyObjectResult", copy_result(copied))
 
 

@@ -44,8 +44,9 @@ def post_object(store: ObjectStore, call: Call) -> Response:
     file.stream.seek(0)
     if "policy" in fields:
         check_policy(fields["policy"], {**fields, "bucket": call.bucket}, size_bytes, datetime.now(UTC))
+    attributes = _attributes(fields)
     pending = write_pending(store.temp, iter(lambda: file.stream.read(CHUNK_BYTES), b""))
-    stored = store.commit(call.bucket, key, pending, _attributes(fields))
+    stored = store.commit(call.bucket, key, pending, attributes)
     return _response(call, fields, stored)
 
 
@@ -120,7 +121,8 @@ def check_policy(encoded: str, fields: Fields, size_bytes: int, now: datetime) -
 def _read_policy(encoded: str) -> dict[str, Any]:
     try:
         policy = json.loads(base64.b64decode(encoded, validate=True))
-        datetime.fromisoformat(policy["expiration"]).timestamp()
+        if datetime.fromisoformat(policy["expiration"]).tzinfo is None:
+            raise ValueError("an expiration without a time zone")
         list(_conditions(policy["conditions"]))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise S3Error(
@@ -137,7 +139,7 @@ def _conditions(given: Sequence[Any]) -> Iterator[tuple[str, str, str]]:
         else:
             operator, name, value = condition
             if operator == "content-length-range":
-                int(name), int(value)
+                int(str(name)), int(str(value))
             elif operator not in ("eq", "starts-with"):
                 raise ValueError(operator)
             yield operator, str(name), str(value)

@@ -60,9 +60,9 @@ class Uploads:
         """Start an upload and return its id. Raises NoSuchBucket, KeyTooLongError."""
         check_key(key)
         upload_id = secrets.token_hex(16)
-        (self._folder / upload_id).mkdir()
         with self._index.writing():
             self._store.bucket(bucket)
+            (self._folder / upload_id).mkdir()
             row = (bucket, key, upload_id, time.time_ns(), algorithm, whole, attributes.to_json())
             self._index.row("INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         return upload_id

@@ -29,6 +29,7 @@ from wildsage.local_runner.settings import DEFAULT_REGION, ServerSettings
 from wildsage.local_runner.wire.constraints import check
 from wildsage.local_runner.wire.errors import AwsError, not_implemented
 from wildsage.local_runner.wire.protocols import Values, WireProtocol, protocol_of, rest_operation
+from wildsage.local_runner.wire.regions import partitions
 
 CREDENTIAL = re.compile(r"(?:Credential=)?[^/]+/\d{8}/(?:(?P<region>[a-z0-9-]+)/)?(?P<service>[a-z0-9-]+)/aws4_request")
 RUNTIME_PATH = re.compile(r"/endpoints/[^/]+/(?:invocations|async-invocations)(?:-response-stream)?")
@@ -71,6 +72,7 @@ class App:
             find_service,
             self._answer_s3,
             choose_protocol,
+            reject_unknown_region,
             reject_large_body,
             parse,
             find_operation,
@@ -153,6 +155,17 @@ def choose_protocol(call: ApiCall) -> Response | None:
         call.protocol = protocol_of(call.request, None)
         raise not_implemented(call.protocol.operation_name(call.request), call.service) from None
     call.protocol = protocol_of(call.request, call.model)
+    return None
+
+
+def reject_unknown_region(call: ApiCall) -> Response | None:
+    """Raises InvalidSignatureException, status 403, for a region that AWS does not have. Each region has a folder and threads."""
+    if call.region not in partitions():
+        raise AwsError(
+            "InvalidSignatureException",
+            f"Credential should be scoped to a valid region, not '{call.region}'. Choose one of AWS's, such as {DEFAULT_REGION}.",
+            403,
+        )
     return None
 
 

@@ -67,7 +67,9 @@ class Regions:
 
     def close(self) -> None:
         """End everything that runs in any region, and close the stores."""
-        for services in self._opened.values():
+        with self._lock:
+            opened = list(self._opened.values())
+        for services in opened:
             services.close()
         self.backend.close()
         self.objects.close()

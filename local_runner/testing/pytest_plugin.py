@@ -29,8 +29,8 @@ from wildsage.local_runner.settings import ACCOUNT, ServerSettings
 class LocalAws:
     """A local AWS for one test or module. The environment points to it, so a test just calls `boto3.client("s3")`.
 
-    `endpoint`: its URL. `data`: the folder of its state: objects below `s3/buckets`, log lines below `logs`,
-    `server.log`. `role`: a role ARN for creating jobs and models.
+    `endpoint`: its URL. `data`: the folder of its state: objects below `s3/buckets`, log lines below
+    `regions/<region>/logs`, `server.log`. `role`: a role ARN for creating jobs and models.
     """
 
     endpoint: str

@@ -23,16 +23,12 @@ def bring_model(uri: str | None, folder: Path, objects: Objects, within_s: float
         return
     partial = folder.with_name(f"{folder.name}-{uuid.uuid4().hex}")
     partial.mkdir(parents=True)
-    if uri:
-        deadline = _Deadline(uri, within_s)
-        bucket, key = split_uri(uri)
-        if uri.endswith("/"):
-            _copy(bucket, key, partial, objects, deadline)
-        else:
-            packed = objects.get(bucket, key).path
-            deadline.check()
-            archive.unpack(packed, partial)
-        deadline.check()
+    try:
+        if uri:
+            _fill(partial, uri, objects, _Deadline(uri, within_s))
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     partial.rename(folder)
 
 
@@ -50,6 +46,17 @@ class _Deadline:
                 f"Could not download the model data at {self._uri} within {self._within_s:.0f} s: "
                 "raise ModelDataDownloadTimeoutInSeconds."
             )
+
+
+def _fill(folder: Path, uri: str, objects: Objects, deadline: _Deadline) -> None:
+    bucket, key = split_uri(uri)
+    if uri.endswith("/"):
+        _copy(bucket, key, folder, objects, deadline)
+    else:
+        packed = objects.get(bucket, key).path
+        deadline.check()
+        archive.unpack(packed, folder)
+    deadline.check()
 
 
 def _copy(bucket: str, prefix: str, folder: Path, objects: Objects, deadline: _Deadline) -> None:

@@ -77,6 +77,7 @@ class AsyncInferences:
 
     def _pool(self, endpoint: str) -> ThreadPoolExecutor:
         """A pool of the size that the endpoint needs now. A pool of another size ends after the invocations that it has."""
+        self._end_pools_of_deleted_endpoints()
         wanted = self._concurrency(endpoint)
         size, pool = self._pools.get(endpoint, (0, None))
         if pool is None or size != wanted:
@@ -85,6 +86,11 @@ class AsyncInferences:
             pool = ThreadPoolExecutor(wanted, f"async {endpoint}")
             self._pools[endpoint] = wanted, pool
         return pool
+
+    def _end_pools_of_deleted_endpoints(self) -> None:
+        """Their threads end after the invocations that they have."""
+        for gone in [name for name in self._pools if not self._exists(name)]:
+            self._pools.pop(gone)[1].shutdown(wait=False)
 
     def _concurrency(self, endpoint: str) -> int:
         try:

@@ -38,8 +38,7 @@ class Container:
     """Runs a serving container in a thread of its own until it is stopped.
 
     The limits are those of the container contract, section 5: a container is healthy within 4 minutes, or
-    `healthy_within_s`, answers a ping
-    within 2 s, and has 30 s from SIGTERM to SIGKILL.
+    `healthy_within_s`, answers a ping within 2 s, and has 30 s from SIGTERM to SIGKILL.
     """
 
     def __init__(
@@ -58,9 +57,8 @@ class Container:
         self._backend = backend
         self._launch = launch
         self._container: Serving | None = None
-        self._http = urllib3.connection_from_url(
-            "http://127.0.0.1:0"
-        )  # replaced by the address of each container that starts
+        # Each container that starts replaces it with its own address.
+        self._http = urllib3.connection_from_url("http://127.0.0.1:0")
         self._settled = threading.Event()
         self._healthy = False
         self._stopping = threading.Event()

@@ -157,7 +157,7 @@ class Endpoints:
         """Stop all containers. The endpoints stay in the store; `restore` starts them again."""
         self._closing = True
         fleets = list(self._fleets.values())
-        starting = [instance for instances in self._starting.values() for instance in instances]
+        starting = [instance for instances in list(self._starting.values()) for instance in instances]
         for fleet in (*fleets, Fleet(starting, {}, self._folder)):
             fleet.stop(SHUTDOWN_GRACE_S)
 

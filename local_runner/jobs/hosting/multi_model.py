@@ -56,7 +56,7 @@ class HostedModels:
         answer = self._container.request("POST", f"/models/{name}/invoke", body, headers, timeout_s, whole)
         if answer.status == NOT_LOADED and isinstance(
             body, bytes
-        ):  # unloaded meanwhile, or the container was restarted
+        ):  # unloaded meanwhile, or the container started again
             answer.drain_conn()
             self._names.pop(name, None)
             self._ensure(name, target)
@@ -67,9 +67,18 @@ class HostedModels:
         if name not in self._names:
             with self._loading:
                 if name not in self._names:
-                    bring_model(self._prefix + target, self._folder.loaded_model(name), self._objects)
-                    self._load(name)
+                    self._bring_and_load(name, target)
         self._names[name] = self._names.pop(name, None)
+
+    def _bring_and_load(self, name: str, target: str) -> None:
+        """Nothing is left on disk of a model that does not exist or is not loaded."""
+        folder = self._folder.loaded_model(name)
+        try:
+            bring_model(self._prefix + target, folder, self._objects)
+            self._load(name)
+        except BaseException:
+            shutil.rmtree(folder.parent, ignore_errors=True)
+            raise
 
     def _load(self, name: str) -> None:
         """Make the container load a model; unload others as long as it answers that it is out of memory."""
@@ -79,7 +88,6 @@ class HostedModels:
             if answer.status in (200, LOADED_ALREADY):
                 return
             if answer.status != OUT_OF_MEMORY or not self._names:
-                shutil.rmtree(self._folder.loaded_model(name).parent, ignore_errors=True)
                 raise NotLoaded(self._container.name, answer.status, answer.data.decode(errors="replace"))
             self._unload(next(iter(tuple(self._names))))  # a copy, because other threads use models meanwhile
 

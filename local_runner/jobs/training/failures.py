@@ -30,7 +30,7 @@ def failure_reason(ended: Iterable[EndedHost]) -> str | None:
 
     The failure of one host makes the others fail too, so the order alone does not show the cause. An error of the user
     ranks before a failure of the algorithm, and that before a failure of the platform; a lack of memory, which the user can
-    mend, ranks before a written reason, and that before a bare exit status.
+    fix, ranks before a written reason, and that before a bare exit status.
     """
     failed = [one for one in ended if one.status]
     if not failed:

@@ -110,9 +110,8 @@ class TuningJobRun(JobRun):
 
     def _begin_searches(self) -> None:
         """Begin a search for each definition. It knows what the parents and this job itself have tried before."""
-        from wildsage.local_runner.jobs.tuning.search import (
-            search,  # optuna takes a quarter of a second to import, and nothing else here needs it
-        )
+        # optuna takes a quarter of a second to import, and nothing else here needs it
+        from wildsage.local_runner.jobs.tuning.search import search
 
         seed = self._config.get("RandomSeed")
         for offset, definition in enumerate(training_definitions(self._job)):

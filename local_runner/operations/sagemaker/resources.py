@@ -154,7 +154,7 @@ def page(
     found = [document for document in documents if _passes(document, request, kind)]
     found.sort(key=key, reverse=descending)
     if "NextToken" in request:
-        last = _read_token(request["NextToken"])
+        last = _read_token(request["NextToken"], float if sort_field == "CreationTime" else str, str)
         found = [document for document in found if (key(document) < last if descending else key(document) > last)]
     size = request.get("MaxResults", DEFAULT_PAGE)
     token = {"NextToken": _token(key(found[size - 1]))} if len(found) > size else {}
@@ -167,7 +167,7 @@ def numbered_page(
     """Like `page`, for documents that are sorted already. A token holds the position where the next page begins."""
     wanted = request.get("StatusEquals")
     found = [one for one in documents if wanted in (None, one.get(status_field))]
-    begin = _read_token(request["NextToken"])[0] if "NextToken" in request else 0
+    begin = _read_token(request["NextToken"], int)[0] if "NextToken" in request else 0
     end = begin + request.get("MaxResults", DEFAULT_PAGE)
     return found[begin:end], {"NextToken": _token([end])} if len(found) > end else {}
 
@@ -191,8 +191,12 @@ def _token(key: list[Any]) -> str:
     return urlsafe_b64encode(json.dumps(key).encode()).decode()
 
 
-def _read_token(token: str) -> list[Any]:
+def _read_token(token: str, *types: type) -> list[Any]:
+    """The key in a token, whose members must have the given types: those of a list in another order differ."""
     try:
-        return json.loads(urlsafe_b64decode(token))
+        key = json.loads(urlsafe_b64decode(token))
     except ValueError:
-        raise invalid("NextToken was not created by this server. Start the list again without it.") from None
+        key = None
+    if not isinstance(key, list) or [type(member) for member in key] != list(types):
+        raise invalid("NextToken was not created for this list and its order. Start the list again without it.")
+    return key

@@ -110,7 +110,9 @@ OPERATORS: Mapping[str, Callable[[Any, str], bool]] = {
 
 
 def _compare(found: Any, value: str) -> int:
-    """-1, 0 or 1. Two numbers or times compare as such, everything else as text."""
+    """-1, 0 or 1. Two numbers or times compare as such, everything else as text: `true` and `false` for truth values."""
+    if isinstance(found, bool):
+        found = str(found).lower()
     mine, theirs = _as_number(found), _as_number(value)
     if mine is None or theirs is None:
         mine, theirs = str(found), value  # type: ignore[assignment]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from wildsage.local_runner.inputs.channels import InputError, split_uri
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import quotas, resources
 from wildsage.local_runner.wire.errors import invalid
@@ -24,9 +23,9 @@ def check(context: RequestContext, request: dict[str, Any]) -> None:
     resources.check_image(context, algorithm.get("TrainingImage"), bool(algorithm.get("ContainerEntrypoint")))
     if request.get("EnableNetworkIsolation"):
         resources.check_isolation(context, machines.get("InstanceCount", 1))
-    _check_target(context, "S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])
+    resources.check_target(context, "S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])
     if "CheckpointConfig" in request:
-        _check_target(context, "CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"])
+        resources.check_target(context, "CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"])
     for channel in request.get("InputDataConfig", ()):
         _check_channel(channel)
 
@@ -53,19 +52,4 @@ def _check_channel(channel: dict[str, Any]) -> None:
             f"Channel {channel['ChannelName']}: S3DataType {source['S3DataType']} is not implemented by Wildsage yet. "
             "Use S3Prefix, ManifestFile or AugmentedManifestFile."
         )
-    _check_address(source["S3Uri"])
-
-
-def _check_target(context: RequestContext, field: str, uri: str) -> None:
-    """Reject a bucket that does not exist now, so that the job does not fail after hours of training."""
-    bucket = _check_address(uri)
-    if not context.services.objects.has_bucket(bucket):
-        raise invalid(f"{field} {uri}: the bucket {bucket} does not exist. Create it before the job.")
-
-
-def _check_address(uri: str) -> str:
-    """The bucket of an S3 URI. Raises ValidationException if the URI is invalid."""
-    try:
-        return split_uri(uri)[0]
-    except InputError as error:
-        raise invalid(str(error)) from None
+    resources.bucket_of(source["S3Uri"])

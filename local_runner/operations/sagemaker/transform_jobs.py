@@ -74,6 +74,7 @@ def _check(context: RequestContext, request: dict[str, Any]) -> None:
     resources.bucket_of(source["S3Uri"])
     _check_processing(request)
     resources.check_target(context, "S3OutputPath", request["TransformOutput"]["S3OutputPath"])
+    check(resources.find(context, MODEL, request["ModelName"]), transform_rules.MODEL_RULES)
 
 
 def _check_processing(request: dict[str, Any]) -> None:
@@ -101,7 +102,6 @@ def _check_readable(field: str, kind: str | None) -> None:
 def _document(context: RequestContext, request: dict[str, Any]) -> Document:
     """The job as DescribeTransformJob shows it, before it has a state."""
     source, target = request["TransformInput"], request["TransformOutput"]
-    check(resources.find(context, MODEL, request["ModelName"]), transform_rules.MODEL_RULES)
     return {
         **resources.without_tags(request),
         "TransformJobArn": context.sagemaker_arn(KIND, request["TransformJobName"]),

@@ -142,6 +142,19 @@ def test_a_job_waits_no_longer_than_it_may(jobs, store):
     assert found(store, "a")["WaitingJobStatus"] == "Completed"
 
 
+def test_the_limit_of_the_wait_holds_no_thread_once_the_job_has_begun(jobs, store):
+    threads = threading.active_count()
+    jobs.start(job("a", MayWait=3_600.0))
+    jobs.start(job("b", MayWait=3_600.0))
+    for name in ("a", "b"):
+        finish(jobs, name)
+        assert found(store, name)["WaitingJobStatus"] == "Completed"
+    deadline = time.monotonic() + WITHIN_S
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == threads
+
+
 def test_a_stop_after_the_end_changes_nothing(jobs, store):
     jobs.start(job("a"))
     finish(jobs, "a")

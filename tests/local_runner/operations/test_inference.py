@@ -185,6 +185,8 @@ def test_models_are_loaded_at_their_first_request_and_make_room_for_others(aws, 
 def test_a_model_may_come_later_and_must_be_there_then(aws, multi_model):
     message = rejection(aws.runtime.invoke_endpoint, EndpointName=multi_model, Body=b"x", TargetModel="late.tar.gz")
     assert message.startswith("Failed to download model data for TargetModel late.tar.gz.")
+    folder = hashlib.sha256(b"late.tar.gz").hexdigest()[:32]
+    assert list(aws.region.endpoints.rglob(f"{folder}*")) == []
     aws.upload("models", **{"late.tar.gz": archive("late")})
     assert aws.invoke(multi_model, TargetModel="late.tar.gz")["name"] == "late"
 

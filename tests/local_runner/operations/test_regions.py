@@ -117,3 +117,14 @@ def test_a_strict_server_rejects_an_image_of_another_region(start_aws, tmp_path)
         )
     aws.sagemaker = aws.client("sagemaker", region="us-west-2")
     assert aws.finished(foreign_job(aws))["TrainingJobStatus"] == "Completed"
+
+
+@pytest.mark.parametrize("service", ["sagemaker", "logs", "sts"])
+def test_a_region_that_aws_does_not_have_is_rejected_and_gets_no_folder(aws, service):
+    ask = {"sagemaker": "list_models", "logs": "describe_log_groups", "sts": "get_caller_identity"}[service]
+    with pytest.raises(
+        ClientError, match="Credential should be scoped to a valid region, not 'mars-north-1'"
+    ) as caught:
+        getattr(aws.client(service, region="mars-north-1"), ask)()
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert not (aws.data / "regions" / "mars-north-1").exists()

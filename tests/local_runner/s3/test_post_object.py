@@ -98,6 +98,8 @@ def test_a_form_needs_a_file_and_a_bucket(s3, bucket):
         {"conditions": []},
         {"expiration": "2030-01-01T00:00:00Z"},
         {"expiration": "soon", "conditions": []},
+        {"expiration": "2030-01-01T00:00:00", "conditions": []},
+        {"expiration": "2030-01-01T00:00:00Z", "conditions": [["content-length-range", 0, 1.5]]},
         {"expiration": "2030-01-01T00:00:00Z", "conditions": [["like", "$key", "x"]]},
         {"expiration": "2030-01-01T00:00:00Z", "conditions": [["content-length-range", "a", "b"]]},
         {"expiration": "2030-01-01T00:00:00Z", "conditions": [["eq"]]},

@@ -58,6 +58,25 @@ def test_tags_that_s3_does_not_take_are_rejected(s3, bucket, given, code):
     assert tags(s3, bucket, "k") == {}
 
 
+def test_a_rejected_write_leaves_no_file(s3, bucket, server):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"")
+    with pytest.raises(ClientError, match="shall be encoded"):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"body", Tagging="a&b")
+    with pytest.raises(ClientError, match="shall be encoded"):
+        s3.copy_object(
+            Bucket=bucket,
+            Key="copy",
+            CopySource={"Bucket": bucket, "Key": "k"},
+            TaggingDirective="REPLACE",
+            Tagging="a&b",
+        )
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        s3.create_multipart_upload(Bucket="no-such-bucket", Key="k")
+    assert list((server.folder / "temp").iterdir()) == []
+    known = {upload["UploadId"] for upload in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ())}
+    assert {folder.name for folder in (server.folder / "uploads").iterdir()} <= known
+
+
 def test_a_key_occurs_once_and_the_header_is_url_encoded(s3, bucket):
     with pytest.raises(ClientError, match="multiple Tags with the same key"):
         s3.put_object(Bucket=bucket, Key="k", Body=b"", Tagging="a=1&a=2")

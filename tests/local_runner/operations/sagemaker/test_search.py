@@ -43,6 +43,7 @@ def found(aws, *filters, resource="TrainingJob", **request) -> list[str]:
         ("Metrics.test:msd", "LessThanOrEqualTo", "0.25", ["11"]),
         ("Metrics.test:msd", "NotExists", None, ["10", "9"]),
         ("InputDataConfig.ChannelName", "Equals", "train", ["11"]),
+        ("EnableManagedSpotTraining", "Equals", "false", ["10", "11", "9"]),
         ("CreationTime", "LessThan", "2020-01-01T00:00:00Z", []),
         ("CreationTime", "GreaterThan", "2020-01-01T00:00:00Z", ["10", "11", "9"]),
     ],

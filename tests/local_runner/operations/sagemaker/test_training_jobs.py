@@ -260,7 +260,7 @@ def algorithm(image: str, **fields: object) -> dict:
         ),
         (
             {"OutputDataConfig": {"S3OutputPath": "s3://no-such-bucket/x"}},
-            "S3OutputPath s3://no-such-bucket/x: the bucket no-such-bucket does not exist. Create it before the job.",
+            "S3OutputPath s3://no-such-bucket/x: the bucket no-such-bucket does not exist. Create it first.",
         ),
         (
             algorithm("me/mine:1"),
@@ -408,7 +408,9 @@ def test_lists_page_filter_and_sort(aws):
     later = aws.sagemaker.list_training_jobs(NameContains="listed", CreationTimeAfter=by_time[0]["CreationTime"])
     assert "listed-c" not in [s["TrainingJobName"] for s in later["TrainingJobSummaries"]][1:]
     assert not aws.sagemaker.list_training_jobs(NameContains="listed", StatusEquals="Failed")["TrainingJobSummaries"]
-    assert rejection(aws.sagemaker.list_training_jobs, NextToken="nonsense")[0] == "ValidationException"
+    of_names = aws.sagemaker.list_training_jobs(NameContains="listed", SortBy="Name", MaxResults=1)["NextToken"]
+    for token in ("nonsense", of_names):
+        assert rejection(aws.sagemaker.list_training_jobs, NextToken=token)[0] == "ValidationException"
 
 
 def test_an_ended_job_can_be_deleted_and_a_running_one_cannot(aws):
