@@ -62,7 +62,7 @@ AWS's documented rules beyond the shapes are kept too, in its words where they a
 
 Regions are apart, as on AWS: the region that a request is signed for has its own jobs, models, endpoints, experiments,
 repositories and logs, in its own folder `regions/REGION` of the data folder. Buckets have a region too, but every region
-finds them by name.
+finds them by name. A region that AWS does not have is rejected.
 
 ## Strict and lenient
 

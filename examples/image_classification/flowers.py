@@ -71,7 +71,7 @@ def train(sagemaker: Any, name: str, role: str, where: str, settings: dict[str, 
 
 
 def transform(sagemaker: Any, name: str, role: str, artifact: str, pictures: str, answers: str) -> None:
-    """Create a model from the artifact, and return its answer for every object below `pictures`."""
+    """Create a model from the artifact, and store its answer for every object below `pictures` below `answers`."""
     container = {"Image": IMAGE, "ModelDataUrl": artifact}
     sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer=container)
     sagemaker.create_transform_job(

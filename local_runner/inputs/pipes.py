@@ -15,9 +15,10 @@ import gzip
 import os
 import random
 import threading
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from wildsage.containers.codecs.records import recordio
 from wildsage.containers.contract.job import ChannelConfig
@@ -25,6 +26,7 @@ from wildsage.containers.contract.paths import OptML
 
 CHUNK_BYTES = 1 << 20
 READER_POLL_S = 0.005
+DAMAGED_GZIP = (gzip.BadGzipFile, zlib.error, EOFError)
 
 
 def is_text(content_type: str | None) -> bool:
@@ -40,7 +42,10 @@ PipeRecord = Payload | tuple[Payload, ...]
 
 
 class Pipe:
-    """Feeds one channel of one host until it is closed. Holds at most one chunk, or one wrapped record, in memory."""
+    """Feeds one channel of one host until it is closed. Holds at most one chunk, or one wrapped record, in memory.
+
+    `problem`: why a pass ended early, so that its reader did not get all data; None as long as all passes were whole.
+    """
 
     def __init__(
         self,
@@ -57,6 +62,7 @@ class Pipe:
         self._open = gzip.open if config.compression == "Gzip" else open
         self._ending = b"\n" if is_text(config.content_type) else b""
         self._shuffle_seed = shuffle_seed
+        self.problem: str | None = None
         self._closed = threading.Event()
         os.mkfifo(folder.pipe(channel, 0))
         self._feeder = threading.Thread(target=self._feed, name=f"pipe {channel}", daemon=True)
@@ -93,7 +99,11 @@ class Pipe:
     def _write_pass(self, epoch: int, sink: BinaryIO) -> None:
         for record in self._order(epoch):
             for payload in record if isinstance(record, tuple) else (record,):
-                self._write(payload, sink)
+                try:
+                    self._write(payload, sink)
+                except DAMAGED_GZIP as error:
+                    self.problem = _not_gzip(self._channel, cast(Path, payload), error)  # only files are unpacked
+                    return
 
     def _write(self, payload: Payload, sink: BinaryIO) -> None:
         if self._wrapped:
@@ -122,3 +132,10 @@ class Pipe:
         if self._shuffle_seed is not None:
             random.Random(self._shuffle_seed + epoch).shuffle(records)
         return records
+
+
+def _not_gzip(channel: str, file: Path, error: Exception) -> str:
+    return (
+        f"Channel {channel}: {file.name} is not a valid gzip file, which CompressionType Gzip says it is: {error}. "
+        "Compress the object, or leave CompressionType out."
+    )

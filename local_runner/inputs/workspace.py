@@ -43,6 +43,11 @@ class Host:
     folder: OptML
     pipes: list[Pipe] = field(default_factory=list)
 
+    @property
+    def problem(self) -> str | None:
+        """Why a pipe did not give the container all data; None if all did."""
+        return next((pipe.problem for pipe in self.pipes if pipe.problem), None)
+
     def close(self) -> None:
         """Stop feeding the pipes. Call it after the container has ended."""
         for pipe in self.pipes:

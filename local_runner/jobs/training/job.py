@@ -112,8 +112,11 @@ class TrainingJobRun(JobRun):
                 host.close()
         if self._abandoned:
             return JobEnd("Stopped")
-        if not self._stopping.is_set() and (reason := failure_reason(ended)):
-            return JobEnd("Failed", reason)
+        if not self._stopping.is_set():
+            if problem := next((host.problem for host in hosts if host.problem), None):
+                raise InputError(problem)
+            if reason := failure_reason(ended):
+                return JobEnd("Failed", reason)
         has_model = False
         if self._containers:
             self._enter("Uploading")

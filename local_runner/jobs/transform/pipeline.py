@@ -12,7 +12,6 @@ import itertools
 import re
 import tempfile
 import threading
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,6 +26,7 @@ import urllib3
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.inputs.channels import InputFile, Objects, split_uri
+from wildsage.local_runner.inputs.pipes import DAMAGED_GZIP
 from wildsage.local_runner.jobs.hosting.instance import Instance, NoAnswer
 from wildsage.local_runner.jobs.transform import records
 from wildsage.local_runner.jobs.transform.data_processing import DataProcessing
@@ -47,8 +47,6 @@ MAX_SHOWN_CHARACTERS = 512
 ROW = re.compile(r"\brow #?(\d+): ", re.IGNORECASE)
 HEADER_ADVICE = re.compile(r"(; is this|[.] Is it) .*", re.DOTALL)
 """What containers add to an error in the first row of a request, where only the first record of an object can be a header."""
-
-DAMAGED = (gzip.BadGzipFile, zlib.error, EOFError)
 
 Job = Mapping[str, Any]
 Chunks = Iterable[bytes]
@@ -217,7 +215,7 @@ class Pipeline:
             except (UserError, S3Error) as error:
                 yield file, _failed(error)
                 continue
-            except DAMAGED as error:
+            except DAMAGED_GZIP as error:
                 yield file, _failed(UserError(f"the object is not a valid gzip file: {error}"))
                 continue
             if not sent:

@@ -50,6 +50,19 @@ def test_gzipped_objects_arrive_unpacked(folder, tmp_path):
     pipe.close()
 
 
+@pytest.mark.parametrize("content", [b"1,2\n", gzip.compress(b"1,2\n" * 100)[:-9], gzip.compress(b"") + b"rest"])
+def test_a_damaged_object_ends_the_pass_and_is_a_problem(folder, tmp_path, content):
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"whole\n"))
+    (tmp_path / "b.gz").write_bytes(content)
+    pipe = Pipe(folder, "train", [tmp_path / "a.gz", tmp_path / "b.gz"], ChannelConfig(compression="Gzip"), None)
+    assert folder.pipe("train", 0).read_bytes().startswith(b"whole\n")
+    pipe.close()
+    assert pipe.problem
+    assert pipe.problem.startswith(
+        "Channel train: b.gz is not a valid gzip file, which CompressionType Gzip says it is: "
+    )
+
+
 @pytest.mark.parametrize(
     ("content_type", "whole"),
     [

@@ -1,5 +1,6 @@
 """Training jobs as boto3 sees them."""
 
+import gzip
 import hashlib
 import json
 import time
@@ -113,6 +114,13 @@ def test_pipe_mode_gives_every_epoch_the_objects_in_key_order(aws, channel):
     job = aws.train(channel(uri), channel(uri, "test"), mode="Pipe", epochs="2")
     whole = sha256(parts["a"] + parts["b"])
     assert aws.seen(job)["seen"] == {"train": [whole, whole], "test": [whole, whole]}
+
+
+def test_pipe_mode_fails_where_an_object_is_not_the_gzip_file_that_it_should_be(aws, channel):
+    uri = aws.upload("damaged", a=gzip.compress(b"1,2\n"), b=b"3,4\n")
+    done = aws.finished(aws.train(channel(uri, InputMode="Pipe", CompressionType="Gzip")))
+    assert done["TrainingJobStatus"] == "Failed"
+    assert done["FailureReason"].startswith("ClientError: Channel train: b is not a valid gzip file")
 
 
 def test_pipe_mode_of_a_channel_nobody_reads_ends_with_the_job(aws, channel):
