@@ -1,4 +1,4 @@
-"""XGBoost's container against a plain script with the library on the same files: scores, seconds, readers and answers.
+"""XGBoost's container against a plain script with the library on the same files: scores, seconds, readers, memory and answers.
 
 python -m benchmarks.xgboost [--rounds N]
 """
@@ -9,9 +9,13 @@ import argparse
 import gzip
 import io
 import json
-import statistics
+import multiprocessing
+import os
+import subprocess
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from datetime import date
 from pathlib import Path
@@ -23,15 +27,22 @@ import xgboost
 from benchmarks.datasets import SHARED
 from benchmarks.report import Report, medians
 from wildsage.algorithms.base.endpoint import HttpRequest
+from wildsage.algorithms.base.program import TAG_VARIABLE, JobChannel
 from wildsage.algorithms.xgboost import model_files
+from wildsage.algorithms.xgboost.data.channel import ChannelReader
+from wildsage.algorithms.xgboost.data.content_types import CSV, LIBSVM
+from wildsage.algorithms.xgboost.data.matrix import MatrixSettings
+from wildsage.algorithms.xgboost.versions import NEWEST
 from wildsage.containers import programs
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
+from wildsage.containers.programs import RecordCodec
 from wildsage.containers.training.stopping import StopSignal
 
 TABULAR = SHARED / "tabular"
 COMMON = {"max_depth": 5, "eta": 0.2, "gamma": 4, "min_child_weight": 6}
 BATCH_ROWS = 5_000
+LARGE_ROWS = 1_000_000
 
 
 def abalone() -> tuple[np.ndarray, dict]:
@@ -58,53 +69,170 @@ def clicks() -> tuple[np.ndarray, dict]:
     return np.column_stack([score > 0, x]), {"objective": "binary:logistic", "eval_metric": "logloss"}
 
 
-SETS = {"abalone": abalone, "covtype, 7 classes": covtype, "clicks, made up": clicks}
+def churn() -> tuple[np.ndarray, dict]:
+    """The shape of customer churn: 2,333 rows of 69 columns, 17 of them numbers and the rest one state out of 52."""
+    return _with_one_hot(2_333, 17, (52,), 1), {"objective": "binary:logistic"}
+
+
+def marketing() -> tuple[np.ndarray, dict]:
+    """The shape of direct marketing: 28,831 rows of 59 columns, 10 of them numbers and the rest answers to seven questions."""
+    return _with_one_hot(28_831, 10, (12, 4, 8, 3, 10, 7, 5), 2), {"objective": "binary:logistic"}
+
+
+def _with_one_hot(rows: int, numbers: int, answers: tuple[int, ...], seed: int) -> np.ndarray:
+    """The label, then numbers, then a column for each answer to each question; one label in eight is 1."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, numbers)).round(2)
+    chosen = [rng.integers(0, count, rows) for count in answers]
+    score = x[:, 0] + x[:, 1] * x[:, 2] + rng.normal(size=answers[0])[chosen[0]] + rng.normal(size=rows)
+    columns = [np.eye(count)[answer] for count, answer in zip(answers, chosen, strict=True)]
+    return np.column_stack([score > np.quantile(score, 7 / 8), x, *columns])
+
+
+SETS = {
+    "abalone": abalone,
+    "churn, made up": churn,
+    "marketing, made up": marketing,
+    "covtype, 7 classes": covtype,
+    "clicks, made up": clicks,
+}
 
 
 def plain(path: Path, parameters: dict, rounds: int) -> xgboost.Booster:
     """What a script does."""
     rows = pd.read_csv(path, header=None, dtype=np.float32)
     matrix = xgboost.DMatrix(rows.iloc[:, 1:].to_numpy(), label=rows.iloc[:, 0].to_numpy())
-    return xgboost.train({**COMMON, **parameters}, matrix, rounds, evals=[(matrix, "train")], verbose_eval=False)
+    booster = xgboost.train({**COMMON, **parameters}, matrix, rounds, evals=[(matrix, "train")], verbose_eval=False)
+    booster.save_model(path.with_name("model.ubj"))
+    return booster
 
 
-def job(folder: Path, path: Path, parameters: dict, rounds: int) -> xgboost.Booster:
-    """The container's door, in this process."""
+def job(folder: Path, path: Path, parameters: dict, rounds: int, mode: str = "File", tag: str = "") -> Path:
+    """The container's door, in this process; returns the model file."""
     opt_ml = OptML(folder)
     opt_ml.make_folders()
     given = {name: str(value) for name, value in {**COMMON, **parameters, "num_round": rounds}.items()}
-    TrainingJob(given, {"train": ChannelConfig("text/csv")}).write(opt_ml)
-    opt_ml.channel("train").mkdir(exist_ok=True)
-    link = opt_ml.channel("train") / "rows.csv"
-    link.unlink(missing_ok=True)
-    link.symlink_to(path)
+    TrainingJob(given, {"train": ChannelConfig("text/csv", mode)}).write(opt_ml)
+    link(opt_ml, path) if mode == "File" else fill_pipe(opt_ml, path)
     with redirect_stdout(io.StringIO()) as log:
-        if programs.train("xgboost", {"SAGEMAKER_DATA_PATH": str(folder)}, StopSignal()):
+        if programs.train("xgboost", {"SAGEMAKER_DATA_PATH": str(folder), TAG_VARIABLE: tag}, StopSignal()):
             raise SystemExit(log.getvalue())
-    return model_files.read((opt_ml.model / "xgboost-model").read_bytes())[0]
+    return opt_ml.model / "xgboost-model"
+
+
+def link(opt_ml: OptML, path: Path) -> None:
+    opt_ml.channel("train").mkdir(exist_ok=True)
+    place = opt_ml.channel("train") / "rows.csv"
+    place.unlink(missing_ok=True)
+    place.symlink_to(path)
+
+
+def fill_pipe(opt_ml: OptML, path: Path) -> None:
+    """`cat` writes the file to the channel's pipe."""
+    pipe = opt_ml.pipe("train", 0)
+    os.mkfifo(pipe)
+    subprocess.Popen(["sh", "-c", 'cat "$0" > "$1"', path, pipe])
 
 
 def compared(name: str, folder: Path, rounds: int, repeats: int) -> list[str]:
-    """A row of the table: the score, how far apart the two models' answers are, and the median seconds of both."""
+    """One line of the table: scores, seconds of both, and processor seconds of both on one thread."""
     values, parameters = SETS[name]()
     path = folder / "rows.csv"
     np.savetxt(path, values, delimiter=",", fmt="%.6g")
+
+    def contenders(**more: int) -> dict[str, Callable[[], object]]:
+        chosen = {**parameters, **more}
+        return {
+            "job": lambda: job(folder, path, chosen, rounds),
+            "script": lambda: plain(path, chosen, rounds),
+        }
+
+    elapsed = medians(contenders(), repeats)
+    computed = medians(contenders(nthread=1), repeats, time.process_time)
+    matrix = xgboost.DMatrix(values[:, 1:].astype(np.float32), label=values[:, 0])
+    theirs = plain(path, parameters, rounds)
+    ours, _ = model_files.read(job(folder, path, parameters, rounds).read_bytes())
+    apart = float(np.abs(ours.predict(matrix) - theirs.predict(matrix)).max())
+    score = theirs.eval(matrix).split("\t")[1].removeprefix("eval-")
+    seconds = [f"{taken[who]:.2f}" for taken in (elapsed, computed) for who in ("job", "script")]
+    return [name, score, f"{apart:.1g}", *seconds, f"{computed['job'] / computed['script']:.2f}"]
+
+
+def readers(folder: Path, repeats: int) -> str:
+    """Our readers beside pandas' C parser and the library's own reader of LIBSVM, on the same rows."""
+    rows = clicks()[0]
+    csv, libsvm = folder / "rows.csv", folder / "rows.libsvm"
+    np.savetxt(csv, rows, delimiter=",", fmt="%.6g")
+    with libsvm.open("w") as file:
+        for label, *values in rows.tolist():
+            file.write(f"{label:g} " + " ".join(f"{i}:{value:.6g}" for i, value in enumerate(values)) + "\n")
+
+    def read(path: Path, form: str) -> xgboost.DMatrix | None:
+        reader = ChannelReader(form, NEWEST, False, MatrixSettings(), RecordCodec(), lambda _line: None)
+        return reader.read(JobChannel(None, "File", "FullyReplicated", {}, path, lambda: iter(())))
+
+    places = {}
+    for path, form in ((csv, CSV), (libsvm, LIBSVM)):
+        places[form] = folder / form
+        places[form].mkdir()
+        (places[form] / path.name).symlink_to(path)
+
+    def by_pandas() -> xgboost.DMatrix:
+        table = pd.read_csv(csv, header=None, dtype=np.float32)
+        return xgboost.DMatrix(table.iloc[:, 1:].to_numpy(), label=table.iloc[:, 0].to_numpy())
+
     taken = medians(
-        {"job": lambda: job(folder, path, parameters, rounds), "plain": lambda: plain(path, parameters, rounds)},
+        {
+            "csv": lambda: read(places[CSV], CSV),
+            "pandas": by_pandas,
+            "libsvm": lambda: read(places[LIBSVM], LIBSVM),
+            "library": lambda: xgboost.DMatrix(f"{libsvm}?format=libsvm"),
+        },
         repeats,
     )
-    matrix = xgboost.DMatrix(values[:, 1:].astype(np.float32), label=values[:, 0])
-    ours, theirs = job(folder, path, parameters, rounds), plain(path, parameters, rounds)
-    apart = float(np.abs(ours.predict(matrix) - theirs.predict(matrix)).max())
-    score = theirs.eval(matrix).split("\t")[1]
-    return [
-        name,
-        score,
-        f"{apart:.1g}",
-        f"{taken['job']:.2f}",
-        f"{taken['plain']:.2f}",
-        f"{taken['job'] / taken['plain']:.2f}",
-    ]
+    return (
+        f"{len(rows):,} rows of {rows.shape[1] - 1} columns become a matrix in {taken['csv']:.2f} s from CSV (pandas' C parser and "
+        f"DMatrix {taken['pandas']:.2f} s), in {taken['libsvm']:.2f} s from LIBSVM (the library's own reader "
+        f"{taken['library']:.2f} s)."
+    )
+
+
+def memory(folder: Path) -> str:
+    """Peaks of resident memory above that of the imported packages, for a file larger than the others."""
+    path = folder / "large.csv"
+    rng = np.random.default_rng(0)
+    with path.open("w") as file:
+        for _ in range(LARGE_ROWS // 50_000):
+            x = rng.normal(size=(50_000, 30))
+            np.savetxt(file, np.column_stack([x[:, 0] > x[:, 1], x]), delimiter=",", fmt="%.5g")
+    hist = {"objective": "binary:logistic", "tree_method": "hist"}
+    works: dict[str, tuple] = {
+        "script": (plain, path, hist, 3),
+        "job, File mode": (job, folder / "file", path, hist, 3),
+        "job, Pipe mode": (job, folder / "pipe", path, hist, 3, "Pipe", "1.7-1"),
+        "job with tree_method exact": (job, folder / "exact", path, {**hist, "tree_method": "exact"}, 3),
+    }
+    peaks = {name: peak_mib(*work) for name, work in works.items()}
+    matrix_mib = LARGE_ROWS * 30 * 4 / (1 << 20)
+    shown = ", ".join(f"{name} {peak:.0f} MiB" for name, peak in peaks.items())
+    return f"Peak memory for {LARGE_ROWS:,} rows of 30 columns, {matrix_mib:.0f} MiB as float32: {shown}."
+
+
+def peak_mib(work: Callable[..., object], *given: object) -> float:
+    """How much the peak of resident memory rises in a process of its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_rise_mib, work, *given).result()
+
+
+def _rise_mib(work: Callable[..., object], *given: object) -> float:
+    before = _high_water_mib()
+    work(*given)
+    return _high_water_mib() - before
+
+
+def _high_water_mib() -> float:
+    """The peak so far; `ru_maxrss` also counts what the process was forked from."""
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def answers(folder: Path) -> str:
@@ -115,24 +243,28 @@ def answers(folder: Path) -> str:
     folder.mkdir()
     (folder / "xgboost-model").write_bytes(model_files.write(booster, pickled_form=False))
     endpoint = programs.load("xgboost", folder, {})
-    bodies = ["\n".join(",".join(map(repr, row)) for row in x[:count].tolist()).encode() for count in (1, BATCH_ROWS)]
-    taken_s = []
-    for _ in range(500):
-        began = time.perf_counter()
-        endpoint.invocations(HttpRequest(bodies[0], "text/csv"))
-        taken_s.append(time.perf_counter() - began)
+    bodies = [
+        "\n".join(",".join(f"{v:.6g}" for v in row) for row in x[:count].tolist()).encode() for count in (1, BATCH_ROWS)
+    ]
+    one_s = medians({"one": lambda: endpoint.invocations(HttpRequest(bodies[0], "text/csv"))}, 500)["one"]
     booster.set_param({"nthread": 1})
-    batch = medians(
-        {
-            "endpoint": lambda: endpoint.invocations(HttpRequest(bodies[1], "text/csv")),
-            "library": lambda: booster.inplace_predict(x[:BATCH_ROWS]),
-        },
-        7,
-    )
+    contenders: dict[str, Callable[[], object]] = {
+        "endpoint": lambda: endpoint.invocations(HttpRequest(bodies[1], "text/csv")),
+        "library": lambda: booster.inplace_predict(x[:BATCH_ROWS]),
+        "parsed": lambda: booster.inplace_predict(
+            pd.read_csv(io.BytesIO(bodies[1]), header=None, dtype=np.float32).to_numpy()
+        ),
+        "parser": lambda: pd.read_csv(io.BytesIO(bodies[1]), header=None, dtype=np.float32),
+    }
+    elapsed, computed = medians(contenders, 15), medians(contenders, 15, time.process_time)
+    rate = {name: BATCH_ROWS / seconds for name, seconds in elapsed.items()}
     return (
-        f"One row of 50 columns, 300 trees: {statistics.median(taken_s) * 1000:.2f} ms at the median. {BATCH_ROWS} rows of CSV: "
-        f"{BATCH_ROWS / batch['endpoint']:,.0f} rows/s, `inplace_predict` of rows in memory {BATCH_ROWS / batch['library']:,.0f} "
-        f"({batch['library'] / batch['endpoint']:.0%}). Without HTTP."
+        f"One row of 50 columns, 300 trees, is answered in {one_s * 1000:.2f} ms at the median, without HTTP. {BATCH_ROWS:,} rows "
+        f"of CSV: {rate['endpoint']:,.0f} rows/s. `inplace_predict` on one thread predicts {rate['library']:,.0f} rows/s of "
+        f"numbers in memory (it reaches {elapsed['library'] / elapsed['endpoint']:.0%}), and {rate['parsed']:,.0f} rows/s "
+        f"with pandas' C parser before it ({elapsed['parsed'] / elapsed['endpoint']:.0%}). Processor time: endpoint "
+        f"{computed['endpoint'] * 1000:.1f} ms, prediction {computed['library'] * 1000:.1f} ms, pandas' parser alone "
+        f"{computed['parser'] * 1000:.1f} ms."
     )
 
 
@@ -148,14 +280,20 @@ def main() -> None:
             for number, name in enumerate(SETS)
             if not (Path(folder) / str(number)).mkdir()
         ]
-        served = answers(Path(folder) / "model")
+        told = [
+            readers(Path(folder), arguments.repeats),
+            memory(Path(folder)),
+            answers(Path(folder) / "model"),
+        ]
     report = Report(
         "xgboost",
         f"XGBoost: the container's job and a plain script, {arguments.rounds} rounds",
         f"python -m benchmarks.xgboost --rounds {arguments.rounds}",
-        ("data", "train score", "largest difference", "job, s", "script, s", "ratio"),
+        ("data", "train score", "largest difference", "job, s", "script, s", "job, CPU s", "script, CPU s", "ratio"),
         rows,
-        f"The script reads CSV with pandas and calls `xgboost.train` with {json.dumps(COMMON)}. {served}",
+        f"The script reads CSV with pandas, calls `xgboost.train` with {json.dumps(COMMON)} and saves the model. Seconds are "
+        "medians of runs that take turns, on all cores; CPU seconds are the process's own, on one thread, and so their ratio.\n\n"
+        + "\n\n".join(told),
         ("xgboost-cpu", "pyarrow", "pandas", "numpy"),
     )
     report.show()

@@ -58,7 +58,7 @@ def _counted(paths: Sequence[Path]) -> _Counts | None:
     for path in paths:
         last = b""
         for chunk in files.chunks(path):
-            if chunk.translate(None, PLAIN) or LARGE.search(chunk):
+            if chunk.translate(None, PLAIN) or _has_large(chunk):
                 return None
             counts.lines += chunk.count(b"\n")
             counts.colons += chunk.count(b":")
@@ -66,3 +66,9 @@ def _counted(paths: Sequence[Path]) -> _Counts | None:
             last = chunk[-1:]
         counts.lines += last not in (b"", b"\n")
     return counts
+
+
+def _has_large(chunk: bytes) -> bool:
+    """Whether a number may be too large; the slow search is for chunks that have exponents without a minus sign."""
+    exponents = any(chunk.count(letter) > chunk.count(letter + b"-") for letter in (b"e", b"E"))
+    return exponents and LARGE.search(chunk) is not None

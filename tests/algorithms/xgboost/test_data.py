@@ -101,7 +101,7 @@ def test_the_row_is_counted_over_blocks(monkeypatch):
 
 
 def test_the_librarys_reader_is_not_trusted_with_words(tmp_path):
-    for text in (b"1 0:1 hello:2\n", b"1 qid:2 0:1\n", b"1 0:1 2\n"):
+    for text in (b"1 0:1 hello:2\n", b"1 qid:2 0:1\n", b"1 0:1 2\n", b"1 0:1e-5\n1 0:1e39\n", b"1 0:1E+40\n"):
         path = tmp_path / "rows.libsvm"
         path.write_bytes(text)
         assert library_text.libsvm([path], columns_may_begin_at_1=False, threads=1) is None
