@@ -113,21 +113,21 @@ def job(folder: Path, path: Path, parameters: dict, rounds: int, mode: str = "Fi
     opt_ml.make_folders()
     given = {name: str(value) for name, value in {**COMMON, **parameters, "num_round": rounds}.items()}
     TrainingJob(given, {"train": ChannelConfig("text/csv", mode)}).write(opt_ml)
-    link(opt_ml, path) if mode == "File" else fill_pipe(opt_ml, path)
+    _link(opt_ml, path) if mode == "File" else _fill_pipe(opt_ml, path)
     with redirect_stdout(io.StringIO()) as log:
         if programs.train("xgboost", {"SAGEMAKER_DATA_PATH": str(folder), TAG_VARIABLE: tag}, StopSignal()):
             raise SystemExit(log.getvalue())
     return opt_ml.model / "xgboost-model"
 
 
-def link(opt_ml: OptML, path: Path) -> None:
+def _link(opt_ml: OptML, path: Path) -> None:
     opt_ml.channel("train").mkdir(exist_ok=True)
     place = opt_ml.channel("train") / "rows.csv"
     place.unlink(missing_ok=True)
     place.symlink_to(path)
 
 
-def fill_pipe(opt_ml: OptML, path: Path) -> None:
+def _fill_pipe(opt_ml: OptML, path: Path) -> None:
     """`cat` writes the file to the channel's pipe."""
     pipe = opt_ml.pipe("train", 0)
     os.mkfifo(pipe)
