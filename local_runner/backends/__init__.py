@@ -49,8 +49,9 @@ class Running(Protocol):
     usage: Usage | None
     """Set once the container has ended, by backends that measure it."""
 
-    out_of_memory: str | None
-    """Set once the container has ended: a sentence on the memory that it lacked and what to do, if that ended it."""
+    @property
+    def out_of_memory(self) -> str | None:
+        """A sentence on the memory that it lacked and what to do, if it ended of that; in Docker, also if a process of it did."""
 
     def wait(self, timeout_s: float | None = None) -> int | None:
         """Exit status (128 + signal if a signal ended it), or None if it still runs after `timeout_s` seconds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,7 +26,8 @@ class EngineContainer:
     def __init__(self, container: Container, log: Callable[[str], None], removed: Callable[[], None]) -> None:
         """`container` is created but not started. `removed` is called after its removal. Raises docker's APIError."""
         self.usage: Usage | None = None
-        self.out_of_memory: str | None = None
+        self._out_of_memory: str | None = None
+        self._begun_s = int(time.time())
         self._container = container
         self._log = log
         self._removed = removed
@@ -68,7 +70,7 @@ class EngineContainer:
         try:
             self._copy_lines(output)
             status = self._container.wait(timeout=None)["StatusCode"]
-            self.out_of_memory = self._lacked_memory() if status else None
+            self._out_of_memory = self._lacked_memory() if status else None
             self._status = status
         except (docker.errors.APIError, OSError) as lost:  # the engine stopped, or somebody removed the container
             self._log(f"Wildsage: the engine lost this container ({lost}).\n")
@@ -78,9 +80,17 @@ class EngineContainer:
             self._removed()
             self._ended.set()
 
+    @property
+    def out_of_memory(self) -> str | None:
+        """A sentence if the container lacked memory and ended of it, or one of its processes did while it goes on."""
+        if self._status is None:
+            with contextlib.suppress(docker.errors.APIError):  # it ends just now
+                return self._lacked_memory()
+        return self._out_of_memory
+
     def _lacked_memory(self) -> str | None:
         self._container.reload()
-        if not self._container.attrs["State"]["OOMKilled"]:
+        if not self._container.attrs["State"]["OOMKilled"] and not self._had_oom_event():
             return None
         limit_bytes = self._container.attrs["HostConfig"]["Memory"]
         if limit_bytes:
@@ -88,6 +98,14 @@ class EngineContainer:
         else:
             limit = "all memory that the Docker engine has. Give the engine more memory"
         return f"The container reached {limit}, or run fewer jobs at a time (`--max-jobs`)."
+
+    def _had_oom_event(self) -> bool:
+        """Whether the kernel killed a process of the container, by the engine's events; takes up to a second."""
+        wanted = {"container": self._container.id, "event": "oom"}
+        events = self._container.client.api.events(
+            since=self._begun_s, until=int(time.time()) + 1, filters=wanted, decode=True
+        )
+        return any(True for _ in events)
 
     def _copy_lines(self, output: Iterator[tuple[bytes | None, bytes | None]]) -> None:
         """Pass complete lines to `log`. stdout and stderr are split into lines separately."""

@@ -102,7 +102,8 @@ class Container:
         deadline = time.monotonic() + ENDS_WITHIN_S
         while self._ends == ends and time.monotonic() < deadline:
             time.sleep(ENDS_CHECK_S)
-        why = f" {self.out_of_memory}" if self.out_of_memory else ""
+        lacked = self.out_of_memory or (self._container.out_of_memory if self._container else None)
+        why = f" {lacked}" if lacked else ""
         return f"The container closed the connection or is being restarted ({error}).{why}"
 
     def ask_to_stop(self) -> None:

@@ -290,3 +290,19 @@ def until_healthy(http: urllib3.PoolManager, url: str) -> None:
         except urllib3.exceptions.HTTPError:
             assert time.monotonic() < deadline
             time.sleep(0.1)
+
+
+def test_a_server_says_so_when_one_of_its_processes_lacked_memory(backend, foreign, tmp_path):
+    container = backend.serve(launch(tmp_path, foreign))
+    http = urllib3.PoolManager(timeout=WITHIN_S)
+    until_healthy(http, container.url)
+    assert container.out_of_memory is None
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        http.request("POST", f"{container.url}/invocations", body=b"eat", retries=False)
+    deadline = time.monotonic() + WITHIN_S
+    while container.out_of_memory is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert container.wait(0) is None, "its first process goes on"
+    container.kill()
+    container.wait(WITHIN_S)
