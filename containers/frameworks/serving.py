@@ -5,9 +5,10 @@ Source: contract script-mode, section 5.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import flask
@@ -23,6 +24,8 @@ from wildsage.containers.frameworks.hooks import ScriptEndpoint, load_module
 from wildsage.containers.serving import address
 from wildsage.containers.serving.models import LoadedModels, memory_limit
 from wildsage.containers.serving.server import EndpointServer, application, multi_model_application
+
+LOG = logging.getLogger(__name__)
 
 WORKERS = "SAGEMAKER_MODEL_SERVER_WORKERS"
 SUBMIT_DIRECTORY = "SAGEMAKER_SUBMIT_DIRECTORY"
@@ -44,21 +47,18 @@ def serve(environment: Mapping[str, str]) -> None:
     _run_in_python_of_job(code, environment)
     print(f"Serving with {framework.versions()}.", flush=True)
 
-    if environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true":
-        limit = memory_limit(environment)
-        server = _ScriptServer(
-            lambda: multi_model_application(
-                LoadedModels(opt_ml, lambda folder: _endpoint(folder, folder / CODE, environment), limit)
-            ),
-            address.bind(environment),
-            workers=1,
-        )
-    else:
-        workers = int(environment.get(WORKERS) or len(os.sched_getaffinity(0)))
-        server = _ScriptServer(
-            lambda: application(_endpoint(opt_ml.model, code, environment)), address.bind(environment), workers
-        )
-    server.run()
+    def load_one(folder: Path) -> Endpoint:
+        return _model_of_several(folder, code, environment)
+
+    def one_model() -> flask.Flask:
+        return application(_endpoint(opt_ml.model, code, environment))
+
+    def several_models() -> flask.Flask:
+        return multi_model_application(LoadedModels(opt_ml, load_one, memory_limit(environment)))
+
+    several = environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true"
+    workers = 1 if several else int(environment.get(WORKERS) or len(os.sched_getaffinity(0)))
+    _ScriptServer(several_models if several else one_model, address.bind(environment), workers).run()
 
 
 class _ScriptServer(EndpointServer):
@@ -66,15 +66,22 @@ class _ScriptServer(EndpointServer):
 
     shares_model = False
 
-    def __init__(self, load: Callable[[], flask.Flask], bind: str, workers: int) -> None:
-        super().__init__(load, bind, workers)
-
 
 def _endpoint(folder: Path, code: Path, environment: Mapping[str, str]) -> Endpoint:
     """The model below `folder` with the hooks of the module in `code`."""
     module = load_module(environment.get(frameworks.PROGRAM_VARIABLE), code)
     defaults = of_framework(environment[frameworks.VARIABLE], environment.get(image_tag.VARIABLE, ""))
     return ScriptEndpoint(module, defaults, folder, environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"))
+
+
+def _model_of_several(folder: Path, shared_code: Path, environment: Mapping[str, str]) -> Endpoint:
+    """A model of a multi-model container, with its own code or the container's. Raises UserError for what its code raises."""
+    own = folder / CODE
+    try:
+        return _endpoint(folder, own if own.is_dir() else shared_code, environment)
+    except Exception as error:
+        LOG.exception("%s cannot be loaded", folder)
+        raise UserError(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}") from None
 
 
 def _code(opt_ml: OptML, environment: Mapping[str, str]) -> Path:

@@ -69,9 +69,7 @@ def test_what_a_command_installs_stays_in_its_job(tmp_path):
     module = tmp_path / "module"
     module.mkdir()
     name = wheel(module, "addition", "1.0", "VALUE = 7")
-    given, said = launch(
-        tmp_path, f"pip install -q {module / name} && python -c 'import addition; print(addition.VALUE)'"
-    )
+    given, said = launch(tmp_path, f"pip install {module / name} && python -c 'import addition; print(addition.VALUE)'")
     (process,) = ProcessBackend(()).train([given])
     assert process.wait(WITHIN_S) == 0, said
     assert said[-1] == "7\n"

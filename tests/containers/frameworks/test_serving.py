@@ -1,0 +1,100 @@
+"""`serve` with scripts: one model in several processes, and several models in one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from wildsage.local_runner.backends.process import free_port
+
+SCRIPT = """
+import os
+from own import ADDED
+
+def model_fn(model_dir):
+    return int(open(os.path.join(model_dir, "number")).read()) + ADDED
+
+def predict_fn(data, model):
+    return data.sum(axis=1) * model
+"""
+
+
+def write_model(folder: Path, number: int, script: str = SCRIPT) -> None:
+    (folder / "code").mkdir(parents=True)
+    (folder / "number").write_text(str(number))
+    (folder / "code" / "inference.py").write_text(script)
+    (folder / "code" / "own.py").write_text(f"ADDED = {number}")
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Starts a server below the folder of the test and returns its address, once it answers."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(**variables: str) -> str:
+        port = str(free_port())
+        environment = {
+            **os.environ,
+            "WILDSAGE_FRAMEWORK": "scikit-learn",
+            "SAGEMAKER_DATA_PATH": str(tmp_path),
+            "SAGEMAKER_BIND_TO_PORT": port,
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            **variables,
+        }
+        with (tmp_path / "log").open("wb") as log:
+            command = [sys.executable, "-P", "-m", "wildsage.containers", "serve"]
+            started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+        url = f"http://127.0.0.1:{port}"
+        while True:
+            assert started[-1].poll() is None, (tmp_path / "log").read_text()
+            try:
+                assert urllib3.request("GET", f"{url}/ping", retries=False, timeout=60).status == 200
+                return url
+            except urllib3.exceptions.HTTPError:
+                time.sleep(0.05)
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(30)
+
+
+def ask(url: str, path: str = "/invocations") -> tuple[int, bytes]:
+    answer = urllib3.request("POST", url + path, body=b"1,2", headers={"Content-Type": "text/csv"}, timeout=60)
+    return answer.status, answer.data
+
+
+def test_a_model_is_served_with_its_code(serve, tmp_path):
+    write_model(tmp_path / "model", 2)
+    url = serve(SAGEMAKER_PROGRAM="inference.py", SAGEMAKER_MODEL_SERVER_WORKERS="1")
+    assert ask(url) == (200, b"[12.0]")
+    assert urllib3.request("GET", f"{url}/execution-parameters").status == 404
+    assert "Serving with sklearn" in (tmp_path / "log").read_text()
+
+
+def test_several_models_keep_to_their_own_code_and_one_that_fails_says_why(serve, tmp_path):
+    url = serve(SAGEMAKER_MULTI_MODEL="true", SAGEMAKER_PROGRAM="inference.py")
+    for name, number in (("one", 1), ("two", 2)):
+        write_model(tmp_path / "models" / name / "model", number)
+        assert load(url, name) == (200, f"Model {name} is loaded.")
+    assert ask(url, "/models/one/invoke") == (200, b"[6.0]")
+    assert ask(url, "/models/two/invoke") == (200, b"[12.0]")
+    write_model(tmp_path / "models" / "bad" / "model", 3, "import no_such_module")
+    assert load(url, "bad") == (
+        400,
+        "Model bad cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'",
+    )
+
+
+def load(url: str, name: str) -> tuple[int, str]:
+    body = json.dumps({"model_name": name, "url": f"/opt/ml/models/{name}/model"}).encode()
+    answer = urllib3.request("POST", f"{url}/models", body=body, timeout=60)
+    return answer.status, answer.json()["message"]
