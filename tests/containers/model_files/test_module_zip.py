@@ -13,9 +13,12 @@ import torch
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
+from wildsage.algorithms.linear_learner.algorithm import LinearLearner
 from wildsage.algorithms.linear_learner.model import LinearModel
+from wildsage.containers import codecs
 from wildsage.containers.contract import archive
 from wildsage.containers.model_files import artifact
+from wildsage.containers.serving.handler import Handler, HttpRequest
 
 ADULT = (
     0.03938637, -0.12801298, -1.2598095e-08, 0.03493452, 0.35340479, -0.2599799, -0.00378628, -0.11320914, 0.09978037,
@@ -40,6 +43,18 @@ def test_recorded_rows_get_the_recorded_scores():
     answers = adult().predict(Batch(torch.tensor(REQUESTS, dtype=torch.float32)))
     assert answers["score"].tolist() == pytest.approx(ANSWERS, abs=4e-7)
     assert answers["predicted_label"].tolist() == [1, 1]
+
+
+def test_recorded_rows_get_the_recorded_bytes():
+    body = "\n".join(",".join(map(str, row)) for row in REQUESTS).encode()
+    handler = Handler(adult(), LinearLearner.spec)
+    document = handler.invocations(HttpRequest(body, codecs.CSV, codecs.JSON)).body
+    scores = [f'{{"score": {score!r}, "predicted_label": 1}}' for score in ANSWERS]
+    assert document.decode() == f'{{"predictions": [{", ".join(scores)}]}}'
+    lines = handler.invocations(HttpRequest(body, codecs.CSV, codecs.JSON_LINES)).body
+    assert lines == (
+        b'{"predicted_label":1,"score":0.989977359771728}\n{"predicted_label":1,"score":0.504138827323913}\n'
+    )
 
 
 def test_what_is_written_has_the_originals_members_and_comes_back(tmp_path):
