@@ -5,7 +5,6 @@ Nothing here imports the array engine, which such an algorithm may not need.
 
 from __future__ import annotations
 
-import json
 import logging
 import traceback
 import uuid
@@ -21,7 +20,7 @@ from wildsage.algorithms.base.errors import UserError, WildsageError
 from wildsage.algorithms.base.program import Job, JobChannel, RecordRows
 from wildsage.containers.codecs.records import record_rows
 from wildsage.containers.contract import failure, image_tag
-from wildsage.containers.contract.job import ChannelConfig, TrainingJob
+from wildsage.containers.contract.job import ChannelConfig, TrainingJob, checkpoint_folder
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.input.sources import PipeSources
 from wildsage.containers.training.stopping import StopSignal
@@ -104,7 +103,7 @@ def _job(opt_ml: OptML, environment: Mapping[str, str], stopping: Callable[[], b
         rendezvous=(leader, int(environment.get("MASTER_PORT", RENDEZVOUS_PORT))),
         model=opt_ml.model,
         output_data=opt_ml.output_data,
-        checkpoints=_checkpoints(opt_ml),
+        checkpoints=checkpoint_folder(opt_ml),
         stopping=stopping,
         log=lambda line: print(line, flush=True),
         records=RecordCodec(),
@@ -126,11 +125,3 @@ def _channel(name: str, config: ChannelConfig, opt_ml: OptML) -> JobChannel:
         opt_ml.channel(name),
         read_pipe,
     )
-
-
-def _checkpoints(opt_ml: OptML) -> Path | None:
-    """The folder that checkpointconfig.json names; None where the job has none."""
-    if not opt_ml.checkpoint_config.exists():
-        return None
-    local = json.loads(opt_ml.checkpoint_config.read_text()).get("LocalPath")
-    return Path(local) if local else opt_ml.checkpoints

@@ -29,7 +29,7 @@ SENT_BY_THE_SDK = ("sagemaker_estimator_module", "sagemaker_estimator_class_name
 class Declaration:
     """One hyperparameter: how to read it from text, what is valid, its documentation, and the range or words for tuning jobs.
 
-    `parse` raises ValueError or KeyError for text that is not valid.
+    `parse` raises ValueError, KeyError or RecursionError for text that is not valid.
     """
 
     parse: Callable[[str], Any]
@@ -91,7 +91,7 @@ def real(
 
 
 def _bounds(low: float, high: float, above: float, below: float) -> str:
-    if low == high == -math.inf or (low, high) == (-math.inf, math.inf):
+    if (low, high) == (-math.inf, math.inf):
         limits = [f"> {above:g}"] * (above > -math.inf) + [f"< {below:g}"] * (below < math.inf)
         return " ".join(["a number", " and ".join(limits)]).strip()
     if below < math.inf:
@@ -234,7 +234,7 @@ def _problems(
         if name in declared:
             try:
                 declared[name][1].parse(str(text).strip())
-            except (ValueError, KeyError):
+            except (ValueError, KeyError, RecursionError):
                 problems[f"Hyperparameter {name}: got {_short(text)}, expected {declared[name][1].expected}."] = None
         elif name not in internal and name not in SENT_BY_THE_SDK:
             problems[_unknown(name, [*declared, *internal])] = None

@@ -100,7 +100,7 @@ class FactorizationMachines(Algorithm):
     batch_metrics_publish_interval: int = integer(500, low=1, doc="Batches between two that are reported on.")
     _learning_rate: float = real(1.0, low=0, doc="Multiplies all three learning rates.")
     _wd: float = real(1.0, low=0, doc="Multiplies all three weight decays.")
-    _optimizer: str = choice("adam", default="adam", doc="The optimiser.")
+    _optimizer: str = choice("adam", default="adam", doc="The optimizer.")
 
     internal: ClassVar = {
         "_data_format": "record", "_kvstore": "auto", "_log_level": "info", "_num_kv_servers": "auto",

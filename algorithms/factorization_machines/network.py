@@ -10,13 +10,13 @@ from wildsage.algorithms.base.graph import VARIABLE, Graph, Node
 OUTPUTS = {"regressor": "LinearRegressionOutput", "binary_classifier": "LogisticRegressionOutput"}
 
 INIT_ARGUMENT = {"normal": "sigma", "uniform": "scale", "constant": "value"}
-"""The argument of each of MXNet's initialisers. The hyperparameter's name ends in it."""
+"""The argument of each of MXNet's initializers. The hyperparameter's name ends in it."""
 
 ROW_SPARSE, COMPRESSED_ROWS = {"__storage_type__": "1"}, {"__storage_type__": "2"}
 
 
 def graph(training: ModelSettings, columns: int, factors: int) -> Graph:
-    """The graph of b + x w + ½ Σ [(x v)² − x² v²]. The job's rates and initialisers are attributes of the parameters."""
+    """The graph of b + x w + ½ Σ [(x v)² − x² v²]. The job's rates and initializers are attributes of the parameters."""
     w1 = _parameter(training, "linear", f"({columns}, 1)") | ROW_SPARSE
     v = _parameter(training, "factors", f"({columns}, {factors})") | ROW_SPARSE
     drawn: tuple[tuple[str, str, dict[str, str], tuple[str, ...]], ...] = (
@@ -53,9 +53,9 @@ def _parameter(training: ModelSettings, term: str, shape: str) -> dict[str, str]
     method = str(training[f"{term}_init_method"])
     argument = INIT_ARGUMENT[method]
     given = training.get(f"{term}_init_{argument}")
-    initialiser = [method, {} if given is None else {argument: float(given)}]
+    initializer = [method, {} if given is None else {argument: float(given)}]
     return {
-        "__init__": json.dumps(initialiser),
+        "__init__": json.dumps(initializer),
         "__lr_mult__": str(float(training[f"{term}_lr"])),
         "__shape__": shape,
         "__wd_mult__": str(float(training[f"{term}_wd"])),

@@ -102,7 +102,9 @@ def _shifts(graph: Graph) -> dict[int, int]:
 def _is_data(graph: Graph, number: int) -> bool:
     """Whether a node's value is the images themselves; the original copies them first."""
     node = graph.nodes[number]
-    return _is_data(graph, node.inputs[0][0]) if node.op in COPIES else node.name == DATA
+    while node.op in COPIES:
+        node = graph.nodes[node.inputs[0][0]]
+    return node.name == DATA
 
 
 def _instructions(

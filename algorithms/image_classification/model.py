@@ -25,6 +25,9 @@ from wildsage.algorithms.image_classification.network import DATA
 
 Arrays = Mapping[str, Tensor]
 
+UNCOMPUTABLE = (RuntimeError, LookupError, TypeError, ValueError, ArithmeticError)
+"""What torch and the operators raise for a graph whose nodes lack inputs or settings, or have those of another kind."""
+
 
 @dataclass(frozen=True)
 class ImageClassificationModel(Model):
@@ -61,11 +64,12 @@ class ImageClassificationModel(Model):
             raise UserError(
                 f"The symbol's {', '.join(missing[:5])} has no array in the .params file ({len(missing)} missing)."
             )
-        model = cls(graph, {epoch: {name: arrays[name] for name in graph.variables if name in arrays}}, image_shape)
+        own = {name: arrays[name] for name in graph.variables if name in arrays}
         try:
+            model = cls(graph, {epoch: own}, image_shape)
             model.predict(Batch(torch.zeros(1, *image_shape)))
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
+        except UNCOMPUTABLE as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise UserError(f"The network does not compute on an image of {image_shape}: {reason}") from None
         return model
 

@@ -127,10 +127,8 @@ def _turned(picture: Picture, rng: np.random.Generator) -> Picture:
     shear = rng.uniform(-MOST_SHEAR, MOST_SHEAR)
     stretch = math.sqrt(1 + rng.uniform(-MOST_ASPECT, MOST_ASPECT))
     cos, sin = math.cos(angle), math.sin(angle)
-    a, b = (
-        cos / stretch,
-        (shear * cos + sin) / stretch,
-    )  # where a pixel of the result comes from: turned, sheared, stretched
+    # Where a pixel of the result comes from: turned, sheared, stretched.
+    a, b = cos / stretch, (shear * cos + sin) / stretch
     d, e = -sin * stretch, (cos - shear * sin) * stretch
     x, y = picture.width / 2, picture.height / 2
     matrix = (a, b, x - a * x - b * y, d, e, y - d * x - e * y)

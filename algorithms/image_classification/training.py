@@ -224,9 +224,10 @@ class Training:
             before = taken
             batches = stream.batches(rows, epoch)
             for batch in batches:
-                if len(batch) == rows:
-                    yield batch
-                    taken += 1
+                if len(batch) < rows:
+                    continue  # hosts sum once for each full batch, so a host that is at its end must not sum once more
+                yield batch
+                taken += 1
                 if taken == wanted:
                     self._warn_of_more(batches)
                     return

@@ -73,7 +73,12 @@ def transferred(graph: Graph, channels: int, given: Mapping[str, Tensor], rng: t
     """
     start = random(graph, channels, rng)
     if "conv1.weight" in given:
-        return start | from_torchvision(start, given)
+        try:
+            return start | from_torchvision(start, given)
+        except KeyError as missing:
+            raise UserError(
+                f"Weights to begin from: {missing} is missing, expected the state dictionary of a ResNet of torchvision."
+            ) from None
     return _taken(start, {name: array for name, array in given.items() if name not in LAST_LAYER}, LAST_LAYER)
 
 

@@ -109,15 +109,15 @@ class KNNModel(Model):
 
     def evaluate(self, batches: Iterator[Batch], run: RunContext) -> dict[str, float]:
         """`accuracy` and `macro_f_1.000` of a classifier, `mse` of a regressor. Raises UserError for rows without one label."""
-        scores, rows = Accuracy() if self.predictor_type == "classifier" else SquaredError(), 0
+        found, rows = Accuracy() if self.predictor_type == "classifier" else SquaredError(), 0
         for batch in batches:
             began_s = time.monotonic()
             run.log("Searching index...")
             labels_n = one_label(batch, "test", rows)
             try:
-                scores.add(self.predict(batch)["predicted_label"], labels_n)
+                found.add(self.predict(batch)["predicted_label"], labels_n)
             except BadRecord as bad:
                 raise BadChannelRow("test", rows + bad.row, bad.problem) from None
             run.log(f"...Done searching index in {round(time.monotonic() - began_s)} second(s)")
             rows += len(batch)
-        return scores.metrics()
+        return found.metrics()

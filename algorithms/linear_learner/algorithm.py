@@ -179,6 +179,8 @@ class LinearLearner(Algorithm):
                 training, batches = self._begun(resumed, batches, rows_here, run)
             losses_m = training.one_pass(batches)
             stopping = bool(run.sum(torch.tensor([int(run.stopping)])))
+            if epoch == 0 and not stopping:
+                training.reject_one_class()
             done = bool(training.state.updates) and self._end_of_epoch(epoch, losses_m, training, selection, run)
             training.state.end_pass()
             if done or stopping:
@@ -339,11 +341,9 @@ class LinearLearner(Algorithm):
         self, epoch: int, losses_m: Tensor, training: LinearTraining, selection: Selection, run: RunContext
     ) -> bool:
         """Report on the models, and keep them if one is better than all before. Returns whether to stop early."""
-        if epoch == 0 and not run.stopping:
-            training.reject_one_class()
         if not bool(losses_m.isfinite().any()):
             raise UserError(
-                f"LinearTraining diverged in epoch {epoch}: no model's loss is finite. Lower learning_rate, or set normalize_data "
+                f"Training diverged in epoch {epoch}: no model's loss is finite. Lower learning_rate, or set normalize_data "
                 "to true."
             )
         value = selection.report(epoch, losses_m, training)

@@ -40,6 +40,9 @@ LOSSES = {
 }
 """By predictor_type; the first is what `auto` means."""
 
+SCORING_NUMBERS = ("margin", "quantile", "huber_delta", "loss_insensitivity", "f_beta", "accuracy_top_k")
+"""Numbers among a model's metrics_params; each may be missing or None."""
+
 
 @dataclass(frozen=True)
 class LinearModel(Model):
@@ -202,5 +205,14 @@ def reject_unknown(settings: ModelSettings) -> None:
         raise UserError(f"Linear learner model: loss_type is {loss!r}, expected {' or '.join(LOSSES[str(kind)])}.")
     if not isinstance(threshold, int | float) or not math.isfinite(threshold):
         raise UserError(f"Linear learner model: threshold is {threshold!r}, expected a finite number.")
-    if not isinstance(settings.get("metrics_params") or {}, Mapping):
-        raise UserError(f"Linear learner model: metrics_params is {settings['metrics_params']!r}, expected an object.")
+    scoring = settings.get("metrics_params") or {}
+    if not isinstance(scoring, Mapping):
+        raise UserError(f"Linear learner model: metrics_params is {scoring!r}, expected an object.")
+    for name in SCORING_NUMBERS:
+        if not isinstance(scoring.get(name), int | float | None):
+            raise UserError(f"Linear learner model: {name} of metrics_params is {scoring[name]!r}, expected a number.")
+    weights = scoring.get("class_weights") or []
+    if not isinstance(weights, list) or not all(isinstance(weight, int | float) for weight in weights):
+        raise UserError(
+            f"Linear learner model: class_weights of metrics_params are {weights!r}, expected a list of numbers."
+        )

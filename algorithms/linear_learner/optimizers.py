@@ -1,6 +1,6 @@
 """How a mini-batch's slope updates the parameters of all models, each at its own rate.
 
-A parameter and the optimiser's running values of it (its moments) are the slots of one tensor.
+A parameter and the optimizer's running values of it (its moments) are the slots of one tensor.
 Axes: p slots of a parameter · a any rows (features, or 1 for the bias) · o outputs of all models
 """
 
@@ -27,7 +27,7 @@ class Optimizer(Protocol):
 
     @property
     def slots(self) -> int:
-        """Planes that a parameter needs."""
+        """Slots that a parameter needs: itself, and its running values."""
         ...
 
     def move(self, slots_pao: Tensor, slope_ao: Tensor, rate_o: Tensor, updates: int) -> None:

@@ -1,6 +1,6 @@
 """The state of training.
 
-Axes: p slots of the optimiser · d features · m models · c outputs of a model · o = m · c outputs of all
+Axes: p slots of the optimizer · d features · m models · c outputs of a model · o = m · c outputs of all
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TENSORS = ("weights", "bias", "sums", "best_weights", "best_bias", "loss_2m", "c
 
 @dataclass
 class State:
-    """`weights` (p, d, o) and `bias` (p, 1, o) hold what is learned for normalised columns, and the optimiser's memory of it.
+    """`weights` (p, d, o) and `bias` (p, 1, o) hold what is learned for normalised columns, and the optimizer's memory of it.
 
     `sums` (d + 1, o) add up weights and bias over the updates of a pass, if rows are dense; else it is empty. `best` is the
     criterion of the best epoch so far, `stale` epochs have been no better since, and `best_weights` (k, d, o) and

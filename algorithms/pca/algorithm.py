@@ -105,7 +105,7 @@ class PCA(Algorithm):
     def _checked(self, before: Moments, fresh: Moments) -> Moments:
         """The state to continue from. Raises UserError if it was made with other settings."""
         if before.scatter_dl.shape != fresh.scatter_dl.shape:
-            got, expected = (tuple(moments.scatter_dl.shape) for moments in (before, fresh))
+            got, expected = tuple(before.scatter_dl.shape), tuple(fresh.scatter_dl.shape)
             raise UserError(
                 f"The state to resume from is of shape {got}, expected {expected}: feature_dim, algorithm_mode, "
                 "num_components and extra_components must be those of the job that made it."

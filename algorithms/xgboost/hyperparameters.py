@@ -289,7 +289,7 @@ def _advice(name: str, known: Iterable[str]) -> str:
 def _parsed(declared: Parameter, text: str) -> Any:
     try:
         return declared.parse(str(text))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"Hyperparameter {declared.name}: could not parse value (caused by ValueError): got {str(text)[:80]!r}, "
             f"expected {declared.expected}. {error}"

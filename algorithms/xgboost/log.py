@@ -70,6 +70,6 @@ def log_header(log: XGBoostLog, requested: Version, library: str, given: Mapping
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True

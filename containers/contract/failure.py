@@ -32,7 +32,7 @@ def write(folder: OptML, error: BaseException) -> None:
 
 
 def write_text(folder: OptML, text: str) -> None:
-    """Write a reason that stands already."""
+    """Write the reason as it is, if the file can be written."""
     with contextlib.suppress(OSError):  # without a mount, a container may be read-only
         folder.failure.parent.mkdir(parents=True, exist_ok=True)
         folder.failure.write_text(text)

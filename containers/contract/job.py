@@ -110,6 +110,17 @@ def resources(folder: OptML) -> dict[str, Any]:
     return _read(folder.resource_config, default={})
 
 
+def checkpoint_folder(folder: OptML) -> Path | None:
+    """The folder that checkpointconfig.json names, or the usual one; None for a job without that file.
+
+    Raises PlatformError for a file that is not a JSON object.
+    """
+    if not folder.checkpoint_config.exists():
+        return None
+    local = _read(folder.checkpoint_config).get("LocalPath")
+    return Path(local) if local else folder.checkpoints
+
+
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 

@@ -155,6 +155,11 @@ def _settings(path: Path) -> ModelSettings:
     missing = [key for key in ("type", "seed", "target_dim", "input_dim") if key not in reduction]
     if missing:
         raise UserError(f"{name}: dimension_reduction lacks {', '.join(missing)}.")
+    for key, least in (("seed", 0), ("target_dim", 1), ("input_dim", 1)):
+        if type(reduction[key]) is not int or reduction[key] < least:
+            raise UserError(
+                f"{name}: dimension_reduction {key}: got {reduction[key]!r}, expected an integer ≥ {least}."
+            )
     named = {f"reduction_{key}": reduction[key] for key in ("type", "seed", "target_dim")}
     return {**settings, **named, "feature_dim": reduction["input_dim"]}
 

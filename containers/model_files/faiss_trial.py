@@ -27,7 +27,7 @@ def main(path: str, flags: int) -> str | None:
             return f"it says that it holds {index.ntotal} rows of {index.d} columns"
         return _problem_of_lists(index) if isinstance(index, faiss.IndexIVF) else None
     except (RuntimeError, MemoryError) as error:
-        return str(error).strip().splitlines()[-1]
+        return (str(error).strip() or type(error).__name__).splitlines()[-1]  # a MemoryError has no text
 
 
 def _limit_memory(further_bytes: int) -> None:

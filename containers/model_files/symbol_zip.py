@@ -93,5 +93,5 @@ def _settings(meta: bytes, path: Path) -> dict[str, str]:
     try:
         settings = json.loads(meta)["training_parameters"]
         return {str(name): str(value) for name, value in settings.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{path.name}: its meta.json has no object training_parameters.") from None

@@ -14,5 +14,9 @@ def bind(environment: Mapping[str, str]) -> str:
     """
     if inherited := environment.get("WILDSAGE_LISTEN_FD"):
         return f"fd://{inherited}"
-    port = environment.get("SAGEMAKER_BIND_TO_PORT") or environment.get("SAGEMAKER_HTTP_PORT") or DEFAULT_PORT
-    return f"{environment.get('WILDSAGE_BIND_HOST', LOOPBACK)}:{port}"
+    return f"{environment.get('WILDSAGE_BIND_HOST', LOOPBACK)}:{port(environment)}"
+
+
+def port(environment: Mapping[str, str]) -> str:
+    """The port: `SAGEMAKER_BIND_TO_PORT`, `SAGEMAKER_HTTP_PORT` of the image, or 8080."""
+    return environment.get("SAGEMAKER_BIND_TO_PORT") or environment.get("SAGEMAKER_HTTP_PORT") or DEFAULT_PORT

@@ -55,7 +55,7 @@ class LoadedModels:
         try:
             name, url = _load_request(body)
             place = self._folder.inside(url)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return _message(400, f"Load a model: {error}")
         with self._changing:
             if name in self._loaded:
@@ -112,7 +112,7 @@ def memory_limit(environment: Mapping[str, str]) -> int:
 
 
 def _load_request(body: bytes) -> tuple[str, str]:
-    """Name and URL of the model to load. Raises ValueError."""
+    """Name and URL of the model to load. Raises ValueError, or RecursionError for JSON that is nested too deep."""
     found = json.loads(body)
     name, url = (found.get("model_name"), found.get("url")) if isinstance(found, dict) else (None, None)
     if not (isinstance(name, str) and name and isinstance(url, str)):

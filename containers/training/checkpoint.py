@@ -14,6 +14,7 @@ from torch import Tensor
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.mxnet import ndarray
+from wildsage.containers.contract.job import checkpoint_folder
 from wildsage.containers.contract.paths import OptML
 
 STATE, POSITION, RANDOMNESS, SETTINGS = "state/", "position", "randomness", "settings"
@@ -34,10 +35,8 @@ class Checkpoints:
     @classmethod
     def configured(cls, opt_ml: OptML, host: str, settings: Mapping[str, str], every_s: float) -> Checkpoints | None:
         """Read checkpointconfig.json. Return None for a job without it."""
-        if not opt_ml.checkpoint_config.exists():
-            return None
-        local = json.loads(opt_ml.checkpoint_config.read_text()).get("LocalPath")
-        return cls(Path(local) if local else opt_ml.checkpoints, host, settings, every_s)
+        folder = checkpoint_folder(opt_ml)
+        return None if folder is None else cls(folder, host, settings, every_s)
 
     @property
     def path(self) -> Path:

@@ -13,12 +13,14 @@ from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.xgboost import labels
 from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled, structure, ubjson
+from wildsage.algorithms.xgboost.parameters import LIBRARY
+from wildsage.algorithms.xgboost.versions import Version
 
 SERIALISED_BINARY = b"CONFIG-offset:"
 JSON_START, UBJSON_START = (b'{"', b"{\n", b"{ "), b"{L"
 OFFSET_BYTES = 8
-LIBRARY = tuple(map(int, xgboost.__version__.split(".")[:2]))
-UBJSON_BY_DEFAULT = (2, 1)
+UBJSON_BY_DEFAULT = Version(2, 1)
+BEST = ("best_iteration", "best_ntree_limit")
 
 
 def read(content: bytes) -> tuple[xgboost.Booster, int | None]:
@@ -56,19 +58,13 @@ def is_finite(booster: xgboost.Booster) -> bool:
     trees = zip(
         ubjson.arrays_under(document, "left_children"), ubjson.arrays_under(document, "split_conditions"), strict=True
     )
-    leaves = (values_n[children_n == NO_CHILD] for children_n, values_n in trees)
+    leaves = (values_n[children_n == structure.NO_CHILD] for children_n, values_n in trees)
     return all(bool(np.isfinite(values).all()) for values in (*leaves, *ubjson.arrays_under(document, "weights")))
-
-
-NO_CHILD = -1
 
 
 def _reject_other_formats(content: bytes) -> None:
     if not content or other_formats.recognised(content):
         raise UserError(f"it is {other_formats.described(content)}, expected what Booster.save_model writes.")
-
-
-BEST = ("best_iteration", "best_ntree_limit")
 
 
 def _is_pickled(content: bytes) -> bool:
@@ -167,6 +163,11 @@ def _first_line(error: Exception) -> str:
 
 
 def _best_rounds(booster: xgboost.Booster, attributes: Mapping[str, Any]) -> int | None:
-    """Rounds up to the best one, of a job that stopped early."""
+    """Rounds up to the best one, of a job that stopped early. Raises UserError for what is not a number."""
     best = attributes.get("best_iteration")
-    return None if best is None else min(int(best) + 1, booster.num_boosted_rounds())
+    if best is None:
+        return None
+    try:
+        return min(int(best) + 1, booster.num_boosted_rounds())
+    except (ValueError, TypeError):
+        raise UserError(f"The model's best_iteration is {best!r}, expected the number of a round.") from None

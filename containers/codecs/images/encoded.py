@@ -48,12 +48,8 @@ def decode(content: bytes, mode: Mode) -> Image.Image:
             return _as_bytes(ImageOps.exif_transpose(picture)).convert(mode)
     except Image.UnidentifiedImageError:
         raise UserError(f"the image is not a JPEG or PNG: it is {other_formats.described(content)}") from None
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombError,
-    ) as error:  # SyntaxError: PIL's for a broken PNG
+    # SyntaxError is PIL's for a broken PNG.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"the image cannot be decoded ({error})") from None
 
 

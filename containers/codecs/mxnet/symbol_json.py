@@ -38,7 +38,7 @@ def decode(content: bytes, name: str) -> Graph:
         document = json.loads(content)
         nodes = tuple(_read_node(entry) for entry in document["nodes"])
         graph = Graph(nodes, tuple(_read_input(entry) for entry in document["heads"]))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UserError(f"{name}: not an MXNet symbol ({type(error).__name__}: {error}).") from None
     for number, node in enumerate(nodes):
         if any(not 0 <= origin < number for origin, _, _ in node.inputs):

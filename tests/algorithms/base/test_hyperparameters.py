@@ -83,3 +83,8 @@ def test_the_table_shows_every_hyperparameter():
         "| `size` | an integer from 1 to 9 | required |  | Size. |",
         "| `factor` | an integer ≥ 1 or auto | `auto` | 4, 10 | Factor. |",
     ]
+
+
+def test_a_list_that_is_nested_too_deep_is_rejected():
+    with pytest.raises(UserError, match=r"Hyperparameter figures: got .* expected a JSON list"):
+        hyperparameters.check(Toy, [("figures", "[" * 2500)], {})

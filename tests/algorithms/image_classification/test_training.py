@@ -210,3 +210,29 @@ def test_a_torchvision_network_of_another_depth_is_rejected():
     graph = residual_network(34, (3, 64, 64), 10, SOFTMAX)
     with pytest.raises(UserError, match="stage1_unit3_conv1_weight is missing"):
         weights.transferred(graph, 3, torchvision_state(18), torch.Generator())
+
+
+def test_another_network_with_a_convolution_of_that_name_is_rejected():
+    graph = residual_network(18, (3, 64, 64), 10, SOFTMAX)
+    with pytest.raises(UserError, match=r"'bn1.weight' is missing, expected the state dictionary of a ResNet"):
+        weights.transferred(graph, 3, {"conv1.weight": torch.ones(64, 3, 7, 7)}, torch.Generator())
+
+
+class OneOfTwoHosts(RunContext):
+    """A host beside another that does the same. It records whether to stop was asked together."""
+
+    asked = 0
+
+    def gather(self, arrays):
+        return [arrays, arrays]
+
+    def sum(self, tensor):
+        self.asked += tensor.shape == (1,)
+        return 2 * tensor
+
+
+def test_hosts_ask_each_other_once_for_each_full_batch():
+    """64 images are two batches of 24 and a rest, which another host may not have: no word is exchanged about it."""
+    run = OneOfTwoHosts()
+    fit(run, mini_batch_size="24", num_training_samples="192")
+    assert run.asked == 3  # between the four batches that both hosts take

@@ -306,3 +306,17 @@ def test_a_model_that_diverges_says_what_to_do():
             x_nd, labels_n, predictor_type="regressor", mini_batch_size=50, optimizer="sgd", learning_rate=1e30,
             normalize_data=False, unbias_data=False, num_models=1,
         )  # fmt: skip
+
+
+class AnotherHostStops(RunContext):
+    """A host whose neighbour was asked to stop, and itself was not yet."""
+
+    def sum(self, tensor):
+        return tensor + 1 if tensor.shape == (1,) else tensor
+
+
+def test_a_host_ends_with_the_one_that_was_asked_to_stop():
+    """Whether all labels are alike is looked at together, so either all hosts look or none does."""
+    rows = Batch(torch.randn(40, 2, generator=torch.Generator().manual_seed(0)), torch.ones(40, 1))
+    learner = LinearLearner(predictor_type="binary_classifier", mini_batch_size=10, num_models=2)
+    assert learner.fit({"train": MemoryStream(rows)}, AnotherHostStops()).feature_dim == 2

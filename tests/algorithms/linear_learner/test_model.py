@@ -53,6 +53,11 @@ def test_a_regressor_answers_the_score_alone_and_sparse_rows_alike():
         ({"threshold": None}, "threshold is None, expected a finite number"),
         ({"threshold": float("nan")}, "threshold is nan"),
         ({"metrics_params": [1]}, r"metrics_params is \[1\], expected an object"),
+        ({"metrics_params": {"margin": "x"}}, "margin of metrics_params is 'x', expected a number"),
+        (
+            {"metrics_params": {"class_weights": "x"}},
+            "class_weights of metrics_params are 'x', expected a list of numbers",
+        ),
     ],
 )
 def test_settings_of_another_model_are_rejected(settings, text):

@@ -152,3 +152,8 @@ def test_everything_else_is_as_old_as_the_first_version():
         given = {"num_round": "1", "num_class": "3", "objective": "binary:logistic", name: value}
         if value not in hyperparameters.SINCE:
             assert hyperparameters.parse(given, OLDEST)
+
+
+def test_a_list_that_is_nested_too_deep_is_rejected():
+    with pytest.raises(UserError, match="Hyperparameter interaction_constraints: could not parse value"):
+        hyperparameters.check([("interaction_constraints", "[" * 2500)])

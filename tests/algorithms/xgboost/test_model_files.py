@@ -113,6 +113,13 @@ def test_the_best_round_travels_in_a_pickle():
     assert pickle.loads(model_files.write(booster, pickled_form=True)).best_iteration == 2
 
 
+def test_a_best_round_that_is_not_a_number_is_rejected():
+    booster = trained()
+    booster.set_attr(best_iteration="last")
+    with pytest.raises(UserError, match="best_iteration is 'last', expected the number of a round"):
+        model_files.read(model_files.write(booster, pickled_form=False))
+
+
 class Trap:
     called = False
 

@@ -122,6 +122,10 @@ def test_rows_stay_in_the_file(tmp_path, kind):
         ({"feature_dim": "8"}, "feature_dim: got '8', expected an integer"),
         ({"dimension_reduction": {"type": "sign", "generator": "pcg64"}}, "dimension_reduction lacks seed, target_dim, input_dim"),
         ({"dimension_reduction": {"type": "sign", "seed": 3, "target_dim": 8, "input_dim": 20}}, "dimension_reduction was not made here"),
+        (
+            {"dimension_reduction": {"type": "sign", "seed": -1, "target_dim": 8, "input_dim": 20, "generator": "pcg64"}},
+            "dimension_reduction seed: got -1, expected an integer ≥ 0",
+        ),
     ],
 )  # fmt: skip
 def test_a_document_that_does_not_fit(tmp_path, document, problem):

@@ -131,3 +131,22 @@ def test_a_model_that_is_not_finite_is_not_saved(tmp_path):
     broken.arrays()["fc_weight"][0, 0] = torch.nan
     with pytest.raises(AlgorithmError, match="fc_weight holds NaN"):
         artifact.save(broken, tmp_path, "algo-1")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "problem"),
+    [
+        ("model-shapes.json", b'[{"shape": [1, 3, Infinity, 8], "name": "data"}]', "model-shapes.json: expected"),
+        ("image-classification-symbol.json", b'{"nodes": [], "heads": [[0, Infinity, 0]]}', "not an MXNet symbol"),
+        (
+            "image-classification-symbol.json",
+            b'{"nodes": [{"op": "Convolution", "name": "c", "attrs": {"kernel": "(3, 3)"}, "inputs": []}], "heads": [[0, 0, 0]]}',
+            "The network does not compute on an image of",
+        ),
+    ],
+)
+def test_files_with_impossible_numbers_or_nodes_are_rejected(tmp_path, file, content, problem):
+    artifact.save(model(), tmp_path, "algo-1")
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(UserError, match=problem):
+        artifact.load(tmp_path, "image-classification")
