@@ -139,15 +139,16 @@ def _link_all(records: Sequence[ManifestLine], folder: Path) -> list[tuple[Path 
     """Link the files of the records below `folder` and return the records with the new paths."""
     folder.mkdir(parents=True, exist_ok=True)
     return [
-        tuple(part if isinstance(part, bytes) else _link(part, folder / part.name) for part in record)
+        tuple(part if isinstance(part, bytes) else link_file(part, folder / part.name) for part in record)
         for record in records
     ]
 
 
-def _link(file: InputFile, target: Path) -> Path:
+def link_file(file: InputFile, target: Path) -> Path:
+    """Place an object at `target` and return that. Raises InputError if it was deleted, or another object is there."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        place_file(file.stored.path, target)
+        _place_file(file.stored.path, target)
     except (FileExistsError, NotADirectoryError):
         raise InputError(
             f"Object {file.stored.key} cannot become the file {file.name}: another object uses that name as a folder or file."
@@ -157,7 +158,7 @@ def _link(file: InputFile, target: Path) -> Path:
     return target
 
 
-def place_file(source: Path, target: Path) -> None:
+def _place_file(source: Path, target: Path) -> None:
     """Make `target` a clone of `source`, else a write-protected hard link, else a copy. Raises FileExistsError."""
     if _clone(source, target):
         return

@@ -108,6 +108,13 @@ def artifact_arn(any_arn: str, source: Mapping[str, Any]) -> str:
     return _arn(any_arn, ARTIFACT, hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()[:32])
 
 
+def delete_associations(store: Store, arn: str) -> None:
+    """Delete all associations of a resource."""
+    for one in store.all(ASSOCIATION):
+        if arn in (one["SourceArn"], one["DestinationArn"]):
+            store.delete(ASSOCIATION, association_name(one["SourceArn"], one["DestinationArn"]))
+
+
 def association_name(source_arn: str, destination_arn: str) -> str:
     """The name of the document of an association."""
     return f"{source_arn} with {destination_arn}"
@@ -226,7 +233,8 @@ def _state(kind: JobKind, job: Document, source_type: str) -> Document:
 
 
 def _put_component(store: Store, name: str, arn: str, job: Document, component: Document) -> None:
-    """Store a component, or give an earlier one these fields: the user may have added it to trials meanwhile."""
+    """Store a component in place of that of a deleted job, or give the job's own these fields: the user may have added it to
+    trials meanwhile."""
     config = job.get("ExperimentConfig", {})
     new = {
         "TrialComponentName": name,
@@ -236,14 +244,19 @@ def _put_component(store: Store, name: str, arn: str, job: Document, component: 
         "Trials": _trials(store, config),
         **component,
     }
-    try:
-        store.insert(COMPONENT.name, name, new)
-    except NameTaken:
-        same_job = store.get(COMPONENT.name, name)["CreationTime"] == job["CreationTime"]
-        fields = component if same_job else new
-        store.change(COMPONENT.name, name, lambda document: document.update(fields))
+    if _exists_since(store, name, job["CreationTime"]):
+        store.change(COMPONENT.name, name, lambda document: document.update(component))
     else:
+        store.put(COMPONENT.name, name, new)
         _tag(store, arn)
+
+
+def _exists_since(store: Store, name: str, moment: float) -> bool:
+    """Whether the trial component of that name was created at that moment."""
+    try:
+        return store.get(COMPONENT.name, name)["CreationTime"] == moment
+    except NotFound:
+        return False
 
 
 def _trials(store: Store, config: Document) -> list[str]:
@@ -278,11 +291,11 @@ def _associate(
 
 
 def _put(store: Store, kind: str, name: str, document: Document, arn: str) -> None:
+    """Give an earlier document of the name these fields, or store the document."""
     try:
-        store.insert(kind, name, document)
-    except NameTaken:
         store.update(kind, name, **document)
-    else:
+    except NotFound:
+        store.put(kind, name, document)
         _tag(store, arn)
 
 

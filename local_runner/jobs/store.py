@@ -51,6 +51,11 @@ class Store:
         except sqlite3.IntegrityError:
             raise NameTaken(f"{kind} {name} exists") from None
 
+    def put(self, kind: str, name: str, document: Document) -> None:
+        """Store a document in place of any that has its name, upper and lower case aside."""
+        with self._lock:
+            self._database.execute("REPLACE INTO documents VALUES (?, ?, ?)", (kind, name, json.dumps(document)))
+
     def get(self, kind: str, name: str) -> Document:
         """A copy of the document of that name. Raises NotFound."""
         with self._lock:

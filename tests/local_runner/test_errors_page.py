@@ -164,7 +164,8 @@ def too_large(aws, start_aws, channel) -> str:
 @proves("No such image")
 def no_image(aws, start_aws, channel) -> str:
     algorithm = {"TrainingImage": ELSEWHERE, "TrainingInputMode": "File"}
-    return re.sub(r"(without Docker: )[a-z, -]+", r"\1…", rejection(aws.train, AlgorithmSpecification=algorithm))
+    said = rejection(aws.train, AlgorithmSpecification=algorithm)
+    return re.sub(r"(without Docker: |scripts with )[A-Za-z, -]+", r"\1…", said)
 
 
 @proves("Too many requests at once")

@@ -13,14 +13,14 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import Launch, Running
 from wildsage.local_runner.inputs.channels import InputError, channel_files, split_uri
-from wildsage.local_runner.inputs.workspace import place_file
+from wildsage.local_runner.inputs.workspace import link_file
 from wildsage.local_runner.jobs.dependencies import JobDependencies
 from wildsage.local_runner.jobs.logs import PROCESSING_JOBS, LogWriter
 from wildsage.local_runner.jobs.runner import JobRun, Jobs
@@ -104,9 +104,7 @@ class ProcessingJobRun(JobRun):
             folder = self._tree(host).inside(source["LocalPath"])
             folder.mkdir(parents=True, exist_ok=True)
             for file in files:
-                target = folder / file.name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                place_file(file.stored.path, target)
+                link_file(file, folder / file.name)
 
     def _write_config(self, folder: Path, host: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -203,7 +201,8 @@ class ProcessingJobRun(JobRun):
     def _upload_until(self, stop: threading.Event) -> None:
         continuous = [output for output in self._outputs() if output.get("S3UploadMode") == CONTINUOUS]
         while continuous and not stop.wait(UPLOAD_EVERY_S):
-            self._upload(continuous)
+            with suppress(InputError):  # the last upload meets the same error and reports it
+                self._upload(continuous)
 
     def _upload(self, outputs: Sequence[Mapping[str, Any]]) -> None:
         for output in outputs:

@@ -1,7 +1,7 @@
 """Experiments, trials and trial components: the records that SDKs keep about jobs. They are stored, listed and searched.
 
-A trial component belongs to any number of trials, a trial to one experiment. Here jobs create no trial components: the
-The ExperimentConfig of a job puts the trial component of the job into its trial, if that exists.
+A trial component belongs to any number of trials, a trial to one experiment. The ExperimentConfig of a job puts the trial
+component of the job into its trial, if that exists.
 """
 
 from __future__ import annotations

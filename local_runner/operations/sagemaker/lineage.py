@@ -1,6 +1,6 @@
 """Artifacts and their associations, which jobs and endpoints leave and the experiments of SDKs create.
 
-Here they are only stored and listed. Artifacts of one source are the same artifact, and nothing traces a model by itself.
+Artifacts of one source are the same artifact.
 """
 
 from __future__ import annotations
@@ -9,7 +9,13 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from wildsage.local_runner.jobs.lineage import ARTIFACT, ASSOCIATION, artifact_arn, association_name
+from wildsage.local_runner.jobs.lineage import (
+    ARTIFACT,
+    ASSOCIATION,
+    artifact_arn,
+    association_name,
+    delete_associations,
+)
 from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.rules import keeps
@@ -56,9 +62,7 @@ def delete_artifact(context: RequestContext, request: dict[str, Any]) -> Documen
     if "ArtifactArn" not in request and "Source" not in request:
         raise invalid("DeleteArtifact needs an ArtifactArn or a Source.")
     arn = _artifact(context, request.get("ArtifactArn") or _arn_of(context, request["Source"]))["ArtifactArn"]
-    for one in context.services.store.all(ASSOCIATION):
-        if arn in (one["SourceArn"], one["DestinationArn"]):
-            context.services.store.delete(ASSOCIATION, _name(one))
+    delete_associations(context.services.store, arn)
     context.services.store.delete(ARTIFACT.name, arn)
     context.services.store.delete(TAGS, arn)
     return {"ArtifactArn": arn}

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
-from wildsage.local_runner.jobs.lineage import ACTION, ARTIFACT, ASSOCIATION, COMPONENT, CONTEXT
+from wildsage.local_runner.jobs.lineage import ACTION, ARTIFACT, ASSOCIATION, COMPONENT, CONTEXT, delete_associations
 from wildsage.local_runner.jobs.store import Document, NameTaken
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.operations.sagemaker import resources
+from wildsage.local_runner.operations.rules import keeps
+from wildsage.local_runner.operations.sagemaker import resources, tag_rules
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
@@ -26,6 +27,7 @@ DEFAULT_DEPTH = 10
 # Actions
 
 
+@keeps(*tag_rules.RULES)
 def create_action(context: RequestContext, request: dict[str, Any]) -> Document:
     return _create(context, ACTION, request)
 
@@ -49,6 +51,7 @@ def delete_action(context: RequestContext, request: dict[str, Any]) -> Document:
 # Contexts
 
 
+@keeps(*tag_rules.RULES)
 def create_context(context: RequestContext, request: dict[str, Any]) -> Document:
     return _create(context, CONTEXT, request)
 
@@ -172,8 +175,6 @@ def _delete(context: RequestContext, kind: Kind, request: Document) -> Document:
     """Also deletes the associations."""
     document = _find(context, kind, request)
     arn = document[kind.arn_field]
-    for one in context.services.store.all(ASSOCIATION):
-        if arn in (one["SourceArn"], one["DestinationArn"]):
-            context.services.store.delete(ASSOCIATION, f"{one['SourceArn']} with {one['DestinationArn']}")
+    delete_associations(context.services.store, arn)
     resources.delete(context, kind, document[kind.name_field])
     return {kind.arn_field: arn}

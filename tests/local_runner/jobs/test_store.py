@@ -24,6 +24,13 @@ def test_names_are_taken_once_per_kind(tmp_path):
         store.insert("job", "A", {})
 
 
+def test_a_document_takes_the_place_of_one_whose_name_differs_in_case(tmp_path):
+    store = Store(tmp_path / "state")
+    store.insert("job", "a", {"n": 1})
+    store.put("job", "A", {"n": 2})
+    assert store.all("job") == [{"n": 2}] and store.get("job", "A") == {"n": 2}
+
+
 @pytest.mark.parametrize("act", ["get", "delete", "update"])
 def test_what_is_not_there(tmp_path, act):
     with pytest.raises(NotFound, match="job nobody does not exist"):

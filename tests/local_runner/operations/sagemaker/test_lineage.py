@@ -140,3 +140,21 @@ def test_life_of_an_action_and_a_context(aws, kind):
     call["delete"](**{f"{stem}Name": name})
     with pytest.raises(aws.sagemaker.exceptions.ClientError, match="does not exist"):
         call["describe"](**{f"{stem}Name": name})
+
+
+def test_a_name_that_is_free_again_may_be_written_in_another_case(aws):
+    name = aws.name("again")
+    aws.finished(aws.train(TrainingJobName=name))
+    aws.sagemaker.delete_training_job(TrainingJobName=name)
+    other = name.upper()
+    assert aws.finished(aws.train(TrainingJobName=other))["TrainingJobStatus"] == "Completed"
+    assert component(aws, other)["Status"]["PrimaryStatus"] == "Completed"
+
+
+def test_actions_and_contexts_keep_the_rules_on_tags(aws):
+    source = {"SourceUri": "s3://bucket/x"}
+    tags = [{"Key": "aws:mine", "Value": "x"}]
+    with pytest.raises(aws.sagemaker.exceptions.ClientError, match="reserved for AWS"):
+        aws.sagemaker.create_action(ActionName="tagged", ActionType="x", Source=source, Tags=tags)
+    with pytest.raises(aws.sagemaker.exceptions.ClientError, match="reserved for AWS"):
+        aws.sagemaker.create_context(ContextName="tagged", ContextType="x", Source=source, Tags=tags)

