@@ -52,7 +52,7 @@ class ImageHyperparameters:
         0.1, low=0, high=1, doc="Factor of the learning rate at each step of the schedule."
     )
     lr_scheduler_step: tuple[int, ...] | None = integers(
-        None, low=0, doc="Epochs at which the learning rate is multiplied by it, such as 10,20."
+        None, low=0, doc="Epochs at which lr_scheduler_factor multiplies the learning rate, such as 10,20."
     )
     mini_batch_size: int = integer(32, low=1, tunable=(8, 512), doc="Images before each update, on every host.")
     momentum: float = real(

@@ -1,11 +1,12 @@
 """The JSON files that describe a training job, written and read."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from wildsage.algorithms.base.errors import PlatformError
-from wildsage.containers.contract.job import ChannelConfig, TrainingJob
+from wildsage.containers.contract.job import ChannelConfig, TrainingJob, checkpoint_folder
 from wildsage.containers.contract.paths import OptML
 
 
@@ -63,3 +64,13 @@ def test_a_broken_file_is_named(opt_ml, text, problem):
     opt_ml.hyperparameters.write_text(text)
     with pytest.raises(PlatformError, match=rf"hyperparameters\.json: {problem}"):
         TrainingJob.read(opt_ml)
+
+
+def test_the_folder_of_checkpoints_is_the_one_named_or_the_usual(opt_ml):
+    assert checkpoint_folder(opt_ml) is None
+    for content, folder in (("{}", opt_ml.checkpoints), ('{"LocalPath": "/kept"}', Path("/kept"))):
+        opt_ml.checkpoint_config.write_text(content)
+        assert checkpoint_folder(opt_ml) == folder
+    opt_ml.checkpoint_config.write_text("[")
+    with pytest.raises(PlatformError, match=r"checkpointconfig\.json: not valid JSON"):
+        checkpoint_folder(opt_ml)

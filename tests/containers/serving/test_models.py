@@ -90,6 +90,7 @@ def test_what_would_not_fit_is_a_507_until_there_is_room(folder):
     ("body", "message"),
     [
         (b"{", "Load a model: "),
+        (b"[" * 100_000, "Load a model: "),
         (b"[]", 'expected {"model_name": "name", "url"'),
         (b'{"model_name": "a", "url": "/etc/a"}', "'/etc/a' is not in the subpath of '/opt/ml'"),
         (b'{"model_name": "a", "url": "/opt/ml/../../etc"}', "leaves /opt/ml"),

@@ -149,7 +149,7 @@ def test_a_manifest_pairs_images_and_labels(text, labels):
 PICTURE = b"\xff\xd8\xff\xe0 and more"
 
 
-@pytest.mark.parametrize("text", [b"cat", b"{}", b"null", b"\xff"])
+@pytest.mark.parametrize("text", [b"cat", b"{}", b"null", b"\xff", b"1" + b"0" * 400, b"[" * 100_000])
 def test_a_label_that_is_none_is_named(text):
     with pytest.raises(BadRecord, match="expected a number or a list of numbers"):
         list(image_recordio.decode_pairs([recordio.frame(b"image") + recordio.frame(text)], "x"))
