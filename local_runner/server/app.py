@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -188,8 +189,18 @@ def reject_large_body(call: ApiCall) -> Response | None:
 
 def parse(call: ApiCall) -> Response | None:
     """Operation and parameters, read as the protocol says. Raises AwsError for a request that does not fit it."""
-    call.operation, call.values = call.protocol.parse(call.request, call.model)
+    with reject_deep_nesting():
+        call.operation, call.values = call.protocol.parse(call.request, call.model)
     return None
+
+
+@contextmanager
+def reject_deep_nesting() -> Iterator[None]:
+    """Raises SerializationException for a document that is nested deeper than Python calls can follow."""
+    try:
+        yield
+    except RecursionError:
+        raise AwsError("SerializationException", "The request is nested too deeply.") from None
 
 
 def find_operation(call: ApiCall) -> Response | None:
@@ -204,7 +215,8 @@ def find_operation(call: ApiCall) -> Response | None:
 def validate(call: ApiCall) -> Response | None:
     """Check the request against AWS's own model of the operation."""
     if call.operation.input_shape is not None:
-        check(call.values, call.operation.input_shape)
+        with reject_deep_nesting():
+            check(call.values, call.operation.input_shape)
     return None
 
 
