@@ -17,6 +17,7 @@ from wildsage.algorithms.base.endpoint import Endpoint
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract import frameworks, image_tag
 from wildsage.containers.contract.paths import OptML
+from wildsage.containers.contract.whole_number import whole_number
 from wildsage.containers.frameworks import python, source
 from wildsage.containers.frameworks.defaults import of_framework
 from wildsage.containers.frameworks.errors import CommandFailed
@@ -57,8 +58,20 @@ def serve(environment: Mapping[str, str]) -> None:
         return multi_model_application(LoadedModels(opt_ml, load_one, memory_limit(environment)))
 
     several = environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true"
-    workers = 1 if several else int(environment.get(WORKERS) or len(os.sched_getaffinity(0)))
+    workers = 1 if several else count_workers(environment)
     _ScriptServer(several_models if several else one_model, address.bind(environment), workers).run()
+
+
+def count_workers(environment: Mapping[str, str]) -> int:
+    """The number of processes that answer: that of `SAGEMAKER_MODEL_SERVER_WORKERS`, or of the cores. Raises UserError."""
+    given = environment.get(WORKERS) or str(len(os.sched_getaffinity(0)))
+    try:
+        count = whole_number(given)
+    except ValueError:
+        count = 0
+    if not count:
+        raise UserError(f"{WORKERS}: got {given!r}, expected a whole number of processes, 1 or more.")
+    return count
 
 
 class _ScriptServer(EndpointServer):

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.frameworks.serving import count_workers
 from wildsage.local_runner.backends.process import free_port
 
 SCRIPT = """
@@ -98,3 +100,11 @@ def load(url: str, name: str) -> tuple[int, str]:
     body = json.dumps({"model_name": name, "url": f"/opt/ml/models/{name}/model"}).encode()
     answer = urllib3.request("POST", f"{url}/models", body=body, timeout=60)
     return answer.status, answer.json()["message"]
+
+
+def test_the_number_of_processes_is_that_of_the_variable_or_of_the_cores():
+    assert count_workers({"SAGEMAKER_MODEL_SERVER_WORKERS": "3"}) == 3
+    assert count_workers({}) == len(os.sched_getaffinity(0))
+    for wrong in ("0", "auto", "-1"):
+        with pytest.raises(UserError, match=f"SAGEMAKER_MODEL_SERVER_WORKERS: got '{wrong}', expected a whole number"):
+            count_workers({"SAGEMAKER_MODEL_SERVER_WORKERS": wrong})
