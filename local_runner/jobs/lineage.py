@@ -187,7 +187,31 @@ def _transform_outputs(job: Document) -> list[TracedFile]:
     return [TracedFile("SageMaker.TransformOutput", target["S3OutputPath"], DATA, target.get("Accept"))]
 
 
+def _processing_parameters(job: Document) -> Document:
+    machines = job["ProcessingResources"]["ClusterConfig"]
+    return {
+        **{name: _parameter(value) for name, value in job.get("Environment", {}).items()},
+        "SageMaker.ImageUri": {"StringValue": job["AppSpecification"]["ImageUri"]},
+        **_machines(machines["InstanceCount"], machines["InstanceType"]),
+        "SageMaker.VolumeSizeInGB": {"NumberValue": float(machines["VolumeSizeInGB"])},
+    }
+
+
+def _processing_inputs(job: Document) -> list[TracedFile]:
+    image = TracedFile("SageMaker.ImageUri", job["AppSpecification"]["ImageUri"], IMAGE)
+    places = [(place["InputName"], place["S3Input"]) for place in job.get("ProcessingInputs", ()) if "S3Input" in place]
+    return [image, *(TracedFile(name, s3["S3Uri"], DATA) for name, s3 in places)]
+
+
+def _processing_outputs(job: Document) -> list[TracedFile]:
+    places = job.get("ProcessingOutputConfig", {}).get("Outputs", ())
+    return [
+        TracedFile(place["OutputName"], place["S3Output"]["S3Uri"], DATA) for place in places if "S3Output" in place
+    ]
+
+
 TRACES = {
+    "ProcessingJob": Trace("SageMakerProcessingJob", _processing_parameters, _processing_inputs, _processing_outputs),
     "TrainingJob": Trace("SageMakerTrainingJob", _training_parameters, _training_inputs, _training_outputs),
     "TransformJob": Trace("SageMakerTransformJob", _transform_parameters, _transform_inputs, _transform_outputs),
 }

@@ -69,6 +69,12 @@ def test_objects_become_files_and_files_become_objects(aws):
     events = aws.logs.filter_log_events(logGroupName=LOGS, logStreamNamePrefix=f"{name}/algo-1-")["events"]
     assert events[0]["message"] == "seen"
     assert '"current_host": "algo-1"' in events[1]["message"]
+    component = aws.sagemaker.describe_trial_component(TrialComponentName=f"{name}-aws-processing-job")
+    assert component["Source"] == {"SourceArn": found["ProcessingJobArn"], "SourceType": "SageMakerProcessingJob"}
+    assert component["Status"]["PrimaryStatus"] == "Completed"
+    assert component["Parameters"]["KIND"] == {"StringValue": "test"}
+    assert component["InputArtifacts"] == {"in": {"Value": uri}}
+    assert component["OutputArtifacts"] == {"out": {"Value": "s3://bucket/processing-out/"}}
     summaries = aws.sagemaker.list_processing_jobs(NameContains=name)["ProcessingJobSummaries"]
     assert [one["ProcessingJobStatus"] for one in summaries] == ["Completed"]
 
