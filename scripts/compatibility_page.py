@@ -57,6 +57,9 @@ Fields that act on containers do so here too:
 - `VolumeSizeInGB` of a training job: the input of a host in File mode must fit into it, except on instances with own disks.
 - `Environment`: the variables of the container.
 
+`ModelCacheSetting` and the volume of an endpoint's instances have no effect: models stay loaded while memory lasts. Nothing is
+uploaded for `TensorBoardOutputConfig`.
+
 AWS's documented rules beyond the shapes are kept too, in its words where they are known. The modules
 `local_runner/operations/sagemaker/*_rules.py` list them.
 
