@@ -142,8 +142,9 @@ def _settings(path: Path) -> ModelSettings:
     if not isinstance(document, dict):
         raise UserError(f"{name}: got {type(document).__name__}, expected an object with k and predictor_type.")
     settings = {key: document[key] for key in ("k", "predictor_type", "normalize", "feature_dim") if key in document}
-    if type(settings.get("feature_dim", 1)) is not int:
-        raise UserError(f"{name}: feature_dim: got {settings['feature_dim']!r}, expected an integer.")
+    width = settings.get("feature_dim", 1)
+    if type(width) is not int or width < 1:
+        raise UserError(f"{name}: feature_dim: got {width!r}, expected an integer ≥ 1.")
     reduction = document.get("dimension_reduction")
     if not reduction:
         return settings

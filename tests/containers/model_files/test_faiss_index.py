@@ -119,7 +119,9 @@ def test_rows_stay_in_the_file(tmp_path, kind):
         ({"k": True}, "k: got True, expected an integer"),
         ({"predictor_type": "ranker"}, "predictor_type: got 'ranker', expected classifier or regressor"),
         ({"feature_dim": 9}, "The index has 8 columns, expected 9 at least"),
-        ({"feature_dim": "8"}, "feature_dim: got '8', expected an integer"),
+        ({"feature_dim": "8"}, "feature_dim: got '8', expected an integer ≥ 1"),
+        ({"feature_dim": 0}, "feature_dim: got 0, expected an integer ≥ 1"),
+        ({"feature_dim": -5}, "feature_dim: got -5, expected an integer ≥ 1"),
         ({"dimension_reduction": {"type": "sign", "generator": "pcg64"}}, "dimension_reduction lacks seed, target_dim, input_dim"),
         ({"dimension_reduction": {"type": "sign", "seed": 3, "target_dim": 8, "input_dim": 20}}, "dimension_reduction was not made here"),
         (
