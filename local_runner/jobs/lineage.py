@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +22,8 @@ from typing import Any
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.states import JobKind
 from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotFound, Store
+
+log = logging.getLogger(__name__)
 
 EXPERIMENT = Kind("experiment", "Experiment", "experiment")
 TRIAL = Kind("experiment-trial", "Trial", "trial")
@@ -58,7 +61,17 @@ class Trace:
 
 
 def record_job(store: Store, kind: JobKind, job: Document, metrics: Iterable[Document] = ()) -> None:
-    """Create or update the trial component of a job and its associations. No effect for kinds of jobs that AWS does not trace."""
+    """Create or update the trial component of a job and its associations. No effect for kinds of jobs that AWS does not trace.
+
+    A failure is logged: no job waits for its traces.
+    """
+    try:
+        _record_job(store, kind, job, metrics)
+    except Exception:
+        log.exception("trial component of %s %s", kind.noun, job[kind.name_field])
+
+
+def _record_job(store: Store, kind: JobKind, job: Document, metrics: Iterable[Document]) -> None:
     trace = TRACES.get(kind.stem)
     if trace is None:
         return

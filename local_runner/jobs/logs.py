@@ -130,7 +130,10 @@ def _drop_cut_line(path: Path) -> None:
 
 def _events(file: BinaryIO, position: int) -> Iterator[LogEvent]:
     with file:
-        file.seek(position)
+        if position:
+            file.seek(position - 1)
+            if file.read(1) != b"\n":  # a position that no event ended at
+                return
         for line in file:
             if not line.endswith(b"\n"):
                 return

@@ -129,9 +129,9 @@ def _pattern(text: str) -> Callable[[str], bool]:
         terms = shlex.split(text)
     except ValueError as error:
         raise AwsError("InvalidParameterException", f"Filter pattern {text!r}: {error}.") from None
-    absent = [term[1:] for term in terms if term.startswith("-")]
-    optional = [term[1:] for term in terms if term.startswith("?")]
-    needed = [term for term in terms if not term.startswith(("-", "?"))]
+    absent = [term[1:] for term in terms if term.startswith("-") and term != "-"]
+    optional = [term[1:] for term in terms if term.startswith("?") and term != "?"]
+    needed = [term for term in terms if not term.startswith(("-", "?")) or term in ("-", "?")]
 
     def matches(message: str) -> bool:
         return (

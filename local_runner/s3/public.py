@@ -114,11 +114,16 @@ def _summary(bucket: str, entry: Mapping[str, Any]) -> ObjectSummary:
     )
 
 
+SURROGATES = range(0xD800, 0xE000)
+LAST_BEFORE_SURROGATES = 0xD7FF
+
+
 def _just_before(start: str) -> str:
     """A StartAfter just below `start`; in practice no key lies between."""
-    if not start or start.endswith("\0"):
+    if not start or start.endswith(("\0", "\1")):
         return start[:-1]
-    return start[:-1] + chr(max(ord(start[-1]) - 1, 1)) + "\U0010ffff" * 8
+    before = ord(start[-1]) - 1
+    return start[:-1] + chr(LAST_BEFORE_SURROGATES if before in SURROGATES else before) + "\U0010ffff" * 8
 
 
 def _public_error(error: Exception, bucket: str, key: str) -> S3Error:

@@ -89,7 +89,8 @@ class HostedModels:
                 return
             if answer.status != OUT_OF_MEMORY or not self._names:
                 raise NotLoaded(self._container.name, answer.status, answer.data.decode(errors="replace"))
-            self._unload(next(iter(tuple(self._names))))  # a copy, because other threads use models meanwhile
+            for longest_unused in tuple(self._names)[:1]:  # a copy, because other threads use models meanwhile
+                self._unload(longest_unused)
 
     def _unload(self, name: str) -> None:
         self._container.request("DELETE", f"/models/{name}")

@@ -173,6 +173,8 @@ def _around(name: str, hint: str) -> Range:
 
 
 def _number(text: str) -> float | None:
+    if "_" in text or not text.isascii():  # which Python reads, and AWS does not
+        return None
     try:
         value = float(text)
     except ValueError:

@@ -38,3 +38,15 @@ def test_an_empty_line_is_not_an_event(tmp_path):
         writer(line)
     writer.close()
     assert messages(logs) == ["a", " ", "b"]
+
+
+def test_a_position_at_which_no_event_ended_has_no_events(tmp_path):
+    logs = Logs(tmp_path)
+    writer = logs.writer("group", "stream")
+    writer("first")
+    writer("second")
+    writer.close()
+    (first, _) = logs.events("group", "stream")
+    for position in range(1, first.end):
+        assert list(logs.events("group", "stream", position)) == []
+    assert [event.message for event in logs.events("group", "stream", first.end)] == ["second"]

@@ -76,6 +76,8 @@ def test_a_page_ends_at_a_megabyte_and_the_next_goes_on(aws):
         ('"green apple"', ["green apple"]),
         ("apple -red", ["green apple"]),
         ("?pear ?green", ["green apple", "red pear"]),
+        ("-", []),
+        ("?", []),
     ],
 )
 def test_filter_patterns(aws, pattern, expected):

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchKey
-from wildsage.local_runner.s3.public import PublicBuckets
+from wildsage.local_runner.s3.public import PublicBuckets, _just_before
 from wildsage.local_runner.s3.store import ObjectStore
 
 KEYS = ["census/Counties.csv", "census/more/a", "census/more/b", "other"]
@@ -100,3 +100,9 @@ def test_engines_read_public_buckets_through_the_same_calls(world, tmp_path):
     assert public.get("public-data", "other").path.read_bytes() == b"other" * 100
     with pytest.raises(NoSuchKey):
         public.get("public-data", "absent")
+
+
+@pytest.mark.parametrize("start", ["a", "\ue000", "a\ue000", "\u0001", "a\0"])
+def test_a_listing_can_start_at_any_character(start):
+    _just_before(start).encode()
+    assert _just_before(start) < start

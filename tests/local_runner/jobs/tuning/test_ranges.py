@@ -70,6 +70,7 @@ def test_a_hyperparameter_has_one_range():
         ("0", Number("x", 0, 0, "Linear", True)),
         ("-2.0", Number("x", -20.0, -0.2, "Linear", False)),
         ("sgd", Choice("x", ("sgd",))),
+        ("1_000", Choice("x", ("1_000",))),
     ],
 )
 def test_an_auto_parameter_is_searched_around_its_hint(hint, found):
