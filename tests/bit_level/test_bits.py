@@ -84,6 +84,7 @@ def image_bodies(pictures: list[bytes]) -> dict[str, bytes]:
     made = {
         "image/png": png,
         "image/jpeg": jpeg,
+        "application/jpeg": jpeg,
         "application/x-image": jpeg,
         "application/x-recordio": b"".join(map(recordio.frame_split, pictures)),
     }

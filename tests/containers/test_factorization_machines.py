@@ -181,7 +181,7 @@ def test_two_hosts_end_within_half_a_percent_of_one(job):
 @pytest.mark.parametrize(
     ("settings", "failure"),
     [
-        ({"predictor_type": "binary_classifier"}, "Channel train, row 1: label -?[0-9.]+, expected 0 or 1 for predictor_type binary_classifier."),
+        ({"predictor_type": "binary_classifier"}, "Channel train, matrix_0.pbr, row 1: label -?[0-9.]+, expected 0 or 1 for predictor_type binary_classifier."),
         ({"feature_dim": "60"}, r"Channel train, matrix_0.pbr, row 1: 70 columns, expected 60 \(feature_dim\)."),
         ({"mini_batch_size": "5000"}, "No training data processed. .* Got 4000 rows, expected at least 5000 for a mini-batch."),
         ({"bias_init_method": "constant"}, "Hyperparameter bias_init_value: missing, expected a number for constant."),

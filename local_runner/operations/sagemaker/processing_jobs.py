@@ -14,13 +14,15 @@ from wildsage.containers.contract.paths import DEFAULT_ROOT, OptML
 from wildsage.local_runner.jobs.processing.job import DEFAULT_MAX_RUNTIME_S, KIND
 from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.operations.context import RequestContext
-from wildsage.local_runner.operations.sagemaker import jobs, quotas, resources
+from wildsage.local_runner.operations.rules import keeps
+from wildsage.local_runner.operations.sagemaker import jobs, quotas, resources, tag_rules
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
 
 
+@keeps(*tag_rules.RULES)
 @unsupported(
     "ProcessingInputs.DatasetDefinition",
     "ProcessingOutputConfig.Outputs.FeatureStoreOutput",

@@ -112,6 +112,6 @@ def test_a_run_notes_down_a_curve(session):
         run.log_parameters({"k": 7})
         run.log_roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], title="sdk3-roc")
     client = session.boto_session.client("sagemaker")
-    (curve,) = [one for one in client.list_artifacts()["ArtifactSummaries"] if one["ArtifactName"] == "sdk3-roc"]
+    (curve,) = [one for one in client.list_artifacts()["ArtifactSummaries"] if one.get("ArtifactName") == "sdk3-roc"]
     (made,) = client.list_associations(DestinationArn=curve["ArtifactArn"])["AssociationSummaries"]
     assert made["AssociationType"] == "Produced" and "/sdk3-curves-first" in made["SourceArn"]

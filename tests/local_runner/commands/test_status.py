@@ -22,12 +22,12 @@ def drawn(thing, width: int) -> list[str]:
 
 
 def job(name: str, phase: str = "Training") -> JobSummary:
-    return JobSummary(KINDS[0], name, "arn", "InProgress", phase, time.time() - 75, None, "")
+    return JobSummary(KINDS[0], name, f"arn of {name}", "InProgress", phase, time.time() - 75, None, "")
 
 
 @pytest.mark.parametrize("width", [70, 100, 200])
 def test_a_job_is_a_line_and_a_long_name_gives_way(width):
-    snapshot = Snapshot([job("census-kmeans-2026-11-21-22-01-33-517"), job("[b]", "Starting")], {"[b]": 62.0})
+    snapshot = Snapshot([job("census-kmeans-2026-11-21-22-01-33-517"), job("[b]", "Starting")], {"arn of [b]": 62.0})
     first, second = drawn(render(snapshot), width)
     assert first.startswith("training  census-kmeans")
     assert first.rstrip().endswith("1 min 15 s")
@@ -36,7 +36,7 @@ def test_a_job_is_a_line_and_a_long_name_gives_way(width):
 
 
 def test_many_jobs_are_counted_and_endpoints_are_one_line():
-    endpoints = [EndpointSummary(f"endpoint-{number}", "InService", ["v"], NOW, "") for number in range(2)]
+    endpoints = [EndpointSummary(f"endpoint-{number}", "arn", "InService", ["v"], NOW, "") for number in range(2)]
     lines = drawn(render(Snapshot([job(f"job-{number}") for number in range(20)], {}, endpoints)), 100)
     assert len(lines) == 14
     assert "and 8 more" in lines[-2]
