@@ -29,7 +29,7 @@ with load_run(experiment_name="curves", run_name="first", sagemaker_session=sess
     assert component.parameters == {"k": 7.0, "init": "random"}, component.parameters
 
 client = boto3.client("sagemaker")
-artifacts = {one.get("ArtifactName") for one in client.list_artifacts()["ArtifactSummaries"]}
+artifacts = {one["ArtifactName"] for one in client.list_artifacts()["ArtifactSummaries"] if "ArtifactName" in one}
 assert artifacts == {"roc", "recall", "confused"}, artifacts
 arn = component.trial_component_arn
 produced = client.list_associations(SourceArn=arn)["AssociationSummaries"]

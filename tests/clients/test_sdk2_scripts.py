@@ -116,6 +116,7 @@ def train(args):
     print(f"Test set: Average loss: {loss.item():.4f} of rank {rank} in {size}", flush=True)
     if rank == 0:
         torch.save(model.module.state_dict(), os.path.join(args.model_dir, "model.pth"))
+    dist.barrier()
     dist.destroy_process_group()
 
 def model_fn(model_dir):

@@ -178,8 +178,9 @@ def test_killed_and_started_again_it_gives_the_same_bytes(job):
     run.opt_ml.checkpoint_config.write_text("{}")
     feed(run, "train", REC, passes=2)
     process = run.start(**ONE_THREAD)
-    wait_until(lambda: _epochs_done(run) >= 2)
+    wait_until(lambda: psutil.Process(process.pid).children())
     workers = psutil.Process(process.pid).children()
+    wait_until(lambda: _epochs_done(run) >= 2)
     process.kill()
     process.wait()
     assert workers and psutil.wait_procs(workers, timeout=60)[1] == [], "its workers end with it"

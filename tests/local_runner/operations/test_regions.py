@@ -24,7 +24,7 @@ def test_a_job_of_another_region_is_neither_listed_nor_found(aws, other):
     job = aws.train()
     aws.finished(job)
     assert job in [
-        one["TrainingJobName"] for one in aws.sagemaker.list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
+        one["TrainingJobName"] for one in aws.sagemaker.list_training_jobs(NameContains=job)["TrainingJobSummaries"]
     ]
     assert other.list_training_jobs()["TrainingJobSummaries"] == []
     with pytest.raises(ClientError, match="Requested resource not found"):
