@@ -16,7 +16,9 @@ else:  # images have Debian 12's Python, which is older than the filters of extr
     from backports import tarfile  # type: ignore[no-redef]
 
 MOST_GROWTH = 100
+"""How many times larger than itself an archive may unpack. Weights hardly shrink; a gzip bomb grows a thousandfold."""
 ALWAYS_BYTES = 1 << 30
+"""An archive may unpack to this much whatever its own size."""
 MOST_MEMBERS = 100_000
 GZIP = b"\x1f\x8b"
 PACK = "Pack the files of the model without a leading folder: tar -czf model.tar.gz -C FOLDER ."
@@ -46,6 +48,14 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
     member.mode = 0o644
     with path.open("rb") as content:
         tar.addfile(member, content)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a tar, or a gzip file, whose content `unpack` checks. Raises OSError where it cannot be read."""
+    with path.open("rb") as content:
+        if content.read(len(GZIP)) == GZIP:
+            return True
+    return tarfile.is_tarfile(path)
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -6,7 +6,6 @@ Source: contract script-mode, sections 1 and 2.
 from __future__ import annotations
 
 import shutil
-import tarfile
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -45,7 +44,7 @@ def _place(source: Path, target: Path) -> None:
     if source.is_dir():
         if source.resolve() != target.resolve():
             shutil.copytree(source, target, dirs_exist_ok=True)
-    elif tarfile.is_tarfile(source):
+    elif archive.is_archive(source):
         archive.unpack(source, target)
     else:
         shutil.copy(source, target / source.name)

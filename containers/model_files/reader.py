@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,19 +104,11 @@ def _folder(path: Path) -> Iterator[Path]:
         raise UserError(f"{path} does not exist, expected a model.tar.gz, its folder, or its member model_algo-1.")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        if _is_archive(path):
+        if archive.is_archive(path):
             archive.unpack(path, folder)
         else:
             _link_member(path, folder)
         yield folder
-
-
-def _is_archive(path: Path) -> bool:
-    """Whether a file is a tar, or a gzip file, whose content `unpack` checks."""
-    with path.open("rb") as content:
-        if content.read(len(archive.GZIP)) == archive.GZIP:
-            return True
-    return tarfile.is_tarfile(path)
 
 
 def _link_member(path: Path, folder: Path) -> None:

@@ -130,3 +130,12 @@ def test_an_archive_of_too_many_members_is_rejected(tmp_path, monkeypatch):
     packed(tmp_path / "model.tar.gz", [0] * 4)
     with pytest.raises(UserError, match="it has more than 3 members"):
         archive.unpack(tmp_path / "model.tar.gz", tmp_path / "four")
+
+
+def test_a_gzip_file_is_an_archive_even_where_it_is_cut(tmp_path):
+    packed(tmp_path / "model.tar.gz", [1000])
+    assert archive.is_archive(tmp_path / "model.tar.gz")
+    (tmp_path / "model.tar.gz").write_bytes((tmp_path / "model.tar.gz").read_bytes()[:20])
+    assert archive.is_archive(tmp_path / "model.tar.gz")
+    (tmp_path / "script.py").write_text("print()")
+    assert not archive.is_archive(tmp_path / "script.py")
