@@ -3,6 +3,9 @@
     data sets, image ──ContributedTo──▶ trial component of the job ──Produced──▶ model, or results
     model, image ──ContributedTo──▶ action of the deployment ──AssociatedWith──▶ context of the endpoint
 
+SDK v2 asks for the models of an endpoint from the context down: context, action, model. Hence these two have an association
+back as well, which carries `BACK`: lists show it, queries follow it from their start only.
+
 Sources: "Tracking Entities Created by Amazon SageMaker" in the developer guide, DescribeTrialComponent (API reference), and
 the tables that `sagemaker.lineage.visualizer` of SDK v2 shows for jobs of AWS.
 """
@@ -34,6 +37,10 @@ CONTEXT = Kind("context", "Context", "context")
 ASSOCIATION = "association"
 DATA, IMAGE, MODEL, CHECKPOINT = "DataSet", "Image", "Model", "Checkpoint"
 CONTRIBUTED, PRODUCED, ASSOCIATED = "ContributedTo", "Produced", "AssociatedWith"
+BACK = "Back"
+
+End = tuple[str, str, str | None]
+"""One end of an association: ARN, type, and name if it has one."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +116,20 @@ def record_endpoint(store: Store, endpoint: Document) -> None:
     )
     deployed = {"ActionName": name, "ActionArn": action, "ActionType": "ModelDeployment", "Status": "Completed"}
     _put(store, ACTION.name, name, {**deployed, **shared}, action)
-    _associate(store, (action, "ModelDeployment", name), (context, "Endpoint", name), ASSOCIATED)
+    deployment, served = (action, "ModelDeployment", name), (context, "Endpoint", name)
+    _associate(store, deployment, served, ASSOCIATED)
+    _associate(store, served, deployment, ASSOCIATED, back=True)
     for variant in endpoint["Deployment"]["Variants"]:
         for container in variant["Containers"]:
-            for file in _files_of(container):
-                _associate(store, _put_artifact(store, arn, file), (action, "ModelDeployment", name), CONTRIBUTED)
+            _record_deployed(store, arn, container, deployment)
+
+
+def _record_deployed(store: Store, any_arn: str, container: Document, deployment: End) -> None:
+    for file in _files_of(container):
+        artifact = _put_artifact(store, any_arn, file)
+        _associate(store, artifact, deployment, CONTRIBUTED)
+        if file.type == MODEL:
+            _associate(store, deployment, artifact, ASSOCIATED, back=True)
 
 
 def artifact_arn(any_arn: str, source: Mapping[str, Any]) -> str:
@@ -192,7 +208,8 @@ def _transform_parameters(job: Document) -> Document:
 def _transform_inputs(job: Document) -> list[TracedFile]:
     source = job["TransformInput"]
     uri = source["DataSource"]["S3DataSource"]["S3Uri"]
-    return [TracedFile("SageMaker.TransformInput", uri, DATA, source.get("ContentType"))]
+    used = [file for container in job["Containers"] for file in _files_of(container)]
+    return [*used, TracedFile("SageMaker.TransformInput", uri, DATA, source.get("ContentType"))]
 
 
 def _transform_outputs(job: Document) -> list[TracedFile]:
@@ -304,8 +321,8 @@ def _trials(store: Store, config: Document) -> list[str]:
         return []
 
 
-def _put_artifact(store: Store, any_arn: str, file: TracedFile) -> tuple[str, str, None]:
-    """ARN, type and name, for an association, of the artifact of a URI, which is stored unless it exists."""
+def _put_artifact(store: Store, any_arn: str, file: TracedFile) -> End:
+    """The artifact of a URI, which is stored unless it exists."""
     source, now = {"SourceUri": file.uri}, time.time()
     arn = artifact_arn(any_arn, source)
     document = {"ArtifactArn": arn, "Source": source, "ArtifactType": file.type, "Properties": {}}
@@ -317,10 +334,8 @@ def _put_artifact(store: Store, any_arn: str, file: TracedFile) -> tuple[str, st
     return arn, file.type, None
 
 
-def _associate(
-    store: Store, source: tuple[str, str, str | None], destination: tuple[str, str, str | None], kind: str
-) -> None:
-    association: Document = {"AssociationType": kind, "CreationTime": time.time()}
+def _associate(store: Store, source: End, destination: End, kind: str, back: bool = False) -> None:
+    association: Document = {"AssociationType": kind, "CreationTime": time.time()} | ({BACK: True} if back else {})
     for end, (arn, type_name, name) in (("Source", source), ("Destination", destination)):
         association |= {f"{end}Arn": arn, f"{end}Type": type_name} | ({f"{end}Name": name} if name else {})
     with contextlib.suppress(NameTaken):

@@ -53,9 +53,12 @@ import boto3
 import numpy as np
 import sagemaker
 from sagemaker.analytics import ExperimentAnalytics
-from sagemaker.lineage.artifact import Artifact
+from sagemaker.lineage.action import ModelPackageApprovalAction
+from sagemaker.lineage.artifact import Artifact, DatasetArtifact, ImageArtifact, ModelArtifact
 from sagemaker.lineage.association import Association
 from sagemaker.lineage.context import EndpointContext
+from sagemaker.lineage.lineage_trial_component import LineageTrialComponent
+from sagemaker.lineage.query import LineageQuery, LineageQueryDirectionEnum as Way
 from sagemaker.lineage.visualizer import LineageTableVisualizer
 
 session = sagemaker.Session()
@@ -93,8 +96,48 @@ predictor = estimator.deploy(1, "ml.c4.xlarge")
 arn = client.describe_endpoint(EndpointName=predictor.endpoint_name)["EndpointArn"]
 (summary,) = EndpointContext.list(source_uri=arn, sagemaker_session=session)
 context = EndpointContext.load(summary.context_name, sagemaker_session=session)
+job_arn = client.describe_training_job(TrainingJobName=job)["TrainingJobArn"]
+rows_csv = sagemaker.s3.S3Uploader.upload_string_as_file_body("1,2,3", f"s3://{session.default_bucket()}/rows.csv")
+transformer = estimator.transformer(1, "ml.c4.xlarge")
+transformer.transform(rows_csv, content_type="text/csv", wait=True, logs=False)
+
+(served,) = context.models()
+assert (served.source_type, served.destination_type) == ("ModelDeployment", "Model"), served
+assert served.destination_arn == model.artifact_arn
+assert [one.artifact_arn for one in context.models_v2()] == [model.artifact_arn]
 assert len(context.dataset_artifacts()) == 2
-assert context.training_job_arns() == [client.describe_training_job(TrainingJobName=job)["TrainingJobArn"]]
+assert context.training_job_arns() == [job_arn]
+assert [one.source["SourceArn"] for one in context.trial_components()] == [job_arn]
+assert context.processing_jobs() == context.transform_jobs() == []
+assert context.pipeline_execution_arn() is None
+(action,) = context.actions(Way.ASCENDANTS)
+assert [one.action_arn for one in context.actions(Way.DESCENDANTS)] == [action.action_arn]
+assert {one.artifact_type for one in action.artifacts(Way.ASCENDANTS)} == {"Model", "Image", "DataSet"}
+approval = ModelPackageApprovalAction.load(action.action_name, sagemaker_session=session)
+assert len(approval.datasets()) == 2
+assert [one.context_arn for one in approval.endpoints()] == [context.context_arn]
+
+model = ModelArtifact.load(model.artifact_arn, sagemaker_session=session)
+assert [one.destination_arn for one in model.endpoints()] == [context.context_arn]
+assert [one.context_arn for one in model.endpoint_contexts()] == [context.context_arn]
+assert len(model.dataset_artifacts()) == 2 and model.training_job_arns() == [job_arn]
+dataset = DatasetArtifact.load(model.dataset_artifacts()[0].artifact_arn, sagemaker_session=session)
+assert [one.destination_arn for one in dataset.trained_models()] == [model.artifact_arn]
+assert [one.context_arn for one in dataset.endpoint_contexts()] == [context.context_arn]
+assert dataset.upstream_datasets() == []
+(written,) = dataset.downstream_datasets()
+assert written.source.source_uri == transformer.output_path
+(image,) = [one for one in action.artifacts(Way.ASCENDANTS) if one.artifact_type == "Image"]
+assert len(ImageArtifact.load(image.artifact_arn, sagemaker_session=session).datasets(Way.DESCENDANTS)) == 1
+component = LineageTrialComponent.load(f"{job}-aws-training-job", sagemaker_session=session)
+assert len(component.dataset_artifacts()) == 2
+assert [one.artifact_arn for one in component.models()] == [model.artifact_arn]
+
+drawn = LineageQuery(session).query([context.context_arn])._get_visualization_elements()
+nodes = {arn for arn, *_ in drawn["nodes"]}
+assert all({source, destination} <= nodes for source, destination, _ in drawn["edges"]) and len(drawn["edges"]) >= 6
+assert [arn for arn, _, _, is_start in drawn["nodes"] if is_start] == [context.context_arn]
+assert len(LineageTableVisualizer(session).show(endpoint_arn=arn)) == 2
 predictor.delete_endpoint()
 print()
 print("traced", job)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
-from wildsage.local_runner.jobs.lineage import COMPONENT, EXPERIMENT, TRIAL
+from wildsage.local_runner.jobs.lineage import COMPONENT, EXPERIMENT, TRIAL, delete_associations
 from wildsage.local_runner.jobs.store import Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.rules import keeps
@@ -139,6 +139,7 @@ def delete_trial_component(context: RequestContext, request: dict[str, Any]) -> 
     name = request["TrialComponentName"]
     if trials := _find(context, COMPONENT, name)["Trials"]:
         raise invalid(f"Trial component {name} belongs to the trials {', '.join(trials)}. Disassociate it first.")
+    delete_associations(context.services.store, _find(context, COMPONENT, name)["TrialComponentArn"])
     return _delete(context, COMPONENT, name)
 
 

@@ -6,12 +6,18 @@ Artifacts of one source are the same artifact.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.lineage import (
+    ACTION,
     ARTIFACT,
     ASSOCIATION,
+    COMPONENT,
+    CONTEXT,
+    EXPERIMENT,
+    MODEL,
     artifact_arn,
     association_name,
     delete_associations,
@@ -23,8 +29,9 @@ from wildsage.local_runner.operations.sagemaker import resources, tag_rules
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
-SAME = ("SourceArn", "DestinationArn", "SourceType", "DestinationType", "AssociationType", "ArtifactType")
+SAME = ("SourceArn", "DestinationArn", "AssociationType", "ArtifactType")
 """Fields of a list request that must equal the same fields of a listed resource."""
+LINEAGE_TYPES = {COMPONENT.name: "TrialComponent", **{kind.name: kind.stem for kind in (ARTIFACT, CONTEXT, ACTION)}}
 
 
 # Artifacts
@@ -83,7 +90,21 @@ def add_association(context: RequestContext, request: dict[str, Any]) -> Documen
 
 
 def list_associations(context: RequestContext, request: dict[str, Any]) -> Document:
-    return _listed("AssociationSummaries", context.services.store.all(ASSOCIATION), request)
+    """SourceType and DestinationType are the type of an entity, such as `Model`, or of its lineage, such as `Artifact`."""
+    found = [
+        one
+        for one in context.services.store.all(ASSOCIATION)
+        if all(request.get(f"{end}Type") in (None, *_types(one, end)) for end in ("Source", "Destination"))
+    ]
+    return _listed("AssociationSummaries", found, request)
+
+
+def _types(association: Document, end: str) -> Iterator[str]:
+    """What an end may be called in a list request. SDK v2 calls the models that a job produced contexts."""
+    own, lineage_type = association.get(f"{end}Type"), LINEAGE_TYPES.get(_resource(association[f"{end}Arn"]))
+    yield from (name for name in (own, lineage_type) if name)
+    if end == "Destination" and own == MODEL and _resource(association["SourceArn"]) == COMPONENT.name:
+        yield CONTEXT.stem
 
 
 def delete_association(context: RequestContext, request: dict[str, Any]) -> Document:
@@ -109,13 +130,22 @@ def _artifact(context: RequestContext, arn: str) -> Document:
 
 
 def _shown(context: RequestContext, end: str, arn: str) -> Document:
-    """Type and name of an end of an association, if it is an artifact that has them. Raises ResourceNotFound."""
-    try:
-        context.services.store.get(TAGS, arn)  # every resource with an ARN has a document of tags
-    except NotFound:
-        raise AwsError("ResourceNotFound", f"No resource has the {end}Arn {arn}.") from None
-    found = _artifact(context, arn) if f":{ARTIFACT.name}/" in arn else {}
-    return {f"{end}{field}": found[f"Artifact{field}"] for field in ("Type", "Name") if f"Artifact{field}" in found}
+    """Type and name of an end of an association, as far as it has them. Raises ResourceNotFound."""
+    for kind in (ARTIFACT, ACTION, CONTEXT, COMPONENT, EXPERIMENT):
+        if kind.name == _resource(arn):
+            for one in context.services.store.all(kind.name):
+                if one[kind.arn_field] == arn:
+                    shown = {"Name": one.get(kind.name_field), "Type": _type(kind, one)}
+                    return {f"{end}{field}": value for field, value in shown.items() if value}
+    raise AwsError("ResourceNotFound", f"No resource has the {end}Arn {arn}.")
+
+
+def _type(kind: Kind, entity: Document) -> str | None:
+    return entity.get(f"{kind.stem}Type") or entity.get("Source", {}).get("SourceType")
+
+
+def _resource(arn: str) -> str:
+    return arn.split(":")[-1].partition("/")[0]
 
 
 def _name(ends: Document) -> str:

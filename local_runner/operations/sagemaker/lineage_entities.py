@@ -1,27 +1,22 @@
 """Actions and contexts, which group what was deployed and where; endpoints leave one of each.
 
-Here they are stored and listed, and an update of an endpoint adds to its one action. QueryLineage follows associations in
-either direction.
+Here they are stored and listed, and an update of an endpoint adds to its one action.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
-from wildsage.local_runner.jobs.lineage import ACTION, ARTIFACT, ASSOCIATION, COMPONENT, CONTEXT, delete_associations
+from wildsage.local_runner.jobs.lineage import ACTION, CONTEXT, delete_associations
 from wildsage.local_runner.jobs.store import Document, NameTaken
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.rules import keeps
 from wildsage.local_runner.operations.sagemaker import resources, tag_rules
-from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
-LINEAGE_TYPES = {COMPONENT.name: "TrialComponent", **{kind.name: kind.stem for kind in (ARTIFACT, CONTEXT, ACTION)}}
-DEFAULT_DEPTH = 10
 
 
 # Actions
@@ -70,49 +65,6 @@ def update_context(context: RequestContext, request: dict[str, Any]) -> Document
 
 def delete_context(context: RequestContext, request: dict[str, Any]) -> Document:
     return _delete(context, CONTEXT, request)
-
-
-# Queries
-
-
-@unsupported("Filters.Properties")
-def query_lineage(context: RequestContext, request: dict[str, Any]) -> Document:
-    """Follows associations from the start, nearest first, up to MaxDepth of them."""
-    associations = context.services.store.all(ASSOCIATION)
-    direction = request.get("Direction", "Both")
-    reached: dict[str, str] = dict.fromkeys(request.get("StartArns", ()), "")
-    start, edges, depth = set(reached), [], request.get("MaxDepth", DEFAULT_DEPTH)
-    border = set(reached)
-    while border and depth:
-        steps = [step for one in associations for step in _steps(one, border, direction)]
-        edges += [one for one, _, _ in steps if one not in edges]
-        border = {arn for _, arn, _ in steps} - set(reached)
-        reached |= {arn: type_name for _, arn, type_name in steps if arn in border}
-        depth -= 1
-    vertices = [_vertex(arn, type_name) for arn, type_name in reached.items() if arn not in start]
-    page, token = resources.numbered_page([one for one in vertices if _wanted(one, request)], request)
-    shown = [{name: one[name] for name in ("SourceArn", "DestinationArn", "AssociationType")} for one in edges]
-    return {"Vertices": page, "Edges": shown if request.get("IncludeEdges", True) else [], **token}
-
-
-def _steps(association: Document, border: set[str], direction: str) -> Iterable[tuple[Document, str, str]]:
-    """The association with its other end and the type of that, if it leads on from the border."""
-    if direction != "Descendants" and association["DestinationArn"] in border:
-        yield association, association["SourceArn"], association.get("SourceType", "")
-    if direction != "Ascendants" and association["SourceArn"] in border:
-        yield association, association["DestinationArn"], association.get("DestinationType", "")
-
-
-def _vertex(arn: str, type_name: str) -> Document:
-    """Queries call a job TrainingJob, associations SageMakerTrainingJob: SDK v2 asks for the former, and shows the latter."""
-    lineage_type = LINEAGE_TYPES.get(arn.split(":")[-1].partition("/")[0], "Artifact")
-    return {"Arn": arn, "Type": type_name.removeprefix("SageMaker"), "LineageType": lineage_type}
-
-
-def _wanted(vertex: Document, request: Document) -> bool:
-    filters = request.get("Filters", {})
-    types, lineage_types = filters.get("Types"), filters.get("LineageTypes")
-    return (not types or vertex["Type"] in types) and (not lineage_types or vertex["LineageType"] in lineage_types)
 
 
 # Shared by actions and contexts

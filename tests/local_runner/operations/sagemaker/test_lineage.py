@@ -1,5 +1,7 @@
 """What jobs and endpoints leave for those who trace results, and what is asked of it."""
 
+import itertools
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -99,6 +101,12 @@ def test_a_transform_job_leaves_a_component(aws):
     found = component(aws, name, "transform-job")
     assert found["Source"]["SourceType"] == "SageMakerTransformJob"
     assert found["InputArtifacts"] == {"SageMaker.TransformInput": {"Value": source, "MediaType": "text/csv"}}
+    assert neighbours(aws, found["TrialComponentArn"]) == [
+        ("from", "DataSet", "ContributedTo"),
+        ("from", "Image", "ContributedTo"),
+        ("from", "Model", "ContributedTo"),
+        ("to", "DataSet", "Produced"),
+    ]
     assert found["OutputArtifacts"] == {"SageMaker.TransformOutput": {"Value": "s3://bucket/traced-out"}}
     assert found["Parameters"]["SageMaker.ModelName"] == {"StringValue": model}
 
@@ -111,13 +119,15 @@ def test_an_endpoint_leaves_a_context_and_the_action_of_its_deployment(aws):
     (action,) = aws.sagemaker.list_actions(SourceUri=arn)["ActionSummaries"]
     assert (action["ActionType"], action["Status"]) == ("ModelDeployment", "Completed")
     assert neighbours(aws, action["ActionArn"]) == [
+        ("from", "Endpoint", "AssociatedWith"),
         ("from", "Image", "ContributedTo"),
         ("from", "Model", "ContributedTo"),
         ("to", "Endpoint", "AssociatedWith"),
+        ("to", "Model", "AssociatedWith"),
     ]
     ascent = aws.sagemaker.query_lineage(StartArns=[context["ContextArn"]], Direction="Ascendants")
     types = {vertex["LineageType"] for vertex in ascent["Vertices"]}
-    assert types == {"Action", "Artifact", "TrialComponent"}
+    assert types == {"Action", "Artifact", "Context", "TrialComponent"}
     jobs = aws.sagemaker.query_lineage(
         StartArns=[context["ContextArn"]],
         Direction="Ascendants",
@@ -125,6 +135,102 @@ def test_an_endpoint_leaves_a_context_and_the_action_of_its_deployment(aws):
         Filters={"LineageTypes": ["TrialComponent"]},
     )
     assert [one["Type"] for one in jobs["Vertices"]] == ["TrainingJob"] and not jobs.get("Edges")
+
+
+def test_the_models_of_an_endpoint_are_apart(aws):
+    """What SDK v2 asks of an endpoint goes down from its context; what it asks of one model does not reach the others."""
+    endpoint = aws.deploy(aws.config(aws.model(), aws.model()))
+    arn = aws.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointArn"]
+    (context,) = aws.sagemaker.list_contexts(SourceUri=arn)["ContextSummaries"]
+    (action,) = aws.sagemaker.list_actions(SourceUri=arn)["ActionSummaries"]
+
+    def found(start: str, direction: str, lineage_type: str, *types: str, **more) -> list[str]:
+        filters = {"LineageTypes": [lineage_type], **({"Types": list(types)} if types else {}), **more}
+        answer = aws.sagemaker.query_lineage(
+            StartArns=[start], Direction=direction, IncludeEdges=False, Filters=filters
+        )
+        return [one["Arn"] for one in answer["Vertices"]]
+
+    assert found(context["ContextArn"], "Descendants", "Action", "ModelDeployment") == [action["ActionArn"]]
+    models = found(action["ActionArn"], "Descendants", "Artifact", "Model")
+    assert len(models) == 2
+    for model in models:
+        assert len(found(model, "Ascendants", "TrialComponent")) == 1
+        assert found(model, "Ascendants", "Context") == []
+        assert found(model, "Descendants", "Artifact", "Model") == []
+        assert found(model, "Descendants", "Context", "Endpoint") == [context["ContextArn"]]
+    assert sorted(found(context["ContextArn"], "Ascendants", "Artifact", "Model")) == sorted(models)
+
+
+def test_a_query_with_edges_has_the_way_to_what_its_filters_select(aws):
+    endpoint = aws.deploy(aws.config(aws.model()))
+    arn = aws.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointArn"]
+    (context,) = aws.sagemaker.list_contexts(SourceUri=arn)["ContextSummaries"]
+    answer = aws.sagemaker.query_lineage(
+        StartArns=[context["ContextArn"]], Direction="Ascendants", Filters={"Types": ["TrainingJob"]}
+    )
+    types = [(one["LineageType"], one["Type"]) for one in answer["Vertices"]]
+    assert types == [
+        ("Context", "Endpoint"),
+        ("Action", "ModelDeployment"),
+        ("Artifact", "Model"),
+        ("TrialComponent", "TrainingJob"),
+    ]
+    drawn = {one["Arn"] for one in answer["Vertices"]}
+    assert len(answer["Edges"]) == 3
+    assert all({one["SourceArn"], one["DestinationArn"]} <= drawn for one in answer["Edges"])
+
+
+def test_a_query_filters_by_time_and_property(aws):
+    source, after = aws.name("source"), datetime.now(UTC)
+    arns = [
+        aws.sagemaker.create_artifact(
+            ArtifactType="mine", Source={"SourceUri": f"{source}-{place}"}, Properties={"place": place}
+        )["ArtifactArn"]
+        for place in ("a", "b", "c")
+    ]
+    for arn in arns[1:]:
+        aws.sagemaker.add_association(SourceArn=arns[0], DestinationArn=arn)
+
+    def found(**filters) -> list[str]:
+        answer = aws.sagemaker.query_lineage(StartArns=arns[:1], IncludeEdges=False, Filters=filters)
+        return [one["Arn"] for one in answer["Vertices"]]
+
+    assert found(Properties={"place": "b", "other": "x"}) == arns[1:2]
+    assert found(CreatedAfter=after) == found(ModifiedAfter=after) == arns[1:]
+    assert found(CreatedBefore=after) == found(ModifiedBefore=after) == []
+
+
+def test_a_query_from_what_does_not_exist_is_rejected(aws):
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:artifact/none"
+    with pytest.raises(aws.sagemaker.exceptions.ClientError, match="No lineage entity has the ARN") as raised:
+        aws.sagemaker.query_lineage(StartArns=[arn])
+    assert raised.value.response["Error"]["Code"] == "ResourceNotFound"
+
+
+def test_associations_of_the_users_own_entities_have_their_types(aws):
+    """SDK v2 finds the models of an endpoint through associations that a user made: context, action, artifact."""
+    source = {"SourceUri": aws.name("source")}
+    context, action = aws.name("context"), aws.name("action")
+    arns = [
+        aws.sagemaker.create_context(ContextName=context, ContextType="mine", Source=source)["ContextArn"],
+        aws.sagemaker.create_action(ActionName=action, ActionType="ModelDeployment", Source=source)["ActionArn"],
+        aws.sagemaker.create_artifact(ArtifactType="Model", Source=source)["ArtifactArn"],
+    ]
+    for source_arn, destination_arn in itertools.pairwise(arns):
+        aws.sagemaker.add_association(SourceArn=source_arn, DestinationArn=destination_arn)
+
+    def found(**request) -> list[str]:
+        listed = aws.sagemaker.list_associations(SourceArn=request.pop("of"), **request)
+        return [one["DestinationArn"] for one in listed["AssociationSummaries"]]
+
+    assert (
+        found(of=arns[0], DestinationType="ModelDeployment") == found(of=arns[0], DestinationType="Action") == arns[1:2]
+    )
+    assert found(of=arns[0], DestinationType="Model") == []
+    assert found(of=arns[1], DestinationType="Model") == found(of=arns[1], SourceType="Action") == arns[2:]
+    (one,) = aws.sagemaker.list_associations(SourceArn=arns[0])["AssociationSummaries"]
+    assert (one["SourceName"], one["SourceType"], one["DestinationName"]) == (context, "mine", action)
 
 
 @pytest.mark.parametrize("kind", ["action", "context"])
