@@ -9,29 +9,48 @@ import shlex
 import sys
 import sysconfig
 import venv
+from importlib import metadata
 from pathlib import Path
 
 import wildsage
 
 IMPORT_ROOT = Path(wildsage.__file__).parents[1]
 EXECUTABLE = 0o755
+PROGRAM = """#!/bin/sh
+'''exec' {python} "$0" "$@"
+' '''
+import sys
+from {module} import {function} as main
+sys.exit(main())
+"""
+"""A program as pip installs it where the path of the Python is too long for the first line, or has spaces."""
 
 
 def create(place: Path) -> None:
-    """Make the environment. Its `pip` is the user's, which installs into it; `python -m pip` does so as well."""
+    """Make the environment. Its `pip` is the user's, which installs into it; `python -m pip` does so as well.
+
+    Programs of the user's packages, such as torchrun, run with its Python too: they see what it installs.
+    """
     venv.create(place, symlinks=True, with_pip=False)
     own = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
     lines = [f"import site; site.addsitedir({str(folder)!r})" for folder in packages() if folder != own]
     (own / "packages_of_the_user.pth").write_text("\n".join([*lines, str(IMPORT_ROOT)]) + "\n")
+    for program in metadata.entry_points(group="console_scripts"):
+        _write_program(place, program.name, program.module, program.attr)
     for name in ("pip", "pip3"):
-        program = place / "bin" / name
-        program.write_text(f'#!/bin/sh\nexec {shlex.quote(str(interpreter(place)))} -m pip "$@"\n')
-        program.chmod(EXECUTABLE)
+        _write_program(place, name, "pip._internal.cli.main", "main")
 
 
 def interpreter(place: Path) -> Path:
     """The Python of an environment."""
     return place / "bin" / "python"
+
+
+def _write_program(place: Path, name: str, module: str, function: str) -> None:
+    program = place / "bin" / name
+    python = shlex.quote(str(interpreter(place)))
+    program.write_text(PROGRAM.format(python=python, module=module, function=function))
+    program.chmod(EXECUTABLE)
 
 
 def packages() -> list[Path]:

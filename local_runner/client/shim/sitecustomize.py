@@ -128,9 +128,11 @@ LOCAL_CLIENTS: dict[str, Callable[[ModuleType], None]] = {
 SHORT_POLLING: dict[str, Callable[[ModuleType], None]] = {
     "botocore.waiter": shorten_waits,
     "sagemaker.session": shorten_sleeps,
-    "sagemaker.core.resources": shorten_sleeps,  # SDK v3: this line and the next two
+    "sagemaker.core.resources": shorten_sleeps,  # SDK v3: this line and all below
     "sagemaker.core.helper.session_helper": shorten_sleeps,
     "sagemaker.core.common_utils": shorten_sleeps,
+    "sagemaker.core.processing": shorten_sleeps,
+    "sagemaker.core.transformer": shorten_sleeps,
 }
 
 
