@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import Annotated
 
 import typer
 
+import wildsage
 from wildsage.local_runner.commands import (
     algorithms,
     build,
     clean,
+    down,
     endpoints,
     jobs,
     logs,
     push,
+    reset,
     run,
     serve,
+    status,
     stop,
     train,
     up,
@@ -32,18 +35,20 @@ app = typer.Typer(
     help="Amazon SageMaker's built-in algorithms, and as much of AWS as they need, on your own machine.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog=up.EXAMPLES)(up.up)
+app.command(epilog=status.EXAMPLES)(status.status)
+app.command(epilog=down.EXAMPLES)(down.down)
 app.command(epilog=run.EXAMPLES, context_settings={"allow_interspersed_args": False})(run.run)
 app.command(epilog=jobs.EXAMPLES)(jobs.jobs)
 app.command(epilog=logs.EXAMPLES)(logs.logs)
 app.command(epilog=endpoints.EXAMPLES)(endpoints.endpoints)
 app.command(epilog=stop.EXAMPLES)(stop.stop)
 app.command(epilog=clean.EXAMPLES)(clean.clean)
+app.command(epilog=reset.EXAMPLES)(reset.reset)
 app.command(epilog=algorithms.EXAMPLES)(algorithms.algorithms)
 app.command(epilog=train.EXAMPLES)(train.train)
 app.command(epilog=serve.EXAMPLES)(serve.serve)
@@ -53,14 +58,9 @@ app.command(epilog=push.EXAMPLES)(push.push)
 
 def show_version(wanted: bool) -> None:
     """Print the version and exit, if `wanted`."""
-    if not wanted:
-        return
-    try:
-        version = metadata.version("wildsage")
-    except metadata.PackageNotFoundError:
-        version = "(run from its source folder, not installed)"
-    typer.echo(f"wildsage {version}")
-    raise typer.Exit
+    if wanted:
+        typer.echo(f"wildsage {wildsage.__version__}")
+        raise typer.Exit
 
 
 @app.callback()

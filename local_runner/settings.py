@@ -60,6 +60,24 @@ class ServerSettings:
         return self.data / "s3"
 
     @property
+    def log(self) -> Path:
+        """Log of the server itself."""
+        return self.data / "server.log"
+
+    @property
+    def terminal_log(self) -> Path:
+        """What a server in the background would show on its terminal."""
+        return self.data / "up.log"
+
+    @property
+    def places(self) -> list[Path]:
+        """Everything that a server writes to its data folder, but for the lock. Other files there are the user's."""
+        logs = [
+            path for path in self.data.glob("*.log*") if path.name.startswith(("server.log", "access.log", "up.log"))
+        ]
+        return [self.objects, self.regions, self.missed_buckets, self.foreign_images, self.data / "authority", *logs]
+
+    @property
     def missed_buckets(self) -> Path:
         """File of the buckets that callers tried to read although they do not exist."""
         return self.data / "missed-buckets.txt"

@@ -14,7 +14,7 @@ A name is imported when it is first used, so `import wildsage` costs nothing, an
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ def __dir__() -> list[str]:
 
 def _version() -> str:
     """The version of the installed distribution, or `0+unknown` where the source folder is used without being installed."""
+    from importlib import metadata  # half of the time of `import wildsage`
+
     try:
         return metadata.version(__name__)
     except metadata.PackageNotFoundError:

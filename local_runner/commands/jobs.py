@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Annotated
 
@@ -13,34 +14,69 @@ from wildsage.local_runner.monitor.overview import JobSummary, Overview
 from wildsage.local_runner.server.lock import running
 
 COLUMNS = ("kind", "name", "status", "progress", "started", "took", "region", "reason")
-EXAMPLES = examples("wildsage jobs", "wildsage jobs --limit 0 | grep Failed", "wildsage jobs --data ./aws")
+EXAMPLES = examples("wildsage jobs", "wildsage jobs --status Failed", "wildsage jobs --limit 0 --json | jq .name")
 
 
 def jobs(
     data: DataOption = DATA,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show the newest N; 0 shows all.")] = 20,
+    status: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="Show only jobs of this status, such as Failed or Training.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """List training, transform, processing and tuning jobs, newest first, whether or not the local AWS runs."""
     with open_overview(data) as overview:
-        found = overview.jobs()
         alive = running(data) is not None
+        found = [job for job in overview.jobs() if status is None or status.lower() in words(job, alive)]
         shown = found[:limit] if limit else found
-        print_table(COLUMNS, [row(job, overview, alive) for job in shown])
+        if as_json:
+            for job in shown:
+                typer.echo(json.dumps(record(job, alive)))
+        else:
+            print_table(COLUMNS, [row(job, overview, alive) for job in shown])
     if len(found) > len(shown):
         stderr.print(f"[dim]{len(found) - len(shown)} older jobs are not shown; --limit 0 shows all.[/]")
 
 
+def shown_status(job: JobSummary, alive: bool) -> str:
+    """Its phase while it runs, then its status. A job that ran when its server ended is Interrupted until a server continues
+    it. A job that waited stays Pending."""
+    if not job.is_running:
+        return job.status
+    if job.waits:
+        return "Pending"
+    return job.phase if alive else "Interrupted"
+
+
+def words(job: JobSummary, alive: bool) -> tuple[str, str]:
+    """What `--status` may say of a job, in lower case: the status that is shown, and SageMaker's."""
+    return shown_status(job, alive).lower(), job.status.lower()
+
+
+def record(job: JobSummary, alive: bool) -> dict[str, object]:
+    """A job as JSON. Times are in seconds since 1970; `ended` is null while the job runs."""
+    return {
+        "kind": job.kind.word,
+        "name": job.name,
+        "arn": job.arn,
+        "status": shown_status(job, alive),
+        "created": job.created,
+        "ended": job.ended,
+        "region": job.region,
+        "reason": job.reason,
+    }
+
+
 def row(job: JobSummary, overview: Overview, alive: bool) -> tuple[str, ...]:
-    """Cells of a job. A job that ran when its server ended is Interrupted until a server continues it. A job that waited
-    stays Pending."""
+    """Cells of a job, in the order of COLUMNS."""
     server_stopped = job.is_running and not alive
-    interrupted = server_stopped and not job.waits
     progress = overview.follow(job.name, job.region).progress() if job.is_running else None
     took = "" if server_stopped else format_duration((job.ended or time.time()) - job.created)
     return (
         job.kind.word,
         job.name,
-        "Interrupted" if interrupted else "Pending" if job.waits else job.phase if job.is_running else job.status,
+        shown_status(job, alive),
         "" if progress is None else f"{progress:.0f} %",
         format_time(job.created),
         took,

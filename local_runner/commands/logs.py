@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from wildsage.containers.contract.printable import printable
+from wildsage.local_runner.commands.names import all_names, complete, full_name
 from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, open_overview, stderr, suggestion
 from wildsage.local_runner.monitor.overview import JobSummary, LogTail, Overview
 from wildsage.local_runner.server.lock import running
@@ -18,7 +19,13 @@ EXAMPLES = examples("wildsage logs my-job", "wildsage logs -f my-job", "wildsage
 
 
 def logs(
-    name: Annotated[str, typer.Argument(help="Name of a training, transform or processing job, or of an endpoint.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a training, transform or processing job or of an endpoint, or its beginning.",
+            autocompletion=complete,
+        ),
+    ],
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Print new lines too, until the job ends or Ctrl-C.")
     ] = False,
@@ -27,9 +34,11 @@ def logs(
     """Print the log of a job or an endpoint: lines of all its containers by time, with stream names if there are several."""
     with open_overview(data) as overview:
         tail = overview.follow(name)
+        if not tail.streams():  # the log of a deleted job is found by its whole name
+            name = full_name(name, all_names(overview))
+            tail = overview.follow(name)
         if not exists(overview, tail, name):
-            names = [job.name for job in overview.jobs()] + [endpoint.name for endpoint in overview.endpoints()]
-            fail(1, f"{data} has no job, endpoint or log named {name}.{suggestion(name, names)}")
+            fail(1, f"{data} has no job, endpoint or log named {name}.{suggestion(name, all_names(overview))}")
         try:
             print_new(tail)
             while follow and is_active(overview, data, name):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import boto3
 import typer
 from rich.markup import escape
 from rich.progress import DownloadColumn, Progress, TaskID
@@ -35,6 +34,8 @@ def push(
 ) -> None:
     """Push an image to Amazon ECR with your AWS credentials, so that SageMaker can train and serve with it."""
     try:
+        import boto3  # slow to import, and no other command needs it
+
         from wildsage.local_runner.backends.docker import connect
         from wildsage.local_runner.images import push as registry
     except ModuleNotFoundError as error:

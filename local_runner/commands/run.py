@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -27,6 +27,7 @@ from wildsage.local_runner.commands.terminal import (
     SdkPollingOption,
     StrictOption,
     TunnelOption,
+    data_option,
     examples,
     fail,
     make_folder,
@@ -107,6 +108,7 @@ def run(
             missed_buckets_reported(data, public_s3),
             waiting_jobs_reported(data) if server.reused else nullcontext(),
             foreign_images_reported(data),
+            results_reported(data),
         ):
             environment = client.client_environment(server.endpoint, data, sdk_polling, os.environ, address) | limits
             status = (
@@ -149,7 +151,7 @@ def waiting_jobs_reported(data: Path) -> Iterator[None]:
 
     def watch() -> None:
         with contextlib.closing(Overview(data)) as overview:
-            jobs = WaitingJobs(overview, "" if data == DATA else f" --data {shlex.quote(str(data))}")
+            jobs = WaitingJobs(overview, data_option(data))
             for line in (*jobs.running(), *iter_until(ended, jobs.new)):
                 stderr.print(f"[yellow]{escape(line)}[/]")
 
@@ -179,6 +181,23 @@ def foreign_images_reported(data: Path) -> Iterator[None]:
             stderr.print(
                 f"[yellow]On AWS this program would fail: {FOREIGN_IMAGE} Used here: {escape('; '.join(images))}.[/]"
             )
+
+
+@contextmanager
+def results_reported(data: Path) -> Iterator[None]:
+    """Say what the program left in the data folder, and how to look at it."""
+    with contextlib.closing(Overview(data)) as overview:
+        before = {job.arn for job in overview.jobs()}
+        try:
+            yield
+        finally:
+            if new := [job for job in overview.jobs() if job.arn not in before]:
+                ended = Counter(f"{job.kind.word} {job.status}" for job in new)
+                counted = ", ".join(f"{count} {what}" for what, count in ended.items())
+                stderr.print(
+                    f"[dim]Jobs of this run: {counted}; `wildsage jobs{escape(data_option(data))}` lists them. "
+                    f"Their results are files in {escape(str(ServerSettings(data).objects / 'buckets'))}.[/]"
+                )
 
 
 def is_notebook(program: Path) -> bool:

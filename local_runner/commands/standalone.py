@@ -16,8 +16,8 @@ from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract import archive
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import DEFAULT_ROOT, OptML
+from wildsage.local_runner.commands.terminal import JobFailed
 from wildsage.local_runner.images import catalogue
-from wildsage.local_runner.inputs.pipes import Pipe
 from wildsage.local_runner.processes import foreground, python, temp_folder
 
 MODEL_ARCHIVE = "model.tar.gz"
@@ -36,14 +36,6 @@ CONTENT_TYPES = {
     ".protobuf": RECORDIO,
     ".recordio": RECORDIO,
 }
-
-
-class JobFailed(Exception):
-    """A container ended with `status`. Its log is on the terminal already, and the text points there."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -126,6 +118,8 @@ def _provide_channels(
     folder: OptML, channels: Mapping[str, ChannelData], configs: Mapping[str, ChannelConfig]
 ) -> Iterator[None]:
     """Provide the channels in the job's folder: as links to the data, or as pipes that are fed while the block runs."""
+    from wildsage.local_runner.inputs.pipes import Pipe  # NumPy, which `--help` does not need
+
     with ExitStack() as pipes:
         for name, channel in channels.items():
             if configs[name].input_mode == "Pipe":

@@ -1,90 +1,92 @@
-"""Output of a running `wildsage up`: a live display on a terminal, else plain lines, or one JSON object a line."""
+"""`wildsage status`: whether the local AWS runs, and what it holds."""
 
 from __future__ import annotations
 
-import enum
+import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
 
-from rich.console import Group, RenderableType
-from rich.live import Live
+import psutil
+import typer
+from rich.filesize import decimal
 from rich.markup import escape
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
-from wildsage.local_runner.commands.tables import STYLES, format_duration, format_time
-from wildsage.local_runner.commands.terminal import stderr
-from wildsage.local_runner.monitor.watch import Event, Snapshot, Watch
+from wildsage.local_runner.commands.tables import format_duration, format_time
+from wildsage.local_runner.commands.terminal import DATA, DataOption, data_option, examples, stderr
+from wildsage.local_runner.monitor.cleanup import freed_bytes
+from wildsage.local_runner.monitor.overview import Overview
+from wildsage.local_runner.server.lock import running
 
-POLL_INTERVAL_S = 0.25
-MAX_JOBS_SHOWN = 12
-BAR_WIDTH = 16
+NOT_RUNNING = 1
+EXAMPLES = examples("wildsage status", "wildsage status --json", "wildsage status --data ./aws || wildsage up -d")
 
 
-class LogFormat(enum.StrEnum):
-    """How `wildsage up` prints events."""
+@dataclass(frozen=True)
+class Status:
+    """State of a local AWS. `endpoint`, `pid`, `started` (seconds since 1970): None while it does not run.
 
-    TEXT = "text"
-    JSON = "json"
+    `jobs`, `endpoints`: how many there are of each status.
+    """
 
-
-def show_events(is_alive: Callable[[], bool], watch: Watch, log_format: LogFormat) -> None:
-    """Show the events of `watch` while `is_alive()`, or until Ctrl-C."""
-    if log_format is LogFormat.TEXT and stderr.is_terminal:
-        with Live(console=stderr, auto_refresh=False, transient=True) as live:
-            while is_alive():
-                snapshot = watch.poll()
-                for event in snapshot.events:
-                    stderr.print(event_line(event))
-                live.update(render(snapshot), refresh=True)
-                time.sleep(POLL_INTERVAL_S)
-        return
-    while is_alive():
-        for event in watch.poll().events:
-            if log_format is LogFormat.JSON:
-                print(json.dumps(event.record()), flush=True)
-            else:
-                stderr.print(event_line(event))
-        time.sleep(POLL_INTERVAL_S)
+    data: str
+    endpoint: str | None
+    pid: int | None
+    started: float | None
+    jobs: dict[str, int]
+    endpoints: dict[str, int]
+    bytes: int
 
 
-def event_line(event: Event) -> Text:
-    """`21:40:03  training job census  Completed in 3.1 s`"""
-    line = Text.from_markup(f"[dim]{format_time(event.time_s)}[/]  {event.what} [bold]{escape(event.name)}[/]  ")
-    line.append(event.status, STYLES.get(event.status, ""))
-    if event.took_s is not None:
-        line.append(f" in {format_duration(event.took_s)}")
-    if event.reason:
-        line.append(f"  {event.reason}", "red")
-    return line
+def status(
+    data: DataOption = DATA,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Tell whether the local AWS runs, where, and what it holds. Exit status 1 if it does not run."""
+    found = read_status(data)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+    else:
+        print_status(found)
+    if found.endpoint is None:
+        raise typer.Exit(NOT_RUNNING)
 
 
-def render(snapshot: Snapshot) -> RenderableType:
-    """The running jobs, then the endpoints, in as few lines as possible."""
-    parts: list[RenderableType] = []
-    if snapshot.running:
-        parts.append(jobs_table(snapshot))
-    if endpoints := [
-        f"[{STYLES.get(e.status, 'dim')}]●[/] {escape(e.name)} [dim]{e.status}[/]" for e in snapshot.endpoints
-    ]:
-        parts.append(Text.from_markup("endpoints  " + "   ".join(endpoints), overflow="ellipsis"))
-    return Group(*(parts or [Text("No running jobs, no endpoints. Ctrl-C stops.", "dim")]))
+def read_status(data: Path) -> Status:
+    """The state of the local AWS of a data folder, which need not exist."""
+    server = running(data)
+    jobs: Counter[str] = Counter()
+    endpoints: Counter[str] = Counter()
+    with contextlib.suppress(FileNotFoundError), contextlib.closing(Overview(data)) as overview:
+        jobs.update("Pending" if job.waits and job.is_running else job.status for job in overview.jobs())
+        endpoints.update(endpoint.status for endpoint in overview.endpoints())
+    return Status(
+        data=str(data),
+        endpoint=server.endpoint if server else None,
+        pid=server.pid if server else None,
+        started=psutil.Process(server.pid).create_time() if server else None,
+        jobs=dict(jobs),
+        endpoints=dict(endpoints),
+        bytes=freed_bytes(data),
+    )
 
 
-def jobs_table(snapshot: Snapshot) -> Table:
-    """One line for each running job, oldest first. Long names are cut, and jobs beyond the limit are counted."""
-    table = Table.grid(padding=(0, 2))
-    for column in ("kind", "name", "phase", "bar", "percent", "time"):
-        table.add_column(no_wrap=column != "name")
-    running = sorted(snapshot.running, key=lambda job: job.created)
-    for job in running[:MAX_JOBS_SHOWN]:
-        percent = snapshot.progress.get(job.arn)
-        bar: RenderableType = ProgressBar(100, percent, width=BAR_WIDTH) if percent is not None else ""
-        done = f"{percent:.0f} %" if percent is not None else ""
-        name = Text(job.name, no_wrap=True, overflow="ellipsis")
-        table.add_row(job.kind.word, name, job.phase, bar, done, format_duration(time.time() - job.created))
-    if len(running) > MAX_JOBS_SHOWN:
-        table.add_row("", f"[dim]and {len(running) - MAX_JOBS_SHOWN} more[/]")
-    return table
+def print_status(found: Status) -> None:
+    """Print the state for a person, on standard output."""
+    if found.endpoint and found.started:
+        age = format_duration(time.time() - found.started)
+        typer.echo(f"Local AWS on {found.endpoint}, process {found.pid}, since {format_time(found.started)} ({age})")
+    else:
+        typer.echo("The local AWS does not run.")
+        stderr.print(f"[dim]`wildsage up -d{escape(data_option(Path(found.data)))}` starts it.[/]")
+    typer.echo(f"state      {found.data}, {decimal(found.bytes)}")
+    typer.echo(f"jobs       {counts(found.jobs)}")
+    typer.echo(f"endpoints  {counts(found.endpoints)}")
+
+
+def counts(numbers: dict[str, int]) -> str:
+    """`3 Completed, 1 Failed`, or `none`."""
+    return ", ".join(f"{count} {name}" for name, count in sorted(numbers.items())) or "none"

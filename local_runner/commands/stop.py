@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 import urllib3
 
+from wildsage.local_runner.commands.names import active_names, all_names, complete, full_name
 from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, open_overview, stderr, suggestion
 from wildsage.local_runner.monitor.overview import EndpointSummary, JobSummary, Overview
 from wildsage.local_runner.server.lock import running
@@ -18,7 +19,10 @@ EXAMPLES = examples("wildsage stop my-job", "wildsage stop my-endpoint", "wildsa
 
 
 def stop(
-    name: Annotated[str, typer.Argument(help="Name of a running job, or of an endpoint.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="Name of a running job or of an endpoint, or its beginning.", autocompletion=complete),
+    ],
     wait: Annotated[bool, typer.Option(help="Wait until it has stopped.")] = True,
     data: DataOption = DATA,
 ) -> None:
@@ -27,9 +31,9 @@ def stop(
     if server is None:
         fail(1, f"No local AWS runs on {data}, so there is nothing to stop. `wildsage jobs` lists the jobs.")
     with open_overview(data) as overview:
-        found = find(overview, name)
+        found = find(overview, full_name(name, all_names(overview), active_names(overview)))
         if isinstance(found, JobSummary) and not found.is_running:
-            fail(1, f"{found.kind.word.capitalize()} job {name} has already ended: {found.status}.")
+            fail(1, f"{found.kind.word.capitalize()} job {found.name} has already ended: {found.status}.")
         if isinstance(found, JobSummary) and (tuner := overview.tuner(found)):
             stderr.print(
                 f"[yellow]Tuning job {tuner.name} started it and continues with others: `wildsage stop {tuner.name}` ends it.[/]"
@@ -46,8 +50,7 @@ def find(overview: Overview, name: str) -> JobSummary | EndpointSummary:
     endpoints = [endpoint for endpoint in overview.endpoints() if endpoint.name == name]
     found: list[JobSummary | EndpointSummary] = [*(job for job in jobs if job.is_running), *endpoints, *jobs]
     if not found:
-        names = [job.name for job in overview.jobs() if job.is_running] + [each.name for each in overview.endpoints()]
-        fail(1, f"There is no job or endpoint named {name}.{suggestion(name, names)}")
+        fail(1, f"There is no job or endpoint named {name}.{suggestion(name, active_names(overview))}")
     return found[0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import shlex
 import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,7 +17,6 @@ from rich.markup import escape
 
 from wildsage.algorithms.base.errors import WildsageError
 from wildsage.containers.contract import failure, pretrained_weights
-from wildsage.local_runner.commands.standalone import JobFailed
 from wildsage.local_runner.images import built_in, catalogue
 from wildsage.local_runner.monitor.overview import Overview
 
@@ -24,6 +24,14 @@ HOST = "127.0.0.1"
 DATA = platformdirs.user_data_path("wildsage", appauthor=False)
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class JobFailed(Exception):
+    """A container ended with `status`. Its log is on the terminal already, and the text points there."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 def expand_home(folder: Path) -> Path:
@@ -83,6 +91,11 @@ TunnelOption = Annotated[
 def examples(*commands: str) -> str:
     """The examples at the end of a command's help."""
     return "Examples:\n\n" + "\n\n".join(f"  [cyan]{escape(command)}[/]" for command in commands)
+
+
+def data_option(data: Path) -> str:
+    """` --data DATA` where it is not the default folder, to be added to a command."""
+    return "" if data == DATA else f" --data {shlex.quote(str(data))}"
 
 
 def fail(status: int, text: str) -> NoReturn:

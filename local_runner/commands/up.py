@@ -20,7 +20,7 @@ from rich.markup import escape
 
 from wildsage.local_runner.backends import CannotRun
 from wildsage.local_runner.client import environment
-from wildsage.local_runner.commands.status import LogFormat, show_events
+from wildsage.local_runner.commands.display import LogFormat, show_events
 from wildsage.local_runner.commands.terminal import (
     DATA,
     HOST,
@@ -31,6 +31,7 @@ from wildsage.local_runner.commands.terminal import (
     SdkPollingOption,
     StrictOption,
     TunnelOption,
+    data_option,
     examples,
     fail,
     make_folder,
@@ -41,7 +42,7 @@ from wildsage.local_runner.commands.terminal import (
 from wildsage.local_runner.images import uris
 from wildsage.local_runner.monitor.overview import Overview
 from wildsage.local_runner.monitor.watch import Watch
-from wildsage.local_runner.processes import foreground
+from wildsage.local_runner.processes import detached, foreground
 from wildsage.local_runner.proxy import process
 from wildsage.local_runner.server.host_check import is_loopback
 from wildsage.local_runner.server.lock import running
@@ -52,6 +53,7 @@ OPEN_WARNING = "There is no authentication: anybody who reaches it can run code 
 STOP_LIMIT_S = 30.0
 EXAMPLES = examples(
     "wildsage up",
+    "wildsage up -d                     in the background, until `wildsage down`",
     "wildsage up --data ./aws --port 5000 --public-s3",
     "wildsage up --log-format json > events.jsonl",
     "wildsage up --proxy                for Java, Spark and old SDKs, which read no endpoint variable",
@@ -112,6 +114,9 @@ def up(
         int | None,
         typer.Option(min=1, help="Number of jobs that run at a time; others wait. Default: by cores and memory."),
     ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Run it in the background. `wildsage down` stops it.")
+    ] = False,
     log_format: Annotated[
         LogFormat, typer.Option(help="Print events as text on standard error, or as JSON lines on standard output.")
     ] = LogFormat.TEXT,
@@ -164,10 +169,13 @@ def up(
         max_jobs=max_jobs,
         hold_first_describe_s=hold_s,
     )
+    proxy_options = ProxyOptions(proxy_port, tunnel) if proxy else None
     if until_stdin_closes:
         serve_until_stdin_closes(settings)
+    elif detach and (background := detached.fork(settings.terminal_log)):
+        announce_background(background, settings, sdk_polling, proxy_options)
     else:
-        serve_with_display(settings, sdk_polling, log_format, ProxyOptions(proxy_port, tunnel) if proxy else None)
+        serve_with_display(settings, sdk_polling, log_format, proxy_options)
 
 
 def commands_of_images(options: Sequence[str]) -> dict[str, Sequence[str]]:
@@ -235,10 +243,25 @@ def serve_with_display(
             announce(server.endpoint, settings, sdk_polling, proxy)
         with contextlib.closing(Overview(settings.data)) as overview:
             show_events(server.runs, Watch(overview), log_format)
+        if server.status == 0:
+            stderr.print("Stopped by `wildsage down`.")
+            return
         fail(
             3,
             f"The server ended unexpectedly with status {server.status}; see {settings.data / 'server.log'}.",
         )
+
+
+def announce_background(
+    background: detached.Detached, settings: ServerSettings, sdk_polling: bool, proxy_options: ProxyOptions | None
+) -> None:
+    """Wait until the server in the background answers and say how to use it. Exits with its error if it does not start."""
+    if not background.wait_for(lambda: running(settings.data) is not None):
+        stderr.print(escape(background.output()))
+        raise typer.Exit(background.status or 3)
+    if server := running(settings.data):
+        proxy = f"http://{HOST}:{proxy_options.port}" if proxy_options else None
+        announce(server.endpoint, settings, sdk_polling, proxy, "`wildsage down` stops it.")
 
 
 @contextlib.contextmanager
@@ -266,11 +289,13 @@ def stopped_by_signals() -> Iterator[None]:
         stderr.print("Stopped.")
 
 
-def announce(endpoint: str, settings: ServerSettings, sdk_polling: bool, proxy: str | None) -> None:
+def announce(
+    endpoint: str, settings: ServerSettings, sdk_polling: bool, proxy: str | None, end: str = "Ctrl-C stops it."
+) -> None:
     """Print the address of the server and how to use it."""
     data = escape(str(settings.data))
     address = os.environ.get(PUBLISHED_AT, endpoint)
-    stderr.print(f"[bold green]Local AWS[/] on [bold]{escape(address)}[/], state in {data}. Ctrl-C stops it.")
+    stderr.print(f"[bold green]Local AWS[/] on [bold]{escape(address)}[/], state in {data}. {end}")
     stderr.print(
         f"It serves SageMaker, its runtime, S3, CloudWatch, STS, IAM and ECR. Jobs and endpoints run as {RUN_AS[settings.backend]}."
     )
@@ -279,7 +304,7 @@ def announce(endpoint: str, settings: ServerSettings, sdk_polling: bool, proxy: 
     if proxy:
         stderr.print(f"HTTPS proxy on [bold]{proxy}[/]; its certificates are valid for AWS host names only.")
     if sys.stdout.isatty():
-        option = "" if settings.data == DATA else f" --data {shlex.quote(str(settings.data))}"
+        option = data_option(settings.data)
         option += f" --proxy --proxy-port {urlsplit(proxy).port}" if proxy else ""
         stderr.print(f'To use it in a shell: [cyan]eval "$(wildsage up --export{escape(option)})"[/]\n')
     else:

@@ -24,7 +24,7 @@ from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_B
 from wildsage.local_runner.operations.unsupported import reject_unsupported
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.protocol import S3
-from wildsage.local_runner.server import host_check
+from wildsage.local_runner.server import health, host_check
 from wildsage.local_runner.server.services import Regions
 from wildsage.local_runner.settings import DEFAULT_REGION, ServerSettings
 from wildsage.local_runner.wire.constraints import check
@@ -70,6 +70,7 @@ class App:
         self._s3 = S3(regions.objects, regions.public, regions.missed_buckets)
         self._handlers: tuple[Handler, ...] = (
             reject_cross_site,
+            answer_health,
             find_service,
             self._answer_s3,
             choose_protocol,
@@ -122,6 +123,11 @@ def reject_cross_site(call: ApiCall) -> Response | None:
     """Status 403 for requests that a web page could have sent."""
     rejection = host_check.rejection(call.request.headers, call.settings.open_to_network)
     return Response(rejection, 403) if rejection else None
+
+
+def answer_health(call: ApiCall) -> Response | None:
+    """The page for health checks."""
+    return health.page() if call.request.path == health.PATH else None
 
 
 def find_service(call: ApiCall) -> Response | None:

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ LOCK_FILE = "lock"
 ADDRESS_FILE = "server.json"
 LEFTOVERS = "what is left of a killed server, which is still stopping"
 LEFTOVERS_GONE_WITHIN_S = 15.0
+STOP_LIMIT_S = 30.0
 
 
 class InUse(Exception):
@@ -53,6 +55,23 @@ def running(data: Path) -> RunningServer | None:
     """The server that runs on this data folder, or None. The file that a killed server left behind does not count."""
     server = address(data)
     return server if server and server.is_alive and server.accepts_connections else None
+
+
+def stop(data: Path, server: RunningServer) -> bool:
+    """Ask a server to end with its jobs and endpoints, and wait until it has; False if it did not within `STOP_LIMIT_S`."""
+    deadline = time.monotonic() + STOP_LIMIT_S
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(server.pid, signal.SIGTERM)
+    while time.monotonic() < deadline:
+        if _is_free(data):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _is_free(data: Path) -> bool:
+    with (data / LOCK_FILE).open("a") as file:
+        return _try_lock(file)
 
 
 def write_address(data: Path, server: RunningServer) -> None:

@@ -54,6 +54,19 @@ def test_help_states_the_exit_statuses() -> None:
         assert meaning in text
 
 
+def test_run_tells_where_the_results_are(tmp_path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import numpy as np, sagemaker\n"
+        "kmeans = sagemaker.KMeans(sagemaker.get_execution_role(), 1, 'ml.m5.large', k=2)\n"
+        "kmeans.fit(kmeans.record_set(np.eye(4, dtype='float32')), logs=False, wait=True)\n"
+    )
+    said = wildsage("run", "--data", tmp_path / "aws", script)
+    assert said.returncode == 0, said.stderr
+    assert f"Jobs of this run: 1 training Completed; `wildsage jobs --data {tmp_path}/aws` lists them." in said.stderr
+    assert list((tmp_path / "aws/s3/buckets").glob("*/*/output/model.tar.gz"))
+
+
 def test_version() -> None:
     status, text = invoke("--version")
     assert status == 0
@@ -545,3 +558,10 @@ def test_what_is_not_an_archive_is_rejected(tmp_path: Path) -> None:
     done = wildsage("serve", tmp_path / "model.tar.gz", "--port", "18080")
     assert done.returncode == 1
     assert "not a readable tar.gz archive" in done.stderr
+
+
+def test_the_command_line_is_loaded_without_packages_that_it_may_not_need() -> None:
+    """`--help` and the completion of the shell load every command's module."""
+    slow = {"torch", "numpy", "boto3", "botocore", "sagemaker", "pandas", "optuna", "docker", "xgboost", "flask"}
+    check = f"import sys, wildsage.local_runner.__main__; print(sorted({slow} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 PROGRESS = "#progress_metric: host=algo-1, completed 40.0 % of epochs"
 
 
@@ -61,3 +63,16 @@ def test_a_folder_where_no_server_ever_ran_is_named(cli, tmp_path):
         assert said.status == 1
         assert f"No local AWS has run on {tmp_path / 'nowhere'} yet. Start one with `wildsage up`" in said.err
         assert not (tmp_path / "nowhere").exists()
+
+
+def test_jobs_are_chosen_by_status_and_given_as_json(aws, cli):
+    done, failed = aws.train(), aws.train(exit="1", failure="ClientError: no rows")
+    for job in (done, failed):
+        aws.finished(job)
+    said = cli("jobs", "--data", aws.data, "--limit", "0", "--status", "failed", "--json")
+    found = {job["name"]: job for job in map(json.loads, said.out.splitlines())}
+    assert failed in found and done not in found
+    assert {job["status"] for job in found.values()} == {"Failed"}
+    record = found[failed]
+    assert (record["kind"], record["region"], record["reason"]) == ("training", "us-east-1", "ClientError: no rows")
+    assert 0 < record["created"] <= record["ended"]

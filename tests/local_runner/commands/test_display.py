@@ -7,7 +7,7 @@ import time
 import pytest
 from rich.console import Console
 
-from wildsage.local_runner.commands.status import event_line, render
+from wildsage.local_runner.commands.display import event_line, render
 from wildsage.local_runner.monitor.overview import KINDS, EndpointSummary, JobSummary
 from wildsage.local_runner.monitor.watch import Event, Snapshot
 

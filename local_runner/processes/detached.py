@@ -1,0 +1,62 @@
+"""This program goes on in the background, in a session of its own, while the shell gets its prompt back."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECK_EVERY_S = 0.02
+
+
+@dataclass
+class Detached:
+    """The process in the background, as its parent sees it. `status`: its exit status, None while it runs.
+
+    `log` is the file that it writes to, from the byte `begun` on.
+    """
+
+    pid: int
+    log: Path
+    begun: int
+    status: int | None = None
+
+    def runs(self) -> bool:
+        """False once it has ended."""
+        if self.status is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            self.status = os.waitstatus_to_exitcode(status) if ended else None
+        return self.status is None
+
+    def wait_for(self, ready: Callable[[], bool]) -> bool:
+        """Wait until it is ready, True, or has ended, False."""
+        while not ready():
+            if not self.runs():
+                return ready()
+            time.sleep(CHECK_EVERY_S)
+        return True
+
+    def output(self) -> str:
+        """What it has written so far."""
+        with self.log.open("rb") as written:
+            written.seek(self.begun)
+            return written.read().decode(errors="replace").rstrip()
+
+
+def fork(log: Path) -> Detached | None:
+    """Split this process: None in the background, which no Ctrl-C reaches and which writes to the end of `log`.
+
+    Call it while no other thread runs.
+    """
+    begun = log.stat().st_size if log.exists() else 0
+    pid = os.fork()
+    if pid:
+        return Detached(pid, log, begun)
+    os.setsid()
+    with open(os.devnull, "rb") as nothing, log.open("ab") as written:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(written.fileno(), 1)
+        os.dup2(written.fileno(), 2)
+    return None
