@@ -35,7 +35,7 @@ demo: $(VENV)/demo.stamp ## Run the US-census segmentation end to end; plots go 
 test: $(VENV)/test.stamp ## Run all tests (ARGS="-k kmeans")
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
-clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(CLIENTS)/spark.stamp $(CLIENTS)/xgboost17.stamp ## Fetch other AWS clients, whose tests skip without: 2 GB
+clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(CLIENTS)/spark.stamp $(CLIENTS)/xgboost17.stamp $(CLIENTS)/tensorflow.stamp $(CLIENTS)/huggingface.stamp ## Fetch other AWS clients and frameworks, whose tests skip without: 4 GB
 
 fuzz: $(VENV)/test.stamp ## Try damaged files of every format (EXAMPLES=1000000 ARGS="-k png")
 	@$(BIN)/python -m pytest tests/fuzz/test_formats.py --fuzz-examples $(EXAMPLES) $(ARGS)
@@ -70,10 +70,21 @@ $(CLIENTS)/sdk3.stamp: WANTED = "aiobotocore[boto3]>=3" "sagemaker>=3,<4" pytest
 $(CLIENTS)/awscli.stamp: WANTED = awscli
 # The library whose digits real jobs of the tags 1.x have.
 $(CLIENTS)/xgboost17.stamp: WANTED = "xgboost==1.7.6" "pyarrow>=15" "scikit-learn>=1.5" "orjson>=3.8" hypothesis pytest
-$(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/xgboost17.stamp: | $(BIN)/python
+# 0.3 GB to download, 1.6 GB on disk. What serves its models beside it comes from the project's environment.
+$(CLIENTS)/tensorflow.stamp: WANTED = tensorflow-cpu
+$(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/xgboost17.stamp $(CLIENTS)/tensorflow.stamp: | $(BIN)/python
 	@echo "Installing the client $(notdir $(basename $@)) …"
 	@$(BIN)/python -m venv --clear $(basename $@)
 	@set -o pipefail; $(basename $@)/bin/python -m pip --no-input install $(WANTED) | { $(STEPS); }
+	@touch $@
+
+# transformers on top of the project's environment, which has torch: 0.2 GB.
+$(CLIENTS)/huggingface.stamp: $(VENV)/test.stamp
+	@echo "Installing the client huggingface …"
+	@$(BIN)/python -m venv --clear $(basename $@)
+	@echo "import site; site.addsitedir('$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
+		>$$(echo $(basename $@)/lib/python3*/site-packages)/of_the_project.pth
+	@set -o pipefail; $(basename $@)/bin/python -m pip --no-input install transformers | { $(STEPS); }
 	@touch $@
 
 $(CLIENTS)/java.stamp: | $(BIN)/python

@@ -28,6 +28,7 @@ class ServerSettings:
     `max_jobs`: number of training, transform and processing jobs that run at a time; others wait. Default: by cores and
     memory.
     `images`: commands that stand in for images, by an image's URI or name; the process backend runs them.
+    `pythons`: the Python that runs the scripts of a framework, by its name; the process backend uses it.
     `keep`: move the /opt/ml folders of ended jobs to the folder `kept` of their region.
     `pretrained_weights`: a file or folder of weights from which training jobs may start.
     `strict`: also reject what AWS rejects but old notebooks rely on; docs/compatibility.md lists it.
@@ -47,6 +48,7 @@ class ServerSettings:
     command: tuple[str, ...] = CONTAINERS
     warm_up: bool = False
     images: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    pythons: Mapping[str, Path] = field(default_factory=dict)
     role: str = "WildsageRole"
     keep: bool = False
     strict: bool = False

@@ -6,10 +6,14 @@ Source: the tables of image URIs in the SageMaker SDK (contract: script-mode, se
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 import re
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 from wildsage.containers.contract.job import TrainingJob
 from wildsage.containers.contract.paths import OptML
@@ -20,6 +24,13 @@ VARIABLE = "WILDSAGE_FRAMEWORK"
 PROGRAM_PARAMETER = "sagemaker_program"
 PROGRAM_VARIABLE = "SAGEMAKER_PROGRAM"
 VERSION = re.compile(r"\d+(\.\d+)*(-\d+)?(?=-|$)")
+
+OLDEST_PYTHON = (3, 11)
+PROBE = (
+    "import importlib.util as u, json, sys; "
+    "print(json.dumps([sys.version_info[:2], [n for n in sys.argv[1:] if u.find_spec(n) is None]]))"
+)
+PROBE_WITHIN_S = 60
 
 
 @dataclass(frozen=True)
@@ -38,15 +49,37 @@ class Framework:
     @property
     def problem(self) -> str | None:
         """Why this framework cannot run in this installation. It is found out without an import."""
+        return self.obstacle or self._installation(None, _missing(self.packages))
+
+    def problem_with(self, interpreter: Path) -> str | None:
+        """Why this framework cannot run with another Python, which is asked without an import."""
         if self.obstacle:
             return self.obstacle
-        missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
+        try:
+            asked = [str(interpreter), "-c", PROBE, *self.packages]
+            said = subprocess.run(asked, capture_output=True, text=True, timeout=PROBE_WITHIN_S, check=True).stdout
+            version, missing = json.loads(said)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            return f"it runs your script with {interpreter}, which is not a Python that starts: {error}"
+        if tuple(version) < OLDEST_PYTHON:
+            oldest, found = (".".join(map(str, one)) for one in (OLDEST_PYTHON, version))
+            return f"it runs your script with {interpreter}, which is Python {found}; expected {oldest} or later"
+        return self._installation(interpreter, missing)
+
+    def _installation(self, interpreter: Path | None, missing: list[str]) -> str | None:
+        """What to install."""
         if not missing:
             return None
         distributions = " ".join(self.packages[name] for name in missing)
+        if interpreter:
+            return (
+                f"it runs your script with {interpreter}, where the package {missing[0]} is not installed: "
+                f"{interpreter} -m pip install {distributions}"
+            )
         return (
             f"it runs your script with the {self.title} that is installed here, but the package {missing[0]} is not "
-            f"installed: pip install {distributions}"
+            f"installed: pip install {distributions}. A Python that has it already is named with "
+            f"`wildsage up --python {self.name}=PATH`"
         )
 
     def versions(self) -> str:
@@ -103,6 +136,18 @@ def named(name: str) -> Framework:
     return {one.name: one for one in FRAMEWORKS}[name]
 
 
+def parse_python(text: str) -> tuple[str, Path]:
+    """`FRAMEWORK=PATH` as the name of a framework and the Python that runs its scripts. Raises ValueError."""
+    name, _, path = text.partition("=")
+    if name not in (names := [one.name for one in FRAMEWORKS if not one.obstacle]):
+        raise ValueError(f"got {text!r}, expected FRAMEWORK=PATH with one of {', '.join(names)}")
+    # The path stays a link: where it lies decides which packages the Python has.
+    program = Path(os.path.abspath(Path(path).expanduser()))
+    if not (program.is_file() and os.access(program, os.X_OK)):
+        raise ValueError(f"{program} is not a program; expected a Python that has {name}, such as .venv/bin/python")
+    return name, program
+
+
 def version_of(tag: str) -> str:
     """The version that a tag asks for: `2.5-cpu-py311` asks for 2.5, `1.2-1-cpu-py3` for 1.2-1; empty without one."""
     found = VERSION.match(tag)
@@ -114,6 +159,10 @@ def gets_script(opt_ml: OptML, environment: Mapping[str, str]) -> bool:
     if PROGRAM_VARIABLE in environment:
         return True
     return opt_ml.hyperparameters.is_file() and PROGRAM_PARAMETER in TrainingJob.read(opt_ml).hyperparameters
+
+
+def _missing(names: Iterable[str]) -> list[str]:
+    return [name for name in names if importlib.util.find_spec(name) is None]
 
 
 def _version(distribution: str) -> str:

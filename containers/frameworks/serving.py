@@ -29,6 +29,8 @@ from wildsage.containers.serving.server import EndpointServer, application, mult
 LOG = logging.getLogger(__name__)
 
 WORKERS = "SAGEMAKER_MODEL_SERVER_WORKERS"
+TENSORFLOW = "tensorflow"
+TENSORFLOW_WORKERS = ("SAGEMAKER_TFS_INSTANCE_COUNT", "SAGEMAKER_GUNICORN_WORKERS")
 SUBMIT_DIRECTORY = "SAGEMAKER_SUBMIT_DIRECTORY"
 CODE = "code"
 
@@ -37,8 +39,9 @@ def serve(environment: Mapping[str, str]) -> None:
     """Serve the model below /opt/ml/model with the hooks of its code until SIGTERM.
 
     `SAGEMAKER_PROGRAM` names the module, `SAGEMAKER_SUBMIT_DIRECTORY` where it lies if not in the folder `code` of the model.
-    Each of `SAGEMAKER_MODEL_SERVER_WORKERS` processes, by default one for each core, loads the model for itself. With
-    `SAGEMAKER_MULTI_MODEL=true` one process loads the models that it is asked to load.
+    Each of `SAGEMAKER_MODEL_SERVER_WORKERS` processes, by default one for each core, loads the model for itself; TensorFlow,
+    which uses all cores in one process, has one by default, as in its image. With `SAGEMAKER_MULTI_MODEL=true` one process
+    loads the models that it is asked to load.
 
     Raises UserError for code that is not there or cannot be installed.
     """
@@ -64,13 +67,17 @@ def serve(environment: Mapping[str, str]) -> None:
 
 def count_workers(environment: Mapping[str, str]) -> int:
     """The number of processes that answer: that of `SAGEMAKER_MODEL_SERVER_WORKERS`, or of the cores. Raises UserError."""
-    given = environment.get(WORKERS) or str(len(os.sched_getaffinity(0)))
+    of_tensorflow = environment.get(frameworks.VARIABLE) == TENSORFLOW
+    names = [WORKERS, *(TENSORFLOW_WORKERS if of_tensorflow else ())]
+    default = 1 if of_tensorflow else len(os.sched_getaffinity(0))
+    name = next((name for name in names if environment.get(name)), WORKERS)
+    given = environment.get(name) or str(default)
     try:
         count = whole_number(given)
     except ValueError:
         count = 0
     if not count:
-        raise UserError(f"{WORKERS}: got {given!r}, expected a whole number of processes, 1 or more.")
+        raise UserError(f"{name}: got {given!r}, expected a whole number of processes, 1 or more.")
     return count
 
 
@@ -82,6 +89,10 @@ class _ScriptServer(EndpointServer):
 
 def _endpoint(folder: Path, code: Path, environment: Mapping[str, str]) -> Endpoint:
     """The model below `folder` with the hooks of the module in `code`."""
+    if environment[frameworks.VARIABLE] == TENSORFLOW:
+        from wildsage.containers.frameworks.tensorflow_serving.endpoint import TensorFlowEndpoint
+
+        return TensorFlowEndpoint(folder, code, environment)
     module = load_module(environment.get(frameworks.PROGRAM_VARIABLE), code)
     defaults = of_framework(environment[frameworks.VARIABLE], environment.get(image_tag.VARIABLE, ""))
     return ScriptEndpoint(module, defaults, folder, environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"))

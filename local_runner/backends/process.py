@@ -31,6 +31,7 @@ from wildsage.local_runner.processes import no_network, python, supervisor
 MAX_LINE_BYTES = 256 * 1024
 MAX_REPORT_BYTES = 4096
 LOOPBACK = "127.0.0.1"
+CONTAINERS = "wildsage.containers"
 BACKLOG = 2048  # connections that may wait, as gunicorn has it
 KILLED = 137
 GIB = 1 << 30
@@ -57,6 +58,7 @@ class ProcessBackend:
 
     `user_code` says how code of the user's runs. `images` maps an image, by its URI or by its repository, to a command of
     the user's that stands in for its entrypoint. `weights`: the file or folder of weights from which training may start.
+    `pythons` maps a framework to the Python that runs its scripts, where that is not the one that runs here.
     """
 
     isolates = False
@@ -68,11 +70,13 @@ class ProcessBackend:
         user_code: UserCode | None = None,
         images: Mapping[str, Sequence[str]] | None = None,
         weights: Path | None = None,
+        pythons: Mapping[str, Path] | None = None,
     ) -> None:
         self._command = tuple(command)
         self._warm = warm
         self._user_code = user_code or UserCode()
         self._images = dict(images or {})
+        self._pythons = dict(pythons or {})
         self._weights = {pretrained_weights.VARIABLE: str(weights)} if weights else {}
 
     def check(self, image: str, has_entrypoint: bool = False) -> None:
@@ -85,8 +89,12 @@ class ProcessBackend:
         framework = uris.framework(image)
         if framework is None or uris.algorithm(image):
             self._algorithm(image)
-        elif framework.problem:
-            raise CannotRun(f"Image {image}: {framework.problem}.")
+        elif problem := self._problem(framework):
+            raise CannotRun(f"Image {image}: {problem}.")
+
+    def _problem(self, framework: Framework) -> str | None:
+        interpreter = self._pythons.get(framework.name)
+        return framework.problem_with(interpreter) if interpreter else framework.problem
 
     def check_isolation(self, hosts: int = 1, serves: bool = False) -> None:
         """Raises CannotRun where this machine has no network namespaces, and for several hosts, which talk by its network."""
@@ -156,7 +164,11 @@ class ProcessBackend:
                 "MASTER_PORT": str(free_port()),
             }  # also for a lone host: many use one machine
             variables = {**meeting, **variables, frameworks.VARIABLE: framework.name}
-            environment = python.environment(user_code.environment(launch, variables))
+            environment = user_code.environment(launch, variables)
+            if interpreter := self._pythons.get(framework.name):
+                command = python.command_of(interpreter, CONTAINERS, *arguments)
+            else:
+                environment = python.environment(environment)
             return _Start(user_code.command(command, launch, hosts), environment)
         return _Start(command, {**self._environment(launch), **variables}, arguments)
 

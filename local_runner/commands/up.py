@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import typer
 from rich.markup import escape
 
+from wildsage.containers.contract import frameworks
 from wildsage.local_runner.backends import CannotRun
 from wildsage.local_runner.client import environment
 from wildsage.local_runner.commands.display import LogFormat, show_events
@@ -110,6 +111,14 @@ def up(
             help="Run this command, followed by train or serve, in place of an image of that name; may be repeated.",
         ),
     ] = None,
+    python: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FRAMEWORK=PATH",
+            envvar="WILDSAGE_PYTHON",
+            help="Run the scripts of this framework, such as tensorflow, with another Python; may be repeated.",
+        ),
+    ] = None,
     max_jobs: Annotated[
         int | None,
         typer.Option(min=1, help="Number of jobs that run at a time; others wait. Default: by cores and memory."),
@@ -134,6 +143,8 @@ def up(
         reject_without(context, "--backend docker", "memory", "shm_size")
     elif image:
         fail(2, "--image maps images to commands of this machine, and so needs the process backend.")
+    elif python:
+        fail(2, "--python names Pythons of this machine, and so needs the process backend.")
     if not proxy:
         reject_without(context, "--proxy", "tunnel", "proxy_port")
     data = make_folder(data)
@@ -163,6 +174,7 @@ def up(
         shm_size=shm_size,
         warm_up=True,
         images=commands_of_images(image or ()),
+        pythons=pythons_of_frameworks(python or ()),
         keep=keep,
         strict=strict,
         pretrained_weights=pretrained_weights,
@@ -184,6 +196,14 @@ def commands_of_images(options: Sequence[str]) -> dict[str, Sequence[str]]:
         return dict(uris.parse_mapping(option) for option in options)
     except ValueError as error:
         fail(2, f"--image: {error}.")
+
+
+def pythons_of_frameworks(options: Sequence[str]) -> dict[str, Path]:
+    """The Pythons that run scripts. Exits with an error for an option that is not FRAMEWORK=PATH of a program."""
+    try:
+        return dict(frameworks.parse_python(option) for option in options)
+    except ValueError as error:
+        fail(2, f"--python: {error}.")
 
 
 def require_engine() -> None:

@@ -106,13 +106,19 @@ class Regions:
 
 def _process_backend(settings: ServerSettings) -> Backend:
     """Keeps an interpreter warm where forking is safe. Libraries of other systems start threads when they are imported."""
-    user_code = UserCode(partial(_client_environment, settings))
-    if settings.command != CONTAINERS or sys.platform != "linux":
-        return ProcessBackend(settings.command, None, user_code, settings.images, settings.pretrained_weights)
-    warm = WarmInterpreter(CONTAINERS[-1], WARM_IMPORTS)
-    if settings.warm_up:
-        warm.prepare()
-    return ProcessBackend(settings.command, warm, user_code, settings.images, settings.pretrained_weights)
+    warm = None
+    if settings.command == CONTAINERS and sys.platform == "linux":
+        warm = WarmInterpreter(CONTAINERS[-1], WARM_IMPORTS)
+        if settings.warm_up:
+            warm.prepare()
+    return ProcessBackend(
+        settings.command,
+        warm,
+        UserCode(partial(_client_environment, settings)),
+        settings.images,
+        settings.pretrained_weights,
+        settings.pythons,
+    )
 
 
 def _client_environment(settings: ServerSettings) -> Mapping[str, str]:

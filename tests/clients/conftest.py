@@ -5,6 +5,7 @@ Those environments are large and lie apart in `.clients`, made by `make clients`
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,10 @@ BARE = {name: value for name, value in os.environ.items() if not name.startswith
 
 # These run in the environment of SDK v3, started by test_sdk3.py.
 collect_ignore = [] if list(metadata.distributions(name="sagemaker-train")) else ["sdk3"]
+if importlib.util.find_spec("tensorflow") is None:
+    collect_ignore.append(
+        "tensorflow_serving"
+    )  # test_tensorflow_serving.py starts these in the environment of TensorFlow
 
 
 @pytest.fixture(scope="session")
@@ -64,11 +69,18 @@ class Local:
         )
 
 
+def options() -> Iterator[str]:
+    """Options of `wildsage up` for the frameworks that have an environment of their own, where that was made."""
+    for framework, folder in (("tensorflow", "tensorflow"), ("huggingface-pytorch", "huggingface")):
+        if (python := CLIENTS / folder / "bin" / "python").exists():
+            yield from ("--python", f"{framework}={python}")
+
+
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     """The one local AWS of these tests."""
     data = tmp_path_factory.mktemp("clients")
-    with background.server(data) as server:
+    with background.server(data, tuple(options())) as server:
         yield Local(server.endpoint, data)
 
 

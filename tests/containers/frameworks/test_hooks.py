@@ -87,7 +87,7 @@ def test_hooks_that_exclude_each_other_are_refused():
         endpoint(model_fn=lambda folder: 1, transform_fn=print, output_fn=print)
 
 
-@pytest.mark.parametrize("framework", ["scikit-learn", "xgboost", "tensorflow"])
+@pytest.mark.parametrize("framework", ["scikit-learn", "xgboost"])
 def test_only_a_script_knows_how_to_load_a_model(framework):
     with pytest.raises(NotImplementedError, match=r"^Please provide a model_fn implementation\.$"):
         endpoint(framework)

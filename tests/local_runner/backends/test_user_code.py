@@ -2,11 +2,15 @@
 
 import importlib.util
 import sys
+import venv
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
+from wildsage.containers.contract import frameworks
+from wildsage.containers.contract.job import TrainingJob
+from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import CannotRun, Launch
 from wildsage.local_runner.backends.process import ProcessBackend
 from wildsage.local_runner.backends.user_code import UserCode
@@ -101,10 +105,88 @@ def test_a_command_stands_in_for_an_image(tmp_path):
     assert lines[-1] == "train 3\n"
 
 
-def test_a_framework_needs_its_package_and_mxnet_is_rejected_with_a_reason():
-    backend = ProcessBackend(())
+IMAGES = {
+    "sagemaker-scikit-learn": ("1.2-1-cpu-py3", "sklearn", "scikit-learn"),
+    "pytorch-training": ("2.5-cpu-py311", "torch", "torch"),
+    "pytorch-inference": ("2.5-cpu-py311", "torch", "torch"),
+    "tensorflow-training": ("2.16-cpu-py310", "tensorflow", "tensorflow"),
+    "tensorflow-inference": ("2.16-cpu", "tensorflow", "tensorflow"),
+    "sagemaker-tensorflow-scriptmode": ("1.12.0-cpu-py3", "tensorflow", "tensorflow"),
+    "huggingface-pytorch-training": ("2.1-transformers4.36-cpu-py310", "transformers", "transformers torch"),
+    "huggingface-pytorch-inference": ("2.1-transformers4.37-cpu-py310", "transformers", "transformers torch"),
+    "huggingface-tensorflow-inference": ("2.11-transformers4.26-cpu-py39", "transformers", "transformers tensorflow"),
+}
+
+
+@pytest.fixture
+def bare_python(tmp_path: Path) -> Path:
+    """A Python without packages."""
+    venv.create(tmp_path / "bare", symlinks=True, with_pip=False)
+    return tmp_path / "bare" / "bin" / "python"
+
+
+@pytest.mark.parametrize("repository", IMAGES)
+def test_a_framework_needs_its_package(repository, monkeypatch, bare_python):
+    tag, package, distributions = IMAGES[repository]
+    image = f"763104351884.dkr.ecr.us-east-1.amazonaws.com/{repository}:{tag}"
+    name = frameworks.in_repository(repository).name
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(CannotRun) as caught:
+        ProcessBackend(()).check(image)
+    assert str(caught.value).endswith(
+        f"but the package {package} is not installed: pip install {distributions}. A Python that has it already is named with "
+        f"`wildsage up --python {name}=PATH`."
+    )
+    with pytest.raises(CannotRun) as caught:
+        ProcessBackend((), pythons={name: bare_python}).check(image)
+    assert str(caught.value).endswith(
+        f"{bare_python}, where the package {package} is not installed: {bare_python} -m pip install {distributions}."
+    )
+
+
+@pytest.mark.parametrize(
+    "repository", ["mxnet-training", "mxnet-inference", "sagemaker-mxnet", "sagemaker-mxnet-serving"]
+)
+def test_mxnet_is_rejected_with_a_reason(repository, bare_python):
+    image = f"763104351884.dkr.ecr.us-east-1.amazonaws.com/{repository}:1.9.0-cpu-py38"
+    with pytest.raises(CannotRun, match="the MXNet project has ended, and its last release"):
+        ProcessBackend((), pythons={"mxnet": bare_python}).check(image)
+
+
+def test_a_file_that_is_not_a_python_is_named(tmp_path):
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho hello")
+    program.chmod(0o755)
+    with pytest.raises(CannotRun, match=rf"it runs your script with {program}, which is not a Python that starts: "):
+        ProcessBackend((), pythons={"scikit-learn": program}).check(SKLEARN)
+    program.write_text("#!/bin/sh\necho '[[3, 8], []]'")
+    with pytest.raises(CannotRun, match=r"which is Python 3\.8; expected 3\.11 or later\.$"):
+        ProcessBackend((), pythons={"scikit-learn": program}).check(SKLEARN)
+
+
+SCRIPT = """
+import own, sys
+assert not any(name.startswith("pytest") or name == "numpy" for name in sys.modules)
+try:
+    import flask
+except ModuleNotFoundError:
+    print("runs in", sys.prefix, "with", own.VALUE)
+"""
+
+
+def test_a_script_runs_with_the_python_of_its_framework_and_sees_no_other_packages(tmp_path, bare_python):
+    (packages,) = (tmp_path / "bare" / "lib").glob("python*/site-packages")
+    for name, text in (("own.py", "VALUE = 7"), ("sklearn.py", "")):
+        (packages / name).write_text(text)
+    opt_ml, code = OptML(tmp_path / "job"), tmp_path / "code"
+    opt_ml.make_folders()
+    code.mkdir()
+    (code / "train.py").write_text(SCRIPT)
+    given = {"sagemaker_program": '"train.py"', "sagemaker_submit_directory": f'"{code}"'}
+    TrainingJob(hyperparameters=given, channels={}, current_host="algo-1", hosts=("algo-1",)).write(opt_ml)
+    lines: list[str] = []
+    backend = ProcessBackend((), pythons={"scikit-learn": bare_python})
     backend.check(SKLEARN)
-    with pytest.raises(CannotRun, match=r"the package tensorflow is not installed: pip install tensorflow\.$"):
-        backend.check("763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.16-cpu-py310")
-    with pytest.raises(CannotRun, match="the MXNet project has ended"):
-        backend.check("763104351884.dkr.ecr.us-east-1.amazonaws.com/mxnet-training:1.9.0-cpu-py38")
+    (process,) = backend.train([Launch(SKLEARN, opt_ml.root, {}, {}, lines.append)])
+    assert process.wait(WITHIN_S) == 0, lines
+    assert f"runs in {tmp_path / 'bare'} with 7\n" in lines

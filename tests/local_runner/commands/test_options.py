@@ -1,5 +1,7 @@
 """Options that mean something beside another one only."""
 
+import sys
+
 import pytest
 
 
@@ -35,8 +37,21 @@ def test_run_says_so_too(cli, tmp_path):
             ("--image", "mine=serve", "--backend", "docker"),
             "--image maps images to commands of this machine, and so needs the process backend.",
         ),
+        (
+            ("--python", "tf=python"),
+            "--python: got 'tf=python', expected FRAMEWORK=PATH with one of scikit-learn, xgboost, pytorch, tensorflow, "
+            "huggingface-pytorch, huggingface-tensorflow.",
+        ),
+        (
+            ("--python", "tensorflow=/no/such/python"),
+            "--python: /no/such/python is not a program; expected a Python that has tensorflow, such as .venv/bin/python.",
+        ),
+        (
+            ("--python", f"tensorflow={sys.executable}", "--backend", "docker"),
+            "--python names Pythons of this machine, and so needs the process backend.",
+        ),
     ],
 )
-def test_a_command_for_an_image_is_checked_before_the_server_starts(cli, tmp_path, options, message):
+def test_an_option_for_images_is_checked_before_the_server_starts(cli, tmp_path, options, message):
     said = cli("up", "--data", tmp_path / "data", *options)
     assert (said.status, said.err) == (2, message)
