@@ -24,7 +24,7 @@ from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.states import JobKind
-from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotFound, Store
+from wildsage.local_runner.jobs.store import TAGS, Document, ListQuery, NameTaken, NotFound, Store
 
 log = logging.getLogger(__name__)
 
@@ -139,9 +139,9 @@ def artifact_arn(any_arn: str, source: Mapping[str, Any]) -> str:
 
 def delete_associations(store: Store, arn: str) -> None:
     """Delete all associations of a resource."""
-    for one in store.all(ASSOCIATION):
-        if arn in (one["SourceArn"], one["DestinationArn"]):
-            store.delete(ASSOCIATION, association_name(one["SourceArn"], one["DestinationArn"]))
+    for end in ("SourceArn", "DestinationArn"):
+        for name in store.names(ASSOCIATION, ListQuery(references={end: [arn]})):
+            store.delete(ASSOCIATION, name)
 
 
 def association_name(source_arn: str, destination_arn: str) -> str:

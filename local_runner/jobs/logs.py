@@ -90,9 +90,22 @@ class Logs:
 
     def streams(self, group: str, prefix: str = "") -> list[LogStream]:
         """Streams of a group, sorted by name. Raises NoSuchGroup."""
-        folder = self._group(group)
-        paths = ((unquote(path.name), path) for path in folder.iterdir())
-        return sorted((_stream(name, path) for name, path in paths if name.startswith(prefix)), key=lambda s: s.name)
+        return [self.stream(group, name) for name in self.stream_names(group, prefix)]
+
+    def stream_names(self, group: str, prefix: str = "") -> list[str]:
+        """Names of the streams of a group, sorted. No stream is read. Raises NoSuchGroup."""
+        names = map(unquote, os.listdir(self._group(group)))
+        return sorted(name for name in names if name.startswith(prefix))
+
+    def stream_names_by_time(self, group: str, prefix: str = "") -> list[str]:
+        """As `stream_names`, sorted by the time at which a stream was last written to."""
+        with os.scandir(self._group(group)) as found:
+            times = {unquote(one.name): one.stat().st_mtime_ns for one in found}
+        return sorted((name for name in times if name.startswith(prefix)), key=lambda name: (times[name], name))
+
+    def stream(self, group: str, name: str) -> LogStream:
+        """What the stream of that name says. Raises FileNotFoundError."""
+        return _stream(name, self._path(group, name))
 
     def events(self, group: str, stream: str, position: int = 0) -> Iterator[LogEvent]:
         """Complete lines from a byte position on, without one that is still being written. Raises NoSuchGroup, NoSuchStream."""

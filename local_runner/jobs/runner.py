@@ -19,8 +19,8 @@ from wildsage.containers.contract import failure
 from wildsage.local_runner.inputs.channels import InputError
 from wildsage.local_runner.jobs import lineage
 from wildsage.local_runner.jobs.queue import Queue
-from wildsage.local_runner.jobs.states import WAITS, JobEnd, JobKind
-from wildsage.local_runner.jobs.store import Document, Store
+from wildsage.local_runner.jobs.states import UNENDED, WAITS, JobEnd, JobKind
+from wildsage.local_runner.jobs.store import Document, ListQuery, Store
 from wildsage.local_runner.s3.errors import S3Error
 
 CLOSE_WITHIN_S = 5.0
@@ -220,9 +220,9 @@ class Jobs(ABC):
     def restore(self) -> None:
         """After a restart: end the jobs that were interrupted, and run the others, in the order of their creation."""
         self.clear_leftovers()
-        for job in sorted(self._store.all(self.kind.name), key=lambda job: job["CreationTime"]):
-            if not self.kind.has_ended(job):
-                self._resume(job[self.kind.name_field])
+        begun = [self._store.select(self.kind.name, ListQuery(status=status)) for status in UNENDED]
+        for job in sorted((job for found in begun for job in found), key=lambda job: job["CreationTime"]):
+            self._resume(job[self.kind.name_field])
 
     def close(self) -> None:
         """End what runs. The documents keep their states, from which `restore` continues."""

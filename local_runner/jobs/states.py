@@ -8,6 +8,7 @@ from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.store import Document
 
 ENDED = ("Completed", "Failed", "Stopped")
+UNENDED = ("InProgress", "Stopping")
 MAX_REASON_CHARACTERS = 1024
 WAITS = "Waits"
 """Field of ours in the document of a job that waits for other jobs to end. AWS shows that of training jobs only, as Pending."""

@@ -1,18 +1,66 @@
-"""Jobs, models, endpoint configurations, endpoints and tags on disk: named JSON documents in one SQLite file."""
+"""Jobs, models, endpoint configurations, endpoints and tags on disk: named JSON documents in one SQLite file.
+
+What lists filter and sort by stands in indexed columns beside the documents, so that a page reads no more documents than it
+shows.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 Document = dict[str, Any]
+Place = tuple[float | str, str]
+"""Where a document stands in a sorted list: what is sorted by, and the name."""
 
 TAGS = "tags"
 """Kind of the documents that hold the tags of a resource, by its ARN."""
+STATUS_FIELDS = ("JobStatus", "EndpointStatus")
+"""Ends of AWS's fields of the status of a job or an endpoint, such as `TrainingJobStatus`."""
+REFERENCES = (
+    "ExperimentName",
+    "Trials",
+    "TuningJobArn",
+    "SourceArn",
+    "SourceUri",
+    "SourceType",
+    "DestinationArn",
+    "DestinationType",
+    "AssociationType",
+    "ArtifactArn",
+    "ArtifactType",
+    "ActionArn",
+    "ActionType",
+    "ContextArn",
+    "ContextType",
+)
+"""Fields of a document, or of its `Source`, that name other resources or a type: documents are found by their values."""
+LAYOUT = 1
+"""Number of the tables below in the file; one that was written before documents had columns has 0."""
+# SageMaker keeps upper and lower case in a name but does not distinguish names by it: their ARNs are equal.
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+    kind TEXT, name TEXT, created REAL NOT NULL, modified REAL NOT NULL, status TEXT NOT NULL, document TEXT,
+    PRIMARY KEY (kind, name)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS one_of_a_name ON documents (kind, name COLLATE NOCASE);
+CREATE INDEX IF NOT EXISTS by_creation ON documents (kind, created, name, modified, status);
+CREATE INDEX IF NOT EXISTS by_name ON documents (kind, name, created, modified, status);
+CREATE INDEX IF NOT EXISTS by_status ON documents (kind, status, name, created, modified);
+CREATE TABLE IF NOT EXISTS document_references (
+    kind TEXT, field TEXT, value TEXT, name TEXT, PRIMARY KEY (kind, field, value, name)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS references_of ON document_references (kind, name);
+"""
+REFERRING = """
+SELECT name FROM document_references WHERE kind = ? AND field = ? AND value IN (SELECT value FROM json_each(?))
+"""
 
 
 class NameTaken(Exception):
@@ -21,6 +69,56 @@ class NameTaken(Exception):
 
 class NotFound(Exception):
     """No document of that kind and name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListQuery:
+    """The documents of a kind that a page of a list shows.
+
+    Bounds of times are seconds since 1970 and exclusive. `names` are the names that may occur. `references` gives for fields of
+    `REFERENCES` the values of which a document must have one. `after` is the place of the last document of the page before;
+    `limit` counts documents, -1 for all.
+    """
+
+    sort: Literal["created", "name", "status"] = "created"
+    descending: bool = False
+    name_contains: str = ""
+    status: str | None = None
+    created_after: float | None = None
+    created_before: float | None = None
+    modified_after: float | None = None
+    modified_before: float | None = None
+    names: Sequence[str] | None = None
+    references: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    after: Place | None = None
+    limit: int = -1
+
+    def statement(self, kind: str) -> tuple[str, list[Any]]:
+        """The SQL statement that finds the rows and the names of the documents, and its values."""
+        terms = [("kind = ?", kind), *(term for term in self._terms() if term[1] is not None)]
+        where = " AND ".join(sql for sql, _ in terms)
+        values = [value for _, value in terms]
+        for name, wanted in self.references.items():
+            where += f" AND name IN ({REFERRING})"
+            values += [kind, name, json.dumps(wanted)]
+        way, follows = ("DESC", "<") if self.descending else ("ASC", ">")
+        if self.after:
+            where += f" AND ({self.sort}, name) {follows} (?, ?)"
+            values += self.after
+        # The plus keeps SQLite from walking all documents in this order where few of them have the wanted names.
+        plus = "+" if self.references or self.names is not None else ""
+        order = f"{plus}{self.sort} {way}, name {way}"
+        statement = f"SELECT rowid, {self.sort}, name FROM documents WHERE {where} ORDER BY {order} LIMIT ?"
+        return statement, [*values, self.limit]
+
+    def _terms(self) -> Iterator[tuple[str, Any]]:
+        yield "instr(lower(name), ?)", self.name_contains.lower() or None
+        yield "status = ?", self.status
+        yield "created > ?", self.created_after
+        yield "created < ?", self.created_before
+        yield "modified > ?", self.modified_after
+        yield "modified < ?", self.modified_before
+        yield "name IN (SELECT value FROM json_each(?))", None if self.names is None else json.dumps(self.names)
 
 
 class Store:
@@ -35,26 +133,24 @@ class Store:
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=NORMAL")
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS documents (kind TEXT, name TEXT, document TEXT, PRIMARY KEY (kind, name))"
-        )
-        # SageMaker keeps upper and lower case in a name but does not distinguish names by it: their ARNs are equal.
-        self._database.execute(
-            "CREATE UNIQUE INDEX IF NOT EXISTS one_of_a_name ON documents (kind, name COLLATE NOCASE)"
-        )
+        if self._layout() != LAYOUT:  # a reader of another process writes nothing
+            with self._transaction():
+                self._lay_out()
 
     def insert(self, kind: str, name: str, document: Document) -> None:
         """Store a new document. Raises NameTaken if the kind has one of that name."""
         try:
-            with self._lock:
-                self._database.execute("INSERT INTO documents VALUES (?, ?, ?)", (kind, name, json.dumps(document)))
+            with self._transaction():
+                self._write("INSERT", kind, name, document)
         except sqlite3.IntegrityError:
             raise NameTaken(f"{kind} {name} exists") from None
 
     def put(self, kind: str, name: str, document: Document) -> None:
         """Store a document in place of any that has its name, upper and lower case aside."""
-        with self._lock:
-            self._database.execute("REPLACE INTO documents VALUES (?, ?, ?)", (kind, name, json.dumps(document)))
+        with self._transaction():
+            same = "kind = ? AND name = ? COLLATE NOCASE"
+            self._database.execute(f"DELETE FROM document_references WHERE {same}", (kind, name))
+            self._write("REPLACE", kind, name, document)
 
     def get(self, kind: str, name: str) -> Document:
         """A copy of the document of that name. Raises NotFound."""
@@ -68,9 +164,34 @@ class Store:
 
     def all(self, kind: str) -> list[Document]:
         """Every document of a kind, by name."""
+        return list(self.named(kind).values())
+
+    def named(self, kind: str) -> dict[str, Document]:
+        """Every document of a kind with its name, sorted by name."""
         with self._lock:
-            rows = self._database.execute("SELECT document FROM documents WHERE kind = ? ORDER BY name", (kind,))
-            return [json.loads(text) for (text,) in rows]
+            rows = self._database.execute("SELECT name, document FROM documents WHERE kind = ? ORDER BY name", (kind,))
+            return {name: json.loads(text) for name, text in rows}
+
+    def select(self, kind: str, selection: ListQuery) -> list[Document]:
+        """The documents that a selection describes, in its order."""
+        with self._lock:
+            return self._read(self._rows(kind, selection))
+
+    def page(self, kind: str, selection: ListQuery) -> tuple[list[Document], Place | None]:
+        """As `select`, with the place of the last document if more follow beyond the limit."""
+        with self._lock:
+            rows = self._rows(kind, replace(selection, limit=selection.limit + 1))
+            shown = rows[: selection.limit]
+            return self._read(shown), shown[-1][1:] if len(rows) > len(shown) else None
+
+    def names(self, kind: str, selection: ListQuery) -> list[str]:
+        """The names of the documents that a selection describes, in its order. No document is read."""
+        with self._lock:
+            return [name for _, _, name in self._rows(kind, selection)]
+
+    def referring(self, kind: str, field: str, value: str) -> list[Document]:
+        """The documents of a kind that have a value of one of `REFERENCES`, in the order of their creation."""
+        return self.select(kind, ListQuery(references={field: [value]}))
 
     def version(self) -> int:
         """A number that changes with each change that another process makes."""
@@ -82,9 +203,8 @@ class Store:
         with self._lock:
             document = self.get(kind, name)
             edit(document)
-            self._database.execute(
-                "UPDATE documents SET document = ? WHERE kind = ? AND name = ?", (json.dumps(document), kind, name)
-            )
+            with self._transaction():
+                self._write("REPLACE", kind, name, document)
         return document
 
     def update(self, kind: str, name: str, **fields: Any) -> Document:
@@ -93,8 +213,9 @@ class Store:
 
     def delete(self, kind: str, name: str) -> None:
         """Remove a document. Raises NotFound."""
-        with self._lock:
+        with self._transaction():
             deleted = self._database.execute("DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name))
+            self._database.execute("DELETE FROM document_references WHERE kind = ? AND name = ?", (kind, name))
         if not deleted.rowcount:
             raise NotFound(f"{kind} {name} does not exist")
 
@@ -102,3 +223,68 @@ class Store:
         """Close the database. Any later call raises sqlite3.ProgrammingError."""
         with self._lock:
             self._database.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    def _write(self, verb: str, kind: str, name: str, document: Document) -> None:
+        """Write a document with its columns and references; `verb`: INSERT, or REPLACE of one that has the name."""
+        columns = _columns(name, document)
+        self._database.execute(
+            f"{verb} INTO documents (kind, name, created, modified, status, document) VALUES (?, ?, ?, ?, ?, ?)",
+            (kind, name, columns["created"], columns["modified"], columns["status"], json.dumps(document)),
+        )
+        self._database.execute("DELETE FROM document_references WHERE kind = ? AND name = ?", (kind, name))
+        self._database.executemany(
+            "INSERT OR IGNORE INTO document_references (kind, name, field, value) VALUES (?, ?, ?, ?)",
+            [(kind, name, field, value) for field, value in _references(document)],
+        )
+
+    def _rows(self, kind: str, selection: ListQuery) -> list[tuple[int, float | str, str]]:
+        """Row numbers and places, read from an index: sorting does not carry the documents along."""
+        return self._database.execute(*selection.statement(kind)).fetchall()
+
+    def _read(self, rows: Sequence[tuple[int, float | str, str]]) -> list[Document]:
+        found = [self._database.execute("SELECT document FROM documents WHERE rowid = ?", row[:1]) for row in rows]
+        return [json.loads(one.fetchone()[0]) for one in found]
+
+    def _layout(self) -> int:
+        return self._database.execute("PRAGMA user_version").fetchone()[0]
+
+    def _lay_out(self) -> None:
+        """Create the tables, and move the documents of an earlier layout into them."""
+        if self._layout() == LAYOUT:  # another process was faster
+            return
+        earlier = []
+        if self._database.execute("PRAGMA table_info(documents)").fetchall():
+            earlier = self._database.execute("SELECT kind, name, document FROM documents").fetchall()
+            self._database.execute("DROP TABLE documents")
+        for statement in SCHEMA.split(";"):
+            self._database.execute(statement)
+        for kind, name, text in earlier:
+            self._write("INSERT", kind, name, json.loads(text))
+        self._database.execute(f"PRAGMA user_version = {LAYOUT}")
+
+
+def _columns(name: str, document: Document) -> dict[str, Any]:
+    created = document.get("CreationTime", 0.0)
+    status = next((value for key, value in document.items() if key.endswith(STATUS_FIELDS)), "")
+    return {"name": name, "created": created, "modified": document.get("LastModifiedTime") or created, "status": status}
+
+
+def _references(document: Document) -> Iterator[tuple[str, str]]:
+    source = document.get("Source")
+    for place in (document, source if isinstance(source, dict) else {}):
+        for name in REFERENCES:
+            value = place.get(name)
+            for one in value if isinstance(value, list) else [value]:
+                if isinstance(one, str):
+                    yield name, one

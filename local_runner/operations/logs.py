@@ -33,17 +33,16 @@ def describe_log_groups(context: RequestContext, request: dict[str, Any]) -> dic
 
 
 def describe_log_streams(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    group = _group(request)
+    group, logs = _group(request), context.services.logs
+    names_of = logs.stream_names_by_time if request.get("orderBy") == "LastEventTime" else logs.stream_names
     try:
-        streams = context.services.logs.streams(group, request.get("logStreamNamePrefix", ""))
+        names = names_of(group, request.get("logStreamNamePrefix", ""))
     except NoSuchGroup as error:
         raise _not_found(error) from None
-    if request.get("orderBy") == "LastEventTime":
-        streams.sort(key=lambda stream: stream.written_ms)
     if request.get("descending"):
-        streams.reverse()
-    page, token = _page(streams, request)
-    return {"logStreams": [_described(context, group, stream) for stream in page], **token}
+        names.reverse()
+    page, token = _page(names, request)
+    return {"logStreams": [_described(context, group, logs.stream(group, name)) for name in page], **token}
 
 
 def get_log_events(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
@@ -73,10 +72,10 @@ def get_log_events(context: RequestContext, request: dict[str, Any]) -> dict[str
 def filter_log_events(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Returns the events of several streams, merged by time."""
     try:
-        streams = context.services.logs.streams(_group(request), request.get("logStreamNamePrefix", ""))
+        existing = context.services.logs.stream_names(_group(request), request.get("logStreamNamePrefix", ""))
     except NoSuchGroup as error:
         raise _not_found(error) from None
-    names = [s.name for s in streams if s.name in request.get("logStreamNames", (s.name,))]
+    names = [name for name in existing if name in request.get("logStreamNames", (name,))]
     matches = _pattern(request.get("filterPattern", ""))
     merged = heapq.merge(*(_named(context, request, name) for name in names), key=lambda pair: pair[1].timestamp_ms)
     skip = _position(request["nextToken"]) if "nextToken" in request else 0
@@ -153,13 +152,22 @@ def _position(token: str) -> int:
     try:
         return whole_number(token[2:])
     except ValueError:
-        raise AwsError("InvalidParameterException", "The specified nextToken is invalid.") from None
+        raise _bad_token() from None
 
 
-def _page(found: list[Any], request: dict[str, Any]) -> tuple[list[Any], dict[str, str]]:
-    start = _position(request["nextToken"]) if "nextToken" in request else 0
-    end = start + request.get("limit", DEFAULT_LIST_PAGE)
-    return found[start:end], {"nextToken": f"f/{end}"} if end < len(found) else {}
+def _page(names: list[str], request: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """A token holds the last name that was returned, so that groups and streams that are created meanwhile do not move the next
+    page."""
+    try:
+        start = names.index(request["nextToken"].removeprefix("f/")) + 1 if "nextToken" in request else 0
+    except ValueError:
+        raise _bad_token() from None
+    page = names[start : start + request.get("limit", DEFAULT_LIST_PAGE)]
+    return page, {"nextToken": f"f/{page[-1]}"} if start + len(page) < len(names) else {}
+
+
+def _bad_token() -> AwsError:
+    return AwsError("InvalidParameterException", "The specified nextToken is invalid.")
 
 
 def _arn(context: RequestContext, group: str) -> str:

@@ -25,10 +25,7 @@ SUMMARY = (
 def trained(store: Store, tuning_job: Document) -> list[Document]:
     """The training jobs of a tuning job, first to last, without those of a deleted tuning job that had the same name."""
     arn, since = tuning_job["HyperParameterTuningJobArn"], tuning_job["CreationTime"]
-    jobs = [
-        job for job in store.all(TRAINING_JOB.name) if job.get("TuningJobArn") == arn and job["CreationTime"] >= since
-    ]
-    return sorted(jobs, key=lambda job: job["CreationTime"])
+    return [job for job in store.referring(TRAINING_JOB.name, "TuningJobArn", arn) if job["CreationTime"] >= since]
 
 
 def objective(job: Document) -> float | None:

@@ -49,7 +49,7 @@ def describe_endpoint_config(context: RequestContext, request: dict[str, Any]) -
 
 
 def list_endpoint_configs(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    configs, token = resources.page(context.services.store.all(KIND.name), request, KIND)
+    configs, token = resources.page(context, KIND.name, request)
     return {"EndpointConfigs": configs, **token}
 
 

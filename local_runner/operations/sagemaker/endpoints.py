@@ -56,7 +56,7 @@ def describe_endpoint(context: RequestContext, request: dict[str, Any]) -> Docum
 
 
 def list_endpoints(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    endpoints, token = resources.page(context.services.store.all(KIND.name), request, KIND)
+    endpoints, token = resources.page(context, KIND.name, request)
     return {"Endpoints": endpoints, **token}
 
 

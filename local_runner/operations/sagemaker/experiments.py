@@ -7,12 +7,12 @@ component of the job into its trial, if that exists.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.lineage import COMPONENT, EXPERIMENT, TRIAL, delete_associations
-from wildsage.local_runner.jobs.store import Document, NameTaken, NotFound
+from wildsage.local_runner.jobs.store import Document, ListQuery, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.rules import keeps
 from wildsage.local_runner.operations.sagemaker import experiment_rules, resources, tag_rules
@@ -36,7 +36,7 @@ def describe_experiment(context: RequestContext, request: dict[str, Any]) -> Doc
 
 
 def list_experiments(context: RequestContext, request: dict[str, Any]) -> Document:
-    return _list(context, EXPERIMENT, context.services.store.all(EXPERIMENT.name), request)
+    return _list(context, EXPERIMENT, request)
 
 
 def update_experiment(context: RequestContext, request: dict[str, Any]) -> Document:
@@ -46,9 +46,7 @@ def update_experiment(context: RequestContext, request: dict[str, Any]) -> Docum
 def delete_experiment(context: RequestContext, request: dict[str, Any]) -> Document:
     """Only an experiment without trials can be deleted."""
     name = request["ExperimentName"]
-    if left := [
-        trial["TrialName"] for trial in context.services.store.all(TRIAL.name) if trial["ExperimentName"] == name
-    ]:
+    if left := _trials_of(context, name):
         raise invalid(f"Experiment {name} has the trials {', '.join(left)}. Delete them first.")
     return _delete(context, EXPERIMENT, name)
 
@@ -67,14 +65,13 @@ def describe_trial(context: RequestContext, request: dict[str, Any]) -> Document
 
 
 def list_trials(context: RequestContext, request: dict[str, Any]) -> Document:
-    found = context.services.store.all(TRIAL.name)
+    references, names = {}, None
     if "ExperimentName" in request:
         _find(context, EXPERIMENT, request["ExperimentName"])
-        found = [trial for trial in found if trial["ExperimentName"] == request["ExperimentName"]]
+        references["ExperimentName"] = [request["ExperimentName"]]
     if "TrialComponentName" in request:
-        trials = _find(context, COMPONENT, request["TrialComponentName"])["Trials"]
-        found = [trial for trial in found if trial["TrialName"] in trials]
-    return _list(context, TRIAL, found, request)
+        names = _find(context, COMPONENT, request["TrialComponentName"])["Trials"]
+    return _list(context, TRIAL, request, references, names)
 
 
 def update_trial(context: RequestContext, request: dict[str, Any]) -> Document:
@@ -84,8 +81,7 @@ def update_trial(context: RequestContext, request: dict[str, Any]) -> Document:
 def delete_trial(context: RequestContext, request: dict[str, Any]) -> Document:
     """Only a trial without components can be deleted."""
     name = request["TrialName"]
-    components = [one for one in context.services.store.all(COMPONENT.name) if name in one["Trials"]]
-    if left := [one["TrialComponentName"] for one in components]:
+    if left := _components_of(context, [name]):
         raise invalid(f"Trial {name} has the components {', '.join(left)}. Disassociate them first.")
     return _delete(context, TRIAL, name)
 
@@ -104,21 +100,15 @@ def describe_trial_component(context: RequestContext, request: dict[str, Any]) -
 
 @keeps(*experiment_rules.LIST_COMPONENTS_RULES)
 def list_trial_components(context: RequestContext, request: dict[str, Any]) -> Document:
-    found = context.services.store.all(COMPONENT.name)
+    references, names = {}, None
     if "TrialName" in request:
         _find(context, TRIAL, request["TrialName"])
-        found = [one for one in found if request["TrialName"] in one["Trials"]]
+        references["Trials"] = [request["TrialName"]]
     if "ExperimentName" in request:
-        trials = [
-            trial
-            for trial in context.services.store.all(TRIAL.name)
-            if trial["ExperimentName"] == request["ExperimentName"]
-        ]
-        names = {trial["TrialName"] for trial in trials}
-        found = [one for one in found if names & set(one["Trials"])]
+        names = _components_of(context, _trials_of(context, request["ExperimentName"]))
     if "SourceArn" in request:
-        found = [one for one in found if one.get("Source", {}).get("SourceArn") == request["SourceArn"]]
-    return _list(context, COMPONENT, found, request)
+        references["SourceArn"] = [request["SourceArn"]]
+    return _list(context, COMPONENT, request, references, names)
 
 
 @keeps(*experiment_rules.COMPONENT_RULES)
@@ -210,10 +200,20 @@ def _delete(context: RequestContext, kind: Kind, name: str) -> Document:
     return {kind.arn_field: arn}
 
 
-def _list(context: RequestContext, kind: Kind, found: Iterable[Document], request: Document) -> Document:
-    """A page of the list. CreatedAfter and CreatedBefore are the CreationTimeAfter and CreationTimeBefore of other lists."""
-    renamed = {
-        field.replace("Created", "CreationTime"): value for field, value in request.items() if "Name" not in field
-    }
-    page, token = resources.page(found, renamed, kind)
+def _trials_of(context: RequestContext, experiment: str) -> list[str]:
+    return context.services.store.names(TRIAL.name, ListQuery(references={"ExperimentName": [experiment]}))
+
+
+def _components_of(context: RequestContext, trials: Sequence[str]) -> list[str]:
+    return context.services.store.names(COMPONENT.name, ListQuery(references={"Trials": trials}))
+
+
+def _list(
+    context: RequestContext,
+    kind: Kind,
+    request: Document,
+    references: Mapping[str, Sequence[str]] | None = None,
+    names: Sequence[str] | None = None,
+) -> Document:
+    page, token = resources.page(context, kind.name, request, references=references, names=names)
     return {f"{kind.stem}Summaries": page, **token}

@@ -6,7 +6,7 @@ Artifacts of one source are the same artifact.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
@@ -29,9 +29,8 @@ from wildsage.local_runner.operations.sagemaker import resources, tag_rules
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
-SAME = ("SourceArn", "DestinationArn", "AssociationType", "ArtifactType")
-"""Fields of a list request that must equal the same fields of a listed resource."""
 LINEAGE_TYPES = {COMPONENT.name: "TrialComponent", **{kind.name: kind.stem for kind in (ARTIFACT, CONTEXT, ACTION)}}
+TYPES = ("SourceType", "DestinationType")
 
 
 # Artifacts
@@ -58,10 +57,8 @@ def describe_artifact(context: RequestContext, request: dict[str, Any]) -> Docum
 
 
 def list_artifacts(context: RequestContext, request: dict[str, Any]) -> Document:
-    found = context.services.store.all(ARTIFACT.name)
-    if "SourceUri" in request:
-        found = [one for one in found if one["Source"]["SourceUri"] == request["SourceUri"]]
-    return _listed("ArtifactSummaries", found, request)
+    page, token = resources.page(context, ARTIFACT.name, request, references=resources.same(request))
+    return {"ArtifactSummaries": page, **token}
 
 
 def delete_artifact(context: RequestContext, request: dict[str, Any]) -> Document:
@@ -91,12 +88,30 @@ def add_association(context: RequestContext, request: dict[str, Any]) -> Documen
 
 def list_associations(context: RequestContext, request: dict[str, Any]) -> Document:
     """SourceType and DestinationType are the type of an entity, such as `Model`, or of its lineage, such as `Artifact`."""
-    found = [
-        one
-        for one in context.services.store.all(ASSOCIATION)
-        if all(request.get(f"{end}Type") in (None, *_types(one, end)) for end in ("Source", "Destination"))
-    ]
-    return _listed("AssociationSummaries", found, request)
+    references = {field: values for field, values in resources.same(request).items() if field not in TYPES}
+    if request.get("SortBy", "CreationTime") == "CreationTime" and not request.keys() & set(TYPES):
+        page, token = resources.page(context, ASSOCIATION, request, references=references)
+        return {"AssociationSummaries": page, **token}
+    found = [one for one in _associations(context, request, references) if _has_types(one, request)]
+    found.sort(
+        key=lambda one: one.get(request.get("SortBy", "CreationTime"), ""),
+        reverse=request.get("SortOrder") != "Ascending",
+    )
+    shown, token = resources.numbered_page(found, request)
+    return {"AssociationSummaries": shown, **token}
+
+
+def _associations(
+    context: RequestContext, request: dict[str, Any], references: dict[str, Sequence[str]]
+) -> list[Document]:
+    """All associations that an index finds for the request, whatever the page."""
+    unpaged = {field: value for field, value in request.items() if field not in ("NextToken", "SortBy")}
+    selection = resources.selection({**unpaged, "MaxResults": -1}, references=references)
+    return context.services.store.select(ASSOCIATION, selection)
+
+
+def _has_types(association: Document, request: Document) -> bool:
+    return all(request.get(f"{end}Type") in (None, *_types(association, end)) for end in ("Source", "Destination"))
 
 
 def _types(association: Document, end: str) -> Iterator[str]:
@@ -154,14 +169,3 @@ def _name(ends: Document) -> str:
 
 def _ends(association: Document) -> Document:
     return {field: association[field] for field in ("SourceArn", "DestinationArn")}
-
-
-def _listed(field: str, found: Iterable[Document], request: Document) -> Document:
-    """A page of the resources that the request selects, by default newest first."""
-    after, before = request.get("CreatedAfter", 0), request.get("CreatedBefore", time.time() + 1)
-    kept = [one for one in found if after < one["CreationTime"] < before]
-    kept = [one for one in kept if all(one.get(name) == request[name] for name in SAME if name in request)]
-    sort_field = request.get("SortBy", "CreationTime")
-    kept.sort(key=lambda one: one.get(sort_field, ""), reverse=request.get("SortOrder") != "Ascending")
-    page, token = resources.numbered_page(kept, request)
-    return {field: page, **token}

@@ -5,12 +5,13 @@ Here they are stored and listed, and an update of an endpoint adds to its one ac
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.lineage import ACTION, CONTEXT, delete_associations
-from wildsage.local_runner.jobs.store import Document, NameTaken
+from wildsage.local_runner.jobs.store import Document, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.rules import keeps
 from wildsage.local_runner.operations.sagemaker import resources, tag_rules
@@ -84,27 +85,17 @@ def _create(context: RequestContext, kind: Kind, request: Document) -> Document:
 
 def _find(context: RequestContext, kind: Kind, request: Document) -> Document:
     """By name, or by the ARN that requests may have in its place."""
-    name = request[kind.name_field]
-    found = (
-        one for one in context.services.store.all(kind.name) if name in (one[kind.name_field], one[kind.arn_field])
-    )
-    if document := next(found, None):
-        return document
+    name, store = request[kind.name_field], context.services.store
+    with contextlib.suppress(NotFound):
+        return store.get(kind.name, name)
+    if found := store.referring(kind.name, kind.arn_field, name):
+        return found[0]
     raise AwsError("ResourceNotFound", f"{kind.noun.capitalize()} '{name}' does not exist.")
 
 
 def _list(context: RequestContext, kind: Kind, request: Document) -> Document:
     """A page of the resources that the request selects, by default newest first."""
-    found = context.services.store.all(kind.name)
-    if "SourceUri" in request:
-        found = [one for one in found if one["Source"]["SourceUri"] == request["SourceUri"]]
-    if type_name := request.get(f"{kind.stem}Type"):
-        found = [one for one in found if one[f"{kind.stem}Type"] == type_name]
-    after, before = request.get("CreatedAfter", 0), request.get("CreatedBefore", time.time() + 1)
-    found = [one for one in found if after < one["CreationTime"] < before]
-    sort_field = {"Name": kind.name_field}.get(request.get("SortBy", ""), "CreationTime")
-    found.sort(key=lambda one: one[sort_field], reverse=request.get("SortOrder") != "Ascending")
-    page, token = resources.numbered_page(found, request)
+    page, token = resources.page(context, kind.name, request, references=resources.same(request))
     return {f"{kind.stem}Summaries": page, **token}
 
 

@@ -51,7 +51,7 @@ def describe_model(context: RequestContext, request: dict[str, Any]) -> Document
 
 
 def list_models(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    models, token = resources.page(context.services.store.all(KIND.name), request, KIND)
+    models, token = resources.page(context, KIND.name, request)
     return {"Models": models, **token}
 
 

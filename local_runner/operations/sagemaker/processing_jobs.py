@@ -46,7 +46,7 @@ def describe_processing_job(context: RequestContext, request: dict[str, Any]) ->
 
 
 def list_processing_jobs(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    found, token = resources.page(context.services.store.all(KIND.name), request, KIND)
+    found, token = resources.page(context, KIND.name, request)
     return {
         "ProcessingJobSummaries": [jobs.summary(KIND, job, "FailureReason", "ExitMessage") for job in found],
         **token,

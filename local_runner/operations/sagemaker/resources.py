@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from wildsage.local_runner.backends import CannotRun
 from wildsage.local_runner.images import uris
 from wildsage.local_runner.inputs.channels import InputError, split_uri
 from wildsage.local_runner.jobs.kind import Kind
-from wildsage.local_runner.jobs.store import TAGS, Document, NameTaken, NotFound
+from wildsage.local_runner.jobs.store import REFERENCES, TAGS, Document, ListQuery, NameTaken, NotFound, Place
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 DEFAULT_PAGE = 10
+SORTS: Mapping[str, Literal["name", "status"]] = {"Name": "name", "Status": "status"}
+"""The orders that `SortBy` may name, apart from the time of creation."""
 
 Request = Mapping[str, Any]
 
@@ -138,27 +141,67 @@ def not_found(context: RequestContext, kind: Kind, name: str) -> AwsError:
 
 
 def page(
-    documents: Iterable[Document], request: Request, kind: Kind, order: str = "Descending"
+    context: RequestContext,
+    kind: str,
+    request: Request,
+    order: str = "Descending",
+    *,
+    references: Mapping[str, Sequence[str]] | None = None,
+    names: Sequence[str] | None = None,
+    since: float | None = None,
 ) -> tuple[list[Document], dict[str, str]]:
     """The page a List request asks for, and `{"NextToken"}` if more follow.
 
-    Filters, sorting and paging are those that all List operations of SageMaker share; `order` is the default order.
-    A token holds the last key that was returned, so that resources created or deleted meanwhile do not move the next page.
+    Filters, sorting and paging are those that all List operations of SageMaker share, whether they call a bound CreationTimeAfter
+    or CreatedAfter; `order` is the default order. `references`, `names` and `since`, the first time of creation, select further.
+    A token holds the place of the last document that was returned, so that resources created or deleted meanwhile do not move
+    the next page.
     """
-    descending = request.get("SortOrder", order) == "Descending"
-    sort_field = {"Name": kind.name_field, "Status": kind.status_field}.get(request.get("SortBy", ""), "CreationTime")
+    wanted = selection(request, order, references=references, names=names, since=since)
+    found, last = context.services.store.page(kind, wanted)
+    return found, {"NextToken": _token(list(last))} if last else {}
 
-    def key(document: Document) -> list[Any]:
-        return [document[sort_field], document[kind.name_field]]
 
-    found = [document for document in documents if _passes(document, request, kind)]
-    found.sort(key=key, reverse=descending)
-    if "NextToken" in request:
-        last = _read_token(request["NextToken"], float if sort_field == "CreationTime" else str, str)
-        found = [document for document in found if (key(document) < last if descending else key(document) > last)]
-    size = request.get("MaxResults", DEFAULT_PAGE)
-    token = {"NextToken": _token(key(found[size - 1]))} if len(found) > size else {}
-    return found[:size], token
+def selection(
+    request: Request,
+    order: str = "Descending",
+    *,
+    references: Mapping[str, Sequence[str]] | None = None,
+    names: Sequence[str] | None = None,
+    since: float | None = None,
+) -> ListQuery:
+    """What a List request asks for, as `page` reads it."""
+    sort: Literal["created", "name", "status"] = SORTS.get(request.get("SortBy", ""), "created")
+    return ListQuery(
+        sort=sort,
+        descending=request.get("SortOrder", order) == "Descending",
+        name_contains=request.get("NameContains", ""),
+        status=request.get("StatusEquals"),
+        created_after=_latest(request.get("CreationTimeAfter", request.get("CreatedAfter")), since),
+        created_before=request.get("CreationTimeBefore", request.get("CreatedBefore")),
+        modified_after=request.get("LastModifiedTimeAfter"),
+        modified_before=request.get("LastModifiedTimeBefore"),
+        names=names,
+        references=references or {},
+        after=_read_place(request["NextToken"], sort) if "NextToken" in request else None,
+        limit=request.get("MaxResults", DEFAULT_PAGE),
+    )
+
+
+def same(request: Request) -> dict[str, Sequence[str]]:
+    """The references of a request to which those of a listed resource must be equal."""
+    return {field: [request[field]] for field in REFERENCES if field in request}
+
+
+def _latest(after: float | None, since: float | None) -> float | None:
+    """The bound, exclusive, of what was created after a time and not before another."""
+    bounds = [bound for bound in (after, since and math.nextafter(since, 0)) if bound is not None]
+    return max(bounds, default=None)
+
+
+def _read_place(token: str, sort: str) -> Place:
+    value, name = _read_token(token, float if sort == "created" else str, str)
+    return value, name
 
 
 def numbered_page(
@@ -170,21 +213,6 @@ def numbered_page(
     begin = _read_token(request["NextToken"], int)[0] if "NextToken" in request else 0
     end = begin + request.get("MaxResults", DEFAULT_PAGE)
     return found[begin:end], {"NextToken": _token([end])} if len(found) > end else {}
-
-
-def _passes(document: Document, request: Request, kind: Kind) -> bool:
-    created: float = document["CreationTime"]
-    modified: float = document.get("LastModifiedTime") or created
-    return (
-        request.get("NameContains", "").lower() in document[kind.name_field].lower()
-        and request.get("StatusEquals", document.get(kind.status_field)) == document.get(kind.status_field)
-        and _within(created, request, "CreationTime")
-        and _within(modified, request, "LastModifiedTime")
-    )
-
-
-def _within(moment: float, request: Request, field: str) -> bool:
-    return request.get(f"{field}After", moment - 1) < moment < request.get(f"{field}Before", moment + 1)
 
 
 def _token(key: list[Any]) -> str:

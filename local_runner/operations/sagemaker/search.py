@@ -13,7 +13,7 @@ from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.lineage import COMPONENT, EXPERIMENT, TRIAL
-from wildsage.local_runner.jobs.store import Document, NotFound
+from wildsage.local_runner.jobs.store import TAGS, Document, ListQuery
 from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning.job import KIND as TUNING_JOB
 from wildsage.local_runner.operations.context import RequestContext
@@ -41,9 +41,9 @@ def search(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         raise invalid(
             f"Search for {request['Resource']} is not implemented by Wildsage yet. Use one of {', '.join(SEARCHED)}."
         )
-    kind = SEARCHED[request["Resource"]]
-    documents = [_with_relations(context, kind, document) for document in context.services.store.all(kind.name)]
-    found = [one for one in documents if _matches(one, request.get("SearchExpression", {}))]
+    kind, expression = SEARCHED[request["Resource"]], request.get("SearchExpression", {})
+    documents = context.services.store.select(kind.name, _selection(kind, expression))
+    found = [one for one in _with_relations(context, kind, documents) if _matches(one, expression)]
     page, token = resources.numbered_page(_sorted(found, request), request)
     return {
         "Results": [{kind.stem: one} for one in page],
@@ -52,20 +52,34 @@ def search(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _with_relations(context: RequestContext, kind: Kind, document: Document) -> Document:
-    """The document with its tags; a trial component with the trials and experiments it belongs to."""
-    shown = {**document, "Tags": _tags(context, document[kind.arn_field])}
-    if kind == COMPONENT:
-        trials = {trial["TrialName"]: trial["ExperimentName"] for trial in context.services.store.all(TRIAL.name)}
-        shown["Parents"] = [{"TrialName": name, "ExperimentName": trials[name]} for name in document["Trials"]]
-    return shown
+def _selection(kind: Kind, expression: Mapping[str, Any]) -> ListQuery:
+    """A superset of what the expression finds, which the index of the store gives: by status and by a part of the name."""
+    needed = (
+        {}
+        if expression.get("Operator") == "Or"
+        else {
+            (one["Name"], one.get("Operator", "Equals")): one.get("Value", "") for one in expression.get("Filters", ())
+        }
+    )
+    return ListQuery(
+        status=needed.get((kind.status_field, "Equals")),
+        name_contains=needed.get((kind.name_field, "Contains"), ""),
+    )
 
 
-def _tags(context: RequestContext, arn: str) -> list[dict[str, str]]:
-    try:
-        return [{"Key": key, "Value": value} for key, value in context.services.store.get(resources.TAGS, arn).items()]
-    except NotFound:
-        return []
+def _with_relations(context: RequestContext, kind: Kind, documents: Sequence[Document]) -> Iterator[Document]:
+    """The documents with their tags; trial components with the trials and experiments they belong to."""
+    store = context.services.store
+    tags = store.named(TAGS)
+    trials = (
+        {trial["TrialName"]: trial["ExperimentName"] for trial in store.all(TRIAL.name)} if kind == COMPONENT else {}
+    )
+    for document in documents:
+        own = tags.get(document[kind.arn_field], {})
+        shown = {**document, "Tags": [{"Key": key, "Value": value} for key, value in own.items()]}
+        if kind == COMPONENT:
+            shown["Parents"] = [{"TrialName": name, "ExperimentName": trials[name]} for name in document["Trials"]]
+        yield shown
 
 
 # Filters

@@ -53,7 +53,7 @@ def describe_training_job(context: RequestContext, request: dict[str, Any]) -> D
 
 @unsupported("WarmPoolStatusEquals", "TrainingPlanArnEquals")
 def list_training_jobs(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    found, token = resources.page(context.services.store.all(KIND.name), request, KIND, order="Ascending")
+    found, token = resources.page(context, KIND.name, request, order="Ascending")
     return {"TrainingJobSummaries": [jobs.summary(KIND, job) for job in found], **token}
 
 

@@ -45,7 +45,7 @@ def describe_transform_job(context: RequestContext, request: dict[str, Any]) -> 
 
 
 def list_transform_jobs(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    found, token = resources.page(context.services.store.all(KIND.name), request, KIND)
+    found, token = resources.page(context, KIND.name, request)
     return {"TransformJobSummaries": [jobs.summary(KIND, job, "FailureReason") for job in found], **token}
 
 

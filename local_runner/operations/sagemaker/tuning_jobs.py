@@ -70,7 +70,7 @@ def describe_hyper_parameter_tuning_job(context: RequestContext, request: dict[s
 
 
 def list_hyper_parameter_tuning_jobs(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    found, token = resources.page(context.services.store.all(KIND.name), request, KIND, order="Ascending")
+    found, token = resources.page(context, KIND.name, request, order="Ascending")
     return {"HyperParameterTuningJobSummaries": [_summary(context, job) for job in found], **token}
 
 
@@ -79,11 +79,14 @@ def list_training_jobs_for_hyper_parameter_tuning_job(
 ) -> dict[str, Any]:
     """If the list is sorted by the objective, jobs without one come last in either order."""
     job = _find(context, request["HyperParameterTuningJobName"])
-    trained = results.trained(context.services.store, job)
     if request.get("SortBy") == "FinalObjectiveMetricValue":
+        trained = results.trained(context.services.store, job)
         found, token = resources.numbered_page(_by_objective(trained, request), request, "TrainingJobStatus")
     else:
-        found, token = resources.page(trained, request, TRAINING_JOB, order="Ascending")
+        references, since = {"TuningJobArn": [job[KIND.arn_field]]}, job["CreationTime"]
+        found, token = resources.page(
+            context, TRAINING_JOB.name, request, "Ascending", references=references, since=since
+        )
     return {"TrainingJobSummaries": [results.summary(one) for one in found], **token}
 
 

@@ -1,5 +1,9 @@
 """Log streams as files: what a killed server left of a line."""
 
+import os
+
+import pytest
+
 from wildsage.local_runner.jobs.logs import Logs
 
 
@@ -50,3 +54,18 @@ def test_a_position_at_which_no_event_ended_has_no_events(tmp_path):
     for position in range(1, first.end):
         assert list(logs.events("group", "stream", position)) == []
     assert [event.message for event in logs.events("group", "stream", first.end)] == ["second"]
+
+
+def test_names_of_streams_are_sorted_by_name_or_by_the_last_write_and_no_stream_is_read(tmp_path):
+    logs = Logs(tmp_path)
+    for place, name in enumerate(("c/1", "a/1", "b/1")):
+        logs.writer("group", name).close()
+        path = next(path for path in (tmp_path / "group").iterdir() if path.name.startswith(name[0]))
+        os.utime(path, (place, place))
+        path.write_bytes(b"not a log line")  # which reading it would not survive
+        os.utime(path, (place, place))
+    assert logs.stream_names("group") == ["a/1", "b/1", "c/1"]
+    assert logs.stream_names("group", "b") == ["b/1"]
+    assert logs.stream_names_by_time("group") == ["c/1", "a/1", "b/1"]
+    with pytest.raises(ValueError):
+        logs.streams("group")
