@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from wildsage.containers.frameworks import distribution
 from wildsage.containers.frameworks.variables import ScriptJob
 
 MASTER_PORT = "7777"
@@ -19,6 +20,11 @@ WORKERS, SERVERS = 1, 100
 
 def variables(job: ScriptJob, environment: Mapping[str, str]) -> dict[str, str]:
     """The variables of the framework. MASTER_ADDR and MASTER_PORT are those of `environment`, where it has them."""
+    found = distribution.ONE_MACHINE if distribution.by_mpi(job) else {}
+    return {**found, **_of_framework(job, environment)}
+
+
+def _of_framework(job: ScriptJob, environment: Mapping[str, str]) -> dict[str, str]:
     hosts = job.job.hosts
     address = environment.get("MASTER_ADDR", hosts[0] if len(hosts) > 1 else LONE_MASTER)
     port = environment.get("MASTER_PORT", MASTER_PORT)

@@ -16,7 +16,7 @@ from wildsage.algorithms.base.errors import UserError, WildsageError
 from wildsage.containers.contract import failure, frameworks, image_tag
 from wildsage.containers.contract.job import TrainingJob
 from wildsage.containers.contract.paths import DEFAULT_ROOT, OptML
-from wildsage.containers.frameworks import cluster, execution, hyperparameters, python, source
+from wildsage.containers.frameworks import cluster, distribution, execution, hyperparameters, python, source
 from wildsage.containers.frameworks.command import EntryPoint, command, entry_point
 from wildsage.containers.frameworks.errors import CommandFailed
 from wildsage.containers.frameworks.variables import ScriptJob, platform_variables, script_variables
@@ -44,6 +44,10 @@ def train(environment: Mapping[str, str], stop: StopSignal) -> int:
 
 def _run(opt_ml: OptML, environment: Mapping[str, str], stop: StopSignal) -> None:
     job = _read_job(opt_ml, environment)
+    distribution.check(job)
+    if distribution.by_mpi(job) and not job.job.leads:
+        _log(f"distribution mpi: {job.job.hosts[0]} starts the processes of all hosts.")
+        return
     code = opt_ml.code
     source.bring(job.submit_directory, code, opt_ml)
     kind = entry_point(job.program, code)
