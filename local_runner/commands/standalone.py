@@ -16,7 +16,8 @@ from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract import archive
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import DEFAULT_ROOT, OptML
-from wildsage.local_runner.commands.terminal import JobFailed
+from wildsage.containers.contract.printable import printable
+from wildsage.local_runner.commands.terminal import JobFailed, stderr
 from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.processes import foreground, python, temp_folder
 
@@ -80,8 +81,9 @@ def train(
     output: Path,
     environment: Mapping[str, str],
     checkpoints: Path | None = None,
+    show: foreground.ShowLine = foreground.print_line,
 ) -> None:
-    """Run one training job and leave model.tar.gz in the folder `output`, which exists.
+    """Run one training job and leave model.tar.gz in the folder `output`, which exists. `show` takes the lines of its log.
 
     `input_mode` is File or Pipe; the model is the same. An interrupted job continues from the folder `checkpoints`.
     Raises UserError for an invalid channel name, and JobFailed with the container's status.
@@ -96,13 +98,26 @@ def train(
             folder.checkpoint_config.write_text(json.dumps({"LocalPath": str(checkpoints)}))
         with (
             _provide_channels(folder, channels, configs),
-            _container("train", folder, {**environment, "WILDSAGE_ALGORITHM": algorithm}) as process,
+            _container("train", folder, {**environment, "WILDSAGE_ALGORITHM": algorithm}, show) as process,
         ):
-            status = foreground.wait(process)
+            status = foreground.wait(process, _say_that_it_stops)
         if status:
-            where = "ends with the reason" if folder.failure.exists() else "is above, and it gives no reason"
-            raise JobFailed(status, f"The training process ended with status {status}; its log {where}.")
+            raise _failure(status, folder)
         _pack_results(folder, output)
+
+
+def _say_that_it_stops() -> None:
+    stderr.print("[yellow]Stopping, and saving the model so far. Ctrl-C again gives it up.[/]")
+
+
+def _failure(status: int, folder: OptML) -> JobFailed:
+    """Why a training process failed: what it wrote to its failure file, with the paths that its log has."""
+    if not folder.failure.exists():
+        return JobFailed(
+            status, f"The training process ended with status {status} and gave no reason; its log is above."
+        )
+    reason = folder.failure.read_text(errors="replace").replace(str(folder.root), DEFAULT_ROOT)
+    return JobFailed(status, printable(reason.strip()), has_reason=True)
 
 
 def _check_names(channels: Mapping[str, ChannelData]) -> None:
@@ -182,13 +197,15 @@ def _healthy(port: int) -> bool:
 
 
 @contextmanager
-def _container(verb: str, folder: OptML, environment: Mapping[str, str]) -> Iterator[Popen[bytes]]:
+def _container(
+    verb: str, folder: OptML, environment: Mapping[str, str], show: foreground.ShowLine = foreground.print_line
+) -> Iterator[Popen[bytes]]:
     """Run `python -m wildsage.containers train|serve` on a folder, which the variable SAGEMAKER_DATA_PATH names.
 
     Its log names the folder /opt/ml, as on SageMaker: nobody else knows the temporary folder.
     """
     environment = python.environment({**environment, "SAGEMAKER_DATA_PATH": str(folder.root)})
     with foreground.run_container(
-        python.command("wildsage.containers", verb), environment, {str(folder.root): DEFAULT_ROOT}
+        python.command("wildsage.containers", verb), environment, {str(folder.root): DEFAULT_ROOT}, show
     ) as process:
         yield process

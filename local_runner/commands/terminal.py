@@ -27,11 +27,12 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class JobFailed(Exception):
-    """A container ended with `status`. Its log is on the terminal already, and the text points there."""
+    """A container ended with `status`. `has_reason`: it said why, which is the text; otherwise its log may tell."""
 
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, status: int, text: str, has_reason: bool = False) -> None:
+        super().__init__(text)
         self.status = status
+        self.has_reason = has_reason
 
 
 def expand_home(folder: Path) -> Path:

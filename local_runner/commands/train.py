@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 import os
+import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +15,7 @@ from rich.markup import escape
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract.pretrained_weights import VARIABLE
-from wildsage.local_runner.commands import standalone
+from wildsage.local_runner.commands import standalone, training_display
 from wildsage.local_runner.commands.terminal import (
     PretrainedWeightsOption,
     examples,
@@ -22,6 +24,8 @@ from wildsage.local_runner.commands.terminal import (
     require_algorithm,
     stderr,
 )
+from wildsage.local_runner.commands.training_log import TrainingLog
+from wildsage.local_runner.images import catalogue
 
 EXAMPLES = examples(
     "wildsage train kmeans --channel train=rows.csv --hp k=7 --hp feature_dim=34 --output model",
@@ -57,8 +61,15 @@ def train(
         Path | None, typer.Option(metavar="DIR", help="Folder of checkpoints. An interrupted job continues from them.")
     ] = None,
     pretrained_weights: PretrainedWeightsOption = None,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Show the log of the job, as SageMaker has it, in place of progress."),
+    ] = False,
 ) -> None:
-    """Train a model without AWS, from files to DIR/model.tar.gz. Ctrl-C stops early and saves the model so far."""
+    """Train a model without AWS, from files to DIR/model.tar.gz. Ctrl-C stops early and saves the model so far.
+
+    On a terminal one line shows the progress; elsewhere the log of the job is printed.
+    """
     hyperparameters = parse_pairs("--hp", hp or [])
     require_algorithm(algorithm)
     with report_errors():
@@ -72,8 +83,26 @@ def train(
         ):
             weights = {VARIABLE: str(pretrained_weights)} if pretrained_weights else {}
             environment = {**os.environ, **weights}
-            standalone.train(algorithm, hyperparameters, channels, input_mode.value, results, environment, kept)
-    stderr.print(f"[green]Model:[/] {escape(str(output / standalone.MODEL_ARCHIVE))}")
+            log = TrainingLog(definitions(algorithm), rounds(hyperparameters))
+            begun_s = time.monotonic()
+            with training_display.log_shown(log, verbose or not stderr.is_terminal) as show:
+                standalone.train(
+                    algorithm, hyperparameters, channels, input_mode.value, results, environment, kept, show
+                )
+    model = output / standalone.MODEL_ARCHIVE
+    training_display.summarize(algorithm, log, time.monotonic() - begun_s, model, channels.get("train"))
+
+
+def definitions(algorithm: str) -> Mapping[str, str]:
+    """The metric definitions of an algorithm."""
+    found = catalogue.named(algorithm)
+    return found.metric_definitions if found else {}
+
+
+def rounds(hyperparameters: Mapping[str, str]) -> int | None:
+    """The number of rounds that a job was told to make, for algorithms that count rounds."""
+    given = hyperparameters.get("num_round", "")
+    return int(given) if given.isascii() and given.isdigit() else None
 
 
 def parse_pairs(option: str, given: list[str]) -> dict[str, str]:

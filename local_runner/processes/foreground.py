@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import IO, TextIO
@@ -17,6 +17,10 @@ from wildsage.local_runner.processes import supervisor
 STOP_LIMIT_S = 120.0  # SageMaker gives a training container this long after SIGTERM
 
 COPY_LIMIT_S = 5.0  # for what a container that has ended wrote last
+
+
+ShowLine = Callable[[str, TextIO], None]
+"""Takes a line that a container wrote, and the stream of this process that corresponds to its own."""
 
 
 def exit_status(returncode: int) -> int:
@@ -52,9 +56,15 @@ def run_script(command: Sequence[str], environment: Mapping[str, str]) -> int:
             process.terminate()
 
 
+def print_line(line: str, stream: TextIO) -> None:
+    """Write a line of a container where it wrote it itself."""
+    stream.write(line)
+    stream.flush()
+
+
 @contextmanager
 def run_container(
-    command: Sequence[str], environment: Mapping[str, str], shown_as: Mapping[str, str]
+    command: Sequence[str], environment: Mapping[str, str], shown_as: Mapping[str, str], show: ShowLine = print_line
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a container as a process. It gets SIGTERM, as from SageMaker, when the block ends or on Ctrl-C.
 
@@ -71,7 +81,10 @@ def run_container(
             process_group=0,
         ) as process,
     ):
-        copies = [_copy_lines(process.stdout, sys.stdout, shown_as), _copy_lines(process.stderr, sys.stderr, shown_as)]
+        copies = [
+            _copy_lines(process.stdout, sys.stdout, shown_as, show),
+            _copy_lines(process.stderr, sys.stderr, shown_as, show),
+        ]
         try:
             yield process
         finally:
@@ -81,8 +94,10 @@ def run_container(
                 copy.join(COPY_LIMIT_S)
 
 
-def _copy_lines(source: IO[bytes] | None, target: TextIO, shown_as: Mapping[str, str]) -> threading.Thread:
-    """Copy each line when it is complete, in a thread."""
+def _copy_lines(
+    source: IO[bytes] | None, target: TextIO, shown_as: Mapping[str, str], show: ShowLine
+) -> threading.Thread:
+    """Show each line when it is complete, in a thread."""
 
     def copy() -> None:
         for line in source or ():
@@ -90,20 +105,21 @@ def _copy_lines(source: IO[bytes] | None, target: TextIO, shown_as: Mapping[str,
             for here, there in shown_as.items():
                 text = text.replace(here, there)
             with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
-                target.write(text)
-                target.flush()
+                show(text, target)
 
     thread = threading.Thread(target=copy, daemon=True)
     thread.start()
     return thread
 
 
-def wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a container and return its exit status. Ctrl-C sends SIGTERM, and a training job then saves its model so far."""
+def wait(process: subprocess.Popen[bytes], interrupted: Callable[[], None] = lambda: None) -> int:
+    """Wait for a container and return its exit status. Ctrl-C sends SIGTERM, and a training job then saves its model so far;
+    `interrupted` is called when that begins. A second Ctrl-C kills the container."""
     try:
         return exit_status(process.wait())
     except KeyboardInterrupt:
         process.terminate()
+        interrupted()
         return exit_status(_reap(process))
 
 
