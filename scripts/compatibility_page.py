@@ -1,4 +1,4 @@
-"""Writes docs/compatibility.md, the page of what the local AWS can do: `python scripts/compatibility_page.py`.
+"""Writes docs/compatibility.md, what the local AWS can do, and docs/not_implemented.md: `python scripts/compatibility_page.py`.
 
 The operations are those that botocore lists. The remark on an operation is the first paragraph of its function's docstring,
 followed by the fields that it declares as unsupported.
@@ -23,7 +23,8 @@ from wildsage.local_runner.operations.unsupported import unsupported_fields
 from wildsage.local_runner.s3.protocol import S3
 from wildsage.local_runner.s3.store import ObjectStore
 
-PAGE = Path(__file__).parents[1] / "docs" / "compatibility.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE, OTHERS_PAGE = DOCS / "compatibility.md", DOCS / "not_implemented.md"
 SERVICES = {
     "sagemaker": "SageMaker",
     "sagemaker-runtime": "SageMaker runtime",
@@ -43,7 +44,7 @@ code and from AWS's own description in botocore {version}; a test compares the t
 
 Requests are checked against that description, limits, enums and patterns included, and rejected in AWS's words. A field
 whose effect is not implemented is rejected by name instead of being ignored. An operation that is not implemented answers
-`NotImplemented` with status 501. Fields about encryption (KMS keys), networks (`VpcConfig`),
+`NotImplemented` with status 501; [not_implemented.md](not_implemented.md) lists them. Fields about encryption (KMS keys), networks (`VpcConfig`),
 prices, instances, profiling and debugging are accepted and shown again, but there is nothing here that they could act on.
 
 Fields that act on containers do so here too:
@@ -82,10 +83,24 @@ fixture is always strict.
 """  # noqa: E501  a row of a table stands whole
 
 
+OTHERS_INTRODUCTION = """\
+# Operations that are not implemented
+
+Each of these answers `NotImplemented` with status 501 and its name. [compatibility.md](compatibility.md) lists those that work.
+`python scripts/compatibility_page.py` writes both pages, with the operations of botocore {version}.
+"""
+
+
 def page() -> str:
-    """The whole page in Markdown."""
+    """The page of what works, in Markdown."""
     sections = [_section(service, title) for service, title in SERVICES.items()]
     return "\n".join([INTRODUCTION.format(version=botocore.__version__), _overview(), *sections])
+
+
+def others_page() -> str:
+    """The page of what does not, in Markdown."""
+    sections = [_others(service, title) for service, title in SERVICES.items()]
+    return "\n".join([OTHERS_INTRODUCTION.format(version=botocore.__version__), *filter(None, sections)])
 
 
 def names(service: str) -> list[str]:
@@ -119,13 +134,16 @@ def _overview() -> str:
 
 
 def _section(service: str, title: str) -> str:
+    rows = [f"| {name} | {remark(function)} |" for name, function in answered(service).items()]
+    return "\n".join([f"## {title}", "", "| operation | remarks |", "|---|---|", *rows, ""])
+
+
+def _others(service: str, title: str) -> str:
     here = answered(service)
-    rows = [f"| {name} | {remark(function)} |" for name, function in here.items()]
-    table = ["| operation | remarks |", "|---|---|", *rows, ""] if rows else []
     others = ", ".join(name for name in names(service) if name not in here)
-    rest = ["Not implemented:", "", *textwrap.wrap(others, WIDTH), ""] if others else []
-    return "\n".join([f"## {title}", "", *table, *rest])
+    return "\n".join([f"## {title}", "", *textwrap.wrap(others, WIDTH), ""]) if others else ""
 
 
 if __name__ == "__main__":
     PAGE.write_text(page())
+    OTHERS_PAGE.write_text(others_page())

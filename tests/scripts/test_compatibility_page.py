@@ -1,4 +1,4 @@
-"""docs/compatibility.md says what the code does."""
+"""docs/compatibility.md says what the code does, and docs/not_implemented.md what it does not."""
 
 from __future__ import annotations
 
@@ -8,15 +8,24 @@ import botocore
 import pytest
 
 from scripts import compatibility_page
-from scripts.compatibility_page import PAGE
+from scripts.compatibility_page import OTHERS_PAGE, PAGE
 
 
-def test_the_page_is_in_step():
+def test_the_pages_are_in_step():
     written = PAGE.read_text()
     version = re.search(r"botocore ([\d.]+)", written)[1]
     if version != botocore.__version__:
         pytest.skip(f"the page lists the operations of botocore {version}, and {botocore.__version__} is installed")
     assert written == compatibility_page.page(), "run: python scripts/compatibility_page.py"
+    assert OTHERS_PAGE.read_text() == compatibility_page.others_page(), "run: python scripts/compatibility_page.py"
+
+
+@pytest.mark.parametrize("service", compatibility_page.SERVICES)
+def test_an_operation_stands_on_one_of_the_two_pages(service):
+    title = f"\n## {compatibility_page.SERVICES[service]}\n"
+    others = OTHERS_PAGE.read_text().partition(title)[2].partition("\n## ")[0]
+    listed = set(re.findall(r"\w+", others))
+    assert listed.isdisjoint(compatibility_page.answered(service))
 
 
 @pytest.mark.parametrize("service", compatibility_page.SERVICES)
