@@ -19,7 +19,7 @@ from wildsage.local_runner.jobs.logs import TRAINING_JOBS, Logs, LogWriter
 from wildsage.local_runner.jobs.runner import JobRun, Jobs
 from wildsage.local_runner.jobs.states import JobEnd
 from wildsage.local_runner.jobs.store import Document
-from wildsage.local_runner.jobs.training import checkpoints
+from wildsage.local_runner.jobs.training import checkpoints, intermediate_output
 from wildsage.local_runner.jobs.training.description import DEFAULT_MAX_RUNTIME_S
 from wildsage.local_runner.jobs.training.failures import EndedHost, failure_reason
 from wildsage.local_runner.jobs.training.readings import final_metrics, summaries
@@ -104,7 +104,7 @@ class TrainingJobRun(JobRun):
         self.change(lambda job: job.setdefault("TrainingStartTime", time.time()))
         hosts = workspace.lay_out(self._job, self._folder, self._deps.inputs, self._deps.backend.isolates)
         try:
-            with self._checkpoints(hosts):
+            with self._checkpoints(hosts), self._intermediate_output(hosts):
                 self._enter("Training")
                 ended = self._train(hosts)
         finally:
@@ -129,6 +129,12 @@ class TrainingJobRun(JobRun):
         config = self._job["CheckpointConfig"]
         inside = config.get("LocalPath", str(OptML().checkpoints)) if self._deps.backend.isolates else None
         return checkpoints.mirrored(config["S3Uri"], [host.folder for host in hosts], self._deps.objects, inside)
+
+    def _intermediate_output(self, hosts: list[Host]) -> AbstractContextManager[None]:
+        uri = intermediate_output.asked_for(self._job.get("HyperParameters", {}))
+        if uri is None:
+            return nullcontext()
+        return intermediate_output.mirrored(uri, self.name, [host.folder for host in hosts], self._deps.objects)
 
     def _enter(self, secondary: str) -> None:
         """Enter a secondary status. The status stays: a job that is stopping may still upload its model."""
