@@ -36,9 +36,9 @@ def create(place: Path) -> None:
     lines = [f"import site; site.addsitedir({str(folder)!r})" for folder in packages() if folder != own]
     (own / "packages_of_the_user.pth").write_text("\n".join([*lines, str(IMPORT_ROOT)]) + "\n")
     for program in metadata.entry_points(group="console_scripts"):
-        _write_program(place, program.name, program.module, program.attr)
+        add_program(place, program.name, program.module, program.attr)
     for name in ("pip", "pip3"):
-        _write_program(place, name, "pip._internal.cli.main", "main")
+        add_program(place, name, "pip._internal.cli.main", "main")
 
 
 def interpreter(place: Path) -> Path:
@@ -46,7 +46,8 @@ def interpreter(place: Path) -> Path:
     return place / "bin" / "python"
 
 
-def _write_program(place: Path, name: str, module: str, function: str) -> None:
+def add_program(place: Path, name: str, module: str, function: str) -> None:
+    """Let `name` run a function without arguments with the Python of the environment."""
     program = place / "bin" / name
     python = shlex.quote(str(interpreter(place)))
     program.write_text(PROGRAM.format(python=python, module=module, function=function))

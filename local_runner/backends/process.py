@@ -85,6 +85,8 @@ class ProcessBackend:
             return
         if has_entrypoint:
             self._user_code.check_entrypoint()
+            if uris.runs_spark(image):
+                self._user_code.check_spark()
             return
         framework = uris.framework(image)
         if framework is None or uris.algorithm(image):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wildsage.containers.contract import image_tag, layered_environment
+from wildsage.containers.contract import image_tag, layered_environment, spark
 from wildsage.containers.contract.paths import DEFAULT_ROOT, ROOT_VARIABLE
 from wildsage.local_runner.backends import CannotRun, Launch
 from wildsage.local_runner.images import uris
@@ -21,6 +21,7 @@ from wildsage.local_runner.processes import mounts
 
 HOSTS_FILE = "/etc/hosts"
 LOOPBACK = "127.0.0.1"
+SPARK_MODULE = "wildsage.containers.frameworks.spark"
 
 
 def inherited_environment() -> dict[str, str]:
@@ -42,6 +43,11 @@ class UserCode:
                 f"not allow: {problem}. Use Linux with user namespaces, or `wildsage up --backend docker`."
             )
 
+    def check_spark(self) -> None:
+        """Raises CannotRun where Spark or Java is not installed."""
+        if spark.submit_program(_with_programs(self.base())) is None:
+            raise CannotRun(f"For an image of Spark, {spark.MISSING}.")
+
     def command(self, command: Sequence[str], launch: Launch, hosts: Sequence[str]) -> list[str]:
         """The command line that runs `command` where it sees the job; where it cannot, the job's log says so."""
         if problem := mounts.problem(DEFAULT_ROOT):
@@ -56,6 +62,7 @@ class UserCode:
         """As `environment`, for a command that may call pip: `python` and `pip` are those of an environment of the job's own."""
         place = launch.root.with_name(f"python-{launch.root.name}")
         layered_environment.create(place)
+        layered_environment.add_program(place, spark.COMMAND, SPARK_MODULE, "main")
         found = self.environment(launch, variables)
         return {**found, "PATH": os.pathsep.join((str(place / "bin"), found["PATH"]))}
 
@@ -72,12 +79,18 @@ class UserCode:
             "PYTHONUNBUFFERED": "1",
             **variables,
         }
-        return {**found, "PATH": os.pathsep.join((str(Path(sys.executable).parent), found.get("PATH", os.defpath)))}
+        return _with_programs(found)
 
     def _mounts(self, launch: Launch, hosts: Sequence[str]) -> Iterator[tuple[Path, str]]:
         yield launch.root, DEFAULT_ROOT
         if os.path.exists(HOSTS_FILE):
             yield _hosts_file(launch.root, hosts), HOSTS_FILE
+
+
+def _with_programs(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables, with the programs of this Python first."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), environment.get("PATH", os.defpath)))
+    return {**environment, "PATH": path}
 
 
 def _hosts_file(root: Path, hosts: Sequence[str]) -> Path:

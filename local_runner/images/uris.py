@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
-from wildsage.containers.contract import frameworks
+from wildsage.containers.contract import frameworks, spark
 from wildsage.containers.contract.frameworks import Framework
 from wildsage.local_runner.images import built_in, catalogue
 
@@ -29,6 +29,11 @@ def algorithm(uri: str) -> str | None:
 def framework(uri: str) -> Framework | None:
     """The framework whose image a URI names, of any account and region. XGBoost's image is an algorithm as well."""
     return frameworks.in_repository(_repository(uri))
+
+
+def runs_spark(uri: str) -> bool:
+    """Whether a URI names an image of Spark, whose command stands in for Amazon's."""
+    return _repository(uri) == spark.REPOSITORY
 
 
 def mapped(uri: str, commands: Mapping[str, Sequence[str]]) -> Sequence[str]:
