@@ -12,8 +12,11 @@ Axes: r ratings · u users · i films · f factors
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import io
 import json
+import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -246,6 +249,12 @@ def show_top(films: Ratings, user: int, top_k: np.ndarray, count: int = 10) -> N
     console.print(table)
 
 
+def require_packages() -> None:
+    """Where this machine runs the jobs: exit at once if k-nearest neighbours, which come last, cannot run on it."""
+    if "WILDSAGE_ENDPOINT" in os.environ and importlib.util.find_spec("faiss") is None:
+        sys.exit('The index of films needs faiss on this machine: pip install "wildsage[knn]"')
+
+
 def main() -> None:
     """Train a factorization machine and k-nearest neighbours on ratings, and ask both."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -255,6 +264,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30, help="passes of the factorization machine")
     parser.add_argument("--asked", type=int, default=500, help="test ratings to send to the endpoint")
     options = parser.parse_args()
+    require_packages()
     films, account, seconds = find_ratings(options.data), sign_in(), {}
     console.print(f"Ratings: {films.source}. {len(films.train)} by {films.users} users of {films.films} films.")
     with phase("Factorization machine", seconds):

@@ -83,3 +83,13 @@ def test_everybody_gets_the_exact_top_hundred(ratings: ModuleType, tmp_path: Pat
     assert "2160 by 40 users of 130 films" in said
     assert re.search(r"Right for [\d.]+% of 23 test ratings", said)
     assert "4000 places compared, 0 differ" in said
+
+
+def test_a_machine_without_faiss_is_told_before_anything_is_trained(
+    recommender: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WILDSAGE_ENDPOINT", "http://127.0.0.1:4577")
+    monkeypatch.setattr(recommender.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "argv", ["recommender.py"])
+    with pytest.raises(SystemExit, match=r'pip install "wildsage\[knn\]"'):
+        recommender.main()

