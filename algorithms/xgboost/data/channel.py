@@ -17,7 +17,7 @@ from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.float32 import EXPECTED, beyond
 from wildsage.algorithms.base.program import JobChannel, RecordRows, Records
 from wildsage.algorithms.xgboost import library_errors
-from wildsage.algorithms.xgboost.data import csv_text, files, library_text, libsvm, matrix
+from wildsage.algorithms.xgboost.data import csv_text, files, libsvm, matrix
 from wildsage.algorithms.xgboost.data.content_types import CSV, LIBSVM, PARQUET, RECORDS
 from wildsage.algorithms.xgboost.data.matrix import MatrixSettings
 from wildsage.algorithms.xgboost.data.table import Table, labelled
@@ -59,16 +59,7 @@ class ChannelReader:
         files.check_first_lines(paths, self._form, self._log)
         if not paths:
             return None
-        if self._form == LIBSVM and (matrix := self._by_the_library(paths)):
-            return matrix
         return self._matrix(self._tables(paths), reference)
-
-    def _by_the_library(self, paths: Sequence[Path]) -> xgboost.DMatrix | None:
-        """LIBSVM where the library reads all there is; else row by row, which says what is wrong.
-
-        The library's reader is the fastest there is, but takes anything for a number.
-        """
-        return library_text.libsvm(paths, self._version.shifts_indices, self._settings.threads)
 
     def _tables(self, paths: Sequence[Path]) -> Iterator[Table]:
         if self._form == CSV:

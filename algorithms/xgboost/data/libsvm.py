@@ -1,47 +1,51 @@
-"""LIBSVM text: `label[:weight] [qid:q] index:value …`, all tokens of a block at once (contract: formats, section 4).
+"""LIBSVM text: `label[:weight] [qid:q] index:value …` (contract: formats, section 4). Arrow reads the numbers.
 
-The text without its separators, and the places where they stood, are an array of strings to Arrow, which reads numbers out of
-it. What a token is follows from the separators before and after it.
+What stands before the first index is cut out of every row, and a colon alone takes its place. With each word on a line of its own,
+the rest is CSV of two columns, index and value, in which a line without either begins a row.
 
-Axes: t tokens of a block · n rows · z stored values
+Axes: n rows · w words, at most one a row · z stored values
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pyarrow import csv as arrow
 from scipy.sparse import csr_matrix
 
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.base.float32 import EXPECTED, beyond
 from wildsage.algorithms.xgboost.data.blocks import in_parallel, whole_lines
+from wildsage.algorithms.xgboost.data.csv_text import ROW
 from wildsage.algorithms.xgboost.data.table import Table
 
-SPACE, COLON, LINE_END, COMMENT = ord(" "), ord(":"), ord("\n"), b"#"
-SEPARATORS = b" :\n"
-AS_SPACES = bytes.maketrans(b"\t\r\v\f", b"    ")
-BLOCK_BYTES = 1 << 23
-QID = b"qid"
+BLOCK_BYTES = 1 << 22
+SPACES = b" \t\r\v\f"
+WORD_PER_LINE = bytes.maketrans(SPACES, b"\n" * len(SPACES))
+COLON, LINE_END, QID = ord(":"), ord("\n"), b"qid:"
+COLUMNS = {"index": pa.int32(), "value": pa.float32()}
+KINDS = {pa.int32(): "a whole number below 2147483648", pa.int64(): "a whole number", pa.float32(): "a number"}
+USUAL_WORD_BYTES = 32
+SHOWN_BYTES = 40
 
 
-@dataclass(frozen=True)
-class _Tokens:
-    """The words of a block: `words` as strings, their rows, and whether a colon stands before and after each."""
+def _bytes_in(characters: bytes) -> NDArray[np.bool_]:
+    """For each of the 256 bytes, whether it is one of these."""
+    return np.isin(np.arange(256), list(characters))
 
-    words: pa.StringArray
-    rows_t: NDArray[np.int64]
-    after_colon_t: NDArray[np.bool_]
-    before_colon_t: NDArray[np.bool_]
+
+IS_SPACE, IN_WORD, IN_PART = _bytes_in(SPACES), ~_bytes_in(SPACES + b"\n"), ~_bytes_in(SPACES + b"\n:")
+"""Which bytes stand between words, in a word, and in a word before its colon."""
 
 
 def read(chunks: Iterable[bytes]) -> Iterator[Table]:
-    """The rows of a stream, block by block. Raises BadRecord for the first that is not LIBSVM; blank lines do not count as rows."""
+    """The rows of a stream, block by block. Raises BadRecord for one that is not LIBSVM; blank lines do not count as rows."""
     rows = 0
     try:
         for table in in_parallel(parse, whole_lines(chunks, BLOCK_BYTES)):
@@ -53,7 +57,22 @@ def read(chunks: Iterable[bytes]) -> Iterator[Table]:
 
 def parse(block: bytes) -> Table:
     """The rows of whole lines. Raises BadRecord; its row is counted within the block."""
-    return _table(_tokens(block))
+    block = _without_comments(block)
+    text = np.frombuffer(block + b"\n" * len(QID), np.uint8)
+    starts_n = _starts_of_rows(text)
+    rows = len(starts_n)
+    if not rows:
+        return Table(csr_matrix((0, 0), dtype=np.float32), np.zeros(0, np.float32))
+    ends_n = _after(text, starts_n, IN_PART)
+    labels = _Words(text, np.arange(rows), starts_n, ends_n)
+    weights, ends_n = _optional(text, ends_n, ends_n + 1, text[ends_n] == COLON)
+    groups, ends_n = _optional(text, ends_n, *_groups(text, ends_n))
+    return Table(
+        _features(block, starts_n, ends_n),
+        labels.numbers(pa.float32(), "label"),
+        weights.one_a_row(rows, pa.float32(), "weight"),
+        groups.one_a_row(rows, pa.int64(), "qid"),
+    )
 
 
 def shifted(tables: Sequence[Table]) -> list[Table]:
@@ -65,111 +84,175 @@ def shifted(tables: Sequence[Table]) -> list[Table]:
 def _moved(table: Table) -> Table:
     features = table.sparse
     shape = (len(table), max(0, features.shape[1] - 1))
-    return Table(
-        csr_matrix((features.data, features.indices - 1, features.indptr), shape=shape),
-        table.labels,
-        table.weights,
-        table.groups,
-    )
+    moved = csr_matrix((features.data, features.indices - 1, features.indptr), shape=shape)
+    return replace(table, features=moved)
 
 
-def _tokens(block: bytes) -> _Tokens:
-    block = (re.sub(rb"#[^\n]*", b"", block) if COMMENT in block else block).translate(AS_SPACES)
-    block = block if block.endswith(b"\n") else block + b"\n"
-    text = np.frombuffer(block, np.uint8)
-    ends_t = np.flatnonzero((text == SPACE) | (text == COLON) | (text == LINE_END))
-    kinds_t = text[ends_t]
-    stops_t = ends_t - np.arange(len(ends_t))
-    offsets = np.concatenate([[0], stops_t]).astype(np.int32)
-    words = pa.Array.from_buffers(
-        pa.string(), len(ends_t), [None, pa.py_buffer(offsets), pa.py_buffer(block.translate(None, SEPARATORS))]
-    )
-    rows_t = np.concatenate([[0], np.cumsum(kinds_t == LINE_END)[:-1]])
-    after_colon_t = np.concatenate([[False], kinds_t[:-1] == COLON])
-    kept_t = np.diff(offsets) > 0
-    if (~kept_t & after_colon_t).any() or (~kept_t & (kinds_t == COLON)).any():
-        place = int(np.flatnonzero(~kept_t & (after_colon_t | (kinds_t == COLON)))[0])
-        raise BadRecord(int(rows_t[place]) + 1, "a colon has no number before or after it, expected index:value.")
-    if kept_t.all():
-        return _Tokens(words, rows_t, after_colon_t, kinds_t == COLON)
-    return _Tokens(words.filter(pa.array(kept_t)), rows_t[kept_t], after_colon_t[kept_t], (kinds_t == COLON)[kept_t])
+def _without_comments(block: bytes) -> bytes:
+    return re.sub(rb"#[^\n]*", b"", block) if b"#" in block else block
 
 
-def _table(tokens: _Tokens) -> Table:
-    if not len(tokens.words):
-        return _empty()
-    first_t = np.concatenate([[True], np.diff(tokens.rows_t) != 0])
-    rows_t = np.cumsum(first_t) - 1  # without blank lines
-    weight_t = tokens.after_colon_t & np.concatenate([[False], first_t[:-1]])
-    qid_t = _is_qid(tokens, first_t)
-    qid_value_t = np.concatenate([[False], qid_t[:-1]])
-    index_t = tokens.before_colon_t & ~first_t & ~qid_t
-    value_t = tokens.after_colon_t & ~weight_t & ~qid_value_t
-    _check(tokens, rows_t, first_t | tokens.after_colon_t | tokens.before_colon_t)
-    labels_n = _numbers(tokens.words, first_t, pa.float32(), rows_t, "label")
-    columns_z = _numbers(tokens.words, index_t, pa.int32(), rows_t, "index")
-    values_z = _numbers(tokens.words, value_t, pa.float32(), rows_t, "value")
-    if len(columns_z) and columns_z.min() < 0:
-        raise BadRecord(int(rows_t[index_t][columns_z.argmin()]) + 1, f"index {columns_z.min()}, expected 0 or more.")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(rows_t[index_t], minlength=len(labels_n)))])
-    width = int(columns_z.max()) + 1 if len(columns_z) else 0
-    return Table(
-        csr_matrix((values_z, columns_z, starts), shape=(len(labels_n), width)),
-        labels_n,
-        _one_a_row(tokens.words, weight_t, pa.float32(), rows_t, len(labels_n), "weight"),
-        _one_a_row(tokens.words, qid_value_t, pa.int64(), rows_t, len(labels_n), "qid"),
-    )
+def _starts_of_rows(text: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Places of the first word of every line that has one."""
+    lines = np.append(0, np.flatnonzero(text == LINE_END)[:-1] + 1)
+    starts_n = _after(text, lines, IS_SPACE)
+    return starts_n[text[starts_n] != LINE_END]
 
 
-def _is_qid(tokens: _Tokens, first_t: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tokens that say that a group's number follows; they stand right after the label, if at all."""
-    if tokens.words.buffers()[2] is None or QID not in tokens.words.buffers()[2].to_pybytes():
-        return np.zeros(len(tokens.words), bool)
-    return pc.equal(tokens.words, "qid").to_numpy(zero_copy_only=False) & ~first_t
+def _after(text: NDArray[np.uint8], places_n: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The first place, from each of these on, whose byte is not `inside`."""
+    places_n = places_n.copy()
+    for _ in range(USUAL_WORD_BYTES):
+        more_n = inside[text[places_n]]
+        if not more_n.any():
+            return places_n
+        places_n += more_n
+    outside = np.flatnonzero(~inside[text])
+    return outside[np.searchsorted(outside, places_n)]
 
 
-def _check(tokens: _Tokens, rows_t: NDArray, known_t: NDArray[np.bool_]) -> None:
-    """Every word is a label, or one side of a colon, and no colon follows another."""
-    wrong_t = ~known_t | (tokens.after_colon_t & tokens.before_colon_t)
-    if wrong_t.any():
-        place = int(wrong_t.argmax())
-        raise BadRecord(int(rows_t[place]) + 1, f"got {str(tokens.words[place])[:40]!r}, expected index:value.")
+def _groups(text: NDArray[np.uint8], ends_n: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Places after `qid:` in the second word of each row, and whether it is there."""
+    words_n = _after(text, ends_n, IS_SPACE)
+    return words_n + len(QID), np.all([text[words_n + k] == byte for k, byte in enumerate(QID)], axis=0)
 
 
-def _numbers(words: pa.StringArray, which_t: NDArray, kind: pa.DataType, rows_t: NDArray, name: str) -> NDArray:
-    chosen = words.filter(pa.array(which_t))
-    rows = rows_t[which_t]
-    try:
-        numbers = pc.cast(chosen, kind).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid:
-        raise _not_a_number(chosen, kind, rows, name) from None
-    if numbers.dtype == np.float32 and (infinite := beyond(numbers)).any():
-        place = int(infinite.argmax())
-        raise BadRecord(int(rows[place]) + 1, f"{name} {str(chosen[place])[:40]!r}, {EXPECTED}.")
-    return numbers
+def _optional(
+    text: NDArray[np.uint8], ends_n: NDArray[np.int64], starts_n: NDArray[np.int64], given_n: NDArray[np.bool_]
+) -> tuple[_Words, NDArray[np.int64]]:
+    """The words at `starts_n` of the rows where they are given, and where every row goes on: there, or as before at `ends_n`."""
+    rows_w = np.flatnonzero(given_n)
+    ends_w = _after(text, starts_n[rows_w], IN_WORD)
+    ends_n = ends_n.copy()
+    ends_n[rows_w] = ends_w
+    return _Words(text, rows_w, starts_n[rows_w], ends_w), ends_n
 
 
-def _not_a_number(words: pa.StringArray, kind: pa.DataType, rows: NDArray, name: str) -> BadRecord:
-    for row, word in zip(rows.tolist(), words, strict=True):
+@dataclass(frozen=True)
+class _Words:
+    """Words of a text: their rows, where they start, and the places after them."""
+
+    text: NDArray[np.uint8]
+    rows_w: NDArray[np.int64]
+    starts_w: NDArray[np.int64]
+    ends_w: NDArray[np.int64]
+
+    def numbers(self, kind: pa.DataType, name: str) -> NDArray:
+        """The number that each word is. Raises BadRecord for the first that is not one, or that float32 cannot hold."""
+        words = self._as_arrow()
         try:
-            pc.cast(word, kind)
+            numbers_w = pc.cast(words, kind).to_numpy(zero_copy_only=False)
         except pa.ArrowInvalid:
-            return BadRecord(row + 1, f"{name} {str(word)[:40]!r} is not a number.")
-    raise AssertionError("a column of words cannot be cast, but each of its words can")
+            place = next(place for place, word in enumerate(words) if not _is_number(word, kind))
+            raise BadRecord(int(self.rows_w[place]) + 1, _not_a_number(name, words[place].as_py(), kind)) from None
+        if kind == pa.float32() and (infinite_w := beyond(numbers_w)).any():
+            place = int(infinite_w.argmax())
+            raise BadRecord(int(self.rows_w[place]) + 1, _infinite(name, words[place].as_py()))
+        return numbers_w
+
+    def one_a_row(self, rows: int, kind: pa.DataType, name: str) -> NDArray | None:
+        """The numbers (n,), or None where no row has one. Raises BadRecord where some rows have one and others do not."""
+        if 0 < len(self.rows_w) < rows:
+            missing = int(np.setdiff1d(np.arange(rows), self.rows_w)[0])
+            raise BadRecord(missing + 1, f"it has no {name}, but other rows have one; expected one in each.")
+        return self.numbers(kind, name) if len(self.rows_w) else None
+
+    def _as_arrow(self) -> pa.Array:
+        """The words as an array that shares the text; every second of its members is what lies between two words."""
+        offsets = np.stack([self.starts_w, self.ends_w], axis=1).ravel()
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.text)]
+        shared = pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
+        return shared.take(pa.array(np.arange(0, len(offsets), 2)))
 
 
-def _one_a_row(
-    words: pa.StringArray, which_t: NDArray, kind: pa.DataType, rows_t: NDArray, rows: int, name: str
-) -> NDArray | None:
-    """A number for every row, or None where no row has one. Raises BadRecord where some rows have one and others do not."""
-    given = _numbers(words, which_t, kind, rows_t, name)
-    if not len(given):
-        return None
-    if len(given) != rows:
-        missing = int(np.setdiff1d(np.arange(rows), rows_t[which_t])[0])
-        raise BadRecord(missing + 1, f"it has no {name}, but other rows have one; expected one in each.")
-    return given
+def _is_number(word: pa.Scalar, kind: pa.DataType) -> bool:
+    try:
+        pc.cast(word, kind)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
-def _empty() -> Table:
-    return Table(csr_matrix((0, 0), dtype=np.float32), np.zeros(0, np.float32))
+def _not_a_number(name: str, word: bytes, kind: pa.DataType) -> str:
+    return f"{name} {_shown(word)} is not {KINDS[kind]}."
+
+
+def _infinite(name: str, word: bytes) -> str:
+    return f"{name} {_shown(word)}, {EXPECTED}."
+
+
+def _shown(word: bytes) -> str:
+    return repr(word[:SHOWN_BYTES].decode(errors="replace"))
+
+
+def _features(block: bytes, starts_n: NDArray[np.int64], ends_n: NDArray[np.int64]) -> csr_matrix:
+    """What follows the labels, which start and end at these places."""
+    lines = _word_per_line(block, starts_n, ends_n)
+    try:
+        found = arrow.read_csv(
+            pa.BufferReader(pa.py_buffer(lines)),
+            arrow.ReadOptions(column_names=list(COLUMNS), use_threads=False, block_size=len(lines) + 1),
+            arrow.ParseOptions(delimiter=":", quote_char=False),
+            arrow.ConvertOptions(column_types=COLUMNS, null_values=[""]),
+        )
+    except pa.ArrowInvalid as error:
+        raise _unreadable(lines.tobytes().split(), str(error)) from None
+    columns, values = (found[name].chunk(0) for name in COLUMNS)
+    if not len(starts_n) == columns.null_count == values.null_count:
+        raise _half_a_word(block)
+    begins = np.flatnonzero(columns.is_null().to_numpy(zero_copy_only=False))
+    columns_z, values_z = columns.drop_null().to_numpy(), values.drop_null().to_numpy()
+    starts = np.append(begins - np.arange(len(begins)), len(values_z))
+    _check(columns_z, values_z, starts, lines)
+    width = int(columns_z.max()) + 1 if len(columns_z) else 0
+    return csr_matrix((values_z, columns_z, starts), shape=(len(starts_n), width))
+
+
+def _word_per_line(block: bytes, starts_n: NDArray[np.int64], ends_n: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Each word on a line of its own, and a lone colon for what stands from `starts_n` to `ends_n`."""
+    lines = np.frombuffer(bytearray(block).translate(WORD_PER_LINE), np.uint8)
+    sizes_n = ends_n - starts_n
+    within = np.arange(sizes_n.sum()) - np.repeat(np.cumsum(sizes_n) - sizes_n, sizes_n)
+    lines[np.repeat(starts_n, sizes_n) + within] = LINE_END
+    lines[starts_n] = COLON
+    return lines
+
+
+def _check(columns_z: NDArray[np.int32], values_z: NDArray[np.float32], starts: NDArray, lines: NDArray) -> None:
+    """Raise BadRecord for the first index below 0, and for the first value that float32 cannot hold."""
+    if (negative_z := columns_z < 0).any():
+        place = int(negative_z.argmax())
+        raise BadRecord(_row_of(place, starts), f"index {columns_z[place]}, expected 0 or more.")
+    if (infinite_z := beyond(values_z)).any():
+        place = int(infinite_z.argmax())
+        row = _row_of(place, starts)
+        raise BadRecord(row, _infinite("value", lines.tobytes().split()[place + row].partition(b":")[2]))
+
+
+def _row_of(place: int, starts: NDArray) -> int:
+    """The row, counted from 1, of a stored value."""
+    return int(np.searchsorted(starts, place, side="right"))
+
+
+def _unreadable(words: Sequence[bytes], error: str) -> BadRecord:
+    """What Arrow found wrong with one of the words, of which it gives the number."""
+    match = ROW.search(error)
+    number = int(match[1]) if match else 1
+    word = words[number - 1]
+    index, _, value = word.partition(b":")
+    row = words[:number].count(b":")
+    if "CSV parse error" in error:
+        return BadRecord(row, f"got {_shown(word)}, expected index:value.")
+    name, part = ("index", index) if "column #0" in error else ("value", value)
+    return BadRecord(row, _not_a_number(name, part, COLUMNS[name]))
+
+
+def _half_a_word(block: bytes) -> BadRecord:
+    """The first word that has a colon and nothing before or after it."""
+    rows = (words for line in block.split(b"\n") if (words := line.split()))
+    return next(
+        BadRecord(row, f"got {_shown(word)}, expected index:value.")
+        for row, words in enumerate(rows, start=1)
+        for word in words[1:]
+        if word.startswith(b":") or word.endswith(b":")
+    )

@@ -6,13 +6,15 @@ Axes: n rows · d columns · z stored values
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
+
+from wildsage.algorithms.base.errors import UserError
 
 Rows: TypeAlias = "NDArray[np.float32] | csr_matrix"
 
@@ -70,7 +72,7 @@ def labelled(columns: Sequence[NDArray], weights: bool) -> Table:
 
 
 def stacked(tables: Sequence[Table]) -> Table:
-    """Tables one after the other."""
+    """Tables one after the other. Raises UserError where they are not alike."""
     if len(tables) == 1:
         return tables[0]
     tables = alike(tables)
@@ -84,20 +86,19 @@ def stacked(tables: Sequence[Table]) -> Table:
 
 
 def alike(tables: Sequence[Table]) -> list[Table]:
-    """The same tables, all dense or all sparse and as wide as the widest, with weights if one has any, and groups if all have."""
-    weighted = any(table.weights is not None for table in tables)
-    grouped = all(table.groups is not None for table in tables)
-    dense = all(isinstance(table.features, np.ndarray) for table in tables)
-    width = max(table.width for table in tables)
-    return [
-        Table(
-            table.features if dense else _widened(csr_matrix(table.features), width),
-            table.labels,
-            (np.ones(len(table), np.float32) if table.weights is None else table.weights) if weighted else None,
-            table.groups if grouped else None,
-        )
-        for table in tables
-    ]
+    """The same tables, all dense, or all sparse and as wide as the widest.
+
+    Raises UserError for dense tables of different widths, and where some tables have weights or groups and others do not.
+    """
+    for name, what in (("labels", "label"), ("weights", "weight"), ("groups", "qid")):
+        if len({getattr(table, name) is None for table in tables}) > 1:
+            raise UserError(f"Some rows have a {what} and others do not; expected one in each row, or in none.")
+    widths = sorted({table.width for table in tables})
+    if not all(isinstance(table.features, np.ndarray) for table in tables):
+        return [replace(table, features=_widened(csr_matrix(table.features), widths[-1])) for table in tables]
+    if len(widths) > 1:
+        raise UserError(f"Some rows have {widths[0]} features and others {widths[-1]}; expected as many in each row.")
+    return list(tables)
 
 
 def _widened(rows: csr_matrix, width: int) -> csr_matrix:

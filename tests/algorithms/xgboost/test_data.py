@@ -15,7 +15,7 @@ import pyarrow as pa  # noqa: E402
 from pyarrow import parquet  # noqa: E402
 
 from wildsage.algorithms.base.errors import BadRecord, UserError  # noqa: E402
-from wildsage.algorithms.xgboost.data import content_types, csv_text, files, library_text, libsvm, matrix  # noqa: E402
+from wildsage.algorithms.xgboost.data import content_types, csv_text, files, libsvm, matrix  # noqa: E402
 from wildsage.algorithms.xgboost.data.blocks import in_parallel  # noqa: E402
 from wildsage.algorithms.xgboost.data.matrix import MatrixSettings  # noqa: E402
 from wildsage.algorithms.xgboost.data.table import Table, stacked  # noqa: E402
@@ -41,17 +41,12 @@ def written(folder, rows: int = 400, columns: int = 7) -> tuple[np.ndarray, str]
     return np.column_stack([labels, x]), "\n".join(lines) + "\n"
 
 
-def test_our_libsvm_reader_reads_what_the_librarys_reads(tmp_path):
-    _, text = written(tmp_path)
-    path = tmp_path / "rows 1.libsvm"
-    path.write_text(text)
-    theirs = library_text.libsvm([path], columns_may_begin_at_1=False, threads=1)
-    ours = whole(libsvm.read([text.encode()]))
-    np.testing.assert_array_equal(theirs.get_label(), ours.labels)
-    np.testing.assert_array_equal(theirs.get_data().indices, ours.features.indices)
-    np.testing.assert_allclose(
-        theirs.get_data().data, ours.features.data, rtol=2e-7
-    )  # theirs may be a bit beside the decimals
+def test_libsvm_is_what_its_decimals_say(tmp_path):
+    values, text = written(tmp_path)
+    table = whole(libsvm.read([text.encode()]))
+    np.testing.assert_array_equal(table.labels, values[:, 0])
+    np.testing.assert_array_equal(table.features.toarray(), values[:, 1:])
+    assert table.weights is None and table.groups is None
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
@@ -77,14 +72,30 @@ def test_weights_groups_comments_and_blank_lines_are_read():
 @pytest.mark.parametrize(
     ("text", "row", "problem"),
     [
-        (b"1 0:1\n0 x:1\n", 2, "index 'x' is not a number."),
-        (b"1 0:1\n\n0 0:y\n", 2, "value 'y' is not a number."),
-        (b"1 0:1\nz 0:1\n", 2, "label 'z' is not a number."),
-        (b"1 0:1 2\n", 1, "got '2', expected index:value."),
-        (b"1 0:1:2\n", 1, "got '1', expected index:value."),
+        (b"1 0:1\n0 x:1\n", 2, "index 'x' is not a whole number below 2147483648."),
+        (b"1 4294967297:1\n", 1, "index '4294967297' is not a whole number below 2147483648."),
+        (b"1 1.5:2\n", 1, "index '1.5' is not a whole number below 2147483648."),
         (b"1 -1:2\n", 1, "index -1, expected 0 or more."),
-        (b"1 0: 2\n", 1, "a colon has no number before or after it, expected index:value."),
+        (b"1 0:1\n\n0 0:y\n", 2, "value 'y' is not a number."),
+        (b"1 0:1-2\n", 1, "value '1-2' is not a number."),
+        (b"1 0:1..5\n", 1, "value '1..5' is not a number."),
+        (b"1 0:--1\n", 1, "value '--1' is not a number."),
+        (b"1 0:1e\n", 1, "value '1e' is not a number."),
+        (b"1 0:1\n2:3 0:1e39\n", 2, "value '1e39', expected a number that float32 can hold, of at most 3.4e38."),
+        (b"1 0:1\nz 0:1\n", 2, "label 'z' is not a number."),
+        (b"1- 0:1\n", 1, "label '1-' is not a number."),
+        (b":2 0:1\n", 1, "label '' is not a number."),
+        (b"1 0:1\n-1e39 0:1\n", 2, "label '-1e39', expected a number that float32 can hold, of at most 3.4e38."),
+        (b"1 0:1 2\n", 1, "got '2', expected index:value."),
+        (b"1 0:1:2\n", 1, "got '0:1:2', expected index:value."),
+        (b"1 0: 2\n", 1, "got '2', expected index:value."),
+        (b"1 0:2\n1 0:\n", 2, "got '0:', expected index:value."),
+        (b"1 0:2 : 3:4\n1 0:\n", 1, "got ':', expected index:value."),
+        (b"1:2:3 0:1\n", 1, "weight '2:3' is not a number."),
         (b"1:1 0:1\n1 0:1\n", 2, "it has no weight, but other rows have one; expected one in each."),
+        (b"1 qid:3 0:1\n1 0:1\n", 2, "it has no qid, but other rows have one; expected one in each."),
+        (b"1 qid:x 0:1\n", 1, "qid 'x' is not a whole number."),
+        (b"1 0:1 qid:3\n", 1, "index 'qid' is not a whole number below 2147483648."),
     ],
 )
 def test_a_row_that_is_not_libsvm_is_named(text, row, problem):
@@ -100,11 +111,25 @@ def test_the_row_is_counted_over_blocks(monkeypatch):
     assert raised.value.row == 11
 
 
-def test_the_librarys_reader_is_not_trusted_with_words(tmp_path):
-    for text in (b"1 0:1 hello:2\n", b"1 qid:2 0:1\n", b"1 0:1 2\n", b"1 0:1e-5\n1 0:1e39\n", b"1 0:1E+40\n"):
-        path = tmp_path / "rows.libsvm"
-        path.write_bytes(text)
-        assert library_text.libsvm([path], columns_may_begin_at_1=False, threads=1) is None
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [
+        ("+1.5", 1.5), ("-.5", -0.5), ("5.", 5), ("1e+2", 100), ("1E-50", 0), ("007", 7), ("16777217.0000000001", 16777218),
+        ("1.123456789012345678901234567", 1.1234568), ("123456789012345678901234567890123456789.5", 1.2345679e38),
+    ],
+)  # fmt: skip
+def test_every_spelling_of_a_number_is_read(word, number):
+    table = whole(libsvm.read([f"{word}:0.5 qid:4  2:{word}\r\n".encode()]))
+    expected = np.float32(number)
+    assert table.labels == [expected] and table.features[0, 2] == expected
+    assert (table.weights, table.groups) == ([0.5], [4])
+
+
+@pytest.mark.parametrize("filler", [b" ", b"0"])
+def test_words_and_spaces_may_be_long(filler):
+    table = whole(libsvm.read([filler * 1000 + b"1 0:2\n" + filler * 5 + b"3" + b"\t" * 1000 + b"1:4"]))
+    np.testing.assert_array_equal(table.labels, [1, 3])
+    np.testing.assert_array_equal(table.features.toarray(), [[2, 0], [0, 4]])
 
 
 def test_csv_is_read_with_missing_values():
@@ -158,12 +183,38 @@ def test_few_blocks_are_held_at_a_time():
 
 
 def test_tables_of_different_kinds_become_one():
-    dense = Table(np.array([[1, 2]], np.float32), np.zeros(1, np.float32))
+    dense = Table(np.array([[1, 2]], np.float32), np.zeros(1, np.float32), np.array([2], np.float32))
     sparse = Table(csr_matrix(np.array([[0, 0, 3]], np.float32)), np.ones(1, np.float32), np.array([5], np.float32))
     both = stacked([dense, sparse])
     np.testing.assert_array_equal(both.features.toarray(), [[1, 2, 0], [0, 0, 3]])
     np.testing.assert_array_equal(both.labels, [0, 1])
-    np.testing.assert_array_equal(both.weights, [1, 5])
+    np.testing.assert_array_equal(both.weights, [2, 5])
+
+
+@pytest.mark.parametrize("few_values", [0, 1 << 20])
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (
+            [b"1:2 0:1\n", b"1 0:1\n"],
+            "Some rows have a weight and others do not; expected one in each row, or in none.",
+        ),
+        (
+            [b"1 0:1\n", b"1 qid:2 0:1\n"],
+            "Some rows have a qid and others do not; expected one in each row, or in none.",
+        ),
+    ],
+)
+def test_blocks_that_are_not_alike_are_rejected(monkeypatch, lines, problem, few_values):
+    monkeypatch.setattr(matrix, "FEW_VALUES", few_values)
+    with pytest.raises(UserError, match=re.escape(problem)):
+        matrix.build([libsvm.parse(line) for line in lines], MatrixSettings(max_bin=4))
+
+
+def test_dense_tables_of_different_widths_are_rejected():
+    tables = [Table(np.zeros((2, width), np.float32), np.zeros(2, np.float32)) for width in (3, 2)]
+    with pytest.raises(UserError, match=r"Some rows have 2 features and others 3; expected as many in each row\."):
+        matrix.build(tables, MatrixSettings())
 
 
 @pytest.mark.parametrize("kind", [np.asarray, csr_matrix])

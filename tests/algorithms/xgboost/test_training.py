@@ -540,7 +540,7 @@ def test_bad_input_fails_as_the_users_with_the_originals_words(run, given, chann
         (b"\0\1\n", "csv", "is not 'CSV' format. Please ensure the file is in 'CSV' format."),
         (b"1,2\n", "application/json", "application/json is not an accepted ContentType: csv, libsvm, parquet, recordio-protobuf, "),
         (b"1,2\n", "text/csv; label_size=2", "Optional parameter label_size must be equal to 1"),
-        (b"1 0:1\n1 zero:1\n", "libsvm", "Failed to load libsvm data with exception:\nrows, row 2: index 'zero' is not a number."),
+        (b"1 0:1\n1 zero:1\n", "libsvm", "Failed to load libsvm data with exception:\nrows, row 2: index 'zero' is not a whole number below 2147483648."),
         (b"none", "parquet", "Failed to load parquet data with exception:\nrows: "),
         (b"none", "recordio-protobuf", "Failed to load recordio-protobuf data with exception:\nrows, row 1: "),
     ],
