@@ -10,7 +10,7 @@ import numpy as np
 import xgboost
 from xgboost.callback import CallbackContainer, EarlyStopping, TrainingCallback
 
-from wildsage.algorithms.xgboost import library_errors, metrics
+from wildsage.algorithms.xgboost import hosts, library_errors, metrics
 from wildsage.algorithms.xgboost.log import XGBoostLog
 
 TWEEDIE, DEFAULT_POWER = "tweedie-nloglik", 1.5
@@ -127,7 +127,7 @@ class OwnMetrics(TrainingCallback):
             margins = model.predict(matrix, output_margin=True)
             labels_n = matrix.get_label()
             for name in self._names:
-                value = metrics.compute(name, labels_n, margins)
+                value = metrics.compute(name, labels_n, margins) if len(labels_n) else 0.0
                 evals_log.setdefault(channel, {}).setdefault(name, []).append(self._over_hosts(value, len(labels_n)))
         return False
 
@@ -175,10 +175,7 @@ class StopOnRequest(TrainingCallback):
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         """True, which ends training, if any host was asked to stop."""
-        if xgboost.collective.get_world_size() == 1:
-            return self._stopping()
-        asked = np.array([float(self._stopping())])
-        return bool(xgboost.collective.allreduce(asked, xgboost.collective.Op.MAX)[0])
+        return hosts.on_any(self._stopping())
 
 
 class _Recorder(TrainingCallback):

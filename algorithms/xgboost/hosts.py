@@ -47,6 +47,13 @@ def together(job: Job, rows: int) -> Iterator[list[str]]:
         yield members
 
 
+def on_any(here: bool) -> bool:
+    """Whether something that is so `here`, or not, is so on any of the joined hosts; all of them must ask."""
+    if xgboost.collective.get_world_size() == 1:
+        return here
+    return bool(xgboost.collective.allreduce(np.array([float(here)]), xgboost.collective.Op.MAX)[0])
+
+
 def _with_rows(job: Job, rows: int) -> tuple[list[str], int]:
     """The hosts that have rows, and a port for the next group."""
     rows_and_port = np.zeros(len(job.hosts) + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import xgboost
 from xgboost.callback import TrainingCallback
 
@@ -72,6 +73,8 @@ class BoostingJob:
         reader = ChannelReader(form, self._version, weights, settings, self._job.records, self._job.log)
         train = reader.read(channels["train"])
         validation = reader.read(channels["validation"], train) if "validation" in channels else None
+        if train is not None and validation is None and len(self._job.hosts) > 1:
+            validation = _without_rows(train)
         return train, validation
 
     def _max_bin(self) -> int | None:
@@ -99,7 +102,8 @@ class BoostingJob:
         )
         self._log.matrix("Train", train.num_row(), train.num_col())
         sets = {"train": train}
-        if validation is not None:
+        if hosts.on_any(validation is not None and validation.num_row() > 0):
+            assert validation is not None
             self._log.matrix("Validation", validation.num_row(), validation.num_col())
             sets["validation"] = validation
         if self._values.get("objective") == "survival:aft" or "interval-regression-accuracy" in self._metrics():
@@ -185,6 +189,14 @@ class BoostingJob:
         if metric is None or "validation" not in sets:
             return None
         return EarlyStop(rounds, "validation", metric, keep_best=self._values.get("booster") != "gblinear")
+
+
+def _without_rows(like: xgboost.DMatrix) -> xgboost.DMatrix:
+    """A matrix of as many columns. Hosts evaluate together, so one that has no rows for it must have such a matrix.
+
+    It has to be made before the hosts are joined: among joined hosts the library makes matrices together.
+    """
+    return xgboost.DMatrix(np.empty((0, like.num_col()), np.float32), label=np.empty(0, np.float32))
 
 
 def _check_channels(job: Job) -> None:

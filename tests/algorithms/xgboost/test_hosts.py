@@ -26,21 +26,24 @@ pytestmark = [
 
 @pytest.fixture
 def start(tmp_path):
-    """`start(shares, {"num_round": "5"})` is a process for every share of the rows."""
+    """`start(shares, {"num_round": "5"})` is a process for every share of the rows; `validation` has shares as well."""
     started = []
 
-    def hosts(shares, hyperparameters):
+    def hosts(shares, hyperparameters, validation=()):
         names = tuple(f"algo-{number + 1}" for number in range(len(shares)))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        for name, content in zip(names, shares, strict=True):
+        channels = {"train": shares, **({"validation": validation} if validation else {})}
+        config = dict.fromkeys(channels, ChannelConfig("text/csv"))
+        for number, name in enumerate(names):
             folder = OptML(tmp_path / name)
             folder.make_folders()
-            folder.channel("train").mkdir()
-            if content:
-                (folder.channel("train") / "rows.csv").write_bytes(content)
-            TrainingJob(hyperparameters, {"train": ChannelConfig("text/csv")}, name, names).write(folder)
+            for channel, contents in channels.items():
+                folder.channel(channel).mkdir()
+                if contents[number]:
+                    (folder.channel(channel) / "rows.csv").write_bytes(contents[number])
+            TrainingJob(hyperparameters, config, name, names).write(folder)
             meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "SAGEMAKER_DATA_PATH": str(folder.root)}
             started.append(
                 subprocess.Popen(
@@ -97,6 +100,21 @@ def test_a_host_without_rows_is_dropped_with_the_originals_warning(start, rows):
         in log(folders[0])
     )
     assert [len(list(folder.model.iterdir())) for folder in folders] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("holder", [0, 1])
+def test_hosts_without_rows_to_evaluate_evaluate_with_those_that_have_some(start, rows, holder):
+    """The third host has such rows, but none to learn from; it is dropped."""
+    third, train = rows.csv(rows.values + 100), [*shares_of(rows, 2), b""]
+    validation = [rows.csv(rows.values) if number == holder else b"" for number in range(2)]
+    processes, folders = start(train, HIST, [*validation, third])
+    assert [process.wait(120) for process in processes] == [0, 0, 0], log(folders[0])
+    booster, _ = model_files.read((folders[0].model / "xgboost-model").read_bytes())
+    errors = booster.predict(xgboost.DMatrix(rows.x)) - rows.values
+    expected = {"rmse": np.sqrt(np.mean(errors**2)), "r2": 1 - np.mean(errors**2) / np.var(rows.values)}
+    for name, value in expected.items():
+        logged = float(re.findall(rf"validation-{name}:(\S+)", log(folders[0]))[-1])
+        assert logged == pytest.approx(value, abs=1e-4), name
 
 
 def test_no_host_with_rows_fails_as_one_without_does(start):
