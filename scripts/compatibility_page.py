@@ -57,12 +57,14 @@ Fields that act on containers do so here too:
 - `ModelDataDownloadTimeoutInSeconds`: the time until the model is unpacked.
 - `VolumeSizeInGB` of a training job: the input of a host in File mode must fit into it, except on instances with own disks.
 - `Environment`: the variables of the container.
+- `MultiModelConfig.ModelCacheSetting` Disabled: a model is unloaded after its last request.
+- `TensorBoardOutputConfig`: the folder's files are stored below `S3OutputPath/JOB/tensorboard-output` while the job runs and at
+  its end. Without Docker the folder must lie below /opt/ml.
 
-`ModelCacheSetting` and the volume of an endpoint's instances have no effect: models stay loaded while memory lasts. Nothing is
-uploaded for `TensorBoardOutputConfig`.
+`VolumeSizeInGB` of an endpoint's variants has no effect: its containers use this machine's disk.
 
 AWS's documented rules beyond the shapes are kept too, in its words where they are known. The modules
-`local_runner/operations/sagemaker/*_rules.py` list them.
+`*_rules.py` in `local_runner/operations` list them.
 
 Regions are apart, as on AWS: the region that a request is signed for has its own jobs, models, endpoints, experiments,
 repositories and logs, in its own folder `regions/REGION` of the data folder. Buckets have a region too, but every region

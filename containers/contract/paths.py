@@ -110,6 +110,12 @@ class OptML:
         """Folder that SageMaker keeps in S3 while the job runs."""
         return self.root / "checkpoints"
 
+    def tensorboard(self, path: str | None) -> Path:
+        """Folder for the files of TensorBoard. One that is not below /opt/ml lies in `root` and is mounted where it belongs."""
+        if path is None:
+            return self.root / "output" / "tensorboard"
+        return self.inside(path) if Path(path).is_relative_to(DEFAULT_ROOT) else self.root / "tensorboard"
+
     def make_folders(self) -> None:
         """Create the folders that SageMaker creates before a training container starts."""
         for folder in (self.config, self.data, self.model, self.output_data, self.metrics):

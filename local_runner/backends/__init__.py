@@ -19,7 +19,8 @@ class Launch:
     `image`: the URI that the caller gave. `root`: the folder that becomes its /opt/ml. `environment`: the caller's
     variables. `contract`: variables of the platform, which override the caller's. `log`: called with each line that the
     container writes. `host`: its name among the hosts of a job. `entrypoint` and `arguments`: replace the image's
-    entrypoint and `train`. `checkpoints`: path in the container for the folder of checkpoints, if not below /opt/ml.
+    entrypoint and `train`. `checkpoints` and `tensorboard`: paths in the container for the folders of checkpoints and of
+    TensorBoard's files, where they are not the usual ones.
     `network_isolation`: the container reaches nothing but the other hosts of its job.
     """
 
@@ -32,6 +33,7 @@ class Launch:
     entrypoint: Sequence[str] | None = None
     arguments: Sequence[str] | None = None
     checkpoints: str | None = None
+    tensorboard: str | None = None
     network_isolation: bool = False
 
 

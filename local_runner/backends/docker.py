@@ -252,7 +252,7 @@ def _is_local(engine: docker.DockerClient) -> bool:
 def _mounts(launch: Launch) -> Iterator[Mount]:
     """The folders that SageMaker mounts. Folders of the image below /opt/ml, such as code, stay visible."""
     tree = OptML(launch.root)
-    moved = {tree.checkpoints: launch.checkpoints} if launch.checkpoints else {}
+    moved = {tree.checkpoints: launch.checkpoints, tree.tensorboard(launch.tensorboard): launch.tensorboard}
     for folder in _folders(tree.root):
         if folder.name != STAGED:
             yield _mount(folder, moved.get(folder) or f"{CONTAINER_TREE.root}/{folder.name}")

@@ -15,7 +15,9 @@ from typing import Any
 
 from wildsage.containers.contract.whole_number import MOST_DIGITS, whole_number
 from wildsage.local_runner.jobs.logs import LogEvent, LogStream, NoSuchGroup, NoSuchStream
+from wildsage.local_runner.operations import log_rules
 from wildsage.local_runner.operations.context import RequestContext
+from wildsage.local_runner.operations.rules import keeps
 from wildsage.local_runner.wire.errors import AwsError
 
 SERVICE = "logs"
@@ -25,13 +27,18 @@ EVENT_OVERHEAD_BYTES = 26
 DEFAULT_LIST_PAGE = 50
 
 
+@keeps(*log_rules.GROUPS_RULES)
 def describe_log_groups(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     wanted = request.get("logGroupNamePattern", "")
     names = [name for name in context.services.logs.groups(request.get("logGroupNamePrefix", "")) if wanted in name]
+    if "logGroupIdentifiers" in request:
+        given = {_group_name(one) for one in request["logGroupIdentifiers"]}
+        names = [name for name in names if name in given]
     page, token = _page(names, request)
     return {"logGroups": [{"logGroupName": name, "arn": f"{_arn(context, name)}:*"} for name in page], **token}
 
 
+@keeps(*log_rules.STREAMS_RULES)
 def describe_log_streams(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     group, logs = _group(request), context.services.logs
     names_of = logs.stream_names_by_time if request.get("orderBy") == "LastEventTime" else logs.stream_names
@@ -45,6 +52,7 @@ def describe_log_streams(context: RequestContext, request: dict[str, Any]) -> di
     return {"logStreams": [_described(context, group, logs.stream(group, name)) for name in page], **token}
 
 
+@keeps(*log_rules.GET_RULES)
 def get_log_events(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Returns one page. The forward token is the position after it, so that it stays the same until something is written."""
     limit = request.get("limit", MAX_EVENTS)
@@ -69,6 +77,7 @@ def get_log_events(context: RequestContext, request: dict[str, Any]) -> dict[str
     }
 
 
+@keeps(*log_rules.FILTER_RULES)
 def filter_log_events(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Returns the events of several streams, merged by time."""
     try:
@@ -144,7 +153,10 @@ def _pattern(text: str) -> Callable[[str], bool]:
 
 def _group(request: dict[str, Any]) -> str:
     """The name of the group, which the request gives as a name or an ARN."""
-    name = request.get("logGroupName") or request.get("logGroupIdentifier", "")
+    return _group_name(request.get("logGroupName") or request.get("logGroupIdentifier", ""))
+
+
+def _group_name(name: str) -> str:
     return name.partition(":log-group:")[2].removesuffix(":*") if name.startswith("arn:") else name
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from wildsage.local_runner.wire.errors import invalid
+from wildsage.local_runner.wire.errors import AwsError
 
 Request = Mapping[str, Any]
 Rule = Callable[[Request], Iterator[str]]
@@ -21,11 +21,11 @@ Operation = TypeVar("Operation", bound=Callable[..., Any])
 ATTRIBUTE = "rules"
 
 
-def check(request: Request, rules: Sequence[Rule]) -> None:
-    """Raises ValidationException with the first rule that the request breaks."""
+def check(request: Request, rules: Sequence[Rule], code: str = "ValidationException") -> None:
+    """Raises the error with that code for the first rule that the request breaks."""
     for rule in rules:
         for problem in rule(request):
-            raise invalid(problem)
+            raise AwsError(code, problem)
 
 
 def keeps(*rules: Rule) -> Callable[[Operation], Operation]:
@@ -88,6 +88,17 @@ def at_most(path: str, highest: float, unit: str = "") -> Rule:
         for value in values_at(request, *path.split(".")):
             if value > highest:
                 yield f"{path}: got {value}, expected at most {highest}{unit}."
+
+    return rule
+
+
+def exactly_one(*paths: str) -> Rule:
+    """One of the fields is given, and no other."""
+
+    def rule(request: Request) -> Iterator[str]:
+        given = [path for path in paths if value_at(request, path) is not None]
+        if len(given) != 1:
+            yield f"Either {' or '.join(paths)} is needed, got {' and '.join(given) or 'neither'}."
 
     return rule
 

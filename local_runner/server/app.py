@@ -39,6 +39,8 @@ SIGNED_AS_SAGEMAKER = ("sagemaker-featurestore-runtime", "sagemaker-a2i-runtime"
 """Services that are not here and share the name that requests to SageMaker are signed with; their paths tell them apart."""
 
 SIGNING_NAMES = {"monitoring": "cloudwatch", "states": "stepfunctions", "elasticmapreduce": "emr", "email": "ses"}
+RULE_ERRORS = {"logs": "InvalidParameterException"}
+"""The error for a request that breaks a rule of its operation, where it is not a ValidationException."""
 TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AmazonEC2ContainerRegistry_V20150921": "ecr"}
 log = logging.getLogger(__name__)
 
@@ -234,7 +236,7 @@ def reject_unsupported_fields(call: ApiCall) -> Response | None:
 
 def check_rules(call: ApiCall) -> None:
     """Reject a request that breaks a rule of its operation."""
-    rules.check(call.values, rules.rules_of(call.perform))
+    rules.check(call.values, rules.rules_of(call.perform), RULE_ERRORS.get(call.service, "ValidationException"))
 
 
 def perform(call: ApiCall) -> Response:

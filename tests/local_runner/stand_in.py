@@ -41,6 +41,8 @@ def train() -> int:
         print("processes", os.getpid(), child.pid, flush=True)
     seen = {name: see(name, channel, int(hyperparameters.get("epochs", "1"))) for name, channel in channels.items()}
     kept = checkpoints(host, hyperparameters.get("checkpoint"))
+    if "tensorboard" in hyperparameters:
+        (ROOT / hyperparameters["tensorboard"] / f"events_{host}").write_text("events")
     if hyperparameters.get("fail_on") == host:
         return int(hyperparameters["exit"])
     time.sleep(float(hyperparameters.get("sleep_s", "0")))

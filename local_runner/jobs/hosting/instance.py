@@ -203,7 +203,8 @@ def start(
     """Start the containers of one instance, each with an /opt/ml of its own below `root`.
 
     A container is `{"Name", "Image", "ModelDataUrl", "Environment", "Mode"}`, with `NetworkIsolation` if it is to reach
-    nothing; `writer` opens the log of the container with that name. `contract`: the platform's variables, with AWS_REGION.
+    nothing and `ModelCache` where its models are not kept; `writer` opens the log of the container with that name.
+    `contract`: the platform's variables, with AWS_REGION.
     `environment` overrides the containers' own. `limits` are those of the variant. Raises what `bring_model` raises.
     """
     limits = limits or StartLimits()
@@ -229,5 +230,7 @@ def start(
         )
         running.append(Container(backend, launch, container["Name"], log.close, limits.healthy_s))
         if container["Mode"] == MULTI_MODEL:
-            models[container["Name"]] = HostedModels(running[-1], place, container["ModelDataUrl"], objects)
+            models[container["Name"]] = HostedModels(
+                running[-1], place, container["ModelDataUrl"], objects, container.get("ModelCache") != "Disabled"
+            )
     return Instance(variant, running, models, is_direct)

@@ -9,7 +9,9 @@ import hashlib
 import json
 import shutil
 import threading
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import urllib3
@@ -35,15 +37,20 @@ class NotLoaded(Exception):
 
 
 class HostedModels:
-    """The models of one container below an S3 prefix. A model is named by its key below the prefix."""
+    """The models of one container below an S3 prefix. A model is named by its key below the prefix.
 
-    def __init__(self, container: Container, root: Path, prefix: str, objects: Objects) -> None:
+    Models stay loaded if `keep`; otherwise each is unloaded after the last of the requests that use it at a time.
+    """
+
+    def __init__(self, container: Container, root: Path, prefix: str, objects: Objects, keep: bool = True) -> None:
         self._container = container
         self._folder = OptML(root)
         self._prefix = prefix.rstrip("/") + "/"
         self._objects = objects
         self._loading = threading.Lock()
+        self._keep = keep
         self._names: dict[str, None] = {}  # those loaded, the least recently used first
+        self._users: Counter[str] = Counter()
 
     def invoke(
         self, target: str, body: bytes | Iterable[bytes], headers: Mapping[str, str], timeout_s: float, whole: bool
@@ -52,6 +59,18 @@ class HostedModels:
         headers = {**headers, TARGET_MODEL: target}
         target = target.removeprefix("/")  # many programs send one
         name = hashlib.sha256(target.encode()).hexdigest()[:NAME_CHARACTERS]
+        with self._in_use(name):
+            return self._ask(name, target, body, headers, timeout_s, whole)
+
+    def _ask(
+        self,
+        name: str,
+        target: str,
+        body: bytes | Iterable[bytes],
+        headers: Mapping[str, str],
+        timeout_s: float,
+        whole: bool,
+    ) -> urllib3.BaseHTTPResponse:
         self._ensure(name, target)
         answer = self._container.request("POST", f"/models/{name}/invoke", body, headers, timeout_s, whole)
         if answer.status == NOT_LOADED and isinstance(
@@ -62,6 +81,22 @@ class HostedModels:
             self._ensure(name, target)
             answer = self._container.request("POST", f"/models/{name}/invoke", body, headers, timeout_s, whole)
         return answer
+
+    @contextmanager
+    def _in_use(self, name: str) -> Iterator[None]:
+        """Where models are not kept, count the requests of each, and unload it after the last one."""
+        if self._keep:
+            yield
+            return
+        with self._loading:
+            self._users[name] += 1
+        try:
+            yield
+        finally:
+            with self._loading:
+                self._users[name] -= 1
+                if not self._users[name] and name in self._names:
+                    self._unload(name)
 
     def _ensure(self, name: str, target: str) -> None:
         if name not in self._names:

@@ -19,7 +19,7 @@ from wildsage.local_runner.jobs.logs import TRAINING_JOBS, Logs, LogWriter
 from wildsage.local_runner.jobs.runner import JobRun, Jobs
 from wildsage.local_runner.jobs.states import JobEnd
 from wildsage.local_runner.jobs.store import Document
-from wildsage.local_runner.jobs.training import checkpoints, intermediate_output
+from wildsage.local_runner.jobs.training import checkpoints, intermediate_output, tensorboard
 from wildsage.local_runner.jobs.training.description import DEFAULT_MAX_RUNTIME_S
 from wildsage.local_runner.jobs.training.failures import EndedHost, failure_reason
 from wildsage.local_runner.jobs.training.readings import final_metrics, summaries
@@ -104,7 +104,7 @@ class TrainingJobRun(JobRun):
         self.change(lambda job: job.setdefault("TrainingStartTime", time.time()))
         hosts = workspace.lay_out(self._job, self._folder, self._deps.inputs, self._deps.backend.isolates)
         try:
-            with self._checkpoints(hosts), self._intermediate_output(hosts):
+            with self._checkpoints(hosts), self._intermediate_output(hosts), self._tensorboard(hosts):
                 self._enter("Training")
                 ended = self._train(hosts)
         finally:
@@ -135,6 +135,12 @@ class TrainingJobRun(JobRun):
         if uri is None:
             return nullcontext()
         return intermediate_output.mirrored(uri, self.name, [host.folder for host in hosts], self._deps.objects)
+
+    def _tensorboard(self, hosts: list[Host]) -> AbstractContextManager[None]:
+        config = self._job.get("TensorBoardOutputConfig")
+        if config is None:
+            return nullcontext()
+        return tensorboard.mirrored(config, self.name, [host.folder for host in hosts], self._deps.objects)
 
     def _enter(self, secondary: str) -> None:
         """Enter a secondary status. The status stays: a job that is stopping may still upload its model."""
@@ -216,6 +222,7 @@ class TrainingJobRun(JobRun):
             entrypoint=algorithm.get("ContainerEntrypoint"),
             arguments=algorithm.get("ContainerArguments"),
             checkpoints=self._job.get("CheckpointConfig", {}).get("LocalPath"),
+            tensorboard=self._job.get("TensorBoardOutputConfig", {}).get("LocalPath"),
             network_isolation=self._job.get("EnableNetworkIsolation", False),
         )
 

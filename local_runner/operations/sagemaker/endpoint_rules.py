@@ -41,7 +41,7 @@ def machines(request: Request) -> Iterator[str]:
 def weights(request: Request) -> Iterator[str]:
     """A variant's share of the requests is its weight among the weights of all."""
     if sum(variant.get("InitialVariantWeight", 1.0) for variant in request["ProductionVariants"]) <= 0:
-        yield "InitialVariantWeight is 0 for all variants, expected at least one above 0."
+        yield "The weight is 0 for all variants, expected an InitialVariantWeight or DesiredWeight above 0 for at least one."
 
 
 def serverless(request: Request) -> Iterator[str]:
@@ -89,6 +89,17 @@ def serverless_model(model: Request) -> Iterator[str]:
             yield f"Model {name} has {field}, which a serverless variant cannot serve."
 
 
+def same_kind(update: Request) -> Iterator[str]:
+    """An endpoint with instances stays one. `update` has the variants before and after."""
+    if any("ServerlessConfig" not in variant for variant in update["Before"]):
+        for variant in update["After"]:
+            if "ServerlessConfig" in variant:
+                yield (
+                    f"Variant {variant['VariantName']} is serverless, and the endpoint has instances: it cannot be converted to a "
+                    "serverless endpoint. Create another one."
+                )
+
+
 RULES: tuple[Rule, ...] = (
     variant_names,
     machines,
@@ -101,4 +112,5 @@ RULES: tuple[Rule, ...] = (
     unique("DataCaptureConfig.CaptureOptions.CaptureMode"),
 )
 SERVERLESS_MODEL_RULES: tuple[Rule, ...] = (serverless_model,)
+KIND_RULES: tuple[Rule, ...] = (same_kind,)
 UPDATE_RULES: tuple[Rule, ...] = (unique("DesiredWeightsAndCapacities.VariantName"),)

@@ -65,6 +65,7 @@ def update_endpoint(context: RequestContext, request: dict[str, Any]) -> dict[st
     """The old containers answer until the new ones are in service."""
     endpoint = resources.find(context, KIND, request["EndpointName"])
     deployment = _deployment(context, request["EndpointConfigName"])
+    check({"Before": endpoint["Deployment"]["Variants"], "After": deployment["Variants"]}, endpoint_rules.KIND_RULES)
     if request.get("RetainAllVariantProperties"):
         excluded = [one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties", ())]
         _retain(deployment["Variants"], endpoint["Deployment"]["Variants"], excluded)
@@ -104,6 +105,8 @@ def _changed(endpoint: Document, wanted: Sequence[Document]) -> list[Document]:
             check({"ProductionVariants": [variants[name]]}, (endpoint_rules.serverless,))
         if variants[name]["InstanceCount"] < 1:
             raise invalid(f"Variant {name}: DesiredInstanceCount must be 1 or more.")
+    shares = [{"InitialVariantWeight": variant["Weight"]} for variant in variants.values()]
+    check({"ProductionVariants": shares}, (endpoint_rules.weights,))
     return list(variants.values())
 
 

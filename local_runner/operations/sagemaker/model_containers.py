@@ -27,10 +27,12 @@ def execution_mode(context: RequestContext, name: str) -> str:
 
 
 def _described(name: str, container: dict[str, Any]) -> Document:
+    cache = container.get("MultiModelConfig", {}).get("ModelCacheSetting")
     return {
         "Name": container.get("ContainerHostname", name),
         "Image": container["Image"],
         "ModelDataUrl": resources.model_address(container),
         "Environment": container.get("Environment", {}),
         "Mode": container["Mode"],
+        **({"ModelCache": cache} if cache else {}),
     }

@@ -1,4 +1,7 @@
-"""Rules of CreateModel that AWS's model of the request cannot say. Source: CreateModel and ContainerDefinition (API reference)."""
+"""Rules of CreateModel that AWS's model of the request cannot say.
+
+Sources: CreateModel, ContainerDefinition, S3ModelDataSource (API reference).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Iterator
 
 from wildsage.local_runner.jobs.hosting.endpoint import DIRECT
 from wildsage.local_runner.jobs.hosting.instance import MULTI_MODEL
-from wildsage.local_runner.operations.rules import Request, Rule, one_of
+from wildsage.local_runner.operations.rules import Request, Rule, one_of, value_at
 
 MAX_ENVIRONMENT_BYTES = 32 << 10
 PUBLISH_EVERY_S = (10, 30, 60, 120, 180, 240, 300)
@@ -44,8 +47,14 @@ def model_data(request: Request) -> Iterator[str]:
             yield "ModelDataUrl and ModelDataSource exclude each other. Leave one of them out."
         if multi_model and "ModelDataSource" in container:
             yield "ModelDataSource cannot be used with Mode MultiModel. Give the prefix of the models as ModelDataUrl."
+        if not value_at(container, "ModelDataSource.S3DataSource.S3Uri", "/").endswith("/") and _is_prefix(container):
+            yield "ModelDataSource.S3DataSource: the S3Uri of an S3Prefix must end with a slash (/)."
         if "MultiModelConfig" in container and not multi_model:
             yield "MultiModelConfig needs Mode MultiModel."
+
+
+def _is_prefix(container: Request) -> bool:
+    return value_at(container, "ModelDataSource.S3DataSource.S3DataType") == "S3Prefix"
 
 
 def environment(request: Request) -> Iterator[str]:

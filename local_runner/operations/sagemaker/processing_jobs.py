@@ -15,15 +15,16 @@ from wildsage.local_runner.jobs.processing.job import DEFAULT_MAX_RUNTIME_S, KIN
 from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.rules import keeps
-from wildsage.local_runner.operations.sagemaker import jobs, quotas, resources, tag_rules
+from wildsage.local_runner.operations.sagemaker import jobs, processing_rules, quotas, resources, tag_rules
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
 
 
-@keeps(*tag_rules.RULES)
+@keeps(*processing_rules.RULES, *tag_rules.RULES)
 @unsupported(
+    "ProcessingResources.ClusterConfig.InstancePreferences",
     "ProcessingInputs.DatasetDefinition",
     "ProcessingOutputConfig.Outputs.FeatureStoreOutput",
     "NetworkConfig.EnableNetworkIsolation",

@@ -18,7 +18,7 @@ from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning.job import KIND as TUNING_JOB
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.rules import keeps
-from wildsage.local_runner.operations.sagemaker import experiment_rules, resources
+from wildsage.local_runner.operations.sagemaker import resources, search_rules
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import invalid
 
@@ -34,7 +34,7 @@ MODIFIED = "LastModifiedTime"
 
 
 @unsupported("VisibilityConditions")
-@keeps(*experiment_rules.SEARCH_RULES)
+@keeps(*search_rules.RULES)
 def search(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Sorts by the time of the last change, newest first, or by a property of the request; results without it come last."""
     if request["Resource"] not in SEARCHED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wildsage.containers.contract.paths import DEFAULT_ROOT, OptML
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import quotas, resources
 from wildsage.local_runner.wire.errors import invalid
@@ -26,6 +27,8 @@ def check(context: RequestContext, request: dict[str, Any]) -> None:
     resources.check_target(context, "S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])
     if "CheckpointConfig" in request:
         resources.check_target(context, "CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"])
+    if "TensorBoardOutputConfig" in request:
+        _check_tensorboard(context, request["TensorBoardOutputConfig"])
     for channel in request.get("InputDataConfig", ()):
         _check_channel(channel)
 
@@ -41,6 +44,20 @@ def _check_command(context: RequestContext, algorithm: dict[str, Any]) -> None:
             "ContainerArguments without ContainerEntrypoint needs the entrypoint of an image, and so the Docker backend. "
             "Give a ContainerEntrypoint, or start the server with `wildsage up --backend docker`."
         )
+
+
+def _check_tensorboard(context: RequestContext, config: dict[str, Any]) -> None:
+    """Only a container with a file system of its own can have the folder anywhere."""
+    resources.check_target(context, "TensorBoardOutputConfig.S3OutputPath", config["S3OutputPath"])
+    path = config.get("LocalPath", DEFAULT_ROOT)
+    try:
+        OptML().inside(path)
+    except ValueError:
+        if not context.services.backend.isolates:
+            raise invalid(
+                f"TensorBoardOutputConfig.LocalPath: got {path}, expected a path below {DEFAULT_ROOT}. Elsewhere needs the Docker "
+                "backend: `wildsage up --backend docker`."
+            ) from None
 
 
 def _check_channel(channel: dict[str, Any]) -> None:

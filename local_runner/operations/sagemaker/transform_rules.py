@@ -26,6 +26,12 @@ def payload(request: Request) -> Iterator[str]:
         )
 
 
+def batches(request: Request) -> Iterator[str]:
+    """Only records can be put together in a request."""
+    if request.get("BatchStrategy") == "MultiRecord" and request["TransformInput"].get("SplitType", "None") == "None":
+        yield "BatchStrategy MultiRecord needs a TransformInput.SplitType of Line, RecordIO or TFRecord, got None."
+
+
 def one_archive(model: Request) -> Iterator[str]:
     """Batch transform takes models of one archive each."""
     for container in containers(model):
@@ -41,5 +47,6 @@ def one_archive(model: Request) -> Iterator[str]:
 MODEL_RULES: tuple[Rule, ...] = (one_archive,)
 RULES: tuple[Rule, ...] = (
     payload,
+    batches,
     no_key_with_local_storage("TransformResources.InstanceType", "TransformResources.VolumeKmsKeyId"),
 )

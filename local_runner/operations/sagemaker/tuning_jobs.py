@@ -31,6 +31,7 @@ from wildsage.local_runner.operations.sagemaker import (
     training_requests,
     training_rules,
     tuning_rules,
+    warm_start_rules,
 )
 from wildsage.local_runner.operations.unsupported import unsupported
 from wildsage.local_runner.wire.errors import AwsError, invalid
@@ -202,36 +203,12 @@ def _check_hyperparameters(context: RequestContext, definition: TrainingDefiniti
 
 
 def _check_parents(context: RequestContext, job: Document, found: list[TrainingDefinition]) -> None:
-    """Parents must have ended and have the same objective, and for identical data and algorithm also the same image."""
-    if "WarmStartConfig" not in job:
-        return
+    """Raises ValidationException for a parent that has not ended or that the job cannot learn from."""
     for name in parents(job):
         parent = _find(context, name)
         if parent["HyperParameterTuningJobStatus"] not in ENDED:
             raise invalid(f"Parent tuning job {name} is {parent['HyperParameterTuningJobStatus']}. Wait for its end.")
-        before = training_definitions(parent)
-        _check_hyperparameter_count(name, before, found)
-        if before[0].objective != found[0].objective:
-            raise invalid(
-                f"Parent tuning job {name} has the objective {_objective(before[0])}, expected {_objective(found[0])}."
-            )
-        images = {one.training["AlgorithmSpecification"]["TrainingImage"] for one in (*before, *found)}
-        if job["WarmStartConfig"]["WarmStartType"] == "IdenticalDataAndAlgorithm" and len(images) > 1:
-            raise invalid(
-                f"WarmStartType IdenticalDataAndAlgorithm: parent {name} has another image ({', '.join(sorted(images))}). "
-                "Use TransferLearning."
-            )
-
-
-def _check_hyperparameter_count(parent: str, before: list[TrainingDefinition], found: list[TrainingDefinition]) -> None:
-    """Hyperparameters may become static or tunable, but none may come or go."""
-    counts = [{len(one.static) + len(one.ranges) for one in definitions} for definitions in (before, found)]
-    if counts[0] != counts[1]:
-        raise invalid(
-            "The total number of static and tunable hyperparameters must be the same as in all parent jobs. "
-            f"Parent tuning job {parent} has another number."
-        )
-
-
-def _objective(definition: TrainingDefinition) -> str:
-    return f"{definition.objective['Type']} {definition.objective['MetricName']}"
+        kind = job["WarmStartConfig"]["WarmStartType"]
+        start = warm_start_rules.WarmStart(name, kind, training_definitions(parent), found)
+        for problem in start.problems():
+            raise invalid(problem)

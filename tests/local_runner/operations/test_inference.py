@@ -144,7 +144,7 @@ def test_models_that_could_not_serve_are_rejected(aws, fields, message):
 
 
 def test_a_model_may_lie_in_s3_as_plain_files(aws):
-    source = {"S3Uri": aws.upload("plain", name=b"plain"), "S3DataType": "S3Prefix", "CompressionType": "None"}
+    source = {"S3Uri": aws.upload("plain", name=b"plain") + "/", "S3DataType": "S3Prefix", "CompressionType": "None"}
     model = create(aws, PrimaryContainer={"Image": IMAGE, "ModelDataSource": {"S3DataSource": source}})
     assert aws.invoke(aws.deploy(configure(aws, [{"ModelName": model}])))["name"] == "plain"
     for wrong, message in (
@@ -180,6 +180,29 @@ def test_models_are_loaded_at_their_first_request_and_make_room_for_others(aws, 
         return [event["message"] for event in events if "loaded" in event["message"]]
 
     aws.until(lines, lambda found: found == wanted)
+
+
+def test_models_without_a_cache_are_unloaded_after_their_last_request(aws, prefix):
+    given = container(
+        prefix, Mode="MultiModel", MultiModelConfig={"ModelCacheSetting": "Disabled"}, Environment={"SLEEP_S": "0.2"}
+    )
+    endpoint = aws.deploy(configure(aws, [{"ModelName": create(aws, PrimaryContainer=given)}]))
+    with ThreadPoolExecutor(4) as pool:
+        together = [pool.submit(aws.invoke, endpoint, TargetModel="a.tar.gz") for _ in range(8)]
+        assert {one.result()["name"] for one in together} == {"A"}
+    assert aws.invoke(endpoint, TargetModel="a.tar.gz")["name"] == "A"
+    assert aws.invoke(endpoint, TargetModel="sub/b.tar.gz")["name"] == "B"
+    assert aws.invoke(endpoint, TargetModel="a.tar.gz")["name"] == "A"
+    a, b = (hashlib.sha256(key.encode()).hexdigest()[:32] for key in ("a.tar.gz", "sub/b.tar.gz"))
+
+    def counts() -> list[int]:
+        events = aws.logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{endpoint}")["events"]
+        lines = [event["message"] for event in events]
+        return [sum(line == f"{act} {name}" for line in lines) for name in (a, b) for act in ("loaded", "unloaded")]
+
+    aws.until(counts, lambda found: found[0] == found[1] >= 3 and found[2:] == [1, 1])
+    (folder,) = [place for place in aws.region.endpoints.rglob("models") if endpoint in place.parts]
+    assert list(folder.iterdir()) == []
 
 
 def test_a_model_may_come_later_and_must_be_there_then(aws, multi_model):

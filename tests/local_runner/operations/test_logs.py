@@ -101,3 +101,48 @@ def test_what_is_not_there(aws):
         aws.logs.get_log_events(logGroupName=GROUP, logStreamName="nobody")
     groups = [group["logGroupName"] for group in aws.logs.describe_log_groups()["logGroups"]]
     assert GROUP in groups
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "words"),
+    [
+        ("get_log_events", {"logStreamName": "s"}, "Either logGroupName or logGroupIdentifier is needed"),
+        (
+            "filter_log_events",
+            {"logGroupName": GROUP, "logGroupIdentifier": GROUP},
+            "Either logGroupName or logGroupIdentifier is needed, got logGroupName and logGroupIdentifier",
+        ),
+        (
+            "filter_log_events",
+            {"logGroupName": GROUP, "logStreamNames": ["a"], "logStreamNamePrefix": "a"},
+            "logStreamNames and logStreamNamePrefix exclude each other",
+        ),
+        (
+            "describe_log_streams",
+            {"logGroupName": GROUP, "orderBy": "LastEventTime", "logStreamNamePrefix": "a"},
+            "Cannot order by LastEventTime with a logStreamNamePrefix.",
+        ),
+        (
+            "describe_log_groups",
+            {"logGroupNamePrefix": "/aws", "logGroupNamePattern": "Jobs"},
+            "logGroupNamePrefix and logGroupNamePattern exclude each other",
+        ),
+        (
+            "describe_log_groups",
+            {"logGroupIdentifiers": [GROUP], "logGroupNamePrefix": "/aws"},
+            "logGroupIdentifiers and logGroupNamePrefix exclude each other",
+        ),
+    ],
+)
+def test_fields_that_exclude_each_other_are_rejected(aws, operation, request_, words):
+    with pytest.raises(aws.logs.exceptions.InvalidParameterException, match=words):
+        getattr(aws.logs, operation)(**request_)
+
+
+def test_groups_can_be_listed_by_their_names_and_arns(aws):
+    job = aws.train(lines="a")
+    aws.finished(job)
+    arn = next(one["arn"] for one in aws.logs.describe_log_groups()["logGroups"] if one["logGroupName"] == GROUP)
+    for given in (GROUP, arn):
+        listed = aws.logs.describe_log_groups(logGroupIdentifiers=[given.removesuffix(":*")])["logGroups"]
+        assert [one["logGroupName"] for one in listed] == [GROUP]

@@ -61,6 +61,14 @@ BASES = {
             {"VariantName": "v", "ModelName": "plain", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
         ],
     },
+    "create_processing_job": {
+        "ProcessingJobName": "rules",
+        "RoleArn": ROLE,
+        "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]},
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+        },
+    },
     "create_trial_component": {"TrialComponentName": "rules"},
     "list_trial_components": {},
     "search": {"Resource": "TrainingJob"},
@@ -71,6 +79,16 @@ BASES = {
 def channel(name: str = "train", **fields) -> dict:
     source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/in", **fields.pop("source", {})}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, **fields}
+
+
+def read(name: str = "rows", **fields) -> dict:
+    s3 = {"S3Uri": "s3://bucket/in", "S3DataType": "S3Prefix", "LocalPath": f"/opt/ml/processing/{name}", **fields}
+    return {"InputName": name, "S3Input": {field: value for field, value in s3.items() if value is not ABSENT}}
+
+
+def written(name: str = "out", **fields) -> dict:
+    s3 = {"S3Uri": "s3://bucket/p", "S3UploadMode": "EndOfJob", "LocalPath": f"/opt/ml/processing/{name}"}
+    return {"OutputName": name, "S3Output": s3, **fields}
 
 
 def variant(**fields) -> dict:
@@ -89,6 +107,7 @@ MACHINES = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
 CAPTURE = {"EnableCapture": True, "InitialSamplingPercentage": 50, "DestinationS3Uri": "s3://bucket/c"}
 ASYNC = {"OutputConfig": {"S3OutputPath": "s3://bucket/async"}}
 TUNED = "TrainingJobDefinition.HyperParameterTuningResourceConfig"
+CLUSTER = "ProcessingResources.ClusterConfig"
 CONFIG = "HyperParameterTuningJobConfig"
 FILTER = {"Name": "TrainingJobName", "Value": "x"}
 
@@ -257,7 +276,53 @@ CASES = [
         },
         "HyperParameterTuningJobName must be unique, got p more than once",
     ),
+    # CreateProcessingJob
+    ("create_processing_job", {f"{CLUSTER}.InstanceCount": ABSENT}, "needs an InstanceCount"),
+    ("create_processing_job", {f"{CLUSTER}.InstanceType": ABSENT}, "needs an InstanceType"),
+    ("create_processing_job", {f"{CLUSTER}.SelectedInstanceCount": 1}, "SelectedInstanceCount is read-only"),
+    (
+        "create_processing_job",
+        {f"{CLUSTER}.InstanceType": "ml.g5.xlarge", f"{CLUSTER}.VolumeKmsKeyId": KEY},
+        "when using an instance type with local storage, got ml.g5.xlarge",
+    ),
+    (
+        "create_processing_job",
+        {f"{CLUSTER}.InstancePreferences": [{"InstanceType": "ml.m5.large"}]},
+        "InstancePreferences is not implemented",
+    ),
+    ("create_processing_job", {"ProcessingInputs": [read(), read()]}, "InputName must be unique, got rows"),
+    (
+        "create_processing_job",
+        {"ProcessingOutputConfig": {"Outputs": [written(), written()]}},
+        "OutputName must be unique, got out",
+    ),
+    ("create_processing_job", {"ProcessingInputs": [{"InputName": "a"}]}, "needs either S3Input or DatasetDefinition"),
+    (
+        "create_processing_job",
+        {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "a"}]}},
+        "needs either S3Output or FeatureStoreOutput, got neither",
+    ),
+    (
+        "create_processing_job",
+        {"ProcessingInputs": [read(LocalPath=ABSENT)]},
+        "Input rows: LocalPath is None, expected a path below /opt/ml/processing",
+    ),
+    (
+        "create_processing_job",
+        {"ProcessingInputs": [read(LocalPath="/opt/ml/input/data")]},
+        "expected a path below",
+    ),
+    (
+        "create_processing_job",
+        {"ProcessingInputs": [read(S3CompressionType="Gzip", S3InputMode="File")]},
+        "S3CompressionType Gzip needs S3InputMode Pipe",
+    ),
     # CreateTransformJob
+    (
+        "create_transform_job",
+        {"BatchStrategy": "MultiRecord"},
+        "BatchStrategy MultiRecord needs a TransformInput.SplitType",
+    ),
     ("create_transform_job", {"MaxPayloadInMB": 101}, "MaxPayloadInMB: got 101, expected at most 100"),
     (
         "create_transform_job",
@@ -311,6 +376,15 @@ CASES = [
         },
         "RepositoryAuthConfig needs RepositoryAccessMode Vpc",
     ),
+    (
+        "create_model",
+        {
+            "PrimaryContainer.ModelDataSource": {
+                "S3DataSource": {"S3Uri": "s3://bucket/m", "S3DataType": "S3Prefix", "CompressionType": "None"}
+            }
+        },
+        "the S3Uri of an S3Prefix must end with a slash (/)",
+    ),
     # CreateEndpointConfig
     ("create_endpoint_config", {"ProductionVariants": [variant(**MACHINES)] * 2}, "Variant names must be unique"),
     ("create_endpoint_config", {"ProductionVariants": [variant(InitialInstanceCount=1)]}, "needs an InstanceType and"),
@@ -323,7 +397,7 @@ CASES = [
     (
         "create_endpoint_config",
         {"ProductionVariants": [variant(**MACHINES, InitialVariantWeight=0)]},
-        "InitialVariantWeight is 0 for all variants",
+        "The weight is 0 for all variants",
     ),
     (
         "create_endpoint_config",
@@ -400,6 +474,25 @@ CASES = [
         {"SearchExpression": {"Filters": [FILTER] * 20, "SubExpressions": [{"Filters": [FILTER] * 20}] * 2}},
         "got 62 conditions, expected at most 50",
     ),
+    *(
+        ("search", {"SearchExpression": {"Filters": filters}}, words)
+        for filters, words in (
+            ([{"Name": "Colour", "Value": "x"}], "TrainingJob has no property Colour"),
+            (
+                [{"Name": "TrainingJobStatus", "Operator": "GreaterThan", "Value": "x"}],
+                "TrainingJobStatus: operator GreaterThan is not supported for text properties",
+            ),
+            (
+                [{"Name": "ResourceConfig.InstanceCount", "Operator": "In", "Value": "1,2"}],
+                "InstanceCount: operator In is only supported for text properties",
+            ),
+            (
+                [{"Name": "CreationTime", "Operator": "Contains", "Value": "2026"}],
+                "CreationTime: operator Contains is only supported for text properties",
+            ),
+            ([{**FILTER, "Operator": "Contains"}] * 2, "'CONTAINS' operator usage limit of 1 exceeded."),
+        )
+    ),
 ]
 
 
@@ -449,6 +542,34 @@ def test_a_request_that_breaks_a_rule_is_rejected(ready, operation, changes, wor
 @pytest.mark.parametrize("operation", BASES)
 def test_the_request_that_the_cases_change_is_accepted(ready, operation):
     getattr(ready.sagemaker, operation)(**BASES[operation])
+
+
+def test_several_contains_are_accepted_for_names_and_tags(aws):
+    names = ("DisplayName", "TrialComponentName", "Tags.team", "InputArtifacts.rows.Value")
+    filters = [{"Name": name, "Operator": "Contains", "Value": "x"} for name in names]
+    expression = {"Filters": filters, "SubExpressions": [{"Filters": filters}]}
+    aws.sagemaker.search(Resource="ExperimentTrialComponent", SearchExpression=expression)
+
+
+def test_properties_with_names_of_the_users_own_are_accepted(aws):
+    names = ("HyperParameters.k", "Metrics.train:msd", "Tags.team", "InputDataConfig.ChannelName")
+    filters = [{"Name": name, "Operator": "Equals", "Value": "1"} for name in names]
+    order = [{"Name": name, "Operator": "LessThan", "Value": "1"} for name in names[:3]]
+    aws.sagemaker.search(Resource="TrainingJob", SearchExpression={"Filters": filters + order})
+
+
+def test_an_endpoint_with_instances_stays_one(aws):
+    endpoint = aws.deploy(aws.config(aws.model()))
+    config = aws.name("config")
+    aws.sagemaker.create_endpoint_config(
+        EndpointConfigName=config, ProductionVariants=[serverless() | {"ModelName": aws.model()}]
+    )
+    with pytest.raises(ClientError, match="cannot be converted to a serverless endpoint"):
+        aws.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+    weights = [{"VariantName": "v0", "DesiredWeight": 0}]
+    with pytest.raises(ClientError, match="The weight is 0 for all variants"):
+        aws.sagemaker.update_endpoint_weights_and_capacities(EndpointName=endpoint, DesiredWeightsAndCapacities=weights)
+    assert aws.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"] == "InService"
 
 
 def test_spot_machines_with_time_to_wait_are_accepted(aws):

@@ -25,7 +25,8 @@ def jobs(aws, channel):
 
 
 def found(aws, *filters, resource="TrainingJob", **request) -> list[str]:
-    named = {"Name": "TrainingJobName", "Operator": "Contains", "Value": "searched"}
+    names = ",".join(f"searched-{k}" for k in (9, 10, 11))
+    named = {"Name": "TrainingJobName", "Operator": "In", "Value": names}
     expression = {"Filters": [named, *filters], **request.pop("expression", {})}
     results = aws.sagemaker.search(Resource=resource, SearchExpression=expression, **request)["Results"]
     return sorted(result["TrainingJob"]["TrainingJobName"].removeprefix("searched-") for result in results)

@@ -287,6 +287,14 @@ def algorithm(image: str, **fields: object) -> dict:
             "CheckpointConfig.S3Uri s3://no-such-bucket/c: the bucket no-such-bucket does not exist.",
         ),
         (
+            {"TensorBoardOutputConfig": {"S3OutputPath": "s3://no-such-bucket/t"}},
+            "TensorBoardOutputConfig.S3OutputPath s3://no-such-bucket/t: the bucket no-such-bucket does not exist.",
+        ),
+        (
+            {"TensorBoardOutputConfig": {"S3OutputPath": "s3://bucket/t", "LocalPath": "/tmp/events"}},
+            "TensorBoardOutputConfig.LocalPath: got /tmp/events, expected a path below /opt/ml.",
+        ),
+        (
             {
                 "EnableNetworkIsolation": True,
                 "ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1},
@@ -302,6 +310,8 @@ def algorithm(image: str, **fields: object) -> dict:
         "image of ours to come",
         "arguments",
         "checkpoints",
+        "no bucket for TensorBoard",
+        "folder of TensorBoard",
         "isolated hosts",
     ],
 )
@@ -369,6 +379,26 @@ def test_checkpoints_come_from_s3_and_go_there_however_a_job_ends(aws):
     assert stored() == two
     third = aws.seen(aws.train(CheckpointConfig=config))
     assert third["checkpoints"] == {name: sha256(content) for name, content in two.items()}
+
+
+@pytest.mark.parametrize(
+    ("local", "folder"), [(None, "output/tensorboard"), ("/opt/ml/output/data/board", "output/data/board")]
+)
+def test_files_of_tensorboard_are_stored_while_the_job_runs_and_after_a_failure(aws, local, folder):
+    config = {"S3OutputPath": "s3://bucket/boards/", **({"LocalPath": local} if local else {})}
+
+    def stored(job: str) -> set[str]:
+        found = aws.s3.list_objects_v2(Bucket="bucket", Prefix=f"boards/{job}/tensorboard-output/")
+        return {one["Key"].rpartition("/")[2] for one in found.get("Contents", ())}
+
+    job = aws.train(hosts=2, tensorboard=folder, sleep_s="60", TensorBoardOutputConfig=config)
+    aws.until(lambda: stored(job), lambda found: found == {"events_algo-1", "events_algo-2"}, timeout_s=60)
+    assert aws.sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "InProgress"
+    aws.sagemaker.stop_training_job(TrainingJobName=job)
+    aws.finished(job)
+    failed = aws.train(tensorboard=folder, exit="5", TensorBoardOutputConfig=config)
+    assert aws.finished(failed)["TensorBoardOutputConfig"] == config
+    assert stored(failed) == {"events_algo-1"}
 
 
 def test_a_reason_shows_paths_as_the_container_documents_them(aws):

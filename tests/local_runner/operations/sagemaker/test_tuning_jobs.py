@@ -191,7 +191,7 @@ def test_a_warm_start_on_the_same_data_knows_what_the_parent_found(aws, tune):
         "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": parent}],
         "WarmStartType": "IdenticalDataAndAlgorithm",
     }
-    ranges = {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "5", "MaxValue": "9"}]}
+    ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["5", "7", "9"]}]}
     fixed = definition(static={"name": "a"})
     found = finished(aws, tune(request(jobs=2, ranges=ranges), fixed, WarmStartConfig=warm_start))
     assert found["OverallBestTrainingJob"]["TrainingJobName"] == best["TrainingJobName"]
@@ -200,6 +200,7 @@ def test_a_warm_start_on_the_same_data_knows_what_the_parent_found(aws, tune):
 
 
 def test_transfer_learning_tries_the_parents_best_first(aws, tune):
+    six = {"CategoricalParameterRanges": [one for one in SIX_X["CategoricalParameterRanges"] if one["Name"] == "x"]}
     parent = tune(request(jobs=None, ranges=SIX_X, strategy="Grid", parallel=3))
     finished(aws, parent)
     warm_start = {
@@ -207,8 +208,8 @@ def test_transfer_learning_tries_the_parents_best_first(aws, tune):
         "WarmStartType": "TransferLearning",
     }
     with pytest.raises(ClientError, match="total number of static and tunable hyperparameters must be the same"):
-        tune(request(jobs=1, parallel=1), WarmStartConfig=warm_start)
-    name = tune(request(jobs=1, parallel=1), definition(static={"name": "a"}), WarmStartConfig=warm_start)
+        tune(request(jobs=1, parallel=1, ranges=six), WarmStartConfig=warm_start)
+    name = tune(request(jobs=1, parallel=1, ranges=six), definition(static={"name": "a"}), WarmStartConfig=warm_start)
     assert "OverallBestTrainingJob" not in finished(aws, name)
     assert float(tuned(aws, name)[0]["x"]) == 3.0
 
@@ -347,6 +348,30 @@ def test_warm_starts_that_cannot_be_are_rejected(aws, tune):
     assert "has the objective Minimize test:msd" in rejection(tune, other, WarmStartConfig=warm(parent))
     grid = request(jobs=None, ranges=SIX_X, strategy="Grid")
     assert "nothing to start warm" in rejection(tune, grid, WarmStartConfig=warm(parent))
+
+
+def test_a_warm_start_keeps_types_and_most_values(aws, tune):
+    """Each word that becomes static or takes the place of another counts."""
+    words = {"CategoricalParameterRanges": [{"Name": "x", "Values": [str(number) for number in range(11)]}]}
+    parent = tune(request(jobs=1, parallel=1, ranges=words), definition(static={"a": "1"}))
+    finished(aws, parent)
+    warm = {
+        "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": parent}],
+        "WarmStartType": "TransferLearning",
+    }
+
+    def numbers(name: str) -> dict:
+        return {"IntegerParameterRanges": [{"Name": name, "MinValue": "1", "MaxValue": "9"}]}
+
+    whole = request(jobs=1, parallel=1, ranges=numbers("x"))
+    assert "Hyperparameter x is integer, and categorical in parent" in rejection(
+        tune, whole, definition(static={"a": "1"}), WarmStartConfig=warm
+    )
+    fixed = request(jobs=1, parallel=1, ranges=numbers("a"))
+    assert "11 changes of parent tuning job" in rejection(
+        tune, fixed, definition(static={"x": "3"}), WarmStartConfig=warm
+    )
+    finished(aws, tune(request(jobs=1, parallel=1, ranges=words), definition(static={"a": "2"}), WarmStartConfig=warm))
 
 
 def test_a_name_can_be_used_once(aws, tune):
