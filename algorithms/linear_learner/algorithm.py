@@ -42,6 +42,8 @@ from wildsage.algorithms.linear_learner.training import LearningRates, LinearTra
 from wildsage.algorithms.linear_learner.variants import AUTO_MODELS, GivenSettings, Variant, choose, columns, grid
 
 AUTO_CALIBRATION_ROWS = 1_000_000
+LEAST_UPDATES = 32
+"""A pass has so many updates at least, unless the learning rate is given: few rows are learned from several times."""
 OLD_CRITERIA = {"f1": "f_beta", "cross_entropy_loss": "loss_function"}
 CRITERIA = ("accuracy", "f_beta", "precision_at_target_recall", "recall_at_target_precision", "loss_function")
 OPTIMIZERS = ("auto", "sgd", "adam", "rmsprop")
@@ -335,7 +337,8 @@ class LinearLearner(Algorithm):
         )
         positive_m = columns(variants, "positive_weight").to(run.device)
         weighted = positive_m if bool((positive_m != 1).any()) else None
-        return LinearTraining(state, variants, task, rates, self._optimizer(), weighted, rows_here, run)
+        least_updates = LEAST_UPDATES if self.learning_rate == AUTO else 1
+        return LinearTraining(state, variants, task, rates, self._optimizer(), weighted, rows_here, least_updates, run)
 
     def _end_of_epoch(
         self, epoch: int, losses_m: Tensor, training: LinearTraining, selection: Selection, run: RunContext

@@ -114,18 +114,25 @@ class LinearTraining:
     optimizer: Optimizer
     positive_m: Tensor | None
     rows_here: int
+    least_updates: int
     run: RunContext
 
     def one_pass(self, batches: Iterator[Batch]) -> Tensor:
         """Learn from every mini-batch. Returns the mean loss of each model (m,), taken while they moved, as the original does."""
         rows_before = 0
-        for own, together in self._chunks(batches):
-            for batch, rows in itertools.zip_longest(own, together):
-                self._step(None if batch is None else self._prepared(batch, rows_before), rows)
-                rows_before += 0 if batch is None else len(batch)
+        for own, together, sweeps in self._chunks(batches):
+            for _ in range(sweeps):
+                self._sweep(own, together, rows_before)
+            rows_before += sum(map(len, own))
             self.run.checkpoint_together(self.state)
         losses_m, weights_m = self.run.sum(self.state.loss_2m)
         return losses_m / weights_m.clamp_min(1e-300)
+
+    def _sweep(self, own: Sequence[Batch], together: Sequence[int], rows_before: int) -> None:
+        """An update by each mini-batch, before which this host has read `rows_before` rows of the pass."""
+        for batch, rows in itertools.zip_longest(own, together):
+            self._step(None if batch is None else self._prepared(batch, rows_before), rows)
+            rows_before += 0 if batch is None else len(batch)
 
     def weights(self) -> tuple[Tensor, Tensor]:
         """Of all models now: weights (d, o) for normalised columns, and bias (1, o)."""
@@ -140,17 +147,24 @@ class LinearTraining:
                 "first column of the CSV, or under the key values of a record's label?"
             )
 
-    def _chunks(self, batches: Iterator[Batch]) -> Iterator[tuple[list[Batch], list[int]]]:
-        """Mini-batches of this host, and how many rows all hosts together have in each; a host at its end has fewer of them."""
-        most = max(1, ROWS_AT_ONCE // self.rows_here)
+    def _chunks(self, batches: Iterator[Batch]) -> Iterator[tuple[list[Batch], list[int], int]]:
+        """Mini-batches of this host, how many rows all hosts together have in each, and how often to learn from them.
+
+        A host at its end has fewer mini-batches than others. Mini-batches that are the whole channel are learned from until the
+        pass has `least_updates`.
+        """
+        most = max(2, ROWS_AT_ONCE // self.rows_here)
         while True:
+            begins = not self.state.pass_updates
             own = list(itertools.islice(batches, most))
             self._reject_partial(own)
-            sizes = torch.tensor([*map(len, own), *[0] * (most - len(own))])
-            together = [rows for rows in self.run.sum(sizes).tolist() if rows]
+            sizes = torch.tensor([*map(len, own), *[0] * (most - len(own)), int(self.run.stopping)])
+            *sizes_together, stopping = self.run.sum(sizes).tolist()
+            together = [rows for rows in sizes_together if rows]
             if not together:
                 return
-            yield own, together
+            whole = begins and len(together) < most and not stopping
+            yield own, together, max(1, -(-self.least_updates // len(together))) if whole else 1
 
     def _prepared(self, batch: Batch, rows_before: int) -> MiniBatch:
         labels_n = labels.checked(batch, self.task.predictor_type, self.task.classes, "train", rows_before)

@@ -131,6 +131,61 @@ def test_several_classes_come_to_multinomial_regression():
     assert found["multiclass_top_k_accuracy_3"] > 0.9
 
 
+@pytest.mark.parametrize("rows", [30, 100, 1000])
+def test_few_rows_in_one_mini_batch_come_to_the_optimum(rows):
+    """As SageMaker's SDK has it for up to 1000 rows: mini_batch_size is the number of rows, so a pass has one mini-batch."""
+    rng = np.random.default_rng(rows)
+    z_nd = rng.normal(size=(rows, 3))
+    x_nd = z_nd * [1, 100, 0.1] + [5, 0, 3]
+    values_n = z_nd @ [1, -2, 0.5] + rng.logistic(size=rows)
+    least = np.mean((LinearRegression().fit(x_nd, values_n).predict(x_nd) - values_n) ** 2)
+    model = fit(x_nd, values_n, predictor_type="regressor", mini_batch_size=rows)
+    assert scored(model, x_nd, values_n)["mse"] <= 1.001 * least
+    for classes in (2, 3):
+        labels_n = np.digitize(values_n, np.quantile(values_n, np.arange(1, classes) / classes)).astype(float)
+        peer = LogisticRegression(C=1e6, max_iter=1000).fit(z_nd, labels_n)
+        least = -np.mean(peer.predict_log_proba(z_nd)[np.arange(rows), labels_n.astype(int)])
+        kind = {"predictor_type": "multiclass_classifier", "num_classes": 3}
+        if classes == 2:
+            kind = {"predictor_type": "binary_classifier", "binary_classifier_model_selection_criteria": "loss_function"}
+        found = scored(fit(x_nd, labels_n, mini_batch_size=rows, **kind), x_nd, labels_n)
+        assert next(value for name, value in found.items() if name.endswith("_objective")) <= 1.01 * least
+
+
+def test_few_separable_rows_are_told_apart_as_scikit_learn_does():
+    rng = np.random.default_rng(0)
+    x_nd = rng.normal(size=(2400, 3))
+    labels_n = (x_nd[:, 0] > 2 * x_nd[:, 1]).astype(float)
+    train, test = slice(400), slice(400, None)
+    peer = LogisticRegression().fit(x_nd[train], labels_n[train])
+    model = fit(x_nd[train], labels_n[train], predictor_type="binary_classifier", mini_batch_size=400)
+    found = scored(model, x_nd[test], labels_n[test])["binary_classification_accuracy"]
+    assert found >= peer.score(x_nd[test], labels_n[test]) - 0.005
+
+
+@pytest.mark.parametrize(
+    ("rows", "given", "updates"),
+    [
+        (400, {}, 32),
+        (400, {"mini_batch_size": 100}, 4 * 8),
+        (400, {"learning_rate": 0.1}, 1),
+        (8300, {"mini_batch_size": 4100}, 3),
+    ],
+    ids=["one mini-batch", "four", "a given rate", "many rows"],
+)
+def test_a_pass_over_few_rows_has_32_updates_unless_the_learning_rate_is_given(rows, given, updates, monkeypatch):
+    steps, move = [], Adam.move
+
+    def counted(self, *given):
+        steps.append(given[-1])
+        move(self, *given)
+
+    monkeypatch.setattr(Adam, "move", counted)
+    x_nd, labels_n = line(rows)
+    fit(x_nd, labels_n, predictor_type="regressor", epochs=1, num_models=1, **{"mini_batch_size": rows} | given)
+    assert max(steps) == updates
+
+
 def test_wide_sparse_rows_move_the_columns_they_hold_and_no_other(monkeypatch):
     """An update gets the columns of its mini-batch, and all others keep the bytes of their initial weights."""
     rng = np.random.default_rng(1)
@@ -150,7 +205,7 @@ def test_wide_sparse_rows_move_the_columns_they_hold_and_no_other(monkeypatch):
     monkeypatch.setattr(Adam, "move", watched)
     how = {"predictor_type": "binary_classifier", "mini_batch_size": 50, "num_models": 2, "wd": 0.001, "l1": 0.0001}
     model = fit(x_nd, labels_n, RunContext(seed=3), **how)
-    assert max(moved) <= 200 and len(moved) == 2 * 15 * 12  # weights and bias, 15 passes of 12 mini-batches
+    assert max(moved) <= 200 and len(moved) == 2 * 15 * 12 * 3  # weights and bias, 15 passes of 12 mini-batches, 3 times each
     assert scored(model, x_nd, labels_n)["binary_classification_accuracy"] > 0.95
     weights_d = model.arrays()["fc0_weight"][:, 0]
     initial_d = torch.empty(width, 1).uniform_(-0.07, 0.07, generator=RunContext(seed=3).shared_rng)[:, 0]
