@@ -349,15 +349,16 @@ class LinearLearner(Algorithm):
                 f"Training diverged in epoch {epoch}: no model's loss is finite. Lower learning_rate, or set normalize_data "
                 "to true."
             )
-        value = selection.report(epoch, losses_m, training)
-        better = improved(value, training.state.best, self.early_stopping_tolerance)
-        if better:
-            training.state.keep_best(value)
+        value, loss = selection.report(epoch, losses_m, training)
+        state, tolerance = training.state, self.early_stopping_tolerance
+        as_good_with_less_loss = value <= state.best and improved(loss, state.best_loss, tolerance)
+        if improved(value, state.best, tolerance) or as_good_with_less_loss:
+            state.keep_best(value, loss)
             run.log(f"Epoch {epoch}: Loss improved. Updating best model")
         else:
-            training.state.stale += 1
+            state.stale += 1
         run.log(f"Saving model for epoch: {epoch}")
-        if training.state.stale >= self.early_stopping_patience:
+        if state.stale >= self.early_stopping_patience:
             run.log("Early stop condition met. Stopping training.")
             return True
         return False

@@ -59,10 +59,10 @@ class Selection:
         """The channel whose metrics decide which model is the best: validation where there is one, else train."""
         return "validation" if "validation" in self.channels else "train"
 
-    def report(self, epoch: int, losses_m: Tensor, training: LinearTraining) -> float:
+    def report(self, epoch: int, losses_m: Tensor, training: LinearTraining) -> tuple[float, float]:
         """Log how good the models are after an epoch, whose training losses are (m,).
 
-        Returns the criterion of the best one; a lower one is better.
+        Returns the criterion of the best one, where a lower one is better, and its loss.
         """
         objective = f"{training.task.loss.name}_objective"
         self._report_losses("train", epoch, objective, losses_m)
@@ -70,15 +70,16 @@ class Selection:
         if self.channel == "validation":
             scored = self._scored(*training.weights(), training, min(self.rows, EPOCH_ROWS))
             self._report_losses("validation", epoch, objective, scored.losses_m)
-            values_m = scored.losses_m
+            values_m = losses_m = scored.losses_m
             if self.criterion:
                 name, sign = f"sampled_{self.criterion.name}", -1.0
                 values_m = torch.tensor([choice.value for choice in scored.choices(self.criterion)])
-        value = sign * float((sign * values_m).nan_to_num(torch.inf, posinf=torch.inf).min())
+        costs_m, losses_m = (each.nan_to_num(torch.inf, posinf=torch.inf) for each in (sign * values_m, losses_m))
+        cost = float(costs_m.min())
         self.run.log(
-            f"#early_stopping_criteria_metric: host={self.run.host}, epoch={epoch}, criteria={name}, value={value}"
+            f"#early_stopping_criteria_metric: host={self.run.host}, epoch={epoch}, criteria={name}, value={sign * cost}"
         )
-        return sign * value
+        return cost, float(losses_m[costs_m == costs_m.min()].min())
 
     def _report_losses(self, channel: str, epoch: int, objective: str, losses_m: Tensor) -> None:
         """A line for each model, and the first model's in the form that metrics are found in."""

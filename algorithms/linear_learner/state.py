@@ -26,10 +26,10 @@ class State:
     """`weights` (p, d, o) and `bias` (p, 1, o) hold what is learned for normalised columns, and the optimizer's memory of it.
 
     `sums` (d + 1, o) add up weights and bias over the updates of a pass, if rows are dense; else it is empty. `best` is the
-    criterion of the best epoch so far, `stale` epochs have been no better since, and `best_weights` (k, d, o) and
-    `best_bias` (k, 1, o) are the weights at its end and, if there are sums, on average. `loss_2m` are the sums of this
-    pass: weighted losses, and weights. `class_counts` counts a classifier's labels in the first rows; `classes_seen` says which
-    labels occurred at all.
+    criterion of the best epoch so far and `best_loss` its loss, `stale` epochs have been no better since, and `best_weights`
+    (k, d, o) and `best_bias` (k, 1, o) are the weights at its end and, if there are sums, on average. `loss_2m` are the sums of
+    this pass: weighted losses, and weights. `class_counts` counts a classifier's labels in the first rows; `classes_seen` says
+    which labels occurred at all.
     """
 
     scaler: Scaler
@@ -44,6 +44,7 @@ class State:
     classes_seen: Tensor
     pass_updates: int = 0
     best: float = float("inf")
+    best_loss: float = float("inf")
     stale: int = 0
     updates: int = 0
 
@@ -91,9 +92,9 @@ class State:
         self.loss_2m.zero_()
         self.pass_updates = 0
 
-    def keep_best(self, value: float) -> None:
-        """Keep the weights of this epoch as the best."""
-        self.best, self.stale = value, 0
+    def keep_best(self, value: float, loss: float) -> None:
+        """Keep the weights of this epoch as the best, with their criterion and loss."""
+        self.best, self.best_loss, self.stale = value, loss, 0
         self.best_weights[0] = self.decorrelation.weights(self.weights[0])
         self.best_bias[0] = self.bias[0]
         if len(self.sums):
@@ -116,15 +117,15 @@ class State:
 
     def arrays(self) -> dict[str, Tensor]:
         """The state as plain arrays: not copies, so write them before training continues."""
-        counts = [self.best, self.stale, self.updates, self.pass_updates, self.decorrelation.mixed]
+        counts = [self.best, self.stale, self.updates, self.pass_updates, self.decorrelation.mixed, self.best_loss]
         own = {name: getattr(self, name) for name in TENSORS}
         own |= {"classes_seen": self.classes_seen.to(torch.uint8), "root": self.decorrelation.root_dd}
         return own | {COUNTS: torch.tensor(counts, dtype=torch.float64)} | self.scaler.arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], device: torch.device) -> Self:
-        """The inverse of `arrays`."""
-        best, stale, updates, pass_updates, mixed = arrays[COUNTS].tolist()
+        """The inverse of `arrays`. States of earlier versions have no `best_loss`."""
+        best, stale, updates, pass_updates, mixed, *best_loss = arrays[COUNTS].tolist()
         tensors = {name: arrays[name].to(device) for name in TENSORS}
         decorrelation = Decorrelation(arrays["root"].to(device), int(mixed))
         seen = arrays["classes_seen"].to(device).bool()
@@ -136,6 +137,7 @@ class State:
             classes_seen=seen,
             pass_updates=int(pass_updates),
             best=best,
+            best_loss=best_loss[0] if best_loss else float("inf"),
             stale=int(stale),
             updates=int(updates),
         )

@@ -24,7 +24,7 @@ from wildsage.algorithms.linear_learner.optimizers import Optimizer
 from wildsage.algorithms.linear_learner.state import State
 from wildsage.algorithms.linear_learner.variants import Variant, columns
 
-ROWS_AT_ONCE = 8192
+ROWS_AT_ONCE = 16_384
 """The hosts agree on the mini-batches of so many rows at a time."""
 
 

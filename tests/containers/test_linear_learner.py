@@ -143,7 +143,7 @@ def test_killed_and_started_again_it_gives_the_same_bytes(job):
     assert run.train()[0] == 1 and (run.opt_ml.checkpoints / "checkpoint_algo-1").exists()
     run.put("train", "rows.pbr", content)
     status, log = run.train()
-    assert status == 0 and "0 passes and 80 batches are done" in log, log
+    assert status == 0 and "0 passes and 81 batches are done" in log, log
     assert model_bytes(run) == model_bytes(whole)
 
 

@@ -147,18 +147,26 @@ def test_few_rows_in_one_mini_batch_come_to_the_optimum(rows):
         least = -np.mean(peer.predict_log_proba(z_nd)[np.arange(rows), labels_n.astype(int)])
         kind = {"predictor_type": "multiclass_classifier", "num_classes": 3}
         if classes == 2:
-            kind = {"predictor_type": "binary_classifier", "binary_classifier_model_selection_criteria": "loss_function"}
+            kind = {
+                "predictor_type": "binary_classifier",
+                "binary_classifier_model_selection_criteria": "loss_function",
+            }
         found = scored(fit(x_nd, labels_n, mini_batch_size=rows, **kind), x_nd, labels_n)
         assert next(value for name, value in found.items() if name.endswith("_objective")) <= 1.01 * least
 
 
-def test_few_separable_rows_are_told_apart_as_scikit_learn_does():
+@pytest.mark.parametrize("validated", [False, True])
+def test_few_separable_rows_are_told_apart_as_scikit_learn_does(validated):
+    """By the validation rows, many models and epochs are right for every row: the one of the least loss is the best."""
     rng = np.random.default_rng(0)
-    x_nd = rng.normal(size=(2400, 3))
+    x_nd = rng.normal(size=(2500, 3))
     labels_n = (x_nd[:, 0] > 2 * x_nd[:, 1]).astype(float)
-    train, test = slice(400), slice(400, None)
+    train, validation, test = slice(400), slice(400, 500), slice(500, None)
     peer = LogisticRegression().fit(x_nd[train], labels_n[train])
-    model = fit(x_nd[train], labels_n[train], predictor_type="binary_classifier", mini_batch_size=400)
+    others = (x_nd[validation], labels_n[validation]) if validated else None
+    run = Watched()
+    model = fit(x_nd[train], labels_n[train], run, others, predictor_type="binary_classifier", mini_batch_size=400)
+    assert sum("Updating best model" in text for text in run.lines) > 10
     found = scored(model, x_nd[test], labels_n[test])["binary_classification_accuracy"]
     assert found >= peer.score(x_nd[test], labels_n[test]) - 0.005
 
@@ -205,7 +213,9 @@ def test_wide_sparse_rows_move_the_columns_they_hold_and_no_other(monkeypatch):
     monkeypatch.setattr(Adam, "move", watched)
     how = {"predictor_type": "binary_classifier", "mini_batch_size": 50, "num_models": 2, "wd": 0.001, "l1": 0.0001}
     model = fit(x_nd, labels_n, RunContext(seed=3), **how)
-    assert max(moved) <= 200 and len(moved) == 2 * 15 * 12 * 3  # weights and bias, 15 passes of 12 mini-batches, 3 times each
+    assert (
+        max(moved) <= 200 and len(moved) == 2 * 15 * 12 * 3
+    )  # weights and bias, 15 passes of 12 mini-batches, 3 times each
     assert scored(model, x_nd, labels_n)["binary_classification_accuracy"] > 0.95
     weights_d = model.arrays()["fc0_weight"][:, 0]
     initial_d = torch.empty(width, 1).uniform_(-0.07, 0.07, generator=RunContext(seed=3).shared_rng)[:, 0]
