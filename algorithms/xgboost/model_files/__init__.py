@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -85,11 +86,11 @@ def _booster(buffer: bytes) -> xgboost.Booster:
 
 def _from_json(buffer: bytes) -> xgboost.Booster:
     try:
-        document = orjson.loads(buffer)
-    except orjson.JSONDecodeError as error:
+        document = json.loads(buffer)  # XGBoost writes NaN, which orjson rejects
+    except (ValueError, RecursionError) as error:
         raise UserError(f"The model is not valid JSON ({error}).") from None
     _check(document.get("Model", document))
-    return _loaded(orjson.dumps(document["Model"]) if "Model" in document else buffer)
+    return _loaded(json.dumps(document["Model"]).encode() if "Model" in document else buffer)
 
 
 def _from_library(buffer: bytes) -> xgboost.Booster:
@@ -163,11 +164,27 @@ def _first_line(error: Exception) -> str:
 
 
 def _best_rounds(booster: xgboost.Booster, attributes: Mapping[str, Any]) -> int | None:
-    """Rounds up to the best one, of a job that stopped early. Raises UserError for what is not a number."""
-    best = attributes.get("best_iteration")
-    if best is None:
+    """Rounds up to the best one, of a job that stopped early. Raises UserError for what is not a number.
+
+    Models of versions up to 1.7 give its number of trees too. That is the one to follow in a binary file, which does not have the
+    number of trees of a round, so each of its trees is taken for a round.
+    """
+    rounds, trees = (_attribute(attributes, name) for name in BEST)
+    if rounds is None:
         return None
+    best = rounds + 1 if not trees else trees // _trees_a_round(booster)
+    return min(best, booster.num_boosted_rounds()) or None
+
+
+def _attribute(attributes: Mapping[str, Any], name: str) -> int | None:
+    value = attributes.get(name)
     try:
-        return min(int(best) + 1, booster.num_boosted_rounds())
+        return None if value is None else int(value)
     except (ValueError, TypeError):
-        raise UserError(f"The model's best_iteration is {best!r}, expected the number of a round.") from None
+        raise UserError(f"The model's {name} is {value!r}, expected a whole number.") from None
+
+
+def _trees_a_round(booster: xgboost.Booster) -> int:
+    """The trees of one round for each class; a linear model has none."""
+    described = configuration(booster)["learner"]["gradient_booster"]
+    return int(described.get("gbtree", described).get("gbtree_model_param", {}).get("num_parallel_tree", 1))

@@ -95,7 +95,9 @@ def _dart(reader: _ByteReader) -> dict[str, Any]:
 
 def _gblinear(reader: _ByteReader) -> dict[str, Any]:
     reader.take(GBLINEAR_BYTES)
-    return {"name": "gblinear", "model": {"weights": reader.array("<f4", reader.count()).astype(np.float32)}}
+    weights = reader.array("<f4", reader.count()).astype(np.float32)
+    # The file does not have the number of rounds. Without one the library does not make the base score a margin.
+    return {"name": "gblinear", "model": {"boosted_rounds": 1, "weights": weights}}
 
 
 def _tree(reader: _ByteReader, number: int) -> dict[str, Any]:

@@ -53,6 +53,8 @@ def _check_linear(model: Mapping[str, Any], features: int, groups: int) -> None:
 
 def _check_trees(model: Mapping[str, Any], weight_drop: Sequence[float] | None, features: int) -> None:
     trees = model["trees"]
+    if not len(trees):
+        raise Inconsistent("it has no trees")
     declared = _count(model["gbtree_model_param"], "num_trees", 2**31)
     lengths = {len(trees), declared, len(model["tree_info"]), len(trees if weight_drop is None else weight_drop)}
     if len(lengths) != 1:

@@ -19,7 +19,7 @@ from wildsage.algorithms.xgboost import model_files  # noqa: E402
 from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled, ubjson  # noqa: E402
 
 OLD = json.loads((Path(__file__).parent / "old_models.json").read_text())
-"""Two rounds of 0.72, 0.90, 1.0 and 1.2, as `save_model` and pickle wrote them, and what XGBoost 1.7.6 answers with either."""
+"""Two rounds of 0.72, 0.90, 1.0, 1.2 and 1.7, as `save_model` and pickle wrote them, and what XGBoost 1.7.6 answers with either."""
 
 ROWS = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [2, np.nan], [np.nan, 3]], np.float32)
 GOLDEN = {
@@ -58,14 +58,16 @@ def unpacked(text: str) -> bytes:
 
 
 def answers(content: bytes, rows: np.ndarray) -> np.ndarray:
-    booster, _ = model_files.read(content)
-    return booster.predict(xgboost.DMatrix(rows))
+    booster, rounds = model_files.read(content)
+    linear = model_files.configuration(booster)["learner"]["gradient_booster"]["name"] == "gblinear"
+    data = xgboost.DMatrix(rows)
+    return booster.predict(data, iteration_range=(0, 0 if linear else rounds or 0), validate_features=False)
 
 
 @pytest.mark.parametrize("form", ["saved", "pickled"])
 @pytest.mark.parametrize("name", OLD)
 def test_models_of_old_versions_answer_as_they_did(name, form):
-    rows = np.nan_to_num(ROWS) if name.endswith("gblinear") else ROWS
+    rows = np.nan_to_num(ROWS) if name.endswith("gblinear") else np.array(OLD[name].get("rows", ROWS))
     np.testing.assert_allclose(answers(unpacked(OLD[name][form]), rows), OLD[name]["answers"], rtol=1e-6, atol=1e-6)
 
 
@@ -107,17 +109,25 @@ def test_every_protocol_of_pickle_is_read(protocol):
 
 def test_the_best_round_travels_in_a_pickle():
     booster = trained()
-    booster.set_attr(best_iteration="2")
+    booster.set_attr(best_iteration="2", best_ntree_limit="3")
     _, rounds = model_files.read(model_files.write(booster, pickled_form=True))
     assert rounds == 3
     assert pickle.loads(model_files.write(booster, pickled_form=True)).best_iteration == 2
+
+
+def test_a_model_without_trees_is_rejected():
+    document = json.loads(trained().save_raw("json"))
+    model = document["learner"]["gradient_booster"]["model"]
+    model["trees"], model["tree_info"], model["gbtree_model_param"]["num_trees"] = [], [], "0"
+    with pytest.raises(UserError, match="The model is damaged: it has no trees"):
+        model_files.read(json.dumps(document).encode())
 
 
 def test_a_best_round_that_is_not_a_number_is_rejected():
     booster = trained()
     booster.set_attr(best_iteration="last")
     with pytest.raises(
-        UserError, match=r"best_iteration is 'last', expected the number of a round|invalid literal for int.*'last'"
+        UserError, match=r"best_iteration is 'last', expected a whole number|invalid literal for int.*'last'"
     ):
         model_files.read(model_files.write(booster, pickled_form=False))
 
