@@ -13,6 +13,7 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
+from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.xgboost.boosting import BoostingTask, boost
 from wildsage.algorithms.xgboost.log import XGBoostLog
 
@@ -37,12 +38,18 @@ class Folds:
     def split(self, labels_n: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
         """Indices of the rows to train on, and of those to predict, for labels (n,).
 
-        The original's folds are drawn without a seed; these follow the seed of the job.
+        The original's folds are drawn without a seed; these follow the seed of the job. Raises UserError where there are
+        more folds than rows.
         """
         from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
         kind = RepeatedStratifiedKFold if self.classify else RepeatedKFold
-        return kind(n_splits=self.count, n_repeats=self.rounds, random_state=self.seed).split(labels_n, labels_n)
+        try:
+            yield from kind(n_splits=self.count, n_repeats=self.rounds, random_state=self.seed).split(
+                labels_n, labels_n
+            )
+        except ValueError as error:
+            raise UserError(f"Hyperparameter _kfold: got {self.count}. {error}") from None
 
 
 def train(task: BoostingTask, folds: Folds, log: XGBoostLog, output_data: Path) -> list[xgboost.Booster]:

@@ -75,6 +75,8 @@ class BoostingJob:
         validation = reader.read(channels["validation"], train) if "validation" in channels else None
         if train is not None and validation is None and len(self._job.hosts) > 1:
             validation = _without_rows(train)
+        if train is not None and validation is not None and form in (content_types.CSV, content_types.PARQUET):
+            _check_widths(train.num_col(), validation.num_col())
         return train, validation
 
     def _max_bin(self) -> int | None:
@@ -189,6 +191,12 @@ class BoostingJob:
         if metric is None or "validation" not in sets:
             return None
         return EarlyStop(rounds, "validation", metric, keep_best=self._values.get("booster") != "gblinear")
+
+
+def _check_widths(train: int, validation: int) -> None:
+    """Raise UserError where the channels are not equally wide; the library would take what is not there for missing values."""
+    if train != validation:
+        raise UserError(f"Channel validation has {validation} features, and train has {train}; expected as many.")
 
 
 def _without_rows(like: xgboost.DMatrix) -> xgboost.DMatrix:

@@ -129,28 +129,45 @@ def _located(form: str, source: str, tables: Iterable[Table]) -> Iterator[Table]
 
 
 def _parquet(sources: Mapping[str, Path | pa.BufferReader]) -> Iterator[Table]:
+    """The rows of all files, with columns in the order of the first."""
+    names: list[str] = []
     for name, source in sources.items():
         try:
-            yield from _located(PARQUET, name, _row_groups(source))
+            file = parquet.ParquetFile(source)
+            names = names or file.schema_arrow.names
+            _check_names(file.schema_arrow.names, names, name)
+            yield from _located(PARQUET, name, _row_groups(file, names))
         except (pa.ArrowException, ValueError) as error:
             raise UserError(f"Failed to load parquet data with exception:\n{name}: {error}") from None
 
 
-def _row_groups(source: Path | pa.BufferReader) -> Iterator[Table]:
+def _check_names(given: Sequence[str], expected: Sequence[str], file: str) -> None:
+    if len(given) < 2:
+        raise UserError(f"{file}: got {len(given)} columns, expected a label and at least one feature in each row.")
+    if sorted(given) != sorted(expected):
+        apart = sorted({*given} ^ {*expected}) or ["one of several names"]
+        raise UserError(
+            f"{file}: got other columns than in the first file, {', '.join(apart)}; expected the same in every file."
+        )
+
+
+def _row_groups(file: parquet.ParquetFile, names: Sequence[str]) -> Iterator[Table]:
     read = 0
-    for batch in parquet.ParquetFile(source).iter_batches():
-        _check_columns(batch, read)
-        yield labelled([np.asarray(column.cast(pa.float32())) for column in batch.columns], weights=False)
+    same_order = file.schema_arrow.names == list(names)
+    for batch in file.iter_batches():
+        given = batch if same_order else batch.select(names)
+        columns = [np.asarray(column.cast(pa.float32(), safe=False)) for column in given.columns]
+        _check_columns(columns, given, read)
+        yield labelled(columns, weights=False)
         read += batch.num_rows
 
 
-def _check_columns(batch: pa.RecordBatch, rows_before: int) -> None:
+def _check_columns(columns: Sequence[np.ndarray], batch: pa.RecordBatch, rows_before: int) -> None:
     """Raise BadRecord for the first number that float32 cannot hold; nothing in a column is a missing value."""
-    for number, column in enumerate(batch.columns, start=1):
-        values = np.asarray(column)
-        if values.dtype.kind == "f" and (infinite := beyond(values)).any():
+    for number, values in enumerate(columns):
+        if (infinite := beyond(values)).any():
             row = int(infinite.argmax())
-            raise BadRecord(rows_before + row + 1, f"column {number}: got {values[row]}, {EXPECTED}.")
+            raise BadRecord(rows_before + row + 1, f"column {number + 1}: got {batch[number][row]}, {EXPECTED}.")
 
 
 def _check_finite(part: RecordRows, rows_before: int) -> None:

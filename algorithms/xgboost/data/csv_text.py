@@ -29,19 +29,26 @@ T = TypeVar("T", bound=Sized)
 ROW = re.compile(r"Row #(\d+): ")
 SNIFFED_CHARACTERS = 512
 SHOWN_CHARACTERS = 50
+USUAL_DELIMITERS = ",;|\t"
 MISSING = ("", "nan", "NaN", "NAN", "-nan", "NA", "na", "null", "None")
 
 
 def delimiter_of(line: str) -> str:
     """The delimiter of a line, as Python's sniffer sees it. Raises UserError in the original's words where it sees none."""
     try:
-        found = csv.Sniffer().sniff(line[:SNIFFED_CHARACTERS]).delimiter
+        return _sniffed(line[:SNIFFED_CHARACTERS])
     except csv.Error as error:
         if line.strip() and "," not in line:
-            found = ","  # a single column
-        else:
-            raise UserError(f"Could not determine delimiter on line {line[:SHOWN_CHARACTERS]}:\n{error}") from None
-    return "," if found.isalnum() or found in ".-+" else found
+            return ","  # a single column
+        raise UserError(f"Could not determine delimiter on line {line[:SHOWN_CHARACTERS]}:\n{error}") from None
+
+
+def _sniffed(line: str) -> str:
+    """Python's guess, unless it is part of numbers: then the usual character that the line has, or a comma. Raises csv.Error."""
+    found = csv.Sniffer().sniff(line).delimiter
+    if not (found.isalnum() or found in ".-+"):
+        return found
+    return next((usual for usual in USUAL_DELIMITERS if usual in line), ",")
 
 
 def first_line(stream: BinaryIO) -> str:
@@ -147,10 +154,9 @@ def _request_delimiter(line: str) -> str:
     if "," in line:
         return ","
     try:
-        found = csv.Sniffer().sniff(line).delimiter
+        return _sniffed(line)
     except csv.Error:
         return ","
-    return "," if found.isalnum() or found in ".-+" else found
 
 
 def _one(fields: Sequence[str]) -> np.ndarray:

@@ -15,8 +15,10 @@ import pyarrow as pa  # noqa: E402
 from pyarrow import parquet  # noqa: E402
 
 from wildsage.algorithms.base.errors import BadRecord, UserError  # noqa: E402
+from wildsage.algorithms.base.program import JobChannel  # noqa: E402
 from wildsage.algorithms.xgboost.data import content_types, csv_text, files, libsvm, matrix  # noqa: E402
 from wildsage.algorithms.xgboost.data.blocks import in_parallel  # noqa: E402
+from wildsage.algorithms.xgboost.data.channel import ChannelReader  # noqa: E402
 from wildsage.algorithms.xgboost.data.matrix import MatrixSettings  # noqa: E402
 from wildsage.algorithms.xgboost.data.table import Table, stacked  # noqa: E402
 from wildsage.algorithms.xgboost.serving.requests import UnreadableBody, parse  # noqa: E402
@@ -242,7 +244,15 @@ def test_a_matrix_of_bins_trains_to_the_same_model(monkeypatch, kind, share_miss
 
 @pytest.mark.parametrize(
     ("line", "delimiter"),
-    [("1,2,3", ","), ("1;2;3", ";"), ("1\t2\t3", "\t"), ("1|2|3", "|"), ("0.5,1.5", ","), ("7", ",")],
+    [
+        ("1,2,3", ","),
+        ("1;2;3", ";"),
+        ("1\t2\t3", "\t"),
+        ("1|2|3", "|"),
+        ("0.5,1.5", ","),
+        ("7", ","),
+        ("1|0.12573|-0.13", "|"),
+    ],
 )
 def test_the_delimiter_is_guessed(line, delimiter):
     assert csv_text.delimiter_of(line + "\n") == delimiter
@@ -305,6 +315,54 @@ def parquet_of(x: np.ndarray) -> bytes:
     file = io.BytesIO()
     parquet.write_table(pa.table({str(number): column for number, column in enumerate(x.T)}), file)
     return file.getvalue()
+
+
+def table_of(**columns: list) -> bytes:
+    file = io.BytesIO()
+    parquet.write_table(pa.table(columns), file)
+    return file.getvalue()
+
+
+def read_parquet(folder, *contents: bytes) -> xgboost.DMatrix:
+    for number, content in enumerate(contents):
+        (folder / f"part-{number}").write_bytes(content)
+    reader = ChannelReader(content_types.PARQUET, NEWEST, False, MatrixSettings(), RecordCodec(), print)
+    return reader.read(JobChannel("parquet", "File", "FullyReplicated", {}, folder, lambda: iter(())))
+
+
+def test_parquet_columns_go_by_their_names(tmp_path):
+    matrix = read_parquet(tmp_path, table_of(y=[1], a=[2], b=[3]), table_of(b=[6.0], y=[4.0], a=[5.0]))
+    np.testing.assert_array_equal(matrix.get_label(), [1, 4])
+    np.testing.assert_array_equal(matrix.get_data().toarray(), [[2, 3], [5, 6]])
+
+
+def test_parquet_columns_of_every_kind_of_number_are_read(tmp_path):
+    decimals = pa.array([1, 2], pa.decimal128(10, 1))
+    columns = {
+        "a": [2**60, None],
+        "b": ["1.5", "2"],
+        "c": decimals,
+        "d": pa.array([0.5, 1], pa.float16()),
+        "e": [2.5, None],
+    }
+    matrix = read_parquet(tmp_path, table_of(y=[True, False], **columns))
+    np.testing.assert_array_equal(matrix.get_label(), [1, 0])
+    assert matrix.num_nonmissing() == 8
+    np.testing.assert_array_equal(matrix.get_data().toarray()[0], [2**60, 1.5, 1, 0.5, 2.5])
+
+
+@pytest.mark.parametrize(
+    ("contents", "problem"),
+    [
+        ([table_of(y=[1])], "part-0: got 1 columns, expected a label and at least one feature in each row."),
+        ([table_of(y=[1], a=[2]), table_of(y=[1], c=[2])],
+         "part-1: got other columns than in the first file, a, c; expected the same in every file."),
+        ([table_of(y=[1], a=["x"])], "Failed to load parquet data with exception:\npart-0: Failed to parse string: 'x'"),
+    ],
+)  # fmt: skip
+def test_parquet_that_cannot_be_used_is_named(tmp_path, contents, problem):
+    with pytest.raises(UserError, match=re.escape(problem)):
+        read_parquet(tmp_path, *contents)
 
 
 LARGE = np.array([[0.0, 1, 2], [1, 3, 1e39], [0, 5, 6]])
