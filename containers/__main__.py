@@ -24,10 +24,10 @@ def main(arguments: list[str]) -> int:
         case ["train"]:
             stop = StopSignal()
             stop.obey_sigterm()  # before torch is imported, which takes a second or two
-            if frameworks.VARIABLE in os.environ:
+            if framework := frameworks.of_container(os.environ):
                 from wildsage.containers.frameworks import training
 
-                return training.train(os.environ, stop)
+                return training.train({**os.environ, frameworks.VARIABLE: framework.name}, stop)
             from wildsage.containers import programs
 
             if program := programs.named(os.environ):
@@ -38,7 +38,9 @@ def main(arguments: list[str]) -> int:
         case ["serve"]:
             # The kernel discards signals that the first process of a container does not handle. The server sets its own handlers.
             signal.signal(signal.SIGTERM, _leave)
-            if frameworks.VARIABLE in os.environ:
+            framework = frameworks.of_container(os.environ)
+            if framework:
+                os.environ[frameworks.VARIABLE] = framework.name
                 from wildsage.containers.frameworks.serving import serve
             else:
                 from wildsage.containers.serve import serve

@@ -161,6 +161,14 @@ def gets_script(opt_ml: OptML, environment: Mapping[str, str]) -> bool:
     return opt_ml.hyperparameters.is_file() and PROGRAM_PARAMETER in TrainingJob.read(opt_ml).hyperparameters
 
 
+def of_container(environment: Mapping[str, str]) -> Framework | None:
+    """The framework of this container: the named one, or that of an algorithm's image that is given a script, XGBoost's."""
+    if name := environment.get(VARIABLE):
+        return named(name)
+    algorithm = next((one for one in FRAMEWORKS if one.name == environment.get("WILDSAGE_ALGORITHM")), None)
+    return algorithm if algorithm and gets_script(OptML.from_environment(environment), environment) else None
+
+
 def _missing(names: Iterable[str]) -> list[str]:
     return [name for name in names if importlib.util.find_spec(name) is None]
 

@@ -82,6 +82,7 @@ class ScriptEndpoint:
         self._hooks: dict[str, Callable[..., Any]] = {
             name: getattr(defaults, name, self._transform) if hook is None else hook for name, hook in own.items()
         }
+        self._defaults = defaults
         self._properties = {"model_dir": str(folder)}
         self._default_accept = default_accept or formats.JSON
         self._computing = threading.Lock()
@@ -89,15 +90,13 @@ class ScriptEndpoint:
         self._model = _call(self._hooks["model_fn"], (given,), Context(self._properties))
 
     def invocations(self, request: HttpRequest) -> HttpResponse:
-        """The answer of the hooks; what they raise becomes status 500 with the text of the exception, and a trace in the log."""
+        """The answer of the hooks; what they raise becomes an answer with the text of the exception, and a trace in the log."""
         try:
             with self._computing:
                 return self._answer(request)
         except Exception as error:
             LOG.exception("An invocation failed")
-            status = getattr(error, "status_code", 500)
-            text = str(error) or type(error).__name__
-            return HttpResponse(status if status in range(400, 600) else 500, text.encode())
+            return self._defaults.failure(error)
 
     def execution_parameters(self) -> HttpResponse:
         """404: the defaults of batch transform apply."""

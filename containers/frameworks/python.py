@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib.util
 import os
 import re
 import shutil
@@ -17,8 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
+from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract import layered_environment as layered
 from wildsage.containers.contract.layered_environment import IMPORT_ROOT, interpreter
 from wildsage.containers.frameworks import errors
@@ -38,10 +38,17 @@ def module(python: Path, name: str, *arguments: str) -> list[str]:
 def of_job(code: Path, installs_code: bool = False) -> Path:
     """The Python for the code of a job, with its requirements installed; with `installs_code` the code itself as well.
 
-    Raises CommandFailed with pip's own words.
+    Raises CommandFailed with pip's own words, and UserError where there is no pip.
     """
     if not installs_code and not (code / REQUIREMENTS).is_file():
         return Path(sys.executable)
+    if importlib.util.find_spec("pip") is None:
+        raise UserError(
+            f"{REQUIREMENTS} and packages of code are installed with pip, which {sys.executable} lacks. Run the script with a "
+            "Python that has pip, as the process backend does, or leave them out."
+        )
+    import platformdirs  # images of algorithms have neither this nor pip, and need them for requirements only
+
     place = platformdirs.user_cache_path("wildsage") / "environments" / _key(code, installs_code)
     with _lock(place):
         if not (place / COMPLETE).exists():

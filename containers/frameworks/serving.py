@@ -94,7 +94,7 @@ def _endpoint(folder: Path, code: Path, environment: Mapping[str, str]) -> Endpo
 
         return TensorFlowEndpoint(folder, code, environment)
     module = load_module(environment.get(frameworks.PROGRAM_VARIABLE), code)
-    defaults = of_framework(environment[frameworks.VARIABLE], environment.get(image_tag.VARIABLE, ""))
+    defaults = of_framework(environment[frameworks.VARIABLE], environment.get(image_tag.VARIABLE, ""), environment)
     return ScriptEndpoint(module, defaults, folder, environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"))
 
 

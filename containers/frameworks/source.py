@@ -18,11 +18,15 @@ from wildsage.containers.contract.paths import DEFAULT_ROOT, OptML
 def bring(uri: str, target: Path, opt_ml: OptML) -> None:
     """Bring the code at `uri` (s3://bucket/key, file://path or a path) into the folder `target`.
 
-    A path below /opt/ml is one of this container. Raises UserError where there is no code, or it cannot be unpacked.
+    A path below /opt/ml is one of this container. An object of S3 may lie in `target` already, where the container cannot
+    reach S3. Raises UserError where there is no code, or it cannot be unpacked.
     """
     address = urlsplit(uri)
     target.mkdir(parents=True, exist_ok=True)
     if address.scheme == "s3":
+        if (brought := target / Path(address.path).name).is_file():
+            _place(brought, target)
+            return
         with tempfile.TemporaryDirectory() as folder:
             downloaded = Path(folder) / (Path(address.path).name or "code")
             _download(address.netloc, address.path.lstrip("/"), downloaded, uri)
@@ -46,7 +50,7 @@ def _place(source: Path, target: Path) -> None:
             shutil.copytree(source, target, dirs_exist_ok=True)
     elif archive.is_archive(source):
         archive.unpack(source, target)
-    else:
+    elif source.parent != target:
         shutil.copy(source, target / source.name)
 
 

@@ -36,6 +36,11 @@ def runs_spark(uri: str) -> bool:
     return _repository(uri) == spark.REPOSITORY
 
 
+def may_run_script(uri: str) -> bool:
+    """Whether an image is one of an algorithm that runs a script if it is given one: XGBoost's."""
+    return framework(uri) is not None and algorithm(uri) is not None
+
+
 def mapped(uri: str, commands: Mapping[str, Sequence[str]]) -> Sequence[str]:
     """The command that stands in for an image, found by its URI, or by its name without registry and tag; else empty."""
     name = uri.rpartition("/")[2].partition("@")[0].partition(":")[0]

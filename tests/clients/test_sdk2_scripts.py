@@ -220,6 +220,17 @@ def test_a_framework_estimator_trains_and_deploys(local: Any, tmp_path: Path, sc
     assert done.stdout.splitlines()[-1] == "done"
 
 
+@pytest.mark.slow
+def test_our_image_of_xgboost_runs_a_script_in_docker(started: Any, our_image: Any, tmp_path: Path) -> None:
+    our_image("xgboost")
+    folder = tmp_path / "notebook"
+    folder.mkdir()
+    (folder / "script.py").write_text(XGBOOST_SCRIPT)
+    done = started("--backend", "docker").run([sys.executable, "-c", XGBOOST + "print('done')"], folder)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
+    assert done.stdout.splitlines()[-1] == "done"
+
+
 PIPELINE = """
 import json
 import boto3, numpy as np, sagemaker
@@ -290,5 +301,85 @@ if __name__ == "__main__":
 def test_a_script_prepares_rows_for_a_built_in_algorithm_and_serves_several_models(local: Any, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCALER_SCRIPT)
     done = local.run([sys.executable, "-c", PIPELINE], tmp_path)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
+    assert done.stdout.splitlines()[-1] == "done"
+
+
+THREE_STEPS = """
+import json
+import boto3, numpy as np, sagemaker
+from sagemaker import image_uris
+from sagemaker.estimator import Estimator
+from sagemaker.inputs import TrainingInput
+from sagemaker.pipeline import PipelineModel
+from sagemaker.sklearn import SKLearnModel
+from sagemaker.sklearn.estimator import SKLearn
+
+rng = np.random.default_rng(0)
+x = rng.normal(size=(300, 3)) * [1, 100, 10000]
+y = (x[:, 0] > 0).astype(int)
+np.savetxt("raw.csv", x, delimiter=",")
+session, role = sagemaker.Session(), sagemaker.get_execution_role()
+scaler = SKLearn(entry_point="script.py", framework_version="1.2-1", instance_type="ml.m5.large", role=role, sagemaker_session=session)
+scaler.fit({"train": session.upload_data("raw.csv", key_prefix="steps/raw")}, logs=False)
+np.savetxt("scaled.csv", np.column_stack([y, (x - x.mean(0)) / x.std(0)]), delimiter=",")
+booster = Estimator(
+    image_uris.retrieve("xgboost", session.boto_region_name, "1.7-1"), role, instance_count=1, instance_type="ml.m5.large",
+    sagemaker_session=session, hyperparameters={"objective": "binary:logistic", "num_round": 10},
+)
+booster.fit({"train": TrainingInput(session.upload_data("scaled.csv", key_prefix="steps/scaled"), content_type="text/csv")}, logs=False)
+one = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+labels = SKLearnModel(
+    scaler.model_data, role, entry_point="post.py", source_dir="post", dependencies=["shared"], framework_version="1.2-1",
+    env=one, sagemaker_session=session,
+)
+first = scaler.create_model(env={**one, "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"})
+PipelineModel([first, booster.create_model(), labels], role, sagemaker_session=session).deploy(1, "ml.m5.large", endpoint_name="steps")
+runtime = boto3.client("sagemaker-runtime")
+def ask(body):
+    return runtime.invoke_endpoint(EndpointName="steps", Body=body, ContentType="text/csv", Accept="application/json")["Body"].read()
+body = "\\n".join(",".join(map(str, row)) for row in x[:50])
+answer = json.loads(ask(body))
+assert [one == "high" for one in answer["labels"]] == [bool(one) for one in y[:50]], answer
+large = "\\n".join(",".join(map(str, row)) for row in np.tile(x, (180, 1)))
+assert 3_000_000 < len(large) < 6_000_000, len(large)
+assert len(json.loads(ask(large))["labels"]) == 54000
+try:
+    ask("1,2")
+    raise SystemExit("two columns were accepted")
+except runtime.exceptions.ModelError as error:
+    assert "2 features" in error.response["OriginalMessage"], error.response
+print()
+print("done")
+"""
+
+POST_SCRIPT = """
+import json
+from shared.words import NAMES
+
+def model_fn(model_dir):
+    return NAMES
+
+def input_fn(body, content_type):
+    assert content_type.startswith("text/csv"), content_type
+    return [float(one) for one in body.replace(",", " ").split()]
+
+def predict_fn(data, model):
+    return [model[one > 0.5] for one in data]
+
+def output_fn(prediction, accept):
+    return json.dumps({"labels": prediction}), "application/json"
+"""
+
+
+@pytest.mark.slow
+def test_scripts_stand_before_and_behind_a_built_in_algorithm(local: Any, tmp_path: Path) -> None:
+    pytest.importorskip("xgboost")
+    (tmp_path / "script.py").write_text(SCALER_SCRIPT)
+    for name in ("post", "shared"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "post" / "post.py").write_text(POST_SCRIPT)
+    (tmp_path / "shared" / "words.py").write_text("NAMES = ['low', 'high']")
+    done = local.run([sys.executable, "-c", THREE_STEPS], tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"

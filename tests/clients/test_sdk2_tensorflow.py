@@ -11,50 +11,26 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-HOUSING_SCRIPT = """
-import argparse, os
-import numpy as np
-import keras
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--learning-rate", type=float, default=0.01)
-    parser.add_argument("--model_dir", type=str)
-    parser.add_argument("--model-dir-here", type=str, default=os.environ["SM_MODEL_DIR"])
-    parser.add_argument("--train", type=str, default=os.environ["SM_CHANNEL_TRAINING"])
-    args, _ = parser.parse_known_args()
-    assert args.model_dir.startswith("s3://") and args.model_dir.endswith("/model"), args.model_dir
-    table = np.loadtxt(os.path.join(args.train, "train.csv"), delimiter=",", skiprows=1, dtype="float32")
-    x, y = table[:, :-1], table[:, -1:]
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.layers.Input((x.shape[1],)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(1)])
-    model.compile(optimizer=keras.optimizers.Adam(args.learning_rate), loss="mse", metrics=["mae"])
-    history = model.fit(x, y, epochs=args.epochs, verbose=2)
-    print("final loss:", history.history["loss"][-1])
-    model.export(os.path.join(args.model_dir_here, "1"))
-"""
+EXAMPLE = Path(__file__).parents[2] / "examples" / "scripts" / "housing.py"
 
 HOUSING = """
 import json
-import boto3, numpy as np, pandas as pd, sagemaker
-from sagemaker.tensorflow import TensorFlow
+import boto3, numpy as np, sagemaker
+from sagemaker.multidatamodel import MultiDataModel
+from sagemaker.tensorflow import TensorFlow, TensorFlowModel
 from sklearn.datasets import load_diabetes
 
 found = load_diabetes(as_frame=True).frame
-found["target"] /= found["target"].max()
 found[found.columns[:-1]] *= 10
-found.to_csv("train.csv", index=False)
 session, role = sagemaker.Session(), sagemaker.get_execution_role()
-training = session.upload_data("train.csv", key_prefix="housing/training")
-estimator = TensorFlow(
-    entry_point="housing.py", role=role, instance_count=1, instance_type="ml.c5.xlarge", framework_version="2.16",
-    py_version="py310", hyperparameters={"epochs": 15, "learning-rate": 0.02}, sagemaker_session=session,
-    metric_definitions=[{"Name": "train:loss", "Regex": "final loss: ([0-9.]+)"}],
+client = boto3.client("sagemaker")
+job = client.list_training_jobs(NameContains="housing", SortBy="CreationTime", SortOrder="Descending")["TrainingJobSummaries"][0]
+trained = client.describe_training_job(TrainingJobName=job["TrainingJobName"])
+assert trained["HyperParameters"]["model_dir"].endswith('/model"'), trained["HyperParameters"]
+model = TensorFlowModel(
+    trained["ModelArtifacts"]["S3ModelArtifacts"], role, framework_version="2.16", sagemaker_session=session,
 )
-estimator.fit({"training": training})
-assert estimator.training_job_analytics.dataframe().value.item() < 0.06
-predictor = estimator.deploy(initial_instance_count=1, instance_type="ml.t2.medium", endpoint_name="housing")
+predictor = model.deploy(initial_instance_count=1, instance_type="ml.t2.medium", endpoint_name="housing")
 rows = found[found.columns[:-1]].to_numpy()[:50]
 answer = predictor.predict(rows.tolist())
 prices = np.array(answer["predictions"])
@@ -80,12 +56,18 @@ for body, more, status, text in [
         assert error.response["OriginalStatusCode"] == status and text in error.response["OriginalMessage"], error.response
 predictor.delete_endpoint()
 
-transformer = estimator.transformer(1, "ml.m5.large", strategy="MultiRecord", assemble_with="Line", accept="application/jsonlines")
+transformer = model.transformer(1, "ml.m5.large", strategy="MultiRecord", assemble_with="Line", accept="application/jsonlines")
 np.savetxt("rows.csv", rows, delimiter=",")
 transformer.transform(session.upload_data("rows.csv", key_prefix="housing/batch"), content_type="text/csv", split_type="Line", logs=False)
 bucket, prefix = transformer.output_path.split("/", 3)[2:]
 out = boto3.client("s3").get_object(Bucket=bucket, Key=f"{prefix}/rows.csv.out")["Body"].read()
 assert np.allclose(json.loads(out)["predictions"], prices, atol=1e-4)
+
+several = MultiDataModel("several-keras", f"s3://{session.default_bucket()}/several-keras/", model=model, sagemaker_session=session)
+predictor = several.deploy(1, "ml.m5.large", endpoint_name="several-keras")
+several.add_model(trained["ModelArtifacts"]["S3ModelArtifacts"], "one.tar.gz")
+assert np.allclose(predictor.predict(rows[:1].tolist(), initial_args={"TargetModel": "one.tar.gz"})["predictions"], prices[:1], atol=1e-4)
+predictor.delete_endpoint()
 
 def old(version, **more):
     return TensorFlow(
@@ -96,7 +78,7 @@ assert "tensorflow-training:2.0.0-cpu-py3" in old("2.0.0", model_dir=False).trai
 first = old("1.12.0", script_mode=True, model_dir="/opt/ml/model")
 assert "sagemaker-tensorflow-scriptmode:1.12.0-cpu-py3" in first.training_image_uri(), first.training_image_uri()
 try:
-    first.fit({"training": training}, logs=False)
+    first.fit({"training": trained["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"]}, logs=False)
     raise SystemExit("Keras 3 saved a SavedModel")
 except sagemaker.exceptions.UnexpectedStatusException as error:
     assert "model.export" in str(error) and "ExecuteUserScriptError" in str(error), error
@@ -119,13 +101,12 @@ def tensorflow(tool: Callable[..., str]) -> str:
     return tool("tensorflow", "bin", "python")
 
 
-def test_the_keras_chapter_trains_deploys_and_predicts(local: Any, tensorflow: str, tmp_path: Path) -> None:
-    (tmp_path / "housing.py").write_text(HOUSING_SCRIPT)
+@pytest.mark.usefixtures("tensorflow")
+def test_the_keras_chapter_trains_deploys_and_predicts(local: Any, tmp_path: Path) -> None:
+    done = local.run([sys.executable, EXAMPLE], tmp_path, timeout_s=900)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
+    assert len([line for line in done.stdout.splitlines() if line.endswith("predicted")]) == 3
     (tmp_path / "old_keras.py").write_text(OLD_KERAS)
-    run(local, HOUSING, tmp_path)
-
-
-def run(local: Any, program: str, folder: Path) -> None:
-    done = local.run([sys.executable, "-c", program], folder)
+    done = local.run([sys.executable, "-c", HOUSING], tmp_path, timeout_s=900)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from wildsage.algorithms.base.endpoint import HttpResponse
 from wildsage.containers.frameworks import formats
 
 NEEDS_MODEL_FN = "Please provide a model_fn implementation."
@@ -31,3 +32,9 @@ class DefaultHooks:
     def output_fn(self, prediction: Any, accept: str) -> tuple[str | bytes, str]:
         """The body of the answer and its type. Raises UnsupportedType."""
         return formats.encode(prediction, accept)
+
+    def failure(self, error: Exception) -> HttpResponse:
+        """The answer for what a hook raised: status 500, or that in `status_code` of the exception, with its text."""
+        status = getattr(error, "status_code", 500)
+        text = str(error) or type(error).__name__
+        return HttpResponse(status if status in range(400, 600) else 500, text.encode())

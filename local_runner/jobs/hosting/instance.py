@@ -16,6 +16,7 @@ import urllib3
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import Backend, Launch
 from wildsage.local_runner.images import uris
+from wildsage.local_runner.inputs import code
 from wildsage.local_runner.inputs.channels import Objects
 from wildsage.local_runner.jobs.hosting.artifacts import bring_model
 from wildsage.local_runner.jobs.hosting.container import (
@@ -212,6 +213,8 @@ def start(
     for container, place in zip(containers, roots, strict=True):
         uri = None if container["Mode"] == MULTI_MODEL else container.get("ModelDataUrl")
         bring_model(uri, OptML(place).model, objects, limits.download_s)
+        if backend.isolates and uris.may_run_script(container["Image"]):
+            code.bring(container["Environment"].get(code.SUBMIT_DIRECTORY.upper()), [OptML(place)], objects)
     running, models = [], {}
     for container, place in zip(containers, roots, strict=True):
         log = writer(container["Name"])

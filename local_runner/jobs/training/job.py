@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import Launch, Running
 from wildsage.local_runner.images import uris
-from wildsage.local_runner.inputs import workspace
+from wildsage.local_runner.inputs import code, workspace
 from wildsage.local_runner.inputs.channels import InputError, split_uri
 from wildsage.local_runner.inputs.workspace import Host
 from wildsage.local_runner.jobs.dependencies import JobDependencies
@@ -104,6 +104,7 @@ class TrainingJobRun(JobRun):
         self.change(lambda job: job.setdefault("TrainingStartTime", time.time()))
         hosts = workspace.lay_out(self._job, self._folder, self._deps.inputs, self._deps.backend.isolates)
         try:
+            self._bring_code(hosts)
             with self._checkpoints(hosts), self._intermediate_output(hosts), self._tensorboard(hosts):
                 self._enter("Training")
                 ended = self._train(hosts)
@@ -122,6 +123,13 @@ class TrainingJobRun(JobRun):
             self._enter("Uploading")
             has_model = self._upload(hosts)
         return stopped(self._stopped_as if self._stopping.is_set() else "Completed", has_model)
+
+    def _bring_code(self, hosts: list[Host]) -> None:
+        """Give the archive of a script to containers of our image that runs one, which do not reach S3 in Docker."""
+        image = self._job["AlgorithmSpecification"]["TrainingImage"]
+        if self._deps.backend.isolates and uris.may_run_script(image):
+            place = self._job.get("HyperParameters", {}).get(code.SUBMIT_DIRECTORY)
+            code.bring(place, (host.folder for host in hosts), self._deps.inputs)
 
     def _checkpoints(self, hosts: list[Host]) -> AbstractContextManager[None]:
         if "CheckpointConfig" not in self._job:

@@ -26,8 +26,12 @@ def npy(array) -> bytes:
     return stream.getvalue()
 
 
-def endpoint(framework: str = "scikit-learn", accept: str | None = None, folder: Path = Path("/model"), **own):
-    return ScriptEndpoint(SimpleNamespace(**own), defaults.of_framework(framework, "1.7-1"), folder, accept)
+def endpoint(
+    framework: str = "scikit-learn", accept: str | None = None, folder: Path = Path("/model"), environment=None, **own
+):
+    return ScriptEndpoint(
+        SimpleNamespace(**own), defaults.of_framework(framework, "1.7-1", environment or {}), folder, accept
+    )
 
 
 def ask(found: ScriptEndpoint, body: bytes | str, content_type: str | None = "text/csv", accept: str | None = None):
@@ -165,4 +169,49 @@ def test_a_module_is_found_with_its_helpers_and_hides_no_other_models(tmp_path, 
     with pytest.raises(UserError, match=r"The module serve\.py is not in the code of the model"):
         hooks.load_module("serve.py", code)
     assert hooks.load_module(None, tmp_path) is None
-    assert isinstance(defaults.of_framework("huggingface-pytorch", ""), DefaultHooks)
+    assert isinstance(defaults.of_framework("huggingface-pytorch", "", {}), DefaultHooks)
+
+
+def label(text, top_k=1):
+    return [{"label": str(text), "score": np.float32(0.5)}][:top_k]
+
+
+def test_hugging_face_takes_inputs_and_parameters_and_answers_json_without_spaces():
+    found = endpoint("huggingface-pytorch", model_fn=lambda folder: label)
+    json_type = "application/json"
+    assert ask(found, '{"inputs": "fine"}', json_type) == (200, b'[{"label":"fine","score":0.5}]', json_type)
+    assert ask(found, '{"inputs": "fine", "parameters": {"top_k": 0}}', json_type)[1] == b"[]"
+    assert json.loads(ask(found, '{"question": "why?"}', json_type)[1])[0]["label"] == "{'question': 'why?'}"
+    assert json.loads(ask(found, "inputs\none\ntwo\n")[1])[0]["label"] == "['one', 'two']"
+    rows = "[{'question': 'q', 'context': 'c'}]"
+    assert json.loads(ask(found, "question,context\nq,c\n")[1])[0]["label"] == rows
+    assert ask(found, '{"inputs": "a"}', json_type, "text/csv") == (200, b"label,score\r\na,0.5\r\n", "text/csv")
+    assert json.loads(ask(found, b"\x01", "audio/wav")[1])[0]["label"] == "b'\\x01'"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "text"),
+    [
+        ("a,b\n1,2", "text/csv", "You need to provide the correct CSV with Header columns"),
+        ("[1]", "application/json", "pop expected at most 1 argument, got 2"),
+        ("{", "application/json", "Expecting property name enclosed in double quotes"),
+        ("x", "text/plain", "Content type text/plain is not supported by this framework."),
+    ],
+)
+def test_hugging_face_answers_a_failure_in_the_form_of_its_model_server(body, content_type, text):
+    status, answer, media_type = ask(endpoint("huggingface-pytorch", model_fn=lambda folder: label), body, content_type)
+    found = json.loads(answer)
+    assert (status, media_type, found["code"], found["type"]) == (
+        400,
+        "application/json",
+        400,
+        "InternalServerException",
+    )
+    assert text in found["message"]
+
+
+def test_hugging_face_rejects_csv_where_a_task_needs_nested_values():
+    environment = {"HF_TASK": "zero-shot-classification"}
+    found = endpoint("huggingface-pytorch", environment=environment, model_fn=lambda folder: label)
+    text = "content type text/csv not support with zero-shot-classification, use different content_type"
+    assert json.loads(ask(found, "inputs\na")[1])["message"] == text
