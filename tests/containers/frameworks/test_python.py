@@ -9,6 +9,9 @@ from zipfile import ZipFile
 
 import pytest
 
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.frameworks import python
+
 SEE = """
 import importlib.metadata, json, os, sys
 import numpy, addition
@@ -76,3 +79,12 @@ def test_without_a_network_the_reason_says_what_is_missing(train):
     done = train({"train.py": "", "requirements.txt": "no-such-package\n"}, nowhere)
     assert "This machine cannot reach the package index of pip, which requirements.txt needs." in done.reason
     assert done.status == 1
+
+
+def test_a_python_without_pip_says_what_needs_it(source, monkeypatch):
+    (source / "requirements.txt").write_text("addition")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(
+        UserError, match=r"^requirements\.txt and packages of code are installed with pip, which .* lacks\."
+    ):
+        python.of_job(source)
