@@ -11,6 +11,7 @@ import flask
 from wildsage import algorithms
 from wildsage.algorithms.base.endpoint import Endpoint
 from wildsage.containers import programs
+from wildsage.containers.contract import host_check
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
 from wildsage.containers.serving import address
@@ -24,7 +25,8 @@ def serve(environment: Mapping[str, str]) -> None:
 
     `SAGEMAKER_BIND_TO_PORT` sets the port [contract: container, section 5]. `WILDSAGE_BIND_HOST` opens it to other hosts, which
     an image needs. `WILDSAGE_SERVE_AS` names the user that workers run as in a container started as root.
-    `WILDSAGE_LISTEN_FD` is a descriptor to use in place of both: a socket that listens already.
+    `WILDSAGE_LISTEN_FD` is a descriptor to use in place of both: a socket that listens already. `WILDSAGE_LOCAL` is set where
+    only programs of this machine may ask.
     `SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT` is the type of answers to requests without Accept, as in Amazon's own images.
 
     Raises UserError where there is no model, or it cannot be read.
@@ -34,7 +36,8 @@ def serve(environment: Mapping[str, str]) -> None:
         app, workers = _multi_model(environment, cores), 1  # one process holds them all, and its threads compute
     else:
         app, workers = application(_endpoint(OptML.from_environment(environment).model, environment, cores)), cores
-    EndpointServer(lambda: app, address.bind(environment), workers, environment.get("WILDSAGE_SERVE_AS")).run()
+    user, local = environment.get("WILDSAGE_SERVE_AS"), host_check.LOCAL in environment
+    EndpointServer(lambda: app, address.bind(environment), workers, user, local).run()
 
 
 def _multi_model(environment: Mapping[str, str], cores: int) -> flask.Flask:

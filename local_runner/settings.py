@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wildsage.local_runner.processes import python
+from wildsage.local_runner.signatures.keys import Keys
 
 ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
@@ -19,7 +20,8 @@ class ServerSettings:
     """Options of one server.
 
     `data`: folder of all state. One server at a time uses it. `port`: 0 takes any free port.
-    `open_to_network`: `host` may be an address that other machines can reach. There is no authentication.
+    `open_to_network`: `host` may be an address that other machines can reach.
+    `keys`: requests have to be signed with them; None: nobody's signature is checked.
     `public_s3`: read buckets that do not exist here from the public S3.
     `backend`: `process` or `docker`, which runs containers. `memory`, `shm_size`: limits of a Docker container, as
     `docker run` takes them, such as 4g. `command`: followed by `train` or `serve` it runs a container; the process
@@ -55,6 +57,7 @@ class ServerSettings:
     pretrained_weights: Path | None = None
     max_jobs: int | None = None
     hold_first_describe_s: float = 20.0
+    keys: Keys | None = None
 
     @property
     def objects(self) -> Path:

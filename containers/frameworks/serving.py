@@ -15,7 +15,7 @@ import flask
 
 from wildsage.algorithms.base.endpoint import Endpoint
 from wildsage.algorithms.base.errors import UserError
-from wildsage.containers.contract import frameworks, image_tag
+from wildsage.containers.contract import frameworks, host_check, image_tag
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.contract.whole_number import whole_number
 from wildsage.containers.frameworks import python, source
@@ -62,7 +62,8 @@ def serve(environment: Mapping[str, str]) -> None:
 
     several = environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true"
     workers = 1 if several else count_workers(environment)
-    _ScriptServer(several_models if several else one_model, address.bind(environment), workers).run()
+    load, local = several_models if several else one_model, host_check.LOCAL in environment
+    _ScriptServer(load, address.bind(environment), workers, local=local).run()
 
 
 def count_workers(environment: Mapping[str, str]) -> int:

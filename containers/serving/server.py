@@ -12,7 +12,7 @@ import flask
 from gunicorn.app.base import BaseApplication
 
 from wildsage.algorithms.base.endpoint import Endpoint, HttpRequest, HttpResponse
-from wildsage.containers.contract import capabilities, gunicorn_options
+from wildsage.containers.contract import capabilities, gunicorn_options, host_check
 from wildsage.containers.contract.patient_worker import ClientTooSlow
 from wildsage.containers.serving.models import LoadedModels
 
@@ -127,6 +127,12 @@ def _plain(response: HttpResponse) -> flask.Response:
     return flask.Response(response.body, response.status, content_type=response.content_type)
 
 
+def reject_cross_site() -> flask.Response | None:
+    """Status 403 for requests that a web page could have sent."""
+    rejection = host_check.rejection_of_endpoint(flask.request.headers)
+    return _plain(HttpResponse(403, rejection.encode())) if rejection else None
+
+
 def _may_change_users(user: str) -> bool:
     """Whether workers can run as `user` and still be stopped; if root lacks capabilities for it, stderr says so."""
     if os.geteuid() != 0:
@@ -152,10 +158,14 @@ class EndpointServer(BaseApplication):
 
     shares_model = True
 
-    def __init__(self, load: Callable[[], flask.Flask], bind: str, workers: int, user: str | None = None) -> None:
+    def __init__(
+        self, load: Callable[[], flask.Flask], bind: str, workers: int, user: str | None = None, local: bool = False
+    ) -> None:
         """`bind` is host:port, or fd://number for a socket that listens already.
-        `user` is whom the workers run as, if this process is root and may change users."""
+        `user` is whom the workers run as, if this process is root and may change users.
+        `local`: only programs of this machine may ask, and web pages in its browser may not."""
         self._load = load
+        self._local = local
         self._options: dict[str, Any] = {
             "bind": bind,
             "workers": workers,
@@ -174,4 +184,7 @@ class EndpointServer(BaseApplication):
 
     def load(self) -> flask.Flask:
         """The application. Where workers share the model, it is loaded before they are forked, and so is the model's memory."""
-        return self._load()
+        app = self._load()
+        if self._local:
+            app.before_request(reject_cross_site)
+        return app

@@ -12,7 +12,9 @@ Sources: container contract sections 1, 2 and 5.
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +36,7 @@ from wildsage.local_runner.backends.engine import ISOLATED, LOOPBACK, SERVING_PO
 from wildsage.local_runner.images import uris
 
 LABEL = "wildsage.data"
+READ, SEARCH = stat.S_IRGRP | stat.S_IROTH, stat.S_IXGRP | stat.S_IXOTH
 CONTAINER_TREE = OptML()
 WEIGHTS = "/opt/wildsage/pretrained"  # the file or folder of pretrained weights lies in it
 STAGED = "pipe"  # files that a pipe channel reads
@@ -251,6 +254,7 @@ def _is_local(engine: docker.DockerClient) -> bool:
 
 def _mounts(launch: Launch) -> Iterator[Mount]:
     """The folders that SageMaker mounts. Folders of the image below /opt/ml, such as code, stay visible."""
+    _let_all_read(launch.root)
     tree = OptML(launch.root)
     moved = {tree.checkpoints: launch.checkpoints, tree.tensorboard(launch.tensorboard): launch.tensorboard}
     for folder in _folders(tree.root):
@@ -258,6 +262,16 @@ def _mounts(launch: Launch) -> Iterator[Mount]:
             yield _mount(folder, moved.get(folder) or f"{CONTAINER_TREE.root}/{folder.name}")
     for folder in _folders(tree.data):
         yield _mount(folder, str(CONTAINER_TREE.channel(folder.name)), read_only=True)
+
+
+def _let_all_read(tree: Path) -> None:
+    """Images may run as any user. Outside the container nobody else reaches the tree, since the data folder is closed."""
+    for folder, _, files in os.walk(tree):
+        os.chmod(folder, stat.S_IMODE(os.stat(folder).st_mode) | READ | SEARCH)
+        for name in files:
+            path = Path(folder, name)
+            if not path.is_symlink():
+                path.chmod(stat.S_IMODE(path.stat().st_mode) | READ)
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from wildsage.local_runner.proxy.files import BUNDLE, TRUSTSTORE, TRUSTSTORE_PASSWORD, authority_folder
+from wildsage.local_runner.signatures import keys
 
 SHIM = Path(__file__).parent / "shim"
 REGION = "us-east-1"
@@ -66,20 +67,21 @@ def variables(
 ) -> dict[str, str]:
     """The variables to set for a client of `endpoint`, where `environment` holds those that are set already.
 
-    The region of the user's shell stays. The keys are dummies, since the server checks no signatures, and the user's AWS
-    files are hidden, so a script cannot reach a real account. `data` is the data folder of the local AWS. With `sdk_polling`
-    the SDK keeps its own sleeps of 5 to 120 s between two calls. With the address of a `proxy`, clients keep AWS's
-    addresses and reach `endpoint` through it.
+    The region of the user's shell stays. The keys are those of the data folder `data`, or placeholders where no server ever
+    checked signatures. The user's AWS files are hidden, so a script cannot reach a real account. With `sdk_polling` the SDK
+    keeps its own sleeps of 5 to 120 s between two calls. With the address of a `proxy`, clients keep AWS's addresses and
+    reach `endpoint` through it.
     """
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or REGION
+    signing = keys.of_clients(data)
     return {
         **(
             {"AWS_ENDPOINT_URL": endpoint}
             if proxy is None
             else _proxy_variables(proxy, authority_folder(data), environment)
         ),
-        "AWS_ACCESS_KEY_ID": "wildsage",
-        "AWS_SECRET_ACCESS_KEY": "wildsage",
+        "AWS_ACCESS_KEY_ID": signing.access_key,
+        "AWS_SECRET_ACCESS_KEY": signing.secret,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         **NO_ACCOUNT,

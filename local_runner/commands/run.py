@@ -26,6 +26,7 @@ from wildsage.local_runner.commands.terminal import (
     PublicS3Option,
     SdkPollingOption,
     StrictOption,
+    TokenOption,
     TunnelOption,
     data_option,
     examples,
@@ -63,6 +64,7 @@ def run(
         list[str] | None, typer.Argument(metavar="ARGS", help="Passed to the script unchanged.")
     ] = None,
     data: DataOption = DATA,
+    token: TokenOption = None,
     sdk_polling: SdkPollingOption = False,
     public_s3: PublicS3Option = False,
     strict: StrictOption = False,
@@ -93,6 +95,7 @@ def run(
         reject_without(context, "--proxy", "tunnel")
     data = make_folder(data)
     server_options = ["--public-s3"] * public_s3 + ["--strict"] * strict
+    server_options += ["--token"] * bool(token)
     server_options += ["--pretrained-weights", str(pretrained_weights)] if pretrained_weights else []
     polling = ["--sdk-polling"] * sdk_polling
     with report_errors(), background.server(data, server_options + polling) as server:

@@ -13,7 +13,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from wildsage.algorithms.base.errors import UserError
-from wildsage.containers.contract import archive
+from wildsage.containers.contract import archive, host_check
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import DEFAULT_ROOT, OptML
 from wildsage.containers.contract.printable import printable
@@ -163,7 +163,11 @@ def serving(model: Path, port: int, algorithm: str | None, environment: Mapping[
 
     Yields the process once /ping is healthy. Raises JobFailed if it ends before that.
     """
-    extra = {"SAGEMAKER_BIND_TO_PORT": str(port), **({"WILDSAGE_ALGORITHM": algorithm} if algorithm else {})}
+    extra = {
+        "SAGEMAKER_BIND_TO_PORT": str(port),
+        host_check.LOCAL: "1",
+        **({"WILDSAGE_ALGORITHM": algorithm} if algorithm else {}),
+    }
     with temp_folder.folder() as root:
         folder = OptML(root)
         folder.make_folders()

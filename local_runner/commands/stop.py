@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from wildsage.local_runner.commands.names import active_names, all_names, comple
 from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, open_overview, stderr, suggestion
 from wildsage.local_runner.monitor.overview import EndpointSummary, JobSummary, Overview
 from wildsage.local_runner.server.lock import running
+from wildsage.local_runner.signatures import keys
 
 POLL_INTERVAL_S = 0.1
 EXAMPLES = examples("wildsage stop my-job", "wildsage stop my-endpoint", "wildsage stop my-job --no-wait")
@@ -39,7 +41,7 @@ def stop(
                 f"[yellow]Tuning job {tuner.name} started it and continues with others: `wildsage stop {tuner.name}` ends it.[/]"
             )
         stderr.print(f"Stopping {describe(found)} …")
-        request_stop(server.endpoint, found)
+        request_stop(server.endpoint, data, found)
         if wait:
             stderr.print(f"{describe(found)}: {wait_for_end(overview, data, found)}.")
 
@@ -59,18 +61,21 @@ def describe(found: JobSummary | EndpointSummary) -> str:
     return f"{found.kind.word} job {found.name}" if isinstance(found, JobSummary) else f"endpoint {found.name}"
 
 
-def request_stop(endpoint: str, found: JobSummary | EndpointSummary) -> None:
-    """Ask the server to stop it, as an AWS client does. The scope of the signature, which nobody checks, names the region."""
+def request_stop(endpoint: str, data: Path, found: JobSummary | EndpointSummary) -> None:
+    """Ask the server of a data folder to stop it, as an AWS client does."""
+    from botocore.auth import SigV4Auth  # no other command needs botocore
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
     if isinstance(found, JobSummary):
         operation, request = f"Stop{found.kind.stem}", {f"{found.kind.stem}Name": found.name}
     else:
         operation, request = "DeleteEndpoint", {"EndpointName": found.name}
-    headers = {
-        "X-Amz-Target": f"SageMaker.{operation}",
-        "Content-Type": "application/x-amz-json-1.1",
-        "Authorization": f"AWS4-HMAC-SHA256 Credential=wildsage/20260101/{found.region}/sagemaker/aws4_request",
-    }
-    response = urllib3.request("POST", endpoint, headers=headers, json=request, retries=False)
+    headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+    signed = AWSRequest("POST", f"{endpoint}/", headers, json.dumps(request).encode())
+    signing = keys.of_clients(data)
+    SigV4Auth(Credentials(signing.access_key, signing.secret), "sagemaker", found.region).add_auth(signed)
+    response = urllib3.request("POST", signed.url, headers=dict(signed.headers), body=signed.data, retries=False)
     if response.status != 200:
         fail(1, response.json().get("message", f"{operation} failed with status {response.status}."))
 

@@ -73,6 +73,14 @@ PretrainedWeightsOption = Annotated[
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Reject what AWS rejects but old notebooks rely on: images of another region.")
 ]
+TokenOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--token/--no-token",
+        help="Accept only requests that are signed with the keys of the data folder; clients get them with the other "
+        "variables. Default: where --bind opens the port to other machines.",
+    ),
+]
 SdkPollingOption = Annotated[
     bool, typer.Option("--sdk-polling", help="Keep the SDK's own sleeps of 5 to 120 s between two calls.")
 ]

@@ -19,6 +19,7 @@ import typer
 from rich.markup import escape
 
 from wildsage.containers.contract import frameworks
+from wildsage.containers.contract.host_check import is_loopback
 from wildsage.local_runner.backends import CannotRun
 from wildsage.local_runner.client import environment
 from wildsage.local_runner.commands.display import LogFormat, show_events
@@ -31,6 +32,7 @@ from wildsage.local_runner.commands.terminal import (
     PublicS3Option,
     SdkPollingOption,
     StrictOption,
+    TokenOption,
     TunnelOption,
     data_option,
     examples,
@@ -43,14 +45,17 @@ from wildsage.local_runner.commands.terminal import (
 from wildsage.local_runner.images import uris
 from wildsage.local_runner.monitor.overview import Overview
 from wildsage.local_runner.monitor.watch import Watch
-from wildsage.local_runner.processes import detached, foreground
+from wildsage.local_runner.processes import accounts, detached, foreground
 from wildsage.local_runner.proxy import process
-from wildsage.local_runner.server.host_check import is_loopback
+from wildsage.local_runner.server import private_files
 from wildsage.local_runner.server.lock import running
 from wildsage.local_runner.settings import ServerSettings
+from wildsage.local_runner.signatures import keys
+from wildsage.local_runner.signatures.keys import Keys
 
 PORT, PROXY_PORT = 4577, 4578
-OPEN_WARNING = "There is no authentication: anybody who reaches it can run code as you and read your data."
+OPEN_WARNING = "Nobody's signature is checked: anybody who reaches it can run code as you and read your data."
+TOKEN_NOTE = "Requests have to be signed with the keys of the data folder, which the variables for clients hold."
 STOP_LIMIT_S = 30.0
 EXAMPLES = examples(
     "wildsage up",
@@ -80,8 +85,13 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes any free one.")] = PORT,
     data: DataOption = DATA,
     bind: Annotated[
-        str, typer.Option(metavar="ADDRESS", help=f"Listen on this address instead of {HOST}. {OPEN_WARNING}")
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help=f"Listen on this address instead of {HOST}, with --token unless --no-token is given.",
+        ),
     ] = HOST,
+    token: TokenOption = None,
     sdk_polling: SdkPollingOption = False,
     public_s3: PublicS3Option = False,
     strict: StrictOption = False,
@@ -161,13 +171,15 @@ def up(
         )
     if backend is BackendName.DOCKER:
         require_engine()
+    open_to_network = not is_loopback(bind)
+    signed = open_to_network if token is None else token
     # A client that polls often needs no delayed first response, and sees log lines sooner without it.
     hold_s = ServerSettings.hold_first_describe_s if sdk_polling else 0
     settings = ServerSettings(
         data,
         bind,
         port,
-        not is_loopback(bind),
+        open_to_network,
         public_s3,
         backend=backend.value,
         memory=memory,
@@ -180,6 +192,7 @@ def up(
         pretrained_weights=pretrained_weights,
         max_jobs=max_jobs,
         hold_first_describe_s=hold_s,
+        keys=make_keys(data) if signed else None,
     )
     proxy_options = ProxyOptions(proxy_port, tunnel) if proxy else None
     if until_stdin_closes:
@@ -188,6 +201,14 @@ def up(
         announce_background(background, settings, sdk_polling, proxy_options)
     else:
         serve_with_display(settings, sdk_polling, log_format, proxy_options)
+
+
+def make_keys(data: Path) -> Keys:
+    """The keys of a data folder. Exits with an error if the folder cannot be used."""
+    try:
+        return keys.ensure(private_files.prepare(data))
+    except (OSError, private_files.CannotUse) as error:
+        fail(1, str(error))
 
 
 def commands_of_images(options: Sequence[str]) -> dict[str, Sequence[str]]:
@@ -320,7 +341,15 @@ def announce(
         f"It serves SageMaker, its runtime, S3, CloudWatch, STS, IAM and ECR. Jobs and endpoints run as {RUN_AS[settings.backend]}."
     )
     if settings.open_to_network:
-        stderr.print(f"[bold red]Open to the network on {escape(settings.host)}.[/] {OPEN_WARNING}")
+        note = TOKEN_NOTE if settings.keys else OPEN_WARNING
+        stderr.print(f"[bold red]Open to the network on {escape(settings.host)}.[/] {note}")
+    elif settings.keys:
+        stderr.print(TOKEN_NOTE)
+    elif others := accounts.of_others():
+        stderr.print(
+            f"[yellow]Others have accounts on this machine ({escape(', '.join(others))}): they can reach this port, run code as "
+            "you and read your data. `wildsage up --token` asks for signatures; SECURITY.md tells more.[/]"
+        )
     if proxy:
         stderr.print(f"HTTPS proxy on [bold]{proxy}[/]; its certificates are valid for AWS host names only.")
     if sys.stdout.isatty():

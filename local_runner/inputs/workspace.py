@@ -14,6 +14,7 @@ import fcntl
 import os
 import re
 import shutil
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ LOOPBACK_INTERFACE = "lo0" if sys.platform == "darwin" else "lo"
 CONTAINER_INTERFACE = "eth0"
 AUGMENTED = "AugmentedManifestFile"
 FICLONE = 0x40049409
+WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass
@@ -168,7 +170,7 @@ def _place_file(source: Path, target: Path) -> None:
         raise
     except OSError:  # another disk, or a file system without hard links
         shutil.copyfile(source, target)
-    target.chmod(0o444)
+    target.chmod(stat.S_IMODE(target.stat().st_mode) & ~WRITE)
 
 
 def _clone(source: Path, target: Path) -> bool:

@@ -1,4 +1,5 @@
-"""STS: the identity of the caller. All callers have the same role, and secrets are not checked."""
+"""STS: the identity of the caller. All callers have the same role. Its keys are those of the data folder where requests have to be
+signed, and placeholders elsewhere."""
 
 from __future__ import annotations
 
@@ -7,11 +8,13 @@ from typing import Any
 
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.settings import ACCOUNT
+from wildsage.local_runner.signatures.keys import Keys
 
 SERVICE = "sts"
 SESSION = "local"
 ROLE_ID = "AROA00000000000000000"
 DEFAULT_DURATION_S = 3600
+PLACEHOLDERS = Keys("ASIA0000000000000000", "local")
 
 
 def get_caller_identity(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
@@ -21,12 +24,13 @@ def get_caller_identity(context: RequestContext, request: dict[str, Any]) -> dic
 
 
 def assume_role(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """Returns credentials for any role. They are not checked."""
+    """Returns credentials for any role: the caller's own keys."""
+    keys = context.services.settings.keys or PLACEHOLDERS
     role, session = request["RoleArn"].rpartition("/")[2], request["RoleSessionName"]
     return {
         "Credentials": {
-            "AccessKeyId": "ASIA0000000000000000",
-            "SecretAccessKey": "local",
+            "AccessKeyId": keys.access_key,
+            "SecretAccessKey": keys.secret,
             "SessionToken": "local",
             "Expiration": time.time() + request.get("DurationSeconds", DEFAULT_DURATION_S),
         },

@@ -1,22 +1,26 @@
 """Reads the body of a request in large pieces, removes `aws-chunked` framing, counts bytes and checks every stated digest.
 
-Framing: Signature V4, "Transferring payload in multiple chunks" and "Trailing headers". Signatures are not checked.
+Framing: Signature V4, "Transferring payload in multiple chunks" and "Trailing headers". Where requests
+have to be signed, so are chunks; and the SHA-256 that a signature covers is compared.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 
 from wildsage.containers.contract.patient_worker import ClientTooSlow
 from wildsage.containers.contract.whole_number import whole_number
+from wildsage.local_runner.s3.access import error_of_signature
 from wildsage.local_runner.s3.call import Call, environment_name
 from wildsage.local_runner.s3.checksums import ALGORITHMS, NAMES, header
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.pending_object import PendingObject, write_pending
 from wildsage.local_runner.s3.store import ObjectStore
+from wildsage.local_runner.signatures.chunks import SIGNED_CHUNKS_AND_TRAILER
 
 #: gunicorn reads this much from the socket at once; with smaller reads it copies the rest each time.
 READ_BYTES = 1 << 20
@@ -25,6 +29,7 @@ STATED = tuple((name, environment_name(header(name))) for name in NAMES)
 MAX_LINE_BYTES = 8192
 MAX_DOCUMENT_BYTES = 4 << 20
 MAX_TRAILERS = 32
+TRAILER_SIGNATURE = "x-amz-trailer-signature"
 
 
 class Body:
@@ -37,9 +42,8 @@ class Body:
 
     def pieces(self) -> Iterator[bytes]:
         """The bytes in pieces. Raises IncompleteBody if the client closes early, MissingContentLength without a length."""
-        if not _is_framed(self._call):
-            return self._raw()
-        return self._counted(self._unframed())
+        whole = self._compared(self._raw())
+        return self._counted(self._unframed(whole)) if _is_framed(self._call) else whole
 
     def algorithms(self) -> set[str]:
         """Checksum algorithms that the client names in a header or trailer, as far as they can be computed here."""
@@ -73,6 +77,23 @@ class Body:
         if request.content_length not in (None, received):
             raise _incomplete(received, request.content_length)
 
+    def _compared(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """The pieces, compared at their end with the SHA-256 that the signature covers."""
+        if not (expected := self._call.signed.sha256):
+            yield from pieces
+            return
+        running = hashlib.sha256()
+        for piece in pieces:
+            running.update(piece)
+            yield piece
+        if running.hexdigest() != expected:
+            raise S3Error(
+                "XAmzContentSHA256Mismatch",
+                "The provided 'x-amz-content-sha256' header does not match what was computed.",
+                ClientComputedContentSHA256=expected,
+                S3ComputedContentSHA256=running.hexdigest(),
+            )
+
     def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         received = 0
         for piece in pieces:
@@ -82,17 +103,34 @@ class Body:
         if expected and expected != str(received):
             raise _incomplete(received, expected)
 
-    def _unframed(self) -> Iterator[bytes]:
-        source = _Buffered(self._raw())
-        while size := _chunk_size(source.line()):
-            yield from source.exactly(size)
-            if after := source.line():
+    def _unframed(self, framed: Iterator[bytes]) -> Iterator[bytes]:
+        source, signatures = _Buffered(framed), self._call.signed.chunks
+        size = -1
+        while size:
+            line = source.line()
+            size = _chunk_size(line)
+            for piece in source.exactly(size):
+                if signatures:
+                    signatures.update(piece)
+                yield piece
+            if signatures:
+                with error_of_signature():
+                    signatures.end_chunk(_chunk_signature(line))
+            if size and (after := source.line()):
                 raise _bad_chunk(after, "the end of the line after a chunk")
+        self._read_trailers(source)
+
+    def _read_trailers(self, source: _Buffered) -> None:
         while line := source.line():
             if len(self.trailers) == MAX_TRAILERS:
                 raise _bad_chunk(line, f"at most {MAX_TRAILERS} trailers")
             name, _, value = line.partition(b":")
             self.trailers[name.decode("latin-1").strip().lower()] = value.decode("latin-1").strip()
+        signature = self.trailers.pop(TRAILER_SIGNATURE, "")
+        if self._call.signed.chunks and self._call.header("x-amz-content-sha256") == SIGNED_CHUNKS_AND_TRAILER:
+            trailer = "".join(f"{name}:{value}\n" for name, value in sorted(self.trailers.items()))
+            with error_of_signature():
+                self._call.signed.chunks.end_trailer(trailer, signature)
 
 
 class _Buffered:
@@ -163,6 +201,12 @@ def _chunk_size(line: bytes) -> int:
         return whole_number(line.partition(b";")[0].decode("latin-1"), base=16)
     except ValueError:
         raise _bad_chunk(line, "the size of a chunk in hexadecimal") from None
+
+
+def _chunk_signature(line: bytes) -> str:
+    """Value of `chunk-signature` in the line before a chunk; "" without one."""
+    name, _, value = line.partition(b";")[2].partition(b"=")
+    return value.decode("latin-1") if name == b"chunk-signature" else ""
 
 
 def _bad_chunk(line: bytes, expected: str) -> S3Error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 import botocore.session
@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request
 
 from wildsage.containers.contract.whole_number import whole_number
 from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.signatures.chunks import SignedBody
 
 VIRTUAL_HOST = re.compile(
     r"(?P<bucket>.+)\.(?:s3(?:[.-][a-z0-9.-]+)?\.amazonaws\.com(?:\.cn)?|s3\.localhost|localhost)(?::\d+)?"
@@ -26,13 +27,14 @@ FORM = "multipart/form-data"
 
 @dataclass(frozen=True)
 class Call:
-    """One request. `bucket` and `key` are "" if the address has none."""
+    """One request. `bucket` and `key` are "" if the address has none. `signed`: what its signature promises of its body."""
 
     request: Request
     operation: str
     bucket: str
     key: str
     query: Mapping[str, str]
+    signed: SignedBody = field(default_factory=SignedBody)
 
     def argument(self, name: str, default: str = "") -> str:
         """Value in the query, or `default`."""
@@ -63,10 +65,18 @@ def read_call(request: Request) -> Call:
     bucket, key = split_address(request.environ["PATH_INFO"], request.host)
     level = bool(bucket) + bool(key)
     query = request.args.to_dict()
-    if request.method == "POST" and level == 1 and request.mimetype == FORM:
+    if posts_form(request):
         return Call(request, "PostObject", bucket, key, query)
     copies = environment_name(COPY_SOURCE) in request.environ
     return Call(request, operation_of(request.method, level, query, copies), bucket, key, query)
+
+
+def posts_form(request: Request) -> bool:
+    """Whether a request sends an object in a form, whose fields say who sends it. Raises InvalidURI."""
+    if request.method != "POST" or request.mimetype != FORM:
+        return False
+    bucket, key = split_address(request.environ["PATH_INFO"], request.host)
+    return bool(bucket) and not key
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from types import MappingProxyType
 STATUS_OF = MappingProxyType(
     {
         "AccessDenied": HTTPStatus.FORBIDDEN,
+        "AuthorizationHeaderMalformed": HTTPStatus.BAD_REQUEST,
         "BadRequest": HTTPStatus.BAD_REQUEST,
         "BadDigest": HTTPStatus.BAD_REQUEST,
         "BucketAlreadyOwnedByYou": HTTPStatus.CONFLICT,
@@ -21,6 +22,7 @@ STATUS_OF = MappingProxyType(
         "IncompleteBody": HTTPStatus.BAD_REQUEST,
         "InternalError": HTTPStatus.INTERNAL_SERVER_ERROR,
         "InvalidArgument": HTTPStatus.BAD_REQUEST,
+        "InvalidAccessKeyId": HTTPStatus.FORBIDDEN,
         "InvalidBucketName": HTTPStatus.BAD_REQUEST,
         "InvalidDigest": HTTPStatus.BAD_REQUEST,
         "InvalidLocationConstraint": HTTPStatus.BAD_REQUEST,
@@ -46,9 +48,12 @@ STATUS_OF = MappingProxyType(
         "NoSuchWebsiteConfiguration": HTTPStatus.NOT_FOUND,
         "NotImplemented": HTTPStatus.NOT_IMPLEMENTED,
         "RequestTimeout": HTTPStatus.BAD_REQUEST,
+        "SignatureDoesNotMatch": HTTPStatus.FORBIDDEN,
+        "RequestTimeTooSkewed": HTTPStatus.FORBIDDEN,
         "ObjectLockConfigurationNotFoundError": HTTPStatus.NOT_FOUND,
         "PreconditionFailed": HTTPStatus.PRECONDITION_FAILED,
         "ReplicationConfigurationNotFoundError": HTTPStatus.NOT_FOUND,
+        "XAmzContentSHA256Mismatch": HTTPStatus.BAD_REQUEST,
     }
 )
 

@@ -1,4 +1,5 @@
-"""PostObject: an object from a form, as `generate_presigned_post` makes one. Signatures are not checked; policies are.
+"""PostObject: an object from a form, as `generate_presigned_post` makes one. Policies are checked, and their signatures where
+requests have to be signed.
 
 Source: "POST Object" and "Browser-Based Uploads Using POST" (S3 API reference).
 """
@@ -39,6 +40,7 @@ def post_object(store: ObjectStore, call: Call) -> Response:
     """
     store.bucket(call.bucket)
     fields, file = _form(call)
+    call.signed.check_form(fields)
     key = fields["key"].replace("${filename}", file.filename or "")
     size_bytes = file.stream.seek(0, 2)
     file.stream.seek(0)

@@ -1,6 +1,6 @@
 """S3 over HTTP: a request in, a response out. It works with any WSGI server.
 
-It does not check signatures. It accepts and ignores headers of encryption, access, ownership and storage class.
+It checks signatures where it is given keys. It accepts and ignores headers of encryption, access, ownership and storage class.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import logging
 import secrets
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from werkzeug.wrappers import Request, Response
@@ -19,6 +20,7 @@ from wildsage.local_runner.s3 import bucket_operations as buckets
 from wildsage.local_runner.s3 import bucket_settings, listing, tagging
 from wildsage.local_runner.s3 import multipart_operations as multipart
 from wildsage.local_runner.s3 import object_operations as objects
+from wildsage.local_runner.s3.access import Access
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.call import Call, read_call
 from wildsage.local_runner.s3.errors import S3Error
@@ -28,6 +30,7 @@ from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.responses import error_response
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.s3.uploads import Uploads
+from wildsage.local_runner.signatures.chunks import SignedBody
 
 REQUEST_TIMEOUT = (
     "Your socket connection to the server was not read from or written to within the timeout period. "
@@ -58,8 +61,15 @@ class S3:
     `operations` holds all implemented operations by name.
     """
 
-    def __init__(self, store: ObjectStore, public: PublicBuckets | None = None, missed: LineFile | None = None) -> None:
-        """`missed` records the buckets that callers tried to read although they do not exist."""
+    def __init__(
+        self,
+        store: ObjectStore,
+        public: PublicBuckets | None = None,
+        missed: LineFile | None = None,
+        access: Access | None = None,
+    ) -> None:
+        """`missed` records the buckets that callers tried to read although they do not exist. `access` says who may call."""
+        self._access = access
         reads = public or store
         self._missed = missed
         uploads = Uploads(store)
@@ -98,7 +108,8 @@ class S3:
         """Respond to one request. Errors become S3's error documents."""
         request_id, host_id = secrets.token_hex(8).upper(), b64encode(secrets.token_bytes(HOST_ID_BYTES)).decode()
         try:
-            response = self._perform(read_call(request))
+            signed = self._access.check(request) if self._access else SignedBody()
+            response = self._perform(replace(read_call(request), signed=signed))
         except S3Error as error:
             response = self._error_response(request, error, request_id, host_id)
         except ClientTooSlow:

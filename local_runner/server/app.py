@@ -17,19 +17,22 @@ from botocore.model import OperationModel, ServiceModel
 from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from wildsage.containers.contract import host_check
 from wildsage.containers.contract.patient_worker import ClientTooSlow
 from wildsage.local_runner.operations import Operation, operations, rules
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_BYTES
 from wildsage.local_runner.operations.unsupported import reject_unsupported
+from wildsage.local_runner.s3.access import Access
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.protocol import S3
-from wildsage.local_runner.server import health, host_check
+from wildsage.local_runner.server import health
 from wildsage.local_runner.server.services import Regions
 from wildsage.local_runner.settings import DEFAULT_REGION, ServerSettings
+from wildsage.local_runner.signatures import aws as signatures
 from wildsage.local_runner.wire.constraints import check
 from wildsage.local_runner.wire.errors import AwsError, not_implemented
-from wildsage.local_runner.wire.protocols import Values, WireProtocol, protocol_of, rest_operation
+from wildsage.local_runner.wire.protocols import FORM, Values, WireProtocol, protocol_of, rest_operation
 from wildsage.local_runner.wire.regions import partitions
 
 CREDENTIAL = re.compile(r"(?:Credential=)?[^/]+/\d{8}/(?:(?P<region>[a-z0-9-]+)/)?(?P<service>[a-z0-9-]+)/aws4_request")
@@ -41,7 +44,12 @@ SIGNED_AS_SAGEMAKER = ("sagemaker-featurestore-runtime", "sagemaker-a2i-runtime"
 SIGNING_NAMES = {"monitoring": "cloudwatch", "states": "stepfunctions", "elasticmapreduce": "emr", "email": "ses"}
 RULE_ERRORS = {"logs": "InvalidParameterException"}
 """The error for a request that breaks a rule of its operation, where it is not a ValidationException."""
-TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AmazonEC2ContainerRegistry_V20150921": "ecr"}
+TARGETS = {
+    "SageMaker": "sagemaker",
+    "Logs_20140328": "logs",
+    "AmazonEC2ContainerRegistry_V20150921": "ecr",
+    "GraniteServiceVersion20100801": "cloudwatch",
+}
 log = logging.getLogger(__name__)
 
 
@@ -69,15 +77,18 @@ class App:
 
     def __init__(self, regions: Regions) -> None:
         self._regions = regions
-        self._s3 = S3(regions.objects, regions.public, regions.missed_buckets)
+        keys = regions.settings.keys
+        access = Access(keys) if keys else None
+        self._s3 = S3(regions.objects, regions.public, regions.missed_buckets, access)
         self._handlers: tuple[Handler, ...] = (
             reject_cross_site,
             answer_health,
             find_service,
             self._answer_s3,
             choose_protocol,
-            reject_unknown_region,
             reject_large_body,
+            reject_unsigned,
+            reject_unknown_region,
             parse,
             find_operation,
             validate,
@@ -133,14 +144,10 @@ def answer_health(call: ApiCall) -> Response | None:
 
 
 def find_service(call: ApiCall) -> Response | None:
-    """Service and region from the scope of the signature. An unsigned request names its target, or is for S3."""
+    """Service and region from the scope of the signature, or from what an unsigned request looks like."""
     request = call.request
     scope = CREDENTIAL.search(request.headers.get("Authorization", "") or request.args.get("X-Amz-Credential", ""))
-    if scope:
-        service = SIGNING_NAMES.get(scope["service"], scope["service"])
-    else:
-        target = request.headers.get("X-Amz-Target", "").partition(".")[0]
-        service = TARGETS.get(target, target.lower() or "s3")
+    service = SIGNING_NAMES.get(scope["service"], scope["service"]) if scope else service_of_unsigned(request)
     if service == "sagemaker" and RUNTIME_PATH.fullmatch(request.path):
         service = "sagemaker-runtime"
     if service == "sagemaker" and request.path == METRICS_PATH:
@@ -151,6 +158,17 @@ def find_service(call: ApiCall) -> Response | None:
     call.service = "s3" if service.startswith("s3") else service
     call.region = scope["region"] if scope and scope["region"] else DEFAULT_REGION
     return None
+
+
+def service_of_unsigned(request: Request) -> str:
+    """The service that a request names or whose protocol it has; S3, if nothing tells."""
+    if target := request.headers.get("X-Amz-Target", "").partition(".")[0]:
+        return TARGETS.get(target, target.lower())
+    if request.method == "POST" and RUNTIME_PATH.fullmatch(request.path):
+        return "sagemaker-runtime"
+    if "Smithy-Protocol" in request.headers:
+        return "cloudwatch"
+    return "sts" if request.method == "POST" and request.path == "/" and request.mimetype == FORM else "s3"
 
 
 def choose_protocol(call: ApiCall) -> Response | None:
@@ -193,6 +211,13 @@ def reject_large_body(call: ApiCall) -> Response | None:
     except ClientTooSlow:
         raise AwsError("RequestTimeoutException", "The body of the request did not arrive in time.", 408) from None
     return None
+
+
+def reject_unsigned(call: ApiCall) -> None:
+    """Where requests have to be signed, raises AwsError for one that is not signed with the keys of the data folder."""
+    if keys := call.settings.keys:
+        words = signatures.words_of(call.protocol)
+        signatures.verify(call.request.environ, call.request.get_data(), keys, words, signatures.utc_now)
 
 
 def parse(call: ApiCall) -> Response | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wildsage.algorithms.base.errors import PlatformError
 from wildsage.local_runner.processes import python
-from wildsage.local_runner.server import lock
+from wildsage.local_runner.server import lock, private_files
 
 LOG = "server.log"
 START_LIMIT_S = 60.0
@@ -48,10 +48,13 @@ def _start(data: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
 
     The server stops when its standard input closes, as it does when this process ends for any reason.
     """
-    data.mkdir(parents=True, exist_ok=True)
+    try:
+        private_files.prepare(data)
+    except private_files.CannotUse as error:
+        raise PlatformError(str(error)) from None
     own = ("--port", "0", "--data", str(data), "--until-stdin-closes")
     command = python.command("wildsage.local_runner", "up", *own, *options)
-    with (data / LOG).open("ab") as log:
+    with private_files.umask(), (data / LOG).open("ab") as log:
         return subprocess.Popen(
             command,
             env=python.environment(os.environ),

@@ -14,6 +14,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from wildsage.local_runner.server import private_files
 from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, serve
 
 CHECK_EVERY_S = 0.01
@@ -57,7 +58,10 @@ class ForkedServer:
 
 def start(settings: ServerSettings) -> ForkedServer:
     """Serve in a child process and return when it accepts connections. Raises CannotServe."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    try:
+        private_files.prepare(settings.data)
+    except private_files.CannotUse as error:
+        raise CannotServe(str(error)) from None
     child_stdin, parent_pipe = os.pipe()
     answer, child_answer = os.pipe()
     pid = os.fork()
@@ -82,7 +86,7 @@ def _serve_and_exit(settings: ServerSettings, stdin: int, answer: int) -> NoRetu
     try:
         os.setsid()
         os.dup2(stdin, 0)
-        log = os.open(settings.data / "server.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        log = os.open(settings.data / "server.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, private_files.FILE_MODE)
         os.dup2(log, 1)
         os.dup2(log, 2)
         stop_when_stdin_closes()

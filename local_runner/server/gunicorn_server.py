@@ -14,12 +14,12 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from wildsage.containers.contract import gunicorn_options
+from wildsage.containers.contract.host_check import is_loopback
 from wildsage.containers.contract.printable import printable
 from wildsage.local_runner.client import environment
 from wildsage.local_runner.operations.request_slots import OTHER_THREADS, SLOTS
-from wildsage.local_runner.server import lock
+from wildsage.local_runner.server import lock, private_files
 from wildsage.local_runner.server.app import App, service_model
-from wildsage.local_runner.server.host_check import is_loopback
 from wildsage.local_runner.server.services import Regions
 from wildsage.local_runner.settings import ServerSettings
 
@@ -46,13 +46,12 @@ def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
     `server.json` in the data folder holds the endpoint and the process id, until the server ends. Raises CannotServe if
     the data folder or the port is in use, or if other machines could reach the host.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
     try:
-        with lock.exclusive_use(settings.data):
+        with private_files.umask(), lock.exclusive_use(private_files.prepare(settings.data)):
             _check_address(settings)
             settings.regions.mkdir(exist_ok=True)  # other processes may read it from now on
             _run(settings, ready)
-    except lock.InUse as error:
+    except (lock.InUse, private_files.CannotUse) as error:
         raise CannotServe(str(error)) from None
 
 

@@ -4,6 +4,7 @@ It imports everything once and forks a new server for each folder. A new process
 earlier tests, and starts in a tenth of a second. Orders on standard input and responses are one JSON object a line:
 
     {"start": "/folder"}  →  {"endpoint": "http://127.0.0.1:40123"} or {"error": "why not"}
+    {"start": "/folder", "token": "yes"}  →  the same, from a server that checks signatures
     {"end": "/folder"}    →  {}
 
 All servers end when standard input closes.
@@ -26,6 +27,7 @@ from wildsage.local_runner.server import forked
 from wildsage.local_runner.server.app import service_model
 from wildsage.local_runner.server.gunicorn_server import CannotServe
 from wildsage.local_runner.settings import ServerSettings
+from wildsage.local_runner.signatures import keys
 
 SERVICES = ("sagemaker", "sagemaker-runtime", "logs", "sts", "iam", "cloudwatch")
 
@@ -44,11 +46,13 @@ def execute(order: Mapping[str, str], servers: dict[str, forked.ForkedServer]) -
     if folder := order.get("end"):
         servers.pop(folder).discard()
         return {}
+    data = Path(order["start"])
     try:
-        server = forked.start(ServerSettings(Path(order["start"]), hold_first_describe_s=0, strict=True))
+        signing = keys.ensure(data) if "token" in order else None
+        server = forked.start(ServerSettings(data, hold_first_describe_s=0, strict=True, keys=signing))
     except CannotServe as error:
         return {"error": str(error)}
-    servers[order["start"]] = server
+    servers[str(data)] = server
     return {"endpoint": server.endpoint}
 
 

@@ -50,9 +50,12 @@ class ForkServer:
             text=True,
         )
 
-    def start(self, data: Path) -> str:
-        """Start a server on an empty folder and return its URL. Raises RuntimeError if it does not start."""
-        answer = self._ask(start=str(data))
+    def start(self, data: Path, token: bool = False) -> str:
+        """Start a server on an empty folder and return its URL. Raises RuntimeError if it does not start.
+
+        `token`: requests have to be signed with the keys of the folder, which are in the environment of tests.
+        """
+        answer = self._ask(start=str(data), **({"token": "yes"} if token else {}))
         if "error" in answer:
             raise RuntimeError(f"The local AWS for this test did not start: {answer['error']}")
         return answer["endpoint"]
@@ -82,6 +85,16 @@ class ForkServer:
         return json.loads(line)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The setting `wildsage_token`."""
+    parser.addini(
+        "wildsage_token",
+        "Servers of the fixtures accept only requests that are signed with the keys in the environment of tests.",
+        type="bool",
+        default=False,
+    )
+
+
 @pytest.fixture(scope="session")
 def wildsage_fork_server() -> Iterator[ForkServer]:
     """Forks the servers of this session. Tests do not use it directly."""
@@ -91,22 +104,26 @@ def wildsage_fork_server() -> Iterator[ForkServer]:
 
 
 @pytest.fixture
-def wildsage(wildsage_fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+def wildsage(
+    wildsage_fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[LocalAws]:
     """An empty local AWS for this test. Environment variables point AWS clients to it and are restored afterwards."""
-    with _local_aws(wildsage_fork_server, tmp_path_factory.mktemp("wildsage")) as aws:
+    with _local_aws(wildsage_fork_server, tmp_path_factory.mktemp("wildsage"), pytestconfig) as aws:
         yield aws
 
 
 @pytest.fixture(scope="module")
-def wildsage_module(wildsage_fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+def wildsage_module(
+    wildsage_fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[LocalAws]:
     """A local AWS that all tests of a module share, for models that are trained or deployed once and used often."""
-    with _local_aws(wildsage_fork_server, tmp_path_factory.mktemp("wildsage")) as aws:
+    with _local_aws(wildsage_fork_server, tmp_path_factory.mktemp("wildsage"), pytestconfig) as aws:
         yield aws
 
 
 @contextmanager
-def _local_aws(fork_server: ForkServer, data: Path) -> Iterator[LocalAws]:
-    endpoint = fork_server.start(data)
+def _local_aws(fork_server: ForkServer, data: Path, config: pytest.Config) -> Iterator[LocalAws]:
+    endpoint = fork_server.start(data, config.getini("wildsage_token"))
     try:
         with _clients_of(endpoint, data):
             yield LocalAws(endpoint, data)

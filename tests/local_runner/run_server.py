@@ -1,6 +1,6 @@
 """Serve a data folder with the stand-in container.
 
-`python run_server.py FOLDER [hold seconds] [backend] [jobs at a time] [keep] [strict] [impatient]`
+`python run_server.py FOLDER [hold seconds] [backend] [jobs at a time] [keep] [strict] [impatient] [token]`
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wildsage.containers.contract import patient_worker
 from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, serve
+from wildsage.local_runner.signatures import keys
 
 if __name__ == "__main__":
     if "impatient" in sys.argv[5:]:
@@ -23,6 +24,7 @@ if __name__ == "__main__":
         keep="keep" in sys.argv[5:],
         strict="strict" in sys.argv[5:],
         hold_first_describe_s=float(sys.argv[2]) if len(sys.argv) > 2 else 20.0,
+        keys=keys.ensure(Path(sys.argv[1])) if "token" in sys.argv[5:] else None,
     )
     try:
         serve(settings, lambda endpoint: print(endpoint, flush=True))

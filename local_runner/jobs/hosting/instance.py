@@ -13,6 +13,7 @@ from pathlib import Path
 
 import urllib3
 
+from wildsage.containers.contract import host_check
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import Backend, Launch
 from wildsage.local_runner.images import uris
@@ -226,6 +227,7 @@ def start(
             environment={**container["Environment"], **(environment or {})},
             contract={
                 **contract,
+                host_check.LOCAL: "1",
                 **({"SAGEMAKER_MULTI_MODEL": "true"} if container["Mode"] == MULTI_MODEL else {}),
             },
             log=log,

@@ -69,6 +69,20 @@ def test_a_test_is_rejected_what_aws_rejects(session) -> None:
     session(test_it=STRICT).assert_outcomes(passed=1)
 
 
+TOKEN = """
+import boto3, subprocess, sys, urllib3
+
+def test_only_programs_of_the_test_are_answered(wildsage):
+    assert urllib3.request("GET", wildsage.endpoint).status == 403
+    assert boto3.client("s3").list_buckets()["Buckets"] == []
+    subprocess.run([sys.executable, "-c", "import boto3; boto3.client('sts').get_caller_identity()"], check=True)
+"""
+
+
+def test_a_setting_makes_servers_ask_for_signatures(session) -> None:
+    session("-o", "wildsage_token=true", test_it=TOKEN).assert_outcomes(passed=1)
+
+
 def test_each_worker_of_xdist_has_its_own(session) -> None:
     session("-p", "xdist", "-n", "2", test_it=ISOLATED, test_other=ISOLATED).assert_outcomes(passed=6)
 
