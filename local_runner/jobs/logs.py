@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, unquote
 
+from wildsage.local_runner.processes import disk
+
 TRAINING_JOBS = "/aws/sagemaker/TrainingJobs"
 TRANSFORM_JOBS = "/aws/sagemaker/TransformJobs"
 PROCESSING_JOBS = "/aws/sagemaker/ProcessingJobs"
@@ -48,7 +50,8 @@ class LogStream:
 class LogWriter:
     """Appends lines to one stream. Thread-safe; timestamps never decrease.
 
-    Empty lines are left out, because an event has at least one character in the model of CloudWatch Logs.
+    On a full disk, lines are lost and counted: who writes them must not stop for that. Empty lines are left out, because an
+    event has at least one character in the model of CloudWatch Logs.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,6 +59,7 @@ class LogWriter:
         self._file = path.open("ab", buffering=0)
         self._lock = threading.Lock()
         self._last_ms = 0
+        self._lost = 0
 
     def __call__(self, line: str) -> None:
         with self._lock:
@@ -63,7 +67,23 @@ class LogWriter:
             if self._file.closed or not text:
                 return
             self._last_ms = max(self._last_ms, time.time_ns() // 1_000_000)
-            self._file.write(f"{self._last_ms}\t{text}\n".encode(errors="replace"))
+            if self._lost and self._write(f"Wildsage: {self._lost} lines are missing here: the disk was full."):
+                self._lost = 0
+            if self._lost or not self._write(text):
+                self._lost += 1
+
+    def _write(self, text: str) -> bool:
+        """Write a whole line or nothing; False if the disk is full."""
+        line = f"{self._last_ms}\t{text}\n".encode(errors="replace")
+        try:
+            written = self._file.write(line)
+        except OSError as error:
+            if not disk.is_full(error):
+                raise
+            return False
+        if written < len(line):
+            self._file.truncate(self._file.tell() - written)
+        return written == len(line)
 
     def close(self) -> None:
         """Close the file. Lines that come later are dropped."""

@@ -12,6 +12,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 from wildsage.algorithms.base.errors import WildsageError
@@ -21,6 +22,7 @@ from wildsage.local_runner.jobs import lineage
 from wildsage.local_runner.jobs.queue import Queue
 from wildsage.local_runner.jobs.states import UNENDED, WAITS, JobEnd, JobKind
 from wildsage.local_runner.jobs.store import Document, ListQuery, Store
+from wildsage.local_runner.processes import disk
 from wildsage.local_runner.s3.errors import S3Error
 
 CLOSE_WITHIN_S = 5.0
@@ -153,8 +155,8 @@ class JobRun(ABC):
                     self.change(lambda job: job.pop(WAITS, None))
                 end = self.execute()
             except Exception as error:
-                end = JobEnd("Failed", exception_reason(error, f"{self.kind.noun} {self.name}"))
-            self._finish(end)
+                end = JobEnd("Failed", exception_reason(error, f"{self.kind.noun} {self.name}", self._store.folder))
+            disk.insist(lambda: self._finish(end), lambda: self._abandoned)
         finally:
             if self._queue:
                 self._queue.leave()
@@ -253,11 +255,14 @@ class Jobs(ABC):
             return self._runs.get(name)
 
 
-def exception_reason(error: Exception, job: str) -> str:
-    """The FailureReason of a job, with the category of the error; `job` names the job in the server's log."""
+def exception_reason(error: Exception, job: str, folder: Path) -> str:
+    """The FailureReason of a job, with the category of the error; `job` names the job in the server's log. `folder` is where
+    jobs write."""
     if isinstance(error, InputError | S3Error):
         return f"ClientError: {error}"
     if isinstance(error, WildsageError):
         return failure.reason(error)
+    if disk.is_full(error):
+        return f"InternalServerError: {disk.text(error, folder)}"
     log.error("%s", job, exc_info=error)
     return f"InternalServerError: {type(error).__name__}: {error} (the server's log has the traceback)"

@@ -10,11 +10,13 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+from wildsage.local_runner.processes import disk
+
+T = TypeVar("T")
 Document = dict[str, Any]
 Place = tuple[float | str, str]
 """Where a document stands in a sorted list: what is sorted by, and the name."""
@@ -130,27 +132,28 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
-        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=NORMAL")
+        self.folder = path.parent
+        self._file = disk.Database(path)
+        self._database = self._file.connection
         if self._layout() != LAYOUT:  # a reader of another process writes nothing
-            with self._transaction():
-                self._lay_out()
+            self._transact(self._lay_out)
 
     def insert(self, kind: str, name: str, document: Document) -> None:
         """Store a new document. Raises NameTaken if the kind has one of that name."""
         try:
-            with self._transaction():
-                self._write("INSERT", kind, name, document)
+            self._transact(lambda: self._write("INSERT", kind, name, document))
         except sqlite3.IntegrityError:
             raise NameTaken(f"{kind} {name} exists") from None
 
     def put(self, kind: str, name: str, document: Document) -> None:
         """Store a document in place of any that has its name, upper and lower case aside."""
-        with self._transaction():
+
+        def write() -> None:
             same = "kind = ? AND name = ? COLLATE NOCASE"
             self._database.execute(f"DELETE FROM document_references WHERE {same}", (kind, name))
             self._write("REPLACE", kind, name, document)
+
+        self._transact(write)
 
     def get(self, kind: str, name: str) -> Document:
         """A copy of the document of that name. Raises NotFound."""
@@ -203,8 +206,7 @@ class Store:
         with self._lock:
             document = self.get(kind, name)
             edit(document)
-            with self._transaction():
-                self._write("REPLACE", kind, name, document)
+            self._transact(lambda: self._write("REPLACE", kind, name, document))
         return document
 
     def update(self, kind: str, name: str, **fields: Any) -> Document:
@@ -213,10 +215,13 @@ class Store:
 
     def delete(self, kind: str, name: str) -> None:
         """Remove a document. Raises NotFound."""
-        with self._transaction():
+
+        def delete() -> int:
             deleted = self._database.execute("DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name))
             self._database.execute("DELETE FROM document_references WHERE kind = ? AND name = ?", (kind, name))
-        if not deleted.rowcount:
+            return deleted.rowcount
+
+        if not self._transact(delete):
             raise NotFound(f"{kind} {name} does not exist")
 
     def close(self) -> None:
@@ -224,16 +229,10 @@ class Store:
         with self._lock:
             self._database.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transact(self, change: Callable[[], T]) -> T:
+        """Make a change as one transaction. What it changes of the state of a job must not be lost on a full disk."""
         with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
+            return self._file.transact(change)
 
     def _write(self, verb: str, kind: str, name: str, document: Document) -> None:
         """Write a document with its columns and references; `verb`: INSERT, or REPLACE of one that has the name."""

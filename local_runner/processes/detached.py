@@ -55,7 +55,8 @@ def fork(log: Path) -> Detached | None:
     if pid:
         return Detached(pid, log, begun)
     os.setsid()
-    with open(os.devnull, "rb") as nothing, log.open("ab") as written:
+    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)  # it may name keys
+    with open(os.devnull, "rb") as nothing, open(file, "ab") as written:
         os.dup2(nothing.fileno(), 0)
         os.dup2(written.fileno(), 1)
         os.dup2(written.fileno(), 2)

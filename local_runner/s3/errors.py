@@ -1,6 +1,6 @@
 """Errors of S3: a code, an HTTP status and a message.
 
-Codes, statuses and meanings are S3's own (API reference, "Error responses").
+Codes, statuses and meanings are S3's own (API reference, "Error responses"), but StorageFull: the real S3 is never full.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ STATUS_OF = MappingProxyType(
         "NotImplemented": HTTPStatus.NOT_IMPLEMENTED,
         "RequestTimeout": HTTPStatus.BAD_REQUEST,
         "SignatureDoesNotMatch": HTTPStatus.FORBIDDEN,
+        "StorageFull": HTTPStatus.INSUFFICIENT_STORAGE,
         "RequestTimeTooSkewed": HTTPStatus.FORBIDDEN,
         "ObjectLockConfigurationNotFoundError": HTTPStatus.NOT_FOUND,
         "PreconditionFailed": HTTPStatus.PRECONDITION_FAILED,

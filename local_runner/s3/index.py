@@ -5,12 +5,15 @@ Keys compare as UTF-8 bytes in SQLite's BINARY collation, which is S3's listing 
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from wildsage.local_runner.processes import disk
+
+T = TypeVar("T")
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, region TEXT NOT NULL, created_ns INTEGER NOT NULL);
@@ -41,10 +44,10 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._database = disk.Database(path)
+        self._connection = self._database.connection
         self._connection.executescript(SCHEMA)
+        self._database.keep_room()
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple]:
         """All rows of one statement. Callers split long results into pages with LIMIT."""
@@ -59,14 +62,13 @@ class Index:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """One transaction, rolled back if the block raises. No other thread reads or writes the index meanwhile."""
+        with self._lock, self._database.transaction():
+            yield
+
+    def write(self, change: Callable[[], T]) -> T:
+        """A change that frees space, as one transaction. It also works on a full disk, and may be called twice for that."""
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+            return self._database.transact(change)
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from wildsage.local_runner.processes import disk
 from wildsage.local_runner.s3.checksums import ALGORITHMS, Hash, base64_text
 
 CHUNK_BYTES = 1 << 18
@@ -63,6 +64,7 @@ def _joined(paths: Sequence[Path]) -> Iterator[bytes]:
 
 
 def _write(folder: Path, chunks: Iterable[bytes], hashes: Sequence[Hash]) -> tuple[Path, os.stat_result]:
+    disk.require_room(folder)
     path = folder / f"{next(NUMBERS)}"
     with open(path, "xb", buffering=0, opener=_open_private) as file:
         try:

@@ -15,6 +15,7 @@ from functools import partial
 from werkzeug.wrappers import Request, Response
 
 from wildsage.containers.contract.patient_worker import ClientTooSlow
+from wildsage.local_runner.processes import disk
 from wildsage.local_runner.processes.line_file import LineFile
 from wildsage.local_runner.s3 import bucket_operations as buckets
 from wildsage.local_runner.s3 import bucket_settings, listing, tagging
@@ -70,6 +71,7 @@ class S3:
     ) -> None:
         """`missed` records the buckets that callers tried to read although they do not exist. `access` says who may call."""
         self._access = access
+        self._folder = store.folder
         reads = public or store
         self._missed = missed
         uploads = Uploads(store)
@@ -115,12 +117,9 @@ class S3:
         except ClientTooSlow:
             response = error_response(S3Error("RequestTimeout", REQUEST_TIMEOUT), request.path, request_id, host_id)
             response.headers["Connection"] = "close"
-        except Exception:
+        except Exception as error:
             log.exception("request %s: %s %s", request_id, request.method, request.path)
-            failure = S3Error(
-                "InternalError", f"The local S3 failed. Its log has the cause under request {request_id}."
-            )
-            response = self._error_response(request, failure, request_id, host_id)
+            response = self._error_response(request, self._failure(error, request_id), request_id, host_id)
         response.headers["x-amz-request-id"] = request_id
         response.headers["x-amz-id-2"] = host_id
         return response
@@ -134,6 +133,11 @@ class S3:
             raise S3Error("NotImplemented", "Versions of objects are not implemented by the local S3.")
         with noted(self._missed if call.operation in READS else None):
             return operation(call)
+
+    def _failure(self, error: Exception, request_id: str) -> S3Error:
+        if disk.is_full(error):
+            return S3Error("StorageFull", f"{disk.text(error, self._folder)} Request: {request_id}.")
+        return S3Error("InternalError", f"The local S3 failed. Its log has the cause under request {request_id}.")
 
     def _error_response(self, request: Request, error: S3Error, request_id: str, host_id: str) -> Response:
         drain(request.stream.read)

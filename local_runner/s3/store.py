@@ -6,10 +6,10 @@
     <folder>/uploads/<id>/<number>        parts of unfinished multipart uploads
     <folder>/temp/                        files that are being written
 
-A write goes to `temp`, then replaces the object's file within the transaction that changes its row. If the process dies,
-the old object or the new one remains; between those two steps, the new bytes with the old headers and tags. (A power
-failure may lose the last seconds, since nothing waits for the disk.) If somebody changes a file, its size or time differs
-from the index; the store then computes its digest again and serves it.
+A write goes to `temp`, then replaces the object's file within the transaction that changes its row. If that fails, as on a
+full disk, the old file comes back. If the process dies, the old object or the new one remains; between those two steps, the
+new bytes with the old headers and tags. (A power failure may lose the last seconds, since nothing waits for the disk.) If
+somebody changes a file, its size or time differs from the index; the store then computes its digest again and serves it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from wildsage.local_runner.s3.index import Index
 from wildsage.local_runner.s3.names import check_bucket, check_key, hashed_path, readable_path
 from wildsage.local_runner.s3.objects import Attributes, Bucket, ObjectSummary, StoredObject, utc_time
 from wildsage.local_runner.s3.pending_object import PendingObject, file_chunks, write_pending
+from wildsage.local_runner.s3.placement import Placement, placing
 
 PAGE_ROWS = 1000
 DEFAULT_REGION = "us-east-1"
@@ -81,7 +82,8 @@ class ObjectStore:
 
     def delete_bucket(self, name: str) -> None:
         """Delete an empty bucket and its unfinished uploads. Raises NoSuchBucket, BucketNotEmpty."""
-        with self.index.writing():
+
+        def delete() -> list[str]:
             self.bucket(name)
             if self.index.row("SELECT 1 FROM objects WHERE bucket = ?", (name,)):
                 raise S3Error("BucketNotEmpty", f"Bucket {name} still holds objects.", BucketName=name)
@@ -89,7 +91,9 @@ class ObjectStore:
             self.index.row("DELETE FROM parts WHERE upload IN (SELECT id FROM uploads WHERE bucket = ?)", (name,))
             self.index.row("DELETE FROM uploads WHERE bucket = ?", (name,))
             self.index.row("DELETE FROM buckets WHERE name = ?", (name,))
-        for upload_id in uploads:
+            return uploads
+
+        for upload_id in self.index.write(delete):
             shutil.rmtree(self.folder / "uploads" / upload_id, ignore_errors=True)
 
     # Objects
@@ -128,11 +132,12 @@ class ObjectStore:
         """
         try:
             check_key(key)
-            with self.index.writing():
+            # one lock around both: nobody may see a file whose row is not yet, or not any more, its own
+            with self.index.alone(), placing(self.temp) as placement, self.index.writing():
                 self.bucket(bucket)
                 existing = self.find(bucket, key)
                 check(existing)
-                path = self._place(bucket, key, pending.path, existing)
+                path = self._place(bucket, key, pending.path, existing, placement)
                 sums = orjson.dumps(dict(pending.checksums if checksums is None else checksums)).decode()
                 known = (bucket, key, str(path), pending.size, pending.modified_ns)
                 row = (*known, etag or pending.md5, sums, attributes.to_json())
@@ -178,11 +183,15 @@ class ObjectStore:
 
     def delete(self, bucket: str, key: str) -> None:
         """Remove an object. As in S3, an absent object is not an error. Raises NoSuchBucket."""
+
+        def delete() -> tuple | None:
+            self.bucket(bucket)
+            row = self.index.row("SELECT path FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+            self.index.row("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+            return row
+
         with self.index.alone():
-            with self.index.writing():
-                self.bucket(bucket)
-                row = self.index.row("SELECT path FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
-                self.index.row("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+            row = self.index.write(delete)
             if row:  # row first: a process that dies here leaves a file without a row, not an object without a file
                 path = self.folder / row[0]
                 path.unlink(missing_ok=True)
@@ -242,29 +251,26 @@ class ObjectStore:
             raise NoSuchKey(bucket, key)
         return stored
 
-    def _place(self, bucket: str, key: str, pending: Path, existing: StoredObject | None) -> PurePosixPath:
+    def _place(
+        self, bucket: str, key: str, pending: Path, existing: StoredObject | None, placement: Placement
+    ) -> PurePosixPath:
         """Move a file to the key's existing path, else to its readable path, else (if that is taken) to its hashed path."""
         if existing:
-            return self._move(pending, PurePosixPath(existing.path.relative_to(self.folder)))
+            return self._move(placement, pending, PurePosixPath(existing.path.relative_to(self.folder)))
         readable = readable_path(bucket, key)
         if readable and not self._is_taken(readable):
             try:
-                return self._move(pending, readable)
+                return self._move(placement, pending, readable)
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 pass  # another key is a file where this one needs a folder, or the other way round
-        return self._move(pending, hashed_path(bucket, key))
+        return self._move(placement, pending, hashed_path(bucket, key))
 
     def _is_taken(self, path: PurePosixPath) -> bool:
         """True if another key has this path. Case is ignored, as some file systems do."""
         return self.index.row("SELECT 1 FROM objects WHERE path = ?", (str(path),)) is not None
 
-    def _move(self, pending: Path, path: PurePosixPath) -> PurePosixPath:
-        target = self.folder / path
-        try:
-            os.replace(pending, target)
-        except FileNotFoundError:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(pending, target)
+    def _move(self, placement: Placement, pending: Path, path: PurePosixPath) -> PurePosixPath:
+        placement.move(pending, self.folder / path)
         return path
 
     def _remove_empty_folders(self, folder: Path) -> None:

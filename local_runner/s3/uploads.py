@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import shutil
 import time
@@ -18,6 +17,7 @@ from wildsage.local_runner.s3.errors import NoSuchUpload, S3Error
 from wildsage.local_runner.s3.names import check_key
 from wildsage.local_runner.s3.objects import Attributes, StoredObject, utc_time
 from wildsage.local_runner.s3.pending_object import PendingObject, join_files
+from wildsage.local_runner.s3.placement import placing
 from wildsage.local_runner.s3.store import ObjectStore
 
 MIN_PART_BYTES = 5 << 20
@@ -85,9 +85,9 @@ class Uploads:
     def add(self, upload: Upload, number: int, pending: PendingObject, checksums: Mapping[str, str]) -> None:
         """Turn a pending object into part `number`; it replaces an earlier one. Raises NoSuchUpload."""
         try:
-            with self._index.writing():
+            with self._index.alone(), placing(self._store.temp) as placement, self._index.writing():
                 self.find(upload.bucket, upload.key, upload.id)
-                os.replace(pending.path, self._folder / upload.id / str(number))
+                placement.move(pending.path, self._folder / upload.id / str(number))
                 row = (
                     upload.id,
                     number,
@@ -137,9 +137,12 @@ class Uploads:
 
     def abort(self, upload: Upload) -> None:
         """Remove the upload and its parts."""
-        with self._index.writing():
+
+        def delete() -> None:
             self._index.row("DELETE FROM parts WHERE upload = ?", (upload.id,))
             self._index.row("DELETE FROM uploads WHERE id = ?", (upload.id,))
+
+        self._index.write(delete)
         shutil.rmtree(self._folder / upload.id, ignore_errors=True)
 
     def _chosen(self, upload: Upload, wanted: Sequence[tuple[int, str]]) -> Iterator[UploadPart]:

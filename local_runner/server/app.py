@@ -23,6 +23,7 @@ from wildsage.local_runner.operations import Operation, operations, rules
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_BYTES
 from wildsage.local_runner.operations.unsupported import reject_unsupported
+from wildsage.local_runner.processes import disk
 from wildsage.local_runner.s3.access import Access
 from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.protocol import S3
@@ -118,18 +119,20 @@ class App:
             return next(response for handler in self._handlers if (response := handler(call)) is not None)
         except AwsError as error:
             return call.protocol.fail(error)
-        except Exception:
-            return internal_error(call)
+        except Exception as error:
+            return internal_error(call, error)
 
 
-def internal_error(call: ApiCall) -> Response:
-    """Status 500 with a reference; the server's log has the traceback under it."""
+def internal_error(call: ApiCall, error: Exception) -> Response:
+    """Status 500, or 507 on a full disk, with a reference; the server's log has the traceback under it."""
     reference = uuid.uuid4().hex[:8]
     log.exception("request %s: %s", reference, call.request.path)
-    text = f"Wildsage failed. Its server.log has the reason under {reference}."
+    text, status = f"Wildsage failed. Its server.log has the reason under {reference}.", 500
+    if disk.is_full(error):
+        text, status = f"{disk.text(error, call.settings.data)} Reference: {reference}.", 507
     if not hasattr(call, "protocol"):
-        return Response(text, 500)
-    return call.protocol.fail(AwsError("InternalFailure", text, 500))
+        return Response(text, status)
+    return call.protocol.fail(AwsError("InternalFailure", text, status))
 
 
 def reject_cross_site(call: ApiCall) -> Response | None:

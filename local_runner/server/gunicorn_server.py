@@ -20,6 +20,7 @@ from wildsage.local_runner.client import environment
 from wildsage.local_runner.operations.request_slots import OTHER_THREADS, SLOTS
 from wildsage.local_runner.server import lock, private_files
 from wildsage.local_runner.server.app import App, service_model
+from wildsage.local_runner.server.server_log import PatientFileHandler
 from wildsage.local_runner.server.services import Regions
 from wildsage.local_runner.settings import ServerSettings
 
@@ -119,8 +120,9 @@ class _Gunicorn(BaseApplication):
         """Runs in the worker, which owns the threads and child processes."""
         gunicorn_options.limit_malloc_arenas()
         environment.remove_credentials(os.environ)
+        logging.raiseExceptions = False  # a line that finds no room on the disk is lost, without a trace for each
         limit_access_log(self._settings.data / ACCESS_LOG, ACCESS_LOG_BYTES)
-        logging.basicConfig(filename=self._settings.data / LOG, level=logging.WARNING)
+        logging.basicConfig(handlers=[PatientFileHandler(self._settings.data / LOG)], level=logging.WARNING)
         for service in WARM_SERVICES:
             service_model(service)
         self._app = App(Regions(self._settings))

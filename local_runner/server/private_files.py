@@ -13,7 +13,7 @@ FILE_MODE = 0o600
 PRIVATE = 0o077
 """The umask of the server, and so of everything that it starts."""
 
-LEAST_FREE_BYTES = 8_000_000
+LEAST_FREE_BYTES = 16_000_000
 OTHER_FOLDER = "Choose another folder with --data."
 
 OURS = (
@@ -24,6 +24,7 @@ OURS = (
     "keys.json",
     "server.json",
     "server.log",
+    "up.log",
     "access.log",
     "access.log.1",
     "missed-buckets.txt",

@@ -23,6 +23,7 @@ from wildsage.local_runner.jobs.hosting.instance import Instance, NotHealthy, St
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.logs import ENDPOINTS, Logs, LogWriter
 from wildsage.local_runner.jobs.store import TAGS, Document, NotFound, Store
+from wildsage.local_runner.processes import disk
 from wildsage.local_runner.s3.errors import S3Error
 
 KIND = Kind("endpoint", "Endpoint", "endpoint")
@@ -263,7 +264,7 @@ class Endpoints:
         except Exception as error:
             if not isinstance(error, NotHealthy | InputError | S3Error):
                 log.exception("endpoint %s", name)
-            self._not_in_service(name, deployment, _failure_text(error))
+            self._not_in_service(name, deployment, _failure_text(error, self._folder))
             return None
         finally:
             self._starting.pop(deployment["Id"], None)
@@ -363,9 +364,11 @@ def _optional_summary(deployment: Document) -> Document:
     return shown
 
 
-def _failure_text(error: Exception) -> str:
+def _failure_text(error: Exception, folder: Path) -> str:
     if isinstance(error, S3Error):
         return f"Could not find model data: {error}"
     if isinstance(error, NotHealthy):
         return f"{error} Please check CloudWatch logs for this endpoint."
+    if disk.is_full(error):
+        return disk.text(error, folder)
     return str(error) if isinstance(error, InputError) else failure.reason(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -196,4 +197,4 @@ def test_a_closed_server_leaves_the_states_and_the_next_one_goes_on_from_them(jo
     ],
 )
 def test_a_reason_names_who_can_help(error, reason):
-    assert exception_reason(error, "job") == reason
+    assert exception_reason(error, "job", Path("folder")) == reason

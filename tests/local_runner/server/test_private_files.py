@@ -94,6 +94,6 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
 
 def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: namedtuple("Usage", "free")(1000))
-    with pytest.raises(CannotServe, match=f"No space left on device: {tmp_path} has 0.0 MB left, .* 8 MB to start"):
+    with pytest.raises(CannotServe, match=f"No space left on device: {tmp_path} has 0.0 MB left, .* 16 MB to start"):
         serve(ServerSettings(tmp_path), print)
     assert os.listdir(tmp_path) == []
