@@ -2,10 +2,14 @@
 
 A thread reads a request's head and body from a blocking socket, so that each stalled client holds one. gunicorn has no limit
 for that, since it expects a proxy in front of it; these servers have none.
+
+A worker that is to end waits for requests whose head has arrived, as long as gunicorn's `graceful_timeout` lets it. gunicorn also
+waits for connections on which nothing was asked yet; that would hold up the end of an endpoint for nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import time
@@ -83,13 +87,46 @@ class PatientSocket(socket.socket):
 class PatientWorker(ThreadWorker):
     """Reads requests from patient sockets."""
 
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._asked_nothing: set[Any] = set()  # connections whose next head has not arrived; atomic in Python
+
     def enqueue_req(self, conn: Any) -> None:
         """Let a thread read the next request of a connection."""
         if not isinstance(conn.sock, PatientSocket):
             conn.sock = PatientSocket(fileno=conn.sock.detach())
+        self._asked_nothing.add(conn)
         super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        """Read a request and answer it."""
+        try:
+            return super().handle(conn)
+        finally:
+            self._asked_nothing.discard(conn)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request whose head was read."""
+        self._asked_nothing.discard(conn)
         conn.sock.head_is_read()
         return super().handle_request(req, conn)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """gunicorn calls this when it begins to end, before it waits for connections."""
+        super().set_accept_enabled(enabled)
+        self._let_go()
+
+    def murder_pending(self) -> None:
+        """gunicorn calls this in each round of its loop."""
+        self._let_go()
+        super().murder_pending()
+
+    def _let_go(self) -> None:
+        """Once the worker is to end: wait for nobody who has not asked anything."""
+        if self.alive:
+            return
+        for conn in (*self.pending_conns, *self.keepalived_conns):
+            conn.timeout = 0.0
+        for conn in list(self._asked_nothing):
+            with contextlib.suppress(OSError):  # it has gone
+                conn.sock.shutdown(socket.SHUT_RD)

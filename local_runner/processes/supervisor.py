@@ -3,9 +3,9 @@
 The pipe closes when the parent closes it or dies, for whatever reason. The supervisor then kills the command and all
 processes of its group. A parent-death signal of the kernel would not do: it exists on Linux only, it fires when the
 *thread* that started the child ends, and grandchildren do not inherit it. SIGTERM, or `TERMINATE` from the parent, is
-passed on to the command alone, as a container engine does. When the command exits, the supervisor kills the processes
-that it left running, and exits with the command's status (128 + signal if a signal ended it). A parent at a socket gets
-a report of what the command used, one line of JSON:
+passed on to the command alone, as a container engine does, and stopped processes of its group go on, to take their part in the
+end. When the command exits, the supervisor kills the processes that it left running, and exits with the command's status
+(128 + signal if a signal ended it). A parent at a socket gets a report of what the command used, one line of JSON:
 
     {"status": 0, "cpu_s": 1.5, "peak_bytes": 310000000}
 
@@ -44,6 +44,7 @@ def main(command: list[str]) -> int:
         asked_to_stop.set()
         for child in children:
             _signal(child, signal.SIGTERM)
+            _continue_group(child)
 
     signal.signal(signal.SIGTERM, stop)
     inherited = [int(os.environ[LISTENER])] if LISTENER in os.environ else []
@@ -83,12 +84,19 @@ def _follow_parent(parent: int, child: int) -> None:
         while orders := os.read(parent, 1024):
             if TERMINATE in orders:
                 _signal(child, signal.SIGTERM)
+                _continue_group(child)
     _kill_group(child)
 
 
 def _signal(child: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(child, number)
+
+
+def _continue_group(group: int) -> None:
+    """Wake up what is stopped: a stopped process takes no SIGTERM, and would hold up the end of the others."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGCONT)
 
 
 def _kill_group(group: int) -> None:

@@ -26,6 +26,7 @@ from wildsage.local_runner.signatures.keys import Keys
 from wildsage.local_runner.signatures.rejections import (
     Expired,
     Malformed,
+    MalformedQuery,
     Mismatch,
     NotCovered,
     NotSigned,
@@ -106,6 +107,8 @@ def _error(rejected: Rejected) -> S3Error:
     match rejected:
         case NotSigned():
             return S3Error("AccessDenied", "Access Denied")
+        case MalformedQuery():
+            return S3Error("AuthorizationQueryParametersError", str(rejected))
         case Malformed():
             return S3Error("AuthorizationHeaderMalformed", str(rejected))
         case UnknownKey():

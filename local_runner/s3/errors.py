@@ -12,6 +12,7 @@ STATUS_OF = MappingProxyType(
     {
         "AccessDenied": HTTPStatus.FORBIDDEN,
         "AuthorizationHeaderMalformed": HTTPStatus.BAD_REQUEST,
+        "AuthorizationQueryParametersError": HTTPStatus.BAD_REQUEST,
         "BadRequest": HTTPStatus.BAD_REQUEST,
         "BadDigest": HTTPStatus.BAD_REQUEST,
         "BucketAlreadyOwnedByYou": HTTPStatus.CONFLICT,

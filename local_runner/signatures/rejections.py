@@ -19,6 +19,10 @@ class Malformed(Rejected):
     """What should be a signature cannot be read, or lacks a part."""
 
 
+class MalformedQuery(Malformed):
+    """The same in a presigned address."""
+
+
 class UnknownKey(Rejected):
     """The access key is not that of this data folder."""
 

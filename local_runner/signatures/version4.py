@@ -17,6 +17,7 @@ from wildsage.local_runner.signatures.keys import Keys
 from wildsage.local_runner.signatures.rejections import (
     Expired,
     Malformed,
+    MalformedQuery,
     Mismatch,
     NotCovered,
     NotSigned,
@@ -77,7 +78,10 @@ def claim(request: SignedRequest) -> Claim:
             "the Authorization header should be specified."
         )
     if presigned:
-        return _from_query(request)
+        try:
+            return _from_query(request)
+        except Malformed as error:
+            raise MalformedQuery(str(error)) from None
     if not header:
         raise NotSigned
     return _from_header(request, header)

@@ -219,6 +219,7 @@ class Handler(BaseHTTPRequestHandler):
                 "pid": os.getpid(),
                 "inference_id": self.headers.get("X-Amzn-SageMaker-Inference-Id"),
                 "environment": {name: value for name, value in os.environ.items() if name.startswith("SAGEMAKER_")},
+                "is_local": "WILDSAGE_LOCAL" in os.environ,
             }
         ).encode()
 

@@ -110,3 +110,61 @@ def test_a_client_may_take_an_answer_slowly_and_keep_its_connection(port):
     client.settimeout(30)
     client.sendall(keep)
     assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+ENDING = """
+import os, sys, time
+from gunicorn.app.base import BaseApplication
+from wildsage.containers.contract import gunicorn_options
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/waits":
+        print("asked", flush=True)
+        sys.stdin.readline()
+    start_response("200 OK", [("Content-Length", "4")])
+    return [b"done"]
+
+class Server(BaseApplication):
+    def load_config(self):
+        announce = lambda arbiter: print(arbiter.LISTENERS[0].sock.getsockname()[1], flush=True)
+        options = {"bind": "127.0.0.1:0", "threads": 8, "keepalive": 600, "graceful_timeout": 600, "when_ready": announce}
+        gunicorn_options.apply(options, self.cfg)
+
+    def load(self):
+        return app
+
+Server().run()
+"""
+
+
+@pytest.fixture
+def ending() -> Iterator[subprocess.Popen]:
+    """A server that waits ten minutes for what is under way when it is to end."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", ENDING], start_new_session=True, **pipes) as server:
+        yield server
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+def test_an_end_waits_for_nobody_who_asked_nothing(ending):
+    port = int(ending.stdout.readline())
+    silent, half = connect(port, b""), connect(port, b"GET / HTTP/1.1\r\nHost: local")
+    kept = connect(port, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert kept.recv(4096).startswith(b"HTTP/1.1 200 ")
+    ending.terminate()
+    assert ending.wait(120) == 0  # and not 600
+    assert {silent.recv(1), half.recv(1), kept.recv(1)} <= {b"", b"d"}
+
+
+def test_an_end_waits_for_a_request_under_way(ending):
+    port = int(ending.stdout.readline())
+    client = connect(port, b"GET /waits HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert ending.stdout.readline() == "asked\n"
+    ending.terminate()
+    with pytest.raises(subprocess.TimeoutExpired):
+        ending.wait(1)
+    ending.stdin.write("now\n")
+    ending.stdin.flush()
+    assert answer(client).endswith(b"done")
+    assert ending.wait(120) == 0

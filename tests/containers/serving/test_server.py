@@ -109,3 +109,27 @@ def test_a_body_that_stops_is_answered_with_408(client):
     environ = EnvironBuilder("/invocations", method="POST", data=b"123456789").get_environ()
     body, status, _ = run_wsgi_app(client.application, {**environ, "wsgi.input": Stopped()})
     assert (status, b"".join(body)) == ("408 REQUEST TIMEOUT", b"The body of the request did not arrive in time.")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "127.0.0.1:8080"}, 200),
+        ({"Host": "localhost", "Origin": "http://localhost:8888"}, 200),
+        ({"Host": "rebound.example:8080"}, 403),
+        ({"Host": "me@localhost"}, 403),
+        ({"Host": "localhost", "Origin": "https://evil.example"}, 403),
+        ({"Host": "localhost", "Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("path", ["/ping", "/invocations"])
+def test_where_only_this_machine_may_ask_web_pages_may_not(path, headers, status):
+    model = Handler(KMeansModel(torch.tensor([[0.0, 0.0], [3.0, 4.0]])), KMeans.spec)
+    local, anywhere = (
+        Client(EndpointServer(lambda: application(model), "127.0.0.1:0", 1, local=local).load())
+        for local in (True, False)
+    )
+    method, data = ("GET", None) if path == "/ping" else ("POST", b"3,0\n")
+    for client, expected in ((local, status), (anywhere, 200)):
+        assert client.open(path, method=method, data=data, headers=CSV | headers).status_code == expected

@@ -42,6 +42,15 @@ def test_sigterm_reaches_the_command_which_may_take_its_time():
     assert process.wait(5) == 3
 
 
+def test_a_stopped_process_of_the_command_does_not_hold_up_its_end():
+    """As gunicorn does, the command passes SIGTERM on and waits for its worker, which takes no signal while it is stopped."""
+    process = supervised("trap 'kill $worker; wait $worker; exit 3' TERM; sleep 1000 & worker=$!; echo $worker; wait")
+    worker = int(process.stdout.readline())
+    os.kill(worker, signal.SIGSTOP)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(120) == 3  # and not after the 1000 s of its worker
+
+
 def test_what_a_command_leaves_running_is_killed():
     process = supervised("sleep 1000 & echo $!")
     left = int(process.stdout.readline())

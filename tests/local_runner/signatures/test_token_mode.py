@@ -428,6 +428,7 @@ def test_what_is_no_signature_in_an_address_is_an_error_of_the_caller(server, qu
     text = urlencode({**full, **query}).replace("KEY", key)
     answer = urllib3.request("GET", f"{server.endpoint}/bucket/key?{text}", retries=False)
     assert answer.status in (400, 403), answer.data
+    assert (b"AuthorizationQueryParametersError" in answer.data) == ("X-Amz-Signature" in text), answer.data
 
 
 def test_chunk_signatures_know_no_other_order(owner):
