@@ -30,6 +30,7 @@ ROW = re.compile(r"Row #(\d+): ")
 SNIFFED_CHARACTERS = 512
 SHOWN_CHARACTERS = 50
 USUAL_DELIMITERS = ",;|\t"
+IN_NUMBERS = b"0123456789+-.eE \r"
 MISSING = ("", "nan", "NaN", "NAN", "-nan", "NA", "na", "null", "None")
 
 
@@ -147,7 +148,9 @@ def parse_request(body: bytes) -> np.ndarray:
     line, _, more = text.partition(b"\n")
     first = line.decode("utf-8")
     delimiter = _request_delimiter(first[:SNIFFED_CHARACTERS])
-    return _many(text, delimiter, first.count(delimiter) + 1) if more else _one(first.split(delimiter))
+    if more or line.translate(None, IN_NUMBERS + delimiter.encode()):
+        return _many(text + b"\n", delimiter, first.count(delimiter) + 1)
+    return _one(first.split(delimiter))
 
 
 def _request_delimiter(line: str) -> str:
@@ -160,6 +163,7 @@ def _request_delimiter(line: str) -> str:
 
 
 def _one(fields: Sequence[str]) -> np.ndarray:
+    """A single row of plain numbers, without what Arrow needs to begin."""
     row = [float(field) if field.strip() else np.nan for field in fields]
     for number, (value, field) in enumerate(zip(row, fields, strict=True), start=1):
         if abs(value) >= BEYOND:

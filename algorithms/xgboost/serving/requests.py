@@ -60,9 +60,10 @@ def parse(kind: str, body: bytes, version: Version, width: int, records: Records
         if kind == LIBSVM:
             return _libsvm(body, version, width)
         return _records(body, records)
-    except (ValueError, UserError, UnicodeDecodeError) as error:
+    except (ValueError, UserError) as error:
+        shown = type(error) if isinstance(error, ValueError) else ValueError
         raise UnreadableBody(
-            f"Loading {kind} data failed with Exception, please ensure data is in {kind} format:\n {type(error)}\n {error}"
+            f"Loading {kind} data failed with Exception, please ensure data is in {kind} format:\n {shown}\n {error}"
         ) from None
 
 
@@ -76,8 +77,8 @@ def _libsvm(body: bytes, version: Version, width: int) -> csr_matrix:
 
 
 def _with_label(line: bytes) -> bytes:
-    first, _, _ = line.strip().partition(b" ")
-    return b"0 " + line if b":" in first or not first else line
+    words = line.split(None, 1)
+    return b"0 " + line if not words or b":" in words[0] else line
 
 
 def _records(body: bytes, records: Records) -> Rows:

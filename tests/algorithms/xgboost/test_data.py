@@ -403,6 +403,29 @@ def test_data_that_cannot_be_used_is_shown_with_its_place(run, content, content_
     assert re.search(message, job.failure, re.IGNORECASE), job.failure
 
 
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (b'"1","2.5"', [1, 2.5]), (b"NA,-3e2", [np.nan, -300]), (b"\xef\xbb\xbf1,2", [1, 2]), (b"nan,+7", [np.nan, 7]),
+        (b" 1;,", None), (b"1_0,2", None), ("\u0661,2".encode(), None), (b"0x1,2", None), (b"1e,2", None), (b"--1,2", None),
+    ],
+)  # fmt: skip
+def test_one_row_is_read_as_several_are(row, expected):
+    for body in (row, row + b"\n" + row.removeprefix(b"\xef\xbb\xbf")):
+        if expected is None:
+            with pytest.raises(UnreadableBody):
+                parse("csv", body, NEWEST, 2, RecordCodec())
+        else:
+            np.testing.assert_array_equal(
+                parse("csv", body, NEWEST, 2, RecordCodec())[0], np.array(expected, np.float32)
+            )
+
+
+@pytest.mark.parametrize("line", [b"1 0:2 3:4", b"1\t0:2\t3:4", b"0:2\t3:4", b"  0:2 3:4 # five"])
+def test_labels_of_libsvm_requests_are_optional(line):
+    np.testing.assert_array_equal(parse("libsvm", line, NEWEST, 4, RecordCodec()).toarray(), [[2, 0, 0, 4]])
+
+
 @pytest.mark.parametrize("body", [b"1,1e39\n", b"1,2\n1,1e39\n", gzip.compress(b"1,2\n", mtime=0)])
 def test_a_request_that_cannot_be_used_says_why(body):
     with pytest.raises(UnreadableBody, match=r"float32 can hold|the data is gzip"):
