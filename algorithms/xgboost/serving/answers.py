@@ -51,12 +51,12 @@ def joined(answers: NDArray) -> bytes:
 
 def lines(answers: NDArray) -> bytes:
     """A line for each row, its probabilities with commas between them."""
-    return b"".join(b"%b\n" % row for row in _rows(answers, b"%b", b","))
+    return b"\n".join([*_rows(answers, b"%b", b","), b""])
 
 
 def batch(answers: NDArray) -> bytes:
     """What batch transform gets, whatever it accepts: `str` of each answer on a line."""
-    return b"".join(b"%b\n" % row for row in _rows(answers, b"[%b]", b", "))
+    return b"\n".join([*_rows(answers, b"[%b]", b", "), b""])
 
 
 def _rows(answers: NDArray, several: bytes, between: bytes) -> Sequence[bytes]:
