@@ -81,7 +81,7 @@ def program_in(folder: Path) -> str | None:
     """The algorithm whose model files lie in the folder, if it brings its own program."""
     for name in names():
         declared = spec(name)
-        if declared.program and any(folder.glob(declared.model_files)):
+        if declared.program and any(any(folder.glob(pattern)) for pattern in declared.model_files):
             return name
     return None
 

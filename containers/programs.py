@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from wildsage import algorithms
 from wildsage.algorithms.base.endpoint import Endpoint, HttpRequest, HttpResponse
 from wildsage.algorithms.base.errors import UserError, WildsageError
-from wildsage.algorithms.base.program import Job, JobChannel, RecordRows
-from wildsage.containers.codecs.records import record_rows
+from wildsage.algorithms.base.program import Collective, Job, JobChannel, RecordRows
+from wildsage.containers.codecs.records import record_rows, recordio
 from wildsage.containers.contract import failure, image_tag
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob, checkpoint_folder
 from wildsage.containers.contract.paths import OptML
@@ -36,6 +36,10 @@ class RecordCodec:
     def decode(self, chunks: Iterable[bytes]) -> Iterator[RecordRows]:
         """Rows from chunks of any size, in blocks of about a megabyte. Raises BadRecord for bytes that are not such records."""
         return record_rows.decode(chunks)
+
+    def payloads(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """What is in each record of RecordIO, whatever it holds. Raises BadRecord for bytes that are not such records."""
+        return recordio.payloads(chunks)
 
     def encode(self, columns: Mapping[str, NDArray]) -> bytes:
         """A record a row, with the (n,) or (n, m) values of each column under its name, as float32."""
@@ -107,7 +111,15 @@ def _job(opt_ml: OptML, environment: Mapping[str, str], stopping: Callable[[], b
         stopping=stopping,
         log=lambda line: print(line, flush=True),
         records=RecordCodec(),
+        join=lambda: _join(found),
     )
+
+
+def _join(job: TrainingJob) -> Collective:
+    """Wait for the other hosts. Only here is the array engine imported, whose connections are used."""
+    from wildsage.containers.training.collective import TensorCollective
+
+    return TensorCollective.join(job)
 
 
 def _channel(name: str, config: ChannelConfig, opt_ml: OptML) -> JobChannel:

@@ -55,8 +55,21 @@ class Records(Protocol):
     def decode(self, chunks: Iterable[bytes]) -> Iterator[RecordRows]:
         """Rows from chunks of any size, block by block. Raises BadRecord for bytes that are not such records."""
 
+    def payloads(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """What is in each record of RecordIO, whatever it holds. Raises BadRecord for bytes that are not such records."""
+
     def encode(self, columns: Mapping[str, NDArray]) -> bytes:
         """A record a row, with the (n,) or (n, m) values of each column under its name, as float32."""
+
+
+class Collective(Protocol):
+    """The hosts of a job, joined. All of them must call the same things in the same order."""
+
+    def sum(self, array: NDArray) -> NDArray:
+        """The sum of an array of float32 over the hosts, the same bits on all. Raises PlatformError where a host is gone."""
+
+    def leave(self) -> None:
+        """Close the connections to the other hosts."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,8 @@ class Job:
     """A training job on one of its hosts. `tag` is that of the requested image; empty without one.
 
     `hosts` are sorted, the first leads; `rendezvous` is where it can be reached, and a port that is free there. `checkpoints` is
-    None for a job without. `stopping()` turns true with SIGTERM.
+    None for a job without. `stopping()` turns true with SIGTERM. `join()` waits for the other hosts, for
+    a program whose library does not connect them.
     """
 
     tag: str
@@ -94,6 +108,7 @@ class Job:
     stopping: Callable[[], bool]
     log: Callable[[str], None]
     records: Records
+    join: Callable[[], Collective]
 
     @property
     def leads(self) -> bool:

@@ -59,8 +59,8 @@ class Spec:
     pyproject.toml that bears the algorithm's name installs them.
     `data`: what channels and requests hold, rows of numbers or images. `label_size`: how many columns of a CSV row are labels
     in training, where the content type does not say; 0 for what learns from rows alone.
-    `program`: the algorithm brings its own program (`base.program`), and `model_files` is the pattern of its files by which an
-    artifact is recognised. `model_note` says what such a model is and how to load it, to those who ask for its arrays.
+    `program`: the algorithm brings its own program (`base.program`), and `model_files` are patterns of its files, by any of which
+    an artifact is recognised. `model_note` says what such a model is and how to load it, to those who ask for its arrays.
     `metric_definitions`: names and regular expressions of metrics in log lines of its own, in place of those of `metrics`
     and of the progress and throughput that containers log.
     """
@@ -81,7 +81,7 @@ class Spec:
     aliases: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     program: bool = False
-    model_files: str = ""
+    model_files: tuple[str, ...] = ()
     model_note: str = ""
 
     def metric(self, name: str) -> Metric | None:

@@ -33,7 +33,7 @@ SPEC = Spec(
     channels=(Channel("train"), Channel("validation", required=False), Channel("code", required=False)),
     packages=("xgboost", "pyarrow", "sklearn"),
     program=True,
-    model_files="xgboost-model*",
+    model_files=("xgboost-model*",),
     model_note="an XGBoost model, which holds trees, not arrays. Load it with xgboost.Booster.",
 )  # fmt: skip
 """Gradient boosted trees by the library XGBoost (Chen and Guestrin 2016, doi:10.1145/2939672.2939785)."""

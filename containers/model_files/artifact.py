@@ -26,7 +26,6 @@ FRAMEWORKS = {
     "**/*.pth": "PyTorch",
     "**/*.pt": "PyTorch",
     "**/*.joblib": "scikit-learn",
-    "model.bin": "BlazingText",
 }
 """Files that models of others have, which Wildsage does not serve."""
 STATES = uuid.UUID("5f0c3a52-6d0b-4c55-9d1e-0f3a7c1f8e21")

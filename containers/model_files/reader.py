@@ -54,6 +54,7 @@ def read_model(path: str | PathLike[str], algorithm: str | None = None) -> Train
     | knn | `labels` (r,), and `index`, uint8: `faiss.deserialize_index(index)` gives the index |
     | image-classification | the parameters of the last epoch, by MXNet's names, such as `conv0_weight` |
     | xgboost | rejected: a model holds trees, not arrays; `xgboost.Booster` loads it |
+    | blazingtext | rejected: a model holds words beside its arrays; `fasttext.load_model` loads it |
 
     The page of each algorithm, `algorithms/<name>/README.md`, describes its artifact. Centers, components and means are in the
     units of the training data. `algorithm` is needed only for a file that could be a model of several. Raises UserError if the

@@ -31,29 +31,41 @@ def test_the_page_shows_hyperparameters_and_content_types(name):
         assert f"`{content_type}`" in page, content_type
 
 
-def test_it_is_recognised_by_its_model_files(name, tmp_path):
+def model_file(name):
+    """The name of a file by which the algorithm's models are recognised."""
+    return algorithms.spec(name).model_files[0].replace("*", "")
+
+
+def test_it_is_recognised_by_each_of_its_model_files(name, tmp_path):
     assert algorithms.program_in(tmp_path) is None
-    (tmp_path / algorithms.spec(name).model_files.replace("*", "")).write_bytes(b"")
-    assert algorithms.program_in(tmp_path) == name
+    for pattern in algorithms.spec(name).model_files:
+        file = tmp_path / pattern.replace("*", "0")
+        file.write_bytes(b"")
+        assert algorithms.program_in(tmp_path) == name
+        file.unlink()
 
 
 def same_model_files(patterns):
-    """The programs whose pattern is also that of another; `patterns` by name."""
-    return sorted(name for name, pattern in patterns.items() if list(patterns.values()).count(pattern) > 1)
+    """The programs that have a pattern of another; `patterns` by name."""
+    everybodys = [pattern for own in patterns.values() for pattern in own]
+    return sorted(name for name, own in patterns.items() if any(everybodys.count(pattern) > 1 for pattern in own))
 
 
 def test_its_model_files_are_its_own():
     patterns = {name: algorithms.spec(name).model_files for name in PROGRAMS}
-    assert all(patterns.values()), "Spec.model_files is the pattern by which an artifact is recognised"
+    assert all(patterns.values()), "Spec.model_files are the patterns by which an artifact is recognised"
     assert not same_model_files(patterns), "two programs recognise the same model files"
 
 
 def test_two_programs_with_the_same_model_files_are_rejected():
-    assert same_model_files({"one": "model*", "other": "model*", "third": "third*"}) == ["one", "other"]
+    assert same_model_files({"one": ("model*",), "other": ("*.bin", "model*"), "third": ("third*",)}) == [
+        "one",
+        "other",
+    ]
 
 
 def test_who_asks_for_arrays_learns_how_to_load_the_model(name, tmp_path):
-    (tmp_path / algorithms.spec(name).model_files.replace("*", "")).write_bytes(b"")
+    (tmp_path / model_file(name)).write_bytes(b"")
     assert algorithms.spec(name).model_note
     with pytest.raises(UserError, match=re.escape(algorithms.spec(name).model_note)):
         read_model(tmp_path)
@@ -67,7 +79,7 @@ def test_it_says_which_hyperparameters_it_does_not_take(name, monkeypatch, tmp_p
 
 
 def test_files_that_are_not_a_model_are_rejected(name, tmp_path):
-    (tmp_path / algorithms.spec(name).model_files.replace("*", "")).write_bytes(b"not a model")
+    (tmp_path / model_file(name)).write_bytes(b"not a model")
     with pytest.raises(UserError, match="model"):
         programs.load(name, tmp_path, {})
 

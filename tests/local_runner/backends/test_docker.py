@@ -163,8 +163,8 @@ def test_a_container_cannot_write_into_the_stored_objects(docker_aws, foreign, c
 def test_an_image_that_is_not_there_is_rejected_with_what_to_do(docker_aws):
     with pytest.raises(ClientError, match=r"`docker pull no/such:image` may fetch it"):
         docker_aws.train(**run("no/such:image"))
-    with pytest.raises(ClientError, match=r"`docker pull .*blazingtext:1` may fetch it"):
-        docker_aws.train(**run(KMEANS.replace("kmeans", "blazingtext")))
+    with pytest.raises(ClientError, match=r"`docker pull .*ntm:1` may fetch it"):
+        docker_aws.train(**run(KMEANS.replace("kmeans", "ntm")))
 
 
 def test_what_a_killed_runner_left_is_removed_at_the_next_start(start_aws, foreign, engine, tmp_path, docker_aws):

@@ -35,5 +35,5 @@ def test_a_container_that_cannot_answer_rejects_nothing(tmp_path, monkeypatch):
 def test_an_algorithm_that_cannot_run_here_does_not_reject_hyperparameters(tmp_path, monkeypatch):
     absent = catalogue.AlgorithmEntry("pca", "", ("pca",), (), 0, {}, "Algorithm pca needs a package.")
     monkeypatch.setattr(catalogue, "algorithms", lambda: (absent,))
-    for image in (KMEANS.replace("kmeans", "pca"), KMEANS.replace("kmeans", "blazingtext")):
+    for image in (KMEANS.replace("kmeans", "pca"), KMEANS.replace("kmeans", "ntm")):
         assert rejection(tmp_path, str(STAND_IN), image=image, wrong="1") is None

@@ -275,8 +275,8 @@ def algorithm(image: str, **fields: object) -> dict:
             "is not one of Amazon's built-in algorithms or framework images. Available without Docker: ",
         ),
         (
-            algorithm("382416733822.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"),
-            "is Amazon's blazingtext, which Wildsage does not have yet",
+            algorithm("382416733822.dkr.ecr.us-east-1.amazonaws.com/ntm:1"),
+            "is Amazon's ntm, which Wildsage does not have yet",
         ),
         (
             algorithm(OURS, ContainerArguments=["--fast"]),

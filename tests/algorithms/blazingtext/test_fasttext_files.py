@@ -1,0 +1,189 @@
+"""Files of fastText's own library are read and answered alike, and files of ours load there."""
+
+import math
+import struct
+import tarfile
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+fasttext = pytest.importorskip("fasttext", reason="pip install 'wildsage[test]'")
+
+from wildsage.algorithms.base.errors import UserError  # noqa: E402
+from wildsage.algorithms.blazingtext.fasttext import files, hashing, losses  # noqa: E402
+from wildsage.algorithms.blazingtext.fasttext.dictionary import Dictionary, Subwords  # noqa: E402
+
+LINES = [
+    "cow hay the barn",
+    "ship and zürich sail",
+    "moon storm of",
+    "nobody knows these",
+    "",
+    "the __label__sea tide 東京",
+]
+
+
+def library_model(path, training_file, **options):
+    """A model that fastText trained and saved."""
+    settings = {"epoch": 20, "lr": 0.1, "dim": 10, "minCount": 1, "bucket": 500, "thread": 1, "verbose": 0} | options
+    model = fasttext.train_supervised(str(training_file), **settings)
+    model.save_model(str(path))
+    return model
+
+
+def answer(library, line, k):
+    """The labels and probabilities of a line, past the library's wrapper, which fails with NumPy 2."""
+    found = library.f.predict(line + "\n", k, 0.0, "strict")
+    return [label for _, label in found], [chance for chance, _ in found]
+
+
+def assert_same_answers(path, library):
+    ours = files.read(path)
+    for line in LINES:
+        labels, chances = answer(library, line, 3)
+        found = ours.predict(line.encode(), 3)
+        # float32 sums in another order
+        np.testing.assert_allclose([chance for _, chance in found], chances, rtol=1e-5, atol=1e-6)
+        if len(set(np.round(chances, 5))) == len(chances):
+            assert [label.decode() for label, _ in found] == labels
+
+
+@pytest.mark.parametrize("loss", ["softmax", "hs", "ns", "ova"])
+@pytest.mark.parametrize("options", [{"wordNgrams": 3}, {"minn": 2, "maxn": 4, "wordNgrams": 2}, {}])
+def test_a_classifier_of_the_library_predicts_the_same_here(tmp_path, training_file, loss, options):
+    library = library_model(tmp_path / "model.bin", training_file, loss=loss, **options)
+    assert_same_answers(tmp_path / "model.bin", library)
+
+
+@pytest.mark.parametrize(
+    "options", [{"qnorm": True, "dsub": 3}, {"qnorm": False, "dsub": 2}, {"cutoff": 300, "qnorm": True}]
+)
+def test_a_quantised_classifier_predicts_the_same_here(tmp_path, training_file, options):
+    library = library_model(tmp_path / "model.bin", training_file, wordNgrams=2, bucket=1000)
+    library.quantize(input=str(training_file), **options)
+    library.save_model(str(tmp_path / "model.ftz"))
+    assert_same_answers(tmp_path / "model.ftz", library)
+
+
+def test_a_quantised_output_matrix_is_read(tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text("".join(f"__label__l{n} word{n} word{n % 7} third{n % 13} other{n % 31}\n" for n in range(300)))
+    library = library_model(tmp_path / "model.bin", path, dim=4)
+    library.quantize(qout=True)
+    library.save_model(str(tmp_path / "model.ftz"))
+    ours = files.read(tmp_path / "model.ftz")
+    for n in (0, 17, 299):
+        text = f"word{n} other{n % 31}"
+        _, chances = answer(library, text, 5)
+        np.testing.assert_allclose([chance for _, chance in ours.predict(text.encode(), 5)], chances, rtol=1e-4)
+
+
+@pytest.mark.parametrize("model", ["cbow", "skipgram"])
+@pytest.mark.parametrize("longest", [0, 5])
+def test_word_vectors_of_the_library_are_the_same_here(tmp_path, training_file, model, longest):
+    options = {
+        "dim": 10,
+        "epoch": 1,
+        "minCount": 1,
+        "bucket": 300,
+        "thread": 1,
+        "verbose": 0,
+        "minn": 2,
+        "maxn": longest,
+    }
+    library = fasttext.train_unsupervised(str(training_file), model=model, **options)
+    library.save_model(str(tmp_path / "vectors.bin"))
+    ours = files.read(tmp_path / "vectors.bin")
+    for word in ("the", "cow", "zürich", "</s>", "unheard", "東"):
+        np.testing.assert_allclose(ours.vector(word.encode()), library.get_word_vector(word), rtol=1e-5, atol=1e-7)
+
+
+def test_the_golden_model_is_read_as_the_library_reads_it(golden, tmp_path):
+    with tarfile.open(golden / "blazingtext" / "model.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    ours, library = files.read(tmp_path / "vectors.bin"), fasttext.load_model(str(tmp_path / "vectors.bin"))
+    assert [word.decode() for word in ours.dictionary.words] == library.get_words()
+    for word in library.get_words():
+        np.testing.assert_array_equal(ours.vector(word.encode()), library.get_word_vector(word))
+    assert not ours.supervised and ours.dictionary.tokens == 6952
+
+
+def test_the_golden_model_is_written_with_the_same_bytes(golden, tmp_path):
+    with tarfile.open(golden / "blazingtext" / "model.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    ours = files.read(tmp_path / "vectors.bin")
+    matrix, words = ours.source.values_rd, ours.dictionary.words
+    header = files.Header(
+        100, kind=files.ModelKind.BATCH_SKIPGRAM, shortest=3, sampling_threshold=float(np.float32(1e-4))
+    )
+    files.write(tmp_path / "again.bin", header, ours.dictionary, matrix, ours.target.values_rd)
+    assert (tmp_path / "again.bin").read_bytes() == (tmp_path / "vectors.bin").read_bytes()
+    assert b"".join(files.text_vectors(words, matrix)) == (tmp_path / "vectors.txt").read_bytes()
+
+
+def test_hashes_are_the_librarys():
+    """FNV-1a of 32 bits; bytes above 127 are signed there, which 'é' shows."""
+    assert [hashing.fnv1a(text) for text in (b"", b"a", b"foobar")] == [2166136261, 3826002220, 3214735720]
+    assert hashing.fnv1a("é".encode()) != _unsigned("é".encode())
+    assert list(hashing.word_ngrams([1, 2, 3], 2)) == [116049371 + 2, 2 * 116049371 + 3]
+    assert list(hashing.word_ngrams([0xFFFFFFFF, 1], 2)) == [2**64 - 116049371 + 1]
+
+
+def _unsigned(text: bytes) -> int:
+    found = hashing.FNV_BASIS
+    for byte in text:
+        found = ((found ^ byte) * hashing.FNV_PRIME) & hashing.MASK32
+    return found
+
+
+def test_the_tree_of_labels_gives_probabilities_that_sum_to_one():
+    chances = losses.probabilities(
+        losses.FastTextLoss.HIERARCHICAL_SOFTMAX, np.array([0.3, -1, 2, 0.5], np.float32), [9, 5, 3, 2, 1]
+    )
+    assert math.isclose(chances.sum(), 1, abs_tol=1e-3) and (chances > 0).all()
+
+
+def whole_file(tmp_path) -> bytes:
+    dictionary = Dictionary([b"a", b"b"], [b"__label__x", b"__label__y"], [4, 3, 2, 1], 10, Subwords(5, 0, 0, 2))
+    header = files.Header(
+        3, word_ngrams=2, loss=losses.FastTextLoss.SOFTMAX, kind=files.ModelKind.SUPERVISED, buckets=5
+    )
+    files.write(tmp_path / "whole.bin", header, dictionary, np.ones((7, 3), np.float32), np.eye(2, 3, dtype=np.float32))
+    return (tmp_path / "whole.bin").read_bytes()
+
+
+def test_a_file_of_ours_loads_in_the_library(tmp_path):
+    whole_file(tmp_path)
+    library = fasttext.load_model(str(tmp_path / "whole.bin"))
+    assert library.get_labels() == ["__label__x", "__label__y"]
+    assert_same_answers(tmp_path / "whole.bin", library)
+
+
+def test_a_file_that_ends_early_is_rejected(tmp_path):
+    content = whole_file(tmp_path)
+    for size in range(len(content)):
+        (tmp_path / "cut.bin").write_bytes(content[:size])
+        with pytest.raises(
+            UserError, match=r"cut\.bin is not a model of fastText or BlazingText: it ends after \d+ bytes"
+        ):
+            files.read(tmp_path / "cut.bin")
+
+
+@pytest.mark.parametrize(
+    ("place", "number", "problem"),
+    [
+        (0, 7, "it begins with 7 and version 12"),
+        (4, 13, "version 13"),
+        (8, -1, "its settings are"),
+        (32, 9, "its settings are"),
+        (64, 5, "its dictionary has 5 entries, 2 words and 2 labels"),
+        (40, 6, r"its matrices have shapes \(7, 3\) and \(2, 3\), its dictionary asks for \(\(8, 3\), \(2, 3\)\)"),
+    ],
+)
+def test_numbers_that_do_not_fit_together_are_rejected(tmp_path, place, number, problem):
+    content = bytearray(whole_file(tmp_path))
+    struct.pack_into("<i", content, place, number)
+    (tmp_path / "wrong.bin").write_bytes(content)
+    with pytest.raises(UserError, match=problem):
+        files.read(tmp_path / "wrong.bin")
