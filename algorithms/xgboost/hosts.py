@@ -10,14 +10,13 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import xgboost
 from xgboost.tracker import RabitTracker
 
 from wildsage.algorithms.base.errors import PlatformError, UserError
-from wildsage.algorithms.base.program import Job
 from wildsage.algorithms.xgboost.parameters import LIBRARY
 from wildsage.algorithms.xgboost.versions import Version
 
@@ -27,8 +26,28 @@ COLLECTIVE_SINCE = Version(2, 1)
 """The version whose collective notices that a host is gone."""
 
 
+class Member(Protocol):
+    """One host of a job, as far as it meets the others."""
+
+    @property
+    def host(self) -> str:
+        """Its name."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All hosts, sorted."""
+
+    @property
+    def rendezvous(self) -> tuple[str, int]:
+        """Where the first can be reached, and a port that is free there."""
+
+    @property
+    def leads(self) -> bool:
+        """True on the first."""
+
+
 @contextmanager
-def together(job: Job, rows: int) -> Iterator[list[str]]:
+def together(job: Member, rows: int) -> Iterator[list[str]]:
     """Within the block the hosts that have rows, which it is given, compute together; all hosts of the job must enter.
 
     Raises PlatformError where they cannot be joined, UserError for a library that is too old.
@@ -54,7 +73,7 @@ def on_any(here: bool) -> bool:
     return bool(xgboost.collective.allreduce(np.array([float(here)]), xgboost.collective.Op.MAX)[0])
 
 
-def _with_rows(job: Job, rows: int) -> tuple[list[str], int]:
+def _with_rows(job: Member, rows: int) -> tuple[list[str], int]:
     """The hosts that have rows, and a port for the next group."""
     rows_and_port = np.zeros(len(job.hosts) + 1)
     rows_and_port[job.hosts.index(job.host)] = rows
@@ -64,7 +83,7 @@ def _with_rows(job: Job, rows: int) -> tuple[list[str], int]:
 
 
 @contextmanager
-def _joined(job: Job, hosts: Sequence[str], port: int) -> Iterator[None]:
+def _joined(job: Member, hosts: Sequence[str], port: int) -> Iterator[None]:
     """Within the block these hosts are joined. The first host of the job must enter too: it runs the tracker."""
     address = _resolved(job.rendezvous[0])
     tracker = _tracker(address, port, len(hosts)) if job.leads else None

@@ -18,7 +18,7 @@ from typing import Any
 
 from wildsage.algorithms.base.endpoint import HttpRequest, HttpResponse
 from wildsage.algorithms.base.errors import UserError
-from wildsage.containers.frameworks import formats
+from wildsage.containers.frameworks import formats, python
 from wildsage.containers.frameworks.defaults.base import DefaultHooks
 from wildsage.containers.frameworks.variables import module_name
 
@@ -56,6 +56,7 @@ def load_module(program: str | None, code: Path) -> ModuleType | None:
         return None
     _forget_modules_of_other_models(code)
     sys.path.insert(0, str(code))
+    sys.path.extend(str(folder) for folder in python.image_modules() if str(folder) not in sys.path)
     return importlib.import_module(module_name(file.relative_to(code).as_posix()).replace("/", "."))
 
 

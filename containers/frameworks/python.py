@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from wildsage.algorithms.base.errors import UserError
@@ -28,6 +29,7 @@ SETUP = "setup.py"
 NAMES_FILES = re.compile(r"^\s*(-|\.|/|file:)|@\s*file:", re.MULTILINE)
 OFFLINE = ("Failed to establish a new connection", "Temporary failure in name resolution", "Network is unreachable")
 COMPLETE = "complete"
+IMAGE_MODULES = Path(__file__).with_name("image_modules")
 
 
 def module(python: Path, name: str, *arguments: str) -> list[str]:
@@ -65,10 +67,24 @@ def in_environment_of_job() -> bool:
 
 
 def path_for_scripts(environment: Mapping[str, str], *first: Path) -> str:
-    """PYTHONPATH for the user's code: `first`, then what the user has set; not the folder that holds this project."""
+    """PYTHONPATH for the user's code: `first`, then what the user has set; not the folder that holds this project.
+
+    Modules of Amazon's images come last, unless packages of their names are installed.
+    """
     given = environment.get("PYTHONPATH", "").split(os.pathsep)
-    kept = [entry for entry in given if entry and Path(entry) != IMPORT_ROOT]
-    return os.pathsep.join([*map(str, first), *kept])
+    kept = [Path(entry) for entry in given if entry and Path(entry) not in (IMPORT_ROOT, IMAGE_MODULES)]
+    return os.pathsep.join(map(str, (*first, *kept, *image_modules())))
+
+
+def image_modules() -> tuple[Path, ...]:
+    """The folder of the modules of Amazon's images, unless one of them is installed."""
+    names = (path.name for path in IMAGE_MODULES.iterdir() if path.is_dir() and path.name.startswith("sagemaker"))
+    others = [name for name in names if (found := importlib.util.find_spec(name)) and not _lies_here(found)]
+    return () if others else (IMAGE_MODULES,)
+
+
+def _lies_here(found: ModuleSpec) -> bool:
+    return Path(found.origin or "").is_relative_to(IMAGE_MODULES)
 
 
 def _key(code: Path, installs_code: bool) -> str:

@@ -1,0 +1,1 @@
+"""The name under which scripts reach the framework."""

@@ -1,0 +1,1 @@
+"""Published scripts import this module and use nothing of it: it starts scripts, and has started them by then."""

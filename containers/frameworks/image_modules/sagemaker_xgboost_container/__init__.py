@@ -1,0 +1,1 @@
+"""What scripts use of aws/sagemaker-xgboost-container."""
