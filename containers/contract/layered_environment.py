@@ -6,13 +6,16 @@ Beside the contract, because containers make one for a job's requirements, and t
 from __future__ import annotations
 
 import shlex
+import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 import wildsage
+from wildsage.algorithms.base.errors import PlatformError
 
 IMPORT_ROOT = Path(wildsage.__file__).parents[1]
 EXECUTABLE = 0o755
@@ -41,6 +44,16 @@ def create(place: Path) -> None:
         add_program(place, name, "pip._internal.cli.main", "main")
 
 
+def create_with(python: Sequence[str], place: Path) -> None:
+    """Make the environment on top of another Python; `python` is the command that runs this module with it.
+
+    Raises PlatformError with what it said.
+    """
+    done = subprocess.run([*python, str(place)], capture_output=True, text=True)
+    if done.returncode:
+        raise PlatformError(f"{python[0]} cannot make an environment for the job: {done.stderr.strip()[-500:]}")
+
+
 def interpreter(place: Path) -> Path:
     """The Python of an environment."""
     return place / "bin" / "python"
@@ -57,3 +70,7 @@ def add_program(place: Path, name: str, module: str, function: str) -> None:
 def packages() -> list[Path]:
     """The folders of the installed packages of this Python."""
     return [Path(entry) for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")]
+
+
+if __name__ == "__main__":
+    create(Path(sys.argv[1]))

@@ -98,6 +98,11 @@ class ProcessBackend:
         interpreter = self._pythons.get(framework.name)
         return framework.problem_with(interpreter) if interpreter else framework.problem
 
+    def _python_of(self, image: str) -> Path | None:
+        """The Python that was named for the framework of an image."""
+        framework = uris.framework(image)
+        return self._pythons.get(framework.name) if framework else None
+
     def check_isolation(self, hosts: int = 1, serves: bool = False) -> None:
         """Raises CannotRun where this machine has no network namespaces, and for several hosts, which talk by its network."""
         problem = no_network.problem()
@@ -157,7 +162,7 @@ class ProcessBackend:
         user_code, arguments = self._user_code, tuple(launch.arguments or (action,))
         if launch.entrypoint or (mapped := uris.mapped(launch.image, self._images)):
             command = (*launch.entrypoint, *(launch.arguments or ())) if launch.entrypoint else (*mapped, *arguments)
-            environment = user_code.environment_with_python(launch, variables)
+            environment = user_code.environment_with_python(launch, variables, self._python_of(launch.image))
             return _Start(user_code.command(command, launch, hosts), environment)
         command = (*self._command, *arguments)
         if framework := _script_framework(launch):

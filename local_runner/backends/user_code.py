@@ -17,7 +17,7 @@ from wildsage.containers.contract import image_tag, layered_environment, spark
 from wildsage.containers.contract.paths import DEFAULT_ROOT, ROOT_VARIABLE
 from wildsage.local_runner.backends import CannotRun, Launch
 from wildsage.local_runner.images import uris
-from wildsage.local_runner.processes import mounts
+from wildsage.local_runner.processes import mounts, python
 
 HOSTS_FILE = "/etc/hosts"
 LOOPBACK = "127.0.0.1"
@@ -58,10 +58,18 @@ class UserCode:
             return list(command)
         return mounts.with_mounts(self._mounts(launch, hosts), command)
 
-    def environment_with_python(self, launch: Launch, variables: Mapping[str, str]) -> dict[str, str]:
-        """As `environment`, for a command that may call pip: `python` and `pip` are those of an environment of the job's own."""
+    def environment_with_python(
+        self, launch: Launch, variables: Mapping[str, str], interpreter: Path | None = None
+    ) -> dict[str, str]:
+        """As `environment`, for a command that may call pip: `python` and `pip` are those of an environment of the job's own.
+
+        It lies on top of `interpreter`, or of the Python that runs here. Raises PlatformError.
+        """
         place = launch.root.with_name(f"python-{launch.root.name}")
-        layered_environment.create(place)
+        if interpreter:
+            layered_environment.create_with(python.command_of(interpreter, layered_environment.__name__), place)
+        else:
+            layered_environment.create(place)
         layered_environment.add_program(place, spark.COMMAND, SPARK_MODULE, "main")
         found = self.environment(launch, variables)
         return {**found, "PATH": os.pathsep.join((str(place / "bin"), found["PATH"]))}

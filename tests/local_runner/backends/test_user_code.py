@@ -190,3 +190,16 @@ def test_a_script_runs_with_the_python_of_its_framework_and_sees_no_other_packag
     (process,) = backend.train([Launch(SKLEARN, opt_ml.root, {}, {}, lines.append)])
     assert process.wait(WITHIN_S) == 0, lines
     assert f"runs in {tmp_path / 'bare'} with 7\n" in lines
+
+
+@needs_namespaces
+def test_a_command_in_an_image_of_a_framework_gets_its_python_and_installs_on_top_of_it(tmp_path, bare_python):
+    (packages,) = (tmp_path / "bare" / "lib").glob("python*/site-packages")
+    (packages / "own.py").write_text("VALUE = 7")
+    name = wheel(tmp_path, "addition", "1.0", "VALUE = 8")
+    show = "import addition, own; print(own.VALUE, addition.VALUE)"
+    given, said = launch(tmp_path, f"pip install {tmp_path / name} && python -c '{show}'", image=SKLEARN)
+    (process,) = ProcessBackend((), pythons={"scikit-learn": bare_python}).train([given])
+    assert process.wait(WITHIN_S) == 0, said
+    assert said[-1] == "7 8\n"
+    assert not (packages / "addition.py").exists()
