@@ -25,6 +25,8 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from wildsage.containers.contract.paths import DEFAULT_ROOT
+from wildsage.local_runner.processes import mounts
 from wildsage.local_runner.signatures import keys
 from wildsage.local_runner.signatures.chunks import SIGNED_CHUNKS, SIGNED_CHUNKS_AND_TRAILER, ChunkSignatures
 from wildsage.local_runner.signatures.rejections import Mismatch
@@ -353,13 +355,44 @@ def test_keys_of_an_assumed_role_work(owner):
     assert session.client("sagemaker", endpoint_url=owner.endpoint).list_models()["Models"] == []
 
 
-def test_code_in_a_job_has_the_keys_and_others_cannot_read_them(server):
+def test_the_secret_is_in_one_file_that_others_cannot_read(server):
     path = server.data / keys.FILE
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert keys.read(server.data) == keys.ensure(server.data)
-    assert keys.read(server.data).secret not in repr(keys.read(server.data))
-    logs = [file.read_text(errors="replace") for file in server.data.glob("*.log")]
-    assert not [text for text in logs if keys.read(server.data).secret in text]
+    secret = keys.read(server.data).secret
+    assert secret not in repr(keys.read(server.data))
+    found = [file for file in server.data.rglob("*") if file.is_file() and secret.encode() in file.read_bytes()]
+    assert found == [path]
+
+
+PROGRAM = "import boto3; print('account', boto3.client('sts').get_caller_identity()['Account'])"
+
+
+@pytest.mark.skipif(mounts.problem(DEFAULT_ROOT) is not None, reason="jobs have no /opt/ml of their own here")
+def test_code_in_a_job_is_signed(server, owner, bucket):
+    sagemaker = owner.client("sagemaker")
+    sagemaker.create_training_job(
+        TrainingJobName="signs",
+        AlgorithmSpecification={
+            "TrainingImage": "a/b:c",
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["python", "-c", PROGRAM],
+        },
+        RoleArn="arn:aws:iam::000000000000:role/R",
+        OutputDataConfig={"S3OutputPath": f"s3://{bucket}/output"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 600},
+    )
+    job = server.until(
+        lambda: sagemaker.describe_training_job(TrainingJobName="signs"),
+        lambda job: job["TrainingJobStatus"] != "InProgress",
+    )
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    logs = owner.client("logs")
+    group = "/aws/sagemaker/TrainingJobs"
+    (stream,) = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix="signs/")["logStreams"]
+    events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+    assert "account 000000000000" in [event["message"] for event in events]
 
 
 MALFORMED = [
