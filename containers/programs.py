@@ -22,11 +22,13 @@ from wildsage.containers.codecs.records import record_rows, recordio
 from wildsage.containers.contract import failure, image_tag
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob, checkpoint_folder
 from wildsage.containers.contract.paths import OptML
+from wildsage.containers.contract.whole_number import whole_number
 from wildsage.containers.input.sources import PipeSources
 from wildsage.containers.training.stopping import StopSignal
 
 LOG = logging.getLogger(__name__)
 
+LAST_PORT = 65_535
 RENDEZVOUS_PORT = "9000"
 
 
@@ -61,7 +63,7 @@ def train(name: str, environment: Mapping[str, str], stop: StopSignal) -> int:
         algorithms.program(name).train(job)
         return 0
     except Exception as error:
-        if not isinstance(error, UserError):
+        if not isinstance(error, WildsageError):
             traceback.print_exc()
         print(failure.reason(error), flush=True)
         failure.write(opt_ml, error)
@@ -95,6 +97,14 @@ class SafeEndpoint:
         return self.endpoint.execution_parameters()
 
 
+def _port(environment: Mapping[str, str]) -> int:
+    """The port at which the hosts meet. Raises UserError for a MASTER_PORT that is not a port."""
+    try:
+        return whole_number(environment.get("MASTER_PORT", RENDEZVOUS_PORT), most=LAST_PORT)
+    except ValueError as error:
+        raise UserError(f"Environment variable MASTER_PORT: {error}.") from None
+
+
 def _job(opt_ml: OptML, environment: Mapping[str, str], stopping: Callable[[], bool]) -> Job:
     found = TrainingJob.read(opt_ml)
     leader = environment.get("MASTER_ADDR", found.hosts[0])
@@ -104,7 +114,7 @@ def _job(opt_ml: OptML, environment: Mapping[str, str], stopping: Callable[[], b
         channels={name: _channel(name, config, opt_ml) for name, config in found.channels.items()},
         host=found.current_host,
         hosts=found.hosts,
-        rendezvous=(leader, int(environment.get("MASTER_PORT", RENDEZVOUS_PORT))),
+        rendezvous=(leader, _port(environment)),
         model=opt_ml.model,
         output_data=opt_ml.output_data,
         checkpoints=checkpoint_folder(opt_ml),

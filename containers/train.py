@@ -76,7 +76,7 @@ def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSignal) -> N
     )
     run.pretrained = pretrained.find(environment.get(pretrained_weights.VARIABLE), algorithm.pretrained())
     log.metrics(started_s, counters(ReadCounts()), Meta="init_train_data_iter")
-    with _rows_placed(streams):
+    with _rows_placed(streams, run):
         model = algorithm.fit(streams, run)
     if job.leads:
         artifact.save(model, opt_ml.model, job.current_host)
@@ -84,7 +84,7 @@ def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSignal) -> N
             log.line(f'Saved checkpoint to "{path}"')
         if run.kept and keep_state:
             artifact.save_state(run.kept, opt_ml.model)
-    with _rows_placed(streams):
+    with _rows_placed(streams, run):
         _evaluate(model, algorithm, streams, run, log)
     cluster.leave()
     total_ms = (time.time() - started_s) * 1000
@@ -164,15 +164,19 @@ def _open_channel(
 
 
 @contextmanager
-def _rows_placed(streams: Mapping[str, RowStream | ImageStream]) -> Iterator[None]:
-    """Name the file of a row that an algorithm rejects. Raises UserError in place of BadChannelRow."""
+def _rows_placed(streams: Mapping[str, RowStream | ImageStream], run: TrainingRun) -> Iterator[None]:
+    """Name the file of a row that an algorithm rejects. Raises UserError in place of BadChannelRow.
+
+    Algorithms count the rows of a pass that they get; where a job resumes within a pass, others come before.
+    """
     try:
         yield
     except BadChannelRow as bad:
         stream = streams[bad.channel]
         if not isinstance(stream, RowStream):
             raise
-        raise UserError(f"{stream.place(bad.row)}: {bad.problem}") from None
+        skipped = run.rows_skipped if bad.channel == "train" else 0
+        raise UserError(f"{stream.place(skipped + bad.row)}: {bad.problem}") from None
 
 
 def _evaluate(

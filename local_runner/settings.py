@@ -10,7 +10,6 @@ from wildsage.local_runner.processes import python
 from wildsage.local_runner.signatures.keys import Keys
 
 ACCOUNT = "000000000000"
-DEFAULT_REGION = "us-east-1"
 """Region of a request that names none."""
 CONTAINERS = python.command("wildsage.containers")
 

@@ -24,14 +24,16 @@ LOCAL = "WILDSAGE_LOCAL"
 HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::[0-9]{1,5})?")
 """`name`, `name:port`, `[address]:port`; no user, path or space, which programs read differently [RFC 9110, section 7.2]."""
 
-AMAZON = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+AWS_DOMAINS = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
+"""Domains of the names of AWS's APIs."""
 
 
 def rejection(headers: Headers, open_to_network: bool) -> str | None:
     """Why a request is rejected; None if it is accepted."""
     host = headers.get("Host", "")
     name = hostname(host)
-    if not (is_loopback(name) or is_amazon(name) or (open_to_network and is_this_machine(name))):
+    # Amazon's names reach this server through the proxy; nobody else can make them resolve here.
+    if not (is_loopback(name) or is_aws_host(name) or (open_to_network and is_this_machine(name))):
         return f"Host {host!r} is not served here. Use the address that `wildsage up` printed.\n"
     return _cross_site(headers)
 
@@ -70,9 +72,9 @@ def is_loopback(name: str) -> bool:
         return False
 
 
-def is_amazon(name: str) -> bool:
-    """Whether a name is Amazon's. Such names reach this server through the proxy; nobody else can make them resolve here."""
-    return name.endswith(AMAZON)
+def is_aws_host(name: str) -> bool:
+    """Whether a name is one of AWS's APIs."""
+    return any(name.lower().endswith(f".{domain}") for domain in AWS_DOMAINS)
 
 
 def is_this_machine(name: str) -> bool:

@@ -61,7 +61,7 @@ def decode(given: Mapping[str, str]) -> ScriptHyperparameters:
 def _decoded(name: str, value: str) -> Any:
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         print(f"Failed to parse hyperparameter {name} value {value} to Json.\nReturning the value itself", flush=True)
         return value
 

@@ -50,6 +50,8 @@ class TrainingRun(RunContext):
         self._earlier = earlier
         self.kept: dict[str, Tensor] | None = None
         self._position: Position = (0, 0)
+        self.rows_skipped = 0
+        """Rows at the beginning of the current pass that were learned before the job resumed."""
         self._stop = stop
         self.begun_s = self._epoch_begun_s = time.time()
 
@@ -63,14 +65,17 @@ class TrainingRun(RunContext):
             start_s = self._epoch_begun_s = time.time()
             yield epoch, self._pass_from(begun_at, stream, rows, epoch)
             self._report_epoch(epoch, epochs, start_s)
-            if self.stopping:
+            if self.stopping and self._cluster.size == 1:  # several hosts end at the pass on which they agree
                 return
 
     def _pass_from(self, begun_at: Position, stream: Stream, rows: int, epoch: int) -> Iterator[Batch]:
+        self.rows_skipped = 0
         for number, batch in enumerate(stream.batches(rows), start=1):
             if (epoch, number) > begun_at:
                 self._position = (epoch, number)
                 yield batch
+            else:
+                self.rows_skipped += len(batch)
             if self.stopping:
                 self.log("SIGTERM received: finishing with what has been learned so far.", "WARNING")
                 return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import shlex
-import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -19,6 +18,7 @@ from wildsage.algorithms.base.errors import WildsageError
 from wildsage.containers.contract import failure, pretrained_weights
 from wildsage.local_runner.images import built_in, catalogue
 from wildsage.local_runner.monitor.overview import Overview
+from wildsage.local_runner.processes import ports
 
 HOST = "127.0.0.1"
 DATA = platformdirs.user_data_path("wildsage", appauthor=False)
@@ -146,12 +146,8 @@ def folder_for_results(path: Path) -> Iterator[Path]:
 
 def require_free_port(port: int) -> None:
     """Exit with an error if the port is in use."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            fail(1, f"Port {port} of {HOST} cannot be used ({error.strerror}). Choose another with --port.")
+    if problem := ports.problem(HOST, port):
+        fail(1, problem)
 
 
 @contextlib.contextmanager

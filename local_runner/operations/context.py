@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.operations.services import Services
-from wildsage.local_runner.settings import ACCOUNT, DEFAULT_REGION
-from wildsage.local_runner.wire.regions import partitions
+from wildsage.local_runner.settings import ACCOUNT
+from wildsage.local_runner.wire.regions import DEFAULT_REGION, partitions
 
 
 @dataclass(frozen=True)

@@ -22,19 +22,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from wildsage.containers.contract.host_check import AWS_DOMAINS, is_aws_host
 from wildsage.local_runner.proxy.files import BUNDLE, CERTIFICATE, KEY, LOCK, TRUSTSTORE, TRUSTSTORE_PASSWORD
 
-AWS_DOMAINS = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
 CA_LIFETIME = timedelta(days=3650)
 LEAF_LIFETIME = timedelta(days=365)
 RENEW_WITHIN = timedelta(days=30)
 CLOCK_SKEW = timedelta(days=1)
 CACHED_HOSTS = 512
-
-
-def is_aws_host(host: str) -> bool:
-    """True for a host name in one of the domains of AWS's APIs."""
-    return any(host.lower().endswith(f".{domain}") for domain in AWS_DOMAINS)
 
 
 class Authority:

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import h11
 
-from wildsage.local_runner.proxy.authority import Authority, is_aws_host
+from wildsage.containers.contract.host_check import is_aws_host
+from wildsage.local_runner.proxy.authority import Authority
 
 HANDSHAKE_LIMIT_S = 30
 PIECE_BYTES = 1 << 18

@@ -8,9 +8,9 @@ from wildsage.local_runner.s3.body import read_document
 from wildsage.local_runner.s3.call import Call
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.responses import OWNER, empty_response, format_time, xml_response
-from wildsage.local_runner.s3.store import DEFAULT_REGION, ObjectStore
+from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.s3.xml import parse
-from wildsage.local_runner.wire.regions import partitions
+from wildsage.local_runner.wire.regions import DEFAULT_REGION, partitions
 
 ALIASES = {"EU": "eu-west-1"}
 """Names of regions that only LocationConstraint takes."""

@@ -31,9 +31,9 @@ from wildsage.local_runner.s3.names import check_bucket, check_key, hashed_path,
 from wildsage.local_runner.s3.objects import Attributes, Bucket, ObjectSummary, StoredObject, utc_time
 from wildsage.local_runner.s3.pending_object import PendingObject, file_chunks, write_pending
 from wildsage.local_runner.s3.placement import Placement, placing
+from wildsage.local_runner.wire.regions import DEFAULT_REGION
 
 PAGE_ROWS = 1000
-DEFAULT_REGION = "us-east-1"
 COLUMNS = "bucket, key, path, size, modified_ns, etag, checksums, attributes"
 #: Greater than every key: a key has at most 1024 bytes, so at most 256 of these characters.
 AFTER_ALL_KEYS = "\U0010ffff" * 257

@@ -29,12 +29,12 @@ from wildsage.local_runner.s3.body import drain
 from wildsage.local_runner.s3.protocol import S3
 from wildsage.local_runner.server import health
 from wildsage.local_runner.server.services import Regions
-from wildsage.local_runner.settings import DEFAULT_REGION, ServerSettings
+from wildsage.local_runner.settings import ServerSettings
 from wildsage.local_runner.signatures import aws as signatures
 from wildsage.local_runner.wire.constraints import check
 from wildsage.local_runner.wire.errors import AwsError, not_implemented
 from wildsage.local_runner.wire.protocols import FORM, Values, WireProtocol, protocol_of, rest_operation
-from wildsage.local_runner.wire.regions import partitions
+from wildsage.local_runner.wire.regions import DEFAULT_REGION, partitions
 
 CREDENTIAL = re.compile(r"(?:Credential=)?[^/]+/\d{8}/(?:(?P<region>[a-z0-9-]+)/)?(?P<service>[a-z0-9-]+)/aws4_request")
 RUNTIME_PATH = re.compile(r"/endpoints/[^/]+/(?:invocations|async-invocations)(?:-response-stream)?")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -18,6 +17,7 @@ from wildsage.containers.contract.host_check import is_loopback
 from wildsage.containers.contract.printable import printable
 from wildsage.local_runner.client import environment
 from wildsage.local_runner.operations.request_slots import OTHER_THREADS, SLOTS
+from wildsage.local_runner.processes import ports
 from wildsage.local_runner.server import lock, private_files
 from wildsage.local_runner.server.app import App, service_model
 from wildsage.local_runner.server.server_log import PatientFileHandler
@@ -71,14 +71,8 @@ def _check_address(settings: ServerSettings) -> None:
         raise CannotServe(
             f"Host {settings.host}: only loopback addresses are allowed: the server does not check who calls."
         )
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise CannotServe(
-                f"Port {settings.port} of {settings.host} cannot be used ({error.strerror}). Choose another with --port."
-            ) from None
+    if problem := ports.problem(settings.host, settings.port):
+        raise CannotServe(problem)
 
 
 class OneLineLogger(Logger):

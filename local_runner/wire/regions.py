@@ -6,6 +6,8 @@ from functools import cache
 
 import botocore.session
 
+DEFAULT_REGION = "us-east-1"
+
 
 @cache
 def partitions() -> dict[str, str]:

@@ -84,6 +84,22 @@ def test_files_that_are_not_a_model_are_rejected(name, tmp_path):
         programs.load(name, tmp_path, {})
 
 
+@pytest.mark.parametrize("port", ["many", "70000"])
+def test_a_port_that_cannot_be_is_named(name, port, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("WILDSAGE_ALGORITHM", name)
+    monkeypatch.setenv("SAGEMAKER_DATA_PATH", str(tmp_path))
+    monkeypatch.setenv("MASTER_PORT", port)
+    config = tmp_path / "input" / "config"
+    config.mkdir(parents=True)
+    (config / "hyperparameters.json").write_text("{}")
+    assert main(["train"]) == 1
+    assert (
+        f"MASTER_PORT: got '{port}', expected a whole number from 0 to 65535"
+        in (tmp_path / "output" / "failure").read_text()
+    )
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_a_job_that_fails_leaves_its_reason(name, monkeypatch, tmp_path):
     monkeypatch.setenv("WILDSAGE_ALGORITHM", name)
     monkeypatch.setenv("SAGEMAKER_DATA_PATH", str(tmp_path))

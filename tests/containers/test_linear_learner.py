@@ -147,6 +147,20 @@ def test_killed_and_started_again_it_gives_the_same_bytes(job):
     assert model_bytes(run) == model_bytes(whole)
 
 
+def test_a_row_that_is_rejected_after_a_restart_is_counted_in_the_channel(job):
+    """Batches that were learned before the restart are rows of the file too."""
+    settings = {"_checkpoint_seconds": "0", "num_point_for_scaler": "1000"}
+    rows, labels = np.tile(ROWS, (5, 1)), np.tile(LABELS, 5)
+    run = ready(job, settings, content=recordio(rows, labels)[:-1])
+    run.opt_ml.checkpoint_config.write_text("{}")
+    assert run.train()[0] == 1
+    labels[-7] = 5
+    run.put("train", "rows.pbr", recordio(rows, labels))
+    status, log = run.train()
+    assert status == 1 and "batches are done" in log, log
+    assert f"rows.pbr, row {len(rows) - 6}: label 5" in run.failure
+
+
 def test_an_earlier_job_is_gone_on_from(job):
     first = done(job, {"epochs": "1"})[0]
     archive.pack(first.opt_ml.model, first.opt_ml.root / "model.tar.gz")

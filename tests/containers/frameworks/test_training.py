@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from wildsage.containers.frameworks import hyperparameters
+
 SEE = """
 import json, os, sys
 from helper import name
@@ -70,6 +72,11 @@ def test_a_value_that_is_not_json_stays_as_it_is(lay_out, environment, starting)
     log = starting(opt_ml, environment).communicate(timeout=60)[0]
     assert "Failed to parse hyperparameter objective value reg:squarederror to Json.\nReturning the value itself" in log
     assert "\nobjective is reg:squarederror\n" in log
+
+
+def test_a_value_that_is_nested_too_deeply_stays_as_it_is():
+    deep = "[" * 100_000
+    assert hyperparameters.decode({"deep": deep}).script == {"deep": deep}
 
 
 def test_a_failing_script_leaves_its_own_traceback(train):

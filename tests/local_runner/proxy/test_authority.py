@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from wildsage.containers.contract.host_check import is_aws_host
 from wildsage.local_runner.proxy import authority
-from wildsage.local_runner.proxy.authority import Authority, is_aws_host
+from wildsage.local_runner.proxy.authority import Authority
 from wildsage.local_runner.proxy.files import TRUSTSTORE_PASSWORD
 
 
