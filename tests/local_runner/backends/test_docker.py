@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,20 @@ def note(launch: Launch) -> dict[str, str]:
     """What a host wrote of what it saw."""
     text = (OptML(launch.root).model / f"seen-{launch.host}").read_text()
     return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def test_pretrained_weights_can_be_read_and_not_written(engine, foreign, tmp_path):
+    weights = tmp_path / "weights" / "resnet.params"
+    weights.parent.mkdir()
+    weights.write_text("arrays\n")
+    backend = DockerBackend(tmp_path, weights=weights)
+    shell = 'cat "$WILDSAGE_PRETRAINED"; (echo more >> "$WILDSAGE_PRETRAINED") 2>/dev/null || echo "cannot write"'
+    job = launch(tmp_path, foreign, entrypoint=["sh", "-c"], arguments=[shell])
+    lines: list[str] = []
+    (container,) = backend.train([replace(job, log=lines.append)])
+    assert container.wait(WITHIN_S) == 0
+    backend.close()
+    assert lines == ["arrays", "cannot write"] and weights.read_text() == "arrays\n"
 
 
 def test_a_lack_of_memory_is_told_with_the_limit_and_what_to_raise(backend, foreign, tmp_path):
