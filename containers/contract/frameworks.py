@@ -21,6 +21,9 @@ from wildsage.containers.contract.paths import OptML
 VARIABLE = "WILDSAGE_FRAMEWORK"
 """Names the framework of a container that runs a script of the user's."""
 
+PYTHONS_VARIABLE = "WILDSAGE_PYTHON"
+"""Names Pythons that run the scripts of frameworks, as the option `--python` does, with a space between two."""
+
 PROGRAM_PARAMETER = "sagemaker_program"
 PROGRAM_VARIABLE = "SAGEMAKER_PROGRAM"
 VERSION = re.compile(r"\d+(\.\d+)*(-\d+)?(?=-|$)")
@@ -146,6 +149,11 @@ def parse_python(text: str) -> tuple[str, Path]:
     if not (program.is_file() and os.access(program, os.X_OK)):
         raise ValueError(f"{program} is not a program; expected a Python that has {name}, such as .venv/bin/python")
     return name, program
+
+
+def pythons_of(environment: Mapping[str, str]) -> dict[str, Path]:
+    """The Pythons that `WILDSAGE_PYTHON` names. Raises ValueError."""
+    return dict(parse_python(one) for one in environment.get(PYTHONS_VARIABLE, "").split())
 
 
 def version_of(tag: str) -> str:

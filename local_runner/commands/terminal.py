@@ -116,9 +116,14 @@ def fail(status: int, text: str) -> NoReturn:
 def reject_without(context: typer.Context, other: str, *parameters: str) -> None:
     """Exit with an error if one of the parameters was given, since it has no effect without the option `other`."""
     for name in parameters:
-        source = context.get_parameter_source(name)
-        if source and source.name == "COMMANDLINE":
+        if is_given(context, name):
             fail(2, f"--{name.replace('_', '-')} has no effect without {other}. Add {other}, or leave it out.")
+
+
+def is_given(context: typer.Context, parameter: str) -> bool:
+    """Whether a parameter was given on the command line, and not by a variable."""
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def make_folder(path: Path) -> Path:

@@ -37,6 +37,7 @@ from wildsage.local_runner.commands.terminal import (
     data_option,
     examples,
     fail,
+    is_given,
     make_folder,
     reject_without,
     report_errors,
@@ -125,7 +126,7 @@ def up(
         list[str] | None,
         typer.Option(
             metavar="FRAMEWORK=PATH",
-            envvar="WILDSAGE_PYTHON",
+            envvar=frameworks.PYTHONS_VARIABLE,
             help="Run the scripts of this framework, such as tensorflow, with another Python; may be repeated.",
         ),
     ] = None,
@@ -153,7 +154,7 @@ def up(
         reject_without(context, "--backend docker", "memory", "shm_size")
     elif image:
         fail(2, "--image maps images to commands of this machine, and so needs the process backend.")
-    elif python:
+    elif is_given(context, "python"):
         fail(2, "--python names Pythons of this machine, and so needs the process backend.")
     if not proxy:
         reject_without(context, "--proxy", "tunnel", "proxy_port")

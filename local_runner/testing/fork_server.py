@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wildsage.containers.contract import frameworks
 from wildsage.local_runner.client import environment
 from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.operations import operations
@@ -49,8 +50,9 @@ def execute(order: Mapping[str, str], servers: dict[str, forked.ForkedServer]) -
     data = Path(order["start"])
     try:
         signing = keys.ensure(data) if "token" in order else None
-        server = forked.start(ServerSettings(data, hold_first_describe_s=0, strict=True, keys=signing))
-    except CannotServe as error:
+        pythons = frameworks.pythons_of(os.environ)
+        server = forked.start(ServerSettings(data, hold_first_describe_s=0, strict=True, keys=signing, pythons=pythons))
+    except (CannotServe, ValueError) as error:
         return {"error": str(error)}
     servers[str(data)] = server
     return {"endpoint": server.endpoint}
