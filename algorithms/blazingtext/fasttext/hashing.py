@@ -20,7 +20,7 @@ def fnv1a(text: bytes, start: int = FNV_BASIS) -> int:
     """The hash of `text`, continued from `start`.
 
     >>> fnv1a(b"a"), fnv1a("é".encode())
-    (3826002220, 2154128632)
+    (3826002220, 1023043777)
     """
     found = start
     for byte in text:
