@@ -37,6 +37,7 @@ STATUS_OF = MappingProxyType(
         "KeyTooLongError": HTTPStatus.BAD_REQUEST,
         "MalformedPOSTRequest": HTTPStatus.BAD_REQUEST,
         "MalformedXML": HTTPStatus.BAD_REQUEST,
+        "MetadataTooLarge": HTTPStatus.BAD_REQUEST,
         "MethodNotAllowed": HTTPStatus.METHOD_NOT_ALLOWED,
         "MissingContentLength": HTTPStatus.LENGTH_REQUIRED,
         "NoSuchBucket": HTTPStatus.NOT_FOUND,

@@ -1,13 +1,15 @@
-"""Rules for the names of buckets and keys, and the path of a key on disk."""
+"""Rules for the names of buckets and keys and for metadata, and the path of a key on disk."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from wildsage.local_runner.s3.errors import S3Error
 
+MAX_METADATA_BYTES = 2048
 MAX_KEY_BYTES = 1024
 BUCKET = re.compile(r"(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PLAIN_PART = re.compile(r"[A-Za-z0-9 !$&'()*+,=@_.~^{}\[\]%#-]{1,200}")
@@ -22,6 +24,19 @@ def check_bucket(name: str) -> None:
             "hyphens, beginning and ending with a letter or digit.",
             BucketName=name,
         )
+
+
+def checked_metadata(metadata: Mapping[str, str]) -> Mapping[str, str]:
+    """The user's metadata. Raises MetadataTooLarge above 2 KB of UTF-8, names and values together."""
+    size_bytes = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+    if size_bytes > MAX_METADATA_BYTES:
+        raise S3Error(
+            "MetadataTooLarge",
+            "Your metadata headers exceed the maximum allowed metadata size",
+            Size=str(size_bytes),
+            MaxSizeAllowed=str(MAX_METADATA_BYTES),
+        )
+    return metadata
 
 
 def check_key(key: str) -> None:

@@ -16,6 +16,7 @@ from wildsage.local_runner.s3.call import Call
 from wildsage.local_runner.s3.checksums import ALGORITHMS
 from wildsage.local_runner.s3.conditions import NotModified, byte_range, check_read, check_write
 from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.names import checked_metadata
 from wildsage.local_runner.s3.objects import Attributes, StoredObject
 from wildsage.local_runner.s3.pending_object import CHUNK_BYTES, file_chunks, write_pending
 from wildsage.local_runner.s3.responses import (
@@ -49,11 +50,13 @@ def attributes_of(call: Call) -> Attributes:
     return Attributes(
         content_type=call.header("Content-Type", Attributes.content_type),
         headers={name: value for name, value in headers.items() if value},
-        metadata={
-            name.removeprefix(prefix).replace("_", "-").lower(): value
-            for name, value in call.request.environ.items()
-            if name.startswith(prefix)
-        },
+        metadata=checked_metadata(
+            {
+                name.removeprefix(prefix).replace("_", "-").lower(): value
+                for name, value in call.request.environ.items()
+                if name.startswith(prefix)
+            }
+        ),
         tagging=from_header(call.header("x-amz-tagging")),
     )
 

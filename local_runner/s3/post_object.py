@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response
 from wildsage.local_runner.s3 import tagging
 from wildsage.local_runner.s3.call import Call
 from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.names import checked_metadata
 from wildsage.local_runner.s3.object_operations import KEPT_HEADERS
 from wildsage.local_runner.s3.objects import Attributes, StoredObject
 from wildsage.local_runner.s3.pending_object import CHUNK_BYTES, write_pending
@@ -71,7 +72,9 @@ def _attributes(fields: Fields) -> Attributes:
     return Attributes(
         content_type=fields.get("content-type", Attributes.content_type),
         headers={name: fields[name.lower()] for name in KEPT_HEADERS if fields.get(name.lower())},
-        metadata={name.removeprefix(METADATA): value for name, value in fields.items() if name.startswith(METADATA)},
+        metadata=checked_metadata(
+            {name.removeprefix(METADATA): value for name, value in fields.items() if name.startswith(METADATA)}
+        ),
         tagging=tagging.from_document(document.encode()) if document else "",
     )
 

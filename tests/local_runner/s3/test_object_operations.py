@@ -60,6 +60,14 @@ def test_put_and_get_keep_bytes_and_attributes(s3, bucket):
     ]
 
 
+def test_metadata_of_the_user_has_a_limit_of_two_kilobytes(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="noted", Body=b"", Metadata={"a": "x" * 1023, "b": "y" * 1023})
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket=bucket, Key="noted", Body=b"x" * 100_000, Metadata={"a": "x" * 1023, "b": "y" * 1024})
+    assert code_of(caught) == "MetadataTooLarge"
+    assert len(s3.head_object(Bucket=bucket, Key="noted")["Metadata"]) == 2
+
+
 def test_an_empty_object(s3, bucket):
     s3.put_object(Bucket=bucket, Key="empty", Body=b"")
     assert read(s3, bucket, "empty") == b""
