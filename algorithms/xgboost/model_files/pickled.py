@@ -52,7 +52,7 @@ def read(content: bytes) -> tuple[bytes, dict[str, Any]]:
 
 
 def write(buffer: bytes, attributes: Mapping[str, int | str | None]) -> bytes:
-    """A file (protocol 2, which every Python reads) that unpickles to a Booster around `buffer`."""
+    """A file (protocol 4, which Python reads from 3.4 on) that unpickles to a Booster around `buffer`."""
     state = [_text(HANDLE), b"cbuiltins\nbytearray\n", _bytes(buffer), b"\x85R"]
     for name, value in attributes.items():
         state += [_text(name), _value(value)]
