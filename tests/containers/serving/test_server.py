@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -133,3 +135,37 @@ def test_where_only_this_machine_may_ask_web_pages_may_not(path, headers, status
     method, data = ("GET", None) if path == "/ping" else ("POST", b"3,0\n")
     for client, expected in ((local, status), (anywhere, 200)):
         assert client.open(path, method=method, data=data, headers=CSV | headers).status_code == expected
+
+
+ENDING = """
+import atexit, sys, time
+import flask
+from wildsage.containers.serving.server import EndpointServer
+
+class Server(EndpointServer):
+    shares_model = {shares}
+
+    def load_config(self):
+        super().load_config()
+        self.cfg.set("when_ready", lambda arbiter: print("ready", flush=True))
+
+def load():
+    atexit.register({at_exit})
+    print("loaded", flush=True)
+    return flask.Flask("app")
+
+Server(load, "127.0.0.1:0", 1).run()
+"""
+
+
+@pytest.mark.parametrize(
+    ("shares", "at_exit", "said"), [(True, "time.sleep, 600", ""), (False, "print, 'bye', flush=True", "bye\n")]
+)
+def test_the_end_takes_no_interpreter_apart_but_calls_what_a_script_registered(shares, at_exit, said):
+    """Taking apart an interpreter with torch in it takes seconds; here it would take ten minutes."""
+    command = [sys.executable, "-c", ENDING.format(shares=shares, at_exit=at_exit)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert {server.stdout.readline() for _ in range(2)} == {"ready\n", "loaded\n"}
+        server.terminate()
+        out, _ = server.communicate(timeout=300)
+    assert (server.returncode, out) == (0, said)
