@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass
 from typing import Any, TypeVar
 
+from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.errors import UserError
 
 T = TypeVar("T")
@@ -128,7 +129,7 @@ def choices(*values: str, default: tuple[str, ...], doc: str) -> Any:
     """Declare a JSON list of the given words, such as `["msd", "ssd"]`."""
 
     def parse(text: str) -> tuple[str, ...]:
-        chosen = json.loads(text)
+        chosen = json_text.parse(text)
         if not isinstance(chosen, list) or not chosen or not all(word in values for word in chosen):
             raise ValueError
         return tuple(dict.fromkeys(chosen))

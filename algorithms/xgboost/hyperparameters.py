@@ -7,13 +7,13 @@ Aliases are replaced first; then come required names, unknown names, parsing, ra
 from __future__ import annotations
 
 import difflib
-import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.xgboost.spec import METRICS
 from wildsage.algorithms.xgboost.versions import NEWEST, OLDEST, Version
@@ -128,7 +128,7 @@ def _tuple(text: str) -> tuple[int, ...]:
 
 
 def _nested(text: str) -> list[list[int]]:
-    found = json.loads(text)
+    found = json_text.parse(text)
     if not isinstance(found, list) or not all(
         isinstance(each, list) and all(type(one) is int for one in each) for each in found
     ):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from wildsage.algorithms.base import json_text
 from wildsage.algorithms.xgboost.versions import Version
 
 OLD_FORM_UNTIL = Version(1, 0, 9)
@@ -69,7 +69,7 @@ def log_header(log: XGBoostLog, requested: Version, library: str, given: Mapping
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
+        json_text.parse(text)
     except (ValueError, RecursionError):
         return False
     return True

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.errors import PlatformError
 from wildsage.containers.contract.paths import OptML
 
@@ -129,7 +130,7 @@ def _read(path: Path, default: dict | None = None) -> dict[str, Any]:
     if default is not None and not path.exists():
         return default
     try:
-        content = json.loads(path.read_text())
+        content = json_text.parse(path.read_text())
     except FileNotFoundError:
         raise PlatformError(
             f"{path} is missing: it holds the job's settings. A container has it by a mount: docker run -v $PWD/job:/opt/ml … train"

@@ -27,6 +27,12 @@ LEAST_RATE_BYTES_S = 100.0
 """A body that was waited for longer than IDLE_S has to arrive at this rate or faster."""
 
 
+SHORT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""What `accept` fails with where a limit of open files or of memory is reached."""
+
+SHORT_OF_FILES_PAUSE_S = 0.05
+
+
 class ClientTooSlow(Exception):
     """A client stopped sending the body of its request, or sends it too slowly. Not an OSError, which werkzeug takes for a
     client that has gone.
@@ -85,18 +91,32 @@ class PatientSocket(socket.socket):
 
 
 class PatientWorker(ThreadWorker):
-    """Reads requests from patient sockets."""
+    """Reads requests from patient sockets, and outlives moments in which files or threads run out."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self._asked_nothing: set[Any] = set()  # connections whose next head has not arrived; atomic in Python
 
+    def accept(self, *arguments: Any) -> None:
+        """Accept a connection. Where no more files may be open, clients wait in the listener's backlog until others have gone."""
+        try:
+            super().accept(*arguments)
+        except OSError as error:
+            if error.errno not in SHORT_OF_FILES:
+                raise
+            time.sleep(SHORT_OF_FILES_PAUSE_S)  # the listener stays readable: the loop that calls this would spin
+
     def enqueue_req(self, conn: Any) -> None:
-        """Let a thread read the next request of a connection."""
+        """Let a thread read the next request of a connection. Where no thread can be started, the connection is closed."""
         if not isinstance(conn.sock, PatientSocket):
             conn.sock = PatientSocket(fileno=conn.sock.detach())
         self._asked_nothing.add(conn)
-        super().enqueue_req(conn)
+        try:
+            super().enqueue_req(conn)
+        except RuntimeError:
+            self._asked_nothing.discard(conn)
+            self.nr_conns -= 1
+            conn.close()
 
     def handle(self, conn: Any) -> Any:
         """Read a request and answer it."""

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from wildsage.algorithms.base import json_text
+
 JSON, CSV, NPY, NPZ, ANY = "application/json", "text/csv", "application/x-npy", "application/x-npz", "*/*"
 TEXT = (JSON, CSV)
 """Types of bodies that reach a script as text."""
@@ -37,7 +39,7 @@ def base_type(media_type: str | None) -> str:
 def decode(body: str | bytes, content_type: str | None) -> Any:
     """The array of a body: numbers of JSON and CSV, NumPy's own file, or a sparse matrix. Raises UnsupportedType."""
     readers: dict[str, Callable[[Any], Any]] = {
-        JSON: lambda text: np.array(json.loads(text)),
+        JSON: lambda text: np.array(json_text.parse(text)),
         CSV: lambda text: np.genfromtxt(io.StringIO(text), delimiter=","),
         NPY: lambda content: np.load(io.BytesIO(content), allow_pickle=False),
         NPZ: _sparse,

@@ -5,11 +5,11 @@ Source: contract script-mode, sections 1 and 2.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wildsage.algorithms.base import json_text
 from wildsage.containers.contract.frameworks import PROGRAM_PARAMETER
 
 PREFIX = "sagemaker_"
@@ -60,8 +60,8 @@ def decode(given: Mapping[str, str]) -> ScriptHyperparameters:
 
 def _decoded(name: str, value: str) -> Any:
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
+        return json_text.parse(value)
+    except ValueError:
         print(f"Failed to parse hyperparameter {name} value {value} to Json.\nReturning the value itself", flush=True)
         return value
 

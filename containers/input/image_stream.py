@@ -72,8 +72,8 @@ class BatchPreparer(Dataset):
         return PreparedBatch(torch.from_numpy(np.stack(pixels)), torch.tensor(labels, dtype=torch.float32))
 
     def _pixels(self, task: DecodingTask) -> NDArray[np.uint8]:
-        picture = encoded.decode(task.record.content, self._preparation.mode)
-        return self._preparation.pixels(picture, np.random.default_rng(task.seed))
+        with encoded.decoded(task.record.content, self._preparation.mode) as picture:
+            return self._preparation.pixels(picture, np.random.default_rng(task.seed))
 
 
 class ImageStream:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.algorithm import Model
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.mxnet import ndarray, stored_zip, symbol_json
@@ -69,7 +70,7 @@ def expected(model: type[Model]) -> str:
 
 def _settings(content: bytes, path: Path) -> dict[str, Any]:
     try:
-        settings = json.loads(content)
+        settings = json_text.parse(content)
     except (ValueError, RecursionError):
         settings = None
     if not isinstance(settings, dict):

@@ -11,6 +11,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor
 
+from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.algorithm import Model
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.graph import Graph
@@ -117,7 +118,7 @@ def _image_shape(folder: Path) -> Shape:
     if not path.exists():
         raise UserError(f"{folder}: no {SHAPES}, which says the size of images; {expected}.")
     try:
-        _, channels, height, width = (int(length) for length in json.loads(path.read_bytes())[-1]["shape"])
+        _, channels, height, width = (int(length) for length in json_text.parse(path.read_bytes())[-1]["shape"])
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError):
         raise UserError(f"{SHAPES}: {expected}.") from None
     if channels not in (1, 3) or height < 1 or width < 1:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.algorithm import Model
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.mxnet import ndarray, stored_zip, symbol_json
@@ -91,7 +92,7 @@ def _dense(array: Any, name: str, path: Path) -> NDArray:
 
 def _settings(meta: bytes, path: Path) -> dict[str, str]:
     try:
-        settings = json.loads(meta)["training_parameters"]
+        settings = json_text.parse(meta)["training_parameters"]
         return {str(name): str(value) for name, value in settings.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{path.name}: its meta.json has no object training_parameters.") from None

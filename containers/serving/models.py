@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.endpoint import Endpoint, HttpRequest, HttpResponse
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers import codecs
@@ -113,7 +114,7 @@ def memory_limit(environment: Mapping[str, str]) -> int:
 
 def _load_request(body: bytes) -> tuple[str, str]:
     """Name and URL of the model to load. Raises ValueError, or RecursionError for JSON that is nested too deep."""
-    found = json.loads(body)
+    found = json_text.parse(body)
     name, url = (found.get("model_name"), found.get("url")) if isinstance(found, dict) else (None, None)
     if not (isinstance(name, str) and name and isinstance(url, str)):
         raise ValueError('expected {"model_name": "name", "url": "/opt/ml/models/name/model"}')

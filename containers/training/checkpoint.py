@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.mxnet import ndarray
 from wildsage.containers.contract.job import checkpoint_folder
@@ -56,7 +57,7 @@ class Checkpoints:
                 f"Checkpoint {self.path}: this is not a checkpoint of a training job. Empty the checkpoint folder."
             )
         arrays = {name: torch.from_numpy(np.array(array)) for name, array in content.items()}
-        settings = json.loads(bytes(arrays[SETTINGS].tolist()))
+        settings = json_text.parse(bytes(arrays[SETTINGS].tolist()))
         if settings != dict(self.settings):
             other = sorted(name for name, value in {**settings, **self.settings}.items() if settings.get(name) != value)
             raise UserError(

@@ -272,7 +272,12 @@ class Process:
         self._status: int | None = None
         self._log = log
         self._reader = threading.Thread(target=self._copy_lines, args=(output,), daemon=True)
-        self._reader.start()
+        try:
+            self._reader.start()
+        except RuntimeError:  # no thread is left: without its control the supervisor ends the command
+            os.close(output)
+            control.close()
+            raise
 
     def wait(self, timeout_s: float | None = None) -> int | None:
         """Exit status (128 + signal if a signal ended it), or None if it still runs after `timeout_s` seconds."""

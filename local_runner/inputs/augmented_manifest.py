@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from wildsage.algorithms.base import json_text
 from wildsage.local_runner.inputs.channels import (
     ChannelRequest,
     InputError,
@@ -42,7 +43,7 @@ def lines(channel: ChannelRequest, objects: Objects, hosts: int) -> list[list[Ma
 def _line(row: bytes, number: int, uri: str, names: Sequence[str], objects: Objects) -> ManifestLine:
     place = f"Augmented manifest {uri}, line {number}"
     try:
-        entry = json.loads(row)
+        entry = json_text.parse(row)
     except ValueError as error:
         raise InputError(f"{place}: not valid JSON ({error}).") from None
     missing = [name for name in names if not isinstance(entry, dict) or name not in entry]

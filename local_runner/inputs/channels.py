@@ -8,12 +8,11 @@ Sources: CreateTrainingJob's InputDataConfig (API reference: S3DataSource, Shuff
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wildsage.algorithms.base import other_formats
+from wildsage.algorithms.base import json_text, other_formats
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.missed import JobReads
 from wildsage.local_runner.s3.objects import StoredObject
@@ -104,7 +103,7 @@ def _manifest(source: ChannelRequest, objects: Objects) -> list[InputFile]:
 def _read_manifest(uri: str, objects: Objects) -> Sequence[Any]:
     content = manifest_bytes(objects, uri, "a manifest, which is JSON")
     try:
-        entries = json.loads(content)
+        entries = json_text.parse(content)
     except ValueError as error:
         raise InputError(f"Manifest {uri}: not valid JSON ({error}).") from None
     head, names = (entries[0], entries[1:]) if isinstance(entries, list) and entries else (None, [])

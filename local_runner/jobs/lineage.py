@@ -82,8 +82,7 @@ def _record_job(store: Store, kind: JobKind, job: Document, metrics: Iterable[Do
     trace = TRACES.get(kind.stem)
     if trace is None:
         return
-    name = f"{job[kind.name_field]}-aws-{kind.name}"
-    arn = _arn(job[kind.arn_field], COMPONENT, name)
+    name, arn = _component_of(kind, job)
     inputs = trace.inputs(job)
     outputs = trace.outputs(job) if job[kind.status_field] == "Completed" else []
     component = {
@@ -99,6 +98,23 @@ def _record_job(store: Store, kind: JobKind, job: Document, metrics: Iterable[Do
         _associate(store, artifact, (arn, trace.source_type, name), CONTRIBUTED)
     for file in outputs:
         _associate(store, (arn, trace.source_type, name), _put_artifact(store, arn, file), PRODUCED)
+
+
+def forget_job(store: Store, kind: JobKind, job: Document) -> None:
+    """Delete the trial component of a job that could not begin, and its associations."""
+    if kind.stem not in TRACES:
+        return
+    name, arn = _component_of(kind, job)
+    delete_associations(store, arn)
+    for its_kind, its_name in ((COMPONENT.name, name), (TAGS, arn)):
+        with contextlib.suppress(NotFound):
+            store.delete(its_kind, its_name)
+
+
+def _component_of(kind: JobKind, job: Document) -> tuple[str, str]:
+    """Name and ARN of the trial component of a job."""
+    name = f"{job[kind.name_field]}-aws-{kind.name}"
+    return name, _arn(job[kind.arn_field], COMPONENT, name)
 
 
 def record_endpoint(store: Store, endpoint: Document) -> None:

@@ -19,19 +19,21 @@ from wildsage.algorithms.base.errors import WildsageError
 from wildsage.containers.contract import failure
 from wildsage.local_runner.inputs.channels import InputError
 from wildsage.local_runner.jobs import lineage
-from wildsage.local_runner.jobs.queue import Queue
+from wildsage.local_runner.jobs.queue import CannotBegin, Queue
 from wildsage.local_runner.jobs.states import UNENDED, WAITS, JobEnd, JobKind
 from wildsage.local_runner.jobs.store import Document, ListQuery, Store
 from wildsage.local_runner.processes import disk
 from wildsage.local_runner.s3.errors import S3Error
 
 CLOSE_WITHIN_S = 5.0
+FORGET_FROM = 16
+"""Runs that have ended are forgotten when there are so many, and from then on each time their number has doubled."""
 
 log = logging.getLogger(__name__)
 
 
 class JobRun(ABC):
-    """One job that has not ended. It has a thread from the moment it begins.
+    """One job that has not ended. It holds a thread of the queue from the moment it begins.
 
     `_stopping` is set once the job has been asked to stop, `_abandoned` once the server closes: from then on the run
     changes the document of the job no more.
@@ -39,8 +41,8 @@ class JobRun(ABC):
 
     kind: ClassVar[JobKind]
 
-    def __init__(self, job: Document, store: Store, queue: Queue | None = None) -> None:
-        """`queue`, if it is given, decides when the job begins."""
+    def __init__(self, job: Document, store: Store, queue: Queue) -> None:
+        """`queue` decides when the job begins."""
         self.name: str = job[self.kind.name_field]
         self._job = job
         self._store = store
@@ -49,9 +51,8 @@ class JobRun(ABC):
         if job[self.kind.status_field] == "Stopping":
             self._stopping.set()
         self._abandoned = False
+        self._has_begun = False
         self._has_ended = threading.Event()
-        self._waiting_limit: threading.Timer | None = None
-        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 
     # What a kind of job gives
 
@@ -90,23 +91,18 @@ class JobRun(ABC):
         return self._has_ended.is_set()
 
     def enter_queue(self) -> None:
-        """Begin now, or when the queue says so."""
-        if self._queue is None:
-            self.begin()
-            return
-        self._queue.enter(self.begin)
-        if self.may_wait_s < math.inf:
-            self._waiting_limit = threading.Timer(max(0.0, self.may_wait_s), self.call_off)
-            self._waiting_limit.daemon = True
-            self._waiting_limit.start()
-            if self._thread.ident:  # it began before the limit was there to be cancelled
-                self._waiting_limit.cancel()
+        """Execute the job now, or when the queue says so. Raises CannotBegin."""
+        self._queue.enter(self.run, self.expire, self.may_wait_s)
 
-    def begin(self) -> None:
-        """Start the thread that executes the job and stores its end."""
-        self._thread.start()
-        if self._waiting_limit:
-            self._waiting_limit.cancel()
+    def run(self) -> None:
+        """Execute the job and store its end."""
+        self._has_begun = True
+        threading.current_thread().name = self.name
+        try:
+            self._execute_and_finish()
+        finally:
+            self.clean_up()
+            self._has_ended.set()
 
     def stop(self) -> None:
         """Ask the job to stop. A job that waits has stopped when this returns."""
@@ -118,9 +114,16 @@ class JobRun(ABC):
 
     def call_off(self) -> None:
         """End the job if it waits."""
-        if self._queue and self._queue.remove(self.begin):
-            self._finish(self.end_before_begin())
-            self._has_ended.set()
+        if self._queue.remove(self.run):
+            self.expire()
+
+    def expire(self) -> None:
+        """End the job, which waits no longer."""
+        self._end_unbegun(self.end_before_begin())
+
+    def fail(self, reason: str) -> None:
+        """End a job that cannot begin."""
+        self._end_unbegun(JobEnd("Failed", f"InternalServerError: {reason}"))
 
     def abandon(self) -> None:
         """Change the document of the job no more, and end what runs."""
@@ -133,33 +136,26 @@ class JobRun(ABC):
 
     def join(self, timeout_s: float) -> None:
         """As `wait`, but return at once if the job has not begun."""
-        if self._thread.ident:
-            self._thread.join(timeout_s)
+        if self._has_begun:
+            self._has_ended.wait(timeout_s)
 
     def change(self, edit: Callable[[Document], object]) -> None:
         """Edit the document of the job, as one step. No effect once the server closes."""
         if not self._abandoned:
             self._store.change(self.kind.name, self.name, edit)
 
-    def _run(self) -> None:
-        try:
-            self._execute_and_finish()
-        finally:
-            self.clean_up()
-            self._has_ended.set()
-
     def _execute_and_finish(self) -> None:
         try:
-            try:
-                if WAITS in self._job:
-                    self.change(lambda job: job.pop(WAITS, None))
-                end = self.execute()
-            except Exception as error:
-                end = JobEnd("Failed", exception_reason(error, f"{self.kind.noun} {self.name}", self._store.folder))
-            disk.insist(lambda: self._finish(end), lambda: self._abandoned)
-        finally:
-            if self._queue:
-                self._queue.leave()
+            if WAITS in self._job:
+                self.change(lambda job: job.pop(WAITS, None))
+            end = self.execute()
+        except Exception as error:
+            end = JobEnd("Failed", exception_reason(error, f"{self.kind.noun} {self.name}", self._store.folder))
+        disk.insist(lambda: self._finish(end), lambda: self._abandoned)
+
+    def _end_unbegun(self, end: JobEnd) -> None:
+        self._finish(end)
+        self._has_ended.set()
 
     def _finish(self, end: JobEnd) -> None:
         results, now = self.results(), time.time()
@@ -180,10 +176,11 @@ class Jobs(ABC):
 
     kind: ClassVar[JobKind]
 
-    def __init__(self, store: Store, queue: Queue | None = None) -> None:
+    def __init__(self, store: Store, queue: Queue) -> None:
         self._store = store
         self._queue = queue
         self._runs: dict[str, JobRun] = {}
+        self._forget_at = FORGET_FROM
         self._lock = threading.Lock()
 
     # What a kind of job gives
@@ -198,8 +195,11 @@ class Jobs(ABC):
     # What the server does with them
 
     def start(self, job: Document) -> None:
-        """Store a new job, a document without a state, and run it. Raises NameTaken."""
-        waits = self._queue is not None and self._queue.is_full
+        """Store a new job, a document without a state, and run it.
+
+        Raises NameTaken, and CannotBegin if the job can run neither now nor later. Then nothing of it is left.
+        """
+        waits = self._queue.is_full
         self.kind.create(job, waits, time.time())
         if waits:
             job[WAITS] = True
@@ -207,7 +207,12 @@ class Jobs(ABC):
         with self._lock:  # a job in the store always has its run
             self._store.insert(self.kind.name, run.name, job)
             lineage.record_job(self._store, self.kind, job)
-            self._take_up(run)
+            try:
+                self._take_up(run)
+            except CannotBegin:
+                lineage.forget_job(self._store, self.kind, job)
+                self._store.delete(self.kind.name, run.name)
+                raise
 
     def stop(self, name: str) -> None:
         """Ask a job to stop. No effect on a job that has ended."""
@@ -228,8 +233,7 @@ class Jobs(ABC):
 
     def close(self) -> None:
         """End what runs. The documents keep their states, from which `restore` continues."""
-        if self._queue:
-            self._queue.close()
+        self._queue.close()
         runs = list(self._runs.values())
         for run in runs:
             run.abandon()
@@ -242,13 +246,23 @@ class Jobs(ABC):
         if self.kind.has_ended(job):
             lineage.record_job(self._store, self.kind, job)
             return
-        with self._lock:
-            self._take_up(self.new_run(job))
+        run = self.new_run(job)
+        try:
+            with self._lock:
+                self._take_up(run)
+        except CannotBegin as error:
+            run.fail(str(error))
 
     def _take_up(self, run: JobRun) -> None:
-        self._runs = {name: other for name, other in self._runs.items() if not other.has_ended}
+        if len(self._runs) >= self._forget_at:
+            self._runs = {name: other for name, other in self._runs.items() if not other.has_ended}
+            self._forget_at = 2 * len(self._runs) + FORGET_FROM
         self._runs[run.name] = run
-        run.enter_queue()
+        try:
+            run.enter_queue()
+        except CannotBegin:
+            del self._runs[run.name]
+            raise
 
     def _find(self, name: str) -> JobRun | None:
         with self._lock:

@@ -17,6 +17,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
+from wildsage.algorithms.base import json_text
 from wildsage.local_runner.s3 import tagging
 from wildsage.local_runner.s3.call import Call
 from wildsage.local_runner.s3.errors import S3Error
@@ -125,7 +126,7 @@ def check_policy(encoded: str, fields: Fields, size_bytes: int, now: datetime) -
 
 def _read_policy(encoded: str) -> dict[str, Any]:
     try:
-        policy = json.loads(base64.b64decode(encoded, validate=True))
+        policy = json_text.parse(base64.b64decode(encoded, validate=True))
         if datetime.fromisoformat(policy["expiration"]).tzinfo is None:
             raise ValueError("an expiration without a time zone")
         list(_conditions(policy["conditions"]))

@@ -19,6 +19,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from wildsage.containers.contract import host_check
 from wildsage.containers.contract.patient_worker import ClientTooSlow
+from wildsage.local_runner.jobs.queue import CannotBegin
 from wildsage.local_runner.operations import Operation, operations, rules
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_BYTES
@@ -119,6 +120,8 @@ class App:
             return next(response for handler in self._handlers if (response := handler(call)) is not None)
         except AwsError as error:
             return call.protocol.fail(error)
+        except CannotBegin as error:
+            return call.protocol.fail(AwsError("ResourceLimitExceeded", str(error)))
         except Exception as error:
             return internal_error(call, error)
 

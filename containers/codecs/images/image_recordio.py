@@ -7,12 +7,11 @@ With flag 0, the header holds the only label. Otherwise `flag` labels follow the
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from wildsage.algorithms.base import other_formats
+from wildsage.algorithms.base import json_text, other_formats
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.containers.codecs.images import encoded
 from wildsage.containers.codecs.records import recordio
@@ -84,7 +83,7 @@ def _record(payload: bytes, row: int, name: str) -> ImageRecord:
 def _labels(text: bytes, row: int) -> tuple[float, ...]:
     """Read `0`, `1.0` or `[1, 0, 1]`."""
     try:
-        value = json.loads(text)
+        value = json_text.parse(text)
         return tuple(float(label) for label in (value if isinstance(value, list) else [value]))
     except (ValueError, TypeError, OverflowError, RecursionError):
         shown = repr(text[:40].decode()) if text[:40].isascii() else f"of {len(text)} bytes that are not text"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.graph import VARIABLE, Graph, Input, Node
 
@@ -35,7 +36,7 @@ def encode(graph: Graph, mxnet_version: int = MXNET_VERSION) -> bytes:
 def decode(content: bytes, name: str) -> Graph:
     """Read a symbol of any MXNet version. `name` is the file's name for messages. Raises UserError for any other content."""
     try:
-        document = json.loads(content)
+        document = json_text.parse(content)
         nodes = tuple(_read_node(entry) for entry in document["nodes"])
         graph = Graph(nodes, tuple(_read_input(entry) for entry in document["heads"]))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.endpoint import HttpResponse
 from wildsage.containers.frameworks.tensorflow_serving import arrays, saved_models
 from wildsage.containers.frameworks.tensorflow_serving.errors import (
@@ -90,7 +91,7 @@ def _parse(body: str | bytes) -> Mapping[str, Any]:
     if not body:
         raise InvalidArgument("JSON Parse error: The document is empty")
     try:
-        found = json.loads(body)
+        found = json_text.parse(body)
     except json.JSONDecodeError as error:
         text = "Invalid value" if error.msg == "Expecting value" else error.msg
         raise InvalidArgument(f"JSON Parse error: {text}. at offset: {error.pos}") from None

@@ -52,7 +52,8 @@ def decode(media_type: MediaType, body: bytes, model: Model, lone_records: bool)
     pixels = []
     for row, content in enumerate(_contents(media_type, body, lone_records), start=1):
         try:
-            pixels.append(image_model.pixels(encoded.decode(content, image_model.mode)))
+            with encoded.decoded(content, image_model.mode) as picture:
+                pixels.append(image_model.pixels(picture))
         except UserError as error:
             raise BadRecord(row, f"{error}.") from None
     if not pixels:

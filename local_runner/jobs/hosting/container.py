@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 
 from wildsage.local_runner.backends import Backend, CannotRun, Launch, Serving
+
+if TYPE_CHECKING:
+    from urllib3._base_connection import BaseHTTPConnection
 
 HEALTHY_WITHIN_S = 240.0
 PING_TIMEOUT_S = 2.0
@@ -32,6 +39,39 @@ class NoAnswer(Exception):
     def __init__(self, container: str, text: str) -> None:
         super().__init__(text)
         self.container = container
+
+
+class Connections(urllib3.HTTPConnectionPool):
+    """Connections to one container, which end with it, whoever holds the other end: another program may have its port by then."""
+
+    def __init__(self, host: str, port: int | None) -> None:
+        super().__init__(host, port, maxsize=MAX_CONNECTIONS)
+        self._made: weakref.WeakSet[BaseHTTPConnection] = weakref.WeakSet()
+        self._container_runs = True
+
+    @classmethod
+    def to(cls, url: str) -> Connections:
+        """Connections to the address of a container."""
+        address = urllib3.util.parse_url(url)
+        return cls(address.host or "", address.port)
+
+    def end(self) -> None:
+        """End the requests that wait for an answer. From now on requests fail as those to a closed port do."""
+        self._container_runs = False
+        for connection in list(self._made):
+            with contextlib.suppress(OSError, AttributeError):  # it is closed already
+                connection.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+
+    def urlopen(self, *arguments: Any, **options: Any) -> urllib3.BaseHTTPResponse:  # type: ignore[override]
+        """As urllib3's. Raises ProtocolError once the container has ended."""
+        if not self._container_runs:
+            raise urllib3.exceptions.ProtocolError("The container has ended.")
+        return super().urlopen(*arguments, **options)
+
+    def _new_conn(self) -> BaseHTTPConnection:
+        connection = super()._new_conn()
+        self._made.add(connection)
+        return connection
 
 
 class Container:
@@ -58,7 +98,7 @@ class Container:
         self._launch = launch
         self._container: Serving | None = None
         # Each container that starts replaces it with its own address.
-        self._http = urllib3.connection_from_url("http://127.0.0.1:0")
+        self._http = Connections.to("http://127.0.0.1:0")
         self._settled = threading.Event()
         self._healthy = False
         self._stopping = threading.Event()
@@ -154,7 +194,7 @@ class Container:
     def _run_once(self, deadline: float) -> tuple[int | None, bool]:
         """Exit status of one container, and whether it was healthy. A container that is not healthy by the deadline is killed."""
         container = self._container = self._backend.serve(self._launch)
-        self._http = urllib3.connection_from_url(container.url, maxsize=MAX_CONNECTIONS)
+        connections = self._http = Connections.to(container.url)
         if self._stopping.is_set():
             container.terminate()
         healthy = self._await_ping(container, deadline)
@@ -167,6 +207,7 @@ class Container:
                 self._launch.log(f"Wildsage: the container did not answer /ping with 200 {limit} and is killed.")
             container.kill()
         status = container.wait()
+        connections.end()
         self.out_of_memory = container.out_of_memory
         self._ends += 1
         return status, healthy

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import random
 import shutil
-import threading
 import time
 import uuid
 from collections import Counter
@@ -22,6 +21,7 @@ from wildsage.local_runner.jobs.hosting.container import INVOCATION_TIMEOUT_S
 from wildsage.local_runner.jobs.hosting.instance import Instance, NotHealthy, StartLimits, start
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.logs import ENDPOINTS, Logs, LogWriter
+from wildsage.local_runner.jobs.queue import CannotBegin, begin
 from wildsage.local_runner.jobs.store import TAGS, Document, NotFound, Store
 from wildsage.local_runner.processes import disk
 from wildsage.local_runner.s3.errors import S3Error
@@ -89,28 +89,35 @@ class Endpoints:
         self._closing = False
 
     def create(self, endpoint: Document) -> None:
-        """Store the new endpoint, which holds its `Deployment`, and bring it into service. Raises NameTaken."""
+        """Store the new endpoint, which holds its `Deployment`, and bring it into service. Raises NameTaken, CannotBegin."""
         now = time.time()
         pending = endpoint["Deployment"]["Id"]
         endpoint.update(EndpointStatus="Creating", CreationTime=now, LastModifiedTime=now, Pending=pending)
         self._store.insert(KIND.name, endpoint["EndpointName"], endpoint)
-        self._in_background(self._bring_up, endpoint["EndpointName"], endpoint["Deployment"])
+        try:
+            self._in_background(self._bring_up, endpoint["EndpointName"], endpoint["Deployment"])
+        except CannotBegin:
+            self._store.delete(KIND.name, endpoint["EndpointName"])
+            raise
 
     def update(self, name: str, deployment: Document) -> None:
-        """Start the new deployment beside the old one, then replace the old one. Raises NotFound, EndpointBusy."""
-        self._claim(name, "Updating", ("InService", "Failed"), deployment["Id"])
-        self._in_background(self._bring_up, name, deployment)
+        """Start the new deployment beside the old one, then replace the old one. Raises NotFound, EndpointBusy, CannotBegin."""
+        with self._unchanged_unless_begun(name):
+            self._claim(name, "Updating", ("InService", "Failed"), deployment["Id"])
+            self._in_background(self._bring_up, name, deployment)
 
     def rescale(self, name: str, variants: Sequence[Document]) -> None:
         """Change weights and instance counts to those of `variants`; running instances stay. Raises NotFound, EndpointBusy."""
         deployment = {**self._store.get(KIND.name, name)["Deployment"], "Variants": variants}
-        self._claim(name, "Updating", ("InService",), deployment["Id"])
-        self._in_background(self._rescale, name, deployment)
+        with self._unchanged_unless_begun(name):
+            self._claim(name, "Updating", ("InService",), deployment["Id"])
+            self._in_background(self._rescale, name, deployment)
 
     def delete(self, name: str) -> None:
         """Stop the containers and delete the endpoint, even while it is being created. Raises NotFound, EndpointBusy."""
-        called_off = self._claim(name, "Deleting", ("InService", "Failed", "Creating"), None)
-        self._in_background(self._take_down, name, called_off)
+        with self._unchanged_unless_begun(name):
+            called_off = self._claim(name, "Deleting", ("InService", "Failed", "Creating"), None)
+            self._in_background(self._take_down, name, called_off)
 
     @contextlib.contextmanager
     def lease(self, name: str, variant: str | None = None) -> Iterator[Instance | None]:
@@ -152,7 +159,10 @@ class Endpoints:
             elif endpoint["EndpointStatus"] != "Failed":
                 pending = endpoint["Deployment"]["Id"]
                 self._store.update(KIND.name, name, EndpointStatus="Creating", Pending=pending)
-                self._in_background(self._bring_up, name, endpoint["Deployment"])
+                try:
+                    self._in_background(self._bring_up, name, endpoint["Deployment"])
+                except CannotBegin as error:
+                    self._store.update(KIND.name, name, EndpointStatus="Failed", FailureReason=str(error))
 
     def close(self) -> None:
         """Stop all containers. The endpoints stay in the store; `restore` starts them again."""
@@ -321,8 +331,19 @@ class Endpoints:
             limits=StartLimits.from_variant(variant),
         )
 
+    @contextlib.contextmanager
+    def _unchanged_unless_begun(self, name: str) -> Iterator[None]:
+        """Give the endpoint back the status it had if what the block asks for cannot begin. Raises NotFound."""
+        before = self._store.get(KIND.name, name)
+        try:
+            yield
+        except CannotBegin:
+            kept = {field: before[field] for field in ("EndpointStatus", "LastModifiedTime", "Pending")}
+            self._store.update(KIND.name, name, **kept)
+            raise
+
     def _in_background(self, act: Any, *arguments: Any) -> None:
-        threading.Thread(target=act, args=arguments, name=f"endpoint {arguments[0]}", daemon=True).start()
+        begin(act, f"endpoint {arguments[0]}", *arguments)
 
 
 def deployment_id() -> str:

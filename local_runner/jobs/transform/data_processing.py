@@ -20,6 +20,7 @@ import jsonpath
 from jsonpath.segments import JSONPathChildSegment
 from jsonpath.selectors import IndexSelector, NameSelector, SliceSelector, WildcardSelector
 
+from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.errors import UserError
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
@@ -167,7 +168,7 @@ class DataProcessing:
             if kind == CSV:
                 return [row for row in csv.reader(io.StringIO(text, newline="")) if row]
             parts = text.split("\n") if kind == JSON_LINES or by_line else [text]
-            return [json.loads(part) for part in parts if part.strip()]
+            return [json_text.parse(part) for part in parts if part.strip()]
         except (ValueError, csv.Error) as error:
             raise UserError(f"the body is not valid {kind}: {error}") from None
 

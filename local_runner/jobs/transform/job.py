@@ -6,13 +6,13 @@ Sources: CreateTransformJob (API reference), "Use Batch Transform" in the develo
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from wildsage.algorithms.base import json_text
 from wildsage.local_runner.inputs.channels import InputFile, channel_files
 from wildsage.local_runner.jobs.dependencies import JobDependencies
 from wildsage.local_runner.jobs.hosting import instance
@@ -153,7 +153,7 @@ class TransformJobRun(JobRun):
         container = self._instances[0].containers[0]
         try:
             answer = container.request("GET", "/execution-parameters", timeout_s=PARAMETERS_TIMEOUT_S)
-            found = json.loads(answer.data) if answer.status == 200 else {}
+            found = json_text.parse(answer.data) if answer.status == 200 else {}
         except (NoAnswer, ValueError):
             return {}
         return found if isinstance(found, dict) else {}

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
+from wildsage.local_runner.jobs.queue import Queue
 from wildsage.local_runner.jobs.runner import JobRun, Jobs
 from wildsage.local_runner.jobs.states import ENDED, JobEnd, JobKind
 from wildsage.local_runner.jobs.store import TAGS, Document, NotFound, Store
@@ -35,6 +36,8 @@ CHECK_EVERY_S = 0.1
 ATTEMPTS = 5
 """A tuning job fails after this many training jobs without a success, or without an objective."""
 MAX_JOBS = 750
+MAX_TUNING_JOBS = 100
+"""Tuning jobs that search at a time, as AWS's default quota says; others wait."""
 SUGGESTIONS = 5
 """A tuning job of WarmStartType TransferLearning tries this many of its parents' best jobs first."""
 
@@ -50,7 +53,7 @@ KIND = TuningKind("hyper-parameter-tuning-job", "HyperParameterTuningJob", "hype
 
 
 class TuningJobs(Jobs):
-    """All tuning jobs. They do not queue; their training jobs do.
+    """All tuning jobs. They have a queue of their own, since they wait for their training jobs, which queue with all others.
 
     A job is a CreateHyperParameterTuningJob request with its ARN and its CreationTime.
     """
@@ -58,11 +61,11 @@ class TuningJobs(Jobs):
     kind = KIND
 
     def __init__(self, store: Store, training: TrainingJobs) -> None:
-        super().__init__(store)
+        super().__init__(store, Queue(MAX_TUNING_JOBS))
         self._training = training
 
     def new_run(self, job: Document) -> TuningJobRun:
-        return TuningJobRun(job, self._store, self._training)
+        return TuningJobRun(job, self._store, self._queue, self._training)
 
 
 class TuningJobRun(JobRun):
@@ -70,8 +73,8 @@ class TuningJobRun(JobRun):
 
     kind = KIND
 
-    def __init__(self, job: Document, store: Store, training: TrainingJobs) -> None:
-        super().__init__(job, store)
+    def __init__(self, job: Document, store: Store, queue: Queue, training: TrainingJobs) -> None:
+        super().__init__(job, store, queue)
         self._config = job["HyperParameterTuningJobConfig"]
         self._limits = self._config["ResourceLimits"]
         self._criteria = self._config.get("TuningJobCompletionCriteria", {})
@@ -236,8 +239,8 @@ class TuningJobRun(JobRun):
         request = definition.request(self._job, place, values)
         prefix = self._job["HyperParameterTuningJobArn"].rpartition(":")[0]
         arn = f"{prefix}:{TRAINING_JOB.name}/{request['TrainingJobName'].lower()}"
-        self._store.insert(TAGS, arn, {tag["Key"]: tag["Value"] for tag in self._job.get("Tags", ())})
         self._training.start(training_job(request, arn, time.time()))
+        self._store.insert(TAGS, arn, {tag["Key"]: tag["Value"] for tag in self._job.get("Tags", ())})
         self._running[request["TrainingJobName"]] = number
 
     def _stop_training(self) -> None:

@@ -15,7 +15,7 @@ from wildsage.local_runner.wire.errors import AwsError, invalid
 def create(context: RequestContext, jobs: Jobs, job: Document, request: dict[str, Any]) -> dict[str, Any]:
     """Store and run a new job, whose document holds its ARN, with the tags of the request.
 
-    Raises ResourceInUse if the name is taken.
+    Raises ResourceInUse if the name is taken, CannotBegin if this machine has no thread for the job.
     """
     kind = jobs.kind
     arn = job[kind.arn_field]

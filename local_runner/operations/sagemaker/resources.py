@@ -10,6 +10,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from wildsage.algorithms.base import json_text
 from wildsage.local_runner.backends import CannotRun
 from wildsage.local_runner.images import uris
 from wildsage.local_runner.inputs.channels import InputError, split_uri
@@ -222,7 +223,7 @@ def _token(key: list[Any]) -> str:
 def _read_token(token: str, *types: type) -> list[Any]:
     """The key in a token, whose members must have the given types: those of a list in another order differ."""
     try:
-        key = json.loads(urlsafe_b64decode(token))
+        key = json_text.parse(urlsafe_b64decode(token))
     except ValueError:
         key = None
     if not isinstance(key, list) or [type(member) for member in key] != list(types):

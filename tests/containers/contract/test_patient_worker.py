@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import inspect
 import os
 import signal
 import socket
@@ -10,6 +12,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from gunicorn.workers.gthread import ThreadWorker
+
+from wildsage.containers.contract.patient_worker import SHORT_OF_FILES, PatientWorker
 
 THREADS = 8
 SERVER = f"""
@@ -168,3 +173,44 @@ def test_an_end_waits_for_a_request_under_way(ending):
     ending.stdin.flush()
     assert answer(client).endswith(b"done")
     assert ending.wait(120) == 0
+
+
+class Listener:
+    """Fails to accept as one of a process that has too many files open."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def accept(self) -> None:
+        raise OSError(self.number, "cannot accept")
+
+
+@pytest.mark.parametrize("number", SHORT_OF_FILES)
+def test_a_worker_outlives_a_moment_in_which_it_may_open_no_more_files(number):
+    worker = PatientWorker.__new__(PatientWorker)
+    arguments = [Listener(number)] * (len(inspect.signature(ThreadWorker.accept).parameters) - 1)
+    worker.accept(*arguments)
+    with pytest.raises(OSError, match="cannot accept"):
+        worker.accept(*[Listener(errno.EBADF)] * len(arguments))
+
+
+def test_a_connection_for_which_there_is_no_thread_is_closed_and_the_worker_goes_on():
+    class NoThreads:
+        def submit(self, *_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+    class Connection:
+        def __init__(self, sock: socket.socket) -> None:
+            self.sock = sock
+
+        def close(self) -> None:
+            self.sock.close()
+
+    worker = PatientWorker.__new__(PatientWorker)
+    worker.tpool, worker.nr_conns, worker._asked_nothing = NoThreads(), 1, set()
+    mine, theirs = socket.socketpair()
+    connection = Connection(mine)
+    worker.enqueue_req(connection)
+    assert worker.nr_conns == 0
+    assert theirs.recv(1) == b""
+    theirs.close()

@@ -1,14 +1,19 @@
 """Jobs begin in the order in which they came, and no more at a time than the limit."""
 
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
-from wildsage.local_runner.jobs.queue import Queue, default_limit
+import pytest
+
+from wildsage.local_runner.jobs.queue import CannotBegin, Queue, default_limit
 
 WITHIN_S = 20
 
 
-def test_all_jobs_begin_and_never_more_than_the_limit_run_at_once():
+def test_all_jobs_run_and_never_more_than_the_limit_at_once():
     queue, lock, running, most, ended = Queue(3), threading.Lock(), [0], [0], threading.Semaphore(0)
 
     def job() -> None:
@@ -18,45 +23,114 @@ def test_all_jobs_begin_and_never_more_than_the_limit_run_at_once():
         threading.Event().wait(0.005)
         with lock:
             running[0] -= 1
-        queue.leave()
         ended.release()
 
     for _ in range(24):
-        queue.enter(lambda: threading.Thread(target=job).start())
+        queue.enter(job)
     for _ in range(24):
         assert ended.acquire(timeout=WITHIN_S)
     assert (running[0], most[0]) == (0, 3)
-    assert not queue.is_full
+    until(lambda: not queue.is_full)
 
 
-def test_jobs_begin_in_their_order_and_one_that_was_removed_never():
+class Held:
+    """A job that notes its name and runs until it is released."""
+
+    def __init__(self, name: str, begun: list[str]) -> None:
+        self.name, self.begun = name, begun
+        self.released, self.ended = threading.Event(), threading.Event()
+
+    def run(self) -> None:
+        self.begun.append(self.name)
+        self.released.wait(WITHIN_S)
+        self.ended.set()
+
+
+def until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while not reached() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    assert reached()
+
+
+def test_jobs_run_in_their_order_and_one_that_was_removed_never():
     queue, begun = Queue(1), []
-    jobs = {name: partial(begun.append, name) for name in ("first", "second", "removed", "third")}
-    for begin in jobs.values():
-        queue.enter(begin)
+    jobs = {name: Held(name, begun) for name in ("first", "second", "removed", "third")}
+    for job in jobs.values():
+        queue.enter(job.run)
     assert queue.is_full
-    assert begun == ["first"]
-    assert queue.remove(jobs["removed"])
-    queue.leave()
-    assert begun == ["first", "second"]
-    queue.leave()
-    assert begun == ["first", "second", "third"]
+    assert queue.remove(jobs["removed"].run)
+    for place, name in enumerate(("first", "second", "third"), start=1):
+        until(lambda count=place: len(begun) == count)
+        assert begun[-1] == name
+        jobs[name].released.set()
+    until(lambda: not queue.is_full)
 
 
 def test_a_job_that_does_not_wait_cannot_be_removed():
-    queue = Queue(1)
-    begin = partial(list)
-    queue.enter(begin)
-    assert not queue.remove(begin)
+    queue, job = Queue(1), Held("a", [])
+    queue.enter(job.run)
+    assert not queue.remove(job.run)
+    job.released.set()
 
 
 def test_a_closed_queue_begins_nothing():
     queue, begun = Queue(1), []
-    queue.enter(partial(begun.append, "running"))
-    queue.enter(partial(begun.append, "waiting"))
+    running, waiting = Held("running", begun), Held("waiting", begun)
+    queue.enter(running.run)
+    queue.enter(waiting.run)
     queue.close()
-    queue.leave()
-    assert begun == ["running"]
+    running.released.set()
+    until(lambda: running.ended.is_set())
+    assert begun == ["running"] and not waiting.ended.is_set()
+
+
+def test_two_thousand_waiting_jobs_hold_one_thread_for_all_their_limits_and_each_expires():
+    queue, job, expired = Queue(1), Held("running", []), []
+    queue.enter(job.run)
+    threads = threading.active_count()
+    for number in range(2_000):
+        queue.enter(list, partial(expired.append, number), within_s=3_600)
+    assert threading.active_count() <= threads + 1
+    queue.enter(list, partial(expired.append, "soon"), within_s=0.01)
+    until(lambda: expired == ["soon"])
+    job.released.set()
+
+
+@contextmanager
+def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As Python says it when the system refuses another thread."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        yield
+
+
+def test_a_job_for_which_there_is_no_thread_is_forgotten(monkeypatch):
+    queue, ran = Queue(2), threading.Event()
+    with no_more_threads(monkeypatch), pytest.raises(CannotBegin, match="No thread could be started"):
+        queue.enter(list)
+    assert not queue.remove(list)
+    queue.enter(ran.set)
+    assert ran.wait(WITHIN_S)
+
+
+def test_a_running_jobs_thread_takes_the_jobs_for_which_there_was_none(monkeypatch):
+    queue, begun = Queue(3), []
+    jobs = [Held(name, begun) for name in "abc"]
+    queue.enter(jobs[0].run)
+    with no_more_threads(monkeypatch):
+        queue.enter(jobs[1].run)
+        queue.enter(jobs[2].run)
+        until(lambda: begun == ["a"])
+        jobs[0].released.set()
+        until(lambda: begun == ["a", "b"])
+    for job in jobs:
+        job.released.set()
+    until(lambda: begun == ["a", "b", "c"])
 
 
 def test_one_job_runs_on_the_smallest_machine():

@@ -10,7 +10,7 @@ import pytest
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.inputs.channels import InputError
-from wildsage.local_runner.jobs.queue import Queue
+from wildsage.local_runner.jobs.queue import CannotBegin, Queue
 from wildsage.local_runner.jobs.runner import JobRun, Jobs, exception_reason
 from wildsage.local_runner.jobs.states import INTERRUPTED, JobEnd, JobKind
 from wildsage.local_runner.jobs.store import Document, NameTaken, Store
@@ -186,6 +186,32 @@ def test_a_closed_server_leaves_the_states_and_the_next_one_goes_on_from_them(jo
     statuses = {one["WaitingJobName"]: one["WaitingJobStatus"] for one in store.all(KIND.name)}
     assert statuses == {"ended": "Completed", "running": "Failed", "waiting": "Completed", "stopping": "Stopped"}
     assert found(store, "running")["FailureReason"] == INTERRUPTED
+
+
+def test_a_job_that_cannot_begin_leaves_nothing_behind(jobs, store, monkeypatch):
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(CannotBegin):
+            jobs.start(job("a"))
+    assert store.all(KIND.name) == []
+    jobs.start(job("a"))
+    finish(jobs, "a")
+    assert found(store, "a")["WaitingJobStatus"] == "Completed"
+
+
+def test_a_job_that_cannot_resume_has_failed_and_says_why(store, monkeypatch):
+    store.insert(KIND.name, "a", job("a", WaitingJobStatus="InProgress"))
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        WaitingJobs(store, Queue(1)).restore()
+    assert found(store, "a")["FailureReason"].startswith("InternalServerError: No thread could be started")
 
 
 @pytest.mark.parametrize(

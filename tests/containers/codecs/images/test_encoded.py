@@ -3,6 +3,7 @@
 import contextlib
 import io
 import struct
+import threading
 import zlib
 
 import numpy as np
@@ -193,3 +194,47 @@ def test_a_line_that_is_none_is_named(line):
     with pytest.raises(BadRecord) as caught:
         image_list.decode(b"0\t0\tok.jpg\n" + line)
     assert caught.value.row == 2
+
+
+def test_large_pictures_wait_for_each_other_and_small_ones_go_on():
+    """Two threads hold a picture each that takes more than half of the budget: the second begins when the first has ended."""
+    budget, held, most, lock = encoded.PixelBudget(100), [0], [0], threading.Lock()
+    release, small = threading.Event(), threading.Event()
+
+    def hold(pixels: int) -> None:
+        with budget.room(pixels):
+            with lock:
+                held[0] += pixels
+                most[0] = max(most[0], held[0])
+            release.wait(60)
+            with lock:
+                held[0] -= pixels
+
+    def take_little() -> None:
+        with budget.room(5):
+            small.set()
+
+    threads = [threading.Thread(target=hold, args=(90,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    threading.Thread(target=take_little).start()
+    assert small.wait(60)
+    release.set()
+    for thread in threads:
+        thread.join(60)
+    assert (held[0], most[0]) == (0, 90)
+
+
+def test_one_picture_may_be_as_large_as_the_whole_budget_and_gives_it_back_after_an_error():
+    budget = encoded.PixelBudget(100)
+    for _ in range(2):
+        with pytest.raises(UserError), budget.room(10_000):
+            raise UserError("damaged")
+
+
+def test_what_a_picture_holds_counts_until_its_pixels_are_taken(monkeypatch):
+    asked = []
+    monkeypatch.setattr(encoded.IN_FLIGHT, "room", lambda pixels: asked.append(pixels) or contextlib.nullcontext())
+    with encoded.decoded(saved(Image.fromarray(GRADIENT)), "RGB") as picture:
+        assert picture.size == (8, 6)
+    assert asked == [48]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -121,10 +122,30 @@ def test_a_request_to_one_that_lacked_memory_says_so(healthy):
     kept.stop()
 
 
-def rejection(kept: Container) -> str:
+def test_a_request_ends_with_its_container_even_if_somebody_else_holds_the_port_and_never_answers(healthy):
+    """As a program may that was given the port which a container left, or was about to open."""
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        backend = Backend(healthy, f"http://127.0.0.1:{stranger.getsockname()[1]}")
+        kept = Container(backend, Launch("image", Path(), {}, {}, lambda line: None), "c", lambda: None)
+        assert kept.is_healthy()
+        backend.started[0].terminate()
+        with backend.changed:
+            assert backend.changed.wait_for(lambda: len(backend.started) == 2, 60)
+        told: list[str] = []
+        asking = threading.Thread(target=lambda: told.append(rejection(kept, timeout_s=600)), daemon=True)
+        asking.start()
+        while b"POST" not in stranger.accept()[0].recv(100):  # pings come too
+            pass
+        backend.started[1].terminate()
+        asking.join(60)
+        assert told and told[0].startswith("The container closed the connection or is being restarted")
+        kept.stop()
+
+
+def rejection(kept: Container, timeout_s: float = 5) -> str:
     """What a request is told once the container that ended is not asked any more."""
     while True:
         try:
-            kept.request("GET", "/ping", timeout_s=5)
+            kept.request("POST" if timeout_s > 5 else "GET", "/ping", timeout_s=timeout_s)
         except NoAnswer as error:
             return str(error)

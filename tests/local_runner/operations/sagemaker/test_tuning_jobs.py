@@ -153,8 +153,12 @@ def test_hyperband_stops_what_falls_behind_and_what_has_had_its_share(aws, tune)
 
 
 def test_hyperband_learns_its_most_from_the_epochs(aws, tune):
+    """The search would fail without it. A job that is seen at the end of its share before it has ended is stopped there."""
     name = tune(request(jobs=2, strategy="Hyperband"), definition(static={"epochs": "3", "passes": "2"}))
-    assert finished(aws, name)["TrainingJobStatusCounters"]["Completed"] == 2
+    found = finished(aws, name)
+    counters = found["TrainingJobStatusCounters"]
+    assert found["HyperParameterTuningJobStatus"] == "Completed"
+    assert counters["Completed"] + counters["Stopped"] == found["ObjectiveStatusCounters"]["Succeeded"] == 2
 
 
 def test_a_job_worse_than_half_of_those_before_is_stopped_early(aws, tune):
