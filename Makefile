@@ -9,6 +9,9 @@ PYTHON310 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.1
 ARGS    ?=
 # How many damaged files of each format `make fuzz` tries.
 EXAMPLES ?= 10000
+# How long `make chaos` lets faults happen, and where it writes its figures.
+MINUTES ?= 10
+REPORT  ?= chaos.md
 # How many tests run at a time: each file of tests stays with one worker.
 WORKERS ?= auto
 
@@ -24,7 +27,7 @@ STEPS   := while read -r step; do case $$step in Collecting*|Downloading*|Instal
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz docker clients lint bench clean
+.PHONY: help demo test fuzz chaos docker clients lint bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -39,6 +42,9 @@ clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(C
 
 fuzz: $(VENV)/test.stamp ## Try damaged files of every format (EXAMPLES=1000000 ARGS="-k png")
 	@$(BIN)/python -m pytest tests/fuzz/test_formats.py --fuzz-examples $(EXAMPLES) $(ARGS)
+
+chaos: $(VENV)/test.stamp ## Kill, stall, fill and limit a server at work (MINUTES=10 REPORT=chaos.md)
+	@$(BIN)/python -m pytest tests/chaos --chaos-minutes $(MINUTES) --chaos-report "$(REPORT)" $(ARGS)
 
 docker: $(VENV)/test.stamp ## Let the Docker tests run: an engine, its base image, an image of every algorithm
 	@scripts/engine

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.endpoint import HttpRequest, HttpResponse
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.blazingtext.fasttext import files
@@ -92,7 +93,7 @@ def load(folder: Path) -> BlazingTextEndpoint:
 
 def _object(text: bytes, where: str, expected: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = json_text.parse(text)
     except (ValueError, RecursionError):
         raise _wrong(f"{where} is not valid JSON", expected) from None
     if not isinstance(found, dict):

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from wildsage.algorithms.base import json_text
+from wildsage.containers.contract import json_text
 from wildsage.local_runner.inputs.channels import (
     ChannelRequest,
     InputError,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
+from wildsage.containers.contract import json_text
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.inputs.channels import Objects, channel_files
 from wildsage.local_runner.inputs.workspace import link_file
@@ -28,6 +28,6 @@ def bring(uri: str | None, trees: Iterable[OptML], objects: Objects) -> None:
 
 def _decoded(value: str) -> str:
     try:
-        return str(json.loads(value))
+        return str(json_text.parse(value))
     except ValueError:
         return value

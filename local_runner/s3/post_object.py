@@ -17,7 +17,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from wildsage.algorithms.base import json_text
+from wildsage.containers.contract import json_text
 from wildsage.local_runner.s3 import tagging
 from wildsage.local_runner.s3.call import Call
 from wildsage.local_runner.s3.errors import S3Error

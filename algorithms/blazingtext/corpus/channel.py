@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from wildsage.algorithms.base import other_formats
+from wildsage.algorithms.base import json_text, other_formats
 from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.program import JobChannel, Records
 from wildsage.algorithms.blazingtext.corpus import blocks
@@ -122,7 +122,7 @@ def _of_json(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _example(line: bytes, number: int) -> bytes:
     try:
-        found = json.loads(line)
+        found = json_text.parse(line)
     except (ValueError, RecursionError):
         raise BadRecord(number, f"not valid JSON, expected {EXAMPLE}.") from None
     if not isinstance(found, dict) or not isinstance(found.get("source"), str):
@@ -142,7 +142,7 @@ def _of_attributes(payloads: Iterator[bytes]) -> Iterator[bytes]:
 def _value(text: bytes) -> object:
     """The label that an attribute's text stands for: JSON, or the text itself."""
     try:
-        return json.loads(text)
+        return json_text.parse(text)
     except (ValueError, RecursionError):
         return text.decode(errors="replace")
 

@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 import xgboost
 
-from wildsage.algorithms.base import other_formats
+from wildsage.algorithms.base import json_text, other_formats
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.xgboost import labels
 from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled, structure, ubjson
@@ -86,7 +86,7 @@ def _booster(buffer: bytes) -> xgboost.Booster:
 
 def _from_json(buffer: bytes) -> xgboost.Booster:
     try:
-        document = json.loads(buffer)  # XGBoost writes NaN, which orjson rejects
+        document = json_text.parse(buffer)  # XGBoost writes NaN, which orjson rejects
     except (ValueError, RecursionError) as error:
         raise UserError(f"The model is not valid JSON ({error}).") from None
     _check(document.get("Model", document))

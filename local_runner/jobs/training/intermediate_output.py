@@ -6,9 +6,9 @@ Source: intermediate_output.py of aws/sagemaker-training-toolkit, which leaves i
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from wildsage.containers.contract import json_text
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.inputs.channels import InputError, split_uri
 from wildsage.local_runner.jobs.training.mirror import Mirror
@@ -22,7 +22,7 @@ def asked_for(hyperparameters: Mapping[str, str]) -> str | None:
     """The URI below which the job wants its intermediate output, which estimators encode as JSON once more."""
     given = hyperparameters.get(HYPERPARAMETER, "")
     with contextlib.suppress(ValueError):
-        given = json.loads(given)
+        given = json_text.parse(given)
     return given if isinstance(given, str) and given.startswith("s3://") else None
 
 

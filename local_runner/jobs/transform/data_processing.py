@@ -20,8 +20,8 @@ import jsonpath
 from jsonpath.segments import JSONPathChildSegment
 from jsonpath.selectors import IndexSelector, NameSelector, SliceSelector, WildcardSelector
 
-from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.contract import json_text
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 READABLE = (CSV, JSON, JSON_LINES)

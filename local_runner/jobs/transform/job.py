@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from wildsage.algorithms.base import json_text
+from wildsage.containers.contract import json_text
 from wildsage.local_runner.inputs.channels import InputFile, channel_files
 from wildsage.local_runner.jobs.dependencies import JobDependencies
 from wildsage.local_runner.jobs.hosting import instance

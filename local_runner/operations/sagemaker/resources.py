@@ -10,7 +10,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from wildsage.algorithms.base import json_text
+from wildsage.containers.contract import json_text
 from wildsage.local_runner.backends import CannotRun
 from wildsage.local_runner.images import uris
 from wildsage.local_runner.inputs.channels import InputError, split_uri

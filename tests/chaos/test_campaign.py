@@ -1,0 +1,25 @@
+"""The campaign, in its short form unless `make chaos` asks for more: nothing that was answered for is lost."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import campaign
+
+SEED = 1
+
+
+def test_nothing_is_lost_whatever_fault_happens(request: pytest.FixtureRequest):
+    minutes = float(request.config.getoption("--chaos-minutes", "0"))
+    began = time.monotonic()
+    done = campaign.run(60 * minutes, SEED)
+    text = campaign.report(done, time.monotonic() - began, SEED)
+    if path := request.config.getoption("--chaos-report", ""):
+        Path(path).write_text(text)
+    assert done.losses == [], text
+    assert set(done.faults) >= set(campaign.FAULTS) - {campaign.FULL_DISK}
+    assert done.seen.operations["objects written"] and done.seen.operations["uploads in parts"]
+    assert f"| kill -9 of its worker | {done.faults['kill -9 of its worker']} |" in text
