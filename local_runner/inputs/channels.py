@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wildsage.containers.contract import json_text, other_formats
+from wildsage.algorithms.base import other_formats
+from wildsage.containers.contract import json_text
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.missed import JobReads
 from wildsage.local_runner.s3.objects import StoredObject
