@@ -39,7 +39,14 @@ TMPFS_MB = 160
 CLOCK_JUMPS_S = (-86_400.0, -60.0, 60.0, 86_400.0, 400 * 86_400.0)
 ARGUMENTS = ("0", "process", "3", "clock")
 KILLED = ("SIGKILL", "exit code: 137")
-SHORT = ("Too many open files", "No space left", "Artifact upload failed", "Data download failed", *KILLED)
+SHORT = (
+    "Too many open files",
+    "No space left",
+    "Artifact upload failed",
+    "Data download failed",
+    "left no reason",
+    *KILLED,
+)
 FULL_DISK = "the disk is full"
 
 

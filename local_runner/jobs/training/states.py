@@ -37,12 +37,13 @@ class TrainingKind(JobKind):
         enter_secondary(job, status if status in ENDED or status == "Stopping" else "Stopped", status, now)
 
     def end(self, job: Document, end: JobEnd, now: float) -> None:
-        """Also note how long the job took, in whole seconds begun, as they are billed."""
+        """Also note how long the job took, in whole seconds begun, as they are billed, and at least one: clocks are set back."""
         self.enter(job, end.outcome, now)
         last = job["SecondaryStatusTransitions"][-1]
         last["EndTime"] = job[self.end_time_field] = now
         if self.start_time_field in job:
-            job["TrainingTimeInSeconds"] = job["BillableTimeInSeconds"] = math.ceil(now - job[self.start_time_field])
+            taken_s = max(1, math.ceil(now - job[self.start_time_field]))
+            job["TrainingTimeInSeconds"] = job["BillableTimeInSeconds"] = taken_s
         if end.reason:
             last["StatusMessage"] = job["FailureReason"] = end.reason[:MAX_REASON_CHARACTERS]
         elif end.message:

@@ -38,6 +38,13 @@ def test_each_state_closes_the_one_before():
     assert spans == [("Starting", 1.0, 3.0), ("Training", 3.0, 5.25), ("MaxRuntimeExceeded", 5.25, 5.25)]
 
 
+def test_a_job_over_which_the_clock_was_set_back_took_a_second():
+    job: dict = {"TrainingStartTime": 1_000.0}
+    KIND.create(job, False, 1_000.0)
+    KIND.end(job, JobEnd("Completed"), 400.0)
+    assert job["TrainingTimeInSeconds"] == job["BillableTimeInSeconds"] == 1
+
+
 def test_the_cause_is_blamed_whichever_host_ended_first(tmp_path):
     hosts = [Host(name, OptML(tmp_path / name)) for name in ("algo-1", "algo-2", "algo-3")]
     for host in hosts:
