@@ -49,8 +49,8 @@ class Scaler:
         count = max(count, 1.0)
         mean_d = total(sums_d) / count
         deviation_d = _deviation(mean_d, total(squares_d) / count)
-        label_mean, label_deviation = label_sums[0] / count, label_sums[1] / count
-        label_deviation = float(_deviation(torch.tensor([label_mean]), torch.tensor([label_deviation]))[0])
+        label_means = torch.tensor(label_sums, dtype=torch.float64) / count
+        label_mean, label_deviation = float(label_means[0]), float(_deviation(*label_means))
         return cls(
             mean_d.float() if unbias else torch.zeros_like(mean_d, dtype=torch.float32),
             deviation_d.float() if normalize else torch.ones_like(deviation_d, dtype=torch.float32),

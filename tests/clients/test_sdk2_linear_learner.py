@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import platform
+import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -178,14 +182,47 @@ print("right", (found == labels).mean())
 """
 
 SCALER_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/own-scikit-learn:1"
+SCALER_PROGRAM = Path(__file__).with_name("scikit_learn_container.py")
+SCALER_DOCKERFILE = """
+FROM wildsage/linear-learner:cpu
+LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
+COPY packages /opt/packages
+COPY scikit_learn_container.py /opt/program/
+ENV PYTHONPATH=/opt/packages
+ENTRYPOINT ["python", "/opt/program/scikit_learn_container.py"]
+"""
+
+
+@pytest.fixture
+def scaler_image(engine: Any, our_image: Any, tmp_path: Path) -> Iterator[None]:
+    """A user's image of the scaler's program and scikit-learn, on an image that has Python 3.11."""
+    our_image("linear_learner")
+    context = tmp_path / "context"
+    platforms = [f"--platform={tag}_{platform.machine()}" for tag in ("manylinux_2_28", "manylinux2014")]
+    wanted = ["--only-binary=:all:", "--python-version=3.11", *platforms, f"--target={context / 'packages'}"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *wanted, "scikit-learn"], check=True)
+    shutil.copy(SCALER_PROGRAM, context)
+    (context / "Dockerfile").write_text(SCALER_DOCKERFILE)
+    engine.images.build(path=str(context), tag=SCALER_IMAGE, rm=True, forcerm=True)
+    yield
+    engine.images.remove(SCALER_IMAGE, force=True)
 
 
 @pytest.mark.slow
 def test_linear_learner_follows_a_scikit_learn_container_in_a_pipeline(started: Any, tmp_path: Path) -> None:
     """The scaler's container is a small program that stands in for an image of the user's, see `wildsage up --image`."""
-    command = f"{sys.executable} {Path(__file__).with_name('scikit_learn_container.py')}"
-    local = started("--image", f"{SCALER_IMAGE}={command}")
-    done = local.run([sys.executable, "-c", PIPELINE], tmp_path, SCALER_IMAGE=SCALER_IMAGE)
+    piped(started("--image", f"{SCALER_IMAGE}={sys.executable} {SCALER_PROGRAM}"), tmp_path)
+
+
+@pytest.mark.slow
+def test_linear_learner_follows_a_users_image_in_a_pipeline_of_containers(
+    started: Any, tmp_path: Path, scaler_image: None
+) -> None:
+    piped(started("--backend", "docker"), tmp_path)
+
+
+def piped(local: Any, folder: Path) -> None:
+    done = local.run([sys.executable, "-c", PIPELINE], folder, SCALER_IMAGE=SCALER_IMAGE)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1].startswith("right ")
 

@@ -36,7 +36,8 @@ class Block:
     """n whole payloads: payload i is `bytes_b[starts_n[i]:stops_n[i]]`, and row `first_row + i` of the stream.
 
     The frame of payload i begins at byte `offsets_n[i]` of the stream. `SPARE_BYTES` follow the last payload, so that a word
-    read at any byte of a payload stays inside the buffer.
+    read at any byte of a payload stays inside the buffer. If `framed`, each payload has its header before it and its padding
+    behind it.
     """
 
     bytes_b: NDArray[np.uint8]
@@ -44,6 +45,7 @@ class Block:
     stops_n: NDArray[np.int64]
     first_row: int
     offsets_n: NDArray[np.int64]
+    framed: bool
 
     def __len__(self) -> int:
         return len(self.starts_n)
@@ -84,11 +86,23 @@ def payloads(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def located_payloads(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """The same, each with the byte of the stream at which its frame begins."""
+    for _, view, offset, start, stop in _places(chunks):
+        yield offset, bytes(view[start:stop])
+
+
+def located_frames(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes | memoryview]]:
+    """The same with its framing, split records as whole ones. Views are not copies."""
+    for framed, view, offset, start, stop in _places(chunks):
+        yield offset, view[start - HEADER_BYTES : (stop + 3) & ~3] if framed else frame(bytes(view[start:stop]))
+
+
+def _places(chunks: Iterable[bytes]) -> Iterator[tuple[bool, memoryview, int, int, int]]:
+    """Of each payload: whether it is framed in its buffer, the buffer, its offset in the stream, its start and its stop."""
     for block in blocks(chunks):
         view = block.bytes_b.data
         places = zip(block.offsets_n.tolist(), block.starts_n.tolist(), block.stops_n.tolist(), strict=True)
         for offset, start, stop in places:
-            yield offset, bytes(view[start:stop])
+            yield block.framed, view, offset, start, stop
 
 
 def frame(payload: bytes) -> bytes:
@@ -130,7 +144,7 @@ def _cut(buffer: bytes, row: int, offset: int) -> tuple[Block, int]:
     if kinds.any():
         return _joined(buffer, kinds, starts, stops, row, offset)
     used = int(stops[-1] + 3) // 4 * 4 if len(stops) else 0
-    return Block(np.frombuffer(buffer, np.uint8), starts, stops, row, offset + 4 * heads), used
+    return Block(np.frombuffer(buffer, np.uint8), starts, stops, row, offset + 4 * heads, framed=True), used
 
 
 def _heads(words: NDArray[np.uint32]) -> NDArray[np.int64]:
@@ -190,7 +204,8 @@ def _joined(buffer: bytes, kinds: NDArray, starts: NDArray, stops: NDArray, row:
     starts_n = np.concatenate([np.zeros(1, np.int64), stops_n])[:-1]
     joined = b"".join((*whole, bytes(SPARE_BYTES)))
     offsets_n = np.array(offsets[: len(whole)], np.int64)
-    return Block(np.frombuffer(joined, np.uint8), starts_n[: len(whole)], stops_n, row, offsets_n), used
+    found = np.frombuffer(joined, np.uint8)
+    return Block(found, starts_n[: len(whole)], stops_n, row, offsets_n, framed=False), used
 
 
 def _wrong_magic(rest: bytes, row: int, offset: int) -> BadRecord:

@@ -110,9 +110,14 @@ class DataProcessing:
         )
 
     @property
+    def filters_records(self) -> bool:
+        """Whether other bytes are sent than the records."""
+        return not self.input_filter.selects_all
+
+    @property
     def reads_records(self) -> bool:
         """Whether the records must be of a readable type."""
-        return self.joins or not self.input_filter.selects_all
+        return self.joins or self.filters_records
 
     @property
     def changes_records(self) -> bool:
@@ -126,7 +131,7 @@ class DataProcessing:
 
     def request(self, record: bytes) -> bytes:
         """The filtered record, as it is sent. Raises UserError."""
-        if self.input_filter.selects_all:
+        if not self.filters_records:
             return record
         rows = [self.input_filter.apply(row) for row in self._rows(record, self.content_type, self.by_line)]
         return _encoded(rows, self.content_type)

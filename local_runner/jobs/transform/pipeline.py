@@ -237,11 +237,16 @@ class Pipeline:
             for sources in records.batches(found, separator, limit, self._plan.single or self._split == "None"):
                 if self._stopping.is_set():
                     raise JobStopping
-                sent = [self._sent(record, number) for number, record in enumerate(sources, done + 1)]
-                yield RequestBatch(sources, sent, done + 1)
+                yield RequestBatch(sources, self._sent(sources, done + 1), done + 1)
                 done += len(sources)
 
-    def _sent(self, record: ObjectRecord, number: int) -> bytes:
+    def _sent(self, sources: Sequence[ObjectRecord], first: int) -> Sequence[bytes]:
+        """What is sent for records of which the first is number `first` of its object."""
+        if not self._processing.filters_records:
+            return sources
+        return [self._filtered(record, number) for number, record in enumerate(sources, first)]
+
+    def _filtered(self, record: ObjectRecord, number: int) -> bytes:
         try:
             return self._processing.request(record)
         except UserError as error:

@@ -45,9 +45,9 @@ def lines(file: BinaryIO, limit: int, framed: bool) -> Iterator[ObjectRecord]:
 def recordio_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[ObjectRecord]:
     """Records in MXNet's framing. Raises BadRecord, and UserError for a record of more than `limit` bytes."""
     content = other_formats.reject(chunks(file), "SplitType RecordIO", other_formats.RECORDIO)
-    for number, (offset, payload) in enumerate(recordio.located_payloads(content), start=1):
-        record = _fitting(recordio.frame(payload) if framed else payload, limit, f"record {number}")
-        yield _located(record, offset)
+    found = recordio.located_frames(content) if framed else recordio.located_payloads(content)
+    for number, (offset, record) in enumerate(found, start=1):
+        yield _located(_fitting(record, limit, f"record {number}"), offset)
 
 
 def tfrecord_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[ObjectRecord]:
@@ -107,13 +107,13 @@ def chunks(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _located(content: bytes, offset: int) -> ObjectRecord:
+def _located(content: bytes | memoryview, offset: int) -> ObjectRecord:
     record = ObjectRecord(content)
     record.offset = offset
     return record
 
 
-def _fitting(record: bytes, limit: int, place: str) -> bytes:
+def _fitting(record: bytes | memoryview, limit: int, place: str) -> bytes | memoryview:
     if len(record) > limit:
         raise _too_large(place, len(record), limit)
     return record

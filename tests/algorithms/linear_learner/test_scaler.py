@@ -28,6 +28,13 @@ def test_columns_and_labels_are_standardised_and_a_constant_column_keeps_its_siz
     assert float(found.labels(LABELS).std(correction=0)) == pytest.approx(1, rel=1e-4)
 
 
+@pytest.mark.parametrize(("mean", "deviation"), [(1e5, 1.0), (0.0, 1e30), (0.0, 1e-20)])
+def test_the_deviation_of_labels_is_exact_far_from_zero_and_for_any_size(mean, deviation):
+    labels_n = torch.randn(500, generator=torch.Generator().manual_seed(1)) * deviation + mean
+    found = Scaler.from_rows(Batch(ROWS), labels_n, lambda x: x, **ALL)
+    assert found.label_deviation == pytest.approx(float(labels_n.double().std(correction=0)), rel=1e-4)
+
+
 def test_sparse_rows_give_the_same_numbers():
     dense, sparse = scaler(), Scaler.from_rows(Batch(SparseRows.from_dense(ROWS)), LABELS, lambda x: x, **ALL)
     assert torch.allclose(dense.mean_d, sparse.mean_d) and torch.allclose(dense.deviation_d, sparse.deviation_d)

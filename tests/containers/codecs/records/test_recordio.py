@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
+from functools import partial
 
 import numpy as np
 import pytest
@@ -107,3 +109,15 @@ def test_a_payload_beyond_29_bits_is_rejected(monkeypatch):
     monkeypatch.setattr(recordio, "MAX_PAYLOAD_BYTES", 4)
     with pytest.raises(ValueError, match="at most 4 bytes, got 5"):
         frame(b"abcde")
+
+
+@pytest.mark.parametrize("block_bytes", [64, 1 << 20])
+def test_frames_are_whole_records_where_they_began(block_bytes, monkeypatch):
+    """Of whole records their own bytes; split ones, which MXNet writes, as whole ones."""
+    payloads = [b"", b"a" * 5, MAGIC_BYTES * 2 + b"bc", b"d" * 400]
+    monkeypatch.setattr(recordio, "blocks", partial(recordio.blocks, block_bytes=block_bytes))
+    for write in (recordio.frame, recordio.frame_split):
+        written = [write(payload) for payload in payloads]
+        begins = list(itertools.accumulate(map(len, written[:-1]), initial=0))
+        found = [(offset, bytes(frame)) for offset, frame in recordio.located_frames([b"".join(written)])]
+        assert found == list(zip(begins, map(recordio.frame, payloads), strict=True))
