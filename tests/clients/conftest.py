@@ -39,7 +39,7 @@ def tool() -> Callable[..., str]:
     def find(*parts: str) -> str:
         path = CLIENTS.joinpath(*parts)
         if not path.exists():
-            pytest.skip(f"{path.relative_to(ROOT)} is not there: `make clients` makes it, about 2 GB")
+            pytest.skip(f"{path.relative_to(ROOT)} is not there: `make clients` makes it, about 4 GB")
         return str(path)
 
     return find
