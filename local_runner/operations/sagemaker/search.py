@@ -13,7 +13,7 @@ from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.lineage import COMPONENT, EXPERIMENT, TRIAL
-from wildsage.local_runner.jobs.store import TAGS, Document, ListQuery
+from wildsage.local_runner.jobs.store import TAGS, Document, ListQuery, NotFound, Store
 from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning.job import KIND as TUNING_JOB
 from wildsage.local_runner.operations.context import RequestContext
@@ -53,7 +53,7 @@ def search(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _selection(kind: Kind, expression: Mapping[str, Any]) -> ListQuery:
-    """A superset of what the expression finds, which the index of the store gives: by status and by a part of the name."""
+    """A superset of what the expression finds, which the store gives without its documents: by status, name or part of it."""
     needed = (
         {}
         if expression.get("Operator") == "Or"
@@ -61,25 +61,33 @@ def _selection(kind: Kind, expression: Mapping[str, Any]) -> ListQuery:
             (one["Name"], one.get("Operator", "Equals")): one.get("Value", "") for one in expression.get("Filters", ())
         }
     )
+    name = needed.get((kind.name_field, "Equals"), "")
+    whole = name if _as_number(name) is None else ""  # names that are numbers are compared as such
     return ListQuery(
         status=needed.get((kind.status_field, "Equals")),
-        name_contains=needed.get((kind.name_field, "Contains"), ""),
+        name_contains=whole or needed.get((kind.name_field, "Contains"), ""),
     )
 
 
 def _with_relations(context: RequestContext, kind: Kind, documents: Sequence[Document]) -> Iterator[Document]:
     """The documents with their tags; trial components with the trials and experiments they belong to."""
     store = context.services.store
-    tags = store.named(TAGS)
     trials = (
         {trial["TrialName"]: trial["ExperimentName"] for trial in store.all(TRIAL.name)} if kind == COMPONENT else {}
     )
     for document in documents:
-        own = tags.get(document[kind.arn_field], {})
-        shown = {**document, "Tags": [{"Key": key, "Value": value} for key, value in own.items()]}
+        tags = _tags(store, document[kind.arn_field])
+        shown = {**document, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
         if kind == COMPONENT:
             shown["Parents"] = [{"TrialName": name, "ExperimentName": trials[name]} for name in document["Trials"]]
         yield shown
+
+
+def _tags(store: Store, arn: str) -> Document:
+    try:
+        return store.get(TAGS, arn)
+    except NotFound:
+        return {}
 
 
 # Filters

@@ -54,6 +54,15 @@ def test_a_filter_finds_what_it_describes(aws, jobs, name, operator, value, expe
     assert found(aws, given) == expected
 
 
+def test_a_name_that_is_a_number_is_found_as_a_number(aws):
+    job = aws.train(TrainingJobName="20261129")
+    aws.finished(job)
+    for value in (job, f"{job}.0"):
+        filters = [{"Name": "TrainingJobName", "Value": value}]
+        found = aws.sagemaker.search(Resource="TrainingJob", SearchExpression={"Filters": filters})["Results"]
+        assert [one["TrainingJob"]["TrainingJobName"] for one in found] == [job]
+
+
 def test_a_nested_filter_wants_one_member_that_passes_all(aws, jobs):
     def nested(channel: str) -> dict:
         filters = [
