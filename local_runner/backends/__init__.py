@@ -19,8 +19,8 @@ class Launch:
     `image`: the URI that the caller gave. `root`: the folder that becomes its /opt/ml. `environment`: the caller's
     variables. `contract`: variables of the platform, which override the caller's. `log`: called with each line that the
     container writes. `host`: its name among the hosts of a job. `entrypoint` and `arguments`: replace the image's
-    entrypoint and `train`. `checkpoints` and `tensorboard`: paths in the container for the folders of checkpoints and of
-    TensorBoard's files, where they are not the usual ones.
+    entrypoint and `train`; an empty sequence of arguments leaves the image its own. `checkpoints` and
+    `tensorboard`: paths in the container for the folders of checkpoints and of TensorBoard's files, where not the usual ones.
     `network_isolation`: the container reaches nothing but the other hosts of its job.
     """
 
@@ -83,6 +83,9 @@ class Backend(Protocol):
 
     def check(self, image: str, has_entrypoint: bool = False) -> None:
         """Raises CannotRun for an image that cannot be started; with `has_entrypoint`, the request gives the entrypoint."""
+
+    def knows_entrypoint(self, image: str) -> bool:
+        """Whether a processing job of the image needs no entrypoint in its request."""
 
     def check_isolation(self, hosts: int = 1, serves: bool = False) -> None:
         """Raises CannotRun where the containers of a job with that many hosts, or a server, cannot be cut off the network."""

@@ -86,6 +86,10 @@ class DockerBackend:
         """Raises CannotRun for an image that the engine does not have."""
         self._local_name(image)
 
+    def knows_entrypoint(self, image: str) -> bool:
+        """True: every image says what its containers run."""
+        return True
+
     def check_isolation(self, hosts: int = 1, serves: bool = False) -> None:
         """Raises CannotRun for a server in an engine whose networks this machine has no part in."""
         if serves and not self._shares_networks:
@@ -198,7 +202,7 @@ class DockerBackend:
             "network": network.name,
             "networking_config": {network.name: self._engine.api.create_endpoint_config(aliases=[launch.host])},
             "entrypoint": list(launch.entrypoint) if launch.entrypoint else None,
-            "command": list(launch.arguments) if launch.arguments else default,
+            "command": default if launch.arguments is None else list(launch.arguments),
         }
 
     def _local_name(self, image: str) -> str:

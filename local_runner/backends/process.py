@@ -94,6 +94,10 @@ class ProcessBackend:
         elif problem := self._problem(framework):
             raise CannotRun(f"Image {image}: {problem}.")
 
+    def knows_entrypoint(self, image: str) -> bool:
+        """True for an image that is mapped to a command."""
+        return bool(uris.mapped(image, self._images))
+
     def _problem(self, framework: Framework) -> str | None:
         interpreter = self._pythons.get(framework.name)
         return framework.problem_with(interpreter) if interpreter else framework.problem
@@ -159,7 +163,7 @@ class ProcessBackend:
 
     def _plan(self, action: str, launch: Launch, variables: Mapping[str, str], hosts: Sequence[str]) -> _Start:
         """What runs for `action`, which is train or serve, with the variables of this backend."""
-        user_code, arguments = self._user_code, tuple(launch.arguments or (action,))
+        user_code, arguments = self._user_code, (action,) if launch.arguments is None else tuple(launch.arguments)
         if launch.entrypoint or (mapped := uris.mapped(launch.image, self._images)):
             command = (*launch.entrypoint, *(launch.arguments or ())) if launch.entrypoint else (*mapped, *arguments)
             environment = user_code.environment_with_python(launch, variables, self._python_of(launch.image))

@@ -169,8 +169,8 @@ class ProcessingJobRun(JobRun):
             contract={"PROCESSING_JOB_NAME": self.name, "PROCESSING_JOB_ARN": arn, "AWS_REGION": arn.split(":")[3]},
             log=writer,
             host=host,
-            entrypoint=application["ContainerEntrypoint"],
-            arguments=application.get("ContainerArguments"),
+            entrypoint=application.get("ContainerEntrypoint"),
+            arguments=application.get("ContainerArguments", ()),
         )
 
     def _log_writer(self, host: str) -> LogWriter:

@@ -1,7 +1,7 @@
 """Processing jobs: creating, describing, listing and stopping them.
 
-The command is the request's ContainerEntrypoint, which the SDK's processors set. Without Docker it runs with the Python and the
-packages of the user who started the server.
+The command is the request's ContainerEntrypoint, which the SDK's processors set, or the image's own. Without Docker it runs with
+the Python and the packages of the user who started the server.
 """
 
 from __future__ import annotations
@@ -75,12 +75,14 @@ def _find(context: RequestContext, name: str) -> Document:
 def _check(context: RequestContext, request: dict[str, Any]) -> None:
     """Reject a request that could not run as it says. Missing data is not rejected here: the job fails because of it."""
     application = request["AppSpecification"]
-    if not application.get("ContainerEntrypoint"):
+    image, given = application["ImageUri"], bool(application.get("ContainerEntrypoint"))
+    if not given and not context.services.backend.knows_entrypoint(image):
         raise invalid(
-            "AppSpecification.ContainerEntrypoint is required by Wildsage: it does not know the entrypoint of an image. Give the "
-            "command, such as ['python3', '/opt/ml/processing/input/code/script.py']."
+            "AppSpecification.ContainerEntrypoint is required without Docker, where nobody knows the entrypoint of an image. Give "
+            "the command, such as ['python3', '/opt/ml/processing/input/code/script.py'], or start `wildsage up` with "
+            "--image NAME=COMMAND or --backend docker."
         )
-    resources.check_image(context, application["ImageUri"], has_entrypoint=True)
+    resources.check_image(context, image, has_entrypoint=given)
     machines = request["ProcessingResources"]["ClusterConfig"]
     quotas.check("processing job", machines["InstanceType"], machines["InstanceCount"])
     for field, place in _places(request):

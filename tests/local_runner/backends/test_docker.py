@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import socket
@@ -259,6 +260,18 @@ def test_pretrained_weights_can_be_read_and_not_written(engine, foreign, tmp_pat
     assert container.wait(WITHIN_S) == 0
     backend.close()
     assert lines == ["arrays", "cannot write"] and weights.read_text() == "arrays\n"
+
+
+def test_a_processing_job_without_a_command_runs_what_its_image_runs(backend, engine, tmp_path):
+    tag = "wildsage-test/greeting:latest"
+    recipe = b'FROM debian:bookworm-slim\nENTRYPOINT ["echo", "hello"]\nCMD ["world"]\n'
+    engine.images.build(fileobj=io.BytesIO(recipe), tag=tag, rm=True, forcerm=True)
+    assert backend.knows_entrypoint(tag)
+    for arguments, expected in (((), "hello world"), (("you",), "hello you")):
+        job = launch(tmp_path, tag, arguments=arguments)
+        (container,) = backend.train([job])
+        assert container.wait(WITHIN_S) == 0
+        assert [line.strip() for line in job.log.__self__] == [expected]
 
 
 def test_a_lack_of_memory_is_told_with_the_limit_and_what_to_raise(backend, foreign, tmp_path):

@@ -105,6 +105,18 @@ def test_a_command_stands_in_for_an_image(tmp_path):
     assert lines[-1] == "train 3\n"
 
 
+def test_a_processing_job_of_such_an_image_needs_no_entrypoint(tmp_path):
+    script = tmp_path / "own.py"
+    script.write_text("import sys; print(sys.argv[1:])")
+    backend = ProcessBackend((), images={"own": [sys.executable, str(script)]})
+    assert backend.knows_entrypoint(OWN) and not backend.knows_entrypoint(OWN.replace("own", "other"))
+    for arguments, expected in (((), "[]\n"), (("--rows", "3"), "['--rows', '3']\n")):
+        lines: list[str] = []
+        (process,) = backend.train([Launch(OWN, tmp_path, {}, {}, lines.append, arguments=arguments)])
+        assert process.wait(WITHIN_S) == 0
+        assert lines[-1] == expected
+
+
 IMAGES = {
     "sagemaker-scikit-learn": ("1.2-1-cpu-py3", "sklearn", "scikit-learn"),
     "pytorch-training": ("2.5-cpu-py311", "torch", "torch"),

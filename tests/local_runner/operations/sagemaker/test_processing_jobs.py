@@ -130,7 +130,7 @@ def test_two_objects_that_would_be_one_file_fail_the_job(aws):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"AppSpecification": {"ImageUri": IMAGE}}, "ContainerEntrypoint is required by Wildsage"),
+        ({"AppSpecification": {"ImageUri": IMAGE}}, "ContainerEntrypoint is required without Docker"),
         (
             {"ProcessingInputs": [place("in", "s3://bucket/x", "../../../etc")]},
             "Input in: LocalPath is '/opt/ml/processing/../",
