@@ -13,10 +13,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from werkzeug.datastructures import Headers
+from typing import Protocol
 
 LOCAL = "WILDSAGE_LOCAL"
 """Variable of a serving container that only programs of this machine may ask."""
@@ -28,9 +25,16 @@ AWS_DOMAINS = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
 """Domains of the names of AWS's APIs."""
 
 
+class Headers(Protocol):
+    """The headers of a request, found by their names in upper or lower case."""
+
+    def get(self, key: str, /) -> str | None:
+        """The value of a header, or None."""
+
+
 def rejection(headers: Headers, open_to_network: bool) -> str | None:
     """Why a request is rejected; None if it is accepted."""
-    host = headers.get("Host", "")
+    host = headers.get("Host") or ""
     name = hostname(host)
     # Amazon's names reach this server through the proxy; nobody else can make them resolve here.
     if not (is_loopback(name) or is_aws_host(name) or (open_to_network and is_this_machine(name))):
@@ -40,7 +44,7 @@ def rejection(headers: Headers, open_to_network: bool) -> str | None:
 
 def rejection_of_endpoint(headers: Headers) -> str | None:
     """As `rejection`, for an endpoint: a container may be asked at its own address, and by no name but localhost."""
-    host = headers.get("Host", "")
+    host = headers.get("Host") or ""
     name = hostname(host)
     if not (is_loopback(name) or is_address(name)):
         return f"Host {host!r} is not served here. Use localhost or a numeric address.\n"

@@ -63,7 +63,7 @@ def supervise(child: int, parent: int) -> int:
     Returns the exit status, after the group has ended and the report has been sent.
     """
     threading.Thread(target=_follow_parent, args=(parent, child), daemon=True).start()
-    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # it is not reaped, so its process id cannot be reused yet
+    _await_end(child)
     _kill_group(child)
     _, ended, used = os.wait4(child, 0)
     code = os.waitstatus_to_exitcode(ended)
@@ -77,6 +77,20 @@ def supervise(child: int, parent: int) -> int:
         with contextlib.suppress(OSError):  # the parent has gone
             os.write(parent, json.dumps(report).encode() + b"\n")
     return status
+
+
+def _await_end(child: int) -> None:
+    """Wait until `child` has ended. It is not reaped, so that its process id cannot be reused yet.
+
+    A signal that arrives just before a call that waits does not interrupt it, and its handler would run when the child ends.
+    Each signal therefore writes to a pipe, and the call that waits reads from that.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    while os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        os.read(reading, 1024)
 
 
 def _follow_parent(parent: int, child: int) -> None:

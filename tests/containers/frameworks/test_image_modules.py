@@ -64,8 +64,10 @@ def test_hosts_train_one_model_together(lay_out, environment, starting, rows):
 
 
 def test_a_featurizer_names_the_type_of_its_answer(tmp_path: Path):
-    (tmp_path / "inference.py").write_text(FEATURIZER)
-    module = hooks.load_module("inference.py", tmp_path)
+    code = tmp_path / "code"  # where models have it; modules of other models' folders of that name are forgotten
+    code.mkdir()
+    (code / "inference.py").write_text(FEATURIZER)
+    module = hooks.load_module("inference.py", code)
     assert module.transform_fn(None, "1,2\n", "text/csv", "application/json") == ("2.0\n4.0\n", "text/csv")
 
 
