@@ -52,8 +52,8 @@ def main(command: list[str]) -> int:
     for descriptor in inherited:
         os.close(descriptor)
     children.append(child.pid)
-    if asked_to_stop.is_set():
-        _signal(child.pid, signal.SIGTERM)
+    if asked_to_stop.is_set():  # before the child was known
+        stop()
     return supervise(child.pid, parent=0)
 
 

@@ -44,7 +44,8 @@ def test_sigterm_reaches_the_command_which_may_take_its_time():
 
 def test_a_stopped_process_of_the_command_does_not_hold_up_its_end():
     """As gunicorn does, the command passes SIGTERM on and waits for its worker, which takes no signal while it is stopped."""
-    process = supervised("trap 'kill $worker; wait $worker; exit 3' TERM; sleep 1000 & worker=$!; echo $worker; wait")
+    # A shell that has just been forked still has the trap of the first; a program of its own has not.
+    process = supervised("trap 'kill $!; wait $!; exit 3' TERM; sh -c 'echo $$; exec sleep 1000' & wait")
     worker = int(process.stdout.readline())
     os.kill(worker, signal.SIGSTOP)
     process.send_signal(signal.SIGTERM)
