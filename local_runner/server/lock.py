@@ -58,7 +58,12 @@ def running(data: Path) -> RunningServer | None:
 
 
 def stop(data: Path, server: RunningServer) -> bool:
-    """Ask a server to end with its jobs and endpoints, and wait until it has; False if it did not within `STOP_LIMIT_S`."""
+    """Ask a server to end with its jobs and endpoints, and wait until it has; False if it did not within `STOP_LIMIT_S`.
+
+    Where nobody holds the lock the server has ended, and its process id may be another program's by now: that gets no signal.
+    """
+    if _is_free(data):
+        return True
     deadline = time.monotonic() + STOP_LIMIT_S
     with contextlib.suppress(ProcessLookupError):
         os.kill(server.pid, signal.SIGTERM)

@@ -63,6 +63,20 @@ def test_why_a_server_in_the_background_did_not_start_is_told(folder):
     assert started.stdout == ""
 
 
+def test_a_program_that_got_the_process_id_of_a_dead_server_is_left_alone(folder, cli):
+    folder.mkdir()
+    with closing(socket.socket()) as listening, subprocess.Popen(["sleep", "1000"]) as stranger:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        lock.write_address(folder, lock.RunningServer(f"http://127.0.0.1:{listening.getsockname()[1]}", stranger.pid))
+        try:
+            assert cli("down", "--data", folder).status == 0
+            assert stranger.poll() is None
+        finally:
+            (folder / lock.ADDRESS_FILE).unlink()
+            stranger.kill()
+
+
 def test_where_nothing_runs_that_is_said(folder, cli):
     assert (cli("down", "--data", folder).status, cli("status", "--data", folder).status) == (1, 1)
     said = cli("status", "--data", folder)
