@@ -84,4 +84,5 @@ def example_request(train: ChannelData) -> str | None:
     if media_type == CSV:
         label = " | cut -d, -f2-" if parameters.strip() != "label_size=0" else ""
         return f"head -n 1 {file}{label} | curl -H 'Content-Type: text/csv' --data-binary @- {url}"
-    return f"curl -H 'Content-Type: {train.content_type}' --data-binary @{file} {url}"
+    header = shlex.quote(f"Content-Type: {train.content_type}")
+    return f"curl -H {header} --data-binary @{file} {url}"

@@ -39,7 +39,7 @@ class TrainingLog:
     def read(self, line: str) -> None:
         """Take in one line."""
         if found := PERCENT.search(line):
-            self.percent = float(found[1])
+            self.percent = _number(found[1])
         elif self.rounds and (found := ROUND.search(line)):
             self.percent = min(100.0, 100.0 * (int(found[1]) + 1) / self.rounds)
         if found := ROWS.search(line):

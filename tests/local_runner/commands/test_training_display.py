@@ -75,6 +75,7 @@ def test_a_failed_job_shows_its_reason_and_no_log(rows, tmp_path):
             "application/x-recordio-protobuf",
             "curl -H 'Content-Type: application/x-recordio-protobuf' --data-binary @{} ",
         ),
+        ("x'; touch y; '", """curl -H 'Content-Type: x'"'"'; touch y; '"'"'' --data-binary @{} """),
     ],
 )
 def test_the_command_that_asks_the_model_fits_the_data(rows, content_type, request_of):

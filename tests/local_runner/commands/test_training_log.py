@@ -34,6 +34,10 @@ def test_progress_counts_epochs_or_rounds():
     assert (log.percent, log.metrics["train rmse"]) == (50.0, 1.25)
 
 
+def test_a_percentage_that_is_not_a_number_is_unknown():
+    assert read("#progress_metric: host=algo-1, completed half % of epochs").percent is None
+
+
 def test_rows_are_those_of_one_pass():
     counters = '#metrics {{"Metrics": {{"Max Records Seen Between Resets": {{"sum": {}, "count": 1}}}}}}'
     assert read(*(counters.format(count) for count in ("0.0", "2000.0", "2000.0"))).rows == 2000
