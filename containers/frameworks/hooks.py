@@ -57,7 +57,19 @@ def load_module(program: str | None, code: Path) -> ModuleType | None:
     _forget_modules_of_other_models(code)
     sys.path.insert(0, str(code))
     sys.path.extend(str(folder) for folder in python.image_modules() if str(folder) not in sys.path)
-    return importlib.import_module(module_name(file.relative_to(code).as_posix()).replace("/", "."))
+    name = module_name(file.relative_to(code).as_posix()).replace("/", ".")
+    _forget_another_module(name, code)
+    return importlib.import_module(name)
+
+
+def _forget_another_module(name: str, code: Path) -> None:
+    """Let a module that was imported from elsewhere under the name of the user's program not stand in for it."""
+    top = name.partition(".")[0]
+    for loaded, module in list(sys.modules.items()):
+        if loaded == top or loaded.startswith(f"{top}."):
+            file = getattr(module, "__file__", None)
+            if file is None or not Path(file).is_relative_to(code):
+                del sys.modules[loaded]
 
 
 def _forget_modules_of_other_models(code: Path) -> None:

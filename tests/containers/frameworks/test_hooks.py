@@ -6,7 +6,7 @@ import io
 import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -174,6 +174,15 @@ def test_a_module_is_found_with_its_helpers_and_hides_no_other_models(tmp_path, 
 
 def label(text, top_k=1):
     return [{"label": str(text), "score": np.float32(0.5)}][:top_k]
+
+
+def test_a_module_of_that_name_from_elsewhere_does_not_stand_in_for_the_models(tmp_path, monkeypatch):
+    (tmp_path / "inference.py").write_text("from_the_model = True\n")
+    elsewhere = ModuleType("inference")
+    elsewhere.__file__ = str(tmp_path.parent / "elsewhere" / "inference.py")
+    monkeypatch.setitem(sys.modules, "inference", elsewhere)  # its folder stands no longer among those of modules
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert hooks.load_module(None, tmp_path).from_the_model
 
 
 def test_hugging_face_takes_inputs_and_parameters_and_answers_json_without_spaces():
