@@ -27,7 +27,7 @@ STEPS   := while read -r step; do case $$step in Collecting*|Downloading*|Instal
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz chaos docker clients lint bench clean
+.PHONY: help demo test docs fuzz chaos docker clients lint bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -37,6 +37,10 @@ demo: $(VENV)/demo.stamp ## Run the US-census segmentation end to end; plots go 
 
 test: $(VENV)/test.stamp ## Run all tests (ARGS="-k kmeans")
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+
+docs: $(VENV)/docs.stamp ## Build the documentation's site in build/site; a warning or a link that leads nowhere fails
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env --conf-dir docs/site . build/site $(ARGS)
+	@echo "The site is build/site/index.html."
 
 clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(CLIENTS)/spark.stamp $(CLIENTS)/xgboost17.stamp $(CLIENTS)/tensorflow.stamp $(CLIENTS)/huggingface.stamp ## Fetch other AWS clients and frameworks, whose tests skip without: 4 GB
 

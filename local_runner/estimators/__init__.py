@@ -3,7 +3,7 @@
     from wildsage import KNN, PCA, FactorizationMachines, KMeans, LinearLearner
 
 They use SDK v3's own resources (`TrainingJob`, `Model`, `Endpoint`, `Transformer`), so they work with the local AWS and
-with Amazon's. docs/migrating_to_sdk_v3.md lists the names of SDK v2 and v3. Needs `wildsage[sdk3]`.
+with Amazon's. docs/how_to/migrating_to_sdk_v3.md lists the names of SDK v2 and v3. Needs `wildsage[sdk3]`.
 """
 
 from __future__ import annotations

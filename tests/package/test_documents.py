@@ -67,7 +67,7 @@ def test_decisions_are_numbered_without_holes_and_listed():
 
 def test_the_index_lists_every_page():
     index = (ROOT / "docs" / "README.md").read_text()
-    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")} - {"README.md"}
     assert {name for name in pages if f"({name})" not in index} == set()
 
 

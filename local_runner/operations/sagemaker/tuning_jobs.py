@@ -1,6 +1,6 @@
 """Hyperparameter tuning jobs: creating, describing, stopping and deleting them.
 
-SageMaker does not publish how it searches; docs/tuning.md says how each strategy searches here. Ranges that the algorithm
+SageMaker does not publish how it searches; docs/how_to/tuning.md says how each strategy searches here. Ranges that the algorithm
 would reject are an error of the request, before any job is trained.
 """
 
@@ -51,7 +51,7 @@ SERVICE = "sagemaker"
 )
 @keeps(*tuning_rules.RULES, *tag_rules.RULES)
 def create_hyper_parameter_tuning_job(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """Supports the strategies Bayesian, Random, Grid and Hyperband, as docs/tuning.md describes them."""
+    """Supports the strategies Bayesian, Random, Grid and Hyperband, as docs/how_to/tuning.md describes them."""
     name = request["HyperParameterTuningJobName"]
     arn = context.sagemaker_arn(KIND, name)
     job = {**request, "HyperParameterTuningJobArn": arn, "CreationTime": time.time()}

@@ -128,7 +128,7 @@ def test_records_are_read_and_written_without_torch():
 
 
 def test_every_name_of_the_migration_page_can_be_imported():
-    page = (Path(__file__).parents[3] / "docs" / "migrating_to_sdk_v3.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "how_to" / "migrating_to_sdk_v3.md").read_text()
     imports = re.findall(r"`from (sagemaker\.(?:core|train)[\w.]*|wildsage) import ([\w, ]+)`", page)
     assert len(imports) > 10
     for module, names in imports:

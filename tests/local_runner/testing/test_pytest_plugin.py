@@ -232,7 +232,7 @@ def test_pytest_finds_it_by_its_entry_point(pytester: pytest.Pytester, monkeypat
 
 
 def test_the_example_of_the_documentation_works(session) -> None:
-    page = (ROOT / "docs" / "testing_your_pipeline.md").read_text()
+    page = (ROOT / "docs" / "how_to" / "testing_your_pipeline.md").read_text()
     blocks = re.findall(r"```python\n# (\w+)\.py\n(.*?)```", page, re.DOTALL)
     assert {name for name, _ in blocks} == {"test_segments", "conftest"}
     session(**dict(blocks)).assert_outcomes(passed=1)
