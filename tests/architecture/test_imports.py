@@ -14,6 +14,9 @@ RUNNER_MAY_IMPORT = (
     "containers.contract",
     "containers.codecs.records.recordio",
     "containers.codecs.records.files",
+    "containers.codecs.records.message",
+    "containers.codecs.images",
+    "containers.codecs.mxnet.ndarray",
 )
 
 

@@ -117,7 +117,8 @@ class AsyncInferences:
 
     def _invoke(self, invocation: Document) -> None:
         """Raises InvocationFailed, InputError, S3Error, NoAnswer."""
-        with self._instance(invocation) as instance:
+        name = invocation["EndpointName"]
+        with self._instance(invocation) as instance, self._endpoints.invocations.measured(name, instance.variant):
             answer = self._ask(instance, invocation)
             try:
                 if not answer.is_success:

@@ -19,6 +19,7 @@ from wildsage.local_runner.backends import Backend
 from wildsage.local_runner.inputs.channels import InputError, Objects
 from wildsage.local_runner.jobs.hosting.container import INVOCATION_TIMEOUT_S
 from wildsage.local_runner.jobs.hosting.instance import Instance, NotHealthy, StartLimits, start
+from wildsage.local_runner.jobs.hosting.invocations import InvocationTimes
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.logs import ENDPOINTS, Logs, LogWriter
 from wildsage.local_runner.jobs.queue import CannotBegin, begin
@@ -84,6 +85,7 @@ class Endpoints:
         self._backend = backend
         self._folder = folder
         self._region = region
+        self.invocations = InvocationTimes()
         self._fleets: dict[str, Fleet] = {}
         self._starting: dict[str | None, list[Instance]] = {}  # by deployment id
         self._closing = False
@@ -261,6 +263,7 @@ class Endpoints:
         if fleet := self._fleets.pop(name, None):
             fleet.stop()
         shutil.rmtree(self._folder / name, ignore_errors=True)
+        self.invocations.forget(name)
         with contextlib.suppress(NotFound):  # the endpoint still has the name, so that the tags are its own
             self._store.delete(TAGS, self._store.get(KIND.name, name)["EndpointArn"])
         self._store.delete(KIND.name, name)

@@ -131,6 +131,12 @@ def _check_target(instance: Instance, request: dict[str, Any]) -> None:
 
 
 def _invoke(context: RequestContext, instance: Instance, request: dict[str, Any], whole: bool) -> Answer:
+    """The answer of the instance, whose time and failure are noted. Raises as `_ask` does."""
+    with context.services.endpoints.invocations.measured(request["EndpointName"], instance.variant):
+        return _ask(context, instance, request, whole)
+
+
+def _ask(context: RequestContext, instance: Instance, request: dict[str, Any], whole: bool) -> Answer:
     """The answer of the instance. Raises ModelError for a status other than 2xx, ValidationError if the model does not exist."""
     name, target = request["EndpointName"], request.get("TargetModel", "")
     hostname = request.get("TargetContainerHostname", "")

@@ -1,0 +1,137 @@
+"""Previews of archives: what a model holds, and archives that claim what they do not hold."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import struct
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+
+from wildsage.containers.codecs.mxnet import ndarray
+from wildsage.local_runner.console.previews import archives
+from wildsage.local_runner.console.previews.kinds import ArchiveMember, MembersPreview, NoPreview, StoredArray
+
+
+def tar(members: dict[str, bytes], mode: str = "w:gz") -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return file.getvalue()
+
+
+def zipped(members: dict[str, bytes], way: int = zipfile.ZIP_STORED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", way) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+CENTERS = ndarray.write([np.zeros((3, 2), np.float32)])
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w"])
+def test_the_members_of_a_model_with_their_arrays(show, mode):
+    shown = show("out/model.tar.gz", tar({"model_algo-1": CENTERS, "notes.txt": b"x" * 9}, mode))
+    centers = ArchiveMember("model_algo-1", len(CENTERS), [StoredArray("", (3, 2), "float32", 24)])
+    assert shown == MembersPreview([centers, ArchiveMember("notes.txt", 9)])
+
+
+def test_arrays_in_a_zip_in_a_tar_are_found(show):
+    params = ndarray.write({"arg:w": np.zeros((4, 1), np.float32)})
+    (member,) = show("model.tar.gz", tar({"model_algo-1": zipped({"params": params, "meta.json": b"{}"})})).members
+    assert member.arrays == [StoredArray("arg:w", (4, 1), "float32", 16)]
+
+
+@pytest.mark.parametrize(
+    ("folder", "shapes"),
+    [
+        ("kmeans-census-k7", [(7, 5), (70, 1), (70, 5)]),
+        ("pca-census", [(33,), (34, 33), (1, 34)]),
+        ("linear-learner-mnist", [(1, 1), (784, 1)]),
+        ("fm-movielens", [(2625, 1), (1,), (2625, 64)]),
+    ],
+)
+def test_models_of_the_real_service_show_their_arrays(show, golden, folder, shapes):
+    shown = show("model.tar.gz", (golden / folder / "model.tar.gz").read_bytes())
+    found = [tuple(array.shape) for member in shown.members for array in member.arrays]
+    assert found == shapes
+
+
+def test_files_of_arrays_show_them(show):
+    file = io.BytesIO()
+    np.save(file, np.zeros((2, 5)))
+    assert show("x.npy", file.getvalue()).members[0].arrays == [StoredArray("", (2, 5), "float64", 80)]
+    head = json.dumps({"__metadata__": {}, "w": {"dtype": "F16", "shape": [3, 4], "data_offsets": [0, 24]}}).encode()
+    shown = show("model.safetensors", struct.pack("<Q", len(head)) + head + bytes(24))
+    assert shown.members[0].arrays == [StoredArray("w", [3, 4], "F16", 24)]
+    index = b"IxF2" + struct.pack("<iq", 7, 1_000) + bytes(100)
+    assert show("model_algo-1", index).members[0].arrays == [StoredArray("index", (1_000, 7), "float32", 28_000)]
+    np.savez(named := io.BytesIO(), a=np.zeros(3))
+    assert show("x.npz", named.getvalue()).members[0].arrays == [StoredArray("", (3,), "float64", 24)]
+
+
+def test_a_damaged_member_does_not_hide_the_others(show):
+    shown = show("m.tar.gz", tar({"model_algo-1": CENTERS[:-9], "head": ndarray.MAGIC, "b.txt": b"b"}))
+    assert [member.name for member in shown.members] == ["model_algo-1", "head", "b.txt"]
+    assert "truncated" in shown.members[0].note
+
+
+def test_a_cut_archive_shows_the_members_before_the_cut(show):
+    shown = show("m.tar", tar({"a": b"a" * 600, "b": b"b" * 6_000}, "w")[:3_000])
+    assert [member.name for member in shown.members] == ["a", "b"]
+    assert "damaged" in shown.note
+    assert isinstance(show("m.zip", zipped({"a": b"a"})[:-9]), NoPreview)
+
+
+def test_links_and_devices_are_only_named(show):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    assert show("m.tar", file.getvalue()) == MembersPreview([ArchiveMember("link", 0)])
+
+
+def test_an_archive_that_unpacks_to_much_is_not_unpacked_to_its_end(show, monkeypatch):
+    monkeypatch.setattr(archives, "MOST_BYTES", 1 << 20)
+    shown = show("m.tar.gz", tar({"first": bytes(100), "bomb": bytes(4 << 20), "last": b"x"}))
+    assert [member.name for member in shown.members] == ["first", "bomb"] and "at most" in shown.note
+    params = ndarray.write([np.zeros(400_000, np.float32)])
+    shown = show("m.zip", zipped({"a": params, "b": params}, zipfile.ZIP_DEFLATED))
+    assert "at most" in shown.note
+
+
+def test_an_extended_header_of_a_claimed_gigabyte_takes_no_memory(show):
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 1 << 30
+    packed = gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + bytes(3 << 20))
+    assert isinstance(show("m.tar.gz", packed), NoPreview)
+
+
+def test_a_negative_size_does_not_read_the_same_header_for_ever(show):
+    header = bytearray(tarfile.TarInfo("x").tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = b"\xff" * 10 + (-1024 & 0xFFFF).to_bytes(2, "big")
+    header[148:156] = b"        "
+    header[148:156] = b"%06o\0 " % sum(header)
+    shown = show("m.tar", bytes(header) * 3)
+    assert isinstance(shown, NoPreview | MembersPreview)
+
+
+def test_a_zip_with_a_huge_directory_is_not_read(show):
+    content = bytearray(zipped({"a": b"a"}))
+    content[-10:-6] = (1 << 30).to_bytes(4, "little")
+    assert isinstance(show("a.zip", bytes(content)), NoPreview)
+
+
+def test_many_members_show_the_first(show):
+    shown = show("m.tar.gz", tar({f"{number}.txt": b"" for number in range(700)}))
+    assert (len(shown.members), shown.note) == (500, "These are the first 500 members.")

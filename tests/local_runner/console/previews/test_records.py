@@ -1,0 +1,101 @@
+"""Previews of RecordIO and of pictures."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+from scipy.sparse import csr_array
+
+from wildsage.containers.codecs.images import encoded, image_recordio
+from wildsage.containers.codecs.records import files, record_rows, recordio
+from wildsage.local_runner.console.previews.kinds import NoPreview, PicturesPreview, TablePreview
+from wildsage.local_runner.console.previews.pictures import LARGE, SMALL
+from wildsage.local_runner.console.previews.records import MOST_PICTURES
+
+
+def picture(width: int, height: int, kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), (200, 30, 30)).save(file, kind)
+    return file.getvalue()
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    return Image.open(io.BytesIO(png), formats=["PNG"]).size
+
+
+def test_dense_rows_are_a_table_with_the_label_first(show):
+    rows = files.encode_dense(np.array([[1.5, 2], [3, 4]], np.float32), np.array([0, 1], np.float32))
+    assert show("a.pbr", bytes(rows)) == TablePreview(["label", "0", "1"], [["0", "1.5", "2"], ["1", "3", "4"]])
+
+
+def test_sparse_rows_name_their_columns(show):
+    file = io.BytesIO()
+    files.write_spmatrix_to_sparse_tensor(file, csr_array(np.array([[0, 2.5, 0, 1]], np.float32)))
+    assert show("a", file.getvalue()) == TablePreview(["0"], [["1:2.5 3:1"]])
+
+
+def test_answers_are_a_table_of_their_columns(show):
+    answers = record_rows.encode({"closest_cluster": np.array([3.0]), "distance_to_cluster": np.array([0.5])})
+    assert show("a.out", answers) == TablePreview(["closest_cluster", "distance_to_cluster"], [["3", "0.5"]])
+
+
+def test_many_rows_show_the_first_of_them(show):
+    shown = show("a", bytes(files.encode_dense(np.ones((5_000, 100), np.float32))))
+    assert (len(shown.rows), shown.rows[0][-1], shown.note) == (
+        50,
+        "… 100 in all",
+        "This is the beginning of the object.",
+    )
+
+
+def test_damaged_records_have_no_preview(show):
+    assert isinstance(show("a", recordio.frame(b"\xff" * 40)), NoPreview)
+    assert isinstance(show("b", recordio.MAGIC_BYTES + b"\xff\xff\xff\x1f" + b"x" * 100), NoPreview)
+
+
+def test_rows_before_a_cut_record_are_shown(show):
+    whole = bytes(files.encode_dense(np.ones((3, 4), np.float32)))
+    assert len(show("a", whole[:-5]).rows) == 2
+
+
+def test_image_records_are_thumbnails_with_their_labels(show):
+    records = [
+        image_recordio.encode(picture(600, 300, kind), [label], label) for label, kind in enumerate(("PNG", "JPEG"))
+    ]
+    shown = show("train.rec", b"".join(records))
+    assert isinstance(shown, PicturesPreview) and shown.note == ""
+    assert [(one.width, one.height, one.labels) for one in shown.pictures] == [(600, 300, (0.0,)), (600, 300, (1.0,))]
+    assert all(size_of(one.png) == (SMALL, SMALL // 2) for one in shown.pictures)
+
+
+def test_a_damaged_picture_among_others_is_left_out(show):
+    cut = image_recordio.encode(picture(9, 9)[:40], [7], 0)
+    shown = show(
+        "a.rec", image_recordio.encode(picture(9, 9), [1], 0) + cut + image_recordio.encode(picture(9, 9), [2], 1)
+    )
+    assert [one.labels for one in shown.pictures] == [(1.0,), (2.0,)]
+    assert shown.note == "2 of the records at the beginning."
+
+
+def test_of_many_pictures_the_first_are_shown(show):
+    shown = show("a.rec", b"".join(image_recordio.encode(picture(8, 8), [0], number) for number in range(60)))
+    assert len(shown.pictures) == MOST_PICTURES and shown.note
+
+
+def test_large_pictures_among_records_share_the_pixels_of_one(show, monkeypatch):
+    monkeypatch.setattr(encoded, "MOST_PIXELS", 10_000)
+    shown = show("a.rec", image_recordio.encode(picture(90, 90), [0], 0) * 9)
+    assert len(shown.pictures) == 2
+
+
+def test_a_picture_is_encoded_anew_and_small(show):
+    (shown,) = show("cat.jpg", picture(2_000, 1_000, "JPEG")).pictures
+    assert (shown.width, shown.height, size_of(shown.png)) == (2_000, 1_000, (LARGE, LARGE // 2))
+
+
+def test_a_picture_with_more_pixels_than_endpoints_take_has_no_preview(show, monkeypatch):
+    monkeypatch.setattr(encoded, "MOST_PIXELS", 10_000)
+    assert "expected at most" in show("a.png", picture(101, 100)).note
+    assert "cannot be decoded" in show("b.png", picture(90, 90)[:60]).note

@@ -1,0 +1,56 @@
+"""Numbers of the invocations of the last minutes."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from wildsage.local_runner.jobs.hosting import invocations
+from wildsage.local_runner.jobs.hosting.invocations import InvocationSummary, InvocationTimes, percentile
+
+
+@pytest.fixture
+def clock(monkeypatch) -> list[float]:
+    """The time that invocations are measured with; its only entry is now."""
+    now = [0.0]
+    monkeypatch.setattr(invocations, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+def take(times: InvocationTimes, clock: list[float], seconds: float, variant: str = "v") -> None:
+    with times.measured("endpoint", variant):
+        clock[0] += seconds
+
+
+def test_times_and_failures_are_counted_by_variant(clock):
+    times = InvocationTimes()
+    for seconds in range(1, 101):
+        take(times, clock, seconds)
+    with pytest.raises(ValueError), times.measured("endpoint", "other"):
+        raise ValueError
+    assert times.summary("endpoint", "v", 1e9) == InvocationSummary(100, 0, 50.0, 99.0)
+    assert times.summary("endpoint", "other", 1e9) == InvocationSummary(1, 1, 0.0, 0.0)
+    assert times.summary("elsewhere", "v", 1e9) == InvocationSummary(0, 0, None, None)
+
+
+def test_only_those_in_the_window_count(clock):
+    times = InvocationTimes()
+    take(times, clock, 1)
+    clock[0] += 400
+    take(times, clock, 2)
+    assert times.summary("endpoint", "v", 300) == InvocationSummary(1, 0, 2.0, 2.0)
+
+
+def test_a_bounded_number_is_kept_and_none_of_a_deleted_endpoint(clock):
+    times = InvocationTimes()
+    for _ in range(invocations.MOST_KEPT + 10):
+        take(times, clock, 1)
+    assert times.summary("endpoint", "v", 1e9).count == invocations.MOST_KEPT
+    times.forget("endpoint")
+    assert times.summary("endpoint", "v", 1e9).count == 0
+
+
+def test_percentiles_are_values_that_occurred():
+    assert (percentile([7.0], 50), percentile([7.0], 99), percentile([], 50)) == (7.0, 7.0, None)
+    assert percentile([1.0, 2.0, 3.0], 50) == 2.0
