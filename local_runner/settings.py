@@ -79,12 +79,18 @@ class ServerSettings:
         logs = [
             path for path in self.data.glob("*.log*") if path.name.startswith(("server.log", "access.log", "up.log"))
         ]
-        return [self.objects, self.regions, self.missed_buckets, self.foreign_images, self.data / "authority", *logs]
+        notes = [self.missed_buckets, self.foreign_images, self.not_implemented]
+        return [self.objects, self.regions, *notes, self.data / "authority", *logs]
 
     @property
     def missed_buckets(self) -> Path:
         """File of the buckets that callers tried to read although they do not exist."""
         return self.data / "missed-buckets.txt"
+
+    @property
+    def not_implemented(self) -> Path:
+        """File of the operations that callers asked for although they are not implemented, each with its service."""
+        return self.data / "not-implemented.txt"
 
     @property
     def foreign_images(self) -> Path:

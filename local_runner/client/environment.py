@@ -17,6 +17,9 @@ from wildsage.local_runner.signatures import keys
 SHIM = Path(__file__).parent / "shim"
 REGION = "us-east-1"
 
+PUBLISHED_AT = "WILDSAGE_PUBLISHED_AT"
+"""Variable in a container: the URL of its local AWS on the host, such as http://127.0.0.1:4577; see docker-compose.yml."""
+
 # With any of these a client would use real credentials or another endpoint. `variables` sets the last two again.
 CONFLICTING = (
     "AWS_PROFILE",

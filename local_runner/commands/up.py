@@ -68,9 +68,6 @@ EXAMPLES = examples(
 )
 
 
-PUBLISHED_AT = "WILDSAGE_PUBLISHED_AT"
-"""Variable in a container: the URL of its local AWS on the host, such as http://127.0.0.1:4577; see docker-compose.yml."""
-
 RUN_AS = {"process": "processes", "docker": "containers"}
 
 
@@ -276,7 +273,7 @@ def serve_with_display(
         if log_format is LogFormat.JSON:
             record = {
                 "event": "up",
-                "endpoint": os.environ.get(PUBLISHED_AT, server.endpoint),
+                "endpoint": os.environ.get(environment.PUBLISHED_AT, server.endpoint),
                 "data": str(settings.data),
                 "variables": client_variables(server.endpoint, settings.data, sdk_polling, proxy),
             }
@@ -336,7 +333,7 @@ def announce(
 ) -> None:
     """Print the address of the server and how to use it."""
     data = escape(str(settings.data))
-    address = os.environ.get(PUBLISHED_AT, endpoint)
+    address = os.environ.get(environment.PUBLISHED_AT, endpoint)
     stderr.print(f"[bold green]Local AWS[/] on [bold]{escape(address)}[/], state in {data}. {end}")
     stderr.print(
         f"It serves SageMaker, its runtime, S3, CloudWatch, STS, IAM and ECR. Jobs and endpoints run as {RUN_AS[settings.backend]}."
@@ -374,7 +371,7 @@ def running_proxy(port: int) -> str:
 
 def client_variables(endpoint: str, data: Path, sdk_polling: bool, proxy: str | None) -> dict[str, str]:
     """Variables for clients of `endpoint`. If the server runs in a container: for clients on the host, with its URL there."""
-    published = os.environ.get(PUBLISHED_AT)
+    published = os.environ.get(environment.PUBLISHED_AT)
     variables = environment.variables(published or endpoint, data, sdk_polling, os.environ, proxy)
     return environment.portable(variables, data) if published else variables
 

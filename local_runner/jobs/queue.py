@@ -66,6 +66,21 @@ class Queue:
         self._wakes_at = math.inf  # the time at which the thread that watches looks again, if there is one
 
     @property
+    def limit(self) -> int:
+        """How many jobs run at a time."""
+        return self._limit
+
+    @property
+    def running(self) -> int:
+        """How many jobs run now."""
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait now."""
+        return len(self._waiting)
+
+    @property
     def is_full(self) -> bool:
         """Whether a job that comes now has to wait."""
         return self._running + len(self._waiting) >= self._limit

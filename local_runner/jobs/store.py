@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -191,6 +192,12 @@ class Store:
         """The names of the documents that a selection describes, in its order. No document is read."""
         with self._lock:
             return [name for _, _, name in self._rows(kind, selection)]
+
+    def statuses(self, kind: str) -> Counter[str]:
+        """How many documents of a kind have each status. No document is read."""
+        statement = "SELECT status, count(*) FROM documents WHERE kind = ? GROUP BY status"
+        with self._lock:
+            return Counter(dict(self._database.execute(statement, (kind,)).fetchall()))
 
     def referring(self, kind: str, field: str, value: str) -> list[Document]:
         """The documents of a kind that have a value of one of `REFERENCES`, in the order of their creation."""

@@ -119,7 +119,7 @@ class Overview:
 
     def jobs(self) -> list[JobSummary]:
         """All jobs, the newest first."""
-        found = [_job(kind, one) for store in self._stores() for kind in KINDS for one in store.all(kind.kind)]
+        found = [job_summary(kind, one) for store in self._stores() for kind in KINDS for one in store.all(kind.kind)]
         return sorted(found, key=lambda job: job.created, reverse=True)
 
     def tuner(self, job: JobSummary) -> JobSummary | None:
@@ -128,7 +128,7 @@ class Overview:
 
     def endpoints(self) -> list[EndpointSummary]:
         """All endpoints, sorted by name."""
-        found = [_endpoint(document) for store in self._stores() for document in store.all("endpoint")]
+        found = [endpoint_summary(document) for store in self._stores() for document in store.all("endpoint")]
         return sorted(found, key=lambda endpoint: endpoint.name)
 
     def follow(self, name: str, region: str | None = None) -> LogTail:
@@ -190,7 +190,8 @@ def region_of(arn: str) -> str:
     return arn.split(":")[3]
 
 
-def _job(kind: DocumentKind, document: Document) -> JobSummary:
+def job_summary(kind: DocumentKind, document: Document) -> JobSummary:
+    """The summary of a job from its document in the store."""
     return JobSummary(
         kind=kind,
         name=document[f"{kind.stem}Name"],
@@ -205,7 +206,8 @@ def _job(kind: DocumentKind, document: Document) -> JobSummary:
     )
 
 
-def _endpoint(document: Document) -> EndpointSummary:
+def endpoint_summary(document: Document) -> EndpointSummary:
+    """The summary of an endpoint from its document in the store."""
     variants = document.get("Deployment", {}).get("Variants", ())
     return EndpointSummary(
         name=document["EndpointName"],

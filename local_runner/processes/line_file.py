@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from pathlib import Path
 
 
@@ -20,6 +21,12 @@ class LineFile:
         with self._lock, self._path.open("a") as file:
             if file.tell() < self._most_bytes:
                 file.write(f"{line}\n")
+
+
+def count_lines(path: Path) -> Counter[str]:
+    """How often each line was added, the most frequent first."""
+    lines = path.read_text().splitlines() if path.exists() else ()
+    return Counter(dict(Counter(lines).most_common()))
 
 
 class LineReader:

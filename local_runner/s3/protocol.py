@@ -68,8 +68,11 @@ class S3:
         public: PublicBuckets | None = None,
         missed: LineFile | None = None,
         access: Access | None = None,
+        not_implemented: LineFile | None = None,
     ) -> None:
-        """`missed` records the buckets that callers tried to read although they do not exist. `access` says who may call."""
+        """`missed` records the buckets that callers tried to read although they do not exist, `not_implemented` the operations
+        that they asked for in vain. `access` says who may call."""
+        self._not_implemented = not_implemented
         self._access = access
         self._folder = store.folder
         reads = public or store
@@ -128,6 +131,8 @@ class S3:
         try:
             operation = self.operations[call.operation]
         except KeyError:
+            if self._not_implemented:
+                self._not_implemented.add(f"s3 {call.operation}")
             raise S3Error("NotImplemented", f"{call.operation} is not implemented by the local S3.") from None
         if call.argument("versionId", "null") != "null":
             raise S3Error("NotImplemented", "Versions of objects are not implemented by the local S3.")

@@ -222,6 +222,12 @@ class ObjectStore:
             for key, size, modified_ns, etag, checksums in rows
         ]
 
+    def totals(self) -> tuple[int, int]:
+        """How many objects there are in all buckets, and their bytes."""
+        row = self.index.row("SELECT count(*), coalesce(sum(size), 0) FROM objects")
+        assert row
+        return row[0], row[1]
+
     # Internals
 
     def _pages(self, bucket: str, prefix: str) -> Iterator[ObjectSummary]:

@@ -19,6 +19,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from wildsage.containers.contract import host_check
 from wildsage.containers.contract.patient_worker import ClientTooSlow
+from wildsage.local_runner.console.entrance import Entrance
 from wildsage.local_runner.jobs.queue import CannotBegin
 from wildsage.local_runner.operations import Operation, operations, rules
 from wildsage.local_runner.operations.context import RequestContext
@@ -33,7 +34,7 @@ from wildsage.local_runner.server.services import Regions
 from wildsage.local_runner.settings import ServerSettings
 from wildsage.local_runner.signatures import aws as signatures
 from wildsage.local_runner.wire.constraints import check
-from wildsage.local_runner.wire.errors import AwsError, not_implemented
+from wildsage.local_runner.wire.errors import AwsError, NotImplementedHere
 from wildsage.local_runner.wire.protocols import FORM, Values, WireProtocol, protocol_of, rest_operation
 from wildsage.local_runner.wire.regions import DEFAULT_REGION, partitions
 
@@ -81,10 +82,12 @@ class App:
         self._regions = regions
         keys = regions.settings.keys
         access = Access(keys) if keys else None
-        self._s3 = S3(regions.objects, regions.public, regions.missed_buckets, access)
+        self._s3 = S3(regions.objects, regions.public, regions.missed_buckets, access, regions.not_implemented)
+        self._console = Entrance(regions)
         self._handlers: tuple[Handler, ...] = (
             reject_cross_site,
             answer_health,
+            self._answer_browser,
             find_service,
             self._answer_s3,
             choose_protocol,
@@ -108,8 +111,16 @@ class App:
         """End the jobs and endpoints."""
         self._regions.close()
 
+    def _answer_browser(self, call: ApiCall) -> Response | None:
+        return self._console.respond(call.request)
+
     def _answer_s3(self, call: ApiCall) -> Response | None:
-        return self._s3.respond(call.request) if call.service == "s3" else None
+        if call.service != "s3":
+            return None
+        response = self._s3.respond(call.request)
+        if from_browser(call.request):  # an object has the origin of the console: as a page it may run nothing
+            response.headers["Content-Security-Policy"] = "sandbox"
+        return response
 
     def _enter_region(self, call: ApiCall) -> None:
         services = self._regions.services(call.region)
@@ -119,6 +130,8 @@ class App:
         try:
             return next(response for handler in self._handlers if (response := handler(call)) is not None)
         except AwsError as error:
+            if isinstance(error, NotImplementedHere):
+                self._regions.not_implemented.add(f"{error.service} {error.operation}")
             return call.protocol.fail(error)
         except CannotBegin as error:
             return call.protocol.fail(AwsError("ResourceLimitExceeded", str(error)))
@@ -147,6 +160,11 @@ def reject_cross_site(call: ApiCall) -> Response | None:
 def answer_health(call: ApiCall) -> Response | None:
     """The page for health checks."""
     return health.page() if call.request.path == health.PATH else None
+
+
+def from_browser(request: Request) -> bool:
+    """Whether a browser asks, for a page of its own or for what a page loads. Clients of AWS send neither header."""
+    return "Sec-Fetch-Mode" in request.headers or "text/html" in request.headers.get("Accept", "")
 
 
 def find_service(call: ApiCall) -> Response | None:
@@ -186,7 +204,7 @@ def choose_protocol(call: ApiCall) -> Response | None:
         call.model = service_model(call.service)
     except botocore.exceptions.UnknownServiceError:
         call.protocol = protocol_of(call.request, None)
-        raise not_implemented(call.protocol.operation_name(call.request), call.service) from None
+        raise NotImplementedHere(call.protocol.operation_name(call.request), call.service) from None
     call.protocol = protocol_of(call.request, call.model)
     return None
 
@@ -246,7 +264,7 @@ def find_operation(call: ApiCall) -> Response | None:
     """Reject unknown operations before validating the request. Raises NotImplemented, status 501, which names the operation."""
     found = operations().get((call.service, xform_name(call.operation.name)))
     if found is None:
-        raise not_implemented(call.operation.name, call.service)
+        raise NotImplementedHere(call.operation.name, call.service)
     call.perform = found
     return None
 

@@ -29,6 +29,7 @@ OURS = (
     "access.log.1",
     "missed-buckets.txt",
     "foreign-images.txt",
+    "not-implemented.txt",
 )
 """What a server writes to its data folder. A folder may hold files of others too: `--data .` in a project."""
 

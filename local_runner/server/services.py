@@ -49,9 +49,10 @@ class Regions:
         self.backend = BACKENDS[settings.backend](settings)
         self.objects = ObjectStore(settings.objects)
         self.public = PublicBuckets(self.objects) if settings.public_s3 else None
-        self._queue = Queue(settings.max_jobs or default_limit())
+        self.queue = Queue(settings.max_jobs or default_limit())
         self._slots = RequestSlots()
         self.missed_buckets = LineFile(settings.missed_buckets)
+        self.not_implemented = LineFile(settings.not_implemented)
         self._foreign_images = LineFile(settings.foreign_images)
         self._lock = threading.Lock()
         self._opened: dict[str, Services] = {}
@@ -79,7 +80,7 @@ class Regions:
         store, logs = Store(folder.state), Logs(folder.logs)
         objects, backend = self.objects, self.backend
         inputs = JobReads(self.public or objects, self.missed_buckets)
-        deps = JobDependencies(store, logs, objects, inputs, backend, folder.jobs, self._queue)
+        deps = JobDependencies(store, logs, objects, inputs, backend, folder.jobs, self.queue)
         training = TrainingJobs(replace(deps, kept=folder.kept if self.settings.keep else None))
         endpoints = Endpoints(store, logs, inputs, backend, folder.endpoints, folder.name)
         services = Services(

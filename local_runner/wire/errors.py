@@ -21,6 +21,11 @@ def invalid(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
-def not_implemented(operation: str, service: str) -> AwsError:
-    """The error for an operation that Wildsage does not implement. It is not an error code of AWS."""
-    return AwsError("NotImplemented", f"Operation {operation} of {service} is not implemented by Wildsage yet.", 501)
+class NotImplementedHere(AwsError):
+    """The error for an operation that Wildsage does not implement. Its code is not one of AWS's."""
+
+    def __init__(self, operation: str, service: str) -> None:
+        super().__init__(
+            "NotImplemented", f"Operation {operation} of {service} is not implemented by Wildsage yet.", 501
+        )
+        self.operation, self.service = operation, service

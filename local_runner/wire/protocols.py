@@ -17,7 +17,7 @@ from botocore.model import OperationModel, ServiceModel, Shape
 from werkzeug import Request, Response
 
 from wildsage.local_runner.wire import cbor, event_stream, query
-from wildsage.local_runner.wire.errors import AwsError, not_implemented
+from wildsage.local_runner.wire.errors import AwsError, NotImplementedHere
 from wildsage.local_runner.wire.values import CBOR, JSON, serialize, without_nulls
 
 Values = dict[str, Any]
@@ -131,7 +131,7 @@ class Rest:
         if matched := rest_operation(request, service):
             operation, found = matched
             return operation, {**found, **_headers_and_body(request, operation.input_shape)}
-        raise not_implemented(self.operation_name(request), service.service_name)
+        raise NotImplementedHere(self.operation_name(request), service.service_name)
 
     def reply(self, operation: OperationModel, result: Values) -> Response:
         shape = operation.output_shape
@@ -162,7 +162,7 @@ class RestXml(Rest):
 
     def parse(self, request: Request, service: ServiceModel) -> tuple[OperationModel, Values]:
         matched = rest_operation(request, service)
-        raise not_implemented(matched[0].name if matched else self.operation_name(request), service.service_name)
+        raise NotImplementedHere(matched[0].name if matched else self.operation_name(request), service.service_name)
 
     def fail(self, error: AwsError) -> Response:
         return _response(query.error_document(error), "text/xml", error.status)
@@ -192,7 +192,7 @@ def _form(request: Request) -> Values:
 
 def _operation(service: ServiceModel, name: str) -> OperationModel:
     if name not in service.operation_names:
-        raise not_implemented(name, service.service_name)
+        raise NotImplementedHere(name, service.service_name)
     return service.operation_model(name)
 
 
