@@ -40,8 +40,9 @@ STOP_WITHIN_S = 20.0
 REGION = "us-east-1"
 NOTES = """A server holds that many of each resource, of objects in one bucket and of log streams in one group; documents of jobs
 have 3 kB. **page**: the median of the calls, by boto3 over HTTP with its parsing, of pages of the size in the row; 10 where the row
-says none. Middle: a page from the middle of the list. Search reads all documents of a kind that an index on statuses and names
-does not exclude, because expressions may ask for any property."""
+says none. **answer**: the part of it from sending the request until the last byte of the answer is here, without boto3's parsing,
+which takes most of the time of long pages. Middle: a page from the middle of the list. Search selects by status, name, time of
+creation, and trial and experiment of a component; it reads all documents that these do not exclude for other properties."""
 
 
 def document(kind: Kind, number: int) -> Document:
@@ -61,6 +62,7 @@ def document(kind: Kind, number: int) -> Document:
         "TunedHyperParameters": {},
         "ExperimentName": name_of(EXPERIMENT, number // PER_TRIAL),
         "Trials": [name_of(TRIAL, number // PER_TRIAL)],
+        "HyperParameters": {"k": str(number % 10)},
         "Environment": {"PADDING": "x" * 2_400},
         kind.name_field: name,
     }
@@ -117,6 +119,8 @@ def calls(sagemaker: Any, logs: Any, s3: Any, count: int) -> Mapping[str, Callab
     middle = {"CreationTimeAfter": BEGAN + count / 2}
     trial, experiment = name_of(TRIAL, 3), name_of(EXPERIMENT, 3)
     named = {"Name": "TrainingJobName", "Operator": "Equals", "Value": name_of(TRAINING_JOB, 7)}
+    setting = {"Name": "HyperParameters.k", "Operator": "Equals", "Value": "7"}
+    of_experiment = {"Name": "Parents.ExperimentName", "Operator": "Equals", "Value": experiment}
     failed = {"Name": "TrainingJobStatus", "Operator": "Equals", "Value": "Failed"}
     return {
         "training jobs": jobs,
@@ -152,19 +156,45 @@ def calls(sagemaker: Any, logs: Any, s3: Any, count: int) -> Mapping[str, Callab
         "objects, folders": lambda: s3.list_objects_v2(Bucket="bench", Delimiter="/"),
         "search by name": lambda: search(Resource="TrainingJob", SearchExpression={"Filters": [named]}),
         "search by status": lambda: search(Resource="TrainingJob", SearchExpression={"Filters": [failed]}),
+        "search by status and hyperparameter": lambda: search(
+            Resource="TrainingJob", SearchExpression={"Filters": [failed, setting]}
+        ),
+        "search by hyperparameter": lambda: search(Resource="TrainingJob", SearchExpression={"Filters": [setting]}),
+        "search by experiment": lambda: search(
+            Resource="ExperimentTrialComponent", SearchExpression={"Filters": [of_experiment]}
+        ),
     }
 
 
-def measured(count: int, rounds: int) -> dict[str, float]:
-    """Milliseconds of each call, medians of `rounds`."""
+class AnswerTimes:
+    """How long the answers to a client's requests took, in seconds: from before sending to before parsing."""
+
+    def __init__(self, *clients: Any) -> None:
+        self.taken: list[float] = []
+        self._began = 0.0
+        for client in clients:
+            client.meta.events.register("before-send", self._sent)
+            client.meta.events.register("before-parse", self._answered)
+
+    def _sent(self, **_: Any) -> None:
+        self._began = time.perf_counter()
+
+    def _answered(self, **_: Any) -> None:
+        self.taken.append(time.perf_counter() - self._began)
+
+
+def measured(count: int, rounds: int) -> dict[str, tuple[float, float]]:
+    """Milliseconds of each call and of the answer in it, medians of `rounds`."""
     with served(count) as client:
-        s3 = client("s3")
+        sagemaker, logs, s3 = clients = client("sagemaker"), client("logs"), client("s3")
         upload(s3, count)
+        answers = AnswerTimes(*clients)
         found = {}
-        for name, call in calls(client("sagemaker"), client("logs"), s3, count).items():
+        for name, call in calls(sagemaker, logs, s3, count).items():
             call()
+            answers.taken.clear()
             taken = [_seconds(call) for _ in range(rounds)]
-            found[name] = 1000 * statistics.median(taken)
+            found[name] = 1000 * statistics.median(taken), 1000 * statistics.median(answers.taken)
         return found
 
 
@@ -180,8 +210,10 @@ def main(
 ) -> None:
     """Measure, and show the table."""
     by_size = {count: measured(count, rounds) for count in SIZES}
-    columns = ("page of", *(f"of {count:,}, ms" for count in SIZES))
-    rows = [(name, *(f"{by_size[count][name]:.1f}" for count in SIZES)) for name in by_size[SIZES[0]]]
+    columns = ("list", *(f"{part} of {count:,}, ms" for count in SIZES for part in ("page", "answer")))
+    rows = [
+        (name, *(f"{part_ms:.1f}" for count in SIZES for part_ms in by_size[count][name])) for name in by_size[SIZES[0]]
+    ]
     report = Report("listings", "Pages of lists", "python -m benchmarks.listings", columns, rows, NOTES, ("boto3",))
     report.show()
     if write:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +19,7 @@ TRANSFORM_JOBS = "/aws/sagemaker/TransformJobs"
 PROCESSING_JOBS = "/aws/sagemaker/ProcessingJobs"
 ENDPOINTS = "/aws/sagemaker/Endpoints"
 MAX_LINE_BYTES = 1 << 20
+TICK_NS = 1_000_000_000
 
 
 class NoSuchGroup(Exception):
@@ -51,12 +53,13 @@ class LogWriter:
     """Appends lines to one stream. Thread-safe; timestamps never decrease.
 
     On a full disk, lines are lost and counted: who writes them must not stop for that. Empty lines are left out, because an
-    event has at least one character in the model of CloudWatch Logs.
+    event has at least one character in the model of CloudWatch Logs. `written` is called after each line.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, written: Callable[[], object] = lambda: None) -> None:
         _drop_cut_line(path)
         self._file = path.open("ab", buffering=0)
+        self._written = written
         self._lock = threading.Lock()
         self._last_ms = 0
         self._lost = 0
@@ -83,6 +86,7 @@ class LogWriter:
             return False
         if written < len(line):
             self._file.truncate(self._file.tell() - written)
+        self._written()
         return written == len(line)
 
     def close(self) -> None:
@@ -91,17 +95,67 @@ class LogWriter:
             self._file.close()
 
 
-class Logs:
-    """All log groups below one folder. The names of groups and streams are percent-encoded in file names."""
+class _Streams:
+    """The names of a group's streams, by name and by the time of their last line, kept until its folder changes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lock = threading.Lock()
+        self._changed_ns = -1
+        self._by_name: list[str] = []
+        self._by_time: dict[str, None] | None = None
+
+    def by_name(self, prefix: str) -> list[str]:
+        """The names that begin with `prefix`, sorted."""
+        with self._lock:
+            self._refresh()
+            first = bisect_left(self._by_name, prefix)
+            end = bisect_left(self._by_name, True, lo=first, key=lambda name: not name.startswith(prefix))
+            return self._by_name[first:end]
+
+    def by_time(self, prefix: str) -> list[str]:
+        """As `by_name`, sorted by the time at which a stream was last written to."""
+        with self._lock:
+            self._refresh()
+            if self._by_time is None:
+                with os.scandir(self._folder) as found:
+                    times = sorted((one.stat().st_mtime_ns, _stream_name(one.name)) for one in found)
+                self._by_time = dict.fromkeys(name for _, name in times)
+            return [name for name in self._by_time if name.startswith(prefix)]
+
+    def written(self, name: str) -> None:
+        """Note that a stream has a new line."""
+        with self._lock:
+            if self._by_time is not None and name in self._by_time:
+                del self._by_time[name]
+                self._by_time[name] = None
+
+    def _refresh(self) -> None:
+        changed_ns = self._folder.stat().st_mtime_ns
+        if changed_ns == self._changed_ns:
+            return
+        now_ns = time.time_ns()
+        self._by_name = sorted(map(_stream_name, os.listdir(self._folder)))
+        self._by_time = None
+        # within one tick of its clock, a file system gives two changes of a folder the same time
+        self._changed_ns = changed_ns if now_ns - changed_ns > TICK_NS else -1
+
+
+class Logs:
+    """All log groups below one folder. The names of groups and streams are percent-encoded in file names.
+
+    One process writes; others may read, and delete streams.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._groups: dict[str, _Streams] = {}
 
     def writer(self, group: str, stream: str) -> LogWriter:
         """Open a stream for appending. The stream and its group exist from now on."""
         path = self._path(group, stream)
         path.parent.mkdir(parents=True, exist_ok=True)
-        return LogWriter(path)
+        return LogWriter(path, lambda: self._streams(group).written(stream))
 
     def groups(self, prefix: str = "") -> list[str]:
         """Names of the groups that begin with `prefix`, sorted."""
@@ -114,14 +168,13 @@ class Logs:
 
     def stream_names(self, group: str, prefix: str = "") -> list[str]:
         """Names of the streams of a group, sorted. No stream is read. Raises NoSuchGroup."""
-        names = map(unquote, os.listdir(self._group(group)))
-        return sorted(name for name in names if name.startswith(prefix))
+        self._group(group)
+        return self._streams(group).by_name(prefix)
 
     def stream_names_by_time(self, group: str, prefix: str = "") -> list[str]:
         """As `stream_names`, sorted by the time at which a stream was last written to."""
-        with os.scandir(self._group(group)) as found:
-            times = {unquote(one.name): one.stat().st_mtime_ns for one in found}
-        return sorted((name for name in times if name.startswith(prefix)), key=lambda name: (times[name], name))
+        self._group(group)
+        return self._streams(group).by_time(prefix)
 
     def stream(self, group: str, name: str) -> LogStream:
         """What the stream of that name says. Raises FileNotFoundError."""
@@ -140,6 +193,9 @@ class Logs:
             raise NoSuchGroup(f"The specified log group does not exist: {group}.")
         return folder
 
+    def _streams(self, group: str) -> _Streams:
+        return self._groups.setdefault(group, _Streams(self._folder / _file_name(group)))
+
     def _path(self, group: str, stream: str) -> Path:
         return self._folder / _file_name(group) / _file_name(stream)
 
@@ -147,6 +203,12 @@ class Logs:
 def _file_name(name: str) -> str:
     """Percent-encode a name. A name of dots alone is encoded too, because `..` would lead out of the folder."""
     return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
+
+
+def _stream_name(file_name: str) -> str:
+    """The name of a stream from that of its file. Nearly all have slashes and nothing else that is encoded."""
+    name = file_name.replace("%2F", "/")
+    return unquote(file_name) if "%" in name else name
 
 
 def _drop_cut_line(path: Path) -> None:

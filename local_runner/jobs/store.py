@@ -19,6 +19,7 @@ from wildsage.local_runner.processes import disk
 
 T = TypeVar("T")
 Document = dict[str, Any]
+Sort = Literal["created", "modified", "name", "status"]
 Place = tuple[float | str, str]
 """Where a document stands in a sorted list: what is sorted by, and the name."""
 
@@ -44,7 +45,7 @@ REFERENCES = (
     "ContextType",
 )
 """Fields of a document, or of its `Source`, that name other resources or a type: documents are found by their values."""
-LAYOUT = 1
+LAYOUT = 2
 """Number of the tables below in the file; one that was written before documents had columns has 0."""
 # SageMaker keeps upper and lower case in a name but does not distinguish names by it: their ARNs are equal.
 SCHEMA = """
@@ -54,6 +55,7 @@ CREATE TABLE IF NOT EXISTS documents (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_of_a_name ON documents (kind, name COLLATE NOCASE);
 CREATE INDEX IF NOT EXISTS by_creation ON documents (kind, created, name, modified, status);
+CREATE INDEX IF NOT EXISTS by_modification ON documents (kind, modified, name, created, status);
 CREATE INDEX IF NOT EXISTS by_name ON documents (kind, name, created, modified, status);
 CREATE INDEX IF NOT EXISTS by_status ON documents (kind, status, name, created, modified);
 CREATE TABLE IF NOT EXISTS document_references (
@@ -83,7 +85,7 @@ class ListQuery:
     `limit` counts documents, -1 for all.
     """
 
-    sort: Literal["created", "name", "status"] = "created"
+    sort: Sort = "created"
     descending: bool = False
     name_contains: str = ""
     status: str | None = None
@@ -98,12 +100,7 @@ class ListQuery:
 
     def statement(self, kind: str) -> tuple[str, list[Any]]:
         """The SQL statement that finds the rows and the names of the documents, and its values."""
-        terms = [("kind = ?", kind), *(term for term in self._terms() if term[1] is not None)]
-        where = " AND ".join(sql for sql, _ in terms)
-        values = [value for _, value in terms]
-        for name, wanted in self.references.items():
-            where += f" AND name IN ({REFERRING})"
-            values += [kind, name, json.dumps(wanted)]
+        where, values = self.condition(kind)
         way, follows = ("DESC", "<") if self.descending else ("ASC", ">")
         if self.after:
             where += f" AND ({self.sort}, name) {follows} (?, ?)"
@@ -113,6 +110,16 @@ class ListQuery:
         order = f"{plus}{self.sort} {way}, name {way}"
         statement = f"SELECT rowid, {self.sort}, name FROM documents WHERE {where} ORDER BY {order} LIMIT ?"
         return statement, [*values, self.limit]
+
+    def condition(self, kind: str) -> tuple[str, list[Any]]:
+        """The SQL condition that all documents of the list meet, on whatever page they are, and its values."""
+        terms = [("kind = ?", kind), *(term for term in self._terms() if term[1] is not None)]
+        where = " AND ".join(sql for sql, _ in terms)
+        values = [value for _, value in terms]
+        for name, wanted in self.references.items():
+            where += f" AND name IN ({REFERRING})"
+            values += [kind, name, json.dumps(wanted)]
+        return where, values
 
     def _terms(self) -> Iterator[tuple[str, Any]]:
         yield "instr(lower(name), ?)", self.name_contains.lower() or None
@@ -188,6 +195,12 @@ class Store:
             shown = rows[: selection.limit]
             return self._read(shown), shown[-1][1:] if len(rows) > len(shown) else None
 
+    def count(self, kind: str, selection: ListQuery) -> int:
+        """How many documents a selection describes on all pages. No document is read."""
+        where, values = selection.condition(kind)
+        with self._lock:
+            return self._database.execute(f"SELECT count(*) FROM documents WHERE {where}", values).fetchone()[0]
+
     def names(self, kind: str, selection: ListQuery) -> list[str]:
         """The names of the documents that a selection describes, in its order. No document is read."""
         with self._lock:
@@ -259,8 +272,8 @@ class Store:
         return self._database.execute(*selection.statement(kind)).fetchall()
 
     def _read(self, rows: Sequence[tuple[int, float | str, str]]) -> list[Document]:
-        found = [self._database.execute("SELECT document FROM documents WHERE rowid = ?", row[:1]) for row in rows]
-        return [json.loads(one.fetchone()[0]) for one in found]
+        one = "SELECT document FROM documents WHERE rowid = ?"
+        return [json.loads(self._database.execute(one, row[:1]).fetchone()[0]) for row in rows]
 
     def _layout(self) -> int:
         return self._database.execute("PRAGMA user_version").fetchone()[0]

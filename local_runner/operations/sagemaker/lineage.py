@@ -105,8 +105,8 @@ def _associations(
     context: RequestContext, request: dict[str, Any], references: dict[str, Sequence[str]]
 ) -> list[Document]:
     """All associations that an index finds for the request, whatever the page."""
-    unpaged = {field: value for field, value in request.items() if field not in ("NextToken", "SortBy")}
-    selection = resources.selection({**unpaged, "MaxResults": -1}, references=references)
+    by_time = {field: value for field, value in request.items() if field != "SortBy"}
+    selection = resources.selection(by_time, references=references)
     return context.services.store.select(ASSOCIATION, selection)
 
 

@@ -8,19 +8,20 @@ import math
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from wildsage.containers.contract import json_text
 from wildsage.local_runner.backends import CannotRun
 from wildsage.local_runner.images import uris
 from wildsage.local_runner.inputs.channels import InputError, split_uri
 from wildsage.local_runner.jobs.kind import Kind
-from wildsage.local_runner.jobs.store import REFERENCES, TAGS, Document, ListQuery, NameTaken, NotFound, Place
+from wildsage.local_runner.jobs.store import REFERENCES, TAGS, Document, ListQuery, NameTaken, NotFound, Place, Sort
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 DEFAULT_PAGE = 10
-SORTS: Mapping[str, Literal["name", "status"]] = {"Name": "name", "Status": "status"}
+SORTS: Mapping[str, Sort] = {"Name": "name", "Status": "status"}
 """The orders that `SortBy` may name, apart from the time of creation."""
 
 Request = Mapping[str, Any]
@@ -158,8 +159,16 @@ def page(
     A token holds the place of the last document that was returned, so that resources created or deleted meanwhile do not move
     the next page.
     """
-    wanted = selection(request, order, references=references, names=names, since=since)
-    found, last = context.services.store.page(kind, wanted)
+    return page_of(context, kind, selection(request, order, references=references, names=names, since=since), request)
+
+
+def page_of(
+    context: RequestContext, kind: str, query: ListQuery, request: Request
+) -> tuple[list[Document], dict[str, str]]:
+    """The page of a list that the request's token and MaxResults ask for, and `{"NextToken"}` if more follow."""
+    after = _read_place(request["NextToken"], query.sort) if "NextToken" in request else None
+    query = replace(query, after=after, limit=request.get("MaxResults", DEFAULT_PAGE))
+    found, last = context.services.store.page(kind, query)
     return found, {"NextToken": _token(list(last))} if last else {}
 
 
@@ -171,8 +180,8 @@ def selection(
     names: Sequence[str] | None = None,
     since: float | None = None,
 ) -> ListQuery:
-    """What a List request asks for, as `page` reads it."""
-    sort: Literal["created", "name", "status"] = SORTS.get(request.get("SortBy", ""), "created")
+    """All that a List request asks for, on whatever page."""
+    sort = SORTS.get(request.get("SortBy", ""), "created")
     return ListQuery(
         sort=sort,
         descending=request.get("SortOrder", order) == "Descending",
@@ -184,8 +193,6 @@ def selection(
         modified_before=request.get("LastModifiedTimeBefore"),
         names=names,
         references=references or {},
-        after=_read_place(request["NextToken"], sort) if "NextToken" in request else None,
-        limit=request.get("MaxResults", DEFAULT_PAGE),
     )
 
 
@@ -200,8 +207,8 @@ def _latest(after: float | None, since: float | None) -> float | None:
     return max(bounds, default=None)
 
 
-def _read_place(token: str, sort: str) -> Place:
-    value, name = _read_token(token, float if sort == "created" else str, str)
+def _read_place(token: str, sort: Sort) -> Place:
+    value, name = _read_token(token, float if sort in ("created", "modified") else str, str)
     return value, name
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.lineage import COMPONENT, EXPERIMENT, TRIAL
-from wildsage.local_runner.jobs.store import TAGS, Document, ListQuery, NotFound, Store
+from wildsage.local_runner.jobs.store import TAGS, Document, ListQuery, NotFound, Sort, Store
 from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning.job import KIND as TUNING_JOB
 from wildsage.local_runner.operations.context import RequestContext
@@ -30,7 +30,12 @@ SEARCHED: Mapping[str, Kind] = {
     "ExperimentTrial": TRIAL,
     "ExperimentTrialComponent": COMPONENT,
 }
+SORTS: Mapping[str, Sort] = {"LastModifiedTime": "modified", "CreationTime": "created"}
+"""Properties that the store sorts by."""
 MODIFIED = "LastModifiedTime"
+
+Page = tuple[Sequence[Document], int, dict[str, str]]
+"""The documents of a page, how many there are on all pages, and the token of the next."""
 
 
 @unsupported("VisibilityConditions")
@@ -41,53 +46,108 @@ def search(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         raise invalid(
             f"Search for {request['Resource']} is not implemented by Wildsage yet. Use one of {', '.join(SEARCHED)}."
         )
-    kind, expression = SEARCHED[request["Resource"]], request.get("SearchExpression", {})
-    documents = context.services.store.select(kind.name, _selection(kind, expression))
-    found = [one for one in _with_relations(context, kind, documents) if _matches(one, expression)]
-    page, token = resources.numbered_page(_sorted(found, request), request)
+    kind = SEARCHED[request["Resource"]]
+    query, rest = _selection(context.services.store, kind, request)
+    in_order = request.get("SortBy", MODIFIED) in SORTS
+    answer = _indexed_page if in_order and not rest else _scanned_page
+    page, count, token = answer(context, kind, query, request)
     return {
-        "Results": [{kind.stem: one} for one in page],
-        "TotalHits": {"Value": len(found), "Relation": "EqualTo"},
+        "Results": [{kind.stem: _with_tags(context.services.store, kind, one)} for one in page],
+        "TotalHits": {"Value": count, "Relation": "EqualTo"},
         **token,
     }
 
 
-def _selection(kind: Kind, expression: Mapping[str, Any]) -> ListQuery:
-    """A superset of what the expression finds, which the store gives without its documents: by status, name or part of it."""
-    needed = (
-        {}
-        if expression.get("Operator") == "Or"
-        else {
-            (one["Name"], one.get("Operator", "Equals")): one.get("Value", "") for one in expression.get("Filters", ())
-        }
-    )
-    name = needed.get((kind.name_field, "Equals"), "")
-    whole = name if _as_number(name) is None else ""  # names that are numbers are compared as such
-    return ListQuery(
-        status=needed.get((kind.status_field, "Equals")),
-        name_contains=whole or needed.get((kind.name_field, "Contains"), ""),
-    )
+def _indexed_page(context: RequestContext, kind: Kind, query: ListQuery, request: Mapping[str, Any]) -> Page:
+    """The page that the store selects: no other document is read."""
+    found, token = resources.page_of(context, kind.name, query, request)
+    return _with_parents(context.services.store, kind, found), context.services.store.count(kind.name, query), token
 
 
-def _with_relations(context: RequestContext, kind: Kind, documents: Sequence[Document]) -> Iterator[Document]:
-    """The documents with their tags; trial components with the trials and experiments they belong to."""
-    store = context.services.store
-    trials = (
-        {trial["TrialName"]: trial["ExperimentName"] for trial in store.all(TRIAL.name)} if kind == COMPONENT else {}
-    )
-    for document in documents:
-        tags = _tags(store, document[kind.arn_field])
-        shown = {**document, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
-        if kind == COMPONENT:
-            shown["Parents"] = [{"TrialName": name, "ExperimentName": trials[name]} for name in document["Trials"]]
-        yield shown
+def _scanned_page(context: RequestContext, kind: Kind, query: ListQuery, request: Mapping[str, Any]) -> Page:
+    """The page of an expression about properties that have no index: all documents that `query` does not exclude are read."""
+    store, expression = context.services.store, request.get("SearchExpression", {})
+    documents = _with_parents(store, kind, store.select(kind.name, query))
+    if _asks_for_tags(request):
+        tags = store.named(TAGS)
+        documents = [{**one, "Tags": _listed(tags.get(one[kind.arn_field], {}))} for one in documents]
+    found = [one for one in documents if _matches(one, expression)]
+    page, token = resources.numbered_page(_sorted(found, request), request)
+    return page, len(found), token
 
 
-def _tags(store: Store, arn: str) -> Document:
+def _asks_for_tags(request: Mapping[str, Any]) -> bool:
+    asked = [
+        request.get("SortBy", ""),
+        *(one["Name"] for one in search_rules.filters(request.get("SearchExpression", {}))),
+    ]
+    return any(name.partition(".")[0] == "Tags" for name in asked)
+
+
+def _with_parents(store: Store, kind: Kind, documents: Sequence[Document]) -> Sequence[Document]:
+    """Trial components with the trials and experiments they belong to; other documents as they are."""
+    if kind != COMPONENT:
+        return documents
+    names = sorted({name for document in documents for name in document["Trials"]})
+    trials = store.select(TRIAL.name, ListQuery(names=names))
+    experiments = {trial["TrialName"]: trial["ExperimentName"] for trial in trials}
+    return [{**one, "Parents": [_parent(name, experiments[name]) for name in one["Trials"]]} for one in documents]
+
+
+def _parent(trial: str, experiment: str) -> dict[str, str]:
+    return {"TrialName": trial, "ExperimentName": experiment}
+
+
+def _with_tags(store: Store, kind: Kind, document: Document) -> Document:
     try:
-        return store.get(TAGS, arn)
+        return {**document, "Tags": _listed(store.get(TAGS, document[kind.arn_field]))}
     except NotFound:
+        return {**document, "Tags": []}
+
+
+def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+# What the store selects
+
+
+def _selection(store: Store, kind: Kind, request: Mapping[str, Any]) -> tuple[ListQuery, list[Any]]:
+    """What the store selects of an expression, in the order of the request, and the conditions that it cannot check."""
+    expression = request.get("SearchExpression", {})
+    parts = [*expression.get("NestedFilters", ()), *expression.get("SubExpressions", ())]
+    filters = list(expression.get("Filters", ()))
+    selected: dict[str, Any] = {}
+    if expression.get("Operator") != "Or" or len(filters) + len(parts) == 1:
+        for one in expression.get("Filters", ()):
+            field = _field(store, kind, one)
+            if field and field.keys().isdisjoint(selected):
+                selected |= field
+                filters.remove(one)
+    descending = request.get("SortOrder", "Descending") == "Descending"
+    query = ListQuery(sort=SORTS.get(request.get("SortBy", MODIFIED), "created"), descending=descending, **selected)
+    return query, filters + parts
+
+
+def _field(store: Store, kind: Kind, wanted: Mapping[str, str]) -> dict[str, Any]:
+    """The field of a ListQuery that says the same as a filter; empty if there is none."""
+    name, operator, value = wanted["Name"], wanted.get("Operator", "Equals"), wanted.get("Value", "")
+    number = _as_number(value)
+    if (name, operator) == (kind.name_field, "Contains"):
+        return {"name_contains": value}
+    if name == "CreationTime" and operator in ("GreaterThan", "LessThan") and number is not None:
+        return {"created_after" if operator == "GreaterThan" else "created_before": number}
+    if operator != "Equals" or number is not None:  # texts that are numbers are compared as such
         return {}
+    if name == kind.status_field:
+        return {"status": value}
+    if name == kind.name_field:
+        return {"names": [value]}
+    if kind == COMPONENT and name in ("Parents.TrialName", "Parents.ExperimentName"):
+        of_experiment = ListQuery(references={"ExperimentName": [value]})
+        names = [value] if name == "Parents.TrialName" else store.names(TRIAL.name, of_experiment)
+        return {"references": {"Trials": names}}
+    return {}
 
 
 # Filters
@@ -178,7 +238,10 @@ def _values(found: Any, path: Sequence[str]) -> Iterator[Any]:
 
 
 def _sorted(found: list[Document], request: Mapping[str, Any]) -> list[Document]:
+    """Sorted by a property for which the store has no order; the store's order if it has one."""
     name = request.get("SortBy", MODIFIED)
+    if name in SORTS:
+        return found
     descending = request.get("SortOrder", "Descending") == "Descending"
     having = [one for one in found if _property(one, name)]
 

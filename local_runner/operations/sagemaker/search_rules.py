@@ -39,7 +39,7 @@ def conditions(request: Request) -> Iterator[str]:
 def properties(request: Request) -> Iterator[str]:
     """A filter names a property of the resource, and an operator that its type has."""
     record = _record(request["Resource"])
-    for one in _filters(request.get("SearchExpression", {})) if record else ():
+    for one in filters(request.get("SearchExpression", {})) if record else ():
         head, operator = one["Name"].partition(".")[0], one.get("Operator", "Equals")
         if head not in (*record.members, *OWN_NAMES):  # type: ignore[union-attr]
             yield f"Filter name {one['Name']}: {request['Resource']} has no property {head}."
@@ -54,18 +54,18 @@ def properties(request: Request) -> Iterator[str]:
 def contains(request: Request) -> Iterator[str]:
     """Looking into texts is limited to one property, those aside that are listed."""
     often = OFTEN_CONTAINED.get(_record_name(request["Resource"]), ())
-    used = [one for one in _filters(request.get("SearchExpression", {})) if one.get("Operator") == "Contains"]
+    used = [one for one in filters(request.get("SearchExpression", {})) if one.get("Operator") == "Contains"]
     if sum(one["Name"].partition(".")[0] not in often for one in used) > 1:
         yield "'CONTAINS' operator usage limit of 1 exceeded."
 
 
-def _filters(expression: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def filters(expression: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """All filters of an expression, those of its parts included."""
     yield from expression.get("Filters", ())
     for nested in expression.get("NestedFilters", ()):
         yield from nested["Filters"]
     for part in expression.get("SubExpressions", ()):
-        yield from _filters(part)
+        yield from filters(part)
 
 
 def _conditions(expression: Mapping[str, Any]) -> int:

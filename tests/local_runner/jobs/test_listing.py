@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -54,10 +55,12 @@ def steps(store: Store, selection: ListQuery) -> int:
     return counted[0]
 
 
-@pytest.mark.parametrize(("sort", "descending"), list(product(["created", "name", "status"], [False, True])))
+@pytest.mark.parametrize(
+    ("sort", "descending"), list(product(["created", "modified", "name", "status"], [False, True]))
+)
 def test_pages_in_every_order_join_to_the_whole_list(store, sort, descending):
     whole = ListQuery(sort=sort, descending=descending)
-    keys = {"created": "CreationTime", "status": "TrainingJobStatus", "name": "Name"}
+    keys = {"created": "CreationTime", "modified": "LastModifiedTime", "status": "TrainingJobStatus", "name": "Name"}
     named = [{**document, "Name": name} for name, document in store.named(KIND).items()]
     expected = sorted(named, key=lambda one: (one[keys[sort]], one["Name"]), reverse=descending)
     assert numbers(store.select(KIND, whole)) == numbers(expected)
@@ -87,6 +90,7 @@ def test_filters_keep_what_they_say(store, selection, kept):
     named = [{**document, "Name": name} for name, document in store.named(KIND).items()]
     expected = sorted(filter(kept, named), key=lambda one: (one["CreationTime"], one["Name"]))
     assert numbers(store.select(KIND, selection)) == numbers(expected)
+    assert store.count(KIND, replace(selection, limit=1)) == len(expected)
 
 
 def test_a_page_stays_where_it_is_while_documents_come_and_go(tmp_path):
@@ -117,6 +121,8 @@ def test_references_follow_what_a_document_says_now(tmp_path):
         ListQuery(limit=10),
         ListQuery(limit=10, descending=True),
         ListQuery(limit=10, after=(20.0, "job-00007")),
+        ListQuery(limit=10, sort="modified", descending=True),
+        ListQuery(limit=10, sort="modified", status="Failed", after=(990.0, "job-00007")),
         ListQuery(limit=10, sort="name"),
         ListQuery(limit=10, sort="name", descending=True, after=("job-00050", "job-00050")),
         ListQuery(limit=10, sort="status", descending=True),

@@ -69,3 +69,42 @@ def test_names_of_streams_are_sorted_by_name_or_by_the_last_write_and_no_stream_
     assert logs.stream_names_by_time("group") == ["c/1", "a/1", "b/1"]
     with pytest.raises(ValueError):
         logs.streams("group")
+
+
+def settled(folder) -> None:
+    """The folder was last changed long ago, so that what was read of it is kept."""
+    os.utime(folder, (1_000, 1_000))
+
+
+def test_a_line_moves_its_stream_to_the_end_by_time_without_the_files_being_looked_at(tmp_path):
+    logs = Logs(tmp_path)
+    writers = {name: logs.writer("group", name) for name in ("a", "b", "c")}
+    for number, name in enumerate("abc"):
+        os.utime(tmp_path / "group" / name, (number, number))
+    settled(tmp_path / "group")
+    assert logs.stream_names_by_time("group") == ["a", "b", "c"]
+    writers["a"]("a line")
+    os.utime(tmp_path / "group" / "a", (0, 0))  # what the file says is not asked again
+    assert logs.stream_names_by_time("group") == ["b", "c", "a"]
+    assert logs.stream_names_by_time("group", "c") == ["c"]
+
+
+def test_streams_that_come_and_go_are_seen_at_once(tmp_path):
+    logs = Logs(tmp_path)
+    for name in ("b/1", "a/1"):
+        logs.writer("group", name).close()
+        assert logs.stream_names("group", name) == [name]
+        assert name in logs.stream_names_by_time("group")
+    settled(tmp_path / "group")
+    assert logs.stream_names("group") == ["a/1", "b/1"]
+    (tmp_path / "group" / "a%2F1").unlink()
+    assert logs.stream_names("group") == logs.stream_names_by_time("group") == ["b/1"]
+
+
+def test_names_with_other_signs_than_slashes_are_read_as_they_were_written(tmp_path):
+    logs = Logs(tmp_path)
+    names = ["%2F", "..", "a b/c", "a%2Fb", "ä/1"]
+    for name in names:
+        logs.writer("group", name).close()
+    assert logs.stream_names("group") == sorted(names)
+    assert logs.stream_names("group", "a") == ["a b/c", "a%2Fb"]
