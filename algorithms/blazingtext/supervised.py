@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from wildsage.algorithms.blazingtext.corpus.blocks import in_parallel
+from wildsage.algorithms.base.blocks import in_parallel
 from wildsage.algorithms.blazingtext.corpus.compiled import compiled
 from wildsage.algorithms.blazingtext.corpus.texts import Texts, parse
 from wildsage.algorithms.blazingtext.corpus.vocabulary import WordTable

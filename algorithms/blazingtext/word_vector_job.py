@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wildsage.algorithms.base.blocks import in_parallel
 from wildsage.algorithms.base.errors import AlgorithmError
 from wildsage.algorithms.base.program import Collective
 from wildsage.algorithms.blazingtext import evaluation, word_vectors
 from wildsage.algorithms.blazingtext.corpus import vocabulary, windows
-from wildsage.algorithms.blazingtext.corpus.blocks import in_parallel
 from wildsage.algorithms.blazingtext.corpus.channel import TextChannel
 from wildsage.algorithms.blazingtext.corpus.windows import Sentences
 from wildsage.algorithms.blazingtext.fasttext import files

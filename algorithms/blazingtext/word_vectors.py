@@ -125,10 +125,7 @@ def means(source_rd, word_rows):  # type: ignore[no-untyped-def]
     """The vector (v, d) of every word: the mean of its rows."""
     vectors_vd = np.zeros((len(word_rows.ends), source_rd.shape[1]), np.float32)
     for word in range(len(vectors_vd)):
-        rows = _add_rows(vectors_vd[word], word, source_rd, word_rows)
-        scale = np.float32(1) / np.float32(rows)
-        for d in range(source_rd.shape[1]):
-            vectors_vd[word, d] *= scale
+        _divide(vectors_vd[word], _add_rows(vectors_vd[word], word, source_rd, word_rows))
     return vectors_vd
 
 
@@ -169,6 +166,26 @@ def _add_two(target_d, scale, source_d, other_scale, other_d):  # type: ignore[n
 
 
 @compiled
+def _divide(values_d, count):  # type: ignore[no-untyped-def]
+    scale = np.float32(1) / np.float32(count)
+    for d in range(len(values_d)):
+        values_d[d] *= scale
+
+
+@compiled
+def _window(begin, middle, end, settings, random):  # type: ignore[no-untyped-def]
+    """The places (first, last + 1) of the context of a word: 1 to `window` words on either side, within its sentence."""
+    reach = 1 + draw(random) % settings.window
+    return max(begin, middle - reach), min(end, middle + reach + 1)
+
+
+@compiled
+def _step_at(place, sentences, steps):  # type: ignore[no-untyped-def]
+    """The step size, which falls linearly from `steps[0]` to `steps[1]` within a block."""
+    return np.float32(steps[0] + (steps[1] - steps[0]) * place / max(1, len(sentences.words)))
+
+
+@compiled
 def _predict(hidden_d, gradient_d, word, step, target_vd, negatives, samples, random):  # type: ignore[no-untyped-def]
     """Learn that the hidden vector belongs to `word` and not to random words; its own gradient is added to `gradient_d`."""
     for turn in range(negatives + 1):
@@ -205,10 +222,9 @@ def cbow(sentences, source_rd, target_vd, word_rows, samples, settings, steps, r
     gradient_d = np.empty(size, np.float32)
     begin = 0
     for end in sentences.ends:
-        step = np.float32(steps[0] + (steps[1] - steps[0]) * begin / max(1, len(sentences.words)))
+        step = _step_at(begin, sentences, steps)
         for middle in range(begin, end):
-            reach = 1 + draw(random) % settings.window
-            first, last = max(begin, middle - reach), min(end, middle + reach + 1)
+            first, last = _window(begin, middle, end, settings, random)
             hidden_d[:] = 0
             rows = 0
             for place in range(first, last):
@@ -216,9 +232,7 @@ def cbow(sentences, source_rd, target_vd, word_rows, samples, settings, steps, r
                     rows += _add_rows(hidden_d, sentences.words[place], source_rd, word_rows)
             if rows == 0:
                 continue
-            scale = np.float32(1) / np.float32(rows)
-            for d in range(size):
-                hidden_d[d] *= scale
+            _divide(hidden_d, rows)
             gradient_d[:] = 0
             word = sentences.words[middle]
             _predict(hidden_d, gradient_d, word, step, target_vd, settings.negatives, samples, random)
@@ -236,18 +250,15 @@ def skipgram(sentences, source_rd, target_vd, word_rows, samples, settings, step
     gradient_d = np.empty(size, np.float32)
     begin = 0
     for end in sentences.ends:
-        step = np.float32(steps[0] + (steps[1] - steps[0]) * begin / max(1, len(sentences.words)))
+        step = _step_at(begin, sentences, steps)
         for middle in range(begin, end):
-            reach = 1 + draw(random) % settings.window
+            first, last = _window(begin, middle, end, settings, random)
             word = sentences.words[middle]
-            for place in range(max(begin, middle - reach), min(end, middle + reach + 1)):
+            for place in range(first, last):
                 if place == middle:
                     continue
                 hidden_d[:] = 0
-                rows = _add_rows(hidden_d, word, source_rd, word_rows)
-                scale = np.float32(1) / np.float32(rows)
-                for d in range(size):
-                    hidden_d[d] *= scale
+                _divide(hidden_d, _add_rows(hidden_d, word, source_rd, word_rows))
                 gradient_d[:] = 0
                 context = sentences.words[place]
                 _predict(hidden_d, gradient_d, context, step, target_vd, settings.negatives, samples, random)
@@ -266,10 +277,9 @@ def batch_skipgram(sentences, source_rd, target_vd, word_rows, samples, settings
     others_o = np.empty(outputs, np.int32)
     begin = 0
     for end in sentences.ends:
-        step = np.float32(steps[0] + (steps[1] - steps[0]) * begin / max(1, len(sentences.words)))
+        step = _step_at(begin, sentences, steps)
         for middle in range(begin, end):
-            reach = 1 + draw(random) % settings.window
-            first, last = max(begin, middle - reach), min(end, middle + reach + 1)
+            first, last = _window(begin, middle, end, settings, random)
             filled = 0
             for place in range(first, last):
                 if place != middle:

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
 
 from wildsage.algorithms.base.errors import BadRecord
-
-S = TypeVar("S")
-T = TypeVar("T")
 
 BLOCK_BYTES = 1 << 18
 LONGEST_LINE_BYTES = 1 << 24
@@ -54,19 +47,3 @@ def _block_size(text: bytes, cut_long_lines: bool, lines_before: int) -> int | N
             lines_before + 1, f"longer than {LONGEST_LINE_BYTES >> 20} MiB, expected one labelled text in each line."
         )
     return None
-
-
-def in_parallel(work: Callable[[S], T], blocks: Iterable[S]) -> Iterator[T]:
-    """What `work` makes of every block, in order. As many blocks are in work as this process has cores, and one waits.
-
-    Raises what `work` raises.
-    """
-    cores = len(os.sched_getaffinity(0))
-    with ThreadPoolExecutor(cores) as pool:
-        pending: deque[Future[T]] = deque()
-        for block in blocks:
-            pending.append(pool.submit(work, block))
-            if len(pending) > cores:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()

@@ -1,8 +1,14 @@
-"""Functions that numba compiles, once for each machine where the folder of this package or of the user can hold the result."""
+"""Functions that numba compiles, once for each machine where the folder of this package or of the user can hold the result.
+
+numba unpickles what it kept, so that a folder in which other users may write is not used.
+"""
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -14,6 +20,15 @@ def compiled(function: Function) -> Function:
     """The function as machine code that runs without Python's lock. Sums may be reordered, always in the same way."""
     options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
     try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder can be written: compile in each process
-        return numba.njit(**options)(function)
+        kept = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder can be written
+        kept = None
+    if kept is not None and is_private(Path(kept.stats.cache_path)):
+        return kept
+    return numba.njit(**options)(function)  # compiled in each process
+
+
+def is_private(folder: Path) -> bool:
+    """Whether the folder belongs to this user or to root, and not everybody may write in it."""
+    found = folder.stat()
+    return found.st_uid in (0, os.getuid()) and not found.st_mode & stat.S_IWOTH

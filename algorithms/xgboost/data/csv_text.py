@@ -19,9 +19,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv as arrow
 
+from wildsage.algorithms.base.blocks import in_parallel
 from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.float32 import BEYOND, EXPECTED, beyond
-from wildsage.algorithms.xgboost.data.blocks import in_parallel, whole_lines
+from wildsage.algorithms.xgboost.data.blocks import whole_lines
 from wildsage.algorithms.xgboost.data.table import Table, labelled, side_by_side
 
 BLOCK_BYTES = 1 << 22

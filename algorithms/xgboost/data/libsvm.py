@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from pyarrow import csv as arrow
 from scipy.sparse import csr_matrix
 
+from wildsage.algorithms.base.blocks import in_parallel
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.base.float32 import EXPECTED, beyond
-from wildsage.algorithms.xgboost.data.blocks import in_parallel, whole_lines
+from wildsage.algorithms.xgboost.data.blocks import whole_lines
 from wildsage.algorithms.xgboost.data.csv_text import ROW
 from wildsage.algorithms.xgboost.data.table import Table
 

@@ -1,58 +1,29 @@
 """Jobs of BlazingText through the door of its container, in this process, and texts that can be learned."""
 
-import io
-import os
 import random
-import threading
-from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.algorithms.finished_job import FinishedJob
 from wildsage.algorithms.base.endpoint import HttpRequest
 from wildsage.containers import programs
-from wildsage.containers.contract.job import ChannelConfig, TrainingJob
-from wildsage.containers.contract.paths import OptML
+from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.training.stopping import StopSignal
 
 PIPE_PASSES = 12
 
 
-@dataclass
-class Finished:
-    """What a job left."""
-
-    opt_ml: OptML
-    status: int
-    log: str
-
-    @property
-    def failure(self) -> str:
-        """The reason that the job left; empty if it did not fail."""
-        return self.opt_ml.failure.read_text() if self.opt_ml.failure.is_file() else ""
+class FinishedBlazingTextJob(FinishedJob):
+    """What a job of BlazingText left."""
 
     def file(self, name: str = "model.bin") -> bytes:
         """The bytes of a model file; what went wrong where there is none."""
-        assert self.status == 0, self.failure
-        return (self.opt_ml.model / name).read_bytes()
+        return super().file(name)
 
     def ask(self, body: bytes, content_type: str = "application/json"):
         """What an endpoint of the model answers."""
         return programs.load("blazingtext", self.opt_ml.model, {}).invocations(HttpRequest(body, content_type))
-
-
-def put(folder: OptML, channel: str, content: bytes, config: ChannelConfig) -> None:
-    """Give a channel its content: as a file, or in Pipe mode as a FIFO for each pass."""
-    if config.input_mode == "Pipe":
-        folder.data.mkdir(parents=True, exist_ok=True)
-        paths = [folder.pipe(channel, number) for number in range(PIPE_PASSES)]
-        for path in paths:
-            os.mkfifo(path)
-        threading.Thread(target=lambda: [path.write_bytes(content) for path in paths], daemon=True).start()
-        return
-    folder.channel(channel).mkdir(parents=True, exist_ok=True)
-    (folder.channel(channel) / "text").write_bytes(content)
 
 
 @pytest.fixture
@@ -66,17 +37,11 @@ def run(tmp_path):
         content_type: str | None = "text/plain",
         mode: str = "File",
         stop: StopSignal | None = None,
-    ) -> Finished:
-        opt_ml = OptML(tmp_path / f"job-{next(count)}")
-        opt_ml.make_folders()
-        config = ChannelConfig(content_type, mode)
-        TrainingJob(hyperparameters, dict.fromkeys(channels, config)).write(opt_ml)
-        for channel, content in channels.items():
-            put(opt_ml, channel, content, config)
-        environment = {"SAGEMAKER_DATA_PATH": str(opt_ml.root)}
-        with redirect_stdout(io.StringIO()) as log:
-            status = programs.train("blazingtext", environment, stop or StopSignal())
-        return Finished(opt_ml, status, log.getvalue())
+    ) -> FinishedBlazingTextJob:
+        return FinishedBlazingTextJob.run(
+            "blazingtext", tmp_path / f"job-{next(count)}", hyperparameters, channels, ChannelConfig(content_type, mode),
+            stop=stop, passes=PIPE_PASSES,
+        )  # fmt: skip
 
     return job
 

@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_bytes_in_every_input_mode(run, sentences, 
     settings = SETTINGS | {"mode": mode, "epochs": "2"}
     expected = run(settings, {"train": sentences}).file("vectors.bin")
     monkeypatch.setattr("wildsage.algorithms.blazingtext.corpus.channel.CHUNK_BYTES", 77)
-    monkeypatch.setattr("wildsage.algorithms.blazingtext.corpus.blocks.os.sched_getaffinity", lambda pid: {0, 1, 2})
+    monkeypatch.setattr("wildsage.algorithms.base.blocks.os.sched_getaffinity", lambda pid: {0, 1, 2})
     assert run(settings, {"train": sentences}, mode="Pipe").file("vectors.bin") == expected
     assert run(settings | {"_seed": "1"}, {"train": sentences}).file("vectors.bin") != expected
 

@@ -1,33 +1,19 @@
 """Jobs of XGBoost through the door of its container, in this process."""
 
-import io
-import threading
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.algorithms.finished_job import FinishedJob
 from wildsage.algorithms.base.program import TAG_VARIABLE
-from wildsage.containers import programs
-from wildsage.containers.contract.job import ChannelConfig, TrainingJob
-from wildsage.containers.contract.paths import OptML
+from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.training.stopping import StopSignal
 
 
-@dataclass
-class Finished:
-    """What a job left."""
-
-    opt_ml: OptML
-    status: int
-    log: str
-
-    @property
-    def failure(self) -> str:
-        """The reason that the job left; empty if it did not fail."""
-        return self.opt_ml.failure.read_text() if self.opt_ml.failure.is_file() else ""
+class FinishedXGBoostJob(FinishedJob):
+    """What a job of XGBoost left."""
 
     @property
     def rounds(self) -> list[str]:
@@ -36,21 +22,7 @@ class Finished:
 
     def model(self, name: str = "xgboost-model") -> bytes:
         """The bytes of a model file."""
-        return (self.opt_ml.model / name).read_bytes()
-
-
-def put(folder: OptML, channel: str, content: bytes, config: ChannelConfig) -> None:
-    """Give a channel its content: as a file, or in Pipe mode as the FIFO of the first pass."""
-    if config.input_mode == "Pipe":
-        folder.data.mkdir(parents=True, exist_ok=True)
-        import os
-
-        path = folder.pipe(channel, 0)
-        os.mkfifo(path)
-        threading.Thread(target=path.write_bytes, args=(content,), daemon=True).start()
-        return
-    folder.channel(channel).mkdir(parents=True, exist_ok=True)
-    (folder.channel(channel) / "rows").write_bytes(content)
+        return self.file(name)
 
 
 @pytest.fixture
@@ -66,19 +38,11 @@ def run(tmp_path):
         mode: str = "File",
         checkpoints: Path | None = None,
         stop: StopSignal | None = None,
-    ) -> Finished:
-        opt_ml = OptML(tmp_path / f"job-{next(count)}")
-        opt_ml.make_folders()
-        config = ChannelConfig(content_type, mode)
-        TrainingJob(hyperparameters, dict.fromkeys(channels, config)).write(opt_ml)
-        for channel, content in channels.items():
-            put(opt_ml, channel, content, config)
-        if checkpoints:
-            opt_ml.checkpoint_config.write_text(f'{{"LocalPath": "{checkpoints}"}}')
-        environment = {"SAGEMAKER_DATA_PATH": str(opt_ml.root), TAG_VARIABLE: tag}
-        with redirect_stdout(io.StringIO()) as log:
-            status = programs.train("xgboost", environment, stop or StopSignal())
-        return Finished(opt_ml, status, log.getvalue())
+    ) -> FinishedXGBoostJob:
+        return FinishedXGBoostJob.run(
+            "xgboost", tmp_path / f"job-{next(count)}", hyperparameters, channels, ChannelConfig(content_type, mode),
+            environment={TAG_VARIABLE: tag}, checkpoints=checkpoints, stop=stop, file_name="rows",
+        )  # fmt: skip
 
     return job
 

@@ -3,7 +3,6 @@
 import gzip
 import io
 import itertools
-import os
 import re
 
 import numpy as np
@@ -17,7 +16,6 @@ from pyarrow import parquet  # noqa: E402
 from wildsage.algorithms.base.errors import BadRecord, UserError  # noqa: E402
 from wildsage.algorithms.base.program import JobChannel  # noqa: E402
 from wildsage.algorithms.xgboost.data import content_types, csv_text, files, libsvm, matrix  # noqa: E402
-from wildsage.algorithms.xgboost.data.blocks import in_parallel  # noqa: E402
 from wildsage.algorithms.xgboost.data.channel import ChannelReader  # noqa: E402
 from wildsage.algorithms.xgboost.data.matrix import MatrixSettings  # noqa: E402
 from wildsage.algorithms.xgboost.data.table import Table, stacked  # noqa: E402
@@ -168,20 +166,6 @@ def test_csv_rows_keep_their_order_over_blocks(monkeypatch):
     np.testing.assert_array_equal(table.labels, np.arange(1000))
     np.testing.assert_array_equal(table.weights, np.arange(1000) / 2)
     np.testing.assert_array_equal(table.features[:, 0], -np.arange(1000))
-
-
-def test_few_blocks_are_held_at_a_time():
-    taken = []
-
-    def blocks():
-        for number in range(1000):
-            taken.append(number)
-            yield b"%d" % number
-
-    results = in_parallel(int, blocks())
-    assert next(results) == 0
-    assert len(taken) <= len(os.sched_getaffinity(0)) + 1
-    assert list(results) == list(range(1, 1000))
 
 
 def test_tables_of_different_kinds_become_one():
