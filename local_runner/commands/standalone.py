@@ -37,6 +37,8 @@ CONTENT_TYPES = {
     ".protobuf": RECORDIO,
     ".recordio": RECORDIO,
 }
+TEXT_TYPES = {".txt": "text/plain", ".jsonl": "application/jsonlines"}
+"""What these extensions mean to an algorithm that reads text; to others they say nothing."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,21 @@ class ChannelData:
 def content_type_of(path: Path, algorithm: str) -> str:
     """Content type by the extension of a file, or of the files in a folder. Raises UserError for other extensions."""
     files = ChannelData(path, "").files()
-    found = {CONTENT_TYPES.get(file.suffix.lower()) for file in files}
+    known = _types_by_extension(algorithm)
+    found = {known.get(file.suffix.lower()) for file in files}
     if len(found) == 1 and (content_type := found.pop()):
         return f"{CSV};label_size={_label_size(algorithm)}" if content_type == CSV else content_type
     suffixes = sorted({file.suffix or "none" for file in files}) or ["an empty folder"]
     raise UserError(
-        f"{path}: got {', '.join(suffixes)}, expected files that all end in one of {', '.join(CONTENT_TYPES)}. "
+        f"{path}: got {', '.join(suffixes)}, expected files that all end in one of {', '.join(known)}. "
         "Give their type with --content-type."
     )
+
+
+def _types_by_extension(algorithm: str) -> dict[str, str]:
+    found = catalogue.named(algorithm)
+    declared = found.content_types if found else ()
+    return CONTENT_TYPES | {suffix: kind for suffix, kind in TEXT_TYPES.items() if kind in declared}
 
 
 def _label_size(algorithm: str) -> int:

@@ -17,6 +17,14 @@ def test_records_carry_their_own_labels(tmp_path):
     assert standalone.content_type_of(tmp_path / "rows.pbr", "knn") == "application/x-recordio-protobuf"
 
 
+@pytest.mark.parametrize(("name", "content_type"), [("a.txt", "text/plain"), ("a.jsonl", "application/jsonlines")])
+def test_text_is_text_for_an_algorithm_that_reads_it(tmp_path, name, content_type):
+    (tmp_path / name).touch()
+    assert standalone.content_type_of(tmp_path, "blazingtext") == content_type
+    with pytest.raises(UserError, match=r"got \.\w+, expected files"):
+        standalone.content_type_of(tmp_path, "kmeans")
+
+
 def test_files_of_several_kinds_are_not_guessed_at(tmp_path):
     for name in ("a.csv", "b.pbr"):
         (tmp_path / name).touch()

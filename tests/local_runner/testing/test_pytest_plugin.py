@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import tomllib
@@ -229,10 +228,3 @@ def test_pytest_finds_it_by_its_entry_point(pytester: pytest.Pytester, monkeypat
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed.parent), str(ROOT)]))
     pytester.makepyfile("def test_it(): pass")
     pytester.runpytest_subprocess("--fixtures").stdout.fnmatch_lines(["wildsage -- *", "*An empty local AWS*"])
-
-
-def test_the_example_of_the_documentation_works(session) -> None:
-    page = (ROOT / "docs" / "how_to" / "testing_your_pipeline.md").read_text()
-    blocks = re.findall(r"```python\n# (\w+)\.py\n(.*?)```", page, re.DOTALL)
-    assert {name for name, _ in blocks} == {"test_segments", "conftest"}
-    session(**dict(blocks)).assert_outcomes(passed=1)
