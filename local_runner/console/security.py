@@ -64,10 +64,12 @@ def check_form() -> None:
     """Responds 403 to a change that does not come from a page of this server."""
     if request.method in SAFE_METHODS:
         return
+    if request.headers.get("Origin", "") != request.host_url.rstrip(
+        "/"
+    ):  # first: an upload of another site is not read
+        abort(403, STALE)
     expected = session.get("form_token", "")
     given = request.headers.get(HEADER) or request.form.get(FIELD, "")
-    if request.headers.get("Origin", "") != request.host_url.rstrip("/"):
-        abort(403, STALE)
     if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
         abort(403, STALE)
 

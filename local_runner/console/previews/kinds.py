@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -35,6 +36,11 @@ class Thumbnail:
     width: int = 0
     height: int = 0
     """Width and height in pixels of the original."""
+
+    @property
+    def address(self) -> str:
+        """The picture itself as the address of an <img>."""
+        return f"data:image/png;base64,{b64encode(self.png).decode()}"
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,16 @@ RECORDS_BYTES = 8 << 20
 IMAGE_BYTES = 32 << 20
 GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
 SHOWN_AS_TEXT = ("HTML", "XML")
+EMPTY = "It is empty."
 
 
 def preview(stored: StoredObject, file: BinaryIO) -> Preview:
     """Show an object whose open file is at its beginning."""
     name = PurePosixPath(stored.key).name.lower()
-    content_type = stored.content_type.partition(";")[0].strip().lower()
+    content_type = media_type(stored.content_type)
     head = file.read(HEAD_BYTES)
     if not head:
-        return NoPreview("The object is empty.")
+        return NoPreview(EMPTY)
     if head.startswith(PARQUET):
         return parquet.preview(stored.path)
     if head.startswith(archives.ZIP):
@@ -39,17 +40,27 @@ def preview(stored: StoredObject, file: BinaryIO) -> Preview:
     return _shown(file, head, name, content_type)
 
 
+def preview_answer(content: bytes, content_type: str) -> Preview:
+    """Show the answer of an endpoint."""
+    file = io.BytesIO(content)
+    head = file.read(HEAD_BYTES)
+    return _shown(file, head, "", media_type(content_type)) if head else NoPreview(EMPTY)
+
+
+def media_type(content_type: str) -> str:
+    """The name of a content type in lower case, without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 def _unpacked(packed: BinaryIO, name: str, content_type: str) -> Preview:
     """Show what gzip has packed: a tar file, or one file."""
     packed.seek(0)
     try:
         with gzip.GzipFile(fileobj=packed) as file:
             head = file.read(HEAD_BYTES)
-            return (
-                _shown(io.BufferedReader(file), head, name, content_type)
-                if head
-                else NoPreview("It unpacks to nothing.")
-            )
+            if not head:
+                return NoPreview("It unpacks to nothing.")
+            return _shown(io.BufferedReader(file), head, name, content_type)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         return NoPreview(f"The gzip file is damaged: {error}.")
 
@@ -67,7 +78,7 @@ def _shown(file: BinaryIO, head: bytes, name: str, content_type: str) -> Preview
         return _arrays(name, *_longer(file, head, archives.MOST_OF_MEMBER_BYTES))
     known = other_formats.recognised(head)
     if known and known.name not in SHOWN_AS_TEXT:
-        return NoPreview(f"The object is of the format {known.name}, of which there is no preview.")
+        return NoPreview(f"Its format is {known.name}, of which there is no preview.")
     return text.preview(*_longer(file, head, HEAD_BYTES), name, content_type)
 
 

@@ -28,7 +28,7 @@ WITHIN_S = 20
 def preview(path: Path) -> Preview:
     """Show the first rows of a file on disk, where pyarrow is installed."""
     if importlib.util.find_spec("pyarrow") is None:
-        return NoPreview("pyarrow is not installed, which reads Parquet: pip install pyarrow.")
+        return NoPreview("pyarrow, which reads Parquet, is not installed. Install it to see the rows.")
     try:
         answer = subprocess.run(
             python.command("wildsage.local_runner.console.previews.parquet", str(path)),

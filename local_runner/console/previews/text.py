@@ -20,14 +20,14 @@ MOST_DOCUMENTS = 20
 MOST_TEXT = 100_000
 TAB_TYPES = ("text/tab-separated-values",)
 JSON_TYPES = ("application/json", "application/jsonlines", "application/x-ndjson")
-BEGIN_ONLY = "This is the beginning of the object."
+BEGIN_ONLY = "This is the beginning."
 
 
 def preview(head: bytes, is_whole: bool, name: str, content_type: str) -> Preview:
     """Show the beginning of a file of text. `name` is the end of its key; it and the content type tell the format."""
     text = decoded(head, is_whole)
     if text is None:
-        return NoPreview("The object is neither text nor of another format that is known here.")
+        return NoPreview("It is neither text nor of another format that is known here.")
     if shows_csv(name, content_type):
         return table(text, is_whole, "\t" if name.endswith(".tsv") or content_type in TAB_TYPES else ",") or plain(
             text, is_whole
@@ -71,14 +71,14 @@ def table(text: str, is_whole: bool, delimiter: str) -> TablePreview | None:
         return None
     rows = [row for row in rows if row]
     width = max(map(len, rows), default=0)
-    heads = rows.pop(0) if _begins_with_names(rows) else [str(number) for number in range(min(width, MOST_COLUMNS))]
+    heads = rows.pop(0) if begins_with_names(rows) else [str(number) for number in range(min(width, MOST_COLUMNS))]
     left_out = [f"{width - MOST_COLUMNS} more columns"] if width > MOST_COLUMNS else []
     left_out += ["more rows"] if len(rows) > MOST_ROWS or not is_whole else []
-    note = f"The object has {' and '.join(left_out)}." if left_out else ""
+    note = f"It has {' and '.join(left_out)}." if left_out else ""
     return TablePreview(_cells(heads), [_cells(row) for row in rows[:MOST_ROWS]], note)
 
 
-def _begins_with_names(rows: Sequence[Sequence[str]]) -> bool:
+def begins_with_names(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row names the columns: it has no number, and the second has one."""
     return len(rows) > 1 and not any(map(is_number, rows[0])) and any(map(is_number, rows[1]))
 

@@ -30,5 +30,5 @@ def test_a_damaged_parquet_file_has_no_preview(show):
 def test_without_pyarrow_the_page_says_what_to_install(show, monkeypatch):
     monkeypatch.setattr(parquet.importlib.util, "find_spec", lambda name: None)
     assert show("a.parquet", b"PAR1") == NoPreview(
-        "pyarrow is not installed, which reads Parquet: pip install pyarrow."
+        "pyarrow, which reads Parquet, is not installed. Install it to see the rows."
     )

@@ -46,7 +46,7 @@ def test_many_rows_show_the_first_of_them(show):
     assert (len(shown.rows), shown.rows[0][-1], shown.note) == (
         50,
         "… 100 in all",
-        "This is the beginning of the object.",
+        "This is the beginning.",
     )
 
 

@@ -26,10 +26,10 @@ def test_the_first_row_names_the_columns_if_it_has_no_number(show):
 
 def test_a_long_table_shows_its_beginning_and_says_so(show):
     shown = show("a.csv", b"1,2\n" * 100_000)
-    assert (len(shown.rows), shown.note) == (MOST_ROWS, "The object has more rows.")
+    assert (len(shown.rows), shown.note) == (MOST_ROWS, "It has more rows.")
     wide = show("b.csv", ",".join("7" * 50).encode())
     assert (len(wide.columns), len(wide.rows[0])) == (MOST_COLUMNS, MOST_COLUMNS)
-    assert wide.note == "The object has 10 more columns."
+    assert wide.note == "It has 10 more columns."
 
 
 def test_a_row_that_the_end_of_the_head_cuts_is_left_out(show):
@@ -91,11 +91,9 @@ def test_a_character_that_the_end_of_the_head_cuts_is_left_out(show):
 
 
 def test_what_is_not_text_has_no_preview(show):
-    assert show("a.bin", bytes(range(256))) == NoPreview(
-        "The object is neither text nor of another format that is known here."
-    )
-    assert show("a", b"") == NoPreview("The object is empty.")
-    assert show("a.pdf", b"%PDF-1.7\n").note == "The object is of the format PDF, of which there is no preview."
+    assert show("a.bin", bytes(range(256))) == NoPreview("It is neither text nor of another format that is known here.")
+    assert show("a", b"") == NoPreview("It is empty.")
+    assert show("a.pdf", b"%PDF-1.7\n").note == "Its format is PDF, of which there is no preview."
 
 
 def test_a_packed_file_is_shown_unpacked(show):
