@@ -27,7 +27,7 @@ STEPS   := while read -r step; do case $$step in Collecting*|Downloading*|Instal
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test docs fuzz chaos docker clients lint bench clean
+.PHONY: help demo test docs fuzz chaos mutants docker clients lint bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ fuzz: $(VENV)/test.stamp ## Try damaged files of every format (EXAMPLES=1000000 
 
 chaos: $(VENV)/test.stamp ## Kill, stall, fill and limit a server at work (MINUTES=10 REPORT=chaos.md)
 	@$(BIN)/python -m pytest tests/chaos --chaos-minutes $(MINUTES) --chaos-report "$(REPORT)" $(ARGS)
+
+mutants: $(VENV)/test.stamp ## Which changes of the code do its tests notice? (ARGS="local_runner/s3/listing.py" or ARGS=--changed)
+	@$(BIN)/python -m scripts.mutants $(ARGS)
 
 docker: $(VENV)/test.stamp ## Let the Docker tests run: an engine, its base image, an image of every algorithm
 	@scripts/engine

@@ -84,6 +84,20 @@ def test_says_what_the_original_says(census):
     assert train == pytest.approx(min(attempts), abs=1e-6)
 
 
+def test_trials_iterations_and_tolerance_are_those_that_were_asked_for(census):
+    """Each trial tells its loss. One iteration, and a tolerance that the second never meets, end above the optimum."""
+
+    def attempts(**settings) -> list[float]:
+        run = Listening()
+        fit(census[:600], run, k=8, local_lloyd_num_trials=3, **settings)
+        return [float(line.split()[-1]) for line in run.said if "local kmeans attempt" in line]
+
+    exact = attempts(local_lloyd_tol=0.0)
+    assert len(exact) == 3
+    for early in (attempts(local_lloyd_max_iter=1), attempts(local_lloyd_tol=1.0)):
+        assert all(loss > best for loss, best in zip(early, exact, strict=True))
+
+
 def test_rare_clusters_get_a_center():
     """20,000 rows in one cloud and 3 far clusters of 60: a sample of rows alone would leave some out."""
     rng = np.random.default_rng(0)

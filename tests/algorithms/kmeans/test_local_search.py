@@ -45,6 +45,33 @@ def test_lloyd_equals_scikit_learn_from_the_same_start():
     assert cost == pytest.approx(theirs.inertia_ / float(WEIGHTS.sum()), rel=1e-4)
 
 
+@pytest.mark.parametrize("tol", [0.1, 0.02, 0.005])
+def test_lloyd_ends_at_the_first_iteration_that_improves_by_less_than_the_tolerance(tol):
+    rows = WeightedRows(X, WEIGHTS)
+    costs = [local_search.lloyd(rows, C, iterations, 0.0)[1] for iterations in range(1, 30)]
+    last = next(i for i in range(1, 29) if costs[i - 1] - costs[i] <= tol * costs[i])
+    centers, cost = local_search.lloyd(rows, C, 300, tol)
+    assert cost == costs[last] and torch.equal(centers, local_search.lloyd(rows, C, last, 0.0)[0])
+
+
+def test_lloyd_takes_the_iterations_that_it_may_and_one_when_stopping():
+    rows = WeightedRows(X, WEIGHTS)
+    once, cost = local_search.lloyd(rows, C, 1, 0.0)
+    assert torch.equal(once, rows.assign(C).means_md()) and cost == rows.cost(rows.assign(C))
+    assert torch.equal(local_search.lloyd(rows, C, 2, 0.0)[0], rows.assign(once).means_md())
+    assert torch.equal(local_search.lloyd(rows, C, 300, 0.0, lambda: True)[0], once)
+
+
+def test_swaps_go_on_until_told_to_stop_and_never_raise_the_cost():
+    rows, asked = WeightedRows(X, WEIGHTS), []
+    begun = rows.cost(rows.assign(C))
+    stopped = local_search.swap_centers(rows, C, 12, rng(), lambda: bool(asked.append(1)) or True)
+    assert len(asked) == 1 and rows.cost(rows.assign(stopped)) <= begun
+    optimum, _ = local_search.lloyd(rows, X[:40].clone(), 300, 0.0)
+    local_search.swap_centers(rows, optimum, 0, rng(), lambda: bool(asked.append(1)))
+    assert len(asked) == 1  # no round was wanted
+
+
 def test_swaps_leave_a_poor_optimum():
     """Four far groups, two centers in one of them: Lloyd cannot leave that, swaps can."""
     groups = torch.tensor([[0.0, 0], [100, 0], [0, 100], [100, 100]])

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from wildsage.algorithms.kmeans import steps
 from wildsage.algorithms.kmeans.state import StreamState
 
 
@@ -49,10 +50,36 @@ def test_a_state_survives_as_arrays():
 
 
 def test_a_cluster_that_comes_late_gets_centers_before_it_drags_others():
-    early = torch.randn(400, 4, generator=rng(1))
+    """Decision 1. Forty batches of one cloud make centers of about 200 rows, which the first 100 rows of the other would pull a
+    third of the way to themselves."""
+    early = torch.randn(4000, 4, generator=rng(1))
     state = grown(torch.cat([early, early[:100] + 50]))
     late = state.centers_md[state.centers_md[:, 0] > 25]
     assert len(late) >= 3 and float(state.centers_md[:, 0].sub(25).abs().min()) > 15
+
+
+def test_the_number_of_centers_is_bounded_at_every_moment_of_a_stream_that_gets_ever_costlier(monkeypatch):
+    """At most 1.25 times the capacity after a batch, and 2.3 times within one, where every batch opens what it may."""
+    capacity, generator, held = 64, rng(3), []
+    assign, merge = steps.assign, steps.merge_nearest
+
+    def counting_assign(x_nd, centers_md):
+        held.append(len(centers_md))
+        return assign(x_nd, centers_md)
+
+    def counting_merge(centers_md, weights_m, most):
+        held.append(len(centers_md))
+        return merge(centers_md, weights_m, most)
+
+    monkeypatch.setattr(steps, "assign", counting_assign)
+    monkeypatch.setattr(steps, "merge_nearest", counting_merge)
+    state = StreamState.start(torch.randn(20, 4, generator=generator), capacity, 100)
+    for step in range(20):
+        rows = torch.randn(30, 4, generator=generator)
+        rows[:, 0] += 3.0**step
+        state.absorb(rows, 0, generator)
+        assert len(state.centers_md) <= 1.25 * capacity
+    assert 1.25 * capacity < max(held) <= 2.3 * capacity
 
 
 def test_a_merged_sample_is_at_most_as_large_as_the_smallest():

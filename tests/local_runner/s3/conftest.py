@@ -72,9 +72,9 @@ def server(tmp_path_factory) -> Iterator[Running]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def s3(server):
-    """A client of the server of all tests."""
+    """A client of the server of all tests, which all share: making one takes longer than most of them."""
     return server.client()
 
 

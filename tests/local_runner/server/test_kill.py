@@ -11,8 +11,6 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from tests.chaos.workload import (
     BUCKET,
     Seen,
@@ -30,9 +28,9 @@ from tests.chaos.workload import (
 LONGEST_LIFE_S = 1.5
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_what_was_answered_for_survives_kills_at_any_moment(start_aws, tmp_path: Path, seed: int) -> None:
-    die = random.Random(seed)
+def test_what_was_answered_for_survives_kills_at_any_moment(start_aws, tmp_path: Path) -> None:
+    """One kill of each kind; `make chaos` tries hundreds."""
+    die = random.Random(0)
     seen = Seen()
     aws = start_aws()
     aws.s3.create_bucket(Bucket=BUCKET)

@@ -1,0 +1,85 @@
+"""The mutants of a file: every place that an operator can change, except annotations, options of data classes, which guard against
+programmers and not against users, and what is marked as equivalent."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+
+from scripts.mutants.operators import Position, operators
+
+EQUIVALENT = re.compile(r"# mutants: equivalent: \S.*")
+"""The mark of a line on which a change makes no difference, with the reason behind it. Nothing on the line is changed."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A file with one change."""
+
+    path: str
+    line: int
+    original: str
+    code: str
+
+    @property
+    def diff(self) -> str:
+        """The change as a unified diff without lines around it."""
+        before, after = self.original.splitlines(), self.code.splitlines()
+        lines = [
+            line for line in difflib.unified_diff(before, after, n=0, lineterm="") if line[:3] not in ("---", "+++")
+        ]
+        return "\n".join(lines)
+
+
+class EveryLine:
+    """Contains all numbers."""
+
+    def __contains__(self, line: object) -> bool:
+        return True
+
+
+def mutants(path: str, code: str, lines: Container[int] = EveryLine()) -> list[Mutant]:
+    """All mutants of a file's code that change one of these lines, each different from all others, in their order."""
+    left_alone = list(_left_alone(ast.parse(code)))
+    marked = {number for number, line in enumerate(code.splitlines(), 1) if EQUIVALENT.search(line)}
+    tree, original = get_ast(code), _meaning(code)
+    found: dict[str, Mutant] = {}
+    for operator in operators():
+        positions = (position for node in ast_nodes(tree) for position in operator.mutation_positions(node))
+        for occurrence, (start, _) in enumerate(positions):
+            if start[0] not in lines or start[0] in marked or any(low <= start < high for low, high in left_alone):
+                continue
+            mutated = mutate_code(code, operator, occurrence)
+            meaning = _meaning(mutated)
+            if meaning and meaning != original:
+                found.setdefault(meaning, Mutant(path, start[0], code, mutated))
+    return sorted(found.values(), key=lambda mutant: mutant.line)
+
+
+def _meaning(code: str) -> str | None:
+    """What Python reads; None if it is not valid."""
+    try:
+        return ast.dump(ast.parse(code))
+    except SyntaxError:
+        return None
+
+
+def _left_alone(tree: ast.Module) -> Iterator[Position]:
+    """Where types stand, which are not evaluated, and the decorators of data classes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from (_position(one) for one in node.decorator_list)
+        for name in ("annotation", "returns"):
+            if (annotation := getattr(node, name, None)) is not None:
+                yield _position(annotation)
+
+
+def _position(node: ast.expr) -> Position:
+    assert node.end_lineno is not None and node.end_col_offset is not None
+    return (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)

@@ -1,0 +1,134 @@
+"""Mutants: what is changed, what is left alone, which tests judge, and a whole run on a project of one function."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("cosmic_ray", reason="needs wildsage[mutants]")
+
+from scripts.mutants import __main__ as command
+from scripts.mutants import changes, judge
+from scripts.mutants.judge import tests_of as judges_of
+from scripts.mutants.mutant import mutants
+
+ROOT = Path(__file__).parents[2]
+
+
+def changed_to(code: str, **options: object) -> list[str]:
+    """The changed lines of all mutants."""
+    return [
+        line[1:].strip() for one in mutants("m.py", code, **options) for line in one.diff.splitlines() if line[0] == "+"
+    ]
+
+
+def test_edges_checks_locks_and_statements_are_changed():
+    code = "def f(lock, n):\n    with lock:\n        if n < 3:\n            raise ValueError\n    g(n)\n"
+    assert set(changed_to(code)) == {
+        "if True:", "if n <= 3:", "if not n < 3:", "if n < 4:", "if n < 2:", "pass"
+    }  # fmt: skip
+    assert changed_to(code).count("pass") == 2
+
+
+def test_a_lock_with_a_name_stays():
+    assert not any(
+        "if True" in line for line in changed_to("def f():\n    with open('f') as file:\n        file.read()\n")
+    )
+
+
+def test_annotations_options_of_classes_and_marked_lines_stay():
+    assert changed_to("@dataclass(frozen=True)\nclass A:\n    x: int\n") == []
+    assert changed_to("x: int | None = None\n\n\ndef f(a: int | str) -> int | None: ...\n") == []
+    assert changed_to("n = 1  # mutants: equivalent: any number above zero will do\n") == []
+    assert changed_to("n = 1  # mutants: equivalent:\n") != []  # a mark needs a reason
+
+
+def test_only_the_given_lines_are_changed():
+    assert changed_to("a = 1\nb = 5\n", lines={2}) == ["b = 6", "b = 4"]
+
+
+def test_what_is_not_python_or_means_the_same_is_left_out():
+    assert changed_to("if n := 1:\n    pass\n") == ["if n := 2:", "if n := 0:"]
+
+
+def test_the_test_of_a_files_name_judges_it_or_those_of_its_folder():
+    assert judges_of("local_runner/s3/listing.py", ROOT) == ["tests/local_runner/s3/test_listing.py"]
+    assert "tests/local_runner/operations/test_logs.py" in judges_of("local_runner/jobs/logs.py", ROOT)
+    folder = judges_of("local_runner/s3/names.py", ROOT)
+    assert "tests/local_runner/s3/test_store.py" in folder
+    above = judges_of("algorithms/xgboost/data/libsvm.py", ROOT)
+    assert "tests/algorithms/xgboost/test_data.py" in above
+
+
+def test_every_test_that_the_table_names_is_there():
+    assert all((ROOT / test).exists() for tests in judge.TESTS.values() for test in tests)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with two commits: its function is tested at one value only, and the second commit changed one line."""
+    root = tmp_path / "project"
+    (root / "algorithms").mkdir(parents=True)
+    (root / "tests" / "algorithms").mkdir(parents=True)
+    (root / "algorithms" / "__init__.py").touch()
+    (root / "algorithms" / "sign.py").write_text("LIMIT = 0\n\n\ndef positive(n):\n    return n >= LIMIT\n")
+    test = "from algorithms.sign import positive\n\n\ndef test_it():\n    assert positive(5) and not positive(-5)\n"
+    (root / "tests" / "algorithms" / "test_sign.py").write_text(test)
+    monkeypatch.chdir(root)
+    git("init", "--quiet", "--initial-branch=trunk")
+    commit()
+    (root / "algorithms" / "sign.py").write_text("LIMIT = 0\n\n\ndef positive(n):\n    return n > LIMIT\n")
+    commit()
+    return root
+
+
+def git(*arguments: str) -> None:
+    subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e@example.com", *arguments], check=True)
+
+
+def commit() -> None:
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "A change")
+
+
+def test_the_changed_lines_are_those_of_the_branch_or_of_the_last_commit(project):
+    assert changes.changed_lines("HEAD~1", ("algorithms",)) == {"algorithms/sign.py": {5}}
+    on_trunk = changes.base()
+    git("branch", "main")
+    git("checkout", "--quiet", "-b", "topic")
+    (project / "algorithms" / "sign.py").write_text("LIMIT = 0\n\n\ndef positive(n):\n    return n > LIMIT + 0\n")
+    commit()
+    (project / "algorithms" / "new.py").write_text("A = 1\n")
+    git("add", "--all")  # not committed yet
+    since = changes.base()
+    assert since != on_trunk
+    assert changes.changed_lines(since, ("algorithms",)) == {"algorithms/sign.py": {5}, "algorithms/new.py": {1}}
+
+
+def test_a_clone_of_one_commit_has_no_base(project, tmp_path, monkeypatch):
+    shutil.rmtree(project / ".git")
+    git("init", "--quiet", "--initial-branch=trunk")
+    commit()
+    assert changes.base() is None
+
+
+def test_a_run_reports_what_no_test_notices(project, monkeypatch, capsys):
+    """`LIMIT` may be off by one and `>` may be `>=`, because 0 is not tried."""
+    monkeypatch.setattr(judge, "PRELOADED", ["pytest"])
+    monkeypatch.setattr(sys, "argv", ["mutants", "--processes", "1", "algorithms/sign.py"])
+    command.main()
+    told = capsys.readouterr().out
+    assert "algorithms/sign.py:5 survived\n@@ -5 +5 @@\n-    return n > LIMIT\n+    return n >= LIMIT" in told
+    assert "| `algorithms/sign.py` | 3 | 0 | 0% |" in told
+    (project / "tests" / "algorithms" / "test_sign.py").write_text(
+        "from algorithms.sign import positive\n\n\ndef test_it():\n    assert positive(1) and not positive(0)\n"
+    )
+    command.main()
+    assert "| `algorithms/sign.py` | 3 | 3 | 100% |" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["mutants", "--changed", "--budget-s", "0"])
+    command.main()
+    assert "1 mutants were not reached." in capsys.readouterr().out
