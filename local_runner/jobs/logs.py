@@ -18,7 +18,7 @@ TRAINING_JOBS = "/aws/sagemaker/TrainingJobs"
 TRANSFORM_JOBS = "/aws/sagemaker/TransformJobs"
 PROCESSING_JOBS = "/aws/sagemaker/ProcessingJobs"
 ENDPOINTS = "/aws/sagemaker/Endpoints"
-MAX_LINE_BYTES = 1 << 20
+MAX_LINE_BYTES = 1 << 20  # mutants: equivalent: of a longer tail the same last line is cut off
 TICK_NS = 1_000_000_000
 
 
@@ -61,7 +61,7 @@ class LogWriter:
         self._file = path.open("ab", buffering=0)
         self._written = written
         self._lock = threading.Lock()
-        self._last_ms = 0
+        self._last_ms = 0  # mutants: equivalent: any time before now
         self._lost = 0
 
     def __call__(self, line: str) -> None:

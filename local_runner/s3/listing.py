@@ -44,7 +44,7 @@ def list_page(page: Pager, bucket: str, prefix: str, delimiter: str, after: str,
     while found := list(page(bucket, prefix, start, limit - listing.count + 1)):
         for entry in found:
             if entry.key < start:
-                continue  # below a common prefix that is listed already
+                continue  # below a listed common prefix. # mutants: equivalent: reading again begins behind it as well
             if listing.count == limit:
                 listing.is_truncated = limit > 0
                 return listing
@@ -64,8 +64,10 @@ def _add(listing: Listing, entry: ObjectSummary, prefix: str, delimiter: str) ->
 
 def _common_prefix(key: str, prefix: str, delimiter: str) -> str:
     """`a/b/` for key `a/b/c` with prefix `a/`; "" if no delimiter follows the prefix."""
-    end = key.find(delimiter, len(prefix)) if delimiter and key.startswith(prefix) else -1
-    return key[: end + len(delimiter)] if end >= 0 else ""
+    if not delimiter or not key.startswith(prefix):
+        return ""
+    head, found, _ = key[len(prefix) :].partition(delimiter)
+    return prefix + head + found if found else ""
 
 
 def _following(last: str, prefix: str, delimiter: str) -> str:

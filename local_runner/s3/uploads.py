@@ -118,13 +118,16 @@ class Uploads:
     ) -> StoredObject:
         """Join the wanted (number, etag) parts into the object. `stated` are checksums of the whole object.
 
-        `check` as in ObjectStore.commit. Raises InvalidPartOrder, InvalidPart, EntityTooSmall, BadDigest.
+        `check` as in ObjectStore.commit. Raises InvalidPartOrder, InvalidPart, EntityTooSmall, BadDigest, NoSuchUpload.
         """
         parts = list(self._chosen(upload, wanted))
         md5_of_md5s = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts), usedforsecurity=False)
         algorithms = ALGORITHMS.keys() & ({upload.algorithm} if upload.whole else stated.keys())
         folder = self._folder / upload.id
-        pending = join_files(self._store.temp, [folder / str(part.number) for part in parts], algorithms)
+        try:
+            pending = join_files(self._store.temp, [folder / str(part.number) for part in parts], algorithms)
+        except FileNotFoundError:  # another request has completed or aborted the upload meanwhile
+            raise NoSuchUpload(upload.id) from None
         for algorithm, value in stated.items():
             if pending.checksums.get(algorithm, value) != value:
                 pending.discard()

@@ -28,6 +28,9 @@ PRELOADED = [
 ALSO_NEEDED = (".clients",)
 """Of what git ignores, what tests use."""
 
+NOT_RUN, PASSED = 1, 100
+"""Exit statuses of a run: Python's of a process that did not come to its tests, and pytest's 0, moved away from it."""
+
 TESTS = {
     "local_runner/s3/uploads.py": ("tests/local_runner/s3/test_multipart_operations.py",),
     "local_runner/jobs/hosting/": (
@@ -97,7 +100,9 @@ class Copy:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid or 0, signal.SIGKILL)  # with whatever the tests left running
         process.join()
-        return process.exitcode == 0
+        if process.exitcode == NOT_RUN:
+            raise RuntimeError(f"the tests of {self.root} could not be started")
+        return process.exitcode == PASSED
 
 
 def _processes() -> multiprocessing.context.ForkServerContext:
@@ -119,4 +124,4 @@ def _run(root: Path, tests: list[str], output: Path) -> None:
         os.dup2(file.fileno(), 2)
     import pytest
 
-    os._exit(pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]))
+    os._exit(PASSED + pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]))

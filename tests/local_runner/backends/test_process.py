@@ -59,6 +59,14 @@ def test_a_container_writes_to_the_log_and_its_use_is_known_when_it_has_ended(tm
     assert process.usage.peak_bytes > 64 << 20
 
 
+def test_a_byte_that_is_not_utf_8_costs_the_log_one_character(tmp_path, launch):
+    given, lines = launch
+    script = "import sys\nsys.stdout.buffer.write(b'before\\na\\xffb\\nafter\\n')"
+    (process,) = backend(tmp_path, script).train([given])
+    assert process.wait(WITHIN_S) == 0
+    assert lines == ["before\n", "a\ufffdb\n", "after\n"]
+
+
 def test_a_log_names_the_folder_as_sagemaker_does(tmp_path, launch):
     given, lines = launch
     script = "import os\nprint(os.path.join(os.environ['SAGEMAKER_DATA_PATH'], 'input', 'a.csv'), 'is empty')"

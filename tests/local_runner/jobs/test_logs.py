@@ -1,6 +1,8 @@
 """Log streams as files: what a killed server left of a line."""
 
 import os
+import time
+from pathlib import Path
 
 import pytest
 
@@ -108,3 +110,63 @@ def test_names_with_other_signs_than_slashes_are_read_as_they_were_written(tmp_p
         logs.writer("group", name).close()
     assert logs.stream_names("group") == sorted(names)
     assert logs.stream_names("group", "a") == ["a b/c", "a%2Fb"]
+
+
+def test_a_byte_that_is_not_utf_8_costs_one_character_and_no_line(tmp_path):
+    logs = Logs(tmp_path)
+    writer = logs.writer("group", "stream")
+    for line in ("before", "a\udcffb", "after"):  # the second cannot be encoded
+        writer(line)
+    writer.close()
+    path = tmp_path / "group" / "stream"
+    assert messages(logs) == ["before", "a?b", "after"]
+    path.write_bytes(path.read_bytes().replace(b"a?b", b"a\xffb"))
+    assert messages(logs) == ["before", "a\ufffdb", "after"]
+    ends = [event.end for event in logs.events("group", "stream")]
+    assert [event.message for event in logs.events("group", "stream", ends[1])] == ["after"]
+
+
+def test_a_line_has_the_time_at_which_it_was_written_and_times_never_decrease(tmp_path, monkeypatch):
+    logs = Logs(tmp_path)
+    writer, begun_ms = logs.writer("group", "stream"), time.time_ns() // 1_000_000
+    writer("now")
+    monkeypatch.setattr(time, "time_ns", lambda: 0)  # the clock was set back
+    writer("later")
+    writer.close()
+    monkeypatch.undo()
+    first, second = logs.events("group", "stream")
+    assert begun_ms <= first.timestamp_ms <= time.time_ns() // 1_000_000
+    assert second.timestamp_ms == first.timestamp_ms
+
+
+def test_lines_that_come_after_the_end_are_dropped(tmp_path):
+    logs = Logs(tmp_path)
+    writer = logs.writer("group", "stream")
+    writer("before")
+    writer.close()
+    writer("after")
+    assert messages(logs) == ["before"]
+
+
+def test_lines_that_a_full_disk_lost_are_counted_once(tmp_path):
+    logs = Logs(tmp_path)
+    writer = logs.writer("group", "stream")
+    kept = writer._file
+    for lost in (2, 1):
+        writer("written")
+        with Path("/dev/full").open("ab", buffering=0) as full:
+            writer._file = full
+            for _ in range(lost):
+                writer("lost")
+            writer._file = kept
+    writer("written")
+    writer("written")
+    writer.close()
+    assert messages(logs) == [
+        "written",
+        "Wildsage: 2 lines are missing here: the disk was full.",
+        "written",
+        "Wildsage: 1 lines are missing here: the disk was full.",
+        "written",
+        "written",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import boto3
 import pytest
@@ -29,6 +30,7 @@ def plain_listing(names: set[str], prefix: str, delimiter: str) -> list[str]:
 @given(st.sets(keys, max_size=15), st.text("ab/", max_size=2), st.sampled_from(["", "/", "a", "b/"]), st.integers(1, 5))
 def test_pages_of_any_size_give_the_plain_listing(names, prefix, delimiter, limit):
     def page(bucket, prefix, start, count):
+        assert 1 <= count <= limit + 1, "one more than the page holds tells whether there is a next"
         found = sorted((n for n in names if n.startswith(prefix) and n >= start), key=str.encode)
         return [
             ObjectSummary(bucket=bucket, key=name, size=0, etag="", last_modified=datetime.now(UTC))
@@ -38,7 +40,8 @@ def test_pages_of_any_size_give_the_plain_listing(names, prefix, delimiter, limi
     seen, after = [], ""
     while True:
         listing = list_page(page, "bucket", prefix, delimiter, after, limit)
-        assert listing.count <= limit
+        assert listing.count == len(listing.objects) + len(listing.common_prefixes) <= limit
+        assert listing.count == limit or not listing.is_truncated
         entries = [entry.key for entry in listing.objects] + ["*" + common for common in listing.common_prefixes]
         seen += sorted(entries, key=lambda entry: entry.removeprefix("*").encode())
         after = listing.last
@@ -80,9 +83,55 @@ def test_start_after_and_the_fields_of_an_entry(s3, filled):
     assert entry["ETag"] == s3.head_object(Bucket=filled, Key="dir/2")["ETag"]
 
 
+@pytest.mark.parametrize("page_size", [1, 2, 3, 4])
+def test_a_paginator_that_starts_after_a_key_reads_on_to_the_last(s3, filled, page_size):
+    """Three keys follow: pages of one and of three are all full, and the last of them has no token."""
+    paginator = s3.get_paginator("list_objects_v2")
+    pages = list(paginator.paginate(Bucket=filled, StartAfter="dir/1", PaginationConfig={"PageSize": page_size}))
+    assert [entry["Key"] for page in pages for entry in page["Contents"]] == ["dir/2", "dir/sub/3", "z\x01&<é +%"]
+    assert len(pages) == -(-3 // page_size)
+    for page, following in pairwise(pages):
+        assert page["IsTruncated"] and page["NextContinuationToken"] == following["ContinuationToken"]
+    assert not pages[-1]["IsTruncated"] and "NextContinuationToken" not in pages[-1]
+    assert {page["StartAfter"] for page in pages} == {"dir/1"}
+    assert "StartAfter" not in s3.list_objects_v2(Bucket=filled)
+
+
+def test_a_page_has_a_thousand_entries_at_most_and_one_of_none_is_the_last(s3, filled):
+    assert s3.list_objects_v2(Bucket=filled)["MaxKeys"] == 1000
+    assert s3.list_objects_v2(Bucket=filled, MaxKeys=1001)["MaxKeys"] == 1000
+    assert s3.list_objects_v2(Bucket=filled, MaxKeys=999)["MaxKeys"] == 999
+    none = s3.list_objects_v2(Bucket=filled, MaxKeys=0)
+    assert (none["KeyCount"], none["IsTruncated"], none.get("Contents", [])) == (0, False, [])
+
+
+def test_owners_are_listed_by_version_1_and_where_they_are_asked_for(s3, filled):
+    def owners(answer: dict) -> set[bool]:
+        return {"Owner" in entry for entry in answer["Contents"]}
+
+    assert owners(s3.list_objects(Bucket=filled)) == {True}
+    assert owners(s3.list_objects_v2(Bucket=filled)) == {False}
+    assert owners(s3.list_objects_v2(Bucket=filled, FetchOwner=False)) == {False}
+    assert owners(s3.list_objects_v2(Bucket=filled, FetchOwner=True)) == {True}
+
+
+def test_the_next_marker_is_told_where_a_delimiter_may_have_hidden_it(s3, filled):
+    """ListObjects: "This element is returned only if you have the delimiter request parameter specified." (API reference)"""
+    first = s3.list_objects(Bucket=filled, Delimiter="/", MaxKeys=2)
+    assert (first["IsTruncated"], first["NextMarker"]) == (True, "dir/")
+    last = s3.list_objects(Bucket=filled, Delimiter="/", MaxKeys=2, Marker=first["NextMarker"])
+    assert [entry["Key"] for entry in last["Contents"]] == ["z\x01&<é +%"]
+    assert not last["IsTruncated"] and "NextMarker" not in last and last["Marker"] == "dir/"
+    assert "NextMarker" not in s3.list_objects(Bucket=filled, MaxKeys=2)
+
+
 def test_bad_arguments_are_named(s3, filled, server):
-    with pytest.raises(ClientError, match="continuation token"):
-        s3.list_objects_v2(Bucket=filled, ContinuationToken="ÿ")
+    right = s3.list_objects_v2(Bucket=filled, MaxKeys=1)["NextContinuationToken"]
+    for wrong in ("ÿ", f"!{right}", right[:-1]):
+        with pytest.raises(ClientError, match="continuation token"):
+            s3.list_objects_v2(Bucket=filled, ContinuationToken=wrong)
+    with pytest.raises(ClientError, match="encoding-type: got 'xml', expected url"):
+        s3.list_objects_v2(Bucket=filled, EncodingType="xml")
     with pytest.raises(ClientError, match="max-keys"):
         s3.list_objects_v2(Bucket=filled, MaxKeys=-1)
 

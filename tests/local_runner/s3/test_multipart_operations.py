@@ -10,6 +10,12 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
+from wildsage.local_runner.s3.errors import NoSuchUpload
+from wildsage.local_runner.s3.objects import Attributes
+from wildsage.local_runner.s3.pending_object import write_pending
+from wildsage.local_runner.s3.store import ObjectStore
+from wildsage.local_runner.s3.uploads import Uploads
+
 PART_BYTES = 5 << 20
 
 
@@ -63,6 +69,64 @@ def test_a_part_may_be_sent_again_or_left_out(s3, upload):
     add(s3, upload, 2, b"not wanted")
     complete(s3, upload, [add(s3, upload, 1, b"right")])
     assert s3.get_object(Bucket=upload["Bucket"], Key="k")["Body"].read() == b"right"
+
+
+def test_a_part_number_that_is_used_twice_is_the_last_part_of_that_number(s3, upload):
+    first, second = add(s3, upload, 1, b"first"), add(s3, upload, 1, b"the second")
+    assert [(part["ETag"], part["Size"]) for part in s3.list_parts(**upload)["Parts"]] == [(second["ETag"], 10)]
+    with pytest.raises(ClientError) as caught:
+        complete(s3, upload, [first])
+    assert code_of(caught) == "InvalidPart"
+    with pytest.raises(ClientError) as caught:
+        complete(s3, upload, [second, second])
+    assert code_of(caught) == "InvalidPartOrder"
+    complete(s3, upload, [second])
+    assert s3.get_object(Bucket=upload["Bucket"], Key="k")["Body"].read() == b"the second"
+
+
+def test_a_condition_of_a_completion_is_that_of_the_object_it_replaces(s3, upload):
+    bucket, parts = upload["Bucket"], [add(s3, upload, 1, b"new")]
+    there = s3.put_object(Bucket=bucket, Key="k", Body=b"there")
+    for condition in ({"IfNoneMatch": "*"}, {"IfMatch": '"0"'}):
+        with pytest.raises(ClientError) as caught:
+            s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, **condition)
+        assert code_of(caught) == "PreconditionFailed"
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"there"
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, IfMatch=there["ETag"])
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"new"
+
+
+def test_a_completion_whose_upload_another_has_ended_meanwhile_finds_no_upload(tmp_path, monkeypatch):
+    """Both have read the list of parts; the files of the parts are gone when the second joins them."""
+    store = ObjectStore(tmp_path)
+    store.create_bucket("bucket")
+    uploads = Uploads(store)
+    upload = uploads.find("bucket", "k", uploads.begin("bucket", "k", Attributes(), None, False))
+    uploads.add(upload, 1, write_pending(store.temp, [b"part"]), {})
+    (part,) = uploads.parts(upload)
+    chosen = Uploads._chosen
+
+    def chosen_before_the_other_completes(self, upload, wanted):
+        parts = list(chosen(self, upload, wanted))
+        monkeypatch.undo()
+        uploads.complete(upload, wanted, {})
+        return parts
+
+    monkeypatch.setattr(Uploads, "_chosen", chosen_before_the_other_completes)
+    with pytest.raises(NoSuchUpload):
+        uploads.complete(upload, [(1, part.etag)], {})
+    assert store.get("bucket", "k").path.read_bytes() == b"part"
+    assert list(store.temp.iterdir()) == []
+    store.close()
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 3, 4])
+def test_parts_are_listed_page_by_page_to_the_last(s3, upload, page_size):
+    for number in (2, 5, 10_000):
+        add(s3, upload, number, b"x")
+    pages = list(s3.get_paginator("list_parts").paginate(**upload, PaginationConfig={"PageSize": page_size}))
+    assert [part["PartNumber"] for page in pages for part in page["Parts"]] == [2, 5, 10_000]
+    assert [page["IsTruncated"] for page in pages] == [True] * (-(-3 // page_size) - 1) + [False]
 
 
 def test_a_checksum_of_the_whole_object_is_verified(s3, bucket):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from wildsage.local_runner.s3.conditions import check_write
 from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
+from wildsage.local_runner.s3.objects import Attributes
+from wildsage.local_runner.s3.pending_object import write_pending
 from wildsage.local_runner.s3.store import ObjectStore, after_prefix
 
 AWKWARD_KEYS = [
@@ -131,6 +136,17 @@ def test_a_file_changed_by_hand_is_served_as_it_is(store):
     assert store.get("bucket", "table.csv") == changed
 
 
+def test_a_file_of_the_same_size_changed_by_hand_is_served_as_it_is(store):
+    stored = store.commit("bucket", "table.csv", write_pending(store.temp, [b"1,2\n"], ["CRC32"]), Attributes())
+    assert set(stored.checksums) == {"CRC32"}
+    stored.path.write_bytes(b"3,4\n")
+    os.utime(stored.path, ns=(0, stored.modified_ns + 1))  # however coarse the clock of the file system is
+    changed = store.get("bucket", "table.csv")
+    assert changed.etag == hashlib.md5(b"3,4\n").hexdigest()
+    assert (changed.size, changed.checksums, changed.modified_ns) == (4, {}, stored.modified_ns + 1)
+    assert [entry.etag for entry in store.list("bucket")] == [changed.etag]
+
+
 def test_a_file_removed_by_hand_is_not_an_object(store):
     store.put("bucket", "key", [b"x"]).path.unlink()
     with pytest.raises(NoSuchKey, match="s3://bucket/key"):
@@ -192,6 +208,56 @@ def test_readers_see_one_whole_version_while_writers_replace_it(store):
         assert len(data) == stored.size
         assert set(data) == {stored.size - 1000}
     writer.join()
+
+
+def test_of_many_conditional_writes_at_once_one_wins(store):
+    """Each sees that there is no object before any of them is written."""
+
+    def put(number: int) -> bool:
+        pending = write_pending(store.temp, [b"%d" % number])
+        ready.wait()
+        try:
+            store.commit("bucket", "key", pending, Attributes(), check=lambda existing: check_write(existing, if_none))
+        except S3Error as error:
+            assert error.code == "PreconditionFailed"
+            return False
+        return True
+
+    ready, writers = threading.Barrier(8), range(8)
+    if_none = {"If-None-Match": "*", "If-Match": ""}.__getitem__
+    with ThreadPoolExecutor(8) as pool:
+        (winner,) = [number for number, won in zip(writers, pool.map(put, writers), strict=True) if won]
+    assert content(store, "key") == b"%d" % winner
+    assert list(store.temp.iterdir()) == []
+
+
+def test_a_condition_is_judged_by_what_the_write_replaces(store):
+    """The object is replaced between the upload of the new bytes and their commit."""
+    seen = store.put("bucket", "key", [b"old"])
+    pending = write_pending(store.temp, [b"new"])
+    store.put("bucket", "key", [b"between"])
+    with pytest.raises(S3Error, match="preconditions"):
+        if_match = {"If-None-Match": "", "If-Match": f'"{seen.etag}"'}.__getitem__
+        store.commit("bucket", "key", pending, Attributes(), check=lambda existing: check_write(existing, if_match))
+    assert content(store, "key") == b"between"
+
+
+def test_a_write_while_a_deletion_is_under_way_comes_after_it(store, monkeypatch):
+    """The deletion has removed the row and not yet the file, which must not be that of the write."""
+    store.put("bucket", "key", [b"old"])
+    writer = threading.Thread(target=store.put, args=("bucket", "key", [b"new"]))
+    write = store.index.write
+
+    def delete_row_and_let_the_writer_try(change):
+        row = write(change)
+        writer.start()
+        writer.join(0.2)
+        return row
+
+    monkeypatch.setattr(store.index, "write", delete_row_and_let_the_writer_try)
+    store.delete("bucket", "key")
+    writer.join()
+    assert content(store, "key") == b"new"
 
 
 @given(prefix=keys, key=keys)

@@ -3,12 +3,14 @@
 import threading
 import tracemalloc
 from collections.abc import Callable
+from typing import ClassVar
 
 import pytest
 import urllib3
 
 from wildsage.local_runner.inputs.channels import InputFile
-from wildsage.local_runner.jobs.hosting.instance import Answer
+from wildsage.local_runner.jobs.hosting.instance import Answer, NoAnswer
+from wildsage.local_runner.jobs.transform import pipeline
 from wildsage.local_runner.jobs.transform.pipeline import JobStopping, Pipeline, RequestPlan
 from wildsage.local_runner.s3.store import ObjectStore
 
@@ -37,12 +39,13 @@ def store(tmp_path) -> ObjectStore:
 
 @pytest.fixture
 def flow(store, tmp_path):
-    """Makes the flow of a job by lines."""
+    """Makes the flow of a job by lines; keywords are what its client of the container may do."""
 
-    def make(instance, plan: RequestPlan, stopping: threading.Event | None = None) -> Pipeline:
+    def make(instance, plan: RequestPlan, stopping: threading.Event | None = None, **client: int) -> Pipeline:
         job = {
             "TransformInput": {"SplitType": "Line", "ContentType": "text/csv"},
             "TransformOutput": {"S3OutputPath": "s3://bucket/out", "AssembleWith": "Line"},
+            "ModelClientConfig": client,
         }
         return Pipeline(job, plan, instance, store, store, stopping or threading.Event(), print, tmp_path)
 
@@ -135,3 +138,84 @@ def test_an_answer_that_names_no_row_is_placed_by_its_request(store, flow, plan,
     stored = store.put("bucket", "a.csv", [b"1\n2\nx\n3\n"])
     (failure,) = flow(Picky("no good"), plan).run([InputFile("a.csv", stored)])
     assert failure.endswith(f"no good {place}")
+
+
+class Answering(Echo):
+    """An instance that gives these answers in turn, the last of them for ever: a status, or an error that is raised."""
+
+    def __init__(self, *answers: int | Exception, end: bytes = b"") -> None:
+        super().__init__()
+        self.answers = list(answers)
+        self.end = end
+
+    def invoke(self, body, headers, timeout_s, whole=True):
+        self.requests += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        content = body + self.end if answer == 200 else b"refused"
+        return Answer("primary", urllib3.HTTPResponse(content, {"Content-Type": "text/csv"}, answer))
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+@pytest.mark.parametrize(
+    "plan",
+    [RequestPlan(1, "SINGLE_RECORD", MB), RequestPlan(2, "SINGLE_RECORD", MB), RequestPlan(1, "MULTI_RECORD", 3)],
+)
+def test_the_output_has_one_line_a_record_whether_answers_end_with_a_newline_or_not(store, flow, plan, end):
+    stored = store.put("bucket", "a.csv", [b"1\n2\n3"])
+    assert flow(Answering(200, end=end), plan).run([InputFile("a.csv", stored)]) == []
+    assert store.get("bucket", "out/a.csv.out").path.read_bytes() == b"1\n2\n3\n"
+
+
+@pytest.mark.parametrize(
+    ("answers", "client", "requests", "outcome"),
+    [
+        ((400,), {}, 1, "the container answered 400: refused"),
+        ((499,), {}, 1, "the container answered 499: refused"),
+        ((500,), {}, 4, "the container answered 500: refused"),  # InvocationsMaxRetries is 3 by default (API reference)
+        ((503,), {"InvocationsMaxRetries": 0}, 1, "the container answered 503: refused"),
+        ((503,), {"InvocationsMaxRetries": 1}, 2, "the container answered 503: refused"),
+        ((NoAnswer("primary", "it is gone"),), {"InvocationsMaxRetries": 2}, 3, "it is gone"),
+        ((500, 400), {}, 2, "the container answered 400: refused"),
+        ((NoAnswer("primary", "it is gone"), 500, 500, 200), {}, 4, None),
+        ((300,), {}, 1, "the container answered 300: refused"),
+    ],
+)
+def test_a_refused_record_is_asked_once_and_a_failure_again(
+    store, flow, monkeypatch, answers, client, requests, outcome
+):
+    monkeypatch.setattr(pipeline, "FIRST_PAUSE_S", 0.0)
+    stored = store.put("bucket", "a.csv", [b"1\n"])
+    instance = Answering(*answers)
+    failures = flow(instance, RequestPlan(1, "SINGLE_RECORD", MB), **client).run([InputFile("a.csv", stored)])
+    assert instance.requests == requests
+    assert [outcome in failure for failure in failures] == ([True] if outcome else [])
+    assert (store.find("bucket", "out/a.csv.out") is None) == bool(outcome)
+
+
+def test_pauses_between_attempts_double_and_end_when_the_job_stops(store, flow):
+    class Waits(threading.Event):
+        pauses: ClassVar[list[float]] = []
+
+        def wait(self, timeout=None):
+            self.pauses.append(timeout)
+            if len(self.pauses) == 3:
+                self.set()
+
+    stored = store.put("bucket", "a.csv", [b"1\n"])
+    instance = Answering(500)
+    with pytest.raises(JobStopping):
+        flow(instance, RequestPlan(1, "SINGLE_RECORD", MB), Waits(), InvocationsMaxRetries=9).run(
+            [InputFile("a.csv", stored)]
+        )
+    assert Waits.pauses == [1.0, 2.0, 4.0] and instance.requests == 3
+
+
+def test_an_object_without_records_has_an_empty_output_and_a_failure_costs_no_other_object(store, flow):
+    files = [
+        InputFile(name, store.put("bucket", name, [body])) for name, body in (("a", b"\n"), ("b", b"x"), ("c", b"1"))
+    ]
+    failures = flow(Picky("no good"), RequestPlan(2, "SINGLE_RECORD", MB)).run(files)
+    assert len(failures) == 1
+    assert {one.key: one.size for one in store.list("bucket", "out/")} == {"out/a.out": 0, "out/c.out": 2}
