@@ -28,7 +28,8 @@ def make_app(cloud: Cloud) -> Flask:
     app.extensions[EXTENSION] = cloud
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(formats.FILTERS)
-    app.jinja_env.globals.update(version=wildsage.__version__, navigation=pages.navigation)
+    has_page = app.view_functions.__contains__
+    app.jinja_env.globals.update(version=wildsage.__version__, navigation=pages.navigation, has_page=has_page)
     security.protect(app, cloud.settings)
     for _, blueprint in pages.all_pages():
         app.register_blueprint(blueprint)

@@ -54,6 +54,14 @@ def number(value: float) -> str:
     return f"{value:.5g}"
 
 
+def short(text: str) -> str:
+    """A number of many digits with five, any other text as it is."""
+    try:
+        return number(float(text)) if len(text) > 8 else text
+    except ValueError:
+        return text
+
+
 def plural(count: int, noun: str) -> str:
     """`1 job`, `2 jobs`, `2,000 jobs`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
@@ -65,5 +73,5 @@ def tone(status: str) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., str]] = {
-    "moment": moment, "duration": duration, "size": size, "number": number, "plural": plural, "tone": tone,
+    "moment": moment, "duration": duration, "size": size, "number": number, "plural": plural, "tone": tone, "short": short,
 }  # fmt: skip

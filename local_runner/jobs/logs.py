@@ -187,6 +187,16 @@ class Logs:
             raise NoSuchStream(f"The specified log stream does not exist: {stream} in {group}.")
         return _events(path.open("rb"), position)
 
+    def tail_position(self, group: str, stream: str, most_bytes: int) -> int:
+        """The position from which at most so many bytes of a stream are left; 0 for a shorter one."""
+        with self._path(group, stream).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size <= most_bytes:
+                return 0
+            file.seek(size - most_bytes)
+            file.readline()
+            return file.tell()
+
     def _group(self, group: str) -> Path:
         folder = self._folder / _file_name(group)
         if not folder.is_dir():

@@ -8,10 +8,9 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-import botocore.session
+import botocore.exceptions
 from botocore import xform_name
 from botocore.model import OperationModel, ServiceModel
 from werkzeug import Request, Response
@@ -37,6 +36,7 @@ from wildsage.local_runner.wire.constraints import check
 from wildsage.local_runner.wire.errors import AwsError, NotImplementedHere
 from wildsage.local_runner.wire.protocols import FORM, Values, WireProtocol, protocol_of, rest_operation
 from wildsage.local_runner.wire.regions import DEFAULT_REGION, partitions
+from wildsage.local_runner.wire.service_models import service_model
 
 CREDENTIAL = re.compile(r"(?:Credential=)?[^/]+/\d{8}/(?:(?P<region>[a-z0-9-]+)/)?(?P<service>[a-z0-9-]+)/aws4_request")
 RUNTIME_PATH = re.compile(r"/endpoints/[^/]+/(?:invocations|async-invocations)(?:-response-stream)?")
@@ -292,9 +292,3 @@ def perform(call: ApiCall) -> Response:
     """The answer of the operation, written as the protocol says."""
     answer = call.perform(call.context, call.values)
     return call.protocol.reply(call.operation, dict(answer or {}))
-
-
-@cache
-def service_model(service: str) -> ServiceModel:
-    """AWS's own description of a service, as botocore ships it."""
-    return botocore.session.get_session().get_service_model(service)

@@ -19,10 +19,11 @@ from wildsage.local_runner.client import environment
 from wildsage.local_runner.operations.request_slots import OTHER_THREADS, SLOTS
 from wildsage.local_runner.processes import ports
 from wildsage.local_runner.server import lock, private_files
-from wildsage.local_runner.server.app import App, service_model
+from wildsage.local_runner.server.app import App
 from wildsage.local_runner.server.server_log import PatientFileHandler
 from wildsage.local_runner.server.services import Regions
 from wildsage.local_runner.settings import ServerSettings
+from wildsage.local_runner.wire.service_models import service_model
 
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 THREADS = SLOTS + OTHER_THREADS

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from wildsage.local_runner.console.pages import overview, s3
+from wildsage.local_runner.console.pages import compare, jobs, overview, s3
 
 
 def all_pages() -> tuple[tuple[str, Blueprint], ...]:
     """The entries of the navigation, in its order, with their blueprints. The view `page` of a blueprint is its first page."""
-    return (("Overview", overview.BLUEPRINT), ("S3", s3.BLUEPRINT))
+    return (
+        ("Overview", overview.BLUEPRINT),
+        ("Jobs", jobs.BLUEPRINT),
+        ("Compare", compare.BLUEPRINT),
+        ("S3", s3.BLUEPRINT),
+    )
 
 
 def navigation() -> list[tuple[str, str]]:

@@ -34,17 +34,24 @@ export async function repeatedly(milliseconds, act) {
   }
 }
 
-/** Renew the content of <… data-live="address"> with the HTML of that address, until it says data-ended. The focus stays. */
+/** What a part of a page knows that its address does not: which boxes are ticked, and where the focus is. */
+function stateOf(part) {
+  const ticked = [...part.querySelectorAll("input:checked")].map((box) => box.id);
+  return { ticked, focused: part.contains(document.activeElement) ? document.activeElement.id : "" };
+}
+
+/** Renew the content of <… data-live="address"> with the HTML of that address, until it says data-ended. */
 function keepLive(part) {
   let before = null;
   repeatedly(Number(part.dataset.every || 2000), async () => {
     const answer = await fetch(part.dataset.live);
     if (!answer.ok) return;
     const html = await answer.text();
-    if (html !== before && before !== null) {
-      const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+    if (html !== before) {
+      const { ticked, focused } = stateOf(part);
       part.innerHTML = html;
       prepare(part);
+      for (const box of part.querySelectorAll("input")) box.checked = ticked.includes(box.id);
       if (focused) document.getElementById(focused)?.focus();
     }
     before = html;
@@ -52,8 +59,24 @@ function keepLive(part) {
   });
 }
 
+/** `12 s` or `3 min 20 s`, as the server writes durations. */
+function duration(seconds) {
+  return seconds < 60 ? `${seconds.toFixed(0)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+function countUp(part) {
+  for (const since of part.querySelectorAll("[data-since]")) since.textContent = duration(Date.now() / 1000 - since.dataset.since);
+}
+
+/** What is wider than the page can be scrolled with the keyboard. */
+function makeScrollable(part) {
+  for (const box of part.querySelectorAll(".scroll")) box.tabIndex = box.scrollWidth > box.clientWidth ? 0 : -1;
+}
+
 function prepare(part) {
+  makeScrollable(part);
   localTimes(part);
+  countUp(part);
 }
 
 document.addEventListener("click", async (event) => {
@@ -71,4 +94,6 @@ document.addEventListener("submit", (event) => {
 });
 
 prepare(document);
+addEventListener("resize", () => makeScrollable(document));
+setInterval(() => countUp(document), 1000);
 document.querySelectorAll("[data-live]").forEach(keepLive);

@@ -1,0 +1,142 @@
+// The page of one job: its metrics grow, its log is followed, and a tuning job's training jobs are drawn.
+
+import { repeatedly } from "./console.js";
+import { colourOf, draw, drawLines, figureIn, subject } from "./charts.js";
+
+async function json(address, positions) {
+  const answer = await fetch(positions ? `${address}?positions=${encodeURIComponent(JSON.stringify(positions))}` : address);
+  if (!answer.ok) throw new Error(answer.statusText);
+  return answer.json();
+}
+
+function followMetrics(place) {
+  const series = new Map();
+  const figures = new Map();
+  let positions = {};
+  repeatedly(1500, async () => {
+    const part = await json(place.dataset.metrics, positions);
+    positions = part.positions;
+    const changed = new Set();
+    for (const [metric, points] of Object.entries(part.series)) {
+      series.set(metric, [...(series.get(metric) ?? []), ...points]);
+      changed.add(subject(metric));
+    }
+    for (const name of changed) {
+      if (!figures.has(name)) figures.set(name, figureIn(place, name));
+      const lines = [...series].filter(([metric]) => subject(metric) === name);
+      drawLines(figures.get(name), lines, part.started_ms);
+    }
+    document.querySelector("[data-no-metrics]").hidden = figures.size > 0;
+    return !part.ended;
+  });
+}
+
+const MOST_LINES = 5000;
+
+function followLog(place) {
+  const filter = document.getElementById("log-filter");
+  const matches = (line) => line.dataset.text.includes(filter.value.toLowerCase());
+  let positions = null;
+  filter.addEventListener("input", () => {
+    for (const line of place.children) line.hidden = !matches(line);
+  });
+  repeatedly(1000, async () => {
+    const part = await json(place.dataset.log, positions);
+    const atEnd = place.scrollHeight - place.scrollTop - place.clientHeight < 20;
+    const streams = new Set(Object.keys(part.positions)).size;
+    if (part.cut) place.append(lineOf(null, "", "… earlier lines are in the download", false));
+    for (const [at, stream, text] of part.lines) {
+      const line = lineOf(at, stream, text, streams > 1);
+      line.hidden = !matches(line);
+      place.append(line);
+    }
+    while (place.children.length > MOST_LINES) place.firstChild.remove();
+    if (atEnd) place.scrollTop = place.scrollHeight;
+    positions = part.positions;
+    return !part.ended;
+  });
+}
+
+function lineOf(at, stream, text, namesStream) {
+  const line = document.createElement("div");
+  line.dataset.text = text.toLowerCase();
+  if (at !== null) {
+    const time = document.createElement("span");
+    time.className = "at";
+    const host = namesStream ? ` ${stream.replace(/-\d+$/, "")}` : "";
+    time.textContent = new Date(at).toTimeString().slice(0, 8) + host;
+    line.append(time);
+  }
+  line.append(text);
+  return line;
+}
+
+function followTrials(place) {
+  const objective = figureIn(place, "objective over training jobs");
+  const parallel = figureIn(place, "hyperparameters and objective");
+  parallel.parentElement.classList.add("wide");
+  let before = "";
+  repeatedly(2000, async () => {
+    const tuning = await json(place.dataset.trials);
+    const ended = tuning.trials.filter((trial) => trial.objective !== null);
+    const state = JSON.stringify(tuning);
+    if (state !== before && ended.length) {
+      drawObjective(objective, tuning, ended);
+      drawParallel(parallel, tuning, ended);
+    }
+    before = state;
+    return !tuning.ended;
+  });
+}
+
+function drawObjective(figure, tuning, ended) {
+  const best = [];
+  for (const { objective } of ended) {
+    const better = tuning.goal === "Maximize" ? Math.max : Math.min;
+    best.push(best.length ? better(best.at(-1), objective) : objective);
+  }
+  const numbers = ended.map((trial) => trial.number);
+  const traces = () => [
+    { name: tuning.metric, x: numbers, y: ended.map((trial) => trial.objective), text: ended.map((trial) => trial.name), mode: "markers", marker: { size: 8, color: colourOf(0) } },
+    { name: "best so far", x: numbers, y: best, mode: "lines", line: { shape: "hv", color: colourOf(1) } },
+  ];
+  figure.setAttribute("aria-label", `Chart of the objective of ${ended.length} training jobs. Best: ${best.at(-1)}`);
+  draw(figure, traces, { xaxis: { title: { text: "training job", standoff: 4 }, tickformat: "d" } });
+}
+
+/** Parallel coordinates as lines: each hyperparameter is an axis from its lowest to its highest value, words in their order. */
+function drawParallel(figure, tuning, ended) {
+  const rows = ended.map((trial) => ({ ...trial.tuned, [tuning.metric]: trial.objective }));
+  const names = [...tuning.tuned, tuning.metric];
+  const scales = Object.fromEntries(names.map((name) => [name, scaleOf(rows.map((row) => row[name]))]));
+  const objectives = ended.map((trial) => trial.objective);
+  const [low, high] = [Math.min(...objectives), Math.max(...objectives)];
+  const goodness = (value) => (high === low ? 1 : tuning.goal === "Maximize" ? (value - low) / (high - low) : (high - value) / (high - low));
+  const traces = () =>
+    rows.map((row, index) => ({
+      name: ended[index].name,
+      x: names,
+      y: names.map((name) => scales[name](row[name])),
+      text: names.map((name) => `${name} = ${row[name]}`),
+      hoverinfo: "name+text",
+      mode: "lines+markers",
+      opacity: 0.25 + 0.75 * goodness(ended[index].objective),
+      line: { width: ended[index].number === tuning.best ? 4 : 1.5, color: colourOf(ended[index].number === tuning.best ? 1 : 0) },
+    }));
+  figure.setAttribute("aria-label", `Parallel coordinates of ${names.join(", ")}; the table below has the values`);
+  draw(figure, traces, { showlegend: false, hovermode: "closest", yaxis: { showticklabels: false, range: [-0.05, 1.05] } });
+}
+
+function scaleOf(values) {
+  const numbers = values.map(Number);
+  if (numbers.every(Number.isFinite)) {
+    const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
+    return (value) => (high === low ? 0.5 : (Number(value) - low) / (high - low));
+  }
+  const words = [...new Set(values)].sort();
+  return (value) => (words.length < 2 ? 0.5 : words.indexOf(value) / (words.length - 1));
+}
+
+document.querySelectorAll("[data-metrics]").forEach(followMetrics);
+document.querySelectorAll("[data-log]").forEach(followLog);
+document.querySelectorAll("[data-trials]").forEach(followTrials);
