@@ -1,13 +1,16 @@
-"""What all benchmarks share: medians of rounds that take turns, the name of the machine, a table on screen, and a dated report."""
+"""What all benchmarks share: medians of rounds that take turns, peaks of memory, the name of the machine, a table on screen, and a
+dated report."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import re
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -35,6 +38,23 @@ def medians(
             work()
             seconds[name].append(clock() - began)
     return {name: statistics.median(taken) for name, taken in seconds.items()}
+
+
+def peak_mib(work: Callable[..., object], *given: object) -> float:
+    """How much the peak of resident memory rises in a process of its own. `work` and what it is given have to be picklable."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_rise_mib, work, *given).result()
+
+
+def _rise_mib(work: Callable[..., object], *given: object) -> float:
+    before = _high_water_mib()
+    work(*given)
+    return _high_water_mib() - before
+
+
+def _high_water_mib() -> float:
+    """The peak so far; `ru_maxrss` also counts what the process was forked from."""
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def processor() -> str:

@@ -12,13 +12,11 @@ import argparse
 import gzip
 import io
 import json
-import multiprocessing
 import os
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from datetime import date
 from pathlib import Path
@@ -28,7 +26,7 @@ import pandas as pd
 import xgboost
 
 from benchmarks.datasets import SHARED
-from benchmarks.report import Report, medians
+from benchmarks.report import Report, medians, peak_mib
 from wildsage.algorithms.base.endpoint import HttpRequest
 from wildsage.algorithms.base.program import TAG_VARIABLE, JobChannel
 from wildsage.algorithms.xgboost import model_files
@@ -219,23 +217,6 @@ def memory(folder: Path) -> str:
     matrix_mib = LARGE_ROWS * 30 * 4 / (1 << 20)
     shown = ", ".join(f"{name} {peak:.0f} MiB" for name, peak in peaks.items())
     return f"Peak memory for {LARGE_ROWS:,} rows of 30 columns, {matrix_mib:.0f} MiB as float32: {shown}."
-
-
-def peak_mib(work: Callable[..., object], *given: object) -> float:
-    """How much the peak of resident memory rises in a process of its own."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_rise_mib, work, *given).result()
-
-
-def _rise_mib(work: Callable[..., object], *given: object) -> float:
-    before = _high_water_mib()
-    work(*given)
-    return _high_water_mib() - before
-
-
-def _high_water_mib() -> float:
-    """The peak so far; `ru_maxrss` also counts what the process was forked from."""
-    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def answers(folder: Path) -> str:
