@@ -79,7 +79,7 @@ $(VENV)/%.stamp: pyproject.toml | $(BIN)/python
 
 # Clients that cannot live in one environment with SDK v2, nor with each other. The last is a jar for Java.
 # aiobotocore stands first because it pins botocore: pip would otherwise try hundreds of versions below it, one by one.
-$(CLIENTS)/sdk3.stamp: WANTED = "aiobotocore[boto3]>=3" "sagemaker>=3,<4" pytest
+$(CLIENTS)/sdk3.stamp: WANTED = "aiobotocore[boto3]>=3" "sagemaker>=3,<4" s3fs polars pytest
 $(CLIENTS)/awscli.stamp: WANTED = awscli
 # The library whose digits real jobs of the tags 1.x have.
 $(CLIENTS)/xgboost17.stamp: WANTED = "xgboost==1.7.6" "pyarrow>=15" "scikit-learn>=1.5" "orjson>=3.8" hypothesis pytest

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import urllib3
 
 from wildsage.local_runner.commands.names import active_names, all_names, complete, full_name
 from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, fail, open_overview, stderr, suggestion
@@ -63,7 +62,8 @@ def describe(found: JobSummary | EndpointSummary) -> str:
 
 def request_stop(endpoint: str, data: Path, found: JobSummary | EndpointSummary) -> None:
     """Ask the server of a data folder to stop it, as an AWS client does."""
-    from botocore.auth import SigV4Auth  # no other command needs botocore
+    import urllib3  # no other command needs these
+    from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
 

@@ -1,7 +1,7 @@
 """Runs the snippets of a page: `python run_page.py PYTHON`, with the snippets as JSON on standard input, in the working folder.
 
-All Python blocks run in one interpreter, `PYTHON`. They share one local AWS, which is started when a block needs it, unless
-the page has started one itself. The exit status is that of the first block that fails.
+All Python blocks run in one interpreter, `PYTHON`. The blocks share one local AWS, which is started if one of them needs it and
+none starts it. The exit status is that of the first block that fails.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 NEEDS_AWS = re.compile(r"boto3|sagemaker|s3fs|s3://|\baws ")
+STARTS_AWS = re.compile(r"^wildsage up -d(?!.*wildsage down)", re.MULTILINE | re.DOTALL)
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 INTERPRETER = """
 import os, sys
@@ -44,15 +45,16 @@ class Page:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(snippet["code"])
             return
-        if NEEDS_AWS.search(snippet["code"]) and "wildsage up" not in snippet["code"]:
-            self._provide_aws()
         {"python": self._run_python, "sh": self._run_shell, "background": self._serve}[snippet["action"]](snippet)
+        if STARTS_AWS.search(snippet["code"]):
+            self._take_variables()
 
-    def _provide_aws(self) -> None:
-        if "AWS_ENDPOINT_URL" in os.environ:
-            return
-        if subprocess.run(["wildsage", "status"], capture_output=True).returncode:
-            subprocess.run(["wildsage", "up", "-d"], check=True)
+    def provide_aws(self) -> None:
+        """Start the local AWS, and point all blocks to it."""
+        subprocess.run(["wildsage", "up", "-d"], check=True, capture_output=True)
+        self._take_variables()
+
+    def _take_variables(self) -> None:
         exports = 'eval "$(wildsage up --export)" && exec env -0'
         variables = subprocess.run(["bash", "-c", exports], check=True, capture_output=True, text=True).stdout
         os.environ.update(entry.split("=", 1) for entry in variables.split("\0") if entry)
@@ -93,9 +95,12 @@ class Page:
 
 def main() -> None:
     """Run the blocks in their order, up to the first that fails."""
-    page = Page(sys.argv[1])
+    page, snippets = Page(sys.argv[1]), json.load(sys.stdin)
+    code = "\n".join(snippet["code"] for snippet in snippets)
     try:
-        for snippet in json.load(sys.stdin):
+        if NEEDS_AWS.search(code) and "wildsage up" not in code:
+            page.provide_aws()
+        for snippet in snippets:
             page.run(snippet)
     except subprocess.CalledProcessError as failed:
         sys.exit(failed.returncode)

@@ -1,4 +1,4 @@
-"""Every block of code of the documentation runs, or says why it does not. `snippets.py` says how a page is read."""
+"""Every block of code of the documentation runs, or says why it does not. `scripts/snippets.py` says how a page is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.snippets import Snippet, environments_of, pages, snippets
+from scripts.snippets import Snippet, environments_of, pages, snippets
 from wildsage.local_runner.processes import no_network
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -561,6 +561,18 @@ def test_what_is_not_an_archive_is_rejected(tmp_path: Path) -> None:
 
 def test_the_command_line_is_loaded_without_packages_that_it_may_not_need() -> None:
     """`--help` and the completion of the shell load every command's module."""
-    slow = {"torch", "numpy", "boto3", "botocore", "sagemaker", "pandas", "optuna", "docker", "xgboost", "flask"}
+    slow = {
+        "torch",
+        "numpy",
+        "boto3",
+        "botocore",
+        "sagemaker",
+        "pandas",
+        "optuna",
+        "docker",
+        "xgboost",
+        "flask",
+        "urllib3",
+    }
     check = f"import sys, wildsage.local_runner.__main__; print(sorted({slow} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout == "[]\n"
