@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wildsage.algorithms.base.blocks import in_parallel
-from wildsage.algorithms.blazingtext.corpus.compiled import compiled
+from wildsage.algorithms.base.compiled import reordered as compiled
 from wildsage.algorithms.blazingtext.corpus.texts import Texts, parse
 from wildsage.algorithms.blazingtext.corpus.vocabulary import WordTable
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wildsage.algorithms.blazingtext.corpus.compiled import compiled
+from wildsage.algorithms.base.compiled import reordered as compiled
 from wildsage.algorithms.blazingtext.corpus.texts import END_TEXT
 from wildsage.algorithms.blazingtext.corpus.vocabulary import WordTable, hash_of
 from wildsage.algorithms.blazingtext.corpus.windows import draw, draw_negative

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wildsage.algorithms.base.compiled import reordered as compiled
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.blazingtext.corpus.compiled import compiled
 from wildsage.algorithms.blazingtext.fasttext.dictionary import END_OF_LINE, LABEL, Dictionary, Subwords, tokens_of
 
 MOST_WORDS = 22_500_000

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wildsage.algorithms.blazingtext.corpus.compiled import compiled
+from wildsage.algorithms.base.compiled import reordered as compiled
 from wildsage.algorithms.blazingtext.corpus.texts import END_TEXT, NEW_LINE, is_space
 from wildsage.algorithms.blazingtext.corpus.vocabulary import WordTable, find, hash_of
 

@@ -1,4 +1,4 @@
-"""CSV without a header: the label first, then perhaps a weight. Arrow parses it, block by block.
+"""CSV without a header: the label first, then perhaps a weight. Arrow parses it, block by block, or compiled loops do.
 
 The delimiter is guessed from the first line [contract: xgboost, Channels and content types].
 """
@@ -22,7 +22,9 @@ from pyarrow import csv as arrow
 from wildsage.algorithms.base.blocks import in_parallel
 from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.float32 import BEYOND, EXPECTED, beyond
+from wildsage.algorithms.xgboost.data import late_loops
 from wildsage.algorithms.xgboost.data.blocks import whole_lines
+from wildsage.algorithms.xgboost.data.late_loops import LATE_LOOPS
 from wildsage.algorithms.xgboost.data.table import Table, labelled, side_by_side
 
 BLOCK_BYTES = 1 << 22
@@ -31,6 +33,7 @@ CACHED_BYTES = 1 << 20
 """Arrow reads a block once for each column, which is a quarter faster where the block lies in the cache of a core."""
 
 T = TypeVar("T", bound=Sized)
+Block = TypeVar("Block", bytes, memoryview)
 ROW = re.compile(r"Row #(\d+): ")
 SNIFFED_CHARACTERS = 512
 SHOWN_CHARACTERS = 50
@@ -70,21 +73,21 @@ def read(chunks: Iterable[bytes], delimiter: str, width: int | None, weights: bo
     blocks = whole_lines(chunks, BLOCK_BYTES)
     first = next(blocks, b"")
     columns = width or _first_line(first).count(delimiter) + 1
-    yield from _parsed(itertools.chain([first], blocks), delimiter, columns, lambda columns: labelled(columns, weights))
+    yield from _parsed(
+        itertools.chain([first], blocks), delimiter, lambda block: _table(block, delimiter, columns, weights)
+    )
 
 
-def _parsed(blocks: Iterator[bytes], delimiter: str, width: int, make: Callable[[list[NDArray]], T]) -> Iterator[T]:
-    """What `make` makes of the columns of each block, in order. Raises BadRecord."""
+def _parsed(blocks: Iterator[Block], delimiter: str, parse: Callable[[Block], T]) -> Iterator[T]:
+    """What `parse` makes of each block, in order. Raises BadRecord."""
     first = next(blocks)
     rows = 0
     try:
-        for part in in_parallel(
-            lambda block: make(_columns(block, delimiter, width)), itertools.chain([first], blocks)
-        ):
+        for part in in_parallel(parse, itertools.chain([first], blocks)):
             rows += len(part)
             yield part
     except BadRecord as bad:
-        advice = "" if rows else _header_advice(bad, _first_line(first), delimiter)
+        advice = "" if rows else _header_advice(bad, _first_line(bytes(first)), delimiter)
         raise BadRecord(rows + bad.row, bad.problem + advice) from None
 
 
@@ -92,15 +95,32 @@ def _first_line(block: bytes) -> str:
     return block.lstrip(b"\r\n").partition(b"\n")[0].decode(errors="ignore")
 
 
+def _table(block: bytes, delimiter: str, width: int, weights: bool) -> Table:
+    """The rows of whole lines. Raises BadRecord; its row is counted within the block."""
+    found = LATE_LOOPS.csv(block, delimiter, width, 1 + weights, late_loops.CHANNEL_BYTES)
+    if found is None:
+        return labelled(_columns(block, delimiter, width), weights)
+    (labels, *rest), features = found
+    return Table(features, labels, rest[0] if rest else None)
+
+
+def _rows(block: memoryview, delimiter: str, width: int) -> NDArray[np.float32]:
+    """The rows of whole lines without labels, (n, d). Raises BadRecord; its row is counted within the block."""
+    found = LATE_LOOPS.csv(block, delimiter, width, 0, late_loops.REQUESTS_BYTES)
+    return side_by_side(_columns(bytes(block), delimiter, width)) if found is None else found[1]
+
+
 def _columns(block: bytes, delimiter: str, width: int) -> list[NDArray[np.float32]]:
-    """The `width` columns of whole lines. Raises BadRecord; its row is counted within the block."""
+    """The `width` columns of whole lines, as Arrow reads them. Raises BadRecord."""
     if not block.strip():
         return [np.empty(0, np.float32)] * width
     try:
         found = arrow.read_csv(
-            pa.BufferReader(block),
+            pa.BufferReader(
+                block if block.endswith(b"\n") else block + b"\n"
+            ),  # Arrow takes one line without an end for none
             read_options=arrow.ReadOptions(
-                autogenerate_column_names=True, use_threads=False, block_size=len(block) + 1
+                autogenerate_column_names=True, use_threads=False, block_size=len(block) + 2
             ),
             parse_options=arrow.ParseOptions(delimiter=delimiter),
             convert_options=_all_numbers(width),
@@ -150,11 +170,12 @@ def parse_request(body: bytes) -> np.ndarray:
     Raises ValueError or BadRecord for what is not a number that float32 can hold.
     """
     text = body.strip()
-    line, _, more = text.partition(b"\n")
+    end = text.find(b"\n")
+    line = text if end < 0 else text[:end]
     first = line.decode("utf-8")
     delimiter = _request_delimiter(first[:SNIFFED_CHARACTERS])
-    if more or line.translate(None, IN_NUMBERS + delimiter.encode()):
-        return _many(text + b"\n", delimiter, first.count(delimiter) + 1)
+    if end >= 0 or line.translate(None, IN_NUMBERS + delimiter.encode()):
+        return _many(text, delimiter, first.count(delimiter) + 1)
     return _one(first.split(delimiter))
 
 
@@ -181,5 +202,14 @@ def _many(text: bytes, delimiter: str, width: int) -> np.ndarray:
     cores = len(os.sched_getaffinity(0))
     blocks_a_core = math.ceil(len(text) / cores / CACHED_BYTES)
     size = max(REQUEST_BLOCK_BYTES, len(text) // (cores * blocks_a_core) + 1)
-    pieces = (text[start : start + size] for start in range(0, len(text), size))
-    return np.concatenate(list(_parsed(whole_lines(pieces, size), delimiter, width, side_by_side)))
+    blocks = _cut(text, size)
+    return np.concatenate(list(_parsed(blocks, delimiter, lambda block: _rows(block, delimiter, width))))
+
+
+def _cut(text: bytes, size: int) -> Iterator[memoryview]:
+    """The text in blocks of whole lines, each of `size` bytes and the rest of a line. They are not copied."""
+    start = 0
+    while start < len(text):
+        end = text.find(b"\n", start + size) + 1 or len(text)
+        yield memoryview(text)[start:end]
+        start = end

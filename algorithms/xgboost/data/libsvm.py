@@ -1,7 +1,7 @@
-"""LIBSVM text: `label[:weight] [qid:q] index:value …` (contract: formats, section 4). Arrow reads the numbers.
+"""LIBSVM text: `label[:weight] [qid:q] index:value …` (contract: formats, section 4). Compiled loops read it, or Arrow does.
 
-What stands before the first index is cut out of every row, and a colon alone takes its place. With each word on a line of its own,
-the rest is CSV of two columns, index and value, in which a line without either begins a row.
+For Arrow, what stands before the first index is cut out of every row, and a colon alone takes its place. With each word on a line
+of its own, the rest is CSV of two columns, index and value, in which a line without either begins a row.
 
 Axes: n rows · w words, at most one a row · z stored values
 """
@@ -24,6 +24,7 @@ from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.base.float32 import EXPECTED, beyond
 from wildsage.algorithms.xgboost.data.blocks import whole_lines
 from wildsage.algorithms.xgboost.data.csv_text import ROW
+from wildsage.algorithms.xgboost.data.late_loops import CHANNEL_BYTES, LATE_LOOPS
 from wildsage.algorithms.xgboost.data.table import Table
 
 BLOCK_BYTES = 1 << 22
@@ -56,8 +57,16 @@ def read(chunks: Iterable[bytes]) -> Iterator[Table]:
         raise BadRecord(rows + bad.row, bad.problem) from None
 
 
-def parse(block: bytes) -> Table:
-    """The rows of whole lines. Raises BadRecord; its row is counted within the block."""
+def parse(block: bytes, worth_bytes: int = CHANNEL_BYTES) -> Table:
+    """The rows of whole lines. Raises BadRecord; its row is counted within the block.
+
+    The loops that read it fast are loaded where this process has read `worth_bytes` before.
+    """
+    found = LATE_LOOPS.libsvm(block, worth_bytes)
+    return _parsed_by_arrow(block) if found is None else found
+
+
+def _parsed_by_arrow(block: bytes) -> Table:
     block = _without_comments(block)
     text = np.frombuffer(block + b"\n" * len(QID), np.uint8)
     starts_n = _starts_of_rows(text)

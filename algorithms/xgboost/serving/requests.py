@@ -14,6 +14,7 @@ from wildsage.algorithms.base.program import Records
 from wildsage.algorithms.xgboost.data import csv_text, libsvm
 from wildsage.algorithms.xgboost.data.channel import features_of
 from wildsage.algorithms.xgboost.data.content_types import check_label_size
+from wildsage.algorithms.xgboost.data.late_loops import REQUESTS_BYTES
 from wildsage.algorithms.xgboost.data.table import Rows
 from wildsage.algorithms.xgboost.versions import Version
 
@@ -69,7 +70,8 @@ def parse(kind: str, body: bytes, version: Version, width: int, records: Records
 
 def _libsvm(body: bytes, version: Version, width: int) -> csr_matrix:
     """Rows with or without a label; a row without begins with index:value."""
-    table = libsvm.parse(b"\n".join(_with_label(line) for line in body.strip().split(b"\n")))
+    lines = b"\n".join(_with_label(line) for line in body.strip().split(b"\n"))
+    table = libsvm.parse(lines, REQUESTS_BYTES)
     if version.shifts_indices:
         (table,) = libsvm.shifted([table])
     features = table.sparse

@@ -73,3 +73,17 @@ def rows() -> Data:
     x = rng.normal(size=(300, 4)).astype(np.float32)
     score = 2 * x[:, 0] - x[:, 1] + x[:, 2] * x[:, 3]
     return Data(x, (score > 0).astype(int), score + rng.normal(size=300) / 5)
+
+
+@pytest.fixture(params=["arrow", "loops"])
+def both_readers(request, monkeypatch) -> None:
+    """The test runs twice: Arrow reads text, and then the compiled loops, where it is usual."""
+    from wildsage.algorithms.xgboost.data import csv_text, libsvm
+    from wildsage.algorithms.xgboost.data.late_loops import LateLoops
+
+    late = LateLoops()
+    if request.param == "loops":
+        pytest.importorskip("numba")
+        assert late.load()
+    monkeypatch.setattr(csv_text, "LATE_LOOPS", late)
+    monkeypatch.setattr(libsvm, "LATE_LOOPS", late)

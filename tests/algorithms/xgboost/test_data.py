@@ -41,6 +41,7 @@ def written(folder, rows: int = 400, columns: int = 7) -> tuple[np.ndarray, str]
     return np.column_stack([labels, x]), "\n".join(lines) + "\n"
 
 
+@pytest.mark.usefixtures("both_readers")
 def test_libsvm_is_what_its_decimals_say(tmp_path):
     values, text = written(tmp_path)
     table = whole(libsvm.read([text.encode()]))
@@ -49,6 +50,7 @@ def test_libsvm_is_what_its_decimals_say(tmp_path):
     assert table.weights is None and table.groups is None
 
 
+@pytest.mark.usefixtures("both_readers")
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_chunks_of_any_size_are_the_same_rows(monkeypatch, tmp_path, size):
     _, text = written(tmp_path, 50)
@@ -60,6 +62,7 @@ def test_chunks_of_any_size_are_the_same_rows(monkeypatch, tmp_path, size):
     assert (at_once.features != cut.features).nnz == 0
 
 
+@pytest.mark.usefixtures("both_readers")
 def test_weights_groups_comments_and_blank_lines_are_read():
     table = whole(libsvm.read([b"1:0.5 qid:3 0:1.5 2:-2e1 # why\n\n0:2\tqid:3  1:nan \r\n2:1 qid:4\n"]))
     np.testing.assert_array_equal(table.labels, [1, 0, 2])
@@ -69,6 +72,7 @@ def test_weights_groups_comments_and_blank_lines_are_read():
     assert table.features[0, 2] == -20 and np.isnan(table.features[1, 1]) and table.features[2].nnz == 0
 
 
+@pytest.mark.usefixtures("both_readers")
 @pytest.mark.parametrize(
     ("text", "row", "problem"),
     [
@@ -104,6 +108,7 @@ def test_a_row_that_is_not_libsvm_is_named(text, row, problem):
     assert (raised.value.row, raised.value.problem) == (row, problem)
 
 
+@pytest.mark.usefixtures("both_readers")
 def test_the_row_is_counted_over_blocks(monkeypatch):
     monkeypatch.setattr(libsvm, "BLOCK_BYTES", 10)
     with pytest.raises(BadRecord) as raised:
@@ -111,6 +116,7 @@ def test_the_row_is_counted_over_blocks(monkeypatch):
     assert raised.value.row == 11
 
 
+@pytest.mark.usefixtures("both_readers")
 @pytest.mark.parametrize(
     ("word", "number"),
     [
@@ -125,6 +131,7 @@ def test_every_spelling_of_a_number_is_read(word, number):
     assert (table.weights, table.groups) == ([0.5], [4])
 
 
+@pytest.mark.usefixtures("both_readers")
 @pytest.mark.parametrize("filler", [b" ", b"0"])
 def test_words_and_spaces_may_be_long(filler):
     table = whole(libsvm.read([filler * 1000 + b"1 0:2\n" + filler * 5 + b"3" + b"\t" * 1000 + b"1:4"]))
@@ -132,12 +139,21 @@ def test_words_and_spaces_may_be_long(filler):
     np.testing.assert_array_equal(table.features.toarray(), [[2, 0], [0, 4]])
 
 
+@pytest.mark.usefixtures("both_readers")
 def test_csv_is_read_with_missing_values():
     table = whole(csv_text.read([b'1,2.5,\n0,nan,-3e2\n\n1,"4",5\n'], ",", 3, weights=False))
     np.testing.assert_array_equal(table.labels, [1, 0, 1])
     np.testing.assert_array_equal(table.features, np.array([[2.5, np.nan], [np.nan, -300], [4, 5]], np.float32))
 
 
+@pytest.mark.usefixtures("both_readers")
+@pytest.mark.parametrize("text", [b"1,nan,2", b'"1",,2'])
+def test_a_file_of_one_line_needs_no_line_end(text):
+    table = whole(csv_text.read([text], ",", 3, weights=False))
+    np.testing.assert_array_equal(table.features, np.array([[np.nan, 2]], np.float32))
+
+
+@pytest.mark.usefixtures("both_readers")
 @pytest.mark.parametrize(
     ("text", "row", "problem"),
     [
@@ -157,6 +173,7 @@ def test_csv_that_is_not_numbers_of_one_width_is_rejected(monkeypatch, text, row
     assert raised.value.row == row and problem in raised.value.problem
 
 
+@pytest.mark.usefixtures("both_readers")
 def test_csv_rows_keep_their_order_over_blocks(monkeypatch):
     monkeypatch.setattr(csv_text, "BLOCK_BYTES", 50)
     content = "".join(f"{row},{row / 2},{-row}\n" for row in range(1000)).encode()
@@ -177,6 +194,7 @@ def test_tables_of_different_kinds_become_one():
     np.testing.assert_array_equal(both.weights, [2, 5])
 
 
+@pytest.mark.usefixtures("both_readers")
 @pytest.mark.parametrize("few_values", [0, 1 << 20])
 @pytest.mark.parametrize(
     ("lines", "problem"),
@@ -387,6 +405,7 @@ def test_data_that_cannot_be_used_is_shown_with_its_place(run, content, content_
     assert re.search(message, job.failure, re.IGNORECASE), job.failure
 
 
+@pytest.mark.usefixtures("both_readers")
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
@@ -405,11 +424,13 @@ def test_one_row_is_read_as_several_are(row, expected):
             )
 
 
+@pytest.mark.usefixtures("both_readers")
 @pytest.mark.parametrize("line", [b"1 0:2 3:4", b"1\t0:2\t3:4", b"0:2\t3:4", b"  0:2 3:4 # five"])
 def test_labels_of_libsvm_requests_are_optional(line):
     np.testing.assert_array_equal(parse("libsvm", line, NEWEST, 4, RecordCodec()).toarray(), [[2, 0, 0, 4]])
 
 
+@pytest.mark.usefixtures("both_readers")
 @pytest.mark.parametrize("body", [b"1,1e39\n", b"1,2\n1,1e39\n", gzip.compress(b"1,2\n", mtime=0)])
 def test_a_request_that_cannot_be_used_says_why(body):
     with pytest.raises(UnreadableBody, match=r"float32 can hold|the data is gzip"):

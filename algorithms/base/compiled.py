@@ -1,4 +1,4 @@
-"""Functions that numba compiles, once for each machine where the folder of this package or of the user can hold the result.
+"""Functions that numba compiles, once for each machine where the folder of their package or of the user can hold the result.
 
 numba unpickles what it kept, so that a folder in which other users may write is not used.
 """
@@ -16,9 +16,18 @@ import numba
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def compiled(function: Function) -> Function:
-    """The function as machine code that runs without Python's lock. Sums may be reordered, always in the same way."""
-    options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+def exact(function: Function) -> Function:
+    """The function as machine code that runs without Python's lock. Each operation is rounded as IEEE 754 says."""
+    return _compiled(function, fastmath=False)
+
+
+def reordered(function: Function) -> Function:
+    """The same, with sums that may be reordered, always in the same way, and as if there were no NaN."""
+    return _compiled(function, fastmath=True)
+
+
+def _compiled(function: Function, fastmath: bool) -> Function:
+    options: dict[str, Any] = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
     try:
         kept = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder can be written

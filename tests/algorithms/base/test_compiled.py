@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 pytest.importorskip("numba")
-from wildsage.algorithms.blazingtext.corpus import compiled
+from wildsage.algorithms.base import compiled
 
 PROGRAM = """
-from wildsage.algorithms.blazingtext.corpus.compiled import compiled
+from wildsage.algorithms.base.compiled import exact
 
-@compiled
+@exact
 def double(value):
     return 2 * value
 
