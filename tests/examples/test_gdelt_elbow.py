@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,17 @@ ROOT = Path(__file__).parents[2]
 EVENTS = ROOT.parent / "shared" / "data" / "gdelt" / "20180326044500.export.CSV"
 
 
-def run(tmp_path: Path, *arguments: str) -> dict[int, float]:
-    """Distances by k."""
-    plot = tmp_path / "elbow.png"
-    command = [sys.executable, "-m", "wildsage.local_runner", "run", "--data", str(tmp_path / "aws")]
-    command += [str(ROOT / "examples" / "gdelt_elbow.py"), "--output", str(plot), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert plot.read_bytes().startswith(b"\x89PNG")
-    return {int(k): float(d) for k, d in re.findall(r"k = +(\d+) +mean distance ([\d.]+)", done.stdout)}
+@pytest.fixture
+def distances(run_example: Callable[..., str], tmp_path: Path) -> Callable[..., dict[int, float]]:
+    """Runs the example and returns the distances by k."""
+
+    def run(*arguments: str) -> dict[int, float]:
+        plot = tmp_path / "elbow.png"
+        said = run_example("gdelt_elbow.py", "--output", str(plot), *arguments)
+        assert plot.read_bytes().startswith(b"\x89PNG")
+        return {int(k): float(d) for k, d in re.findall(r"k = +(\d+) +mean distance ([\d.]+)", said)}
+
+    return run
 
 
 def falls(distance_k: dict[int, float]) -> bool:
@@ -30,8 +31,8 @@ def falls(distance_k: dict[int, float]) -> bool:
 
 
 @pytest.mark.slow
-def test_made_up_events_bend_at_their_five_places(tmp_path: Path) -> None:
-    distance_k = run(tmp_path)
+def test_made_up_events_bend_at_their_five_places(distances: Callable[..., dict[int, float]]) -> None:
+    distance_k = distances()
     assert list(distance_k) == list(range(2, 13))
     assert falls(distance_k)
     assert distance_k[2] - distance_k[5] > 3 * (distance_k[5] - distance_k[8])
@@ -39,8 +40,8 @@ def test_made_up_events_bend_at_their_five_places(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not EVENTS.exists(), reason="needs ../shared/data/gdelt")
-def test_real_events_come_closer_with_each_cluster(tmp_path: Path) -> None:
-    distance_k = run(tmp_path, "--events", str(EVENTS))
+def test_real_events_come_closer_with_each_cluster(distances: Callable[..., dict[int, float]]) -> None:
+    distance_k = distances("--events", str(EVENTS))
     assert list(distance_k) == list(range(2, 13))
     assert falls(distance_k)
     assert distance_k[12] < 0.75 * distance_k[2]

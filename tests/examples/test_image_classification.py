@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
-ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "examples" / "image_classification" / "flowers.py"
 
 
 def draw(folder: Path, count: int) -> None:
@@ -25,21 +20,11 @@ def draw(folder: Path, count: int) -> None:
             Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{number}.jpg")
 
 
-def test_the_example_ends_with_a_contact_sheet(tmp_path: Path) -> None:
+def test_the_example_ends_with_a_contact_sheet(run_example: Callable[..., str], tmp_path: Path) -> None:
     draw(tmp_path / "pictures" / "train", 32)
     draw(tmp_path / "pictures" / "validation", 5)
     sheet = tmp_path / "sheet.png"
-    command = [sys.executable, "-m", "wildsage.local_runner", "run", "--data", str(tmp_path / "aws"), str(EXAMPLE)]
     options = [str(tmp_path / "pictures"), "--side", "32", "--epochs", "1", "--sheet", str(sheet)]
-    done = subprocess.run(
-        [*command, *options],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=ROOT,
-        check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "validation:accuracy: " in done.stdout and "Completed" in done.stdout and " of 10 right" in done.stdout
+    said = run_example("image_classification/flowers.py", *options)
+    assert "validation:accuracy: " in said and "Completed" in said and " of 10 right" in said
     assert Image.open(sheet).size == (8 * 128, 2 * (128 + 28))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -20,18 +18,6 @@ PNG = b"\x89PNG"
 GDELT = ROOT.parent / "shared" / "data" / "gdelt"
 MISSED = re.compile(r"(\d) host\(s\): .* by ([\d.]+) on average")
 ENDPOINT = re.compile(r"The endpoint of two hosts' model: ([\d.]+)\. .*: ([\d.]+)")
-
-
-def run(tmp_path: Path, example: str, *arguments: str) -> str:
-    """What the example prints."""
-    command = [sys.executable, "-m", "wildsage.local_runner", "run", "--data", str(tmp_path / "aws")]
-    command += [str(FOLDER / example), *arguments]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=400, cwd=tmp_path, env=environment, check=False
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +48,8 @@ def test_the_picture_is_written(thresholds: ModuleType, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_nine_of_ten_positives_are_found(tmp_path: Path) -> None:
-    said = run(tmp_path, "thresholds.py", "--output", str(tmp_path / "picture.png"))
+def test_nine_of_ten_positives_are_found(run_example: Callable[..., str], tmp_path: Path) -> None:
+    said = run_example("linear_learner/thresholds.py", "--output", str(tmp_path / "picture.png"))
     found = json.loads(said.splitlines()[-2])
     assert found["recall"] == pytest.approx(0.9, abs=0.07)  # 100 positive rows: 0.03 is one standard deviation
     assert found["precision"] > 0.3
@@ -71,9 +57,9 @@ def test_nine_of_ten_positives_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_hosts_that_share_made_up_events_miss_the_tone_as_one_does(tmp_path: Path) -> None:
+def test_two_hosts_that_share_made_up_events_miss_the_tone_as_one_does(run_example: Callable[..., str]) -> None:
     """Their noise has a deviation of 2, and so a mean absolute error of 1.6 at least."""
-    said = run(tmp_path, "gdelt_sharded.py")
+    said = run_example("linear_learner/gdelt_sharded.py")
     missed = {int(hosts): float(by) for hosts, by in MISSED.findall(said)}
     assert missed[2] == pytest.approx(missed[1], rel=0.02) and 1.5 < missed[2] < 1.8
     served, guess = map(float, ENDPOINT.search(said).groups())
@@ -82,9 +68,9 @@ def test_two_hosts_that_share_made_up_events_miss_the_tone_as_one_does(tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not GDELT.exists(), reason="needs ../shared/data/gdelt")
-def test_two_hosts_that_share_real_events_miss_the_tone_as_one_does(tmp_path: Path) -> None:
+def test_two_hosts_that_share_real_events_miss_the_tone_as_one_does(run_example: Callable[..., str]) -> None:
     exports = sorted(map(str, GDELT.glob("*.export.CSV")))
-    said = run(tmp_path, "gdelt_sharded.py", "--events", *exports)
+    said = run_example("linear_learner/gdelt_sharded.py", "--events", *exports)
     missed = {int(hosts): float(by) for hosts, by in MISSED.findall(said)}
     assert missed[2] == pytest.approx(missed[1], rel=0.02)
     served, guess = map(float, ENDPOINT.search(said).groups())

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -68,18 +67,14 @@ def write(films: object, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_everybody_gets_the_exact_top_hundred(ratings: ModuleType, tmp_path: Path) -> None:
+def test_everybody_gets_the_exact_top_hundred(
+    ratings: ModuleType, run_example: Callable[..., str], tmp_path: Path
+) -> None:
     folder = tmp_path / "ml"
     folder.mkdir()
     write(ratings.made(users=40, films=130, per_user=60), folder)
-    command = [sys.executable, "-m", "wildsage.local_runner", "run", "--data", str(tmp_path / "aws")]
-    command += [str(FOLDER / "recommender.py"), "--data", str(folder), "--epochs", "3", "--asked", "23"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=400, cwd=tmp_path, env=environment, check=False
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    said = " ".join(done.stdout.split())  # rich wraps its lines
+    printed = run_example("recommender/recommender.py", "--data", str(folder), "--epochs", "3", "--asked", "23")
+    said = " ".join(printed.split())  # rich wraps its lines
     assert "2160 by 40 users of 130 films" in said
     assert re.search(r"Right for [\d.]+% of 23 test ratings", said)
     assert "4000 places compared, 0 differ" in said
