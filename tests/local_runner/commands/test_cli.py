@@ -517,6 +517,29 @@ def test_a_model_is_served_until_a_signal(model: Path) -> None:
     assert not listens(port)
 
 
+def test_ctrl_c_says_that_the_model_so_far_is_kept_and_keeps_it(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("".join(f"{n % 2},{n % 2},{n % 7}\n" for n in range(400)))
+    endless = ("epochs=1000000", "early_stopping_patience=1000000", "num_models=1", "mini_batch_size=100")
+    settings = [f"--hp={setting}" for setting in ("predictor_type=regressor", "feature_dim=2", *endless)]
+    command = [
+        *WILDSAGE,
+        "train",
+        "linear-learner",
+        f"--channel=train={rows}",
+        *settings,
+        f"--output={tmp_path / 'model'}",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as training:
+        assert training.stdout is not None
+        next(line for line in training.stdout if "#progress_metric" in line)
+        training.send_signal(signal.SIGINT)
+        _, text = training.communicate(timeout=120)
+    assert training.returncode == 0, text
+    assert text.count("Stopping, and saving the model so far. Ctrl-C again gives it up.") == 1
+    assert (tmp_path / "model" / "model.tar.gz").exists()
+
+
 def test_checkpoints_are_kept_in_a_folder_and_taken_up_again(rows: Path, model: Path, tmp_path: Path) -> None:
     for output in ("first", "again"):
         done = train(rows, tmp_path / output, "--checkpoints", str(tmp_path / "kept"), "--hp", "_checkpoint_seconds=0")
