@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +29,13 @@ class Agreement:
     total: int
 
 
-def read_pairs(path: Path) -> list[Pair]:
-    """The lines `word word rating` of a list, in lower case. Raises UserError for other lines and for lists of less than two."""
+def read_pairs(name: str, content: bytes) -> list[Pair]:
+    """The lines `word word rating` of the list of that name, in lower case.
+
+    Raises UserError for other lines and for lists of less than two.
+    """
     pairs = []
-    for number, line in enumerate(path.read_text("utf-8", "replace").lower().splitlines(), start=1):
+    for number, line in enumerate(content.decode("utf-8", "replace").lower().splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         try:
@@ -41,10 +43,10 @@ def read_pairs(path: Path) -> list[Pair]:
             pairs.append((left, right, float(rating)))
         except ValueError:
             raise UserError(
-                f"Channel evaluation, {path.name}, line {number}: got {line[:SHOWN_CHARACTERS]!r}, expected `word word rating`."
+                f"Channel evaluation, {name}, line {number}: got {line[:SHOWN_CHARACTERS]!r}, expected `word word rating`."
             ) from None
     if len(pairs) < 2:
-        raise UserError(f"Channel evaluation, {path.name}: got {len(pairs)} pairs of words, expected at least two.")
+        raise UserError(f"Channel evaluation, {name}: got {len(pairs)} pairs of words, expected at least two.")
     return pairs
 
 

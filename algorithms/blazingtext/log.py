@@ -61,9 +61,9 @@ class Progress:
             self._said_s = time.monotonic()
             self._say(done, rate)
 
-    def finish(self, done: int) -> None:
-        """The last lines: `done` tokens were learned from."""
-        self._say(done, 0.0)
+    def finish(self, done: int, rate: float) -> None:
+        """The last lines: `done` tokens were learned from, with step size `rate` at the end."""
+        self._say(done, rate)
         if not self._mark:
             self._log.write("")
         self._log.write("Training finished." if self._mark else "Training finished!")

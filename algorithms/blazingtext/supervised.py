@@ -19,6 +19,7 @@ from wildsage.algorithms.base.blocks import in_parallel
 from wildsage.algorithms.base.compiled import reordered as compiled
 from wildsage.algorithms.blazingtext.corpus.texts import Texts, parse
 from wildsage.algorithms.blazingtext.corpus.vocabulary import WordTable
+from wildsage.algorithms.blazingtext.fasttext.matrices import uniform_matrix
 
 RANDOM_FACTOR = np.uint64(6364136223846793005)
 RANDOM_SHIFT = np.uint64(33)
@@ -50,11 +51,11 @@ class Classifier:
 
     @classmethod
     def random(cls, rows: int, labels: int, dimension: int, seed: int) -> Classifier:
-        """Uniform numbers of at most 1/d in the input matrix, zeros in the output matrix, as fastText begins."""
-        source_rd = np.random.default_rng(seed).random((rows, dimension), np.float32)
-        source_rd *= np.float32(2 / dimension)
-        source_rd -= np.float32(1 / dimension)
-        return cls(source_rd, np.zeros((labels, dimension), np.float32))
+        """Uniform numbers of at most 1/d in the input matrix, zeros in the output matrix, as fastText begins.
+
+        Raises UserError where memory does not hold them.
+        """
+        return cls(uniform_matrix(rows, dimension, seed), np.zeros((labels, dimension), np.float32))
 
     def copy(self) -> Classifier:
         """Both matrices once more."""

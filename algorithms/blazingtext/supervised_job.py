@@ -141,7 +141,7 @@ class SupervisedJob:
             if self._stopping() or (self._judges(epoch) and self._is_over(epoch, best, classifier, parser)):
                 break
         best.restore(classifier)
-        progress.finish(done)
+        progress.finish(done, values.learning_rate * (1 - done / total))
         if unlabelled:
             self._log.warning(f"{unlabelled} lines of channel train have no label; nothing was learned from them.")
 

@@ -52,8 +52,11 @@ def _learn_vectors(job: Job, settings: JobSettings, channel: TextChannel, log: B
 
 
 def _pairs(channel: JobChannel) -> dict[str, list[evaluation.Pair]]:
+    """The lists of word pairs by the names of their files; in Pipe mode one list."""
+    if channel.input_mode == "Pipe":
+        return {EVALUATION: evaluation.read_pairs(EVALUATION, b"".join(channel.pipe()))}
     paths = sorted(path for path in channel.folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return {path.name: evaluation.read_pairs(path) for path in paths}
+    return {path.name: evaluation.read_pairs(path.name, path.read_bytes()) for path in paths}
 
 
 def _check_channels(job: Job, values: Hyperparameters) -> None:

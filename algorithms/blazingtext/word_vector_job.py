@@ -102,6 +102,12 @@ class WordVectorJob:
         self._log.read(counts.tokens)
         dictionary = counts.dictionary(self._values.min_count, self._subwords)
         self._log.vocabulary(len(dictionary.words))
+        if dictionary.labels:
+            example = dictionary.labels[0].decode(errors="replace")
+            self._log.warning(
+                f"Channel train has labels, such as {example}: mode {self._values.mode} leaves them out. To learn classes of texts "
+                "set mode to supervised."
+            )
         return dictionary
 
     def _learn(
@@ -125,7 +131,7 @@ class WordVectorJob:
             self._share.average(vectors)
             if not self._share.all_continue(self._stopping()):
                 break
-        progress.finish(done)
+        progress.finish(done, self._step(done, total))
 
     def _sentences(
         self, epoch: int, table: vocabulary.WordTable, samples: windows.Sampling, vectors: Vectors

@@ -22,6 +22,7 @@ from wildsage.algorithms.blazingtext.corpus.texts import END_TEXT
 from wildsage.algorithms.blazingtext.corpus.vocabulary import WordTable, hash_of
 from wildsage.algorithms.blazingtext.corpus.windows import draw, draw_negative
 from wildsage.algorithms.blazingtext.fasttext.dictionary import Subwords
+from wildsage.algorithms.blazingtext.fasttext.matrices import uniform_matrix
 
 BEGIN, END = ord("<"), ord(">")
 
@@ -43,11 +44,11 @@ class Vectors:
 
     @classmethod
     def random(cls, words: int, buckets: int, dimension: int, seed: int) -> Vectors:
-        """Uniform numbers of at most 1/d in the input matrix, zeros in the output matrix, as fastText begins."""
-        source_rd = np.random.default_rng(seed).random((words + buckets, dimension), np.float32)
-        source_rd *= np.float32(2 / dimension)
-        source_rd -= np.float32(1 / dimension)
-        return cls(source_rd, np.zeros((words, dimension), np.float32))
+        """Uniform numbers of at most 1/d in the input matrix, zeros in the output matrix, as fastText begins.
+
+        Raises UserError where memory does not hold them.
+        """
+        return cls(uniform_matrix(words + buckets, dimension, seed), np.zeros((words, dimension), np.float32))
 
     def finite(self) -> bool:
         """Whether no number is NaN or infinite."""

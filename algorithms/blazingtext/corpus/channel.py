@@ -18,6 +18,7 @@ CHUNK_BYTES = 1 << 20
 RECORD_MAGIC = b"\x0a\x23\xd7\xce"
 WIDE_TEXT = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 MARK = b"\xef\xbb\xbf"
+JSON_STARTS = (b'{"source":', b'{"label":')
 EXAMPLE = '{"source": "a text", "label": 1}'
 SHOWN_CHARACTERS = 60
 
@@ -81,7 +82,10 @@ class TextChannel:
             return _of_attributes(self.records.payloads(chunks))
         if problem := other_formats.problem_of(first, "lines of text") or _wide(first):
             raise BadRecord(1, problem)
-        chunks = _rejoined(first.removeprefix(MARK), chunks, skip=True)
+        first = first.removeprefix(MARK)
+        if self._content_type == TEXT and first.lstrip().startswith(JSON_STARTS):
+            raise BadRecord(1, f"JSON in a channel of content type {TEXT}, expected content type {JSON_LINES} for it.")
+        chunks = _rejoined(first, chunks, skip=True)
         return _of_json(chunks) if self._content_type == JSON_LINES else chunks
 
     @property

@@ -12,7 +12,24 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from wildsage.algorithms.base.errors import UserError
+
 CENTROIDS = 256
+GIBIBYTE = 1 << 30
+
+
+def uniform_matrix(rows: int, width: int, seed: int) -> NDArray:
+    """Random numbers (r, d) float32 of at most 1/d, as fastText begins. Raises UserError where memory does not hold them."""
+    try:
+        values_rd = np.random.default_rng(seed).random((rows, width), np.float32)
+    except (MemoryError, ValueError):
+        raise UserError(
+            f"The model does not fit into memory: {rows} rows of {width} numbers are {4 * rows * width / GIBIBYTE:.1f} GiB. Set a "
+            "smaller vector_dim, fewer buckets, or a larger min_count."
+        ) from None
+    values_rd *= np.float32(2 / width)
+    values_rd -= np.float32(1 / width)
+    return values_rd
 
 
 class Matrix(Protocol):

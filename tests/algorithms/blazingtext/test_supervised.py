@@ -156,6 +156,10 @@ def test_training_stops_early_and_the_best_weights_are_kept(run, texts, more_tex
     assert accuracy(done.log, "validation") == pytest.approx(max(found), abs=5e-5)
     assert "Validation accuracy improved! Storing best weights..." in done.log
     assert done.log.count("Validation accuracy has not improved for last 3 epochs.") == 1
+    rate, share = map(float, re.findall(r"Alpha: (\S+)  Progress: (\S+)%", done.log)[-1])
+    assert rate == pytest.approx(0.5 * (1 - share / 100), abs=1e-4) and share == pytest.approx(
+        100 * epochs[-1] / 40, abs=0.01
+    )
 
 
 def test_the_weights_of_the_best_epoch_are_saved(run, texts):
@@ -209,6 +213,22 @@ def test_a_single_label_is_learned_with_a_warning(run):
             {"mode": "supervized"},
             b"",
             "Hyperparameter mode: got 'supervized', expected one of batch_skipgram, skipgram, cbow, supervised.",
+        ),
+        (
+            {},
+            b'{"source": "cow", "label": 1}\n',
+            "line 1: JSON in a channel of content type text/plain, expected content type application/jsonlines",
+        ),
+        # more than a process can address, so that it fails on every machine
+        (
+            {"vector_dim": "100000", "buckets": "2147483647"},
+            b"__label__a cow\n",
+            "The model does not fit into memory: 2147483649 rows of 100000 numbers are 800000.0 GiB. Set a smaller vector_dim",
+        ),
+        (
+            {"vector_dim": "2147483647", "buckets": "2147483647"},
+            b"__label__a cow\n",
+            "The model does not fit into memory",
         ),
         ({"early_stopping": "true"}, b"__label__a cow\n", "got true without a channel validation"),
         ({"epochs": "0", "vector_dim": "x"}, b"", "Hyperparameter vector_dim: got 'x'"),

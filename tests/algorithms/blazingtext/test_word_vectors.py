@@ -120,6 +120,18 @@ def test_vectors_are_judged_by_pairs_of_words(run, sentences):
     assert done.file("eval.json").decode() in done.log
 
 
+def test_the_pairs_may_come_through_a_pipe(run, sentences):
+    channels = {"train": sentences, "evaluation": b"cow\thay\t9\ncow\tship\t1\n"}
+    done = run(SETTINGS | {"mode": "cbow", "evaluation": "true"}, channels, mode="Pipe")
+    assert json.loads(done.file("eval.json"))["evaluation"]["total_pairs"] == 2
+
+
+def test_labels_in_a_text_for_word_vectors_are_left_out_with_a_warning(run):
+    done = run(SETTINGS | {"mode": "cbow"}, {"train": b"__label__a cow hay\n" * 5})
+    assert set(vectors_of(done)) == {"cow", "hay", "</s>"}
+    assert "Channel train has labels, such as __label__a: mode cbow leaves them out." in done.log
+
+
 def test_evaluation_without_lists_is_left_out_with_what_to_do(run, sentences):
     done = run(SETTINGS | {"mode": "cbow", "epochs": "1", "evaluation": "true"}, {"train": sentences})
     assert "The word vectors are not evaluated. Give lists of word pairs" in done.log
@@ -133,13 +145,12 @@ def test_spearman_is_that_of_scipy():
     assert evaluation.spearman(np.ones(3), right[:3]) == 0
 
 
-def test_no_known_pair_gives_zero_as_in_the_original(tmp_path):
-    (tmp_path / "list").write_text("# comment\na b 3\nc d 4\n")
-    found = evaluation.agreement(evaluation.read_pairs(tmp_path / "list"), {}, np.zeros((0, 2)))
+def test_no_known_pair_gives_zero_as_in_the_original():
+    pairs = evaluation.read_pairs("list", b"# comment\na b 3\nc d 4\n")
+    found = evaluation.agreement(pairs, {}, np.zeros((0, 2)))
     assert (found.rho, found.not_found, found.total) == (0.0, 2, 2)
-    (tmp_path / "list").write_text("a b\n")
     with pytest.raises(UserError, match=r"Channel evaluation, list, line 1: got 'a b', expected `word word rating`"):
-        evaluation.read_pairs(tmp_path / "list")
+        evaluation.read_pairs("list", b"a b\n")
 
 
 def test_negative_samples_follow_the_counts():
