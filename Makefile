@@ -27,7 +27,7 @@ STEPS   := while read -r step; do case $$step in Collecting*|Downloading*|Instal
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test docs fuzz chaos mutants docker clients lint bench clean
+.PHONY: help demo test docs fuzz chaos mutants docker clients browser lint bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ docs: $(VENV)/docs.stamp ## Build the documentation's site in build/site; a warn
 	@echo "The site is build/site/index.html."
 
 clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(CLIENTS)/spark.stamp $(CLIENTS)/xgboost17.stamp $(CLIENTS)/tensorflow.stamp $(CLIENTS)/huggingface.stamp ## Fetch other AWS clients and frameworks, whose tests skip without: 4 GB
+
+browser: $(CLIENTS)/axe.stamp ## Let the console's tests in a browser run: Chromium, and axe-core, which judges accessibility
+	@scripts/browser
 
 fuzz: $(VENV)/test.stamp ## Try damaged files of every format (EXAMPLES=1000000 ARGS="-k png")
 	@$(BIN)/python -m pytest tests/fuzz/test_formats.py --fuzz-examples $(EXAMPLES) $(ARGS)
@@ -67,7 +70,7 @@ bench: $(VENV)/benchmark.stamp ## Run the benchmarks
 		$(BIN)/python -m benchmarks.$$(basename $$file .py) $(ARGS) || exit 1; done
 
 clean: ## Remove the environment, caches and the demo's plots
-	rm -rf $(VENV) $(CLIENTS) build demo-output .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(CLIENTS) build demo-output screenshots .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
 	find $(wildcard $(SOURCES)) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is set up once and again when the dependencies change.
@@ -99,6 +102,13 @@ $(CLIENTS)/huggingface.stamp: $(VENV)/test.stamp
 		>$$(echo $(basename $@)/lib/python3*/site-packages)/of_the_project.pth
 	@set -o pipefail; $(basename $@)/bin/python -m pip --no-input install transformers | { $(STEPS); }
 	@touch $@
+
+# A script that the tests run in their browser.
+$(CLIENTS)/axe.stamp:
+	@if command -v npm >/dev/null; then \
+		echo "Fetching axe-core …"; mkdir -p $(basename $@); \
+		npm install --silent --no-audit --no-fund --prefix $(basename $@) axe-core@4 && touch $@; \
+	else echo "axe-core comes from npm, which is not here: its tests will be skipped."; fi
 
 $(CLIENTS)/java.stamp: | $(BIN)/python
 	@echo "Fetching the AWS SDK for Java, as sagemaker_pyspark brings it …"

@@ -82,7 +82,13 @@ function prepare(part) {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button.copy");
   if (!button) return;
-  await navigator.clipboard.writeText(button.parentElement.querySelector("pre").textContent);
+  const text = button.parentElement.querySelector("pre");
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+  } catch {  // a browser has no clipboard for a page that came from another machine without TLS
+    getSelection().selectAllChildren(text);
+    return announce("Selected. Copy it with the keyboard.");
+  }
   button.textContent = "Copied";
   announce("Copied");
   setTimeout(() => (button.textContent = "Copy"), 1500);

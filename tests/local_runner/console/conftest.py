@@ -69,3 +69,13 @@ def open_console(tmp_path: Path) -> Iterator[Callable[..., Visitor]]:
 def visitor(open_console: Callable[..., Visitor]) -> Visitor:
     """A visitor of the console of an empty server."""
     return open_console()
+
+
+@pytest.fixture(scope="session")
+def browser(aws: Any) -> Iterator[Any]:
+    """Chromium at the console of the server that all tests share. Skips where there is none."""
+    from tests.local_runner.console.browser import Browser  # Selenium
+
+    found = Browser.start(aws.endpoint)
+    yield found
+    found.close()
