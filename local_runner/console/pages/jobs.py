@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
@@ -17,6 +18,7 @@ from wildsage.local_runner.console.previews.objects import preview
 from wildsage.local_runner.inputs.channels import split_uri
 from wildsage.local_runner.jobs.runner import Jobs
 from wildsage.local_runner.jobs.store import Document, NotFound
+from wildsage.local_runner.monitor import usage
 from wildsage.local_runner.monitor.overview import DocumentKind, job_summary
 from wildsage.local_runner.operations.sagemaker import jobs as operations
 from wildsage.local_runner.operations.services import Services
@@ -134,6 +136,15 @@ def metrics(region: str, name: str) -> Response:
     return jsonify(
         series=part.series, positions=part.positions, started_ms=started * 1000, ended=has_ended(kind, document)
     )
+
+
+@BLUEPRINT.get(f"{JOB}/usage")
+def usage_now(region: str, word: str, name: str) -> Response:
+    """What the processes of a running job use at the moment, as JSON; containers in Docker are not among them."""
+    services, kind, document = with_log(region, word, name)
+    folder = services.folder
+    folders = {"training": folder.jobs, "processing": folder.processing, "transform": folder.transforms}
+    return jsonify(**asdict(usage.sample(folders[word] / name)), ended=has_ended(kind, document))
 
 
 @BLUEPRINT.get("/<region>/tuning/<name>/trials")

@@ -71,6 +71,26 @@ function lineOf(at, stream, text, namesStream) {
   return line;
 }
 
+/** Two charts of what the job's processes use while somebody watches. The section is hidden until there is something to show. */
+function followUsage(section) {
+  const place = section.querySelector(".charts");
+  const readings = { "processor, % of one core": [], "resident memory, MB": [] };
+  const figures = Object.keys(readings).map((title) => figureIn(place, title));
+  let before = null;
+  repeatedly(1000, async () => {
+    const now = await json(section.dataset.usage);
+    if (now.processes && before?.processes) {
+      const percent = (100 * Math.max(0, now.cpu_s - before.cpu_s)) / (now.at - before.at);
+      Object.values(readings)[0].push([now.at * 1000, percent]);
+      Object.values(readings)[1].push([now.at * 1000, now.resident_bytes / 1e6]);
+      section.hidden = false;
+      Object.entries(readings).forEach(([title, points], index) => drawLines(figures[index], [[title, points]], points[0][0]));
+    }
+    before = now;
+    return !now.ended;
+  });
+}
+
 function followTrials(place) {
   const objective = figureIn(place, "objective over training jobs");
   const parallel = figureIn(place, "hyperparameters and objective");
@@ -139,4 +159,5 @@ function scaleOf(values) {
 
 document.querySelectorAll("[data-metrics]").forEach(followMetrics);
 document.querySelectorAll("[data-log]").forEach(followLog);
+document.querySelectorAll("[data-usage]").forEach(followUsage);
 document.querySelectorAll("[data-trials]").forEach(followTrials);

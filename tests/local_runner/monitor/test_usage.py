@@ -1,0 +1,31 @@
+"""What a job uses is what the processes in its folder use, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from wildsage.local_runner.monitor import usage
+
+WORK = "data = bytearray(50_000_000); [i * i for i in range(2_000_000)]; print('ready', flush=True); input()"
+
+
+def test_only_processes_below_the_folder_count(tmp_path):
+    job, other = tmp_path / "job", tmp_path / "job-2"
+    (job / "algo-1").mkdir(parents=True)
+    other.mkdir()
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with (
+        subprocess.Popen([sys.executable, "-c", WORK], cwd=job / "algo-1", **streams) as inside,
+        subprocess.Popen([sys.executable, "-c", WORK], cwd=other, **streams) as outside,
+    ):
+        assert inside.stdout.readline() == outside.stdout.readline() == "ready\n"
+        found = usage.sample(job)
+        for process in (inside, outside):
+            process.communicate("\n")
+    assert found.processes == 1 and found.cpu_s > 0 and found.resident_bytes > 50_000_000
+
+
+def test_nothing_runs_in_a_folder_that_does_not_exist(tmp_path):
+    found = usage.sample(tmp_path / "absent")
+    assert (found.processes, found.cpu_s, found.resident_bytes) == (0, 0.0, 0)
