@@ -94,7 +94,6 @@ function followUsage(section) {
 function followTrials(place) {
   const objective = figureIn(place, "objective over training jobs");
   const parallel = figureIn(place, "hyperparameters and objective");
-  parallel.parentElement.classList.add("wide");
   let before = "";
   repeatedly(2000, async () => {
     const tuning = await json(place.dataset.trials);
