@@ -40,6 +40,13 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest_s} s"
 
 
+def milliseconds(seconds: float | None) -> str:
+    """A short time such as `3.4 ms` or `1,250 ms`; a dash for None."""
+    if seconds is None:
+        return "–"
+    return f"{1000 * seconds:.1f} ms" if seconds < 0.1 else f"{1000 * seconds:,.0f} ms"
+
+
 def size(count: float) -> str:
     """A number of bytes with a decimal unit, such as `1.5 MB`."""
     for unit in UNITS:
@@ -74,4 +81,5 @@ def tone(status: str) -> str:
 
 FILTERS: Mapping[str, Callable[..., str]] = {
     "moment": moment, "duration": duration, "size": size, "number": number, "plural": plural, "tone": tone, "short": short,
+    "milliseconds": milliseconds,
 }  # fmt: skip

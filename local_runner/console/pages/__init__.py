@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from wildsage.local_runner.console.pages import compare, jobs, overview, s3
+from wildsage.local_runner.console.pages import compare, endpoints, jobs, overview, s3
 
 
 def all_pages() -> tuple[tuple[str, Blueprint], ...]:
@@ -13,6 +13,7 @@ def all_pages() -> tuple[tuple[str, Blueprint], ...]:
         ("Overview", overview.BLUEPRINT),
         ("Jobs", jobs.BLUEPRINT),
         ("Compare", compare.BLUEPRINT),
+        ("Endpoints", endpoints.BLUEPRINT),
         ("S3", s3.BLUEPRINT),
     )
 

@@ -1,0 +1,74 @@
+"""What the pages of endpoints show of an endpoint: its variants, the numbers of their last invocations, the end of its log."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wildsage.local_runner.jobs.hosting.endpoint import DIRECT
+from wildsage.local_runner.jobs.hosting.instance import MULTI_MODEL
+from wildsage.local_runner.jobs.hosting.invocations import InvocationSummary
+from wildsage.local_runner.jobs.logs import ENDPOINTS, LogEvent, Logs, NoSuchGroup, NoSuchStream
+from wildsage.local_runner.jobs.store import Document
+from wildsage.local_runner.operations.services import Services
+
+WINDOW_S = 300
+"""The time whose invocations are counted."""
+LOG_BYTES = 30_000
+LOG_LINES = 200
+
+
+@dataclass(frozen=True)
+class VariantView:
+    """A variant of an endpoint. `share`: the part of the requests that it gets, from 0 to 1. `invocations`: those of `WINDOW_S`."""
+
+    name: str
+    share: float
+    instances: int
+    containers: Sequence[Document]
+    invocations: InvocationSummary
+
+
+def variants(services: Services, endpoint: Document) -> list[VariantView]:
+    """The variants of the deployment that serves, or that is being started."""
+    found = endpoint["Deployment"]["Variants"]
+    total = sum(variant["Weight"] for variant in found)
+    times = services.endpoints.invocations
+    return [
+        VariantView(
+            variant["VariantName"],
+            variant["Weight"] / total if total else 1 / len(found),
+            variant["InstanceCount"],
+            variant["Containers"],
+            times.summary(endpoint["EndpointName"], variant["VariantName"], WINDOW_S),
+        )
+        for variant in found
+    ]
+
+
+def takes_target_model(endpoint: Document) -> bool:
+    """Whether a request has to name a model, as those of multi-model endpoints do."""
+    return any(container["Mode"] == MULTI_MODEL for container in _containers(endpoint))
+
+
+def direct_containers(endpoint: Document) -> list[str]:
+    """Names of the containers of which a request has to name one; none where a request goes through all."""
+    if endpoint["Deployment"]["Variants"][0]["ExecutionMode"] != DIRECT:
+        return []
+    return list(dict.fromkeys(container["Name"] for container in _containers(endpoint)))
+
+
+def _containers(endpoint: Document) -> list[Document]:
+    return [container for variant in endpoint["Deployment"]["Variants"] for container in variant["Containers"]]
+
+
+def log_tail(logs: Logs, name: str) -> list[tuple[str, LogEvent]]:
+    """The last lines of all containers of an endpoint by time, each with the name of its stream."""
+    group = f"{ENDPOINTS}/{name}"
+    lines: list[tuple[str, LogEvent]] = []
+    with contextlib.suppress(NoSuchGroup, NoSuchStream):
+        for stream in logs.stream_names(group):
+            begin = logs.tail_position(group, stream, LOG_BYTES)
+            lines += [(stream, event) for event in logs.events(group, stream, begin)]
+    return sorted(lines, key=lambda line: line[1].timestamp_ms)[-LOG_LINES:]
