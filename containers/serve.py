@@ -11,7 +11,7 @@ import flask
 from wildsage import algorithms
 from wildsage.algorithms.base.endpoint import Endpoint
 from wildsage.containers import programs
-from wildsage.containers.contract import host_check
+from wildsage.containers.contract import form_variable, host_check
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
 from wildsage.containers.serving import address
@@ -35,9 +35,19 @@ def serve(environment: Mapping[str, str]) -> None:
     if _is_true(environment, "SAGEMAKER_MULTI_MODEL"):
         app, workers = _multi_model(environment, cores), 1  # one process holds them all, and its threads compute
     else:
-        app, workers = application(_endpoint(OptML.from_environment(environment).model, environment, cores)), cores
+        app, workers = _single_model(environment, cores), cores
     user, local = environment.get("WILDSAGE_SERVE_AS"), host_check.LOCAL in environment
     EndpointServer(lambda: app, address.bind(environment), workers, user, local).run()
+
+
+def _single_model(environment: Mapping[str, str], cores: int) -> flask.Flask:
+    endpoint = _endpoint(OptML.from_environment(environment).model, environment, cores)
+    app = application(endpoint)
+    if name := environment.get(form_variable.NAME):
+        from wildsage.containers.serving import try_form  # Jinja and Pillow, which a container does not need
+
+        try_form.add_to(app, endpoint, name)
+    return app
 
 
 def _multi_model(environment: Mapping[str, str], cores: int) -> flask.Flask:

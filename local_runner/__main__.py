@@ -15,6 +15,7 @@ from wildsage.local_runner.commands import (
     endpoints,
     jobs,
     logs,
+    open_console,
     push,
     reset,
     run,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 app.command(epilog=up.EXAMPLES)(up.up)
 app.command(epilog=status.EXAMPLES)(status.status)
+app.command("open", epilog=open_console.EXAMPLES)(open_console.open_console)
 app.command(epilog=down.EXAMPLES)(down.down)
 app.command(epilog=run.EXAMPLES, context_settings={"allow_interspersed_args": False})(run.run)
 app.command(epilog=jobs.EXAMPLES)(jobs.jobs)

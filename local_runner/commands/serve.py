@@ -34,7 +34,7 @@ def serve(
         str | None, typer.Option(help="Name of the algorithm in SageMaker; default: found from the archive.")
     ] = None,
 ) -> None:
-    """Serve a model on /ping and /invocations, as its SageMaker container does, until Ctrl-C."""
+    """Serve a model on /ping and /invocations, as its SageMaker container does, until Ctrl-C. A browser gets a form at /."""
     if not model.is_file():
         fail(1, f"{model}: no such file. `wildsage train` writes one.")
     if algorithm:
@@ -44,5 +44,6 @@ def serve(
         stderr.print(
             f"[green]Serving[/] {escape(str(model))} on [bold]http://{HOST}:{port}/invocations[/]. Ctrl-C stops it."
         )
+        stderr.print(f"[dim]In a browser, http://{HOST}:{port}/ has a form to try it with.[/]")
         status = foreground.wait(process)
     raise typer.Exit(status)

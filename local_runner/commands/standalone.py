@@ -13,7 +13,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from wildsage.algorithms.base.errors import UserError
-from wildsage.containers.contract import archive, host_check
+from wildsage.containers.contract import archive, form_variable, host_check
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import DEFAULT_ROOT, OptML
 from wildsage.containers.contract.printable import printable
@@ -168,13 +168,15 @@ def _pack_results(folder: OptML, output: Path) -> None:
 
 @contextmanager
 def serving(model: Path, port: int, algorithm: str | None, environment: Mapping[str, str]) -> Iterator[Popen[bytes]]:
-    """Serve the model of an archive on `port`. Without `algorithm` the container finds it from the archive.
+    """Serve the model of an archive on `port`, with a page at `/` to try it with.
 
+    Without `algorithm` the container finds it from the archive.
     Yields the process once /ping is healthy. Raises JobFailed if it ends before that.
     """
     extra = {
         "SAGEMAKER_BIND_TO_PORT": str(port),
         host_check.LOCAL: "1",
+        form_variable.NAME: model.name,
         **({"WILDSAGE_ALGORITHM": algorithm} if algorithm else {}),
     }
     with temp_folder.folder() as root:

@@ -31,7 +31,7 @@ SUPERVISED_LABEL = "__label__"
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleRequest:
     """A body for an endpoint, its type, and the S3 URI of the object that it comes from."""
 
     content_type: str
@@ -44,7 +44,7 @@ class Sample:
         return self.content_type != IMAGE
 
 
-def sample_for(services: Services, endpoint: Document) -> Sample | None:
+def sample_for(services: Services, endpoint: Document) -> SampleRequest | None:
     """A sample for an endpoint whose model a training job made here; None without such a job, or where its data have no rows."""
     job = job_of_endpoint(services.store, endpoint)
     channel = training_channel(job) if job else None
@@ -80,7 +80,7 @@ def training_channel(job: Document) -> Document | None:
     return channel if channel and source.get("S3DataType") == "S3Prefix" else None
 
 
-def _first(services: Services, job: Document, channel: Document) -> Sample | None:
+def _first(services: Services, job: Document, channel: Document) -> SampleRequest | None:
     stored = _first_object(services, channel["DataSource"]["S3DataSource"]["S3Uri"])
     if stored is None:
         return None
@@ -89,7 +89,7 @@ def _first(services: Services, job: Document, channel: Document) -> Sample | Non
         head = file.read(HEAD_BYTES)
     image = job["AlgorithmSpecification"].get("TrainingImage", "")
     found = body_of(head, channel.get("ContentType", ""), stored.key, image)
-    return Sample(*found, source=f"s3://{stored.bucket}/{stored.key}") if found else None
+    return SampleRequest(*found, source=f"s3://{stored.bucket}/{stored.key}") if found else None
 
 
 def _first_object(services: Services, uri: str) -> StoredObject | None:

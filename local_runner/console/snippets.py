@@ -23,7 +23,7 @@ SUFFIXES = {
 
 
 @dataclass(frozen=True)
-class Invocation:
+class SentRequest:
     """What is sent to an endpoint, and where. `server`: the address of the local AWS. `signed`: it checks signatures.
 
     `accept` and `target` (a model of a multi-model endpoint) may be "". `file` names the file that the body was read from.
@@ -58,7 +58,7 @@ class Invocation:
         return text if all(printable(line) == line for line in text.split("\n")) else None
 
 
-def curl(sent: Invocation) -> str:
+def curl(sent: SentRequest) -> str:
     """A command of curl. Without a signature the server takes a request to be of its default region."""
     words = ["curl", f"{sent.server}/endpoints/{sent.endpoint}/invocations", "-H", f"Content-Type: {sent.content_type}"]
     if sent.accept:
@@ -73,7 +73,7 @@ def curl(sent: Invocation) -> str:
     return command
 
 
-def boto3(sent: Invocation) -> str:
+def boto3(sent: SentRequest) -> str:
     """A program that uses boto3."""
     arguments = [f"EndpointName={_quoted(sent.endpoint)}", f"ContentType={_quoted(sent.content_type)}"]
     arguments += [f"Accept={_quoted(sent.accept)}"] if sent.accept else []
@@ -87,7 +87,7 @@ def boto3(sent: Invocation) -> str:
     )
 
 
-def sdk(sent: Invocation) -> str:
+def sdk(sent: SentRequest) -> str:
     """A program that uses version 2 of the SageMaker SDK, for a shell with the lines that the overview shows."""
     accept = sent.accept or "application/json"
     deserializer = DESERIALIZERS.get(accept, f"BytesDeserializer({_quoted(accept)})")
@@ -102,7 +102,7 @@ def sdk(sent: Invocation) -> str:
     )
 
 
-def _body(sent: Invocation) -> str:
+def _body(sent: SentRequest) -> str:
     return f'open({_quoted(sent.body_file)}, "rb").read()' if sent.body_file else repr(sent.body)
 
 

@@ -11,7 +11,7 @@ from flask import Request
 from wildsage.local_runner.console import snippets
 from wildsage.local_runner.console.previews import objects as previews
 from wildsage.local_runner.console.previews.kinds import Preview
-from wildsage.local_runner.console.samples import CSV, Sample
+from wildsage.local_runner.console.samples import CSV, SampleRequest
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_BYTES, invoke_endpoint
 from wildsage.local_runner.wire.errors import AwsError
@@ -35,7 +35,7 @@ class TrialForm:
     options: Mapping[str, str] | None = None
 
     @classmethod
-    def of_sample(cls, sample: Sample | None) -> TrialForm:
+    def of_sample(cls, sample: SampleRequest | None) -> TrialForm:
         """The form as it is first shown."""
         if sample is None:
             return cls()
@@ -45,7 +45,7 @@ class TrialForm:
         )
 
     @classmethod
-    def sent(cls, request: Request, sample: Sample | None) -> TrialForm:
+    def sent(cls, request: Request, sample: SampleRequest | None) -> TrialForm:
         """The form as a browser sent it: a file, the sample if it is not text, or the text, whose lines end as in files."""
         fields = request.form
         file = request.files.get("file")
@@ -97,7 +97,7 @@ def ask(context: RequestContext, endpoint: str, form: TrialForm) -> TrialAnswer:
 
 def programs(server: str, region: str, endpoint: str, form: TrialForm, signed: bool) -> dict[str, str]:
     """What sends the same as the form, by the name of the tool."""
-    sent = snippets.Invocation(
+    sent = snippets.SentRequest(
         server=server,
         region=region,
         endpoint=endpoint,

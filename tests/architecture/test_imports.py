@@ -16,6 +16,7 @@ RUNNER_MAY_IMPORT = (
     "containers.codecs.records.files",
     "containers.codecs.records.message",
     "containers.codecs.images",
+    "containers.codecs.rows",
     "containers.codecs.mxnet.ndarray",
 )
 

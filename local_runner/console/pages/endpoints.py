@@ -96,7 +96,7 @@ def shown(
     region: str,
     services: Services,
     document: Document,
-    sample: samples.Sample | None,
+    sample: samples.SampleRequest | None,
     form: TrialForm,
     answer: trial.TrialAnswer | None = None,
 ) -> str:

@@ -510,10 +510,14 @@ def test_a_model_is_served_until_a_signal(model: Path) -> None:
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             first, second = json.load(answer)["predictions"]
+        visit = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Accept": "text/html"})
+        with urllib.request.urlopen(visit, timeout=10) as page:
+            form = page.read().decode()
         serving.send_signal(signal.SIGINT)
         serving.stderr.read()
         assert serving.wait(30) in (0, 130)
     assert first["closest_cluster"] != second["closest_cluster"]
+    assert "<h1>model.tar.gz</h1>" in form and ">0,0</textarea>" in form
     assert not listens(port)
 
 

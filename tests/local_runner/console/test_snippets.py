@@ -11,16 +11,16 @@ import pytest
 
 from wildsage.local_runner.client import environment
 from wildsage.local_runner.console import snippets
-from wildsage.local_runner.console.snippets import Invocation
+from wildsage.local_runner.console.snippets import SentRequest
 
 BODY = b'it\'s "1",\n2'
 
 
 @pytest.fixture(scope="module")
-def sent(aws) -> Invocation:
+def sent(aws) -> SentRequest:
     """What is sent to an endpoint that echoes."""
     name = aws.deploy(aws.config(aws.model({"ANSWER": "echo"})))
-    return Invocation(aws.endpoint, "us-east-1", name, "text/csv", "text/plain", BODY)
+    return SentRequest(aws.endpoint, "us-east-1", name, "text/csv", "text/plain", BODY)
 
 
 def run(command: list[str], aws, folder) -> bytes:
