@@ -101,7 +101,7 @@ class _Streams:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._changed_ns = -1
+        self._changed_ns = -1  # mutants: equivalent: no folder was changed before 1970
         self._by_name: list[str] = []
         self._by_time: dict[str, None] | None = None
 
@@ -138,6 +138,7 @@ class _Streams:
         self._by_name = sorted(map(_stream_name, os.listdir(self._folder)))
         self._by_time = None
         # within one tick of its clock, a file system gives two changes of a folder the same time
+        # mutants: equivalent: the tick is an upper bound, and no folder was changed before 1970
         self._changed_ns = changed_ns if now_ns - changed_ns > TICK_NS else -1
 
 

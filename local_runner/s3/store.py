@@ -36,7 +36,7 @@ from wildsage.local_runner.wire.regions import DEFAULT_REGION
 PAGE_ROWS = 1000
 COLUMNS = "bucket, key, path, size, modified_ns, etag, checksums, attributes"
 #: Greater than every key: a key has at most 1024 bytes, so at most 256 of these characters.
-AFTER_ALL_KEYS = "\U0010ffff" * 257
+AFTER_ALL_KEYS = "\U0010ffff" * 257  # mutants: equivalent: any number above 256
 
 
 class ObjectStore:
@@ -113,7 +113,7 @@ class ObjectStore:
 
     def put_file(self, bucket: str, key: str, path: Path, content_type: str = Attributes.content_type) -> StoredObject:
         """Store a copy of the file at `path`."""
-        with open(path, "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0) as file:  # mutants: equivalent: the bytes are the same
             return self.put(bucket, key, file_chunks(file), content_type)
 
     def commit(

@@ -15,7 +15,7 @@ from cosmic_ray.mutating import mutate_code
 from scripts.mutants.operators import Position, operators
 
 EQUIVALENT = re.compile(r"# mutants: equivalent: \S.*")
-"""The mark of a line on which a change makes no difference, with the reason behind it. Nothing on the line is changed."""
+"""The mark of a line on which a change makes no difference, with the reason behind it. It ends the line, or is the line above."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class EveryLine:
 def mutants(path: str, code: str, lines: Container[int] = EveryLine()) -> list[Mutant]:
     """All mutants of a file's code that change one of these lines, each different from all others, in their order."""
     left_alone = list(_left_alone(ast.parse(code)))
-    marked = {number for number, line in enumerate(code.splitlines(), 1) if EQUIVALENT.search(line)}
+    marked = set(_marked(code))
     tree, original = get_ast(code), _meaning(code)
     found: dict[str, Mutant] = {}
     for operator in operators():
@@ -60,6 +60,13 @@ def mutants(path: str, code: str, lines: Container[int] = EveryLine()) -> list[M
             if meaning and meaning != original:
                 found.setdefault(meaning, Mutant(path, start[0], code, mutated))
     return sorted(found.values(), key=lambda mutant: mutant.line)
+
+
+def _marked(code: str) -> Iterator[int]:
+    """The numbers of lines that end with the mark, or follow a line that is nothing else."""
+    for number, line in enumerate(code.splitlines(), 1):
+        if EQUIVALENT.search(line):
+            yield number + 1 if line.lstrip().startswith("#") else number
 
 
 def _meaning(code: str) -> str | None:

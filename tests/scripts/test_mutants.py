@@ -44,6 +44,7 @@ def test_annotations_options_of_classes_and_marked_lines_stay():
     assert changed_to("@dataclass(frozen=True)\nclass A:\n    x: int\n") == []
     assert changed_to("x: int | None = None\n\n\ndef f(a: int | str) -> int | None: ...\n") == []
     assert changed_to("n = 1  # mutants: equivalent: any number above zero will do\n") == []
+    assert changed_to("# mutants: equivalent: any number will do\nn = 1\na = 5\n") == ["a = 6", "a = 4"]
     assert changed_to("n = 1  # mutants: equivalent:\n") != []  # a mark needs a reason
 
 

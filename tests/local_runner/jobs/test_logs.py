@@ -1,5 +1,6 @@
 """Log streams as files: what a killed server left of a line."""
 
+import io
 import os
 import time
 from pathlib import Path
@@ -170,3 +171,31 @@ def test_lines_that_a_full_disk_lost_are_counted_once(tmp_path):
         "written",
         "written",
     ]
+
+
+def test_of_a_line_for_which_there_is_half_the_room_nothing_is_written(tmp_path):
+    class Tight(io.FileIO):
+        def write(self, data: bytes) -> int:
+            return super().write(data[: len(data) // 2])
+
+    logs = Logs(tmp_path)
+    writer = logs.writer("group", "stream")
+    writer("first")
+    kept, writer._file = writer._file, Tight(tmp_path / "group" / "stream", "a")
+    writer("lost")
+    tight, writer._file = writer._file, kept
+    tight.close()
+    writer("last")
+    writer.close()
+    assert messages(logs) == ["first", "Wildsage: 1 lines are missing here: the disk was full.", "last"]
+
+
+def test_a_stream_says_when_it_was_written_last_and_is_listed_by_time_as_soon_as_it_is_there(tmp_path):
+    logs, begun_ms = Logs(tmp_path), time.time_ns() // 1_000_000
+    for names in (["a"], ["a", "b"], ["a", "b", "c"]):
+        logs.writer("group", names[-1]).close()
+        os.utime(tmp_path / "group" / names[-1], (len(names), len(names)))
+        os.utime(tmp_path / "group", (len(names), len(names)))  # long ago, and another time than before
+        assert logs.stream_names_by_time("group") == names
+    logs.writer("group", "d")("now")
+    assert begun_ms - 10 <= logs.stream("group", "d").written_ms <= time.time_ns() // 1_000_000 + 10

@@ -1,6 +1,12 @@
 """Logs, read the ways the SDKs read them."""
 
+from types import SimpleNamespace
+
 import pytest
+
+from wildsage.local_runner.jobs.logs import Logs
+from wildsage.local_runner.operations import logs as operations
+from wildsage.local_runner.operations.context import RequestContext
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -146,3 +152,66 @@ def test_groups_can_be_listed_by_their_names_and_arns(aws):
     for given in (GROUP, arn):
         listed = aws.logs.describe_log_groups(logGroupIdentifiers=[given.removesuffix(":*")])["logGroups"]
         assert [one["logGroupName"] for one in listed] == [GROUP]
+
+
+@pytest.fixture
+def six_lines(tmp_path):
+    """The view of an operation on two streams of three lines each, written in turn, and the lines."""
+    logs, lines = Logs(tmp_path), [f"{'even' if number % 2 == 0 else 'odd'} {number}" for number in range(6)]
+    writers = [logs.writer(GROUP, name) for name in ("a", "b")]
+    for number, line in enumerate(lines):
+        writers[number % 2](line)
+    for writer in writers:
+        writer.close()
+    return RequestContext(SimpleNamespace(logs=logs)), lines
+
+
+def pages(operation, context, **request) -> list[dict]:
+    """All pages, from the first without a token to the first that has none to give."""
+    found = [operation(context, request)]
+    while token := found[-1].get("nextToken"):
+        found.append(operation(context, {**request, "nextToken": token}))
+        assert len(found) < 20, "no end"
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 6, 7])
+@pytest.mark.parametrize("pattern", ["", "even"])
+def test_events_are_filtered_page_by_page_to_the_last(six_lines, limit, pattern):
+    context, lines = six_lines
+    found = pages(operations.filter_log_events, context, logGroupName=GROUP, limit=limit, filterPattern=pattern)
+    events = [event for page in found for event in page["events"]]
+    assert sorted(event["message"] for event in events) == sorted(line for line in lines if pattern in line)
+    assert len({event["eventId"] for event in events}) == len(events)
+    assert [event["timestamp"] for event in events] == sorted(event["timestamp"] for event in events)
+    if not pattern:
+        assert all(len(page["events"]) == limit for page in found[:-1])
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+def test_events_of_a_stream_are_read_page_by_page_in_both_directions(six_lines, limit):
+    context, lines = six_lines
+    for head, token_of, wanted in ((True, "nextForwardToken", lines[::2]), (False, "nextBackwardToken", lines[::2])):
+        request = {"logGroupName": GROUP, "logStreamName": "a", "limit": limit, "startFromHead": head}
+        found = [operations.get_log_events(context, request)]
+        while found[-1]["events"]:
+            found.append(operations.get_log_events(context, {**request, "nextToken": found[-1][token_of]}))
+        read = [[event["message"] for event in page["events"]] for page in (found if head else reversed(found))]
+        assert [line for page in read for line in page] == wanted
+        assert len(found) == -(-3 // limit) + 1  # and the empty page that ends it
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+@pytest.mark.parametrize("descending", [False, True])
+def test_streams_and_groups_are_listed_page_by_page_to_the_last(tmp_path, limit, descending):
+    logs, names = Logs(tmp_path), ["a", "b", "c"]
+    for name in names:
+        logs.writer(GROUP, name).close()
+        logs.writer(name, "stream").close()
+    context = RequestContext(SimpleNamespace(logs=logs))
+    found = pages(operations.describe_log_streams, context, logGroupName=GROUP, limit=limit, descending=descending)
+    assert [one["logStreamName"] for page in found for one in page["logStreams"]] == sorted(names, reverse=descending)
+    assert len(found) == -(-3 // limit)
+    found = pages(operations.describe_log_groups, context, limit=limit)
+    assert [one["logGroupName"] for page in found for one in page["logGroups"]] == [GROUP, *names]
+    assert len(found) == -(-4 // limit)

@@ -81,6 +81,13 @@ def test_start_after_and_the_fields_of_an_entry(s3, filled):
     entry = answer["Contents"][0]
     assert (entry["Key"], entry["Size"], entry["StorageClass"]) == ("dir/2", 5, "STANDARD")
     assert entry["ETag"] == s3.head_object(Bucket=filled, Key="dir/2")["ETag"]
+    assert (entry["ChecksumAlgorithm"], entry["ChecksumType"]) == (["CRC32"], "FULL_OBJECT")
+
+
+def test_a_page_repeats_what_was_asked_for(s3, filled):
+    asked = s3.list_objects_v2(Bucket=filled, Delimiter="/", Prefix="dir/")
+    assert (asked["Name"], asked["Prefix"], asked["Delimiter"]) == (filled, "dir/", "/")
+    assert "Delimiter" not in s3.list_objects_v2(Bucket=filled)
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3, 4])

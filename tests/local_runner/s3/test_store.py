@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -183,6 +184,27 @@ def test_buckets_are_made_once_and_removed_when_empty(store):
     assert not store.has_bucket("bucket")
 
 
+def test_a_bucket_is_what_it_was_made_as(store):
+    store.create_bucket("other", "eu-west-1")
+    made = store.bucket("other")
+    assert (made.name, made.region) == ("other", "eu-west-1") and made in store.buckets()
+
+
+def test_a_bucket_that_goes_while_an_object_is_uploaded_takes_no_object(store):
+    pending = write_pending(store.temp, [b"late"])
+    store.delete_bucket("bucket")
+    with pytest.raises(NoSuchBucket):
+        store.commit("bucket", "key", pending, Attributes())
+    assert files_below(store.folder) == []
+
+
+def test_a_closed_store_answers_no_more(store, tmp_path):
+    other = ObjectStore(tmp_path / "other")
+    other.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        other.buckets()
+
+
 def test_files_come_in_by_copy(store, tmp_path):
     path = tmp_path / "model.tar.gz"
     path.write_bytes(os.urandom(3_000_000))
@@ -266,6 +288,12 @@ def test_after_prefix_is_the_least_text_above_all_with_the_prefix(prefix, key):
     assert (prefix + key).encode() < above
     if key.encode() >= prefix.encode() and not key.startswith(prefix):
         assert key.encode() >= above
+
+
+def test_after_a_prefix_surrogates_are_passed_over():
+    """UTF-8 has no bytes for U+D800 to U+DFFF."""
+    assert [after_prefix(f"a{character}") for character in "\ud7fe\ud7ff\ue000"] == ["a\ud7ff", "a\ue000", "a\ue001"]
+    assert after_prefix("a\U0010ffff") == "b" and after_prefix("\U0010ffff" * 256).encode() > b"\xf4\x8f\xbf\xbf" * 256
 
 
 def test_an_object_whose_file_cannot_be_one_any_more_is_gone(store):
