@@ -82,7 +82,7 @@ class StreamState:
         assigned = steps.assign(x_nd, self.centers_md)
         for _ in range(ROUNDS_WHEN_COSTLY if self.rows else 0):
             if float(assigned.d2_n.mean(dtype=torch.float64)) <= COSTLY * self.cost / self.rows:
-                break
+                break  # mutants: equivalent: the next round would find the same
             opened = steps.draw(assigned.d2_n, math.ceil(self.capacity * OPEN_WHEN_COSTLY), rng)
             self.centers_md = torch.cat([self.centers_md, x_nd[opened]])
             self.weights_m = torch.cat([self.weights_m, self.weights_m.new_zeros(len(opened))])
