@@ -79,6 +79,7 @@ class Copy:
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):  # deleted, and not committed yet
                 shutil.copy2(repository / name, self.root / name, follow_symlinks=False)
+        self.output.touch()
         for name in ALSO_NEEDED:
             if (repository / name).exists():
                 (self.root / name).symlink_to((repository / name).resolve())
@@ -97,8 +98,10 @@ class Copy:
         process = _processes().Process(target=_run, args=(self.root, tests, self.output), daemon=False)
         process.start()
         process.join(timeout_s)
+        process.kill()
+        assert process.pid
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid or 0, signal.SIGKILL)  # with whatever the tests left running
+            os.killpg(process.pid, signal.SIGKILL)  # whatever the tests left running
         process.join()
         if process.exitcode == NOT_RUN:
             raise RuntimeError(f"the tests of {self.root} could not be started")
