@@ -1,0 +1,75 @@
+"""The overview shows what runs, what the disk holds, how to connect, and what was asked for in vain."""
+
+from __future__ import annotations
+
+import re
+
+from tests.local_runner.console.test_jobs import REGION, document
+from wildsage.local_runner.jobs.training.states import KIND
+
+SIGNED = "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+JSON = "application/x-amz-json-1.1"
+
+
+def call(visitor, service: str, target: str, operation: str) -> int:
+    headers = {
+        "Host": "localhost:4577",
+        "Authorization": SIGNED.format(service=service),
+        "X-Amz-Target": f"{target}.{operation}",
+        "Content-Type": JSON,
+    }
+    return visitor.client.post("/", headers=headers, data=b"{}").status_code
+
+
+def rows(html: str) -> dict[str, list[str]]:
+    """Cells of each line of all tables, by its head."""
+    found = re.findall(r'<tr><th scope="row"[^>]*>([^<]+)</th>(.*?)</tr>', html, re.DOTALL)
+    return {name: re.findall(r"<td[^>]*>([^<]*)</td>", cells) for name, cells in found}
+
+
+def tile(html: str, name: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html.split(f"<dt>{name}</dt>")[1].split("</div>")[0]).split())
+
+
+def test_what_was_asked_for_in_vain_is_counted(visitor):
+    assert "Nothing: every operation and bucket that was asked for is here." in visitor.text("/")
+    assert call(visitor, "sagemaker", "SageMaker", "ListApps") == 501
+    assert call(visitor, "sagemaker", "SageMaker", "ListApps") == 501
+    assert call(visitor, "dynamodb", "DynamoDB_20120810", "ListTables") == 501
+    assert visitor.client.get("/no-such-bucket?list-type=2", headers={"Host": "localhost:4577"}).status_code == 404
+    table = rows(visitor.text("/now"))
+    assert table["sagemaker ListApps"] == ["not implemented", "2"]
+    assert table["dynamodb ListTables"] == ["not implemented", "1"]
+    assert table["s3://no-such-bucket"] == ["no such bucket", "1"]
+
+
+def test_an_operation_of_s3_that_is_not_implemented_is_counted_too(visitor):
+    visitor.regions.objects.create_bucket("bucket")
+    headers = {"Host": "localhost:4577"}
+    assert visitor.client.put("/bucket?replication", headers=headers, data=b"<a/>").status_code == 501
+    assert rows(visitor.text("/now"))["s3 PutBucketReplication"] == ["not implemented", "1"]
+
+
+def test_tiles_count_jobs_and_objects(visitor):
+    services = visitor.regions.services(REGION)
+    services.store.insert(KIND.name, "good", document("good"))
+    services.store.insert(KIND.name, "bad", document("bad", outcome="Failed", reason="no"))
+    visitor.regions.objects.create_bucket("bucket")
+    for key, size in (("a", 1_000_000), ("b", 500_000)):
+        visitor.regions.objects.put("bucket", key, [bytes(size)])
+    html = visitor.text("/")
+    assert tile(html, "Failed jobs") == "1 of 2 jobs"
+    assert tile(html, "Objects in S3") == "1.5 MB 2 objects"
+    assert tile(html, "Running jobs").startswith("0 of ")
+
+
+def test_the_lines_to_export_name_the_address_that_the_browser_uses(visitor):
+    html = visitor.text("/")
+    assert "export AWS_ENDPOINT_URL=http://localhost:4577\n" in html
+    assert "export AWS_ACCESS_KEY_ID=wildsage\n" in html
+
+
+def test_in_a_container_the_lines_name_none_of_its_files(visitor, monkeypatch):
+    monkeypatch.setenv("WILDSAGE_PUBLISHED_AT", "http://127.0.0.1:4577")
+    lines = visitor.text("/").split("<pre")[1].split("</pre>")[0]
+    assert "AWS_ENDPOINT_URL" in lines and "PYTHONPATH" not in lines
