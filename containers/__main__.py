@@ -1,7 +1,7 @@
 """The entry point of every image: `python -m wildsage.containers train` or `serve`.
 
-No argument means train, because the SDK's local mode gives none. SageMaker's images have no `check` and `describe`: there, the
-service itself knows the hyperparameters and names of its algorithms.
+No argument means train, because the SDK's local mode gives none. SageMaker's images have no options (`containers/launchers` says
+what they are for), no `check` and no `describe`: there, the service itself knows the hyperparameters and names of its algorithms.
 """
 
 from __future__ import annotations
@@ -13,41 +13,25 @@ import sys
 
 from wildsage.algorithms.base.errors import WildsageError
 from wildsage.containers.contract import capabilities, failure, frameworks
+from wildsage.containers.launchers import job_folder, served_model
 from wildsage.containers.training.stopping import StopSignal
 
-USAGE = "usage: python -m wildsage.containers [train | serve | check NAME=VALUE… | describe]"
+USAGE = "usage: python -m wildsage.containers [train [OPTION…] | serve [OPTION…] | check NAME=VALUE… | describe]"
 
 
 def main(arguments: list[str]) -> int:
     """Run one command. Return 0; 1, 2 or 3 for a failure of user, algorithm or platform; 64 for a wrong call."""
     match arguments or ["train"]:
-        case ["train"]:
+        case ["train", *options]:
             stop = StopSignal()
             stop.obey_sigterm()  # before torch is imported, which takes a second or two
-            if framework := frameworks.of_container(os.environ):
-                from wildsage.containers.frameworks import training
-
-                return training.train({**os.environ, frameworks.VARIABLE: framework.name}, stop)
-            from wildsage.containers import programs
-
-            if program := programs.named(os.environ):
-                return programs.train(program, os.environ, stop)
-            from wildsage.containers.train import train
-
-            return train(os.environ, stop)
-        case ["serve"]:
+            return job_folder.train(options, lambda: _train(stop))
+        case ["serve", *options]:
             # The kernel discards signals that the first process of a container does not handle. The server sets its own handlers.
             signal.signal(signal.SIGTERM, _leave)
-            framework = frameworks.of_container(os.environ)
-            if framework:
-                os.environ[frameworks.VARIABLE] = framework.name
-                from wildsage.containers.frameworks.serving import serve
-            else:
-                from wildsage.containers.serve import serve
-
             try:
-                with capabilities.explain_permission_errors():
-                    serve(os.environ)
+                with capabilities.explain_permission_errors(), served_model.provided(options):
+                    _serve()
             except WildsageError as error:
                 print(failure.reason(error), file=sys.stderr, flush=True)
                 return failure.exit_status(error)
@@ -64,6 +48,32 @@ def main(arguments: list[str]) -> int:
         case _:
             print(f"{USAGE}; got: {' '.join(arguments)}", file=sys.stderr)
             return 64
+
+
+def _train(stop: StopSignal) -> int:
+    """Run the job of this container: a script, an algorithm's own program, or an algorithm on the array engine."""
+    if framework := frameworks.of_container(os.environ):
+        from wildsage.containers.frameworks import training
+
+        return training.train({**os.environ, frameworks.VARIABLE: framework.name}, stop)
+    from wildsage.containers import programs
+
+    if program := programs.named(os.environ):
+        return programs.train(program, os.environ, stop)
+    from wildsage.containers.train import train
+
+    return train(os.environ, stop)
+
+
+def _serve() -> None:
+    """Serve the model of this container, until it is ended."""
+    framework = frameworks.of_container(os.environ)
+    if framework:
+        os.environ[frameworks.VARIABLE] = framework.name
+        from wildsage.containers.frameworks.serving import serve
+    else:
+        from wildsage.containers.serve import serve
+    serve(os.environ)
 
 
 def _leave(number: int, _frame: object) -> None:

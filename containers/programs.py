@@ -24,6 +24,7 @@ from wildsage.containers.contract.job import ChannelConfig, TrainingJob, checkpo
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.contract.whole_number import whole_number
 from wildsage.containers.input.sources import PipeSources
+from wildsage.containers.training import watch
 from wildsage.containers.training.stopping import StopSignal
 
 LOG = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def train(name: str, environment: Mapping[str, str], stop: StopSignal) -> int:
             traceback.print_exc()
         print(failure.reason(error), flush=True)
         failure.write(opt_ml, error)
+        watch.tell_others(failure.reason(error))
         return failure.exit_status(error)
 
 

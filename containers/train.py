@@ -25,7 +25,7 @@ from wildsage.containers.input.image_stream import ImageStream
 from wildsage.containers.input.row_stream import ReadCounts, RowStream
 from wildsage.containers.input.sources import FileSources, PipeSources
 from wildsage.containers.model_files import artifact
-from wildsage.containers.training import device, pretrained
+from wildsage.containers.training import device, pretrained, watch
 from wildsage.containers.training.checkpoint import Checkpoints
 from wildsage.containers.training.cluster import Cluster, explain_lost_peers
 from wildsage.containers.training.stopping import StopSignal
@@ -48,6 +48,7 @@ def train(environment: Mapping[str, str], stop: StopSignal) -> int:
             traceback.print_exc()
         print(failure.reason(error), flush=True)
         failure.write(opt_ml, error)
+        watch.tell_others(failure.reason(error))
         return failure.exit_status(error)
 
 

@@ -15,6 +15,7 @@ from wildsage.local_runner.commands import (
     endpoints,
     jobs,
     logs,
+    manifest,
     open_console,
     push,
     reset,
@@ -56,6 +57,7 @@ app.command(epilog=train.EXAMPLES)(train.train)
 app.command(epilog=serve.EXAMPLES)(serve.serve)
 app.command(epilog=build.EXAMPLES)(build.build)
 app.command(epilog=push.EXAMPLES)(push.push)
+app.command(epilog=manifest.EXAMPLES)(manifest.manifest)
 
 
 def show_version(wanted: bool) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_ROOT = "/opt/ml"
 ROOT_VARIABLE = "SAGEMAKER_DATA_PATH"
+CHANNEL_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9.\-_]{1,64}")
+"""As in the API. Other names could point outside the folder."""
 
 
 @dataclass(frozen=True)

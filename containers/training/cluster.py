@@ -21,11 +21,16 @@ from torch import Tensor
 from wildsage.algorithms.base.errors import PlatformError
 from wildsage.containers.codecs.mxnet import ndarray
 from wildsage.containers.contract.job import TrainingJob
+from wildsage.containers.training import watch
 
 PORT = "9000"
 """The port of the original's parameter server."""
 
 JOIN_WITHIN_S = 300
+JOIN_WITHIN = timedelta(seconds=JOIN_WITHIN_S)
+
+COMPUTE_WITHIN = timedelta(days=28)
+"""As long as a job may run: hosts may compute on, each by itself, as long as they are heard of (`watch`)."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +45,17 @@ class Cluster:
         """Wait until all hosts of the job have joined. Raises PlatformError after `JOIN_WITHIN_S` seconds."""
         if len(job.hosts) == 1:
             return cls()
-        rank = job.hosts.index(job.current_host)
+        rank, size = job.hosts.index(job.current_host), len(job.hosts)
         address = os.environ.get("MASTER_ADDR", job.hosts[0])
         port = os.environ.get("MASTER_PORT", PORT)
         _resolve(address)
         try:
-            dist.init_process_group(
-                "gloo", f"tcp://{address}:{port}", timedelta(seconds=JOIN_WITHIN_S), len(job.hosts), rank
-            )
+            store = dist.TCPStore(address, int(port), size, is_master=rank == 0, timeout=JOIN_WITHIN)
+            dist.init_process_group("gloo", store=store, timeout=COMPUTE_WITHIN, world_size=size, rank=rank)
+            watch.start(address, int(port), rank, job.hosts, JOIN_WITHIN)
         except (RuntimeError, dist.DistError) as error:
             raise PlatformError(f"Hosts {', '.join(job.hosts)} did not meet at {address}:{port}: {error}") from error
-        return cls(rank, len(job.hosts))
+        return cls(rank, size)
 
     def gather(self, arrays: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
         """Return the arrays of every host, in the order of hosts. They are sent as NDArray bytes: nothing is unpickled."""
@@ -76,20 +81,22 @@ class Cluster:
         return whole.to(tensor.device)
 
     def leave(self) -> None:
-        """Close the connections to the other hosts."""
+        """Close the connections to the other hosts. Raises PlatformError if one of them is gone before it has left."""
         if self.size > 1:
+            watch.leave()
             dist.destroy_process_group()
 
 
 @contextmanager
 def explain_lost_peers() -> Iterator[None]:
-    """Raise PlatformError in place of an error of gloo in the block, which means that another host is gone."""
+    """Raise PlatformError, with the name of the host, in place of an error of gloo in the block, which means that one is gone."""
     try:
         yield
     except RuntimeError as error:
         if not isinstance(error, dist.DistError) and "/gloo/" not in str(error):
             raise
-        raise PlatformError("Another host of this job ended before its work was done; its log says why.") from error
+        generic = "Another host of this job ended before its work was done; its log says why."
+        raise PlatformError(watch.verdict() or generic) from error
 
 
 def _tensors(content: bytes) -> dict[str, Tensor]:

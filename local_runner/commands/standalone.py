@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -13,9 +12,9 @@ from pathlib import Path
 from subprocess import Popen
 
 from wildsage.algorithms.base.errors import UserError
-from wildsage.containers.contract import archive, form_variable, host_check
+from wildsage.containers.contract import archive, extensions, form_variable, host_check
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
-from wildsage.containers.contract.paths import DEFAULT_ROOT, OptML
+from wildsage.containers.contract.paths import CHANNEL_NAME, DEFAULT_ROOT, OptML
 from wildsage.containers.contract.printable import printable
 from wildsage.local_runner.commands.terminal import JobFailed, stderr
 from wildsage.local_runner.images import catalogue
@@ -23,22 +22,7 @@ from wildsage.local_runner.processes import foreground, python, temp_folder
 
 MODEL_ARCHIVE = "model.tar.gz"
 OUTPUT_ARCHIVE = "output.tar.gz"
-# As in the API. Other names could point outside the folder.
-CHANNEL_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9.\-_]{1,64}")
 START_LIMIT_S = 240.0  # SageMaker gives an endpoint this long until its first healthy /ping
-
-CSV = "text/csv"
-RECORDIO = "application/x-recordio-protobuf"
-CONTENT_TYPES = {
-    ".csv": CSV,
-    ".libsvm": "text/libsvm",
-    ".parquet": "application/x-parquet",
-    ".pbr": RECORDIO,
-    ".protobuf": RECORDIO,
-    ".recordio": RECORDIO,
-}
-TEXT_TYPES = {".txt": "text/plain", ".jsonl": "application/jsonlines"}
-"""What these extensions mean to an algorithm that reads text; to others they say nothing."""
 
 
 @dataclass(frozen=True)
@@ -58,28 +42,10 @@ class ChannelData:
 
 def content_type_of(path: Path, algorithm: str) -> str:
     """Content type by the extension of a file, or of the files in a folder. Raises UserError for other extensions."""
-    files = ChannelData(path, "").files()
-    known = _types_by_extension(algorithm)
-    found = {known.get(file.suffix.lower()) for file in files}
-    if len(found) == 1 and (content_type := found.pop()):
-        return f"{CSV};label_size={_label_size(algorithm)}" if content_type == CSV else content_type
-    suffixes = sorted({file.suffix or "none" for file in files}) or ["an empty folder"]
-    raise UserError(
-        f"{path}: got {', '.join(suffixes)}, expected files that all end in one of {', '.join(known)}. "
-        "Give their type with --content-type."
-    )
-
-
-def _types_by_extension(algorithm: str) -> dict[str, str]:
+    files = (file.name for file in ChannelData(path, "").files())
     found = catalogue.named(algorithm)
     declared = found.content_types if found else ()
-    return CONTENT_TYPES | {suffix: kind for suffix, kind in TEXT_TYPES.items() if kind in declared}
-
-
-def _label_size(algorithm: str) -> int:
-    """How many of the first columns of a CSV row are labels; where the algorithm is unknown, its container will say so."""
-    found = catalogue.named(algorithm)
-    return found.label_size if found else 1
+    return extensions.content_type_of(str(path), files, declared, found.label_size if found else 1)
 
 
 def train(
@@ -142,7 +108,7 @@ def _provide_channels(
     folder: OptML, channels: Mapping[str, ChannelData], configs: Mapping[str, ChannelConfig]
 ) -> Iterator[None]:
     """Provide the channels in the job's folder: as links to the data, or as pipes that are fed while the block runs."""
-    from wildsage.local_runner.inputs.pipes import Pipe  # NumPy, which `--help` does not need
+    from wildsage.containers.launchers.pipes import Pipe  # NumPy, which `--help` does not need
 
     with ExitStack() as pipes:
         for name, channel in channels.items():

@@ -12,8 +12,9 @@ from typing import TextIO
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from wildsage.containers.contract.extensions import CSV
 from wildsage.containers.contract.printable import printable
-from wildsage.local_runner.commands.standalone import CSV, ChannelData
+from wildsage.local_runner.commands.standalone import ChannelData
 from wildsage.local_runner.commands.tables import format_duration
 from wildsage.local_runner.commands.terminal import HOST, JobFailed, stderr
 from wildsage.local_runner.commands.training_log import TrainingLog

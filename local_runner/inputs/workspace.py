@@ -24,10 +24,10 @@ from typing import Any
 from wildsage.containers.contract import archive
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
+from wildsage.containers.launchers.pipes import Pipe
 from wildsage.local_runner.inputs import augmented_manifest
 from wildsage.local_runner.inputs.augmented_manifest import ManifestLine
 from wildsage.local_runner.inputs.channels import InputError, InputFile, Objects, channel_files
-from wildsage.local_runner.inputs.pipes import Pipe
 
 JobRequest = Mapping[str, Any]
 LOOPBACK_INTERFACE = "lo0" if sys.platform == "darwin" else "lo"

@@ -14,6 +14,7 @@ RUNNER_MAY_IMPORT = (
     "containers.contract",
     "containers.codecs.records.recordio",
     "containers.codecs.records.files",
+    "containers.launchers.pipes",
     "containers.codecs.records.message",
     "containers.codecs.images",
     "containers.codecs.rows",

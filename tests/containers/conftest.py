@@ -1,6 +1,7 @@
 """A job as SageMaker starts it: a folder, a process, an exit status."""
 
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -64,3 +65,10 @@ def job(tmp_path):
     """`job("kmeans")` gives a fresh Job."""
     count = iter(range(1000))
     return lambda algorithm: Job(OptML(tmp_path / f"job-{next(count)}"), algorithm)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine at which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]

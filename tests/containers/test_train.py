@@ -332,5 +332,5 @@ def test_when_one_host_fails_the_others_say_that_it_was_another(job):
         run.put("train", "x", recordio(rows))
         runs.append((run, run.start(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)))
     assert [process.wait(timeout=60) for _, process in runs] == [3, 1]
-    assert runs[0][0].failure.startswith("InternalServerError: Another host of this job ended")
+    assert runs[0][0].failure.startswith("InternalServerError: Host algo-2 failed: ClientError: ")
     assert "3 columns, expected 4" in runs[1][0].failure

@@ -25,8 +25,8 @@ from typing import Any, BinaryIO, cast
 import urllib3
 
 from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.launchers.pipes import DAMAGED_GZIP
 from wildsage.local_runner.inputs.channels import InputFile, Objects, split_uri
-from wildsage.local_runner.inputs.pipes import DAMAGED_GZIP
 from wildsage.local_runner.jobs.hosting.instance import Instance, NoAnswer
 from wildsage.local_runner.jobs.transform import records
 from wildsage.local_runner.jobs.transform.data_processing import DataProcessing

@@ -58,7 +58,7 @@ def two(script: str) -> list[list[str]]:
 
 def test_a_lost_host_is_said_to_be_lost_whoever_misses_it():
     said, _ = two(ONE_LEAVES)
-    assert said == ["PlatformError Another host of this job ended before its work was done; its log says why."] * 2
+    assert said == ["PlatformError Host algo-2 of this job ended before its work was done; its log says why."] * 2
 
 
 def test_other_errors_pass():

@@ -1,4 +1,4 @@
-"""Pipe mode: a FIFO for each pass over a channel, fed from the S3 objects while the job reads.
+"""Pipe mode, on the platform's side: a FIFO for each pass over a channel, fed from files or objects while the job reads.
 
 Source: container contract section 2, input modes. The next FIFO exists before the current pass ends, so that a reader can
 open it at once. A reader that closes early gets a complete pass from the next FIFO. Every text object ends with a line
@@ -17,8 +17,7 @@ import random
 import threading
 import zlib
 from collections.abc import Sequence
-from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, Protocol, cast
 
 from wildsage.containers.codecs.records import recordio
 from wildsage.containers.contract.job import ChannelConfig
@@ -34,7 +33,18 @@ def is_text(content_type: str | None) -> bool:
     return (content_type or "").lower().lstrip().startswith(("text/", "application/jsonlines"))
 
 
-Payload = Path | bytes
+class Content(Protocol):
+    """A file, which a `Path` names, or an object of S3."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for messages."""
+
+    def open(self, mode: str, /) -> IO:
+        """Open it to be read from its start."""
+
+
+Payload = Content | bytes
 """A file, or the text of an attribute of a manifest."""
 
 PipeRecord = Payload | tuple[Payload, ...]
@@ -59,7 +69,7 @@ class Pipe:
         self._channel = channel
         self._records = tuple(records)
         self._wrapped = config.record_wrapper == "RecordIO"
-        self._open = gzip.open if config.compression == "Gzip" else open
+        self._packed = config.compression == "Gzip"
         self._ending = b"\n" if is_text(config.content_type) else b""
         self._shuffle_seed = shuffle_seed
         self.problem: str | None = None
@@ -102,7 +112,7 @@ class Pipe:
                 try:
                     self._write(payload, sink)
                 except DAMAGED_GZIP as error:
-                    self.problem = _not_gzip(self._channel, cast(Path, payload), error)  # only files are unpacked
+                    self.problem = _not_gzip(self._channel, cast(Content, payload), error)  # only files are unpacked
                     return
 
     def _write(self, payload: Payload, sink: BinaryIO) -> None:
@@ -113,18 +123,21 @@ class Pipe:
         else:
             self._copy(payload, sink)
 
-    def _read(self, path: Path) -> bytes:
-        with self._open(path, "rb") as source:
+    def _read(self, content: Content) -> bytes:
+        with content.open("rb") as stored, self._unpacked(stored) as source:
             return source.read()
 
-    def _copy(self, path: Path, sink: BinaryIO) -> None:
-        with self._open(path, "rb") as source:
+    def _copy(self, content: Content, sink: BinaryIO) -> None:
+        with content.open("rb") as stored, self._unpacked(stored) as source:
             chunk = self._ending
             while more := source.read(CHUNK_BYTES):
                 chunk = more
                 sink.write(chunk)
         if not chunk.endswith(self._ending):
             sink.write(self._ending)
+
+    def _unpacked(self, stored: IO) -> IO:
+        return cast(IO, gzip.GzipFile(fileobj=stored)) if self._packed else stored
 
     def _order(self, epoch: int) -> list[PipeRecord]:
         """Records in the order of the keys or lines; with a ShuffleConfig, in a random order for every pass, from its seed."""
@@ -134,7 +147,7 @@ class Pipe:
         return records
 
 
-def _not_gzip(channel: str, file: Path, error: Exception) -> str:
+def _not_gzip(channel: str, file: Content, error: Exception) -> str:
     return (
         f"Channel {channel}: {file.name} is not a valid gzip file, which CompressionType Gzip says it is: {error}. "
         "Compress the object, or leave CompressionType out."

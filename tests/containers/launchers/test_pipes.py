@@ -6,7 +6,7 @@ import pytest
 
 from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.contract.paths import OptML
-from wildsage.local_runner.inputs.pipes import Pipe
+from wildsage.containers.launchers.pipes import Pipe
 
 PLAIN = ChannelConfig()
 

@@ -1,0 +1,58 @@
+"""Where hosts meet when the agent of torchrun holds the address that it names."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from wildsage.algorithms.base.errors import PlatformError
+from wildsage.containers.launchers.place import HostPlace
+
+AGENT_HOLDS_ADDRESS = "TORCHELASTIC_USE_AGENT_STORE"
+WITHIN = timedelta(seconds=300)
+
+
+def free(place: HostPlace, environment: Mapping[str, str]) -> HostPlace:
+    """The place with an address at which nothing listens yet, so that the first host can.
+
+    torchrun's agent listens at MASTER_PORT. Through it, the first host tells the others an address of its own.
+    Raises PlatformError where the agent does not answer.
+    """
+    if environment.get(AGENT_HOLDS_ADDRESS) != str(True):
+        return place
+    import torch.distributed as dist
+
+    attempt = environment.get("TORCHELASTIC_RESTART_COUNT", "0")
+    key = f"wildsage/meeting/{attempt}"
+    try:
+        agent = dist.TCPStore(place.address, place.port, place.size, is_master=False, timeout=WITHIN)
+        if place.rank == 0:
+            agent.set(key, f"{_own_address(place)} {_free_port()}")
+        address, port = agent.get(key).decode().split()
+    except (RuntimeError, dist.DistError) as error:
+        raise PlatformError(f"The agent of torchrun does not answer at {place.address}:{place.port}: {error}") from None
+    return replace(place, address=address, port=int(port))
+
+
+def _own_address(place: HostPlace) -> str:
+    """The address of this machine, as hosts reach it that reach the agent."""
+    with socket.create_connection((place.address, place.port)) as connection:
+        return connection.getsockname()[0]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return probe.getsockname()[1]
+
+
+def leave_launcher(place: HostPlace) -> None:
+    """Let libraries in this process meet at the place, instead of joining by the launcher's variables themselves."""
+    for name in [name for name in os.environ if name.startswith(("TORCHELASTIC_", "GROUP_", "ROLE_", "PET_"))]:
+        del os.environ[name]
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+        os.environ.pop(name, None)
+    os.environ.update(MASTER_ADDR=place.address, MASTER_PORT=str(place.port))

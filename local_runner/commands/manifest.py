@@ -1,0 +1,140 @@
+"""`wildsage manifest`: a job, or servers of a model, for a cluster that others run."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from wildsage.algorithms.base.errors import UserError
+from wildsage.local_runner.commands.terminal import examples, report_errors, require_algorithm
+from wildsage.local_runner.manifests.description import VolumeClaim, Workload
+
+EXAMPLES = examples(
+    "wildsage manifest kmeans --hosts 4 --channel train=s3://bucket/rows/ --hp k=10 --hp feature_dim=784"
+    " --model s3://bucket/models/first --image registry.example/kmeans:cpu >job.yaml",
+    "wildsage manifest kmeans --for slurm --hosts 4 --channel train=/shared/rows --hp k=10 --hp feature_dim=784"
+    " --model /shared/models/first",
+    "wildsage manifest kmeans --serve --hosts 3 --model s3://bucket/models/first/model.tar.gz",
+)
+
+NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
+QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti)?")
+
+
+class Launcher(enum.StrEnum):
+    """What starts the hosts."""
+
+    KUBERNETES = "kubernetes"
+    KUBEFLOW = "kubeflow"
+    SLURM = "slurm"
+    COMPOSE = "compose"
+    TORCHRUN = "torchrun"
+
+
+def manifest(
+    algorithm: Annotated[str, typer.Argument(help="Name of the algorithm in SageMaker, such as kmeans or pca.")],
+    model: Annotated[
+        str,
+        typer.Option(metavar="PLACE", help="Where model.tar.gz goes, or with --serve, where it is: a path or s3://…."),
+    ],
+    launcher: Annotated[Launcher, typer.Option("--for", help="What starts the hosts.")] = Launcher.KUBERNETES,
+    hosts: Annotated[int, typer.Option(min=1, max=1000, help="How many hosts train, or servers serve.")] = 1,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve the model instead of training it: for Kubernetes.")
+    ] = False,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=PLACE", help="A channel and its path or s3:// address; hosts take turns at its files."
+        ),
+    ] = None,
+    whole: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A channel that every host reads whole.")
+    ] = None,
+    content_type: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=TYPE", help="Content type of a channel.")
+    ] = None,
+    input_mode: Annotated[list[str] | None, typer.Option(metavar="NAME=MODE", help="File or Pipe.")] = None,
+    hp: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A hyperparameter.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the job; default: that of the algorithm.")] = None,
+    image: Annotated[str | None, typer.Option(help="Image; default: wildsage/ALGORITHM:cpu.")] = None,
+    cpus: Annotated[str, typer.Option(help="Processors of a host.")] = "2",
+    memory: Annotated[str, typer.Option(help="Memory of a host, as in Kubernetes.")] = "4Gi",
+    secret: Annotated[
+        str | None, typer.Option(help="Secret of Kubernetes, or file for compose, with variables such as AWS's keys.")
+    ] = None,
+    claim: Annotated[
+        str | None, typer.Option(metavar="NAME:PATH", help="Volume claim (compose: folder), and where hosts see it.")
+    ] = None,
+) -> None:
+    """Print a manifest or script that starts a job's hosts elsewhere: same images, same model.
+
+    The hosts are those of a SageMaker job with as many instances, so the model has the same bytes.
+    """
+    require_algorithm(algorithm)
+    with report_errors():
+        named = {
+            "--channel": channel,
+            "--whole": whole,
+            "--content-type": content_type,
+            "--input-mode": input_mode,
+            "--hp": hp,
+        }
+        given = [part for option, values in named.items() for value in values or () for part in (option, value)]
+        workload = Workload(
+            _matching("--name", name or algorithm, NAME),
+            image or f"wildsage/{algorithm}:cpu",
+            algorithm,
+            hosts,
+            _arguments([*given, "--model", model], serve),
+            _matching("--cpus", cpus, QUANTITY),
+            _matching("--memory", memory, QUANTITY),
+            secret,
+            _claim(claim),
+        )
+        typer.echo(_text(launcher, serve)(workload), nl=False)
+
+
+def _arguments(train: list[str], serve: bool) -> tuple[str, ...]:
+    """Arguments of the container, after a check by the options' own reader. Raises UserError."""
+    from wildsage.containers.contract import train_options
+
+    found = train_options.parse(train)
+    if not serve and not found.channels:
+        raise UserError("A job needs its data: --channel train=PLACE.")
+    return ("serve" if serve else "train", *train)
+
+
+def _text(launcher: Launcher, serve: bool) -> Callable[[Workload], str]:
+    from wildsage.local_runner.manifests import compose, kubeflow, kubernetes, slurm, torchrun
+
+    if serve:
+        if launcher is not Launcher.KUBERNETES:
+            raise UserError(f"--serve writes a Deployment of Kubernetes, and not for {launcher.value}.")
+        return kubernetes.deployment
+    return {
+        Launcher.KUBERNETES: kubernetes.job,
+        Launcher.KUBEFLOW: kubeflow.job,
+        Launcher.SLURM: slurm.job,
+        Launcher.COMPOSE: compose.job,
+        Launcher.TORCHRUN: torchrun.job,
+    }[launcher]
+
+
+def _matching(option: str, value: str, pattern: re.Pattern[str]) -> str:
+    if not pattern.fullmatch(value):
+        raise UserError(f"{option}: got {value!r}, expected what matches {pattern.pattern}.")
+    return value
+
+
+def _claim(given: str | None) -> VolumeClaim | None:
+    if given is None:
+        return None
+    name, _, path = given.rpartition(":")
+    if not name or not path.startswith("/"):
+        raise UserError(f"--claim: got {given!r}, expected NAME:/PATH.")
+    return VolumeClaim(name, path)

@@ -1,0 +1,54 @@
+"""The share of a channel that each host reads."""
+
+import pytest
+
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.contract.job import ChannelConfig
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.launchers import channels
+
+
+@pytest.fixture
+def data(tmp_path):
+    for name in ("b/2.csv", "a/10.csv", "a/2.csv", "c.csv", ".hidden", "b/.partial"):
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{name}\n")
+    return tmp_path / "data"
+
+
+def test_every_file_goes_to_one_host_in_the_order_of_names(data):
+    found = channels.items("train", str(data))
+    assert [item.name for item in found] == ["a/10.csv", "a/2.csv", "b/2.csv", "c.csv"]
+    shares = [channels.share("train", found, rank, 3) for rank in range(3)]
+    assert [[item.name for item in one] for one in shares] == [["a/10.csv", "c.csv"], ["a/2.csv"], ["b/2.csv"]]
+
+
+def test_a_single_file_is_a_channel_even_if_its_name_is_hidden(data):
+    assert [item.name for item in channels.items("train", str(data / ".hidden"))] == ["hidden"]
+
+
+def test_a_host_without_a_file_is_an_error_before_anything_runs(data):
+    with pytest.raises(UserError, match=r"Channel test: 4 file\(s\) for 5 hosts.*--whole test"):
+        channels.share("test", channels.items("test", str(data)), 4, 5)
+
+
+def test_an_empty_or_missing_place_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"Channel train: .*nowhere does not exist"):
+        channels.items("train", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="holds no file"):
+        channels.items("train", str(tmp_path))
+
+
+@pytest.mark.parametrize("mode", ["File", "Pipe"])
+def test_files_and_pipes_give_the_same_bytes(data, tmp_path, mode):
+    folder = OptML(tmp_path / "ml")
+    folder.make_folders()
+    config = ChannelConfig("text/csv", mode)
+    with channels.provided(folder, "train", channels.items("train", str(data)), config):
+        if mode == "Pipe":
+            read = folder.pipe("train", 0).read_text()
+        else:
+            files = sorted(path for path in folder.channel("train").rglob("*") if path.is_file())
+            read = "".join(path.read_text() for path in files)
+    assert read == "a/10.csv\na/2.csv\nb/2.csv\nc.csv\n"

@@ -1,0 +1,71 @@
+"""Three hosts, one of which goes."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+HOSTS = ("algo-1", "algo-2", "algo-3")
+
+HOST = """
+import sys, time, torch
+from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.contract.job import TrainingJob
+from wildsage.containers.training import watch
+from wildsage.containers.training.cluster import Cluster, explain_lost_peers
+rank, goes, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+cluster = Cluster.join(TrainingJob({}, {}, current_host=f"algo-{rank + 1}", hosts=("algo-1", "algo-2", "algo-3")))
+cluster.sum(torch.ones(1))
+print("joined", flush=True)
+if rank == goes and how == "fails":
+    watch.tell_others("ClientError: row 3 is empty")
+    sys.exit(1)
+if rank == goes or how == "computes":
+    time.sleep(300)
+with explain_lost_peers():
+    cluster.sum(torch.ones(1))
+"""
+
+
+@pytest.fixture
+def three(free_port):
+    """Start three hosts; the one whose number is given goes in the way that is said."""
+    started = []
+
+    def start(goes: int, how: str) -> list[subprocess.Popen]:
+        environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port), "PYTHONPATH": str(ROOT)}
+        for rank in range(3):
+            command = [sys.executable, "-c", HOST, str(rank), str(goes), how]
+            started.append(
+                subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            )
+        assert [host.stdout.readline() for host in started] == ["joined\n"] * 3
+        return started
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(("goes", "how"), [(0, "computes"), (1, "computes"), (2, "waits")])
+def test_a_killed_host_ends_the_others_with_its_name(three, goes, how):
+    """Whether they wait for it or compute by themselves, which takes longer than the test waits."""
+    hosts = three(goes, how)
+    hosts[goes].send_signal(signal.SIGKILL)
+    for number in {0, 1, 2} - {goes}:
+        log = hosts[number].communicate(timeout=120)[0]
+        assert hosts[number].returncode != 0
+        assert f"Host algo-{goes + 1} of this job ended before its work was done; its log says why." in log
+
+
+def test_the_others_are_told_why_the_first_fails(three):
+    """It holds what they read."""
+    hosts = three(0, "fails")
+    for number in (1, 2):
+        log = hosts[number].communicate(timeout=120)[0]
+        assert "Host algo-1 failed: ClientError: row 3 is empty" in log

@@ -1,0 +1,44 @@
+"""`wildsage manifest`."""
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from wildsage.local_runner.__main__ import app
+
+JOB = ["manifest", "kmeans", "--channel", "train=s3://b/rows/", "--hp", "k=3", "--model", "s3://b/m"]
+SERVERS = ["manifest", "kmeans", "--serve", "--hosts", "3", "--model", "s3://b/m/model.tar.gz"]
+
+
+def output(*words: str) -> str:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize("launcher", ["kubernetes", "kubeflow", "slurm", "compose", "torchrun"])
+def test_every_launcher_gets_the_options_of_the_container(launcher):
+    text = output(*JOB, "--for", launcher, "--hosts", "4", "--name", "night")
+    assert "train=s3://b/rows/" in text and "k=3" in text and "s3://b/m" in text
+
+
+def test_servers_are_told_where_the_model_is():
+    [_, deployment] = yaml.safe_load_all(output(*SERVERS))
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["serve", "--model", "s3://b/m/model.tar.gz"] and deployment["spec"]["replicas"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["manifest", "kmeans", "--model", "m"], "A job needs its data: --channel train=PLACE."),
+        ([*JOB, "--whole", "test"], "--whole test: no --channel has this name"),
+        ([*JOB, "--name", "Night Run"], "--name: got 'Night Run'"),
+        ([*JOB, "--memory", "lots"], "--memory: got 'lots'"),
+        ([*JOB, "--claim", "rows"], "--claim: got 'rows', expected NAME:/PATH."),
+        ([*SERVERS, "--for", "slurm"], "--serve writes a Deployment of Kubernetes, and not for slurm."),
+    ],
+)
+def test_what_does_not_fit_is_said(words, text):
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 1 and text in " ".join(result.output.split())

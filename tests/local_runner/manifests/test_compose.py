@@ -1,0 +1,75 @@
+"""A file for compose, with a real engine: three containers train one model, and one that is killed ends the others."""
+
+import shutil
+import subprocess
+import tarfile
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from wildsage.local_runner.manifests import compose
+from wildsage.local_runner.manifests.description import VolumeClaim
+
+
+def arguments(rounds: int) -> tuple[str, ...]:
+    return (
+        *("train", "--channel", "train=/data/rows", "--content-type", "train=text/csv;label_size=0"),
+        *("--hp", "k=3", "--hp", "feature_dim=1", "--hp", f"epochs={rounds}", "--model", "/data/model"),
+    )
+
+
+@pytest.fixture
+def started(our_image, workload, tmp_path):
+    """Start three containers on the folder of the test; `docker compose` with other words."""
+    if not (installed := shutil.which("docker-compose")):
+        pytest.skip("docker-compose is not installed; `make docker` installs one on Debian")
+    (tmp_path / "rows").mkdir()
+    for number in range(3):
+        rows = "".join(f"{row % 5}\n" for row in range(1000))
+        (tmp_path / "rows" / f"{number}.csv").write_text(rows)
+    file = tmp_path / "compose.yml"
+    command = [installed, "--project-name", f"wildsage-{tmp_path.name.lower()}", "--file", str(file)]
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *words], capture_output=True, text=True, timeout=240)
+
+    def start(rounds: int):
+        one = replace(workload, image=our_image("kmeans"), arguments=arguments(rounds), secret=None, cpus="1")
+        file.write_text(compose.job(replace(one, claim=VolumeClaim(str(tmp_path), "/data"))))
+        up = run("up", "--detach")
+        assert up.returncode == 0, up.stderr
+        return run
+
+    yield start
+    run("down", "--timeout", "0")
+
+
+def wait(run, service: str) -> int:
+    container = run("ps", "--all", "--quiet", service).stdout.strip()
+    waited = subprocess.run(["docker", "wait", container], capture_output=True, text=True, timeout=240)
+    return int(waited.stdout)
+
+
+def test_three_containers_train_one_model(started, tmp_path):
+    run = started(1)
+    assert [wait(run, f"host-{rank}") for rank in range(3)] == [0, 0, 0], run("logs").stdout
+    with tarfile.open(tmp_path / "model" / "model.tar.gz") as archive:
+        assert "model_algo-1" in archive.getnames()
+
+
+def test_a_container_that_is_killed_ends_the_others_with_its_name(started):
+    run = started(1_000_000)
+    while "Number of GPUs being used" not in run("logs", "host-0").stdout:
+        assert run("ps", "--quiet", "host-0").stdout, "it ended before it began"
+    run("kill", "host-1")
+    assert [wait(run, f"host-{rank}") for rank in (0, 2)] == [3, 3]
+    for rank in (0, 2):
+        assert "Host algo-2 of this job ended before its work was done" in run("logs", f"host-{rank}").stdout
+
+
+def test_every_host_has_its_place_and_what_was_asked_for(workload):
+    services = yaml.safe_load(compose.job(replace(workload, memory="512Mi")))["services"]
+    assert [service["environment"]["RANK"] for service in services.values()] == ["0", "1", "2"]
+    assert {service["environment"]["MASTER_ADDR"] for service in services.values()} == {"host-0"}
+    assert services["host-2"]["mem_limit"] == "512m" and services["host-2"]["volumes"] == ["rows:/data"]
