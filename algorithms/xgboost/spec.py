@@ -10,6 +10,11 @@ METRICS = (
     "gamma-nloglik", "interval-regression-accuracy", "logloss", "mae", "mape", "merror", "mlogloss", "mphe", "mse",
     "poisson-nloglik", "rmse", "rmsle", "tweedie-nloglik",
 )  # fmt: skip
+SHOWN_FIRST = (
+    "rmse", "mae", "mse", "rmsle", "r2", "logloss", "error", "auc", "aucpr", "mlogloss", "merror", "accuracy", "balanced_accuracy",
+    "f1", "precision", "recall", "map", "ndcg", "mape", "poisson-nloglik",
+)  # fmt: skip
+"""The metrics that are used most. A description of a job has room for the definitions of twenty."""
 NUMBER = r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?"
 
 
@@ -28,7 +33,9 @@ SPEC = Spec(
         "libsvm", "csv", "parquet", "recordio-protobuf",
     ),
     metric_definitions={
-        f"{channel}:{metric}": _regex(channel, metric) for metric in METRICS for channel in ("train", "validation")
+        f"{channel}:{metric}": _regex(channel, metric)
+        for metric in (*SHOWN_FIRST, *(other for other in METRICS if other not in SHOWN_FIRST))
+        for channel in ("train", "validation")
     },
     channels=(Channel("train"), Channel("validation", required=False), Channel("code", required=False)),
     packages=("xgboost", "pyarrow", "sklearn"),

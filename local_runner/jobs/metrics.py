@@ -18,6 +18,8 @@ from wildsage.local_runner.jobs.logs import LogEvent
 MetricDefinition = Mapping[str, str]
 LINE_TIMEOUT_S = 0.5
 """Time for one expression on one line, a hundred thousand times what it should take."""
+MOST_SHOWN = 40
+"""An AlgorithmSpecification has no more definitions. A client that creates a job like a described one would be rejected."""
 log = logging.getLogger(__name__)
 
 
@@ -36,6 +38,14 @@ def definitions(algorithm: str | None, own: Sequence[MetricDefinition] = ()) -> 
     regexes = dict(found.metric_definitions) if found else {}
     regexes.update({definition["Name"]: definition["Regex"] for definition in own})
     return [{"Name": name, "Regex": regex} for name, regex in regexes.items()]
+
+
+def shown(found: Sequence[MetricDefinition], own: Sequence[MetricDefinition] = ()) -> list[MetricDefinition]:
+    """The definitions that a description of a job has: all, or as many as AWS allows, the caller's before others."""
+    if len(found) <= MOST_SHOWN:
+        return list(found)
+    names = {definition["Name"] for definition in own}
+    return sorted(found, key=lambda definition: definition["Name"] not in names)[:MOST_SHOWN]
 
 
 def scrape(events: Iterable[LogEvent], wanted: Sequence[MetricDefinition]) -> list[Datum]:

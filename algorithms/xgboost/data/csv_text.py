@@ -27,7 +27,7 @@ from wildsage.algorithms.xgboost.data.blocks import whole_lines
 from wildsage.algorithms.xgboost.data.late_loops import LATE_LOOPS
 from wildsage.algorithms.xgboost.data.table import Table, labelled, side_by_side
 
-BLOCK_BYTES = 1 << 22
+BLOCK_BYTES = 1 << 20
 REQUEST_BLOCK_BYTES = 1 << 18
 CACHED_BYTES = 1 << 20
 """Arrow reads a block once for each column, which is a quarter faster where the block lies in the cache of a core."""

@@ -12,7 +12,8 @@ from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.xgboost.data import csv_text
 from wildsage.algorithms.xgboost.data.content_types import CSV, LIBSVM, PARQUET, RECORDS
 
-CHUNK_BYTES = 1 << 22
+CHUNK_BYTES = 1 << 20
+"""More takes longer: the system then clears new memory for each chunk."""
 MAX_FOLDER_DEPTH = 3
 SHOWN_CHARACTERS = 50
 OWN_FORMAT = {PARQUET: other_formats.PARQUET, RECORDS: other_formats.RECORDIO}

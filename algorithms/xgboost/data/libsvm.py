@@ -27,7 +27,7 @@ from wildsage.algorithms.xgboost.data.csv_text import ROW
 from wildsage.algorithms.xgboost.data.late_loops import CHANNEL_BYTES, LATE_LOOPS
 from wildsage.algorithms.xgboost.data.table import Table
 
-BLOCK_BYTES = 1 << 22
+BLOCK_BYTES = 1 << 20
 SPACES = b" \t\r\v\f"
 WORD_PER_LINE = bytes.maketrans(SPACES, b"\n" * len(SPACES))
 COLON, LINE_END, QID = ord(":"), ord("\n"), b"qid:"

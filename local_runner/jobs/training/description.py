@@ -16,7 +16,8 @@ def training_job(request: Mapping[str, Any], arn: str, now: float) -> Document:
     """The document of a CreateTrainingJob request. It has OutputDataConfig.KmsKeyId because SDK v2 requires it."""
     name = request["TrainingJobName"]
     algorithm = request["AlgorithmSpecification"]
-    found = metrics.definitions(uris.algorithm(algorithm["TrainingImage"]), algorithm.get("MetricDefinitions", ()))
+    own = algorithm.get("MetricDefinitions", ())
+    found = metrics.shown(metrics.definitions(uris.algorithm(algorithm["TrainingImage"]), own), own)
     output = request["OutputDataConfig"]
     return {
         "EnableNetworkIsolation": False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wildsage.local_runner.images import uris
 from wildsage.local_runner.jobs import metrics
 from wildsage.local_runner.jobs.lineage import with_reading
 from wildsage.local_runner.jobs.logs import TRAINING_JOBS, Logs
@@ -9,8 +10,9 @@ from wildsage.local_runner.jobs.store import Document
 
 
 def job_readings(job: Document, logs: Logs) -> list[metrics.Datum]:
-    """Every reading of the job's metrics so far."""
-    wanted = job["AlgorithmSpecification"].get("MetricDefinitions", ())
+    """Every reading of the job's metrics so far, also of those that its description has no room for."""
+    algorithm = job["AlgorithmSpecification"]
+    wanted = metrics.definitions(uris.algorithm(algorithm["TrainingImage"]), algorithm.get("MetricDefinitions", ()))
     if not wanted or TRAINING_JOBS not in logs.groups(TRAINING_JOBS):
         return []
     streams = logs.streams(TRAINING_JOBS, f"{job['TrainingJobName']}/")

@@ -99,8 +99,9 @@ class TrainingDefinition:
                 f"The objective metric for the hyperparameter tuning job, [{name}], isn't valid for the [{image}] algorithm. "
                 f"Choose a valid objective metric: {', '.join(known)}."
             )
-        known[OBJECTIVE] = known[name]
-        return {**algorithm, "MetricDefinitions": [{"Name": one, "Regex": regex} for one, regex in known.items()]}
+        objective = {"Name": OBJECTIVE, "Regex": known[name]}
+        found = [*({"Name": one, "Regex": regex} for one, regex in known.items()), objective]
+        return {**algorithm, "MetricDefinitions": metrics.shown(found, [*own, objective])}
 
 
 def resource_config(training: Mapping[str, Any]) -> Document:

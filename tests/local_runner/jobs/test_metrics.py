@@ -1,6 +1,7 @@
 """Metrics: found in log lines by the published expressions."""
 
 import pytest
+from botocore.session import Session
 
 from wildsage.local_runner.jobs import metrics
 from wildsage.local_runner.jobs.logs import LogEvent
@@ -34,6 +35,16 @@ def test_the_callers_definition_wins_and_any_image_may_have_some():
     own = [{"Name": "test:msd", "Regex": "mine=(.*)"}]
     assert {"Name": "test:msd", "Regex": "mine=(.*)"} in metrics.definitions("kmeans", own)
     assert metrics.definitions(None, own) == own
+
+
+def test_a_description_has_no_more_definitions_than_aws_allows():
+    own = [{"Name": "mine", "Regex": "mine=(.*)"}]
+    allowed = Session().get_service_model("sagemaker").shape_for("MetricDefinitionList").metadata["max"]
+    found = metrics.definitions("xgboost", own)
+    shown = metrics.shown(found, own)
+    assert len(found) > allowed == len(shown)
+    assert shown[0] == own[0] and {"validation:auc", "train:rmse"} < {one["Name"] for one in shown}
+    assert metrics.shown(own) == own
 
 
 def test_an_expression_of_exponential_cost_is_given_up_and_the_others_are_read():

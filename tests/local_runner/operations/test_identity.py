@@ -80,6 +80,19 @@ def test_the_callers_metric_definitions_are_found_too(aws):
     assert [(m["MetricName"], m["Value"]) for m in found["FinalMetricDataList"]] == [("mine", 2.5)]
 
 
+def test_a_metric_that_the_description_has_no_room_for_is_found_and_a_described_job_can_be_created_again(aws):
+    image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+    algorithm = {"TrainingImage": image, "TrainingInputMode": "File"}
+    line = "[0]#011train-f1_macro:0.25#011validation-rmse:0.5"
+    found = aws.finished(aws.train(lines=line, AlgorithmSpecification=algorithm))
+    values = {m["MetricName"]: m["Value"] for m in found["FinalMetricDataList"]}
+    assert values == {"train:f1_macro": 0.25, "validation:rmse": 0.5}
+    described = found["AlgorithmSpecification"]
+    assert "train:f1_macro" not in {definition["Name"] for definition in described["MetricDefinitions"]}
+    again = aws.finished(aws.train(lines=line, AlgorithmSpecification=described))
+    assert {m["MetricName"]: m["Value"] for m in again["FinalMetricDataList"]} == values
+
+
 @pytest.mark.parametrize(
     ("service", "call", "request_fields"),
     [
