@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import pkgutil
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from wildsage.algorithms.base.errors import MissingPackage, UserError
@@ -21,7 +22,13 @@ if TYPE_CHECKING:  # the local AWS imports only errors from here and does not ne
 
 def names() -> list[str]:
     """Folder names of all algorithms, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
+    return list(_folders())
+
+
+@cache
+def _folders() -> tuple[str, ...]:
+    """The folders are looked through once: to load a model asks for them hundreds of times."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base"))
 
 
 def spec(name: str) -> Spec:

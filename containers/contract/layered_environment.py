@@ -19,6 +19,7 @@ from wildsage.algorithms.base.errors import PlatformError
 
 IMPORT_ROOT = Path(wildsage.__file__).parents[1]
 EXECUTABLE = 0o755
+COMPLETE = "complete"
 PROGRAM = """#!/bin/sh
 '''exec' {python} "$0" "$@"
 ' '''
@@ -27,6 +28,13 @@ from {module} import {function} as main
 sys.exit(main())
 """
 """A program as pip installs it where the path of the Python is too long for the first line, or has spaces."""
+
+
+def kept() -> Path:
+    """The folder of the environments that are kept for later jobs. Each has a file `COMPLETE`, written at its last use."""
+    import platformdirs  # images of algorithms lack it, and keep no environments
+
+    return platformdirs.user_cache_path("wildsage") / "environments"
 
 
 def create(place: Path) -> None:

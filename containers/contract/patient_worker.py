@@ -46,6 +46,7 @@ class PatientSocket(socket.socket):
 
     _head_until: float | None = None
     _given_up = False
+    _request: Any = None
     _waited_s = _received_bytes = 0.0
 
     def setblocking(self, flag: bool) -> None:
@@ -54,9 +55,14 @@ class PatientSocket(socket.socket):
         self._head_until = time.monotonic() + HEAD_WITHIN_S if flag else None
         self._waited_s = self._received_bytes = 0.0
 
-    def head_is_read(self) -> None:
-        """What comes next is the body."""
+    def head_is_read(self, request: Any) -> None:
+        """What comes next is the body of gunicorn's `request`."""
         self._head_until = None
+        self._request = request
+
+    def close_after_answer(self) -> None:
+        """Let the answer be the last on this connection: what is left of the body is not read."""
+        self._request.force_close()
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Raises ClientTooSlow in a body, and in a head ConnectionResetError, at which gunicorn closes the connection."""
@@ -128,7 +134,7 @@ class PatientWorker(ThreadWorker):
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request whose head was read."""
         self._asked_nothing.discard(conn)
-        conn.sock.head_is_read()
+        conn.sock.head_is_read(req)
         return super().handle_request(req, conn)
 
     def set_accept_enabled(self, enabled: bool) -> None:

@@ -21,14 +21,13 @@ from pathlib import Path
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract import layered_environment as layered
-from wildsage.containers.contract.layered_environment import IMPORT_ROOT, interpreter
+from wildsage.containers.contract.layered_environment import COMPLETE, IMPORT_ROOT, interpreter
 from wildsage.containers.frameworks import errors
 
 REQUIREMENTS = "requirements.txt"
 SETUP = "setup.py"
 NAMES_FILES = re.compile(r"^\s*(-|\.|/|file:)|@\s*file:", re.MULTILINE)
 OFFLINE = ("Failed to establish a new connection", "Temporary failure in name resolution", "Network is unreachable")
-COMPLETE = "complete"
 IMAGE_MODULES = Path(__file__).with_name("image_modules")
 
 
@@ -49,15 +48,13 @@ def of_job(code: Path, installs_code: bool = False) -> Path:
             f"{REQUIREMENTS} and packages of code are installed with pip, which {sys.executable} lacks. Run the script with a "
             "Python that has pip, as the process backend does, or leave them out."
         )
-    import platformdirs  # images of algorithms have neither this nor pip, and need them for requirements only
-
-    place = platformdirs.user_cache_path("wildsage") / "environments" / _key(code, installs_code)
+    place = layered.kept() / _key(code, installs_code)
     with _lock(place):
         if not (place / COMPLETE).exists():
             shutil.rmtree(place, ignore_errors=True)
             layered.create(place)
             _install(place, code, installs_code)
-            (place / COMPLETE).touch()
+        (place / COMPLETE).touch()
     return interpreter(place)
 
 

@@ -6,6 +6,7 @@ The symbol says which parameters are row-sparse; meta.json holds the settings as
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from wildsage.algorithms.base.algorithm import Model
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.mxnet import ndarray, stored_zip, symbol_json
 from wildsage.containers.codecs.mxnet.ndarray import CompressedRows, RowSparse
+from wildsage.containers.contract import archive
 from wildsage.containers.model_files import model_file, only_one
 
 META, SYMBOL, PARAMS = "meta.json", "symbol.json", "params"
@@ -29,6 +31,8 @@ MXNET_VERSION = 10301
 
 STORAGE, ROW_SPARSE = "__storage_type__", "1"
 PREFIX = "arg:"
+ALWAYS_BYTES = 64 << 20
+"""An array may take this much whatever the size of the file that stores some of its rows."""
 
 
 def save(model: Model, folder: Path, host: str) -> None:
@@ -87,7 +91,15 @@ def _arrays(params: bytes, path: Path) -> dict[str, NDArray]:
 def _dense(array: Any, name: str, path: Path) -> NDArray:
     if isinstance(array, CompressedRows):
         raise UserError(f"{path.name}: {name} is stored as a CSR matrix, expected a dense or row-sparse array.")
-    return array.dense() if isinstance(array, RowSparse) else array
+    if not isinstance(array, RowSparse):
+        return array
+    whole_bytes = math.prod(array.shape) * array.values.itemsize
+    if whole_bytes > max(ALWAYS_BYTES, archive.MOST_GROWTH * path.stat().st_size):
+        raise UserError(
+            f"{path.name}: {name} has {array.shape[0]:,} rows, of which {len(array.indices):,} are stored: {whole_bytes:,} bytes. "
+            f"Expected at most {archive.MOST_GROWTH} times the size of the file."
+        )
+    return array.dense()
 
 
 def _settings(meta: bytes, path: Path) -> dict[str, str]:

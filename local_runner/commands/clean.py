@@ -25,6 +25,7 @@ EXAMPLES = examples(
     "wildsage clean",
     "wildsage clean --older-than 7d",
     "wildsage clean --older-than 30d --objects --yes",
+    "wildsage clean --older-than 4w --environments",
 )
 
 
@@ -46,6 +47,13 @@ def clean(
         bool,
         typer.Option("--objects", help="Remove objects in S3 too, data and models, by the time they were written."),
     ] = False,
+    environments: Annotated[
+        bool,
+        typer.Option(
+            "--environments",
+            help="Remove environments made for requirements.txt too, which all data folders share. No job may use them now.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Show the disk space that ended jobs use, ask, and remove it.
@@ -63,6 +71,7 @@ def clean(
             store = opened.enter_context(contextlib.closing(Store(folder.state)))
             found += cleanup.leftovers(folder, overview, store)
         found += cleanup.stored_data(settings, s3, objects) if s3 else []
+        found += cleanup.environments() if environments else []
         removable = [each for each in found if each.time_s <= before]
         summarize(removable)
         stderr.print(f"{data} uses {decimal(cleanup.freed_bytes(data))} in total; {kept_sizes(settings)}.")

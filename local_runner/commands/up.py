@@ -147,26 +147,12 @@ def up(
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Run the local AWS until Ctrl-C: SageMaker, its runtime, S3, CloudWatch, STS, IAM and ECR on one loopback port."""
-    if backend is not BackendName.DOCKER:
-        reject_without(context, "--backend docker", "memory", "shm_size")
-    elif image:
-        fail(2, "--image maps images to commands of this machine, and so needs the process backend.")
-    elif is_given(context, "python"):
-        fail(2, "--python names Pythons of this machine, and so needs the process backend.")
-    if not proxy:
-        reject_without(context, "--proxy", "tunnel", "proxy_port")
+    reject_unfitting(context, backend, proxy)
     data = make_folder(data)
-    found = running(data)
     if export:
-        if not found:
-            fail(1, f"No local AWS runs on {data}. Start `wildsage up` in another terminal first.")
-        typer.echo(shell_exports(found.endpoint, data, sdk_polling, running_proxy(proxy_port) if proxy else None))
+        export_running(data, sdk_polling, proxy_port if proxy else None)
         return
-    if found:
-        fail(
-            1,
-            f"A server already runs on {data}, at {found.endpoint}. Use it, stop it, or choose another folder with --data.",
-        )
+    require_free(data)
     if backend is BackendName.DOCKER:
         require_engine()
     open_to_network = not is_loopback(bind)
@@ -199,6 +185,35 @@ def up(
         announce_background(background, settings, sdk_polling, proxy_options)
     else:
         serve_with_display(settings, sdk_polling, log_format, proxy_options)
+
+
+def reject_unfitting(context: typer.Context, backend: BackendName, proxy: bool) -> None:
+    """Exit with an error for an option that means nothing without another one."""
+    if backend is not BackendName.DOCKER:
+        reject_without(context, "--backend docker", "memory", "shm_size")
+    elif is_given(context, "image"):
+        fail(2, "--image maps images to commands of this machine, and so needs the process backend.")
+    elif is_given(context, "python"):
+        fail(2, "--python names Pythons of this machine, and so needs the process backend.")
+    if not proxy:
+        reject_without(context, "--proxy", "tunnel", "proxy_port")
+
+
+def export_running(data: Path, sdk_polling: bool, proxy_port: int | None) -> None:
+    """Print the variables for clients of the server that runs on a data folder. Exits with an error if none does."""
+    found = running(data)
+    if not found:
+        fail(1, f"No local AWS runs on {data}. Start `wildsage up` in another terminal first.")
+    typer.echo(shell_exports(found.endpoint, data, sdk_polling, running_proxy(proxy_port) if proxy_port else None))
+
+
+def require_free(data: Path) -> None:
+    """Exit with an error if a server runs on a data folder."""
+    if found := running(data):
+        fail(
+            1,
+            f"A server already runs on {data}, at {found.endpoint}. Use it, stop it, or choose another folder with --data.",
+        )
 
 
 def make_keys(data: Path) -> Keys:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -19,6 +20,7 @@ TRANSFORM_JOBS = "/aws/sagemaker/TransformJobs"
 PROCESSING_JOBS = "/aws/sagemaker/ProcessingJobs"
 ENDPOINTS = "/aws/sagemaker/Endpoints"
 MAX_LINE_BYTES = 1 << 20  # mutants: equivalent: of a longer tail the same last line is cut off
+NO_SPACE = os.strerror(errno.ENOSPC)
 TICK_NS = 1_000_000_000
 
 
@@ -63,6 +65,9 @@ class LogWriter:
         self._lock = threading.Lock()
         self._last_ms = 0  # mutants: equivalent: any time before now
         self._lost = 0
+        self._folder = path.parent
+        self.full_disk = ""
+        """A sentence or line that says which disk was full, if this log or the program that it is of met one."""
 
     def __call__(self, line: str) -> None:
         with self._lock:
@@ -70,10 +75,13 @@ class LogWriter:
             if self._file.closed or not text:
                 return
             self._last_ms = max(self._last_ms, time.time_ns() // 1_000_000)
+            if NO_SPACE in text:
+                self.full_disk = text.strip()
             if self._lost and self._write(f"Wildsage: {self._lost} lines are missing here: the disk was full."):
                 self._lost = 0
             if self._lost or not self._write(text):
                 self._lost += 1
+                self.full_disk = self.full_disk or disk.full_text(self._folder)
 
     def _write(self, text: str) -> bool:
         """Write a whole line or nothing; False if the disk is full."""

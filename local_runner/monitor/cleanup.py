@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
+from wildsage.containers.contract import layered_environment
 from wildsage.local_runner.jobs.logs import ENDPOINTS
 from wildsage.local_runner.jobs.store import TAGS, NotFound, Store
 from wildsage.local_runner.monitor.overview import JobSummary, Overview
@@ -27,6 +28,7 @@ ORPHANED_FOLDERS = "folders of deleted jobs and endpoints"
 UPLOADS = "unfinished uploads"
 PUBLIC = "objects fetched from public buckets"
 OBJECTS = "objects in S3"
+ENVIRONMENTS = "environments of requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,16 @@ def stored_data(settings: ServerSettings, objects: ObjectStore, with_objects: bo
             remove = partial(objects.delete, bucket.name, found.key)
             yield Removable(OBJECTS, found.key, found.last_modified.timestamp(), found.size, remove)
     yield from _orphans(PUBLIC, [folder for folder in [settings.objects / "public"] if folder.is_dir()])
+
+
+def environments() -> Iterator[Removable]:
+    """Environments that were made for the requirements.txt of scripts, which jobs of all data folders share."""
+    for place in _children(layered_environment.kept()):
+        if place.is_dir():
+            with contextlib.suppress(FileNotFoundError):
+                complete = place / layered_environment.COMPLETE
+                last_use = (complete if complete.exists() else place).stat().st_mtime
+                yield Removable(ENVIRONMENTS, place.name, last_use, freed_bytes(place), partial(_remove, place))
 
 
 def _log_files(folder: RegionFolder, job: str) -> list[Path]:

@@ -8,27 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from wildsage.local_runner.processes.child import Child
+
 CHECK_EVERY_S = 0.02
 
 
 @dataclass
-class Detached:
-    """The process in the background, as its parent sees it. `status`: its exit status, None while it runs.
+class Detached(Child):
+    """The process in the background, as its parent sees it. `log` is the file that it writes to, from the byte `begun` on."""
 
-    `log` is the file that it writes to, from the byte `begun` on.
-    """
-
-    pid: int
     log: Path
     begun: int
-    status: int | None = None
-
-    def runs(self) -> bool:
-        """False once it has ended."""
-        if self.status is None:
-            ended, status = os.waitpid(self.pid, os.WNOHANG)
-            self.status = os.waitstatus_to_exitcode(status) if ended else None
-        return self.status is None
 
     def wait_for(self, ready: Callable[[], bool]) -> bool:
         """Wait until it is ready, True, or has ended, False."""

@@ -40,7 +40,11 @@ def is_full(error: BaseException) -> bool:
 
 def text(error: BaseException, folder: Path) -> str:
     """A sentence with the folder that is full: that of the file in the error, or the given one."""
-    place = Path(str(error.filename)).parent if isinstance(error, OSError) and error.filename else folder
+    return full_text(Path(str(error.filename)).parent if isinstance(error, OSError) and error.filename else folder)
+
+
+def full_text(place: Path) -> str:
+    """A sentence with the folder that is full."""
     return f"No space left on device: {place}. Remove something there or elsewhere on its disk, then try again."
 
 

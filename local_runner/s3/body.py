@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterator, Set
 from contextlib import suppress
+
+from werkzeug.wrappers import Request
 
 from wildsage.containers.contract.patient_worker import ClientTooSlow
 from wildsage.containers.contract.whole_number import whole_number
@@ -29,6 +31,7 @@ STATED = tuple((name, environment_name(header(name))) for name in NAMES)
 MAX_LINE_BYTES = 8192
 MAX_DOCUMENT_BYTES = 4 << 20
 MAX_TRAILERS = 32
+MAX_DRAINED_BYTES = 64 << 20
 TRAILER_SIGNATURE = "x-amz-trailer-signature"
 
 
@@ -182,11 +185,18 @@ def read_document(call: Call) -> bytes:
     return content
 
 
-def drain(read: Callable[[int], bytes]) -> None:
-    """Read the rest of a rejected request, so that the client gets the response instead of a broken pipe."""
+def drain(request: Request) -> None:
+    """Read the rest of a rejected request, so that the client gets the response instead of a broken pipe.
+
+    After `MAX_DRAINED_BYTES` the connection is closed with the response instead.
+    """
+    read, left = request.environ["wsgi.input"].read, MAX_DRAINED_BYTES
     with suppress(ClientTooSlow):
-        while read(READ_BYTES):
-            pass
+        while piece := read(READ_BYTES):
+            left -= len(piece)
+            if left <= 0:
+                request.environ["gunicorn.socket"].close_after_answer()
+                return
 
 
 def _is_framed(call: Call) -> bool:

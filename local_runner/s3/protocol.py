@@ -145,5 +145,5 @@ class S3:
         return S3Error("InternalError", f"The local S3 failed. Its log has the cause under request {request_id}.")
 
     def _error_response(self, request: Request, error: S3Error, request_id: str, host_id: str) -> Response:
-        drain(request.stream.read)
+        drain(request)
         return error_response(error, request.path, request_id, host_id)

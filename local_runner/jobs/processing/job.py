@@ -63,6 +63,7 @@ class ProcessingJobRun(JobRun):
         self._cluster = job["ProcessingResources"]["ClusterConfig"]
         self._hosts = [f"algo-{number}" for number in range(1, self._cluster["InstanceCount"] + 1)]
         self._message: str | None = None
+        self._full_disks: list[str] = []
 
     def execute(self) -> JobEnd:
         if self._stopping.is_set():
@@ -75,7 +76,8 @@ class ProcessingJobRun(JobRun):
         if self._stopping.is_set():
             return JobEnd("Stopped")
         if failed := next((status for status in statuses if status), None):
-            return JobEnd("Failed", f"AlgorithmError: See job logs for more information, exit code: {failed}")
+            why = f"See job logs for more information, exit code: {failed}"
+            return JobEnd("Failed", f"AlgorithmError: {'. '.join([why, *self._full_disks])}")
         return JobEnd("Completed")
 
     def results(self) -> Document:
@@ -135,7 +137,9 @@ class ProcessingJobRun(JobRun):
         writers = [self._log_writer(host) for host in self._hosts]
         try:
             launches = [self._launch(host, writer) for host, writer in zip(self._hosts, writers, strict=True)]
-            return self._watch(self._deps.backend.train(launches))
+            statuses = self._watch(self._deps.backend.train(launches))
+            self._full_disks = [writer.full_disk for writer in writers if writer.full_disk][:1]
+            return statuses
         finally:
             for writer in writers:
                 writer.close()

@@ -18,11 +18,12 @@ STOPPED_STATUS = 128 + signal.SIGTERM
 
 
 class EndedHost(NamedTuple):
-    """A host, its exit status and, if it lacked memory, a sentence on that."""
+    """A host, its exit status, and sentences on its lack of memory and on the full disk that it met, if it did."""
 
     host: Host
     status: int
     out_of_memory: str | None = None
+    full_disk: str = ""
 
 
 def failure_reason(ended: Iterable[EndedHost]) -> str | None:
@@ -52,6 +53,8 @@ def _lack_of_memory(ended: EndedHost) -> str:
 
 
 def _bare_status(ended: EndedHost) -> str:
+    if ended.full_disk:
+        return f"InternalServerError: {ended.host.name} ended with exit code {ended.status}. {ended.full_disk}"
     return (
         f"AlgorithmError: {ended.host.name} ended with exit code {ended.status} and left no reason in {OPT_ML}/output/failure. "
         f"The job's log may say more: group {TRAINING_JOBS}."

@@ -163,7 +163,9 @@ class TrainingJobRun(JobRun):
             if not self._stopping.is_set():
                 launches = [self._launch(host, writer) for host, writer in zip(hosts, writers, strict=True)]
                 self._containers = self._deps.backend.train(launches)
-            return self._watch(hosts)
+            ended = self._watch(hosts)
+            full = {host.name: writer.full_disk for host, writer in zip(hosts, writers, strict=True)}
+            return [one._replace(full_disk=full[one.host.name]) for one in ended]
         finally:
             for writer in writers:
                 writer.close()

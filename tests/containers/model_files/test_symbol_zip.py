@@ -100,3 +100,12 @@ def test_what_cannot_be_used_is_rejected(tmp_path, changes, problem):
     path.write_bytes(stored_zip.write(stored_zip.read(path, ("meta.json", "symbol.json", "params")) | changes))
     with pytest.raises(UserError, match=problem):
         artifact.load(tmp_path, "factorization_machines")
+
+
+def test_rows_that_are_not_stored_take_memory_only_in_proportion_to_the_file(tmp_path):
+    one_row = ndarray.RowSparse(np.ones((1, 1), np.float32), np.zeros(1, np.int64), (2**40, 1))
+    others = {"arg:w0": np.ones(1, np.float32), "arg:v": np.ones((3, 2), np.float32)}
+    members = {"meta.json": b"{}", "symbol.json": b"{}", "params": ndarray.write({"arg:w1_weight": one_row, **others})}
+    (tmp_path / "model_algo-1").write_bytes(stored_zip.write(members))
+    with pytest.raises(UserError, match="w1_weight has 1,099,511,627,776 rows, of which 1 are stored"):
+        artifact.load(tmp_path)

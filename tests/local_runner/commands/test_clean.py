@@ -134,3 +134,22 @@ def test_links_free_nothing(tmp_path):
     os.link(tmp_path / "one", tmp_path / "two")
     (tmp_path / "loop").symlink_to(tmp_path)
     assert freed_bytes(tmp_path) == 5
+
+
+def test_environments_of_requirements_go_on_request_by_the_time_of_their_last_use(tmp_path, monkeypatch, cli):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    ServerSettings(tmp_path / "aws").region("us-east-1").path.mkdir(parents=True)
+    for name, used in (("old", 1_000), ("new", None)):
+        place = tmp_path / "cache" / "wildsage" / "environments" / name
+        place.mkdir(parents=True)
+        (place / "complete").touch()
+        (place.with_suffix(".lock")).touch()
+        if used:
+            os.utime(place / "complete", (used, used))
+    command = ("clean", "--data", tmp_path / "aws", "--older-than", "1d", "--yes")
+    cli(*command)
+    assert place.parent.joinpath("old").exists()
+    said = cli(*command, "--environments")
+    assert said.status == 0, said.err
+    assert {row["what"]: row["count"] for row in said.cells} == {"environments of requirements.txt": "1"}
+    assert {one.name for one in place.parent.iterdir()} == {"old.lock", "new.lock", "new"}

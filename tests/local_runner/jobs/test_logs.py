@@ -199,3 +199,20 @@ def test_a_stream_says_when_it_was_written_last_and_is_listed_by_time_as_soon_as
         assert logs.stream_names_by_time("group") == names
     logs.writer("group", "d")("now")
     assert begun_ms - 10 <= logs.stream("group", "d").written_ms <= time.time_ns() // 1_000_000 + 10
+
+
+def test_a_writer_knows_that_its_program_met_a_full_disk(tmp_path):
+    writer = Logs(tmp_path).writer("group", "stream")
+    writer("a line")
+    assert writer.full_disk == ""
+    writer("OSError: [Errno 28] No space left on device: '/opt/ml/model'\n")
+    writer("what came after")
+    assert writer.full_disk == "OSError: [Errno 28] No space left on device: '/opt/ml/model'"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_writer_whose_own_disk_is_full_names_its_folder(tmp_path):
+    writer = Logs(tmp_path).writer("group", "stream")
+    with Path("/dev/full").open("wb", buffering=0) as writer._file:
+        writer("a line")
+    assert writer.full_disk.startswith(f"No space left on device: {tmp_path / 'group'}.")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import socket
 import zlib
 
 import pytest
+
+from wildsage.local_runner.s3.body import MAX_DRAINED_BYTES
 
 SIGNATURE = ";chunk-signature=" + "0" * 64
 
@@ -103,3 +106,14 @@ def test_the_number_of_trailers_is_limited(server, bucket):
     status, answer = put(server, bucket, framed([b"hello"], trailer=trailer), UNSIGNED)
     assert status == 400
     assert b"at most 32 trailers" in answer
+
+
+def test_a_rejected_body_without_end_is_not_read_for_ever(server):
+    """The answer comes after a part of it, and the connection ends."""
+    sent = 0
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+        client.sendall(b"PUT /no-such-bucket/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000000\r\n\r\n")
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            while sent < 10 * MAX_DRAINED_BYTES:
+                sent += client.send(bytes(1 << 20))
+    assert MAX_DRAINED_BYTES <= sent < 10 * MAX_DRAINED_BYTES

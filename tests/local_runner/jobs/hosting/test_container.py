@@ -10,10 +10,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from urllib3.exceptions import ProtocolError
 
 from wildsage.local_runner.backends import Launch
 from wildsage.local_runner.jobs.hosting import container
-from wildsage.local_runner.jobs.hosting.container import Container, NoAnswer
+from wildsage.local_runner.jobs.hosting.container import Connections, Container, NoAnswer
 
 NOBODY = "http://127.0.0.1:1"
 
@@ -140,6 +141,18 @@ def test_a_request_ends_with_its_container_even_if_somebody_else_holds_the_port_
         asking.join(60)
         assert told and told[0].startswith("The container closed the connection or is being restarted")
         kept.stop()
+
+
+def test_a_connection_that_is_made_while_its_container_ends_is_of_no_use():
+    """What opens the port next may never answer."""
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        connections = Connections("127.0.0.1", stranger.getsockname()[1])
+        connection = connections._new_conn()
+        connections.end()  # it sees no socket yet
+        with pytest.raises(ProtocolError, match="The container has ended"):
+            connection.request("GET", "/ping")
+        with pytest.raises(ProtocolError, match="The container has ended"):
+            connections.request("GET", "/ping", timeout=600, retries=False)
 
 
 def rejection(kept: Container, timeout_s: float = 5) -> str:

@@ -69,6 +69,16 @@ def test_a_lack_of_memory_is_told_in_the_words_of_sagemaker(tmp_path):
     )
 
 
+def test_a_host_that_left_no_reason_because_the_disk_was_full_says_so(tmp_path):
+    host = Host("algo-1", OptML(tmp_path / "algo-1"))
+    line = f"OSError: [Errno 28] No space left on device: '{host.folder.failure}'"
+    reason = failure_reason([EndedHost(host, 1, full_disk=line)])
+    assert reason == f"InternalServerError: algo-1 ended with exit code 1. {line}"
+    host.folder.failure.parent.mkdir(parents=True)
+    host.folder.failure.write_text("ClientError: no rows")
+    assert failure_reason([EndedHost(host, 1, full_disk=line)]) == "ClientError: no rows"
+
+
 @pytest.mark.parametrize(
     ("files", "status", "blamed"),
     [

@@ -1,0 +1,73 @@
+"""Fuzzing that follows coverage: `python tests/fuzz/guided.py SECONDS [FORMAT …]`, each format for so many seconds.
+
+atheris, which is libFuzzer for Python, changes inputs of the corpus and keeps what reaches new branches of this project. Most of
+what reads these formats is compiled and not seen by it; damage that is chosen at random is tried there (`test_formats.py`).
+An input at which a reader fails, or takes longer than a second, is kept in the folder that is printed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+LONGEST_INPUT_S = 1
+LONGEST_BYTES = 20_000
+MOST_MEMORY_MB = 2_048
+
+
+def load_formats():
+    """`formats.py`, with all of this project instrumented that it imports."""
+    folder = Path(__file__).parent
+    sys.path.insert(0, str(folder.parents[1]))
+    with atheris.instrument_imports(include=["wildsage"]):
+        spec = importlib.util.spec_from_file_location("formats", folder / "formats.py")
+        module = sys.modules["formats"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return module
+
+
+def fuzz(formats, name: str, seconds: int, kept: Path) -> None:
+    """Fuzz one format, and end this process."""
+    with tempfile.TemporaryDirectory() as folder:
+        place, seeds = Path(folder) / "work", Path(folder) / "seeds"
+        place.mkdir()
+        seeds.mkdir()
+        (seeds / "good").write_bytes(formats.seed(name, place))
+        options = [
+            f"-max_total_time={seconds}",
+            f"-timeout={LONGEST_INPUT_S}",
+            f"-max_len={LONGEST_BYTES}",
+            f"-rss_limit_mb={MOST_MEMORY_MB}",
+            f"-artifact_prefix={kept / name.replace(' ', '-')}-",
+            "-seed=1",
+        ]
+        folders = [str(seeds), *(str(one) for one in {file.parent for file in formats.corpus(name)})]
+        atheris.Setup([sys.argv[0], *options, *folders], lambda content: formats.read(name, content, place))
+        atheris.Fuzz()
+
+
+def main() -> None:
+    """Fuzz the formats one after the other, each in a process of its own: libFuzzer ends the one it runs in."""
+    formats = load_formats()
+    seconds, names = int(sys.argv[1]), sys.argv[2:] or list(formats.FORMATS)
+    kept = Path(tempfile.mkdtemp(prefix="wildsage-fuzz-"))
+    failed = []
+    for name in names:
+        child = os.fork()
+        if child == 0:
+            fuzz(formats, name, seconds, kept)
+        if os.waitpid(child, 0)[1]:
+            failed.append(name)
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}. The inputs are in {kept}: add them to tests/fuzz/corpus.")
+    kept.rmdir()
+    print(f"Fuzzed: {', '.join(names)}.")
+
+
+if __name__ == "__main__":
+    main()
