@@ -7,8 +7,9 @@ TORCH   ?= torch==2.13.0
 # The Python of the client spark, in `make clients`.
 PYTHON310 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10) python3.10)
 ARGS    ?=
-# How many damaged files of each format `make fuzz` tries.
+# How many files of each format that are damaged at random `make fuzz` tries, and for how many seconds it follows coverage.
 EXAMPLES ?= 10000
+SECONDS_EACH ?= 60
 # How long `make chaos` lets faults happen, and where it writes its figures.
 MINUTES ?= 10
 REPORT  ?= chaos.md
@@ -47,8 +48,9 @@ clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(C
 browser: $(CLIENTS)/axe.stamp ## Let the console's tests in a browser run: Chromium, and axe-core, which judges accessibility
 	@scripts/browser
 
-fuzz: $(VENV)/test.stamp ## Try damaged files of every format (EXAMPLES=1000000 ARGS="-k png")
-	@$(BIN)/python -m pytest tests/fuzz/test_formats.py --fuzz-examples $(EXAMPLES) $(ARGS)
+fuzz: $(VENV)/fuzz.stamp ## Try damaged files of every format (EXAMPLES=1000000 SECONDS_EACH=60 ARGS="-k png")
+	@$(BIN)/python -m pytest tests/fuzz/test_formats.py tests/fuzz/test_guided.py \
+		--fuzz-examples $(EXAMPLES) --fuzz-seconds $(SECONDS_EACH) $(ARGS)
 
 chaos: $(VENV)/test.stamp ## Kill, stall, fill and limit a server at work (MINUTES=10 REPORT=chaos.md)
 	@$(BIN)/python -m pytest tests/chaos --chaos-minutes $(MINUTES) --chaos-report "$(REPORT)" $(ARGS)

@@ -8,18 +8,19 @@ lost. Faults that this machine does not allow are named with the reason.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
-import resource
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -30,7 +31,7 @@ import psutil
 from benchmarks.report import hardware
 from tests.chaos import workload
 from tests.chaos.workload import BUCKET, INTERRUPTED, Seen
-from tests.local_runner.conftest import Aws
+from tests.local_runner.conftest import REPOSITORY, Aws
 
 LONGEST_ROUND_S = 2.0
 STALLED = 64
@@ -39,15 +40,46 @@ TMPFS_MB = 160
 CLOCK_JUMPS_S = (-86_400.0, -60.0, 60.0, 86_400.0, 400 * 86_400.0)
 ARGUMENTS = ("0", "process", "3", "clock")
 KILLED = ("SIGKILL", "exit code: 137")
-SHORT = (
+SHORT_OF_FILES = (
     "Too many open files",
-    "No space left",
     "Artifact upload failed",
     "Data download failed",
     "left no reason",
     *KILLED,
 )
+OUT_OF_SPACE = ("No space left on device",)
 FULL_DISK = "the disk is full"
+
+
+class ForkedProcess(psutil.Process):
+    """A server that the fork server has started, with what `Aws` needs of a process."""
+
+    def poll(self) -> int | None:
+        """None while it runs."""
+        return None if self.is_running() and self.status() != psutil.STATUS_ZOMBIE else 0
+
+
+class ForkServer:
+    """Starts servers quickly; see `fork_server.py`. They outlive it."""
+
+    def __init__(self) -> None:
+        program = str(Path(__file__).with_name("fork_server.py"))
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen([sys.executable, program], stdin=pipe, stdout=pipe, text=True, env=environment)
+
+    def start(self, data: Path, files: int | None) -> Aws:
+        """A server of a data folder, with a limit of open files if one is given."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps({"arguments": [str(data), *ARGUMENTS], "files": files}) + "\n")
+        self._process.stdin.flush()
+        found = json.loads(self._process.stdout.readline())
+        assert found["endpoint"].startswith("http://127.0.0.1:"), f"no server: {found}"
+        return Aws(data, ForkedProcess(found["pid"]), found["endpoint"])  # type: ignore[arg-type]
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.communicate()
 
 
 @dataclass
@@ -56,6 +88,8 @@ class Campaign:
 
     data: Path
     die: random.Random
+    servers: ForkServer
+    longest_round_s: float = LONGEST_ROUND_S
     is_small_disk: bool = False
     seen: Seen = field(default_factory=Seen)
     faults: Counter[str] = field(default_factory=Counter)
@@ -66,8 +100,7 @@ class Campaign:
     def start(self, files: int | None = None) -> None:
         """Start a server, with a limit of open files if one is given."""
         names = self.aws.names if hasattr(self, "aws") else None
-        with few_files(files):
-            self.aws = Aws.start(self.data, *ARGUMENTS)
+        self.aws = self.servers.start(self.data, files)
         self.aws = replace(workload.answering(self.aws), **({"names": names} if names else {}))
         self.aws.s3.create_bucket(Bucket=BUCKET)
 
@@ -81,7 +114,7 @@ class Campaign:
             workload.read_logs(self.aws, self.seen),
         ]
         with workload.busy(*work):
-            threading.Event().wait(self.die.uniform(0, LONGEST_ROUND_S))
+            threading.Event().wait(self.die.uniform(0, self.longest_round_s))
             reasons = fault(self)
         if self.aws.process.poll() is not None:
             self.start()
@@ -104,22 +137,10 @@ class Campaign:
 
     def stop(self) -> None:
         """End the server."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(psutil.Error):
             self.aws.stop()
-        if self.aws.process.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):
             self.aws.process.kill()
-
-
-@contextlib.contextmanager
-def few_files(most: int | None) -> Iterator[None]:
-    """Limit the open files of the processes that are started in the block."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 # Faults: each returns what the reasons of failed jobs may say because of it
@@ -187,7 +208,7 @@ def run_short_of_files(campaign: Campaign) -> tuple[str, ...]:
         threading.Event().wait(1)
     workload.answering(campaign.aws)
     workload.kill(campaign.aws, "all")
-    return SHORT
+    return SHORT_OF_FILES
 
 
 def fill_disk(campaign: Campaign) -> tuple[str, ...]:
@@ -198,7 +219,7 @@ def fill_disk(campaign: Campaign) -> tuple[str, ...]:
             file.write(bytes(1 << 20))
     threading.Event().wait(0.5)
     ballast.unlink()
-    return SHORT
+    return OUT_OF_SPACE
 
 
 FAULTS: dict[str, Callable[[Campaign], tuple[str, ...]]] = {
@@ -227,12 +248,13 @@ def small_disk() -> Iterator[tuple[Path, bool]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(seconds: float, seed: int) -> Campaign:
-    """A campaign of so many seconds, at the least one round of every fault that this machine allows."""
+def run(seconds: float, seed: int, longest_round_s: float = LONGEST_ROUND_S, chosen: Sequence[str] = ()) -> Campaign:
+    """A campaign of so many seconds, at the least one round of every fault, or chosen one, that this machine allows."""
     with small_disk() as (folder, is_small):
-        campaign = Campaign(folder / "data", random.Random(seed), is_small)
+        servers = ForkServer()
+        campaign = Campaign(folder / "data", random.Random(seed), servers, longest_round_s, is_small)
         campaign.start()
-        allowed = [name for name in FAULTS if is_small or name != FULL_DISK]
+        allowed = [name for name in chosen or FAULTS if is_small or name != FULL_DISK]
         until, turn = time.monotonic() + seconds, 0
         try:
             while turn < len(allowed) or time.monotonic() < until:
@@ -241,6 +263,7 @@ def run(seconds: float, seed: int) -> Campaign:
                 turn += 1
         finally:
             campaign.stop()
+            servers.stop()
         return campaign
 
 

@@ -9,4 +9,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--chaos-minutes", default="0", help="how long the campaign runs; at the least each fault happens once"
     )
+    parser.addoption("--chaos-faults", default="", help="a part of the names of the faults that happen, such as kill")
     parser.addoption("--chaos-report", default="", help="the Markdown file that the figures are written to")

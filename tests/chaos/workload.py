@@ -143,7 +143,9 @@ def read_logs(aws, seen: Seen) -> Callable[[], None]:
 def kill(aws, whom: str) -> None:
     """SIGKILL to the server's processes; what is left of it ends by itself."""
     first = psutil.Process(aws.process.pid)
-    workers = [child for child in first.children() if "run_server" in " ".join(child.cmdline())]
+    workers = [
+        child for child in first.children() if child.cmdline() == first.cmdline()
+    ]  # forks; jobs run other commands
     for process in {"all": [first, *workers], "first process": [first], "worker": workers}[whom]:
         with contextlib.suppress(psutil.NoSuchProcess):
             os.kill(process.pid, signal.SIGKILL)

@@ -54,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fuzz-examples", default=DEFAULT_EXAMPLES, help="how many damaged inputs each format is tried with"
     )
+    parser.addoption("--fuzz-seconds", default="1", help="how long each format is fuzzed by coverage, with atheris")
 
 
 @pytest.fixture(scope="session")

@@ -21,13 +21,16 @@ MOST_MEMORY_MB = 2_048
 
 
 def load_formats():
-    """`formats.py`, with all of this project instrumented that it imports."""
+    """`formats.py`, with all of this project instrumented that it imports, now or when a format is first read."""
     folder = Path(__file__).parent
     sys.path.insert(0, str(folder.parents[1]))
     with atheris.instrument_imports(include=["wildsage"]):
         spec = importlib.util.spec_from_file_location("formats", folder / "formats.py")
         module = sys.modules["formats"] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+        with tempfile.TemporaryDirectory() as place:
+            for name in module.FORMATS:
+                module.read(name, module.seed(name, Path(place)), Path(place))
     return module
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from wildsage.containers.contract import patient_worker
@@ -30,23 +31,29 @@ def shift_clock(by: Path) -> None:
     time.time = shifted
 
 
-if __name__ == "__main__":
-    if "clock" in sys.argv[5:]:
-        shift_clock(Path(sys.argv[1]) / "clock")
-    if "impatient" in sys.argv[5:]:
+def main(arguments: list[str], announce: Callable[[str], object]) -> None:
+    """Serve until SIGTERM. Raises CannotServe."""
+    data, words = Path(arguments[0]), arguments[4:]
+    if "clock" in words:
+        shift_clock(data / "clock")
+    if "impatient" in words:
         patient_worker.IDLE_S = 0.5
     stand_in = Path(__file__).with_name("stand_in.py")
     settings = ServerSettings(
-        data=Path(sys.argv[1]),
+        data=data,
         command=(sys.executable, "-S", str(stand_in)),
-        backend=sys.argv[3] if len(sys.argv) > 3 else "process",
-        max_jobs=int(sys.argv[4]) if len(sys.argv) > 4 else None,
-        keep="keep" in sys.argv[5:],
-        strict="strict" in sys.argv[5:],
-        hold_first_describe_s=float(sys.argv[2]) if len(sys.argv) > 2 else 20.0,
-        keys=keys.ensure(Path(sys.argv[1])) if "token" in sys.argv[5:] else None,
+        backend=arguments[2] if len(arguments) > 2 else "process",
+        max_jobs=int(arguments[3]) if len(arguments) > 3 else None,
+        keep="keep" in words,
+        strict="strict" in words,
+        hold_first_describe_s=float(arguments[1]) if len(arguments) > 1 else 20.0,
+        keys=keys.ensure(data) if "token" in words else None,
     )
+    serve(settings, announce)
+
+
+if __name__ == "__main__":
     try:
-        serve(settings, lambda endpoint: print(endpoint, flush=True))
+        main(sys.argv[1:], lambda endpoint: print(endpoint, flush=True))
     except CannotServe as error:
         sys.exit(str(error))

@@ -1,0 +1,21 @@
+"""Fuzzing that follows coverage finds nothing in a second for each format; `make fuzz` takes longer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.formats import FORMATS
+
+PROGRAM = Path(__file__).with_name("guided.py")
+
+
+def test_no_input_that_reaches_new_branches_is_fatal(request: pytest.FixtureRequest):
+    pytest.importorskip("atheris", reason="atheris is not installed: pip install 'wildsage[fuzz]'")
+    seconds = request.config.getoption("--fuzz-seconds", "1")
+    done = subprocess.run([sys.executable, str(PROGRAM), seconds], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3_000:]
+    assert done.stdout.splitlines()[-1] == f"Fuzzed: {', '.join(FORMATS)}."
