@@ -43,7 +43,7 @@ def tree(tmp_path_factory) -> Path:
 def python(tree):
     """Runs `python …` in the copy and returns what it said, standard error first; it must end well."""
 
-    def run(*arguments: str | Path, timeout_s: float = 300) -> tuple[str, str]:
+    def run(*arguments: str | Path, timeout_s: float = 3_000) -> tuple[str, str]:
         done = subprocess.run(
             [sys.executable, *map(str, arguments)],
             cwd=tree,
