@@ -34,6 +34,7 @@ from wildsage.algorithms.linear_learner.model import (
     loss_of,
 )
 from wildsage.algorithms.linear_learner.optimizers import SGD, Adam, Optimizer, RMSProp
+from wildsage.algorithms.linear_learner.refinement import COLUMNS_MOST, Refinement
 from wildsage.algorithms.linear_learner.scaler import Scaler
 from wildsage.algorithms.linear_learner.selection import Selection
 from wildsage.algorithms.linear_learner.spec import SPEC
@@ -54,8 +55,9 @@ class LinearLearner(Algorithm):
     """Linear and logistic regression: `num_models` models learn in one pass over the rows, and the best is kept.
 
     Time: a row costs its stored values times the outputs of all models. Memory: at most (p + 7)·d·o numbers, p = 3 slots of
-    Adam (2 of the others), o = models · outputs; beside them the first `num_point_for_scaler` rows, and to choose a binary
-    classifier's threshold one score of each model for `num_calibration_samples` rows.
+    Adam (2 of the others), o = models · outputs, and (2·d + o)·d more where models are refined; beside them the first
+    `num_point_for_scaler` rows, and to choose a binary classifier's threshold one score of each model for
+    `num_calibration_samples` rows.
 
     >>> import torch
     >>> from wildsage.algorithms.base.batch import Batch, MemoryStream
@@ -184,7 +186,7 @@ class LinearLearner(Algorithm):
             if epoch == 0 and not stopping:
                 training.reject_one_class()
             done = bool(training.state.updates) and self._end_of_epoch(epoch, losses_m, training, selection, run)
-            training.state.end_pass()
+            training.end_pass(losses_m)
             if done or stopping:
                 break
         if training is None or not training.state.updates:
@@ -243,9 +245,26 @@ class LinearLearner(Algorithm):
         learned_do, bias_o = self._initial(width, len(variants), run)
         if earlier is not None:
             learned_do, bias_o = self._of_earlier(earlier, scaler, decorrelation, len(variants))
-        slots = self._optimizer().slots
-        state = State.start(scaler, decorrelation, learned_do, bias_o, slots, len(variants), counts_c, averages=dense)
+        refines = dense and self._refines(width, variants)
+        refinement = Refinement.start(width, len(variants), self.epochs) if refines else None
+        state = State.start(
+            scaler,
+            decorrelation,
+            learned_do,
+            bias_o,
+            self._optimizer().slots,
+            len(variants),
+            counts_c,
+            dense,
+            refinement,
+        )
         return state.to(run.device)
+
+    def _refines(self, width: int, variants: list[Variant]) -> bool:
+        """Whether the last models are refined: where the choice of models is ours, and their loss the plain cross entropy."""
+        ours = {self.optimizer, self.learning_rate, self.wd, self.l1} == {AUTO} and len(variants) >= AUTO_MODELS
+        plain = self.loss_type == "logistic" and self.use_bias and self.positive_example_weight_mult == 1.0
+        return ours and plain and COLUMNS_HIGH < width <= COLUMNS_MOST and self.epochs > 1
 
     def _learns_dense(self, head: Batch, scaler: Scaler) -> bool:
         return scaler.shifts or not wide_sparse(head)

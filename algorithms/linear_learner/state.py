@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from wildsage.algorithms.linear_learner.decorrelation import Decorrelation
+from wildsage.algorithms.linear_learner.refinement import Refinement
 from wildsage.algorithms.linear_learner.scaler import Scaler
 
 COUNTS = "counts"
@@ -47,6 +48,7 @@ class State:
     best_loss: float = float("inf")
     stale: int = 0
     updates: int = 0
+    refinement: Refinement | None = None
 
     @classmethod
     def start(
@@ -59,6 +61,7 @@ class State:
         models: int,
         class_counts: Tensor,
         averages: bool,
+        refinement: Refinement | None = None,
     ) -> Self:
         """The initial state: these parameters, (d, o) and (o,), everything else zero. `averages`: whether sums are kept."""
         d, o = learned_do.shape
@@ -77,6 +80,7 @@ class State:
             torch.zeros(2, models, dtype=torch.float64),
             class_counts,
             torch.zeros(len(class_counts), dtype=torch.bool),
+            refinement=refinement,
         )
 
     def add_to_sums(self) -> None:
@@ -105,6 +109,7 @@ class State:
     def release_all_but_the_best(self) -> None:
         """Free what only further training would need."""
         self.weights, self.bias, self.sums = (each.new_empty(0) for each in (self.weights, self.bias, self.sums))
+        self.refinement = None
 
     @property
     def feature_dim(self) -> int:
@@ -120,7 +125,8 @@ class State:
         counts = [self.best, self.stale, self.updates, self.pass_updates, self.decorrelation.mixed, self.best_loss]
         own = {name: getattr(self, name) for name in TENSORS}
         own |= {"classes_seen": self.classes_seen.to(torch.uint8), "root": self.decorrelation.root_dd}
-        return own | {COUNTS: torch.tensor(counts, dtype=torch.float64)} | self.scaler.arrays()
+        own |= {COUNTS: torch.tensor(counts, dtype=torch.float64)} | self.scaler.arrays()
+        return own if self.refinement is None else own | self.refinement.arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], device: torch.device) -> Self:
@@ -140,4 +146,5 @@ class State:
             best_loss=best_loss[0] if best_loss else float("inf"),
             stale=int(stale),
             updates=int(updates),
+            refinement=Refinement.from_arrays(arrays, device),
         )

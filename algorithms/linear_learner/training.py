@@ -19,8 +19,9 @@ from wildsage.algorithms.base.errors import NO_DATA, UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner import labels
 from wildsage.algorithms.linear_learner.losses import Loss
-from wildsage.algorithms.linear_learner.mini_batch import MiniBatch, scaled_mini_batch
+from wildsage.algorithms.linear_learner.mini_batch import DenseMiniBatch, MiniBatch, scaled_mini_batch
 from wildsage.algorithms.linear_learner.optimizers import Optimizer
+from wildsage.algorithms.linear_learner.refinement import STEP_SIZES, WHOLE_STEP
 from wildsage.algorithms.linear_learner.state import State
 from wildsage.algorithms.linear_learner.variants import Variant, columns
 
@@ -124,6 +125,8 @@ class LinearTraining:
             for _ in range(sweeps):
                 self._sweep(own, together, rows_before)
             rows_before += sum(map(len, own))
+            if self.state.refinement is not None:
+                self.state.refinement.fold()
             self.run.checkpoint_together(self.state)
         losses_m, weights_m = self.run.sum(self.state.loss_2m)
         return losses_m / weights_m.clamp_min(1e-300)
@@ -133,6 +136,26 @@ class LinearTraining:
         for batch, rows in itertools.zip_longest(own, together):
             self._step(None if batch is None else self._prepared(batch, rows_before), rows)
             rows_before += 0 if batch is None else len(batch)
+
+    def end_pass(self, losses_m: Tensor) -> None:
+        """Move the models that are refined, by the mean losses (m,) of the pass, and reset the sums of the pass."""
+        state = self.state
+        if state.refinement is not None and state.pass_updates:
+            refined = slice(-len(STEP_SIZES), None)
+            best_a = state.sums[:, int(losses_m.nan_to_num(torch.inf).argmin())] / state.pass_updates
+            weights_as = torch.cat([state.weights[0, :, refined], state.bias[0, :, refined]])
+            state.refinement.end_pass(weights_as, best_a, losses_m[refined], self.run.sum)
+            state.weights[0, :, refined], state.bias[0, :, refined] = weights_as[:-1], weights_as[-1:]
+            if state.refinement.just_began:
+                self.run.log(f"The last {len(STEP_SIZES)} models refine the best one by Newton's method from now on.")
+        state.end_pass()
+
+    @cached_property
+    def _moving_o(self) -> Tensor:
+        """0 for the models that stand still while they are refined, 1 for the others."""
+        moving_o = torch.ones_like(self.rates.base_o)
+        moving_o[-len(STEP_SIZES) :] = 0
+        return moving_o
 
     def weights(self) -> tuple[Tensor, Tensor]:
         """Of all models now: weights (d, o) for normalised columns, and bias (1, o)."""
@@ -188,6 +211,9 @@ class LinearTraining:
         state.updates += 1
         rate_o = self.rates.after(state.updates)
         columns_u, slope_uo, slope_1o = self._together(*self._slopes(batch, rows))
+        if state.refinement is not None:
+            state.refinement.add_slopes(slope_uo, slope_1o, rows)
+            rate_o = rate_o * self._moving_o if state.refinement.active else rate_o
         if columns_u is None:
             slope_uo = state.decorrelation.slope(slope_uo)
         weights = state.weights if columns_u is None else state.weights[:, columns_u]
@@ -217,6 +243,9 @@ class LinearTraining:
         if weight_nm is not None:
             loss_nm, error_nmc = loss_nm * weight_nm, error_nmc * weight_nm[..., None]
         self._account(loss_nm, weight_nm)
+        if state.refinement is not None and isinstance(batch, DenseMiniBatch):
+            at = WHOLE_STEP - len(STEP_SIZES)
+            state.refinement.read(batch.x_nd, f_no[:, at], error_nmc[:, at, 0])
         error_no = error_nmc.reshape(len(f_no), outputs).mul_(1 / rows)
         return columns_u, batch.slope(error_no), error_no.sum(0, keepdim=True)
 

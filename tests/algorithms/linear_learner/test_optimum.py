@@ -12,8 +12,6 @@ from benchmarks import linear_learner_quality as quality
 WITHIN = 1.01
 LARGE = ("adult-like, 20,000", "covtype", "MNIST")
 SMALL = [problem for problem in quality.PROBLEMS if not problem.data.startswith(LARGE)]
-MISSES = ("MNIST",)
-"""Wide pixels are too many for so few updates: the README says how far the winner is."""
 
 
 @pytest.mark.parametrize("problem", SMALL, ids=lambda problem: f"{problem.data.split(',')[0]} {problem.loss}")
@@ -25,7 +23,7 @@ def test_small_data_come_to_the_optimum_in_any_shuffled_order(problem, seed, dat
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "problem",
-    [problem for problem in quality.PROBLEMS if problem not in SMALL and not problem.data.startswith(MISSES)],
+    [problem for problem in quality.PROBLEMS if problem not in SMALL],
     ids=lambda problem: f"{problem.data.split(',')[0]} {problem.loss} {problem.batch_rows}",
 )
 def test_larger_data_come_to_the_optimum(problem, data):
