@@ -31,7 +31,7 @@ ROWS_A_COLUMN = 16
 SAMPLED_SHARE = 1 / 25
 """How many of the rows are sampled."""
 
-SAMPLED_EVERY = 3
+SAMPLED_EVERY = 2
 """Passes from one sample to the next; between them, L-BFGS follows the curvature."""
 
 KEPT = 0.4
@@ -246,7 +246,7 @@ class Refinement:
             return None
         numbers: dict[str, Any] = dict(zip(NUMBERS, arrays[COUNTS].tolist(), strict=True))
         counts = {name: int(numbers[name]) for name in ("begins", "ends", "passes", "rows")}
-        tensors = {name: arrays[f"{COUNTS}_{name}"].to(device) for name in TENSORS}
+        tensors: dict[str, Any] = {name: arrays[f"{COUNTS}_{name}"].to(device) for name in TENSORS}
         return cls(**tensors, **numbers | counts)
 
 
