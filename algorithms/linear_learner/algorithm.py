@@ -34,7 +34,7 @@ from wildsage.algorithms.linear_learner.model import (
     loss_of,
 )
 from wildsage.algorithms.linear_learner.optimizers import SGD, Adam, Optimizer, RMSProp
-from wildsage.algorithms.linear_learner.refinement import COLUMNS_MOST, Refinement
+from wildsage.algorithms.linear_learner.refinement import COLUMNS_MOST, NewtonRefinement
 from wildsage.algorithms.linear_learner.scaler import Scaler
 from wildsage.algorithms.linear_learner.selection import Selection
 from wildsage.algorithms.linear_learner.spec import SPEC
@@ -246,7 +246,7 @@ class LinearLearner(Algorithm):
         if earlier is not None:
             learned_do, bias_o = self._of_earlier(earlier, scaler, decorrelation, len(variants))
         refines = dense and self._refines(width, variants)
-        refinement = Refinement.start(width, len(variants), self.epochs) if refines else None
+        refinement = NewtonRefinement.start(width, len(variants), self.epochs) if refines else None
         state = State.start(
             scaler,
             decorrelation,

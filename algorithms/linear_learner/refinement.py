@@ -57,7 +57,7 @@ NUMBERS = ("begins", "ends", "passes", "rows", "threshold", "carried", "curvatur
 
 
 @dataclass
-class Refinement:
+class NewtonRefinement:
     """The models from pass `begins` to the one before `ends`, of which `passes` are done.
 
     `squares_a` are the columns' mean squares in the pass before, during it their sums. `sampled_aa`, `slopes_ao` and `curvature`

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from wildsage.algorithms.linear_learner.decorrelation import Decorrelation
-from wildsage.algorithms.linear_learner.refinement import Refinement
+from wildsage.algorithms.linear_learner.refinement import NewtonRefinement
 from wildsage.algorithms.linear_learner.scaler import Scaler
 
 COUNTS = "counts"
@@ -48,7 +48,7 @@ class State:
     best_loss: float = float("inf")
     stale: int = 0
     updates: int = 0
-    refinement: Refinement | None = None
+    refinement: NewtonRefinement | None = None
 
     @classmethod
     def start(
@@ -61,7 +61,7 @@ class State:
         models: int,
         class_counts: Tensor,
         averages: bool,
-        refinement: Refinement | None = None,
+        refinement: NewtonRefinement | None = None,
     ) -> Self:
         """The initial state: these parameters, (d, o) and (o,), everything else zero. `averages`: whether sums are kept."""
         d, o = learned_do.shape
@@ -146,5 +146,5 @@ class State:
             best_loss=best_loss[0] if best_loss else float("inf"),
             stale=int(stale),
             updates=int(updates),
-            refinement=Refinement.from_arrays(arrays, device),
+            refinement=NewtonRefinement.from_arrays(arrays, device),
         )

@@ -15,7 +15,7 @@ from torch.nn import functional
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner.algorithm import LinearLearner
-from wildsage.algorithms.linear_learner.refinement import STEP_SIZES, Refinement
+from wildsage.algorithms.linear_learner.refinement import STEP_SIZES, NewtonRefinement
 
 COLUMNS, ROWS, EPOCHS, BATCH_ROWS = 300, 6000, 15, 200
 NEWTON = slice(-len(STEP_SIZES), None)
@@ -174,7 +174,7 @@ def test_sampled_rows_have_the_curvature_of_all_on_average():
     margins_n = x_nd[:, 0] * 2
     labels_n = (torch.rand(50_000, generator=rng) < margins_n.sigmoid()).float()
     probability_n = margins_n.sigmoid()
-    refinement = Refinement.start(5, 32, EPOCHS)
+    refinement = NewtonRefinement.start(5, 32, EPOCHS)
     refinement.passes = refinement.begins
     kept = 0
     for part in range(0, 50_000, BATCH_ROWS):
