@@ -104,25 +104,29 @@ def _number(field: str, job: Job, proposed: Mapping[str, Any], low: int) -> int:
 
 @dataclass(frozen=True)
 class RequestBatch:
-    """The records of one request, as the object holds them and as they are sent; the first is number `first` of the object."""
+    """The records of one request: the first is number `first` of the object, and each begins at one of the `offsets` there.
 
-    sources: Sequence[ObjectRecord]
-    sent: Sequence[bytes]
+    `sent` is what is sent. `sources` are the records as the object holds them, where a filter or a join needs them.
+    """
+
+    offsets: Sequence[int]
+    sent: Sequence[bytes | memoryview]
     first: int
+    sources: Sequence[ObjectRecord] = ()
 
     def placed(self, text: str) -> str:
         """What a container says of a row of its request, said of the record of the object instead."""
         found = ROW.search(text)
-        if not found or not 1 <= (row := int(found[1])) <= len(self.sources):
+        if not found or not 1 <= (row := int(found[1])) <= len(self.offsets):
             return f"{text.rstrip()} ({self._place()})"
-        number, offset = self.first + row - 1, self.sources[row - 1].offset
+        number, offset = self.first + row - 1, self.offsets[row - 1]
         located = f"{text[: found.start()]}record {number} (at byte {offset} of the object): {text[found.end() :]}"
         return located if number == 1 else HEADER_ADVICE.sub(".", located)
 
     def _place(self) -> str:
-        last = self.first + len(self.sources) - 1
+        last = self.first + len(self.offsets) - 1
         numbers = f"record {last}" if last == self.first else f"records {self.first} to {last}"
-        return f"{numbers}, from byte {self.sources[0].offset} of the object"
+        return f"{numbers}, from byte {self.offsets[0]} of the object"
 
 
 class Pipeline:
@@ -230,15 +234,28 @@ class Pipeline:
 
     def _batches(self, file: InputFile) -> Iterator[RequestBatch]:
         limit = self._plan.limit or UNLIMITED
+        whole = self._split == "RecordIO" and not self._plan.single and not self._processing.changes_records
+        cut = self._whole_requests if whole else self._record_by_record
         with self._opened(file) as content:
-            found = records.SPLITTERS[self._split](content, limit, not self._plan.single)
-            separator = records.SEPARATORS.get(self._split, b"")
-            done = 0
-            for sources in records.batches(found, separator, limit, self._plan.single or self._split == "None"):
+            for batch in cut(content, limit):
                 if self._stopping.is_set():
                     raise JobStopping
-                yield RequestBatch(sources, self._sent(sources, done + 1), done + 1)
-                done += len(sources)
+                yield batch
+
+    def _whole_requests(self, content: BinaryIO, limit: int) -> Iterator[RequestBatch]:
+        done = 0
+        for request in records.framed_requests(content, limit):
+            yield RequestBatch(request.offsets, request.pieces, done + 1)
+            done += len(request.offsets)
+
+    def _record_by_record(self, content: BinaryIO, limit: int) -> Iterator[RequestBatch]:
+        found = records.SPLITTERS[self._split](content, limit, not self._plan.single)
+        separator = records.SEPARATORS.get(self._split, b"")
+        done = 0
+        for sources in records.batches(found, separator, limit, self._plan.single or self._split == "None"):
+            offsets = [source.offset for source in sources]
+            yield RequestBatch(offsets, self._sent(sources, done + 1), done + 1, sources)
+            done += len(sources)
 
     def _sent(self, sources: Sequence[ObjectRecord], first: int) -> Sequence[bytes]:
         """What is sent for records of which the first is number `first` of its object."""

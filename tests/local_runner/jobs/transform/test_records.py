@@ -1,6 +1,7 @@
 """How an object is cut into records and records into requests: for any content, any limit."""
 
 import io
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.records import recordio
+from wildsage.local_runner.jobs.transform import records
 from wildsage.local_runner.jobs.transform.records import SPLITTERS, batches
 
 LINES = st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"").strip(b"\r")))
@@ -42,6 +44,29 @@ def test_requests_keep_order_and_limit_and_are_as_few_as_can_be(records, limit, 
         assert all(len(batch) == 1 for batch in found)
     else:
         assert all(len(b"\n".join([*a, b[0]])) > limit for a, b in pairwise(found))
+
+
+PAYLOADS = st.lists(st.binary(max_size=40) | st.just(b"head" + recordio.MAGIC_BYTES + b"tail"), max_size=40)
+
+
+@given(PAYLOADS, st.integers(60, 200), st.integers(1, 300))
+def test_requests_that_are_cut_whole_hold_the_same_records(payloads, limit, block_bytes):
+    """As those that are put together record by record, where blocks end anywhere and some records are split."""
+    content = b"".join(recordio.frame_split(payload) for payload in payloads)
+    one_by_one = list(batches(SPLITTERS["RecordIO"](io.BytesIO(content), limit, True), b"", limit, False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records.recordio, "blocks", partial(recordio.blocks, block_bytes=block_bytes))
+        cut = list(records.framed_requests(io.BytesIO(content), limit))
+    assert [b"".join(request.pieces) for request in cut] == [b"".join(batch) for batch in one_by_one]
+    assert [request.offsets for request in cut] == [[record.offset for record in batch] for batch in one_by_one]
+
+
+def test_a_record_that_no_request_can_hold_is_named():
+    content = b"".join(recordio.frame(b"x" * size) for size in (4, 4, 100))
+    requests = records.framed_requests(io.BytesIO(content), 50)
+    assert len(next(requests).offsets) == 2
+    with pytest.raises(UserError, match=r"record 3 has 108 bytes or more, expected at most 50\."):
+        next(requests)
 
 
 @pytest.mark.parametrize("split", ["None", "Line"])
