@@ -1,6 +1,6 @@
 // The metrics of several training jobs: one chart for each metric, one line for each job, which grow while jobs run.
 
-import { repeatedly } from "./console.js";
+import { json, repeatedly } from "./console.js";
 import { drawLines, figureIn } from "./charts.js";
 
 const place = document.querySelector("[data-compare]");
@@ -18,8 +18,7 @@ function drawMetric(metric) {
 for (const job of place.querySelectorAll("[data-metrics]")) {
   let positions = {};
   repeatedly(2000, async () => {
-    const answer = await fetch(`${job.dataset.metrics}?positions=${encodeURIComponent(JSON.stringify(positions))}`);
-    const part = await answer.json();
+    const part = await json(job.dataset.metrics, positions);
     positions = part.positions;
     for (const [metric, points] of Object.entries(part.series)) {
       if (!charts.has(metric)) charts.set(metric, new Map());

@@ -22,6 +22,13 @@ export function post(address, body) {
   return fetch(address, { method: "POST", body, headers: { "X-Form-Token": token } });
 }
 
+/** The JSON of an address, from where an earlier answer ended. Throws without one. */
+export async function json(address, positions) {
+  const answer = await fetch(positions ? `${address}?positions=${encodeURIComponent(JSON.stringify(positions))}` : address);
+  if (!answer.ok) throw new Error(answer.statusText);
+  return answer.json();
+}
+
 /** Call `act` now and then, not while nobody looks, until it returns false. The server may be away for a while. */
 export async function repeatedly(milliseconds, act) {
   for (;;) {

@@ -1,13 +1,7 @@
 // The page of one job: its metrics grow, its log is followed, and a tuning job's training jobs are drawn.
 
-import { repeatedly } from "./console.js";
+import { json, repeatedly } from "./console.js";
 import { colourOf, draw, drawLines, figureIn, subject } from "./charts.js";
-
-async function json(address, positions) {
-  const answer = await fetch(positions ? `${address}?positions=${encodeURIComponent(JSON.stringify(positions))}` : address);
-  if (!answer.ok) throw new Error(answer.statusText);
-  return answer.json();
-}
 
 function followMetrics(place) {
   const series = new Map();

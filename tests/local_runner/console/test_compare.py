@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.local_runner.console.test_jobs import REGION, document
-from wildsage.local_runner.console import comparison
+from wildsage.local_runner.console import PATH, comparison
 from wildsage.local_runner.jobs.lineage import COMPONENT, EXPERIMENT, TRIAL
 from wildsage.local_runner.jobs.training.states import KIND
 
@@ -80,6 +80,14 @@ def test_nothing_chosen_offers_the_newest_jobs(visitor, store):
     assert "No training job has been started yet." in visitor.text("/compare/")
     store.insert(KIND.name, "a", job("a", {}))
     assert f'value="{REGION}/a"' in visitor.text("/compare/")
+
+
+def test_a_chart_asks_for_the_readings_since_its_last_answer(visitor, store):
+    store.insert(KIND.name, "a", job("a", {}))
+    html = visitor.text(f"/compare/?job={REGION}/a")
+    (address,) = re.findall(r'data-metrics="([^"]+)"', html)
+    assert address == f"{PATH}/jobs/{REGION}/training/a/metrics"  # the script adds the only query
+    assert visitor.text(f"{address.removeprefix(PATH)}?positions=%7B%7D")
 
 
 def test_settings_that_only_some_have_differ():
