@@ -41,10 +41,13 @@ class SentRequest:
 
     @property
     def body_file(self) -> str:
-        """Name of the file that holds the body, where it does not stand in the command; else ""."""
-        if self.file:
-            return PurePosixPath(self.file).name
-        if len(self.body) <= MOST_BYTES and self.text is not None:
+        """Name of the file that holds the body, where it does not stand in the command; else "".
+
+        A key of S3 may hold terminal codes, which must not be pasted into a shell: such a file gets another name.
+        """
+        if self.file and printable(name := PurePosixPath(self.file).name) == name:
+            return name
+        if not self.file and len(self.body) <= MOST_BYTES and self.text is not None:
             return ""
         return f"body.{SUFFIXES.get(self.content_type.partition(';')[0].strip(), 'bin')}"
 
@@ -59,13 +62,16 @@ class SentRequest:
 
 
 def curl(sent: SentRequest) -> str:
-    """A command of curl. Without a signature the server takes a request to be of its default region."""
+    """A command of curl. Without a signature the server takes a request to be of its default region.
+
+    With `--data-raw` a body that begins with `@` is not taken for the name of a file.
+    """
     words = ["curl", f"{sent.server}/endpoints/{sent.endpoint}/invocations", "-H", f"Content-Type: {sent.content_type}"]
     if sent.accept:
         words += ["-H", f"Accept: {sent.accept}"]
     if sent.target:
         words += ["-H", f"X-Amzn-SageMaker-Target-Model: {sent.target}"]
-    words += ["--data-binary", f"@{sent.body_file}" if sent.body_file else sent.text or ""]
+    words += ["--data-binary", f"@{sent.body_file}"] if sent.body_file else ["--data-raw", sent.text or ""]
     command = shlex.join(words)
     if sent.signed or sent.region != DEFAULT_REGION:
         key = '--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
@@ -108,4 +114,4 @@ def _body(sent: SentRequest) -> str:
 
 def _quoted(text: str) -> str:
     """A text as Python code, between the quotes that Python programs commonly have."""
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)

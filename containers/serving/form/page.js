@@ -21,7 +21,8 @@ function showCommand() {
   const file = chosenFile();
   const words = ["curl", `${location.origin}/invocations`];
   for (const [name, value] of Object.entries(headers())) words.push("-H", `${name}: ${value}`);
-  words.push("--data-binary", file ? `@${file.name}` : field("text").value);
+  if (file) words.push("--data-binary", `@${file.name}`);
+  else words.push("--data-raw", field("text").value); // which takes no "@" for the name of a file
   field("curl").textContent = words.map(quoted).join(" ");
 }
 

@@ -57,6 +57,21 @@ def test_a_body_that_is_long_or_not_text_stands_in_a_file(aws, sent, tmp_path):
     assert 'Body=open("cat.png", "rb").read()' in snippets.boto3(replace(sent, file="cat.png"))
 
 
+def test_a_body_that_looks_like_the_name_of_a_file_is_sent_as_it_is(aws, sent, tmp_path):
+    (tmp_path / "private").write_text("secret")
+    assert run(["bash", "-c", f"{snippets.curl(replace(sent, body=b'@private'))} -s"], aws, tmp_path) == b"@private"
+
+
+def test_a_name_with_terminal_codes_is_not_pasted(sent):
+    odd = replace(sent, file="in/\x1b[201~\ntouch x\n.csv")
+    assert odd.body_file == "body.csv"
+    assert all("\x1b" not in write(odd) for write in (snippets.curl, snippets.boto3, snippets.sdk))
+
+
+def test_names_are_written_in_their_own_letters(sent):
+    assert 'open("chat-😀.csv", "rb")' in snippets.boto3(replace(sent, file="chat-😀.csv"))
+
+
 def test_a_target_model_and_a_region_are_named(sent):
     other = replace(sent, region="eu-west-1", target="a.tar.gz")
     assert "X-Amzn-SageMaker-Target-Model: a.tar.gz" in snippets.curl(other)
