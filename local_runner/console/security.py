@@ -20,6 +20,8 @@ from wildsage.local_runner.settings import ServerSettings
 from wildsage.local_runner.signatures.keys import Keys
 
 FIELD, HEADER = "form_token", "X-Form-Token"
+MOST_OF_LOGIN_BYTES = 10_000
+"""The form for the key is read from everybody."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 """The digest of an empty text: plotly adds an empty <style> and writes its rules through the DOM, which a policy allows."""
@@ -43,8 +45,8 @@ def protect(app: Flask, settings: ServerSettings) -> None:
     keys = settings.keys
     app.secret_key = _cookie_secret(keys) if keys else secrets.token_bytes(32)
     app.config["KEYS"] = keys
-    app.before_request(check_form)
-    app.before_request(ask_for_key)
+    for check_request in (check_origin, ask_for_key, check_token):  # a body is read last, where it may be sent at all
+        app.before_request(check_request)
     app.after_request(add_headers)
     app.register_blueprint(LOGIN)
     app.jinja_env.globals.update(form_token=form_token, token_field=token_field, needs_key=keys is not None)
@@ -60,17 +62,23 @@ def token_field() -> Markup:
     return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, form_token())
 
 
-def check_form() -> None:
+def check_origin() -> None:
     """Responds 403 to a change that does not come from a page of this server."""
+    if request.method not in SAFE_METHODS and request.headers.get("Origin", "") != request.host_url.rstrip("/"):
+        abort(403, STALE)
+
+
+def check_token() -> None:
+    """Responds 403 to a change without the token of its session."""
     if request.method in SAFE_METHODS:
         return
-    if request.headers.get("Origin", "") != request.host_url.rstrip(
-        "/"
-    ):  # first: an upload of another site is not read
-        abort(403, STALE)
     expected = session.get("form_token", "")
+    if not expected:
+        abort(403, STALE)
+    if request.endpoint == "login.check":
+        request.max_content_length = MOST_OF_LOGIN_BYTES
     given = request.headers.get(HEADER) or request.form.get(FIELD, "")
-    if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
+    if not hmac.compare_digest(given.encode(), expected.encode()):
         abort(403, STALE)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from wildsage.local_runner.console import PATH
@@ -51,6 +53,21 @@ def test_where_requests_are_signed_the_console_asks_for_the_key(open_console, tm
     assert visitor.get("/").location == f"{PATH}/login"
     assert visitor.get("/now", **{"Sec-Fetch-Mode": "cors"}).status_code == 401
     assert 'type="password"' in visitor.text("/login")
+
+
+def test_nothing_is_read_from_who_has_not_signed_in(open_console, tmp_path):
+    visitor = open_console(keys=keys.ensure(tmp_path / "aws"))
+    visitor.get("/login")  # gives a token, as everybody gets one
+    headers = {"Host": "localhost:4577", "Origin": "http://localhost:4577"}
+
+    class Unread(io.BytesIO):
+        def read(self, *_):
+            raise AssertionError("The body was read.")
+
+    body = {"input_stream": Unread(), "content_type": "multipart/form-data; boundary=x", "content_length": 100}
+    assert visitor.client.post(f"{PATH}/s3/buckets/b", headers=headers, **body).status_code == 401
+    long = {"form_token": "x", "secret": "x" * 20_000}
+    assert visitor.client.post(f"{PATH}/login", headers=headers, data=long).status_code == 413
 
 
 def test_who_shows_the_key_is_let_in_until_signing_out(open_console, tmp_path):
