@@ -36,12 +36,16 @@ function layout(more) {
 
 /** Draw a chart or draw it again; also when the colours of the page change. */
 export function draw(figure, traces, more = {}) {
-  const options = { displayModeBar: false, responsive: true };
+  const options = { displayModeBar: false };
   const show = () => Plotly.react(figure, traces(), layout(more), options);
-  if (!figure.dataset.drawn) dark.addEventListener("change", () => figure.show());
-  figure.dataset.drawn = "yes";
+  const isNew = !figure.show;
   figure.show = show;
-  return show();
+  const drawn = show();
+  if (isNew) {
+    dark.addEventListener("change", () => figure.show());
+    new ResizeObserver(() => Plotly.Plots.resize(figure)).observe(figure); // a chart beside it makes it narrower
+  }
+  return drawn;
 }
 
 /** A figure with a title, and what it shows in words for who cannot see it. */

@@ -104,6 +104,14 @@ def test_a_job_is_watched_until_it_is_stopped(browser, aws, channel, quiet):
     browser.until(lambda: browser.text(".log").count("test msd") == 1)
 
 
+def test_a_chart_is_as_wide_as_its_column(browser, places):
+    browser.visit(places["compare"])
+    browser.element(".charts svg.main-svg")
+    browser.driver.execute_script("document.querySelector('.charts').style.width = '300px'")
+    browser.until(lambda: browser.driver.execute_script(WIDTH) == 300)
+
+
+WIDTH = "return document.querySelector('.charts svg.main-svg').getBoundingClientRect().width"
 POINTS = "return document.querySelectorAll('.charts .point').length"
 
 
