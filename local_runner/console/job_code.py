@@ -36,8 +36,9 @@ def same_request(kind: DocumentKind, job: Document) -> Document:
     assert shape
     request = _pruned(job, shape)
     algorithm = request.get("AlgorithmSpecification", {})
-    if algorithm.get("MetricDefinitions") == metrics.definitions(uris.algorithm(algorithm.get("TrainingImage", ""))):
-        del algorithm["MetricDefinitions"]
+    known = metrics.definitions(uris.algorithm(algorithm.get("TrainingImage", "")))
+    if own := [one for one in algorithm.pop("MetricDefinitions", ()) if one not in known]:
+        algorithm["MetricDefinitions"] = own
     for definition in (request.get("TrainingJobDefinition", {}), *request.get("TrainingJobDefinitions", ())):
         definition.get("StaticHyperParameters", {}).pop(OBJECTIVE_HYPERPARAMETER, None)
     return {**request, f"{kind.stem}Name": again(kind, job[f"{kind.stem}Name"])}

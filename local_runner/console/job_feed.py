@@ -49,8 +49,8 @@ class MetricPart:
 def parse_positions(text: str) -> Positions:
     """Positions as an earlier answer gave them. Raises ValueError."""
     found: Any = json.loads(text) if text else {}
-    if not isinstance(found, dict) or not all(isinstance(value, int) for value in found.values()):
-        raise ValueError("Positions are a JSON object of whole numbers.")
+    if not isinstance(found, dict) or not all(isinstance(value, int) and value >= 0 for value in found.values()):
+        raise ValueError("Positions are a JSON object of whole numbers from 0.")
     return found
 
 

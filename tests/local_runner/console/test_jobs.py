@@ -12,6 +12,7 @@ import urllib3
 
 from wildsage.local_runner.client import environment
 from wildsage.local_runner.console import PATH, job_code, job_feed
+from wildsage.local_runner.jobs import metrics
 from wildsage.local_runner.jobs.logs import TRAINING_JOBS
 from wildsage.local_runner.jobs.training import description
 from wildsage.local_runner.jobs.training.states import KIND, JobEnd, enter_secondary
@@ -149,6 +150,7 @@ def test_the_log_continues_where_the_last_answer_ended(visitor, add):
     later = visitor.get(f"/jobs/{REGION}/training/talks/log?positions={positions}").json
     assert [line[2] for line in later["lines"]] == ["later"] and later["ended"]
     assert visitor.get(f"/jobs/{REGION}/training/talks/log?positions=[1]").status_code == 400
+    assert visitor.get(f'/jobs/{REGION}/training/talks/log?positions={{"talks/algo-1-1790000000":-1}}').status_code == 400
     download = visitor.get(f"/jobs/{REGION}/training/talks/log.txt")
     assert download.mimetype == "text/plain" and "later\n" in download.text
 
@@ -209,6 +211,17 @@ def test_the_same_request_has_what_the_user_gave_and_nothing_of_the_service():
         "StoppingCondition",
     }
     assert request["AlgorithmSpecification"] == {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
+
+
+def test_metrics_of_the_algorithm_are_not_asked_for_again():
+    job = document("measured")
+    image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+    own = {"Name": "own", "Regex": "own=([0-9.]+)"}
+    found = metrics.shown(metrics.definitions("xgboost", [own]), [own])  # not all of them, as there are too many
+    job["AlgorithmSpecification"] |= {"TrainingImage": image, "MetricDefinitions": found}
+    assert job_code.same_request(TRAINING, job)["AlgorithmSpecification"]["MetricDefinitions"] == [own]
+    job["AlgorithmSpecification"]["MetricDefinitions"] = metrics.shown(metrics.definitions("xgboost"))
+    assert "MetricDefinitions" not in job_code.same_request(TRAINING, job)["AlgorithmSpecification"]
 
 
 def test_a_long_name_stays_within_what_aws_allows():
