@@ -10,7 +10,6 @@ from pathlib import Path
 from flask import Flask, Response, render_template, send_from_directory
 from werkzeug.exceptions import HTTPException, NotFound
 
-import wildsage
 from wildsage.local_runner.console import formats, pages, security
 from wildsage.local_runner.console.cloud import EXTENSION, Cloud
 from wildsage.local_runner.processes import disk
@@ -28,8 +27,7 @@ def make_app(cloud: Cloud) -> Flask:
     app.extensions[EXTENSION] = cloud
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(formats.FILTERS)
-    has_page = app.view_functions.__contains__
-    app.jinja_env.globals.update(version=wildsage.__version__, navigation=pages.navigation, has_page=has_page)
+    app.jinja_env.globals.update(navigation=pages.navigation)
     security.protect(app, cloud.settings)
     for _, blueprint in pages.all_pages():
         app.register_blueprint(blueprint)

@@ -9,10 +9,10 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from wildsage.local_runner.console import endpoint_view, samples, trial
+from wildsage.local_runner.console import endpoint_view, samples, try_form
 from wildsage.local_runner.console.cloud import cloud, operation_context, services_of, used_regions
 from wildsage.local_runner.console.endpoint_view import VariantView
-from wildsage.local_runner.console.trial import TrialForm
+from wildsage.local_runner.console.try_form import TryForm
 from wildsage.local_runner.jobs.hosting.endpoint import KIND
 from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.monitor.overview import EndpointSummary, endpoint_summary
@@ -59,7 +59,7 @@ def endpoint(region: str, name: str) -> str:
     """The page of one endpoint, whose form holds a row of the data that its model was trained with."""
     services, document = found(region, name)
     sample = samples.sample_for(services, document)
-    return shown(region, services, document, sample, TrialForm.of_sample(sample))
+    return shown(region, services, document, sample, TryForm.of_sample(sample))
 
 
 @BLUEPRINT.post(ENDPOINT)
@@ -67,8 +67,8 @@ def invoke(region: str, name: str) -> str:
     """Send the form to the endpoint, and show the answer beside it."""
     services, document = found(region, name)
     sample = samples.sample_for(services, document)
-    form = TrialForm.sent(request, sample)
-    return shown(region, services, document, sample, form, trial.ask(operation_context(region), name, form))
+    form = TryForm.sent(request, sample)
+    return shown(region, services, document, sample, form, try_form.ask(operation_context(region), name, form))
 
 
 @BLUEPRINT.get(f"{ENDPOINT}/now")
@@ -97,8 +97,8 @@ def shown(
     services: Services,
     document: Document,
     sample: samples.SampleRequest | None,
-    form: TrialForm,
-    answer: trial.TrialAnswer | None = None,
+    form: TryForm,
+    answer: try_form.TryAnswer | None = None,
 ) -> str:
     """The page of an endpoint with a form and, once it was sent, the answer."""
     signed = cloud().settings.keys is not None
@@ -109,9 +109,9 @@ def shown(
         form=form,
         sample=sample,
         answer=answer,
-        programs=trial.programs(server, region, document["EndpointName"], form, signed),
-        content_types=trial.CONTENT_TYPES,
-        accepted=trial.ACCEPTED,
+        programs=try_form.programs(server, region, document["EndpointName"], form, signed),
+        content_types=try_form.CONTENT_TYPES,
+        accepted=try_form.ACCEPTED,
         takes_target=endpoint_view.takes_target_model(document),
         hostnames=endpoint_view.direct_containers(document),
         is_asynchronous="AsyncInferenceConfig" in document["Deployment"],

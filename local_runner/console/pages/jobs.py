@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from wildsage.local_runner.console import job_code, job_feed, job_list, job_view, trials
+from wildsage.local_runner.console import job_code, job_feed, job_list, job_view, tuning_view
 from wildsage.local_runner.console.cloud import cloud
 from wildsage.local_runner.console.job_list import BY_WORD, STATUSES, JobFilter, find_job
 from wildsage.local_runner.console.previews.kinds import NoPreview, Preview
@@ -76,7 +76,7 @@ def job(region: str, word: str, name: str) -> str:
         "document": json.dumps(document, indent=2, sort_keys=True),
         "has_log": word in job_feed.GROUPS,
         "metrics": [one["Name"] for one in document.get("AlgorithmSpecification", {}).get("MetricDefinitions", ())],
-        "tuning": trials.of_tuning_job(services.store, document) if word == "tuning" else None,
+        "tuning": tuning_view.of_tuning_job(services.store, document) if word == "tuning" else None,
         "ended": has_ended(kind, document),
     }
     return render_template("jobs/job.html", **live_values(region, kind, document), **values)
@@ -151,7 +151,7 @@ def usage_now(region: str, word: str, name: str) -> Response:
 def trials_now(region: str, name: str) -> str:
     """The training jobs of a tuning job."""
     services, kind, document = found(region, "tuning", name)
-    tuning = trials.of_tuning_job(services.store, document)
+    tuning = tuning_view.of_tuning_job(services.store, document)
     return render_template("jobs/trials.html", region=region, tuning=tuning, ended=has_ended(kind, document))
 
 
@@ -159,7 +159,7 @@ def trials_now(region: str, name: str) -> str:
 def trials_for_charts(region: str, name: str) -> Response:
     """The same as JSON."""
     services, kind, document = found(region, "tuning", name)
-    tuning = trials.of_tuning_job(services.store, document)
+    tuning = tuning_view.of_tuning_job(services.store, document)
     return jsonify(**tuning.for_charts(), ended=has_ended(kind, document))
 
 

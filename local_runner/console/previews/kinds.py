@@ -20,7 +20,7 @@ class TablePreview:
 
 @dataclass(frozen=True)
 class TextPreview:
-    """TextPreview, such as a JSON document that is indented anew."""
+    """Text, such as a JSON document that is indented anew."""
 
     kind: ClassVar = "text"
     text: str

@@ -56,7 +56,7 @@ def read(path: str) -> dict[str, object]:
         f"It has {count:,} rows and {len(names):,} columns." if count > len(rows) or len(names) > MOST_COLUMNS else ""
     )
     return {
-        "columns": names[:MOST_COLUMNS],
+        "columns": [cell(name) for name in names[:MOST_COLUMNS]],
         "rows": [[cell(str(value)) for value in row] for row in rows],
         "note": note,
     }

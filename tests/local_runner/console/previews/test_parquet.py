@@ -23,6 +23,15 @@ def test_the_first_rows_of_a_parquet_file_are_a_table(show):
     assert shown.note == "It has 60 rows and 2 columns."
 
 
+def test_a_long_name_of_a_column_is_cut_and_control_characters_are_escaped(show):
+    import pyarrow.parquet as pq
+
+    file = io.BytesIO()
+    pq.write_table(pyarrow.table({"\x1b" + "n" * 1_000: [1]}), file)
+    (name,) = show("a.parquet", file.getvalue()).columns
+    assert name.startswith("\\x1bnnn") and len(name) < 210
+
+
 def test_a_damaged_parquet_file_has_no_preview(show):
     assert "damaged" in show("a.parquet", b"PAR1" + b"\xff" * 200).note
 

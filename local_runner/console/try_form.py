@@ -24,7 +24,7 @@ UNNAMED_BODY = "body.csv"
 
 
 @dataclass(frozen=True)
-class TrialForm:
+class TryForm:
     """What the fields of the form hold. `body` is what is sent; `file` names the file that it comes from, if any."""
 
     content_type: str = CSV
@@ -35,7 +35,7 @@ class TrialForm:
     options: Mapping[str, str] | None = None
 
     @classmethod
-    def of_sample(cls, sample: SampleRequest | None) -> TrialForm:
+    def of_sample(cls, sample: SampleRequest | None) -> TryForm:
         """The form as it is first shown."""
         if sample is None:
             return cls()
@@ -45,7 +45,7 @@ class TrialForm:
         )
 
     @classmethod
-    def sent(cls, request: Request, sample: SampleRequest | None) -> TrialForm:
+    def sent(cls, request: Request, sample: SampleRequest | None) -> TryForm:
         """The form as a browser sent it: a file, the sample if it is not text, or the text, whose lines end as in files."""
         fields = request.form
         file = request.files.get("file")
@@ -60,7 +60,7 @@ class TrialForm:
 
 
 @dataclass(frozen=True)
-class TrialAnswer:
+class TryAnswer:
     """The answer of an endpoint: `error` is "" if it succeeded, and `preview` None if it did not."""
 
     took_s: float
@@ -72,7 +72,7 @@ class TrialAnswer:
     code: str = ""
 
 
-def ask(context: RequestContext, endpoint: str, form: TrialForm) -> TrialAnswer:
+def ask(context: RequestContext, endpoint: str, form: TryForm) -> TryAnswer:
     """Send the form to an endpoint, as InvokeEndpoint does."""
     named = {FIELDS[field]: value for field, value in (form.options or {}).items()}
     types = {"ContentType": form.content_type, "Accept": form.accept}
@@ -83,19 +83,19 @@ def ask(context: RequestContext, endpoint: str, form: TrialForm) -> TrialAnswer:
         **{name: one for name, one in types.items() if one},
     }
     if len(form.body) > MAX_BODY_BYTES:
-        return TrialAnswer(0, error=f"A body has at most {MAX_BODY_BYTES:,} bytes.", code="Too large")
+        return TryAnswer(0, error=f"A body has at most {MAX_BODY_BYTES:,} bytes.", code="Too large")
     begun_s = time.monotonic()
     try:
         answer = invoke_endpoint(context, request)
     except AwsError as error:
-        return TrialAnswer(time.monotonic() - begun_s, error=error.message, code=error.code)
+        return TryAnswer(time.monotonic() - begun_s, error=error.message, code=error.code)
     took_s = time.monotonic() - begun_s
     body, kind = answer["Body"], answer["ContentType"] or ""
     variant = answer["InvokedProductionVariant"]
-    return TrialAnswer(took_s, kind, len(body), variant, previews.preview_answer(body, kind))
+    return TryAnswer(took_s, kind, len(body), variant, previews.preview_answer(body, kind))
 
 
-def programs(server: str, region: str, endpoint: str, form: TrialForm, signed: bool) -> dict[str, str]:
+def programs(server: str, region: str, endpoint: str, form: TryForm, signed: bool) -> dict[str, str]:
     """What sends the same as the form, by the name of the tool."""
     sent = snippets.SentRequest(
         server=server,
