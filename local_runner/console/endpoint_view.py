@@ -1,22 +1,18 @@
-"""What the pages of endpoints show of an endpoint: its variants, the numbers of their last invocations, the end of its log."""
+"""What the pages of endpoints show of an endpoint: its variants, and the numbers of their last invocations."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wildsage.local_runner.jobs.hosting.endpoint import DIRECT
 from wildsage.local_runner.jobs.hosting.instance import MULTI_MODEL
 from wildsage.local_runner.jobs.hosting.invocations import InvocationSummary
-from wildsage.local_runner.jobs.logs import ENDPOINTS, LogEvent, Logs, NoSuchGroup, NoSuchStream
 from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.operations.services import Services
 
 WINDOW_S = 300
 """The time whose invocations are counted."""
-LOG_BYTES = 30_000
-LOG_LINES = 200
 
 
 @dataclass(frozen=True)
@@ -61,14 +57,3 @@ def direct_containers(endpoint: Document) -> list[str]:
 
 def _containers(endpoint: Document) -> list[Document]:
     return [container for variant in endpoint["Deployment"]["Variants"] for container in variant["Containers"]]
-
-
-def log_tail(logs: Logs, name: str) -> list[tuple[str, LogEvent]]:
-    """The last lines of all containers of an endpoint by time, each with the name of its stream."""
-    group = f"{ENDPOINTS}/{name}"
-    lines: list[tuple[str, LogEvent]] = []
-    with contextlib.suppress(NoSuchGroup, NoSuchStream):
-        for stream in logs.stream_names(group):
-            begin = logs.tail_position(group, stream, LOG_BYTES)
-            lines += [(stream, event) for event in logs.events(group, stream, begin)]
-    return sorted(lines, key=lambda line: line[1].timestamp_ms)[-LOG_LINES:]

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from wildsage.local_runner.console import endpoint_view, samples, try_form
+from wildsage.local_runner.console import endpoint_view, feed, samples, try_form
 from wildsage.local_runner.console.cloud import cloud, operation_context, services_of, used_regions
 from wildsage.local_runner.console.endpoint_view import VariantView
+from wildsage.local_runner.console.pages import feeds
 from wildsage.local_runner.console.try_form import TryForm
 from wildsage.local_runner.jobs.hosting.endpoint import KIND
+from wildsage.local_runner.jobs.logs import ENDPOINTS
 from wildsage.local_runner.jobs.store import Document, NotFound
 from wildsage.local_runner.monitor.overview import EndpointSummary, endpoint_summary
 from wildsage.local_runner.operations.sagemaker.endpoints import delete_endpoint
@@ -78,10 +80,10 @@ def endpoint_now(region: str, name: str) -> str:
 
 
 @BLUEPRINT.get(f"{ENDPOINT}/log")
-def log(region: str, name: str) -> str:
-    """The end of the log of an endpoint."""
+def log(region: str, name: str) -> Response:
+    """New lines of the logs of all containers of an endpoint."""
     services, _ = found(region, name)
-    return render_template("endpoints/log.html", lines=endpoint_view.log_tail(services.logs, name))
+    return feeds.lines(feed.read_log(services.logs, f"{ENDPOINTS}/{name}", "", feeds.positions()), ended=False)
 
 
 @BLUEPRINT.post(f"{ENDPOINT}/delete")
@@ -115,7 +117,6 @@ def shown(
         takes_target=endpoint_view.takes_target_model(document),
         hostnames=endpoint_view.direct_containers(document),
         is_asynchronous="AsyncInferenceConfig" in document["Deployment"],
-        lines=endpoint_view.log_tail(services.logs, document["EndpointName"]),
     )
 
 

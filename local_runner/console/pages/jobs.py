@@ -10,9 +10,10 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from wildsage.local_runner.console import job_code, job_feed, job_list, job_view, tuning_view
+from wildsage.local_runner.console import feed, job_code, job_list, job_view, tuning_view
 from wildsage.local_runner.console.cloud import cloud
 from wildsage.local_runner.console.job_list import BY_WORD, STATUSES, JobFilter, find_job
+from wildsage.local_runner.console.pages import feeds
 from wildsage.local_runner.console.previews.kinds import NoPreview, Preview
 from wildsage.local_runner.console.previews.objects import preview
 from wildsage.local_runner.inputs.channels import split_uri
@@ -74,7 +75,7 @@ def job(region: str, word: str, name: str) -> str:
         "hyperparameters": job_view.hyperparameters(document),
         "programs": job_code.programs(kind, document),
         "document": json.dumps(document, indent=2, sort_keys=True),
-        "has_log": word in job_feed.GROUPS,
+        "has_log": word in feed.GROUPS,
         "metrics": [one["Name"] for one in document.get("AlgorithmSpecification", {}).get("MetricDefinitions", ())],
         "tuning": tuning_view.of_tuning_job(services.store, document) if word == "tuning" else None,
         "ended": has_ended(kind, document),
@@ -106,18 +107,17 @@ def live_values(region: str, kind: DocumentKind, document: Document) -> dict[str
 
 @BLUEPRINT.get(f"{JOB}/log")
 def log(region: str, word: str, name: str) -> Response:
-    """New lines of the log as JSON: time in milliseconds, stream, and text."""
+    """New lines of the log."""
     services, kind, document = with_log(region, word, name)
-    part = job_feed.read_log(services.logs, word, name, positions())
-    lines = [(event.timestamp_ms, stream, event.message) for stream, event in part.lines]
-    return jsonify(lines=lines, positions=part.positions, cut=part.is_cut, ended=has_ended(kind, document))
+    part = feed.read_log(services.logs, feed.GROUPS[word], f"{name}/", feeds.positions())
+    return feeds.lines(part, has_ended(kind, document))
 
 
 @BLUEPRINT.get(f"{JOB}/log.txt")
 def whole_log(region: str, word: str, name: str) -> Response:
     """The whole log as a text file."""
     services, _, _ = with_log(region, word, name)
-    lines = job_feed.read_log(services.logs, word, name, {}, whole=True).lines
+    lines = feed.read_log(services.logs, feed.GROUPS[word], f"{name}/", {}, whole=True).lines
 
     def written() -> Iterator[str]:
         for _, event in lines:
@@ -131,7 +131,7 @@ def whole_log(region: str, word: str, name: str) -> Response:
 def metrics(region: str, name: str) -> Response:
     """New readings of the metrics as JSON, by metric: milliseconds since 1970, and value."""
     services, kind, document = found(region, "training", name)
-    part = job_feed.read_metrics(services.logs, document, positions())
+    part = feed.read_metrics(services.logs, document, feeds.positions())
     started: float = document.get("TrainingStartTime") or document["CreationTime"]
     return jsonify(
         series=part.series, positions=part.positions, started_ms=started * 1000, ended=has_ended(kind, document)
@@ -211,7 +211,7 @@ def found(region: str, word: str, name: str) -> tuple[Services, DocumentKind, Do
 
 def with_log(region: str, word: str, name: str) -> tuple[Services, DocumentKind, Document]:
     """As `found`, for kinds of jobs that have a log."""
-    if word not in job_feed.GROUPS:
+    if word not in feed.GROUPS:
         abort(404, f"A {word} job has no log of its own.")
     return found(region, word, name)
 
@@ -219,11 +219,3 @@ def with_log(region: str, word: str, name: str) -> tuple[Services, DocumentKind,
 def has_ended(kind: DocumentKind, document: Document) -> bool:
     """Whether nothing of the job changes any more."""
     return not job_summary(kind, document).is_running
-
-
-def positions() -> job_feed.Positions:
-    """Where the last answer to this page ended. Responds 400 if the address does not say it properly."""
-    try:
-        return job_feed.parse_positions(request.args.get("positions", ""))
-    except ValueError as error:
-        abort(400, str(error))

@@ -1,4 +1,4 @@
-// The page of one job: its metrics grow, its log is followed, and a tuning job's training jobs are drawn.
+// The page of one job: its metrics grow, and a tuning job's training jobs are drawn.
 
 import { json, repeatedly } from "./console.js";
 import { colourOf, draw, drawLines, figureIn, subject } from "./charts.js";
@@ -23,46 +23,6 @@ function followMetrics(place) {
     document.querySelector("[data-no-metrics]").hidden = figures.size > 0;
     return !part.ended;
   });
-}
-
-const MOST_LINES = 5000;
-
-function followLog(place) {
-  const filter = document.getElementById("log-filter");
-  const matches = (line) => line.dataset.text.includes(filter.value.toLowerCase());
-  let positions = null;
-  filter.addEventListener("input", () => {
-    for (const line of place.children) line.hidden = !matches(line);
-  });
-  repeatedly(1000, async () => {
-    const part = await json(place.dataset.log, positions);
-    const atEnd = place.scrollHeight - place.scrollTop - place.clientHeight < 20;
-    const streams = new Set(Object.keys(part.positions)).size;
-    if (part.cut) place.append(lineOf(null, "", "… earlier lines are in the download", false));
-    for (const [at, stream, text] of part.lines) {
-      const line = lineOf(at, stream, text, streams > 1);
-      line.hidden = !matches(line);
-      place.append(line);
-    }
-    while (place.children.length > MOST_LINES) place.firstChild.remove();
-    if (atEnd) place.scrollTop = place.scrollHeight;
-    positions = part.positions;
-    return !part.ended;
-  });
-}
-
-function lineOf(at, stream, text, namesStream) {
-  const line = document.createElement("div");
-  line.dataset.text = text.toLowerCase();
-  if (at !== null) {
-    const time = document.createElement("span");
-    time.className = "at";
-    const host = namesStream ? ` ${stream.replace(/-\d+$/, "")}` : "";
-    time.textContent = new Date(at).toTimeString().slice(0, 8) + host;
-    line.append(time);
-  }
-  line.append(text);
-  return line;
 }
 
 /** Two charts of what the job's processes use while somebody watches. The section is hidden until there is something to show. */
@@ -151,6 +111,5 @@ function scaleOf(values) {
 }
 
 document.querySelectorAll("[data-metrics]").forEach(followMetrics);
-document.querySelectorAll("[data-log]").forEach(followLog);
 document.querySelectorAll("[data-usage]").forEach(followUsage);
 document.querySelectorAll("[data-trials]").forEach(followTrials);

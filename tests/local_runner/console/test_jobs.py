@@ -11,7 +11,7 @@ import pytest
 import urllib3
 
 from wildsage.local_runner.client import environment
-from wildsage.local_runner.console import PATH, job_code, job_feed
+from wildsage.local_runner.console import PATH, feed, job_code
 from wildsage.local_runner.jobs import metrics
 from wildsage.local_runner.jobs.logs import TRAINING_JOBS
 from wildsage.local_runner.jobs.training import description
@@ -150,13 +150,15 @@ def test_the_log_continues_where_the_last_answer_ended(visitor, add):
     later = visitor.get(f"/jobs/{REGION}/training/talks/log?positions={positions}").json
     assert [line[2] for line in later["lines"]] == ["later"] and later["ended"]
     assert visitor.get(f"/jobs/{REGION}/training/talks/log?positions=[1]").status_code == 400
-    assert visitor.get(f'/jobs/{REGION}/training/talks/log?positions={{"talks/algo-1-1790000000":-1}}').status_code == 400
+    assert (
+        visitor.get(f'/jobs/{REGION}/training/talks/log?positions={{"talks/algo-1-1790000000":-1}}').status_code == 400
+    )
     download = visitor.get(f"/jobs/{REGION}/training/talks/log.txt")
     assert download.mimetype == "text/plain" and "later\n" in download.text
 
 
 def test_a_long_log_begins_at_its_end(visitor, add, monkeypatch):
-    monkeypatch.setattr(job_feed, "TAIL_BYTES", 200)
+    monkeypatch.setattr(feed, "TAIL_BYTES", 200)
     add(document("long"))
     write = visitor.regions.services(REGION).logs.writer(TRAINING_JOBS, "long/algo-1-1790000000")
     for number in range(100):
@@ -184,8 +186,8 @@ def test_metrics_are_read_once_and_name_their_host_where_there_are_several(visit
 
 def test_many_readings_are_thinned_and_keep_the_last():
     points = [(float(at), float(at)) for at in range(100_001)]
-    thinned = job_feed._thinned(points)
-    assert len(thinned) <= job_feed.MOST_POINTS + 1 and thinned[0] == points[0] and thinned[-1] == points[-1]
+    thinned = feed._thinned(points)
+    assert len(thinned) <= feed.MOST_POINTS + 1 and thinned[0] == points[0] and thinned[-1] == points[-1]
 
 
 def test_a_job_that_has_ended_cannot_be_stopped(visitor, add):

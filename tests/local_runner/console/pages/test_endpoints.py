@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import sys
 import tarfile
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from wildsage.local_runner.console import PATH, endpoint_view, samples
+from wildsage.local_runner.console import PATH, samples
 from wildsage.local_runner.jobs.hosting.endpoint import KIND
 from wildsage.local_runner.jobs.training import states
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_BYTES
@@ -146,7 +147,7 @@ def test_an_endpoint_is_tried_with_a_row_of_its_training_data(live):
 
     numbers = re.findall(r'<td class="number">([^<]*)</td>', live.text(f"{PAGE}/now"))
     assert numbers[:4] == ["100 %", "1", "4", "1"] and all(text.endswith(" ms") for text in numbers[4:6])
-    assert "invocation of 12 bytes" in live.text(f"{PAGE}/log")
+    assert any("invocation of 12 bytes" in line[2] for line in live.get(f"{PAGE}/log").json["lines"])
     listed = re.findall(r'<td class="number">([^<]*)</td>', live.text("/endpoints/"))
     assert listed[:2] == ["4", "1"]
 
@@ -202,12 +203,15 @@ def test_what_is_not_there_is_said(stand):
     assert stand.post(f"{PAGE}/delete").status_code == 400
 
 
-def test_the_end_of_a_long_log_is_shown(stand):
+def test_the_log_of_all_containers_is_followed(add, stand):
+    add()
     logs = stand.regions.services(REGION).logs
-    write = logs.writer("/aws/sagemaker/Endpoints/live", "v/instance-1")
-    for number in range(5_000):
-        write(f"line {number}")
-    write.close()
-    lines = [event.message for _, event in endpoint_view.log_tail(logs, "live")]
-    assert lines == [f"line {number}" for number in range(4_800, 5_000)]
-    assert endpoint_view.log_tail(logs, "gone") == []
+    assert stand.get(f"{PAGE}/log").json == {"lines": [], "positions": {}, "cut": False, "ended": False}
+    first, second = (logs.writer("/aws/sagemaker/Endpoints/live", f"v/instance-{number}") for number in (1, 2))
+    first("<b>one</b>")
+    second("two")
+    answer = stand.get(f"{PAGE}/log").json
+    assert sorted(line[1:] for line in answer["lines"]) == [["v/instance-1", "<b>one</b>"], ["v/instance-2", "two"]]
+    second("three")
+    later = stand.get(f"{PAGE}/log?positions={json.dumps(answer['positions'])}").json
+    assert [line[2] for line in later["lines"]] == ["three"]

@@ -90,5 +90,8 @@ def test_a_prediction_is_made_in_the_form(browser, places, quiet):
     browser.driver.find_element(By.XPATH, "//button[text()='Send']").click()
     browser.until(lambda: "text/csv" in browser.text("#answer + [role=status]"))
     assert "1.5\t2" in browser.text("table.data")
+    browser.until(lambda: "invocation of" in browser.text(".log"))
+    browser.element("#log-filter").send_keys("no line has this")
+    browser.until(lambda: browser.text(".log") == "")
     browser.screenshot("endpoint-answer")
     assert browser.accessibility_problems() == []

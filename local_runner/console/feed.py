@@ -1,4 +1,4 @@
-"""The log and the metrics of a job from where the last answer ended, so that a page that follows a job reads each line once."""
+"""Logs, and the metrics of a job, from where the last answer ended, so that a page that follows them reads each line once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Positions = Mapping[str, int]
 
 @dataclass(frozen=True)
 class LogPart:
-    """New lines of a log, by time, each with its stream, and the positions after them."""
+    """New lines of a log, by time, each with its stream without the prefix, and the positions after them."""
 
     lines: Sequence[tuple[str, LogEvent]]
     positions: Positions
@@ -54,16 +54,15 @@ def parse_positions(text: str) -> Positions:
     return found
 
 
-def read_log(logs: Logs, word: str, name: str, positions: Positions, whole: bool = False) -> LogPart:
-    """The lines that came after some positions. Without positions: the end of the log, or the whole of it."""
-    group = GROUPS[word]
+def read_log(logs: Logs, group: str, prefix: str, positions: Positions, whole: bool = False) -> LogPart:
+    """The lines of a group's streams with a prefix that came after some positions. Without positions: their end, or all."""
     ends, lines, is_cut = dict(positions), [], False
-    for stream in _streams(logs, group, name):
+    for stream in _streams(logs, group, prefix):
         if stream not in ends and not whole:
             ends[stream] = logs.tail_position(group, stream, TAIL_BYTES)
             is_cut |= ends[stream] > 0
         for event in _events(logs, group, stream, ends.get(stream, 0)):
-            lines.append((stream.partition("/")[2], event))
+            lines.append((stream.removeprefix(prefix), event))
             ends[stream] = event.end
     return LogPart(sorted(lines, key=lambda line: line[1].timestamp_ms), ends, is_cut)
 
@@ -71,7 +70,7 @@ def read_log(logs: Logs, word: str, name: str, positions: Positions, whole: bool
 def read_metrics(logs: Logs, job: Document, positions: Positions) -> MetricPart:
     """The readings that came after some positions, of all hosts; where there are several, a series names its host."""
     wanted = job.get("AlgorithmSpecification", {}).get("MetricDefinitions", ())
-    streams = _streams(logs, TRAINING_JOBS, job["TrainingJobName"]) if wanted else []
+    streams = _streams(logs, TRAINING_JOBS, f"{job['TrainingJobName']}/") if wanted else []
     ends = dict(positions)
     series: dict[str, list[tuple[float, float]]] = {}
     for stream in streams:
@@ -96,9 +95,9 @@ class _PositionedEvents:
             yield event
 
 
-def _streams(logs: Logs, group: str, name: str) -> list[str]:
+def _streams(logs: Logs, group: str, prefix: str) -> list[str]:
     with contextlib.suppress(NoSuchGroup, FileNotFoundError):
-        return logs.stream_names(group, f"{name}/")
+        return logs.stream_names(group, prefix)
     return []
 
 
