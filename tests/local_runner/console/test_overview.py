@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.local_runner.console.test_jobs import REGION, document
+from wildsage.local_runner.console import PATH
 from wildsage.local_runner.jobs.training.states import KIND
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
@@ -48,6 +49,20 @@ def test_an_operation_of_s3_that_is_not_implemented_is_counted_too(visitor):
     headers = {"Host": "localhost:4577"}
     assert visitor.client.put("/bucket?replication", headers=headers, data=b"<a/>").status_code == 501
     assert rows(visitor.text("/now"))["s3 PutBucketReplication"] == ["not implemented", "1"]
+
+
+def test_what_runs_leads_to_its_page(visitor):
+    name = "live"
+    arn = f"arn:aws:sagemaker:{REGION}:000000000000:endpoint/{name}"
+    found = {"EndpointName": name, "EndpointArn": arn, "EndpointStatus": "InService", "CreationTime": 1.0}
+    deployment = {"Variants": []}
+    visitor.regions.services(REGION).store.insert("endpoint", name, {**found, "Deployment": deployment})
+    visitor.regions.services(REGION).store.insert(
+        KIND.name, "running", {**document("running"), KIND.status_field: "InProgress"}
+    )
+    html = visitor.text("/now")
+    assert f'href="{PATH}/endpoints/{REGION}/{name}"' in html
+    assert f'href="{PATH}/jobs/{REGION}/training/running"' in html
 
 
 def test_tiles_count_jobs_and_objects(visitor):
