@@ -41,10 +41,19 @@ export async function repeatedly(milliseconds, act) {
   }
 }
 
-/** What a part of a page knows that its address does not: which boxes are ticked, and where the focus is. */
+/** What a part of a page knows that its address does not: which boxes are ticked, how far tables are scrolled, and where the focus is. */
 function stateOf(part) {
   const ticked = [...part.querySelectorAll("input:checked")].map((box) => box.id);
-  return { ticked, focused: part.contains(document.activeElement) ? document.activeElement.id : "" };
+  const tables = [...part.querySelectorAll(".scroll")];
+  const focused = part.contains(document.activeElement) ? document.activeElement : null;
+  return { ticked, scrolled: tables.map((box) => box.scrollLeft), id: focused?.id, table: tables.indexOf(focused) };
+}
+
+function restore(part, { ticked, scrolled, id, table }) {
+  const tables = part.querySelectorAll(".scroll");
+  for (const box of part.querySelectorAll("input")) box.checked = ticked.includes(box.id);
+  tables.forEach((box, index) => (box.scrollLeft = scrolled[index] ?? 0));
+  (id ? document.getElementById(id) : tables[table])?.focus();
 }
 
 /** Renew the content of <… data-live="address"> with the HTML of that address, until it says data-ended. */
@@ -55,11 +64,10 @@ function keepLive(part) {
     if (!answer.ok) return;
     const html = await answer.text();
     if (html !== before) {
-      const { ticked, focused } = stateOf(part);
+      const state = stateOf(part);
       part.innerHTML = html;
       prepare(part);
-      for (const box of part.querySelectorAll("input")) box.checked = ticked.includes(box.id);
-      if (focused) document.getElementById(focused)?.focus();
+      restore(part, state);
     }
     before = html;
     return part.querySelector("[data-ended]") === null;

@@ -126,6 +126,15 @@ def test_a_ticked_job_stays_ticked_while_the_list_is_renewed(browser, aws, place
     browser.until(lambda: browser.text("h1") == "1 training job")
 
 
+def test_a_scrolled_table_stays_where_it_is_while_the_list_is_renewed(browser, aws, places):
+    browser.visit("/jobs/?kind=training", NARROW)
+    browser.element(".scroll[tabindex='0']")
+    browser.driver.execute_script("const box = document.querySelector('.scroll'); box.scrollLeft = 60; box.focus()")
+    added = aws.train(k="2")
+    browser.until(lambda: added in browser.text())
+    assert browser.driver.execute_script("return document.activeElement.scrollLeft") == 60
+
+
 def test_the_keyboard_reaches_the_content_first(browser):
     browser.visit("/")
     browser.element("body").send_keys(Keys.TAB)
