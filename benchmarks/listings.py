@@ -11,14 +11,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import boto3
 import typer
+import urllib3
 from botocore.config import Config
 
 from benchmarks.report import Report
+from wildsage.local_runner.console import PATH
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.lineage import COMPONENT, EXPERIMENT, TRIAL
 from wildsage.local_runner.jobs.logs import TRAINING_JOBS, Logs
@@ -42,7 +45,8 @@ NOTES = """A server holds that many of each resource, of objects in one bucket a
 have 3 kB. **page**: the median of the calls, by boto3 over HTTP with its parsing, of pages of the size in the row; 10 where the row
 says none. **answer**: the part of it from sending the request until the last byte of the answer is here, without boto3's parsing,
 which takes most of the time of long pages. Middle: a page from the middle of the list. Search selects by status, name, time of
-creation, and trial and experiment of a component; it reads all documents that these do not exclude for other properties."""
+creation, and trial and experiment of a component; it reads all documents that these do not exclude for other properties. A page of
+the console lists jobs of four kinds, so four times as many."""
 
 
 def document(kind: Kind, number: int) -> Document:
@@ -176,11 +180,30 @@ class AnswerTimes:
             client.meta.events.register("before-send", self._sent)
             client.meta.events.register("before-parse", self._answered)
 
+    def visit(self, address: str) -> None:
+        """Load a page as a browser does, all of which is the answer."""
+        self._sent()
+        response = urllib3.request("GET", address)
+        self._answered()
+        if response.status != 200:
+            raise RuntimeError(f"{address} answered with status {response.status}.")
+
     def _sent(self, **_: Any) -> None:
         self._began = time.perf_counter()
 
     def _answered(self, **_: Any) -> None:
         self.taken.append(time.perf_counter() - self._began)
+
+
+def pages(endpoint: str, answers: AnswerTimes) -> Mapping[str, Callable[[], None]]:
+    """Lists of the console, by the words of their rows."""
+    paths = {
+        "console: overview": "/",
+        "console: jobs, 50 a page": "/jobs/",
+        "console: jobs whose name contains nothing": "/jobs/?name=nothing",
+        "console: objects, 500 a page": "/s3/buckets/bench?prefix=folder-5/",
+    }
+    return {name: partial(answers.visit, f"{endpoint}{PATH}{path}") for name, path in paths.items()}
 
 
 def measured(count: int, rounds: int) -> dict[str, tuple[float, float]]:
@@ -190,7 +213,8 @@ def measured(count: int, rounds: int) -> dict[str, tuple[float, float]]:
         upload(s3, count)
         answers = AnswerTimes(*clients)
         found = {}
-        for name, call in calls(sagemaker, logs, s3, count).items():
+        lists = {**calls(sagemaker, logs, s3, count), **pages(sagemaker.meta.endpoint_url, answers)}
+        for name, call in lists.items():
             call()
             answers.taken.clear()
             taken = [_seconds(call) for _ in range(rounds)]
