@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wildsage.containers.contract import json_text
 from wildsage.local_runner.jobs import metrics
 from wildsage.local_runner.jobs.logs import (
     PROCESSING_JOBS,
@@ -48,7 +48,7 @@ class MetricPart:
 
 def parse_positions(text: str) -> Positions:
     """Positions as an earlier answer gave them. Raises ValueError."""
-    found: Any = json.loads(text) if text else {}
+    found: Any = json_text.parse(text) if text else {}
     if not isinstance(found, dict) or not all(isinstance(value, int) and value >= 0 for value in found.values()):
         raise ValueError("Positions are a JSON object of whole numbers from 0.")
     return found

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from wildsage.containers.contract import json_text
 from wildsage.local_runner.console import feed, job_code, job_list, job_view, tuning_view
 from wildsage.local_runner.console.cloud import cloud
 from wildsage.local_runner.console.job_list import BY_WORD, STATUSES, JobFilter, find_job
@@ -57,9 +58,9 @@ def filter_of_request() -> JobFilter:
     """Which jobs the address of a page asks for."""
     after = request.args.get("after", "")
     try:
-        created, name = json.loads(after) if after else (0.0, "")
+        created, name = json_text.parse(after) if after else (0.0, "")
         place = (float(created), str(name)) if after else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         abort(400, "The place in the list is not valid. Begin with the first page.")
     values = {field: request.args.get(field, "") for field in ("kind", "status", "name")}
     return JobFilter(**values, after=place)

@@ -83,9 +83,11 @@ function countUp(part) {
   for (const since of part.querySelectorAll("[data-since]")) since.textContent = duration(Date.now() / 1000 - since.dataset.since);
 }
 
-/** What is wider than the page can be scrolled with the keyboard. */
+/** What does not fit in its place can be scrolled with the keyboard. */
 function makeScrollable(part) {
-  for (const box of part.querySelectorAll(".scroll")) box.tabIndex = box.scrollWidth > box.clientWidth ? 0 : -1;
+  for (const box of part.querySelectorAll(".scroll")) {
+    box.tabIndex = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight ? 0 : -1;
+  }
 }
 
 function prepare(part) {

@@ -106,7 +106,7 @@ def test_a_page_reads_no_more_documents_than_it_shows(visitor, add, monkeypatch)
     assert len(read) == 51
 
 
-@pytest.mark.parametrize("after", ["nonsense", "[1]", '["a", "b"]', "{}"])
+@pytest.mark.parametrize("after", ["nonsense", "[1]", '["a", "b"]', "{}", f'[1{"0" * 400}, "a"]', "[" * 9_000])
 def test_a_place_that_no_page_gave_is_rejected(visitor, after):
     assert visitor.get(f"/jobs/?after={after}").status_code == 400
 

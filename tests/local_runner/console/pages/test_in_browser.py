@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from tests.local_runner.console.browser import NARROW, WIDE
 from wildsage.containers.codecs.images import image_recordio
@@ -64,6 +65,16 @@ def test_a_page_is_accessible_light_and_wide_and_dark_and_narrow(browser, places
         assert browser.width_needed() <= size[0], f"{name} is wider than the screen"
         browser.screenshot(f"{name}-{variant}")
         assert browser.accessibility_problems() == []
+
+
+def test_a_long_table_is_scrolled_with_the_keyboard(browser, aws):
+    aws.s3.put_object(Bucket="bucket", Key="in-browser/long.csv", Body=b"1,2\n" * 90)
+    browser.visit("/s3/buckets/bucket/object?key=in-browser/long.csv")
+    table = browser.element(".scroll.tall")
+    assert table.get_attribute("tabindex") == "0"
+    browser.driver.execute_script("arguments[0].focus()", table)
+    browser.driver.switch_to.active_element.send_keys(Keys.END)
+    browser.until(lambda: browser.driver.execute_script("return arguments[0].scrollTop", table) > 0)
 
 
 def test_files_are_uploaded_and_deleted(browser, aws, places, quiet, tmp_path):
