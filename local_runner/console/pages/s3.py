@@ -13,6 +13,7 @@ from botocore.credentials import Credentials
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from wildsage.containers.contract.printable import printable
 from wildsage.local_runner.console.cloud import cloud
 from wildsage.local_runner.console.previews import objects as previews
 from wildsage.local_runner.inputs.channels import InputError, split_uri
@@ -123,6 +124,7 @@ def object(name: str) -> str:
         folder=folder,
         trail=trail(name, folder),
         preview=preview,
+        uri=printable(f"s3://{stored.bucket}/{stored.key}"),
         link=presigned(stored, int(hours)),
         hours=hours,
         choices=LINK_HOURS,
@@ -133,7 +135,7 @@ def object(name: str) -> str:
 def download(name: str) -> Response:
     """The bytes of an object, to be saved and not shown: its content type is the uploader's word."""
     stored, file = cloud().objects.open(name, wanted_key())
-    file_name = stored.key.rstrip(DELIMITER).rpartition(DELIMITER)[2] or "object"
+    file_name = printable(stored.key.rstrip(DELIMITER).rpartition(DELIMITER)[2]) or "object"
     response = send_file(file, "application/octet-stream", as_attachment=True, download_name=file_name, etag=False)
     response.content_length = stored.size
     response.headers["Content-Security-Policy"] = "sandbox"

@@ -6,7 +6,7 @@ import io
 import re
 import time
 from html import unescape
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -180,3 +180,12 @@ def test_what_is_not_there_is_said(visitor, store):
         "/s3/buckets/bucket/download?key=x",
     ):
         assert visitor.get(path).status_code == 404, path
+
+
+def test_control_characters_in_a_key_reach_neither_headers_nor_what_is_copied(visitor, store):
+    key = "in/a\x1b[201~\nb.csv"
+    store.put("bucket", key, [b"1,2"])
+    at = f"key={quote(key, safe='')}"
+    download = visitor.get(f"/s3/buckets/bucket/download?{at}")
+    assert download.data == b"1,2" and "\\x1b" in download.headers["Content-Disposition"]
+    assert r"s3://bucket/in/a\x1b[201~\x0ab.csv</pre>" in visitor.text(f"/s3/buckets/bucket/object?{at}")
