@@ -29,13 +29,25 @@ export async function json(address, positions) {
   return answer.json();
 }
 
+/** Say, or no longer say, that the page shows what was the case some time ago. */
+function showStale(isStale) {
+  const notice = document.getElementById("stale");
+  if (notice.hidden === !isStale) return;
+  notice.hidden = !isStale;
+  announce(isStale ? notice.textContent : "The page is renewed again.");
+}
+
 /** Call `act` now and then, not while nobody looks, until it returns false. The server may be away for a while. */
 export async function repeatedly(milliseconds, act) {
   for (;;) {
     try {
-      if (!document.hidden && (await act()) === false) return;
+      if (!document.hidden) {
+        const goesOn = await act();
+        showStale(false);
+        if (goesOn === false) return;
+      }
     } catch {
-      announce("The server does not answer.");
+      showStale(true);
     }
     await new Promise((done) => setTimeout(done, milliseconds));
   }
@@ -61,7 +73,7 @@ function keepLive(part) {
   let before = null;
   repeatedly(Number(part.dataset.every || 2000), async () => {
     const answer = await fetch(part.dataset.live);
-    if (!answer.ok) return;
+    if (!answer.ok) throw new Error(answer.statusText);
     const html = await answer.text();
     if (html !== before) {
       const state = stateOf(part);

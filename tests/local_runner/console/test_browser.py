@@ -135,6 +135,19 @@ def test_a_scrolled_table_stays_where_it_is_while_the_list_is_renewed(browser, a
     assert browser.driver.execute_script("return document.activeElement.scrollLeft") == 60
 
 
+def test_a_page_says_when_it_is_not_renewed(browser):
+    browser.visit("/")
+    limits = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.driver.execute_cdp_cmd("Network.enable", {})
+    try:
+        browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {**limits, "offline": True})
+        browser.until(lambda: "This page is not renewed at the moment" in browser.text())
+    finally:
+        browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {**limits, "offline": False})
+    browser.until(lambda: "not renewed" not in browser.text())
+    browser.complaints()  # what it could not load
+
+
 def test_the_keyboard_reaches_the_content_first(browser):
     browser.visit("/")
     browser.element("body").send_keys(Keys.TAB)
