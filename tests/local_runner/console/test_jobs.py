@@ -93,7 +93,7 @@ def test_the_list_is_filtered_by_name_kind_and_status(visitor, add):
     assert names(visitor.text("/jobs/?name=MODEL")) == ["second-model", "first-model"]
     assert names(visitor.text("/jobs/?status=Failed")) == ["second-model"]
     assert names(visitor.text("/jobs/?kind=transform")) == []
-    assert "No job is like that." in visitor.text("/jobs/?kind=transform")
+    assert "No job matches the filter." in visitor.text("/jobs/?kind=transform")
     assert "Failed (1)" in visitor.text("/jobs/")
 
 
