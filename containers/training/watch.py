@@ -1,6 +1,7 @@
 """Every host of a job learns within seconds that another one is gone, and which: by beats in the store where they have met.
 
-The first host has the store. It judges who is gone, the others read its verdict; where the store is gone, the first host is.
+The first host has the store. It judges who is gone, the others read its verdict; where the store is gone, or does not answer,
+the first host is. Silence is counted in rounds, not by the clock: a host that was stopped itself accuses nobody when it goes on.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -29,6 +31,7 @@ LEFT = "left"
 VERDICT = "verdict"
 
 _current: HostWatch | None = None
+_before_forced_end: list[Callable[[str], None]] = []
 
 
 class HostWatch:
@@ -43,7 +46,9 @@ class HostWatch:
         self._store = dist.PrefixStore("watch", connection)
         self._rank = rank
         self._hosts = hosts
-        self._heard: dict[int, tuple[bytes, float]] = {}
+        self._heard: dict[int, tuple[bytes, int]] = {}
+        """The last beat of each host, and in how many rounds it has stayed the same."""
+        self._rounds = 0
         self._verdict: str | None = None
         self._taken = threading.Event()
         self._over = threading.Event()
@@ -52,31 +57,45 @@ class HostWatch:
         self._beating = threading.Lock()
         self._left = False
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
+        self._guard = threading.Thread(target=self._guard_store, name="watch of the store", daemon=True)
 
     def start(self) -> None:
         """Begin. From now on a host that is gone ends the process of this one, if it does not end by itself."""
         self._thread.start()
+        if self._rank != 0:
+            self._guard.start()
 
     def tell(self, reason: str) -> None:
         """Tell the other hosts why this one ends; the first stays until they have read it."""
         if not self._verdict:
             self._over.set()
-            with suppress(RuntimeError):
-                self._store.set(VERDICT, f"Host {self._hosts[self._rank]} failed: {reason}")
+            telling = threading.Thread(target=self._set_verdict, args=(reason,), daemon=True)  # a frozen host blocks it
+            telling.start()
+            telling.join(2 * INTERVAL_S)
             if self._rank == 0:
                 time.sleep(2 * INTERVAL_S)
 
+    def _set_verdict(self, reason: str) -> None:
+        with suppress(RuntimeError):
+            self._store.set(VERDICT, f"Host {self._hosts[self._rank]} failed: {reason}")
+
     def leave(self) -> None:
-        """End without having failed. The first host leaves last, because it has the store."""
-        with self._beating:
-            self._left = True
-            self._store.set(_beat(self._rank), LEFT)
+        """End without having failed. The first host leaves last, because it has the store.
+
+        Raises PlatformError if a host is gone before it has left.
+        """
+        try:
+            with self._beating:
+                self._left = True
+                self._store.set(_beat(self._rank), LEFT)
+        except RuntimeError:
+            raise PlatformError(_gone(self._hosts[0])) from None
         while self._rank == 0 and not self._verdict and not all(beat == LEFT.encode() for beat in self._beats()):
             time.sleep(0.02)
         if self._verdict:
             raise PlatformError(self.verdict())
         self._over.set()
-        self._thread.join()
+        self._thread.join(LOST_AFTER_S)
 
     def verdict(self) -> str:
         """Who is gone, as soon as it is known; empty where nobody is."""
@@ -85,18 +104,31 @@ class HostWatch:
         return self._verdict or ""
 
     def _watch(self) -> None:
-        count = 0
         while not self._over.wait(INTERVAL_S):
-            count += 1
             try:
-                self._beat(count)
+                self._beat(self._rounds + 1)
                 found = self._judged()
             except RuntimeError:
+                if self._left:  # the first host may be gone since then
+                    return
                 found = _gone(self._hosts[0])
-            if found and not self._over.is_set():
-                self._verdict = found
-                self._over.set()
-                self._end(found)
+            self._rounds += 1
+            if found:
+                self._conclude(found)
+
+    def _guard_store(self) -> None:
+        """Notice that the store does not answer: then the other thread waits for it for ever."""
+        done, silent = 0, 0
+        while not self._over.wait(INTERVAL_S):
+            done, silent = self._rounds, silent + 1 if done == self._rounds else 0
+            if silent * INTERVAL_S > self._patience_s:
+                self._conclude(_gone(self._hosts[0]))
+
+    def _conclude(self, verdict: str) -> None:
+        if not self._over.is_set():
+            self._verdict = verdict
+            self._over.set()
+            self._end(verdict)
 
     def _beat(self, count: int) -> None:
         with self._beating:
@@ -113,14 +145,17 @@ class HostWatch:
         return ""
 
     def _lost(self) -> str:
-        now_s = time.monotonic()
-        patience_s = SUSPECTED_AFTER_S if self._taken.is_set() else LOST_AFTER_S
         for rank, beat in enumerate(self._beats()):
-            last, since_s = self._heard.get(rank, (b"", now_s))
-            self._heard[rank] = (beat, since_s if beat == last else now_s)
-            if beat == last != LEFT.encode() and now_s - since_s > patience_s:
+            last, silent = self._heard.get(rank, (b"", 0))
+            silent = silent + 1 if beat == last else 0
+            self._heard[rank] = (beat, silent)
+            if beat != LEFT.encode() and silent * INTERVAL_S > self._patience_s:
                 return self._hosts[rank]
         return ""
+
+    @property
+    def _patience_s(self) -> float:
+        return SUSPECTED_AFTER_S if self._taken.is_set() else LOST_AFTER_S
 
     def _beats(self) -> list[bytes]:
         return self._store.multi_get([_beat(rank) for rank in range(len(self._hosts))])
@@ -131,6 +166,8 @@ class HostWatch:
             error = PlatformError(verdict)
             print(failure.reason(error), flush=True)
             failure.write(OptML.from_environment(os.environ), error)
+            for action in _before_forced_end:
+                action(failure.reason(error))
             os._exit(failure.exit_status(error))
 
 
@@ -147,6 +184,11 @@ def start(address: str, port: int, rank: int, hosts: tuple[str, ...], within: ti
     global _current
     _current = HostWatch(address, port, rank, hosts, within)
     _current.start()
+
+
+def before_forced_end(action: Callable[[str], None]) -> None:
+    """Call this with the reason before the process is ended because another host is gone. It must not raise."""
+    _before_forced_end.append(action)
 
 
 def leave() -> None:

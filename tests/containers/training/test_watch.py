@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,16 +19,21 @@ from wildsage.containers.contract.job import TrainingJob
 from wildsage.containers.training import watch
 from wildsage.containers.training.cluster import Cluster, explain_lost_peers
 rank, goes, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+if how.startswith("soon "):
+    how, watch.LOST_AFTER_S = how.removeprefix("soon "), 5.0
 cluster = Cluster.join(TrainingJob({}, {}, current_host=f"algo-{rank + 1}", hosts=("algo-1", "algo-2", "algo-3")))
 cluster.sum(torch.ones(1))
 print("joined", flush=True)
 if rank == goes and how == "fails":
     watch.tell_others("ClientError: row 3 is empty")
     sys.exit(1)
-if rank == goes or how == "computes":
+if how == "waits for a line":
+    sys.stdin.readline()
+elif rank == goes or how == "computes":
     time.sleep(300)
 with explain_lost_peers():
     cluster.sum(torch.ones(1))
+cluster.leave()
 """
 
 
@@ -41,7 +47,14 @@ def three(free_port):
         for rank in range(3):
             command = [sys.executable, "-c", HOST, str(rank), str(goes), how]
             started.append(
-                subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                subprocess.Popen(
+                    command,
+                    env=environment,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
             )
         assert [host.stdout.readline() for host in started] == ["joined\n"] * 3
         return started
@@ -69,3 +82,30 @@ def test_the_others_are_told_why_the_first_fails(three):
     for number in (1, 2):
         log = hosts[number].communicate(timeout=120)[0]
         assert "Host algo-1 failed: ClientError: row 3 is empty" in log
+
+
+@pytest.mark.parametrize(("goes", "how"), [(0, "soon computes"), (2, "soon waits")])
+def test_a_host_that_stands_still_ends_the_others_with_its_name(three, goes, how):
+    """Its connections stay, and nothing answers on them: as if its machine were frozen, or the network gone."""
+    hosts = three(goes, how)
+    hosts[goes].send_signal(signal.SIGSTOP)
+    for number in {0, 1, 2} - {goes}:
+        log = hosts[number].communicate(timeout=120)[0]
+        assert hosts[number].returncode != 0
+        assert f"Host algo-{goes + 1} of this job ended before its work was done; its log says why." in log
+
+
+def test_hosts_that_were_all_stopped_go_on(three):
+    """As where the machine of all of them sleeps."""
+    hosts = three(3, "soon waits for a line")
+    for host in hosts:
+        host.send_signal(signal.SIGSTOP)
+    time.sleep(6)  # longer than a host may be silent
+    for host in hosts:
+        host.send_signal(signal.SIGCONT)
+    time.sleep(1.5)  # a round of each
+    for host in hosts:
+        host.stdin.write("go on\n")
+        host.stdin.flush()
+    assert [host.communicate(timeout=120)[0] for host in hosts] == [""] * 3
+    assert [host.returncode for host in hosts] == [0] * 3
