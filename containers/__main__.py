@@ -40,6 +40,9 @@ def main(arguments: list[str]) -> int:
             from wildsage.containers.check import check
 
             return check(os.environ, given)
+        case ["-h" | "--help"]:
+            print(USAGE)
+            return 0
         case ["describe"]:
             from wildsage.containers.describe import describe
 

@@ -1,4 +1,4 @@
-"""The options of `train` that say what SageMaker's files say: hyperparameters, channels, and where the model goes."""
+"""Options that say what SageMaker's files say: hyperparameters, channels and the place of the model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract.paths import CHANNEL_NAME
 
 INPUT_MODES = ("File", "Pipe")
+COMMAND = "python -m wildsage.containers"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,15 @@ def parse(arguments: Sequence[str]) -> Options:
     return options
 
 
+def parse_serve(arguments: Sequence[str]) -> str | None:
+    """Read the option of `serve`: the place of the model, if it is given. Raises UserError for others."""
+    parser = _Parser(f"{COMMAND} serve", allow_abbrev=False, description="Serve a model as SageMaker would.")
+    parser.add_argument(
+        "--model", metavar="PLACE", help="model.tar.gz: a file or s3://bucket/key; without it, what /opt/ml/model holds"
+    )
+    return parser.parse_args(arguments).model
+
+
 def _check(options: Options) -> None:
     named = {"--content-type": options.content_types, "--input-mode": options.input_modes, "--whole": options.whole}
     for option, names in named.items():
@@ -72,7 +82,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        "train",
+        f"{COMMAND} train",
         allow_abbrev=False,
         description="Train as SageMaker would. Without options, /opt/ml says everything.",
     )

@@ -12,6 +12,7 @@ from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.launchers import s3
 from wildsage.containers.launchers.s3 import S3Object
+from wildsage.containers.training import watch
 
 SHARDED = "ShardedByS3Key"
 
@@ -61,7 +62,10 @@ def share(channel: str, found: Sequence[Item], rank: int, size: int) -> list[Ite
 
 @contextmanager
 def provided(folder: OptML, channel: str, found: Sequence[Item], config: ChannelConfig) -> Iterator[None]:
-    """Provide a channel in a job's folder: as files, or as pipes that are fed while the block runs."""
+    """Provide a channel in a job's folder: as files, or as pipes that are fed while the block runs.
+
+    Raises UserError after the block if a pipe could not be fed with all data; the other hosts are told at once.
+    """
     if config.input_mode != "Pipe":
         for item in found:
             item.put(folder.channel(channel) / item.name)
@@ -69,15 +73,22 @@ def provided(folder: OptML, channel: str, found: Sequence[Item], config: Channel
         return
     from wildsage.containers.launchers.pipes import Pipe
 
-    pipe = Pipe(folder, channel, [item.content for item in found], config, shuffle_seed=None)
+    contents = [item.content for item in found]
+    pipe = Pipe(folder, channel, contents, config, shuffle_seed=None, report=watch.tell_others)
     try:
         yield
     finally:
         pipe.close()
+    if pipe.problem:
+        raise UserError(pipe.problem)
 
 
 def _objects(address: str) -> list[Item]:
     """The objects whose keys begin with an address, as SageMaker's S3Prefix has it."""
     _, prefix = s3.split(address)
     folder = prefix[: prefix.rfind("/") + 1]
-    return [Item(stored.key.removeprefix(folder), stored) for stored in s3.objects(s3.client(), address)]
+    found = [Item(stored.key.removeprefix(folder).lstrip("/"), stored) for stored in s3.objects(s3.client(), address)]
+    for item in found:
+        if ".." in PurePosixPath(item.name).parts:
+            raise UserError(f"{address}: the key {item.name!r} has a part '..', which cannot be the name of a file.")
+    return found

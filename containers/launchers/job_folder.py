@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from wildsage.containers.contract.train_options import Options
 from wildsage.containers.launchers import channels, meeting, place, s3
 from wildsage.containers.launchers.channels import SHARDED, Item
 from wildsage.containers.launchers.place import HostPlace
+from wildsage.containers.training import watch
 
 MODEL_ARCHIVE = "model.tar.gz"
 OUTPUT_ARCHIVE = "output.tar.gz"
@@ -37,7 +39,9 @@ def train(arguments: Sequence[str], run: Callable[[], int]) -> int:
         if here is None and not asked.given:
             return run()
         return _train(given, asked, here, run)
-    except WildsageError as error:
+    except Exception as error:
+        if not isinstance(error, WildsageError):
+            traceback.print_exc()
         print(failure.reason(error), flush=True)
         _leave_reason(given, failure.reason(error))
         return failure.exit_status(error)
@@ -58,6 +62,7 @@ def _train(given: OptML, asked: Options, here: HostPlace | None, run: Callable[[
     with tempfile.TemporaryDirectory(prefix="wildsage-", ignore_cleanup_errors=True) as root:
         folder = OptML(Path(root))
         folder.make_folders()
+        watch.before_forced_end(lambda reason: _abandon(folder, given, reason))
         with _provided(given, asked, job, folder):
             os.environ[ROOT_VARIABLE] = root
             status = run()
@@ -124,6 +129,12 @@ def _share(name: str, asked: Options, given: OptML, job: TrainingJob) -> tuple[C
     if config.distribution != SHARDED:
         return config, found
     return config, channels.share(name, found, job.hosts.index(job.current_host), len(job.hosts))
+
+
+def _abandon(folder: OptML, given: OptML, reason: str) -> None:
+    """Clean up for a process that ends at once."""
+    _leave_reason(given, reason)
+    shutil.rmtree(folder.root, ignore_errors=True)
 
 
 def _leave_reason(given: OptML, reason: str) -> None:

@@ -16,7 +16,7 @@ import os
 import random
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, BinaryIO, Protocol, cast
 
 from wildsage.containers.codecs.records import recordio
@@ -54,7 +54,8 @@ PipeRecord = Payload | tuple[Payload, ...]
 class Pipe:
     """Feeds one channel of one host until it is closed. Holds at most one chunk, or one wrapped record, in memory.
 
-    `problem`: why a pass ended early, so that its reader did not get all data; None as long as all passes were whole.
+    `problem`: why a pass ended early, so that its reader did not get all data; None as long as all passes were whole. `report` is
+    called with it, in the thread that feeds.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Pipe:
         records: Sequence[PipeRecord],
         config: ChannelConfig,
         shuffle_seed: int | None,
+        report: Callable[[str], None] = lambda problem: None,
     ) -> None:
         self._folder = folder
         self._channel = channel
@@ -72,6 +74,7 @@ class Pipe:
         self._packed = config.compression == "Gzip"
         self._ending = b"\n" if is_text(config.content_type) else b""
         self._shuffle_seed = shuffle_seed
+        self._report = report
         self.problem: str | None = None
         self._closed = threading.Event()
         os.mkfifo(folder.pipe(channel, 0))
@@ -109,11 +112,22 @@ class Pipe:
     def _write_pass(self, epoch: int, sink: BinaryIO) -> None:
         for record in self._order(epoch):
             for payload in record if isinstance(record, tuple) else (record,):
-                try:
-                    self._write(payload, sink)
-                except DAMAGED_GZIP as error:
-                    self.problem = _not_gzip(self._channel, cast(Content, payload), error)  # only files are unpacked
+                if problem := self._problem_of_writing(payload, sink):
+                    self.problem = self.problem or problem
+                    self._report(problem)
                     return
+
+    def _problem_of_writing(self, payload: Payload, sink: BinaryIO) -> str:
+        """Write it, and return why that ended early; empty if all is written. Raises BrokenPipeError for a reader that is gone."""
+        try:
+            self._write(payload, sink)
+        except BrokenPipeError:
+            raise
+        except DAMAGED_GZIP as error:
+            return _not_gzip(self._channel, cast(Content, payload), error)  # only files are unpacked
+        except Exception as error:  # if this thread ended, the reader would wait for ever for the next pass
+            return f"Channel {self._channel}: {cast(Content, payload).name} could not be read to its end: {error}"
+        return ""
 
     def _write(self, payload: Payload, sink: BinaryIO) -> None:
         if self._wrapped:

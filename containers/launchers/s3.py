@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -42,22 +42,24 @@ class S3Object:
 
     def range(self, start: int, length: int) -> bytes:
         """Bytes of it. A connection that breaks meanwhile is tried again."""
-        from botocore.exceptions import HTTPClientError
+        from botocore.exceptions import HTTPClientError, IncompleteReadError
 
+        with explained(self.name):
+            for _ in range(ATTEMPTS - 1):
+                with suppress(HTTPClientError, IncompleteReadError):
+                    return self._read(start, length)
+            return self._read(start, length)
+
+    def _read(self, start: int, length: int) -> bytes:
         asked = f"bytes={start}-{start + length - 1}"
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                found = self.client.get_object(Bucket=self.bucket, Key=self.key, Range=asked, IfMatch=self.etag)
-                return found["Body"].read()
-            except HTTPClientError:
-                if attempt == ATTEMPTS:
-                    raise
-        raise AssertionError("unreachable")
+        found = self.client.get_object(Bucket=self.bucket, Key=self.key, Range=asked, IfMatch=self.etag)
+        return found["Body"].read()
 
     def download(self, path: Path) -> None:
-        """Write it to a file."""
+        """Write it to a file. Raises UserError where S3 rejects it, PlatformError where S3 is gone."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.client.download_file(self.bucket, self.key, str(path))
+        with explained(self.name):
+            self.client.download_file(self.bucket, self.key, str(path))
 
 
 class _Ranges(io.RawIOBase):

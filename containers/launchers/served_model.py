@@ -11,7 +11,6 @@ from pathlib import Path
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract import archive, train_options
 from wildsage.containers.contract.paths import ROOT_VARIABLE, OptML
-from wildsage.containers.contract.train_options import Options
 from wildsage.containers.launchers import channels
 from wildsage.containers.launchers.job_folder import MODEL_ARCHIVE
 
@@ -22,18 +21,16 @@ def provided(arguments: Sequence[str]) -> Iterator[None]:
 
     Without the option nothing is prepared. Raises UserError for other options, and for what is not a model archive.
     """
-    asked = train_options.parse(arguments)
-    if asked != Options(model=asked.model):
-        raise UserError(f"serve: got {' '.join(arguments)}, expected --model PLACE or nothing.")
-    if not asked.model:
+    model = train_options.parse_serve(arguments)
+    if not model:
         yield
         return
     with tempfile.TemporaryDirectory(prefix="wildsage-", ignore_cleanup_errors=True) as root:
         Path(root).chmod(0o755)  # workers run as another user
         folder = OptML(Path(root))
-        [found, *others] = channels.items("model", asked.model)
+        [found, *others] = channels.items("model", model)
         if others:
-            raise UserError(f"--model {asked.model}: {len(others) + 1} files, expected one, such as {MODEL_ARCHIVE}.")
+            raise UserError(f"--model {model}: {len(others) + 1} files, expected one, such as {MODEL_ARCHIVE}.")
         packed = folder.root / MODEL_ARCHIVE
         found.put(packed)
         archive.unpack(packed, folder.model)

@@ -90,8 +90,10 @@ class HostWatch:
                 self._store.set(_beat(self._rank), LEFT)
         except RuntimeError:
             raise PlatformError(_gone(self._hosts[0])) from None
-        while self._rank == 0 and not self._verdict and not all(beat == LEFT.encode() for beat in self._beats()):
+        while self._rank == 0 and not self._over.is_set() and not all(beat == LEFT.encode() for beat in self._beats()):
             time.sleep(0.02)
+        if self._rank == 0 and not self._verdict and self._store.check([VERDICT]):  # told since the last round
+            self._verdict = self._store.get(VERDICT).decode()
         if self._verdict:
             raise PlatformError(self.verdict())
         self._over.set()

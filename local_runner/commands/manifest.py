@@ -22,7 +22,9 @@ EXAMPLES = examples(
 )
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
-QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti)?")
+CPUS = re.compile(r"[0-9]+(\.[0-9]+)?")
+MEMORY = re.compile(r"[1-9][0-9]*(Ki|Mi|Gi|Ti)")
+"""What all launchers can express: Slurm has no fractions, and takes a number without a unit for megabytes."""
 
 
 class Launcher(enum.StrEnum):
@@ -86,27 +88,31 @@ def manifest(
         }
         given = [part for option, values in named.items() for value in values or () for part in (option, value)]
         workload = Workload(
-            _matching("--name", name or algorithm, NAME),
+            _matching(
+                "--name", name or algorithm, NAME, "at most 52 lower-case letters, digits and dashes, first a letter"
+            ),
             image or f"wildsage/{algorithm}:cpu",
             algorithm,
             hosts,
             _arguments([*given, "--model", model], serve),
-            _matching("--cpus", cpus, QUANTITY),
-            _matching("--memory", memory, QUANTITY),
+            _matching("--cpus", cpus, CPUS, "a number, such as 2"),
+            _matching("--memory", memory, MEMORY, "a whole number of Ki, Mi, Gi or Ti, such as 4Gi"),
             secret,
             _claim(claim),
         )
         typer.echo(_text(launcher, serve)(workload), nl=False)
 
 
-def _arguments(train: list[str], serve: bool) -> tuple[str, ...]:
+def _arguments(options: list[str], serve: bool) -> tuple[str, ...]:
     """Arguments of the container, after a check by the options' own reader. Raises UserError."""
     from wildsage.containers.contract import train_options
 
-    found = train_options.parse(train)
-    if not serve and not found.channels:
+    if serve:
+        train_options.parse_serve(options)
+        return ("serve", *options)
+    if not train_options.parse(options).channels:
         raise UserError("A job needs its data: --channel train=PLACE.")
-    return ("serve" if serve else "train", *train)
+    return ("train", *options)
 
 
 def _text(launcher: Launcher, serve: bool) -> Callable[[Workload], str]:
@@ -125,9 +131,9 @@ def _text(launcher: Launcher, serve: bool) -> Callable[[Workload], str]:
     }[launcher]
 
 
-def _matching(option: str, value: str, pattern: re.Pattern[str]) -> str:
+def _matching(option: str, value: str, pattern: re.Pattern[str], expected: str) -> str:
     if not pattern.fullmatch(value):
-        raise UserError(f"{option}: got {value!r}, expected what matches {pattern.pattern}.")
+        raise UserError(f"{option}: got {value!r}, expected {expected}.")
     return value
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from wildsage.local_runner.manifests.description import Workload
 
-UNITS = {"Ki": "k", "Mi": "m", "Gi": "g"}
+UNITS = {"Ki": "k", "Mi": "m", "Gi": "g", "Ti": "t"}
 
 
 def job(workload: Workload) -> str:
@@ -25,8 +25,8 @@ def _service(workload: Workload, rank: int) -> dict[str, Any]:
     place = {"RANK": str(rank), "WORLD_SIZE": str(workload.count), "MASTER_ADDR": "host-0"}
     found: dict[str, Any] = {
         "image": workload.image,
-        "command": list(workload.arguments),
-        "environment": {**place, **workload.environment},
+        "command": [_literal(argument) for argument in workload.arguments],
+        "environment": {**place, **{name: _literal(value) for name, value in workload.environment.items()}},
         "cpus": float(workload.cpus),
         "mem_limit": _memory(workload.memory),
         "restart": "no",
@@ -36,6 +36,11 @@ def _service(workload: Workload, rank: int) -> dict[str, Any]:
     if workload.secret:
         found["env_file"] = [workload.secret]
     return found
+
+
+def _literal(value: str) -> str:
+    """As compose reads it: a dollar sign would begin a variable."""
+    return value.replace("$", "$$")
 
 
 def _memory(wanted: str) -> str:

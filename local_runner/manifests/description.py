@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -37,3 +38,8 @@ class Workload:
     secret: str | None = None
     claim: VolumeClaim | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def whole_cpus(self) -> int:
+        """`cpus` for launchers without fractions, rounded up."""
+        return max(1, math.ceil(float(self.cpus)))

@@ -21,7 +21,7 @@ def job(workload: Workload) -> str:
             "#!/bin/bash",
             "# On every machine: bash THIS_FILE NAME_OF_THE_FIRST_MACHINE",
             "set -euo pipefail",
-            f"export WILDSAGE_ALGORITHM={workload.algorithm} OMP_NUM_THREADS={workload.cpus}",
+            f"export WILDSAGE_ALGORITHM={workload.algorithm} OMP_NUM_THREADS={workload.whole_cpus}",
             *(f"export {name}={shlex.quote(value)}" for name, value in workload.environment.items()),
             f"exec {named} -m wildsage.containers {shlex.join(workload.arguments)}",
             "",

@@ -38,3 +38,11 @@ def test_options_say_what_the_files_of_sagemaker_say():
 def test_other_options_are_rejected(arguments, text):
     with pytest.raises(UserError, match=text):
         train_options.parse(arguments.split())
+
+
+def test_serve_has_a_help_of_its_own(capsys):
+    with pytest.raises(SystemExit) as ended:
+        train_options.parse_serve(["--help"])
+    help_text = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert "usage: python -m wildsage.containers serve" in help_text and "--channel" not in help_text

@@ -5,7 +5,8 @@ import pytest
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.contract.paths import OptML
-from wildsage.containers.launchers import channels
+from wildsage.containers.launchers import channels, s3
+from wildsage.containers.launchers.s3 import S3Object
 
 
 @pytest.fixture
@@ -52,3 +53,32 @@ def test_files_and_pipes_give_the_same_bytes(data, tmp_path, mode):
             files = sorted(path for path in folder.channel("train").rglob("*") if path.is_file())
             read = "".join(path.read_text() for path in files)
     assert read == "a/10.csv\na/2.csv\nb/2.csv\nc.csv\n"
+
+
+def test_a_pipe_that_lacks_data_fails_the_job(data, tmp_path):
+    folder = OptML(tmp_path / "ml")
+    folder.make_folders()
+    found = channels.items("train", str(data))
+    (data / "c.csv").unlink()
+    with (
+        pytest.raises(UserError, match=r"Channel train: c\.csv could not be read to its end"),
+        channels.provided(folder, "train", found, ChannelConfig("text/csv", "Pipe")),
+    ):
+        folder.pipe("train", 0).read_bytes()
+
+
+def stored(monkeypatch, *keys: str) -> None:
+    """A bucket with these keys."""
+    monkeypatch.setattr(s3, "client", lambda: None)
+    monkeypatch.setattr(s3, "objects", lambda _client, _address: [S3Object(None, "b", key, 1, "e") for key in keys])
+
+
+def test_a_key_with_two_slashes_stays_below_the_channel(monkeypatch):
+    stored(monkeypatch, "rows//etc/a.csv")
+    assert [item.name for item in channels.items("train", "s3://b/rows/")] == ["etc/a.csv"]
+
+
+def test_a_key_that_leads_out_of_the_channel_is_rejected(monkeypatch):
+    stored(monkeypatch, "rows/../../a.csv")
+    with pytest.raises(UserError, match=r"s3://b/rows/: the key '\.\./\.\./a\.csv' has a part '\.\.'"):
+        channels.items("train", "s3://b/rows/")

@@ -10,7 +10,10 @@ from pathlib import Path
 import boto3
 import pytest
 
+from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract.job import ChannelConfig
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.launchers import job_folder, s3
 
 CSV = "text/csv;label_size=0"
 KMEANS = {"k": "2", "feature_dim": "2"}
@@ -122,3 +125,34 @@ def test_nobody_trains_a_model_that_nobody_would_keep(rows):
     process = start("--channel", f"train={rows}", *OPTIONS)
     assert "Say where it goes: --model PLACE" in process.communicate(timeout=60)[0] and process.returncode == 1
     assert not Path("/nowhere").exists()
+
+
+def test_an_object_that_is_replaced_while_it_is_read_is_named(wildsage_module, tmp_path):
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="replaced")
+    client.put_object(Bucket="replaced", Key="rows.csv", Body=b"1,2\n")
+    [stored] = s3.objects(client, "s3://replaced/rows")
+    client.put_object(Bucket="replaced", Key="rows.csv", Body=b"3,4\n")
+    with pytest.raises(UserError, match=r"s3://replaced/rows\.csv: .*PreconditionFailed"):
+        stored.open().read()
+    client.delete_object(Bucket="replaced", Key="rows.csv")
+    with pytest.raises(UserError, match=r"s3://replaced/rows\.csv: "):
+        stored.download(tmp_path / "rows.csv")
+
+
+def test_a_bug_leaves_a_reason(monkeypatch, tmp_path):
+    monkeypatch.setenv("SAGEMAKER_DATA_PATH", str(tmp_path))
+
+    def fail() -> int:
+        raise OSError(28, "No space left on device")
+
+    assert job_folder.train([], fail) == 2
+    assert "No space left on device" in (tmp_path / "output" / "failure").read_text()
+
+
+def test_a_process_that_ends_at_once_leaves_its_reason_and_no_data(tmp_path):
+    given, folder = OptML(tmp_path / "given"), OptML(tmp_path / "folder")
+    for one in (given, folder):
+        one.make_folders()
+    job_folder._abandon(folder, given, "InternalServerError: Host algo-2 ended")
+    assert given.failure.read_text() == "InternalServerError: Host algo-2 ended" and not folder.root.exists()

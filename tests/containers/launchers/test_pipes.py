@@ -98,3 +98,14 @@ def test_shuffling_draws_a_new_order_for_every_pass_from_the_seed(folder, files,
 
 def test_closing_an_unread_pipe_does_not_wait(folder, files):
     Pipe(folder, "train", files, PLAIN, None).close()
+
+
+def test_an_object_that_cannot_be_read_is_a_problem_and_holds_no_reader_up(folder, files):
+    """The reader gets an end of this pass and of the next."""
+    files[1].unlink()
+    reported = []
+    pipe = Pipe(folder, "train", files, PLAIN, None, report=reported.append)
+    assert [len(folder.pipe("train", epoch).read_bytes()) for epoch in range(2)] == [100_000] * 2
+    pipe.close()
+    assert pipe.problem is not None and pipe.problem.startswith("Channel train: part-1 could not be read to its end: ")
+    assert pipe.problem in reported

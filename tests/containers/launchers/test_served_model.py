@@ -35,7 +35,10 @@ def test_without_the_option_nothing_is_prepared(monkeypatch):
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
-    [(["--hp", "k=1"], "expected --model PLACE or nothing"), (["--model", "/nowhere/m.tar.gz"], "does not exist")],
+    [
+        (["--hp", "k=1"], "unrecognized arguments: --hp k=1. usage: python -m wildsage.containers serve"),
+        (["--model", "/nowhere/m.tar.gz"], "does not exist"),
+    ],
 )
 def test_what_does_not_fit_is_said(arguments, text):
     with pytest.raises(UserError, match=text), served_model.provided(arguments):

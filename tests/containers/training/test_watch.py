@@ -23,6 +23,7 @@ if how.startswith("soon "):
     how, watch.LOST_AFTER_S = how.removeprefix("soon "), 5.0
 cluster = Cluster.join(TrainingJob({}, {}, current_host=f"algo-{rank + 1}", hosts=("algo-1", "algo-2", "algo-3")))
 cluster.sum(torch.ones(1))
+watch.before_forced_end(lambda reason: print("before the end:", reason, flush=True))
 print("joined", flush=True)
 if rank == goes and how == "fails":
     watch.tell_others("ClientError: row 3 is empty")
@@ -72,6 +73,7 @@ def test_a_killed_host_ends_the_others_with_its_name(three, goes, how):
     hosts[goes].send_signal(signal.SIGKILL)
     for number in {0, 1, 2} - {goes}:
         log = hosts[number].communicate(timeout=120)[0]
+        assert ("before the end: InternalServerError: Host" in log) == (how == "computes")
         assert hosts[number].returncode != 0
         assert f"Host algo-{goes + 1} of this job ended before its work was done; its log says why." in log
 

@@ -33,8 +33,11 @@ def test_servers_are_told_where_the_model_is():
     [
         (["manifest", "kmeans", "--model", "m"], "A job needs its data: --channel train=PLACE."),
         ([*JOB, "--whole", "test"], "--whole test: no --channel has this name"),
-        ([*JOB, "--name", "Night Run"], "--name: got 'Night Run'"),
+        ([*JOB, "--name", "Night Run"], "--name: got 'Night Run', expected at most 52 lower-case letters"),
         ([*JOB, "--memory", "lots"], "--memory: got 'lots'"),
+        ([*JOB, "--memory", "4096"], "--memory: got '4096', expected a whole number of Ki, Mi, Gi or Ti, such as 4Gi."),
+        ([*JOB, "--cpus", "2Gi"], "--cpus: got '2Gi', expected a number, such as 2."),
+        ([*SERVERS, "--hp", "k=3"], "unrecognized arguments: --hp k=3"),
         ([*JOB, "--claim", "rows"], "--claim: got 'rows', expected NAME:/PATH."),
         ([*SERVERS, "--for", "slurm"], "--serve writes a Deployment of Kubernetes, and not for slurm."),
     ],

@@ -73,3 +73,9 @@ def test_every_host_has_its_place_and_what_was_asked_for(workload):
     assert [service["environment"]["RANK"] for service in services.values()] == ["0", "1", "2"]
     assert {service["environment"]["MASTER_ADDR"] for service in services.values()} == {"host-0"}
     assert services["host-2"]["mem_limit"] == "512m" and services["host-2"]["volumes"] == ["rows:/data"]
+
+
+def test_a_dollar_sign_of_an_option_is_not_a_variable_of_compose(workload):
+    services = yaml.safe_load(compose.job(replace(workload, arguments=("train", "--hp", "note=$HOME"), memory="1Ti")))
+    assert services["services"]["host-0"]["command"][-1] == "note=$$HOME"
+    assert services["services"]["host-0"]["mem_limit"] == "1t"

@@ -40,3 +40,8 @@ def test_what_is_asked_for_stands_in_the_script(workload):
     lines = slurm.job(replace(workload, memory="512Mi")).splitlines()
     assert "#SBATCH --nodes=3" in lines and "#SBATCH --mem=512M" in lines
     assert "'train=/data/rows of users'" in lines[-1]
+
+
+def test_a_part_of_a_processor_is_rounded_up(workload):
+    script = slurm.job(replace(workload, cpus="1.5"))
+    assert "#SBATCH --cpus-per-task=2" in script and "OMP_NUM_THREADS=2" in script
