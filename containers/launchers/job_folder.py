@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wildsage import algorithms
 from wildsage.algorithms.base.errors import UserError, WildsageError
-from wildsage.containers.contract import archive, extensions, failure, train_options
+from wildsage.containers.contract import archive, extensions, failure, frameworks, train_options
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import ROOT_VARIABLE, OptML
 from wildsage.containers.contract.train_options import Options
@@ -125,7 +125,7 @@ def _share(name: str, asked: Options, given: OptML, job: TrainingJob) -> tuple[C
     where = asked.channels.get(name, str(given.channel(name)))
     found = channels.items(name, where)
     if asked.channels and not config.content_type:
-        config = replace(config, content_type=_content_type(where, found))
+        config = replace(config, content_type=_content_type(where, found, job))
     if config.distribution != SHARDED:
         return config, found
     return config, channels.share(name, found, job.hosts.index(job.current_host), len(job.hosts))
@@ -143,8 +143,10 @@ def _leave_reason(given: OptML, reason: str) -> None:
         failure.write_text(given, reason)
 
 
-def _content_type(where: str, found: Sequence[Item]) -> str:
-    """By the extensions of a channel's files. Raises UserError for those that say nothing."""
+def _content_type(where: str, found: Sequence[Item], job: TrainingJob) -> str | None:
+    """By the extensions of a channel's files; None for a script, which reads any. Raises UserError for those that say nothing."""
+    if frameworks.VARIABLE in os.environ or frameworks.PROGRAM_PARAMETER in job.hyperparameters:
+        return None
     spec = algorithms.spec(os.environ["WILDSAGE_ALGORITHM"]) if "WILDSAGE_ALGORITHM" in os.environ else None
     declared, labels = (spec.content_types, spec.label_size) if spec else ((), 1)
     return extensions.content_type_of(where, [item.name for item in found], declared, labels)

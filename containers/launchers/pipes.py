@@ -126,7 +126,8 @@ class Pipe:
         except DAMAGED_GZIP as error:
             return _not_gzip(self._channel, cast(Content, payload), error)  # only files are unpacked
         except Exception as error:  # if this thread ended, the reader would wait for ever for the next pass
-            return f"Channel {self._channel}: {cast(Content, payload).name} could not be read to its end: {error}"
+            name = "text of a manifest" if isinstance(payload, bytes) else payload.name
+            return f"Channel {self._channel}: {name} could not be read to its end: {error}"
         return ""
 
     def _write(self, payload: Payload, sink: BinaryIO) -> None:

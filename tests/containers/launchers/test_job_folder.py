@@ -156,3 +156,12 @@ def test_a_process_that_ends_at_once_leaves_its_reason_and_no_data(tmp_path):
         one.make_folders()
     job_folder._abandon(folder, given, "InternalServerError: Host algo-2 ended")
     assert given.failure.read_text() == "InternalServerError: Host algo-2 ended" and not folder.root.exists()
+
+
+def test_a_script_reads_files_of_any_kind(tmp_path):
+    """Their extensions say nothing to us, and need not."""
+    (tmp_path / "train.py").write_text("import os; print('read', os.listdir(os.environ['SM_CHANNEL_TRAINING']))\n")
+    (tmp_path / "rows.npy").write_bytes(b"rows")
+    script = ["--hp", "sagemaker_program=train.py", "--hp", f"sagemaker_submit_directory={tmp_path}"]
+    options = [*script, "--channel", f"training={tmp_path / 'rows.npy'}", "--model", str(tmp_path / "out")]
+    assert "read ['rows.npy']" in ended(start(*options, WILDSAGE_FRAMEWORK="pytorch"))
