@@ -20,3 +20,12 @@ def printable(text: str, *, colours: bool = False) -> str:
     if colours:
         return "".join(part if COLOUR.fullmatch(part) else printable(part) for part in COLOUR.split(text))
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1] if ord(found[0]) > 0xFF else f"\\x{ord(found[0]):02x}", text)
+
+
+def printable_lines(text: str) -> str:
+    """As `printable`, for text of several lines: their ends stay.
+
+    >>> printable_lines("k: missing\\nsize: \\x1b[2J")
+    'k: missing\\nsize: \\\\x1b[2J'
+    """
+    return "\n".join(printable(line) for line in text.split("\n"))

@@ -35,6 +35,8 @@ def serve(
     ] = None,
 ) -> None:
     """Serve a model on /ping and /invocations, as its SageMaker container does, until Ctrl-C. A browser gets a form at /."""
+    if model.is_dir():
+        fail(1, f"{model} is a folder, expected a model archive, such as {model / standalone.MODEL_ARCHIVE}.")
     if not model.is_file():
         fail(1, f"{model}: no such file. `wildsage train` writes one.")
     if algorithm:

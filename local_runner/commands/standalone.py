@@ -15,7 +15,7 @@ from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract import archive, extensions, form_variable, host_check
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import CHANNEL_NAME, DEFAULT_ROOT, OptML
-from wildsage.containers.contract.printable import printable
+from wildsage.containers.contract.printable import printable_lines
 from wildsage.local_runner.commands.terminal import JobFailed, stderr
 from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.processes import foreground, python, temp_folder
@@ -92,7 +92,7 @@ def _failure(status: int, folder: OptML) -> JobFailed:
             status, f"The training process ended with status {status} and gave no reason; its log is above."
         )
     reason = folder.failure.read_text(errors="replace").replace(str(folder.root), DEFAULT_ROOT)
-    return JobFailed(status, printable(reason.strip()), has_reason=True)
+    return JobFailed(status, printable_lines(reason.strip()), has_reason=True)
 
 
 def _check_names(channels: Mapping[str, ChannelData]) -> None:

@@ -74,7 +74,7 @@ def train(
     require_algorithm(algorithm)
     with report_errors():
         channels = {
-            name: read_channel(name, Path(path), content_type, algorithm)
+            name: read_channel(name, path, content_type, algorithm)
             for name, path in parse_pairs("--channel", channel).items()
         }
         with (
@@ -118,14 +118,16 @@ def parse_pairs(option: str, given: list[str]) -> dict[str, str]:
     return found
 
 
-def read_channel(name: str, path: Path, content_type: str | None, algorithm: str) -> standalone.ChannelData:
+def read_channel(name: str, place: str, content_type: str | None, algorithm: str) -> standalone.ChannelData:
     """Data and content type of a channel. Raises UserError if the path does not exist or its type is unknown."""
+    path = Path(place)
+    if "://" in place:
+        raise UserError(f"Channel {name}: got {place}, expected a file or a folder. Download the data first.")
     if not path.exists():
         raise UserError(f"Channel {name}: {path} does not exist.")
-    stderr.print(f"Channel {name}: {escape(str(path))} as ", end="")
     if content_type:
-        stderr.print(content_type)
-        return standalone.ChannelData(path, content_type)
-    guess = standalone.content_type_of(path, algorithm)
-    stderr.print(f"{guess} (by its extension; --content-type overrides it)")
-    return standalone.ChannelData(path, guess)
+        found, remark = content_type, ""
+    else:
+        found, remark = standalone.content_type_of(path, algorithm), " (by its extension; --content-type overrides it)"
+    stderr.print(f"Channel {name}: {escape(f'{path} as {found}')}{remark}")
+    return standalone.ChannelData(path, found)

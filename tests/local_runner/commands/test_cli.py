@@ -84,6 +84,9 @@ def test_an_unknown_command_is_wrong_usage() -> None:
     [
         (["run", "nowhere.py"], 1, "nowhere.py: no such file"),
         (["serve", "nowhere.tar.gz"], 1, "nowhere.tar.gz: no such file"),
+        (["serve", "tests"], 1, "tests is a folder, expected a model archive, such as tests/model.tar.gz."),
+        (["push", "kmean"], 1, "Algorithm 'kmean' is not one of SageMaker's built-in algorithms. Did you mean kmeans?"),
+        (["train", "pca", "--channel", "train=s3://a/b", "--output", "x"], 1, "got s3://a/b, expected a file or a folder."),
         (["train", "kmeans", "--channel", "train=nowhere.csv", "--output", "x"], 1, "nowhere.csv does not exist"),
         (["train", "kmeans", "--channel", "train", "--output", "x"], 2, "got 'train', expected NAME=VALUE"),
         (["train", "kmeans", "--channel", "train=a", "--hp", "k:7", "--output", "x"], 2, "got 'k:7', expected NAME"),
@@ -126,6 +129,16 @@ def test_data_of_unclear_type_is_asked_about(tmp_path: Path) -> None:
     assert status == 1
     assert "got .txt, expected files that all end in one of .csv" in text
     assert "--content-type" in text
+    assert " as " not in text  # a channel whose type is not known is not announced
+
+
+def test_all_reasons_of_a_failure_stand_on_lines_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("1,2\n")
+    train = ["train", "kmeans", "--channel", f"train={tmp_path / 'rows.csv'}", "--output", str(tmp_path / "model")]
+    result = CliRunner().invoke(app, train)
+    *_, first, second = result.stderr.splitlines()
+    assert first == "ClientError: Hyperparameter feature_dim: missing, expected an integer ≥ 1."
+    assert second == "Hyperparameter k: missing, expected an integer ≥ 1."
 
 
 @pytest.mark.parametrize("command", ["up", "run", "train"])
