@@ -9,10 +9,11 @@ from wildsage.algorithms.base.errors import UserError
 
 CSV = "text/csv"
 RECORDIO = "application/x-recordio-protobuf"
+PARQUET = "application/x-parquet"
 CONTENT_TYPES = {
     ".csv": CSV,
     ".libsvm": "text/libsvm",
-    ".parquet": "application/x-parquet",
+    ".parquet": PARQUET,
     ".pbr": RECORDIO,
     ".protobuf": RECORDIO,
     ".recordio": RECORDIO,

@@ -12,17 +12,20 @@ from typing import TextIO
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from wildsage.containers.contract.extensions import CSV
-from wildsage.containers.contract.printable import printable
+from wildsage.containers.contract.extensions import CSV, PARQUET, TEXT_TYPES
+from wildsage.containers.contract.printable import printable_lines
 from wildsage.local_runner.commands.standalone import ChannelData
 from wildsage.local_runner.commands.tables import format_duration
 from wildsage.local_runner.commands.terminal import HOST, JobFailed, stderr
 from wildsage.local_runner.commands.training_log import TrainingLog
+from wildsage.local_runner.inputs import text_lines
 from wildsage.local_runner.processes import foreground
 
 SERVE_PORT = 8080
 METRICS_SHOWN = 2
 LINES_OF_A_FAILURE = 12
+MOST_OF_A_LINE = 1 << 16
+MOST_OF_A_REQUEST = 500  # bytes that are shown in a command
 
 
 @contextmanager
@@ -59,7 +62,7 @@ def log_shown(log: TrainingLog, whole: bool) -> Iterator[foreground.ShowLine]:
             yield show
         except JobFailed as failed:
             if not failed.has_reason:
-                progress.console.print(escape(printable("".join(last))))
+                progress.console.print(escape(printable_lines("".join(last))))
             raise
 
 
@@ -75,7 +78,9 @@ def summarize(algorithm: str, log: TrainingLog, seconds: float, model: Path, tra
 
 
 def example_request(train: ChannelData) -> str | None:
-    """A shell command that asks the served model for the first row of a CSV file, or for all rows of another file."""
+    """A shell command that asks the served model for the first row of a CSV file, for the first line of a text, or for all rows of
+    another file. None where the endpoint does not read what the file holds.
+    """
     files = train.files()
     if not files:
         return None
@@ -85,5 +90,21 @@ def example_request(train: ChannelData) -> str | None:
     if media_type == CSV:
         label = " | cut -d, -f2-" if parameters.strip() != "label_size=0" else ""
         return f"head -n 1 {file}{label} | curl -H 'Content-Type: text/csv' --data-binary @- {url}"
+    if media_type in TEXT_TYPES.values():
+        body = _text_request(files[0])
+        return body and f"curl -H 'Content-Type: application/json' --data-binary {shlex.quote(body)} {url}"
+    if media_type == PARQUET:
+        return None
     header = shlex.quote(f"Content-Type: {train.content_type}")
     return f"curl -H {header} --data-binary @{file} {url}"
+
+
+def _text_request(file: Path) -> str | None:
+    """A JSON request for the first line of a text; None for a line without text, or with too much of it for a command."""
+    with file.open("rb") as lines:
+        line = lines.readline(MOST_OF_A_LINE).decode(errors="replace")
+    try:
+        body = text_lines.request_of(line).decode()
+    except ValueError:
+        return None
+    return body if len(body) <= MOST_OF_A_REQUEST else None

@@ -7,7 +7,6 @@ import io
 import itertools
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.containers.codecs.images import encoded, image_recordio
@@ -16,6 +15,7 @@ from wildsage.containers.codecs.records.message import MalformedRecord
 from wildsage.containers.codecs.rows import FlatRows
 from wildsage.local_runner.console.previews.text import begins_with_names
 from wildsage.local_runner.images import catalogue, uris
+from wildsage.local_runner.inputs import text_lines
 from wildsage.local_runner.inputs.channels import InputError, split_uri
 from wildsage.local_runner.jobs.store import Document, NotFound, Store
 from wildsage.local_runner.jobs.training.states import KIND
@@ -27,7 +27,6 @@ HEAD_BYTES = 1 << 20
 MOST_OBJECTS = 20
 """How many objects of a channel are looked at to find one of data."""
 CSV, JSON, LIBSVM, IMAGE = "text/csv", "application/json", "text/libsvm", "application/x-image"
-SUPERVISED_LABEL = "__label__"
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def body_of(head: bytes, content_type: str, key: str, image: str) -> tuple[str, 
     if name in (LIBSVM, "text/x-libsvm", "libsvm"):
         return LIBSVM, line.encode()
     if uris.algorithm(image) == "blazingtext":
-        return JSON, _instance(line)
+        return JSON, text_lines.request_of(line)
     if name in (CSV, "csv") or key.endswith(".csv"):
         return CSV, _csv_row(head.decode("utf-8-sig", "replace"), _label_size(parameters, image)).encode()
     return (JSON, line.encode()) if line.startswith(("{", "[")) else None
@@ -151,13 +150,6 @@ def _numbers(row: FlatRows) -> str:
 def _sparse(row: FlatRows, keys: list[int]) -> bytes:
     features = {"keys": keys, "shape": [row.width], "values": row.values_z.tolist()}
     return json.dumps({"instances": [{"data": {"features": features}}]}).encode()
-
-
-def _instance(line: str) -> bytes:
-    """A line of BlazingText's training data as a request, without its labels."""
-    words = [word for word in line.split() if not word.startswith(SUPERVISED_LABEL)]
-    text: Any = " ".join(words) if len(words) < len(line.split()) else words[0]
-    return json.dumps({"instances": [text]}).encode()
 
 
 def _csv_row(text: str, label_size: int) -> str:

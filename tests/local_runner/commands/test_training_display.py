@@ -83,5 +83,30 @@ def test_the_command_that_asks_the_model_fits_the_data(rows, content_type, reque
     assert request == request_of.format(rows) + "http://127.0.0.1:8080/invocations"
 
 
+@pytest.mark.parametrize(
+    ("line", "body"),
+    [
+        ("__label__sea it's a ship", """'{"instances": ["it'"'"'s a ship"]}'"""),
+        ("a ship at sea", """'{"instances": ["a"]}'"""),
+        ('{"source": "a ship", "label": 1}', """'{"instances": ["a ship"]}'"""),
+    ],
+)
+def test_a_text_is_asked_about_in_json_which_is_what_its_endpoint_reads(tmp_path, line, body):
+    (tmp_path / "texts").write_text(f"{line}\n")
+    request = example_request(ChannelData(tmp_path, "text/plain"))
+    url = "http://127.0.0.1:8080/invocations"
+    assert request == f"curl -H 'Content-Type: application/json' --data-binary {body} {url}"
+
+
+@pytest.mark.parametrize("content", [b"\n", b'{"source": 1}', b"{", b"__label__a " + b"word " * 1000])
+def test_a_text_that_gives_no_short_request_gives_no_command(tmp_path, content):
+    (tmp_path / "texts").write_bytes(content)
+    assert example_request(ChannelData(tmp_path, "text/plain")) is None
+
+
+def test_parquet_gives_no_command_since_no_endpoint_reads_it(rows):
+    assert example_request(ChannelData(rows, "application/x-parquet")) is None
+
+
 def test_a_folder_without_files_gives_no_command(tmp_path):
     assert example_request(ChannelData(tmp_path, "text/csv")) is None

@@ -29,6 +29,12 @@ KMEANS, LINEAR, TEXT, SCRIPT = (f"{ACCOUNT}/{name}:1" for name in ("kmeans", "li
         (b'"x, y",2\n', "csv", SCRIPT, ("text/csv", b'"x, y",2')),
         (b"1 0:2 5:1\n0 1:1\n", "text/libsvm", SCRIPT, ("text/libsvm", b"1 0:2 5:1")),
         (b"__label__4 a good day\n", "text/plain", TEXT, ("application/json", b'{"instances": ["a good day"]}')),
+        (
+            b'{"source": "a day", "label": 4}\n',
+            "application/jsonlines",
+            TEXT,
+            ("application/json", b'{"instances": ["a day"]}'),
+        ),
         (b"some plain words\n", "text/plain", TEXT, ("application/json", b'{"instances": ["some"]}')),
         (b'{"x": 1}\n{"x": 2}\n', "application/jsonlines", SCRIPT, ("application/json", b'{"x": 1}')),
         (b"\xff\xfe", "text/plain", SCRIPT, None),
