@@ -36,15 +36,18 @@ SERVICES = {
     "ecr": "ECR",
 }
 WIDTH = 130
-INTRODUCTION = """\
+TITLE = """\
 # Compatibility
 
 This page lists what the local AWS answers, operation by operation. `python scripts/compatibility_page.py` writes it from the
-code and from AWS's own description in botocore {version}; a test compares the two.
+code and from AWS's own description in botocore {version}; a test compares the two. An operation that is not implemented answers
+`NotImplemented` with status 501; [not_implemented.md](not_implemented.md) lists them.
+"""
+RULES = """\
+## Fields and rules
 
 Requests are checked against that description, limits, enums and patterns included, and rejected in AWS's words. A field
-whose effect is not implemented is rejected by name instead of being ignored. An operation that is not implemented answers
-`NotImplemented` with status 501; [not_implemented.md](not_implemented.md) lists them. Fields about encryption (KMS keys), networks (`VpcConfig`),
+whose effect is not implemented is rejected by name instead of being ignored. Fields about encryption (KMS keys), networks (`VpcConfig`),
 prices, instances, profiling and debugging are accepted and shown again, but there is nothing here that they could act on.
 
 Fields that act on containers do so here too:
@@ -96,7 +99,7 @@ Each of these answers `NotImplemented` with status 501 and its name. [compatibil
 def page() -> str:
     """The page of what works, in Markdown."""
     sections = [_section(service, title) for service, title in SERVICES.items()]
-    return "\n".join([INTRODUCTION.format(version=botocore.__version__), _overview(), *sections])
+    return "\n".join([TITLE.format(version=botocore.__version__), _overview(), RULES, *sections])
 
 
 def others_page() -> str:
