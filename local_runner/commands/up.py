@@ -6,6 +6,7 @@ import contextlib
 import enum
 import json
 import os
+import re
 import shlex
 import socket
 import sys
@@ -58,6 +59,7 @@ PORT, PROXY_PORT = 4577, 4578
 OPEN_WARNING = "Nobody's signature is checked: anybody who reaches it can run code as you and read your data."
 TOKEN_NOTE = "Requests have to be signed with the keys of the data folder, which the variables for clients hold."
 STOP_LIMIT_S = 30.0
+SIZE = re.compile(r"\d+[kmg]?b?", re.ASCII | re.IGNORECASE)
 EXAMPLES = examples(
     "wildsage up",
     "wildsage up -d                     in the background, until `wildsage down`",
@@ -76,6 +78,13 @@ class BackendName(enum.StrEnum):
 
     PROCESS = "process"
     DOCKER = "docker"
+
+
+def check_size(size: str | None) -> str | None:
+    """Exit with an error for what is not a size as Docker takes it, before anything starts."""
+    if size is not None and not SIZE.fullmatch(size):
+        raise typer.BadParameter(f"got {size!r}, expected a number with k, m or g, such as 512m or 4g.")
+    return size
 
 
 def up(
@@ -106,11 +115,16 @@ def up(
     memory: Annotated[
         str | None,
         typer.Option(
-            metavar="SIZE", help="With --backend docker: memory limit of one container, such as 4g; default: none."
+            metavar="SIZE",
+            callback=check_size,
+            help="With --backend docker: memory limit of one container, such as 4g; default: none.",
         ),
     ] = None,
     shm_size: Annotated[
-        str, typer.Option(metavar="SIZE", help="With --backend docker: size of /dev/shm in one container.")
+        str,
+        typer.Option(
+            metavar="SIZE", callback=check_size, help="With --backend docker: size of /dev/shm in one container."
+        ),
     ] = ServerSettings.shm_size,
     image: Annotated[
         list[str] | None,

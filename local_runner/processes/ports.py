@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
 
@@ -12,5 +13,7 @@ def problem(host: str, port: int) -> str | None:
         try:
             probe.bind((host, port))
         except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                return f"{host} is not an address of this machine ({error.strerror}). Choose another with --bind."
             return f"Port {port} of {host} cannot be used ({error.strerror}). Choose another with --port."
     return None

@@ -21,6 +21,14 @@ def test_up_says_what_an_option_belongs_to(cli, tmp_path, option, other):
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize(("option", "size"), [("--memory", "4x"), ("--memory", "-1g"), ("--shm-size", "much")])
+def test_a_size_is_checked_before_the_server_starts(cli, tmp_path, option, size):
+    said = cli("up", "--data", tmp_path / "data", "--backend", "docker", option, size)
+    assert said.status == 2
+    assert f"got {size!r}, expected a number with k, m or g" in said.err.replace("│ ", "")
+    assert not (tmp_path / "data").exists()
+
+
 def test_run_says_so_too(cli, tmp_path):
     program = tmp_path / "program.py"
     program.write_text("print('ran')")
