@@ -78,8 +78,11 @@ def put_object(store: ObjectStore, call: Call) -> Response:
 
 
 def get_object(open_object: Opener, call: Call) -> Response:
-    """GetObject and HeadObject. The server gets the file as `wsgi.file_wrapper`, at the range's first byte, so that the kernel
-    can send it. PEP 3333: the server stops at Content-Length."""
+    """An object or a range of it, if the conditions of the request hold. Raises NoSuchKey, InvalidRange, PreconditionFailed.
+
+    The server gets the file as `wsgi.file_wrapper`, at the range's first byte, so that the kernel can send it. PEP 3333: the
+    server stops at Content-Length.
+    """
     stored, file = open_object(call.bucket, call.key)
     try:
         response = _read_response(stored, call)
