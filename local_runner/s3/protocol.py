@@ -71,7 +71,7 @@ class S3:
         not_implemented: LineFile | None = None,
     ) -> None:
         """`missed` records the buckets that callers tried to read although they do not exist, `not_implemented` the operations
-        that they asked for in vain. `access` says who may call."""
+        that they called although they are not implemented. `access` says who may call."""
         self._not_implemented = not_implemented
         self._access = access
         self._folder = store.folder

@@ -1,4 +1,4 @@
-"""Overview: what runs, how full queue and disk are, how clients are connected, and what they asked for in vain."""
+"""Overview: what runs, how full queue and disk are, how clients are connected, and what they requested that is not here."""
 
 from __future__ import annotations
 

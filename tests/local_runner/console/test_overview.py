@@ -1,4 +1,4 @@
-"""The overview shows what runs, what the disk holds, how to connect, and what was asked for in vain."""
+"""The overview shows what runs, what the disk holds, how to connect, and what was requested that is not here."""
 
 from __future__ import annotations
 
