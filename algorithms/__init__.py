@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the local AWS imports only errors from here and does not ne
     from pathlib import Path
 
     from wildsage.algorithms.base.algorithm import Algorithm
+    from wildsage.algorithms.base.hyperparameters import ToolkitHyperparameters
     from wildsage.algorithms.base.program import Program
     from wildsage.algorithms.base.spec import Spec
 
@@ -64,14 +65,16 @@ def find(name: str) -> type[Algorithm]:
     Raises UserError with the nearest known name, or for an algorithm that brings its own program, and MissingPackage where the
     algorithm needs what is not installed.
     """
-    folder = _folder(name)
-    if spec(folder).program:
-        raise UserError(
-            f"Algorithm {name!r} brings its own program, expected one that shares the toolkit: {', '.join(on_the_toolkit())}. "
-            f"algorithms.program({name!r}) gives the program."
-        )
-    require_packages(folder)
-    return importlib.import_module(f"{__name__}.{folder}.algorithm").ALGORITHM
+    return importlib.import_module(f"{__name__}.{_folder_on_the_toolkit(name)}.algorithm").ALGORITHM
+
+
+def hyperparameters_of(name: str) -> type[ToolkitHyperparameters] | None:
+    """The hyperparameters of the algorithm of that name, found without torch: those of the module `hyperparameters` of its folder.
+
+    None for a folder without that module, whose algorithm declares them itself. Raises as `find` does.
+    """
+    module = f"{__name__}.{_folder_on_the_toolkit(name)}.hyperparameters"
+    return importlib.import_module(module).HYPERPARAMETERS if importlib.util.find_spec(module) else None
 
 
 def program(name: str) -> Program:
@@ -116,6 +119,17 @@ def unavailable() -> list[str]:
         except MissingPackage:
             missing.append(spec(name).image)
     return missing
+
+
+def _folder_on_the_toolkit(name: str) -> str:
+    folder = _folder(name)
+    if spec(folder).program:
+        raise UserError(
+            f"Algorithm {name!r} brings its own program, expected one that shares the toolkit: {', '.join(on_the_toolkit())}. "
+            f"algorithms.program({name!r}) gives the program."
+        )
+    require_packages(folder)
+    return folder
 
 
 def _folder(name: str) -> str:

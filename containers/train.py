@@ -10,17 +10,18 @@ from contextlib import contextmanager
 
 from torch import Tensor
 
+from wildsage import algorithms
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.algorithm import Algorithm, Model
 from wildsage.algorithms.base.errors import BadChannelRow, UserError, WildsageError
-from wildsage.containers import codecs
-from wildsage.containers.check import algorithm_named
+from wildsage.containers.check import algorithm_name
 from wildsage.containers.codecs.media_type import MediaType
 from wildsage.containers.contract import capabilities, failure, metrics, pretrained_weights
 from wildsage.containers.contract.job import TrainingJob
 from wildsage.containers.contract.job_log import JobLog
 from wildsage.containers.contract.paths import OptML
-from wildsage.containers.input import image_channel
+from wildsage.containers.input import declared_channels, image_channel
+from wildsage.containers.input.declared_channels import MODEL_CHANNEL
 from wildsage.containers.input.image_stream import ImageStream
 from wildsage.containers.input.row_stream import ReadCounts, RowStream
 from wildsage.containers.input.sources import FileSources, PipeSources
@@ -32,7 +33,6 @@ from wildsage.containers.training.stopping import StopSignal
 from wildsage.containers.training.training_run import TrainingRun, counters
 
 EVALUATION_ROWS = 5000
-MODEL_CHANNEL = "model"
 LARGEST_SETTING = 2**63 - 1
 
 
@@ -54,7 +54,7 @@ def train(environment: Mapping[str, str], stop: StopSignal) -> int:
 
 def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSignal) -> None:
     started_s = time.time()
-    kind = algorithm_named(environment)
+    kind = algorithms.find(algorithm_name(environment))
     job = TrainingJob.read(opt_ml)
     log = JobLog(job.current_host, kind.spec.log_name)
     algorithm, settings = _configure(kind, job, opt_ml, log)
@@ -127,29 +127,16 @@ def _open_channels(
     algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, log: JobLog, seed: int
 ) -> dict[str, RowStream | ImageStream]:
     """Open a stream for every channel. Raises UserError for a missing or unknown channel, or a wrong content type."""
-    known = {channel.name for channel in algorithm.spec.channels}
-    missing = [c.name for c in algorithm.spec.channels if c.required and c.name not in job.channels]
-    unknown = sorted(set(job.channels) - known)
-    if missing or unknown:
-        got = ", ".join(job.channels) or "none"
-        raise UserError(
-            f"Channels: got {got}; {algorithm.spec.image} expects {', '.join(sorted(known))}, of which train is required."
-        )
-    names = [name for name in job.channels if name != MODEL_CHANNEL and not name.endswith(image_channel.LIST_SUFFIX)]
-    return {name: _open_channel(name, algorithm, job, opt_ml, log, seed) for name in names}
+    media_types = declared_channels.media_types(algorithm.spec, job)
+    return {name: _open_channel(name, type_, algorithm, job, opt_ml, log, seed) for name, type_ in media_types.items()}
 
 
 def _open_channel(
-    name: str, algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, log: JobLog, seed: int
+    name: str, media_type: MediaType, algorithm: Algorithm, job: TrainingJob, opt_ml: OptML, log: JobLog, seed: int
 ) -> RowStream | ImageStream:
-    config = job.channels[name]
-    media_type = MediaType.parse(config.content_type or algorithm.spec.content_types[0])
-    if media_type.name not in algorithm.spec.content_types:
-        raise codecs.UnsupportedMediaType(
-            f"Channel {name}: got content type {config.content_type!r}, expected {' or '.join(algorithm.spec.content_types)}."
-        )
     if algorithm.spec.data == "images":
         return image_channel.open_channel(name, algorithm, media_type, job, opt_ml, log, seed)
+    config = job.channels[name]
     log.line(f"Loaded iterator creator {media_type.name} for content type ('{media_type.name}', '1.0')")
     sources = PipeSources(opt_ml, name) if config.input_mode == "Pipe" else FileSources(opt_ml.channel(name))
     return RowStream(

@@ -11,15 +11,9 @@ from torch import Tensor
 
 from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.graph import Graph
+from wildsage.algorithms.base.hyperparameters import ToolkitHyperparameters
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.base.spec import Spec
-
-SHARED = {"_num_gpus": "auto", "_tuning_objective_metric": ""}
-"""Settings that every algorithm of the original has: the number of GPUs, and the metric that a tuning job names."""
-
-OURS = {"_seed": "0", "_checkpoint_seconds": "30", "_keep_state": "true"}
-"""Settings of Wildsage that every algorithm has: the random seed, the seconds between two checkpoints, and whether the final state
-is put beside the model."""
 
 Columns = Mapping[str, Tensor]
 """An answer: named columns, each (n,) with one value for each row, or (n, m) with m values for each row."""
@@ -88,24 +82,17 @@ class Model(ABC):
         return {}
 
 
-class Algorithm(ABC):
+class Algorithm(ToolkitHyperparameters, ABC):
     """Base of all algorithms: a frozen dataclass of hyperparameters, with `spec` and `internal` beside them.
 
-    `internal` holds the underscore settings that the original accepts beside `SHARED`, with its defaults. Where all hosts
-    move one model together, `resumes_from_model` says so: its arrays are then enough to resume from, on every host.
+    Where all hosts move one model together, `resumes_from_model` says so: its arrays are then enough to resume from, on every host.
     """
 
     spec: ClassVar[Spec]
-    internal: ClassVar[Mapping[str, str]] = {}
     model_class: ClassVar[type[Model]]
     resumes_from_model: ClassVar[bool] = False
 
     feature_dim: int | str
-
-    @classmethod
-    def internal_settings(cls) -> dict[str, str]:
-        """All underscore settings with their defaults: those of every algorithm, and this one's own."""
-        return {**SHARED, **cls.internal, **OURS}
 
     @abstractmethod
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> Model:

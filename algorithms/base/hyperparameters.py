@@ -1,6 +1,7 @@
 """Declare a hyperparameter once; parsing, checking, the documentation table and tuning ranges follow from that line.
 
-SageMaker sends every value as a string (contract: hyperparameters.json), so parsing starts from text.
+SageMaker sends every value as a string (contract: hyperparameters.json), so parsing starts from text. Nothing here imports the
+array engine, so that values are checked at once.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from wildsage.algorithms.base import json_text
 from wildsage.algorithms.base.errors import UserError
@@ -24,6 +25,28 @@ TRUTH = {"true": True, "false": False, "1": True, "0": False}
 
 # Sent by the SageMaker Python SDK's tuner beside an algorithm's own hyperparameters.
 SENT_BY_THE_SDK = ("sagemaker_estimator_module", "sagemaker_estimator_class_name")
+
+SHARED = {"_num_gpus": "auto", "_tuning_objective_metric": ""}
+"""Settings that every algorithm of the original has: the number of GPUs, and the metric that a tuning job names."""
+
+OURS = {"_seed": "0", "_checkpoint_seconds": "30", "_keep_state": "true"}
+"""Settings of Wildsage that every algorithm has: the random seed, the seconds between two checkpoints, and whether the final state
+is put beside the model."""
+
+
+class ToolkitHyperparameters:
+    """Base of the dataclasses that declare the hyperparameters of an algorithm on the toolkit, and so of all such algorithms.
+
+    `internal` holds the underscore settings that the original accepts beside `SHARED`, with its defaults. What the hyperparameters
+    demand of each other is checked in `__post_init__`, which raises UserError.
+    """
+
+    internal: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def internal_settings(cls) -> dict[str, str]:
+        """All underscore settings with their defaults: those of every algorithm, and this one's own."""
+        return {**SHARED, **cls.internal, **OURS}
 
 
 @dataclass(frozen=True)

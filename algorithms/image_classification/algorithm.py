@@ -47,7 +47,6 @@ class ImageClassification(ImageHyperparameters, Algorithm):
 
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> ImageClassificationModel:
         """Start from weights, train and validate epoch by epoch, and keep the best epoch."""
-        self.check()
         training = Training.begin(self, run)
         for epoch in training.epochs_left:
             training.train(channels["train"], epoch)

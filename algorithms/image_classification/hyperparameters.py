@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.graph import Graph
-from wildsage.algorithms.base.hyperparameters import choice, flag, integer, integers, real
+from wildsage.algorithms.base.hyperparameters import ToolkitHyperparameters, choice, flag, integer, integers, real
 from wildsage.algorithms.image_classification.network import DEPTHS, SIGMOID, SOFTMAX, residual_network
-from wildsage.algorithms.image_classification.preparation import CROP, CROP_COLOR, CROP_COLOR_TRANSFORM
+
+CROP, CROP_COLOR, CROP_COLOR_TRANSFORM = "crop", "crop_color", "crop_color_transform"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageHyperparameters:
+class ImageHyperparameters(ToolkitHyperparameters):
     """The fields that log, optimizers and training read. A base of the algorithm, so that these need not import it."""
 
     num_classes: int = integer(low=1, doc="Number of classes.")
@@ -91,8 +92,7 @@ class ImageHyperparameters:
             int(self.num_layers), self.shape, self.num_classes, SIGMOID if self.multi_label else SOFTMAX
         )
 
-    def check(self) -> None:
-        """Raise UserError where hyperparameters do not fit together."""
+    def __post_init__(self) -> None:
         _, height, width = self.shape
         if self.shape[0] not in (1, 3):
             raise UserError(
@@ -107,3 +107,6 @@ class ImageHyperparameters:
                 f"Hyperparameter num_training_samples: got {self.num_training_samples}, "
                 f"expected {self.mini_batch_size} (mini_batch_size) or more: an epoch is of full batches."
             )
+
+
+HYPERPARAMETERS = ImageHyperparameters

@@ -15,12 +15,11 @@ from PIL.Image import Image as Picture
 from PIL.Image import Resampling, Transform, Transpose
 
 from wildsage.algorithms.image_classification import color
+from wildsage.algorithms.image_classification.hyperparameters import CROP_COLOR, CROP_COLOR_TRANSFORM
 
 MOST_ROTATION_DEGREES, MOST_SHEAR, MOST_ASPECT = 10.0, 0.1, 0.25
 FILL = 255
 """The colour of pixels that lie outside a picture after it was rotated."""
-
-CROP, CROP_COLOR, CROP_COLOR_TRANSFORM = "crop", "crop_color", "crop_color_transform"
 
 
 @dataclass(frozen=True)

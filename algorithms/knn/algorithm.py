@@ -1,4 +1,4 @@
-"""K-nearest neighbours: hyperparameters, and `fit` as sample, reduce, index.
+"""K-nearest neighbours: `fit` as sample, reduce, index.
 
 Axes: n rows of a batch · d columns of the data · t columns of the index · r rows of the sample
 """
@@ -16,21 +16,20 @@ from torch import Tensor
 from wildsage.algorithms.base.algorithm import Algorithm
 from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.errors import NO_DATA, BadChannelRow, BadRecord, UserError
-from wildsage.algorithms.base.hyperparameters import AUTO, choice, integer
+from wildsage.algorithms.base.hyperparameters import AUTO
 from wildsage.algorithms.base.labels import one_label
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn import index
+from wildsage.algorithms.knn.hyperparameters import QUANTISED, KNNHyperparameters, target_problem
 from wildsage.algorithms.knn.model import KNNModel
-from wildsage.algorithms.knn.reduction import KINDS, Reduction
+from wildsage.algorithms.knn.reduction import Reduction
 from wildsage.algorithms.knn.reservoir import Reservoir, smallest
 from wildsage.algorithms.knn.row_preparation import RowPreparation
 from wildsage.algorithms.knn.spec import SPEC
 
-PQ_PARTS = (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)
-
 
 @dataclass(frozen=True, kw_only=True)
-class KNN(Algorithm):
+class KNN(KNNHyperparameters, Algorithm):
     """Find the k nearest rows of a sample; their labels vote (classifier) or are averaged (regressor).
 
     Memory: while reading, 17/16 of the sample and one mini-batch; while building, the index and the sample; then the index.
@@ -45,66 +44,8 @@ class KNN(Algorithm):
     tensor([0., 1.])
     """
 
-    feature_dim: int | str = integer(AUTO, low=1, also=(AUTO,), doc="Columns in every row; auto counts them.")
-    k: int = integer(low=1, tunable=(1, 1024), doc="Neighbours to ask.")
-    predictor_type: str = choice("classifier", "regressor", doc="Whether neighbours vote or their labels are averaged.")
-    sample_size: int = integer(low=1, tunable=(256, 20_000_000), doc="Rows to keep of the training channel, at most.")
-    dimension_reduction_type: str | None = choice(
-        *KINDS, default=None, doc="Random projection to fewer columns, if any; needs dimension_reduction_target."
-    )
-    dimension_reduction_target: int | None = integer(
-        None, low=1, doc="Columns to keep, less than feature_dim; needs dimension_reduction_type."
-    )
-    index_type: str = choice(
-        index.FLAT, index.LISTS, index.QUANTISED, default=index.FLAT, doc="Exact, or by lists, or by lists and codes."
-    )
-    index_metric: str = choice(
-        "L2", "INNER_PRODUCT", "COSINE", default="L2", doc="What near means; faiss.IVFPQ takes L2 alone."
-    )
-    faiss_index_ivf_nlists: int | str = integer(
-        AUTO, low=1, also=(AUTO,), doc="Lists of IVFFlat and IVFPQ; auto is the root of the number of sampled rows."
-    )
-    faiss_index_pq_m: int | None = integer(
-        None, low=1, doc=f"Codes a row of IVFPQ is made of: one of {', '.join(map(str, PQ_PARTS))}."
-    )
-    _faiss_index_nprobe: int = integer(5, low=1, doc="Lists to look into; the original's internal setting.")
-    mini_batch_size: int = integer(5000, low=1, doc="Rows read at a time.")
-    epochs: int = integer(1, low=1, doc="Accepted for compatibility: one pass gives the sample, so one is made.")
-
-    internal: ClassVar = {
-        "_enable_profiler": "false", "_kvstore": "dist_async", "_log_level": "info",
-        "_num_kv_servers": "1",
-    }  # fmt: skip
     spec: ClassVar = SPEC
     model_class: ClassVar = KNNModel
-
-    def __post_init__(self) -> None:
-        if problems := [*self._reduction_problems(), *self._index_problems()]:
-            raise UserError("\n".join(problems))
-
-    def _reduction_problems(self) -> list[str]:
-        kind, target = self.dimension_reduction_type, self.dimension_reduction_target
-        if (kind is None) != (target is None):
-            return [
-                f"Hyperparameters dimension_reduction_type and dimension_reduction_target: got {kind} and {target}, "
-                "expected both or neither."
-            ]
-        if target is not None and self.feature_dim != AUTO and target >= int(self.feature_dim):
-            return [_target_problem(target, int(self.feature_dim))]
-        return []
-
-    def _index_problems(self) -> list[str]:
-        if self.index_type != index.QUANTISED:
-            return []
-        problems = []
-        if self.index_metric != "L2":
-            problems.append(f"Hyperparameter index_metric: got {self.index_metric}, expected L2 with faiss.IVFPQ.")
-        if self.faiss_index_pq_m not in PQ_PARTS:
-            problems.append(
-                f"Hyperparameter faiss_index_pq_m: got {self.faiss_index_pq_m}, "
-                f"expected one of {', '.join(map(str, PQ_PARTS))} with faiss.IVFPQ."
-            )
-        return problems
 
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> KNNModel:
         """Sample the stream, join the hosts' samples, and build the index of what they hold."""
@@ -140,12 +81,12 @@ class KNN(Algorithm):
 
     def _preparation(self, feature_dim: int, seed: int) -> RowPreparation:
         """How rows of `feature_dim` columns are prepared for the index. With IVFPQ its width is a multiple of faiss_index_pq_m."""
-        parts = int(self.faiss_index_pq_m or 1) if self.index_type == index.QUANTISED else 1
+        parts = int(self.faiss_index_pq_m or 1) if self.index_type == QUANTISED else 1
         normalize = self.index_metric == "COSINE"
         if self.dimension_reduction_type is None or self.dimension_reduction_target is None:
             return RowPreparation(feature_dim, index.padded_to(feature_dim, parts), normalize)
         if self.dimension_reduction_target >= feature_dim:
-            raise UserError(_target_problem(self.dimension_reduction_target, feature_dim))
+            raise UserError(target_problem(self.dimension_reduction_target, feature_dim))
         target_dim = index.padded_to(self.dimension_reduction_target, parts)
         reduction = Reduction(self.dimension_reduction_type, seed, feature_dim, target_dim)
         return RowPreparation(feature_dim, target_dim, normalize, reduction)
@@ -226,10 +167,6 @@ def _warn_of_fractions(labels_n: Tensor, rows_before: int, run: RunContext) -> b
         "WARNING",
     )
     return True
-
-
-def _target_problem(target: int, feature_dim: int) -> str:
-    return f"Hyperparameter dimension_reduction_target: got {target}, expected less than feature_dim = {feature_dim}."
 
 
 ALGORITHM = KNN

@@ -18,8 +18,8 @@ from torch import Tensor
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn.candidates import follow_torch
+from wildsage.algorithms.knn.hyperparameters import FLAT, LISTS
 
-FLAT, LISTS, QUANTISED = "faiss.Flat", "faiss.IVFFlat", "faiss.IVFPQ"
 PQ_BITS = 8
 PQ_CENTERS = 1 << PQ_BITS
 NUMBERS_AT_ONCE = 1 << 22

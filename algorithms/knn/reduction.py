@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-KINDS = ("sign", "fjlt")
 GENERATOR = "pcg64"
 
 

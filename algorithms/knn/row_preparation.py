@@ -15,7 +15,8 @@ from torch import Tensor
 
 from wildsage.algorithms.base.algorithm import ModelSettings
 from wildsage.algorithms.base.errors import BadRecord, UserError
-from wildsage.algorithms.knn.reduction import KINDS, Reduction
+from wildsage.algorithms.knn.hyperparameters import KINDS
+from wildsage.algorithms.knn.reduction import Reduction
 
 LONGEST_SQUARED = 1e37
 """The sum of two such lengths, squared, is still a float32."""

@@ -19,26 +19,12 @@ from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.graph import Graph
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner import labels, losses, metrics, network
+from wildsage.algorithms.linear_learner.hyperparameters import LOSSES, MULTICLASS, REGRESSOR
 from wildsage.algorithms.linear_learner.losses import Loss
 
 WEIGHT, BIAS = "fc0_weight", "fc0_bias"
 BIAS_LR_MULT = 10.0
 """The original's default, which its symbol records."""
-
-BINARY, MULTICLASS, REGRESSOR = "binary_classifier", "multiclass_classifier", "regressor"
-LOSSES = {
-    BINARY: ("logistic", "hinge_loss"),
-    MULTICLASS: ("softmax_loss",),
-    REGRESSOR: (
-        "squared_loss",
-        "absolute_loss",
-        "eps_insensitive_squared_loss",
-        "eps_insensitive_absolute_loss",
-        "quantile_loss",
-        "huber_loss",
-    ),
-}
-"""By predictor_type; the first is what `auto` means."""
 
 SCORING_NUMBERS = ("margin", "quantile", "huber_delta", "loss_insensitivity", "f_beta", "accuracy_top_k")
 """Numbers among a model's metrics_params; each may be missing or None."""

@@ -1,4 +1,4 @@
-"""PCA: hyperparameters, and `fit` in one pass.
+"""PCA: `fit` in one pass.
 
 Axes: n rows of a batch · d features · l columns of the test matrix · c components
 """
@@ -15,9 +15,9 @@ from torch import Tensor
 from wildsage.algorithms.base.algorithm import Algorithm
 from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.errors import NO_DATA, UserError
-from wildsage.algorithms.base.hyperparameters import choice, flag, integer
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.pca import moments
+from wildsage.algorithms.pca.hyperparameters import PCAHyperparameters
 from wildsage.algorithms.pca.model import PCAModel
 from wildsage.algorithms.pca.moments import Moments
 from wildsage.algorithms.pca.spec import SPEC
@@ -27,7 +27,7 @@ SKETCH_WIDTH = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class PCA(Algorithm):
+class PCA(PCAHyperparameters, Algorithm):
     """Principal components of a stream of rows, read once.
 
     Memory: d² float64 numbers (`regular`) or 4 (num_components + extra_components) d (`randomized`), one mini-batch, and
@@ -49,35 +49,8 @@ class PCA(Algorithm):
             [ 5.]])
     """
 
-    feature_dim: int = integer(low=1, doc="Columns in every row.")
-    mini_batch_size: int = integer(low=1, doc="Rows read at a time.")
-    num_components: int = integer(low=1, doc="Components to return, at most feature_dim.")
-    algorithm_mode: str = choice(
-        "regular", "randomized", default="regular", doc="Exact, or by a sketch for many columns and few components."
-    )
-    extra_components: int = integer(
-        -1,
-        low=0,
-        also=(-1,),
-        doc="More columns in the sketch, for accuracy (randomized only); -1 is max(10, num_components).",
-    )
-    subtract_mean: bool = flag(True, doc="Center the rows, in training and in inference.")
-    epochs: int = integer(
-        1, low=1, doc="Accepted for compatibility: the sums are complete after one pass, so one is made."
-    )
-    force_dense: bool = flag(True, doc="Accepted for compatibility; sparse rows are always made dense.")
-
-    internal: ClassVar = {
-        "_kvstore": "dist_sync", "_log_level": "info", "_num_kv_servers": "auto",
-    }  # fmt: skip
     spec: ClassVar = SPEC
     model_class: ClassVar = PCAModel
-
-    def __post_init__(self) -> None:
-        if self.num_components > self.feature_dim:
-            raise UserError(
-                f"Hyperparameter num_components: got {self.num_components}, expected at most feature_dim = {self.feature_dim}."
-            )
 
     def fit(self, channels: Mapping[str, Stream], run: RunContext) -> PCAModel:
         """Add up the moments of all batches on all hosts, then decompose them.

@@ -21,11 +21,11 @@ from wildsage.containers.codecs.media_type import MediaType
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.job_log import JobLog
 from wildsage.containers.contract.paths import OptML
+from wildsage.containers.input.declared_channels import LIST_SUFFIX
 from wildsage.containers.input.image_stream import ImageStream
 from wildsage.containers.input.sources import FileSources, PipeSources, Source, Sources
 
 RECORDIO = "application/x-recordio"
-LIST_SUFFIX = "_lst"
 ReadRecords = Callable[[], Iterator[ImageRecord]]
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 
-from wildsage.algorithms.base.errors import UserError
-from wildsage.containers.contract import archive, extensions, form_variable, host_check
+from wildsage.algorithms.base.errors import UserError, WildsageError
+from wildsage.containers.contract import archive, extensions, failure, form_variable, host_check
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import CHANNEL_NAME, DEFAULT_ROOT, OptML
 from wildsage.containers.contract.printable import printable_lines
@@ -48,6 +48,22 @@ def content_type_of(path: Path, algorithm: str) -> str:
     return extensions.content_type_of(str(path), files, declared, found.label_size if found else 1)
 
 
+def check(
+    algorithm: str, hyperparameters: Mapping[str, str], channels: Mapping[str, ChannelData], input_mode: str
+) -> None:
+    """Check a training job in this process, before its container starts and torch is imported.
+
+    Raises UserError for an invalid channel name, and JobFailed with the words and the status that the container would end with.
+    """
+    from wildsage.containers.check import check_job  # algorithms, which other commands do not need
+
+    job = _job(hyperparameters, channels, input_mode)
+    try:
+        check_job(algorithm, job)
+    except WildsageError as error:
+        raise _rejection(failure.exit_status(error), failure.reason(error)) from None
+
+
 def train(
     algorithm: str,
     hyperparameters: Mapping[str, str],
@@ -63,22 +79,27 @@ def train(
     `input_mode` is File or Pipe; the model is the same. An interrupted job continues from the folder `checkpoints`.
     Raises UserError for an invalid channel name, and JobFailed with the container's status.
     """
-    _check_names(channels)
+    job = _job(hyperparameters, channels, input_mode)
     with temp_folder.folder() as root:
         folder = OptML(root)
         folder.make_folders()
-        configs = {name: ChannelConfig(channel.content_type, input_mode) for name, channel in channels.items()}
-        TrainingJob(hyperparameters, configs).write(folder)
+        job.write(folder)
         if checkpoints:
             folder.checkpoint_config.write_text(json.dumps({"LocalPath": str(checkpoints)}))
         with (
-            _provide_channels(folder, channels, configs),
+            _provide_channels(folder, channels, job.channels),
             _container("train", folder, {**environment, "WILDSAGE_ALGORITHM": algorithm}, show) as process,
         ):
             status = foreground.wait(process, _say_that_it_stops)
         if status:
             raise _failure(status, folder)
         _pack_results(folder, output)
+
+
+def _job(hyperparameters: Mapping[str, str], channels: Mapping[str, ChannelData], input_mode: str) -> TrainingJob:
+    _check_names(channels)
+    configs = {name: ChannelConfig(channel.content_type, input_mode) for name, channel in channels.items()}
+    return TrainingJob(hyperparameters, configs)
 
 
 def _say_that_it_stops() -> None:
@@ -92,6 +113,10 @@ def _failure(status: int, folder: OptML) -> JobFailed:
             status, f"The training process ended with status {status} and gave no reason; its log is above."
         )
     reason = folder.failure.read_text(errors="replace").replace(str(folder.root), DEFAULT_ROOT)
+    return _rejection(status, reason)
+
+
+def _rejection(status: int, reason: str) -> JobFailed:
     return JobFailed(status, printable_lines(reason.strip()), has_reason=True)
 
 

@@ -81,6 +81,7 @@ def train(
             folder_for_results(output) as results,
             folder_for_results(checkpoints) if checkpoints else nullcontext() as kept,
         ):
+            standalone.check(algorithm, hyperparameters, channels, input_mode.value)
             weights = {VARIABLE: str(pretrained_weights)} if pretrained_weights else {}
             environment = {**os.environ, **weights}
             log = TrainingLog(definitions(algorithm), rounds(hyperparameters))

@@ -42,6 +42,25 @@ def test_an_algorithm_with_its_own_program_is_not_found_on_the_toolkit():
         algorithms.find("xgboost")
 
 
+def test_an_algorithm_that_declares_its_hyperparameters_itself_has_no_module_of_them(tmp_path, monkeypatch):
+    folder = tmp_path / "made_here"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "spec.py").write_text((ROOT / "algorithms" / "pca" / "spec.py").read_text())
+    monkeypatch.setattr(algorithms, "__path__", [*algorithms.__path__, str(tmp_path)])
+    monkeypatch.setattr(algorithms, "names", lambda: ["made_here"])
+    try:
+        assert algorithms.hyperparameters_of("made-here") is None
+    finally:
+        for name in [name for name in sys.modules if name.startswith("wildsage.algorithms.made_here")]:
+            del sys.modules[name]
+
+
+def test_hyperparameters_of_a_program_are_its_own():
+    with pytest.raises(UserError, match="'xgboost' brings its own program"):
+        algorithms.hyperparameters_of("xgboost")
+
+
 def test_a_program_is_recognised_by_its_model_files(tmp_path):
     assert algorithms.program_in(tmp_path) is None
     (tmp_path / "xgboost-model-0").write_bytes(b"")

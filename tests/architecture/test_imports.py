@@ -12,6 +12,7 @@ OURS = ("algorithms", "containers", "local_runner")
 RUNNER_MAY_IMPORT = (
     "local_runner",
     "containers.contract",
+    "containers.check",
     "containers.codecs.records.recordio",
     "containers.codecs.records.files",
     "containers.launchers.pipes",

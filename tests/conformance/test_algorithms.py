@@ -1,5 +1,7 @@
 """One suite judges every algorithm; each brings its Case, and an exemption names its reason there."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -28,6 +30,19 @@ def same(one, other) -> bool:
 
 def permuted(rows: Batch, order: torch.Tensor) -> Batch:
     return Batch(rows.features[order], None if rows.labels_nl is None else rows.labels_nl[order])
+
+
+def test_hyperparameters_of_a_module_of_their_own_are_those_of_the_algorithm(name):
+    apart = algorithms.hyperparameters_of(name) or algorithms.find(name)
+    assert issubclass(algorithms.find(name), apart)
+    assert hyperparameters.table(apart) == hyperparameters.table(algorithms.find(name))
+    assert apart.internal_settings() == algorithms.find(name).internal_settings()
+
+
+def test_hyperparameters_of_a_module_of_their_own_are_read_without_torch(name):
+    script = f"import sys; from wildsage import algorithms; algorithms.hyperparameters_of({name!r}); print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"
 
 
 def test_reaches_its_floor_on_rows_as_they_are(name, case):

@@ -7,12 +7,8 @@ import pytest
 from PIL import Image
 
 from wildsage.algorithms.image_classification import color, preparation
-from wildsage.algorithms.image_classification.preparation import (
-    CROP,
-    CROP_COLOR,
-    CROP_COLOR_TRANSFORM,
-    TrainingPreparation,
-)
+from wildsage.algorithms.image_classification.hyperparameters import CROP, CROP_COLOR, CROP_COLOR_TRANSFORM
+from wildsage.algorithms.image_classification.preparation import TrainingPreparation
 
 SHAPE = (3, 6, 8)
 

@@ -7,7 +7,8 @@ import torch
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn.algorithm import KNN
-from wildsage.algorithms.knn.reduction import KINDS, Reduction, hadamard
+from wildsage.algorithms.knn.hyperparameters import KINDS
+from wildsage.algorithms.knn.reduction import Reduction, hadamard
 
 
 def test_the_bits_of_a_seed_are_frozen():

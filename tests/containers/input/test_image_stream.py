@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.image_classification.preparation import CROP, TrainingPreparation
+from wildsage.algorithms.image_classification.hyperparameters import CROP
+from wildsage.algorithms.image_classification.preparation import TrainingPreparation
 from wildsage.containers.codecs.images.image_recordio import ImageRecord
 from wildsage.containers.input.image_stream import ImageStream, shuffled
 

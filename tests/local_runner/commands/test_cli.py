@@ -118,7 +118,7 @@ def test_an_unknown_algorithm_leaves_no_folder(tmp_path: Path) -> None:
 def test_a_job_that_fails_leaves_no_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("1,2\n")
     folders = ["--output", tmp_path / "new" / "model", "--checkpoints", tmp_path / "saved"]
-    settings = ["--hp", "k=two", "--hp", "feature_dim=2"]
+    settings = ["--hp", "k=2", "--hp", "feature_dim=2"]
     assert invoke("train", "kmeans", "--channel", f"train={tmp_path / 'rows.csv'}", *settings, *folders)[0] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
@@ -500,10 +500,42 @@ def test_text_files_without_a_last_line_feed_and_hidden_ones_do_not_change_the_m
         assert (tmp_path / mode / "model.tar.gz").read_bytes() == model.read_bytes()
 
 
+def test_a_wrong_setting_is_one_message_and_nothing_is_trained(rows: Path, tmp_path: Path) -> None:
+    done = train(rows, tmp_path / "model", "--hp", "epoks=3", "--hp", "init_method=luck")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.splitlines()[1:] == [
+        "ClientError: Additional properties are not allowed ('epoks' was unexpected). Did you mean epochs?",
+        "Hyperparameter init_method: got 'luck', expected one of random, kmeans++.",
+    ]
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("algorithm", ["kmeans", "knn", "image-classification", "xgboost", "blazingtext"])
+def test_a_wrong_setting_is_named_without_torch(rows: Path, tmp_path: Path, algorithm: str) -> None:
+    type_ = "application/x-image" if algorithm == "image-classification" else "text/csv"
+    options = [
+        "--channel",
+        f"train={rows}",
+        "--content-type",
+        type_,
+        "--hp",
+        "epoks=3",
+        "--output",
+        str(tmp_path / "model"),
+    ]
+    script = (
+        "import sys; from typer.testing import CliRunner; from wildsage.local_runner.__main__ import app;"
+        f"result = CliRunner().invoke(app, {['train', algorithm, *options]!r});"
+        "print(result.exit_code, 'epoks' in result.output, 'torch' in sys.modules, 'wildsage.algorithms' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.split() == ["1", "True", "False", "True"]
+
+
 def test_a_failed_job_says_why_and_who_can_fix_it(rows: Path, tmp_path: Path) -> None:
-    done = train(rows, tmp_path / "model", "--hp", "epoks=3")
+    done = train(rows, tmp_path / "model", "--content-type", "application/x-recordio-protobuf")
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-1].startswith("ClientError: ") and "epochs" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("ClientError: ") and "rows.csv" in done.stdout
     assert done.stderr.splitlines()[-1] == done.stdout.splitlines()[-1]
     assert not (tmp_path / "model").exists()
 

@@ -11,18 +11,18 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from wildsage.algorithms.nearest_mean.hyperparameters import NearestMeanHyperparameters
 from wildsage.algorithms.nearest_mean.model import NearestMeanModel
 from wildsage.algorithms.nearest_mean.spec import SPEC
 
 from wildsage.algorithms.base.algorithm import Algorithm
 from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.errors import NO_DATA, UserError
-from wildsage.algorithms.base.hyperparameters import integer, real
 from wildsage.algorithms.base.run import RunContext
 
 
 @dataclass(frozen=True, kw_only=True)
-class NearestMean(Algorithm):
+class NearestMean(NearestMeanHyperparameters, Algorithm):
     """Learn the mean of each class. Memory: c·d numbers and one mini-batch.
 
     >>> import torch
@@ -37,13 +37,6 @@ class NearestMean(Algorithm):
     >>> model.predict(Batch(torch.tensor([[4.0]])))["predicted_label"]
     tensor([0.])
     """
-
-    feature_dim: int = integer(low=1, doc="Columns in every row.")
-    num_classes: int = integer(low=2, doc="Labels are the integers from 0 to num_classes - 1.")
-    mini_batch_size: int = integer(1000, low=1, doc="Rows read at a time.")
-    shrinkage: float = real(
-        0.0, low=0, high=1, tunable=(0.0, 0.9), doc="How far each mean is moved towards the mean of all rows."
-    )
 
     spec: ClassVar = SPEC
     model_class: ClassVar = NearestMeanModel
