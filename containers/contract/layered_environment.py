@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+import platformdirs
+
 import wildsage
 from wildsage.algorithms.base.errors import PlatformError
 
@@ -32,8 +34,6 @@ sys.exit(main())
 
 def kept() -> Path:
     """The folder of the environments that are kept for later jobs. Each has a file `COMPLETE`, written at its last use."""
-    import platformdirs  # images of algorithms lack it, and keep no environments
-
     return platformdirs.user_cache_path("wildsage") / "environments"
 
 
