@@ -96,10 +96,12 @@ def test_the_runner_adds_the_rest_of_the_lock():
 def imported(folder: Path) -> set[str]:
     """Top-level names that the modules below a folder import.
 
-    A layout is only imported for a model that has it. Scripts for a framework's image run in the user's own Python, never in
+    A layout is only imported for a model that has it, and `compiled` only by algorithms whose extra has numba. Scripts for a framework's image run in the user's own Python, never in
     an image of ours.
     """
-    paths = [path for path in folder.rglob("*.py") if not {"model_files", "frameworks"} & set(path.parts)]
+    paths = [
+        path for path in folder.rglob("*.py") if not {"model_files", "frameworks", "compiled.py"} & set(path.parts)
+    ]
     trees = [ast.parse(path.read_text()) for path in paths]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
