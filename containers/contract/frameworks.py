@@ -12,7 +12,6 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from wildsage.containers.contract.job import TrainingJob
@@ -182,6 +181,8 @@ def _missing(names: Iterable[str]) -> list[str]:
 
 
 def _version(distribution: str) -> str:
+    from importlib import metadata  # only here, since it brings the reader of e-mail
+
     for name in (distribution, f"{distribution}-cpu"):
         try:
             return metadata.version(name)

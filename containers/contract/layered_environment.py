@@ -11,7 +11,6 @@ import sys
 import sysconfig
 import venv
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
 import platformdirs
@@ -42,6 +41,8 @@ def create(place: Path) -> None:
 
     Programs of the user's packages, such as torchrun, run with its Python too: they see what it installs.
     """
+    from importlib import metadata  # only here, since it brings the reader of e-mail
+
     venv.create(place, symlinks=True, with_pip=False)
     own = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
     lines = [f"import site; site.addsitedir({str(folder)!r})" for folder in packages() if folder != own]

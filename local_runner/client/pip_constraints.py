@@ -11,7 +11,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 
 SDK = "sagemaker"
@@ -35,6 +34,8 @@ def keep_sdk(environment: Mapping[str, str], upgrade_allowed: bool) -> Iterator[
 
 def installed_version() -> str | None:
     """Version of the SDK beside this package, or None."""
+    from importlib import metadata  # only here, since it brings the reader of e-mail
+
     try:
         return metadata.version(SDK)
     except metadata.PackageNotFoundError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from wildsage.local_runner.commands.answering import answers
 from wildsage.local_runner.commands.terminal import DATA, HOST, DataOption, data_option, examples, fail, stderr
 from wildsage.local_runner.console import PATH
 from wildsage.local_runner.server import lock
@@ -46,16 +45,6 @@ def find_server(data: Path) -> str:
 
 def require_server(port: int) -> str:
     """The address of a server on a port of this machine. Exits with an error if none answers there."""
-    if not answers(port):
+    if not answers(port, HEALTH, timeout_s=5):
         fail(1, f"No local AWS answers on port {port}. `wildsage up -d --port {port}` starts one there.")
     return f"http://{HOST}:{port}"
-
-
-def answers(port: int) -> bool:
-    """Whether a local AWS answers on a port of this machine."""
-    with contextlib.closing(http.client.HTTPConnection(HOST, port, timeout=5)) as connection:
-        try:
-            connection.request("GET", HEALTH)
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from wildsage.containers.contract import archive, extensions, failure, form_vari
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import CHANNEL_NAME, DEFAULT_ROOT, OptML
 from wildsage.containers.contract.printable import printable_lines
+from wildsage.local_runner.commands.answering import answers
 from wildsage.local_runner.commands.terminal import JobFailed, stderr
 from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.processes import foreground, python, temp_folder
@@ -182,24 +182,13 @@ def serving(model: Path, port: int, algorithm: str | None, environment: Mapping[
 def _wait_until_healthy(process: Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + START_LIMIT_S
     while process.poll() is None and time.monotonic() < deadline:
-        if _healthy(port):
+        if answers(port, "/ping", timeout_s=2):
             return
         time.sleep(0.1)
     if process.returncode is None:
         raise JobFailed(3, f"The model did not answer /ping on port {port} within {START_LIMIT_S:.0f} s.")
     status = foreground.exit_status(process.returncode)
     raise JobFailed(status, f"The serving process ended with status {status} before it was ready; its log is above.")
-
-
-def _healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/ping")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 from rich.filesize import decimal
 from rich.markup import escape
@@ -67,7 +66,7 @@ def read_status(data: Path) -> Status:
         data=str(data),
         endpoint=server.endpoint if server else None,
         pid=server.pid if server else None,
-        started=psutil.Process(server.pid).create_time() if server else None,
+        started=server.started_s if server else None,
         jobs=dict(jobs),
         endpoints=dict(endpoints),
         bytes=freed_bytes(data),

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
-import psutil
-
 LOCK_FILE = "lock"
 ADDRESS_FILE = "server.json"
 LEFTOVERS = "what is left of a killed server, which is still stopping"
@@ -38,7 +36,16 @@ class RunningServer:
     @property
     def is_alive(self) -> bool:
         """Whether its process exists."""
+        import psutil  # only here: no command needs it for its help
+
         return psutil.pid_exists(self.pid)
+
+    @property
+    def started_s(self) -> float:
+        """When its process began, in seconds since 1970."""
+        import psutil
+
+        return psutil.Process(self.pid).create_time()
 
     @property
     def accepts_connections(self) -> bool:
