@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
+from cosmic_ray.operators.operator import Operator
 
 from scripts.mutants.operators import Position, operators
 
@@ -55,11 +56,19 @@ def mutants(path: str, code: str, lines: Container[int] = EveryLine()) -> list[M
         for occurrence, (start, _) in enumerate(positions):
             if start[0] not in lines or start[0] in marked or any(low <= start < high for low, high in left_alone):
                 continue
-            mutated = mutate_code(code, operator, occurrence)
-            meaning = _meaning(mutated)
-            if meaning and meaning != original:
+            mutated = _mutated(code, operator, occurrence)
+            meaning = _meaning(mutated) if mutated else None
+            if mutated and meaning and meaning != original:
                 found.setdefault(meaning, Mutant(path, start[0], code, mutated))
     return sorted(found.values(), key=lambda mutant: mutant.line)
+
+
+def _mutated(code: str, operator: Operator, occurrence: int) -> str | None:
+    """The changed code, or None where cosmic-ray has no change: of an exception with dots in its name, as `http.client.Error`."""
+    try:
+        return mutate_code(code, operator, occurrence)
+    except AttributeError:
+        return None
 
 
 def _marked(code: str) -> Iterator[int]:

@@ -52,6 +52,11 @@ def test_only_the_given_lines_are_changed():
     assert changed_to("a = 1\nb = 5\n", lines={2}) == ["b = 6", "b = 4"]
 
 
+def test_an_exception_with_dots_in_its_name_stays():
+    code = "def f(x):\n    try:\n        return x + 1\n    except (OSError, http.client.HTTPException):\n        return False\n"
+    assert {mutant.line for mutant in mutants("algorithms/f.py", code)} >= {3, 5}
+
+
 def test_what_is_not_python_or_means_the_same_is_left_out():
     assert changed_to("if n := 1:\n    pass\n") == ["if n := 2:", "if n := 0:"]
 
