@@ -25,11 +25,11 @@ class OwnOperator(Operator):
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
         """Where the operator can change this node of the tree: once, or not at all."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each operator below says it
 
     def mutate(self, node: Any, index: int) -> Any:
         """The node, changed in place."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each operator below says it
 
     @classmethod
     def examples(cls) -> tuple[()]:

@@ -33,7 +33,7 @@ DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
-    NotImplementedError,
+    NotImplementedError,  # what zipfile raises for a compression or an encryption that it does not know
     RuntimeError,
     OSError,
     ValueError,
