@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forks
 from wildsage.local_runner.client import environment as client
 from wildsage.local_runner.proxy import process
 from wildsage.local_runner.server import background
@@ -51,6 +52,7 @@ class Local:
 
     endpoint: str
     data: Path
+    python: forks.Forks
     proxy: str | None = None
 
     @property
@@ -68,6 +70,12 @@ class Local:
             words, env=environment, cwd=folder, capture_output=True, text=True, timeout=timeout_s, check=False
         )
 
+    def run_sdk2(
+        self, code: str, folder: Path, timeout_s: float = 300, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Python code in a folder, as `python -c` would: a process of its own, which has SDK v2 from the beginning."""
+        return self.run(self.python.command(code), folder, timeout_s, **more)
+
 
 def options() -> Iterator[str]:
     """Options of `wildsage up` for the frameworks that have an environment of their own, where that was made."""
@@ -77,21 +85,30 @@ def options() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+def sdk2() -> Iterator[forks.Forks]:
+    """An interpreter that has imported SDK v2. Its forks learn the address of a local AWS from their variables."""
+    with forks.serving(
+        "sagemaker", environment=client.client_environment("http://127.0.0.1", Path(), False, BARE)
+    ) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory, sdk2: forks.Forks) -> Iterator[Local]:
     """The one local AWS of these tests."""
     data = tmp_path_factory.mktemp("clients")
     with background.server(data, tuple(options())) as server:
-        yield Local(server.endpoint, data)
+        yield Local(server.endpoint, data, sdk2)
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[Callable[..., Local]]:
+def started(tmp_path: Path, sdk2: forks.Forks) -> Iterator[Callable[..., Local]]:
     """Starts a local AWS of the test's own, with options of `wildsage up`."""
     with ExitStack() as stack:
 
         def start(*options: str) -> Local:
             data = tmp_path / "aws"
-            return Local(stack.enter_context(background.server(data, options)).endpoint, data)
+            return Local(stack.enter_context(background.server(data, options)).endpoint, data, sdk2)
 
         yield start
 
@@ -100,4 +117,4 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Local]]:
 def behind_proxy(local: Local) -> Iterator[Local]:
     """The same AWS for clients that are given no endpoint."""
     with process.run_proxy(local.data, local.endpoint, 0, tunnel=False) as address:
-        yield Local(local.endpoint, local.data, address)
+        yield Local(local.endpoint, local.data, local.python, address)

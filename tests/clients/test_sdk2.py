@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ print("model", again.model_data)
 
 @pytest.mark.slow
 def test_names_of_v1_work_as_far_as_sdk_v2_renames_them(local: Any, tmp_path: Path) -> None:
-    done = local.run([sys.executable, "-c", PROGRAM], tmp_path)
+    done = local.run_sdk2(PROGRAM, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1].startswith("model s3://sagemaker-us-east-1-000000000000/")
     assert "train_instance_count has been renamed" in done.stderr + done.stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +146,6 @@ print("done", tuner.best_training_job())
 def test_a_notebook_of_aws_runs_as_it_is(local: Any, tmp_path: Path, script: str) -> None:
     if script == PRETRAINED:
         pytest.importorskip("fasttext", reason="pip install 'wildsage[test]'")
-    done = local.run([sys.executable, "-c", PREPARED + script], tmp_path)
+    done = local.run_sdk2(PREPARED + script, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1].startswith("done ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ print("runs", len(table), "k", table.k[0])
 
 @pytest.mark.slow
 def test_a_run_notes_down_and_is_read_again(local: Any, tmp_path: Path) -> None:
-    done = local.run([sys.executable, "-c", PROGRAM], tmp_path)
+    done = local.run_sdk2(PROGRAM, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "runs 1 k 7.0"
 
@@ -148,6 +147,6 @@ print("traced", job)
 
 @pytest.mark.slow
 def test_a_training_job_and_its_endpoint_are_traced(local: Any, tmp_path: Path) -> None:
-    done = local.run([sys.executable, "-c", LINEAGE], tmp_path)
+    done = local.run_sdk2(LINEAGE, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1].startswith("traced ")

@@ -71,6 +71,6 @@ def test_an_image_of_flask_and_scikit_learn_trains_and_serves(
     folder = tmp_path / "notebook"
     folder.mkdir()
     (folder / "empty.csv").write_text("")
-    done = started("--backend", "docker").run([sys.executable, "-c", PROGRAM], folder)
+    done = started("--backend", "docker").run_sdk2(PROGRAM, folder)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"

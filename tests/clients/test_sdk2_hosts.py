@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +91,7 @@ def test_two_hosts_learn_digits_together(local: Any, tmp_path: Path, mnist: Any)
     for name, part in (("digits.npz", slice(1600)), ("test.npz", slice(1600, 1800))):
         np.savez(tmp_path / name, x=pixels_nd[part].reshape(-1, 1, 28, 28), y=labels_n[part].astype(np.int64))
     (tmp_path / "mnist.py").write_text(SCRIPT)
-    done = local.run([sys.executable, "-c", PROGRAM], tmp_path)
+    done = local.run_sdk2(PROGRAM, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.count("Initialized: 'gloo' on 2 nodes.") == 2
     assert float(done.stdout.split()[-1]) > 0.8

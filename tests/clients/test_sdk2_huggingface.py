@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,7 +97,7 @@ def test_a_model_is_trained_and_answers_by_its_task_or_by_hooks(
     tool("huggingface", "bin", "python")
     (tmp_path / "train.py").write_text(TRAIN)
     (tmp_path / "own.py").write_text(OWN)
-    done = local.run([sys.executable, "-c", PROGRAM], tmp_path)
+    done = local.run_sdk2(PROGRAM, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"
 

@@ -222,7 +222,7 @@ def test_linear_learner_follows_a_users_image_in_a_pipeline_of_containers(
 
 
 def piped(local: Any, folder: Path) -> None:
-    done = local.run([sys.executable, "-c", PIPELINE], folder, SCALER_IMAGE=SCALER_IMAGE)
+    done = local.run_sdk2(PIPELINE, folder, SCALER_IMAGE=SCALER_IMAGE)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1].startswith("right ")
 
@@ -232,6 +232,6 @@ def piped(local: Any, folder: Path) -> None:
     ("program", "last"), [(CLASSIFIER, "recall "), (HOUSES, "error ")], ids=["classifier", "regressor"]
 )
 def test_linear_learner_through_sdk_v2(local: Any, tmp_path: Path, program: str, last: str) -> None:
-    done = local.run([sys.executable, "-c", program], tmp_path)
+    done = local.run_sdk2(program, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1].startswith(last)

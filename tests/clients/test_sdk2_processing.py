@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +98,7 @@ def test_processing_training_and_batch_transform_in_one_program(local: Any, tmp_
     (tmp_path / "preprocess.py").write_text(PREPROCESS)
     (tmp_path / "train.py").write_text(TRAIN)
     (tmp_path / "fail.py").write_text("raise ValueError('no')")
-    done = local.run([sys.executable, "-c", PROGRAM], tmp_path)
+    done = local.run_sdk2(PROGRAM, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"
     assert "split 120 30" in done.stdout

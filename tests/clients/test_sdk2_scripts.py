@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,7 @@ predictor.delete_endpoint()
 @pytest.mark.slow
 def test_iris_with_scikit_learn(local: Any, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SKLEARN_SCRIPT)
-    done = local.run([sys.executable, "-c", SKLEARN + "print(); print('done')"], tmp_path)
+    done = local.run_sdk2(SKLEARN + "print(); print('done')", tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"
 
@@ -215,7 +214,7 @@ def test_a_framework_estimator_trains_and_deploys(local: Any, tmp_path: Path, sc
     if program == XGBOOST:
         pytest.importorskip("xgboost")
     (tmp_path / "script.py").write_text(script)
-    done = local.run([sys.executable, "-c", program + "print('done')"], tmp_path)
+    done = local.run_sdk2(program + "print('done')", tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"
 
@@ -226,7 +225,7 @@ def test_our_image_of_xgboost_runs_a_script_in_docker(started: Any, our_image: A
     folder = tmp_path / "notebook"
     folder.mkdir()
     (folder / "script.py").write_text(XGBOOST_SCRIPT)
-    done = started("--backend", "docker").run([sys.executable, "-c", XGBOOST + "print('done')"], folder)
+    done = started("--backend", "docker").run_sdk2(XGBOOST + "print('done')", folder)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"
 
@@ -300,7 +299,7 @@ if __name__ == "__main__":
 @pytest.mark.slow
 def test_a_script_prepares_rows_for_a_built_in_algorithm_and_serves_several_models(local: Any, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCALER_SCRIPT)
-    done = local.run([sys.executable, "-c", PIPELINE], tmp_path)
+    done = local.run_sdk2(PIPELINE, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"
 
@@ -380,6 +379,6 @@ def test_scripts_stand_before_and_behind_a_built_in_algorithm(local: Any, tmp_pa
         (tmp_path / name).mkdir()
     (tmp_path / "post" / "post.py").write_text(POST_SCRIPT)
     (tmp_path / "shared" / "words.py").write_text("NAMES = ['low', 'high']")
-    done = local.run([sys.executable, "-c", THREE_STEPS], tmp_path)
+    done = local.run_sdk2(THREE_STEPS, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"

@@ -107,6 +107,6 @@ def test_the_keras_chapter_trains_deploys_and_predicts(local: Any, tmp_path: Pat
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert len([line for line in done.stdout.splitlines() if line.endswith("predicted")]) == 3
     (tmp_path / "old_keras.py").write_text(OLD_KERAS)
-    done = local.run([sys.executable, "-c", HOUSING], tmp_path, timeout_s=900)
+    done = local.run_sdk2(HOUSING, tmp_path, timeout_s=900)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"

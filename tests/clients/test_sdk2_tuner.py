@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +61,6 @@ print("clusters", len(set(found)), "k", table.k[best])
 
 @pytest.mark.slow
 def test_the_tuner_of_sdk_v2_finds_attaches_and_deploys_the_best(local: Any, tmp_path: Path) -> None:
-    done = local.run([sys.executable, "-c", PROGRAM], tmp_path)
+    done = local.run_sdk2(PROGRAM, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1].startswith("clusters ")

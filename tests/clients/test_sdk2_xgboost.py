@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +140,7 @@ print("done", image)
 @pytest.mark.slow
 @pytest.mark.parametrize("program", [ESTIMATOR, TUNER, MULTI_MODEL], ids=["estimator", "tuner", "multi_model"])
 def test_a_notebook_of_aws_runs_as_it_is(local: Any, tmp_path: Path, program: str) -> None:
-    done = local.run([sys.executable, "-c", PREPARED + program], tmp_path)
+    done = local.run_sdk2(PREPARED + program, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1].startswith("done ")
 
@@ -150,7 +149,7 @@ def test_a_notebook_of_aws_runs_as_it_is(local: Any, tmp_path: Path, program: st
 def test_the_aws_cli_lists_the_model(local: Any, tool: Any, tmp_path: Path) -> None:
     """A book's chapter on ad clicks looks for the artifact with `aws s3 ls` before it reads it."""
     aws = tool("awscli", "bin", "aws")
-    done = local.run([sys.executable, "-c", PREPARED + FIT_ONCE], tmp_path)
+    done = local.run_sdk2(PREPARED + FIT_ONCE, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     address = done.stdout.splitlines()[-1]
     listed = local.run([aws, "s3", "ls", address], tmp_path)

@@ -94,6 +94,6 @@ def test_a_pyspark_processor_runs_an_application(tool: Any, started: Any, tmp_pa
     (tmp_path / "count.py").write_text(PYSPARK_SCRIPT)
     (tmp_path / "shared.py").write_text("def doubled(value): return 2 * value")
     (tmp_path / "rows.csv").write_text("a,b\n1,10\n2,11\n")
-    done = started().run([sys.executable, "-c", PYSPARK], tmp_path)
+    done = started().run_sdk2(PYSPARK, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"

@@ -3,17 +3,18 @@
 import os
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import forks
+
 ROOT = Path(__file__).resolve().parents[3]
-HOSTS = ("algo-1", "algo-2", "algo-3")
 
 HOST = """
-import sys, time, torch
+import os, sys, time, torch
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract.job import TrainingJob
 from wildsage.containers.training import watch
@@ -24,7 +25,7 @@ if how.startswith("soon "):
 cluster = Cluster.join(TrainingJob({}, {}, current_host=f"algo-{rank + 1}", hosts=("algo-1", "algo-2", "algo-3")))
 cluster.sum(torch.ones(1))
 watch.before_forced_end(lambda reason: print("before the end:", reason, flush=True))
-print("joined", flush=True)
+print("joined as", os.getpid(), flush=True)
 if rank == goes and how == "fails":
     watch.tell_others("ClientError: row 3 is empty")
     sys.exit(1)
@@ -38,26 +39,40 @@ cluster.leave()
 """
 
 
+class Host(subprocess.Popen):
+    """A host that has joined."""
+
+    def joined(self) -> None:
+        """Wait until it has joined, and learn its process, which is a child of another."""
+        said, _, self.program = self.stdout.readline().rpartition(" ")
+        assert said == "joined as"
+
+    def signal_itself(self, number: int) -> None:
+        """Send a signal to the host itself."""
+        os.kill(int(self.program), number)
+
+
+@pytest.fixture(scope="module")
+def interpreter() -> Iterator[forks.Forks]:
+    """What the hosts are forked from: it has imported torch."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with forks.serving("torch.distributed", "wildsage.containers.training.cluster", environment=environment) as found:
+        yield found
+
+
 @pytest.fixture
-def three(free_port):
+def three(free_port, interpreter):
     """Start three hosts; the one whose number is given goes in the way that is said."""
     started = []
 
-    def start(goes: int, how: str) -> list[subprocess.Popen]:
-        environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port), "PYTHONPATH": str(ROOT)}
+    def start(goes: int, how: str) -> list[Host]:
+        environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port)}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         for rank in range(3):
-            command = [sys.executable, "-c", HOST, str(rank), str(goes), how]
-            started.append(
-                subprocess.Popen(
-                    command,
-                    env=environment,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                )
-            )
-        assert [host.stdout.readline() for host in started] == ["joined\n"] * 3
+            command = interpreter.command(HOST, str(rank), str(goes), how)
+            started.append(Host(command, env=environment, text=True, **pipes))
+        for host in started:
+            host.joined()
         return started
 
     yield start
@@ -70,7 +85,7 @@ def three(free_port):
 def test_a_killed_host_ends_the_others_with_its_name(three, goes, how):
     """Whether they wait for it or compute by themselves, which takes longer than the test waits."""
     hosts = three(goes, how)
-    hosts[goes].send_signal(signal.SIGKILL)
+    hosts[goes].signal_itself(signal.SIGKILL)
     for number in {0, 1, 2} - {goes}:
         log = hosts[number].communicate(timeout=120)[0]
         assert ("before the end: InternalServerError: Host" in log) == (how == "computes")
@@ -90,7 +105,7 @@ def test_the_others_are_told_why_the_first_fails(three):
 def test_a_host_that_stands_still_ends_the_others_with_its_name(three, goes, how):
     """Its connections stay, and nothing answers on them: as if its machine were frozen, or the network gone."""
     hosts = three(goes, how)
-    hosts[goes].send_signal(signal.SIGSTOP)
+    hosts[goes].signal_itself(signal.SIGSTOP)
     for number in {0, 1, 2} - {goes}:
         log = hosts[number].communicate(timeout=120)[0]
         assert hosts[number].returncode != 0
@@ -101,10 +116,10 @@ def test_hosts_that_were_all_stopped_go_on(three):
     """As where the machine of all of them sleeps."""
     hosts = three(3, "soon waits for a line")
     for host in hosts:
-        host.send_signal(signal.SIGSTOP)
+        host.signal_itself(signal.SIGSTOP)
     time.sleep(6)  # longer than a host may be silent
     for host in hosts:
-        host.send_signal(signal.SIGCONT)
+        host.signal_itself(signal.SIGCONT)
     time.sleep(1.5)  # a round of each
     for host in hosts:
         host.stdin.write("go on\n")

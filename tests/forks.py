@@ -1,0 +1,135 @@
+"""Runs Python programs in forks of an interpreter that has done their slow imports once: torch takes 1.5 s of a core, SDK v2 two.
+
+Each program is a process of its own, with the arguments, variables, folder, input and output that it is started with, as with
+`python -c`. `Forks.command` is the command that starts it, for whatever starts commands. This file is also that command, and the
+program that forks:
+
+    forks.py serve ADDRESS MODULE…    imports the modules, then forks a program for each connection, until its input closes
+    forks.py run ADDRESS CODE ARG…    has a program run, passes SIGINT and SIGTERM on to it, and ends as it ends
+
+When `run` is killed its program is killed as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import types
+from collections.abc import Iterator, Mapping
+
+LARGEST_ORDER_BYTES = 100_000
+NUMBER = struct.Struct("!i")
+
+
+class Forks:
+    """The interpreter that forks."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def command(self, code: str, *arguments: str) -> list[str]:
+        """The command that does what `python -c code arguments…` does."""
+        return [sys.executable, "-I", "-S", __file__, "run", self._address, code, *arguments]
+
+
+@contextlib.contextmanager
+def serving(*modules: str, environment: Mapping[str, str] = os.environ) -> Iterator[Forks]:
+    """Import modules in a new interpreter, whose forks programs are."""
+    with tempfile.TemporaryDirectory(prefix="forks-") as folder:
+        command = [sys.executable, __file__, "serve", address := f"{folder}/socket", *modules]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, env=dict(environment), **pipes) as server:
+            assert server.stdout.read(1), f"an interpreter with {modules} did not start"
+            yield Forks(address)
+
+
+def run(address: str, code: str, *arguments: str) -> None:
+    """Have a program run here, with the input, output and errors of this process, and end as it ends."""
+    order = {"code": code, "arguments": arguments, "environment": dict(os.environ), "folder": os.getcwd()}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.connect(address)
+        socket.send_fds(server, [json.dumps(order).encode()], [0, 1, 2])
+        program = _number(server)
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda number, _frame: os.kill(program, number))
+        status = _number(server)
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    os._exit(status)
+
+
+def _number(server: socket.socket) -> int:
+    received = server.recv(NUMBER.size)
+    if not received:
+        sys.exit("the interpreter that forks has gone")
+    return NUMBER.unpack(received)[0]
+
+
+def serve(address: str, *modules: str) -> str | None:
+    """Fork a program for each connection. In the fork, return its code."""
+    sys.path.pop(0)  # the folder of this file
+    for module in modules:
+        __import__(module)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the supervisors
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(address)
+        listener.listen(64)
+        os.write(1, b".")
+        while listener in select.select([0, listener], [], [])[0]:
+            connection = listener.accept()[0]
+            if os.fork() == 0:
+                listener.close()
+                return _supervise(connection)
+            connection.close()
+    return None
+
+
+def _supervise(connection: socket.socket) -> str:
+    """Fork the program, which returns its code; this process waits until it has ended, or kills it when nobody waits any more."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    content, streams, _, _ = socket.recv_fds(connection, LARGEST_ORDER_BYTES, 3)
+    program = os.fork()
+    if program == 0:
+        connection.close()
+        return _prepare(json.loads(content), streams)
+    for stream in (*streams, 0, 1, 2):
+        os.close(stream)
+    connection.send(NUMBER.pack(program))
+    ended = os.pidfd_open(program)
+    if ended not in select.select([ended, connection], [], [])[0]:
+        os.kill(program, signal.SIGKILL)
+    status = os.waitstatus_to_exitcode(os.waitpid(program, 0)[1])
+    with contextlib.suppress(OSError):
+        connection.send(NUMBER.pack(status))
+    os._exit(0)
+
+
+def _prepare(order: dict, streams: list[int]) -> str:
+    """Make this process what the order says, and return the code."""
+    for target, stream in enumerate(streams):
+        os.dup2(stream, target)
+        os.close(stream)
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    sys.argv[:] = ["-c", *order["arguments"]]
+    sys.path.insert(0, "")
+    return order["code"]
+
+
+if __name__ == "__main__":
+    verb, *words = sys.argv[1:]
+    if verb == "run":
+        run(*words)
+    if (given := serve(*words)) is not None:
+        sys.modules["__main__"] = program = types.ModuleType("__main__")
+        exec(compile(given, "<string>", "exec"), program.__dict__)
