@@ -49,6 +49,11 @@ class Framework:
     obstacle: str | None = None
 
     @property
+    def survives_fork(self) -> bool:
+        """Whether processes may be forked after its import. TensorFlow starts threads of its own, which do not come along."""
+        return "tensorflow" not in self.packages
+
+    @property
     def problem(self) -> str | None:
         """Why this framework cannot run in this installation. It is found out without an import."""
         return self.obstacle or self._installation(None, _missing(self.packages))

@@ -5,6 +5,8 @@ Source: contract script-mode, section 5.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import logging
 import os
 import sys
@@ -50,6 +52,8 @@ def serve(environment: Mapping[str, str]) -> None:
     code = _code(opt_ml, environment)
     _run_in_python_of_job(code, environment)
     print(f"Serving with {framework.versions()}.", flush=True)
+    if framework.survives_fork:
+        _import_once(framework)
 
     def load_one(folder: Path) -> Endpoint:
         return _model_of_several(folder, code, environment)
@@ -64,6 +68,13 @@ def serve(environment: Mapping[str, str]) -> None:
     workers = 1 if several else count_workers(environment)
     load, local = several_models if several else one_model, host_check.LOCAL in environment
     _ScriptServer(load, address.bind(environment), workers, local=local).run()
+
+
+def _import_once(framework: frameworks.Framework) -> None:
+    """Import the framework before the workers are forked: they share its memory, and the cores import it once and not for each."""
+    for name in framework.packages:
+        with contextlib.suppress(ImportError, OSError):  # the script learns it, if it needs the package
+            importlib.import_module(name)
 
 
 def count_workers(environment: Mapping[str, str]) -> int:

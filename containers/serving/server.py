@@ -186,9 +186,8 @@ class EndpointServer(BaseApplication):
             "preload_app": self.shares_model,
             "graceful_timeout": STOP_WITHIN_S,
             "keepalive": KEEP_ALIVE_S,
-            "post_fork": _compute_on_one_core,
-            # what a script registered for its end is called, so that its processes end as Python ends
-            **({"worker_exit": _leave_after_success} if self.shares_model else {}),
+            # what a script registered for its end is called, so that its processes end as Python ends; and its threads are its own
+            **({"post_fork": _compute_on_one_core, "worker_exit": _leave_after_success} if self.shares_model else {}),
             **({"user": user, "group": user} if user and _may_change_users(user) else {}),
         }
         super().__init__()

@@ -82,6 +82,24 @@ def test_a_model_is_served_with_its_code(serve, tmp_path):
     assert "Serving with sklearn" in (tmp_path / "log").read_text()
 
 
+KNOWS_ITS_PROCESS = """
+import sys
+IMPORTED = "sklearn" in sys.modules
+
+def model_fn(model_dir):
+    return IMPORTED
+
+def predict_fn(data, model):
+    return data[:, 0] * model
+"""
+
+
+def test_the_framework_is_imported_once_for_all_workers(serve, tmp_path):
+    write_model(tmp_path / "model", 1, KNOWS_ITS_PROCESS)
+    url = serve(SAGEMAKER_PROGRAM="inference.py", SAGEMAKER_MODEL_SERVER_WORKERS="2")
+    assert ask(url) == (200, b"[1.0]")
+
+
 def test_several_models_keep_to_their_own_code_and_one_that_fails_says_why(serve, tmp_path):
     url = serve(SAGEMAKER_MULTI_MODEL="true", SAGEMAKER_PROGRAM="inference.py")
     for name, number in (("one", 1), ("two", 2)):
