@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from wildsage.local_runner.commands.terminal import examples, report_errors, stderr
+from wildsage.local_runner.commands.terminal import examples, fail, report_errors, stderr
 from wildsage.local_runner.images import build as images
+from wildsage.local_runner.images import built_in
 
 EXAMPLES = examples(
     "wildsage build kmeans",
@@ -34,9 +35,17 @@ def build(
     names = images.known() if every else algorithms or []
     if tag and len(names) != 1:
         raise typer.BadParameter("--tag names one image: give it with one algorithm.")
+    for name in names:
+        require_image(name)
     with report_errors():
         built = images.build(
             names, "cuda" if cuda else "cpu", tag, lambda text: stderr.print(f"[bold]{escape(text)}[/]")
         )
     for image in built:
         stderr.print(f"[green]Image:[/] {escape(image)}")
+
+
+def require_image(name: str) -> None:
+    """Exit with an error, and the nearest name, unless an image of that name can be built."""
+    if name not in images.known():
+        fail(2, built_in.explain(name, images.known()))

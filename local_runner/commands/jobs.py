@@ -10,18 +10,32 @@ import typer
 
 from wildsage.local_runner.commands.tables import format_duration, format_time, print_table
 from wildsage.local_runner.commands.terminal import DATA, DataOption, examples, open_overview, stderr
+from wildsage.local_runner.jobs.states import ENDED, UNENDED
+from wildsage.local_runner.jobs.training.states import MESSAGES
 from wildsage.local_runner.monitor.overview import JobSummary, Overview
 from wildsage.local_runner.server.lock import running
 
 COLUMNS = ("kind", "name", "status", "progress", "started", "took", "region", "reason")
+STATUSES = tuple(dict.fromkeys([*ENDED, *UNENDED, *MESSAGES]))
+"""Every status a job can have, and every phase of a training job."""
 EXAMPLES = examples("wildsage jobs", "wildsage jobs --status Failed", "wildsage jobs --limit 0 --json | jq .name")
+
+
+def require_status(status: str | None) -> str | None:
+    """The status as given, in any case. Raises BadParameter for a word that no job's status is."""
+    if status is not None and status.lower() not in map(str.lower, STATUSES):
+        raise typer.BadParameter(f"got {status!r}, expected one of {', '.join(STATUSES)}.")
+    return status
 
 
 def jobs(
     data: DataOption = DATA,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show the newest N; 0 shows all.")] = 20,
     status: Annotated[
-        str | None, typer.Option(metavar="STATUS", help="Show only jobs of this status, such as Failed or Training.")
+        str | None,
+        typer.Option(
+            metavar="STATUS", callback=require_status, help="Show only jobs of this status, such as Failed or Training."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:

@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.progress import DownloadColumn, Progress, TaskID
 
 from wildsage.local_runner.backends import CannotRun
+from wildsage.local_runner.commands.build import require_image
 from wildsage.local_runner.commands.terminal import examples, fail, report_errors, stderr
-from wildsage.local_runner.images import build as images
-from wildsage.local_runner.images import built_in, uris
+from wildsage.local_runner.images import uris
 
 EXAMPLES = examples(
     "wildsage push kmeans --region us-east-1",
@@ -34,8 +34,8 @@ def push(
     ] = None,
 ) -> None:
     """Push an image to Amazon ECR with your AWS credentials, so that SageMaker can train and serve with it."""
-    if image is None and algorithm not in images.known():
-        fail(1, built_in.explain(algorithm, images.known()))
+    if image is None:
+        require_image(algorithm)
     try:
         import boto3  # slow to import, and no other command needs it
 

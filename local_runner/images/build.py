@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wildsage.algorithms.base.errors import PlatformError, UserError
-from wildsage.local_runner.images import built_in, catalogue, provenance, uris
+from wildsage.local_runner.images import catalogue, provenance, uris
 from wildsage.local_runner.processes import python
 
 ROOT = Path(python.IMPORT_ROOT)
@@ -83,15 +83,11 @@ class Engine:
 
 
 def build(algorithms: Sequence[str], target: str, tag: str | None, tell: Tell) -> list[str]:
-    """Build images of algorithms (or of `runner`); `target` is cpu or cuda. Returns their tags.
+    """Build images of some of the `known()` names; `target` is cpu or cuda. Returns their tags.
 
     `tag` names the image in place of wildsage/ALGORITHM:TARGET. The output of pip and docker goes to the terminal. Raises
-    UserError for an unknown algorithm, PlatformError if packages, engine or sources are missing. Untagged images of the build
-    are removed, also after a failure.
+    PlatformError if packages, engine or sources are missing. Untagged images of the build are removed, also after a failure.
     """
-    for algorithm in algorithms:
-        if algorithm not in known():
-            raise UserError(built_in.explain(algorithm, known()))
     engine = Engine.found(os.environ)
     built = []
     with _one_at_a_time(tell):

@@ -76,3 +76,9 @@ def test_jobs_are_chosen_by_status_and_given_as_json(aws, cli):
     record = found[failed]
     assert (record["kind"], record["region"], record["reason"]) == ("training", "us-east-1", "ClientError: no rows")
     assert 0 < record["created"] <= record["ended"]
+
+
+def test_a_status_that_no_job_can_have_is_rejected_with_those_that_there_are(cli, tmp_path):
+    said = cli("jobs", "--data", tmp_path, "--status", "Faild")
+    words = " ".join(said.err.replace("│", " ").split())
+    assert said.status == 2 and "got 'Faild', expected one of Completed, Failed, Stopped, InProgress" in words

@@ -73,9 +73,10 @@ def test_every_command_explains_itself_with_examples(command):
     assert status == 0 and f"wildsage {command}" in text
 
 
-def test_an_unknown_algorithm_is_rejected_before_anything_is_fetched():
-    status, text = said("build", "kmean")
-    assert status == 1 and "kmeans" in text and "runner" in text
+@pytest.mark.parametrize("command", ["build", "push"])
+def test_an_unknown_algorithm_is_rejected_before_anything_is_fetched(command):
+    status, text = said(command, "kmean")
+    assert status == 2 and "Did you mean kmeans?" in text and "runner" in text
 
 
 @pytest.mark.parametrize(
