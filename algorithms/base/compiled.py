@@ -1,19 +1,31 @@
-"""Functions that numba compiles, once for each machine where the folder of their package or of the user can hold the result.
+"""Functions that numba compiles, once for each machine where a folder can hold the machine code.
+
+The code lies in a folder whose name has a digest of the sources. numba notices a change of the file of a function, but not of
+the functions and numbers that it takes from other files; these are its algorithm's. So an upgrade in place compiles again.
 
 numba unpickles what it kept, so that a folder in which other users may write is not used.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
+import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import platformdirs
+from numba.core.event import Listener, install_listener
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+ALGORITHMS = Path(__file__).resolve().parents[1]
+DIGITS = 16
+CONFIG: Any = numba.config  # sets its names as it is loaded
 
 
 def exact(function: Function) -> Function:
@@ -26,18 +38,97 @@ def reordered(function: Function) -> Function:
     return _compiled(function, fastmath=True)
 
 
+@contextmanager
+def announced(say: Callable[[str], None]) -> Iterator[None]:
+    """Say at once that functions are compiled, if any are within the block; loading what was kept says nothing."""
+    with install_listener("numba:compile", _Announcer(say)):
+        yield
+
+
+class _Announcer(Listener):
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say: Callable[[str], None] | None = say
+
+    def on_start(self, event: Any) -> None:
+        say, self._say = self._say, None
+        folder = event.data["dispatcher"].stats.cache_path
+        if say is not None and folder:
+            say(f"Compiling the loops, once for this machine and version. The machine code is kept in {folder}.")
+        elif say is not None:
+            say("Compiling the loops, for this process alone: no folder of this user can keep the machine code.")
+
+    def on_end(self, event: Any) -> None:
+        """Only the start is of interest."""
+
+
 def _compiled(function: Function, fastmath: bool) -> Function:
     options: dict[str, Any] = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
+    folder = folder_for(_algorithm_of(Path(function.__code__.co_filename).resolve()))
+    if folder is None:
+        return numba.njit(**options)(function)
+    with _kept_in(folder):
+        return numba.njit(cache=True, **options)(function)
+
+
+@contextmanager
+def _kept_in(folder: Path) -> Iterator[None]:
+    """numba's setting of its folder, which it reads when a function is declared."""
+    before = CONFIG.CACHE_DIR
+    CONFIG.CACHE_DIR = str(folder)
     try:
-        kept = numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder can be written
-        kept = None
-    if kept is not None and is_private(Path(kept.stats.cache_path)):
-        return kept
-    return numba.njit(**options)(function)  # compiled in each process
+        yield
+    finally:
+        CONFIG.CACHE_DIR = before
+
+
+def _algorithm_of(source: Path) -> Path:
+    """The folder of the algorithm that a source belongs to; the source itself if it belongs to none."""
+    if not source.is_relative_to(ALGORITHMS):
+        return source
+    return ALGORITHMS / source.relative_to(ALGORITHMS).parts[0]
+
+
+@functools.cache
+def folder_for(sources: Path) -> Path | None:
+    """The folder for the machine code of a file or of all files below a folder; None where nothing can be kept.
+
+    It lies in NUMBA_CACHE_DIR if that is set, else beside the sources, else in the user's cache. The code of other versions of
+    these sources is removed.
+    """
+    name = f"{sources.stem}-{hashlib.sha256(str(sources).encode()).hexdigest()[:DIGITS]}"
+    beside = (sources if sources.is_dir() else sources.parent) / "__pycache__"
+    given = CONFIG.CACHE_DIR
+    for base in [Path(given)] if given else [beside, platformdirs.user_cache_path("wildsage") / "compiled"]:
+        folder = base / name / digest_of(sources)
+        if all(_is_usable(each) for each in (base, folder.parent, folder)):
+            _remove_others(folder)
+            return folder
+    return None
+
+
+def digest_of(sources: Path) -> str:
+    """A digest of a file, or of all files below a folder, with numba's version and how this module uses it."""
+    digest = hashlib.sha256(numba.__version__.encode() + Path(__file__).read_bytes())
+    for path in sorted(sources.rglob("*.py")) if sources.is_dir() else [sources]:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:DIGITS]
+
+
+def _is_usable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return is_private(folder) and os.access(folder, os.W_OK)
+    except OSError:
+        return False
 
 
 def is_private(folder: Path) -> bool:
     """Whether the folder belongs to this user or to root, and not everybody may write in it."""
     found = folder.stat()
     return found.st_uid in (0, os.getuid()) and not found.st_mode & stat.S_IWOTH
+
+
+def _remove_others(folder: Path) -> None:
+    for other in folder.parent.iterdir():
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)

@@ -15,7 +15,8 @@ from wildsage.algorithms.blazingtext.fasttext.dictionary import LABEL, Dictionar
 from wildsage.algorithms.blazingtext.fasttext.losses import FastTextLoss
 from wildsage.algorithms.blazingtext.hyperparameters import Hyperparameters
 from wildsage.algorithms.blazingtext.log import BlazingTextLog, Progress
-from wildsage.algorithms.blazingtext.supervised import Classifier, TextParser, lines_without_label, train
+from wildsage.algorithms.blazingtext.output_layer import MANY_LABELS, arranged
+from wildsage.algorithms.blazingtext.supervised import Classifier, TextParser, lines_without_label
 
 MODEL_FILE = "model.bin"
 SHOWN_LABELS = 5
@@ -74,8 +75,13 @@ class SupervisedJob:
         if self._validation:
             self._check_validation(self._validation, dictionary)
         classifier = Classifier.random(
-            len(dictionary.words) + self._buckets, len(dictionary.labels), self._values.vector_dim, self._seed
+            len(dictionary.words) + self._buckets, dictionary.label_counts, self._values.vector_dim, self._seed
         )
+        if not classifier.tree.is_flat:
+            self._log.info(
+                f"Channel train has {len(dictionary.labels)} labels: hierarchical softmax is learned, which takes the place of "
+                f"softmax from {MANY_LABELS} labels on."
+            )
         self._learn(classifier, parser, dictionary.tokens)
         _check_finite(classifier)
         self._save(folder, dictionary, classifier)
@@ -89,9 +95,8 @@ class SupervisedJob:
         for block in self._train.checked_blocks():
             counts.add(block)
         self._log.read(counts.tokens)
-        dictionary = counts.dictionary(
-            self._values.min_count, Subwords(self._buckets, word_ngrams=self._values.word_ngrams)
-        )
+        subwords = Subwords(self._buckets, word_ngrams=self._values.word_ngrams)
+        dictionary = arranged(counts.dictionary(self._values.min_count, subwords))
         if not dictionary.labels:
             raise UserError(
                 "Channel train holds no labels: mode supervised expects lines such as `__label__sports the game was close`. "
@@ -131,9 +136,7 @@ class SupervisedJob:
         done = unlabelled = 0
         for epoch in range(1, values.epochs + 1):
             for texts in parser.texts(self._train.blocks()):
-                done = train(
-                    texts, classifier.source_rd, classifier.target_kd, values.learning_rate, done, total, random
-                )
+                done = classifier.learn(texts, values.learning_rate, done, total, random)
                 unlabelled += lines_without_label(texts) if epoch == 1 else 0
                 progress.report(done, values.learning_rate * (1 - done / total))
                 if self._stopping():
@@ -165,7 +168,7 @@ class SupervisedJob:
             epochs=values.epochs,
             min_count=values.min_count,
             word_ngrams=values.word_ngrams,
-            loss=FastTextLoss.SOFTMAX,
+            loss=FastTextLoss.SOFTMAX if classifier.tree.is_flat else FastTextLoss.HIERARCHICAL_SOFTMAX,
             kind=files.ModelKind.SUPERVISED,
             buckets=self._buckets,
         )

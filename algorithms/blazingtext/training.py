@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from wildsage.algorithms.base.compiled import announced
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.program import Job, JobChannel
 from wildsage.algorithms.blazingtext import evaluation, hyperparameters
@@ -34,11 +35,12 @@ def train(job: Job) -> None:
     }
     for channel in channels.values():
         _log_files(log, channel)
-    if values.supervised:
-        validation = channels.get("validation")
-        SupervisedJob(values, settings.seed, (channels["train"], validation), job.stopping, log).run(job.model)
-    else:
-        _learn_vectors(job, settings, channels["train"], log)
+    with announced(log.info):
+        if values.supervised:
+            validation = channels.get("validation")
+            SupervisedJob(values, settings.seed, (channels["train"], validation), job.stopping, log).run(job.model)
+        else:
+            _learn_vectors(job, settings, channels["train"], log)
 
 
 def _learn_vectors(job: Job, settings: JobSettings, channel: TextChannel, log: BlazingTextLog) -> None:

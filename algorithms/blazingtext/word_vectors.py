@@ -23,6 +23,7 @@ from wildsage.algorithms.blazingtext.corpus.vocabulary import WordTable, hash_of
 from wildsage.algorithms.blazingtext.corpus.windows import draw, draw_negative
 from wildsage.algorithms.blazingtext.fasttext.dictionary import Subwords
 from wildsage.algorithms.blazingtext.fasttext.matrices import uniform_matrix
+from wildsage.algorithms.blazingtext.rows import add, divide, dot, learn_row
 
 BEGIN, END = ord("<"), ord(">")
 
@@ -126,7 +127,7 @@ def means(source_rd, word_rows):  # type: ignore[no-untyped-def]
     """The vector (v, d) of every word: the mean of its rows."""
     vectors_vd = np.zeros((len(word_rows.ends), source_rd.shape[1]), np.float32)
     for word in range(len(vectors_vd)):
-        _divide(vectors_vd[word], _add_rows(vectors_vd[word], word, source_rd, word_rows))
+        divide(vectors_vd[word], _add_rows(vectors_vd[word], word, source_rd, word_rows))
     return vectors_vd
 
 
@@ -146,31 +147,10 @@ def _sigmoid(value):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _dot(left_d, right_d):  # type: ignore[no-untyped-def]
-    total = np.float32(0)
-    for d in range(len(left_d)):
-        total += left_d[d] * right_d[d]
-    return total
-
-
-@compiled
-def _add(target_d, scale, source_d):  # type: ignore[no-untyped-def]
-    for d in range(len(target_d)):
-        target_d[d] += scale * source_d[d]
-
-
-@compiled
 def _add_two(target_d, scale, source_d, other_scale, other_d):  # type: ignore[no-untyped-def]
     """The same with two vectors at once, which reads and writes the target half as often."""
     for d in range(len(target_d)):
         target_d[d] += scale * source_d[d] + other_scale * other_d[d]
-
-
-@compiled
-def _divide(values_d, count):  # type: ignore[no-untyped-def]
-    scale = np.float32(1) / np.float32(count)
-    for d in range(len(values_d)):
-        values_d[d] *= scale
 
 
 @compiled
@@ -193,10 +173,8 @@ def _predict(hidden_d, gradient_d, word, step, target_vd, negatives, samples, ra
         other = word if turn == 0 else draw_negative(random, samples, word)
         wanted = np.float32(1) if turn == 0 else np.float32(0)
         target_d = target_vd[other]
-        weight = step * (wanted - _sigmoid(_dot(hidden_d, target_d)))
-        for d in range(len(hidden_d)):
-            gradient_d[d] += weight * target_d[d]
-            target_d[d] += weight * hidden_d[d]
+        weight = step * (wanted - _sigmoid(dot(hidden_d, target_d)))
+        learn_row(hidden_d, gradient_d, weight, target_d)
 
 
 @compiled
@@ -204,7 +182,7 @@ def _add_rows(hidden_d, word, source_rd, word_rows):  # type: ignore[no-untyped-
     """Add the rows of a word; returns how many they are."""
     begin = word_rows.ends[word - 1] if word > 0 else 0
     for row in word_rows.rows[begin : word_rows.ends[word]]:
-        _add(hidden_d, np.float32(1), source_rd[row])
+        add(hidden_d, np.float32(1), source_rd[row])
     return word_rows.ends[word] - begin
 
 
@@ -212,7 +190,7 @@ def _add_rows(hidden_d, word, source_rd, word_rows):  # type: ignore[no-untyped-
 def _change_rows(gradient_d, word, source_rd, word_rows):  # type: ignore[no-untyped-def]
     begin = word_rows.ends[word - 1] if word > 0 else 0
     for row in word_rows.rows[begin : word_rows.ends[word]]:
-        _add(source_rd[row], np.float32(1), gradient_d)
+        add(source_rd[row], np.float32(1), gradient_d)
 
 
 @compiled
@@ -233,7 +211,7 @@ def cbow(sentences, source_rd, target_vd, word_rows, samples, settings, steps, r
                     rows += _add_rows(hidden_d, sentences.words[place], source_rd, word_rows)
             if rows == 0:
                 continue
-            _divide(hidden_d, rows)
+            divide(hidden_d, rows)
             gradient_d[:] = 0
             word = sentences.words[middle]
             _predict(hidden_d, gradient_d, word, step, target_vd, settings.negatives, samples, random)
@@ -259,7 +237,7 @@ def skipgram(sentences, source_rd, target_vd, word_rows, samples, settings, step
                 if place == middle:
                     continue
                 hidden_d[:] = 0
-                _divide(hidden_d, _add_rows(hidden_d, word, source_rd, word_rows))
+                divide(hidden_d, _add_rows(hidden_d, word, source_rd, word_rows))
                 gradient_d[:] = 0
                 context = sentences.words[place]
                 _predict(hidden_d, gradient_d, context, step, target_vd, settings.negatives, samples, random)
@@ -307,7 +285,7 @@ def _batch_step(batch_b, others_o, hidden_bd, weights_bo, gradient_d, source_rd,
             hidden_d[d] = source_d[d]
         for o in range(len(others_o)):
             wanted = np.float32(1) if o == 0 else np.float32(0)
-            weights_bo[b, o] = step * (wanted - _sigmoid(_dot(hidden_d, target_vd[others_o[o]])))
+            weights_bo[b, o] = step * (wanted - _sigmoid(dot(hidden_d, target_vd[others_o[o]])))
     for b in range(len(batch_b)):
         source_d = source_rd[batch_b[b]]
         for o in range(0, len(others_o) - 1, 2):
@@ -315,10 +293,10 @@ def _batch_step(batch_b, others_o, hidden_bd, weights_bo, gradient_d, source_rd,
                 source_d, weights_bo[b, o], target_vd[others_o[o]], weights_bo[b, o + 1], target_vd[others_o[o + 1]]
             )
         if len(others_o) % 2:
-            _add(source_d, weights_bo[b, len(others_o) - 1], target_vd[others_o[len(others_o) - 1]])
+            add(source_d, weights_bo[b, len(others_o) - 1], target_vd[others_o[len(others_o) - 1]])
     for o in range(len(others_o)):
         target_d = target_vd[others_o[o]]
         for b in range(0, len(batch_b) - 1, 2):
             _add_two(target_d, weights_bo[b, o], hidden_bd[b], weights_bo[b + 1, o], hidden_bd[b + 1])
         if len(batch_b) % 2:
-            _add(target_d, weights_bo[len(batch_b) - 1, o], hidden_bd[len(batch_b) - 1])
+            add(target_d, weights_bo[len(batch_b) - 1, o], hidden_bd[len(batch_b) - 1])

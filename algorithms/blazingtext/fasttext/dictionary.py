@@ -42,6 +42,11 @@ class Dictionary:
         """The number of each word and, after them, of each label."""
         return {word: number for number, word in enumerate([*self.words, *self.labels])}
 
+    @property
+    def label_counts(self) -> Sequence[int]:
+        """How often each label occurs."""
+        return self.counts[len(self.words) :]
+
     def rows_of_line(self, text: bytes) -> list[int]:
         """The rows that a line selects: its words, the end of the line, character n-grams and word n-grams; labels are left out."""
         rows: list[int] = []

@@ -1,11 +1,13 @@
-"""What fastText's losses make of a hidden vector: the probability of each label.
+"""What fastText's losses make of a hidden vector: labels and their probabilities.
 
 Axes: d numbers of the hidden vector · k labels
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import heapq
+import math
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 SIGMOID_CELLS = 512
 SIGMOID_REACH = 8.0
 LOG_OFFSET = 1e-5
-LEAST_LOG = np.float32(np.log(LOG_OFFSET))
+LEAST_LOG = math.log(LOG_OFFSET)
 """Leaves of the tree of labels below it are not found."""
 
 
@@ -27,21 +29,14 @@ class FastTextLoss(IntEnum):
     ONE_VERSUS_ALL = 4
 
 
-def probabilities(loss: FastTextLoss, scores_k: NDArray, counts: Sequence[int]) -> NDArray:
-    """The probability (k,) of each label as fastText gives it: up to 1e-5 too large, so that 1.00001 occurs, and 0 for labels
-    that it does not find.
+def probabilities(loss: FastTextLoss, scores_k: NDArray) -> NDArray:
+    """The probability (k,) of each label, of a loss without a tree, as fastText gives it: up to 1e-5 too large, so that 1.00001
+    occurs.
 
-    `scores_k` are the products of the hidden vector with the rows of the output matrix, `counts` those of the labels.
+    `scores_k` are the products of the hidden vector with the rows of the output matrix.
     """
-    if loss == FastTextLoss.HIERARCHICAL_SOFTMAX:
-        logs_k = _leaf_logs(scores_k, counts)
-        return np.where(logs_k < LEAST_LOG, 0, np.exp(logs_k))
     found_k = _softmax(scores_k) if loss == FastTextLoss.SOFTMAX else _tabulated_sigmoid(scores_k)
-    return np.exp(_offset_log(found_k))
-
-
-def _offset_log(values: NDArray) -> NDArray:
-    return np.log(np.asarray(values, np.float64) + LOG_OFFSET).astype(np.float32)
+    return np.exp(np.log(np.asarray(found_k, np.float64) + LOG_OFFSET).astype(np.float32))
 
 
 def _softmax(scores_k: NDArray) -> NDArray:
@@ -57,15 +52,37 @@ def _tabulated_sigmoid(scores_k: NDArray) -> NDArray:
     return np.where(np.abs(scores_k) > SIGMOID_REACH, outside_k, inside_k).astype(np.float32)
 
 
-def _leaf_logs(scores_k: NDArray, counts: Sequence[int]) -> NDArray:
-    """The logarithm of the probability (k,) of each leaf of the tree of labels; score i belongs to inner node k + i."""
-    k = len(counts)
-    right_k = 1 / (1 + np.exp(-scores_k.astype(np.float64)))
-    logs = np.zeros(2 * k - 1, np.float32)
-    for node, (left, right) in reversed(list(enumerate(huffman_children(counts), start=k))):
-        chances = np.array([1 - right_k[node - k], right_k[node - k]], np.float32)
-        logs[[left, right]] = logs[node] + _offset_log(chances)
-    return logs[:k]
+def likeliest_leaves(
+    children: Sequence[tuple[int, int]], score: Callable[[int], float], count: int
+) -> list[tuple[int, float]]:
+    """The `count` most probable labels of hierarchical softmax and their probabilities, best first; fewer where the others are
+    below 1e-5.
+
+    `children` are those of `huffman_children`; `score(i)` is the product of the hidden vector with row i of the output matrix.
+    The search goes depth first, to the more probable child first, and leaves out what cannot be among the best.
+    """
+    labels = len(children) + 1
+    best: list[tuple[float, int]] = []
+    waiting = [(0.0, 2 * labels - 2)]
+    while waiting:
+        log, node = waiting.pop()
+        if log < LEAST_LOG or (len(best) == count and log < best[0][0]):
+            continue
+        if node >= labels:
+            chances = _turns(score(node - labels))
+            below = zip(chances, children[node - labels], strict=True)
+            waiting += sorted((log + math.log(chance + LOG_OFFSET), child) for chance, child in below)
+        elif len(best) < count:
+            heapq.heappush(best, (log, -node))
+        else:
+            heapq.heappushpop(best, (log, -node))
+    return [(-label, math.exp(log)) for log, label in sorted(best, reverse=True)]
+
+
+def _turns(score: float) -> tuple[float, float]:
+    """The chances to turn left and right at an inner node, with the digits that fastText has."""
+    right = float(np.float32(0.5 + 0.5 * math.tanh(score / 2)))
+    return 1 - right, right
 
 
 def huffman_children(counts: Sequence[int]) -> list[tuple[int, int]]:

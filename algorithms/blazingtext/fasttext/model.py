@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wildsage.algorithms.blazingtext.fasttext.dictionary import Dictionary
-from wildsage.algorithms.blazingtext.fasttext.losses import FastTextLoss, probabilities
+from wildsage.algorithms.blazingtext.fasttext.losses import (
+    FastTextLoss,
+    huffman_children,
+    likeliest_leaves,
+    probabilities,
+)
 from wildsage.algorithms.blazingtext.fasttext.matrices import DenseMatrix, Matrix
 
 
@@ -31,19 +37,29 @@ class FastTextModel:
         rows = self.dictionary.rows_of_line(text)
         if not rows:
             return []
-        chances_k = probabilities(self.loss, self._scores(rows), self.dictionary.counts[len(self.dictionary.words) :])
-        best = np.argsort(-chances_k, kind="stable")[:k].tolist()
-        return [(self.dictionary.labels[label], float(chances_k[label])) for label in best if chances_k[label] > 0]
+        found = self._likeliest(self._mean(rows), k)
+        return [(self.dictionary.labels[label], chance) for label, chance in found]
 
     def vector(self, word: bytes) -> NDArray:
         """The vector (d,) of a word: the mean of its row and those of its n-grams; zeros where it has neither."""
         return self._mean(self.dictionary.rows_of_word(word))
 
-    def _scores(self, rows: Sequence[int]) -> NDArray:
-        hidden_d = self._mean(rows)
+    def _likeliest(self, hidden_d: NDArray, k: int) -> list[tuple[int, float]]:
+        """The numbers of the `k` most probable labels and their probabilities, best first."""
+        if self.loss == FastTextLoss.HIERARCHICAL_SOFTMAX:
+            return likeliest_leaves(self._tree, lambda row: float(self.target.rows([row])[0] @ hidden_d), k)
+        chances_k = probabilities(self.loss, self._scores(hidden_d))
+        best = np.argsort(-chances_k, kind="stable")[:k]
+        return list(zip(best.tolist(), chances_k[best].tolist(), strict=True))
+
+    def _scores(self, hidden_d: NDArray) -> NDArray:
         if isinstance(self.target, DenseMatrix):
             return np.asarray(self.target.values_rd @ hidden_d, np.float32)
         return self.target.rows(range(self.target.shape[0])) @ hidden_d
+
+    @cached_property
+    def _tree(self) -> list[tuple[int, int]]:
+        return huffman_children(self.dictionary.label_counts)
 
     def _mean(self, rows: Sequence[int]) -> NDArray:
         if not rows:

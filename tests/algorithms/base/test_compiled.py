@@ -1,7 +1,9 @@
-"""Where compiled functions are kept."""
+"""Where compiled functions are kept, when they are compiled again, and what is said of it."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,25 +12,109 @@ pytest.importorskip("numba")
 from wildsage.algorithms.base import compiled
 
 PROGRAM = """
-from wildsage.algorithms.base.compiled import exact
+from wildsage.algorithms.base.compiled import announced, exact
 
 @exact
 def double(value):
     return 2 * value
 
-print(double(3), double.stats.cache_path)
+with announced(print):
+    print(double(3))
+    print(double(3.5))
+print(double.stats.cache_path)
+"""
+SAID = "Compiling the loops, once for this machine and version. The machine code is kept in"
+
+
+def run(program: Path) -> list[str]:
+    """The lines that a program prints."""
+    variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=300, env=variables)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_machine_code_is_kept_beside_the_source_and_only_compiling_is_announced(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    announced, *results, folder = run(program)
+    assert announced == f"{SAID} {folder}." and results == ["6", "7.0"]
+    assert folder.startswith(f"{tmp_path}/__pycache__/program-")
+    assert run(program) == [*results, folder]
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch) -> Path:
+    """A file whose machine code needs a folder, as if nothing else were compiled in this process; the user's cache is `cache`."""
+    monkeypatch.setattr(compiled.numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(compiled.platformdirs, "user_cache_path", lambda name: tmp_path / "cache" / name)
+    compiled.folder_for.cache_clear()
+    path = tmp_path / "source.py"
+    path.write_text("FACTOR = 1")
+    return path
+
+
+def test_where_everybody_may_write_nothing_is_kept(source):
+    (source.parent / "__pycache__").mkdir()
+    (source.parent / "__pycache__").chmod(0o777)
+    folder = compiled.folder_for(source)
+    assert folder is not None and folder.is_relative_to(source.parent / "cache" / "wildsage" / "compiled")
+    (source.parent / "cache" / "wildsage" / "compiled").chmod(0o777)
+    compiled.folder_for.cache_clear()
+    assert compiled.folder_for(source) is None
+
+
+def test_the_folder_that_numba_is_told_is_used(source, monkeypatch):
+    monkeypatch.setattr(compiled.numba.config, "CACHE_DIR", str(source.parent / "given"))
+    folder = compiled.folder_for(source)
+    assert folder is not None and folder.is_relative_to(source.parent / "given")
+
+
+def test_the_code_of_another_version_is_removed(source):
+    first = compiled.folder_for(source)
+    (first / "code").write_bytes(b"code")
+    compiled.folder_for.cache_clear()
+    assert compiled.folder_for(source) == first and (first / "code").exists()
+    source.write_text("FACTOR = 2")
+    compiled.folder_for.cache_clear()
+    second = compiled.folder_for(source)
+    assert second != first and second.exists() and not first.exists()
+
+
+CALLER = """
+from wildsage.algorithms.base.compiled import exact
+from wildsage.algorithms.toy.numbers import FACTOR, doubled
+
+@exact
+def scaled(value):
+    return FACTOR * doubled(value)
+"""
+CALLED = """
+from wildsage.algorithms.base.compiled import exact
+
+FACTOR = {factor}
+
+@exact
+def doubled(value):
+    return {times} * value
 """
 
 
-@pytest.mark.parametrize(("mode", "kept"), [(0o755, 1), (0o777, 0)])
-def test_a_folder_in_which_everybody_may_write_keeps_no_compiled_functions(tmp_path, mode, kept):
-    (tmp_path / "program.py").write_text(PROGRAM)
-    (tmp_path / "__pycache__").mkdir(mode=0o755)
-    (tmp_path / "__pycache__").chmod(mode)
-    done = subprocess.run([sys.executable, tmp_path / "program.py"], capture_output=True, text=True, timeout=300)
-    expected = f"6 {tmp_path / '__pycache__'}" if kept else "6 None"
-    assert done.stdout.strip() == expected, done.stderr
-    assert len(list((tmp_path / "__pycache__").iterdir())) == 2 * kept  # an index and the code
+def test_a_change_in_another_file_of_the_algorithm_is_noticed(tmp_path):
+    """The function and the number belong to the machine code of its caller."""
+    algorithms = tmp_path / "wildsage" / "algorithms"
+    for package in (algorithms / "base", algorithms / "toy"):
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+    (algorithms / "__init__.py").touch()
+    (algorithms.parent / "__init__.py").touch()
+    (algorithms / "base" / "compiled.py").write_text(Path(compiled.__file__).read_text())
+    (algorithms / "toy" / "caller.py").write_text(CALLER)
+    program = tmp_path / "program.py"
+    program.write_text("from wildsage.algorithms.toy.caller import scaled\nprint(scaled(1))")
+    for factor, times in ((10, 2), (20, 3)):
+        (algorithms / "toy" / "numbers.py").write_text(CALLED.format(factor=factor, times=times))
+        assert run(program) == [str(factor * times)]
 
 
 @pytest.mark.parametrize(

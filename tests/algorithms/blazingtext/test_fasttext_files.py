@@ -56,20 +56,22 @@ def test_a_classifier_of_the_library_predicts_the_same_here(tmp_path, training_f
     assert_same_answers(tmp_path / "model.bin", library)
 
 
+@pytest.mark.parametrize("loss", ["softmax", "hs", "ns", "ova"])
 @pytest.mark.parametrize(
     "options", [{"qnorm": True, "dsub": 3}, {"qnorm": False, "dsub": 2}, {"cutoff": 300, "qnorm": True}]
 )
-def test_a_quantised_classifier_predicts_the_same_here(tmp_path, training_file, options):
-    library = library_model(tmp_path / "model.bin", training_file, wordNgrams=2, bucket=1000)
+def test_a_quantised_classifier_predicts_the_same_here(tmp_path, training_file, options, loss):
+    library = library_model(tmp_path / "model.bin", training_file, wordNgrams=2, bucket=1000, loss=loss)
     library.quantize(input=str(training_file), **options)
     library.save_model(str(tmp_path / "model.ftz"))
     assert_same_answers(tmp_path / "model.ftz", library)
 
 
-def test_a_quantised_output_matrix_is_read(tmp_path):
+@pytest.mark.parametrize("loss", ["softmax", "hs"])
+def test_a_quantised_output_matrix_is_read(tmp_path, loss):
     path = tmp_path / "texts.txt"
     path.write_text("".join(f"__label__l{n} word{n} word{n % 7} third{n % 13} other{n % 31}\n" for n in range(300)))
-    library = library_model(tmp_path / "model.bin", path, dim=4)
+    library = library_model(tmp_path / "model.bin", path, dim=4, loss=loss)
     library.quantize(qout=True)
     library.save_model(str(tmp_path / "model.ftz"))
     ours = files.read(tmp_path / "model.ftz")
@@ -138,10 +140,24 @@ def _unsigned(text: bytes) -> int:
 
 
 def test_the_tree_of_labels_gives_probabilities_that_sum_to_one():
-    chances = losses.probabilities(
-        losses.FastTextLoss.HIERARCHICAL_SOFTMAX, np.array([0.3, -1, 2, 0.5], np.float32), [9, 5, 3, 2, 1]
-    )
-    assert math.isclose(chances.sum(), 1, abs_tol=1e-3) and (chances > 0).all()
+    children = losses.huffman_children([9, 5, 3, 2, 1])
+    found = losses.likeliest_leaves(children, [0.3, -1, 2, 0.5].__getitem__, 5)
+    assert sorted(label for label, _ in found) == [0, 1, 2, 3, 4]
+    assert math.isclose(sum(chance for _, chance in found), 1, abs_tol=1e-3)
+    assert [chance for _, chance in found] == sorted((chance for _, chance in found), reverse=True)
+
+
+def test_the_search_of_the_tree_finds_the_best_of_all_leaves():
+    rng = np.random.default_rng(0)
+    counts = sorted(rng.integers(1, 1000, 300).tolist(), reverse=True)
+    children, scores = losses.huffman_children(counts), rng.normal(0, 2, 299).tolist()
+    everything = losses.likeliest_leaves(children, scores.__getitem__, 300)
+    for count in (1, 3, 20):
+        assert losses.likeliest_leaves(children, scores.__getitem__, count) == everything[:count]
+
+
+def test_a_tree_of_one_label_is_certain():
+    assert losses.likeliest_leaves([], [].__getitem__, 3) == [(0, 1.0)]
 
 
 def whole_file(tmp_path) -> bytes:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("numba")
+from wildsage.algorithms.blazingtext import output_layer
 from wildsage.algorithms.blazingtext.corpus import vocabulary
-from wildsage.algorithms.blazingtext.fasttext import files
+from wildsage.algorithms.blazingtext.fasttext import files, losses
 from wildsage.containers.codecs.records import recordio
 from wildsage.containers.training.stopping import StopSignal
 
@@ -17,11 +18,19 @@ SETTINGS = {
 }  # fmt: skip
 
 
+@pytest.fixture(params=["softmax", "hierarchical softmax"])
+def each_loss(request, monkeypatch):
+    """The tests' three labels are few, or already many."""
+    if request.param != "softmax":
+        monkeypatch.setattr(output_layer, "MANY_LABELS", 3)
+    return request.param
+
+
 def accuracy(log: str, channel: str) -> float:
     return float(re.search(rf"^#{channel}_accuracy: (\S+)$", log, re.MULTILINE)[1])
 
 
-def test_a_job_learns_the_labels_and_says_so(run, texts, more_texts):
+def test_a_job_learns_the_labels_and_says_so(each_loss, run, texts, more_texts):
     done = run(SETTINGS, {"train": texts, "validation": more_texts})
     assert done.status == 0, done.failure
     assert accuracy(done.log, "train") > 0.98 and accuracy(done.log, "validation") > 0.95
@@ -40,7 +49,7 @@ def test_a_job_learns_the_labels_and_says_so(run, texts, more_texts):
 
 
 @pytest.mark.parametrize("ngrams", ["1", "2", "3"])
-def test_the_model_loads_in_the_library_and_predicts_the_same(run, texts, more_texts, ngrams):
+def test_the_model_loads_in_the_library_and_predicts_the_same(each_loss, run, texts, more_texts, ngrams):
     fasttext = pytest.importorskip("fasttext", reason="pip install 'wildsage[test]'")
     done = run(SETTINGS | {"word_ngrams": ngrams}, {"train": texts})
     path = done.opt_ml.model / "model.bin"
@@ -55,6 +64,38 @@ def test_the_model_loads_in_the_library_and_predicts_the_same(run, texts, more_t
         np.testing.assert_allclose(
             [chance for _, chance in found], [chance for chance, _ in expected], rtol=1e-5, atol=1e-7
         )
+
+
+def many_labels(labels: int) -> bytes:
+    """One line for each label, in order, whose words are of that label alone; three for each of the first fifty."""
+    return b"".join(b"__label__%d a word%d of number%d\n" % (n, n, n) * (3 if n < 50 else 1) for n in range(labels))
+
+
+def test_from_a_thousand_labels_on_hierarchical_softmax_is_learned(run):
+    """Most labels are equally frequent, and follow each other in the text: they must not be neighbours in the tree."""
+    settings = SETTINGS | {"epochs": "60", "learning_rate": "1", "word_ngrams": "1"}
+    few = run(settings | {"epochs": "1"}, {"train": many_labels(999)})
+    many = run(settings, {"train": many_labels(1000)})
+    few.file(), many.file()
+    assert files.read(few.opt_ml.model / "model.bin").loss == losses.FastTextLoss.SOFTMAX
+    ours = files.read(many.opt_ml.model / "model.bin")
+    assert ours.loss == losses.FastTextLoss.HIERARCHICAL_SOFTMAX
+    assert "labels: hierarchical softmax" not in few.log and "1000 labels: hierarchical softmax is learned" in many.log
+    assert accuracy(many.log, "train") > 0.4
+    (answer,) = json.loads(many.ask(b'{"instances": ["word7 number7"], "configuration": {"k": 1000}}').body)
+    assert answer["label"][0] == "__label__7" and sum(answer["prob"]) == pytest.approx(1, abs=0.02)
+
+
+def test_many_labels_are_answered_as_the_library_answers_them(run):
+    fasttext = pytest.importorskip("fasttext", reason="pip install 'wildsage[test]'")
+    done = run(SETTINGS | {"epochs": "3"}, {"train": many_labels(1100)})
+    done.file()
+    path = done.opt_ml.model / "model.bin"
+    ours, library = files.read(path), fasttext.load_model(str(path))
+    for text in ("word7 of number7", "word3 word1099", "a", "unheard"):
+        expected = [chance for chance, _ in library.f.predict(text + "\n", 20, 0.0, "strict")]
+        # float32 sums in another order
+        np.testing.assert_allclose([chance for _, chance in ours.predict(text.encode(), 20)], expected, rtol=1e-4)
 
 
 def test_the_accuracy_is_the_librarys(run, data):
@@ -108,7 +149,7 @@ def as_records(texts: bytes) -> bytes:
     return b"".join(recordio.frame(text) + recordio.frame(label[9:]) for label, text in pairs)
 
 
-def test_every_format_and_input_mode_gives_the_same_model(run, texts):
+def test_every_format_and_input_mode_gives_the_same_model(each_loss, run, texts):
     settings = SETTINGS | {"epochs": "3"}
     expected = run(settings, {"train": texts}).file()
     json_lines = "application/jsonlines"
@@ -138,16 +179,16 @@ def test_a_seed_decides(run, texts):
     assert run(settings | {"_seed": "4"}, {"train": texts}).file() != first
 
 
-def test_integers_and_several_labels_are_labels(run):
+def test_integers_and_several_labels_are_labels(each_loss, run):
     lines = b'{"source": "cow hay", "label": [1, 2]}\n{"source": "ship sail", "label": 3}\n' * 50
     done = run(SETTINGS, {"train": lines}, "application/jsonlines")
-    (answer,) = json.loads(done.ask(b'{"instances": ["cow"], "configuration": {"k": 3}}').body)
+    (answer,) = json.loads(done.ask(b'{"instances": ["cow hay"], "configuration": {"k": 3}}').body)
     assert set(answer["label"][:2]) == {"__label__1", "__label__2"}
     assert answer["prob"][:2] == pytest.approx([0.5, 0.5], abs=0.15)
     assert accuracy(done.log, "train") == 1
 
 
-def test_training_stops_early_and_the_best_weights_are_kept(run, texts, more_texts):
+def test_training_stops_early_and_the_best_weights_are_kept(each_loss, run, texts, more_texts):
     settings = SETTINGS | {"early_stopping": "True", "epochs": "40", "min_epochs": "2", "patience": "3"}
     done = run(settings, {"train": texts, "validation": more_texts})
     epochs = [int(each) for each in re.findall(r"^-+ End of epoch: (\d+)$", done.log, re.MULTILINE)]
@@ -162,7 +203,7 @@ def test_training_stops_early_and_the_best_weights_are_kept(run, texts, more_tex
     )
 
 
-def test_the_weights_of_the_best_epoch_are_saved(run, texts):
+def test_the_weights_of_the_best_epoch_are_saved(each_loss, run, texts):
     """Validation texts with the wrong label: the accuracy is best after the first epoch, however long a job waits for better."""
     channels = {"train": texts, "validation": b"__label__sea cow hay barn\n" * 20}
     settings = SETTINGS | {"early_stopping": "true", "min_epochs": "1", "epochs": "6"}
@@ -172,7 +213,7 @@ def test_the_weights_of_the_best_epoch_are_saved(run, texts):
     assert impatient.file() == patient.file()
 
 
-def test_a_job_that_is_stopped_leaves_its_model(run, texts):
+def test_a_job_that_is_stopped_leaves_its_model(each_loss, run, texts):
     stop = StopSignal()
     stop.raised = True
     done = run(SETTINGS | {"epochs": "1000000"}, {"train": texts}, stop=stop)
@@ -279,7 +320,7 @@ def test_a_channel_of_another_content_type_or_without_files_is_rejected(run, tex
     assert "Channel train is missing, got validation." in run(SETTINGS, {"validation": texts}).failure
 
 
-def test_a_step_that_is_too_large_is_said(run, texts):
+def test_a_step_that_is_too_large_is_said(each_loss, run, texts):
     done = run(SETTINGS | {"learning_rate": "1e30"}, {"train": texts})
     assert done.failure.startswith("AlgorithmError: Encountered NaN: the steps grew without bound.")
 
