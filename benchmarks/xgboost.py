@@ -14,6 +14,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -43,6 +44,8 @@ from wildsage.containers.contract.paths import OptML
 from wildsage.containers.programs import RecordCodec
 from wildsage.containers.training.stopping import StopSignal
 
+ROOT = Path(__file__).parents[1]
+PYTHON_1_7 = ROOT / ".clients" / "xgboost17" / "bin" / "python"
 TABULAR = SHARED / "tabular"
 COMMON = {"max_depth": 5, "eta": 0.2, "gamma": 4, "min_child_weight": 6}
 BATCH_ROWS = 5_000
@@ -204,6 +207,26 @@ def readers(folder: Path, repeats: int) -> str:
     )
 
 
+def libsvm_sizes(repeats: int) -> str:
+    """LIBSVM files of several sizes, as a job reads them and as the library does: this one, and 1.7 where that is installed."""
+    pythons = [python for python in (Path(sys.executable), PYTHON_1_7) if python.exists()]
+    command = ["-m", "benchmarks.libsvm_readers", "--repeats", str(repeats)]
+    found = [json.loads(subprocess.check_output([python, *command], cwd=ROOT)) for python in pythons]
+    head = "| a file's rows store | MB |" + "".join(
+        f" job, s | library {each['version']}, s | job, CPU s | library, CPU s |" for each in found
+    )
+    lines = [head, "| --- " * head[1:].count("|") + "|"]
+    for same in zip(*(each["files"] for each in found), strict=True):
+        times = "".join(f" {one['job'][clock]:.4f} | {one['library'][clock]:.4f} |" for one in same for clock in (0, 1))
+        lines.append(f"| {same[0]['shape']} | {same[0]['megabytes']:g} |{times}")
+    (wall, used), (wall_with, used_with) = found[0]["start"]["without"], found[0]["start"]["with"]
+    return (
+        "LIBSVM to a matrix, by a job and by the library's own reader. The loops are loaded before, while a job of such a file "
+        f"imports the library; that start takes {wall:.2f} s ({used:.2f} s of the processor) without them and {wall_with:.2f} s "
+        f"({used_with:.2f}) with them.\n\n" + "\n".join(lines)
+    )
+
+
 def by_arrow(work: Callable[[], object]) -> object:
     """The work as a process does it that has not yet loaded the compiled loops."""
     with mock.patch.object(csv_text, "LATE_LOOPS", LateLoops()), mock.patch.object(libsvm, "LATE_LOOPS", LateLoops()):
@@ -280,6 +303,7 @@ def main() -> None:
         ]
         told = [
             readers(Path(folder), arguments.repeats),
+            libsvm_sizes(arguments.repeats),
             memory(Path(folder)),
             answers(Path(folder) / "model"),
         ]
@@ -292,7 +316,7 @@ def main() -> None:
         f"The script reads CSV with pandas, calls `xgboost.train` with {json.dumps(COMMON)} and saves the model. Seconds are "
         "medians of runs that take turns, on all cores, and threads wait without spinning, as in a container. CPU seconds are the "
         "process's own, on one thread, and so their ratio.\n\n" + "\n\n".join(told),
-        ("xgboost-cpu", "pyarrow", "numba", "pandas", "numpy"),
+        ("xgboost-cpu", "pyarrow", "llvmlite", "pandas", "numpy"),
     )
     report.show()
     report.write(date.today())

@@ -27,6 +27,9 @@ class XGBoost(Program):
         hyperparameters.check(given)
 
     def train(self, job: Job) -> None:
+        from wildsage.algorithms.xgboost.data.late_loops import LATE_LOOPS
+
+        LATE_LOOPS.expect(job.channels)  # they are loaded while the library is imported
         from wildsage.algorithms.xgboost.training import BoostingJob
 
         BoostingJob(job).run()

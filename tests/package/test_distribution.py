@@ -138,6 +138,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
 def test_the_wheel_holds_every_module_and_what_they_read(wheel):
     wanted = {path.relative_to(ROOT).as_posix() for folder in OUR_FOLDERS for path in (ROOT / folder).rglob("*.py")}
     wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "algorithms").glob("*/README.md")}
+    wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "algorithms").rglob("*.ll")}
     wanted |= {
         path.relative_to(ROOT).as_posix() for path in (ROOT / "containers" / "docker").iterdir() if path.is_file()
     }

@@ -22,9 +22,9 @@ from pyarrow import csv as arrow
 from wildsage.algorithms.base.blocks import in_parallel
 from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.float32 import BEYOND, EXPECTED, beyond
-from wildsage.algorithms.xgboost.data import late_loops
 from wildsage.algorithms.xgboost.data.blocks import whole_lines
-from wildsage.algorithms.xgboost.data.late_loops import LATE_LOOPS
+from wildsage.algorithms.xgboost.data.content_types import CSV
+from wildsage.algorithms.xgboost.data.late_loops import CHANNEL_BYTES, LATE_LOOPS, REQUESTS_BYTES
 from wildsage.algorithms.xgboost.data.table import Table, labelled, side_by_side
 
 BLOCK_BYTES = 1 << 20
@@ -97,7 +97,7 @@ def _first_line(block: bytes) -> str:
 
 def _table(block: bytes, delimiter: str, width: int, weights: bool) -> Table:
     """The rows of whole lines. Raises BadRecord; its row is counted within the block."""
-    found = LATE_LOOPS.csv(block, delimiter, width, 1 + weights, late_loops.CHANNEL_BYTES)
+    found = LATE_LOOPS.csv(block, delimiter, width, 1 + weights, CHANNEL_BYTES[CSV])
     if found is None:
         return labelled(_columns(block, delimiter, width), weights)
     (labels, *rest), features = found
@@ -106,7 +106,7 @@ def _table(block: bytes, delimiter: str, width: int, weights: bool) -> Table:
 
 def _rows(block: memoryview, delimiter: str, width: int) -> NDArray[np.float32]:
     """The rows of whole lines without labels, (n, d). Raises BadRecord; its row is counted within the block."""
-    found = LATE_LOOPS.csv(block, delimiter, width, 0, late_loops.REQUESTS_BYTES)
+    found = LATE_LOOPS.csv(block, delimiter, width, 0, REQUESTS_BYTES)
     return side_by_side(_columns(bytes(block), delimiter, width)) if found is None else found[1]
 
 

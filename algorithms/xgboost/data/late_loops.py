@@ -1,39 +1,61 @@
-"""The compiled loops, loaded behind the scenes once a process has read so much text that it pays. Until then Arrow reads.
+"""The compiled loops, loaded behind the scenes where a process has so much text to read that it pays. Until then Arrow reads.
 
-Loading them takes about half a second of a core and 100 MB, and a few seconds more on a machine that has not yet compiled them.
-They then save 4 to 5 ms of a core for each megabyte. See docs/decisions/0017-loops-that-read-text.md.
+Loading them takes 70 ms of a core, most of it without Python's lock, and 10 MB beside 60 MB of mapped files.
+They then save 2 to 5 ms of a core for each megabyte. See docs/decisions/0017-loops-that-read-text.md.
 
 Axes: n rows · k leading columns, such as the label · d features · z stored values
 """
 
 from __future__ import annotations
 
-import importlib
 import logging
 import threading
-from types import ModuleType
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
-from wildsage.algorithms.xgboost.data.table import Table
+from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.program import JobChannel
+from wildsage.algorithms.xgboost.data import content_types
+from wildsage.algorithms.xgboost.data.content_types import CSV, LIBSVM
+
+if TYPE_CHECKING:
+    from wildsage.algorithms.xgboost.data.machine_code import MachineCode
 
 LOG = logging.getLogger(__name__)
 
-CHANNEL_BYTES = 1 << 28
-"""Reading so much with Arrow has taken more than loading the loops does; a job reads nothing after its channels."""
+CHANNEL_BYTES = {LIBSVM: 1 << 20, CSV: 1 << 25}
+"""Of LIBSVM, one block: the library's own reader takes half as long as Arrow. Arrow reads CSV as fast as pandas does, and so much
+of it takes Arrow longer by what loading the loops takes."""
 REQUESTS_BYTES = 1 << 22
 """A server that gets large bodies will get more of them."""
 
+GIVEN_UP = -1
 LINE_END, COLON = ord("\n"), ord(":")
 
 
+@dataclass(frozen=True)
+class LibsvmRows:
+    """The arrays of a CSR matrix of `width` columns, and labels, weights and groups of the rows (n,)."""
+
+    values_z: NDArray[np.float32]
+    columns_z: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    width: int
+    labels: NDArray[np.float32]
+    weights: NDArray[np.float32] | None
+    groups: NDArray[np.int64] | None
+
+
 class LateLoops:
-    """The module `loops`, imported in a thread of its own when it is worth it."""
+    """The machine code of the loops, which a thread of its own loads when it is worth it."""
 
     def __init__(self) -> None:
-        self._loops: ModuleType | None = None
+        self._loops: MachineCode | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._read_bytes = 0
@@ -45,19 +67,32 @@ class LateLoops:
         loops = self._after(len(block), worth_bytes)
         return _csv(loops, block, delimiter, width, leading) if loops else None
 
-    def libsvm(self, block: bytes, worth_bytes: int) -> Table | None:
+    def libsvm(self, block: bytes, worth_bytes: int) -> LibsvmRows | None:
         """The rows of whole lines; None where Arrow has to read them."""
         loops = self._after(len(block), worth_bytes)
         return _libsvm(loops, block) if loops else None
 
+    def expect(self, channels: Mapping[str, JobChannel]) -> None:
+        """Begin to load the loops if the files of these channels are worth it. What is wrong with channels is left for later."""
+        with suppress(UserError, OSError, KeyError):
+            worth_bytes = CHANNEL_BYTES[content_types.parse(channels["train"].content_type)]
+            for channel in channels.values():
+                files = (path for path in channel.folder.rglob("*") if path.is_file())
+                self._after(sum(path.stat().st_size for path in files), worth_bytes)
+
+    @property
+    def expected(self) -> bool:
+        """Whether the loops are loaded or will be soon."""
+        return self._thread is not None
+
     def load(self) -> bool:
-        """Wait until the loops are loaded. Returns whether they are; where numba is missing they cannot be."""
+        """Wait until the loops are loaded. Returns whether they are; where llvmlite is missing they cannot be."""
         with self._lock:
             thread = self._begun()
         thread.join()
         return self._loops is not None
 
-    def _after(self, size: int, worth_bytes: int) -> ModuleType | None:
+    def _after(self, size: int, worth_bytes: int) -> MachineCode | None:
         """The loops, or None as long as they are not loaded. That begins when `worth_bytes` have been read without them."""
         if self._loops is None and self._thread is None:
             with self._lock:
@@ -74,10 +109,10 @@ class LateLoops:
 
     def _load(self) -> None:
         try:
-            loops = importlib.import_module(f"{__package__}.loops")
-            _csv(loops, b"1,2\n", ",", 2, 1)  # the first call compiles
-            _libsvm(loops, b"1 2:3\n")
-        except Exception as error:  # Arrow reads the same, whatever numba lacks here
+            from wildsage.algorithms.xgboost.data.machine_code import MachineCode
+
+            loops = MachineCode()
+        except Exception as error:  # Arrow reads the same, whatever LLVM lacks here
             LOG.info("Arrow reads all text, because the compiled loops cannot be loaded: %s", error)
         else:
             self._loops = loops
@@ -87,7 +122,7 @@ LATE_LOOPS = LateLoops()
 
 
 def _csv(
-    loops: ModuleType, block: bytes | memoryview, delimiter: str, width: int, leading: int
+    loops: MachineCode, block: bytes | memoryview, delimiter: str, width: int, leading: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     if not (delimiter.isascii() and width >= leading):
         return None
@@ -95,23 +130,31 @@ def _csv(
     most = int(np.count_nonzero(text == LINE_END))
     first_kn = np.empty((leading, most), np.float32)
     rest_nd = np.empty((most, width - leading), np.float32)
-    rows = loops.csv(text, ord(delimiter), first_kn, rest_nd)
-    return None if rows == loops.GIVEN_UP else (first_kn[:, :rows], rest_nd[:rows])
+    rows = loops.csv(
+        text.ctypes.data, len(text), ord(delimiter), first_kn.ctypes.data, rest_nd.ctypes.data, leading, most, width
+    )
+    return None if rows == GIVEN_UP else (first_kn[:, :rows], rest_nd[:rows])
 
 
-def _libsvm(loops: ModuleType, block: bytes) -> Table | None:
+def _libsvm(loops: MachineCode, block: bytes) -> LibsvmRows | None:
     text = _text(block)
     most, most_values = (int(np.count_nonzero(text == byte)) for byte in (LINE_END, COLON))
     labels_n, weights_n = np.empty((2, most), np.float32)
     groups_n = np.empty(most, np.int64)
-    starts_n = np.empty(most + 1, np.int64)
+    starts = np.empty(most + 1, np.int64)
     columns_z, values_z = np.empty(most_values, np.int32), np.empty(most_values, np.float32)
-    rows, width, weighted, grouped = loops.libsvm(text, labels_n, weights_n, groups_n, starts_n, columns_z, values_z)
-    if rows == loops.GIVEN_UP:
+    found_3 = np.empty(3, np.int64)
+    arrays = (labels_n, weights_n, groups_n, starts, columns_z, values_z, found_3)
+    rows = loops.libsvm(text.ctypes.data, len(text), *(array.ctypes.data for array in arrays))
+    if rows == GIVEN_UP:
         return None
-    stored = starts_n[rows]
-    return Table(
-        csr_matrix((values_z[:stored], columns_z[:stored], starts_n[: rows + 1]), shape=(rows, width)),
+    width, weighted, grouped = found_3.tolist()
+    stored = starts[rows]
+    return LibsvmRows(
+        values_z[:stored],
+        columns_z[:stored],
+        starts[: rows + 1],
+        width,
         labels_n[:rows],
         weights_n[:rows] if weighted else None,
         groups_n[:rows] if grouped else None,

@@ -23,6 +23,7 @@ from wildsage.algorithms.base.blocks import in_parallel
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.base.float32 import EXPECTED, beyond
 from wildsage.algorithms.xgboost.data.blocks import whole_lines
+from wildsage.algorithms.xgboost.data.content_types import LIBSVM
 from wildsage.algorithms.xgboost.data.csv_text import ROW
 from wildsage.algorithms.xgboost.data.late_loops import CHANNEL_BYTES, LATE_LOOPS
 from wildsage.algorithms.xgboost.data.table import Table
@@ -57,13 +58,16 @@ def read(chunks: Iterable[bytes]) -> Iterator[Table]:
         raise BadRecord(rows + bad.row, bad.problem) from None
 
 
-def parse(block: bytes, worth_bytes: int = CHANNEL_BYTES) -> Table:
+def parse(block: bytes, worth_bytes: int = CHANNEL_BYTES[LIBSVM]) -> Table:
     """The rows of whole lines. Raises BadRecord; its row is counted within the block.
 
     The loops that read it fast are loaded where this process has read `worth_bytes` before.
     """
     found = LATE_LOOPS.libsvm(block, worth_bytes)
-    return _parsed_by_arrow(block) if found is None else found
+    if found is None:
+        return _parsed_by_arrow(block)
+    features = csr_matrix((found.values_z, found.columns_z, found.starts), shape=(len(found.labels), found.width))
+    return Table(features, found.labels, found.weights, found.groups)
 
 
 def _parsed_by_arrow(block: bytes) -> Table:

@@ -1,4 +1,7 @@
-"""Text → numbers in one pass over its bytes. numba compiles these loops, see docs/decisions/0017-loops-that-read-text.md.
+"""Text → numbers in one pass over its bytes. See docs/decisions/0017-loops-that-read-text.md.
+
+This is the source of `loops.ll`, which scripts/text_loops.py writes anew after each change; jobs and endpoints use that file alone.
+numba compiles these functions as it would in C: arrays come as addresses, without their sizes.
 
 They read what is usual and give up on everything else: a whole block is then left to Arrow, which reads it or says what is wrong.
 What they read is, bit by bit, what Arrow makes of it: the float32 that is nearest to the decimal.
@@ -8,14 +11,22 @@ Axes: n rows · k leading columns, such as the label · d features · z stored v
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
 from wildsage.algorithms.base.compiled import exact
 from wildsage.algorithms.base.float32 import BEYOND
 
+Bytes: TypeAlias = NDArray[np.uint8]
+Singles: TypeAlias = NDArray[np.float32]
+Integers: TypeAlias = NDArray[np.int64]
+Indices: TypeAlias = NDArray[np.int32]
+
 TAB, LINE_END, VERTICAL_TAB, FORM_FEED, RETURN, SPACE = 9, 10, 11, 12, 13, 32
-PLUS, MINUS, POINT, ZERO, COLON, EXPONENT, QID = ord("+"), ord("-"), ord("."), ord("0"), ord(":"), ord("e"), b"qid:"
+PLUS, MINUS, POINT, ZERO, COLON, EXPONENT = ord("+"), ord("-"), ord("."), ord("0"), ord(":"), ord("e")
+QID = (ord("q"), ord("i"), ord("d"), COLON)
 LOWER_CASE = 32
 GIVEN_UP = -1
 
@@ -60,7 +71,7 @@ def _nearest(mantissa: np.uint64, power: int) -> float:
 
 
 @exact
-def _exponent(text: NDArray[np.uint8], place: int) -> tuple[int, int]:
+def _exponent(text: Bytes, place: int) -> tuple[int, int]:
     """The whole number after an `e`, and the place after it, or GIVEN_UP."""
     negative = text[place] == MINUS
     if negative or text[place] == PLUS:
@@ -76,7 +87,7 @@ def _exponent(text: NDArray[np.uint8], place: int) -> tuple[int, int]:
 
 
 @exact
-def _digits(text: NDArray[np.uint8], place: int, mantissa: np.uint64) -> tuple[np.uint64, int, int]:
+def _digits(text: Bytes, place: int, mantissa: np.uint64) -> tuple[np.uint64, int, int]:
     """The mantissa with the digits from `place` on, how many did not fit into it, and the place after them."""
     dropped = 0
     digit = np.uint8(text[place] - ZERO)
@@ -91,7 +102,7 @@ def _digits(text: NDArray[np.uint8], place: int, mantissa: np.uint64) -> tuple[n
 
 
 @exact
-def _number(text: NDArray[np.uint8], place: int) -> tuple[np.float32, int]:
+def _number(text: Bytes, place: int) -> tuple[np.float32, int]:
     """The number that starts at `place`, and the place after it, or GIVEN_UP."""
     negative = text[place] == MINUS
     if negative or text[place] == PLUS:
@@ -114,22 +125,23 @@ def _number(text: NDArray[np.uint8], place: int) -> tuple[np.float32, int]:
 
 
 @exact
-def _after_blanks(text: NDArray[np.uint8], place: int, delimiter: int) -> int:
+def _after_blanks(text: Bytes, place: int, delimiter: int) -> int:
     while (text[place] == SPACE or text[place] == TAB) and text[place] != delimiter:
         place += 1
     return place
 
 
 @exact
-def csv(text: NDArray[np.uint8], delimiter: int, first_kn: NDArray[np.float32], rest_nd: NDArray[np.float32]) -> int:
-    """Read lines of numbers, the last with its end: k columns to `first_kn`, the others to `rest_nd`. An empty field is NaN.
+def csv(
+    text: Bytes, size: int, delimiter: int, first_kn: Singles, rest_nd: Singles, leading: int, most: int, width: int
+) -> int:
+    """Read lines of numbers, the last with its end: k = `leading` columns to `first_kn`, the others to `rest_nd`.
 
-    Returns the number of rows, at most n, without blank lines; or GIVEN_UP.
+    An empty field is NaN. There is room for n = `most` rows of `width` = k + d columns. Returns the number of rows without blank
+    lines; or GIVEN_UP.
     """
-    leading = len(first_kn)
-    width = leading + rest_nd.shape[1]
     place, row, column = 0, 0, 0
-    while place < len(text):
+    while place < size:
         if column == 0 and (text[place] == LINE_END or (text[place] == RETURN and text[place + 1] == LINE_END)):
             place += 1 + (text[place] == RETURN)
             continue
@@ -142,9 +154,9 @@ def csv(text: NDArray[np.uint8], delimiter: int, first_kn: NDArray[np.float32], 
         if column == width:
             return GIVEN_UP
         if column < leading:
-            first_kn[column, row] = value
+            first_kn[column * most + row] = value
         else:
-            rest_nd[row, column - leading] = value
+            rest_nd[row * (width - leading) + column - leading] = value
         column += 1
         if text[place] == RETURN and text[place + 1] == LINE_END:
             place += 1
@@ -165,14 +177,14 @@ def _is_space(byte: int) -> bool:
 
 
 @exact
-def _after_spaces(text: NDArray[np.uint8], place: int) -> int:
+def _after_spaces(text: Bytes, place: int) -> int:
     while _is_space(text[place]):
         place += 1
     return place
 
 
 @exact
-def _whole(text: NDArray[np.uint8], place: int, max_digits: int) -> tuple[int, int]:
+def _whole(text: Bytes, place: int, max_digits: int) -> tuple[int, int]:
     """The digits that start at `place`, and the place after them, or GIVEN_UP."""
     number, first = 0, place
     digit = np.uint8(text[place] - ZERO)
@@ -184,7 +196,7 @@ def _whole(text: NDArray[np.uint8], place: int, max_digits: int) -> tuple[int, i
 
 
 @exact
-def _begins_group(text: NDArray[np.uint8], place: int) -> bool:
+def _begins_group(text: Bytes, place: int) -> bool:
     for offset in range(len(QID)):  # noqa: SIM110 - numba compiles no generator within `all`
         if text[place + offset] != QID[offset]:  # a line end comes before the end of the text
             return False
@@ -193,7 +205,7 @@ def _begins_group(text: NDArray[np.uint8], place: int) -> bool:
 
 @exact
 def _before_features(
-    text: NDArray[np.uint8], place: int, row: int, labels_n: NDArray, weights_n: NDArray, groups_n: NDArray
+    text: Bytes, place: int, row: int, labels_n: Singles, weights_n: Singles, groups_n: Integers
 ) -> tuple[int, bool, bool]:
     """Read `label[:weight] [qid:q]`: the place after it, or GIVEN_UP, and whether there are a weight and a group."""
     labels_n[row], place = _number(text, place)
@@ -213,38 +225,41 @@ def _before_features(
 
 @exact
 def libsvm(
-    text: NDArray[np.uint8],
-    labels_n: NDArray[np.float32],
-    weights_n: NDArray[np.float32],
-    groups_n: NDArray[np.int64],
-    starts_n: NDArray[np.int64],
-    columns_z: NDArray[np.int32],
-    values_z: NDArray[np.float32],
-) -> tuple[int, int, bool, bool]:
+    text: Bytes,
+    size: int,
+    labels_n: Singles,
+    weights_n: Singles,
+    groups_n: Integers,
+    starts_n: Integers,
+    columns_z: Indices,
+    values_z: Singles,
+    found_3: Integers,
+) -> int:
     """Read lines of LIBSVM, the last with its end, to the arrays of a CSR matrix; `starts_n` has n + 1 places.
 
-    Returns the number of rows, at most n, without blank lines, or GIVEN_UP; the width d; and whether rows have weights and groups.
+    Returns the number of rows without blank lines, or GIVEN_UP. To `found_3` go the width d, and 1 or 0 for whether rows have
+    weights and whether they have groups.
     """
     place, row, stored, width = 0, 0, 0, 0
     weights, groups = False, False
     starts_n[0] = 0
-    while place < len(text):
+    while place < size:
         place = _after_spaces(text, place)
         if text[place] == LINE_END:
             place += 1
             continue
         place, weighted, grouped = _before_features(text, place, row, labels_n, weights_n, groups_n)
         if place == GIVEN_UP or (row and (weighted != weights or grouped != groups)):
-            return GIVEN_UP, 0, False, False
+            return GIVEN_UP
         weights, groups = weighted, grouped
         place = _after_spaces(text, place)
         while text[place] != LINE_END:
             column, place = _whole(text, place, MAX_INDEX_DIGITS)
             if place == GIVEN_UP or text[place] != COLON or column > MAX_INDEX:
-                return GIVEN_UP, 0, False, False
+                return GIVEN_UP
             values_z[stored], place = _number(text, place + 1)
             if place == GIVEN_UP or not (_is_space(text[place]) or text[place] == LINE_END):
-                return GIVEN_UP, 0, False, False
+                return GIVEN_UP
             columns_z[stored] = column
             width = max(width, column + 1)
             stored += 1
@@ -252,4 +267,5 @@ def libsvm(
         row += 1
         starts_n[row] = stored
         place += 1
-    return row, width, weights, groups
+    found_3[0], found_3[1], found_3[2] = width, weights, groups
+    return row

@@ -83,7 +83,7 @@ def both_readers(request, monkeypatch) -> None:
 
     late = LateLoops()
     if request.param == "loops":
-        pytest.importorskip("numba")
+        pytest.importorskip("llvmlite")
         assert late.load()
     monkeypatch.setattr(csv_text, "LATE_LOOPS", late)
     monkeypatch.setattr(libsvm, "LATE_LOOPS", late)

@@ -3,6 +3,7 @@
 import logging
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 xgboost = pytest.importorskip("xgboost")
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 from wildsage.algorithms.base.errors import BadRecord  # noqa: E402
-from wildsage.algorithms.xgboost.data import csv_text, late_loops, libsvm  # noqa: E402
-from wildsage.algorithms.xgboost.data.late_loops import LateLoops  # noqa: E402
+from wildsage.algorithms.base.program import JobChannel  # noqa: E402
+from wildsage.algorithms.xgboost.data import csv_text, late_loops, libsvm, machine_code  # noqa: E402
+from wildsage.algorithms.xgboost.data.content_types import CSV, LIBSVM  # noqa: E402
+from wildsage.algorithms.xgboost.data.late_loops import LateLoops, LibsvmRows  # noqa: E402
 from wildsage.algorithms.xgboost.data.table import Table  # noqa: E402
 
 DIGITS = st.text("0123456789", max_size=25)
@@ -135,11 +138,12 @@ def test_libsvm_is_what_arrow_reads_or_is_left_to_it(loops, text):
         assert_alike(found, libsvm._parsed_by_arrow(block))
 
 
-def assert_alike(one: Table, other: Table) -> None:
-    assert one.features.shape == other.features.shape
-    for array in ("indptr", "indices"):
-        np.testing.assert_array_equal(getattr(one.features, array), getattr(other.features, array))
-    assert bits(one.features.data) == bits(other.features.data) and bits(one.labels) == bits(other.labels)
+def assert_alike(one: LibsvmRows, other: Table) -> None:
+    features = other.sparse
+    assert (len(one.labels), one.width) == features.shape
+    np.testing.assert_array_equal(one.starts, features.indptr)
+    np.testing.assert_array_equal(one.columns_z, features.indices)
+    assert bits(one.values_z) == bits(features.data) and bits(one.labels) == bits(other.labels)
     assert (one.weights is None, one.groups is None) == (other.weights is None, other.groups is None)
     assert one.weights is None or bits(one.weights) == bits(other.weights)
     assert one.groups is None or one.groups.tolist() == other.groups.tolist()
@@ -192,18 +196,65 @@ def test_loops_are_loaded_once_enough_has_been_read(monkeypatch):
     assert begun == [late]
 
 
-def test_requests_are_worth_it_sooner_than_channels(monkeypatch):
+def test_requests_are_worth_it_sooner_than_csv_channels(monkeypatch):
     asked = []
     monkeypatch.setattr(LateLoops, "_after", lambda _self, size, worth_bytes: asked.append(worth_bytes))
     csv_text.parse_request(b"1,2\n3,4")
+    list(csv_text.read([b"1,2\n3,4"], ",", 2, weights=False))
     libsvm.parse(b"1 2:3\n")
-    assert asked == [late_loops.REQUESTS_BYTES, late_loops.CHANNEL_BYTES]
+    assert asked == [late_loops.REQUESTS_BYTES, late_loops.CHANNEL_BYTES[CSV], late_loops.CHANNEL_BYTES[LIBSVM]]
 
 
-def test_without_numba_arrow_reads(monkeypatch, caplog):
-    monkeypatch.setitem(sys.modules, "wildsage.algorithms.xgboost.data.loops", None)
+def channel(folder: Path, content_type: str | None, *sizes: int) -> JobChannel:
+    """A channel with files of these sizes, the last in a folder of its own."""
+    for number, size in enumerate(sizes):
+        path = folder / (f"{number}" if number < len(sizes) - 1 else f"deep/{number}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"1" * size)
+    return JobChannel(content_type, "File", "FullyReplicated", {}, folder, lambda: iter(()))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "sizes", "begins"),
+    [
+        (None, (1 << 19, 1 << 19), False),
+        (None, (1 << 19, (1 << 19) + 1), True),
+        ("text/x-libsvm", (1 << 21,), True),
+        ("text/csv", (1 << 21,), False),
+        ("text/csv", (1 << 25, 1), True),
+        ("application/x-parquet", (1 << 25, 1), False),
+        ("image/png", (1 << 21,), False),
+        (None, (), False),
+    ],
+)
+def test_loops_are_loaded_before_the_files_that_are_worth_it(monkeypatch, tmp_path, content_type, sizes, begins):
+    begun = []
+    monkeypatch.setattr(LateLoops, "_load", lambda self: begun.append(self))
+    late = LateLoops()
+    late.expect({"train": channel(tmp_path, content_type, *sizes)})
+    assert late.expected is begins
+
+
+def test_a_job_without_its_channel_is_left_for_later():
+    late = LateLoops()
+    late.expect({})
+    assert not late.expected
+
+
+def test_without_llvm_arrow_reads(monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    monkeypatch.delitem(sys.modules, "wildsage.algorithms.xgboost.data.machine_code", raising=False)
     late = LateLoops()
     with caplog.at_level(logging.INFO):
         assert not late.load()
     assert late.csv(b"1,2\n", ",", 2, 1, 0) is None
+    assert "the compiled loops cannot be loaded" in caplog.text
+
+
+def test_a_text_that_this_llvm_cannot_read_leaves_all_to_arrow(monkeypatch, tmp_path, caplog):
+    (tmp_path / "loops.ll").write_text("define of tomorrow")
+    monkeypatch.setattr(machine_code, "TEXT", tmp_path / "loops.ll")
+    late = LateLoops()
+    with caplog.at_level(logging.INFO):
+        assert not late.load()
     assert "the compiled loops cannot be loaded" in caplog.text
