@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Any
 
 import numpy as np
@@ -77,15 +77,15 @@ class Problem:
     optimum: Callable[[Numbers, Numbers], Optimum]
     given: Mapping[str, Any]
 
-    @cached_property
+    @property
     def rows(self) -> Rows:
         """The rows in the order of their file."""
-        return self.load()
+        return _loaded(self.load)
 
     @cached_property
     def least(self) -> Optimum:
         """What another library reaches on all rows."""
-        return self.optimum(*self.rows)
+        return _optimum(self.load, self.optimum)
 
     def fit(self, rows: Rows, validation: Rows | None = None, **given: Any) -> LinearModel:
         """The winner of a job on these rows, chosen by the validation rows or else by the same rows."""
@@ -108,6 +108,16 @@ class Problem:
     def shuffled(self, seed: int) -> NDArray[np.int64]:
         """An order of the rows."""
         return np.random.default_rng(seed).permutation(len(self.rows[1]))
+
+
+@cache
+def _loaded(load: Callable[[], Rows]) -> Rows:
+    return load()
+
+
+@cache
+def _optimum(load: Callable[[], Rows], optimum: Callable[[Numbers, Numbers], Optimum]) -> Optimum:
+    return optimum(*_loaded(load))
 
 
 def mean_loss(loss: str, scores: Numbers, labels_n: Numbers, given: Mapping[str, Any]) -> float:

@@ -4,11 +4,14 @@ import gzip
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from tests import forks
 
 settings.register_profile("any speed", deadline=None)  # a busy machine fails no test
 settings.load_profile("any speed")
@@ -19,6 +22,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A run in the background of a shell ignores SIGINT, and every program it starts would too.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN and threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+OURS = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -65,6 +71,13 @@ def census(data) -> np.ndarray:
     counties = pandas.read_csv(data / "census" / "acs2015_county_data.csv").dropna()
     numbers = counties.drop(columns=["CensusId", "State", "County"])
     return ((numbers - numbers.min()) / (numbers.max() - numbers.min())).to_numpy(np.float32)
+
+
+@pytest.fixture(scope="session")
+def containers_python() -> Iterator[forks.Forks]:
+    """An interpreter that has imported what the local AWS's has: `train` and `serve` of a container are forks of it."""
+    with forks.serving("wildsage.containers.train", "wildsage.containers.serve", environment=OURS) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

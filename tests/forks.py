@@ -39,6 +39,12 @@ class Forks:
         """The command that does what `python -c code arguments…` does."""
         return [sys.executable, "-I", "-S", __file__, "run", self._address, code, *arguments]
 
+    def module(self, name: str, *arguments: str) -> list[str]:
+        """The command that does what `python -m name arguments…` does."""
+        return self.command(
+            f"import runpy; runpy.run_module({name!r}, run_name='__main__', alter_sys=True)", *arguments
+        )
+
 
 @contextlib.contextmanager
 def serving(*modules: str, environment: Mapping[str, str] = os.environ) -> Iterator[Forks]:
@@ -79,7 +85,7 @@ def serve(address: str, *modules: str) -> str | None:
     sys.path.pop(0)  # the folder of this file
     for module in modules:
         __import__(module)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the supervisors
+    signal.signal(signal.SIGCHLD, _reap)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(address)
         listener.listen(64)
@@ -91,6 +97,13 @@ def serve(address: str, *modules: str) -> str | None:
                 return _supervise(connection)
             connection.close()
     return None
+
+
+def _reap(*_: object) -> None:
+    """Wait for the supervisors that have ended, so that the system counts what their programs used."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _supervise(connection: socket.socket) -> str:

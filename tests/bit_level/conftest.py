@@ -27,9 +27,11 @@ from wildsage.containers.contract import archive
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import Backend, Launch, Running
 from wildsage.local_runner.backends.process import ProcessBackend
+from wildsage.local_runner.backends.warm import WarmInterpreter
 from wildsage.local_runner.inputs import workspace
 from wildsage.local_runner.jobs.training.failures import EndedHost, failure_reason
 from wildsage.local_runner.s3.store import ObjectStore
+from wildsage.local_runner.server.services import WARM_IMPORTS
 
 BUCKET = "bucket"
 CONTENT_TYPES = {"rows": "application/x-recordio-protobuf", "images": "application/x-recordio"}
@@ -150,11 +152,19 @@ def uri(image: str) -> str:
     return f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{image if ':' in image else f'{image}:1'}"
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmInterpreter]:
+    """What starts the processes, as in `wildsage up`."""
+    interpreter = WarmInterpreter(CONTAINERS[-1], WARM_IMPORTS)
+    yield interpreter
+    interpreter.close()
+
+
 @pytest.fixture
-def processes(tmp_path, monkeypatch) -> Place:
+def processes(tmp_path, monkeypatch, warm) -> Place:
     """A place where containers are processes."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    return Place(ProcessBackend(CONTAINERS), tmp_path / "processes")
+    return Place(ProcessBackend(CONTAINERS, warm), tmp_path / "processes")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forks
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 
@@ -21,6 +22,7 @@ class Job:
 
     opt_ml: OptML
     algorithm: str
+    python: forks.Forks
 
     def describe(self, hyperparameters: dict[str, str], channels: dict[str, ChannelConfig], **hosts) -> None:
         """Write the files of the contract that describe the job."""
@@ -34,19 +36,21 @@ class Job:
         path.write_bytes(content)
 
     def start(self, **environment: str) -> subprocess.Popen:
-        """Start the container's `train` as a process, with these variables beside ours."""
+        """Start the container's `train` as a process that has its imports behind it, with these variables beside ours."""
+        return self._start(self.python.module("wildsage.containers", "train"), environment)
+
+    def start_alone(self) -> subprocess.Popen:
+        """Start the container's `train` as a process that begins with its imports."""
+        return self._start([sys.executable, "-m", "wildsage.containers", "train"], {})
+
+    def _start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen:
         ours = {
             "SAGEMAKER_DATA_PATH": str(self.opt_ml.root),
             "WILDSAGE_ALGORITHM": self.algorithm,
             "PYTHONPATH": str(ROOT),
         }
-        return subprocess.Popen(
-            [sys.executable, "-m", "wildsage.containers", "train"],
-            env=os.environ | ours | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return subprocess.Popen(command, env=os.environ | ours | environment, text=True, **pipes)
 
     def train(self, **environment: str) -> tuple[int, str]:
         """Exit status and log."""
@@ -61,10 +65,10 @@ class Job:
 
 
 @pytest.fixture
-def job(tmp_path):
+def job(tmp_path, containers_python):
     """`job("kmeans")` gives a fresh Job."""
     count = iter(range(1000))
-    return lambda algorithm: Job(OptML(tmp_path / f"job-{next(count)}"), algorithm)
+    return lambda algorithm: Job(OptML(tmp_path / f"job-{next(count)}"), algorithm, containers_python)
 
 
 @pytest.fixture

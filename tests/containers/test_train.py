@@ -170,7 +170,7 @@ def test_sigterm_leaves_a_model_of_what_was_learned(job, name):
 def test_killed_and_started_again_it_gives_the_same_bytes(job, name):
     """The FIFO stops before the last rows, the kill comes, and the second run reads them all."""
     settings = {**SETTINGS[name], "_checkpoint_seconds": "0"}
-    content = recordio(np.tile(X, (20, 1)))
+    content = recordio(X) * 20
     whole, status, log = train_on(job, name, [content], **settings)
     assert status == 0 and "Checkpoint loading and saving are disabled." in log, log
     run = job(name)
@@ -304,8 +304,8 @@ def test_sigterm_at_any_moment_leaves_a_model_or_ends_the_process_at_once(job, d
     endless = {**KMEANS, "k": "200", "epochs": "1000000"}
     run.describe(endless, {"train": ChannelConfig(), "test": ChannelConfig()})
     for channel in ("train", "test"):
-        run.put(channel, "x", recordio(np.tile(X, (40, 1))))
-    process = run.start()
+        run.put(channel, "x", recordio(X) * 40)
+    process = run.start_alone()
     time.sleep(delay_s)
     process.send_signal(signal.SIGTERM)
     log, _ = process.communicate(timeout=600)  # without the signal it ends after days

@@ -5,12 +5,14 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests import forks
 
 xgboost = pytest.importorskip("xgboost")
 from wildsage.algorithms.xgboost import model_files  # noqa: E402
@@ -24,8 +26,16 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module")
+def interpreter() -> Iterator[forks.Forks]:
+    """What the hosts are forked from: it has imported the library."""
+    modules = ("wildsage.containers.programs", "wildsage.algorithms.xgboost.training")
+    with forks.serving(*modules, environment={**os.environ, "PYTHONPATH": str(ROOT)}) as found:
+        yield found
+
+
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, interpreter):
     """`start(shares, {"num_round": "5"})` is a process for every share of the rows; `validation` has shares as well."""
     started = []
 
@@ -47,7 +57,7 @@ def start(tmp_path):
             meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "SAGEMAKER_DATA_PATH": str(folder.root)}
             started.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "wildsage.containers", "train"],
+                    interpreter.module("wildsage.containers", "train"),
                     env={**os.environ, "PYTHONPATH": str(ROOT), "WILDSAGE_ALGORITHM": "xgboost", **meeting},
                     stdout=(folder.root / "log").open("w"),
                     stderr=subprocess.STDOUT,

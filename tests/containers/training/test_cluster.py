@@ -1,17 +1,12 @@
 """Two hosts, as processes."""
 
 import os
-import socket
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from wildsage.containers.training.cluster import Cluster, explain_lost_peers
-
-ROOT = Path(__file__).resolve().parents[2]
 
 HOST = """
 import sys, torch
@@ -44,19 +39,20 @@ if rank == 0:
 """
 
 
-def two(script: str) -> list[list[str]]:
+@pytest.fixture
+def two(free_port, containers_python):
     """What two hosts say."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
-    environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "PYTHONPATH": str(ROOT)}
-    hosts = [
-        subprocess.Popen([sys.executable, "-c", script, str(rank)], env=environment, stdout=subprocess.PIPE, text=True)
-        for rank in (0, 1)
-    ]
-    return [host.communicate(timeout=120)[0].splitlines() for host in hosts]
+    environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port)}
+
+    def run(script: str) -> list[list[str]]:
+        commands = [containers_python.command(script, str(rank)) for rank in (0, 1)]
+        hosts = [subprocess.Popen(one, env=environment, stdout=subprocess.PIPE, text=True) for one in commands]
+        return [host.communicate(timeout=120)[0].splitlines() for host in hosts]
+
+    return run
 
 
-def test_a_lost_host_is_said_to_be_lost_whoever_misses_it():
+def test_a_lost_host_is_said_to_be_lost_whoever_misses_it(two):
     said, _ = two(ONE_LEAVES)
     assert said == ["PlatformError Host algo-2 of this job ended before its work was done; its log says why."] * 2
 
@@ -66,7 +62,7 @@ def test_other_errors_pass():
         raise RuntimeError("a bug")
 
 
-def test_all_hosts_get_the_same_sum_and_the_same_arrays():
+def test_all_hosts_get_the_same_sum_and_the_same_arrays(two):
     said = two(HOST)
     assert said[0] == ["[10.0, 12.0, 14.0] [0.0, 1.0, 2.0] 3", "[0, 1]"]
     assert said[1] == ["[10.0, 12.0, 14.0] [10.0, 11.0, 12.0] 3", "[0, 1]"]

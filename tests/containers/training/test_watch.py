@@ -4,14 +4,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-from tests import forks
-
-ROOT = Path(__file__).resolve().parents[3]
 
 HOST = """
 import os, sys, time, torch
@@ -52,16 +46,8 @@ class Host(subprocess.Popen):
         os.kill(int(self.program), number)
 
 
-@pytest.fixture(scope="module")
-def interpreter() -> Iterator[forks.Forks]:
-    """What the hosts are forked from: it has imported torch."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with forks.serving("torch.distributed", "wildsage.containers.training.cluster", environment=environment) as found:
-        yield found
-
-
 @pytest.fixture
-def three(free_port, interpreter):
+def three(free_port, containers_python):
     """Start three hosts; the one whose number is given goes in the way that is said."""
     started = []
 
@@ -69,7 +55,7 @@ def three(free_port, interpreter):
         environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port)}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         for rank in range(3):
-            command = interpreter.command(HOST, str(rank), str(goes), how)
+            command = containers_python.command(HOST, str(rank), str(goes), how)
             started.append(Host(command, env=environment, text=True, **pipes))
         for host in started:
             host.joined()
