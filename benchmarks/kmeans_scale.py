@@ -18,7 +18,7 @@ import threading
 import time
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import boto3
 import numpy as np
@@ -95,28 +95,37 @@ def feed(fifo: Path, rows: int) -> None:
 def piped(rows: int) -> tuple[float, float]:
     """Seconds and peak memory in MB of a training container that reads `rows` from a FIFO."""
     with tempfile.TemporaryDirectory() as folder:
-        paths = OptML(Path(folder))
-        paths.config.mkdir(parents=True)
-        paths.data.mkdir(parents=True)
-        hyperparameters = {"k": str(PIPED_CLUSTERS), "feature_dim": str(PIPED_FEATURES)}
-        paths.hyperparameters.write_text(json.dumps(hyperparameters))
-        channel = {"TrainingInputMode": "Pipe", "ContentType": RECORDIO, "S3DistributionType": "FullyReplicated"}
-        paths.input_data_config.write_text(json.dumps({"train": channel}))
-        paths.resource_config.write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
-        os.mkfifo(paths.pipe("train", 0))
-        feeder = threading.Thread(target=feed, args=(paths.pipe("train", 0), rows), daemon=True)
-        feeder.start()
+        fifo = piped_job(Path(folder), k=PIPED_CLUSTERS, feature_dim=PIPED_FEATURES)
+        threading.Thread(target=feed, args=(fifo, rows), daemon=True).start()
         began = time.perf_counter()
-        environment = os.environ | {"SAGEMAKER_DATA_PATH": folder, "WILDSAGE_ALGORITHM": "kmeans"}
-        command = [sys.executable, "-m", "wildsage.containers", "train"]
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        peak_mb = 0.0
-        while process.poll() is None:
-            peak_mb = max(peak_mb, high_water_mb(process.pid))
-            time.sleep(0.05)
-        if process.returncode:
-            raise RuntimeError(f"Training ended with status {process.returncode}: {paths.failure.read_text()}")
+        peak_mb = train_in(Path(folder), [sys.executable, "-m", "wildsage.containers", "train"])
         return time.perf_counter() - began, peak_mb
+
+
+def piped_job(folder: Path, **hyperparameters: int) -> Path:
+    """Write what a training container of k-means reads, with one channel in Pipe mode. Returns the FIFO of the channel."""
+    paths = OptML(folder)
+    paths.config.mkdir(parents=True)
+    paths.data.mkdir(parents=True)
+    paths.hyperparameters.write_text(json.dumps({name: str(value) for name, value in hyperparameters.items()}))
+    channel = {"TrainingInputMode": "Pipe", "ContentType": RECORDIO, "S3DistributionType": "FullyReplicated"}
+    paths.input_data_config.write_text(json.dumps({"train": channel}))
+    paths.resource_config.write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
+    os.mkfifo(paths.pipe("train", 0))
+    return paths.pipe("train", 0)
+
+
+def train_in(folder: Path, command: list[str], log: int | IO[str] = subprocess.DEVNULL, **variables: str) -> float:
+    """Run a training container of k-means in a folder. Returns its peak memory in MB."""
+    environment = os.environ | {"SAGEMAKER_DATA_PATH": str(folder), "WILDSAGE_ALGORITHM": "kmeans"} | variables
+    process = subprocess.Popen(command, env=environment, stdout=log)
+    peak_mb = 0.0
+    while process.poll() is None:
+        peak_mb = max(peak_mb, high_water_mb(process.pid))
+        time.sleep(0.05)
+    if process.returncode:
+        raise RuntimeError(f"Training ended with status {process.returncode}: {OptML(folder).failure.read_text()}")
+    return peak_mb
 
 
 def high_water_mb(pid: int) -> float:

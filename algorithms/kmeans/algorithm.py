@@ -83,6 +83,8 @@ class KMeans(KMeansHyperparameters, Algorithm):
             state = state or self._start(x_nd, run)
             state.absorb(x_nd, self.half_life_time_size, run.rng)
             run.checkpoint(state)
+        if state and (taken := state.searches):
+            run.log(f"Nearest centers: {taken[True]} searches by products of int8, {taken[False]} of float32.")
         return state
 
     def _lloyd_pass(self, batches: Iterator[Batch], candidates: list[Tensor], run: RunContext) -> list[Tensor]:

@@ -6,8 +6,9 @@ Axes: n rows of a batch · d features · m streaming centers · q centers opened
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import torch
@@ -15,9 +16,10 @@ from torch import Tensor
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.parallel import on_one_thread
-from wildsage.algorithms.kmeans import steps
+from wildsage.algorithms.kmeans import int8_search, steps
+from wildsage.algorithms.kmeans.int8_search import Int8Search
 from wildsage.algorithms.kmeans.sample import Sample
-from wildsage.algorithms.kmeans.steps import Assignment
+from wildsage.algorithms.kmeans.steps import Assignment, ExactSearch
 
 COSTLY = 1.5
 """A batch whose rows cost this many times what rows have cost so far opens centers before it moves any."""
@@ -33,7 +35,8 @@ class StreamState:
     """Everything learned from a stream of any length: at most 2.3 · `capacity` centers (m, d) float32, and the sample.
 
     `weights_m` float64 says how many rows each center stands for; with a half-life, a row counts half as much each time that
-    many later rows have been read. `cost` is the sum of the squared distances of the `rows` rows read to their centers.
+    many later rows have been read. `cost` is the sum of the squared distances of the `rows` rows read to their centers. `searches`
+    counts, where int8 is possible, those of this process that used it (True) and that did not.
     """
 
     centers_md: Tensor
@@ -42,6 +45,7 @@ class StreamState:
     capacity: int
     rows: int = 0
     cost: float = 0.0
+    searches: Counter[bool] = field(default_factory=Counter, init=False, compare=False)
 
     @classmethod
     def start(cls, centers_md: Tensor, capacity: int, sample_rows: int) -> Self:
@@ -79,15 +83,25 @@ class StreamState:
 
         So a stream sorted by cluster gets centers for its next cluster before that cluster pulls old centers towards it.
         """
-        assigned = steps.assign(x_nd, self.centers_md)
+        assigned = self._search(x_nd).assign(x_nd)
         for _ in range(ROUNDS_WHEN_COSTLY if self.rows else 0):
             if float(assigned.d2_n.mean(dtype=torch.float64)) <= COSTLY * self.cost / self.rows:
                 break  # mutants: equivalent: the next round would find the same
             opened = steps.draw(assigned.d2_n, math.ceil(self.capacity * OPEN_WHEN_COSTLY), rng)
             self.centers_md = torch.cat([self.centers_md, x_nd[opened]])
             self.weights_m = torch.cat([self.weights_m, self.weights_m.new_zeros(len(opened))])
-            assigned = steps.assign(x_nd, self.centers_md)
+            assigned = self._search(x_nd).assign(x_nd)
         return assigned
+
+    def _search(self, x_nd: Tensor) -> ExactSearch:
+        """The search for the batch. Its kind depends on nothing but the processor, the job's shape, the batch and the centers."""
+        exact = ExactSearch(self.centers_md)
+        if not int8_search.suits(self.capacity, x_nd.shape[1], x_nd.device):
+            return exact
+        coarse = Int8Search(exact)
+        by_int8 = int8_search.agrees(coarse, exact, x_nd)
+        self.searches[by_int8] += 1
+        return coarse if by_int8 else exact
 
     def _open(self, x_nd: Tensor, assigned: Assignment, rng: torch.Generator) -> None:
         """Turn far rows, drawn by squared distance, into centers of their own, so that rare clusters are found."""

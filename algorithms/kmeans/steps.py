@@ -5,7 +5,7 @@ Axes: n rows of a batch or sample · b rows of a block · d features · m center
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,9 @@ from wildsage.algorithms.base.parallel import over_rows
 
 BLOCK_ENTRIES = 1 << 18
 """Entries of a block of rows and its scores together: 1 MiB of float32, which stay in one core's cache."""
+
+Find = Callable[[Tensor], Tensor]
+"""Index (b,) int64 of the nearest center of each row (b, d); rows and centers are about the same mean."""
 
 
 @dataclass(frozen=True)
@@ -42,32 +45,79 @@ def tiny(like: Tensor) -> float:
     return torch.finfo(like.dtype).tiny
 
 
+class ExactSearch:
+    """Centers (m, d), prepared for a search for the nearest of them. The parts of a batch share it.
+
+    Shifting rows and centers by the centers' mean keeps the search accurate far from zero.
+    """
+
+    def __init__(self, centers_md: Tensor) -> None:
+        self.origin_d = centers_md.mean(0)
+        self.shifted_md = centers_md - self.origin_d
+        self.half_square_m = self.shifted_md.square().sum(1) / 2
+
+    def finder(self, size: int) -> Find:
+        """Search blocks of at most `size` rows by |c|²/2 - x·c, one float32 product of 2·b·m·d operations."""
+        buffer_bm = self.shifted_md.new_empty(size, len(self.shifted_md))
+
+        def find(block_bd: Tensor) -> Tensor:
+            scores_bm = buffer_bm[: len(block_bd)]
+            torch.addmm(self.half_square_m, block_bd, self.shifted_md.T, alpha=-1, out=scores_bm)
+            return argmin_rows(scores_bm)
+
+        return find
+
+    def nearest(self, x_nd: Tensor) -> tuple[Tensor, Tensor]:
+        """Index (n,) int64 of each row's nearest center, and the squared distance (n,) to it. Ties go to the lower index."""
+        index_n, d2_n = _unfilled(x_nd)
+
+        def part(rows: slice) -> None:
+            for rows_b, _, index_b, d2_b in self._blocks(x_nd, rows):
+                index_n[rows_b], d2_n[rows_b] = index_b, d2_b
+
+        over_rows(len(x_nd), entries(x_nd, self.shifted_md), x_nd.device, part)
+        return index_n, d2_n
+
+    def assign(self, x_nd: Tensor) -> Assignment:
+        """Assign each row (n, d) to its nearest center and sum up the rows of each center, reading the rows once."""
+        index_n, d2_n = _unfilled(x_nd)
+
+        def part(rows: slice) -> Tensor:
+            sums_md = torch.zeros_like(self.shifted_md)
+            for rows_b, block_bd, index_b, d2_b in self._blocks(x_nd, rows):
+                index_n[rows_b], d2_n[rows_b] = index_b, d2_b
+                sums_md.index_add_(0, index_b, block_bd)
+            return sums_md
+
+        parts_md = over_rows(len(x_nd), entries(x_nd, self.shifted_md), x_nd.device, part)
+        counts_m = torch.bincount(index_n, minlength=len(self.shifted_md)).double()
+        return Assignment(index_n, d2_n, torch.stack(parts_md).sum(0), counts_m, self.origin_d)
+
+    def _blocks(self, x_nd: Tensor, rows: slice) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
+        """For each block its rows, the block about the mean, nearest indices and squared distances; the next overwrites them.
+
+        The distance is computed from the difference itself, which avoids cancellation.
+        """
+        size = block_rows(rows, self.shifted_md)
+        block_bd, apart_bd = (x_nd.new_empty(size, x_nd.shape[1]) for _ in range(2))
+        find = self.finder(size)
+        for rows_b in blocks(rows, size):
+            b = rows_b.stop - rows_b.start
+            torch.sub(x_nd[rows_b], self.origin_d, out=block_bd[:b])
+            index_b = find(block_bd[:b])
+            torch.index_select(self.shifted_md, 0, index_b, out=apart_bd[:b])
+            d2_b = apart_bd[:b].sub_(block_bd[:b]).square_().sum(1)
+            yield rows_b, block_bd[:b], index_b, d2_b
+
+
 def nearest(x_nd: Tensor, centers_md: Tensor) -> tuple[Tensor, Tensor]:
     """Index (n,) int64 of each row's nearest center, and the squared distance (n,) to it. Ties go to the lower index."""
-    index_n, d2_n = _unfilled(x_nd)
-
-    def part(rows: slice) -> None:
-        for rows_b, _, index_b, d2_b in _blocks(x_nd, rows, centers_md):
-            index_n[rows_b], d2_n[rows_b] = index_b, d2_b
-
-    over_rows(len(x_nd), entries(x_nd, centers_md), x_nd.device, part)
-    return index_n, d2_n
+    return ExactSearch(centers_md).nearest(x_nd)
 
 
 def assign(x_nd: Tensor, centers_md: Tensor) -> Assignment:
-    """Assign each row (n, d) to its nearest center (m, d) and sum up the rows of each center, reading the rows once."""
-    index_n, d2_n = _unfilled(x_nd)
-
-    def part(rows: slice) -> Tensor:
-        sums_md = torch.zeros_like(centers_md)
-        for rows_b, block_bd, index_b, d2_b in _blocks(x_nd, rows, centers_md):
-            index_n[rows_b], d2_n[rows_b] = index_b, d2_b
-            sums_md.index_add_(0, index_b, block_bd)
-        return sums_md
-
-    parts_md = over_rows(len(x_nd), entries(x_nd, centers_md), x_nd.device, part)
-    counts_m = torch.bincount(index_n, minlength=len(centers_md)).double()
-    return Assignment(index_n, d2_n, torch.stack(parts_md).sum(0), counts_m, centers_md.mean(0))
+    """Assign each row (n, d) to its nearest center (m, d) and sum up the rows of each center."""
+    return ExactSearch(centers_md).assign(x_nd)
 
 
 def entries(x_nd: Tensor, centers_md: Tensor) -> int:
@@ -78,28 +128,6 @@ def entries(x_nd: Tensor, centers_md: Tensor) -> int:
 def _unfilled(x_nd: Tensor) -> tuple[Tensor, Tensor]:
     """Uninitialised tensors for the indices and squared distances of n rows."""
     return torch.empty(len(x_nd), dtype=torch.int64, device=x_nd.device), x_nd.new_empty(len(x_nd))
-
-
-def _blocks(x_nd: Tensor, rows: slice, centers_md: Tensor) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
-    """For each block its rows, the block minus the centers' mean, nearest indices and squared distances; the next overwrites them.
-
-    The search takes |c|²/2 - x·c, one matrix product of 2·b·m·d operations; shifting both sides by the centers' mean keeps it
-    accurate far from zero. The distance is then computed from the difference itself, which avoids cancellation.
-    """
-    origin_d = centers_md.mean(0)
-    shifted_md = centers_md - origin_d
-    half_square_m = shifted_md.square().sum(1) / 2
-    size = block_rows(rows, centers_md)
-    block_bd, apart_bd = (x_nd.new_empty(size, x_nd.shape[1]) for _ in range(2))
-    scores_bm = x_nd.new_empty(size, len(centers_md))
-    for rows_b in blocks(rows, size):
-        b = rows_b.stop - rows_b.start
-        torch.sub(x_nd[rows_b], origin_d, out=block_bd[:b])
-        torch.addmm(half_square_m, block_bd[:b], shifted_md.T, alpha=-1, out=scores_bm[:b])
-        index_b = argmin_rows(scores_bm[:b])
-        torch.index_select(shifted_md, 0, index_b, out=apart_bd[:b])
-        d2_b = apart_bd[:b].sub_(block_bd[:b]).square_().sum(1)
-        yield rows_b, block_bd[:b], index_b, d2_b
 
 
 def block_rows(rows: slice, centers_md: Tensor) -> int:

@@ -96,17 +96,17 @@ def test_a_cluster_that_comes_late_gets_centers_before_it_drags_others():
 def test_the_number_of_centers_is_bounded_at_every_moment_of_a_stream_that_gets_ever_costlier(monkeypatch):
     """At most 1.25 times the capacity after a batch, and 2.3 times within one, where every batch opens what it may."""
     capacity, generator, held, opened = 64, rng(3), [], []
-    assign, merge = steps.assign, steps.merge_nearest
+    assign, merge = steps.ExactSearch.assign, steps.merge_nearest
 
-    def counting_assign(x_nd, centers_md):
-        held.append(len(centers_md))
-        return assign(x_nd, centers_md)
+    def counting_assign(search, x_nd):
+        held.append(len(search.shifted_md))
+        return assign(search, x_nd)
 
     def counting_merge(centers_md, weights_m, most):
         held.append(len(centers_md))
         return merge(centers_md, weights_m, most)
 
-    monkeypatch.setattr(steps, "assign", counting_assign)
+    monkeypatch.setattr(steps.ExactSearch, "assign", counting_assign)
     monkeypatch.setattr(steps, "merge_nearest", counting_merge)
     state = StreamState.start(torch.randn(20, 4, generator=generator), capacity, 100)
     for step in range(20):
