@@ -10,13 +10,14 @@ Axes: n rows · d features
 from __future__ import annotations
 
 import io
+import os
 import resource
 import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
@@ -35,6 +36,7 @@ from torch.nn import functional
 
 from benchmarks.datasets import mnist
 from benchmarks.report import Report, medians
+from wildsage.algorithms.base.algorithm import Model
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner.algorithm import LinearLearner
@@ -57,7 +59,7 @@ MANY_COLUMNS, STORED_A_ROW, SPARSE_ROWS = 1_000_000, 20, 20_000
 SERVED_ROWS = 5_000
 SLOTS_OF_ADAM = 3
 RECORDIO = "application/x-recordio-protobuf"
-IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
+REGISTRY = "382416733822.dkr.ecr.us-east-1.amazonaws.com"
 TRANSFORMED_ROWS, TRANSFORMED_COLUMNS = 100_000, (50, 784)
 TRANSFORM = {
     "TransformInput": {"SplitType": "RecordIO", "ContentType": RECORDIO},
@@ -207,23 +209,27 @@ def _transformed(columns: int) -> float:
         store = ObjectStore(folder / "s3")
         store.create_bucket("bucket")
         rows = InputFile("rows.pbr", store.put("bucket", "rows.pbr", [body.getvalue()]))
-        with _served(model, folder, store) as machine:
+        with served(model, "linear-learner", folder, store, {"OMP_NUM_THREADS": "1"}) as machine:
             pipeline = Pipeline(TRANSFORM, PLAN, machine, store, store, threading.Event(), print, folder)
             pipeline.run([rows])  # the first requests load what later ones use
-            began = _processor_s()
+            began = processor_s()
             assert pipeline.run([rows]) == []
-            return TRANSFORMED_ROWS / (_processor_s() - began)
+            return TRANSFORMED_ROWS / (processor_s() - began)
 
 
 @contextmanager
-def _served(model: LinearModel, folder: Path, store: ObjectStore) -> Iterator[Instance]:
-    """An instance whose one container, a process of one thread, serves the model."""
+def served(
+    model: Model, image: str, folder: Path, store: ObjectStore, environment: Mapping[str, str]
+) -> Iterator[Instance]:
+    """An instance whose one container, a process with this environment, serves the model for requests of `store`'s objects."""
     (folder / "model").mkdir()
     artifact.save(model, folder / "model", "algo-1")
     archive.pack(folder / "model", folder / "model.tar.gz")
     store.put("bucket", "model.tar.gz", [(folder / "model.tar.gz").read_bytes()])
-    container = {"Name": "one", "Image": IMAGE, "ModelDataUrl": "s3://bucket/model.tar.gz", "Mode": "SingleModel"}
-    container["Environment"] = {"OMP_NUM_THREADS": "1"}
+    container = {
+        "Name": "one", "Image": f"{REGISTRY}/{image}:1", "ModelDataUrl": "s3://bucket/model.tar.gz", "Mode": "SingleModel",
+        "Environment": environment,
+    }  # fmt: skip
     backend = ProcessBackend((sys.executable, "-m", "wildsage.containers"))
     log = LogWriter(folder / "log")
     machine = instance.start("", [container], folder, backend, store, lambda name: log, {"AWS_REGION": "us-east-1"})
@@ -234,10 +240,10 @@ def _served(model: LinearModel, folder: Path, store: ObjectStore) -> Iterator[In
         machine.stop(1)
 
 
-def _processor_s() -> float:
+def processor_s() -> float:
     """Processor time of this process and of all that it started, in seconds."""
-    this = psutil.Process()
-    return sum(sum(each.cpu_times()[:2]) for each in (this, *this.children(recursive=True)))
+    live = psutil.Process().children(recursive=True)
+    return sum(os.times()[:4]) + sum(sum(each.cpu_times()[:2]) for each in live)
 
 
 def _seconds(handler: Handler, request: HttpRequest) -> float:

@@ -1,0 +1,272 @@
+"""The largest jobs of PCA, kNN and batch transform that fit in 1 GB and ten minutes on two cores, and how near they come to the
+machine's limit: `python -m benchmarks.limits`.
+
+PCA: a training container reads RecordIO files and multiplies. kNN: the same container builds an index, whose handler then answers
+queries. Batch transform: objects of a store are split into requests to a served container, and the answers are stored, from CSV and
+from RecordIO. In the same run the machine does the bare work: the product of the same shape, and a read of the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import psutil
+import torch
+import typer
+
+from benchmarks.datasets import Rows, mixture
+from benchmarks.kmeans_scale import RECORDIO, high_water_mb
+from benchmarks.linear_learner import PLAN, processor_s, served
+from benchmarks.report import Report
+from wildsage.algorithms.base.algorithm import Model
+from wildsage.algorithms.base.batch import Batch, MemoryStream
+from wildsage.algorithms.base.run import RunContext
+from wildsage.algorithms.kmeans.algorithm import KMeans
+from wildsage.algorithms.knn.algorithm import KNN
+from wildsage.containers.codecs.records import record_protobuf
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.model_files import artifact
+from wildsage.containers.serving.handler import Handler, HttpRequest
+from wildsage.local_runner.inputs.channels import InputFile
+from wildsage.local_runner.jobs.transform.pipeline import Pipeline
+from wildsage.local_runner.s3.store import ObjectStore
+
+CSV = "text/csv"
+LIMIT_S, SHORT_S, LIMIT_MB = 600, 30, 1000
+PCA_COLUMNS, FILE_ROWS = 3000, 5000
+KNN_ROWS, KNN_COLUMNS, NEIGHBOURS, QUERIES = 500_000, 128, 10, 500
+TRANSFORMED_COLUMNS, CLUSTERS, INDEXED_ROWS = 50, 10, 10_000
+OBJECT_ROWS = 100_000
+COLUMNS = (
+    "job", "rows in ten minutes", "rows/s", "processor, a row", "peak memory", "the machine's limit", "share of it",
+    "share by processor time",
+)  # fmt: skip
+NOTES = f"""Rows in ten minutes: "measured" where the job ran that long, otherwise extrapolated from a shorter one, without
+the seconds of its start and end. Two threads on two cores. Shares: the bare work's time over the job's, by the clock and by
+processor seconds, which other programs on the machine disturb less. **PCA**: a training container in File mode,
+{PCA_COLUMNS:,} columns, about the most whose scatter matrix and eigenvectors fit in {LIMIT_MB:,} MB; its files are hard
+links to one of {FILE_ROWS:,} rows, so that the disk is its cache. The limit is half of the float64 product of the same
+blocks with themselves, because a scatter matrix is symmetric. **kNN**: the container indexes the rows (faiss.Flat), which
+is the peak of memory; a handler of its model then answers RecordIO requests of {QUERIES} queries for {NEIGHBOURS}
+neighbours. The limit is the float32 product of queries and rows. **Batch transform**: k-means with {CLUSTERS} centers, and
+kNN with {INDEXED_ROWS:,} rows, {TRANSFORMED_COLUMNS} columns; an object of {OBJECT_ROWS:,} rows, again and again, from the
+store through requests of 6 MB and back. Memory is that of the container's processes together. The limit is the slower one
+of a read of the same bytes (from the disk's cache) and the product of rows and centers or indexed rows."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds by the clock, and processor seconds of this process and of those that it started."""
+
+    seconds: float
+    processor_s: float
+
+    def __mul__(self, times: float) -> Spent:
+        return Spent(self.seconds * times, self.processor_s * times)
+
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(self.seconds - other.seconds, self.processor_s - other.processor_s)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One line of the table: `rows` took `spent`, without `fixed_s` seconds that do not grow with the rows. The machine needs
+    `least` for the bare work, which is of the kind `bare`."""
+
+    job: str
+    rows: int
+    spent: Spent
+    fixed_s: float
+    peak_mb: float
+    bare: str
+    least: Spent
+
+    def cells(self) -> tuple[str, ...]:
+        """The line as text."""
+        rate = self.rows / self.spent.seconds
+        how = "measured" if self.spent.seconds > 0.8 * LIMIT_S else "extrapolated"
+        return (
+            self.job,
+            f"{rate * (LIMIT_S - self.fixed_s):,.0f}, {how}",
+            f"{rate:,.0f}",
+            f"{1e6 * self.spent.processor_s / self.rows:.3g} µs",
+            f"{self.peak_mb:,.0f} MB",
+            f"{self.bare}: {self.rows / self.least.seconds:,.0f} rows/s",
+            f"{self.least.seconds / self.spent.seconds:.0%}",
+            f"{self.least.processor_s / self.spent.processor_s:.0%}",
+        )
+
+
+def clocked(work: Callable[[], object]) -> Spent:
+    """What the work takes."""
+    began, began_processor = time.perf_counter(), processor_s()
+    work()
+    return Spent(time.perf_counter() - began, processor_s() - began_processor)
+
+
+def train(
+    folder: Path, algorithm: str, hyperparameters: dict[str, str], rows: bytes, files: int
+) -> tuple[Spent, float]:
+    """Time and peak memory in MB of a training container that reads as many hard links to one RecordIO file."""
+    paths = OptML(folder)
+    for made in (paths.config, paths.data / "train"):
+        made.mkdir(parents=True)
+    paths.hyperparameters.write_text(json.dumps(hyperparameters))
+    channel = {"TrainingInputMode": "File", "ContentType": RECORDIO, "S3DistributionType": "FullyReplicated"}
+    paths.input_data_config.write_text(json.dumps({"train": channel}))
+    paths.resource_config.write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
+    first = paths.data / "train" / "rows-0"
+    first.write_bytes(rows)
+    for number in range(1, files):
+        os.link(first, first.with_name(f"rows-{number}"))
+    environment = os.environ | {"SAGEMAKER_DATA_PATH": str(folder), "WILDSAGE_ALGORITHM": algorithm}
+    peak_mb, began, began_processor = 0.0, time.perf_counter(), processor_s()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wildsage.containers", "train"], env=environment, stdout=subprocess.DEVNULL
+    )
+    while process.poll() is None:
+        peak_mb = max(peak_mb, high_water_mb(process.pid))
+        time.sleep(0.05)
+    if process.returncode:
+        raise RuntimeError(f"Training ended with status {process.returncode}: {paths.failure.read_text()}")
+    return Spent(time.perf_counter() - began, processor_s() - began_processor), peak_mb
+
+
+def pca(seconds: float) -> Iterator[Measured]:
+    """PCA for about so long, and a product of the same blocks for a moment."""
+    x = np.random.default_rng(0).standard_normal((FILE_ROWS, PCA_COLUMNS), dtype=np.float32)
+    body = bytes(record_protobuf.encode_rows(x))
+    hyperparameters = {
+        "feature_dim": str(PCA_COLUMNS), "num_components": "50", "mini_batch_size": str(FILE_ROWS),
+    }  # fmt: skip
+    blocks = torch.from_numpy(x).double().split(2500)
+    product = least(lambda: [block.T @ block for block in blocks]) * 0.5
+
+    def job(files: int) -> tuple[Spent, float]:
+        with tempfile.TemporaryDirectory() as folder:
+            return train(Path(folder), "pca", hyperparameters, body, files)
+
+    fixed = job(1)[0]
+    files = 1 + max(2, int((seconds - fixed.seconds) / (2 * product.seconds)))
+    spent, peak_mb = job(files)
+    name, more = f"PCA, {PCA_COLUMNS:,} columns", files - 1
+    yield Measured(name, more * FILE_ROWS, spent - fixed, fixed.seconds, peak_mb, "product", product * more)
+
+
+def least(work: Callable[[], object]) -> Spent:
+    """The least time of the work in three attempts."""
+    return min((clocked(work) for _ in range(3)), key=lambda spent: spent.processor_s)
+
+
+def knn(seconds: float) -> Iterator[Measured]:
+    """An index as large as fits, then queries for about so long."""
+    x = mixture(KNN_ROWS + QUERIES, KNN_COLUMNS, 100)[0]
+    hyperparameters = {
+        "k": str(NEIGHBOURS), "feature_dim": str(KNN_COLUMNS), "predictor_type": "classifier", "sample_size": str(KNN_ROWS),
+    }  # fmt: skip
+    indexed = record_protobuf.encode_rows(x[:KNN_ROWS], np.arange(KNN_ROWS, dtype=np.float32) % 10)
+    with tempfile.TemporaryDirectory() as made:
+        _, peak_mb = train(Path(made), "knn", hyperparameters, bytes(indexed), 1)
+        handler = Handler(artifact.load(OptML(Path(made)).model)[1], KNN.spec, batch=True)
+        request = HttpRequest(bytes(record_protobuf.encode_rows(x[KNN_ROWS:])), RECORDIO, RECORDIO)
+        handler.invocations(request)
+        requests = max(2, int(seconds / clocked(lambda: handler.invocations(request)).seconds))
+        spent = clocked(lambda: [handler.invocations(request) for _ in range(requests)])
+    bare = product(QUERIES, KNN_ROWS, KNN_COLUMNS) * requests
+    name = f"kNN, {KNN_ROWS:,} × {KNN_COLUMNS} rows, queries"
+    yield Measured(name, requests * QUERIES, spent, 0, peak_mb, "product", bare)
+
+
+def product(rows: int, others: int, columns: int) -> Spent:
+    """The time of the float32 product of so many rows with so many others, from a part of them."""
+    part = min(others, 20_000)
+    left, right = torch.randn(rows, columns), torch.randn(columns, part)
+    room = torch.empty(rows, part)
+    return least(lambda: torch.mm(left, right.T, out=room)) * (others / part)
+
+
+def transforms(seconds: float) -> Iterator[Measured]:
+    """Batch transforms with k-means and kNN, from CSV and from RecordIO, each for about so long."""
+    x, label = mixture(OBJECT_ROWS, TRANSFORMED_COLUMNS, CLUSTERS)
+    kmeans = KMeans(k=CLUSTERS, feature_dim=TRANSFORMED_COLUMNS)
+    knn = KNN(k=NEIGHBOURS, feature_dim=TRANSFORMED_COLUMNS, predictor_type="classifier", sample_size=INDEXED_ROWS)
+    labelled = Batch(torch.from_numpy(x), torch.from_numpy(label.astype(np.float32))[:, None])[:INDEXED_ROWS]
+    bodies = {CSV: csv(x), RECORDIO: bytes(record_protobuf.encode_rows(x))}
+    for name, algorithm, others in (("k-means", kmeans, CLUSTERS), ("kNN", knn, INDEXED_ROWS)):
+        model = algorithm.fit({"train": MemoryStream(labelled)}, RunContext())
+        for content_type, body in bodies.items():
+            with tempfile.TemporaryDirectory() as folder:
+                spent, times, peak_mb = _transformed(
+                    model, algorithm.spec.image, content_type, body, seconds, Path(folder)
+                )
+                (Path(folder) / "bare").write_bytes(body)
+                read = least((Path(folder) / "bare").read_bytes)
+            bare = {"product": product(OBJECT_ROWS // 20, others, TRANSFORMED_COLUMNS) * 20, "read": read}
+            slowest = max(bare, key=lambda kind: bare[kind].seconds)
+            what = f"batch transform, {name}, {content_type}"
+            yield Measured(what, times * OBJECT_ROWS, spent, 0, peak_mb, slowest, bare[slowest] * times)
+
+
+def csv(x: Rows) -> bytes:
+    """Rows (n, d) as text, six digits a number."""
+    return "".join(",".join(f"{number:.6g}" for number in row) + "\n" for row in x.tolist()).encode()
+
+
+def _transformed(
+    model: Model, image: str, content_type: str, body: bytes, seconds: float, folder: Path
+) -> tuple[Spent, int, float]:
+    """The time of some transforms of one object, their number, and the peak memory in MB of the container's processes together."""
+    split, accept = ("Line", "application/jsonlines") if content_type == CSV else ("RecordIO", RECORDIO)
+    job = {
+        "TransformInput": {"SplitType": split, "ContentType": content_type},
+        "TransformOutput": {"S3OutputPath": "s3://bucket/out", "Accept": accept},
+    }
+    store = ObjectStore(folder / "s3")
+    store.create_bucket("bucket")
+    stored = InputFile("rows", store.put("bucket", "rows", [body]))
+    with served(model, image, folder, store, {}) as machine:
+        pipeline = Pipeline(job, PLAN, machine, store, store, threading.Event(), print, folder)
+        pipeline.run([stored])  # the first requests load what later ones use
+        times = max(1, int(seconds / clocked(lambda: pipeline.run([stored])).seconds))
+        spent = clocked(lambda: pipeline.run([stored] * times))
+        peak_mb = sum(high_water_mb(child.pid) for child in psutil.Process().children(recursive=True))
+    return spent, times, peak_mb
+
+
+WORKS = {"pca": pca, "knn": knn, "transform": transforms}
+
+
+def main(
+    only: Annotated[str, typer.Option(help="Of pca, knn and transform, some, separated by commas.")] = "",
+    full: Annotated[bool, typer.Option(help="Run each job for ten minutes, in place of half a minute.")] = False,
+    write: Annotated[bool, typer.Option(help="Write the dated report.")] = True,
+) -> None:
+    """Measure, print the table, and with --write keep it in benchmarks/results. The short form takes about four minutes."""
+    seconds = LIMIT_S if full else SHORT_S
+    rows = []
+    for name in only.split(",") if only else WORKS:
+        print(f"{name} …", flush=True)
+        rows += [measured.cells() for measured in WORKS[name](seconds)]
+    report = Report(
+        "limits", "The largest jobs in 1 GB and ten minutes, beside the machine's limit",
+        f"python -m benchmarks.limits{' --full' * full}", COLUMNS, rows, NOTES, ("torch", "numpy", "faiss-cpu"),
+    )  # fmt: skip
+    report.show()
+    if write:
+        print(report.write(date.today()))
+
+
+if __name__ == "__main__":
+    typer.run(main)
