@@ -1,4 +1,4 @@
-"""The states of a training job, and the grace between SIGTERM and SIGKILL, without a server."""
+"""Training jobs and the grace between SIGTERM and SIGKILL, without a server."""
 
 import sys
 import tarfile
@@ -10,95 +10,14 @@ import pytest
 
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends.process import ProcessBackend
-from wildsage.local_runner.inputs.workspace import Host
 from wildsage.local_runner.jobs.dependencies import JobDependencies
 from wildsage.local_runner.jobs.logs import Logs
 from wildsage.local_runner.jobs.queue import Queue
-from wildsage.local_runner.jobs.states import JobEnd
 from wildsage.local_runner.jobs.store import Store
-from wildsage.local_runner.jobs.training.failures import EndedHost, failure_reason
 from wildsage.local_runner.jobs.training.job import TrainingJobs
 from wildsage.local_runner.jobs.training.states import KIND, enter_secondary
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.settings import ServerSettings
-
-
-def test_each_state_closes_the_one_before():
-    job: dict = {}
-    enter_secondary(job, "InProgress", "Starting", 1.0)
-    enter_secondary(job, "InProgress", "Training", 3.0)
-    job["TrainingStartTime"] = 3.0
-    KIND.end(job, JobEnd("MaxRuntimeExceeded"), 5.25)
-    assert (job["TrainingJobStatus"], job["SecondaryStatus"], job["TrainingTimeInSeconds"]) == (
-        "Stopped",
-        "MaxRuntimeExceeded",
-        3,
-    )
-    spans = [(t["Status"], t["StartTime"], t["EndTime"]) for t in job["SecondaryStatusTransitions"]]
-    assert spans == [("Starting", 1.0, 3.0), ("Training", 3.0, 5.25), ("MaxRuntimeExceeded", 5.25, 5.25)]
-
-
-def test_a_job_over_which_the_clock_was_set_back_took_a_second():
-    job: dict = {"TrainingStartTime": 1_000.0}
-    KIND.create(job, False, 1_000.0)
-    KIND.end(job, JobEnd("Completed"), 400.0)
-    assert job["TrainingTimeInSeconds"] == job["BillableTimeInSeconds"] == 1
-
-
-def test_the_cause_is_blamed_whichever_host_ended_first(tmp_path):
-    hosts = [Host(name, OptML(tmp_path / name)) for name in ("algo-1", "algo-2", "algo-3")]
-    for host in hosts:
-        host.folder.failure.parent.mkdir(parents=True)
-    ended = [EndedHost(hosts[2], 0), EndedHost(hosts[1], 5), EndedHost(hosts[0], 143)]
-    assert failure_reason(ended[:1]) is None
-    assert failure_reason(ended).startswith("AlgorithmError: algo-2 ended with exit code 5")
-    hosts[1].folder.failure.write_text(" \n")
-    hosts[0].folder.failure.write_text("ClientError: no rows")
-    assert failure_reason(ended) == "ClientError: no rows"
-
-
-def test_a_lack_of_memory_is_told_in_the_words_of_sagemaker(tmp_path):
-    hosts = [Host(name, OptML(tmp_path / name)) for name in ("algo-1", "algo-2")]
-    for host in hosts:
-        host.folder.failure.parent.mkdir(parents=True)
-    hosts[1].folder.failure.write_text("InternalServerError: algo-1 left")
-    ended = [EndedHost(hosts[1], 3), EndedHost(hosts[0], 137, "The container reached its limit.")]
-    assert failure_reason(ended) == (
-        "ClientError: Please use an instance type with more memory, or reduce the size of training data processed on an "
-        "instance. algo-1 ended with exit code 137. The container reached its limit."
-    )
-
-
-def test_a_host_that_left_no_reason_because_the_disk_was_full_says_so(tmp_path):
-    host = Host("algo-1", OptML(tmp_path / "algo-1"))
-    line = f"OSError: [Errno 28] No space left on device: '{host.folder.failure}'"
-    reason = failure_reason([EndedHost(host, 1, full_disk=line)])
-    assert reason == f"InternalServerError: algo-1 ended with exit code 1. {line}"
-    host.folder.failure.parent.mkdir(parents=True)
-    host.folder.failure.write_text("ClientError: no rows")
-    assert failure_reason([EndedHost(host, 1, full_disk=line)]) == "ClientError: no rows"
-
-
-@pytest.mark.parametrize(
-    ("files", "status", "blamed"),
-    [
-        (("InternalServerError: algo-2 left", "ClientError: row 7"), 1, "ClientError: row 7"),
-        (("AlgorithmError: diverged", "ClientError: row 7"), 1, "ClientError: row 7"),
-        (("InternalServerError: algo-2 left", "AlgorithmError: diverged"), 2, "AlgorithmError: diverged"),
-        (("InternalServerError: algo-2 left", "diverged"), 2, "AlgorithmError: diverged"),
-        (("InternalServerError: algo-2 left", None), 137, "AlgorithmError: algo-2 ended with exit code 137"),
-        (("InternalServerError: disk", None), 143, "InternalServerError: disk"),
-    ],
-)
-def test_what_one_host_says_of_another_is_not_the_cause(tmp_path, files, status, blamed):
-    hosts = [Host(name, OptML(tmp_path / name)) for name in ("algo-1", "algo-2")]
-    for host, text in zip(hosts, files, strict=True):
-        host.folder.failure.parent.mkdir(parents=True)
-        if text:
-            host.folder.failure.write_text(text)
-    ended = [EndedHost(hosts[0], 3), EndedHost(hosts[1], status)]
-    assert failure_reason(ended).startswith(blamed)
-    assert failure_reason(ended[::-1]).startswith(blamed)
 
 
 @pytest.fixture

@@ -15,6 +15,11 @@ from wildsage.local_runner.jobs.tuning import completion
         ([1.0, 0.98, 0.975, 0.99], False, 2),
         ([-1.0, -0.98], True, 0),
         ([0.0, 0.0, 0.0], False, 2),
+        ([100.0, 101.0], True, 1),
+        ([100.0, 101.1], True, 0),
+        ([100.0, 99.0, 98.9], False, 0),
+        ([3.0, 2.0, 1.0], True, 2),
+        ([1.0, 2.0, 1.5], True, 1),
     ],
 )
 def test_an_improvement_is_one_of_a_hundredth(objectives, maximize, count):
@@ -40,3 +45,12 @@ def test_convergence_counts_only_where_it_is_asked_for():
     assert not completion.is_met({"ConvergenceDetected": {"CompleteOnConvergence": "Disabled"}}, still, maximize=True)
     assert not completion.is_met({}, still, maximize=True)
     assert completion.has_converged(still, maximize=True)
+
+
+def test_a_search_has_converged_after_as_many_jobs_without_a_thousandth():
+    criteria = {"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}}
+    jobs = [1.0, *[1.0] * (completion.CONVERGED_AFTER - 1)]
+    assert not completion.has_converged(jobs, maximize=True) and not completion.is_met(criteria, jobs, maximize=True)
+    assert completion.has_converged([*jobs, 1.0005], maximize=True)
+    assert not completion.has_converged([*jobs, 1.002], maximize=True)
+    assert not completion.converges({"ConvergenceDetected": {}})

@@ -17,3 +17,16 @@ def test_nothing_is_judged_before_enough_is_known():
     assert not falls_behind([], CURVES, maximize=False)
     assert not falls_behind([9.0], CURVES[:2], maximize=False)
     assert not falls_behind([9.0] * 4, CURVES, maximize=False), "nobody has lived as long"
+
+
+def test_a_job_on_the_median_is_not_behind():
+    assert not falls_behind([1.0, 0.85], CURVES, maximize=False)
+    assert not falls_behind([1.0, 0.85], CURVES, maximize=True)
+
+
+def test_only_jobs_that_are_as_old_are_compared_with():
+    young = [[0.1], [0.1], [0.1]]
+    assert falls_behind([1.0, 0.86], CURVES + young, maximize=False)
+    assert not falls_behind([1.0, 0.5, 0.72], CURVES, maximize=False)
+    assert falls_behind([1.0, 0.5, 0.74], CURVES, maximize=False)
+    assert not falls_behind([9.0, 9.0], CURVES[:2] + young, maximize=False)

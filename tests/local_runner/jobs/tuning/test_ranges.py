@@ -49,6 +49,11 @@ def test_auto_is_logarithmic_over_two_decades(low, high, scaling):
         ("Continuous", number("0", "1", ScalingType="Logarithmic"), "needs values above 0"),
         ("Continuous", number("0.5", "1", ScalingType="ReverseLogarithmic"), "from 0 to below 1"),
         ("Integer", number("0", "0", ScalingType="ReverseLogarithmic"), "needs continuous values"),
+        ("Continuous", number("-0.1", "0.5", ScalingType="ReverseLogarithmic"), "from 0 to below 1"),
+        ("Continuous", number("0", "nan"), "MaxValue is 'nan', expected a number"),
+        ("Integer", number("1", "1_0"), "MaxValue is '1_0', expected a whole number"),
+        ("Integer", number("\u0661", "2"), "MinValue is '\u0661', expected a whole number"),
+        ("Continuous", number("2", "1.5"), "the range from 2.0 to 1.5 is empty"),
     ],
 )
 def test_a_range_that_cannot_be_is_rejected(kind, given, problem):
@@ -56,9 +61,33 @@ def test_a_range_that_cannot_be_is_rejected(kind, given, problem):
         ranges.read({f"{kind}ParameterRanges": [given]})
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "found"),
+    [
+        ("Integer", number("2", "2"), Number("x", 2, 2, "Linear", True)),
+        ("Integer", number("1", "2.0"), Number("x", 1, 2, "Linear", True)),
+        ("Continuous", number("1e-9", "1", ScalingType="Logarithmic"), Number("x", 1e-9, 1, "Logarithmic", False)),
+        ("Continuous", number("0", "0.9", ScalingType="ReverseLogarithmic"), Number("x", 0, 0.9, "ReverseLogarithmic", False)),
+    ],
+)  # fmt: skip
+def test_a_range_may_go_to_its_limits(kind, given, found):
+    assert ranges.read({f"{kind}ParameterRanges": [given]}) == [found]
+
+
+def test_both_ends_belong_to_a_range_and_nothing_beyond():
+    one = Number("x", 2, 5, "Linear", True)
+    assert [one.value(text) for text in ("1", "2", "5", "6", "two")] == [None, 2, 5, None, None]
+    assert one.ends == ("2", "5") and {one.draw(random.Random(seed)) for seed in range(50)} == {"2", "3", "4", "5"}
+    choice = Choice("c", ("a", "b"))
+    assert [choice.value(text) for text in ("a", "b", "c")] == ["a", "b", None]
+    assert choice.text("a") == "a" and choice.ends == ("a", "b") and choice.size == 2
+
+
 def test_a_hyperparameter_has_one_range():
     with pytest.raises(RangeError, match="x has more than one range"):
         ranges.read({"IntegerParameterRanges": [number("1", "2")], "ContinuousParameterRanges": [number("1", "2")]})
+    with pytest.raises(RangeError, match="a has more than one range"):
+        ranges.read({"CategoricalParameterRanges": [{"Name": name, "Values": ["1"]} for name in "bcaba"]})
 
 
 @pytest.mark.parametrize(
@@ -68,6 +97,10 @@ def test_a_hyperparameter_has_one_range():
         ("3", Number("x", 1, 30, "Logarithmic", True)),
         ("0.1", Number("x", 0.01, 1.0, "Logarithmic", False)),
         ("0", Number("x", 0, 0, "Linear", True)),
+        ("+15", Number("x", 1, 150, "Logarithmic", True)),
+        ("-15", Number("x", -150, -1, "Linear", True)),
+        ("-25", Number("x", -250, -2, "Linear", True)),
+        ("25", Number("x", 2, 250, "Logarithmic", True)),
         ("-2.0", Number("x", -20.0, -0.2, "Linear", False)),
         ("sgd", Choice("x", ("sgd",))),
         ("1_000", Choice("x", ("1_000",))),
@@ -95,6 +128,7 @@ def test_combinations_are_counted():
 
 
 def test_a_grid_takes_words():
+    ranges.require_words([Choice("a", ("1", "2"))])
     with pytest.raises(RangeError, match="Strategy Grid takes categorical ranges only; x has another"):
         ranges.require_words([Choice("a", ("1", "2")), Number("x", 0, 1, "Linear", False)])
 
