@@ -37,7 +37,7 @@ demo: $(VENV)/demo.stamp ## Run the US-census segmentation end to end; plots go 
 	@$(BIN)/wildsage run --public-s3 --data demo-output/aws examples/census_segmentation.py $(ARGS)
 
 test: $(VENV)/test.stamp ## Run all tests (ARGS="-k kmeans")
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 docs: $(VENV)/docs.stamp ## Build the documentation's site in build/site; a warning or a link that leads nowhere fails
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env --conf-dir docs/site . build/site $(ARGS)

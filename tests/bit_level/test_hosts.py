@@ -65,6 +65,7 @@ def endless(place, data, settings, put) -> tuple[dict[str, str], dict]:
     return settings, channel | {"CompressionType": "Gzip", "InputMode": "Pipe"}
 
 
+@pytest.mark.slow
 def test_a_host_killed_in_training_ends_the_job_with_a_reason(place, image, endless):
     settings, channel = endless
     with ThreadPoolExecutor(1) as pool:

@@ -58,6 +58,7 @@ def python(tree):
     return run
 
 
+@pytest.mark.slow
 def test_it_passes_conformance_and_fits_in(python):
     options = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
     _, said = python(*options, "tests/conformance", "tests/architecture", "-k", "nearest_mean")
@@ -111,6 +112,7 @@ def answers(port: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_sdk_v2_trains_tunes_and_deploys_it_by_the_uri_of_its_image(python, tmp_path):
     pytest.importorskip("sagemaker.tuner", reason="SDK v2 is not installed")
     _, said = python("-P", "-m", RUNNER, "run", "--data", tmp_path / "aws", EXAMPLE / "sdk_v2.py")
@@ -126,11 +128,13 @@ def image(python, our_image, engine):
     engine.images.remove("wildsage/nearest-mean:cpu", force=True)
 
 
+@pytest.mark.slow
 def test_it_builds_as_an_image_that_holds_no_other_algorithm(image, engine):
     (said,) = json.loads(engine.containers.run(image, ["describe"], remove=True))
     assert said["name"] == "nearest-mean" and said["problem"] is None
 
 
+@pytest.mark.slow
 def test_sdk_v2_finds_its_image_in_the_docker_backend(image, python, tree, tmp_path):
     pytest.importorskip("sagemaker.tuner", reason="SDK v2 is not installed")
     data = ("--data", str(tmp_path / "aws"))

@@ -61,6 +61,7 @@ def started_below(engine, folder: Path, **options) -> list:
     return [one for one in labelled if Path(one.labels[PROJECT_FOLDER]).is_relative_to(folder)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("instances", [1, 2])
 def test_fits_deploys_predicts_and_cleans_up(session, our_image, engine, tmp_path, instances):
     rows = np.repeat(CORNERS, 40, axis=0) + np.random.default_rng(0).normal(0, 0.1, (120, 2)).astype(np.float32)

@@ -38,6 +38,7 @@ def test_every_block_runs_or_says_why_not(name):
         assert each.action != "file" or named, f"{where}: no later block uses {each.file}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_CODE)
 def test_the_blocks_of_a_page_run(name, tmp_path):
     folders = [*map(client, environments_of(TEXTS[name])), BIN]

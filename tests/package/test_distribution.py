@@ -155,6 +155,7 @@ def test_the_metadata_says_where_and_for_what_it_is(wheel):
     assert metadata["License-Expression"] == "Apache-2.0" and metadata["Requires-Python"] == ">=3.11"
 
 
+@pytest.mark.slow
 def test_the_sdist_builds_the_same_wheel(tree, wheel, tmp_path):
     subprocess.run(
         [sys.executable, "-c", f"from setuptools import build_meta; build_meta.build_sdist({str(tmp_path)!r})"],
@@ -180,6 +181,7 @@ def test_a_source_folder_whose_links_became_files_is_rejected(tree, tmp_path):
 # ---- that it works
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_path", [False, True], ids=["in the folder", "on PYTHONPATH"])
 def test_it_trains_and_serves_beside_packages_of_the_same_names(installed, project, on_path):
     env = without_paths(**({"PYTHONPATH": str(project)} if on_path else {}))

@@ -87,6 +87,7 @@ def test_the_others_are_told_why_the_first_fails(three):
         assert "Host algo-1 failed: ClientError: row 3 is empty" in log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("goes", "how"), [(0, "soon computes"), (2, "soon waits")])
 def test_a_host_that_stands_still_ends_the_others_with_its_name(three, goes, how):
     """Its connections stay, and nothing answers on them: as if its machine were frozen, or the network gone."""
