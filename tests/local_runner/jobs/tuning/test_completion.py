@@ -47,9 +47,9 @@ def test_convergence_counts_only_where_it_is_asked_for():
     assert completion.has_converged(still, maximize=True)
 
 
-def test_a_search_has_converged_after_as_many_jobs_without_a_thousandth():
+def test_a_search_has_converged_after_twenty_jobs_without_a_thousandth():
     criteria = {"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}}
-    jobs = [1.0, *[1.0] * (completion.CONVERGED_AFTER - 1)]
+    jobs = [1.0] * 20
     assert not completion.has_converged(jobs, maximize=True) and not completion.is_met(criteria, jobs, maximize=True)
     assert completion.has_converged([*jobs, 1.0005], maximize=True)
     assert not completion.has_converged([*jobs, 1.002], maximize=True)

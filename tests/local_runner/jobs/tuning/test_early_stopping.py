@@ -28,5 +28,6 @@ def test_only_jobs_that_are_as_old_are_compared_with():
     young = [[0.1], [0.1], [0.1]]
     assert falls_behind([1.0, 0.86], CURVES + young, maximize=False)
     assert not falls_behind([1.0, 0.5, 0.72], CURVES, maximize=False)
+    assert not falls_behind([1.0, 0.5, 0.74], CURVES, maximize=True)
     assert falls_behind([1.0, 0.5, 0.74], CURVES, maximize=False)
     assert not falls_behind([9.0, 9.0], CURVES[:2] + young, maximize=False)
