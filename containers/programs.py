@@ -16,21 +16,17 @@ from numpy.typing import NDArray
 
 from wildsage import algorithms
 from wildsage.algorithms.base.endpoint import Endpoint, HttpRequest, HttpResponse
-from wildsage.algorithms.base.errors import UserError, WildsageError
+from wildsage.algorithms.base.errors import LostHost, PlatformError, WildsageError
 from wildsage.algorithms.base.program import Collective, Job, JobChannel, RecordRows
 from wildsage.containers.codecs.records import record_rows, recordio
 from wildsage.containers.contract import failure, image_tag
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob, checkpoint_folder
 from wildsage.containers.contract.paths import OptML
-from wildsage.containers.contract.whole_number import whole_number
 from wildsage.containers.input.sources import PipeSources
 from wildsage.containers.training import watch
 from wildsage.containers.training.stopping import StopSignal
 
 LOG = logging.getLogger(__name__)
-
-LAST_PORT = 65_535
-RENDEZVOUS_PORT = "9000"
 
 
 class RecordCodec:
@@ -61,9 +57,12 @@ def train(name: str, environment: Mapping[str, str], stop: StopSignal) -> int:
     opt_ml = OptML.from_environment(environment)
     try:
         job = _job(opt_ml, environment, lambda: stop.raised)
+        watch.begin(job.hosts, job.host)
         algorithms.program(name).train(job)
+        watch.leave()
         return 0
-    except Exception as error:
+    except Exception as caught:
+        error = PlatformError(watch.verdict() or str(caught)) if isinstance(caught, LostHost) else caught
         if not isinstance(error, WildsageError):
             traceback.print_exc()
         print(failure.reason(error), flush=True)
@@ -99,24 +98,15 @@ class SafeEndpoint:
         return self.endpoint.execution_parameters()
 
 
-def _port(environment: Mapping[str, str]) -> int:
-    """The port at which the hosts meet. Raises UserError for a MASTER_PORT that is not a port."""
-    try:
-        return whole_number(environment.get("MASTER_PORT", RENDEZVOUS_PORT), most=LAST_PORT)
-    except ValueError as error:
-        raise UserError(f"Environment variable MASTER_PORT: {error}.") from None
-
-
 def _job(opt_ml: OptML, environment: Mapping[str, str], stopping: Callable[[], bool]) -> Job:
     found = TrainingJob.read(opt_ml)
-    leader = environment.get("MASTER_ADDR", found.hosts[0])
     return Job(
         tag=environment.get(image_tag.VARIABLE, ""),
         hyperparameters=found.hyperparameters,
         channels={name: _channel(name, config, opt_ml) for name, config in found.channels.items()},
         host=found.current_host,
         hosts=found.hosts,
-        rendezvous=(leader, _port(environment)),
+        rendezvous=lambda: watch.free_port(found.leads),
         model=opt_ml.model,
         output_data=opt_ml.output_data,
         checkpoints=checkpoint_folder(opt_ml),

@@ -56,6 +56,7 @@ def _train(opt_ml: OptML, environment: Mapping[str, str], stop: StopSignal) -> N
     started_s = time.time()
     kind = algorithms.find(algorithm_name(environment))
     job = TrainingJob.read(opt_ml)
+    watch.begin(job.hosts, job.current_host)
     log = JobLog(job.current_host, kind.spec.log_name)
     algorithm, settings = _configure(kind, job, opt_ml, log)
     keep_state = hyperparameters.truth("_keep_state", settings["_keep_state"])

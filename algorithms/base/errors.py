@@ -7,6 +7,7 @@ WildsageError
 │   └── MissingPackage  a library that comes with an extra of ours is not installed
 ├── AlgorithmError      the algorithm failed on valid input
 └── PlatformError       the environment failed: disk, network, another host
+    └── LostHost        the same, where a library misses another host of the job
 """
 
 
@@ -67,6 +68,10 @@ class PlatformError(WildsageError):
     """The machine, the network or another host failed."""
 
     category = "InternalServerError"
+
+
+class LostHost(PlatformError):
+    """A library misses another host of the job, and does not know which; whoever watches the hosts can name it."""
 
 
 NO_DATA = (

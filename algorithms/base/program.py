@@ -91,9 +91,9 @@ class JobChannel:
 class Job:
     """A training job on one of its hosts. `tag` is that of the requested image; empty without one.
 
-    `hosts` are sorted, the first leads; `rendezvous` is where it can be reached, and a port that is free there. `checkpoints` is
-    None for a job without. `stopping()` turns true with SIGTERM. `join()` waits for the other hosts, for
-    a program whose library does not connect them.
+    `hosts` are sorted, the first leads. `checkpoints` is None for a job without. `stopping()` turns true with SIGTERM. A program
+    of several hosts waits for the others by `join()`, or, if its library connects them, by `rendezvous()`: the address of the
+    first, and a port that is free there.
     """
 
     tag: str
@@ -101,7 +101,7 @@ class Job:
     channels: Mapping[str, JobChannel]
     host: str
     hosts: tuple[str, ...]
-    rendezvous: tuple[str, int]
+    rendezvous: Callable[[], tuple[str, int]]
     model: Path
     output_data: Path
     checkpoints: Path | None

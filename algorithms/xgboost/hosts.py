@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ import numpy as np
 import xgboost
 from xgboost.tracker import RabitTracker
 
-from wildsage.algorithms.base.errors import PlatformError, UserError
+from wildsage.algorithms.base.errors import LostHost, PlatformError, UserError
 from wildsage.algorithms.xgboost.parameters import LIBRARY
 from wildsage.algorithms.xgboost.versions import Version
 
@@ -38,8 +38,8 @@ class Member(Protocol):
         """All hosts, sorted."""
 
     @property
-    def rendezvous(self) -> tuple[str, int]:
-        """Where the first can be reached, and a port that is free there."""
+    def rendezvous(self) -> Callable[[], tuple[str, int]]:
+        """Waits for the others: where the first can be reached, and a port that is free there."""
 
     @property
     def leads(self) -> bool:
@@ -57,12 +57,14 @@ def together(job: Member, rows: int) -> Iterator[list[str]]:
         return
     if LIBRARY < COLLECTIVE_SINCE:
         raise UserError(f"{len(job.hosts)} hosts need XGBoost 2.1 or newer, and this is {xgboost.__version__}.")
-    with _joined(job, job.hosts, job.rendezvous[1]):
+    leader, first_port = job.rendezvous()
+    address = _resolved(leader)
+    with _joined(job, job.hosts, address, first_port):
         members, port = _with_rows(job, rows)
         if len(members) in (0, len(job.hosts)):
             yield members
             return
-    with _joined(job, members, port):
+    with _joined(job, members, address, port):
         yield members
 
 
@@ -83,9 +85,8 @@ def _with_rows(job: Member, rows: int) -> tuple[list[str], int]:
 
 
 @contextmanager
-def _joined(job: Member, hosts: Sequence[str], port: int) -> Iterator[None]:
+def _joined(job: Member, hosts: Sequence[str], address: str, port: int) -> Iterator[None]:
     """Within the block these hosts are joined. The first host of the job must enter too: it runs the tracker."""
-    address = _resolved(job.rendezvous[0])
     tracker = _tracker(address, port, len(hosts)) if job.leads else None
     context = None
     if job.host in hosts:
@@ -93,7 +94,7 @@ def _joined(job: Member, hosts: Sequence[str], port: int) -> Iterator[None]:
             context = xgboost.collective.CommunicatorContext(**_arguments(address, port, hosts.index(job.host)))
             context.__enter__()
         except xgboost.core.XGBoostError as error:
-            raise PlatformError(f"Hosts {', '.join(hosts)} did not meet at {address}:{port}: {error}") from None
+            raise LostHost(f"Hosts {', '.join(hosts)} did not meet at {address}:{port}: {error}") from None
     yield  # on failure, do not close the communicator: it would wait for the other hosts
     if context:
         context.__exit__(None, None, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from wildsage.algorithms.base.errors import AlgorithmError, PlatformError, UserError
+from wildsage.algorithms.base.errors import AlgorithmError, LostHost, UserError
 
 CUSTOMERS_MISTAKES = (
     "label must be in [0,1]",
@@ -47,11 +47,11 @@ PLACE = re.compile(r"^\[\d\d:\d\d:\d\d\] \S+:\d+: ")
 PEER_IS_GONE = ("/collective/", "/rabit/", "llreduce", "llgather")
 
 
-def blamed(error: Exception) -> UserError | AlgorithmError | PlatformError:
-    """Whose fault it is: UserError for data and parameters, PlatformError where another host is gone, else AlgorithmError."""
+def blamed(error: Exception) -> UserError | AlgorithmError | LostHost:
+    """Whose fault it is: UserError for data and parameters, LostHost where another host is gone, else AlgorithmError."""
     text = without_trace(str(error))
     if any(word in str(error) for word in PEER_IS_GONE):
-        return PlatformError(f"Another host of this job ended before its work was done; its log says why. {text}")
+        return LostHost(f"Another host of this job ended before its work was done; its log says why. {text}")
     if any(mistake in text for mistake in CUSTOMERS_MISTAKES) or isinstance(error, ValueError):
         return UserError(text)
     return AlgorithmError(f"XGB train call failed with exception:\n {text}")

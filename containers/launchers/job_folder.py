@@ -44,21 +44,16 @@ def train(arguments: Sequence[str], run: Callable[[], int]) -> int:
             traceback.print_exc()
         print(failure.reason(error), flush=True)
         _leave_reason(given, failure.reason(error))
+        watch.tell_others(failure.reason(error))
         return failure.exit_status(error)
 
 
 def _train(given: OptML, asked: Options, here: HostPlace | None, run: Callable[[], int]) -> int:
     job = _job(given, asked, here)
+    if here and here.size > 1:
+        _meet(here, job)
     if job.leads:
         _require_place_of_model(given, asked)
-    if here and here.size > 1:
-        here = meeting.free(here, os.environ)
-        meeting.leave_launcher(here)
-        where = f"{here.address}:{here.port}"
-        print(
-            f"{here.host} is number {here.rank} of {here.size} hosts by {here.launcher}; they meet at {where}.",
-            flush=True,
-        )
     with tempfile.TemporaryDirectory(prefix="wildsage-", ignore_cleanup_errors=True) as root:
         folder = OptML(Path(root))
         folder.make_folders()
@@ -71,6 +66,22 @@ def _train(given: OptML, asked: Options, here: HostPlace | None, run: Callable[[
         elif status == 0 and job.leads:
             _deliver(folder, given, asked.model)
     return status
+
+
+def _meet(here: HostPlace, job: TrainingJob) -> None:
+    """Let the hosts meet, so that one that fails in what follows ends the others. Those of a script meet by its own library."""
+    here = meeting.free(here, os.environ)
+    meeting.leave_launcher(here)
+    where = f"{here.address}:{here.port}"
+    print(
+        f"{here.host} is number {here.rank} of {here.size} hosts by {here.launcher}; they meet at {where}.", flush=True
+    )
+    if not _runs_script(job):
+        watch.begin(here.hosts, here.host)
+
+
+def _runs_script(job: TrainingJob) -> bool:
+    return frameworks.VARIABLE in os.environ or frameworks.PROGRAM_PARAMETER in job.hyperparameters
 
 
 def _job(given: OptML, asked: Options, here: HostPlace | None) -> TrainingJob:
@@ -145,7 +156,7 @@ def _leave_reason(given: OptML, reason: str) -> None:
 
 def _content_type(where: str, found: Sequence[Item], job: TrainingJob) -> str | None:
     """By the extensions of a channel's files; None for a script, which reads any. Raises UserError for those that say nothing."""
-    if frameworks.VARIABLE in os.environ or frameworks.PROGRAM_PARAMETER in job.hyperparameters:
+    if _runs_script(job):
         return None
     spec = algorithms.spec(os.environ["WILDSAGE_ALGORITHM"]) if "WILDSAGE_ALGORITHM" in os.environ else None
     declared, labels = (spec.content_types, spec.label_size) if spec else ((), 1)

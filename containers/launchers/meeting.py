@@ -12,6 +12,18 @@ from wildsage.algorithms.base.errors import PlatformError
 from wildsage.containers.launchers.place import HostPlace
 
 AGENT_HOLDS_ADDRESS = "TORCHELASTIC_USE_AGENT_STORE"
+OF_TORCHRUN = (
+    *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"),
+    *("GROUP_RANK", "GROUP_WORLD_SIZE", "ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME"),
+    *("TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_MAX_RESTARTS", "TORCHELASTIC_RUN_ID", AGENT_HOLDS_ADDRESS),
+    *("TORCHELASTIC_ERROR_FILE", "TORCHELASTIC_SIGNALS_TO_HANDLE"),
+    *("PET_NNODES", "PET_NPROC_PER_NODE", "PET_NODE_RANK", "PET_MASTER_ADDR", "PET_MASTER_PORT"),
+)
+"""What torchrun tells a process of its place, and what Kubeflow tells torchrun: a user's variables may begin alike.
+
+Sources: https://docs.pytorch.org/docs/stable/elastic/run.html, https://www.kubeflow.org/docs/components/trainer/.
+"""
+
 WITHIN = timedelta(seconds=300)
 
 
@@ -51,8 +63,6 @@ def _free_port() -> int:
 
 def leave_launcher(place: HostPlace) -> None:
     """Let libraries in this process meet at the place, instead of joining by the launcher's variables themselves."""
-    for name in [name for name in os.environ if name.startswith(("TORCHELASTIC_", "GROUP_", "ROLE_", "PET_"))]:
-        del os.environ[name]
-    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+    for name in OF_TORCHRUN:
         os.environ.pop(name, None)
     os.environ.update(MASTER_ADDR=place.address, MASTER_PORT=str(place.port))

@@ -6,9 +6,6 @@ are processes of one machine need them; hosts of SageMaker do not.
 
 from __future__ import annotations
 
-import os
-import socket
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,12 +20,6 @@ from wildsage.containers.codecs.mxnet import ndarray
 from wildsage.containers.contract.job import TrainingJob
 from wildsage.containers.training import watch
 
-PORT = "9000"
-"""The port of the original's parameter server."""
-
-JOIN_WITHIN_S = 300
-JOIN_WITHIN = timedelta(seconds=JOIN_WITHIN_S)
-
 COMPUTE_WITHIN = timedelta(days=28)
 """As long as a job may run: hosts may compute on, each by itself, as long as they are heard of (`watch`)."""
 
@@ -42,19 +33,17 @@ class Cluster:
 
     @classmethod
     def join(cls, job: TrainingJob) -> Cluster:
-        """Wait until all hosts of the job have joined. Raises PlatformError after `JOIN_WITHIN_S` seconds."""
+        """Wait until all hosts of the job have joined. Raises PlatformError, with the name, for one that fails or stays away."""
         if len(job.hosts) == 1:
             return cls()
         rank, size = job.hosts.index(job.current_host), len(job.hosts)
-        address = os.environ.get("MASTER_ADDR", job.hosts[0])
-        port = os.environ.get("MASTER_PORT", PORT)
-        _resolve(address)
+        watch.begin(job.hosts, job.current_host)
+        store = watch.meet()
         try:
-            store = dist.TCPStore(address, int(port), size, is_master=rank == 0, timeout=JOIN_WITHIN)
             dist.init_process_group("gloo", store=store, timeout=COMPUTE_WITHIN, world_size=size, rank=rank)
-            watch.start(address, int(port), rank, job.hosts, JOIN_WITHIN)
         except (RuntimeError, dist.DistError) as error:
-            raise PlatformError(f"Hosts {', '.join(job.hosts)} did not meet at {address}:{port}: {error}") from error
+            found = watch.verdict() or f"Hosts {', '.join(job.hosts)} cannot reach each other: {error}"
+            raise PlatformError(found) from error
         return cls(rank, size)
 
     def gather(self, arrays: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
@@ -102,16 +91,3 @@ def explain_lost_peers() -> Iterator[None]:
 def _tensors(content: bytes) -> dict[str, Tensor]:
     named = ndarray.read(content)
     return {name: torch.from_numpy(array) for name, array in named.items()} if isinstance(named, dict) else {}
-
-
-def _resolve(host: str) -> None:
-    """Wait until the name of a host resolves [contract: container, resourceconfig.json]. Raises PlatformError."""
-    deadline = time.monotonic() + JOIN_WITHIN_S
-    while True:
-        try:
-            socket.getaddrinfo(host, None)
-            return
-        except socket.gaierror as error:
-            if time.monotonic() > deadline:
-                raise PlatformError(f"Host {host} has no address after {JOIN_WITHIN_S} s: {error}") from error
-            time.sleep(0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Annotated
 
 import typer
@@ -62,6 +63,10 @@ def manifest(
     ] = None,
     input_mode: Annotated[list[str] | None, typer.Option(metavar="NAME=MODE", help="File or Pipe.")] = None,
     hp: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A hyperparameter.")] = None,
+    checkpoints: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="A folder that all hosts see; a job that is started again resumes from it."),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the job; default: that of the algorithm.")] = None,
     image: Annotated[str | None, typer.Option(help="Image; default: wildsage/ALGORITHM:cpu.")] = None,
     cpus: Annotated[str, typer.Option(help="Processors of a host.")] = "2",
@@ -87,6 +92,8 @@ def manifest(
             "--hp": hp,
         }
         given = [part for option, values in named.items() for value in values or () for part in (option, value)]
+        if checkpoints:
+            given += ["--checkpoints", checkpoints]
         workload = Workload(
             _matching(
                 "--name", name or algorithm, NAME, "at most 52 lower-case letters, digits and dashes, first a letter"
@@ -100,6 +107,8 @@ def manifest(
             secret,
             _claim(claim),
         )
+        if checkpoints:
+            _require_kept(checkpoints, launcher, workload)
         typer.echo(_text(launcher, serve)(workload), nl=False)
 
 
@@ -129,6 +138,18 @@ def _text(launcher: Launcher, serve: bool) -> Callable[[Workload], str]:
         Launcher.COMPOSE: compose.job,
         Launcher.TORCHRUN: torchrun.job,
     }[launcher]
+
+
+def _require_kept(folder: str, launcher: Launcher, workload: Workload) -> None:
+    """Raise UserError for a folder that would vanish with its container: with an image, only a volume stays."""
+    if launcher in (Launcher.SLURM, Launcher.TORCHRUN):
+        return
+    if launcher is Launcher.KUBEFLOW:
+        raise UserError("--checkpoints: a TrainJob mounts what its runtime mounts. Use --for kubernetes with --claim.")
+    claim = workload.claim
+    if claim is None or not PurePosixPath(folder).is_relative_to(claim.path):
+        within = f"below {claim.path}, which --claim mounts" if claim else "on a volume: --claim NAME:/PATH"
+        raise UserError(f"--checkpoints {folder} would vanish with the container; expected a folder {within}.")
 
 
 def _matching(option: str, value: str, pattern: re.Pattern[str], expected: str) -> str:

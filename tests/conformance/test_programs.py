@@ -1,5 +1,6 @@
 """Algorithms that bring their own program: what containers ask of them, and what their pages must say."""
 
+import json
 import re
 from pathlib import Path
 
@@ -92,6 +93,8 @@ def test_a_port_that_cannot_be_is_named(name, port, monkeypatch, tmp_path, capsy
     config = tmp_path / "input" / "config"
     config.mkdir(parents=True)
     (config / "hyperparameters.json").write_text("{}")
+    hosts = {"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]}
+    (config / "resourceconfig.json").write_text(json.dumps(hosts))
     assert main(["train"]) == 1
     assert (
         f"MASTER_PORT: got '{port}', expected a whole number from 0 to 65535"

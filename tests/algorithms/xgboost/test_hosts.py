@@ -140,4 +140,10 @@ def test_a_host_that_is_killed_fails_the_others_soon_and_with_a_reason(start, ro
         time.sleep(0.2)
     processes[1].send_signal(signal.SIGKILL)
     assert processes[0].wait(30) == 3
-    assert "Another host of this job ended before its work was done" in folders[0].failure.read_text()
+    assert "Host algo-2 of this job ended before its work was done" in folders[0].failure.read_text()
+
+
+def test_a_host_that_cannot_read_its_rows_ends_the_others_with_its_reason(start, rows):
+    processes, folders = start([shares_of(rows, 1)[0], b"1,text\n"], HIST)
+    assert [process.wait(120) for process in processes] == [3, 1], log(folders[0])
+    assert "Host algo-2 failed: ClientError: Failed to load csv data" in folders[0].failure.read_text()

@@ -140,6 +140,18 @@ def test_an_object_that_is_replaced_while_it_is_read_is_named(wildsage_module, t
         stored.download(tmp_path / "rows.csv")
 
 
+def test_a_host_that_fails_before_it_trains_ends_the_others_with_its_reason(rows, tmp_path, free_port):
+    """It does not find its data, and the first waits for it."""
+    meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port)}
+    rest = [*OPTIONS, "--model", str(tmp_path / "out")]
+    first = start("--channel", f"train={rows}", *rest, RANK="0", **meeting)
+    second = start("--channel", "train=/nowhere/rows", *rest, RANK="1", **meeting)
+    assert "ClientError: Channel train: /nowhere/rows does not exist." in second.communicate(timeout=180)[0]
+    log = first.communicate(timeout=180)[0]
+    assert "InternalServerError: Host algo-2 failed: ClientError: Channel train: /nowhere/rows does not exist." in log
+    assert (first.returncode, second.returncode) == (3, 1)
+
+
 def test_a_bug_leaves_a_reason(monkeypatch, tmp_path):
     monkeypatch.setenv("SAGEMAKER_DATA_PATH", str(tmp_path))
 

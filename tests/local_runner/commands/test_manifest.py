@@ -28,6 +28,12 @@ def test_servers_are_told_where_the_model_is():
     assert container["args"] == ["serve", "--model", "s3://b/m/model.tar.gz"] and deployment["spec"]["replicas"] == 3
 
 
+@pytest.mark.parametrize("launcher", ["kubernetes", "slurm", "compose", "torchrun"])
+def test_a_job_may_resume_from_a_folder_that_stays(launcher):
+    text = output(*JOB, "--for", launcher, "--checkpoints", "/data/state", "--claim", "rows:/data")
+    assert "--checkpoints" in text and "/data/state" in text
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
@@ -39,6 +45,19 @@ def test_servers_are_told_where_the_model_is():
         ([*JOB, "--cpus", "2Gi"], "--cpus: got '2Gi', expected a number, such as 2."),
         ([*SERVERS, "--hp", "k=3"], "unrecognized arguments: --hp k=3"),
         ([*JOB, "--claim", "rows"], "--claim: got 'rows', expected NAME:/PATH."),
+        (
+            [*JOB, "--checkpoints", "/state"],
+            "--checkpoints /state would vanish with the container; expected a folder on a volume: --claim NAME:/PATH.",
+        ),
+        (
+            [*JOB, "--checkpoints", "/state", "--claim", "rows:/data"],
+            "expected a folder below /data, which --claim mounts.",
+        ),
+        (
+            [*JOB, "--for", "kubeflow", "--checkpoints", "/state"],
+            "--checkpoints: a TrainJob mounts what its runtime mounts.",
+        ),
+        ([*SERVERS, "--checkpoints", "/state"], "unrecognized arguments: --checkpoints /state"),
         ([*SERVERS, "--for", "slurm"], "--serve writes a Deployment of Kubernetes, and not for slurm."),
     ],
 )

@@ -14,7 +14,7 @@ from wildsage.algorithms.xgboost import hosts as joining
 class _Host:
     host: str
     hosts: tuple[str, ...]
-    rendezvous: tuple[str, int]
+    rendezvous: Callable[[], tuple[str, int]]
 
     @property
     def leads(self) -> bool:
@@ -40,7 +40,7 @@ def rabit_run(
     """
     del first_port, second_port, max_connect_attempts, connect_retry_timeout
     rendezvous = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    host = _Host(current_host, tuple(sorted(hosts)), rendezvous)
+    host = _Host(current_host, tuple(sorted(hosts)), lambda: rendezvous)
     with joining.together(host, int(include_in_training)) as members:
         if not members:
             raise RuntimeError("No hosts received training data.")
