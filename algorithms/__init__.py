@@ -32,6 +32,7 @@ def _folders() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base"))
 
 
+@cache
 def spec(name: str) -> Spec:
     """What the algorithm of that name says of itself; neither its code nor the packages that it needs are imported.
 

@@ -140,7 +140,7 @@ def main(requests: Annotated[int, typer.Option(help="Requests of each way.")] = 
     """Measure, print the table, and write the report."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        with background.server(data, sdk_polling=True, public_s3=False) as server:
+        with background.server(data) as server:
             deploy(server.endpoint)
             taken = measured(ways(server.endpoint, container_url(data)), requests)
     report = Report(

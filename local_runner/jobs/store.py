@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from wildsage.local_runner.jobs import properties
+from wildsage.local_runner.jobs.properties import ALWAYS, Condition
 from wildsage.local_runner.processes import disk
 
 T = TypeVar("T")
@@ -45,13 +47,15 @@ REFERENCES = (
     "ContextType",
 )
 """Fields of a document, or of its `Source`, that name other resources or a type: documents are found by their values."""
-LAYOUT = 2
-"""Number of the tables below in the file; one that was written before documents had columns has 0."""
+LAYOUT = 3
+"""Number of the tables below in the file; one that was written before documents had columns has 0, before they
+had properties 2."""
 # SageMaker keeps upper and lower case in a name but does not distinguish names by it: their ARNs are equal.
-SCHEMA = """
+SCHEMA = (
+    """
 CREATE TABLE IF NOT EXISTS documents (
-    kind TEXT, name TEXT, created REAL NOT NULL, modified REAL NOT NULL, status TEXT NOT NULL, document TEXT,
-    PRIMARY KEY (kind, name)
+    id INTEGER PRIMARY KEY, kind TEXT, name TEXT, created REAL NOT NULL, modified REAL NOT NULL, status TEXT NOT NULL,
+    document TEXT, UNIQUE (kind, name)
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_of_a_name ON documents (kind, name COLLATE NOCASE);
 CREATE INDEX IF NOT EXISTS by_creation ON documents (kind, created, name, modified, status);
@@ -63,6 +67,11 @@ CREATE TABLE IF NOT EXISTS document_references (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS references_of ON document_references (kind, name);
 """
+    + properties.SCHEMA
+)
+INSERT = "INSERT INTO documents (kind, name, created, modified, status, document) VALUES (?, ?, ?, ?, ?, ?)"
+REPLACE = """ ON CONFLICT (kind, name) DO UPDATE SET
+created = excluded.created, modified = excluded.modified, status = excluded.status, document = excluded.document"""
 REFERRING = """
 SELECT name FROM document_references WHERE kind = ? AND field = ? AND value IN (SELECT value FROM json_each(?))
 """
@@ -81,8 +90,8 @@ class ListQuery:
     """The documents of a kind that a page of a list shows.
 
     Bounds of times are seconds since 1970 and exclusive. `names` are the names that may occur. `references` gives for fields of
-    `REFERENCES` the values of which a document must have one. `after` is the place of the last document of the page before;
-    `limit` counts documents, -1 for all.
+    `REFERENCES` the values of which a document must have one. `passing` is a condition on properties. `after` is the place of the
+    last document of the page before; `limit` counts documents, -1 for all.
     """
 
     sort: Sort = "created"
@@ -95,20 +104,21 @@ class ListQuery:
     modified_before: float | None = None
     names: Sequence[str] | None = None
     references: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    passing: Condition = ALWAYS
     after: Place | None = None
     limit: int = -1
 
     def statement(self, kind: str) -> tuple[str, list[Any]]:
-        """The SQL statement that finds the rows and the names of the documents, and its values."""
+        """The SQL statement that finds the ids and the names of the documents, and its values."""
         where, values = self.condition(kind)
         way, follows = ("DESC", "<") if self.descending else ("ASC", ">")
         if self.after:
             where += f" AND ({self.sort}, name) {follows} (?, ?)"
             values += self.after
         # The plus keeps SQLite from walking all documents in this order where few of them have the wanted names.
-        plus = "+" if self.references or self.names is not None else ""
+        plus = "+" if self.references or self.names is not None or self.passing != ALWAYS else ""
         order = f"{plus}{self.sort} {way}, name {way}"
-        statement = f"SELECT rowid, {self.sort}, name FROM documents WHERE {where} ORDER BY {order} LIMIT ?"
+        statement = f"SELECT id, {self.sort}, name FROM documents WHERE {where} ORDER BY {order} LIMIT ?"
         return statement, [*values, self.limit]
 
     def condition(self, kind: str) -> tuple[str, list[Any]]:
@@ -119,7 +129,7 @@ class ListQuery:
         for name, wanted in self.references.items():
             where += f" AND name IN ({REFERRING})"
             values += [kind, name, json.dumps(wanted)]
-        return where, values
+        return f"{where} AND ({self.passing.sql})", [*values, *self.passing.values]
 
     def _terms(self) -> Iterator[tuple[str, Any]]:
         yield "instr(lower(name), ?)", self.name_contains.lower() or None
@@ -143,13 +153,14 @@ class Store:
         self.folder = path.parent
         self._file = disk.Database(path)
         self._database = self._file.connection
+        self._database.create_function("contains", 2, properties.contains, deterministic=True)
         if self._layout() != LAYOUT:  # a reader of another process writes nothing
             self._transact(self._lay_out)
 
     def insert(self, kind: str, name: str, document: Document) -> None:
         """Store a new document. Raises NameTaken if the kind has one of that name."""
         try:
-            self._transact(lambda: self._write("INSERT", kind, name, document))
+            self._transact(lambda: self._write(kind, name, document))
         except sqlite3.IntegrityError:
             raise NameTaken(f"{kind} {name} exists") from None
 
@@ -158,8 +169,11 @@ class Store:
 
         def write() -> None:
             same = "kind = ? AND name = ? COLLATE NOCASE"
-            self._database.execute(f"DELETE FROM document_references WHERE {same}", (kind, name))
-            self._write("REPLACE", kind, name, document)
+            for (before,) in self._database.execute(
+                f"SELECT name FROM documents WHERE {same}", (kind, name)
+            ).fetchall():
+                self._delete(kind, before)
+            self._write(kind, name, document)
 
         self._transact(write)
 
@@ -206,6 +220,28 @@ class Store:
         with self._lock:
             return [name for _, _, name in self._rows(kind, selection)]
 
+    def sorted_by(self, kind: str, selection: ListQuery, values: Condition, begin: int) -> list[Document]:
+        """The documents of a selection from the place `begin`, by the first values of a property: see `first_values`.
+
+        Those without a value come last. Within a value, the order is that of the selection.
+        """
+        where, given = selection.condition(kind)
+        way = "DESC" if selection.descending else "ASC"
+        chosen = f"SELECT id, {selection.sort} AS place, name FROM documents WHERE {where}"
+        statement = f"WITH valued AS MATERIALIZED ({values.sql}), chosen AS ({chosen}) "
+        statement += "SELECT chosen.* FROM chosen LEFT JOIN valued ON valued.id = chosen.id "
+        statement += f"ORDER BY valued.id IS NULL, valued.value {way}, place {way}, chosen.name {way} LIMIT ? OFFSET ?"
+        with self._lock:
+            rows = self._database.execute(statement, (*values.values, *given, selection.limit, begin))
+            return self._read(rows.fetchall())
+
+    def has_structures(self, kind: str, path: str) -> bool:
+        """Whether a document has an object with names of its own at a path."""
+        condition = properties.has(kind, path, Condition("value = ?", (properties.STRUCTURE,)))
+        statement = f"SELECT EXISTS (SELECT 1 FROM documents WHERE kind = ? AND {condition.sql})"
+        with self._lock:
+            return bool(self._database.execute(statement, (kind, *condition.values)).fetchone()[0])
+
     def statuses(self, kind: str) -> Counter[str]:
         """How many documents of a kind have each status. No document is read."""
         statement = "SELECT status, count(*) FROM documents WHERE kind = ? GROUP BY status"
@@ -226,7 +262,7 @@ class Store:
         with self._lock:
             document = self.get(kind, name)
             edit(document)
-            self._transact(lambda: self._write("REPLACE", kind, name, document))
+            self._transact(lambda: self._write(kind, name, document, replaces=True))
         return document
 
     def update(self, kind: str, name: str, **fields: Any) -> Document:
@@ -236,12 +272,7 @@ class Store:
     def delete(self, kind: str, name: str) -> None:
         """Remove a document. Raises NotFound."""
 
-        def delete() -> int:
-            deleted = self._database.execute("DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name))
-            self._database.execute("DELETE FROM document_references WHERE kind = ? AND name = ?", (kind, name))
-            return deleted.rowcount
-
-        if not self._transact(delete):
+        if not self._transact(lambda: self._delete(kind, name)):
             raise NotFound(f"{kind} {name} does not exist")
 
     def close(self) -> None:
@@ -254,25 +285,55 @@ class Store:
         with self._lock:
             return self._file.transact(change)
 
-    def _write(self, verb: str, kind: str, name: str, document: Document) -> None:
-        """Write a document with its columns and references; `verb`: INSERT, or REPLACE of one that has the name."""
+    def _write(self, kind: str, name: str, document: Document, replaces: bool = False) -> None:
+        """Write a document with its columns, references and properties, in place of one of that name if it may replace one."""
+        before = self._properties(kind, name) if replaces else set()
         columns = _columns(name, document)
-        self._database.execute(
-            f"{verb} INTO documents (kind, name, created, modified, status, document) VALUES (?, ?, ?, ?, ?, ?)",
-            (kind, name, columns["created"], columns["modified"], columns["status"], json.dumps(document)),
-        )
+        row = (kind, name, columns["created"], columns["modified"], columns["status"], json.dumps(document))
+        self._database.execute(INSERT + REPLACE * replaces, row)
         self._database.execute("DELETE FROM document_references WHERE kind = ? AND name = ?", (kind, name))
         self._database.executemany(
             "INSERT OR IGNORE INTO document_references (kind, name, field, value) VALUES (?, ?, ?, ?)",
             [(kind, name, field, value) for field, value in _references(document)],
         )
+        self._change_properties(kind, name, before, properties.rows(document))
+
+    def _delete(self, kind: str, name: str) -> int:
+        """How many documents were deleted, with their columns, references and properties: one or none."""
+        self._change_properties(kind, name, self._properties(kind, name), set())
+        self._database.execute("DELETE FROM document_references WHERE kind = ? AND name = ?", (kind, name))
+        return self._database.execute("DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name)).rowcount
+
+    def _properties(self, kind: str, name: str) -> set[properties.Row]:
+        """The properties of the document that is stored."""
+        try:
+            return properties.rows(self.get(kind, name))
+        except NotFound:
+            return set()
+
+    def _change_properties(self, kind: str, name: str, before: set[properties.Row], now: set[properties.Row]) -> None:
+        """Write only the difference: most changes of a job concern few of its properties."""
+        found = self._database.execute("SELECT id FROM documents WHERE kind = ? AND name = ?", (kind, name)).fetchone()
+        of_value = f"property = {properties.ID} AND value = ? AND document = ? AND position = ?"
+        self._database.executemany(
+            f"DELETE FROM document_properties WHERE {of_value}",
+            [(kind, path, value, *found, position) for path, value, position, _ in before - now],
+        )
+        added = now - before
+        self._database.executemany(
+            "INSERT OR IGNORE INTO properties (kind, path) VALUES (?, ?)", [(kind, path) for path, *_ in added]
+        )
+        self._database.executemany(
+            f"INSERT INTO document_properties (property, value, document, position, text) VALUES ({properties.ID}, ?, ?, ?, ?)",
+            [(kind, path, value, *found, position, text) for path, value, position, text in added],
+        )
 
     def _rows(self, kind: str, selection: ListQuery) -> list[tuple[int, float | str, str]]:
-        """Row numbers and places, read from an index: sorting does not carry the documents along."""
+        """Ids and places, read from an index: sorting does not carry the documents along."""
         return self._database.execute(*selection.statement(kind)).fetchall()
 
     def _read(self, rows: Sequence[tuple[int, float | str, str]]) -> list[Document]:
-        one = "SELECT document FROM documents WHERE rowid = ?"
+        one = "SELECT document FROM documents WHERE id = ?"
         return [json.loads(self._database.execute(one, row[:1]).fetchone()[0]) for row in rows]
 
     def _layout(self) -> int:
@@ -289,7 +350,7 @@ class Store:
         for statement in SCHEMA.split(";"):
             self._database.execute(statement)
         for kind, name, text in earlier:
-            self._write("INSERT", kind, name, json.loads(text))
+            self._write(kind, name, json.loads(text))
         self._database.execute(f"PRAGMA user_version = {LAYOUT}")
 
 

@@ -30,6 +30,7 @@ import psutil
 
 from benchmarks.report import hardware
 from tests.chaos import workload
+from tests.chaos.garbage import Flood
 from tests.chaos.workload import BUCKET, INTERRUPTED, Seen
 from tests.local_runner.conftest import REPOSITORY, Aws
 
@@ -37,6 +38,7 @@ LONGEST_ROUND_S = 2.0
 STALLED = 64
 FEW_FILES = 96
 TMPFS_MB = 160
+SOME_GARBAGE_BYTES = 30_000_000
 CLOCK_JUMPS_S = (-86_400.0, -60.0, 60.0, 86_400.0, 400 * 86_400.0)
 ARGUMENTS = ("0", "process", "3", "clock")
 KILLED = ("SIGKILL", "exit code: 137")
@@ -48,6 +50,9 @@ SHORT_OF_FILES = (
     *KILLED,
 )
 OUT_OF_SPACE = ("No space left on device",)
+NEIGHBOUR_EVERY_S = 0.05
+STALL = f"{STALLED} clients that stall"
+FLOOD = f"garbage beside {STALLED} clients that stall"
 FULL_DISK = "the disk is full"
 
 
@@ -94,7 +99,8 @@ class Campaign:
     seen: Seen = field(default_factory=Seen)
     faults: Counter[str] = field(default_factory=Counter)
     losses: list[str] = field(default_factory=list)
-    slowest_s: float = 0.0
+    slowest_s: dict[str, float] = field(default_factory=dict)
+    garbage_bytes: int = SOME_GARBAGE_BYTES
     aws: Aws = field(init=False)
 
     def start(self, files: int | None = None) -> None:
@@ -129,11 +135,13 @@ class Campaign:
         self.seen.jobs.clear()
         self.seen.lines.clear()
 
-    def ask_as_a_neighbour(self) -> None:
+    def ask_as_a_neighbour(self, beside: str) -> None:
         """One small request, whose time counts."""
+        s3 = self.aws.client("s3")
         began = time.monotonic()
-        self.aws.client("s3").list_buckets()
-        self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+        s3.list_buckets()
+        self.slowest_s[beside] = max(self.slowest_s.get(beside, 0.0), time.monotonic() - began)
+        self.seen.operations["requests of a neighbour"] += 1
 
     def stop(self) -> None:
         """End the server."""
@@ -174,7 +182,16 @@ def stall(campaign: Campaign) -> tuple[str, ...]:
     """Clients that stop in the middle of a head or of a body, while a neighbour asks."""
     with stalled_clients(campaign):
         for _ in range(5):
-            campaign.ask_as_a_neighbour()
+            campaign.ask_as_a_neighbour(STALL)
+    return ()
+
+
+def flood(campaign: Campaign) -> tuple[str, ...]:
+    """Garbage from some clients while others stall and a neighbour asks."""
+    with stalled_clients(campaign), Flood(campaign.aws.endpoint, campaign.garbage_bytes) as garbage:
+        while not garbage.over.wait(NEIGHBOUR_EVERY_S):
+            campaign.ask_as_a_neighbour(FLOOD)
+    campaign.seen.operations["bytes of garbage"] += garbage.sent
     return ()
 
 
@@ -227,7 +244,8 @@ FAULTS: dict[str, Callable[[Campaign], tuple[str, ...]]] = {
     "kill -9 of its first process": kill_first,
     "kill -9 of its worker": kill_worker,
     "kill -9 of the processes of jobs": kill_job,
-    f"{STALLED} clients that stall": stall,
+    STALL: stall,
+    FLOOD: flood,
     "the time of day jumps": jump,
     f"{FEW_FILES} open files": run_short_of_files,
     FULL_DISK: fill_disk,
@@ -248,11 +266,18 @@ def small_disk() -> Iterator[tuple[Path, bool]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(seconds: float, seed: int, longest_round_s: float = LONGEST_ROUND_S, chosen: Sequence[str] = ()) -> Campaign:
+def run(
+    seconds: float,
+    seed: int,
+    longest_round_s: float = LONGEST_ROUND_S,
+    chosen: Sequence[str] = (),
+    garbage_bytes: int = SOME_GARBAGE_BYTES,
+) -> Campaign:
     """A campaign of so many seconds, at the least one round of every fault, or chosen one, that this machine allows."""
     with small_disk() as (folder, is_small):
         servers = ForkServer()
         campaign = Campaign(folder / "data", random.Random(seed), servers, longest_round_s, is_small)
+        campaign.garbage_bytes = garbage_bytes
         campaign.start()
         allowed = [name for name in chosen or FAULTS if is_small or name != FULL_DISK]
         until, turn = time.monotonic() + seconds, 0
@@ -275,6 +300,11 @@ def report(campaign: Campaign, seconds: float, seed: int) -> str:
         lines += [f"| {FULL_DISK} | not tried: this machine allows no disk to be mounted |"]
     lines += ["", "| answered for | times |", "|---|---|"]
     lines += [f"| {name} | {count:,} |" for name, count in sorted(campaign.seen.operations.items())]
-    lines += ["", f"Slowest request of a neighbour beside {STALLED} stalled clients: {campaign.slowest_s:.2f} s.", ""]
+    slowest = campaign.slowest_s.items()
+    lines += [
+        "",
+        *(f"Slowest request of a neighbour beside {beside}: {took_s:.2f} s." for beside, took_s in slowest),
+        "",
+    ]
     lines += [f"Lost: {len(campaign.losses)}.", *(f"- {loss}" for loss in campaign.losses)]
     return "\n".join(lines) + "\n"

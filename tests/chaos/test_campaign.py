@@ -17,7 +17,8 @@ def test_nothing_is_lost_whatever_fault_happens(request: pytest.FixtureRequest):
     minutes = float(request.config.getoption("--chaos-minutes", "0"))
     began = time.monotonic()
     chosen = [name for name in campaign.FAULTS if request.config.getoption("--chaos-faults", "") in name]
-    done = campaign.run(60 * minutes, SEED, campaign.LONGEST_ROUND_S if minutes else SHORT_ROUND_S, chosen)
+    garbage = int(1e9 * float(request.config.getoption("--chaos-garbage-gb", "0.03")))
+    done = campaign.run(60 * minutes, SEED, campaign.LONGEST_ROUND_S if minutes else SHORT_ROUND_S, chosen, garbage)
     text = campaign.report(done, time.monotonic() - began, SEED)
     if path := request.config.getoption("--chaos-report", ""):
         Path(path).write_text(text)

@@ -14,8 +14,8 @@ from tests.fuzz.formats import FORMATS
 def test_a_damaged_file_is_read_or_is_an_error_of_its_user(name, tmp_path, damaged):
     good = formats.seed(name, tmp_path)
     FORMATS[name][1](good, tmp_path)
-    for content in damaged(good):
-        formats.read(name, content, tmp_path)
+    taken_s = [formats.read(name, content, tmp_path) for content in damaged(good)]
+    print(f"{name}: {len(taken_s):,} inputs, {sum(taken_s):.1f} s, {max(taken_s):.2f} s for the slowest")
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -62,6 +62,7 @@ class Connections(urllib3.HTTPConnectionPool):
 
     def __init__(self, host: str, port: int | None) -> None:
         super().__init__(host, port, maxsize=MAX_CONNECTIONS)
+        self._guard = threading.Lock()
         self._made: weakref.WeakSet[Connection] = weakref.WeakSet()
         self.container_runs = True
 
@@ -74,14 +75,17 @@ class Connections(urllib3.HTTPConnectionPool):
     def end(self) -> None:
         """End the requests that wait for an answer. From now on requests fail as those to a closed port do."""
         self.container_runs = False
-        for connection in list(self._made):
+        with self._guard:  # a set that grows meanwhile cannot be read
+            made = list(self._made)
+        for connection in made:
             with contextlib.suppress(OSError, AttributeError):  # it is closed already
                 connection.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
 
     def _new_conn(self) -> BaseHTTPConnection:
         connection = cast(Connection, super()._new_conn())
         connection.pool = self
-        self._made.add(connection)
+        with self._guard:
+            self._made.add(connection)
         return connection
 
 

@@ -21,6 +21,7 @@ from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 DEFAULT_PAGE = 10
+LAST_POSITION = 1 << 53
 SORTS: Mapping[str, Sort] = {"Name": "name", "Status": "status"}
 """The orders that `SortBy` may name, apart from the time of creation."""
 
@@ -218,9 +219,21 @@ def numbered_page(
     """Like `page`, for documents that are sorted already. A token holds the position where the next page begins."""
     wanted = request.get("StatusEquals")
     found = [one for one in documents if wanted in (None, one.get(status_field))]
+    begin, limit = numbered_place(request)
+    return found[begin : begin + limit], numbered_token(begin + limit, len(found))
+
+
+def numbered_place(request: Request) -> tuple[int, int]:
+    """The position where the page of a request begins, and how many it shows at most."""
     begin = _read_token(request["NextToken"], int)[0] if "NextToken" in request else 0
-    end = begin + request.get("MaxResults", DEFAULT_PAGE)
-    return found[begin:end], {"NextToken": _token([end])} if len(found) > end else {}
+    if not 0 <= begin < LAST_POSITION:
+        raise _foreign_token()
+    return begin, request.get("MaxResults", DEFAULT_PAGE)
+
+
+def numbered_token(end: int, count: int) -> dict[str, str]:
+    """`{"NextToken"}` if more follow a page that ends at a position."""
+    return {"NextToken": _token([end])} if count > end else {}
 
 
 def _token(key: list[Any]) -> str:
@@ -234,5 +247,9 @@ def _read_token(token: str, *types: type) -> list[Any]:
     except ValueError:
         key = None
     if not isinstance(key, list) or [type(member) for member in key] != list(types):
-        raise invalid("NextToken was not created for this list and its order. Start the list again without it.")
+        raise _foreign_token()
     return key
+
+
+def _foreign_token() -> AwsError:
+    return invalid("NextToken was not created for this list and its order. Start the list again without it.")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
+from wildsage.local_runner.jobs import properties
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.lineage import COMPONENT, EXPERIMENT, TRIAL
+from wildsage.local_runner.jobs.properties import ALWAYS, Condition, as_number, as_text
 from wildsage.local_runner.jobs.store import TAGS, Document, ListQuery, NotFound, Sort, Store
 from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.jobs.tuning.job import KIND as TUNING_JOB
@@ -34,6 +36,9 @@ SORTS: Mapping[str, Sort] = {"LastModifiedTime": "modified", "CreationTime": "cr
 """Properties that the store sorts by."""
 MODIFIED = "LastModifiedTime"
 
+NEGATED = {"NotEquals": "Equals", "NotExists": "Exists"}
+EXISTENCE = ("Exists", "NotExists")
+
 Page = tuple[Sequence[Document], int, dict[str, str]]
 """The documents of a page, how many there are on all pages, and the token of the next."""
 
@@ -47,25 +52,41 @@ def search(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
             f"Search for {request['Resource']} is not implemented by Wildsage yet. Use one of {', '.join(SEARCHED)}."
         )
     kind = SEARCHED[request["Resource"]]
-    query, rest = _selection(context.services.store, kind, request)
-    in_order = request.get("SortBy", MODIFIED) in SORTS
-    answer = _indexed_page if in_order and not rest else _scanned_page
+    store, sort_by = context.services.store, request.get("SortBy", MODIFIED)
+    passing, is_exact = _condition(store, kind, request.get("SearchExpression", {}))
+    descending = request.get("SortOrder", "Descending") == "Descending"
+    query = ListQuery(sort=SORTS.get(sort_by, "created"), descending=descending, passing=passing)
+    answer = _page if sort_by in SORTS else _page_by_property
+    if not is_exact or sort_by.partition(".")[0] == "Parents" or store.has_structures(kind.name, sort_by):
+        answer = _scanned_page
     page, count, token = answer(context, kind, query, request)
     return {
-        "Results": [{kind.stem: _with_tags(context.services.store, kind, one)} for one in page],
+        "Results": [{kind.stem: _with_tags(store, kind, one)} for one in page],
         "TotalHits": {"Value": count, "Relation": "EqualTo"},
         **token,
     }
 
 
-def _indexed_page(context: RequestContext, kind: Kind, query: ListQuery, request: Mapping[str, Any]) -> Page:
+def _page(context: RequestContext, kind: Kind, query: ListQuery, request: Mapping[str, Any]) -> Page:
     """The page that the store selects: no other document is read."""
     found, token = resources.page_of(context, kind.name, query, request)
     return _with_parents(context.services.store, kind, found), context.services.store.count(kind.name, query), token
 
 
+def _page_by_property(context: RequestContext, kind: Kind, query: ListQuery, request: Mapping[str, Any]) -> Page:
+    """The page that the store selects and sorts by a property for which it has no column."""
+    store, head, name = context.services.store, *request["SortBy"].partition(".")[::2]
+    values = properties.first_values(kind.name, request["SortBy"])
+    if head == "Tags":
+        values = properties.first_values_of(kind.name, kind.arn_field, TAGS, name)
+    begin, limit = resources.numbered_place(request)
+    found = store.sorted_by(kind.name, replace(query, limit=limit), values, begin)
+    count = store.count(kind.name, query)
+    return _with_parents(store, kind, found), count, resources.numbered_token(begin + limit, count)
+
+
 def _scanned_page(context: RequestContext, kind: Kind, query: ListQuery, request: Mapping[str, Any]) -> Page:
-    """The page of an expression about properties that have no index: all documents that `query` does not exclude are read."""
+    """The page of an expression that the store cannot check as a whole: all documents that `query` does not exclude are read."""
     store, expression = context.services.store, request.get("SearchExpression", {})
     documents = _with_parents(store, kind, store.select(kind.name, query))
     if _asks_for_tags(request):
@@ -109,45 +130,60 @@ def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-# What the store selects
+# What the store checks
 
 
-def _selection(store: Store, kind: Kind, request: Mapping[str, Any]) -> tuple[ListQuery, list[Any]]:
-    """What the store selects of an expression, in the order of the request, and the conditions that it cannot check."""
-    expression = request.get("SearchExpression", {})
-    parts = [*expression.get("NestedFilters", ()), *expression.get("SubExpressions", ())]
-    filters = list(expression.get("Filters", ()))
-    selected: dict[str, Any] = {}
-    if expression.get("Operator") != "Or" or len(filters) + len(parts) == 1:
-        for one in expression.get("Filters", ()):
-            field = _field(store, kind, one)
-            if field and field.keys().isdisjoint(selected):
-                selected |= field
-                filters.remove(one)
-    descending = request.get("SortOrder", "Descending") == "Descending"
-    query = ListQuery(sort=SORTS.get(request.get("SortBy", MODIFIED), "created"), descending=descending, **selected)
-    return query, filters + parts
+def _condition(store: Store, kind: Kind, expression: Mapping[str, Any]) -> tuple[Condition, bool]:
+    """A condition that all documents meet which an expression finds, and whether no others meet it."""
+    parts = [_of_filter(store, kind, one) for one in expression.get("Filters", ())]
+    parts += [_of_nested(kind, one) for one in expression.get("NestedFilters", ())]
+    parts += [_condition(store, kind, one) for one in expression.get("SubExpressions", ())]
+    operator = "OR" if expression.get("Operator") == "Or" else "AND"
+    return properties.joined([condition for condition, _ in parts], operator), all(is_exact for _, is_exact in parts)
 
 
-def _field(store: Store, kind: Kind, wanted: Mapping[str, str]) -> dict[str, Any]:
-    """The field of a ListQuery that says the same as a filter; empty if there is none."""
+def _of_filter(store: Store, kind: Kind, wanted: Mapping[str, str]) -> tuple[Condition, bool]:
+    name, operator = wanted["Name"], wanted.get("Operator", "Equals")
+    passes = properties.OPERATORS[NEGATED.get(operator, operator)](wanted.get("Value", ""))
+    head, _, rest = name.partition(".")
+    if of_column := _of_column(kind, wanted):
+        return of_column, True
+    if head == "Tags":
+        found = properties.refers(kind.name, kind.arn_field, TAGS, rest, passes)
+    elif (kind, name) == (COMPONENT, "Parents.TrialName"):
+        found = properties.has(kind.name, "Trials", passes)
+    elif (kind, name) == (COMPONENT, "Parents.ExperimentName"):
+        found = properties.refers(kind.name, "Trials", TRIAL.name, "ExperimentName", passes)
+    elif head == "Parents" or (operator not in EXISTENCE and store.has_structures(kind.name, name)):
+        return ALWAYS, False
+    else:
+        found = properties.has(kind.name, name, passes)
+    return ~found if operator in NEGATED else found, True
+
+
+def _of_column(kind: Kind, wanted: Mapping[str, str]) -> Condition | None:
+    """The condition on an indexed column that says the same as a filter; None if there is none."""
     name, operator, value = wanted["Name"], wanted.get("Operator", "Equals"), wanted.get("Value", "")
-    number = _as_number(value)
-    if (name, operator) == (kind.name_field, "Contains"):
-        return {"name_contains": value}
+    number, columns = as_number(value), {kind.name_field: "name", kind.status_field: "status"}
+    if operator == "Equals" and name in columns and number is None:  # texts that are numbers are compared as such
+        return Condition(f"{columns[name]} = ?", (as_text(value),))
     if name == "CreationTime" and operator in ("GreaterThan", "LessThan") and number is not None:
-        return {"created_after" if operator == "GreaterThan" else "created_before": number}
-    if operator != "Equals" or number is not None:  # texts that are numbers are compared as such
-        return {}
-    if name == kind.status_field:
-        return {"status": value}
-    if name == kind.name_field:
-        return {"names": [value]}
-    if kind == COMPONENT and name in ("Parents.TrialName", "Parents.ExperimentName"):
-        of_experiment = ListQuery(references={"ExperimentName": [value]})
-        names = [value] if name == "Parents.TrialName" else store.names(TRIAL.name, of_experiment)
-        return {"references": {"Trials": names}}
-    return {}
+        return Condition(f"created {'>' if operator == 'GreaterThan' else '<'} ?", (number,))
+    return None
+
+
+def _of_nested(kind: Kind, nested: Mapping[str, Any]) -> tuple[Condition, bool]:
+    """The filters one by one; that a single member of the list passes all of them is not checked."""
+    wanted = [one for one in nested["Filters"] if one.get("Operator", "Equals") not in NEGATED]
+    is_own = nested["NestedPropertyName"].partition(".")[0] not in ("Parents", "Tags", "Metrics")
+    parts = [
+        properties.has(
+            kind.name, one["Name"], properties.OPERATORS[one.get("Operator", "Equals")](one.get("Value", ""))
+        )
+        for one in wanted
+        if is_own and one["Name"].startswith(f"{nested['NestedPropertyName']}.")
+    ]
+    return properties.joined(parts, "AND"), False
 
 
 # Filters
@@ -186,31 +222,17 @@ OPERATORS: Mapping[str, Callable[[Any, str], bool]] = {
     "GreaterThanOrEqualTo": lambda one, value: _compare(one, value) >= 0,
     "LessThan": lambda one, value: _compare(one, value) < 0,
     "LessThanOrEqualTo": lambda one, value: _compare(one, value) <= 0,
-    "Contains": lambda one, value: value.lower() in str(one).lower(),
+    "Contains": lambda one, value: as_text(value).lower() in as_text(one).lower(),
     "In": lambda one, value: any(_compare(one, part) == 0 for part in value.split(",")),
 }
 
 
 def _compare(found: Any, value: str) -> int:
     """-1, 0 or 1. Two numbers or times compare as such, everything else as text: `true` and `false` for truth values."""
-    if isinstance(found, bool):
-        found = str(found).lower()
-    mine, theirs = _as_number(found), _as_number(value)
+    mine, theirs = None if isinstance(found, bool) else as_number(found), as_number(value)
     if mine is None or theirs is None:
-        mine, theirs = str(found), value  # type: ignore[assignment]
+        mine, theirs = as_text(found), as_text(value)  # type: ignore[assignment]
     return (mine > theirs) - (mine < theirs)  # type: ignore[operator]
-
-
-def _as_number(value: Any) -> float | None:
-    """A number, or a time as seconds since 1970; None for other values."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        pass
-    try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        return None
 
 
 def _property(document: Document, path: str) -> list[Any]:
@@ -247,7 +269,7 @@ def _sorted(found: list[Document], request: Mapping[str, Any]) -> list[Document]
 
     def key(document: Document) -> tuple[float, str]:
         value = _property(document, name)[0]
-        number = _as_number(value)
+        number = as_number(value)
         return (number, "") if number is not None else (math.inf, str(value))
 
     return sorted(having, key=key, reverse=descending) + [one for one in found if not _property(one, name)]

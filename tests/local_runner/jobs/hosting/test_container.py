@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -153,6 +154,25 @@ def test_a_connection_that_is_made_while_its_container_ends_is_of_no_use():
             connection.request("GET", "/ping")
         with pytest.raises(ProtocolError, match="The container has ended"):
             connections.request("GET", "/ping", timeout=600, retries=False)
+
+
+def test_connections_may_be_made_while_their_container_ends():
+    """The set of them grows while it is read; the thread that keeps the container would end with a RuntimeError."""
+    connections = Connections("127.0.0.1", 1)
+    kept = [connections._new_conn() for _ in range(3)]
+
+    class Growing(weakref.WeakSet):
+        def __iter__(self):
+            adding = threading.Thread(target=lambda: kept.append(connections._new_conn()))
+            for number, one in enumerate(super().__iter__()):
+                if number == 0:
+                    adding.start()
+                    adding.join(0.2)
+                yield one
+
+    connections._made = Growing(kept)
+    connections.end()
+    assert not connections.container_runs
 
 
 def rejection(kept: Container, timeout_s: float = 5) -> str:
