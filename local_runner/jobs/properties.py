@@ -74,7 +74,7 @@ def as_text(value: Any) -> str:
 def rows(document: Document) -> set[Row]:
     """All properties of a document."""
     counts: dict[str, int] = {}
-    found = set()
+    found: set[Row] = set()
     for path, value in _leaves(document):
         counts[path] = counts.get(path, -1) + 1
         number = None if isinstance(value, bool) else as_number(value)

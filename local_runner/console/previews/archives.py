@@ -6,6 +6,8 @@ Sizes in an archive are not believed: at most `MOST_BYTES` are unpacked.
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -28,6 +30,8 @@ HEAD_BYTES = 16
 TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
 ZIP_END, ZIP_END_BYTES, LONGEST_COMMENT = b"PK\x05\x06", 22, 1 << 16
 MOST_DIRECTORY_BYTES = 1 << 20
+UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Ways to pack a member of a ZIP file whose memory is small whatever the file claims; members of others are only listed."""
 DAMAGED = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -37,6 +41,10 @@ DAMAGED = (
     RuntimeError,
     OSError,
     ValueError,
+    struct.error,
+    lzma.LZMAError,
+    IndexError,
+    OverflowError,
 )
 
 
@@ -140,7 +148,9 @@ def _of_zip(file: BinaryIO, budget: Budget) -> Iterator[ArchiveMember]:
     _check_directory(file)
     with zipfile.ZipFile(file) as archive:
         for entry in archive.infolist():
-            if not entry.is_dir():
+            if entry.compress_type not in UNPACKED:
+                yield ArchiveMember(entry.filename, entry.file_size)
+            elif not entry.is_dir():
                 with archive.open(entry) as content:
                     read = partial(_read_counted, content, budget)
                     yield _member(entry.filename, entry.file_size, read, arrays.read)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import math
 import struct
-from collections.abc import Iterator, Mapping
+import tokenize
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -23,6 +24,8 @@ INDEX_HEAD = struct.Struct("<4xiq")
 SAFETENSORS_HEAD = struct.Struct("<Q")
 SAFETENSORS_TYPES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 MOST_HEAD_BYTES = 8 << 20
+MOST_AXES = 64
+LARGEST = 1 << 63
 
 
 def needed_bytes(name: str, head: bytes, size: int) -> int:
@@ -57,15 +60,18 @@ def _of_numpy(content: bytes) -> StoredArray:
     file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)
     read_head = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read_head(file)
-    return StoredArray("", shape, str(dtype), math.prod(shape) * dtype.itemsize)
+    try:
+        shape, _, dtype = read_head(file)
+    except (SyntaxError, tokenize.TokenError, TypeError, RecursionError, MemoryError):  # NumPy parses it as Python
+        raise UserError("The head of the array is damaged.") from None
+    return _array("", shape, str(dtype), dtype.itemsize)
 
 
 def _of_faiss(content: bytes) -> StoredArray:
     if len(content) < INDEX_HEAD.size:
         raise UserError("The index is cut short.")
     columns, rows = INDEX_HEAD.unpack_from(content)
-    return StoredArray("index", (rows, columns), "float32", 4 * rows * columns)
+    return _array("index", (rows, columns), "float32", 4)
 
 
 def _of_safetensors(content: bytes) -> Iterator[StoredArray]:
@@ -86,4 +92,14 @@ def _tensor(name: str, head: Any) -> StoredArray:
     dtype = head.get("dtype") if isinstance(head, Mapping) else None
     if not isinstance(shape, list) or not all(type(length) is int for length in shape) or not isinstance(dtype, str):
         raise UserError(f"The head of {name!r} has no shape and dtype.")
-    return StoredArray(name, shape, dtype, math.prod(shape) * SAFETENSORS_TYPES.get(dtype, 0))
+    return _array(name, shape, dtype, SAFETENSORS_TYPES.get(dtype, 0))
+
+
+def _array(name: str, shape: Sequence[int], dtype: str, item_bytes: int) -> StoredArray:
+    """An array whose shape a file claims. Raises UserError for a shape that no array has."""
+    if len(shape) > MOST_AXES or not all(0 <= length < LARGEST for length in shape):
+        raise UserError(f"The shape of {name!r} is not that of an array.")
+    size_bytes = math.prod(shape) * item_bytes
+    if size_bytes >= LARGEST:
+        raise UserError(f"The shape of {name!r} is that of more bytes than there can be.")
+    return StoredArray(name, shape, dtype, size_bytes)

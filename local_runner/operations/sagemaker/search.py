@@ -75,7 +75,8 @@ def _page(context: RequestContext, kind: Kind, query: ListQuery, request: Mappin
 
 def _page_by_property(context: RequestContext, kind: Kind, query: ListQuery, request: Mapping[str, Any]) -> Page:
     """The page that the store selects and sorts by a property for which it has no column."""
-    store, head, name = context.services.store, *request["SortBy"].partition(".")[::2]
+    store = context.services.store
+    head, _, name = request["SortBy"].partition(".")
     values = properties.first_values(kind.name, request["SortBy"])
     if head == "Tags":
         values = properties.first_values_of(kind.name, kind.arn_field, TAGS, name)

@@ -35,6 +35,11 @@ def zipped(members: dict[str, bytes], way: int = zipfile.ZIP_STORED) -> bytes:
     return file.getvalue()
 
 
+def tensors(shape: list[int]) -> bytes:
+    head = json.dumps({"a": {"dtype": "F32", "shape": shape}}).encode()
+    return struct.pack("<Q", len(head)) + head
+
+
 CENTERS = ndarray.write([np.zeros((3, 2), np.float32)])
 
 
@@ -135,3 +140,41 @@ def test_a_zip_with_a_huge_directory_is_not_read(show):
 def test_many_members_show_the_first(show):
     shown = show("m.tar.gz", tar({f"{number}.txt": b"" for number in range(700)}))
     assert (len(shown.members), shown.note) == (500, "These are the first 500 members.")
+
+
+def numpy_file(head: bytes) -> bytes:
+    return b"\x93NUMPY\x01\x00\x76\x00" + head.ljust(117) + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.npy", numpy_file(b"{'descr': '<f8', 'shape'")),
+        ("x.npy", numpy_file(b"{'descr': '<f8' 'fortran_order'}")),
+        ("x.npy", numpy_file(b"{'descr': '<f8', 'fortran_order': False, 'shape': (%d, %d)}" % (10**20, 10**20))),
+        ("x.safetensors", tensors([int("9" * 4_000)] * 3)),
+        ("x.safetensors", tensors([9_999] * 400_000)),
+        ("x.safetensors", tensors([-1])),
+        ("x", b"IxF2" + struct.pack("<iq", -7, 1 << 62) + bytes(90)),
+    ],
+    ids=range(7),
+)
+def test_shapes_that_no_array_has_are_damage_and_cost_nothing(show, name, content):
+    assert "damaged" in show(name, content).note
+
+
+def test_members_that_are_packed_in_a_costly_way_are_listed_alone(show):
+    """LZMA reserves the memory that a member claims to need, up to 4 GB."""
+    params = ndarray.write({"arg:w": np.zeros((4, 1), np.float32)})
+    for way in (zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2):
+        assert show("x.zip", zipped({"params": params}, way)).members == [ArchiveMember("params", len(params))]
+
+
+def test_a_member_of_a_zip_without_a_name_is_damage(show):
+    content = bytearray(zipped({"a": b"1"}))
+    entry, end = content.index(b"PK\x01\x02"), content.index(b"PK\x05\x06")
+    size = int.from_bytes(content[end + 12 : end + 16], "little")
+    content[end + 12 : end + 16] = (size - 1).to_bytes(4, "little")
+    content[entry + 28 : entry + 30] = bytes(2)
+    del content[entry + 46]
+    assert "damaged" in show("x.zip", bytes(content)).note
