@@ -6,7 +6,6 @@ Source: SageMaker's API reference (SearchExpression, Filter, NestedFilters). A p
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -268,9 +267,9 @@ def _sorted(found: list[Document], request: Mapping[str, Any]) -> list[Document]
     descending = request.get("SortOrder", "Descending") == "Descending"
     having = [one for one in found if _property(one, name)]
 
-    def key(document: Document) -> tuple[float, str]:
+    def key(document: Document) -> tuple[bool, float, str]:
         value = _property(document, name)[0]
-        number = as_number(value)
-        return (number, "") if number is not None else (math.inf, str(value))
+        number = None if isinstance(value, bool) else as_number(value)
+        return (False, number, "") if number is not None else (True, 0.0, as_text(value))
 
     return sorted(having, key=key, reverse=descending) + [one for one in found if not _property(one, name)]
