@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 STEP_SIZES = (0.25, 0.5, 1.0, 2.0)
-WHOLE_STEP = STEP_SIZES.index(1.0)
-"""The model by whose margins rows are sampled, since the best one is known only after the pass."""
+WHOLE_STEP = STEP_SIZES.index(1.0) - len(STEP_SIZES)
+"""Which of all models, from the end: rows are sampled by its margins, since the best one is known only after the pass."""
 
 COLUMNS_MOST = 1024
 """With more columns, the (d, d) matrix would cost more than all models."""
@@ -28,8 +28,8 @@ COLUMNS_MOST = 1024
 ROWS_A_COLUMN = 16
 """With fewer rows a column, factorising the matrix would take a large part of a pass."""
 
-SAMPLED_SHARE = 1 / 25
-"""How many of the rows are sampled."""
+SAMPLED_A_COLUMN = 2.5
+"""How many rows are sampled, for each column and the bias."""
 
 SAMPLED_EVERY = 2
 """Passes from one sample to the next; between them, L-BFGS follows the curvature."""
@@ -53,7 +53,7 @@ RARE_ABOVE = 1.5
 BLOCK_COLUMNS = 128
 COUNTS = "refinement"
 TENSORS = ("squares_a", "sampled_aa", "hessian_aa", "slopes_ao", "point_a", "slope_a", "moves_pa", "bends_pa")
-NUMBERS = ("begins", "ends", "passes", "rows", "threshold", "carried", "curvature", "ridge", "scale", "least")
+NUMBERS = ("begins", "ends", "passes", "rows", "share", "curvature", "ridge", "scale", "least")
 
 
 @dataclass
@@ -61,7 +61,7 @@ class NewtonRefinement:
     """The models from pass `begins` to the one before `ends`, of which `passes` are done.
 
     `squares_a` are the columns' mean squares in the pass before, during it their sums. `sampled_aa`, `slopes_ao` and `curvature`
-    are sums over this pass; `threshold` and `carried` are the sampler's. `hessian_aa` preconditions, with `ridge` times the mean
+    are sums over this pass, and `share` of the rows are sampled. `hessian_aa` preconditions, with `ridge` times the mean
     squares on its diagonal. `point_a` is the best model, with its loss `least` and its `slope_a`. `moves_pa` and `bends_pa` are
     the last changes of point and slope.
     """
@@ -78,13 +78,12 @@ class NewtonRefinement:
     bends_pa: Tensor
     passes: int = 0
     rows: int = 0
-    threshold: float = 0.0
-    carried: float = 0.0
+    share: float = 0.0
     curvature: float = 0.0
     ridge: float = 0.0
     scale: float = 1.0
     least: float = float("inf")
-    _pending: list[Tensor] = field(default_factory=list, init=False)
+    _read: list[Tensor] = field(default_factory=list, init=False)
     _factor_aa: Tensor | None = field(default=None, init=False)
 
     @classmethod
@@ -118,13 +117,14 @@ class NewtonRefinement:
 
     # During a pass
 
-    def read(self, x_nd: Tensor, margins_n: Tensor, error_n: Tensor) -> None:
-        """Take in the rows of a mini-batch, with their margins at the whole step, and errors: probability less label."""
+    def read(self, x_nd: Tensor, margins_no: Tensor, errors_no: Tensor) -> None:
+        """Take in the rows of a mini-batch, with their margins and errors (probability less label) by all models."""
         if self._surveys:
             self.squares_a[:-1] += x_nd.square().sum(0)
             self.squares_a[-1] += len(x_nd)
         elif self._samples:
-            self._sample(x_nd, _curvature(margins_n.abs(), error_n.abs()))
+            length_n = torch.linalg.vector_norm(x_nd, dim=1)
+            self._read.append(torch.stack([margins_no[:, WHOLE_STEP], errors_no[:, WHOLE_STEP], length_n]))
 
     def add_slopes(self, slope_do: Tensor, slope_1o: Tensor, rows: int) -> None:
         """Add the mean slopes of all models over the `rows` rows of all hosts' mini-batch."""
@@ -133,29 +133,30 @@ class NewtonRefinement:
             self.slopes_ao[:-1].add_(slope_do, alpha=rows)
             self.slopes_ao[-1:].add_(slope_1o, alpha=rows)
 
-    def _sample(self, x_nd: Tensor, curvature_n: Tensor) -> None:
-        """Keep rows with a probability by their curvature and length, systematically [Madow 1949, doi:10.1214/aoms/1177729988]."""
-        share_n = curvature_n * torch.linalg.vector_norm(x_nd, dim=1).square_()
-        self.threshold = self.threshold or max(1e-30, float(curvature_n.mean()) * x_nd.shape[1] / SAMPLED_SHARE)
-        kept_n = share_n.div_(self.threshold).clamp_max_(1)
-        count_n = kept_n.cumsum(0, dtype=torch.float64).add_(self.carried)
-        chosen_r = (count_n.floor() > (count_n - kept_n).floor()).nonzero()[:, 0]
-        drawn = float(count_n[-1])
-        self.threshold *= 0.9 + 0.1 * (drawn - self.carried) / (len(x_nd) * SAMPLED_SHARE)
-        self.carried = drawn % 1
-        self.curvature += float(curvature_n.sum())
-        weight_r1 = (curvature_n[chosen_r] / kept_n[chosen_r]).sqrt_()[:, None]
-        self._pending.append(torch.cat([x_nd[chosen_r] * weight_r1, weight_r1], 1))
+    def fold(self, rows: Callable[[Tensor], Tensor]) -> None:
+        """Add a sample of the rows read since the last call to the curvature: of many at once, since that costs less than of few.
 
-    def fold(self) -> None:
-        """Add the sampled rows since the last call to the curvature: many rows at once cost less than few."""
-        if not self._pending:
+        `rows` gives their features (r, d) by their ascending numbers (r,). The sample is systematic [Madow 1949,
+        doi:10.1214/aoms/1177729988], with a probability by a row's curvature and the square of its length.
+        """
+        if not self._read:
             return
-        rows_ra = torch.cat(self._pending)
-        self._pending.clear()
+        margins_n, error_n, length_n = torch.cat(self._read, 1)
+        self._read.clear()
+        curvature_n = _curvature(margins_n.abs(), error_n.abs()).nan_to_num(0, 0, 0)
+        self.curvature += float(curvature_n.sum())
+        size_n = (curvature_n.double() * length_n.square()).nan_to_num(0, 0, 0)
+        kept_n = _probabilities(size_n, max(1, round(len(size_n) * self.share)))
+        count_n = kept_n.cumsum(0)
+        chosen_r = torch.searchsorted(count_n, torch.arange(round(float(count_n[-1])), device=count_n.device) + 0.5)
+        weight_r1 = (curvature_n[chosen_r] / kept_n[chosen_r]).sqrt()[:, None].float()
+        self._add_curvature(torch.cat([rows(chosen_r).mul_(weight_r1), weight_r1], 1))
+
+    def _add_curvature(self, rows_ra: Tensor) -> None:
+        """The upper triangle of the product, and a little below it: the matrix is symmetric."""
         for first in range(0, rows_ra.shape[1], BLOCK_COLUMNS):
             block = slice(first, first + BLOCK_COLUMNS)
-            self.sampled_aa[block, first:] += rows_ra[:, block].T @ rows_ra[:, first:]
+            self.sampled_aa[block, first:].addmm_(rows_ra[:, block].T, rows_ra[:, first:])
 
     # Between passes
 
@@ -178,6 +179,7 @@ class NewtonRefinement:
         if self.rows < ROWS_A_COLUMN * len(best_a):
             self.begins = self.ends + 1
             return
+        self.share = SAMPLED_A_COLUMN * len(best_a) / self.rows
         self.squares_a = total(self.squares_a).to(best_a.device) / self.rows
         self.point_a = torch.where(self.squares_a > RARE_ABOVE**2, 0.0, best_a)
         weights_as[:] = self.point_a[:, None]
@@ -254,3 +256,13 @@ def _curvature(margin_n: Tensor, error_n: Tensor) -> Tensor:
     """The second derivative of the cross entropy, by the sizes of margin and error. Where it vanishes far on the wrong side, the
     bound of Jaakkola & Jordan 2000 [doi:10.1023/A:1008932416310] takes its place: tanh(m / 2) / 2m, where tanh(m / 2) = 2e - 1."""
     return torch.where(error_n > 0.5, (error_n - 0.5) / margin_n, error_n * (1 - error_n))
+
+
+def _probabilities(size_n: Tensor, rows: int) -> Tensor:
+    """Probabilities (n,) proportional to the sizes (n,), but 1 for the largest; they add up to `rows`."""
+    largest_r = size_n.topk(rows).values
+    others = (size_n.sum() - largest_r.sum()).clamp_min(0)
+    sum_r = others + largest_r.flip(0).cumsum(0).flip(0)  # of all sizes but the larger ones
+    unit_r = sum_r / torch.arange(rows, 0, -1, device=size_n.device)
+    unit = unit_r[(largest_r <= unit_r).nonzero()[0]]
+    return (size_n / unit.clamp_min(1e-300)).clamp_max(1)

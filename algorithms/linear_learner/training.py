@@ -1,6 +1,7 @@
 """All models through the channel, side by side: the weights of m models with c outputs each are one tensor.
 
-Axes: n rows of a mini-batch · d features · u columns of a mini-batch · m models · c outputs of a model · o = m · c outputs of all
+Axes: n rows of a mini-batch · b mini-batches · r sampled rows · d features · u columns of a mini-batch · m models · c outputs of a
+model · o = m · c outputs of all
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ from wildsage.algorithms.linear_learner import labels
 from wildsage.algorithms.linear_learner.losses import Loss
 from wildsage.algorithms.linear_learner.mini_batch import DenseMiniBatch, MiniBatch, scaled_mini_batch
 from wildsage.algorithms.linear_learner.optimizers import Optimizer
-from wildsage.algorithms.linear_learner.refinement import STEP_SIZES, WHOLE_STEP
+from wildsage.algorithms.linear_learner.refinement import STEP_SIZES
 from wildsage.algorithms.linear_learner.state import State
 from wildsage.algorithms.linear_learner.variants import Variant, columns
 
@@ -125,8 +126,6 @@ class LinearTraining:
             for _ in range(sweeps):
                 self._sweep(own, together, rows_before)
             rows_before += sum(map(len, own))
-            if self.state.refinement is not None:
-                self.state.refinement.fold()
             self.run.checkpoint_together(self.state)
         losses_m, weights_m = self.run.sum(self.state.loss_2m)
         return losses_m / weights_m.clamp_min(1e-300)
@@ -136,6 +135,17 @@ class LinearTraining:
         for batch, rows in itertools.zip_longest(own, together):
             self._step(None if batch is None else self._prepared(batch, rows_before), rows)
             rows_before += 0 if batch is None else len(batch)
+        if self.state.refinement is not None:
+            self.state.refinement.fold(partial(self._scaled_rows, own))
+
+    def _scaled_rows(self, own: Sequence[Batch], chosen_r: Tensor) -> Tensor:
+        """Normalised rows (r, d) of mini-batches, by their ascending numbers (r,) among the rows of all of them."""
+        sizes_b = torch.tensor([len(batch) for batch in own])
+        ends_b, chosen_r = sizes_b.cumsum(0), chosen_r.cpu()
+        counts_b = torch.searchsorted(chosen_r, ends_b).diff(prepend=ends_b.new_zeros(1))
+        within = (chosen_r - (ends_b - sizes_b).repeat_interleave(counts_b)).split(counts_b.tolist())
+        rows_rd = torch.cat([batch.dense()[at_r] for batch, at_r in zip(own, within, strict=True)])
+        return self.state.scaler.features(rows_rd.to(self.run.device))
 
     def end_pass(self, losses_m: Tensor) -> None:
         """Move the models that are refined, by the mean losses (m,) of the pass, and reset the sums of the pass."""
@@ -194,6 +204,8 @@ class LinearTraining:
         here, labels_n = batch.to(self.run.device), labels_n.to(self.run.device)
         if self.task.classes:
             self.state.classes_seen[labels_n.long()] = True
+        if self.state.refinement is not None:
+            return DenseMiniBatch(self.state.scaler.features(here.dense()), self.state.scaler.labels(labels_n))
         return scaled_mini_batch(here, self.state.scaler.labels(labels_n), self.state.scaler)
 
     def _reject_partial(self, own: list[Batch]) -> None:
@@ -244,8 +256,7 @@ class LinearTraining:
             loss_nm, error_nmc = loss_nm * weight_nm, error_nmc * weight_nm[..., None]
         self._account(loss_nm, weight_nm)
         if state.refinement is not None and isinstance(batch, DenseMiniBatch):
-            at = WHOLE_STEP - len(STEP_SIZES)
-            state.refinement.read(batch.x_nd, f_no[:, at], error_nmc[:, at, 0])
+            state.refinement.read(batch.x_nd, f_no, error_nmc[..., 0])
         error_no = error_nmc.reshape(len(f_no), outputs).mul_(1 / rows)
         return columns_u, batch.slope(error_no), error_no.sum(0, keepdim=True)
 
