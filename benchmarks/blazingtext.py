@@ -1,9 +1,12 @@
 """BlazingText beside fastText, floret and gensim on the same texts and cores: `python -m benchmarks.blazingtext`.
 
-This takes about four minutes; `--full` runs ten seeds in place of three. Whole jobs: each reads the text, counts, learns and
-saves. Contenders take turns. Classes are judged by accuracy on the validation file. Word vectors are judged by pairs of words
-that belong together (`PAIRS`, chosen for this benchmark): how often the cosine of such a pair is above that of a pair put
-together from two of them. Nearest neighbours are compared with gensim's. Memory is the peak of a process of its own.
+This takes up to four minutes on a quiet machine; `--full` runs ten seeds in place of three. Whole jobs: each reads the text,
+counts, learns and saves. Contenders take turns. Classes are judged by accuracy on the validation file. Word vectors are judged by
+pairs of words that belong together (`PAIRS`, chosen for this benchmark): how often the cosine of such a pair is above that of a
+pair put together from two of them. Nearest neighbours are compared with gensim's. Memory is the peak of a process of its own.
+
+Many labels are measured on generated texts, once: softmax, hierarchical softmax, which Wildsage takes from 1,000 labels on, and
+fastText's negative sampling.
 
 `--text8 FILE` and `--dbpedia TRAIN VALIDATION` measure the corpora of the literature in place of these, for users who have them.
 """
@@ -23,7 +26,9 @@ from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import fasttext
 import floret
@@ -33,6 +38,7 @@ from gensim.test.utils import datapath
 
 from benchmarks.datasets import SHARED
 from benchmarks.report import Report, peak_mib
+from wildsage.algorithms.blazingtext import output_layer
 from wildsage.containers import programs
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
@@ -47,13 +53,17 @@ PAIRS = (
 )
 CLASSES = {"epochs": 20, "learning_rate": 0.25, "vector_dim": 100, "min_count": 5, "buckets": 200_000, "word_ngrams": 2}
 VECTORS = {
-    "epochs": 20,
+    "epochs": 15,
     "learning_rate": 0.05,
     "vector_dim": 100,
     "min_count": 5,
     "window_size": 5,
     "negative_samples": 5,
 }
+MANY = {"epochs": 5, "learning_rate": 1.0, "vector_dim": 50, "min_count": 2, "buckets": 50_000, "word_ngrams": 1}
+MANY_TEXTS = {100: 20_000, 1_000: 40_000, 10_000: 80_000}
+MOST_FOR_SOFTMAX = 1_000  # with ten times as many labels it takes two minutes
+FASTTEXT_LOSSES = {"hs": "hierarchical softmax", "ns": "negative sampling"}
 MODES = ("batch_skipgram", "skipgram", "cbow")
 NEIGHBOURS = 10
 MEBIBYTE = 1 << 20
@@ -107,12 +117,19 @@ def job(folder: Path, channels: Mapping[str, Path], settings: Mapping[str, objec
 
 
 def classify_with(
-    library: str, train: Path, seed: int, model: Path, threads: int, given: Mapping[str, float] = CLASSES
+    library: str,
+    train: Path,
+    seed: int,
+    model: Path,
+    threads: int,
+    given: Mapping[str, float] = CLASSES,
+    loss: str = "softmax",
 ) -> Path:
     """Train and save a classifier of fastText's or floret's library."""
     made = importlib.import_module(library).train_supervised(
         str(train), epoch=given["epochs"], lr=given["learning_rate"], dim=given["vector_dim"], minCount=given["min_count"],
-        bucket=given["buckets"], wordNgrams=given["word_ngrams"], thread=threads, seed=seed, verbose=0,
+        bucket=given["buckets"], wordNgrams=given["word_ngrams"], loss=loss, thread=threads, seed=seed,
+        verbose=0,
     )  # fmt: skip
     made.save_model(str(model))
     return model
@@ -185,6 +202,52 @@ def classes(
     job(folder / "job", {"train": train}, {**given, "mode": "supervised", "epochs": 1})  # compiles
     found = take_turns(contenders, lambda path: accuracy(path, validation), seeds)
     return [(name, contender, *measured.cells(tokens)) for contender, measured in found.items()]
+
+
+def generated_texts(path: Path, labels: int, texts: int, seed: int) -> Path:
+    """Texts of twelve of 20,000 words: a third are of the label's own fifteen words. Labels and words have Zipf distributions."""
+    fixed, rng = np.random.default_rng(labels), np.random.default_rng(seed)
+    share_w, share_l = 1 / np.arange(1, 20_001), 1 / (np.arange(1, labels + 1) + 2.7)
+    own_lw = fixed.choice(20_000, (labels, 15), p=share_w**0.5 / (share_w**0.5).sum())
+    label_t = rng.choice(labels, texts, p=share_l / share_l.sum())
+    common_tw = rng.choice(20_000, (texts, 12), p=share_w / share_w.sum())
+    own_tw = own_lw[label_t[:, None], rng.integers(0, 15, (texts, 12))]
+    words_tw = np.where(rng.random((texts, 12)) < 0.35, own_tw, common_tw)
+    lines = (
+        f"__label__{label} w{' w'.join(map(str, words))}\n" for label, words in zip(label_t, words_tw, strict=True)
+    )
+    path.write_text("".join(lines))
+    return path
+
+
+def many_labels(folder: Path, threads: int) -> list[tuple[str, ...]]:
+    """The table of losses, one run for each number of labels."""
+    rows = []
+    for labels, texts in MANY_TEXTS.items():
+        train = generated_texts(folder / "many", labels, texts, 1)
+        validation = generated_texts(folder / "many-validation", labels, 5_000, 2)
+        contenders = of_losses(folder, train, labels, threads)
+        job(folder / "job", {"train": train}, {**MANY, "mode": "supervised", "epochs": 1})  # compiles
+        found = take_turns(contenders, partial(accuracy, validation=validation), 1)
+        tokens = tokens_of(train) * int(MANY["epochs"])
+        rows += [(f"{labels:,} labels", name, *measured.cells(tokens)) for name, measured in found.items()]
+    return rows
+
+
+def of_losses(folder: Path, train: Path, labels: int, threads: int) -> dict[str, Callable[[int], Path]]:
+    """Wildsage with the loss that it chooses and with softmax, and fastText with its losses."""
+
+    def ours(seed: int, fewest: int = output_layer.MANY_LABELS) -> Path:
+        with patch.object(output_layer, "MANY_LABELS", fewest):
+            return job(folder / "job", {"train": train}, {**MANY, "mode": "supervised", "_seed": seed}) / "model.bin"
+
+    def theirs(seed: int, loss: str) -> Path:
+        return classify_with("fasttext", train, seed, folder / "fasttext.bin", threads, MANY, loss)
+
+    found: dict[str, Callable[[int], Path]] = {"Wildsage, as it chooses": ours}
+    if output_layer.MANY_LABELS <= labels <= MOST_FOR_SOFTMAX:
+        found["Wildsage, softmax"] = partial(ours, fewest=labels + 1)
+    return found | {f"fastText, {name}": partial(theirs, loss=loss) for loss, name in FASTTEXT_LOSSES.items()}
 
 
 def tokens_of(text: Path) -> int:
@@ -298,13 +361,15 @@ def of_texts(seeds: int, threads: int, command: str) -> Report:
         for data in ("ag_news", "sms_spam"):
             train, validation = (TEXT / data / f"{data}.ft.{part}.txt" for part in ("train", "validation"))
             rows += classes(folder, data, train, validation, seeds, threads, CLASSES)
+        rows += many_labels(folder, threads)
         text = folder / "text"
         lines = (TEXT / "ag_news" / "ag_news.ft.train.txt").read_text().splitlines()
         text.write_text("".join(line.split(" ", 1)[1] + "\n" for line in lines))
         of_vectors, told = vectors(folder, text, seeds, threads)
         notes = (
             "Score: accuracy on the validation file, or the share of word pairs in the right order; mean ± standard deviation. "
-            f"Seconds are medians of whole jobs. Classifiers: {CLASSES}. Word vectors: {VECTORS}, sampling threshold 1e-4."
+            f"Seconds are medians of whole jobs. Classifiers: {CLASSES}. Many labels, one run: {MANY}. "
+            f"Word vectors: {VECTORS}, sampling threshold 1e-4."
             f"\n\n{told}\n\n{memory(folder, text)}"
         )
     title = f"BlazingText, {seeds} seeds, peers with {threads} threads"

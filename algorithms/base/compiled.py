@@ -1,18 +1,21 @@
 """Functions that numba compiles, once for each machine where a folder can hold the machine code.
 
 The code lies in a folder whose name has a digest of the sources. numba notices a change of the file of a function, but not of
-the functions and numbers that it takes from other files; these are its algorithm's. So an upgrade in place compiles again.
+the functions and numbers that it takes from other files, which are its algorithm's or lie here. So an upgrade in place compiles
+again.
 
 numba unpickles what it kept, so that a folder in which other users may write is not used.
 """
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,23 +96,39 @@ def folder_for(sources: Path) -> Path | None:
     """The folder for the machine code of a file or of all files below a folder; None where nothing can be kept.
 
     It lies in NUMBA_CACHE_DIR if that is set, else beside the sources, else in the user's cache. The code of other versions of
-    these sources is removed.
+    these sources is removed. A folder that holds the code but cannot be written, as in a read-only container, is copied,
+    because numba writes in any folder that it reads.
     """
     name = f"{sources.stem}-{hashlib.sha256(str(sources).encode()).hexdigest()[:DIGITS]}"
     beside = (sources if sources.is_dir() else sources.parent) / "__pycache__"
     given = CONFIG.CACHE_DIR
     for base in [Path(given)] if given else [beside, platformdirs.user_cache_path("wildsage") / "compiled"]:
         folder = base / name / digest_of(sources)
-        if all(_is_usable(each) for each in (base, folder.parent, folder)):
+        parts = (base, folder.parent, folder)
+        if all(_is_usable(each) for each in parts):
             _remove_others(folder)
             return folder
+        if folder.is_dir() and all(is_private(each) for each in parts):
+            return _copy_of(folder)
     return None
 
 
+def _copy_of(folder: Path) -> Path | None:
+    """A copy for this process, which it removes at its end; None where there is no room."""
+    try:
+        copy = Path(tempfile.mkdtemp(prefix="wildsage-loops-"))
+        atexit.register(shutil.rmtree, copy, ignore_errors=True)
+        shutil.copytree(folder, copy, dirs_exist_ok=True)
+    except OSError:
+        return None
+    return copy
+
+
 def digest_of(sources: Path) -> str:
-    """A digest of a file, or of all files below a folder, with numba's version and how this module uses it."""
-    digest = hashlib.sha256(numba.__version__.encode() + Path(__file__).read_bytes())
-    for path in sorted(sources.rglob("*.py")) if sources.is_dir() else [sources]:
+    """A digest of a file, or of all files below a folder, with those of this folder and numba's version."""
+    own = sources.rglob("*.py") if sources.is_dir() else [sources]
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted([*own, *Path(__file__).parent.glob("*.py")]):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:DIGITS]
 

@@ -131,6 +131,9 @@ class Program(ABC):
     def train(self, job: Job) -> None:
         """Run the job. What it raises fails it: UserError, AlgorithmError or PlatformError say whose fault that is."""
 
+    def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+        """Do what the first job on a machine would do for all later ones, such as to compile loops. Images are built with it."""
+
     @abstractmethod
     def load(self, folder: Path, environment: Mapping[str, str], records: Records) -> Endpoint:
         """The model below `folder`, ready to answer. `environment` is the container's, with the image's tag in `TAG_VARIABLE`.

@@ -31,6 +31,11 @@ class BlazingText(Program):
 
         train(job)
 
+    def prepare(self) -> None:
+        from wildsage.algorithms.blazingtext.preparation import compile_loops
+
+        compile_loops()
+
     def load(self, folder: Path, environment: Mapping[str, str], records: Records) -> Endpoint:
         from wildsage.algorithms.blazingtext.serving import load
 

@@ -70,6 +70,18 @@ def test_the_folder_that_numba_is_told_is_used(source, monkeypatch):
     assert folder is not None and folder.is_relative_to(source.parent / "given")
 
 
+def test_code_in_a_folder_that_cannot_be_written_is_copied(source, monkeypatch):
+    kept = compiled.folder_for(source)
+    (kept / "code").write_bytes(b"code")
+    monkeypatch.setattr(compiled.os, "access", lambda path, mode: False)
+    compiled.folder_for.cache_clear()
+    copy = compiled.folder_for(source)
+    assert copy != kept and (copy / "code").read_bytes() == b"code" and compiled.is_private(copy)
+    kept.chmod(0o777)
+    compiled.folder_for.cache_clear()
+    assert compiled.folder_for(source) is None
+
+
 def test_the_code_of_another_version_is_removed(source):
     first = compiled.folder_for(source)
     (first / "code").write_bytes(b"code")
