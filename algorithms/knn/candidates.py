@@ -19,6 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wildsage.algorithms.base.parallel import over_rows
+
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
@@ -48,6 +50,16 @@ QUERIES_AT_ONCE = 16
 """Queries whose floors are computed together, so that the rows are read once for all of them."""
 
 
+QUERIES_LOW, ROWS_LOW, LARGEST_COUNT = 20, 10_000, 256
+"""With fewer queries or rows, or for more neighbours, faiss's own search is as fast."""
+
+LARGEST_ERROR = 1e30
+"""Where rounding errors are larger, costs may be beyond float32, and faiss searches."""
+
+QUERIES_IN_BLOCK, ROWS_IN_BLOCK = 256, 2_048
+"""Queries and rows that are multiplied together: their scores, 2 MB, stay in one core's cache."""
+
+
 @dataclass(frozen=True)
 class Candidates:
     """Candidates (n, c) of each query, and the floor (n,) of all other rows; infinity if every row is a candidate."""
@@ -56,9 +68,58 @@ class Candidates:
     rest_n: Float64Array
 
 
+class LowestScores:
+    """The c lowest of the scores that come in blocks (b, s), for each of b queries.
+
+    Scores above the highest of the c lowest so far are passed over by one comparison; the others wait, and are sorted now and then.
+    """
+
+    def __init__(self, queries: int, count: int) -> None:
+        self._limit_b = np.full(queries, np.inf, np.float32)  # only lower scores can be among the lowest
+        self._count = count
+        self._scores: list[Float32Array] = []
+        self._rows: list[Int64Array] = []
+        self._queries: list[Int64Array] = []
+        self._waiting = 0
+
+    def add(self, scores_bs: Float32Array, first: int) -> None:
+        """Take in the scores of the rows from `first` on; the first block has c rows or more."""
+        if not self._scores:
+            self._limit_b = np.partition(scores_bs, self._count - 1)[:, self._count - 1]
+        places = np.flatnonzero(scores_bs <= self._limit_b[:, None])
+        queries, columns = np.divmod(places, scores_bs.shape[1])
+        self._scores.append(scores_bs.ravel()[places])
+        self._rows.append(columns + first)
+        self._queries.append(queries)
+        self._waiting += len(places)
+        if self._waiting > 4 * self._count * len(self._limit_b):
+            self._sort()
+
+    def _sort(self) -> None:
+        """Keep the c lowest of each query, in order."""
+        scores, rows, queries = np.concatenate(self._scores), np.concatenate(self._rows), np.concatenate(self._queries)
+        order = np.lexsort((scores, queries))
+        starts_b = np.searchsorted(queries[order], np.arange(len(self._limit_b)))
+        kept = order[np.arange(len(order)) - np.repeat(starts_b, np.diff(starts_b, append=len(order))) < self._count]
+        self._scores, self._rows, self._queries = [scores[kept]], [rows[kept]], [queries[kept]]
+        self._waiting = len(kept)
+        ends_b = np.searchsorted(queries[kept], np.arange(len(self._limit_b)), "right")
+        full_b = np.diff(ends_b, prepend=0) == self._count
+        self._limit_b[full_b] = scores[kept][ends_b[full_b] - 1]
+
+    def found(self) -> tuple[Float32Array, Int64Array]:
+        """The c lowest scores (b, c) of each query in rising order, and their rows (b, c)."""
+        self._sort()
+        shape = (len(self._limit_b), self._count)
+        return self._scores[0].reshape(shape), self._rows[0].reshape(shape)
+
+
 @dataclass(frozen=True)
 class FullIndex:
-    """Finds candidates by the costs that faiss computes over all columns. Less their rounding error, these are floors."""
+    """Finds candidates by float32 costs over all columns. Less their rounding error, these are floors.
+
+    faiss computes the costs for a few queries, and matrix products for many: they need a number more for each row.
+    """
 
     index: faiss.IndexFlat
 
@@ -89,13 +150,53 @@ class FullIndex:
 
     def find(self, x_nd: Float32Array, k: int) -> Candidates:
         """The k + MORE rows of lowest computed cost for each query, or all rows."""
-        follow_torch()
-        count = min(k + MORE, self.index.ntotal)
-        scores_nc, rows_nc = self.index.search(x_nd, count)
+        count, error_n = min(k + MORE, self.index.ntotal), self.error_n(x_nd)
+        many = len(x_nd) >= QUERIES_LOW and self.index.ntotal >= ROWS_LOW and count <= LARGEST_COUNT
+        if many and error_n.max() < LARGEST_ERROR:
+            costs_nc, rows_nc = self._lowest(x_nd, count)
+        else:
+            follow_torch()
+            scores_nc, rows_nc = self.index.search(x_nd, count)
+            costs_nc = -scores_nc if self.inner else scores_nc
         if count == self.index.ntotal:
             return Candidates(rows_nc, np.full(len(x_nd), np.inf))
-        last_n = scores_nc[:, -1].astype(np.float64)
-        return Candidates(rows_nc, (-last_n if self.inner else last_n) - self.error_n(x_nd))
+        return Candidates(rows_nc, costs_nc[:, -1].astype(np.float64) - error_n)
+
+    @cached_property
+    def half_square_r(self) -> Tensor:
+        """Half the squared lengths of the rows, or zeros for inner products."""
+        half_square_r = torch.zeros(self.index.ntotal)
+        if not self.inner:
+            for first, part in zip(range(0, self.index.ntotal, CHUNK_ROWS), self.parts(), strict=True):
+                half_square_r[first : first + CHUNK_ROWS] = torch.from_numpy(np.einsum("rd,rd->r", part, part) / 2)
+        return half_square_r
+
+    def _lowest(self, x_nd: Float32Array, count: int) -> tuple[Float32Array, Int64Array]:
+        """The lowest costs (n, c) by one matrix product for each block of rows, the highest of them last, and their rows (n, c).
+
+        faiss's own search takes several times as long as its product. Each core searches for a share of the queries.
+        """
+        costs_nc, rows_nc = np.empty((len(x_nd), count), np.float32), np.empty((len(x_nd), count), np.int64)
+
+        def part(queries: slice) -> None:
+            for first in range(queries.start, queries.stop, QUERIES_IN_BLOCK):
+                block = slice(first, min(first + QUERIES_IN_BLOCK, queries.stop))
+                costs_nc[block], rows_nc[block] = self._lowest_of_block(torch.from_numpy(x_nd[block]), count)
+
+        over_rows(len(x_nd), len(x_nd) * self.index.ntotal, torch.device("cpu"), part)
+        if not self.inner:
+            costs_nc = 2 * costs_nc + np.square(x_nd.astype(np.float64)).sum(1, keepdims=True)
+        return costs_nc, rows_nc
+
+    def _lowest_of_block(self, x_bd: Tensor, count: int) -> tuple[Float32Array, Int64Array]:
+        """The lowest scores |y|²/2 - x·y (b, c) of a few queries, and their rows."""
+        lowest = LowestScores(len(x_bd), count)
+        rows_rd = torch.from_numpy(self.rows_rd)
+        for first in range(0, len(rows_rd), ROWS_IN_BLOCK):
+            block = slice(first, first + ROWS_IN_BLOCK)
+            scores = torch.addmm(self.half_square_r[block], x_bd, rows_rd[block].T, alpha=-1)
+            lowest.add(scores.numpy(), first)
+        return lowest.found()
 
     def find_within(self, x_d: Float32Array, cost: float) -> Int64Array:
         """All rows (c,) whose floor is at most `cost`, for one query."""

@@ -1,7 +1,7 @@
 """The k nearest rows of an index, nearest first and, at equal cost, in the order of the index.
 
-faiss finds candidates. Where it holds the rows themselves, their costs are computed again in float64, and a bound on
-faiss's rounding errors proves that no other row belongs among them: the answer is exact, ties included.
+faiss or matrix products find candidates. Where the index holds the rows themselves, their costs are computed again in float64,
+and a bound on rounding errors proves that no other row belongs among them: the answer is exact, ties included.
 
 Axes: n queries · d columns · r rows of the index · c candidates · k neighbours
 """

@@ -1,0 +1,56 @@
+"""The lowest scores of blocks, beside a sort of all, and the candidates of a product beside those of faiss."""
+
+import faiss
+import numpy as np
+import pytest
+
+from wildsage.algorithms.knn import candidates
+from wildsage.algorithms.knn.candidates import FullIndex, LowestScores
+
+
+@pytest.mark.parametrize("order", ["random", "falling", "rising"])
+def test_the_lowest_scores_of_blocks_are_those_of_a_sort(order):
+    scores = np.random.default_rng(0).integers(0, 300, (7, 2000)).astype(np.float32)  # with many ties
+    if order != "random":
+        scores = np.sort(scores, 1)[:, :: -1 if order == "falling" else 1]
+    lowest = LowestScores(7, 5)
+    for first in range(0, 2000, 170):
+        lowest.add(scores[:, first : first + 170], first)
+    found, rows = lowest.found()
+    assert np.array_equal(found, np.sort(scores, 1)[:, :5])
+    assert np.array_equal(np.take_along_axis(scores, rows, 1), found)
+    assert all(len(set(row)) == 5 for row in rows.tolist())
+
+
+@pytest.mark.parametrize("kind", [faiss.IndexFlatL2, faiss.IndexFlatIP])
+def test_many_queries_get_the_candidates_that_faiss_finds(kind, monkeypatch):
+    rng = np.random.default_rng(1)
+    rows, queries = (rng.normal(1, 1, (count, 9)).astype(np.float32) for count in (candidates.ROWS_LOW, 300))
+    index = kind(9)
+    index.add(rows)
+    by_product = FullIndex(index).find(queries, 4)
+    monkeypatch.setattr(candidates, "QUERIES_LOW", len(queries) + 1)
+    by_faiss = FullIndex(index).find(queries, 4)
+    assert np.array_equal(np.sort(by_product.rows_nc, 1), np.sort(by_faiss.rows_nc, 1))
+    assert np.allclose(by_product.rest_n, by_faiss.rest_n, atol=1e-4)
+
+
+def test_no_row_outside_the_candidates_costs_less_than_their_floor():
+    rng = np.random.default_rng(2)
+    rows, queries = (rng.normal(1000, 0.1, (count, 5)).astype(np.float32) for count in (candidates.ROWS_LOW, 40))
+    index = faiss.IndexFlatL2(5)
+    index.add(rows)
+    found = FullIndex(index).find(queries, 3)
+    for query, taken, floor in zip(queries.astype(np.float64), found.rows_nc, found.rest_n, strict=True):
+        rest = np.delete(rows.astype(np.float64), taken, 0)
+        assert np.square(rest - query).sum(1).min() >= floor
+
+
+def test_rows_beyond_float32_are_left_to_faiss(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("the product would be infinite")
+
+    monkeypatch.setattr(FullIndex, "_lowest", refuse)
+    index = faiss.IndexFlatL2(2)
+    index.add(np.full((candidates.ROWS_LOW, 2), 3e18, np.float32))
+    assert FullIndex(index).find(np.full((30, 2), -3e18, np.float32), 1).rows_nc.shape == (30, 17)
