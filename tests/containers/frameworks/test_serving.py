@@ -100,6 +100,33 @@ def test_the_framework_is_imported_once_for_all_workers(serve, tmp_path):
     assert ask(url) == (200, b"[1.0]")
 
 
+COMPUTES_WITH_THREADS = """
+import torch
+
+def model_fn(model_dir):
+    torch.set_num_threads(2)
+    return torch.nn.Linear(2, 1)
+
+def input_fn(body, content_type):
+    return torch.ones(300, 2)
+
+def predict_fn(data, model):
+    values = torch.rand(400, 400) @ torch.rand(400, 400)
+    model.zero_grad()
+    model(data).sum().backward()
+    return torch.tensor([float(model.weight.grad[0, 0]), float(values.isfinite().all())])
+"""
+
+
+def test_workers_compute_on_several_threads_with_what_was_imported_before_they_were_forked(serve, tmp_path):
+    write_model(tmp_path / "model", 1, COMPUTES_WITH_THREADS)
+    url = serve(
+        WILDSAGE_FRAMEWORK="pytorch", SAGEMAKER_PROGRAM="inference.py", SAGEMAKER_MODEL_SERVER_WORKERS="2",
+        OMP_NUM_THREADS="2",
+    )  # fmt: skip
+    assert [ask(url) for _ in range(4)] == [(200, b"[300.0, 1.0]")] * 4
+
+
 def test_several_models_keep_to_their_own_code_and_one_that_fails_says_why(serve, tmp_path):
     url = serve(SAGEMAKER_MULTI_MODEL="true", SAGEMAKER_PROGRAM="inference.py")
     for name, number in (("one", 1), ("two", 2)):
