@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 COLOUR = re.compile(r"(\x1b\[[0-9;]{0,20}m)")
 
 
 def printable(text: str, *, colours: bool = False) -> str:
     """The text on one line, with control characters as `\\x1b`: ends of lines, terminal codes, changes of writing direction.
 
-    Terminal codes could move the cursor, set a title or write over lines above. Tabs stay; so do codes that only set colours
+    Terminal codes could move the cursor, set a title or write over lines above. Halves of surrogate pairs, as names of files may
+    have, cannot be encoded. Tabs stay; so do codes that only set colours
     if `colours` is true.
 
     >>> printable("GET /a\\nGET /b")

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import IO, BinaryIO
 
 from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.contract.printable import printable
 from wildsage.local_runner.console.previews import arrays
 from wildsage.local_runner.console.previews.kinds import ArchiveMember, MembersPreview, NoPreview, Preview, StoredArray
 
@@ -140,7 +141,7 @@ def _of_tar(file: ForwardFile) -> Iterator[ArchiveMember]:
             yield (
                 _member(entry.name, entry.size, content.read, _arrays_of_file)
                 if content
-                else ArchiveMember(entry.name, 0)
+                else ArchiveMember(printable(entry.name), 0)
             )
 
 
@@ -149,7 +150,7 @@ def _of_zip(file: BinaryIO, budget: Budget) -> Iterator[ArchiveMember]:
     with zipfile.ZipFile(file) as archive:
         for entry in archive.infolist():
             if entry.compress_type not in UNPACKED:
-                yield ArchiveMember(entry.filename, entry.file_size)
+                yield ArchiveMember(printable(entry.filename), entry.file_size)
             elif not entry.is_dir():
                 with archive.open(entry) as content:
                     read = partial(_read_counted, content, budget)
@@ -177,14 +178,15 @@ def _member(
     name: str, size: int, read: Callable[[int], bytes], look: Callable[[str, bytes], Sequence[StoredArray]]
 ) -> ArchiveMember:
     """A member of which `read` gives the next bytes, with the arrays that `look` finds in it."""
+    shown = printable(name)
     try:
         head = read(min(HEAD_BYTES, size))
         needed = size if head.startswith(ZIP) else arrays.needed_bytes(name, head, size)
         if not 0 < needed <= MOST_OF_MEMBER_BYTES:
-            return ArchiveMember(name, size)
-        return ArchiveMember(name, size, look(name, head + _rest(read, needed - len(head))))
+            return ArchiveMember(shown, size)
+        return ArchiveMember(shown, size, look(name, head + _rest(read, needed - len(head))))
     except (UserError, *DAMAGED) as error:
-        return ArchiveMember(name, size, note=f"It is damaged: {_line(error)}.")
+        return ArchiveMember(shown, size, note=f"It is damaged: {_line(error)}.")
 
 
 def _rest(read: Callable[[int], bytes], size: int) -> bytes:

@@ -15,6 +15,7 @@ import numpy as np
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.mxnet import ndarray
 from wildsage.containers.contract import json_text
+from wildsage.containers.contract.printable import printable
 from wildsage.local_runner.console.previews.kinds import StoredArray
 
 MOST_ARRAYS = 1_000
@@ -102,4 +103,4 @@ def _array(name: str, shape: Sequence[int], dtype: str, item_bytes: int) -> Stor
     size_bytes = math.prod(shape) * item_bytes
     if size_bytes >= LARGEST:
         raise UserError(f"The shape of {name!r} is that of more bytes than there can be.")
-    return StoredArray(name, shape, dtype, size_bytes)
+    return StoredArray(printable(name), shape, printable(dtype), size_bytes)

@@ -178,3 +178,10 @@ def test_a_member_of_a_zip_without_a_name_is_damage(show):
     content[entry + 28 : entry + 30] = bytes(2)
     del content[entry + 46]
     assert "damaged" in show("x.zip", bytes(content)).note
+
+
+def test_names_that_cannot_be_encoded_or_move_a_cursor_are_written_out(show):
+    assert show("x.tar", tar({"m\udcff\x1b[31m": b"1"}, "w")).members[0].name == "m\\udcff\\x1b[31m"
+    head = json.dumps({"\ud800": {"dtype": "F\ud800", "shape": [1]}}).encode()
+    (array,) = show("x.safetensors", struct.pack("<Q", len(head)) + head).members[0].arrays
+    assert (array.name, array.dtype) == ("\\ud800", "F\\ud800")
