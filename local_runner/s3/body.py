@@ -7,7 +7,6 @@ have to be signed, so are chunks; and the SHA-256 that a signature covers is com
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Iterator, Set
 from contextlib import suppress
@@ -226,7 +225,7 @@ def _bad_chunk(line: bytes, expected: str) -> S3Error:
 def _decoded_md5(text: str) -> str:
     try:
         digest = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's error, and that of a text which is not ASCII
         digest = b""
     if len(digest) != 16:
         raise S3Error("InvalidDigest", f"Content-MD5: got {text!r}, expected 16 bytes in base64.")

@@ -107,6 +107,11 @@ def _read_response(stored: StoredObject, call: Call) -> Response:
         raise S3Error("NotImplemented", f"{call.operation} with partNumber is not implemented by the local S3.")
     headers = object_headers(stored)
     overrides = {name: call.argument(f"response-{name.lower()}") for name in OVERRIDABLE}
+    for name, value in overrides.items():
+        if not (value.isascii() and value.isprintable()):
+            raise S3Error(
+                "InvalidArgument", f"response-{name.lower()}: got {value!r}, expected printable ASCII characters."
+            )
     headers.update({name: value for name, value in overrides.items() if value})
     part = byte_range(call.header("Range"), stored.size)
     if part:

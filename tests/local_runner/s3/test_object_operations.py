@@ -10,6 +10,7 @@ import urllib.request
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import urllib3
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -275,3 +276,15 @@ def test_attributes_are_those_that_were_asked_for(s3, bucket):
     assert found["ObjectParts"] == {"TotalPartsCount": 1}
     with pytest.raises(ClientError, match="Invalid attribute name"):
         s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["Colour"])
+
+
+@pytest.mark.parametrize("value", ["\u0665", "\0", "a\r\nX: y", "\xff"])
+def test_a_header_of_an_answer_that_cannot_be_sent_is_rejected(s3, bucket, value):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    with pytest.raises(s3.exceptions.ClientError, match="InvalidArgument"):
+        s3.get_object(Bucket=bucket, Key="k", ResponseContentDisposition=value)
+
+
+def test_a_digest_that_is_not_ascii_is_rejected(server, bucket):
+    answer = urllib3.request("PUT", f"{server.endpoint}/{bucket}/k", body=b"1", headers={"Content-MD5": "\xe9"})
+    assert answer.status == 400 and b"InvalidDigest" in answer.data
