@@ -43,7 +43,7 @@ docs: $(VENV)/docs.stamp ## Build the documentation's site in build/site; a warn
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env --conf-dir docs/site . build/site $(ARGS)
 	@echo "The site is build/site/index.html."
 
-clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(CLIENTS)/spark.stamp $(CLIENTS)/xgboost17.stamp $(CLIENTS)/tensorflow.stamp $(CLIENTS)/huggingface.stamp ## Fetch other AWS clients and frameworks, whose tests skip without: 4 GB
+clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(CLIENTS)/spark.stamp $(CLIENTS)/xgboost17.stamp $(CLIENTS)/tensorflow.stamp $(CLIENTS)/huggingface.stamp $(CLIENTS)/ray.stamp ## Fetch other AWS clients and frameworks, whose tests skip without: 4 GB
 
 browser: $(CLIENTS)/axe.stamp ## Let the console's tests in a browser run: Chromium, and axe-core, which judges accessibility
 	@scripts/browser
@@ -97,13 +97,15 @@ $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/xgboost17.stamp $(CLIEN
 	@set -o pipefail; $(basename $@)/bin/python -m pip --no-input install $(WANTED) | { $(STEPS); }
 	@touch $@
 
-# transformers on top of the project's environment, which has torch: 0.2 GB.
-$(CLIENTS)/huggingface.stamp: $(VENV)/test.stamp
-	@echo "Installing the client huggingface …"
+# On top of the project's environment, which has torch: transformers, 0.2 GB; Ray, 0.3 GB in a minute.
+$(CLIENTS)/huggingface.stamp: WANTED = transformers
+$(CLIENTS)/ray.stamp: WANTED = "ray[train]"
+$(CLIENTS)/huggingface.stamp $(CLIENTS)/ray.stamp: $(VENV)/test.stamp
+	@echo "Installing the client $(notdir $(basename $@)) …"
 	@$(BIN)/python -m venv --clear $(basename $@)
 	@echo "import site; site.addsitedir('$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
 		>$$(echo $(basename $@)/lib/python3*/site-packages)/of_the_project.pth
-	@set -o pipefail; $(basename $@)/bin/python -m pip --no-input install transformers | { $(STEPS); }
+	@set -o pipefail; $(basename $@)/bin/python -m pip --no-input install $(WANTED) | { $(STEPS); }
 	@touch $@
 
 # A script that the tests run in their browser.
