@@ -49,7 +49,6 @@ EXAMINED_SHARE = 1 / 8
 QUERIES_AT_ONCE = 16
 """Queries whose floors are computed together, so that the rows are read once for all of them."""
 
-
 QUERIES_LOW, ROWS_LOW, LARGEST_COUNT = 20, 10_000, 256
 """With fewer queries or rows, or for more neighbours, faiss's own search is as fast."""
 
@@ -69,13 +68,14 @@ class Candidates:
 
 
 class LowestScores:
-    """The c lowest of the scores that come in blocks (b, s), for each of b queries.
+    """The c lowest of the finite scores that come in blocks (b, s), for each of b queries, and of equal ones the first.
 
-    Scores above the highest of the c lowest so far are passed over by one comparison; the others wait, and are sorted now and then.
+    Scores that c earlier ones do not exceed are passed over by one comparison; the others wait, and are sorted now and then.
     """
 
     def __init__(self, queries: int, count: int) -> None:
         self._limit_b = np.full(queries, np.inf, np.float32)  # only lower scores can be among the lowest
+        self._many = 4 * count * queries
         self._count = count
         self._scores: list[Float32Array] = []
         self._rows: list[Int64Array] = []
@@ -83,17 +83,22 @@ class LowestScores:
         self._waiting = 0
 
     def add(self, scores_bs: Float32Array, first: int) -> None:
-        """Take in the scores of the rows from `first` on; the first block has c rows or more."""
-        if not self._scores:
-            self._limit_b = np.partition(scores_bs, self._count - 1)[:, self._count - 1]
-        places = np.flatnonzero(scores_bs <= self._limit_b[:, None])
+        """Take in the scores of the rows from `first` on: where many are low, as in sorted rows, only the c lowest of the block."""
+        places = np.flatnonzero(scores_bs < self._limit_b[:, None])
+        if len(places) > self._many:
+            places = self._lowest_places(scores_bs)
         queries, columns = np.divmod(places, scores_bs.shape[1])
         self._scores.append(scores_bs.ravel()[places])
         self._rows.append(columns + first)
         self._queries.append(queries)
         self._waiting += len(places)
-        if self._waiting > 4 * self._count * len(self._limit_b):
+        if self._waiting > self._many:
             self._sort()
+
+    def _lowest_places(self, scores_bs: Float32Array) -> Int64Array:
+        """Places, in order, of the c lowest scores of each query in a block, and of those that equal the highest of them."""
+        highest_b1 = np.partition(scores_bs, self._count - 1)[:, self._count - 1, None]
+        return np.flatnonzero(scores_bs <= highest_b1)
 
     def _sort(self) -> None:
         """Keep the c lowest of each query, in order."""
@@ -118,7 +123,7 @@ class LowestScores:
 class FullIndex:
     """Finds candidates by float32 costs over all columns. Less their rounding error, these are floors.
 
-    faiss computes the costs for a few queries, and matrix products for many: they need a number more for each row.
+    faiss computes the costs for a few queries, and matrix products for many, which need half the squared length of each row.
     """
 
     index: faiss.IndexFlat
@@ -171,8 +176,8 @@ class FullIndex:
                 half_square_r[first : first + CHUNK_ROWS] = torch.from_numpy(np.einsum("rd,rd->r", part, part) / 2)
         return half_square_r
 
-    def _lowest(self, x_nd: Float32Array, count: int) -> tuple[Float32Array, Int64Array]:
-        """The lowest costs (n, c) by one matrix product for each block of rows, the highest of them last, and their rows (n, c).
+    def _lowest(self, x_nd: Float32Array, count: int) -> tuple[Float64Array, Int64Array]:
+        """The lowest costs (n, c) by one matrix product for each block of rows, in rising order, and their rows (n, c).
 
         faiss's own search takes several times as long as its product. Each core searches for a share of the queries.
         """
@@ -184,9 +189,9 @@ class FullIndex:
                 costs_nc[block], rows_nc[block] = self._lowest_of_block(torch.from_numpy(x_nd[block]), count)
 
         over_rows(len(x_nd), len(x_nd) * self.index.ntotal, torch.device("cpu"), part)
-        if not self.inner:
-            costs_nc = 2 * costs_nc + np.square(x_nd.astype(np.float64)).sum(1, keepdims=True)
-        return costs_nc, rows_nc
+        if self.inner:
+            return costs_nc.astype(np.float64), rows_nc
+        return 2 * costs_nc + np.square(x_nd.astype(np.float64)).sum(1, keepdims=True), rows_nc
 
     def _lowest_of_block(self, x_bd: Tensor, count: int) -> tuple[Float32Array, Int64Array]:
         """The lowest scores |y|²/2 - x·y (b, c) of a few queries, and their rows."""

@@ -22,6 +22,24 @@ def test_the_lowest_scores_of_blocks_are_those_of_a_sort(order):
     assert all(len(set(row)) == 5 for row in rows.tolist())
 
 
+@pytest.mark.parametrize("scores", [np.arange(2040, 0, -1), np.ones(2040)], ids=["falling", "equal"])
+def test_rows_in_an_awkward_order_are_not_sorted_block_by_block(scores, monkeypatch):
+    sorts, sort = [], LowestScores._sort
+    monkeypatch.setattr(LowestScores, "_sort", lambda lowest: sorts.append(sort(lowest)))
+    lowest = LowestScores(7, 5)
+    for first, block in enumerate(np.split(np.tile(scores.astype(np.float32), (7, 1)), 12, axis=1)):
+        lowest.add(block, 170 * first)
+    lowest.found()
+    assert len(sorts) <= 12 / 2
+
+
+def test_of_equal_scores_the_first_are_kept():
+    lowest = LowestScores(2, 3)
+    for first in range(0, 100, 10):
+        lowest.add(np.ones((2, 10), np.float32), first)
+    assert lowest.found()[1].tolist() == [[0, 1, 2]] * 2
+
+
 @pytest.mark.parametrize("kind", [faiss.IndexFlatL2, faiss.IndexFlatIP])
 def test_many_queries_get_the_candidates_that_faiss_finds(kind, monkeypatch):
     rng = np.random.default_rng(1)
