@@ -30,6 +30,8 @@ SETTINGS = struct.Struct("<12id")
 ENTRY_END = struct.Struct("<qb")
 WORD, LABEL = 0, 1
 NOT_PRUNED = -1
+WIDEST = 1 << 31
+"""Widths are below it: the header holds the dimension in 32 bits."""
 
 
 class ModelKind(IntEnum):
@@ -80,7 +82,7 @@ class _Reader:
     def numbers(self, form: str | struct.Struct) -> tuple[Any, ...]:
         """The numbers of a struct's format."""
         form = struct.Struct(f"<{form}") if isinstance(form, str) else form
-        self._require(form.size)
+        self.require(form.size)
         found = form.unpack_from(self._content, self._place)
         self._place += form.size
         return found
@@ -88,7 +90,7 @@ class _Reader:
     def array(self, kind: str, count: int) -> NDArray:
         """An array of `count` numbers, which stays in the file until it is used."""
         size = np.dtype(kind).itemsize * count
-        self._require(size)
+        self.require(size)
         found = np.frombuffer(self._content, kind, count, self._place)
         self._place += size
         return found
@@ -101,7 +103,7 @@ class _Reader:
             if end:
                 self._place += len(found) + 1
                 return found
-            self._require(size)
+            self.require(size)
             size *= 8
 
     def wrong(self, problem: str) -> UserError:
@@ -111,7 +113,8 @@ class _Reader:
             "training job, or a .bin or .ftz file of fastText."
         )
 
-    def _require(self, size: int) -> None:
+    def require(self, size: int) -> None:
+        """Raise UserError unless the file has so many bytes left."""
         left = len(self._content) - self._place
         if size < 0 or size > left:
             raise self.wrong(f"it ends after {len(self._content)} bytes, within a part of {size} bytes that has {left}")
@@ -149,6 +152,8 @@ def _read_dictionary(reader: _Reader, header: Header) -> Dictionary:
     size, words, labels, tokens, pruned = reader.numbers("3i2q")
     if words + labels != size or words < 0 or labels < 0:
         raise reader.wrong(f"its dictionary has {size} entries, {words} words and {labels} labels")
+    if header.kind == ModelKind.SUPERVISED and labels == 0:
+        raise reader.wrong("it is a classifier, and its dictionary has no labels")
     entries = [(reader.text(), *reader.numbers(ENTRY_END)) for _ in range(size)]
     kept = None
     if pruned >= 0:
@@ -163,7 +168,7 @@ def _read_matrix(reader: _Reader, quantised: bool) -> Matrix:
     if quantised:
         return _read_quantised(reader)
     rows, width = reader.numbers("2q")
-    if rows < 0 or width < 1:
+    if rows < 0 or not 1 <= width < WIDEST:
         raise reader.wrong(f"a matrix has {rows} rows of {width} numbers")
     return DenseMatrix(reader.array("<f4", rows * width).reshape(rows, width))
 
@@ -178,7 +183,10 @@ def _read_quantised(reader: _Reader) -> QuantisedMatrix:
     codes_rs = codes.reshape(rows, parts)
     if not with_norms:
         return QuantisedMatrix(codes_rs, quantiser)
-    return QuantisedMatrix(codes_rs, quantiser, reader.array("u1", rows), _read_quantiser(reader))
+    norm_codes_r, norms = reader.array("u1", rows), _read_quantiser(reader)
+    if [part.shape[1] for part in norms.parts] != [1]:
+        raise reader.wrong("the quantiser of its norms has more than one number")
+    return QuantisedMatrix(codes_rs, quantiser, norm_codes_r, norms)
 
 
 def _read_quantiser(reader: _Reader) -> Quantiser:
@@ -187,6 +195,7 @@ def _read_quantiser(reader: _Reader) -> Quantiser:
         raise reader.wrong(
             f"a quantiser of {width} numbers has {parts} parts of {part_width}, the last of {last_width}"
         )
+    reader.require(np.dtype("<f4").itemsize * CENTROIDS * width)
     widths = [part_width] * (parts - 1) + [last_width]
     return Quantiser([reader.array("<f4", CENTROIDS * each).reshape(CENTROIDS, each) for each in widths])
 

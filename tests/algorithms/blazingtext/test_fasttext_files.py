@@ -3,6 +3,7 @@
 import math
 import struct
 import tarfile
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -202,4 +203,60 @@ def test_numbers_that_do_not_fit_together_are_rejected(tmp_path, place, number, 
     struct.pack_into("<i", content, place, number)
     (tmp_path / "wrong.bin").write_bytes(content)
     with pytest.raises(UserError, match=problem):
+        files.read(tmp_path / "wrong.bin")
+
+
+def quantiser(parts, width, content=b""):
+    return struct.pack("<4i", parts * width, parts, width, width) + content
+
+
+def centroids(width):
+    return np.ones((256, width), "<f4").tobytes()
+
+
+def quantised_file(codes, norms):
+    """A classifier of one word and one label, whose input matrix of two numbers is quantised."""
+    head = struct.pack("<2i", files.MAGIC, files.VERSION)
+    head += struct.pack("<12id", 2, 5, 5, 1, 5, 1, losses.FastTextLoss.SOFTMAX, files.ModelKind.SUPERVISED, *[0] * 5)
+    words = (
+        struct.pack("<3i2q", 2, 1, 1, 2, -1) + b"word\0" + struct.pack("<qb", 1, 0) + b"x\0" + struct.pack("<qb", 1, 1)
+    )
+    source = struct.pack("<??2qi", True, True, 1, 2, 1) + b"\0" + codes + b"\0" + norms
+    return head + words + source + struct.pack("<?2q", False, 1, 2) + np.ones(2, "<f4").tobytes()
+
+
+def test_a_quantiser_of_norms_has_one_number(tmp_path):
+    codes, path = quantiser(1, 2, centroids(2)), tmp_path / "model.ftz"
+    path.write_bytes(quantised_file(codes, quantiser(1, 1, centroids(1))))
+    assert files.read(path).predict(b"word", 1)[0][0] == b"x"
+    for parts, width in ((2, 1), (1, 3)):
+        path.write_bytes(quantised_file(codes, quantiser(parts, width, centroids(parts * width))))
+        with pytest.raises(UserError, match="the quantiser of its norms has more than one number"):
+            files.read(path)
+
+
+def test_a_quantiser_that_is_larger_than_the_file_takes_no_memory(tmp_path):
+    path = tmp_path / "model.ftz"
+    path.write_bytes(quantised_file(quantiser((1 << 31) - 1, 1), b""))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"it ends after \d+ bytes, within a part of 2199023254528 bytes"):
+        files.read(path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1 << 20
+
+
+def test_a_classifier_without_labels_is_rejected(tmp_path):
+    header = files.Header(3, loss=losses.FastTextLoss.SOFTMAX, kind=files.ModelKind.SUPERVISED)
+    dictionary, rows = Dictionary([b"a"], [], [4], 10, Subwords()), np.ones((1, 3), np.float32)
+    files.write(tmp_path / "model.bin", header, dictionary, rows, rows[:0])
+    with pytest.raises(UserError, match="it is a classifier, and its dictionary has no labels"):
+        files.read(tmp_path / "model.bin")
+
+
+def test_an_empty_matrix_of_enormous_width_is_rejected(tmp_path):
+    content = bytearray(whole_file(tmp_path))
+    struct.pack_into("<2q", content, content.index(struct.pack("<2q", 7, 3)), 0, 1 << 62)
+    (tmp_path / "wrong.bin").write_bytes(content)
+    with pytest.raises(UserError, match="a matrix has 0 rows of 4611686018427387904 numbers"):
         files.read(tmp_path / "wrong.bin")
