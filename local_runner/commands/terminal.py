@@ -180,12 +180,12 @@ def require_algorithm(name: str) -> None:
 
 @contextlib.contextmanager
 def open_overview(data: Path) -> Iterator[Overview]:
-    """Open the overview of a data folder. Exits with an error if no local AWS ever ran on it."""
+    """Open the overview of a data folder. Exits with an error if no local AWS ever ran on it, or one of a later version did."""
     try:
         overview = Overview(data)
     except FileNotFoundError:
         fail(1, f"No local AWS has run on {data} yet. Start one with `wildsage up`, or give its folder with --data.")
-    with contextlib.closing(overview):
+    with report_errors(), contextlib.closing(overview):
         yield overview
 
 

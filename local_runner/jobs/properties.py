@@ -55,7 +55,9 @@ def joined(conditions: Sequence[Condition], operator: str) -> Condition:
 
 
 def as_number(value: Any) -> float | None:
-    """A number, or a time as seconds since 1970; None for other values."""
+    """A number, or a time as seconds since 1970; None for other values, also for Python's `1_0`."""
+    if isinstance(value, str) and "_" in value:
+        return None
     for reading in (float, lambda text: datetime.fromisoformat(text).timestamp()):
         try:
             number = reading(str(value))
@@ -75,7 +77,8 @@ def rows(document: Document) -> set[Row]:
     """All properties of a document."""
     counts: dict[str, int] = {}
     found: set[Row] = set()
-    for path, value in _leaves(document):
+    for name, value in _leaves(document):
+        path = as_text(name)
         counts[path] = counts.get(path, -1) + 1
         number = None if isinstance(value, bool) else as_number(value)
         if isinstance(value, dict):
@@ -123,10 +126,10 @@ def refers(kind: str, path: str, other: str, other_path: str, passes: Condition)
     return has(kind, path, Condition(f"{TEXT} IN ({names})", (other, *passing.values)))
 
 
-def equals(wanted: str) -> Condition:
+def one_of(wanted: Sequence[str]) -> Condition:
     """Two numbers or times are compared as such, everything else as text."""
-    number = as_number(wanted)
-    return Condition("value = ?", (as_text(wanted) if number is None else number,))
+    values = {as_text(one) if (number := as_number(one)) is None else number for one in wanted}
+    return Condition(f"value IN ({', '.join('?' * len(values))})", tuple(values))
 
 
 def _ordered(sign: str) -> Callable[[str], Condition]:
@@ -141,13 +144,13 @@ def _ordered(sign: str) -> Callable[[str], Condition]:
 
 
 OPERATORS: Mapping[str, Callable[[str], Condition]] = {
-    "Equals": equals,
+    "Equals": lambda wanted: one_of([wanted]),
     "GreaterThan": _ordered(">"),
     "GreaterThanOrEqualTo": _ordered(">="),
     "LessThan": _ordered("<"),
     "LessThanOrEqualTo": _ordered("<="),
     "Contains": lambda wanted: Condition(f"contains({TEXT}, ?)", (as_text(wanted).lower(),)),
-    "In": lambda wanted: joined([equals(part) for part in wanted.split(",")], "OR"),
+    "In": lambda wanted: one_of(wanted.split(",")),
     "Exists": lambda _: ALWAYS,
 }
 """Conditions on a row of `document_properties`, by the operator of Search that they stand for."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.jobs import properties
 from wildsage.local_runner.jobs.properties import ALWAYS, Condition
 from wildsage.local_runner.processes import disk
@@ -149,11 +150,18 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
+        """Raises UserError for a file of a later version, whose tables are left as they are."""
         self._lock = threading.RLock()
         self.folder = path.parent
         self._file = disk.Database(path)
         self._database = self._file.connection
         self._database.create_function("contains", 2, properties.contains, deterministic=True)
+        if (layout := self._layout()) > LAYOUT:
+            self.close()
+            raise UserError(
+                f"{path} was written by a later version of Wildsage: its tables have number {layout}, this version knows "
+                f"those up to {LAYOUT}. Upgrade Wildsage, or use another data folder."
+            )
         if self._layout() != LAYOUT:  # a reader of another process writes nothing
             self._transact(self._lay_out)
 
@@ -343,6 +351,8 @@ class Store:
         """Create the tables, and move the documents of an earlier layout into them."""
         if self._layout() == LAYOUT:  # another process was faster
             return
+        for table in ("document_properties", "properties"):  # an earlier version has not kept them up to date
+            self._database.execute(f"DROP TABLE IF EXISTS {table}")
         earlier = []
         if self._database.execute("PRAGMA table_info(documents)").fetchall():
             earlier = self._database.execute("SELECT kind, name, document FROM documents").fetchall()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 
 import pytest
 
 from wildsage.local_runner.commands.clean import parse_age
-from wildsage.local_runner.jobs.store import Store
+from wildsage.local_runner.jobs.store import LAYOUT, Store
 from wildsage.local_runner.monitor.cleanup import freed_bytes, leftovers
 from wildsage.local_runner.monitor.overview import Overview
 from wildsage.local_runner.settings import ServerSettings
@@ -126,6 +127,18 @@ def test_jobs_of_a_tuning_job_that_runs_stay(tmp_path):
             "tried",
             "tuning",
         }
+
+
+@pytest.mark.parametrize("command", ["jobs", "clean"])
+def test_a_data_folder_of_a_later_version_is_named(cli, tmp_path, command):
+    folder = ServerSettings(tmp_path).region("us-east-1")
+    folder.path.mkdir(parents=True)
+    Store(folder.state).close()
+    with contextlib.closing(sqlite3.connect(folder.state)) as database:
+        database.execute(f"PRAGMA user_version = {LAYOUT + 1}")
+    said = cli(command, "--data", tmp_path)
+    assert said.status == 1
+    assert "was written by a later version of Wildsage" in said.err and "Traceback" not in said.err
 
 
 def test_links_free_nothing(tmp_path):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.jobs import properties
 from wildsage.local_runner.jobs.properties import OPERATORS
-from wildsage.local_runner.jobs.store import ListQuery, Store
+from wildsage.local_runner.jobs.store import LAYOUT, ListQuery, Store
 
 
 @pytest.fixture
@@ -49,6 +51,28 @@ def test_a_store_of_an_earlier_version_is_searched(store, tmp_path):
     assert found(Store(tmp_path / "state"), "k", "Equals", "1") == ["a"]
 
 
+def test_a_store_that_an_earlier_version_has_written_again_is_searched(store, tmp_path):
+    """The earlier version knows only its own tables, so that those of properties are left from before."""
+    store.insert("job", "a", {"k": "1"})
+    store.insert("job", "b", {"k": "2"})
+    store.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "state")) as database:
+        database.executescript("DELETE FROM documents WHERE name = 'a'; PRAGMA user_version = 2;")
+    again = Store(tmp_path / "state")
+    assert found(again, "k", "Equals", "1") == [] and found(again, "k", "Equals", "2") == ["b"]
+
+
+def test_a_store_of_a_later_version_is_left_as_it_is(store, tmp_path):
+    store.insert("job", "a", {"k": "1"})
+    store.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "state")) as database:
+        database.execute(f"PRAGMA user_version = {LAYOUT + 1}")
+    with pytest.raises(UserError, match="was written by a later version of Wildsage"):
+        Store(tmp_path / "state")
+    with contextlib.closing(sqlite3.connect(tmp_path / "state")) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (LAYOUT + 1,)
+
+
 @pytest.mark.parametrize("value", ["nan", "NaN", "0001-01-01", "x" * 10_000, "\ud800", "\0", "\u0665"])
 def test_strange_values_are_texts_or_numbers_and_are_found(store, value):
     store.insert("job", "a", {"k": value})
@@ -56,6 +80,26 @@ def test_strange_values_are_texts_or_numbers_and_are_found(store, value):
     assert found(store, "k", "Equals", value) == ["a"]
 
 
+def test_digits_with_python_s_separator_are_a_text(store):
+    store.insert("job", "a", {"k": "1_0"})
+    assert found(store, "k", "Equals", "10") == [] and found(store, "k", "Equals", "1_0") == ["a"]
+
+
 def test_numbers_that_no_float_holds_are_found(store):
     store.insert("job", "a", {"k": 10**400})
     assert found(store, "k", "Equals", str(10**400)) == ["a"]
+
+
+def test_a_name_that_sqlite_rejects_is_found_as_it_was_given(store):
+    store.insert("job", "a", {"HyperParameters": {"\ud800": "1"}, "FinalMetricDataList": []})
+    store.update("job", "a", FinalMetricDataList=[{"MetricName": "\udfff", "Value": 2.0}])
+    assert found(store, "HyperParameters.\ud800", "Equals", "1") == ["a"]
+    assert found(store, "Metrics.\udfff", "Equals", "2") == ["a"]
+    store.delete("job", "a")
+
+
+@pytest.mark.parametrize("value", ["," * 1024, ",".join(map(chr, range(200, 712)))], ids=["empty", "different"])
+def test_a_value_may_be_one_of_as_many_as_a_filter_holds(store, value):
+    """SQLite rejects expressions that are more than 1,000 levels deep."""
+    store.insert("job", "a", {"k": value[-1].strip(",")})
+    assert found(store, "k", "In", value) == ["a"]
