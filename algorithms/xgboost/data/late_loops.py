@@ -127,7 +127,8 @@ def _csv(
     if not (delimiter.isascii() and width >= leading):
         return None
     text = _text(block)
-    most = int(np.count_nonzero(text == LINE_END))
+    lines = int(np.count_nonzero(text == LINE_END))
+    most = min(lines, len(text) // width + 1)  # whole rows have a byte or more for each column; the last may be cut short
     first_kn = np.empty((leading, most), np.float32)
     rest_nd = np.empty((most, width - leading), np.float32)
     rows = loops.csv(

@@ -5,6 +5,7 @@ LLVM's own rules keep the order of operations and round each of them as IEEE 754
 
 from __future__ import annotations
 
+import sys
 from ctypes import CFUNCTYPE, c_int64, c_void_p
 from pathlib import Path
 
@@ -14,13 +15,16 @@ TEXT = Path(__file__).with_name("loops.ll")
 CSV = CFUNCTYPE(c_int64, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_int64, c_int64, c_int64)
 LIBSVM = CFUNCTYPE(c_int64, c_void_p, c_int64, *[c_void_p] * 7)
 OPTIMIZE_LITTLE = 1
-"""The text is optimized already. Without any, machine code is four times as slow; with more, it is not faster."""
+"""The text is optimized already. Without optimization, machine code is four times as slow; with more, it is not faster."""
 
 
 class MachineCode:
-    """`csv` and `libsvm`, to be called with the addresses of arrays. Raises RuntimeError for a text that this LLVM cannot read."""
+    """`csv` and `libsvm`, to be called with the addresses of arrays. Raises RuntimeError for a text that this LLVM cannot read,
+    and on a processor whose numbers begin with their highest byte, since the text holds its table of powers as bytes."""
 
     def __init__(self) -> None:
+        if sys.byteorder != "little":
+            raise RuntimeError(f"{TEXT.name} is for little-endian processors, and this one is {sys.byteorder}-endian.")
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         processor = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()

@@ -167,6 +167,21 @@ def test_other_libsvm_is_left_to_arrow(loops, text):
     assert loops.libsvm(text.encode(), 0) is None
 
 
+@pytest.mark.parametrize(("end", "rows"), [("\n" * 300_000, 1), ("1\n" * 300_000, None)])
+def test_the_room_for_rows_is_bounded_by_the_text_not_by_lines_times_columns(loops, end, rows):
+    """Lines times columns would be 335 GiB."""
+    found = loops.csv(("1," * 300_000 + "1\n" + end).encode(), ",", 300_001, 0, 0)
+    assert found is None if rows is None else bits(found[1]) == bits([1.0]) * 300_001
+
+
+@given(st.lists(st.lists(st.sampled_from(["", "1", "-2.5"]), min_size=1, max_size=4), min_size=1, max_size=9))
+def test_rows_of_few_bytes_have_room(loops, rows):
+    rows = [row for row in rows if len(row) == len(rows[0])]
+    text = "".join(",".join(row) + "\n" for row in rows if any(row) or len(row) > 1)
+    found = loops.csv(text.encode(), ",", len(rows[0]), 0, 0)
+    assert bits(found[1]) == bits([float(word or "nan") for line in text.splitlines() for word in line.split(",")])
+
+
 def test_a_block_that_is_left_to_arrow_stands_in_its_place(loops, monkeypatch):
     monkeypatch.setattr(csv_text, "LATE_LOOPS", loops)
     monkeypatch.setattr(csv_text, "BLOCK_BYTES", 4)
@@ -249,6 +264,11 @@ def test_without_llvm_arrow_reads(monkeypatch, caplog):
         assert not late.load()
     assert late.csv(b"1,2\n", ",", 2, 1, 0) is None
     assert "the compiled loops cannot be loaded" in caplog.text
+
+
+def test_processors_of_another_byte_order_leave_all_to_arrow(monkeypatch):
+    monkeypatch.setattr(sys, "byteorder", "big")
+    assert not LateLoops().load()
 
 
 def test_a_text_that_this_llvm_cannot_read_leaves_all_to_arrow(monkeypatch, tmp_path, caplog):
