@@ -18,6 +18,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from wildsage.algorithms.base.errors import UserError
+
 STEP_SIZES = (0.25, 0.5, 1.0, 2.0)
 WHOLE_STEP = STEP_SIZES.index(1.0) - len(STEP_SIZES)
 """Which of all models, from the end: rows are sampled by its margins, since the best one is known only after the pass."""
@@ -243,9 +245,16 @@ class NewtonRefinement:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Tensor], device: torch.device) -> Self | None:
-        """The inverse of `arrays`; None for a state without a refinement."""
+        """The inverse of `arrays`; None for a state without a refinement. Raises UserError for a state of another version."""
         if COUNTS not in arrays:
             return None
+        found = len(arrays[COUNTS])
+        if found != len(NUMBERS) or not all(f"{COUNTS}_{name}" in arrays for name in TENSORS):
+            raise UserError(
+                f"The state to resume from is of another version of Wildsage: its refinement has {found} numbers and "
+                f"{sum(name.startswith(f'{COUNTS}_') for name in arrays)} arrays, expected {len(NUMBERS)} and {len(TENSORS)}. "
+                "Empty the checkpoint folder and train from the start."
+            )
         numbers: dict[str, Any] = dict(zip(NUMBERS, arrays[COUNTS].tolist(), strict=True))
         counts = {name: int(numbers[name]) for name in ("begins", "ends", "passes", "rows")}
         tensors: dict[str, Any] = {name: arrays[f"{COUNTS}_{name}"].to(device) for name in TENSORS}

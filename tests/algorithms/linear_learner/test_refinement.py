@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
 from wildsage.algorithms.base.batch import Batch, MemoryStream
+from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner.algorithm import LinearLearner
 from wildsage.algorithms.linear_learner.refinement import STEP_SIZES, NewtonRefinement
@@ -109,6 +110,15 @@ def test_gone_on_from_a_checkpoint_it_gives_the_same_bytes(done):
 
     again = learner().fit({"train": stream()}, Resumed())
     assert torch.equal(again.weights_dc, model.weights_dc) and torch.equal(again.bias_1c, model.bias_1c)
+
+
+def test_a_checkpoint_of_another_version_is_rejected_with_what_to_do():
+    arrays = NewtonRefinement.start(5, 32, EPOCHS).arrays()
+    arrays["refinement"] = torch.cat([arrays["refinement"], torch.zeros(1, dtype=torch.float64)])
+    with pytest.raises(
+        UserError, match=r"another version of Wildsage.* 10 numbers .* expected 9 .* Empty the checkpoint"
+    ):
+        NewtonRefinement.from_arrays(arrays, torch.device("cpu"))
 
 
 class Host(RunContext):
