@@ -17,26 +17,27 @@ UNITS = ("avx512_vnni", "amx_int8")
 """Units of a processor, as torch names them, that multiply int8 exactly. Without one, sums of products may saturate."""
 
 NUMBERS_LOW = 1 << 19
-"""Below so many numbers in the centers, all batches are searched in float32."""
+"""With fewer numbers in the centers, all batches are searched in float32."""
 
 CHECKED_ROWS, COST_HIGH = 32, 1.001
-"""Rows of each batch that are searched in both ways, and the most that their cost may be of the exact one."""
+"""Rows of each batch, or a few more, that are searched in both ways, and the most that int8's cost may be of the exact one."""
 
 LARGEST = 127
+COLUMNS_HIGH = (2**31 - 1) // LARGEST**2
+"""Of more columns, the sum of the products may be beyond int32."""
 
 
 def suits(m: int, d: int, device: torch.device) -> bool:
     """Whether a job with m streaming centers of d columns may search by int8: a rule of the shape and of the processor."""
-    if device.type != "cpu" or m * d < NUMBERS_LOW:
+    if device.type != "cpu" or m * d < NUMBERS_LOW or d > COLUMNS_HIGH:
         return False
-    capabilities: Mapping[str, object] = getattr(
-        torch.cpu, "get_capabilities", dict
-    )()  # older versions of torch cannot tell
+    capabilities_of = getattr(torch.cpu, "get_capabilities", dict)  # older versions of torch cannot tell
+    capabilities: Mapping[str, object] = capabilities_of()
     return any(capabilities.get(unit) for unit in UNITS)
 
 
 class Int8Search(ExactSearch):
-    """A search by x·c - |c|²/2, where the product is one of int8 and is added up in int32, without rounding.
+    """A search by x·c - |c|²/2, where the product is one of int8 whose sums in int32 are exact.
 
     Every row and every center has a scale of its own, so that an outlier coarsens only itself.
     """

@@ -1,5 +1,7 @@
 """The search by int8 finds centers that cost hardly more than the nearest ones, and is used where rules that can be repeated allow it."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -12,6 +14,7 @@ from wildsage.algorithms.kmeans.state import StreamState
 from wildsage.algorithms.kmeans.steps import ExactSearch
 
 CPU = torch.device("cpu")
+KMEANS = KMeans(k=6, feature_dim=48, mini_batch_size=300)
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -94,6 +97,13 @@ def test_a_rule_of_processor_and_shape_decides(capabilities, expected, monkeypat
     assert not suits(2000, 400, torch.device("cuda"))
 
 
+def test_columns_whose_products_could_exceed_int32_are_searched_in_float32(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_vnni": True}, raising=False)
+    most = 133_144
+    assert most * 127**2 < 2**31 <= (most + 1) * 127**2
+    assert suits(10, most, CPU) and not suits(10, most + 1, CPU)
+
+
 def test_a_torch_that_cannot_tell_searches_in_float32(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert not suits(2000, 400, CPU)
@@ -108,7 +118,7 @@ class Logged(RunContext):
 
 def fitted(x_nd: torch.Tensor) -> tuple[torch.Tensor, list[str]]:
     run = Logged(0)
-    model = KMeans(k=6, feature_dim=48, mini_batch_size=300).fit({"train": MemoryStream(Batch(x_nd))}, run)
+    model = KMEANS.fit({"train": MemoryStream(Batch(x_nd))}, run)
     return model.centers_kd, [line for line in run.lines if line.startswith("Nearest centers")]
 
 
@@ -118,6 +128,28 @@ def test_the_log_says_which_search_was_taken_and_the_same_rows_give_the_same_byt
     assert centers_kd.equal(again_kd)
     assert lines == ["Nearest centers: 3 searches by products of int8, 0 of float32."]
     assert steps.mean_cost(x_nd, centers_kd) == pytest.approx(48, rel=0.05)
+
+
+def test_a_job_that_resumes_from_a_checkpoint_gives_the_same_bytes(everywhere):
+    """After one of three batches."""
+    saved = []
+
+    class Saving(RunContext):
+        def checkpoint(self, state):
+            saved.append(({name: array.clone() for name, array in state.arrays().items()}, self.rng.get_state()))
+
+    class Resumed(Logged):
+        def resumed(self):
+            self.rng.set_state(saved[0][1])
+            return saved[0][0]
+
+        def passes(self, stream, rows, epochs):
+            yield 0, itertools.islice(stream.batches(rows), 1, None)
+
+    whole, rest = Saving(0), Resumed(0)
+    centers_kd, again_kd = (KMEANS.fit({"train": MemoryStream(Batch(X))}, run).centers_kd for run in (whole, rest))
+    assert centers_kd.equal(again_kd)
+    assert "Nearest centers: 2 searches by products of int8, 0 of float32." in rest.lines
 
 
 def test_small_jobs_log_nothing_of_it():
