@@ -128,7 +128,7 @@ def _csv(
         return None
     text = _text(block)
     lines = int(np.count_nonzero(text == LINE_END))
-    most = min(lines, len(text) // width + 1)  # whole rows have a byte or more for each column; the last may be cut short
+    most = min(lines, len(text) // width + 1)  # a whole row has a byte or more for each column
     first_kn = np.empty((leading, most), np.float32)
     rest_nd = np.empty((most, width - leading), np.float32)
     rows = loops.csv(
