@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
+import errno
 import gzip
+import io
+import lzma
 import sys
 import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from wildsage.algorithms.base import other_formats
@@ -20,7 +25,29 @@ MOST_GROWTH = 100
 ALWAYS_BYTES = 1 << 30
 """An archive may unpack to this much whatever its own size."""
 MOST_MEMBERS = 100_000
+MOST_AT_ONCE_BYTES = 1 << 20
+"""Files are read in smaller pieces, so that only a header asks for more: for the longest names, 4 KB are enough."""
+MOST_PADDING_BYTES = 16 << 20
+"""So much may follow the last member and is read. What `tar` writes there has 10 KB."""
 GZIP = b"\x1f\x8b"
+OPENERS: Mapping[bytes, Callable[[Path], io.BufferedIOBase]] = {
+    GZIP: gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+}
+DAMAGED = (
+    tarfile.TarError,
+    EOFError,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)
+"""What a damaged archive raises; the last three come from impossible names and times."""
+OF_MEMBERS = (None, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+"""Numbers of errors of the system for which the archive is to blame; bz2 gives none for damaged bytes."""
 PACK = "Pack the files of the model without a leading folder: tar -czf model.tar.gz -C FOLDER ."
 
 
@@ -61,20 +88,66 @@ def is_archive(path: Path) -> bool:
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack into `folder`.
 
-    Raises UserError for a file that is not a gzipped tar, for a member that is a link or lies outside the folder, and for an
-    archive that unpacks to more than MOST_GROWTH times its size where that is more than ALWAYS_BYTES, or to more than
+    Raises UserError for a file that is not a gzipped tar, or damaged, for a member that is a link or lies outside the folder, and
+    for an archive that unpacks to more than MOST_GROWTH times its size where that is more than ALWAYS_BYTES, or to more than
     MOST_MEMBERS members. Raises PlatformError where the disk cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with tarfile.open(archive, "r:*") as tar:
+        with _opened(archive) as content, tarfile.open(fileobj=_InPieces(content), mode="r:") as tar:
             tar.extractall(folder, filter=_Filter(archive))
+            _read_padding(content)
     except tarfile.FilterError as error:
         raise UserError(f"{archive.name}: rejected, {error}.") from None
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"{archive.name}: {_problem(archive, str(error).splitlines()[0].rstrip(':'))}") from None
+    except DAMAGED as error:
+        raise _damaged(archive, str(error)) from None
     except OSError as error:
+        if error.errno in OF_MEMBERS:
+            raise _damaged(archive, error.strerror or str(error)) from None
         raise PlatformError(f"{archive.name}: cannot be unpacked into {folder}: {error.strerror}.") from None
+
+
+def _opened(archive: Path) -> io.BufferedIOBase:
+    """The bytes of the tar file, whatever it is packed with."""
+    with archive.open("rb") as content:
+        head = content.read(other_formats.LONGEST)
+    for magic, opener in OPENERS.items():
+        if head.startswith(magic):
+            return opener(archive)
+    return archive.open("rb")
+
+
+def _read_padding(content: io.BufferedIOBase) -> None:
+    """Read what follows the last member: the checksum at the end of a gzip file is compared only then."""
+    left = MOST_PADDING_BYTES
+    while left > 0 and (piece := content.read(MOST_AT_ONCE_BYTES)):
+        left -= len(piece)
+
+
+class _InPieces(io.RawIOBase):
+    """The bytes of a tar file, a piece at a time: tarfile reads the extra header of a member at once, whatever size it claims."""
+
+    def __init__(self, content: io.BufferedIOBase) -> None:
+        self._content = content
+
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes. Raises tarfile.ReadError for more than a piece."""
+        if not 0 <= size <= MOST_AT_ONCE_BYTES:
+            raise tarfile.ReadError(f"a header claims {size:,} bytes")
+        return self._content.read(size)
+
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        return self._content.seek(place, whence)
+
+    def tell(self) -> int:
+        """The position."""
+        return self._content.tell()
+
+
+def _damaged(archive: Path, reported: str) -> UserError:
+    """The error for a file that cannot be unpacked, by the first line of what its reader reported."""
+    return UserError(f"{archive.name}: {_problem(archive, (reported.splitlines() or ['damaged'])[0].rstrip(':'))}")
 
 
 def _problem(archive: Path, reported: str) -> str:

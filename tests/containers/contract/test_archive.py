@@ -4,7 +4,9 @@ import gzip
 import hashlib
 import io
 import os
+import random
 import tarfile
+import tracemalloc
 
 import pytest
 
@@ -139,3 +141,60 @@ def test_a_gzip_file_is_an_archive_even_where_it_is_cut(tmp_path):
     assert archive.is_archive(tmp_path / "model.tar.gz")
     (tmp_path / "script.py").write_text("print()")
     assert not archive.is_archive(tmp_path / "script.py")
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_a_changed_byte_of_a_member_is_noticed(tmp_path, mode):
+    """Random bytes hardly pack: in a gzip file they stand as they are, and only its checksum shows the change."""
+    content, path = random.Random(1).randbytes(1_000_000), tmp_path / "model.tar.gz"
+    with tarfile.open(path, mode) as tar:
+        tar.addfile(sized("weights", len(content)), io.BytesIO(content))
+    archive.unpack(path, tmp_path / "whole")
+    assert (tmp_path / "whole" / "weights").read_bytes() == content
+    changed = bytearray(path.read_bytes())
+    changed[700_000] ^= 1
+    path.write_bytes(changed)
+    with pytest.raises(UserError, match=r"model\.tar\.gz: not a readable tar\.gz archive"):
+        archive.unpack(path, tmp_path / "out")
+
+
+def sized(name, size, **fields):
+    member = tarfile.TarInfo(name)
+    member.size = size
+    for field, value in fields.items():
+        setattr(member, field, value)
+    return member
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [sized("a", 1, pax_headers={"mtime": "1e300"})],
+        [sized("a", 1, pax_headers={"mtime": "nan"})],
+        [sized("a", 1, pax_headers={"path": "a\0b"})],
+        [sized("x/" * 3_000 + "a", 1)],
+        [sized("x" * 1_000, 1)],
+        [sized("a", 1), sized("a/b", 1)],
+        [sized("a/b", 1), sized("a", 1)],
+    ],
+    ids=["late", "no time", "NUL", "deep", "long", "file and folder", "folder and file"],
+)
+def test_names_and_times_that_no_file_has_are_the_archives_fault(tmp_path, members):
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
+        for member in members:
+            tar.addfile(member, io.BytesIO(b"x"))
+    with pytest.raises(UserError, match=r"model\.tar\.gz: not a readable tar\.gz archive"):
+        archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_that_claims_to_be_large_is_not_read(tmp_path, kind):
+    size = 64 << 20
+    with gzip.open(tmp_path / "model.tar.gz", "wb", compresslevel=1) as content:
+        content.write(sized("header", size, type=kind).tobuf() + bytes(size))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"a header claims 67,108,864 bytes"):
+        archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 8 << 20
