@@ -258,7 +258,7 @@ def main(
     full: Annotated[bool, typer.Option(help="Run each job for ten minutes, in place of half a minute.")] = False,
     write: Annotated[bool, typer.Option(help="Write the dated report.")] = True,
 ) -> None:
-    """Measure, print the table, and with --write keep it in benchmarks/results. The short form takes about four minutes."""
+    """Measure, print the table, and with --write keep it in benchmarks/results. The short form takes about five minutes."""
     seconds = LIMIT_S if full else SHORT_S
     rows = []
     for name in only.split(",") if only else WORKS:
