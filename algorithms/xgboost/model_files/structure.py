@@ -25,12 +25,13 @@ def check(document: Any) -> None:
         learner = document["learner"]
         parameters, booster = learner["learner_model_param"], learner["gradient_booster"]
         features = _count(parameters, "num_feature", 2**31)
-        for name in ("num_class", "num_target"):
-            _count(parameters, name, MOST_OUTPUTS)
+        classes, targets = (_count(parameters, name, MOST_OUTPUTS) for name in ("num_class", "num_target"))
         if "weights" in booster.get("model", {}):
-            _check_linear(booster["model"], features, max(_count(parameters, "num_class", MOST_OUTPUTS), 1))
+            _check_linear(booster["model"], features, max(classes, 1))
         else:
-            _check_trees(booster.get("gbtree", booster)["model"], booster.get("weight_drop"), features)
+            model = booster.get("gbtree", booster)["model"]
+            _check_trees(model, booster.get("weight_drop"), features)
+            _check_outputs(model["tree_info"], max(classes, targets, 1))
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise Inconsistent(f"a part of it is missing or of another kind ({type(error).__name__}: {error})") from None
 
@@ -73,8 +74,16 @@ def _check_trees(model: Mapping[str, Any], weight_drop: Sequence[float] | None, 
             raise Inconsistent(f"tree {number}: {error}") from None
 
 
+def _check_outputs(outputs_t: Sequence[int], count: int) -> None:
+    """The library adds a tree's answers to the output that it names, and would write beyond the others."""
+    if _outside(np.asarray(outputs_t), 0, count):
+        raise Inconsistent(f"a tree answers for an output outside of 0 to {count - 1}")
+
+
 def _check_tree(tree: Mapping[str, Any], features: int) -> None:
     arrays = {name: np.asarray(tree[name]) for name in NODE_ARRAYS}
+    if (leaf := _count(tree["tree_param"], "size_leaf_vector", 2**31)) > 1:
+        raise Inconsistent(f"its leaves have {leaf} numbers each; trees of multi_output_tree are not supported")
     nodes = _count(tree["tree_param"], "num_nodes", 2**31)
     wrong = [name for name, array in arrays.items() if array.shape != (nodes,)]
     if wrong or not nodes:

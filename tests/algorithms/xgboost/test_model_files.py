@@ -227,6 +227,13 @@ TREE = ("learner", "gradient_booster", "model", "trees", 0)
         ((*TREE, "split_conditions"), [0.5], "nodes, and split_conditions"),
         ((*TREE, "id"), 1, "its trees are not numbered one by one"),
         (("learner", "gradient_booster", "model", "tree_info"), [0], "it has 5 trees"),
+        ((*TREE, "tree_param", "size_leaf_vector"), "9", "its leaves have 9 numbers each"),
+        (("learner", "gradient_booster", "model", "tree_info", 4), 1, "a tree answers for an output outside of 0 to 0"),
+        (
+            ("learner", "gradient_booster", "model", "tree_info", 0),
+            -1,
+            "a tree answers for an output outside of 0 to 0",
+        ),
         (("learner", "gradient_booster", "model", "trees"), None, "of another kind"),
         (("learner", "learner_model_param", "num_class"), "-7", "num_class is '-7', expected a number from 0"),
         (("learner", "learner_model_param", "num_feature"), "٥x", "num_feature is '٥x', expected a number from 0"),
