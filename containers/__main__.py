@@ -6,6 +6,7 @@ what they are for), no `check` and no `describe`: there, the service itself know
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -85,15 +86,26 @@ def _leave(number: int, _frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _end(status: int) -> None:
-    """End the process, but leave the interpreter as it is: to take it apart with torch in it takes a quarter of a second.
+def _run(arguments: list[str]) -> None:
+    """Run one command and end the process as Python does, but for its last step: see `_end`.
 
     A failure does not wait for threads of libraries, which may wait for hosts that are gone.
     """
-    if not status:
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread() and not thread.daemon:
-                thread.join()
+    succeeded = threading.Event()
+    atexit.register(_end_after, succeeded)  # the first that is registered is called last
+    status = main(arguments)
+    if status:
+        _end(status)
+    succeeded.set()
+
+
+def _end_after(success: threading.Event) -> None:
+    if success.is_set():
+        _end(0)
+
+
+def _end(status: int) -> None:
+    """End the process, but leave the interpreter as it is: to take it apart with torch in it takes a quarter of a second."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -101,4 +113,4 @@ def _end(status: int) -> None:
 
 
 if __name__ == "__main__":
-    _end(main(sys.argv[1:]))
+    _run(sys.argv[1:])
