@@ -39,9 +39,9 @@ class Job:
         """Start the container's `train` as a process that has its imports behind it, with these variables beside ours."""
         return self._start(self.python.module("wildsage.containers", "train"), environment)
 
-    def start_alone(self) -> subprocess.Popen:
-        """Start the container's `train` as a process that begins with its imports."""
-        return self._start([sys.executable, "-m", "wildsage.containers", "train"], {})
+    def start_alone(self, **environment: str) -> subprocess.Popen:
+        """Start the container's `train` as a child of this process, which begins with its imports."""
+        return self._start([sys.executable, "-m", "wildsage.containers", "train"], environment)
 
     def _start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen:
         ours = {

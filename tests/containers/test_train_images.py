@@ -177,7 +177,7 @@ def test_killed_and_started_again_it_gives_the_same_bytes(job):
     run = described(job, ("train",), ChannelConfig(RECORDIO, "Pipe"), **settings)
     run.opt_ml.checkpoint_config.write_text("{}")
     feed(run, "train", REC, passes=2)
-    process = run.start(**ONE_THREAD)
+    process = run.start_alone(**ONE_THREAD)
     wait_until(lambda: psutil.Process(process.pid).children())
     workers = psutil.Process(process.pid).children()
     wait_until(lambda: _epochs_done(run) >= 2)

@@ -85,7 +85,7 @@ def test_an_unknown_command_is_wrong_usage() -> None:
         (["run", "nowhere.py"], 1, "nowhere.py: no such file"),
         (["serve", "nowhere.tar.gz"], 1, "nowhere.tar.gz: no such file"),
         (["serve", "tests"], 1, "tests is a folder, expected a model archive, such as tests/model.tar.gz."),
-        (["push", "kmean"], 1, "Algorithm 'kmean' is not one of SageMaker's built-in algorithms. Did you mean kmeans?"),
+        (["push", "kmean"], 2, "Algorithm 'kmean' is not one of SageMaker's built-in algorithms. Did you mean kmeans?"),
         (["train", "pca", "--channel", "train=s3://a/b", "--output", "x"], 1, "got s3://a/b, expected a file or a folder."),
         (["train", "kmeans", "--channel", "train=nowhere.csv", "--output", "x"], 1, "nowhere.csv does not exist"),
         (["train", "kmeans", "--channel", "train", "--output", "x"], 2, "got 'train', expected NAME=VALUE"),

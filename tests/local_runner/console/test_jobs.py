@@ -268,10 +268,7 @@ def test_2000_jobs_are_counted_by_the_index(visitor):
     store = visitor.regions.services(REGION).store
     job = document("many")
     store._transact(
-        lambda: [
-            store._write("INSERT", KIND.name, f"many-{number}", {**job, "CreationTime": number})
-            for number in range(2000)
-        ]
+        lambda: [store._write(KIND.name, f"many-{number}", {**job, "CreationTime": number}) for number in range(2000)]
     )
     html = visitor.text("/jobs/")
     assert "All (2,000)" in html and len(names(html)) == 50
