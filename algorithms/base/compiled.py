@@ -108,7 +108,7 @@ def folder_for(sources: Path) -> Path | None:
         if all(_is_usable(each) for each in parts):
             _remove_others(folder)
             return folder
-        if folder.is_dir() and all(is_private(each) for each in parts):
+        if all(_is_readable(each) for each in parts):
             return _copy_of(folder)
     return None
 
@@ -138,6 +138,13 @@ def _is_usable(folder: Path) -> bool:
         folder.mkdir(parents=True, exist_ok=True)
         return is_private(folder) and os.access(folder, os.W_OK)
     except OSError:
+        return False
+
+
+def _is_readable(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and is_private(folder)
+    except OSError:  # a folder above it, such as root's, may not be entered
         return False
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from wildsage.containers.launchers.s3 import S3Object
 from wildsage.containers.training import watch
 
 SHARDED = "ShardedByS3Key"
+IMPOSSIBLE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,22 @@ class Item:
     content: Path | S3Object
 
     def put(self, place: Path) -> None:
-        """Make it a file at `place`: a link to a file of this machine, or a copy of an object."""
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(self.content, Path):
-            place.symlink_to(self.content.resolve())
-        else:
-            self.content.download(place)
+        """Make it a file at `place`: a link to a file of this machine, or a copy of an object.
+
+        Raises UserError for a name that no file can have there: keys of S3 may be long, or go on behind another one.
+        """
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(self.content, Path):
+                place.symlink_to(self.content.resolve())
+            elif place.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            else:
+                self.content.download(place)
+        except OSError as error:
+            if error.errno not in IMPOSSIBLE:
+                raise
+            raise UserError(f"{self.content.name} cannot become the file {self.name}: {error.strerror}.") from None
 
 
 def items(channel: str, place: str) -> list[Item]:

@@ -21,6 +21,8 @@ from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
 
 ChannelRequest = Mapping[str, Any]
+LONGEST_NAME_BYTES = 255
+"""What Linux allows for a part of a path; keys of S3 may be longer."""
 Objects = ObjectStore | PublicBuckets | JobReads
 
 
@@ -139,8 +141,15 @@ def _is_data(key: str) -> bool:
 
 
 def local_name(name: str) -> str:
-    """A key as a relative path. Empty parts, as in `a//b`, and `.` become `_`. Raises InputError for `..`."""
+    """A key as a relative path. Empty parts, as in `a//b`, and `.` become `_`.
+
+    Raises InputError for `..`, for a NUL and for a part that is longer than the name of a file.
+    """
     parts = [part if part not in ("", ".") else "_" for part in name.split("/")]
     if ".." in parts:
         raise InputError(f"Object name {name!r} would be a file outside the channel's folder.")
+    if "\0" in name or any(len(part.encode("utf-8", "surrogatepass")) > LONGEST_NAME_BYTES for part in parts):
+        raise InputError(
+            f"Object name {name!r} cannot be that of a file: expected parts of at most {LONGEST_NAME_BYTES} bytes without NUL."
+        )
     return "/".join(parts)

@@ -1,5 +1,6 @@
 """Where compiled functions are kept, when they are compiled again, and what is said of it."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -80,6 +81,20 @@ def test_code_in_a_folder_that_cannot_be_written_is_copied(source, monkeypatch):
     kept.chmod(0o777)
     compiled.folder_for.cache_clear()
     assert compiled.folder_for(source) is None
+
+
+def test_a_folder_that_may_not_be_entered_is_passed_over(source, monkeypatch):
+    """Root may have run the program first, and left a folder beside the sources that nobody else may enter."""
+    beside, stat = source.parent / "__pycache__", Path.stat
+
+    def denied(path: Path, **options: bool) -> os.stat_result:
+        if beside in path.parents:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", denied)
+    folder = compiled.folder_for(source)
+    assert folder is not None and folder.is_relative_to(source.parent / "cache" / "wildsage" / "compiled")
 
 
 def test_the_code_of_another_version_is_removed(source):

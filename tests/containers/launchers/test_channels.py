@@ -82,3 +82,24 @@ def test_a_key_that_leads_out_of_the_channel_is_rejected(monkeypatch):
     stored(monkeypatch, "rows/../../a.csv")
     with pytest.raises(UserError, match=r"s3://b/rows/: the key '\.\./\.\./a\.csv' has a part '\.\.'"):
         channels.items("train", "s3://b/rows/")
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        (("rows/a", "rows/a/b"), r"s3://b/rows/a/b cannot become the file a/b: File exists"),
+        (("rows/a", "rows/a/b/c"), r"s3://b/rows/a/b/c cannot become the file a/b/c: Not a directory"),
+        (("rows/a", "rows//a"), r"s3://b/rows/+a cannot become the file a: File exists"),
+        (("rows/" + "x" * 300 + "/b",), r"cannot become the file x+/b: File name too long"),
+    ],
+    ids=["folder", "folders", "two", "long"],
+)
+def test_a_key_that_no_file_can_have_is_named(monkeypatch, tmp_path, keys, problem):
+    stored(monkeypatch, *keys)
+    monkeypatch.setattr(S3Object, "download", lambda _object, path: path.write_bytes(b"1"))
+    folder, found = OptML(tmp_path), channels.items("train", "s3://b/rows/")
+    with (
+        pytest.raises(UserError, match=problem),
+        channels.provided(folder, "train", found, ChannelConfig("text/csv", "File")),
+    ):
+        raise AssertionError("The channel cannot be provided.")

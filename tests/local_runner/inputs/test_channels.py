@@ -66,6 +66,13 @@ def test_no_object_leaves_the_channels_folder(store):
         names(store, "s3://bucket/data/")
 
 
+@pytest.mark.parametrize("key", ["data/a\0b", "data/" + "é" * 128], ids=["NUL", "long"])
+def test_an_object_whose_name_no_file_can_have_is_named(store, key):
+    store.put("bucket", key, [b"x"])
+    with pytest.raises(InputError, match="cannot be that of a file: expected parts of at most 255 bytes without NUL"):
+        names(store, "s3://bucket/data/")
+
+
 @pytest.mark.parametrize(
     ("key", "name"), [("v//a.csv", "_/a.csv"), ("v///a.csv", "_/_/a.csv"), ("v/x//a", "x/_/a"), ("v/./a", "_/a")]
 )
