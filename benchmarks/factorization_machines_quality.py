@@ -25,8 +25,7 @@ from scipy import sparse
 from scipy.special import expit, ndtr
 from threadpoolctl import threadpool_limits
 
-from benchmarks.factorization_machines import FILMS as FILMS
-from benchmarks.factorization_machines import MOVIELENS, USERS, Curve, Split, fit
+from benchmarks.factorization_machines import FILMS, MOVIELENS, USERS, Curve, Split, fit
 from benchmarks.report import Report
 from wildsage.algorithms.base.batch import Batch, SparseRows
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -104,19 +105,25 @@ def piped(rows: int) -> tuple[float, float]:
 
 def piped_job(folder: Path, **hyperparameters: int) -> Path:
     """Write what a training container of k-means reads, with one channel in Pipe mode. Returns the FIFO of the channel."""
+    fifo = write_job(folder, "Pipe", hyperparameters).pipe("train", 0)
+    os.mkfifo(fifo)
+    return fifo
+
+
+def write_job(folder: Path, mode: str, hyperparameters: Mapping[str, object]) -> OptML:
+    """Write what a training container reads, with one channel of RecordIO in this mode. Returns the paths."""
     paths = OptML(folder)
     paths.config.mkdir(parents=True)
     paths.data.mkdir(parents=True)
     paths.hyperparameters.write_text(json.dumps({name: str(value) for name, value in hyperparameters.items()}))
-    channel = {"TrainingInputMode": "Pipe", "ContentType": RECORDIO, "S3DistributionType": "FullyReplicated"}
+    channel = {"TrainingInputMode": mode, "ContentType": RECORDIO, "S3DistributionType": "FullyReplicated"}
     paths.input_data_config.write_text(json.dumps({"train": channel}))
     paths.resource_config.write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
-    os.mkfifo(paths.pipe("train", 0))
-    return paths.pipe("train", 0)
+    return paths
 
 
 def train_in(folder: Path, command: list[str], log: int | IO[str] = subprocess.DEVNULL, **variables: str) -> float:
-    """Run a training container of k-means in a folder. Returns its peak memory in MB."""
+    """Run a training container in a folder, of k-means unless a variable says otherwise. Returns its peak memory in MB."""
     environment = os.environ | {"SAGEMAKER_DATA_PATH": str(folder), "WILDSAGE_ALGORITHM": "kmeans"} | variables
     process = subprocess.Popen(command, env=environment, stdout=log)
     peak_mb = 0.0

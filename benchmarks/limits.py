@@ -8,14 +8,12 @@ from RecordIO. In the same run the machine does the bare work: the product of th
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -27,7 +25,7 @@ import torch
 import typer
 
 from benchmarks.datasets import Rows, mixture
-from benchmarks.kmeans_scale import RECORDIO, high_water_mb
+from benchmarks.kmeans_scale import RECORDIO, high_water_mb, train_in, write_job
 from benchmarks.linear_learner import PLAN, processor_s, served
 from benchmarks.report import Report
 from wildsage.algorithms.base.algorithm import Model
@@ -117,30 +115,18 @@ def clocked(work: Callable[[], object]) -> Spent:
 
 
 def train(
-    folder: Path, algorithm: str, hyperparameters: dict[str, str], rows: bytes, files: int
+    folder: Path, algorithm: str, hyperparameters: Mapping[str, object], rows: bytes, files: int
 ) -> tuple[Spent, float]:
     """Time and peak memory in MB of a training container that reads as many hard links to one RecordIO file."""
-    paths = OptML(folder)
-    for made in (paths.config, paths.data / "train"):
-        made.mkdir(parents=True)
-    paths.hyperparameters.write_text(json.dumps(hyperparameters))
-    channel = {"TrainingInputMode": "File", "ContentType": RECORDIO, "S3DistributionType": "FullyReplicated"}
-    paths.input_data_config.write_text(json.dumps({"train": channel}))
-    paths.resource_config.write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
-    first = paths.data / "train" / "rows-0"
+    channel = write_job(folder, "File", hyperparameters).data / "train"
+    channel.mkdir()
+    first = channel / "rows-0"
     first.write_bytes(rows)
     for number in range(1, files):
-        os.link(first, first.with_name(f"rows-{number}"))
-    environment = os.environ | {"SAGEMAKER_DATA_PATH": str(folder), "WILDSAGE_ALGORITHM": algorithm}
-    peak_mb, began, began_processor = 0.0, time.perf_counter(), processor_s()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wildsage.containers", "train"], env=environment, stdout=subprocess.DEVNULL
-    )
-    while process.poll() is None:
-        peak_mb = max(peak_mb, high_water_mb(process.pid))
-        time.sleep(0.05)
-    if process.returncode:
-        raise RuntimeError(f"Training ended with status {process.returncode}: {paths.failure.read_text()}")
+        os.link(first, channel / f"rows-{number}")
+    command = [sys.executable, "-m", "wildsage.containers", "train"]
+    began, began_processor = time.perf_counter(), processor_s()
+    peak_mb = train_in(folder, command, WILDSAGE_ALGORITHM=algorithm)
     return Spent(time.perf_counter() - began, processor_s() - began_processor), peak_mb
 
 
@@ -148,9 +134,7 @@ def pca(seconds: float) -> Iterator[Measured]:
     """PCA for about so long, and a product of the same blocks for a moment."""
     x = np.random.default_rng(0).standard_normal((FILE_ROWS, PCA_COLUMNS), dtype=np.float32)
     body = bytes(record_protobuf.encode_rows(x))
-    hyperparameters = {
-        "feature_dim": str(PCA_COLUMNS), "num_components": "50", "mini_batch_size": str(FILE_ROWS),
-    }  # fmt: skip
+    hyperparameters = {"feature_dim": PCA_COLUMNS, "num_components": 50, "mini_batch_size": FILE_ROWS}
     blocks = torch.from_numpy(x).double().split(2500)
     product = least(lambda: [block.T @ block for block in blocks]) * 0.5
 
@@ -174,7 +158,7 @@ def knn(seconds: float) -> Iterator[Measured]:
     """An index as large as fits, then queries for about so long."""
     x = mixture(KNN_ROWS + QUERIES, KNN_COLUMNS, 100)[0]
     hyperparameters = {
-        "k": str(NEIGHBOURS), "feature_dim": str(KNN_COLUMNS), "predictor_type": "classifier", "sample_size": str(KNN_ROWS),
+        "k": NEIGHBOURS, "feature_dim": KNN_COLUMNS, "predictor_type": "classifier", "sample_size": KNN_ROWS,
     }  # fmt: skip
     indexed = record_protobuf.encode_rows(x[:KNN_ROWS], np.arange(KNN_ROWS, dtype=np.float32) % 10)
     with tempfile.TemporaryDirectory() as made:

@@ -179,11 +179,12 @@ def table(rows: Sequence[tuple[Any, ...]], every: int) -> list[tuple[str, ...]]:
 
 
 def main(
-    minutes: Annotated[int, typer.Option(help="How long the load lasts.")] = 60,
+    minutes: Annotated[int, typer.Option(help="How long the load lasts.", min=1)] = 60,
     share: Annotated[float, typer.Option(help="The part of the peak that is held.")] = 0.7,
     every: Annotated[int, typer.Option(help="Minutes between the rows that are shown.")] = 5,
+    write: Annotated[bool, typer.Option(help="Write the dated report.")] = True,
 ) -> None:
-    """Measure the peak, hold a part of it, print the memory of each minute, and write the report."""
+    """Measure the peak, hold a part of it, print the memory of each minute, and with --write keep the report."""
     figures = Figures()
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
@@ -201,7 +202,7 @@ def main(
     command = f"python -m benchmarks.steady_load --minutes {minutes}"
     report = Report(
         "steady_load",
-        "An hour under load",
+        f"{minutes} minutes under load",
         command,
         COLUMNS,
         table(rows, every),
@@ -209,7 +210,8 @@ def main(
         ("boto3",),
     )
     report.show()
-    print(report.write(date.today()))
+    if write:
+        print(report.write(date.today()))
     if wrong:
         raise SystemExit(f"Wrong answers: {dict(figures.wrong)}")
 
