@@ -1,4 +1,4 @@
-"""The last step of building an image, `python -m wildsage.containers.prepare`: what each of its containers would do else.
+"""The last step of building an image, `python -m wildsage.containers.prepare`: what each of its containers would otherwise do.
 
 Machine code is made for the processor on which the image is built. On another one a container compiles again.
 """

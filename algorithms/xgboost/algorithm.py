@@ -34,11 +34,6 @@ class XGBoost(Program):
 
         BoostingJob(job).run()
 
-    def prepare(self) -> None:
-        from wildsage.algorithms.xgboost.data.late_loops import LateLoops
-
-        LateLoops().load()
-
     def load(self, folder: Path, environment: Mapping[str, str], records: Records) -> Endpoint:
         from wildsage.algorithms.xgboost.serving.endpoint import load
 
