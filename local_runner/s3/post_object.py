@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +32,10 @@ from wildsage.local_runner.s3.store import ObjectStore
 UNCHECKED = ("x-amz-signature", "signature", "awsaccesskeyid", "policy", "file")
 """Fields that a policy does not have to mention."""
 METADATA = "x-amz-meta-"
+METADATA_NAME = re.compile(METADATA + r"[!#$%&'*+.^_`|~0-9a-z-]+")
+REDIRECT = "success_action_redirect"
+OF_HEADERS = ("content-type", *(name.lower() for name in KEPT_HEADERS))
+"""Fields that become headers of the object as they are."""
 
 Fields = Mapping[str, str]
 
@@ -43,6 +48,7 @@ def post_object(store: ObjectStore, call: Call) -> Response:
     store.bucket(call.bucket)
     fields, file = _form(call)
     call.signed.check_form(fields)
+    _check_headers(fields)
     key = fields["key"].replace("${filename}", file.filename or "")
     size_bytes = file.stream.seek(0, 2)
     file.stream.seek(0)
@@ -68,6 +74,19 @@ def _form(call: Call) -> tuple[Fields, FileStorage]:
     return fields, files["file"]
 
 
+def _check_headers(fields: Fields) -> None:
+    """Raises InvalidArgument for what no header can have: an object with it could not be read again."""
+    for name, value in fields.items():
+        is_metadata = name.startswith(METADATA)
+        if name not in (*OF_HEADERS, REDIRECT) and not is_metadata:
+            continue
+        is_encodable = name == REDIRECT or all(ord(character) < 256 for character in value)
+        if not value.isprintable() or not is_encodable or (is_metadata and not METADATA_NAME.fullmatch(name)):
+            raise S3Error(
+                "InvalidArgument", f"Field {name!r}: got {value!r}, expected what a header can have.", ArgumentName=name
+            )
+
+
 def _attributes(fields: Fields) -> Attributes:
     document = fields.get("tagging")
     return Attributes(
@@ -85,7 +104,7 @@ def _response(call: Call, fields: Fields, stored: StoredObject) -> Response:
     location = f"{call.request.host_url}{quote(f'{stored.bucket}/{stored.key}')}"
     etag = f'"{stored.etag}"'
     headers = {"ETag": etag, "Location": location}
-    if target := fields.get("success_action_redirect"):
+    if target := fields.get(REDIRECT):
         joint = "&" if "?" in target else "?"
         values = f"bucket={quote(stored.bucket)}&key={quote(stored.key, safe='')}&etag={quote(etag, safe='')}"
         return empty_response({**headers, "Location": f"{target}{joint}{values}"}, 303)

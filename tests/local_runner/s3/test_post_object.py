@@ -84,6 +84,24 @@ def test_what_the_policy_allows_is_stored(s3, bucket):
     assert response.status_code == 204, response.text
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Content-Type", "text/csv\r\nX-More: 1"),
+        ("Cache-Control", "\u65e5"),
+        ("x-amz-meta-by", "me\n"),
+        ("x-amz-meta-a b:", "me"),
+        ("success_action_redirect", "http://127.0.0.1/\r\nX-More: 1"),
+    ],
+)
+def test_a_field_that_no_header_can_have_is_rejected(s3, bucket, name, value):
+    """An object with it could never be read again."""
+    response = send(s3, bucket, Fields={name: value}, Conditions=[{name: value}])
+    assert (code(response), response.status_code) == ("InvalidArgument", 400)
+    with pytest.raises(ClientError, match="404"):
+        s3.head_object(Bucket=bucket, Key="k")
+
+
 def test_a_form_needs_a_file_and_a_bucket(s3, bucket):
     form = s3.generate_presigned_post(bucket, "k")
     response = requests.post(form["url"], data=form["fields"], files={"other": b"x"}, timeout=10)
