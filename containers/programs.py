@@ -106,7 +106,7 @@ def _job(opt_ml: OptML, environment: Mapping[str, str], stopping: Callable[[], b
         channels={name: _channel(name, config, opt_ml) for name, config in found.channels.items()},
         host=found.current_host,
         hosts=found.hosts,
-        rendezvous=lambda: watch.free_port(found.leads),
+        rendezvous=watch.free_port,
         model=opt_ml.model,
         output_data=opt_ml.output_data,
         checkpoints=checkpoint_folder(opt_ml),

@@ -112,6 +112,21 @@ class HostWatch:
         except RuntimeError:
             raise PlatformError(self.verdict() or _gone(self._hosts[0])) from None
 
+    def free_port(self) -> tuple[str, int]:
+        """Wait as `meet` does; then the address of the first host, and a port that is free there.
+
+        Raises PlatformError, with the name, if a host fails or does not appear.
+        """
+        store = self.meet()
+        try:
+            if self._rank == 0:
+                with socket.create_server(("", 0)) as probe:
+                    port = probe.getsockname()[1]
+                store.set(FREE_PORT, str(port))  # not before: nobody should reach the probe
+            return self.address, int(store.get(FREE_PORT))
+        except RuntimeError:
+            raise PlatformError(self.verdict() or _gone(self._hosts[0])) from None
+
     def tell(self, reason: str) -> None:
         """Tell the other hosts why this one ends; the first stays until they have read it."""
         if not self._over.is_set():
@@ -126,7 +141,7 @@ class HostWatch:
 
         Raises PlatformError if a host is gone before it has left.
         """
-        if self._left:
+        if self._over.is_set() and not self._verdict:  # it has left already
             return
         try:
             self._say_left()
@@ -152,7 +167,7 @@ class HostWatch:
         import torch.distributed as dist
 
         self._store = dist.PrefixStore("watch", self._connection(LOST_AFTER_S, opens=self._rank == 0))
-        for rank in range(len(self._hosts)):
+        for rank in range(len(self._hosts)) if self._rank == 0 else ():
             self._store.compare_set(_beat(rank), "", "")  # a value that is not there would be waited for
         self._store.set(_beat(self._rank), "0")
         self._connected.set()
@@ -195,8 +210,7 @@ class HostWatch:
         with suppress(RuntimeError):
             self._store.compare_set(VERDICT, "", f"Host {self._hosts[self._rank]} failed: {reason}")
             self._say_left()
-            while self._rank == 0 and not self._all_left():
-                time.sleep(0.1)
+            self._stay(TOLD_WITHIN_S)
 
     def _watch(self) -> None:
         self._reach()
@@ -238,24 +252,31 @@ class HostWatch:
             self._store.set(_beat(self._rank), LEFT)
 
     def _judged(self) -> str:
-        if self._store.check([VERDICT]):
-            verdict = self._store.get(VERDICT).decode()
-            self._say_left()
-            return verdict
-        if self._rank == 0 and (lost := self._lost()):
-            self._store.set(VERDICT, _gone(lost))
-            time.sleep(2 * INTERVAL_S)
-            return _gone(lost)
-        return ""
+        if self._rank == 0 and (lost := self._lost()) is not None:
+            self._store.compare_set(VERDICT, "", _gone(self._hosts[lost]))
+            self._store.set(_beat(lost), LEFT)  # it will read nothing
+        if not self._store.check([VERDICT]):
+            return ""
+        verdict = self._store.get(VERDICT).decode()
+        self._say_left()
+        self._stay(GRACE_S)
+        return verdict
 
-    def _lost(self) -> str:
+    def _stay(self, within_s: float) -> None:
+        """The first host, which has the store, waits here until the others have read the verdict or have left."""
+        deadline = time.monotonic() + within_s
+        while self._rank == 0 and not self._all_left() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def _lost(self) -> int | None:
+        """The number of a host that is not heard of any more."""
         for rank, beat in enumerate(self._beats()):
             last, silent = self._heard.get(rank, (b"", 0))
             silent = silent + 1 if beat == last else 0
             self._heard[rank] = (beat, silent)
             if beat not in (b"", LEFT.encode()) and silent * INTERVAL_S > self._patience_s:
-                return self._hosts[rank]
-        return ""
+                return rank
+        return None
 
     @property
     def _patience_s(self) -> float:
@@ -315,18 +336,13 @@ def meet() -> Store:
     return _current.meet()
 
 
-def free_port(leads: bool) -> tuple[str, int]:
+def free_port() -> tuple[str, int]:
     """Wait until all hosts are ready; then the address of the first, and a port that is free there.
 
     Raises PlatformError, with the name, if a host fails or does not appear.
     """
     assert _current
-    store = _current.meet()
-    if leads:
-        with socket.create_server(("", 0)) as probe:
-            port = probe.getsockname()[1]
-        store.set(FREE_PORT, str(port))  # not before: nobody should reach the probe
-    return _current.address, int(store.get(FREE_PORT))
+    return _current.free_port()
 
 
 def before_forced_end(action: Callable[[str], None]) -> None:

@@ -84,3 +84,47 @@ def test_a_host_may_take_longer_than_the_others_wait_for_one_that_is_away(watchi
         stores = [watches[2].meet(), *[one.result(timeout=60) for one in meeting]]
     stores[0].set("name", "value")
     assert stores[1].get("name") == b"value"
+
+
+def test_the_first_host_stays_until_the_others_know_why_another_fails(watching):
+    """Else they would find its store gone, and name it."""
+    watches = watching(0, 1, 2)
+    with ThreadPoolExecutor() as pool:
+        meeting = pool.submit(refusals, watches[:1])
+        watches[2]._connected.wait(60)
+        watches[1].tell("ClientError: row 3 is empty")
+        assert meeting.result(timeout=60) == ["Host algo-2 failed: ClientError: row 3 is empty"]
+        assert watches[0]._beats()[2] == watch.LEFT.encode()
+
+
+def test_nobody_waits_until_a_host_that_is_gone_has_read_the_verdict(watching, monkeypatch):
+    monkeypatch.setattr(watch, "LOST_AFTER_S", 2.0)
+    monkeypatch.setattr(watch, "GRACE_S", 300.0)  # so long the first would stay
+    watches = watching(0, 1, 2)
+    watches[2]._connected.wait(60)
+    watches[2]._over.set()  # as if it were killed
+    assert watches[0]._over.wait(60)
+
+
+def test_a_host_that_has_read_that_another_failed_does_not_leave_as_if_all_were_well(watching):
+    watches = watching(0, 1, 2)
+    watches[2]._connected.wait(60)
+    watches[1].tell("ClientError: row 3 is empty")
+    for one in (watches[0], watches[2]):
+        assert one._over.wait(60)
+        with pytest.raises(PlatformError, match="Host algo-2 failed: ClientError: row 3 is empty"):
+            one.leave()
+
+
+def test_a_host_that_waits_for_the_port_of_the_first_hears_that_this_fails(watching, monkeypatch):
+    watches = watching(0, 1, 2)
+    with ThreadPoolExecutor() as pool:
+        meeting = [pool.submit(one.meet) for one in (watches[0], watches[2])]
+        monkeypatch.setattr(watch, "APPEAR_WITHIN_S", 5.0)
+        waiting = pool.submit(watches[1].free_port)
+        for one in meeting:
+            one.result(timeout=60)
+        telling = pool.submit(watches[0].tell, "ClientError: row 3 is empty")
+        with pytest.raises(PlatformError, match="Host algo-1 failed: ClientError: row 3 is empty"):
+            waiting.result(timeout=60)
+        telling.result(timeout=60)
