@@ -73,7 +73,7 @@ def serve(environment: Mapping[str, str]) -> None:
 def _import_once(framework: frameworks.Framework) -> None:
     """Import the framework before the workers are forked: they share its memory, and the cores import it once and not for each."""
     for name in framework.packages:
-        with contextlib.suppress(ImportError, OSError):  # the script learns it, if it needs the package
+        with contextlib.suppress(Exception):  # the script learns it, if it needs the package
             importlib.import_module(name)
 
 

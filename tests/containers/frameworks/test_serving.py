@@ -100,6 +100,17 @@ def test_the_framework_is_imported_once_for_all_workers(serve, tmp_path):
     assert ask(url) == (200, b"[1.0]")
 
 
+def test_a_framework_that_cannot_be_imported_is_left_to_the_script(serve, tmp_path):
+    """As where a library was built for another NumPy, which raises ValueError."""
+    write_model(
+        tmp_path / "model", 1, "def model_fn(model_dir): return 2\ndef predict_fn(data, model): return data * model"
+    )
+    (tmp_path / "broken" / "sklearn").mkdir(parents=True)
+    (tmp_path / "broken" / "sklearn" / "__init__.py").write_text("raise ValueError('binary incompatibility')")
+    url = serve(SAGEMAKER_PROGRAM="inference.py", PYTHONPATH=str(tmp_path / "broken"))
+    assert ask(url)[0] == 200
+
+
 COMPUTES_WITH_THREADS = """
 import torch
 
