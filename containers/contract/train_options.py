@@ -73,6 +73,8 @@ def _check(options: Options) -> None:
     for name, mode in options.input_modes.items():
         if mode not in INPUT_MODES:
             raise UserError(f"--input-mode {name}: got {mode!r}, expected {' or '.join(INPUT_MODES)}.")
+    if options.checkpoints and "://" in options.checkpoints:
+        raise UserError(f"--checkpoints: got {options.checkpoints!r}, expected a folder that all hosts see.")
 
 
 class _Parser(argparse.ArgumentParser):

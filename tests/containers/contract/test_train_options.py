@@ -31,6 +31,7 @@ def test_options_say_what_the_files_of_sagemaker_say():
         ("--channel ../x=/tmp", "got the name '../x', expected 1 to 64 letters"),
         ("--channel train=/a --whole test", "--whole test: no --channel has this name; expected one of train"),
         ("--channel train=/a --input-mode train=FastFile", "got 'FastFile', expected File or Pipe"),
+        ("--checkpoints s3://b/k", "--checkpoints: got 's3://b/k', expected a folder that all hosts see"),
         ("--hyper k=1", "unrecognized arguments: --hyper k=1"),
         ("serve", "unrecognized arguments: serve"),
     ],
