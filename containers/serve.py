@@ -29,7 +29,7 @@ def serve(environment: Mapping[str, str]) -> None:
     only programs of this machine may ask.
     `SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT` is the type of answers to requests without Accept, as in Amazon's own images.
 
-    Raises UserError where there is no model, or it cannot be read.
+    Raises UserError where the model is missing or cannot be read.
     """
     cores = len(os.sched_getaffinity(0))
     if _is_true(environment, "SAGEMAKER_MULTI_MODEL"):

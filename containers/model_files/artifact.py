@@ -80,8 +80,8 @@ def load_state(channel: Path, kind: type[Algorithm]) -> Arrays:
 def load(folder: Path, algorithm: str | None = None, where: str = "") -> tuple[type[Algorithm], Model]:
     """Read the model below `folder`; without a name, the files say which algorithm it is of.
 
-    `where` names the folder in messages, if the user knows it by another name. Raises UserError if there is no model file,
-    or it is that of another algorithm or of several.
+    `where` names the folder in messages, if the user knows it by another name. Raises UserError if the model file is missing,
+    or is that of another algorithm or of several.
     """
     kinds = [algorithms.find(algorithm)] if algorithm else algorithms.available()
     with other_owner_named(folder, algorithm):

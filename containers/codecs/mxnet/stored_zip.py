@@ -41,7 +41,7 @@ def read(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
             return {name: _stored(archive, name) for name in names if name in archive.namelist()}
     except (
         zipfile.BadZipFile,
-        NotImplementedError,
+        NotImplementedError,  # what zipfile raises for a compression or an encryption that it does not know
         RuntimeError,
         EOFError,
         ValueError,

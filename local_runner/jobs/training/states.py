@@ -75,6 +75,6 @@ def enter_secondary(job: Document, status: str, secondary: str, now: float) -> N
 
 
 def stopped(outcome: str, has_model: bool) -> JobEnd:
-    """The end of a job that did not fail; its message says so if there is no model.tar.gz."""
+    """The end of a job that did not fail; its message says so if no model.tar.gz was written."""
     message = f"{MESSAGES[outcome]}. No model had been written, so there is no model.tar.gz."
     return JobEnd(outcome, message=None if has_model else message)
