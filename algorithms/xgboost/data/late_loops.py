@@ -124,7 +124,7 @@ LATE_LOOPS = LateLoops()
 def _csv(
     loops: MachineCode, block: bytes | memoryview, delimiter: str, width: int, leading: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    if not (delimiter.isascii() and width >= leading):
+    if not (delimiter.isascii() and width >= max(leading, 1)):
         return None
     text = _text(block)
     lines = int(np.count_nonzero(text == LINE_END))
