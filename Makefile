@@ -43,7 +43,8 @@ docs: $(VENV)/docs.stamp ## Build the documentation's site in build/site; a warn
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env --conf-dir docs/site . build/site $(ARGS)
 	@echo "The site is build/site/index.html."
 
-clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(CLIENTS)/spark.stamp $(CLIENTS)/xgboost17.stamp $(CLIENTS)/tensorflow.stamp $(CLIENTS)/huggingface.stamp $(CLIENTS)/ray.stamp ## Fetch other AWS clients and frameworks, whose tests skip without: 4 GB
+clients: $(CLIENTS)/sdk3.stamp $(CLIENTS)/awscli.stamp $(CLIENTS)/java.stamp $(CLIENTS)/spark.stamp $(CLIENTS)/xgboost17.stamp $(CLIENTS)/tensorflow.stamp $(CLIENTS)/huggingface.stamp $(CLIENTS)/ray.stamp ## Fetch other AWS clients, frameworks and nginx, whose tests skip without: 4 GB
+	@scripts/nginx
 
 browser: $(CLIENTS)/axe.stamp ## Let the console's tests in a browser run: Chromium, and axe-core, which judges accessibility
 	@scripts/browser

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
 import urllib3
 
+from benchmarks import nginx
+from benchmarks.nginx import WITHIN_S, Balancer, free_port, is_ready, wait_until
 from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
@@ -28,73 +24,15 @@ from wildsage.containers.model_files import artifact
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
-SERVERS, CLIENTS, WITHIN_S = 3, 4, 120
-CONFIG = """
-USERdaemon off; pid nginx.pid; error_log nginx.log; worker_processes 2;
-events {}
-http {
-    access_log off; client_body_temp_path body; proxy_temp_path proxy;
-    upstream servers { ADDRESSES keepalive 8; }
-    server {
-        listen 127.0.0.1:PORT;
-        location / { proxy_pass http://servers; proxy_http_version 1.1; proxy_set_header Connection ""; }
-    }
-}
-"""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-def wait_until(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not met():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def is_ready(port: int) -> bool:
-    with suppress(urllib3.exceptions.HTTPError):
-        return urllib3.request("GET", f"http://127.0.0.1:{port}/ping", retries=False, timeout=10).status == 200
-    return False
-
-
-class Balancer:
-    """nginx, which keeps connections to the servers open."""
-
-    def __init__(self, program: str, folder: Path) -> None:
-        self.port = free_port()
-        self._config = folder / "nginx.conf"
-        self._command = [program, "-p", str(folder), "-e", "nginx.log", "-c", str(self._config)]
-        self._process: subprocess.Popen | None = None
-
-    def spread_over(self, ports: list[int]) -> None:
-        """Send requests to these servers alone, from when this returns."""
-        addresses = " ".join(f"server 127.0.0.1:{port};" for port in ports)
-        user = "user root; " if os.geteuid() == 0 else ""
-        text = CONFIG.replace("ADDRESSES", addresses).replace("PORT", str(self.port)).replace("USER", user)
-        self._config.write_text(text)
-        if self._process is None:
-            self._process = subprocess.Popen(self._command)
-            wait_until(lambda: is_ready(self.port))
-            return
-        earlier = psutil.Process(self._process.pid).children()
-        self._process.send_signal(signal.SIGHUP)
-        psutil.wait_procs(earlier, WITHIN_S)
-
-    def end(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.wait(WITHIN_S)
+SERVERS, CLIENTS = 3, 4
 
 
 @pytest.fixture
 def balancer(tmp_path) -> Iterator[Balancer]:
-    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    program = nginx.program()
     if program is None:
-        pytest.skip("nginx is not installed; `apt-get install nginx-light` installs one on Debian")
+        missing = "nginx is not installed: make clients, or apt-get install nginx-light"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     found = Balancer(program, tmp_path)
     yield found
     found.end()
