@@ -137,6 +137,12 @@ class PatientWorker(ThreadWorker):
         conn.sock.head_is_read(req)
         return super().handle_request(req, conn)
 
+    def is_parent_alive(self) -> bool:
+        """Whether gunicorn's first process lives. A worker that it left behind ends as one that is told to."""
+        if not super().is_parent_alive():
+            self.alive = False
+        return self.alive
+
     def set_accept_enabled(self, enabled: bool) -> None:
         """gunicorn calls this when it begins to end, before it waits for connections."""
         super().set_accept_enabled(enabled)

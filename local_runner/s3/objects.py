@@ -49,14 +49,19 @@ class Attributes:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectSummary:
-    """One line of a listing. `size` in bytes; `etag` without quotes; `last_modified` in UTC."""
+    """One line of a listing. `size` in bytes; `etag` without quotes; `modified_ns` since 1970."""
 
     bucket: str
     key: str
     size: int
     etag: str
-    last_modified: datetime
+    modified_ns: int
     checksums: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def last_modified(self) -> datetime:
+        """When the object was written, in UTC."""
+        return utc_time(self.modified_ns)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +69,6 @@ class StoredObject(ObjectSummary):
     """An object on disk. `path`: a file with exactly its bytes. `checksums`: algorithm → base64 value."""
 
     path: Path
-    modified_ns: int
     attributes: Attributes = field(default_factory=Attributes)
 
     @property

@@ -110,7 +110,7 @@ def _summary(bucket: str, entry: Mapping[str, Any]) -> ObjectSummary:
         key=entry["Key"],
         size=entry["Size"],
         etag=entry["ETag"].strip('"'),
-        last_modified=entry["LastModified"],
+        modified_ns=round(entry["LastModified"].timestamp() * 1_000) * 1_000_000,
     )
 
 

@@ -204,19 +204,20 @@ class ObjectStore:
 
     def page(self, bucket: str, prefix: str, start: str, limit: int) -> Sequence[ObjectSummary]:
         """At most `limit` objects with a prefix and keys ≥ `start`. Raises NoSuchBucket."""
-        self.bucket(bucket)
         statement = (
             "SELECT key, size, modified_ns, etag, checksums FROM objects "
             "WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
         )
         rows = self.index.rows(statement, (bucket, max(prefix, start), after_prefix(prefix), limit))
+        if not rows:
+            self.bucket(bucket)
         return [
             ObjectSummary(
                 bucket=bucket,
                 key=key,
                 size=size,
                 etag=etag,
-                last_modified=utc_time(modified_ns),
+                modified_ns=modified_ns,
                 checksums=orjson.loads(checksums),
             )
             for key, size, modified_ns, etag, checksums in rows
@@ -245,7 +246,6 @@ class ObjectStore:
             size=size,
             etag=etag,
             modified_ns=modified_ns,
-            last_modified=utc_time(modified_ns),
             checksums=orjson.loads(checksums),
             attributes=Attributes.from_json(attributes),
         )

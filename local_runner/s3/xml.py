@@ -11,20 +11,25 @@ from wildsage.local_runner.s3.errors import S3Error
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
+class Markup(str):
+    """Text that is XML already, in the content of a document."""
+
+
 def document(root: str, content: Mapping[str, Any] | str, namespace: str = NAMESPACE) -> bytes:
     """`{"Name": "b", "Contents": [{...}, {...}]}` as XML. A list repeats its element, None omits it.
     A name may be followed by attributes: `Grantee xsi:type="CanonicalUser"`."""
     attribute = f' xmlns="{namespace}"' if namespace else ""
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}{attribute}>{_inner(content)}</{root}>'.encode()
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}{attribute}>{markup(content)}</{root}>'.encode()
 
 
-def _inner(value: Any) -> str:
+def markup(value: Any) -> str:
+    """What stands between the tags of an element."""
     if isinstance(value, str):
-        return _escaped(value)
+        return value if isinstance(value, Markup) else escaped(value)
     if isinstance(value, dict):
         return "".join(
             [
-                f"<{name}>{_inner(entry)}</{name.partition(' ')[0]}>"
+                f"<{name}>{markup(entry)}</{name.partition(' ')[0]}>"
                 for name, entries in value.items()
                 for entry in (entries if isinstance(entries, list) else (entries,))
                 if entry is not None
@@ -35,7 +40,7 @@ def _inner(value: Any) -> str:
     return str(value)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape text as S3 does. A listing has thousands of texts, few with anything to escape: `replace` is fast for those."""
     marked = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     return marked.replace("\r", "&#13;").replace("\n", "&#10;")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import inspect
+import logging
 import os
 import signal
 import socket
@@ -173,6 +174,15 @@ def test_an_end_waits_for_a_request_under_way(ending):
     ending.stdin.flush()
     assert answer(client).endswith(b"done")
     assert ending.wait(120) == 0
+
+
+def test_a_worker_that_its_server_left_behind_ends_as_one_that_is_told_to():
+    worker = PatientWorker.__new__(PatientWorker)
+    worker.alive, worker.ppid, worker.log = True, os.getppid(), logging.getLogger("gunicorn")
+    assert worker.is_parent_alive()
+    worker.ppid = -1
+    assert not worker.is_parent_alive()
+    assert not worker.alive  # so that it waits for nobody who asked nothing
 
 
 class Listener:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from bisect import bisect_left
+from collections.abc import Iterable
 from itertools import pairwise
 
 import boto3
@@ -27,15 +28,16 @@ def plain_listing(names: set[str], prefix: str, delimiter: str) -> list[str]:
     return [mark + entry for mark, entry in sorted(entries, key=lambda pair: pair[1].encode())]
 
 
+def summaries(names: Iterable[str]) -> list[ObjectSummary]:
+    return [ObjectSummary(bucket="bucket", key=name, size=0, etag="", modified_ns=0) for name in names]
+
+
 @given(st.sets(keys, max_size=15), st.text("ab/", max_size=2), st.sampled_from(["", "/", "a", "b/"]), st.integers(1, 5))
 def test_pages_of_any_size_give_the_plain_listing(names, prefix, delimiter, limit):
     def page(bucket, prefix, start, count):
         assert 1 <= count <= limit + 1, "one more than the page holds tells whether there is a next"
         found = sorted((n for n in names if n.startswith(prefix) and n >= start), key=str.encode)
-        return [
-            ObjectSummary(bucket=bucket, key=name, size=0, etag="", last_modified=datetime.now(UTC))
-            for name in found[:count]
-        ]
+        return summaries(found[:count])
 
     seen, after = [], ""
     while True:
@@ -48,6 +50,22 @@ def test_pages_of_any_size_give_the_plain_listing(names, prefix, delimiter, limi
         if not listing.is_truncated:
             break
     assert seen == plain_listing(names, prefix, delimiter)
+
+
+@pytest.mark.parametrize(("folders", "files", "most_rows"), [(10, 1000, 1500), (100, 100, 1500), (1000, 10, 10_000)])
+def test_of_large_folders_few_keys_are_read(folders, files, most_rows):
+    names = [f"{folder:04d}/{file:04d}" for folder in range(folders) for file in range(files)]
+    rows = []
+
+    def page(bucket, prefix, start, count):
+        at = bisect_left(names, start)
+        rows.append(len(names[at : at + count]))
+        return summaries(names[at : at + count])
+
+    listing = list_page(page, "bucket", "", "/", "", 1000)
+    assert listing.common_prefixes == [f"{folder:04d}/" for folder in range(folders)]
+    assert sum(rows) <= most_rows
+    assert len(rows) <= folders + 1
 
 
 @pytest.fixture
