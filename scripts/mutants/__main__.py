@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import random
+import math
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from queue import LifoQueue
 
 from scripts.mutants.changes import base, changed_lines
-from scripts.mutants.judge import Copy, tests_of
+from scripts.mutants.judge import Copy, Judge, tests_of
 from scripts.mutants.mutant import EveryLine, Mutant, mutants
+from scripts.mutants.table import update
 
 FOLDERS = ("algorithms", "containers", "local_runner")
-LONGEST_S = 900
-"""The tests of a file may take this long."""
-
-SLOWER = 5
-"""A run may take this many times as long as that of the unchanged file, and …"""
-MORE_S = 20
-"""… this many seconds more: a change that makes an endless loop counts as noticed, a busy machine does not."""
+LONGEST_S = 1800
+"""The tests of a folder may take this long."""
 
 
 @dataclass
@@ -36,11 +34,21 @@ class Score:
     survivors: list[Mutant] = field(default_factory=list)
     not_reached: int = 0
     why_not: str = ""
+    failed: list[str] = field(default_factory=list)
 
     @property
     def tried(self) -> int:
         """Number of mutants with a verdict."""
         return self.noticed + len(self.survivors)
+
+    def add(self, mutant: Mutant, noticed: bool | None) -> None:
+        """Count a verdict, or that there was no time for one."""
+        if noticed is None:
+            self.not_reached += 1
+        elif noticed:
+            self.noticed += 1
+        else:
+            self.survivors.append(mutant)
 
     def __str__(self) -> str:
         """The survivors with their diffs, and a line that sums up."""
@@ -49,59 +57,52 @@ class Score:
         lines = [f"{self.path}:{mutant.line} survived\n{mutant.diff}\n" for mutant in self.survivors]
         share = f"{self.noticed} of {self.tried} noticed" + (f", {self.noticed / self.tried:.0%}" if self.tried else "")
         missing = f"; {self.not_reached} not reached" if self.not_reached else ""
-        return "\n".join([*lines, f"{self.path}: {share}{missing}; judged by {' '.join(self.tests)}\n"])
+        failed = f"; left out, because they fail without a change: {' '.join(self.failed)}" if self.failed else ""
+        return "\n".join([*lines, f"{self.path}: {share}{missing}; judged by {' '.join(self.tests)}{failed}\n"])
 
 
 class Session:
     """Copies of the repository that take turns, and the time until which mutants are tried."""
 
-    def __init__(self, repository: Path, folder: Path, processes: int) -> None:
-        self._repository = repository
+    def __init__(self, repository: Path, folder: Path, processes: int, end: float) -> None:
+        self._repository, self._end = repository, end
         self._pool = ThreadPoolExecutor(processes)
         self._free: LifoQueue[Copy] = LifoQueue()
+        self._processes = processes
         for number in range(processes):
             self._free.put(Copy(repository, folder / str(number)))
 
-    def score(self, path: str, candidates: list[Mutant], until: float) -> Score:
-        """Try the mutants of one file. Those that would begin after `until` are not reached."""
-        tests, began = tests_of(path, self._repository), time.monotonic()
-        score = Score(path, tests)
-        if not self._passes(None, tests, min(LONGEST_S, until - began)):
-            score.not_reached = len(candidates)
-            score.why_not = (
-                f"{' '.join(tests)} failed without a change, or took longer than there was time:\n{self._output()}"
-            )
-            return score
-        timeout_s = SLOWER * (time.monotonic() - began) + MORE_S
+    def scores(self, groups: list[dict[str, list[Mutant]]]) -> Iterator[Score]:
+        """Try the mutants of groups of files, each with its share of the time that is left."""
+        waiting = list(range(len(groups), 0, -1))
 
-        def survives(mutant: Mutant) -> bool | None:
-            return None if time.monotonic() > until else self._passes(mutant, tests, timeout_s)
+        def score(group: dict[str, list[Mutant]]) -> list[Score]:
+            now, turns = time.monotonic(), math.ceil(waiting.pop(0) / self._processes)
+            return self._score(group, now + (self._end - now) / turns)
 
-        for mutant, survived in zip(candidates, self._pool.map(survives, candidates), strict=True):
-            if survived is None:
-                score.not_reached += 1
-            elif survived:
-                score.survivors.append(mutant)
-            else:
-                score.noticed += 1
-        return score
+        for scores in self._pool.map(score, groups):
+            yield from scores
 
-    def _output(self) -> str:
-        """The end of what the only run so far of a file's tests printed."""
+    def _score(self, group: dict[str, list[Mutant]], until: float) -> list[Score]:
+        scores = {path: Score(path, tests_of(path, self._repository)) for path in group}
         copy = self._free.get()
-        self._free.put(copy)
-        return "\n".join(copy.output.read_text(errors="replace").splitlines()[-15:])
-
-    def _passes(self, mutant: Mutant | None, tests: list[str], timeout_s: float) -> bool:
-        copy = self._free.get()
+        judge = Judge(copy, list(group), min(LONGEST_S, until - time.monotonic()))
         try:
-            if mutant:
-                copy.write(mutant.path, mutant.code)
-            return all(copy.passes([test], timeout_s) for test in tests)
+            for path, score in scores.items():
+                score.why_not, score.failed = judge.why_not(path), judge.failed(path)
+            for mutant in _in_turns(group):
+                score, late = scores[mutant.path], time.monotonic() > until
+                score.add(mutant, None if late or score.why_not else judge.notices(mutant))
         finally:
-            if mutant:
-                copy.write(mutant.path, mutant.original)
+            judge.close()
             self._free.put(copy)
+        return list(scores.values())
+
+
+def _in_turns(group: dict[str, list[Mutant]]) -> Iterator[Mutant]:
+    """One mutant of each file, then the next."""
+    for several in zip_longest(*group.values()):
+        yield from filter(None, several)
 
 
 def sources(paths: list[str]) -> Iterator[str]:
@@ -124,11 +125,13 @@ def chosen(arguments: argparse.Namespace) -> Mapping[str, Container[int]]:
     return {path: lines for path, lines in changed_lines(since, FOLDERS).items() if Path(path).exists()}
 
 
-def drawn(path: str, lines: Container[int], arguments: argparse.Namespace) -> list[Mutant]:
-    """The mutants to try of a file, in an order that is random and the same for the same seed."""
-    found = mutants(path, Path(path).read_text(), lines)
-    random.Random(arguments.seed).shuffle(found)
-    return found[: arguments.sample]
+def groups(arguments: argparse.Namespace) -> list[dict[str, list[Mutant]]]:
+    """For each folder: path → the mutants to try. Tests of one folder are collected and run without a change once."""
+    found: dict[Path, dict[str, list[Mutant]]] = defaultdict(dict)
+    for path, lines in chosen(arguments).items():
+        if drawn := mutants(path, Path(path).read_text(), lines, arguments.sample, arguments.seed):
+            found[Path(path).parent][path] = drawn
+    return list(found.values())
 
 
 def parsed() -> argparse.Namespace:
@@ -141,32 +144,27 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, metavar="N", help="try at most N mutants of each file, chosen at random")
     parser.add_argument("--seed", type=int, default=0, help="of that choice")
     parser.add_argument("--budget-s", type=float, default=float("inf"), metavar="S", help="begin no mutant later")
-    parser.add_argument("--processes", type=int, default=2, metavar="N", help="mutants at a time")
+    parser.add_argument("--processes", type=int, default=2, metavar="N", help="folders at a time")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="write each file's score to a table in this page")
     arguments = parser.parse_args()
     if bool(arguments.paths) == (arguments.changed is not None):
         parser.error("name paths, or --changed")
     return arguments
 
 
-def scores(arguments: argparse.Namespace) -> Iterator[Score]:
-    """Try the mutants file by file, each with its share of the time that is left."""
-    end, files = time.monotonic() + arguments.budget_s, chosen(arguments)
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        session = Session(Path.cwd(), Path(folder), arguments.processes)
-        for number, (path, lines) in enumerate(files.items()):
-            candidates, now = drawn(path, lines, arguments), time.monotonic()
-            if candidates:
-                yield session.score(path, candidates, now + (end - now) / (len(files) - number))
-
-
 def main() -> None:
     """Print what survived, and how many changes of each file were noticed."""
-    rows, missing = ["| file | mutants | noticed | share |", "|---|---|---|---|"], 0
-    for score in scores(parsed()):
-        print(score, flush=True)
-        missing += score.not_reached
-        if score.tried:
-            rows.append(f"| `{score.path}` | {score.tried} | {score.noticed} | {score.noticed / score.tried:.0%} |")
+    arguments, rows, missing = parsed(), ["| file | mutants | noticed | share |", "|---|---|---|---|"], 0
+    end = time.monotonic() + arguments.budget_s
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        session = Session(Path.cwd(), Path(folder), arguments.processes, end)
+        for score in session.scores(groups(arguments)):
+            print(score, flush=True)
+            missing += score.not_reached
+            if score.tried:
+                rows.append(f"| `{score.path}` | {score.tried} | {score.noticed} | {score.noticed / score.tried:.0%} |")
+            if score.tried and arguments.table:
+                update(arguments.table, score.path, score.tried, score.noticed)
     print(*rows, sep="\n")
     if missing:
         print(f"{missing} mutants were not reached.")

@@ -10,7 +10,11 @@ import signal
 import subprocess
 import sys
 from itertools import count
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+
+from scripts.mutants.collected import NOT_REPLACED, NOT_RUN, OPTIONS, PASSED, SELECTION, Collected, Observed, Only
+from scripts.mutants.mutant import Mutant
 
 PRELOADED = [
     "pytest",
@@ -28,8 +32,10 @@ PRELOADED = [
 ALSO_NEEDED = (".clients",)
 """Of what git ignores, what tests use."""
 
-NOT_RUN, PASSED = 1, 100
-"""Exit statuses of a run: Python's of a process that did not come to its tests, and pytest's 0, moved away from it."""
+SLOWER, MORE_S = 5, 10
+"""A run may take this many times as long as without a change and this many seconds more of the processor, and …"""
+WAITING = 3
+"""… this many times as long by the clock: a change that makes an endless loop counts as noticed, a busy machine does not."""
 
 TESTS = {
     "local_runner/s3/uploads.py": ("tests/local_runner/s3/test_multipart_operations.py",),
@@ -93,38 +99,125 @@ class Copy:
         time_s = target.stat().st_mtime + next(self._times)
         os.utime(target, (time_s, time_s))
 
-    def passes(self, tests: list[str], timeout_s: float) -> bool:
-        """Whether the tests pass, up to the first that does not. False as well if they take longer."""
-        process = _processes().Process(target=_run, args=(self.root, tests, self.output), daemon=False)
+    def start(self, tests: list[str], plugin: object) -> ForkServerProcess:
+        """Have pytest collect these tests in a process of its own, with one more plugin, and run them."""
+        process = _processes().Process(target=_run, args=(self.root, tests, plugin, self.output), daemon=False)
         process.start()
-        process.join(timeout_s)
+        return process
+
+
+class Judge:
+    """The tests of some files: collected in a copy, run without a change once, then with one change at a time."""
+
+    def __init__(self, copy: Copy, sources: list[str], timeout_s: float) -> None:
+        self._copy = copy
+        self._files = {source: tests_of(source, copy.root) for source in sources}
+        orders, theirs = multiprocessing.Pipe()
+        self._orders = orders
+        files = sorted({file for files in self._files.values() for file in files})
+        self._process = copy.start(files, Collected(copy.root, theirs, sources))
+        theirs.close()
+        report = copy.output.with_name("observed")
+        report.unlink(missing_ok=True)
+        self._order("observe", timeout_s, report=report)
+        self._observed = Observed.read(report) if report.exists() else None
+
+    def close(self) -> None:
+        """End the process."""
+        self._orders.close()
+        self._process.join()
+
+    def why_not(self, source: str) -> str:
+        """Why no verdict about a file can be had: its tests have not passed without a change. "" if some have."""
+        if self._tests(source):
+            return ""
+        said = "\n".join(self._copy.output.read_text(errors="replace").splitlines()[-15:])
+        return f"{' '.join(self._files[source])} failed without a change, or took longer than there was time:\n{said}"
+
+    def failed(self, source: str) -> list[str]:
+        """The tests of a file that fail without a change, and say nothing about one."""
+        return self._of(source, self._observed.failed if self._observed else [])
+
+    def notices(self, mutant: Mutant) -> bool:
+        """Whether a test fails with the change. Those that reach it run first, in a fork; if they pass, all run anew."""
+        self._copy.write(mutant.path, mutant.code)
+        try:
+            return self._fail_in_fork(mutant) or self._fail_anew(mutant)
+        finally:
+            self._copy.write(mutant.path, mutant.original)
+
+    def _fail_in_fork(self, mutant: Mutant) -> bool:
+        tests = sorted(self._reaching(mutant), key=lambda test: self._seconds([test]) > 1)  # slow ones last
+        change = {"path": mutant.path, "before": mutant.original, "after": mutant.code}
+        limit_s = self._limit_s(tests)
+        return bool(tests) and self._order(
+            "attempt", WAITING * limit_s, **change, tests=tests, cpu_s=int(limit_s)
+        ) not in (PASSED, NOT_REPLACED)
+
+    def _fail_anew(self, mutant: Mutant) -> bool:
+        tests = self._tests(mutant.path)
+        process = self._copy.start(self._files[mutant.path], Only(tests))
+        process.join(WAITING * self._limit_s(tests))
         process.kill()
         assert process.pid
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # whatever the tests left running
         process.join()
         if process.exitcode == NOT_RUN:
-            raise RuntimeError(f"the tests of {self.root} could not be started")
-        return process.exitcode == PASSED
+            raise RuntimeError(f"the tests of {self._copy.root} could not be started")
+        return process.exitcode != PASSED
+
+    def _reaching(self, mutant: Mutant) -> list[str]:
+        """The tests that reach the statement that is changed."""
+        lines = self._observed.reached.get(mutant.path, {}) if self._observed else {}
+        reaching = {test for line in mutant.statement for test in lines.get(line, [])}
+        return [test for test in self._tests(mutant.path) if test in reaching]
+
+    def _tests(self, source: str) -> list[str]:
+        return self._of(source, list(self._observed.seconds) if self._observed else [])
+
+    def _of(self, source: str, tests: list[str]) -> list[str]:
+        """Of these tests those that judge a file."""
+        places = tuple(f"{place}::" if place.endswith(".py") else f"{place}/" for place in self._files[source])
+        return [test for test in tests if test.startswith(places)]
+
+    def _seconds(self, tests: list[str]) -> float:
+        assert self._observed
+        return sum(self._observed.seconds[test] for test in tests)
+
+    def _limit_s(self, tests: list[str]) -> float:
+        return SLOWER * self._seconds(tests) + MORE_S
+
+    def _order(self, method: str, timeout_s: float, **arguments: object) -> int | None:
+        """The exit status of a run in a fork. None if it took too long, or if the tests cannot even be collected."""
+        try:
+            self._orders.send((method, arguments, timeout_s))
+            status: int | None = self._orders.recv()
+        except (EOFError, OSError):
+            return None
+        return status
 
 
-def _processes() -> multiprocessing.context.ForkServerContext:
+def _processes() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     return context
 
 
-def _run(root: Path, tests: list[str], output: Path) -> None:
-    """The body of a run: pytest in a session of its own, whose processes are ended with it."""
+def _run(root: Path, tests: list[str], plugin: object, output: Path) -> None:
+    """The body of a process: pytest in a session of its own, whose processes are ended with it."""
     os.setsid()
     os.chdir(root)
     os.environ["PYTHONPATH"] = str(root)
     sys.path.insert(0, str(root))
-    for module in [name for name in sys.modules if name.split(".")[0] in ("scripts", "wildsage", "tests")]:
+    for module in [name for name in sys.modules if name.split(".")[0] in ("wildsage", "tests")]:
         del sys.modules[module]
     with output.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    import hypothesis
     import pytest
 
-    os._exit(PASSED + pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]))
+    phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)  # a smaller example of a failure is not asked for
+    hypothesis.settings.register_profile("mutants", deadline=None, derandomize=True, phases=phases)
+    os._exit(PASSED + pytest.main([*OPTIONS.split(), "-m", SELECTION, *tests], plugins=[plugin]))

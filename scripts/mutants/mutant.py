@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import random
 import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
@@ -37,6 +38,15 @@ class Mutant:
         ]
         return "\n".join(lines)
 
+    @property
+    def statement(self) -> range:
+        """The lines of the changed statement; of one with a body, those before the body."""
+        found = range(self.line, self.line + 1)
+        for node in ast.walk(ast.parse(self.original)):
+            if isinstance(node, ast.stmt) and node.lineno <= self.line <= _last_line(node):
+                found = range(node.lineno, _last_line(node) + 1)  # ast.walk goes from the outside in
+        return found
+
 
 class EveryLine:
     """Contains all numbers."""
@@ -45,22 +55,37 @@ class EveryLine:
         return True
 
 
-def mutants(path: str, code: str, lines: Container[int] = EveryLine()) -> list[Mutant]:
-    """All mutants of a file's code that change one of these lines, each different from all others, in their order."""
-    left_alone = list(_left_alone(ast.parse(code)))
-    marked = set(_marked(code))
-    tree, original = get_ast(code), _meaning(code)
-    found: dict[str, Mutant] = {}
+def mutants(
+    path: str, code: str, lines: Container[int] = EveryLine(), sample: int | None = None, seed: int = 0
+) -> list[Mutant]:
+    """Mutants of a file's code that change one of these lines, each different from all others, in a random order that is the same
+    for the same seed: all, or so many."""
+    places = list(_places(code, lines))
+    random.Random(seed).shuffle(places)
+    original, found = _meaning(code), dict[str, Mutant]()
+    for line, operator, occurrence in places:
+        if sample is not None and len(found) >= sample:
+            break
+        mutated = _mutated(code, operator, occurrence)
+        meaning = _meaning(mutated) if mutated else None
+        if mutated and meaning and meaning != original:
+            found.setdefault(meaning, Mutant(path, line, code, mutated))
+    return list(found.values())
+
+
+def _places(code: str, lines: Container[int]) -> Iterator[tuple[int, Operator, int]]:
+    """Where an operator can change one of these lines: the line, the operator, and which of its places that is."""
+    left_alone, marked = list(_left_alone(ast.parse(code))), set(_marked(code))
+    nodes = list(ast_nodes(get_ast(code)))
     for operator in operators():
-        positions = (position for node in ast_nodes(tree) for position in operator.mutation_positions(node))
+        positions = (position for node in nodes for position in operator.mutation_positions(node))
         for occurrence, (start, _) in enumerate(positions):
-            if start[0] not in lines or start[0] in marked or any(low <= start < high for low, high in left_alone):
-                continue
-            mutated = _mutated(code, operator, occurrence)
-            meaning = _meaning(mutated) if mutated else None
-            if mutated and meaning and meaning != original:
-                found.setdefault(meaning, Mutant(path, start[0], code, mutated))
-    return sorted(found.values(), key=lambda mutant: mutant.line)
+            if (
+                start[0] in lines
+                and start[0] not in marked
+                and not any(low <= start < high for low, high in left_alone)
+            ):
+                yield start[0], operator, occurrence
 
 
 def _mutated(code: str, operator: Operator, occurrence: int) -> str | None:
@@ -94,6 +119,12 @@ def _left_alone(tree: ast.Module) -> Iterator[Position]:
         for name in ("annotation", "returns"):
             if (annotation := getattr(node, name, None)) is not None:
                 yield _position(annotation)
+
+
+def _last_line(node: ast.stmt) -> int:
+    body = getattr(node, "body", None)
+    last = body[0].lineno - 1 if body else node.end_lineno
+    return max(node.lineno, last or 0)
 
 
 def _position(node: ast.expr) -> Position:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,10 @@ pytest.importorskip("cosmic_ray", reason="needs wildsage[mutants]")
 
 from scripts.mutants import __main__ as command
 from scripts.mutants import changes, judge
+from scripts.mutants.functions import functions_of, replace_functions
 from scripts.mutants.judge import tests_of as judges_of
 from scripts.mutants.mutant import mutants
+from scripts.mutants.table import update
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,12 +48,12 @@ def test_annotations_options_of_classes_and_marked_lines_stay():
     assert changed_to("@dataclass(frozen=True)\nclass A:\n    x: int\n") == []
     assert changed_to("x: int | None = None\n\n\ndef f(a: int | str) -> int | None: ...\n") == []
     assert changed_to("n = 1  # mutants: equivalent: any number above zero will do\n") == []
-    assert changed_to("# mutants: equivalent: any number will do\nn = 1\na = 5\n") == ["a = 6", "a = 4"]
+    assert sorted(changed_to("# mutants: equivalent: any number will do\nn = 1\na = 5\n")) == ["a = 4", "a = 6"]
     assert changed_to("n = 1  # mutants: equivalent:\n") != []  # a mark needs a reason
 
 
 def test_only_the_given_lines_are_changed():
-    assert changed_to("a = 1\nb = 5\n", lines={2}) == ["b = 6", "b = 4"]
+    assert sorted(changed_to("a = 1\nb = 5\n", lines={2})) == ["b = 4", "b = 6"]
 
 
 def test_an_exception_with_dots_in_its_name_stays():
@@ -58,7 +62,95 @@ def test_an_exception_with_dots_in_its_name_stays():
 
 
 def test_what_is_not_python_or_means_the_same_is_left_out():
-    assert changed_to("if n := 1:\n    pass\n") == ["if n := 2:", "if n := 0:"]
+    assert sorted(changed_to("if n := 1:\n    pass\n")) == ["if n := 0:", "if n := 2:"]
+
+
+def test_a_sample_is_the_beginning_of_the_same_random_order():
+    code = "a = 1\nb = 5\nc = 9\n"
+    drawn = changed_to(code, seed=3)
+    assert len(drawn) == 6 and changed_to(code, seed=3) == drawn != changed_to(code, seed=4)
+    assert changed_to(code, sample=4, seed=3) == drawn[:4]
+    assert changed_to(code, sample=0) == []
+
+
+def test_a_statement_is_its_lines_and_those_before_its_body():
+    code = "def f(\n    a,\n    b=1,\n):\n    return g(\n        a + b,\n    )\n"
+    found = {mutant.line: mutant.statement for mutant in mutants("m.py", code)}
+    assert found == {3: range(1, 5), 6: range(5, 8)}
+
+
+MODULE = """
+import functools
+
+LIMIT = 3
+
+def above(n):
+    return n > LIMIT
+
+@functools.lru_cache(maxsize=0)
+def twice(n):
+    return 2 * n
+
+class Steps:
+    size = 2
+
+    def first(self):
+        return next(filter(lambda n: n > 1, range(self.size, 9)))
+
+def adder(n):
+    return lambda m: m + n
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """An imported module, and what puts another code's functions in place of its own."""
+    (tmp_path / "module_of_steps.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    imported = importlib.import_module("module_of_steps")
+    found = functions_of(tmp_path, ["module_of_steps.py"])["module_of_steps.py"]
+    yield imported, lambda old, new: replace_functions(found, MODULE, MODULE.replace(old, new))
+    del sys.modules["module_of_steps"]
+
+
+@pytest.mark.parametrize(
+    "old, new, call, result",
+    [
+        ("n > LIMIT", "n >= LIMIT", lambda m: m.above(3), True),
+        ("2 * n", "3 * n", lambda m: m.twice(2), 6),
+        ("n: n > 1", "n: n > 2", lambda m: m.Steps().first(), 3),
+        ("m + n", "m - n", lambda m: m.adder(1)(3), 2),
+    ],
+    ids=["a function", "a decorated one", "a method with a lambda", "a closure"],
+)
+def test_functions_are_replaced(module, old, new, call, result):
+    imported, replace = module
+    assert call(imported) != result
+    assert replace(old, new) and call(imported) == result
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [("LIMIT = 3", "LIMIT = 4"), ("size = 2", "size = True"), ("def above(n)", "def above(n=1)")],
+    ids=["a constant", "a class", "a default"],
+)  # fmt: skip
+def test_what_an_import_does_is_not_replaced(module, old, new):
+    imported, replace = module
+    assert not replace(old, new)
+    assert not imported.above(3)
+
+
+def test_a_page_has_one_row_for_each_file_and_their_sum(tmp_path):
+    page = tmp_path / "mutants.md"
+    page.write_text("# Scores\n\nHow.\n\n")
+    for path, tried, noticed in (("b.py", 10, 3), ("a.py", 10, 9), ("b.py", 20, 19)):
+        update(page, path, tried, noticed)
+    today = date.today()
+    assert page.read_text() == (
+        "# Scores\n\nHow.\n\n2 files, 30 changes tried, 28 noticed (93%). 2 of the files reach 90 %.\n\n"
+        "| file | tried | noticed | share | date |\n|---|---|---|---|---|\n"
+        f"| `a.py` | 10 | 9 | 90% | {today} |\n| `b.py` | 20 | 19 | 95% | {today} |\n"
+    )
 
 
 def test_the_test_of_a_files_name_judges_it_or_those_of_its_folder():
@@ -135,6 +227,10 @@ def test_a_run_reports_what_no_test_notices(project, monkeypatch, capsys):
     )
     command.main()
     assert "| `algorithms/sign.py` | 3 | 3 | 100% |" in capsys.readouterr().out
+    (project / "tests" / "algorithms" / "test_sign.py").write_text("def test_it():\n    assert False, 'as it stands'\n")
+    command.main()
+    assert "3 mutants were not tried, because tests/algorithms/test_sign.py failed" in (told := capsys.readouterr().out)
+    assert "as it stands" in told
     monkeypatch.setattr(sys, "argv", ["mutants", "--changed", "--budget-s", "0"])
     command.main()
     assert "1 mutants were not reached." in capsys.readouterr().out
