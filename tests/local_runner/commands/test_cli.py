@@ -23,7 +23,7 @@ from wildsage.local_runner.__main__ import app
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.settings import ServerSettings
 
-WILDSAGE = [sys.executable, "-m", "wildsage.local_runner"]
+WILDSAGE = [sys.executable, "-m", "wildsage"]
 ROOT = Path(__file__).parents[3]
 
 
