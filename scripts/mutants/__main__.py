@@ -92,7 +92,7 @@ class Session:
                 score.why_not, score.failed = judge.why_not(path), judge.failed(path)
             for mutant in _in_turns(group):
                 score, late = scores[mutant.path], time.monotonic() > until
-                score.add(mutant, None if late or score.why_not else judge.notices(mutant))
+                score.add(mutant, None if late or score.why_not else judge.notices(mutant, until))
         finally:
             judge.close()
             self._free.put(copy)

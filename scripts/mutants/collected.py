@@ -17,11 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from coverage import Coverage
 
 from scripts.mutants.functions import functions_of, replace_functions
 
 OPTIONS = "-x -q --no-header --tb=short --rootdir=. -p no:cacheprovider --hypothesis-profile=mutants"
 SELECTION = "not slow"
+AT_IMPORT = "at import"
+"""In place of a test's name: what is reached while tests are collected."""
+
 NOT_RUN, FAILED, NOT_REPLACED, PASSED = 1, 98, 99, 100
 """Exit statuses of a run: Python's of a process that did not come to its tests; those of a failed test, and of a change that
 needs new imports; and pytest's 0, moved away from them."""
@@ -52,9 +56,16 @@ class Collected:
     def __init__(self, root: Path, orders: Connection, sources: list[str]) -> None:
         self._root, self._orders, self._sources = root, orders, sources
 
+    def pytest_sessionstart(self) -> None:
+        """Follow what collecting the tests imports."""
+        self._coverage = _coverage(self._root, self._sources)
+        self._coverage.start()
+        self._coverage.switch_context(AT_IMPORT)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """In each fork None: pytest goes on with the tests that the session has by then."""
+        self._coverage.stop()
         self._functions = functions_of(self._root, self._sources)
         gc.freeze()  # no fork looks for garbage here
         while True:
@@ -72,7 +83,7 @@ class Collected:
     def observe(self, session: pytest.Session, report: Path) -> None:
         """Run all tests, and write to a file which passed, in what time, and which lines of the sources they reached."""
         session.config.option.maxfail = 0
-        session.config.pluginmanager.register(_Observer(self._root, self._sources, report))
+        session.config.pluginmanager.register(_Observer(self._root, self._coverage, report))
 
     def attempt(
         self, session: pytest.Session, path: str, before: str, after: str, tests: list[str], cpu_s: int
@@ -89,14 +100,10 @@ class Collected:
 class _Observer:
     """A plugin of pytest that follows an order to observe."""
 
-    def __init__(self, root: Path, sources: list[str], report: Path) -> None:
-        import coverage
-
-        self._root, self._report, self._found = root, report, Observed()
+    def __init__(self, root: Path, coverage: Coverage, report: Path) -> None:
+        self._root, self._coverage, self._report, self._found = root, coverage, report, Observed()
         self._seconds: dict[str, float] = defaultdict(float)
         self._passed: dict[str, bool] = {}
-        names = [str(root / source) for source in sources]
-        self._coverage = coverage.Coverage(data_file=None, config_file=False, include=names, messages=False)
         self._coverage.start()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -118,6 +125,11 @@ class _Observer:
             self._found.reached[str(Path(file).relative_to(self._root))] = data.contexts_by_lineno(file)
         self._found.seconds = {test: self._seconds[test] for test, passed in self._passed.items() if passed}
         self._report.write_text(json.dumps(vars(self._found)))
+
+
+def _coverage(root: Path, sources: list[str]) -> Coverage:
+    names = [str(root / source) for source in sources]
+    return Coverage(data_file=None, config_file=False, include=names, messages=False)
 
 
 class _FirstFailure:

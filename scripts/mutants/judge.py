@@ -9,11 +9,22 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from itertools import count
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
-from scripts.mutants.collected import NOT_REPLACED, NOT_RUN, OPTIONS, PASSED, SELECTION, Collected, Observed, Only
+from scripts.mutants.collected import (
+    AT_IMPORT,
+    NOT_REPLACED,
+    NOT_RUN,
+    OPTIONS,
+    PASSED,
+    SELECTION,
+    Collected,
+    Observed,
+    Only,
+)
 from scripts.mutants.mutant import Mutant
 
 PRELOADED = [
@@ -120,7 +131,7 @@ class Judge:
         report = copy.output.with_name("observed")
         report.unlink(missing_ok=True)
         self._order("observe", timeout_s, report=report)
-        self._observed = Observed.read(report) if report.exists() else None
+        self._observed = Observed.read(report) if report.exists() else Observed()
 
     def close(self) -> None:
         """End the process."""
@@ -136,28 +147,36 @@ class Judge:
 
     def failed(self, source: str) -> list[str]:
         """The tests of a file that fail without a change, and say nothing about one."""
-        return self._of(source, self._observed.failed if self._observed else [])
+        return self._of(source, self._observed.failed)
 
-    def notices(self, mutant: Mutant) -> bool:
-        """Whether a test fails with the change. Those that reach it run first, in a fork; if they pass, all run anew."""
+    def notices(self, mutant: Mutant, until: float) -> bool | None:
+        """Whether a test fails with the change. None if that is not known by then."""
         self._copy.write(mutant.path, mutant.code)
         try:
-            return self._fail_in_fork(mutant) or self._fail_anew(mutant)
+            noticed = self._fail_in_fork(mutant, until)
+            if noticed is None:
+                noticed = self._fail_anew(mutant, until)
         finally:
             self._copy.write(mutant.path, mutant.original)
+        return noticed if time.monotonic() < until else None
 
-    def _fail_in_fork(self, mutant: Mutant) -> bool:
-        tests = sorted(self._reaching(mutant), key=lambda test: self._seconds([test]) > 1)  # slow ones last
+    def _fail_in_fork(self, mutant: Mutant, until: float) -> bool | None:
+        """Whether a test fails with the change in memory. None if they pass, but what was imported is not what would be now."""
+        reaching, seconds = self._reaching(mutant), self._observed.seconds
+        tests = sorted(self._tests(mutant.path), key=lambda test: (test not in reaching, seconds[test] > 1))
         change = {"path": mutant.path, "before": mutant.original, "after": mutant.code}
         limit_s = self._limit_s(tests)
-        return bool(tests) and self._order(
-            "attempt", WAITING * limit_s, **change, tests=tests, cpu_s=int(limit_s)
-        ) not in (PASSED, NOT_REPLACED)
+        wait_s = min(WAITING * limit_s, until - time.monotonic())
+        status = self._order("attempt", wait_s, **change, tests=tests, cpu_s=int(limit_s))
+        if status == NOT_REPLACED or (status == PASSED and AT_IMPORT in reaching):
+            return None
+        return status != PASSED
 
-    def _fail_anew(self, mutant: Mutant) -> bool:
+    def _fail_anew(self, mutant: Mutant, until: float) -> bool:
+        """Whether a test fails in a new process, which imports the changed file."""
         tests = self._tests(mutant.path)
         process = self._copy.start(self._files[mutant.path], Only(tests))
-        process.join(WAITING * self._limit_s(tests))
+        process.join(min(WAITING * self._limit_s(tests), until - time.monotonic()))
         process.kill()
         assert process.pid
         with contextlib.suppress(ProcessLookupError):
@@ -167,26 +186,21 @@ class Judge:
             raise RuntimeError(f"the tests of {self._copy.root} could not be started")
         return process.exitcode != PASSED
 
-    def _reaching(self, mutant: Mutant) -> list[str]:
-        """The tests that reach the statement that is changed."""
-        lines = self._observed.reached.get(mutant.path, {}) if self._observed else {}
-        reaching = {test for line in mutant.statement for test in lines.get(line, [])}
-        return [test for test in self._tests(mutant.path) if test in reaching]
+    def _reaching(self, mutant: Mutant) -> set[str]:
+        """The tests that reach the statement that is changed, and AT_IMPORT if it runs when modules are imported."""
+        lines = self._observed.reached.get(mutant.path, {})
+        return {test for line in mutant.statement for test in lines.get(line, [])}
 
     def _tests(self, source: str) -> list[str]:
-        return self._of(source, list(self._observed.seconds) if self._observed else [])
+        return self._of(source, list(self._observed.seconds))
 
     def _of(self, source: str, tests: list[str]) -> list[str]:
         """Of these tests those that judge a file."""
         places = tuple(f"{place}::" if place.endswith(".py") else f"{place}/" for place in self._files[source])
         return [test for test in tests if test.startswith(places)]
 
-    def _seconds(self, tests: list[str]) -> float:
-        assert self._observed
-        return sum(self._observed.seconds[test] for test in tests)
-
     def _limit_s(self, tests: list[str]) -> float:
-        return SLOWER * self._seconds(tests) + MORE_S
+        return SLOWER * sum(self._observed.seconds[test] for test in tests) + MORE_S
 
     def _order(self, method: str, timeout_s: float, **arguments: object) -> int | None:
         """The exit status of a run in a fork. None if it took too long, or if the tests cannot even be collected."""
