@@ -36,7 +36,7 @@ from wildsage.local_runner.server.services import WARM_IMPORTS
 BUCKET = "bucket"
 CONTENT_TYPES = {"rows": "application/x-recordio-protobuf", "images": "application/x-recordio"}
 ENDS_WITHIN_S = 240
-HEALTHY_WITHIN_S = 120
+HEALTHY_WITHIN_S = 240
 THREADS = {"OMP_NUM_THREADS": "1"}
 """The same number everywhere: gradients of convolutions are added up by thread."""
 CONTAINERS = (sys.executable, "-P", "-m", "wildsage.containers")
@@ -118,7 +118,7 @@ class Place:
 
             def ask(body: bytes, content_type: str, accept: str) -> tuple[int, bytes]:
                 headers = {"Content-Type": content_type, "Accept": accept}
-                answer = http.request("POST", f"{url}/invocations", body=body, headers=headers, timeout=60)
+                answer = http.request("POST", f"{url}/invocations", body=body, headers=headers, timeout=240)
                 return answer.status, answer.data
 
             yield ask

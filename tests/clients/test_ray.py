@@ -17,7 +17,7 @@ from wildsage.containers.contract.paths import OptML
 ROOT = Path(__file__).resolve().parents[2]
 HOSTS = ("algo-1", "algo-2", "algo-3")
 KMEANS = {"k": "2", "feature_dim": "2"}
-WITHIN_S = 300
+WITHIN_S = 900
 
 CLUSTER = """
 import ray

@@ -130,9 +130,9 @@ class HostRun(RunContext):
 
     def gather(self, arrays):
         self._shared[self._rank] = arrays
-        self._barrier.wait(timeout=60)
+        self._barrier.wait(timeout=240)
         gathered = list(self._shared)
-        self._barrier.wait(timeout=60)  # nobody gathers again before all have read
+        self._barrier.wait(timeout=240)  # nobody gathers again before all have read
         return gathered
 
 

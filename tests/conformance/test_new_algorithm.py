@@ -82,7 +82,7 @@ def test_it_trains_and_serves_by_the_command_line(python, tree, tmp_path):
     assert "text/csv;label_size=1" in said
     with serving(tree, tmp_path / "model.tar.gz") as url:
         request = urllib.request.Request(url, b"8,1\n1,8\n", {"Content-Type": "text/csv"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=240) as answer:
             labels = [row["predicted_label"] for row in json.load(answer)["predictions"]]
     assert labels == [1.0, 2.0]
 

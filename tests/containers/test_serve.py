@@ -17,7 +17,7 @@ from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
 
 ROOT = Path(__file__).resolve().parents[2]
-HTTP = urllib3.PoolManager(retries=False, timeout=30)
+HTTP = urllib3.PoolManager(retries=False, timeout=240)
 
 
 def start(folder: Path, **environment: str) -> tuple[subprocess.Popen, str]:
@@ -53,7 +53,7 @@ def server(tmp_path_factory):
     wait_for_ping(url)
     yield url
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=240) == 0
 
 
 def test_ping_is_empty(server):
@@ -118,17 +118,17 @@ def test_a_multi_model_container_serves_what_it_is_asked_to_load(tmp_path):
         assert HTTP.request("POST", f"{url}/invocations", body=b"3,0\n").status == 404
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=240) == 0
 
 
 def test_without_a_model_it_says_so_and_ends(tmp_path):
     process, _ = start(tmp_path)
-    log, _ = process.communicate(timeout=60)
+    log, _ = process.communicate(timeout=240)
     assert process.returncode == 1 and "ClientError: No model" in log and "Traceback" not in log
 
 
 def test_a_model_of_another_algorithm_is_named(tmp_path):
     artifact.save(KMeansModel(torch.zeros(2, 2)), OptML(tmp_path).model, "algo-1")
     process, _ = start(tmp_path, WILDSAGE_ALGORITHM="xgboost")
-    log, _ = process.communicate(timeout=60)
+    log, _ = process.communicate(timeout=240)
     assert process.returncode == 1 and "The files look like a model of kmeans." in log and "Traceback" not in log

@@ -162,7 +162,7 @@ def test_sigterm_leaves_a_model_of_what_was_learned(job, name):
                 pipe.write(recordio(X))
             except BrokenPipeError:
                 break
-    log, _ = process.communicate(timeout=60)
+    log, _ = process.communicate(timeout=240)
     assert process.returncode == 0 and "SIGTERM received" in log
     assert (run.opt_ml.model / "model_algo-1").exists() and not run.opt_ml.failure.exists()
 
@@ -330,6 +330,6 @@ def test_when_one_host_fails_the_others_say_that_it_was_another(job):
         run.describe(KMEANS, {"train": ChannelConfig()}, current_host=host, hosts=hosts)
         run.put("train", "x", recordio(rows))
         runs.append((run, run.start(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)))
-    assert [process.wait(timeout=60) for _, process in runs] == [3, 1]
+    assert [process.wait(timeout=240) for _, process in runs] == [3, 1]
     assert runs[0][0].failure.startswith("InternalServerError: Host algo-2 failed: ClientError: ")
     assert "3 columns, expected 4" in runs[1][0].failure

@@ -183,7 +183,7 @@ def test_killed_and_started_again_it_gives_the_same_bytes(job):
     wait_until(lambda: _epochs_done(run) >= 2)
     process.kill()
     process.wait()
-    assert workers and psutil.wait_procs(workers, timeout=60)[1] == [], "its workers end with it"
+    assert workers and psutil.wait_procs(workers, timeout=240)[1] == [], "its workers end with it"
     again = described(job, ("train",), ChannelConfig(RECORDIO), **settings)
     again.opt_ml.checkpoint_config.write_text("{}")
     again.put("train", "train.rec", REC)

@@ -15,7 +15,7 @@ import pytest
 from wildsage.local_runner.client import environment as client
 
 ROOT = Path(__file__).parents[2]
-STARTED_WITHIN_S = 120
+STARTED_WITHIN_S = 240
 EXPORT = ("python", "-P", "-m", "wildsage.local_runner", "up", "--export", "--data", "/data")
 CELLS = """
 import boto3, numpy as np, sagemaker

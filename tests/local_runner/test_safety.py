@@ -21,7 +21,7 @@ OUTSIDE = ["..", "../x", "/etc", "a/../../b", "%2e%2e", "a\x00b", "~root"]
 
 def send(aws, method: str, path: str, body: bytes = b"", service: str = "s3", **headers: str) -> tuple[int, bytes]:
     """One request, exactly as written: no client in between that would mend it."""
-    connection = http.client.HTTPConnection(urlsplit(aws.endpoint).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(aws.endpoint).netloc, timeout=240)
     connection.putrequest(method, path, skip_accept_encoding=True)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     for name, value in {"Authorization": SIGNED.format(service), "Content-Length": str(len(body)), **named}.items():

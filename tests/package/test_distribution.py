@@ -201,7 +201,7 @@ def answer(installed: Path, project: Path, env: dict[str, str]) -> list[float]:
         try:
             wait_for(port, server)
             url, headers = f"http://127.0.0.1:{port}/invocations", {"Content-Type": "text/csv"}
-            with urllib.request.urlopen(urllib.request.Request(url, b"0,0\n10,11\n", headers), timeout=30) as response:
+            with urllib.request.urlopen(urllib.request.Request(url, b"0,0\n10,11\n", headers), timeout=240) as response:
                 return [prediction["closest_cluster"] for prediction in json.load(response)["predictions"]]
         finally:
             server.send_signal(signal.SIGINT)

@@ -11,7 +11,7 @@ from wildsage.containers.contract import layered_environment
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
 def test_programs_of_the_users_packages_see_what_the_environment_holds(tmp_path):

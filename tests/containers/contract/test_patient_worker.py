@@ -53,7 +53,7 @@ def port() -> Iterator[int]:
 
 
 def connect(port: int, sent: bytes) -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", port), timeout=30)
+    client = socket.create_connection(("127.0.0.1", port), timeout=240)
     client.sendall(sent)
     return client
 

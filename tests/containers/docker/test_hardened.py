@@ -13,7 +13,7 @@ import pytest
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 
-SERVES_WITHIN_S = 60
+SERVES_WITHIN_S = 240
 HEALTHY_WITHIN_S = 5
 POLL_S = 0.05
 SERVING_PORT = "8080/tcp"

@@ -16,7 +16,7 @@ import pytest
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 
-WITHIN_S = 120
+WITHIN_S = 240
 
 
 @dataclass

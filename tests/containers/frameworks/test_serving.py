@@ -58,7 +58,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
         while True:
             assert started[-1].poll() is None, (tmp_path / "log").read_text()
             try:
-                assert urllib3.request("GET", f"{url}/ping", retries=False, timeout=60).status == 200
+                assert urllib3.request("GET", f"{url}/ping", retries=False, timeout=240).status == 200
                 return url
             except urllib3.exceptions.HTTPError:
                 time.sleep(0.05)
@@ -70,7 +70,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
 
 
 def ask(url: str, path: str = "/invocations") -> tuple[int, bytes]:
-    answer = urllib3.request("POST", url + path, body=b"1,2", headers={"Content-Type": "text/csv"}, timeout=60)
+    answer = urllib3.request("POST", url + path, body=b"1,2", headers={"Content-Type": "text/csv"}, timeout=240)
     return answer.status, answer.data
 
 
@@ -154,7 +154,7 @@ def test_several_models_keep_to_their_own_code_and_one_that_fails_says_why(serve
 
 def load(url: str, name: str) -> tuple[int, str]:
     body = json.dumps({"model_name": name, "url": f"/opt/ml/models/{name}/model"}).encode()
-    answer = urllib3.request("POST", f"{url}/models", body=body, timeout=60)
+    answer = urllib3.request("POST", f"{url}/models", body=body, timeout=240)
     return answer.status, answer.json()["message"]
 
 

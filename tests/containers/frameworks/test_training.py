@@ -69,7 +69,7 @@ def test_a_value_that_is_not_json_stays_as_it_is(lay_out, environment, starting)
     opt_ml = lay_out({"train.py": "import os; print('objective is', os.environ['SM_HP_OBJECTIVE'])"}, {})
     given = json.loads(opt_ml.hyperparameters.read_text())
     opt_ml.hyperparameters.write_text(json.dumps({**given, "objective": "reg:squarederror"}))
-    log = starting(opt_ml, environment).communicate(timeout=60)[0]
+    log = starting(opt_ml, environment).communicate(timeout=240)[0]
     assert "Failed to parse hyperparameter objective value reg:squarederror to Json.\nReturning the value itself" in log
     assert "\nobjective is reg:squarederror\n" in log
 
@@ -161,6 +161,6 @@ time.sleep(60)
     while process.stdout.readline() != "ready\n":
         assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=240)
     assert process.returncode == 0
     assert (opt_ml.model / "saved").read_text() == "so far"

@@ -117,13 +117,13 @@ def test_channels_and_models_may_be_in_s3(wildsage_module, rows, tmp_path, mode)
 def test_data_that_is_not_there_is_named(wildsage_module, tmp_path, arguments, text):
     boto3.client("s3").create_bucket(Bucket="cluster")
     process = start(*arguments, "--model", str(tmp_path))
-    log = process.communicate(timeout=60)[0]
+    log = process.communicate(timeout=240)[0]
     assert process.returncode == 1 and log.startswith("ClientError: ") and text in log
 
 
 def test_nobody_trains_a_model_that_nobody_would_keep(rows):
     process = start("--channel", f"train={rows}", *OPTIONS)
-    assert "Say where it goes: --model PLACE" in process.communicate(timeout=60)[0] and process.returncode == 1
+    assert "Say where it goes: --model PLACE" in process.communicate(timeout=240)[0] and process.returncode == 1
     assert not Path("/nowhere").exists()
 
 

@@ -82,7 +82,7 @@ def test_the_server_has_the_shared_options_and_its_own(client):
 def test_no_more_invocations_compute_at_a_time_than_have_a_slot():
     computing: set[int] = set()
     seen: list[int] = []
-    together = threading.Barrier(INVOCATIONS_PER_WORKER, timeout=30)
+    together = threading.Barrier(INVOCATIONS_PER_WORKER, timeout=240)
 
     class Slow:
         def invocations(self, request: HttpRequest) -> HttpResponse:

@@ -81,7 +81,7 @@ def test_a_host_may_take_longer_than_the_others_wait_for_one_that_is_away(watchi
         meeting = [pool.submit(one.meet) for one in watches[:2]]
         time.sleep(1)
         assert not any(one.done() for one in meeting)
-        stores = [watches[2].meet(), *[one.result(timeout=60) for one in meeting]]
+        stores = [watches[2].meet(), *[one.result(timeout=240) for one in meeting]]
     stores[0].set("name", "value")
     assert stores[1].get("name") == b"value"
 
@@ -93,7 +93,7 @@ def test_the_first_host_stays_until_the_others_know_why_another_fails(watching):
         meeting = pool.submit(refusals, watches[:1])
         watches[2]._connected.wait(60)
         watches[1].tell("ClientError: row 3 is empty")
-        assert meeting.result(timeout=60) == ["Host algo-2 failed: ClientError: row 3 is empty"]
+        assert meeting.result(timeout=240) == ["Host algo-2 failed: ClientError: row 3 is empty"]
         assert watches[0]._beats()[2] == watch.LEFT.encode()
 
 
@@ -123,8 +123,8 @@ def test_a_host_that_waits_for_the_port_of_the_first_hears_that_this_fails(watch
         monkeypatch.setattr(watch, "APPEAR_WITHIN_S", 5.0)
         waiting = pool.submit(watches[1].free_port)
         for one in meeting:
-            one.result(timeout=60)
+            one.result(timeout=240)
         telling = pool.submit(watches[0].tell, "ClientError: row 3 is empty")
         with pytest.raises(PlatformError, match="Host algo-1 failed: ClientError: row 3 is empty"):
-            waiting.result(timeout=60)
-        telling.result(timeout=60)
+            waiting.result(timeout=240)
+        telling.result(timeout=240)

@@ -24,7 +24,7 @@ from wildsage.local_runner.processes import no_network
 from wildsage.local_runner.settings import CONTAINERS
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
-WITHIN_S = 120
+WITHIN_S = 240
 needs_namespaces = pytest.mark.skipif(
     no_network.problem() is not None, reason=f"no network namespaces: {no_network.problem()}"
 )

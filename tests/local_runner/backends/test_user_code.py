@@ -18,7 +18,7 @@ from wildsage.local_runner.processes import mounts
 
 OWN = "123456789012.dkr.ecr.us-east-1.amazonaws.com/own:3"
 SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
-WITHIN_S = 60
+WITHIN_S = 240
 needs_namespaces = pytest.mark.skipif(mounts.problem("/opt/ml") is not None, reason="this machine forbids mounts")
 
 

@@ -47,7 +47,7 @@ def sts() -> Iterator[str]:
 def run(code: str, endpoint: str, data: Path, sdk_polling: bool = False, **given: str) -> str:
     environment = client.client_environment(endpoint, data, sdk_polling, BARE | given)
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -169,7 +169,7 @@ print("validations:", len(counted))
 def test_the_sdk_neither_validates_nor_logs_our_settings(sts: str, tmp_path: Path) -> None:
     environment = client.client_environment(sts, tmp_path, False, BARE)
     done = subprocess.run(
-        [sys.executable, "-c", VALIDATIONS], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", VALIDATIONS], env=environment, capture_output=True, text=True, timeout=240, check=False
     )
     assert "validations: 0\n" in done.stdout, done.stderr
     logged = done.stdout + done.stderr

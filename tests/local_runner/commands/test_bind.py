@@ -51,6 +51,6 @@ def test_another_machine_is_answered_only_where_the_server_was_opened_to_it(
 
 def status(port: int, host: str) -> int:
     """What ListBuckets answers under a name."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=240)
     connection.request("GET", "/", headers={"Host": host})
     return connection.getresponse().status

@@ -357,7 +357,7 @@ def write_wheel(folder: Path, name: str, version: str) -> None:
 def test_exported_variables_make_a_shell_a_client(data: Path) -> None:
     code = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
     shell = f'eval "$({" ".join(WILDSAGE)} up --data {data} --export)" && {sys.executable} -c "{code}"'
-    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=ROOT, timeout=240, check=True)
     assert done.stdout.strip() == "000000000000"
 
 
@@ -474,7 +474,7 @@ def test_folders_of_the_user_named_like_our_packages_do_no_harm(rows: Path, mode
         ["train", "kmeans", "--channel", f"train={rows}", *settings],
         ["run", "--data", "aws", "script.py"],
     ):
-        subprocess.run([*wildsage, *command], cwd=tmp_path, env=ours, timeout=60, check=True)
+        subprocess.run([*wildsage, *command], cwd=tmp_path, env=ours, timeout=240, check=True)
     assert (tmp_path / "model" / "model.tar.gz").read_bytes() == model.read_bytes()
 
 
@@ -553,10 +553,10 @@ def test_a_model_is_served_until_a_signal(model: Path) -> None:
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/invocations", data=b"0,0\n9,9\n", headers={"Content-Type": "text/csv"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=240) as answer:
             first, second = json.load(answer)["predictions"]
         visit = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Accept": "text/html"})
-        with urllib.request.urlopen(visit, timeout=10) as page:
+        with urllib.request.urlopen(visit, timeout=240) as page:
             form = page.read().decode()
         serving.send_signal(signal.SIGINT)
         serving.stderr.read()

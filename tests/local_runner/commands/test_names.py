@@ -52,5 +52,5 @@ def test_the_shell_completes_names(aws):
         "COMP_CWORD": "4",
     }
     command = [sys.executable, "-m", "wildsage.local_runner"]
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240)
     assert answer.stdout.split() == [job], answer.stderr

@@ -106,6 +106,6 @@ def test_weights_are_where_training_starts(rows, tmp_path):
 def test_a_file_that_cannot_hold_weights_is_rejected_before_anything_starts(tmp_path):
     (tmp_path / "rows.csv").write_text("1,2")
     command = [sys.executable, "-m", "wildsage.local_runner", "up", "--data", "aws", "--pretrained-weights", "rows.csv"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=tmp_path, check=False)
     assert done.returncode == 2 and "rows.csv is not a file of weights" in " ".join(done.stderr.split())
     assert not (tmp_path / "aws").exists()

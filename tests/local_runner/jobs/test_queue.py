@@ -10,7 +10,7 @@ import pytest
 
 from wildsage.local_runner.jobs.queue import CannotBegin, Queue, default_limit
 
-WITHIN_S = 20
+WITHIN_S = 240
 
 
 def test_all_jobs_run_and_never_more_than_the_limit_at_once():

@@ -16,7 +16,7 @@ from wildsage.local_runner.jobs.states import INTERRUPTED, JobEnd, JobKind
 from wildsage.local_runner.jobs.store import Document, NameTaken, Store
 
 KIND = JobKind("waiting-job", "WaitingJob", "waiting job")
-WITHIN_S = 20
+WITHIN_S = 240
 
 
 class WaitingRun(JobRun):

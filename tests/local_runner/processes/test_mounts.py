@@ -14,7 +14,7 @@ needs_namespaces = pytest.mark.skipif(mounts.problem(TARGET) is not None, reason
 
 
 def run(pairs: list[tuple[Path, str]], *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(mounts.with_mounts(pairs, command), capture_output=True, text=True, timeout=60)
+    return subprocess.run(mounts.with_mounts(pairs, command), capture_output=True, text=True, timeout=240)
 
 
 @needs_namespaces

@@ -20,7 +20,7 @@ TALKS_TO_ITSELF = "import socket; s = socket.create_server(('127.0.0.1', 0)); so
 
 
 def run(*command: str, **options) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(no_network.without_network(command), capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run(no_network.without_network(command), capture_output=True, text=True, timeout=240, **options)
 
 
 def test_a_server_of_this_machine_is_not_reached():
@@ -38,7 +38,7 @@ def test_a_socket_that_it_inherits_is_asked_from_outside():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command = no_network.without_network([sys.executable, "-c", ANSWERS, str(listener.fileno())])
         with subprocess.Popen(command, pass_fds=[listener.fileno()]) as process:
-            with socket.create_connection(listener.getsockname(), timeout=30) as client:
+            with socket.create_connection(listener.getsockname(), timeout=240) as client:
                 assert client.recv(100) == b"from inside"
             assert process.wait(30) == 0
 

@@ -21,7 +21,7 @@ assert "AWS_ENDPOINT_URL" not in os.environ
 sts = boto3.client("sts", region_name="eu-west-1")
 print(sts.meta.endpoint_url, sts.get_caller_identity()["Account"])
 try:
-    urllib.request.urlopen("https://example.org", timeout=10)
+    urllib.request.urlopen("https://example.org", timeout=240)
 except OSError as error:
     print(error)
 """
@@ -52,7 +52,7 @@ def test_export_of_a_proxy_that_does_not_run(tmp_path: Path) -> None:
     with background.server(tmp_path):
         command = [sys.executable, "-m", "wildsage.local_runner", "up", "--export", "--proxy", "--proxy-port", "1"]
         command += ["--data", str(tmp_path)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 1
     assert "No proxy runs on port 1" in done.stderr
 

@@ -59,7 +59,7 @@ def test_an_endpoint_is_invoked_through_it(session, aws):
 
 
 def ask(port: int, request: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=240) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -105,7 +105,7 @@ class Hello(BaseHTTPRequestHandler):
 def test_others_are_let_through_where_that_is_wished(start_proxy, aws):
     with HTTPServer(("127.0.0.1", 0), Hello) as other, start_proxy(aws.endpoint, "--tunnel") as proxy:
         threading.Thread(target=other.serve_forever, daemon=True).start()
-        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=240)
         connection.set_tunnel("127.0.0.1", other.server_port)
         connection.request("GET", "/")
         assert connection.getresponse().read() == b"hello"
@@ -126,7 +126,7 @@ def test_a_host_that_is_not_there_and_a_local_aws_that_is_gone(start_proxy):
 
 def test_old_protocols_of_tls_are_not_spoken(proxy):
     context = ssl.create_default_context(cafile=proxy.bundle)
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=240) as plain:
         plain.sendall(b"CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b" 200 " in plain.recv(1000)
         with context.wrap_socket(plain, server_hostname="sts.amazonaws.com") as secure:

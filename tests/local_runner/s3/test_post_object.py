@@ -19,7 +19,7 @@ def send(
 ) -> requests.Response:
     form = s3.generate_presigned_post(bucket, key, **given)
     return requests.post(
-        form["url"], data=form["fields"] | (extra or {}), files={"file": ("name.csv", body)}, timeout=10
+        form["url"], data=form["fields"] | (extra or {}), files={"file": ("name.csv", body)}, timeout=240
     )
 
 
@@ -49,7 +49,7 @@ def test_the_form_chooses_the_status(s3, bucket, status):
 def test_the_form_chooses_where_to_go(s3, bucket):
     fields = {"success_action_redirect": "http://127.0.0.1/done?x=1"}
     form = s3.generate_presigned_post(bucket, "a b", Fields=fields, Conditions=[fields])
-    response = requests.post(form["url"], data=form["fields"], files={"file": b"x"}, allow_redirects=False, timeout=10)
+    response = requests.post(form["url"], data=form["fields"], files={"file": b"x"}, allow_redirects=False, timeout=240)
     assert response.status_code == 303
     assert response.headers["Location"].startswith(f"http://127.0.0.1/done?x=1&bucket={bucket}&key=a%20b&etag=%22")
 
@@ -104,7 +104,7 @@ def test_a_field_that_no_header_can_have_is_rejected(s3, bucket, name, value):
 
 def test_a_form_needs_a_file_and_a_bucket(s3, bucket):
     form = s3.generate_presigned_post(bucket, "k")
-    response = requests.post(form["url"], data=form["fields"], files={"other": b"x"}, timeout=10)
+    response = requests.post(form["url"], data=form["fields"], files={"other": b"x"}, timeout=240)
     assert (code(response), response.status_code) == ("InvalidArgument", 400)
     response = send(s3, "no-such-bucket")
     assert (code(response), response.status_code) == ("NoSuchBucket", 404)

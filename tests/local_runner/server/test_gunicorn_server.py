@@ -24,7 +24,7 @@ SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sts/aws4_request, 
 
 def ask(endpoint: str, **headers: str) -> tuple[int, bytes]:
     """GetCallerIdentity with chosen headers."""
-    connection = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=240)
     body = "Action=GetCallerIdentity&Version=2011-06-15"
     connection.request(
         "POST", "/", body, {"Authorization": SIGNED, **{k.replace("_", "-"): v for k, v in headers.items()}}
@@ -76,7 +76,7 @@ def test_one_server_per_data_folder(aws):
     assert written["endpoint"] == aws.endpoint
     command = [sys.executable, str(Path(__file__).parents[1] / "run_server.py"), str(aws.data)]
     second = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()}, timeout=20
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()}, timeout=240
     )
     assert second.returncode == 1
     assert f"in use by the server with process id {written['pid']} at {aws.endpoint}" in second.stderr
@@ -239,7 +239,7 @@ def test_a_body_that_stops_is_an_error_in_the_callers_protocol(start_aws, tmp_pa
     aws = start_aws(tmp_path / "data", "0", "process", "1", "impatient")
     aws.s3.create_bucket(Bucket="bucket")
     address = urlsplit(aws.endpoint)
-    with socket.create_connection((address.hostname, address.port), timeout=30) as client:
+    with socket.create_connection((address.hostname, address.port), timeout=240) as client:
         lines = [f"{request_line} HTTP/1.1", "Host: localhost", "Content-Length: 9"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         client.sendall("\r\n".join([*lines, "", "hel"]).encode())

@@ -422,7 +422,7 @@ MALFORMED = [
 @pytest.mark.parametrize("dated", [True, False])
 def test_what_is_no_signature_is_an_error_of_the_caller(server, header, dated):
     now = datetime.datetime.now(datetime.UTC)
-    connection = http.client.HTTPConnection(urlsplit(server.endpoint).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(server.endpoint).netloc, timeout=240)
     connection.putrequest("GET", "/bucket/key")
     connection.putheader(
         "Authorization", header.format(key=keys.read(server.data).access_key, day=f"{now:%Y%m%d}").encode("latin-1")

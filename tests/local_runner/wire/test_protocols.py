@@ -10,7 +10,7 @@ SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/{}/aws4_request, S
 
 
 def send(aws, service: str, body: bytes, **headers: str) -> tuple[int, dict, bytes]:
-    connection = http.client.HTTPConnection(urlsplit(aws.endpoint).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(aws.endpoint).netloc, timeout=240)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request("POST", "/", body, {"Authorization": SIGNED.format(service), **named})
     response = connection.getresponse()

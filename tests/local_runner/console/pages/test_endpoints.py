@@ -25,7 +25,7 @@ IMAGE = f"382416733822.dkr.ecr.{REGION}.amazonaws.com/kmeans:1"
 MODEL = "s3://bucket/output/the-job/output/model.tar.gz"
 PAGE = f"/endpoints/{REGION}/live"
 STAND_IN = Path(__file__).parents[2] / "stand_in.py"
-WITHIN_S = 60
+WITHIN_S = 240
 
 
 def variant(name: str = "v", weight: float = 1, **container: object) -> dict:

@@ -14,7 +14,7 @@ from wildsage.local_runner.jobs.logs import Logs
 from wildsage.local_runner.jobs.store import Document, Store
 from wildsage.local_runner.s3.store import ObjectStore
 
-WITHIN_S = 20
+WITHIN_S = 240
 
 
 def until(holds: Callable[[], bool]) -> bool:

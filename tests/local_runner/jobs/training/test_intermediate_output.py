@@ -13,7 +13,7 @@ from wildsage.local_runner.inputs.channels import InputError
 from wildsage.local_runner.jobs.training.intermediate_output import asked_for, mirrored
 from wildsage.local_runner.s3.store import ObjectStore
 
-WITHIN_S = 30
+WITHIN_S = 240
 
 
 @pytest.fixture

@@ -367,7 +367,7 @@ def test_checkpoints_come_from_s3_and_go_there_however_a_job_ends(aws):
 
     one = {"checkpoint_algo-1": b"one", "checkpoint_algo-2": b"one"}
     first = aws.train(hosts=2, checkpoint="one", sleep_s="60", CheckpointConfig=config)
-    aws.until(stored, lambda found: found == one, timeout_s=20)
+    aws.until(stored, lambda found: found == one, timeout_s=240)
     assert aws.sagemaker.describe_training_job(TrainingJobName=first)["TrainingJobStatus"] == "InProgress"
     aws.sagemaker.stop_training_job(TrainingJobName=first)
     assert aws.finished(first)["TrainingJobStatus"] == "Stopped"
@@ -392,7 +392,7 @@ def test_files_of_tensorboard_are_stored_while_the_job_runs_and_after_a_failure(
         return {one["Key"].rpartition("/")[2] for one in found.get("Contents", ())}
 
     job = aws.train(hosts=2, tensorboard=folder, sleep_s="60", TensorBoardOutputConfig=config)
-    aws.until(lambda: stored(job), lambda found: found == {"events_algo-1", "events_algo-2"}, timeout_s=60)
+    aws.until(lambda: stored(job), lambda found: found == {"events_algo-1", "events_algo-2"}, timeout_s=240)
     assert aws.sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "InProgress"
     aws.sagemaker.stop_training_job(TrainingJobName=job)
     aws.finished(job)

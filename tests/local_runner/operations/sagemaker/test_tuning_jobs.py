@@ -63,7 +63,7 @@ def describe(aws, name) -> dict:
 
 def finished(aws, name) -> dict:
     return aws.until(
-        lambda: describe(aws, name), lambda found: found["HyperParameterTuningJobStatus"] in ENDED, timeout_s=60
+        lambda: describe(aws, name), lambda found: found["HyperParameterTuningJobStatus"] in ENDED, timeout_s=240
     )
 
 
