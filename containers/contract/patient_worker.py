@@ -15,6 +15,7 @@ import socket
 import time
 from typing import Any
 
+from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
 HEAD_WITHIN_S = 20.0
@@ -45,12 +46,14 @@ class PatientSocket(socket.socket):
     """
 
     _head_until: float | None = None
-    _given_up = False
+    _given_up = _is_ending = False
     _request: Any = None
     _waited_s = _received_bytes = 0.0
 
     def setblocking(self, flag: bool) -> None:
         """gunicorn calls this with True before each request: from here on its head is awaited."""
+        if self.fileno() < 0:
+            return  # the thread that answered has closed it
         super().setblocking(flag)
         self._head_until = time.monotonic() + HEAD_WITHIN_S if flag else None
         self._waited_s = self._received_bytes = 0.0
@@ -64,8 +67,15 @@ class PatientSocket(socket.socket):
         """Let the answer be the last on this connection: what is left of the body is not read."""
         self._request.force_close()
 
+    def shutdown(self, how: int) -> None:
+        """gunicorn says so that no more is answered, and waits as long as it likes for the client to close."""
+        self._is_ending = self._is_ending or how == socket.SHUT_WR
+        super().shutdown(how)
+
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Raises ClientTooSlow in a body, and in a head ConnectionResetError, at which gunicorn closes the connection."""
+        if self._is_ending:
+            return super().recv(size, flags)
         if self._head_until is not None:
             try:
                 return self._recv_within(self._head_until - time.monotonic(), size, flags)
@@ -125,11 +135,18 @@ class PatientWorker(ThreadWorker):
             conn.close()
 
     def handle(self, conn: Any) -> Any:
-        """Read a request and answer it."""
+        """Read a request and answer it.
+
+        Where that was the last on its connection, close it here. gunicorn waits for the client to close first, for up to two
+        seconds, in the thread that accepts connections: until then it would take no other request.
+        """
         try:
-            return super().handle(conn)
+            goes_on = super().handle(conn)
         finally:
             self._asked_nothing.discard(conn)
+        if not goes_on:
+            util.close_graceful(conn.sock)
+        return goes_on
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request whose head was read."""

@@ -128,6 +128,7 @@ class Campaign:
         self.faults[name] += 1
         try:
             workload.check_objects(self.aws, self.seen)
+            workload.abort_uploads(self.aws)
             workload.check_jobs(self.aws, self.seen, (INTERRUPTED, *reasons))
             workload.check_logs(self.aws, self.seen)
         except AssertionError as error:

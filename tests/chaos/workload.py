@@ -183,6 +183,14 @@ def check_objects(aws, seen: Seen) -> None:
         seen.bodies[key] = {body}
 
 
+def abort_uploads(aws) -> None:
+    """Abort what was not completed. S3 keeps the parts of such uploads, which would fill the disk in some dozen rounds."""
+    upload = {"Bucket": BUCKET}
+    for found in aws.s3.list_multipart_uploads(**upload).get("Uploads", ()):
+        aws.s3.abort_multipart_upload(**upload, Key=found["Key"], UploadId=found["UploadId"])
+    assert "Uploads" not in aws.s3.list_multipart_uploads(**upload)
+
+
 def check_jobs(aws, seen: Seen, reasons: Sequence[str] = (INTERRUPTED,)) -> None:
     """Each job has ended as it was seen to end, or as a fault explains: its reason holds one of `reasons`."""
     for name, status in seen.jobs.items():

@@ -22,7 +22,7 @@ SERVER = f"""
 from gunicorn.app.base import BaseApplication
 from wildsage.containers.contract import gunicorn_options, patient_worker
 
-patient_worker.HEAD_WITHIN_S = patient_worker.IDLE_S = 0.5
+LIMITS
 
 def app(environ, start_response):
     try:
@@ -45,9 +45,31 @@ Server().run()
 """
 
 
+SHORT_LIMITS = "patient_worker.HEAD_WITHIN_S = patient_worker.IDLE_S = 0.5"
+WAITS_FOR_CLIENTS = """
+from functools import partial
+from gunicorn import util
+
+util.close_graceful = partial(util.close_graceful, timeout=600)
+patient_worker.HEAD_WITHIN_S = patient_worker.IDLE_S = 600.0
+"""
+"""gunicorn waits ten minutes for a client to close, and so does what has a limit of this project: longer than anybody waits for an
+answer here."""
+
+
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, start_new_session=True) as server:
+    yield from served(SHORT_LIMITS)
+
+
+@pytest.fixture(scope="module")
+def port_that_waits_for_clients() -> Iterator[int]:
+    yield from served(WAITS_FOR_CLIENTS)
+
+
+def served(limits: str) -> Iterator[int]:
+    program = SERVER.replace("LIMITS", limits)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True) as server:
         yield int(server.stdout.readline())
         os.killpg(server.pid, signal.SIGKILL)
 
@@ -102,6 +124,16 @@ def test_stalled_clients_on_all_threads_end_and_the_next_is_answered(port):
     assert answer(connect(port, HEAD + b"Content-Length: 2\r\n\r\nhi")).endswith(b"\r\n2\r\n0\r\n\r\n")
     for client in stalled:
         client.close()
+
+
+@pytest.mark.parametrize(
+    "request_", [HEAD + b"Content-Length: 1\r\n\r\nx", b"not HTTP\r\n\r\n"], ids=["last", "garbage"]
+)
+def test_a_client_that_does_not_close_holds_up_nobody_else(port_that_waits_for_clients, request_):
+    port = port_that_waits_for_clients
+    with connect(port, request_) as kept_open:
+        assert kept_open.recv(4096).startswith(b"HTTP/1.1 ")
+        assert answer(connect(port, HEAD + b"Content-Length: 2\r\n\r\nhi")).endswith(b"\r\n2\r\n0\r\n\r\n")
 
 
 def test_a_client_may_take_an_answer_slowly_and_keep_its_connection(port):
