@@ -41,12 +41,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_until(met: Callable[[], bool]) -> None:
-    """Look again and again. Raises TimeoutError after `WITHIN_S`."""
-    deadline = time.monotonic() + WITHIN_S
+def wait_until(met: Callable[[], bool], within_s: float = WITHIN_S) -> None:
+    """Look again and again. Raises TimeoutError if it is not met in time."""
+    deadline = time.monotonic() + within_s
     while not met():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"Not so after {WITHIN_S} s")
+            raise TimeoutError(f"Not so after {within_s:g} s")
         time.sleep(0.05)
 
 
