@@ -1,4 +1,4 @@
-"""Work on rows, divided among the processor's cores in one part each.
+"""Work on rows or on other parts, divided among the processor's cores.
 
 Axes: n rows
 """
@@ -6,7 +6,7 @@ Axes: n rows
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import torch
 
+Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 ENTRIES_LOW = 1 << 19
@@ -27,11 +28,12 @@ _cores: ContextVar[int] = ContextVar("cores", default=0)
 
 @contextmanager
 def on_one_thread() -> Iterator[None]:
-    """Inside it, or inside a function it decorates, torch's operations stay on the caller's thread; only `over_rows` uses the
-    other cores.
+    """Inside it, or inside a function it decorates, torch's operations stay on the caller's thread; only `over_rows` and
+    `over_parts` use the other cores.
 
     This is best for many small operations. One that splits itself over the cores first wakes them, which takes about 50 µs, or
-    has left them spinning, which slows `over_rows` down. A thread that uses torch for the first time meanwhile stays on one thread.
+    has left them spinning, which slows `over_rows` and `over_parts` down. A thread that uses torch for the first time meanwhile
+    stays on one thread.
     """
     threads = torch.get_num_threads()
     if threads == 1:
@@ -54,11 +56,30 @@ def over_rows(n: int, entries: int, device: torch.device, work: Callable[[slice]
     core, while parts wait once. The parts depend on torch's number of threads only, so the same setting gives the same bits. On a
     GPU there is one part.
     """
-    threads = _cores.get() or torch.get_num_threads()
-    if device.type != "cpu" or threads == 1 or entries < ENTRIES_LOW:
-        return [work(slice(0, n))]
+    threads = _threads(entries, device)
     cuts = [n * part // threads for part in range(threads + 1)]
-    return list(_pool(threads, os.getpid()).map(work, map(slice, cuts, cuts[1:])))
+    return over_parts(list(map(slice, cuts, cuts[1:])), entries, device, work)
+
+
+def over_parts(
+    parts: Sequence[Part], entries: int, device: torch.device, work: Callable[[Part], Result]
+) -> list[Result]:
+    """The results of `work` on the parts, in their order. A core that is free takes the next part, so the largest come first.
+
+    `entries` is how many numbers the work touches. The parts, unlike those of `over_rows`, are the caller's: if they do not depend
+    on the number of threads, then the bits of the results do not either.
+    """
+    threads = _threads(entries, device)
+    if threads == 1:
+        return list(map(work, parts))
+    return list(_pool(threads, os.getpid()).map(work, parts))
+
+
+def _threads(entries: int, device: torch.device) -> int:
+    """How many threads do work that touches so many numbers."""
+    if device.type != "cpu" or entries < ENTRIES_LOW:
+        return 1
+    return _cores.get() or torch.get_num_threads()
 
 
 @cache

@@ -15,6 +15,7 @@ from torch import Tensor
 from wildsage.algorithms.base.algorithm import Algorithm
 from wildsage.algorithms.base.batch import Batch, Stream
 from wildsage.algorithms.base.errors import NO_DATA, UserError
+from wildsage.algorithms.base.parallel import on_one_thread
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.pca import moments
 from wildsage.algorithms.pca.hyperparameters import PCAHyperparameters
@@ -62,11 +63,12 @@ class PCA(PCAHyperparameters, Algorithm):
         seen = Moments.none(self.feature_dim, test_dl, run.device)
         if before is not None:
             seen = self._checked(Moments.from_arrays(before, run.device), seen)
-        for batch in run.batches(channels["train"], self.mini_batch_size):
-            if not seen.rows:
-                self._begin(batch, run)
-            seen.absorb(batch.to(run.device).dense(), test_dl)
-            run.checkpoint(seen)
+        with on_one_thread():  # the cores share whole blocks, and reading a batch is many small operations
+            for batch in run.batches(channels["train"], self.mini_batch_size):
+                if not seen.rows:
+                    self._begin(batch, run)
+                seen.absorb(batch.to(run.device).dense(), test_dl)
+                run.checkpoint(seen)
         gathered = run.gather(seen.arrays() if seen.rows else {})
         states = [Moments.from_arrays(arrays, run.device) for arrays in gathered if arrays]
         if not states:

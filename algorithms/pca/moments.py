@@ -1,7 +1,10 @@
 """The moments of a stream: the number of rows, their mean, and their scatter matrix, whole or times a test matrix.
 
+The cores share the columns of a block, or its rows, in parts of a fixed size, so that the bits of a sum do not depend on the
+number of cores.
+
 Axes: n rows of a batch · d features · l columns of the test matrix (d where there is none) · c components ·
-z rows of a block, and one for the step between the means
+z rows of a block, and one for the step between the means · p columns of a panel
 """
 
 from __future__ import annotations
@@ -14,11 +17,17 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from wildsage.algorithms.base.parallel import over_parts
+
 BLOCK_ROWS = 4096
 """Rows held in float64 at once, at most. With so many, the matrix product takes most of the time."""
 
-PANEL_COLUMNS = 64
-"""The width of a panel in `add_gram` is a multiple of this. Narrower panels save operations but slow the product down."""
+PANEL_COLUMNS, PANELS = 64, 16
+"""The width of a panel is a multiple of so many columns. There are about `PANELS`, or half as many below 1,024 features: narrower
+ones save operations but slow the product down."""
+
+PART_ROWS = 512
+"""Rows that one core multiplies by the test matrix at a time."""
 
 
 @dataclass
@@ -50,15 +59,13 @@ class Moments:
         for block_nd in x_nd.tensor_split(math.ceil(len(x_nd) / BLOCK_ROWS)):
             rows, total = len(block_nd), self.rows + len(block_nd)
             z_zd = self._room(rows + 1)
-            centered_nd = z_zd[:-1].copy_(block_nd)
-            mean_d = centered_nd.mean(0)
-            centered_nd -= mean_d
+            mean_d = center(block_nd, z_zd[:-1])
             step_d = mean_d - self.mean_d
             z_zd[-1] = step_d * math.sqrt(self.rows * rows / total)
             if test_dl is None:
                 add_gram(self.scatter_dl, z_zd)
             else:
-                self.scatter_dl.addmm_(z_zd.T, z_zd @ test_dl)
+                add_sketch(self.scatter_dl, z_zd, test_dl)
             self.mean_d += step_d * (rows / total)
             self.rows = total
 
@@ -93,17 +100,48 @@ class Moments:
         return cls(int(arrays["rows"]), arrays["mean"].to(device), arrays["scatter"].to(device))
 
 
+def center(x_nd: Tensor, centered_nd: Tensor) -> Tensor:
+    """Write rows less their mean to `centered_nd` in float64, and return the mean (d,)."""
+
+    def part(panel: slice) -> Tensor:
+        centered_np = centered_nd[:, panel].copy_(x_nd[:, panel])
+        mean_p = centered_np.mean(0)
+        centered_np -= mean_p
+        return mean_p
+
+    return torch.cat(over_parts(panels(x_nd.shape[1]), x_nd.numel(), x_nd.device, part))
+
+
 def add_gram(scatter_dd: Tensor, z_zd: Tensor) -> None:
     """Add zᵀz of z rows to the upper triangle of (d, d), in place.
 
-    One panel of columns at a time is multiplied by all columns from its first one on. With p panels, at most eight, this
-    takes (p + 1) / 2p of the operations of the whole product.
+    Each panel of columns is multiplied by all columns from its first one on. With p panels this takes (p + 1) / 2p of the
+    operations of the whole product.
     """
-    d = z_zd.shape[1]
-    width = PANEL_COLUMNS * math.ceil(d / (8 * PANEL_COLUMNS))
-    for first in range(0, d, width):
-        panel = slice(first, first + width)
-        scatter_dd[panel, first:].addmm_(z_zd[:, panel].T, z_zd[:, first:])
+
+    def part(panel: slice) -> None:
+        scatter_dd[panel, panel.start :].addmm_(z_zd[:, panel].T, z_zd[:, panel.start :])
+
+    columns = panels(z_zd.shape[1])
+    over_parts(columns, z_zd.numel() * len(columns), z_zd.device, part)
+
+
+def add_sketch(sketch_dl: Tensor, z_zd: Tensor, test_dl: Tensor) -> None:
+    """Add zᵀ(z Ω) of z rows to the sketch, in place."""
+    seen_zl = z_zd.new_empty(len(z_zd), test_dl.shape[1])
+    parts = [slice(first, first + PART_ROWS) for first in range(0, len(z_zd), PART_ROWS)]
+    over_parts(parts, z_zd.numel(), z_zd.device, lambda part: torch.mm(z_zd[part], test_dl, out=seen_zl[part]))
+    over_parts(
+        panels(z_zd.shape[1]), z_zd.numel(), z_zd.device,
+        lambda panel: sketch_dl[panel].addmm_(z_zd[:, panel].T, seen_zl),
+    )  # fmt: skip
+
+
+def panels(d: int) -> list[slice]:
+    """The columns in panels of equal width; the last may be narrower. The first is the one that takes `add_gram` longest."""
+    narrow, wide = (PANEL_COLUMNS * math.ceil(d / (PANEL_COLUMNS * count)) for count in (PANELS, PANELS // 2))
+    width = max(narrow, min(wide, 2 * PANEL_COLUMNS))
+    return [slice(first, min(first + width, d)) for first in range(0, d, width)]
 
 
 def test_matrix(d: int, columns: int, rng: torch.Generator) -> Tensor:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from threading import Barrier
 
 import pytest
 import torch
@@ -23,6 +24,17 @@ def test_parts_are_the_rows_in_order_on_one_core_each(two_threads):
     seen = parallel.over_rows(5, parallel.ENTRIES_LOW, CPU, lambda rows: (rows, torch.get_num_threads()))
     assert seen == [(slice(0, 2), 1), (slice(2, 5), 1)]
     assert torch.get_num_threads() == 2
+
+
+def test_parts_of_the_caller_are_on_one_core_each_and_their_results_in_order(two_threads):
+    both = Barrier(2)
+
+    def part(name: str) -> tuple[str, int]:
+        both.wait(20)  # each part waits for the other, so they run at the same time
+        return name, torch.get_num_threads()
+
+    assert parallel.over_parts(["a", "b"], parallel.ENTRIES_LOW, CPU, part) == [("a", 1), ("b", 1)]
+    assert parallel.over_parts("abc", parallel.ENTRIES_LOW - 1, CPU, str.upper) == ["A", "B", "C"]
 
 
 def test_little_work_stays_where_it_is(two_threads):

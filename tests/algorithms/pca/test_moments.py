@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from wildsage.algorithms.base.parallel import on_one_thread
 from wildsage.algorithms.pca import moments
 from wildsage.algorithms.pca.moments import Moments
 
@@ -68,6 +69,28 @@ def test_arrays_hold_all_that_is_needed_to_go_on():
     again.absorb(X[100:], None)
     assert again.rows == whole.rows
     assert torch.equal(again.mean_d, whole.mean_d) and torch.equal(again.scatter_dl, whole.scatter_dl)
+
+
+@pytest.mark.parametrize("mode", ["whole", "sketch"])
+def test_the_number_of_threads_does_not_change_a_bit(mode):
+    x = torch.randn(moments.BLOCK_ROWS + 900, 300, generator=torch.Generator().manual_seed(3))
+    test_dl = moments.test_matrix(300, 8, torch.Generator().manual_seed(4)) if mode == "sketch" else None
+    before, seen = torch.get_num_threads(), []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        with on_one_thread():
+            seen.append(absorbed([x], test_dl))
+    torch.set_num_threads(before)
+    for other in seen[1:]:
+        assert torch.equal(other.mean_d, seen[0].mean_d)
+        assert torch.equal(kept(other, test_dl), kept(seen[0], test_dl))
+
+
+@pytest.mark.parametrize("d", [1, 64, 65, 300, 512, 513, 784, 1024, 1025, 3000])
+def test_panels_are_the_columns_in_order(d):
+    panels = moments.panels(d)
+    assert [column for panel in panels for column in range(d)[panel]] == list(range(d))
+    assert len(panels) <= moments.PANELS
 
 
 @pytest.mark.parametrize("d", [1, 63, 64, 65, 200, 700])
