@@ -3,6 +3,7 @@
 import gzip
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,10 @@ settings.load_profile("same")
 
 # Tests start many programs at once. Those that share a core wait for each other at every operation that is split over cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Programs that tests start share what the first one has compiled: compiling is a third of the work with which one starts.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A run in the background of a shell ignores SIGINT, and every program it starts would too.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN and threading.current_thread() is threading.main_thread():
