@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import sys
 import tarfile
 import time
@@ -37,8 +38,8 @@ BUCKET = "bucket"
 CONTENT_TYPES = {"rows": "application/x-recordio-protobuf", "images": "application/x-recordio"}
 ENDS_WITHIN_S = 240
 HEALTHY_WITHIN_S = 240
-THREADS = {"OMP_NUM_THREADS": "1"}
-"""The same number everywhere: gradients of convolutions are added up by thread."""
+THREADS = {"OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"]}
+"""The same number everywhere, since gradients of convolutions are added up by thread: processes have it from this one."""
 CONTAINERS = (sys.executable, "-P", "-m", "wildsage.containers")
 ROOT = Path(__file__).parents[2]
 
@@ -64,6 +65,7 @@ class Place:
 
     backend: Backend
     folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
     jobs: int = field(default=0)
     running: Sequence[Running] = ()
     lines: list[str] = field(default_factory=list)
@@ -88,7 +90,7 @@ class Place:
         }
         lines = self.lines = []
         laid = workspace.lay_out(request, root, self.objects, self.backend.isolates)
-        launches = [Launch(uri(image), host.folder.root, THREADS, {}, lines.append, host.name) for host in laid]
+        launches = [Launch(uri(image), host.folder.root, self.environment, {}, lines.append, host.name) for host in laid]
         try:
             self.running = self.backend.train(launches)
             statuses = await_all(self.running)
@@ -108,7 +110,7 @@ class Place:
         (tree.root / "model.tar.gz").write_bytes(model)
         archive.unpack(tree.root / "model.tar.gz", tree.model)
         lines: list[str] = []
-        server = self.backend.serve(Launch(uri(image), tree.root, THREADS, {}, lines.append))
+        server = self.backend.serve(Launch(uri(image), tree.root, self.environment, {}, lines.append))
         http = urllib3.PoolManager(retries=False)
         try:
             url = server.url
@@ -176,7 +178,7 @@ def containers(request, tmp_path, engine) -> Iterator[Place]:
     folder = tmp_path / "containers"
     folder.mkdir()
     backend = DockerBackend(folder)
-    yield Place(backend, folder)
+    yield Place(backend, folder, THREADS)
     backend.close()
 
 
