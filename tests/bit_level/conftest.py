@@ -90,7 +90,9 @@ class Place:
         }
         lines = self.lines = []
         laid = workspace.lay_out(request, root, self.objects, self.backend.isolates)
-        launches = [Launch(uri(image), host.folder.root, self.environment, {}, lines.append, host.name) for host in laid]
+        launches = [
+            Launch(uri(image), host.folder.root, self.environment, {}, lines.append, host.name) for host in laid
+        ]
         try:
             self.running = self.backend.train(launches)
             statuses = await_all(self.running)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from pyarrow import parquet  # noqa: E402
 
 from wildsage.algorithms.xgboost import model_files  # noqa: E402
 from wildsage.containers.codecs.records.record_protobuf import encode_rows  # noqa: E402
+from wildsage.local_runner.backends.warm import WarmInterpreter  # noqa: E402
+from wildsage.local_runner.server.services import WARM_IMPORTS  # noqa: E402
 
 SHARES = 3
 TYPES = ("text/csv", "text/libsvm", "application/x-parquet", "application/x-recordio-protobuf")
@@ -30,6 +33,15 @@ JOBS = {
 @pytest.fixture
 def name() -> str:
     return "xgboost"
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[WarmInterpreter]:
+    """What starts the processes. It has imported the library too, which takes longer than any of these jobs."""
+    modules = ("wildsage.containers.programs", "wildsage.algorithms.xgboost.training")
+    interpreter = WarmInterpreter("wildsage.containers", (*WARM_IMPORTS, *modules))
+    yield interpreter
+    interpreter.close()
 
 
 @pytest.fixture(params=JOBS)

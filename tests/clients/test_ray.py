@@ -5,12 +5,12 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from tests import forks
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 
@@ -53,7 +53,7 @@ def recipe(rows: Path, model: Path) -> str:
     return program
 
 
-def trained_by_sagemakers_contract(shares: list[bytes], folder: Path) -> dict[str, str]:
+def trained_by_sagemakers_contract(shares: list[bytes], folder: Path, containers: forks.Forks) -> dict[str, str]:
     """Digests of the model's files."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -66,13 +66,13 @@ def trained_by_sagemakers_contract(shares: list[bytes], folder: Path) -> dict[st
         TrainingJob(KMEANS, {"train": ChannelConfig("text/csv;label_size=0")}, host, HOSTS).write(place)
         meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "SAGEMAKER_DATA_PATH": str(place.root)}
         environment = {**os.environ, "WILDSAGE_ALGORITHM": "kmeans", **meeting}
-        command = [sys.executable, "-m", "wildsage.containers", "train"]
+        command = containers.module("wildsage.containers", "train")
         running.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL))
     assert [process.wait(WITHIN_S) for process in running] == [0, 0, 0]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in places[0].model.iterdir()}
 
 
-def test_rays_trainer_trains_the_model_that_sagemaker_trains_on_as_many_hosts(tool, tmp_path):
+def test_rays_trainer_trains_the_model_that_sagemaker_trains_on_as_many_hosts(tool, tmp_path, containers_python):
     python = tool("ray", "bin", "python")
     rows = tmp_path / "rows"
     rows.mkdir()
@@ -87,4 +87,4 @@ def test_rays_trainer_trains_the_model_that_sagemaker_trains_on_as_many_hosts(to
     with tarfile.open(tmp_path / "out" / "model.tar.gz") as archive:
         files = [member for member in archive if member.isfile()]
         found = {member.name: hashlib.sha256(archive.extractfile(member).read()).hexdigest() for member in files}
-    assert found == trained_by_sagemakers_contract(shares, tmp_path)
+    assert found == trained_by_sagemakers_contract(shares, tmp_path, containers_python)
