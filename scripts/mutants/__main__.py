@@ -7,9 +7,10 @@ import math
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from queue import LifoQueue
@@ -22,6 +23,11 @@ from scripts.mutants.table import update
 FOLDERS = ("algorithms", "containers", "local_runner")
 LONGEST_S = 1800
 """The tests of a folder may take this long."""
+
+Lines = Mapping[str, Container[int]]
+"""Path → the lines to change."""
+Draw = Callable[[str, str, Container[int]], list[Mutant]]
+"""Path, its code, and the lines to change → the mutants to try."""
 
 
 @dataclass
@@ -64,27 +70,30 @@ class Score:
 class Session:
     """Copies of the repository that take turns, and the time until which mutants are tried."""
 
-    def __init__(self, repository: Path, folder: Path, processes: int, end: float) -> None:
-        self._repository, self._end = repository, end
+    def __init__(self, repository: Path, folder: Path, processes: int, end: float, draw: Draw) -> None:
+        self._repository, self._end, self._draw = repository, end, draw
         self._pool = ThreadPoolExecutor(processes)
         self._free: LifoQueue[Copy] = LifoQueue()
         self._processes = processes
         for number in range(processes):
             self._free.put(Copy(repository, folder / str(number)))
 
-    def scores(self, groups: list[dict[str, list[Mutant]]]) -> Iterator[Score]:
-        """Try the mutants of groups of files, each with its share of the time that is left."""
+    def scores(self, groups: list[Lines]) -> Iterator[Score]:
+        """Try mutants of groups of files, each with its share of the time that is left."""
         waiting = list(range(len(groups), 0, -1))
 
-        def score(group: dict[str, list[Mutant]]) -> list[Score]:
+        def score(group: Lines) -> list[Score]:
             now, turns = time.monotonic(), math.ceil(waiting.pop(0) / self._processes)
-            return self._score(group, now + (self._end - now) / turns)
+            drawn = {path: self._draw(path, Path(path).read_text(), lines) for path, lines in group.items()}
+            return self._score({path: drawn[path] for path in drawn if drawn[path]}, now + (self._end - now) / turns)
 
         for scores in self._pool.map(score, groups):
             yield from scores
 
     def _score(self, group: dict[str, list[Mutant]], until: float) -> list[Score]:
         scores = {path: Score(path, tests_of(path, self._repository)) for path in group}
+        if not group:
+            return []
         copy = self._free.get()
         judge = Judge(copy, list(group), min(LONGEST_S, until - time.monotonic()))
         try:
@@ -111,7 +120,7 @@ def sources(paths: list[str]) -> Iterator[str]:
         yield from [str(path)] if path.is_file() else sorted(map(str, path.rglob("*.py")))
 
 
-def chosen(arguments: argparse.Namespace) -> Mapping[str, Container[int]]:
+def chosen(arguments: argparse.Namespace) -> Lines:
     """Path → the lines to change."""
     if arguments.changed is None:
         return {path: EveryLine() for path in sources(arguments.paths)}
@@ -125,12 +134,11 @@ def chosen(arguments: argparse.Namespace) -> Mapping[str, Container[int]]:
     return {path: lines for path, lines in changed_lines(since, FOLDERS).items() if Path(path).exists()}
 
 
-def groups(arguments: argparse.Namespace) -> list[dict[str, list[Mutant]]]:
-    """For each folder: path → the mutants to try. Tests of one folder are collected and run without a change once."""
-    found: dict[Path, dict[str, list[Mutant]]] = defaultdict(dict)
-    for path, lines in chosen(arguments).items():
-        if drawn := mutants(path, Path(path).read_text(), lines, arguments.sample, arguments.seed):
-            found[Path(path).parent][path] = drawn
+def groups(files: Lines) -> list[Lines]:
+    """The files of each folder, whose tests are collected and run without a change once."""
+    found: dict[Path, dict[str, Container[int]]] = defaultdict(dict)
+    for path, lines in files.items():
+        found[Path(path).parent][path] = lines
     return list(found.values())
 
 
@@ -157,8 +165,9 @@ def main() -> None:
     arguments, rows, missing = parsed(), ["| file | mutants | noticed | share |", "|---|---|---|---|"], 0
     end = time.monotonic() + arguments.budget_s
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        session = Session(Path.cwd(), Path(folder), arguments.processes, end)
-        for score in session.scores(groups(arguments)):
+        draw = partial(mutants, sample=arguments.sample, seed=arguments.seed)
+        session = Session(Path.cwd(), Path(folder), arguments.processes, end, draw)
+        for score in session.scores(groups(chosen(arguments))):
             print(score, flush=True)
             missing += score.not_reached
             if score.tried:

@@ -1,6 +1,7 @@
 """How an object is cut into records and records into requests: for any content, any limit."""
 
 import io
+import struct
 from functools import partial
 from itertools import pairwise
 
@@ -95,3 +96,62 @@ def test_records_know_the_byte_at_which_they_begin(payloads, framing, framed):
     frames = [framing(payload) for payload in payloads]
     found = list(SPLITTERS["RecordIO"](io.BytesIO(b"".join(frames)), 100, framed))
     assert [record.offset for record in found] == [sum(map(len, frames[:place])) for place in range(len(frames))]
+
+
+def tfrecord(payload: bytes) -> bytes:
+    """A frame whose checksums, which nothing reads here, are any bytes."""
+    return struct.pack("<Q", len(payload)) + b"head" + payload + b"body"
+
+
+@given(st.lists(st.binary(max_size=40)), st.booleans())
+def test_tfrecords_are_cut_with_or_without_their_frames_and_know_their_place(payloads, framed):
+    frames = [tfrecord(payload) for payload in payloads]
+    found = list(SPLITTERS["TFRecord"](io.BytesIO(b"".join(frames)), 56, framed))
+    assert found == (frames if framed else payloads)
+    assert [record.offset for record in found] == [sum(map(len, frames[:place])) for place in range(len(frames))]
+
+
+@pytest.mark.parametrize("cut", [1, 11, 12, 15, 16, 19])
+def test_a_tfrecord_that_ends_early_is_named(cut):
+    found = SPLITTERS["TFRecord"](io.BytesIO(tfrecord(b"abcd") + tfrecord(b"efgh")[:cut]), 100, False)
+    assert next(found) == b"abcd"
+    with pytest.raises(UserError, match=r"^record 2: the object ends inside it"):
+        next(found)
+
+
+@given(LINES)
+def test_lines_know_the_byte_at_which_they_begin(lines):
+    content = b"\r\n".join(lines)
+    for record in SPLITTERS["Line"](io.BytesIO(content), 40, True):
+        assert content[record.offset :].startswith(record)
+
+
+LIMIT = 20
+SECOND_RECORDS = {
+    "Line": (lambda size: b"a\n" + b"x" * size, "line 2", False),
+    "RecordIO": (lambda size: recordio.frame(b"a") + recordio.frame(b"x" * size), "record 2", False),
+    "RecordIO with frames": (lambda size: recordio.frame(b"a") + recordio.frame(b"x" * (size - 8)), "record 2", True),
+    "TFRecord": (lambda size: tfrecord(b"a") + tfrecord(b"x" * size), "record 2", False),
+    "TFRecord with frames": (lambda size: tfrecord(b"a") + tfrecord(b"x" * (size - 16)), "record 2", True),
+}
+
+
+@pytest.mark.parametrize("name", SECOND_RECORDS)
+def test_a_record_may_have_exactly_the_limit_and_one_that_has_more_is_named(name):
+    content, place, framed = SECOND_RECORDS[name]
+    split = SPLITTERS[name.split()[0]]
+    assert len(list(split(io.BytesIO(content(LIMIT)), LIMIT, framed))[1]) == LIMIT
+    more = LIMIT + (4 if name == "RecordIO with frames" else 1)  # frames are padded to four bytes
+    with pytest.raises(UserError, match=f": {place} has {more} bytes or more, expected at most {LIMIT}"):
+        list(split(io.BytesIO(content(more)), LIMIT, framed))
+
+
+def test_an_object_may_have_exactly_the_limit_and_an_empty_one_is_a_record():
+    assert list(SPLITTERS["None"](io.BytesIO(b"x" * LIMIT), LIMIT, True)) == [b"x" * LIMIT]
+    assert list(SPLITTERS["None"](io.BytesIO(b""), LIMIT, True)) == [b""]
+    with pytest.raises(UserError, match=f"the object has {LIMIT + 1} bytes or more"):
+        list(SPLITTERS["None"](io.BytesIO(b"x" * (LIMIT + 1)), LIMIT, True))
+
+
+def test_a_line_may_have_exactly_the_limit_beside_its_end():
+    assert list(SPLITTERS["Line"](io.BytesIO(b"x" * LIMIT + b"\r\ny"), LIMIT, True)) == [b"x" * LIMIT, b"y"]
