@@ -3,11 +3,12 @@
 import io
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from wildsage.local_runner.jobs.logs import Logs
+from wildsage.local_runner.jobs.logs import Logs, NoSuchGroup, NoSuchStream
 
 
 def messages(logs: Logs) -> list[str]:
@@ -216,3 +217,52 @@ def test_a_writer_whose_own_disk_is_full_names_its_folder(tmp_path):
     with Path("/dev/full").open("wb", buffering=0) as writer._file:
         writer("a line")
     assert writer.full_disk.startswith(f"No space left on device: {tmp_path / 'group'}.")
+
+
+def test_a_tail_begins_at_the_first_whole_line_of_the_last_bytes(tmp_path):
+    logs = Logs(tmp_path)
+    writer = logs.writer("group", "stream")
+    for line in ("first", "second", "third"):
+        writer(line)
+    writer.close()
+    first, second, third = (event.end for event in logs.events("group", "stream"))
+    position = partial(logs.tail_position, "group", "stream")
+    assert [position(third + 1), position(third), position(third - 1)] == [0, 0, first]
+    assert position(third - first) == second  # the line that begins there may be the rest of one
+    assert position(third - first + 1) == first
+    assert position(0) == third
+
+
+def test_a_stream_says_its_size_and_when_its_first_line_was_written(tmp_path):
+    logs = Logs(tmp_path)
+    writer = logs.writer("group", "stream")
+    path = tmp_path / "group" / "stream"
+    os.utime(path, (7, 7.25))
+    empty = logs.stream("group", "stream")
+    assert (empty.created_ms, empty.written_ms, empty.size_bytes) == (7_250, 7_250, 0)
+    writer("a line")
+    writer.close()
+    (event,) = logs.events("group", "stream")
+    os.utime(path, (8, 8.5))
+    written = logs.stream("group", "stream")
+    assert (written.created_ms, written.written_ms) == (event.timestamp_ms, 8_500)
+    assert written.size_bytes == path.stat().st_size == event.end
+
+
+def test_groups_are_sorted_and_a_missing_folder_has_none(tmp_path):
+    logs = Logs(tmp_path / "logs")
+    assert logs.groups() == []
+    for group in ("/b", "/a/2", "/a/1"):
+        logs.writer(group, "s").close()
+    assert logs.groups() == ["/a/1", "/a/2", "/b"]
+    assert logs.groups("/a/") == ["/a/1", "/a/2"]
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    logs = Logs(tmp_path)
+    logs.writer("group", "stream").close()
+    for ask in (logs.stream_names, logs.stream_names_by_time, logs.streams, lambda group: logs.events(group, "s")):
+        with pytest.raises(NoSuchGroup, match="does not exist: another"):
+            ask("another")
+    with pytest.raises(NoSuchStream, match="does not exist: other in group"):
+        logs.events("group", "other")
