@@ -22,7 +22,7 @@ from scripts.mutants.table import update
 
 FOLDERS = ("algorithms", "containers", "local_runner")
 LONGEST_S = 1800
-"""The tests of a folder may take this long."""
+"""The tests of a group of files may take this long."""
 
 Lines = Mapping[str, Container[int]]
 """Path → the lines to change."""
@@ -135,10 +135,10 @@ def chosen(arguments: argparse.Namespace) -> Lines:
 
 
 def groups(files: Lines) -> list[Lines]:
-    """The files of each folder, whose tests are collected and run without a change once."""
-    found: dict[Path, dict[str, Container[int]]] = defaultdict(dict)
+    """Files that the same tests judge, which are collected and run without a change once."""
+    found: dict[tuple[str, ...], dict[str, Container[int]]] = defaultdict(dict)
     for path, lines in files.items():
-        found[Path(path).parent][path] = lines
+        found[tuple(tests_of(path, Path.cwd()))][path] = lines
     return list(found.values())
 
 
@@ -152,7 +152,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, metavar="N", help="try at most N mutants of each file, chosen at random")
     parser.add_argument("--seed", type=int, default=0, help="of that choice")
     parser.add_argument("--budget-s", type=float, default=float("inf"), metavar="S", help="begin no mutant later")
-    parser.add_argument("--processes", type=int, default=2, metavar="N", help="folders at a time")
+    parser.add_argument("--processes", type=int, default=2, metavar="N", help="groups of files at a time")
     parser.add_argument("--table", type=Path, metavar="FILE", help="write each file's score to a table in this page")
     arguments = parser.parse_args()
     if bool(arguments.paths) == (arguments.changed is not None):
