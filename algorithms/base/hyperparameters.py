@@ -281,6 +281,6 @@ def _interval(kind: str, low: float, high: float | None) -> str:
 
 def _unknown(name: str, known: list[str]) -> str:
     """The original's wording, then what to do about it."""
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, known)
     advice = f" Did you mean {near[0]}?" if near else f" Known: {', '.join(k for k in known if k[0] != '_')}."
     return f"Additional properties are not allowed ({name!r} was unexpected).{advice}"

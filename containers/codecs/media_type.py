@@ -76,12 +76,12 @@ def _ranges(accept_header: str) -> Iterator[MediaType]:
 
 
 def _quality(wanted: MediaType) -> float:
-    """Return the weight of a range, from 0 to 1. A weight that is not a number counts as 1."""
+    """Return the weight of a range, at most 1. A weight that is not a finite number counts as 1."""
     try:
         quality = float(wanted.parameters.get("q", "1"))
     except ValueError:
         return 1.0
-    return min(max(quality, 0.0), 1.0) if math.isfinite(quality) else 1.0
+    return min(quality, 1.0) if math.isfinite(quality) else 1.0
 
 
 def _covers(wanted: str, name: str) -> bool:

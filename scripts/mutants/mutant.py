@@ -1,5 +1,5 @@
-"""The mutants of a file: every place that an operator can change, except annotations, options of data classes, which guard against
-programmers and not against users, and what is marked as equivalent."""
+"""The mutants of a file: every place that an operator can change, except annotations, options of data classes and of zip, which
+guard against programmers and not against users, and what is marked as equivalent."""
 
 from __future__ import annotations
 
@@ -112,8 +112,10 @@ def _meaning(code: str) -> str | None:
 
 
 def _left_alone(tree: ast.Module) -> Iterator[Position]:
-    """Where types stand, which are not evaluated, and the decorators of data classes."""
+    """Where types stand, which are not evaluated, the decorators of data classes, and `strict` of zip."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "zip":
+            yield from (_position(option.value) for option in node.keywords)
         if isinstance(node, ast.ClassDef):
             yield from (_position(one) for one in node.decorator_list)
         for name in ("annotation", "returns"):

@@ -97,10 +97,8 @@ def _frames(block: recordio.Block) -> tuple[memoryview, NDArray[np.int64], NDArr
 
     Split records are framed anew, as whole ones.
     """
-    if block.framed:
-        begins = int(block.starts_n[0]) - recordio.HEADER_BYTES
-        ends_n = (block.stops_n + 3 & ~3) - begins
-        return block.bytes_b.data[begins:], block.offsets_n, ends_n
+    if block.framed:  # the first frame begins with the block
+        return block.bytes_b.data, block.offsets_n, block.stops_n + 3 & ~3
     payloads = zip(block.starts_n.tolist(), block.stops_n.tolist(), strict=True)
     frames = [recordio.frame(block.bytes_b[start:stop].tobytes()) for start, stop in payloads]
     return memoryview(b"".join(frames)), block.offsets_n, np.cumsum([len(one) for one in frames], dtype=np.int64)

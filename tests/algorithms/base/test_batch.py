@@ -29,6 +29,17 @@ def test_dense_and_sparse_batches_join():
     assert torch.equal(joined.dense(), X)
 
 
+def test_a_batch_has_the_width_of_its_rows():
+    sparse = Batch(SparseRows.from_dense(X))
+    assert Batch(X).width == sparse.width == concatenate([sparse, sparse]).width == 3
+
+
+def test_labels_are_joined_where_every_batch_has_some():
+    labelled, bare = Batch(X, X[:, :1]), Batch(X)
+    assert torch.equal(concatenate([labelled, labelled]).labels_nl, torch.cat([X[:, :1]] * 2))
+    assert concatenate([labelled, bare]).labels_nl is None
+
+
 def test_sparse_batches_stay_sparse():
     joined = concatenate([Batch(SparseRows.from_dense(X[:1])), Batch(SparseRows.from_dense(X[1:]))])
     assert isinstance(joined.features, SparseRows) and torch.equal(joined.dense(), X)

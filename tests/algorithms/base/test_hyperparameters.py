@@ -1,12 +1,13 @@
 """Declared hyperparameters: their parsing, defaults, problems and the table for readers."""
 
+import re
 from dataclasses import dataclass
 
 import pytest
 
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.base.hyperparameters import choice, choices, flag, integer, real
+from wildsage.algorithms.base.hyperparameters import choice, choices, flag, integer, integers, real, text
 
 INTERNAL = {"_log_level": "info"}
 
@@ -66,6 +67,78 @@ def test_a_bad_value_says_what_was_got_and_expected(name, value, expected):
     with pytest.raises(UserError) as caught:
         parse(**{"size": "1", name: value})
     assert str(caught.value) == expected
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edges:
+    share: float = real(0.5, low=0, high=1, doc="Both ends belong to it.")
+    open: float = real(0.5, above=0, below=1, doc="Neither end belongs to it.")
+    half: float = real(0.5, low=0, below=1, doc="The first does.")
+    above: float = real(0.5, above=0, doc="More than zero.")
+    any: float | None = real(None, doc="Any number.")
+    shape: tuple[int, ...] = integers((3, 4), low=3, count=2, doc="Two numbers.")
+    layers: tuple[int, ...] = integers((1,), low=1, doc="Some numbers.")
+    note: str = text("", doc="Any text.")
+    speed: bool | str = flag(False, also=("fast",), doc="A word too.")
+
+
+@pytest.mark.parametrize(
+    ("name", "valid", "wrong", "expected"),
+    [
+        ("share", ["0", "1", "0.5"], ["-1e-9", "1.0000001", "inf"], "a number from 0 to 1"),
+        ("open", ["1e-300", "0.9999999"], ["0", "1", "-1"], "a number > 0 and < 1"),
+        ("half", ["0", "0.9999999"], ["-1e-9", "1"], "a number ≥ 0 and < 1"),
+        ("above", ["1e-300", "1e300"], ["0", "inf"], "a number > 0"),
+        ("any", ["-1e300", "0"], ["inf", "-inf", "nan", "x"], "a number"),
+        ("shape", ["3,3", "4, 5"], ["3", "3,3,3", "2,3", "3,2", "3,x", ""], "2 integers ≥ 3 with commas between them"),
+        ("layers", ["1", "1,2,3"], ["0", "1,0", "1,"], "integers ≥ 1 with commas between them"),
+        ("note", ["", "x"], [], "a text"),
+        ("speed", ["fast", "FALSE", "1", "0"], ["FAST", "2"], "true or false or fast"),
+    ],
+)
+def test_the_ends_of_a_range_belong_to_it_or_do_not(name, valid, wrong, expected):
+    for value in valid:
+        hyperparameters.check(Edges, [(name, value)], {})
+    for value in wrong:
+        with pytest.raises(UserError) as caught:
+            hyperparameters.check(Edges, [(name, value)], {})
+        assert str(caught.value) == f"Hyperparameter {name}: got {value!r}, expected {expected}."
+
+
+def test_defaults_of_numbers_and_texts_are_written_as_sagemaker_writes_them():
+    written = hyperparameters.defaults(Edges)
+    assert written == {"share": "0.5", "open": "0.5", "half": "0.5", "above": "0.5"} | {
+        "shape": "3,4", "layers": "1", "note": "", "speed": "false"
+    }  # fmt: skip
+    assert hyperparameters.parse(Edges, written, {})[0] == Edges()
+
+
+@pytest.mark.parametrize("value", [1, 5, 9])
+def test_a_setting_may_be_each_whole_number_of_its_range(value):
+    assert hyperparameters.whole_number("_n", str(value), 1, 9) == value
+
+
+@pytest.mark.parametrize("value", ["0", "10", "x", ""])
+def test_a_setting_outside_of_its_range_is_rejected(value):
+    with pytest.raises(UserError, match=f"_n: got '{value}', expected an integer from 1 to 9"):
+        hyperparameters.whole_number("_n", value, 1, 9)
+
+
+def test_a_setting_is_true_or_false():
+    assert [hyperparameters.truth("_t", text) for text in ("True", "0")] == [True, False]
+    with pytest.raises(UserError, match="_t: got 'yes', expected true or false"):
+        hyperparameters.truth("_t", "yes")
+
+
+def test_a_name_that_resembles_none_is_answered_with_those_that_there_are():
+    with pytest.raises(UserError, match=r"Known: size, factor, rate, mode, dense, figures\.$"):
+        parse(size="1", xyzzy="1")
+
+
+def test_a_value_is_shown_whole_up_to_eighty_characters():
+    for length, shown in ((78, repr("x" * 78)), (79, f"'{'x' * 79}… (81 characters)")):
+        with pytest.raises(UserError, match=f"got {re.escape(shown)}, expected"):
+            parse(size="x" * length)
 
 
 def test_all_problems_are_reported_at_once():

@@ -63,7 +63,7 @@ def test_lines_of_a_batch_are_answered_line_by_line(tmp_path):
     answer = ask(classifier(tmp_path), body, "application/jsonlines")
     lines = [json.loads(line) for line in answer.body.decode().splitlines()]
     assert [line["label"] for line in lines] == [["__label__farm"], ["__label__sea", "__label__farm"]]
-    assert answer.content_type == "application/jsonlines" and answer.body.endswith(b"}\n")
+    assert (answer.status, answer.content_type) == (200, "application/jsonlines") and answer.body.endswith(b"}\n")
 
 
 def test_words_are_answered_with_vectors_and_unknown_words_with_zeros(tmp_path):

@@ -48,7 +48,10 @@ def test_str_is_read_back():
         ("image/png, text/csv;q=0.2, application/jsonlines;q=0.7", LINES),
         ("text/csv, application/json", CSV),
         ("text/csv;q=0, */*;q=0.1", JSON),
-        ("text/csv;q=nan", CSV),
+        ("text/csv;q=-1, application/jsonlines;q=0.001", LINES),
+        ("text/csv;q=0.5, application/jsonlines;q=0.5", CSV),
+        *((f"application/jsonlines;q=0.9, text/csv;q={odd}", CSV) for odd in ("nan", "inf", "-inf", "high", "")),
+        *((f"application/jsonlines, text/csv;q={odd}", LINES) for odd in ("5", "inf", "high")),
         ("text/html, image/gif, *; q=.2, */*; q=.2", JSON),
         (", text/csv,", CSV),
     ],
@@ -62,7 +65,7 @@ def test_parameters_of_the_chosen_range_stay():
     assert dict(chosen.parameters) == {"verbose": "true"}
 
 
-@pytest.mark.parametrize("header", ["image/png", "text/csv;q=0", "image/*", "nonsense"])
+@pytest.mark.parametrize("header", ["image/png", "text/csv;q=0", "text/csv;q=-1", "image/*", "text/cs", "nonsense"])
 def test_nothing_acceptable(header):
     with pytest.raises(NotAcceptable, match="expected application/json, application/jsonlines, text/csv"):
         accepted(header, OFFERED, default=JSON)

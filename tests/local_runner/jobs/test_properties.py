@@ -31,6 +31,55 @@ def test_a_change_changes_what_is_found(store):
         assert found(store, path, "Equals", value) == ["a"], path
 
 
+def test_the_values_of_a_list_are_numbered_in_their_order():
+    document = {"l": ["b", 1, {"of": True}, {"of": "x"}], "k": {"l": "b"}}
+    assert properties.rows(document) == {
+        ("l", "b", 0, None),
+        ("l", 1.0, 1, "1"),
+        ("l", properties.STRUCTURE, 2, None),
+        ("l", properties.STRUCTURE, 3, None),
+        ("l.of", "true", 0, None),
+        ("l.of", "x", 1, None),
+        ("k", properties.STRUCTURE, 0, None),
+        ("k.l", "b", 0, None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "names"),
+    [
+        ("GreaterThan", "9", "de"),
+        ("GreaterThanOrEqualTo", "9", "cde"),
+        ("LessThan", "9", "ab"),
+        ("LessThanOrEqualTo", "9", "abc"),
+        ("GreaterThan", "x", "e"),
+        ("GreaterThanOrEqualTo", "x", "de"),
+        ("LessThan", "x", "abc"),
+        ("LessThanOrEqualTo", "x", "abcd"),
+        ("Equals", "9.0", "c"),
+        ("Contains", "1", "ab"),
+        ("In", "-1,y", "ae"),
+        ("Exists", "", "abcde"),
+    ],
+)
+def test_numbers_are_compared_as_numbers_and_texts_as_texts(store, operator, value, names):
+    for name, k in zip("abcde", ("-1", 1e0, 9, "x", "y"), strict=True):
+        store.insert("job", name, {"k": k})
+    store.insert("job", "f", {"other": 9})
+    assert sorted(found(store, "k", operator, value)) == list(names)
+
+
+def test_conditions_are_joined_and_none_are_always_met(store):
+    for name in "ab":
+        store.insert("job", name, {"k": name})
+    is_a, is_b = (properties.has("job", "k", OPERATORS["Equals"](name)) for name in "ab")
+    for conditions, operator, names in (
+        ([], "AND", ["a", "b"]), ([is_a, is_b], "AND", []), ([is_a, is_b], "OR", ["a", "b"]), ([~is_a], "AND", ["b"])
+    ):  # fmt: skip
+        passing = properties.joined(conditions, operator)
+        assert sorted(store.names("job", ListQuery(passing=passing))) == names
+
+
 def test_nothing_of_a_deleted_document_is_left(store, tmp_path):
     store.insert("job", "a", {"k": "1"})
     store.put("job", "A", {"k": "2"})

@@ -1,5 +1,6 @@
 """ZIP archives without compression: equal members give equal bytes."""
 
+import stat
 import zipfile
 
 import pytest
@@ -17,6 +18,9 @@ def test_members_come_back_and_equal_members_give_equal_bytes(tmp_path):
     assert stored_zip.write(MEMBERS) == path.read_bytes()
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == ["b.json", "a"] and archive.testzip() is None
+        for entry in archive.infolist():
+            assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+            assert entry.create_system == 3 and stat.filemode(entry.external_attr >> 16) == "-rw-r--r--"
 
 
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-30], lambda whole: whole.replace(b"{}", b"[]", 1)])

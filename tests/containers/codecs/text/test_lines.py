@@ -38,5 +38,6 @@ def test_what_is_not_a_charset_of_texts_is_an_error(charset):
 
 
 def test_bytes_outside_their_charset_are_rejected():
-    with pytest.raises(UserError, match="not in charset utf-16"):
-        list(as_utf8([b"abc"], "utf-16"))
+    for wrong in (b"abc", b"a\x00\x00", b"\x00\xd8"):  # the last two end within a character
+        with pytest.raises(UserError, match="not in charset utf-16-le"):
+            list(as_utf8([wrong], "utf-16-le"))

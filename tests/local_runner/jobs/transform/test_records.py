@@ -47,6 +47,14 @@ def test_requests_keep_order_and_limit_and_are_as_few_as_can_be(records, limit, 
         assert all(len(b"\n".join([*a, b[0]])) > limit for a, b in pairwise(found))
 
 
+def test_a_request_may_have_exactly_the_limit():
+    records = [b"1234", b"56", b"7890"]
+    assert list(batches(records, b"\n", 7, False)) == [records[:2], records[2:]]
+    assert list(batches(records, b"\n", 6, False)) == [records[:1], records[1:2], records[2:]]
+    assert list(batches(records, b"", 10, False)) == [records]
+    assert list(batches(records, b"", 9, False)) == [records[:2], records[2:]]
+
+
 PAYLOADS = st.lists(st.binary(max_size=40) | st.just(b"head" + recordio.MAGIC_BYTES + b"tail"), max_size=40)
 
 
