@@ -46,7 +46,8 @@ rounds in turn. Each host is a process with one thread, with a processor of its 
 {processors} processors of this machine, so that they compute {three:.2f} times as long. Predicted from shorter jobs: of {tiny:,}
 and {short:,} rows of one host, with one thread and with two, and of {met:,} rows of two hosts. Bytes are what the kernel has
 counted on the connections between hosts, the mean of all hosts. Seconds in exchanges are those of the host that spent the least,
-since others wait for the slowest. An exchange between two processes takes {step_us:.0f} µs a step, and then {rate:.0f} MB/s."""
+since others wait for the slowest. An exchange between two processes takes {step_us:.0f} µs a step, and then {rate:.0f} MB/s
+(lower quartiles)."""
 PLAN_COLUMNS = ("job", "hosts", "time", "cost, $", "in exchanges", "by NCCL", "bytes that a host sends", "waits for")
 PLAN_NOTES = """{rows:,.0f} rows of {columns} float32 columns ({gigabytes:,.0f} GB of RecordIO) on {instance}: {vcpus} vCPUs,
 {gbit:g} Gbit/s, {usd} $ an hour. Each pass reads the rows anew from S3 (Pipe mode). "Waits for": what limits a host, its processors

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import torch
 
 from benchmarks import counted_host, job_plan
 from benchmarks.datasets import mixture
-from benchmarks.job_plan import Data, Exchange, Host, Link, Work
+from benchmarks.job_plan import Data, Exchange, Link, Work
 from benchmarks.kmeans_scale import RECORDIO
 from benchmarks.nginx import free_port
 from wildsage.containers.codecs.records import record_protobuf
@@ -77,9 +78,11 @@ def jobs(columns: int) -> list[Job]:
 
 @dataclass(frozen=True)
 class Ran:
-    """What a job took: seconds from start to end, bytes that came to each of its hosts, seconds in exchanges."""
+    """What a job took: seconds from start to end, those of the processor by all its hosts, bytes that came to each host, and
+    seconds in exchanges."""
 
     seconds: float
+    processor_s: float
     bytes: float
     exchange_s: float
 
@@ -116,15 +119,16 @@ class Workplace:
             "MASTER_PORT": free_port(),
             "OMP_NUM_THREADS": threads,
         }
-        began = time.perf_counter()
+        began, before = time.perf_counter(), children_s()
         started = [self._start(job, words, rank, hosts, threads, shared) for rank in range(hosts)]
         logs = [process.communicate()[0] for process in started]
-        seconds = time.perf_counter() - began
+        seconds, processor_s = time.perf_counter() - began, children_s() - before
         for process, log in zip(started, logs, strict=True):
             if process.returncode:
                 raise RuntimeError(log[-2000:])
         counts = [json.loads(self._counted(rank).read_text()) for rank in range(hosts)]
-        return Ran(seconds, statistics.mean(each["bytes"] for each in counts), min(each["seconds"] for each in counts))
+        received, exchange_s = [each["bytes"] for each in counts], min(each["seconds"] for each in counts)
+        return Ran(seconds, processor_s, statistics.mean(received), exchange_s)
 
     def _words(self, job: Job, files: int) -> list[str]:
         options = [part for name, value in job.settings.items() for part in ("--hp", f"{name}={value}")]
@@ -151,19 +155,19 @@ class Workplace:
 
 
 def exchanged(rank: int, port: int) -> tuple[float, float]:
-    """One of two hosts: seconds of a gather of few bytes, and of one of many."""
+    """One of two hosts: seconds of a gather of few bytes, and of one of many, lower quartiles."""
     import torch.distributed as dist
 
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", world_size=2, rank=rank)
     cluster, found = Cluster(rank, 2), []
-    for size, count in ((FEW_BYTES, 200), (MANY_BYTES, 10)):
+    for size, count in ((FEW_BYTES, 400), (MANY_BYTES, 20)):
         array = {"array": torch.zeros(size, dtype=torch.uint8)}
         taken = []
         for _ in range(count):
             began = time.perf_counter()
             cluster.gather(array)
             taken.append(time.perf_counter() - began)
-        found.append(statistics.median(taken))
+        found.append(statistics.quantiles(taken, n=4)[0])  # others on the machine disturb some of them
     dist.destroy_process_group()
     return found[0], found[1]
 
@@ -177,31 +181,37 @@ def link() -> Link:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the short jobs of an algorithm took, in seconds."""
+    """What the short jobs of an algorithm took. `fewer_updates` has a fifth of the updates; None where updates cost nothing."""
 
-    one_file: float
-    many_files: float
-    two_threads: float
-    fewer_updates: float
-    two_hosts: float
+    one_file: Ran
+    many_files: Ran
+    two_threads: Ran
+    two_hosts: Ran
+    fewer_updates: Ran | None = None
 
     def work(self, job: Job, place: Workplace, link: Link) -> Work:
-        """What rows, updates, start and end take, so that these jobs take what they took."""
-        first, all_of_it = place.data(job, 1), place.data(job, place.short_files)
-        update_s = (
-            max(0.0, self.many_files - self.fewer_updates) / (0.8 * all_of_it.updates) if job.update_rows else 0.0
+        """What rows, updates, start and end take.
+
+        Rows and updates are told by the processor time of one thread, which other programs disturb less than the clock.
+        """
+        first, all_of_it, two = (place.data(job, files) for files in (1, place.short_files, 2))
+        update_s = self._update_s(all_of_it)
+        added_s = (
+            self.many_files.processor_s - self.one_file.processor_s - (all_of_it.updates - first.updates) * update_s
         )
-        updating_s = (all_of_it.updates - first.updates) * update_s
-        rows = all_of_it.rows - first.rows
-        row_s = (self.many_files - self.one_file - updating_s) / rows
-        fixed_s = self.one_file - first.rows * row_s - first.updates * update_s
-        saved_s = self.many_files - self.two_threads
+        row_s = max(0.0, added_s / (all_of_it.rows - first.rows))
+        fixed_s = self.one_file.processor_s - first.rows * row_s - first.updates * update_s
+        saved_s = self.many_files.seconds - self.two_threads.seconds
         parallel_s = min(row_s, max(0.0, 2 * saved_s / all_of_it.rows))
-        alone = Work(fixed_s, 0.0, row_s - parallel_s, parallel_s, update_s, job.reads)
-        two = job_plan.plan(alone, job.exchanges(place.data(job, 2), 2), place.data(job, 2), 2, Host(1, HERE), link)
-        return Work(
-            fixed_s, max(0.0, self.two_hosts - two.seconds), row_s - parallel_s, parallel_s, update_s, job.reads
-        )
+        exchanging_s = sum(exchange.seconds(2, link) for exchange in job.exchanges(two, 2))
+        updating_s = (two.updates - first.updates) * update_s
+        join_s = max(0.0, self.two_hosts.seconds - self.one_file.seconds - exchanging_s - updating_s)
+        return Work(fixed_s, join_s, row_s - parallel_s, parallel_s, update_s, job.reads)
+
+    def _update_s(self, data: Data) -> float:
+        if self.fewer_updates is None:
+            return 0.0
+        return max(0.0, self.many_files.processor_s - self.fewer_updates.processor_s) / (0.8 * data.updates)
 
 
 def calibration_runs(job: Job, place: Workplace) -> dict[str, Callable[[], Ran]]:
@@ -230,11 +240,16 @@ def measured(job: Job, place: Workplace, rounds: int, hosts: Sequence[int]) -> t
             found[name].append(run())
             print(f"{job.algorithm}, round {turn + 1}, {name}: {found[name][-1].seconds:.2f} s", file=sys.stderr)
     middle = {name: median_of(each) for name, each in found.items()}
-    short = {name: ran.seconds for name, ran in middle.items() if not name.isdecimal()}
-    return Calibration(**{"fewer_updates": 0.0, **short}), {count: middle[str(count)] for count in hosts}
+    short = {name: ran for name, ran in middle.items() if not name.isdecimal()}
+    return Calibration(**short), {count: middle[str(count)] for count in hosts}
 
 
 def median_of(runs: Sequence[Ran]) -> Ran:
     """The median of each figure."""
-    columns = [[run.seconds for run in runs], [run.bytes for run in runs], [run.exchange_s for run in runs]]
-    return Ran(*map(statistics.median, columns))
+    return Ran(*(statistics.median(figures) for figures in zip(*map(astuple, runs), strict=True)))
+
+
+def children_s() -> float:
+    """Processor seconds of the children of this process that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -211,7 +211,7 @@ def measured(of: Served, rounds: int) -> tuple[float, float]:
         ask_one, ask_many = sender(of, port, 1), sender(of, port, MANY_ROWS)
         for _ in range(rounds + 1):
             one.append(cost_ms(server, ask_one, 100))
-            many.append(cost_ms(server, ask_many, 20))
+            many.append(cost_ms(server, ask_many, 40))
     return statistics.median(one[1:]), statistics.median(
         many[1:]
     )  # the first turn opens connections and compiles loops

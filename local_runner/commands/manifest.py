@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import typer
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.commands.terminal import examples, report_errors, require_algorithm
+from wildsage.local_runner.manifests import serving_cost
 from wildsage.local_runner.manifests.description import VolumeClaim, Workload
 
 EXAMPLES = examples(
@@ -19,7 +21,7 @@ EXAMPLES = examples(
     " --model s3://bucket/models/first --image registry.example/kmeans:cpu >job.yaml",
     "wildsage manifest kmeans --for slurm --hosts 4 --channel train=/shared/rows --hp k=10 --hp feature_dim=784"
     " --model /shared/models/first",
-    "wildsage manifest kmeans --serve --hosts 3 --model s3://bucket/models/first/model.tar.gz",
+    "wildsage manifest kmeans --serve --hosts 3 --rows-per-s 5000 --model s3://bucket/models/first/model.tar.gz",
 )
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
@@ -69,7 +71,14 @@ def manifest(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the job; default: that of the algorithm.")] = None,
     image: Annotated[str | None, typer.Option(help="Image; default: wildsage/ALGORITHM:cpu.")] = None,
-    cpus: Annotated[str, typer.Option(help="Processors of a host.")] = "2",
+    cpus: Annotated[str | None, typer.Option(help="Processors of a host; default: 2.")] = None,
+    rows_per_s: Annotated[
+        float | None,
+        typer.Option(
+            "--rows-per-s", min=0, help="With --serve, instead of --cpus: how many rows a second all servers answer."
+        ),
+    ] = None,
+    rows_per_request: Annotated[int, typer.Option(min=1, help="With --rows-per-s: rows of a request.")] = 1,
     memory: Annotated[str, typer.Option(help="Memory of a host, as in Kubernetes.")] = "4Gi",
     secret: Annotated[
         str | None, typer.Option(help="Secret of Kubernetes, or file for compose, with variables such as AWS's keys.")
@@ -94,6 +103,8 @@ def manifest(
         given = [part for option, values in named.items() for value in values or () for part in (option, value)]
         if checkpoints:
             given += ["--checkpoints", checkpoints]
+        rate = None if rows_per_s is None else RequestRate(rows_per_s, rows_per_request)
+        _check_rate(rate, cpus, serve)
         workload = Workload(
             _matching(
                 "--name", name or algorithm, NAME, "at most 52 lower-case letters, digits and dashes, first a letter"
@@ -102,14 +113,15 @@ def manifest(
             algorithm,
             hosts,
             _arguments([*given, "--model", model], serve),
-            _matching("--cpus", cpus, CPUS, "a number, such as 2"),
+            _processors(algorithm, cpus, rate, hosts),
             _matching("--memory", memory, MEMORY, "a whole number of Ki, Mi, Gi or Ti, such as 4Gi"),
             secret,
             _claim(claim),
         )
         if checkpoints:
             _require_kept(checkpoints, launcher, workload)
-        typer.echo(_text(launcher, serve)(workload), nl=False)
+        text = _text(launcher, serve)(workload)
+        typer.echo((_explained(algorithm, rate) if rate else "") + text, nl=False)
 
 
 def _arguments(options: list[str], serve: bool) -> tuple[str, ...]:
@@ -150,6 +162,39 @@ def _require_kept(folder: str, launcher: Launcher, workload: Workload) -> None:
     if claim is None or not PurePosixPath(folder).is_relative_to(claim.path):
         within = f"below {claim.path}, which --claim mounts" if claim else "on a volume: --claim NAME:/PATH"
         raise UserError(f"--checkpoints {folder} would vanish with the container; expected a folder {within}.")
+
+
+@dataclass(frozen=True)
+class RequestRate:
+    """The rows a second that servers are to answer, and how many of them come in a request."""
+
+    rows_per_s: float
+    rows_per_request: int
+
+
+def _check_rate(rate: RequestRate | None, cpus: str | None, serve: bool) -> None:
+    """Raise UserError for a rate that says nothing, or says it twice."""
+    if rate and not serve:
+        raise UserError("--rows-per-s is for servers: add --serve, or say --cpus.")
+    if rate and cpus:
+        raise UserError("--rows-per-s and --cpus both say how many processors: give one of them.")
+
+
+def _processors(algorithm: str, cpus: str | None, rate: RequestRate | None, servers: int) -> str:
+    """Processors of each host: those given, or those that servers need for a rate."""
+    if rate:
+        return serving_cost.cpus(serving_cost.measured_for(algorithm), rate.rows_per_s, rate.rows_per_request, servers)
+    return _matching("--cpus", cpus or "2", CPUS, "a number, such as 2")
+
+
+def _explained(algorithm: str, rate: RequestRate) -> str:
+    """A comment on top of the manifest: where its processors come from."""
+    cost = serving_cost.measured_for(algorithm)
+    asked = f"{rate.rows_per_s:,g} rows/s in requests of {rate.rows_per_request:,}"
+    return (
+        f"# Processors for {asked}, busy {serving_cost.BUSY:.0%} of the time.\n"
+        f"# Measured: {cost.request_ms:g} ms for a request of one row, {cost.row_us:g} µs for each further one ({cost.model}).\n"
+    )
 
 
 def _matching(option: str, value: str, pattern: re.Pattern[str], expected: str) -> str:

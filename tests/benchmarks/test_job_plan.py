@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import job_plan, job_runs
 from benchmarks.job_plan import Data, Exchange, Host, Link, Work
-from benchmarks.job_runs import HERE, Calibration, Workplace
+from benchmarks.job_runs import HERE, Calibration, Job, Ran, Workplace
 
 COLUMNS = 20
 LINK = Link(1e-4, 1e9)
@@ -16,7 +16,7 @@ def place(tmp_path_factory) -> Workplace:
 
 
 @pytest.fixture(params=job_runs.jobs(COLUMNS), ids=lambda job: job.algorithm)
-def job(request) -> job_runs.Job:
+def job(request) -> Job:
     return request.param
 
 
@@ -62,20 +62,19 @@ def test_a_host_waits_for_rows_that_come_more_slowly_than_it_learns():
 def test_what_short_jobs_took_gives_back_what_work_takes(place, job):
     work = Work(1.5, 0.7, 2e-6, 5e-6, 3e-4 if job.update_rows else 0.0, job.reads)
 
-    def seconds(files: int, hosts: int = 1, threads: int = 1, of: job_runs.Job = job) -> float:
+    def ran(files: int, hosts: int = 1, threads: int = 1, of: Job = job) -> Ran:
         data = place.data(of, files)
-        return job_plan.plan(work, of.exchanges(data, hosts), data, hosts, Host(threads, HERE), LINK).seconds
+        seconds = job_plan.plan(work, of.exchanges(data, hosts), data, hosts, Host(threads, HERE), LINK).seconds
+        return Ran(seconds, seconds, 0, 0)
 
-    fewer = job.with_updates(5000) if job.update_rows else job
     short = Calibration(
-        one_file=seconds(1),
-        many_files=seconds(place.short_files),
-        two_threads=seconds(place.short_files, threads=2),
-        fewer_updates=seconds(place.short_files, of=fewer),
-        two_hosts=seconds(2, hosts=2),
+        one_file=ran(1),
+        many_files=ran(place.short_files),
+        two_threads=ran(place.short_files, threads=2),
+        two_hosts=ran(2, hosts=2),
+        fewer_updates=ran(place.short_files, of=job.with_updates(5000)) if job.update_rows else None,
     )
-    found = short.work(job, place, LINK)
-    assert vars(found) == pytest.approx(vars(work))
+    assert vars(short.work(job, place, LINK)) == pytest.approx(vars(work))
 
 
 def test_a_host_costs_as_long_as_the_job_takes():

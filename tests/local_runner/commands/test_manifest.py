@@ -1,10 +1,14 @@
 """`wildsage manifest`."""
 
+import math
+
+import kubernetes_validate
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from wildsage.local_runner.__main__ import app
+from wildsage.local_runner.manifests import serving_cost
 
 JOB = ["manifest", "kmeans", "--channel", "train=s3://b/rows/", "--hp", "k=3", "--model", "s3://b/m"]
 SERVERS = ["manifest", "kmeans", "--serve", "--hosts", "3", "--model", "s3://b/m/model.tar.gz"]
@@ -28,6 +32,28 @@ def test_servers_are_told_where_the_model_is():
     assert container["args"] == ["serve", "--model", "s3://b/m/model.tar.gz"] and deployment["spec"]["replicas"] == 3
 
 
+def requested(*options: str) -> str:
+    [_, deployment] = yaml.safe_load_all(output(*SERVERS, *options))
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    return container["resources"]["requests"]["cpu"]
+
+
+def test_servers_ask_for_processors_by_the_rate_that_they_are_to_answer():
+    assert requested() == "2"
+    cost = serving_cost.measured_for("kmeans")
+    alone, together = (cost.processors(9000, rows) / 3 for rows in (1, 100))
+    assert requested("--rows-per-s", "9000") == f"{math.ceil(10 * alone) / 10:g}"
+    assert requested("--rows-per-s", "9000", "--rows-per-request", "100") == f"{math.ceil(10 * together) / 10:g}"
+    assert together < alone / 10
+
+
+def test_a_manifest_says_where_its_processors_come_from():
+    text = output(*SERVERS, "--rows-per-s", "9000", "--rows-per-request", "100")
+    assert text.startswith("# Processors for 9,000 rows/s in requests of 100, busy 70% of the time.\n# Measured: ")
+    for document in yaml.safe_load_all(text):
+        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
 @pytest.mark.parametrize("launcher", ["kubernetes", "slurm", "compose", "torchrun"])
 def test_a_job_may_resume_from_a_folder_that_stays(launcher):
     text = output(*JOB, "--for", launcher, "--checkpoints", "/data/state", "--claim", "rows:/data")
@@ -43,6 +69,12 @@ def test_a_job_may_resume_from_a_folder_that_stays(launcher):
         ([*JOB, "--memory", "lots"], "--memory: got 'lots'"),
         ([*JOB, "--memory", "4096"], "--memory: got '4096', expected a whole number of Ki, Mi, Gi or Ti, such as 4Gi."),
         ([*JOB, "--cpus", "2Gi"], "--cpus: got '2Gi', expected a number, such as 2."),
+        ([*JOB, "--rows-per-s", "10"], "--rows-per-s is for servers: add --serve, or say --cpus."),
+        ([*SERVERS, "--rows-per-s", "10", "--cpus", "1"], "--rows-per-s and --cpus both say how many processors"),
+        (
+            ["manifest", "image-classification", *SERVERS[2:], "--rows-per-s", "10"],
+            "--rows-per-s: nobody has measured what a row costs image-classification. Say --cpus instead.",
+        ),
         ([*SERVERS, "--hp", "k=3"], "unrecognized arguments: --hp k=3"),
         ([*JOB, "--claim", "rows"], "--claim: got 'rows', expected NAME:/PATH."),
         (
