@@ -3,7 +3,7 @@
 faiss or matrix products find candidates. Where the index holds the rows themselves, their costs are computed again in float64,
 and a bound on rounding errors proves that no other row belongs among them: the answer is exact, ties included.
 
-Axes: n queries · d columns · r rows of the index · c candidates · k neighbours
+Axes: n queries · b queries of a block · d columns · r rows of the index · c candidates · k neighbours
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from wildsage.algorithms.knn.candidates import (
 
 SKETCH_COLUMNS_LOW, SKETCH_NUMBERS_LOW = 128, 1 << 22
 """A smaller index is read in the time that reading its sketch would take."""
+
+NUMBERS_IN_CACHE = 1 << 15
+"""Float64 numbers of candidates that are compared with their queries at once: a quarter of a megabyte."""
 
 TRIAL_QUERIES, TRIAL_SHARE = 32, 0.5
 """A sketch is kept if it answers this share of a few trial queries, which are rows of the index."""
@@ -106,14 +109,19 @@ class FlatSearch:
         return costs_nk, rows_nk, candidates.rest_n > costs_nk[:, -1]
 
     def _costs(self, x_nd: Float32Array, rows_nc: Int64Array) -> Float64Array:
-        """True costs (n, c), float64, one query at a time, so that its rows stay in the cache."""
+        """True costs (n, c), float64, of a few queries at a time, so that their rows stay in the cache."""
         costs_nc = np.empty(rows_nc.shape)
-        for x_d, rows_c, costs_c in zip(x_nd.astype(np.float64), rows_nc, costs_nc, strict=True):
-            y_cd = self._full.rows_rd[rows_c].astype(np.float64)
+        many = max(1, NUMBERS_IN_CACHE // (rows_nc.shape[1] * x_nd.shape[1]))
+        for first in range(0, len(x_nd), many):
+            block = slice(first, first + many)
+            x_b1d = x_nd[block, None].astype(np.float64)
+            y_bcd = self._full.rows_rd[rows_nc[block]].astype(np.float64)
             if self._full.inner:
-                np.negative((y_cd * x_d).sum(1), out=costs_c)
+                y_bcd *= x_b1d
+                np.negative(y_bcd.sum(2), out=costs_nc[block])
             else:
-                np.square(y_cd - x_d).sum(1, out=costs_c)
+                y_bcd -= x_b1d
+                np.square(y_bcd, out=y_bcd).sum(2, out=costs_nc[block])
         return costs_nc
 
     def _worthwhile_sketch(self, k: int) -> Sketch | None:

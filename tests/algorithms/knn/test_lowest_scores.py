@@ -72,3 +72,25 @@ def test_rows_beyond_float32_are_left_to_faiss(monkeypatch):
     index = faiss.IndexFlatL2(2)
     index.add(np.full((candidates.ROWS_LOW, 2), 3e18, np.float32))
     assert FullIndex(index).find(np.full((30, 2), -3e18, np.float32), 1).rows_nc.shape == (30, 17)
+
+
+@pytest.mark.parametrize("count", [1, 5, 26])
+def test_a_bound_from_groups_leaves_at_least_as_many_scores_as_asked_for(count):
+    scores = np.random.default_rng(4).normal(size=(9, 2048)).astype(np.float32)
+    scores[0] = 1
+    bound = candidates.lowest_of_groups(scores, count)
+    lowest = candidates.lowest_of_all(scores, count)
+    assert np.array_equal(lowest, np.sort(scores, 1)[:, count - 1])
+    assert (bound >= lowest).all()
+    assert ((scores <= bound[:, None]).sum(1)[1:] < 4 * count).all()  # and few more of random scores
+
+
+def test_fewer_scores_than_asked_for_have_no_bound():
+    assert candidates.lowest_of_all(np.zeros((2, 3), np.float32), 4).tolist() == [np.inf, np.inf]
+
+
+def test_the_order_is_that_of_a_stable_sort():
+    rng = np.random.default_rng(5)
+    scores = rng.choice(np.float32([-3e38, -1.5, -1e-45, -0.0, 0.0, 1e-45, 2.5, 3e38]), 5000)
+    queries = rng.integers(0, candidates.QUERIES_IN_BLOCK, 5000)
+    assert np.array_equal(candidates.order_by(queries, scores), np.lexsort((scores, queries)))
