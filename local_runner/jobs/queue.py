@@ -164,6 +164,7 @@ class Queue:
         while True:
             with self._changed:
                 now = time.monotonic()
+                # mutants: equivalent: what is due now is due a moment later as well
                 due = [job for job in self._waiting if job.until <= now]
                 for job in due:
                     self._waiting.remove(job)

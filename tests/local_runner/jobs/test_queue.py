@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -133,5 +134,28 @@ def test_a_running_jobs_thread_takes_the_jobs_for_which_there_was_none(monkeypat
     until(lambda: begun == ["a", "b", "c"])
 
 
-def test_one_job_runs_on_the_smallest_machine():
-    assert default_limit() >= 1
+def watching() -> bool:
+    return any(thread.name == "limits of waiting" for thread in threading.enumerate())
+
+
+def test_the_thread_that_watches_over_limits_ends_with_the_last_of_them():
+    queue, job = Queue(1), Held("running", [])
+    until(lambda: not watching())
+    queue.enter(job.run)
+    queue.enter(list, within_s=3_600)
+    queue.enter(dict)
+    assert watching() and queue.remove(list)
+    until(lambda: not watching())
+    assert queue.waiting == 1
+    job.released.set()
+
+
+@pytest.mark.parametrize(
+    ("cores", "gib", "limit"), [(4, 8, 4), (4, 7.9, 3), (2, 8, 2), (1, 64, 1), (4, 2, 1), (4, 1, 1), (0, 64, 3)]
+)
+def test_a_job_has_a_core_and_two_gibibytes_and_one_runs_on_the_smallest_machine(monkeypatch, cores, gib, limit):
+    """Without a list of cores that this process may use, all count."""
+    monkeypatch.setattr("psutil.Process.cpu_affinity", lambda process: list(range(cores)) or None, raising=False)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=int(gib * 2**30)))
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert default_limit() == limit
