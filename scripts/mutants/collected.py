@@ -71,7 +71,7 @@ class Collected:
         while True:
             try:
                 method, arguments, timeout_s = self._orders.recv()
-            except EOFError:
+            except (EOFError, ConnectionError):  # nobody gives orders any more
                 return True
             child = os.fork()
             if child == 0:

@@ -10,6 +10,7 @@ import pytest
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.inputs.channels import InputError
+from wildsage.local_runner.jobs import runner
 from wildsage.local_runner.jobs.queue import CannotBegin, Queue
 from wildsage.local_runner.jobs.runner import JobRun, Jobs, exception_reason
 from wildsage.local_runner.jobs.states import INTERRUPTED, JobEnd, JobKind
@@ -224,3 +225,38 @@ def test_a_job_that_cannot_resume_has_failed_and_says_why(store, monkeypatch):
 )
 def test_a_reason_names_who_can_help(error, reason):
     assert exception_reason(error, "job", Path("folder")) == reason
+
+
+class StubbornRun(WaitingRun):
+    """Does not end because it is asked to."""
+
+    def interrupt(self) -> None:
+        pass
+
+
+def test_a_server_closes_in_time_whatever_its_jobs_do(store, monkeypatch):
+    monkeypatch.setattr(runner, "CLOSE_WITHIN_S", 0.05)
+    monkeypatch.setattr(WaitingJobs, "new_run", lambda jobs, job: StubbornRun(job, jobs._store, jobs._queue))
+    jobs = WaitingJobs(store, Queue(2))
+    for name in "abc":
+        jobs.start(job(name))
+    jobs.close()
+    runs = [jobs._runs[name] for name in "abc"]
+    assert not any(run.has_ended for run in runs)
+    runs[2].join(3_600)  # it has not begun, so that nobody waits for its end
+    for run in runs:
+        run.release.set()
+
+
+def test_runs_that_have_ended_are_forgotten_when_their_number_has_doubled(store, monkeypatch):
+    monkeypatch.setattr(runner, "FORGET_FROM", 2)
+    jobs, held = WaitingJobs(store, Queue(4)), []
+    for number in range(3):
+        jobs.start(job(f"running-{number}"))
+    for number in range(9):
+        jobs.start(job(f"ended-{number}"))
+        held.append(len(jobs._runs))
+        finish(jobs, f"ended-{number}")
+    assert held == [4, 5, 6, 4, 5, 6, 7, 8, 4]
+    for number in range(3):
+        finish(jobs, f"running-{number}")
