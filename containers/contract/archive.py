@@ -60,6 +60,7 @@ def pack(folder: Path, archive: Path) -> None:
     partial = archive.with_name(archive.name + ".partial")
     with (
         partial.open("wb") as raw,
+        # mutants: equivalent: archives of any level are read
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):

@@ -57,6 +57,11 @@ TESTS = {
     ),
     "local_runner/jobs/processing/": ("tests/local_runner/operations/sagemaker/test_processing_jobs.py",),
     "local_runner/jobs/transform/job.py": ("tests/local_runner/operations/sagemaker/test_transform_jobs.py",),
+    "local_runner/jobs/store.py": (
+        "tests/local_runner/jobs/test_store.py",
+        "tests/local_runner/jobs/test_listing.py",
+        "tests/local_runner/jobs/test_properties.py",
+    ),
     "local_runner/jobs/logs.py": ("tests/local_runner/jobs/test_logs.py", "tests/local_runner/operations/test_logs.py"),
     "local_runner/operations/sagemaker_runtime/": ("tests/local_runner/operations/test_inference.py",),
     "containers/frameworks/": ("tests/containers/frameworks",),

@@ -125,6 +125,40 @@ def test_an_archive_that_grows_beyond_measure_is_rejected(tmp_path, monkeypatch)
     assert not (tmp_path / "too large" / "member-1").exists()
 
 
+def test_a_small_archive_may_grow_a_thousandfold_and_a_large_one_a_hundredfold(tmp_path, monkeypatch):
+    packed(tmp_path / "model.tar.gz", [1_000_000])
+    archive.unpack(tmp_path / "model.tar.gz", tmp_path / "models" / "a" / "b")
+    assert (tmp_path / "models" / "a" / "b" / "member-0").stat().st_size == 1_000_000
+    monkeypatch.setattr(archive, "ALWAYS_BYTES", 0)
+    most = 100 * (tmp_path / "model.tar.gz").stat().st_size
+    with pytest.raises(UserError, match=f"it unpacks to more than {most:,} bytes"):
+        archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+
+
+def test_a_name_that_no_file_can_have_is_named_as_the_system_does(tmp_path):
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("x" * 300), io.BytesIO())
+    with pytest.raises(UserError, match=r"not a readable tar\.gz archive \(File name too long\)"):
+        archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+
+
+def test_what_follows_the_last_member_is_read_up_to_a_bound(tmp_path, monkeypatch):
+    """An endless rest is not read to its end, and so its checksum is not compared."""
+    monkeypatch.setattr(archive, "MOST_PADDING_BYTES", 1 << 20)
+    monkeypatch.setattr(archive, "MOST_AT_ONCE_BYTES", 1 << 18)
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as tar:
+        tar.addfile(sized("a", 1), io.BytesIO(b"a"))
+    for padding, reads in ((0, True), (4 << 20, False)):
+        zipped = gzip.compress(whole.getvalue() + bytes(padding), compresslevel=1)
+        (tmp_path / "model.tar.gz").write_bytes(zipped[:-1] + bytes([zipped[-1] ^ 1]))
+        if reads:
+            with pytest.raises(UserError, match="the gzip file is damaged"):
+                archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+        else:
+            archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+
+
 def test_an_archive_of_too_many_members_is_rejected(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "MOST_MEMBERS", 3)
     packed(tmp_path / "model.tar.gz", [0] * 3)

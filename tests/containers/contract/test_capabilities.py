@@ -32,6 +32,18 @@ def test_the_capabilities_that_are_not_there_are_named(status):
     assert capabilities.missing(wanted, status("0")) == ["CHOWN", "KILL", "SETUID"]
 
 
+@pytest.mark.parametrize(("user", "lacks"), [(0, []), (1, ["CHOWN", "KILL"]), (1000, ["CHOWN", "KILL"])])
+def test_without_capabilities_root_lacks_none_and_others_have_none(tmp_path, monkeypatch, user, lacks):
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    assert capabilities.missing(["KILL", "CHOWN"], tmp_path / "no status") == lacks
+
+
+def test_other_users_are_told_what_the_system_says(status, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(PermissionError), capabilities.explain_permission_errors(status("0")):
+        raise PermissionError(13, "Permission denied", "/etc/shadow")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root loses what other users never have")
 def test_a_file_that_root_may_not_open_is_explained(status):
     explained = pytest.raises(PlatformError, match=r"/opt/ml/model/model_algo-1: .* DAC_OVERRIDE")

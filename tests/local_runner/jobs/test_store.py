@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from wildsage.local_runner.jobs.store import NameTaken, NotFound, Store
+from wildsage.local_runner.jobs.store import ListQuery, NameTaken, NotFound, Store
 
 
 def test_documents_survive_the_process(tmp_path):
@@ -64,3 +64,36 @@ def test_a_failed_change_changes_nothing(tmp_path):
     with pytest.raises(ValueError):
         store.change("job", "a", fail)
     assert store.all("job") == [{"x": 1}]
+
+
+def test_nobody_reads_within_a_change(tmp_path):
+    store, ended = Store(tmp_path / "state"), []
+    store.insert("job", "a", {"x": 1})
+    calls = {
+        "get": lambda: store.get("job", "a"),
+        "all": lambda: store.all("job"),
+        "names": lambda: store.names("job", ListQuery()),
+        "count": lambda: store.count("job", ListQuery()),
+        "page": lambda: store.page("job", ListQuery(limit=1)),
+        "structures": lambda: store.has_structures("job", "x"),
+        "statuses": lambda: store.statuses("job"),
+        "version": store.version,
+        "insert": lambda: store.insert("job", "b", {}),
+    }
+
+    def call(name: str) -> None:
+        calls[name]()
+        ended.append(name)
+
+    threads = [threading.Thread(target=call, args=(name,)) for name in calls]
+
+    def edit(document):
+        for thread in threads:
+            thread.start()
+        threads[-1].join(0.1)  # none ends meanwhile, however long this is
+        assert ended == []
+
+    store.change("job", "a", edit)
+    for thread in threads:
+        thread.join()
+    assert sorted(ended) == sorted(calls)

@@ -1,6 +1,7 @@
 """What lies in a checkpoint folder and what lies in S3, before, while and after a job runs."""
 
 import json
+import shutil
 import time
 
 import pytest
@@ -42,6 +43,10 @@ def test_every_host_starts_with_all_and_what_it_writes_is_stored(store, hosts, u
             assert config == {"S3Uri": uri, "LocalPath": str(host.checkpoints)}
             found = {p.relative_to(host.checkpoints).as_posix() for p in host.checkpoints.rglob("*") if p.is_file()}
             assert found == {"old", "deep/er"}
+            assert ((host.checkpoints / "old").read_bytes(), (host.checkpoints / "deep" / "er").read_bytes()) == (
+                b"old",
+                b"deep",
+            )
         (hosts[0].checkpoints / "deep" / "er").write_bytes(b"deeper")
         (hosts[1].checkpoints / "new").write_bytes(b"new")
         (hosts[1].checkpoints / ".new.partial").write_bytes(b"half")
@@ -49,6 +54,28 @@ def test_every_host_starts_with_all_and_what_it_writes_is_stored(store, hosts, u
     assert [found.key for found in store.list("bucket", "kept/")] == ["kept/deep/er", "kept/new", "kept/old"]
     assert (content(store, "kept/deep/er"), content(store, "kept/new")) == (b"deeper", b"new")
     assert store.get("bucket", "kept/old").modified_ns == before.modified_ns, "what nobody wrote is not stored again"
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_first_job_has_an_empty_folder_whether_there_was_one_or_not(store, hosts, before):
+    for host in hosts:
+        shutil.rmtree(host.checkpoints, ignore_errors=True)
+        if before:
+            host.checkpoints.mkdir()
+    with mirrored("s3://bucket/first", hosts, store, inside="/opt/ml/checkpoints"):
+        for host in hosts:
+            assert list(host.checkpoints.iterdir()) == []
+            assert json.loads(host.checkpoint_config.read_text())["LocalPath"] == "/opt/ml/checkpoints"
+
+
+def test_checkpoints_may_lie_at_the_top_of_a_bucket(store, hosts):
+    store.create_bucket("checkpoints")
+    store.put("checkpoints", "old", [b"old"])
+    store.put("checkpoints", "folder/", [b""])
+    with mirrored("s3://checkpoints", hosts[:1], store):
+        assert [path.name for path in hosts[0].checkpoints.iterdir()] == ["old"]
+        (hosts[0].checkpoints / "new").write_bytes(b"new")
+    assert store.get("checkpoints", "new").path.read_bytes() == b"new"
 
 
 def test_a_job_that_is_still_running_has_its_checkpoints_stored(store, hosts):
