@@ -79,10 +79,8 @@ class Offer:
 def check_row(job: Job, place: Workplace, work: Work, link: Link, hosts: int, ran: Ran) -> tuple[str, ...]:
     """A job that was run beside its prediction."""
     data = place.data(job, place.most_files)
-    host = Host(min(1.0, PROCESSORS / hosts), HERE)
-    serial = work.serial_row_s + work.parallel_row_s  # one thread
-    one_thread = Work(work.fixed_s, work.join_s, 0.0, serial, work.update_s / host.processors, work.reads)
-    told = job_plan.plan(one_thread, job.exchanges(data, hosts), data, hosts, host, link)
+    sharing = work.sharing(min(1.0, PROCESSORS / hosts))
+    told = job_plan.plan(sharing, job.exchanges(data, hosts), data, hosts, Host(1, HERE), link)
     return (
         job.title,
         str(hosts),

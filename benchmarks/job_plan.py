@@ -82,6 +82,11 @@ class Work:
     update_s: float = 0.0
     reads: int = 1
 
+    def sharing(self, share: float) -> Work:
+        """The same work where each host has one thread, and a share of a processor."""
+        row_s = self.serial_row_s + self.parallel_row_s
+        return Work(self.fixed_s / share, self.join_s, row_s / share, 0.0, self.update_s / share, self.reads)
+
     def seconds(self, rows: float, updates: float, processors: float) -> float:
         """Seconds of a host with its share of the rows, without start, end and exchange."""
         return rows * (self.serial_row_s + self.parallel_row_s / processors) + updates * self.update_s

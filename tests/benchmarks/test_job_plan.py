@@ -77,5 +77,12 @@ def test_what_short_jobs_took_gives_back_what_work_takes(place, job):
     assert vars(short.work(job, place, LINK)) == pytest.approx(vars(work))
 
 
+def test_hosts_that_share_processors_take_longer_for_all_but_waiting():
+    data, work = Data(1e6, 400, 1000), Work(1, 0.5, 1e-6, 2e-6, 1e-3)
+    alone, sharing = (job_plan.plan(work.sharing(share), [], data, 3, Host(1, HERE), LINK) for share in (1, 2 / 3))
+    assert alone.seconds == pytest.approx(1 + 0.5 + 1 + 1)
+    assert sharing.seconds == pytest.approx(1.5 * 3 + 0.5)
+
+
 def test_a_host_costs_as_long_as_the_job_takes():
     assert job_plan.Plan(7200, 0, 0, "processors").usd(4, 0.5) == 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -28,10 +28,18 @@ def balancer(tmp_path) -> Iterator[Balancer]:
     found.end()
 
 
-def test_a_rolling_update_fails_no_request(balancer, tmp_path):
+@pytest.fixture(params=["processes", "containers"])
+def start(request, tmp_path) -> Callable[[], load_balancer.Server]:
+    """Starts a server of a model."""
     folder = OptML(tmp_path / "ml")
     load_balancer.save_model(folder)
-    start = partial(load_balancer.Process, folder)
+    if request.param == "processes":
+        return partial(load_balancer.Process, folder)
+    request.getfixturevalue("our_image")("kmeans")
+    return partial(load_balancer.Container, request.getfixturevalue("engine"), folder, share=1)
+
+
+def test_a_rolling_update_fails_no_request(balancer, start):
     with load_balancer.serving(start, SERVERS) as servers:
         old = [server.port for server in servers]
         balancer.spread_over(old)
