@@ -68,9 +68,8 @@ lint: $(VENV)/test.stamp ## Check style and types
 	@$(BIN)/ruff format --check $(wildcard $(SOURCES))
 	@$(BIN)/mypy
 
-bench: $(VENV)/benchmark.stamp ## Run the benchmarks
-	@for file in $$(grep -l __main__ benchmarks/*.py); do \
-		$(BIN)/python -m benchmarks.$$(basename $$file .py) $(ARGS) || exit 1; done
+bench: $(VENV)/benchmark.stamp ## Run the benchmarks (ARGS="kmeans pca")
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove the environment, caches and the demo's plots
 	rm -rf $(VENV) $(CLIENTS) build demo-output screenshots .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
