@@ -1,19 +1,21 @@
 """Loss, accuracies, learning rates, and the rules of epochs and batches."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from wildsage.algorithms.base import hyperparameters
-from wildsage.algorithms.base.batch import MemoryStream
+from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.image_classification import loss, metrics, optimizers, weights
 from wildsage.algorithms.image_classification.algorithm import ImageClassification
 from wildsage.algorithms.image_classification.conformance import CASE, stripes
 from wildsage.algorithms.image_classification.network import SOFTMAX, residual_network
+from wildsage.algorithms.image_classification.training import Training, _filled
 
 ROWS = stripes()
 
@@ -113,6 +115,77 @@ def test_early_stopping_waits_for_its_patience():
     fit(run, validation=ROWS, epochs="9", learning_rate="0", **settings)
     assert "Early stopping after epoch 2: no gain since epoch 0." in run.lines
     assert not any(line.startswith("Epoch[3]") for line in run.lines)
+
+
+def training(hosts=1, **changes):
+    """What decides about epochs and batches, without a network."""
+    network = SimpleNamespace(arrays=dict)
+    return Training(build(**changes), Told(), network, network, None, None, None, hosts)
+
+
+def kept_after(accuracies, **changes):
+    """The epochs that are kept after each, counted from 1."""
+    decides, kept = training(**changes), []
+    for epoch, decides.accuracy in enumerate(accuracies):
+        decides.keep(epoch)
+        kept.append(list(decides.kept))
+        assert decides.begun_at == epoch + 1
+    return kept
+
+
+def test_an_epoch_that_is_as_good_as_the_best_does_not_replace_it():
+    assert kept_after([0.5, 0.5, 0.6, 0.4]) == [[1], [1], [3], [3]]
+    assert kept_after([0.0, 0.0]) == [[1], [1]]
+    assert kept_after([None, None]) == [[1], [2]]
+    assert kept_after([0.9, 0.1, 0.5, 0.6], checkpoint_frequency="2") == [[], [2], [2], [2, 4]]
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "accuracies", "improved_at"),
+    [("0", [0.5, 0.5], 0), ("0", [0.5, 0.51], 1), ("0.5", [0.5, 0.75], 0), ("0.5", [0.5, 0.76], 1), ("0.5", [0.5, 0.7, 0.8], 0)],
+)  # fmt: skip
+def test_an_epoch_is_better_that_gains_more_than_the_tolerance(tolerance, accuracies, improved_at):
+    decides = training(early_stopping_tolerance=tolerance)
+    for epoch, decides.accuracy in enumerate(accuracies):
+        decides.keep(epoch)
+    assert (decides.improved_at, decides.best) == (improved_at, max(accuracies))
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "early", "stops_after"),
+    [(0.5, (1, 2), 2), (0.5, (1, 1), 1), (0.5, (4, 2), 3), (0.0, (1, 2), 2), (None, (1, 2), None), (0.5, None, None)],
+)
+def test_training_ends_early_after_both_its_patience_and_the_fewest_epochs(accuracy, early, stops_after):
+    changes = {"early_stopping": "True", "early_stopping_min_epochs": str(early[0]), "early_stopping_patience": str(early[1])} if early else {}  # fmt: skip
+    decides = training(**changes)
+    decides.accuracy = accuracy
+    ends = []
+    for epoch in range(6):
+        decides.keep(epoch)
+        ends.append(decides.enough(epoch))
+    assert ends.index(True) == stops_after if stops_after else not any(ends)
+
+
+@pytest.mark.parametrize(
+    ("images", "samples", "hosts", "batches"),
+    [
+        (12, "12", 1, 3), (12, "11", 1, 2), (12, "8", 1, 2), (12, "4", 2, 1), (11, "12", 1, 2), (3, "12", 1, 0),
+        (12, "16", 2, 2), (12, "15", 2, 1), (5, "24", 2, 3), (4, "24", 2, 3), (3, "24", 2, 0),
+    ],
+)  # fmt: skip
+def test_an_epoch_has_the_full_batches_of_its_samples_and_several_hosts_read_again(images, samples, hosts, batches):
+    decides = training(hosts, mini_batch_size="4", num_training_samples=samples)
+    found = list(decides._full_batches(MemoryStream(ROWS[:images]), 0))
+    assert [len(batch) for batch in found] == [4] * batches
+
+
+@pytest.mark.parametrize(("images", "rows", "last"), [(10, 4, [8, 9, 0, 1]), (8, 4, [4, 5, 6, 7]), (3, 8, [0, 1, 2, 0, 1, 2, 0, 1])])  # fmt: skip
+def test_the_last_batch_is_filled_up_with_the_first_images(images, rows, last):
+    number_n = torch.arange(images).float()
+    stream = MemoryStream(Batch(number_n[:, None, None, None], number_n[:, None]))
+    found = list(_filled(stream.batches(rows), rows))
+    assert [len(batch) for batch in found] == [rows] * -(-images // rows)
+    assert found[-1].labels_nl.flatten().tolist() == found[-1].features.flatten().tolist() == last
 
 
 def test_learning_rate_zero_changes_no_weight():

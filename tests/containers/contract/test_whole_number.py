@@ -49,6 +49,16 @@ def test_the_bound_belongs_to_the_range():
         whole_number("11", most=10)
 
 
+def test_the_largest_number_is_read_and_the_next_is_not():
+    assert whole_number(str(LARGEST)) == LARGEST == whole_number(f"{LARGEST:x}", base=16)
+    assert whole_number("0" * 18 + "7") == 7
+    for text, base in ((str(LARGEST + 1), 10), (f"{LARGEST + 1:x}", 16), ("0" * 19 + "7", 10)):
+        with pytest.raises(ValueError, match=f"got '{text}', expected"):
+            whole_number(text, base=base)
+
+
 def test_a_message_shows_the_beginning_of_a_long_text():
     assert shortened("a\x1b[2J") == r"'a\x1b[2J'"
-    assert shortened("9" * 41, 40) == f"'{'9' * 40}' and 1 characters more"
+    assert shortened("9" * 40) == repr("9" * 40)
+    assert shortened("9" * 41) == f"'{'9' * 40}' and 1 characters more"
+    assert shortened("abc", 2) == "'ab' and 1 characters more"
