@@ -32,7 +32,7 @@ PROBE = (
     "import importlib.util as u, json, sys; "
     "print(json.dumps([sys.version_info[:2], [n for n in sys.argv[1:] if u.find_spec(n) is None]]))"
 )
-PROBE_WITHIN_S = 60
+PROBE_WITHIN_S = 60  # mutants: equivalent: any time that is long for a Python to start
 
 
 @dataclass(frozen=True)

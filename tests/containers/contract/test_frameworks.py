@@ -1,6 +1,7 @@
 """Frameworks by their images, and the Pythons that are named for them."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,59 @@ def test_an_algorithms_image_is_a_frameworks_only_where_it_is_given_a_script(tmp
     assert frameworks.of_container({**of_image, "SAGEMAKER_PROGRAM": "own.py"}).name == "xgboost"
     assert frameworks.of_container({"WILDSAGE_ALGORITHM": "kmeans", "SAGEMAKER_PROGRAM": "own.py"}) is None
     assert frameworks.of_container({"WILDSAGE_FRAMEWORK": "pytorch"}).name == "pytorch"
+
+
+def program(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+TOY = frameworks.Framework("toy", "Toy", ("toy",), {"json": "json", "no_toy": "toy-of-pypi"})
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("echo '[[3, 11], []]'", None),
+        ("echo '[[4, 0], []]'", None),
+        ("echo '[[3, 10], []]'", "which is Python 3.10; expected 3.11 or later"),
+        (
+            "echo '[[3, 11], [\"no_toy\"]]'",
+            "where the package no_toy is not installed: {program} -m pip install toy-of-pypi",
+        ),
+        ("echo '[[3, 11], []]'; exit 1", "which is not a Python that starts"),
+        ("echo hello", "which is not a Python that starts"),
+    ],
+)
+def test_another_python_is_asked_what_it_is_and_has(tmp_path, text, problem):
+    python = program(tmp_path / "python", text)
+    found = TOY.problem_with(python)
+    assert (found is None) if problem is None else (problem.format(program=python) in found and str(python) in found)
+
+
+def test_this_python_is_one_that_lacks_a_package():
+    assert "which is not a Python that starts" in TOY.problem_with(Path("/none"))
+    assert TOY.problem_with(Path(sys.executable)).endswith("-m pip install toy-of-pypi")
+    assert "the package no_toy is not installed: pip install toy-of-pypi. " in TOY.problem
+    assert replace(TOY, packages={"json": "json"}).problem is None
+
+
+def test_an_obstacle_is_said_whatever_is_installed():
+    closed = replace(TOY, packages={"json": "json"}, obstacle="nobody has it")
+    assert closed.problem == closed.problem_with(Path(sys.executable)) == "nobody has it"
+
+
+@pytest.mark.parametrize("name", ["folder", "text", "missing"])
+def test_what_cannot_be_run_is_not_a_python(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text").write_text("")
+    (tmp_path / "text").chmod(0o644)
+    with pytest.raises(ValueError, match=f"{name} is not a program; expected a Python that has pytorch"):
+        frameworks.parse_python(f"pytorch={tmp_path / name}")
+
+
+@pytest.mark.parametrize("text", ["", "pytorch", "toy=/bin/sh", "=/bin/sh"])
+def test_the_name_of_a_framework_stands_before_its_python(text):
+    with pytest.raises(ValueError, match=r"expected FRAMEWORK=PATH|is not a program"):
+        frameworks.parse_python(text)

@@ -41,6 +41,17 @@ def test_the_files_are_as_sagemaker_writes_them(opt_ml):
     assert json.loads(opt_ml.resource_config.read_text())["hosts"] == ["algo-1"]
 
 
+def test_the_type_of_the_instances_is_written_where_it_is_known(opt_ml):
+    TrainingJob(hosts=("algo-2", "algo-1"), instance_type="ml.m5.large").write(opt_ml)
+    written = json.loads(opt_ml.resource_config.read_text())
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": "ml.m5.large", "hosts": ["algo-1", "algo-2"]}
+    assert written["instance_groups"] == [group] and written["current_group_name"] == "homogeneousCluster"
+    assert TrainingJob.read(opt_ml).instance_type == written["current_instance_type"] == "ml.m5.large"
+    TrainingJob().write(opt_ml)
+    assert set(json.loads(opt_ml.resource_config.read_text())) == {"current_host", "hosts", "network_interface_name"}
+    assert TrainingJob.read(opt_ml).instance_type is None
+
+
 def test_only_the_first_host_by_name_leads():
     hosts = ("algo-1", "algo-10", "algo-2")
     assert [TrainingJob(current_host=host, hosts=hosts).leads for host in hosts] == [True, False, False]

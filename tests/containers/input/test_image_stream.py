@@ -11,7 +11,7 @@ from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.image_classification.hyperparameters import CROP
 from wildsage.algorithms.image_classification.preparation import TrainingPreparation
 from wildsage.containers.codecs.images.image_recordio import ImageRecord
-from wildsage.containers.input.image_stream import ImageStream, shuffled
+from wildsage.containers.input.image_stream import ImageStream, default_workers, shuffled
 
 SHAPE = (3, 8, 8)
 
@@ -70,11 +70,31 @@ def test_a_shuffle_holds_no_more_than_it_may():
             taken += 1
             yield each
 
-    order = []
+    order, held = [], []
     for drawn in shuffled(counted(), rng, held_bytes=5_000):
         order.append(drawn.labels[0])
-        assert taken - len(order) <= 50
+        held.append(taken - len(order))
+    assert held == [50] * 950 + list(range(49, -1, -1))
     assert sorted(order) == list(range(1000)) and order != sorted(order)
+
+
+@pytest.mark.parametrize(("seed", "share", "numbers"), [(7, (0, 1), [0, 1, 2]), (None, (0, 1), [0, 1, 2]), (7, (1, 2), [1])])  # fmt: skip
+def test_what_is_random_depends_on_the_seed_the_pass_and_the_place_in_it(seed, share, numbers):
+    tasks = stream(RECORDS[:3], seed=seed, share=share)._tasks(5)
+    assert [task.seed for task in tasks] == [(seed or 0, 5, number) for number in numbers]
+
+
+def test_a_pass_counts_its_images():
+    images = stream(RECORDS[:5])
+    for _ in range(2):
+        assert [len(batch) for batch in images.batches(2)] == [2, 2, 1]
+    assert (images.counts.rows, images.counts.pass_rows, images.counts.passes) == (10, 5, 2)
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(1, 1), (8, 8), (9, 8)])
+def test_each_core_has_a_worker_up_to_a_bound(monkeypatch, cores, workers):
+    monkeypatch.setattr("os.sched_getaffinity", {0: range(cores)}.__getitem__)  # 0: this process
+    assert default_workers() == workers
 
 
 @pytest.mark.parametrize("workers", [0, 2])
