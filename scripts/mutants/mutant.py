@@ -112,8 +112,14 @@ def _meaning(code: str) -> str | None:
 
 
 def _left_alone(tree: ast.Module) -> Iterator[Position]:
-    """Where types stand, which are not evaluated, the decorators of data classes, and `strict` of zip."""
+    """Where types stand, which are not evaluated, the decorators of data classes, `strict` of zip, and the `*` of parameters."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.args.kwonlyargs:
+            before = [
+                *(_position(one)[1] for one in node.args.args),
+                *(_position(one)[1] for one in node.args.defaults),
+            ]
+            yield max(before, default=(node.lineno, node.col_offset)), _position(node.args.kwonlyargs[0])[0]
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "zip":
             yield from (_position(option.value) for option in node.keywords)
         if isinstance(node, ast.ClassDef):
@@ -129,6 +135,6 @@ def _last_line(node: ast.stmt) -> int:
     return max(node.lineno, last or 0)
 
 
-def _position(node: ast.expr) -> Position:
+def _position(node: ast.expr | ast.arg) -> Position:
     assert node.end_lineno is not None and node.end_col_offset is not None
     return (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)

@@ -47,6 +47,8 @@ def test_a_lock_with_a_name_stays():
 def test_annotations_options_of_classes_and_marked_lines_stay():
     assert changed_to("@dataclass(frozen=True)\nclass A:\n    x: int\n") == []
     assert changed_to("x: int | None = None\n\n\ndef f(a: int | str) -> int | None: ...\n") == []
+    assert len(changed_to("def f(a, b=1, *, c): ...\n")) == 2  # those of the number
+    assert changed_to("def f(*, c): ...\n") == []
     assert changed_to("zip(a, b, strict=True)\n") == ["pass"]
     assert changed_to("n = 1  # mutants: equivalent: any number above zero will do\n") == []
     assert sorted(changed_to("# mutants: equivalent: any number will do\nn = 1\na = 5\n")) == ["a = 4", "a = 6"]

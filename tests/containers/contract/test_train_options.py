@@ -41,6 +41,12 @@ def test_other_options_are_rejected(arguments, text):
         train_options.parse(arguments.split())
 
 
+@pytest.mark.parametrize("parse", [train_options.parse, train_options.parse_serve])
+def test_the_beginning_of_an_option_is_not_the_option(parse):
+    with pytest.raises(UserError, match=r"unrecognized arguments: --mod x\. usage"):
+        parse(["--mod", "x"])
+
+
 def test_serve_has_a_help_of_its_own(capsys):
     with pytest.raises(SystemExit) as ended:
         train_options.parse_serve(["--help"])
