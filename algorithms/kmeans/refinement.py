@@ -5,15 +5,15 @@ Axes: d features · p coordinates of the subspace · m streaming centers · k fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from wildsage.algorithms.base.parallel import on_one_thread
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.kmeans import steps
-from wildsage.algorithms.kmeans.local_search import WeightedRows, lloyd, swap_centers
+from wildsage.algorithms.kmeans.local_search import WeightedRows, lloyd, lloyd_from_each, swap_centers
 from wildsage.algorithms.kmeans.sample import Sample
 from wildsage.algorithms.kmeans.state import StreamState
 from wildsage.algorithms.kmeans.subspace import Subspace
@@ -50,49 +50,48 @@ class Refinement:
         mean_d = sample_rd.mean(0)
         space = Subspace.from_centered_rows(mean_d, sample_rd.sub_(mean_d), self.run.shared_rng)
         sample_rp = space.project(sample_rd)
-        trials = self._ranked(self._shrink(state, space), sample_rp, state.sample)
-        quarter = _smallest_keys(sample_rp, state.sample, max(state.sample.capacity // 4, RANKING_ROWS_LOW))
-        whole = _smallest_keys(sample_rp, state.sample)
-        all_columns = WeightedRows(sample_rd[: len(whole.x_nd)], whole.weights_n)
-        wanted = 1 if self.run.stopping else wanted
-        found = [self._improve(trial_kp, quarter, whole, all_columns, space) for trial_kp in trials[:wanted]]
+        with on_one_thread():
+            trials = self._ranked(self._shrink(state, space), sample_rp, state.sample)
+            quarter = _smallest_keys(sample_rp, state.sample, max(state.sample.capacity // 4, RANKING_ROWS_LOW))
+            whole = _smallest_keys(sample_rp, state.sample)
+            all_columns = WeightedRows(sample_rd[: len(whole.x_nd)], whole.weights_n)
+            wanted = 1 if self.run.stopping else wanted
+            found = [self._improve(trial_kp, quarter, whole, all_columns, space) for trial_kp in trials[:wanted]]
         return [centers_kd + mean_d for centers_kd, _ in sorted(found, key=lambda pair: pair[1])]
 
-    def _shrink(self, state: StreamState, space: Subspace) -> list[Tensor]:
-        """Weighted Lloyd on the m centers from several starts: as many sets of centers (k, p) in the subspace."""
+    def _shrink(self, state: StreamState, space: Subspace) -> Tensor:
+        """Weighted Lloyd on the m centers from several starts: as many sets of centers (t, k, p) in the subspace."""
         run = self.run
         run.log(f"shrinking {len(state.centers_md)} centers into {self.k}")
         rows = WeightedRows(space.coordinates(state.centers_md), state.weights_m)
         residual = space.residual_cost(state.centers_md, state.weights_m)
-        trials, costs = [], []
-        for trial, start_kp in enumerate(self._starts(rows)):
-            centers_kp, cost = self._lloyd(rows, start_kp)
-            run.log(f"local kmeans attempt #{trial}. Current mean square distance {cost + residual:.6f}")
-            trials.append(centers_kp)
-            costs.append(cost + residual)
+        trials_tkp, cost_t = lloyd_from_each(rows, self._starts(rows), self.max_iter, self.tol, lambda: run.stopping)
+        costs = [cost + residual for cost in cost_t.tolist()]
+        for trial, cost in enumerate(costs):
+            run.log(f"local kmeans attempt #{trial}. Current mean square distance {cost:.6f}")
         run.log(f"finished shrinking process. Mean Square Distance = {min(costs):.0f}")
         run.quality("train", "msd", "loss", min(costs))
-        return trials
+        return trials_tkp
 
-    def _starts(self, rows: WeightedRows) -> Iterable[Tensor]:
-        """For each trial k of the rows (k, p). Rows are repeated where fewer than k have any weight."""
+    def _starts(self, rows: WeightedRows) -> Tensor:
+        """For each trial k of the rows: (t, k, p). Rows are repeated where fewer than k have any weight."""
         trials = 1 if self.run.stopping else self.trials
         if self.init_method == "kmeans++":
             return steps.kmeans_plus_plus(rows.x_nd, rows.weights_n, self.k, trials, self.run.shared_rng)
         drawn = (steps.draw(rows.weights_n, self.k, self.run.shared_rng) for _ in range(trials))
-        return [rows.x_nd[index[torch.arange(self.k) % len(index)]] for index in drawn]
+        return torch.stack([rows.x_nd[index[torch.arange(self.k) % len(index)]] for index in drawn])
 
-    def _ranked(self, trials: list[Tensor], sample_rp: Tensor, sample: Sample) -> list[Tensor]:
+    def _ranked(self, trials_tkp: Tensor, sample_rp: Tensor, sample: Sample) -> Tensor:
         """The trials, the one with the least cost on the first rows of the sample first."""
         rows = _smallest_keys(sample_rp, sample, max(RANKING_ROWS_PER_CENTER * self.k, RANKING_ROWS_LOW))
-        return sorted(trials, key=lambda centers_kp: rows.cost(rows.assign(centers_kp)))
+        return trials_tkp[rows.costs(trials_tkp).argsort(stable=True).to(trials_tkp.device)]
 
     def _improve(
         self, trial_kp: Tensor, quarter: WeightedRows, whole: WeightedRows, all_columns: WeightedRows, space: Subspace
     ) -> tuple[Tensor, float]:
         """Swaps, then Lloyd in the subspace, then in all columns: centers (k, d) about the mean, and their cost."""
         rounds = 0 if self.run.stopping else SWAP_ROUNDS
-        centers_kp = swap_centers(quarter, trial_kp, rounds, self.run.shared_rng, lambda: self.run.stopping)
+        centers_kp = swap_centers(quarter, trial_kp, rounds, self.tol, self.run.shared_rng, lambda: self.run.stopping)
         centers_kp, cost = self._lloyd(whole, centers_kp)
         if space.basis_dp is None:
             return centers_kp, cost

@@ -6,7 +6,7 @@ Axes: n rows of a batch · d features · r rows of the sample
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import torch
@@ -30,6 +30,7 @@ class Sample:
     keys_r: Tensor
     log_importance_r: Tensor
     log_weight_r: Tensor
+    _order: Tensor | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def empty(cls, capacity: int, like_nd: Tensor) -> Self:
@@ -56,6 +57,7 @@ class Sample:
 
     def _add(self, x_nd: Tensor, keys_n: Tensor, log_importance_n: Tensor, log_weight_n: Tensor) -> None:
         """Keep the smallest keys of those here and those given, overwriting rows in place."""
+        self._order = None
         entering = (keys_n < self.keys_r.max()).nonzero()[:, 0]
         both = torch.cat([self.keys_r, keys_n[entering]])
         drops = torch.zeros(len(both), dtype=torch.bool).index_fill_(0, both.topk(len(entering)).indices, True)
@@ -90,12 +92,22 @@ class Sample:
         return (weight[:-1] / probability).to(self.rows_rd.device)
 
     def _by_key(self) -> Tensor:
-        """Indices of the taken places, by rising key."""
-        return self.keys_r.argsort()[: int(self.keys_r.isfinite().sum())]
+        """Indices of the taken places, by rising key. They are sorted once."""
+        if self._order is None:
+            taken = self._taken()
+            self._order = taken[self.keys_r[taken].argsort()]
+        return self._order
+
+    def _taken(self) -> Tensor:
+        """Indices of the taken places, as they lie."""
+        return self.keys_r.isfinite().nonzero()[:, 0]
 
     def arrays(self) -> dict[str, Tensor]:
-        """The taken places as plain arrays, named as state files have them: importance is "worth" there, and weight is "mass"."""
-        taken = self.keys_r.isfinite()
+        """The taken places as plain arrays, named as state files have them: importance is "worth" there, and weight is "mass".
+
+        The arrays of a full sample are its own and not copies.
+        """
+        taken = self._taken() if bool(self.keys_r.isinf().any()) else slice(None)
         return {
             "rows": self.rows_rd[taken],
             "keys": self.keys_r[taken],

@@ -35,6 +35,30 @@ def test_an_assignment_weighs_the_rows_of_each_center(parts, monkeypatch):
         assert np.allclose(assigned.means_md()[k], np.average(X[mine], axis=0, weights=WEIGHTS[mine]), atol=1e-5)
 
 
+@pytest.mark.parametrize("k", [7, local_search.FEW_CENTERS + 3])
+def test_of_equal_centers_the_first_gets_the_rows(k):
+    centers = torch.cat([C[:1], C[:1], torch.full((k - 2, 5), 9.0)])
+    assigned = WeightedRows(X, WEIGHTS).assign(centers)
+    assert assigned.index_n.unique().tolist() == [0]
+
+
+@pytest.mark.parametrize("k", [7, local_search.FEW_CENTERS + 3])
+def test_distances_and_weights_alone_are_those_of_an_assignment(k):
+    rows = WeightedRows(X, WEIGHTS)
+    assigned = rows.assign(X[:k])
+    d2_n, counts_k = rows.nearest(X[:k])
+    assert torch.equal(d2_n, assigned.d2_n) and torch.equal(counts_k, assigned.counts_m)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_costs_of_several_sets_of_centers_are_those_of_each(parts, monkeypatch):
+    monkeypatch.setattr(steps, "BLOCK_ENTRIES", 26 * 70)
+    monkeypatch.setattr(parallel, "ENTRIES_LOW", 0 if parts == 2 else 1 << 30)
+    rows, sets_tkd = WeightedRows(X, WEIGHTS), X[:21].view(3, 7, 5)
+    costs = [rows.cost(rows.assign(centers_kd).d2_n) for centers_kd in sets_tkd]
+    assert rows.costs(sets_tkd).tolist() == pytest.approx(costs, rel=1e-5)
+
+
 def test_lloyd_equals_scikit_learn_from_the_same_start():
     """Both iterate to a fixed point from the same centers; float32 sums of 200 rows differ by about 1e-6."""
     cluster = pytest.importorskip("sklearn.cluster")
@@ -57,19 +81,42 @@ def test_lloyd_ends_at_the_first_iteration_that_improves_by_less_than_the_tolera
 def test_lloyd_takes_the_iterations_that_it_may_and_one_when_stopping():
     rows = WeightedRows(X, WEIGHTS)
     once, cost = local_search.lloyd(rows, C, 1, 0.0)
-    assert torch.equal(once, rows.assign(C).means_md()) and cost == rows.cost(rows.assign(C))
+    assert torch.equal(once, rows.assign(C).means_md()) and cost == rows.cost(rows.assign(C).d2_n)
     assert torch.equal(local_search.lloyd(rows, C, 2, 0.0)[0], rows.assign(once).means_md())
     assert torch.equal(local_search.lloyd(rows, C, 300, 0.0, lambda: True)[0], once)
 
 
+@pytest.mark.parametrize("max_iter", [1, 300])
+@pytest.mark.parametrize("stopping", [False, True])
+def test_lloyd_from_several_starts_in_step_is_lloyd_from_each(max_iter, stopping, monkeypatch):
+    """The last start has two equal centers, of which one never gets a row. Float32 sums in another order differ by about 1e-6."""
+    rows, starts_tkd = WeightedRows(X, WEIGHTS), torch.stack([X[:7], C, torch.cat([C[:1], C[:6]])])
+    in_step, costs = local_search.lloyd_from_each(rows, starts_tkd, max_iter, 1e-3, lambda: stopping)
+    each = [local_search.lloyd(rows, start_kd, max_iter, 1e-3, lambda: stopping) for start_kd in starts_tkd]
+    assert torch.allclose(in_step, torch.stack([centers_kd for centers_kd, _ in each]), atol=1e-5)
+    assert costs.tolist() == pytest.approx([cost for _, cost in each], rel=1e-5)
+    monkeypatch.setattr(steps, "BLOCK_ENTRIES", 7 * len(X))  # too few for three starts together
+    alone, costs = local_search.lloyd_from_each(rows, starts_tkd, max_iter, 1e-3, lambda: stopping)
+    each = [local_search.lloyd(rows, start_kd, max_iter, 1e-3, lambda: stopping) for start_kd in starts_tkd]
+    assert torch.equal(alone, torch.stack([centers_kd for centers_kd, _ in each]))
+    assert costs.tolist() == [cost for _, cost in each]
+
+
 def test_swaps_go_on_until_told_to_stop_and_never_raise_the_cost():
     rows, asked = WeightedRows(X, WEIGHTS), []
-    begun = rows.cost(rows.assign(C))
-    stopped = local_search.swap_centers(rows, C, 12, rng(), lambda: bool(asked.append(1)) or True)
-    assert len(asked) == 1 and rows.cost(rows.assign(stopped)) <= begun
+    begun = rows.cost(rows.assign(C).d2_n)
+    stopped = local_search.swap_centers(rows, C, 12, 1e-4, rng(), lambda: bool(asked.append(1)) or True)
+    assert len(asked) == 1 and rows.cost(rows.assign(stopped).d2_n) <= begun
     optimum, _ = local_search.lloyd(rows, X[:40].clone(), 300, 0.0)
-    local_search.swap_centers(rows, optimum, 0, rng(), lambda: bool(asked.append(1)))
+    local_search.swap_centers(rows, optimum, 0, 1e-4, rng(), lambda: bool(asked.append(1)))
     assert len(asked) == 1  # no round was wanted
+
+
+def test_rounds_that_bring_what_lloyd_alone_would_bring_are_fruitless():
+    rows, asked = WeightedRows(X, WEIGHTS), []
+    tried = local_search.swap_centers(rows, C, 12, 1.0, rng(), lambda: bool(asked.append(1)))
+    assert len(asked) == local_search.FRUITLESS_ROUNDS
+    assert rows.cost(rows.assign(tried).d2_n) < rows.cost(rows.assign(C).d2_n)  # a small gain is kept all the same
 
 
 def test_swaps_leave_a_poor_optimum():
@@ -79,8 +126,8 @@ def test_swaps_leave_a_poor_optimum():
     rows = WeightedRows(x, torch.ones(200, dtype=torch.float64))
     poor = torch.tensor([[-51.0, -50], [-49, -50], [50, -50], [0, 50]])
     stuck, before = local_search.lloyd(rows, poor, 300, 0.0)
-    free = local_search.swap_centers(rows, stuck, 12, rng(), lambda: False)
-    assert before > 500 and rows.cost(rows.assign(free)) < 3
+    free = local_search.swap_centers(rows, stuck, 12, 1e-4, rng(), lambda: False)
+    assert before > 500 and rows.cost(rows.assign(free).d2_n) < 3
 
 
 def test_centers_of_a_subspace_become_means_of_whole_rows(monkeypatch):

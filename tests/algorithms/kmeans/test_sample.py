@@ -78,3 +78,16 @@ def test_a_sample_survives_as_arrays():
     sample = sampled(torch.arange(40.0), 60)
     assert list(sample.arrays()) == ["rows", "keys", "log_worth", "log_mass"]
     assert rows_of(Sample.from_arrays(sample.arrays(), 60)) == rows_of(sample)
+
+
+def test_arrays_of_a_full_sample_are_not_copies():
+    full, short = sampled(torch.arange(100.0), 60), sampled(torch.arange(40.0), 60)
+    assert full.arrays()["rows"].data_ptr() == full.rows_rd.data_ptr()
+    assert sorted(short.arrays()["rows"][:, 0].tolist()) == list(range(40))
+
+
+def test_rows_by_key_follow_later_rows():
+    sample = sampled(torch.arange(40.0), 60)
+    assert rows_of(sample) == list(range(40))
+    sample.merge(sampled(torch.arange(40.0, 50), 10))
+    assert rows_of(sample) == list(range(50))
