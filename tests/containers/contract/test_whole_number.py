@@ -50,7 +50,9 @@ def test_the_bound_belongs_to_the_range():
 
 
 def test_the_largest_number_is_read_and_the_next_is_not():
-    assert whole_number(str(LARGEST)) == LARGEST == whole_number(f"{LARGEST:x}", base=16)
+    assert (
+        whole_number("9223372036854775807") == LARGEST == 9223372036854775807 == whole_number(f"{LARGEST:x}", base=16)
+    )
     assert whole_number("0" * 18 + "7") == 7
     for text, base in ((str(LARGEST + 1), 10), (f"{LARGEST + 1:x}", 16), ("0" * 19 + "7", 10)):
         with pytest.raises(ValueError, match=f"got '{text}', expected"):
