@@ -62,6 +62,10 @@ TESTS = {
         "tests/local_runner/jobs/test_listing.py",
         "tests/local_runner/jobs/test_properties.py",
     ),
+    "local_runner/jobs/training/job.py": (
+        "tests/local_runner/jobs/training/test_job.py",
+        "tests/local_runner/operations/sagemaker/test_training_jobs.py",
+    ),
     "local_runner/jobs/logs.py": ("tests/local_runner/jobs/test_logs.py", "tests/local_runner/operations/test_logs.py"),
     "local_runner/operations/sagemaker_runtime/": ("tests/local_runner/operations/test_inference.py",),
     "containers/frameworks/": ("tests/containers/frameworks",),

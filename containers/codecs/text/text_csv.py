@@ -77,7 +77,7 @@ def _plain_numbers(block: bytes) -> NDArray[np.float64] | None:
     if (widths != widths[0]).any():
         return None
     flat = _decimals(lines) if unusual.translate(None, b"\r") else _whole_numbers(text, ends_z)
-    return None if flat is None else flat.reshape(len(widths), -1)
+    return None if flat is None else flat.reshape(len(widths), widths[0])
 
 
 def _whole_numbers(text: NDArray[np.uint8], ends_z: NDArray[np.int64]) -> NDArray[np.float64] | None:

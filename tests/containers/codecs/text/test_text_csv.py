@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.base.spec import Response
+from wildsage.containers.codecs.pieces import PIECE_BYTES
 from wildsage.containers.codecs.text import text_csv
 
 FITTING = st.floats(-3.4028235e38, 3.4028235e38) | st.sampled_from([math.nan, math.inf, -math.inf])
@@ -134,6 +135,13 @@ def test_a_wrong_row_far_into_the_stream_keeps_its_number():
         decode(text + "1\n")
     with pytest.raises(BadRecord, match="row 600001: 3 columns, expected 2"):
         decode(text + "1,2,3\n" * 600_000, size=1_000_000)
+
+
+def test_rows_are_as_long_as_those_of_an_earlier_block():
+    text = "1,2\n" * (PIECE_BYTES // 4)  # a block ends where the rows become longer
+    for longer in ("1,2,3\n", "1,nan,3\n"):
+        with pytest.raises(BadRecord, match=f"row {PIECE_BYTES // 4 + 1}: 3 columns, expected 2"):
+            decode(text + longer, size=1 << 30)
 
 
 def test_labels_must_leave_features():
