@@ -19,6 +19,14 @@ def test_files_come_in_the_order_of_their_names_below_the_channel(tmp_path):
     assert [b"".join(source.chunks()) for source in found] == [b"a/1.csv", b"a/2.csv", b"b.csv"]
 
 
+def test_a_file_comes_in_chunks_of_which_the_last_may_be_shorter(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "CHUNK_BYTES", 4)
+    for content, sizes in ((b"", []), (b"1234", [4]), (b"12345", [4, 1])):
+        (tmp_path / "file").write_bytes(content)
+        (source,) = FileSources(tmp_path).next_pass()
+        assert not source.pipe and [len(chunk) for chunk in source.chunks()] == sizes
+
+
 def test_a_channel_without_a_folder_has_no_sources(tmp_path):
     assert not list(FileSources(tmp_path / "train").next_pass())
 
