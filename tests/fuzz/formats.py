@@ -17,12 +17,14 @@ import torch
 from PIL import Image
 from werkzeug.wrappers import Request
 
+from wildsage.algorithms.base.algorithm import Algorithm
 from wildsage.algorithms.base.errors import WildsageError
 from wildsage.algorithms.base.graph import Graph, Node
 from wildsage.algorithms.factorization_machines.algorithm import FactorizationMachines
 from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
+from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.algorithms.kmeans.model import KMeansModel
-from wildsage.containers import codecs
+from wildsage.containers import codecs, model_files
 from wildsage.containers.codecs.images import encoded, image_list, image_recordio
 from wildsage.containers.codecs.mxnet import ndarray, symbol_json
 from wildsage.containers.codecs.records import record_rows
@@ -67,9 +69,12 @@ def picture(form: str) -> bytes:
     return content.getvalue()
 
 
-def model(content: bytes, folder: Path) -> Any:
-    (folder / "model_algo-1").write_bytes(content)
-    return artifact.load(folder)
+def model(kind: type[Algorithm]) -> Reader:
+    def read(content: bytes, folder: Path) -> Any:
+        (folder / "model_algo-1").write_bytes(content)
+        return model_files.find(kind.model_class.layout).load(folder, {kind.spec.image: kind.model_class})
+
+    return read
 
 
 def packed(content: bytes, folder: Path) -> Any:
@@ -104,8 +109,8 @@ FORMATS: dict[str, tuple[bytes | Callable[[Path], bytes], Reader]] = {
     "json lines": (b'{"features": [1, 2]}\n{"features": [3, 4.5]}\n', body(codecs.JSON_LINES)),
     "ndarray list": (ndarray.write({"a": ROWS, "b": ROWS.astype(np.int32)}), lambda content, _: ndarray.read(content)),
     "symbol": (symbol_json.encode(SYMBOL), lambda content, _: symbol_json.decode(content, "symbol.json")),
-    "k-means model": (of_model(CENTERS), model),
-    "factorization machines model": (of_model(machines()), model),
+    "k-means model": (of_model(CENTERS), model(KMeans)),
+    "factorization machines model": (of_model(machines()), model(FactorizationMachines)),
     "model.tar.gz": (of_model(CENTERS, "model.tar.gz"), packed),
     "png": (picture("PNG"), lambda content, _: encoded.decode(content, "RGB")),
     "jpeg": (picture("JPEG"), lambda content, _: encoded.decode(content, "L")),

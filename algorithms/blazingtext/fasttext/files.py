@@ -30,6 +30,8 @@ SETTINGS = struct.Struct("<12id")
 ENTRY_END = struct.Struct("<qb")
 WORD, LABEL = 0, 1
 NOT_PRUNED = -1
+LONGEST_NGRAM = 100
+"""Characters or words. A word, or a line, of n takes n times as many hashes; fastText's own default for characters is 6."""
 WIDEST = 1 << 31
 """Widths are below it: the header holds the dimension in 32 bits."""
 
@@ -145,6 +147,9 @@ def _read_header(reader: _Reader) -> Header:
     known = header.loss in set(FastTextLoss) and header.kind in set(ModelKind)
     if not known or header.dimension < 1 or header.buckets < 0 or header.word_ngrams < 0:
         raise reader.wrong(f"its settings are {astuple(header)}")
+    for name, length in (("maxn", header.longest), ("wordNgrams", header.word_ngrams)):
+        if length > LONGEST_NGRAM:
+            raise reader.wrong(f"its {name} is {length}, expected at most {LONGEST_NGRAM}")
     return header
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.blazingtext.fasttext.dictionary import Dictionary
 from wildsage.algorithms.blazingtext.fasttext.losses import (
     FastTextLoss,
@@ -33,7 +34,10 @@ class FastTextModel:
     target: Matrix
 
     def predict(self, text: bytes, k: int) -> list[tuple[bytes, float]]:
-        """The `k` most probable labels of a line and their probabilities, best first; empty where no token is known."""
+        """The `k` most probable labels of a line and their probabilities, best first; empty where no token is known.
+
+        Raises UserError where the answer would come from NaN or infinity.
+        """
         rows = self.dictionary.rows_of_line(text)
         if not rows:
             return []
@@ -41,14 +45,17 @@ class FastTextModel:
         return [(self.dictionary.labels[label], chance) for label, chance in found]
 
     def vector(self, word: bytes) -> NDArray:
-        """The vector (d,) of a word: the mean of its row and those of its n-grams; zeros where it has neither."""
+        """The vector (d,) of a word: the mean of its row and those of its n-grams; zeros where it has neither.
+
+        Raises UserError where it holds NaN or infinity.
+        """
         return self._mean(self.dictionary.rows_of_word(word))
 
     def _likeliest(self, hidden_d: NDArray, k: int) -> list[tuple[int, float]]:
         """The numbers of the `k` most probable labels and their probabilities, best first."""
         if self.loss == FastTextLoss.HIERARCHICAL_SOFTMAX:
-            return likeliest_leaves(self._tree, lambda row: float(self.target.rows([row])[0] @ hidden_d), k)
-        chances_k = probabilities(self.loss, self._scores(hidden_d))
+            return likeliest_leaves(self._tree, lambda row: float(_finite(self.target.rows([row])[0] @ hidden_d)), k)
+        chances_k = probabilities(self.loss, _finite(self._scores(hidden_d)))
         best = np.argsort(-chances_k, kind="stable")[:k]
         return list(zip(best.tolist(), chances_k[best].tolist(), strict=True))
 
@@ -64,4 +71,13 @@ class FastTextModel:
     def _mean(self, rows: Sequence[int]) -> NDArray:
         if not rows:
             return np.zeros(self.source.shape[1], np.float32)
-        return self.source.rows(rows).sum(axis=0) * np.float32(1 / len(rows))
+        return _finite(self.source.rows(rows).sum(axis=0) * np.float32(1 / len(rows)))
+
+
+def _finite(values: NDArray) -> NDArray:
+    """The same numbers. Raises UserError for NaN or infinity among them."""
+    if not np.isfinite(values).all():
+        raise UserError(
+            "The model holds NaN or infinity, expected finite numbers. Train it again, with a smaller learning_rate."
+        )
+    return values

@@ -12,7 +12,6 @@ import xgboost
 
 from wildsage.algorithms.base import json_text, other_formats
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.xgboost import labels
 from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled, structure, ubjson
 from wildsage.algorithms.xgboost.parameters import LIBRARY
 from wildsage.algorithms.xgboost.versions import Version
@@ -118,12 +117,7 @@ def _from_binary(content: bytes) -> xgboost.Booster:
 
 
 def _document(decoded: legacy_binary.Decoded) -> dict[str, Any]:
-    """The decoded model in the schema of the library at hand, which tells how it stores the objective."""
-    parameters = {"objective": decoded.objective, "num_class": decoded.num_class, "base_score": 0.5, "verbosity": 0}
-    rows = xgboost.DMatrix(np.zeros((2, 1), np.float32), label=[1.0, 1.0])
-    labels.set_exact_times(rows)
-    smallest = xgboost.train(parameters, rows, 1)
-    objective = orjson.loads(smallest.save_raw("json"))["learner"]["objective"]
+    """The decoded model in the schema of the library at hand."""
     numbers = {"base_score": decoded.base_score, "num_class": decoded.num_class, "num_feature": decoded.num_feature}
     return {
         "version": [1, 7, 6],
@@ -133,9 +127,19 @@ def _document(decoded: legacy_binary.Decoded) -> dict[str, Any]:
             "feature_types": [],
             "gradient_booster": decoded.gradient_booster,
             "learner_model_param": {**{name: _text(value) for name, value in numbers.items()}, "num_target": "1"},
-            "objective": objective,
+            "objective": _objective(decoded.objective, decoded.num_class),
         },
     }
+
+
+def _objective(name: str, num_class: int) -> dict[str, Any]:
+    """How the library at hand stores an objective. Raises UserError for one that it does not know."""
+    parameters = {"objective": name, "num_class": num_class, "base_score": 0.5, "verbosity": 0}
+    one_row = xgboost.DMatrix(np.zeros((1, 1), np.float32))
+    try:
+        return configuration(xgboost.Booster(parameters, [one_row]))["learner"]["objective"]
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        raise UserError(_first_line(error)) from None
 
 
 def _check(document: Any) -> None:

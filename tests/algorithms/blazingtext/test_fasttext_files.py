@@ -194,6 +194,8 @@ def test_a_file_that_ends_early_is_rejected(tmp_path):
         (4, 13, "version 13"),
         (8, -1, "its settings are"),
         (32, 9, "its settings are"),
+        (28, 101, "its wordNgrams is 101, expected at most 100"),
+        (48, 2_000_000_000, "its maxn is 2000000000, expected at most 100"),
         (64, 5, "its dictionary has 5 entries, 2 words and 2 labels"),
         (40, 6, r"its matrices have shapes \(7, 3\) and \(2, 3\), its dictionary asks for \(\(8, 3\), \(2, 3\)\)"),
     ],
@@ -204,6 +206,23 @@ def test_numbers_that_do_not_fit_together_are_rejected(tmp_path, place, number, 
     (tmp_path / "wrong.bin").write_bytes(content)
     with pytest.raises(UserError, match=problem):
         files.read(tmp_path / "wrong.bin")
+
+
+@pytest.mark.parametrize("loss", losses.FastTextLoss)
+@pytest.mark.parametrize("matrix", ["source", "target"])
+def test_no_answer_comes_from_nan(tmp_path, loss, matrix):
+    dictionary = Dictionary([b"a", b"b"], [b"x", b"y"], [4, 3, 2, 1], 10, Subwords())
+    header = files.Header(3, loss=loss, kind=files.ModelKind.SUPERVISED)
+    matrices = {"source": np.ones((2, 3), np.float32), "target": np.ones((2, 3), np.float32)}
+    matrices[matrix][0, 1] = np.nan
+    files.write(tmp_path / "model.bin", header, dictionary, *matrices.values())
+    model = files.read(tmp_path / "model.bin")
+    with pytest.raises(UserError, match="The model holds NaN or infinity"):
+        model.predict(b"a", 1)
+    if matrix == "source":
+        with pytest.raises(UserError, match="The model holds NaN or infinity"):
+            model.vector(b"a")
+        assert len(model.predict(b"b", 1)) == 1
 
 
 def quantiser(parts, width, content=b""):
