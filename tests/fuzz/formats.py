@@ -5,25 +5,42 @@ Reading gives something, or raises an error of the file's user.
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
+import xgboost
 from PIL import Image
+from pyarrow.parquet import write_table
 from werkzeug.wrappers import Request
 
 from wildsage.algorithms.base.algorithm import Algorithm
 from wildsage.algorithms.base.errors import WildsageError
 from wildsage.algorithms.base.graph import Graph, Node
+from wildsage.algorithms.base.program import JobChannel
+from wildsage.algorithms.blazingtext.fasttext import files as fasttext
+from wildsage.algorithms.blazingtext.fasttext.dictionary import Dictionary, Subwords
+from wildsage.algorithms.blazingtext.fasttext.losses import FastTextLoss
 from wildsage.algorithms.factorization_machines.algorithm import FactorizationMachines
 from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
 from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.algorithms.kmeans.model import KMeansModel
+from wildsage.algorithms.linear_learner.algorithm import LinearLearner
+from wildsage.algorithms.linear_learner.model import LinearModel
+from wildsage.algorithms.xgboost import model_files as boosters
+from wildsage.algorithms.xgboost.data import libsvm
+from wildsage.algorithms.xgboost.data.channel import ChannelReader
+from wildsage.algorithms.xgboost.data.content_types import PARQUET
+from wildsage.algorithms.xgboost.data.matrix import MatrixSettings
+from wildsage.algorithms.xgboost.versions import NEWEST
 from wildsage.containers import codecs, model_files
 from wildsage.containers.codecs.images import encoded, image_list, image_recordio
 from wildsage.containers.codecs.mxnet import ndarray, symbol_json
@@ -31,6 +48,8 @@ from wildsage.containers.codecs.records import record_rows
 from wildsage.containers.codecs.records.files import encode_dense
 from wildsage.containers.contract import archive
 from wildsage.containers.model_files import artifact
+from wildsage.containers.programs import RecordCodec
+from wildsage.local_runner.s3 import xml
 from wildsage.local_runner.s3.body import Body
 from wildsage.local_runner.s3.call import read_call
 from wildsage.local_runner.s3.errors import S3Error
@@ -40,6 +59,8 @@ CORPUS = Path(__file__).with_name("corpus")
 ROWS = np.arange(12, dtype=np.float32).reshape(4, 3)
 Reader = Callable[[bytes, Path], Any]
 LONGEST_INPUT_S = 1.0
+MOST_COLUMNS = 1_000_000
+"""A model that claims more is not asked: the row would be larger than what is tested."""
 ERRORS_OF_THE_USER = (WildsageError, S3Error)
 
 
@@ -77,6 +98,27 @@ def model(kind: type[Algorithm]) -> Reader:
     return read
 
 
+def fasttext_model(content: bytes, folder: Path) -> Any:
+    """The file, and answers of the model: it stays in the file until it is asked."""
+    (folder / "model.bin").write_bytes(content)
+    found = fasttext.read(folder / "model.bin")
+    return found.predict(b"a b c", 2) if found.supervised else found.vector(b"abc")
+
+
+def xgboost_model(content: bytes, _folder: Path) -> Any:
+    """The file, and an answer of the model: the library believes what it is asked by."""
+    booster, _ = boosters.read(content)
+    columns = booster.num_features()
+    return booster.inplace_predict(np.ones((1, columns), np.float32)) if columns <= MOST_COLUMNS else None
+
+
+def parquet(content: bytes, folder: Path) -> Any:
+    (folder / "channel").mkdir(exist_ok=True)
+    (folder / "channel/rows").write_bytes(content)
+    reader = ChannelReader(PARQUET, NEWEST, False, MatrixSettings(), RecordCodec(), lambda _: None)
+    return reader.read(JobChannel("train", "File", "FullyReplicated", {}, folder / "channel", lambda: iter(())))
+
+
 def packed(content: bytes, folder: Path) -> Any:
     (folder / "model.tar.gz").write_bytes(content)
     return archive.unpack(folder / "model.tar.gz", folder / "unpacked")
@@ -96,8 +138,43 @@ def machines() -> FactorizationMachinesModel:
     return FactorizationMachinesModel(torch.tensor([0.5]), torch.ones(3, 1), torch.ones(3, 2), settings)
 
 
+def linear() -> LinearModel:
+    settings = {"predictor_type": "regressor", "loss_type": "squared_loss", "threshold": 0.5, "metrics_params": {}}
+    return LinearModel(torch.ones(3, 1), torch.ones(1, 1), settings)
+
+
+def classifier(folder: Path) -> bytes:
+    """A model of fastText with two words, two labels and n-grams of words."""
+    dictionary = Dictionary([b"a", b"b"], [b"__label__x", b"__label__y"], [4, 3, 2, 1], 10, Subwords(5, 0, 0, 2))
+    header = fasttext.Header(3, word_ngrams=2, loss=FastTextLoss.SOFTMAX, kind=fasttext.ModelKind.SUPERVISED, buckets=5)
+    fasttext.write(folder / "whole.bin", header, dictionary, np.ones((7, 3), np.float32), np.ones((2, 3), np.float32))
+    return (folder / "whole.bin").read_bytes()
+
+
+def trained(form: str) -> Callable[[Path], bytes]:
+    """A model of XGBoost with two trees."""
+
+    def seed(_folder: Path) -> bytes:
+        booster = xgboost.train({"max_depth": 2, "nthread": 1}, xgboost.DMatrix(ROWS[:, 1:], ROWS[:, 0]), 2)
+        return boosters.write(booster, True) if form == "pickle" else bytes(booster.save_raw(form))
+
+    return seed
+
+
+def old_binary(_folder: Path) -> bytes:
+    models = json.loads((Path(__file__).parents[1] / "algorithms/xgboost/old_models.json").read_text())
+    return zlib.decompress(base64.b64decode(models["0.90 reg:linear"]["saved"]))
+
+
+def table(_folder: Path) -> bytes:
+    file = io.BytesIO()
+    write_table(pa.table({"label": [0.0, 1.0], "a": [1, 2], "b": ["3", "4.5"]}), file)
+    return file.getvalue()
+
+
 CENTERS = KMeansModel(torch.arange(6.0).reshape(2, 3))
 SYMBOL = Graph((Node("null", "data"), Node("Activation", "a", {"act_type": "relu"}, ((0, 0, 0),))), ((1, 0, 0),))
+DELETION = b"<Delete xmlns='http://s3.amazonaws.com/doc/2006-03-01/'><Object><Key>a&amp;b</Key></Object></Delete>"
 INSTANCES = {"instances": [{"features": [1.5, 2]}, {"data": {"features": {"keys": [0], "shape": [2], "values": [1]}}}]}
 FORMATS: dict[str, tuple[bytes | Callable[[Path], bytes], Reader]] = {
     "recordio-protobuf": (bytes(encode_dense(ROWS, ROWS[:, 0])), body(codecs.RECORDIO_PROTOBUF)),
@@ -111,6 +188,15 @@ FORMATS: dict[str, tuple[bytes | Callable[[Path], bytes], Reader]] = {
     "symbol": (symbol_json.encode(SYMBOL), lambda content, _: symbol_json.decode(content, "symbol.json")),
     "k-means model": (of_model(CENTERS), model(KMeans)),
     "factorization machines model": (of_model(machines()), model(FactorizationMachines)),
+    "linear learner model": (of_model(linear()), model(LinearLearner)),
+    "fasttext model": (classifier, fasttext_model),
+    "xgboost json model": (trained("json"), xgboost_model),
+    "xgboost ubjson model": (trained("ubj"), xgboost_model),
+    "xgboost pickled model": (trained("pickle"), xgboost_model),
+    "xgboost binary model": (old_binary, xgboost_model),
+    "libsvm": (b"1:2 1:2.5 3:-4e1\n0:1 2:nan # end\n", lambda content, _: libsvm.parse(content)),
+    "parquet": (table, parquet),
+    "s3 document": (DELETION, lambda content, _: xml.parse(content, "Delete")),
     "model.tar.gz": (of_model(CENTERS, "model.tar.gz"), packed),
     "png": (picture("PNG"), lambda content, _: encoded.decode(content, "RGB")),
     "jpeg": (picture("JPEG"), lambda content, _: encoded.decode(content, "L")),

@@ -137,7 +137,9 @@ def _parquet(sources: Mapping[str, Path | pa.BufferReader]) -> Iterator[Table]:
             names = names or file.schema_arrow.names
             _check_names(file.schema_arrow.names, names, name)
             yield from _located(PARQUET, name, _row_groups(file, names))
-        except (pa.ArrowException, ValueError) as error:
+        except (pa.ArrowException, ValueError, OSError) as error:
+            if isinstance(error, OSError) and error.errno:
+                raise  # of the disk; Arrow's own errors of this class, about damaged bytes, have no number
             raise UserError(f"Failed to load parquet data with exception:\n{name}: {error}") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -132,8 +133,9 @@ def _document(decoded: legacy_binary.Decoded) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=16)
 def _objective(name: str, num_class: int) -> dict[str, Any]:
-    """How the library at hand stores an objective. Raises UserError for one that it does not know."""
+    """How the library at hand stores an objective; callers do not change it. Raises UserError for one that it does not know."""
     parameters = {"objective": name, "num_class": num_class, "base_score": 0.5, "verbosity": 0}
     one_row = xgboost.DMatrix(np.zeros((1, 1), np.float32))
     try:
