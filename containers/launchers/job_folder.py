@@ -81,7 +81,9 @@ def _meet(here: HostPlace, job: TrainingJob) -> None:
 
 
 def _runs_script(job: TrainingJob) -> bool:
-    return frameworks.VARIABLE in os.environ or frameworks.PROGRAM_PARAMETER in job.hyperparameters
+    """Whether the job is to run a script: a variable names its framework or itself, or a hyperparameter does."""
+    named = frameworks.VARIABLE in os.environ or frameworks.PROGRAM_VARIABLE in os.environ
+    return named or frameworks.PROGRAM_PARAMETER in job.hyperparameters
 
 
 def _job(given: OptML, asked: Options, here: HostPlace | None) -> TrainingJob:

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from wildsage.algorithms.base.errors import UserError
-from wildsage.containers.contract.job import ChannelConfig
+from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.launchers import job_folder, s3
 
@@ -168,6 +168,23 @@ def test_a_process_that_ends_at_once_leaves_its_reason_and_no_data(tmp_path):
         one.make_folders()
     job_folder._abandon(folder, given, "InternalServerError: Host algo-2 ended")
     assert given.failure.read_text() == "InternalServerError: Host algo-2 ended" and not folder.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("environment", "hyperparameters"),
+    [
+        ({"WILDSAGE_FRAMEWORK": "pytorch"}, {}),
+        ({"SAGEMAKER_PROGRAM": "train.py"}, {}),
+        ({}, {"sagemaker_program": "train.py"}),
+    ],
+)
+def test_a_job_runs_a_script_that_a_variable_or_a_hyperparameter_names(monkeypatch, environment, hyperparameters):
+    for name in ("WILDSAGE_FRAMEWORK", "SAGEMAKER_PROGRAM"):
+        monkeypatch.delenv(name, raising=False)
+    assert not job_folder._runs_script(TrainingJob())
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert job_folder._runs_script(TrainingJob(hyperparameters=hyperparameters))
 
 
 def test_a_script_reads_files_of_any_kind(tmp_path):
