@@ -83,13 +83,16 @@ def _number(server: socket.socket) -> int:
 def serve(address: str, *modules: str) -> str | None:
     """Fork a program for each connection. In the fork, return its code."""
     sys.path.pop(0)  # the folder of this file
+    told = os.dup(1)
+    os.dup2(2, 1)  # an import may print something
     for module in modules:
         __import__(module)
     signal.signal(signal.SIGCHLD, _reap)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(address)
         listener.listen(64)
-        os.write(1, b".")
+        os.write(told, b".")
+        os.close(told)
         while listener in select.select([0, listener], [], [])[0]:
             connection = listener.accept()[0]
             if os.fork() == 0:

@@ -1,20 +1,27 @@
-"""One local AWS for the examples, in whose warm interpreter jobs begin at once, and a client's environment to run them in."""
+"""One local AWS for the examples, in whose warm interpreter jobs begin at once, and a client's interpreter to run them in."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import forks
 from wildsage.local_runner.client.environment import client_environment
 from wildsage.local_runner.server import background
 
 ROOT = Path(__file__).parents[2]
 OF_OTHERS = ("AWS_", "SAGEMAKER_", "WILDSAGE_")
+SLOW_IMPORTS = ("boto3", "matplotlib.pyplot", "pandas", "sagemaker", "sklearn")
+PROGRAM = """
+import os, runpy, sys
+sys.argv[:] = sys.argv[1:]
+sys.path[0] = os.path.dirname(sys.argv[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 @pytest.fixture(scope="session")
@@ -27,12 +34,19 @@ def client_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
         yield found | {"PYTHONPATH": os.pathsep.join([found.get("PYTHONPATH", ""), str(ROOT)]).strip(os.pathsep)}
 
 
+@pytest.fixture(scope="session")
+def client_python(client_variables: dict[str, str]) -> Iterator[forks.Forks]:
+    """An interpreter that has imported what the examples import."""
+    with forks.serving(*SLOW_IMPORTS, environment=client_variables) as found:
+        yield found
+
+
 @pytest.fixture
-def run_example(client_variables: dict[str, str], tmp_path: Path) -> Callable[..., str]:
+def run_example(client_python: forks.Forks, client_variables: dict[str, str], tmp_path: Path) -> Callable[..., str]:
     """Runs an example of that path below `examples`, in a folder of the test's own, and returns what it prints."""
 
     def run(example: str, *arguments: str) -> str:
-        command = [sys.executable, str(ROOT / "examples" / example), *arguments]
+        command = client_python.command(PROGRAM, str(ROOT / "examples" / example), *arguments)
         done = subprocess.run(
             command, env=client_variables, capture_output=True, text=True, timeout=400, cwd=tmp_path, check=False
         )

@@ -11,7 +11,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,14 @@ def expect_the_shape(http_response: Any, parsed: dict, model: Any, **_: Any) -> 
     if http_response.status_code < 300 and model.output_shape is not None:
         broken = list(problems(parsed, model.output_shape))
         assert not broken, f"{model.name} answered against its model: {broken}"
+
+
+@cache
+def checked_session() -> boto3.Session:
+    """The one session of these tests: each reads AWS's descriptions of its services anew, which takes longer than most tests."""
+    session = boto3.Session("test", "test", region_name=REGION)
+    session.events.register("after-call", expect_the_shape)
+    return session
 
 
 @dataclass

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from kubeflow_trainer_api.models.trainer_v1alpha1_train_job import TrainerV1alpha1TrainJob
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.manifests import kubeflow
 
 
 def test_the_published_api_knows_every_field(workload):
+    # Its import takes longer than this file's tests, and every worker reads all files.
+    from kubeflow_trainer_api.models.trainer_v1alpha1_train_job import TrainerV1alpha1TrainJob
+
     given = yaml.safe_load(kubeflow.job(replace(workload, claim=None)))
     assert TrainerV1alpha1TrainJob.from_dict(given).to_dict() == given
     assert given["spec"]["trainer"]["numNodes"] == 3

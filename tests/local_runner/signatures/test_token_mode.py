@@ -44,11 +44,11 @@ class Caller:
 
     def __init__(self, endpoint: str, access_key: str, secret: str) -> None:
         self.endpoint, self.access_key, self.secret = endpoint, access_key, secret
-        self._session = boto3.Session(access_key, secret, region_name=REGION)
 
     def client(self, service: str, **config: Any) -> Any:
         config = Config(retries={"total_max_attempts": 1}, **config)
-        return self._session.client(service, endpoint_url=self.endpoint, config=config)
+        signed = {"aws_access_key_id": self.access_key, "aws_secret_access_key": self.secret}
+        return boto3.client(service, region_name=REGION, endpoint_url=self.endpoint, config=config, **signed)
 
 
 @pytest.fixture(scope="module")
