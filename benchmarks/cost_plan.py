@@ -7,6 +7,7 @@ that share the processors, whose exchanges the kernel counts.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ import typer
 from benchmarks import job_plan, job_runs
 from benchmarks.job_plan import Data, Host, Link, Work
 from benchmarks.job_runs import FILE_ROWS, HERE, PROCESSORS, Job, Ran, Workplace
-from benchmarks.report import Report
+from benchmarks.report import Report, load
 
 PRICED = "2026-11-30"
 INSTANCES = {
@@ -39,15 +40,17 @@ NCCL = Link(2e-5, 10e9)
 """What GPUs would exchange by over a network of 100 Gbit/s. Assumed: the containers use gloo, and nothing here measures NCCL."""
 
 CHECK_COLUMNS = (
-    "job", "hosts", "seconds, predicted", "measured", "off by", "bytes to a host, predicted", "counted", "off by", "in exchanges, s"
+    "job", "hosts", "seconds, predicted", "measured", "off by", "of the processors, predicted", "measured", "off by",
+    "bytes to a host, predicted", "counted", "off by", "in exchanges, s",
 )  # fmt: skip
 CHECK_NOTES = """Jobs of {rows:,} × {columns} rows in RecordIO files that the system holds in memory, medians of {rounds}
 rounds in turn. Each host is a process with one thread, with a processor of its own where there are enough. Three hosts share the
 {processors} processors of this machine, so that they compute {three:.2f} times as long. Predicted from shorter jobs: of {tiny:,}
 and {short:,} rows of one host, with one thread and with two, and of {met:,} rows of two hosts. Bytes are what the kernel has
 counted on the connections between hosts, the mean of all hosts. Seconds in exchanges are those of the host that spent the least,
-since others wait for the slowest. An exchange between two processes takes {step_us:.0f} µs a step, and then {rate:.0f} MB/s
-(lower quartiles)."""
+since others wait for the slowest. Seconds of the processors are those of all hosts, which other programs disturb less than the
+clock; predicted without those of exchanges. An exchange between two processes takes {step_us:.0f} µs a step, and then {rate:.0f}
+MB/s (lower quartiles). {load}"""
 PLAN_COLUMNS = ("job", "hosts", "time", "cost, $", "in exchanges", "by NCCL", "bytes that a host sends", "waits for")
 PLAN_NOTES = """{rows:,.0f} rows of {columns} float32 columns ({gigabytes:,.0f} GB of RecordIO) on {instance}: {vcpus} vCPUs,
 {gbit:g} Gbit/s, {usd} $ an hour. Each pass reads the rows anew from S3 (Pipe mode). "Waits for": what limits a host, its processors
@@ -55,7 +58,7 @@ or the network. Assumed, not measured: a vCPU does {vcpu:g} of the work of a pro
 fills the network's lasting rate; a network adds {network_us:.0f} µs to a step. Measured here: {works}. An exchange by gloo takes
 {step_us:.0f} µs a step, and then {rate:.0f} MB/s. "By NCCL": seconds of the exchanges at {nccl_us:.0f} µs a step and
 {nccl_rate:.0f} GB/s, which are assumed: the containers use gloo. Prices were entered by hand on {priced} and are not read from AWS:
-check them, and give others by --usd-per-hour. Dollars an hour: {prices}."""
+check them, and give others by --usd-per-hour. Dollars an hour: {prices}. {load}"""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Offer:
 def check_row(job: Job, place: Workplace, work: Work, link: Link, hosts: int, ran: Ran) -> tuple[str, ...]:
     """A job that was run beside its prediction."""
     data = place.data(job, place.most_files)
+    processor_s = work.processor_s(data.rows, data.updates, hosts)
     sharing = work.sharing(min(1.0, PROCESSORS / hosts))
     told = job_plan.plan(sharing, job.exchanges(data, hosts), data, hosts, Host(1, HERE), link)
     return (
@@ -87,6 +91,9 @@ def check_row(job: Job, place: Workplace, work: Work, link: Link, hosts: int, ra
         f"{told.seconds:.2f}",
         f"{ran.seconds:.2f}",
         f"{told.seconds / ran.seconds - 1:+.0%}",
+        f"{processor_s:.2f}",
+        f"{ran.processor_s:.2f}",
+        f"{processor_s / ran.processor_s - 1:+.0%}",
         f"{told.sent_bytes:,.0f}",
         f"{ran.bytes:,.0f}",
         f"{told.sent_bytes / ran.bytes - 1:+.1%}" if ran.bytes else "",
@@ -139,16 +146,17 @@ def check_report(found: Sequence[Measured], place: Workplace, gloo: Link, column
         check_row(each.job, place, each.work, gloo, hosts, ran) for each in found for hosts, ran in each.runs.items()
     ]
     notes = CHECK_NOTES.format(
+        load=load(),
         rows=place.most_files * FILE_ROWS, columns=columns, rounds=rounds, processors=PROCESSORS, three=max(1, 3 / PROCESSORS),
         tiny=FILE_ROWS, short=place.short_files * FILE_ROWS, met=2 * FILE_ROWS,
         step_us=1e6 * gloo.step_s, rate=gloo.bytes_per_s / 1e6,
     )  # fmt: skip
     title = "Jobs of one, two and three hosts, predicted and run"
-    return Report("cost_plan_check", title, command(rounds), CHECK_COLUMNS, rows, notes, ("torch", "numpy"))
+    return Report("cost_plan_check", title, command(), CHECK_COLUMNS, rows, notes, ("torch", "numpy"))
 
 
 def plan_report(
-    found: Sequence[Measured], gloo: Link, offer: Offer, data: Data, hosts: Sequence[int], columns: int, rounds: int
+    found: Sequence[Measured], gloo: Link, offer: Offer, data: Data, hosts: Sequence[int], columns: int
 ) -> Report:
     """Time and cost of the larger job. The learner that exchanges after each mini-batch has a second line with larger ones."""
     last = found[-1]
@@ -156,6 +164,7 @@ def plan_report(
     rows = [plan_row(each.job, each.work, data, count, offer, gloo) for each in planned for count in hosts]
     vcpus, gbit, _ = INSTANCES[offer.instance]
     notes = PLAN_NOTES.format(
+        load=load(),
         rows=data.rows, columns=columns, gigabytes=data.rows * data.row_bytes / 1e9, instance=offer.instance, vcpus=vcpus,
         gbit=gbit, usd=offer.usd, vcpu=offer.host.processors / vcpus, network_us=1e6 * offer.host.network.step_s,
         works="; ".join(described(each.job, each.work) for each in found), step_us=1e6 * gloo.step_s, rate=gloo.bytes_per_s / 1e6,
@@ -163,12 +172,12 @@ def plan_report(
         prices=", ".join(f"{name} {each[2]}" for name, each in INSTANCES.items()),
     )  # fmt: skip
     title = f"{data.rows:,.0f} rows of {columns} columns: time and cost"
-    return Report("cost_plan", title, command(rounds), PLAN_COLUMNS, rows, notes, ("torch", "numpy"))
+    return Report("cost_plan", title, command(), PLAN_COLUMNS, rows, notes, ("torch", "numpy"))
 
 
-def command(rounds: int) -> str:
+def command() -> str:
     """What repeats the report."""
-    return f"python -m benchmarks.cost_plan --rounds {rounds}"
+    return " ".join(["python -m benchmarks.cost_plan", *sys.argv[1:]])
 
 
 def main(
@@ -194,7 +203,7 @@ def main(
         place = Workplace(Path(folder), columns, files)
         found = measure(place, gloo, rounds, columns)
     check = check_report(found, place, gloo, columns, rounds)
-    for report in check, plan_report(found, gloo, offer, Data(rows, place.row_bytes), hosts, columns, rounds):
+    for report in check, plan_report(found, gloo, offer, Data(rows, place.row_bytes), hosts, columns):
         report.show()
         print(report.notes)
         if write:

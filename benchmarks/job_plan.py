@@ -87,6 +87,10 @@ class Work:
         row_s = self.serial_row_s + self.parallel_row_s
         return Work(self.fixed_s / share, self.join_s, row_s / share, 0.0, self.update_s / share, self.reads)
 
+    def processor_s(self, rows: float, updates: float, hosts: int) -> float:
+        """Processor seconds of all hosts together, without those of their exchanges."""
+        return hosts * (self.fixed_s + updates * self.update_s) + rows * (self.serial_row_s + self.parallel_row_s)
+
     def seconds(self, rows: float, updates: float, processors: float) -> float:
         """Seconds of a host with its share of the rows, without start, end and exchange."""
         return rows * (self.serial_row_s + self.parallel_row_s / processors) + updates * self.update_s

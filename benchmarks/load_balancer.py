@@ -30,7 +30,7 @@ import urllib3
 
 from benchmarks import nginx
 from benchmarks.nginx import WITHIN_S, Balancer, free_port, is_ready, wait_until
-from benchmarks.report import Report
+from benchmarks.report import Report, load
 from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
@@ -48,7 +48,7 @@ NOTES = """One row of {features} numbers as CSV to a k-means endpoint, by client
 next request when they have an answer; {seconds:g} s for each line, after some that are not counted. {kind} Rolling update:
 while {clients} clients ask, over a connection for each request, each of the {servers} servers is replaced: a new one starts, nginx
 sends requests to it instead, and {drain:g} s later the old one gets SIGTERM, and ends by itself. It took {update_s:.0f} s. Failed:
-another status than 200, another answer, or none."""
+another status than 200, another answer, or none. {load}"""
 
 
 class Server(Protocol):
@@ -231,6 +231,7 @@ def starter(folder: OptML, share: float) -> tuple[Callable[[], Server], str]:
 def made(rows: list[tuple[str, ...]], update_s: float, kind: str, clients: int, seconds: float, share: float) -> Report:
     """The report."""
     notes = NOTES.format(
+        load=load(),
         features=FEATURES,
         seconds=seconds,
         kind=kind,

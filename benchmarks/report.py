@@ -70,6 +70,11 @@ def hardware() -> str:
     return f"{processor()}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, {platform.system()} {platform.machine()}"
 
 
+def load() -> str:
+    """One sentence: how many programs wanted a processor in the last quarter of an hour, those of the benchmark included."""
+    return f"Load of the machine over the last quarter of an hour: {os.getloadavg()[2]:.1f} on {os.cpu_count()} processors."
+
+
 def versions(packages: Sequence[str]) -> str:
     """One line: Python and these packages."""
     return ", ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in packages)])

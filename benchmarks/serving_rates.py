@@ -25,7 +25,7 @@ import typer
 import urllib3
 
 from benchmarks.nginx import free_port, is_ready, wait_until
-from benchmarks.report import Report
+from benchmarks.report import Report, load
 from wildsage.containers.codecs.records import record_protobuf
 
 TRAINED_ROWS, FEATURES, MANY_ROWS = 10_000, 100, 500
@@ -43,7 +43,7 @@ COLUMNS = (
 )
 NOTES = f"""Models of {TRAINED_ROWS:,} × {FEATURES} rows, or as many texts of twelve words. Requests of one row and of {MANY_ROWS}
 take turns, over connections that are kept; milliseconds of the processor, of all processes of the server, HTTP included, medians of
-{{rounds}} rounds. The rate of a core is that of requests of {MANY_ROWS} rows."""
+{{rounds}} rounds. The rate of a core is that of requests of {MANY_ROWS} rows. {{load}}"""
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,8 @@ def main(
     """Measure, and show the table. This takes about two minutes."""
     report = Report(
         "serving_rates", "What a request and a row cost a server", f"python -m benchmarks.serving_rates --rounds {rounds}",
-        COLUMNS, [line(of, rounds) for of in models()], NOTES.format(rounds=rounds), ("torch", "numpy", "gunicorn", "flask"),
+        COLUMNS, [line(of, rounds) for of in models()], NOTES.format(rounds=rounds, load=load()),
+        ("torch", "numpy", "gunicorn", "flask"),
     )  # fmt: skip
     report.show()
     if write:

@@ -84,5 +84,10 @@ def test_hosts_that_share_processors_take_longer_for_all_but_waiting():
     assert sharing.seconds == pytest.approx(1.5 * 3 + 0.5)
 
 
+def test_processors_are_busy_with_all_but_waiting():
+    data, work = Data(1e6, 400, 1000), Work(1, 0.5, 1e-6, 2e-6, 1e-3)
+    assert work.processor_s(data.rows, data.updates, 3) == pytest.approx(3 * (1 + 1) + 3)
+
+
 def test_a_host_costs_as_long_as_the_job_takes():
     assert job_plan.Plan(7200, 0, 0, "processors").usd(4, 0.5) == 4
