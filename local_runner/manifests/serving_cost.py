@@ -29,13 +29,13 @@ class ServingCost:
 
 
 MEASURED = {
-    "blazingtext": ServingCost(1.25, 60.1, "texts of 12 words, 10 labels, 100 dimensions, JSON"),
+    "blazingtext": ServingCost(1.5, 57.1, "texts of 12 words, 10 labels, 100 dimensions, JSON"),
     "factorization-machines": ServingCost(2.3, 4.91, "100 columns, 64 factors, RecordIO"),
-    "kmeans": ServingCost(1.4, 9.72, "100 columns, k = 10, CSV"),
-    "knn": ServingCost(2.35, 169, "100 columns, 10,000 indexed rows, k = 10, CSV"),
-    "linear-learner": ServingCost(1.5, 9.52, "100 columns, binary, CSV"),
-    "pca": ServingCost(1.25, 15, "100 columns, 10 components, CSV"),
-    "xgboost": ServingCost(1.75, 5.51, "100 columns, 100 trees of depth 6, CSV"),
+    "kmeans": ServingCost(1.8, 8.92, "100 columns, k = 10, CSV"),
+    "knn": ServingCost(1.7, 154, "100 columns, 10,000 indexed rows, k = 10, CSV"),
+    "linear-learner": ServingCost(1.4, 9.72, "100 columns, binary, CSV"),
+    "pca": ServingCost(1.6, 16.3, "100 columns, 10 components, CSV"),
+    "xgboost": ServingCost(2.2, 6.61, "100 columns, 100 trees of depth 6, CSV"),
 }
 """By `python -m benchmarks.serving_rates` on an AMD EPYC."""
 
