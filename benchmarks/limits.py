@@ -8,6 +8,7 @@ from RecordIO. In the same run the machine does the bare work: the product of th
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -23,45 +24,56 @@ import numpy as np
 import psutil
 import torch
 import typer
+from torch import Tensor
 
 from benchmarks.datasets import Rows, mixture
 from benchmarks.kmeans_scale import RECORDIO, high_water_mb, train_in, write_job
-from benchmarks.linear_learner import PLAN, processor_s, served
+from benchmarks.linear_learner import processor_s, served
 from benchmarks.report import Report
 from wildsage.algorithms.base.algorithm import Model
-from wildsage.algorithms.base.batch import Batch, MemoryStream
+from wildsage.algorithms.base.batch import Batch, MemoryStream, rebatch
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.algorithms.knn.algorithm import KNN
+from wildsage.algorithms.pca import moments
+from wildsage.algorithms.pca.algorithm import SKETCH_WIDTH
+from wildsage.containers.codecs.media_type import MediaType
 from wildsage.containers.codecs.records import record_protobuf
 from wildsage.containers.contract.paths import OptML
+from wildsage.containers.input.sources import CHUNK_BYTES
 from wildsage.containers.model_files import artifact
+from wildsage.containers.serving import payloads
 from wildsage.containers.serving.handler import Handler, HttpRequest
 from wildsage.local_runner.inputs.channels import InputFile
-from wildsage.local_runner.jobs.transform.pipeline import Pipeline
+from wildsage.local_runner.jobs.transform.pipeline import Pipeline, RequestPlan
 from wildsage.local_runner.s3.store import ObjectStore
 
 CSV = "text/csv"
+ANSWERS = {CSV: "application/jsonlines", RECORDIO: RECORDIO}
 LIMIT_S, SHORT_S, LIMIT_MB = 600, 30, 1000
-PCA_COLUMNS, FILE_ROWS = 3000, 5000
+PCA_COLUMNS, FILE_ROWS, COMPONENTS = 3000, 5000, 50
+SKETCH_COLUMNS = 2 * SKETCH_WIDTH * COMPONENTS
 KNN_ROWS, KNN_COLUMNS, NEIGHBOURS, QUERIES = 500_000, 128, 10, 500
 TRANSFORMED_COLUMNS, CLUSTERS, INDEXED_ROWS = 50, 10, 10_000
 OBJECT_ROWS = 100_000
 COLUMNS = (
-    "job", "rows in ten minutes", "rows/s", "processor, a row", "peak memory", "the machine's limit", "share of it",
-    "share by processor time",
+    "job", "rows in ten minutes", "start and end", "rows/s", "processor, a row", "peak memory", "the machine's limit",
+    "share of it", "share by processor time", "phases, shares of processor time",
 )  # fmt: skip
 NOTES = f"""Rows in ten minutes: "measured" where the job ran that long, otherwise extrapolated from a shorter one, without
 the seconds of its start and end. Two threads on two cores. Shares: the bare work's time over the job's, by the clock and by
-processor seconds, which other programs on the machine disturb less. **PCA**: a training container in File mode,
-{PCA_COLUMNS:,} columns, about the most whose scatter matrix and eigenvectors fit in {LIMIT_MB:,} MB; its files are hard
-links to one of {FILE_ROWS:,} rows, so that the disk is its cache. The limit is half of the float64 product of the same
-blocks with themselves, because a scatter matrix is symmetric. **kNN**: the container indexes the rows (faiss.Flat), which
-is the peak of memory; a handler of its model then answers RecordIO requests of {QUERIES} queries for {NEIGHBOURS}
-neighbours. The limit is the float32 product of queries and rows. **Batch transform**: k-means with {CLUSTERS} centers, and
-kNN with {INDEXED_ROWS:,} rows, {TRANSFORMED_COLUMNS} columns; an object of {OBJECT_ROWS:,} rows, again and again, from the
-store through requests of 6 MB and back. Memory is that of the container's processes together. The limit is the slower one
-of a read of the same bytes (from the disk's cache) and the product of rows and centers or indexed rows."""
+processor seconds, which other programs on the machine disturb less. Phases were measured apart, on one thread and on one
+file or request; "other" is the rest of the job's processor time. **PCA**: a training container in File mode,
+{PCA_COLUMNS:,} columns, about the most whose scatter matrix and eigenvectors fit in {LIMIT_MB:,} MB, and {COMPONENTS}
+components; its files are hard links to one of {FILE_ROWS:,} rows, so that the disk is its cache. The limit of regular mode is
+half of the float64 product of the same blocks with themselves, because a scatter matrix is symmetric; that of randomized mode
+is both of its products. **kNN**: the container indexes the rows (faiss.Flat), which is the peak of memory; a handler of its
+model then answers RecordIO requests of {QUERIES} queries for {NEIGHBOURS} neighbours. The limit is the float32 product of
+queries and rows. **Batch transform**: k-means with {CLUSTERS} centers, and kNN with {INDEXED_ROWS:,} rows,
+{TRANSFORMED_COLUMNS} columns; an object of {OBJECT_ROWS:,} rows, again and again, from the store through requests of 6 MB, as
+many at a time as the container proposes, and back. Memory is that of the container's processes together. Client is the local
+AWS, which splits the objects, sends the requests and stores the answers; other is HTTP in the container. The limit is the
+slower one of a read of the same bytes (from the disk's cache) and the product of rows and centers or indexed rows."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +93,7 @@ class Spent:
 @dataclass(frozen=True)
 class Measured:
     """One line of the table: `rows` took `spent`, without `fixed_s` seconds that do not grow with the rows. The machine needs
-    `least` for the bare work, which is of the kind `bare`."""
+    `least` for the bare work, which is of the kind `bare`. `phases` are shares of the processor time."""
 
     job: str
     rows: int
@@ -90,6 +102,7 @@ class Measured:
     peak_mb: float
     bare: str
     least: Spent
+    phases: Mapping[str, float]
 
     def cells(self) -> tuple[str, ...]:
         """The line as text."""
@@ -98,12 +111,14 @@ class Measured:
         return (
             self.job,
             f"{rate * (LIMIT_S - self.fixed_s):,.0f}, {how}",
+            f"{self.fixed_s:.1f} s",
             f"{rate:,.0f}",
             f"{1e6 * self.spent.processor_s / self.rows:.3g} µs",
             f"{self.peak_mb:,.0f} MB",
             f"{self.bare}: {self.rows / self.least.seconds:,.0f} rows/s",
             f"{self.least.seconds / self.spent.seconds:.0%}",
             f"{self.least.processor_s / self.spent.processor_s:.0%}",
+            ", ".join(f"{name} {share:.0%}" for name, share in self.phases.items()),
         )
 
 
@@ -130,13 +145,35 @@ def train(
     return Spent(time.perf_counter() - began, processor_s() - began_processor), peak_mb
 
 
+Parts = Mapping[str, Callable[[], object]]
+
+
+def shares(parts: Parts, whole_s: float, known: Mapping[str, float]) -> dict[str, float]:
+    """The share of `whole_s` processor seconds that each part takes on one thread, beside the `known` ones, and the rest."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    found = {**known, **{name: least(work).processor_s / whole_s for name, work in parts.items()}}
+    torch.set_num_threads(threads)
+    return {**found, "other": max(0.0, 1 - sum(found.values()))}
+
+
 def pca(seconds: float) -> Iterator[Measured]:
-    """PCA for about so long, and a product of the same blocks for a moment."""
+    """PCA in both modes for about so long, and the products of the same blocks for a moment."""
     x = np.random.default_rng(0).standard_normal((FILE_ROWS, PCA_COLUMNS), dtype=np.float32)
+    blocks = torch.from_numpy(x).double().split(FILE_ROWS // 2)
+    half = least(lambda: [block.T @ block for block in blocks]) * 0.5
+    yield pca_job("regular", seconds, x, half, None)
+    test_dl = moments.test_matrix(PCA_COLUMNS, SKETCH_COLUMNS, torch.Generator())
+    both = least(lambda: [block.T @ (block @ test_dl) for block in blocks])
+    yield pca_job("randomized", seconds, x, both, test_dl)
+
+
+def pca_job(mode: str, seconds: float, x: Rows, product: Spent, test_dl: Tensor | None) -> Measured:
+    """A job of as many files of rows `x` as take about so long, less one of a single file. `product` is the least for a file."""
     body = bytes(record_protobuf.encode_rows(x))
-    hyperparameters = {"feature_dim": PCA_COLUMNS, "num_components": 50, "mini_batch_size": FILE_ROWS}
-    blocks = torch.from_numpy(x).double().split(2500)
-    product = least(lambda: [block.T @ block for block in blocks]) * 0.5
+    hyperparameters = {
+        "feature_dim": PCA_COLUMNS, "num_components": COMPONENTS, "mini_batch_size": FILE_ROWS, "algorithm_mode": mode,
+    }  # fmt: skip
 
     def job(files: int) -> tuple[Spent, float]:
         with tempfile.TemporaryDirectory() as folder:
@@ -145,8 +182,30 @@ def pca(seconds: float) -> Iterator[Measured]:
     fixed = job(1)[0]
     files = 1 + max(2, int((seconds - fixed.seconds) / (2 * product.seconds)))
     spent, peak_mb = job(files)
-    name, more = f"PCA, {PCA_COLUMNS:,} columns", files - 1
-    yield Measured(name, more * FILE_ROWS, spent - fixed, fixed.seconds, peak_mb, "product", product * more)
+    more, rest = files - 1, spent - fixed
+    phases = shares(pca_parts(x, body, test_dl), rest.processor_s / more, {})
+    name = f"PCA, {mode}, {PCA_COLUMNS:,} columns"
+    return Measured(name, more * FILE_ROWS, rest, fixed.seconds, peak_mb, "product", product * more, phases)
+
+
+def pca_parts(x: Rows, body: bytes, test_dl: Tensor | None) -> Parts:
+    """What PCA does with one file."""
+    pieces = [body[first : first + CHUNK_BYTES] for first in range(0, len(body), CHUNK_BYTES)]
+    rows = torch.from_numpy(x).split(FILE_ROWS // 2)
+    seen, centered_nd = moments.Moments.none(PCA_COLUMNS, test_dl), rows[0].double()
+
+    def multiply() -> None:
+        for _ in rows:
+            if test_dl is None:
+                moments.add_gram(seen.scatter_dl, centered_nd)
+            else:
+                moments.add_sketch(seen.scatter_dl, centered_nd, test_dl)
+
+    return {
+        "reading": lambda: list(rebatch(record_protobuf.decode(pieces), FILE_ROWS)),
+        "centering": lambda: [moments.center(part, centered_nd) for part in rows],
+        "product": multiply,
+    }
 
 
 def least(work: Callable[[], object]) -> Spent:
@@ -162,7 +221,7 @@ def knn(seconds: float) -> Iterator[Measured]:
     }  # fmt: skip
     indexed = record_protobuf.encode_rows(x[:KNN_ROWS], np.arange(KNN_ROWS, dtype=np.float32) % 10)
     with tempfile.TemporaryDirectory() as made:
-        _, peak_mb = train(Path(made), "knn", hyperparameters, bytes(indexed), 1)
+        fixed, peak_mb = train(Path(made), "knn", hyperparameters, bytes(indexed), 1)
         handler = Handler(artifact.load(OptML(Path(made)).model)[1], KNN.spec, batch=True)
         request = HttpRequest(bytes(record_protobuf.encode_rows(x[KNN_ROWS:])), RECORDIO, RECORDIO)
         handler.invocations(request)
@@ -170,7 +229,21 @@ def knn(seconds: float) -> Iterator[Measured]:
         spent = clocked(lambda: [handler.invocations(request) for _ in range(requests)])
     bare = product(QUERIES, KNN_ROWS, KNN_COLUMNS) * requests
     name = f"kNN, {KNN_ROWS:,} × {KNN_COLUMNS} rows, queries"
-    yield Measured(name, requests * QUERIES, spent, 0, peak_mb, "product", bare)
+    phases = shares(answer_parts(handler, request), spent.processor_s / requests, {})
+    yield Measured(name, requests * QUERIES, spent, fixed.seconds, peak_mb, "product", bare, phases)
+
+
+def answer_parts(handler: Handler, request: HttpRequest) -> Parts:
+    """What a handler does with a request."""
+    codec, model = payloads.find(handler.spec.data), handler.model
+    media_type, accept = MediaType.parse(request.content_type or ""), MediaType.parse(request.accept or "")
+    rows = codec.decode(media_type, request.body, model, lone_records=True)
+    columns = model.predict(rows)
+    return {
+        "reading": lambda: codec.decode(media_type, request.body, model, lone_records=True),
+        "predicting": lambda: model.predict(rows),
+        "writing": lambda: codec.encode(accept, columns, handler.spec.response),
+    }
 
 
 def product(rows: int, others: int, columns: int) -> Spent:
@@ -197,15 +270,16 @@ def transforms(seconds: float) -> Iterator[Measured]:
         model = algorithm.fit({"train": MemoryStream(labelled)}, RunContext())
         for content_type, body in bodies.items():
             with tempfile.TemporaryDirectory() as folder:
-                spent, times, peak_mb = _transformed(
-                    model, algorithm.spec.image, content_type, body, seconds, Path(folder)
-                )
+                job = _transformed(model, algorithm.spec.image, content_type, body, seconds, Path(folder))
                 (Path(folder) / "bare").write_bytes(body)
                 read = least((Path(folder) / "bare").read_bytes)
             bare = {"product": product(OBJECT_ROWS, others, TRANSFORMED_COLUMNS), "read": read}
             slowest = max(bare, key=lambda kind: bare[kind].seconds)
-            what = f"batch transform, {name}, {content_type}"
-            yield Measured(what, times * OBJECT_ROWS, spent, 0, peak_mb, slowest, bare[slowest] * times)
+            request = HttpRequest(body, content_type, ANSWERS[content_type])
+            parts = answer_parts(Handler(model, algorithm.spec, batch=True), request)
+            phases = shares(parts, job.spent.processor_s / job.times, {"client": job.client_s / job.spent.processor_s})
+            what, rows = f"batch transform, {name}, {content_type}", job.times * OBJECT_ROWS
+            yield Measured(what, rows, job.spent, 0, job.peak_mb, slowest, bare[slowest] * job.times, phases)
 
 
 def csv(x: Rows) -> bytes:
@@ -213,11 +287,20 @@ def csv(x: Rows) -> bytes:
     return "".join(",".join(f"{number:.6g}" for number in row) + "\n" for row in x.tolist()).encode()
 
 
-def _transformed(
-    model: Model, image: str, content_type: str, body: bytes, seconds: float, folder: Path
-) -> tuple[Spent, int, float]:
-    """The time of some transforms of one object, their number, and the peak memory in MB of the container's processes together."""
-    split, accept = ("Line", "application/jsonlines") if content_type == CSV else ("RecordIO", RECORDIO)
+@dataclass(frozen=True)
+class Transformed:
+    """So many transforms of one object: the time, `client_s` processor seconds of this process in it, and the peak memory in MB
+    of the container's processes together."""
+
+    times: int
+    spent: Spent
+    client_s: float
+    peak_mb: float
+
+
+def _transformed(model: Model, image: str, content_type: str, body: bytes, seconds: float, folder: Path) -> Transformed:
+    """Transforms of one object for about so long."""
+    split, accept = "Line" if content_type == CSV else "RecordIO", ANSWERS[content_type]
     job = {
         "TransformInput": {"SplitType": split, "ContentType": content_type},
         "TransformOutput": {"S3OutputPath": "s3://bucket/out", "Accept": accept},
@@ -226,12 +309,16 @@ def _transformed(
     store.create_bucket("bucket")
     stored = InputFile("rows", store.put("bucket", "rows", [body]))
     with served(model, image, folder, store, {}) as machine:
-        pipeline = Pipeline(job, PLAN, machine, store, store, threading.Event(), print, folder)
+        proposed = json.loads(machine.containers[0].request("GET", "/execution-parameters").data)
+        plan = RequestPlan.from_job(job, proposed)
+        pipeline = Pipeline(job, plan, machine, store, store, threading.Event(), print, folder)
         pipeline.run([stored])  # the first requests load what later ones use
         times = max(1, int(seconds / clocked(lambda: pipeline.run([stored])).seconds))
+        began_s = time.process_time()
         spent = clocked(lambda: pipeline.run([stored] * times))
+        client_s = time.process_time() - began_s
         peak_mb = sum(high_water_mb(child.pid) for child in psutil.Process().children(recursive=True))
-    return spent, times, peak_mb
+    return Transformed(times, spent, client_s, peak_mb)
 
 
 WORKS = {"pca": pca, "knn": knn, "transform": transforms}
