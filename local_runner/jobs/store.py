@@ -217,6 +217,23 @@ class Store:
             shown = rows[: selection.limit]
             return self._read(shown), shown[-1][1:] if len(rows) > len(shown) else None
 
+    def counted_page(self, kind: str, selection: ListQuery) -> tuple[list[Document], Place | None, int]:
+        """As `page`, with how many documents there are on all pages. Its condition is checked once for both."""
+        where, values = selection.condition(kind)
+        way, follows = ("DESC", "<") if selection.descending else ("ASC", ">")
+        chosen = f"SELECT id, {selection.sort} AS place, name FROM documents WHERE {where}"
+        after = f"WHERE (place, name) {follows} (?, ?)" if selection.after else ""
+        statement = (
+            f"WITH chosen AS MATERIALIZED ({chosen}) SELECT *, (SELECT count(*) FROM chosen) FROM chosen {after} "
+        )
+        statement += f"ORDER BY place {way}, name {way} LIMIT ?"
+        with self._lock:
+            given = (*values, *(selection.after or ()), selection.limit + 1)
+            rows = self._database.execute(statement, given).fetchall()
+            shown = rows[: selection.limit]
+            count = rows[0][3] if rows else self.count(kind, selection)
+            return self._read(shown), shown[-1][1:3] if len(rows) > len(shown) else None, count
+
     def count(self, kind: str, selection: ListQuery) -> int:
         """How many documents a selection describes on all pages. No document is read."""
         where, values = selection.condition(kind)

@@ -167,10 +167,25 @@ def page_of(
     context: RequestContext, kind: str, query: ListQuery, request: Request
 ) -> tuple[list[Document], dict[str, str]]:
     """The page of a list that the request's token and MaxResults ask for, and `{"NextToken"}` if more follow."""
+    found, last = context.services.store.page(kind, _at(query, request))
+    return found, _next(last)
+
+
+def counted_page_of(
+    context: RequestContext, kind: str, query: ListQuery, request: Request
+) -> tuple[list[Document], int, dict[str, str]]:
+    """As `page_of`, with how many there are on all pages."""
+    found, last, count = context.services.store.counted_page(kind, _at(query, request))
+    return found, count, _next(last)
+
+
+def _at(query: ListQuery, request: Request) -> ListQuery:
     after = _read_place(request["NextToken"], query.sort) if "NextToken" in request else None
-    query = replace(query, after=after, limit=request.get("MaxResults", DEFAULT_PAGE))
-    found, last = context.services.store.page(kind, query)
-    return found, {"NextToken": _token(list(last))} if last else {}
+    return replace(query, after=after, limit=request.get("MaxResults", DEFAULT_PAGE))
+
+
+def _next(last: Place | None) -> dict[str, str]:
+    return {"NextToken": _token(list(last))} if last else {}
 
 
 def selection(

@@ -68,8 +68,12 @@ def search(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
 
 def _page(context: RequestContext, kind: Kind, query: ListQuery, request: Mapping[str, Any]) -> Page:
     """The page that the store selects: no other document is read."""
-    found, token = resources.page_of(context, kind.name, query, request)
-    return _with_parents(context.services.store, kind, found), context.services.store.count(kind.name, query), token
+    store = context.services.store
+    if query.passing == ALWAYS:  # the store's order and its index are enough
+        found, token = resources.page_of(context, kind.name, query, request)
+        return _with_parents(store, kind, found), store.count(kind.name, query), token
+    found, count, token = resources.counted_page_of(context, kind.name, query, request)
+    return _with_parents(store, kind, found), count, token
 
 
 def _page_by_property(context: RequestContext, kind: Kind, query: ListQuery, request: Mapping[str, Any]) -> Page:

@@ -1,9 +1,11 @@
 """Documents on disk."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
+from wildsage.local_runner.jobs.properties import has, one_of
 from wildsage.local_runner.jobs.store import ListQuery, NameTaken, NotFound, Store
 
 
@@ -97,3 +99,18 @@ def test_nobody_reads_within_a_change(tmp_path):
     for thread in threads:
         thread.join()
     assert sorted(ended) == sorted(calls)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_page_with_its_count_is_the_page_and_the_count(tmp_path, descending):
+    store = Store(tmp_path / "state")
+    for number in range(7):
+        store.insert("job", f"job-{number}", {"CreationTime": float(number // 2), "k": number % 3})
+    query = ListQuery(descending=descending, passing=has("job", "k", one_of(["0", "1"])), limit=2)
+    while True:
+        found, last, count = store.counted_page("job", query)
+        assert ((found, last), count) == (store.page("job", query), 5)
+        if last is None:
+            break
+        query = replace(query, after=last)
+    assert store.counted_page("job", replace(query, after=(-1.0 if descending else 9.0, ""))) == ([], None, 5)
