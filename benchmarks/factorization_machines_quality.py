@@ -54,8 +54,10 @@ were not trained on; that of guessing the mean is in the first column. Of LightF
 rate) the curve has a point for each epoch, of myfm (MyFMClassifier) one for each Gibbs sample after the fifth, whose
 probabilities are averaged; of ours one whole training for each number of epochs. Both reach: the larger of the two least
 loglosses, ours and the peer's. LightFM knows a row as one user and one item, each with features of its own, and leaves out
-the products within a user and within an item. Others that were tried: fastFM and xLearn have no wheels for today's Pythons,
-pyfm is another project's name on PyPI, and libFM is not there. The picture beside this file draws the curves."""
+the products within a user and within an item. Others that were tried with Python 3.11 and a C compiler: LightFM 1.17 compiles
+without build isolation beside Cython 0.29, and lightfm-next is its fork; xLearn 0.40a1, a pre-release, compiles without
+isolation and is not compared here; fastFM 0.2.10 does not compile, because its C code is of older Pythons, and 0.2.11 has a
+wheel for 3.6 alone; pywFM 0.9.0 only calls libFM, which is not on PyPI. The picture beside this file draws the curves."""
 
 
 @dataclass(frozen=True)
