@@ -43,6 +43,9 @@ CLOSING = {**HEADERS, "Connection": "close"}
 """nginx closes connections that nobody uses when it is told of other servers, so during an update clients keep none."""
 
 DRAIN_S = 1.0
+STARTS_WITHIN_S = 600
+"""A container with a small share of a processor takes long to import what it needs."""
+
 COLUMNS = ("servers", "clients", "requests/s", "p50, ms", "p99, ms", "requests", "failed")
 NOTES = """One row of {features} numbers as CSV to a k-means endpoint, by clients that keep their connections to nginx and send the
 next request when they have an answer; {seconds:g} s for each line, after some that are not counted. {kind} Rolling update:
@@ -168,11 +171,12 @@ def update(balancer: Balancer, servers: list[Server], start: Callable[[], Server
     """Replace all servers, one after the other, while clients ask. Raises RuntimeError where one does not end by itself."""
     began = time.perf_counter()
     with clients(balancer.port, count, CLOSING) as asked:
-        for at, old in enumerate(servers):
-            servers[at] = start()
-            wait_until(partial(is_ready, servers[at].port))
-            balancer.spread_over([server.port for server in servers])
+        for old in list(servers):
+            servers.append(start())
+            wait_until(partial(is_ready, servers[-1].port), STARTS_WITHIN_S)
+            balancer.spread_over([server.port for server in servers if server is not old])
             time.sleep(DRAIN_S)
+            servers.remove(old)
             if status := old.end():
                 raise RuntimeError(f"A server ended with status {status}")
     return asked, time.perf_counter() - began
@@ -183,7 +187,7 @@ def serving(start: Callable[[], Server], count: int) -> Iterator[list[Server]]:
     """Servers that answer. Those that the list holds at the end of the block are ended."""
     servers = [start() for _ in range(count)]
     try:
-        wait_until(lambda: all(is_ready(server.port) for server in servers))
+        wait_until(lambda: all(is_ready(server.port) for server in servers), STARTS_WITHIN_S)
         yield servers
     finally:
         for server in servers:
@@ -220,12 +224,10 @@ def starter(folder: OptML, share: float) -> tuple[Callable[[], Server], str]:
         engine = docker.from_env()
         engine.images.get(IMAGE)
     except docker.errors.DockerException as error:
-        return partial(
-            Process, folder
-        ), f"Servers are processes, and nothing holds them back, since there are no containers: {error}."
-    return partial(
-        Container, engine, folder, share
-    ), f"Servers are containers that may use {share:g} of a processor each."
+        kind = f"Servers are processes, and nothing holds them back, since there are no containers: {error}."
+        return partial(Process, folder), kind
+    kind = f"Servers are containers that may use {share:g} of a processor each, of each 0.1 s: then they wait, as p99 shows."
+    return partial(Container, engine, folder, share), kind
 
 
 def made(rows: list[tuple[str, ...]], update_s: float, kind: str, clients: int, seconds: float, share: float) -> Report:
