@@ -9,6 +9,7 @@ import os
 import resource
 import select
 import signal
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -50,7 +51,8 @@ class Observed:
 class Collected:
     """A plugin of pytest: between collecting the tests and running them it waits for orders, and returns in a fork for each.
 
-    An order is the name of a method, its arguments, and how many seconds the run may take. The answer is its exit status.
+    An order is the name of a method, its arguments, and until when the run may take, on the clock of `time.monotonic`. The answer
+    is its exit status.
     """
 
     def __init__(self, root: Path, orders: Connection, sources: list[str]) -> None:
@@ -70,7 +72,7 @@ class Collected:
         gc.freeze()  # no fork looks for garbage here
         while True:
             try:
-                method, arguments, timeout_s = self._orders.recv()
+                method, arguments, until = self._orders.recv()
             except (EOFError, ConnectionError):  # nobody gives orders any more
                 return True
             child = os.fork()
@@ -78,7 +80,7 @@ class Collected:
                 os.setsid()
                 getattr(self, method)(session, **arguments)
                 return None
-            self._orders.send(ended(child, timeout_s))
+            self._orders.send(ended(child, max(0.0, until - time.monotonic())))
 
     def observe(self, session: pytest.Session, report: Path) -> None:
         """Run all tests, and write to a file which passed, in what time, and which lines of the sources they reached."""

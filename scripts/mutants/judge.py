@@ -48,6 +48,9 @@ SLOWER, MORE_S = 5, 10
 WAITING = 3
 """… this many times as long by the clock: a change that makes an endless loop counts as noticed, a busy machine does not."""
 
+ENDING_S = 10
+"""A process that has to end may take this long before it is killed."""
+
 TESTS = {
     "local_runner/s3/uploads.py": ("tests/local_runner/s3/test_multipart_operations.py",),
     "local_runner/jobs/hosting/": (
@@ -136,13 +139,17 @@ class Judge:
         theirs.close()
         report = copy.output.with_name("observed")
         report.unlink(missing_ok=True)
-        self._order("observe", timeout_s, report=report)
+        orders.send(("observe", {"report": report}, time.monotonic() + timeout_s))
+        if orders.poll(timeout_s + ENDING_S):  # otherwise the tests have not even been collected
+            with contextlib.suppress(EOFError):
+                orders.recv()
         self._observed = Observed.read(report) if report.exists() else Observed()
 
     def close(self) -> None:
         """End the process."""
         self._orders.close()
-        self._process.join()
+        self._process.join(ENDING_S)
+        _end(self._process)
 
     def why_not(self, source: str) -> str:
         """Why no verdict about a file can be had: its tests have not passed without a change. "" if some have."""
@@ -172,8 +179,14 @@ class Judge:
         tests = sorted(self._tests(mutant.path), key=lambda test: (test not in reaching, seconds[test] > 1))
         change = {"path": mutant.path, "before": mutant.original, "after": mutant.code}
         limit_s = self._limit_s(tests)
-        wait_s = min(WAITING * limit_s, until - time.monotonic())
-        status = self._order("attempt", wait_s, **change, tests=tests, cpu_s=int(limit_s))
+        self._orders.send(
+            (
+                "attempt",
+                {**change, "tests": tests, "cpu_s": int(limit_s)},
+                min(time.monotonic() + WAITING * limit_s, until),
+            )
+        )
+        status = self._orders.recv()
         if status == NOT_REPLACED or (status == PASSED and AT_IMPORT in reaching):
             return None
         return status != PASSED
@@ -183,11 +196,7 @@ class Judge:
         tests = self._tests(mutant.path)
         process = self._copy.start(self._files[mutant.path], Only(tests))
         process.join(min(WAITING * self._limit_s(tests), until - time.monotonic()))
-        process.kill()
-        assert process.pid
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # whatever the tests left running
-        process.join()
+        _end(process)
         if process.exitcode == NOT_RUN:
             raise RuntimeError(f"the tests of {self._copy.root} could not be started")
         return process.exitcode != PASSED
@@ -208,14 +217,14 @@ class Judge:
     def _limit_s(self, tests: list[str]) -> float:
         return SLOWER * sum(self._observed.seconds[test] for test in tests) + MORE_S
 
-    def _order(self, method: str, timeout_s: float, **arguments: object) -> int | None:
-        """The exit status of a run in a fork. None if it took too long, or if the tests cannot even be collected."""
-        try:
-            self._orders.send((method, arguments, timeout_s))
-            status: int | None = self._orders.recv()
-        except (EOFError, OSError):
-            return None
-        return status
+
+def _end(process: ForkServerProcess) -> None:
+    """End a process, and whatever tests have left running in its session."""
+    process.kill()
+    assert process.pid
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.join()
 
 
 def _processes() -> ForkServerContext:
