@@ -107,9 +107,10 @@ def fasttext_model(content: bytes, folder: Path) -> Any:
 
 def xgboost_model(content: bytes, _folder: Path) -> Any:
     """The file, and an answer of the model: the library believes what it is asked by."""
-    booster, _ = boosters.read(content)
-    columns = booster.num_features()
-    return booster.inplace_predict(np.ones((1, columns), np.float32)) if columns <= MOST_COLUMNS else None
+    with xgboost.config_context(nthread=1):
+        booster, _ = boosters.read(content)
+        columns = booster.num_features()
+        return booster.inplace_predict(np.ones((1, columns), np.float32)) if columns <= MOST_COLUMNS else None
 
 
 def parquet(content: bytes, folder: Path) -> Any:
