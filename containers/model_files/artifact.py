@@ -43,9 +43,16 @@ def save(model: Model, folder: Path, host: str) -> None:
 
 
 def save_state(state: Arrays, folder: Path) -> None:
-    """Write the arrays beside the model as `state_<uuid>`, as real jobs did; the name follows from the bytes."""
-    content = ndarray.write({name: array.cpu().contiguous().numpy() for name, array in state.items()})
-    (folder / f"state_{uuid.uuid5(STATES, hashlib.sha256(content).hexdigest())}").write_bytes(content)
+    """Write the arrays beside the model as `state_<uuid>`, as real jobs did; the name follows from the bytes.
+
+    Piece by piece, because the state of k-means may be hundreds of megabytes.
+    """
+    arrays = {name: array.cpu().numpy() for name, array in state.items()}
+    content = hashlib.sha256()
+    for piece in ndarray.pieces(arrays):
+        content.update(piece)
+    with (folder / f"state_{uuid.uuid5(STATES, content.hexdigest())}").open("wb") as file:
+        file.writelines(ndarray.pieces(arrays))
 
 
 def load_state(channel: Path, kind: type[Algorithm]) -> Arrays:

@@ -80,6 +80,7 @@ class Checkpoints:
         arrays |= {POSITION: torch.tensor(position), RANDOMNESS: randomness, SETTINGS: settings}
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_name(f".{self.path.name}.partial")
-        partial.write_bytes(ndarray.write({name: array.cpu().numpy() for name, array in arrays.items()}))
+        with partial.open("wb") as file:
+            file.writelines(ndarray.pieces({name: array.cpu().numpy() for name, array in arrays.items()}))
         partial.replace(self.path)
         self._last_s = time.monotonic()

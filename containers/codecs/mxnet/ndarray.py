@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,14 +94,19 @@ def write(arrays: Mapping[str, NDArray | RowSparse] | Sequence[NDArray | RowSpar
 
     Raises ValueError for a dtype that the format does not have, and for an array without dimensions.
     """
+    return b"".join(pieces(arrays))
+
+
+def pieces(arrays: Mapping[str, NDArray | RowSparse] | Sequence[NDArray | RowSparse]) -> Iterator[bytes | memoryview]:
+    """The bytes of `write`, one piece after another. Numbers that are stored as they lie in memory are not copied."""
     names, values = (list(arrays), list(arrays.values())) if isinstance(arrays, Mapping) else ([], list(arrays))
-    parts = [struct.pack("<QQQ", FILE_MAGIC, 0, len(values))]
-    parts += [_sparse_bytes(array) if isinstance(array, RowSparse) else _dense_bytes(array) for array in values]
-    parts.append(struct.pack("<Q", len(names)))
+    yield struct.pack("<QQQ", FILE_MAGIC, 0, len(values))
+    for array in values:
+        yield from _sparse_pieces(array) if isinstance(array, RowSparse) else _dense_pieces(array)
+    yield struct.pack("<Q", len(names))
     for name in names:
         encoded = name.encode()
-        parts.append(struct.pack("<Q", len(encoded)) + encoded)
-    return b"".join(parts)
+        yield struct.pack("<Q", len(encoded)) + encoded
 
 
 class _NDArrayReader:
@@ -236,23 +241,19 @@ def _read_name(reader: _NDArrayReader) -> str:
         raise reader.problem("a name is not UTF-8") from None
 
 
-def _dense_bytes(array: NDArray) -> bytes:
+def _dense_pieces(array: NDArray) -> Iterator[bytes | memoryview]:
     head = struct.pack("<Ii", VERSION_2, DENSE) + _shape_bytes(array.shape) + struct.pack("<ii", *CPU)
-    return head + _type_bytes(array) + _data_bytes(array)
+    yield head + _type_bytes(array)
+    yield _data(array)
 
 
-def _sparse_bytes(array: RowSparse) -> bytes:
+def _sparse_pieces(array: RowSparse) -> Iterator[bytes | memoryview]:
     head = struct.pack("<Ii", VERSION_2, ROW_SPARSE) + _shape_bytes(array.values.shape) + _shape_bytes(array.shape)
     types = struct.pack("<ii", *CPU) + _type_bytes(array.values)
     indices = array.indices.astype(np.int64)
-    return (
-        head
-        + types
-        + _type_bytes(indices)
-        + _shape_bytes(indices.shape)
-        + _data_bytes(array.values)
-        + _data_bytes(indices)
-    )
+    yield head + types + _type_bytes(indices) + _shape_bytes(indices.shape)
+    yield _data(array.values)
+    yield _data(indices)
 
 
 def _shape_bytes(shape: tuple[int, ...]) -> bytes:
@@ -268,5 +269,5 @@ def _type_bytes(array: NDArray) -> bytes:
     return struct.pack("<i", TYPE_FLAGS[dtype])
 
 
-def _data_bytes(array: NDArray) -> bytes:
-    return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+def _data(array: NDArray) -> memoryview:
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data

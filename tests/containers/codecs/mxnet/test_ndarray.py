@@ -149,6 +149,17 @@ def test_any_changed_byte_gives_arrays_or_a_user_error(place, byte):
         assert str(error).startswith("NDArray file, ")
 
 
+def test_pieces_are_the_file_and_do_not_copy_numbers():
+    pieces = list(ndarray.pieces([SIX]))
+    assert b"".join(pieces) == ndarray.write([SIX])
+    assert any(np.shares_memory(np.frombuffer(piece, np.uint8), SIX) for piece in pieces)
+
+
+def test_arrays_are_written_in_the_order_of_their_axes():
+    assert ndarray.write([np.asfortranarray(SIX)]) == ndarray.write([SIX])
+    assert ndarray.write([SIX.astype(">f4")]) == ndarray.write([SIX])
+
+
 def test_what_the_format_does_not_hold_is_rejected():
     with pytest.raises(ValueError, match="no complex128, expected one of float32"):
         ndarray.write([np.ones(1, complex)])
