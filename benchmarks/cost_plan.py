@@ -30,7 +30,7 @@ INSTANCES = {
     "ml.c5.4xlarge": (16, 5.0, 0.816),
     "ml.c5.9xlarge": (36, 12.0, 1.836),
 }
-"""vCPUs, Gbit/s that last, and dollars an hour of training on demand in us-east-1, entered by hand on the day `PRICED`."""
+"""vCPUs, Gbit/s that last, and dollars an hour of training on demand in us-east-1: from public lists, on the day `PRICED`."""
 
 VCPU = 0.6
 """Of a processor here: two vCPUs are the two threads of a core. Assumed."""
@@ -57,8 +57,9 @@ PLAN_NOTES = """{rows:,.0f} rows of {columns} float32 columns ({gigabytes:,.0f} 
 or the network. Assumed, not measured: a vCPU does {vcpu:g} of the work of a processor here (two vCPUs are threads of a core); S3
 fills the network's lasting rate; a network adds {network_us:.0f} µs to a step. Measured here: {works}. An exchange by gloo takes
 {step_us:.0f} µs a step, and then {rate:.0f} MB/s. "By NCCL": seconds of the exchanges at {nccl_us:.0f} µs a step and
-{nccl_rate:.0f} GB/s, which are assumed: the containers use gloo. Prices were entered by hand on {priced} and are not read from AWS:
-check them, and give others by --usd-per-hour. Dollars an hour: {prices}. {load}"""
+{nccl_rate:.0f} GB/s, which are assumed: the containers use gloo.
+Prices were entered by hand on {priced} from public lists, not read from AWS: check them, and give others by --usd-per-hour. Dollars
+an hour: {prices}. {load}"""
 
 
 @dataclass(frozen=True)
