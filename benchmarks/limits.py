@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from math import ceil
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,7 @@ from benchmarks.linear_learner import processor_s, served
 from benchmarks.report import Report
 from wildsage.algorithms.base.algorithm import Model
 from wildsage.algorithms.base.batch import Batch, MemoryStream, rebatch
+from wildsage.algorithms.base.parallel import ENTRIES_LOW, over_rows
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.algorithms.knn.algorithm import KNN
@@ -56,6 +58,7 @@ SKETCH_COLUMNS = 2 * SKETCH_WIDTH * COMPONENTS
 KNN_ROWS, KNN_COLUMNS, NEIGHBOURS, QUERIES = 500_000, 128, 10, 500
 TRANSFORMED_COLUMNS, CLUSTERS, INDEXED_ROWS = 50, 10, 10_000
 OBJECT_ROWS = 100_000
+PRODUCT_OPERATIONS = 10**10
 COLUMNS = (
     "job", "rows in ten minutes", "start and end", "rows/s", "processor, a row", "peak memory", "the machine's limit",
     "share of it", "share by processor time", "phases, shares of processor time",
@@ -247,16 +250,21 @@ def answer_parts(handler: Handler, request: HttpRequest) -> Parts:
 
 
 def product(rows: int, others: int, columns: int) -> Spent:
-    """The time of the float32 product of so many rows with so many others, from a part of them."""
-    block, part = min(rows, 1_000), min(others, 20_000)
-    left, right = torch.randn(block, columns), torch.randn(columns, part)
-    room = torch.empty(block, part)
+    """The time of the float32 product of so many rows with so many others, from a part of them, or from several if it is short.
 
-    def blocks() -> None:
-        for _ in range(rows // block):
+    Each core multiplies rows of its own: threads that share one product spin while they wait for each other.
+    """
+    block, part = min(rows, 250), min(others, 2_000)
+    turns = max(rows // block, ceil(PRODUCT_OPERATIONS / (block * part * columns)))
+    left, right = torch.randn(block, columns), torch.randn(columns, part)
+
+    def multiply(mine: slice) -> None:
+        room = torch.empty(block, part)
+        for _ in range(mine.stop - mine.start):
             torch.mm(left, right, out=room)
 
-    return least(blocks) * (others / part)
+    spent = least(lambda: over_rows(turns, ENTRIES_LOW, torch.device("cpu"), multiply))
+    return spent * (rows / (turns * block) * (others / part))
 
 
 def transforms(seconds: float) -> Iterator[Measured]:
