@@ -80,7 +80,8 @@ class Collected:
                 os.setsid()
                 getattr(self, method)(session, **arguments)
                 return None
-            self._orders.send(ended(child, max(0.0, until - time.monotonic())))
+            with contextlib.suppress(ConnectionError):  # nobody waits any more
+                self._orders.send(ended(child, max(0.0, until - time.monotonic())))
 
     def observe(self, session: pytest.Session, report: Path) -> None:
         """Run all tests, and write to a file which passed, in what time, and which lines of the sources they reached."""

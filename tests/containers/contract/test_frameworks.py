@@ -40,7 +40,7 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
-TOY = frameworks.Framework("toy", "Toy", ("toy",), {"json": "json", "no_toy": "toy-of-pypi"})
+TOY = frameworks.Framework("toy", "Toy", ("toy",), {"json": "json", "no_toy": "s3fs"})
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ TOY = frameworks.Framework("toy", "Toy", ("toy",), {"json": "json", "no_toy": "t
         ("echo '[[3, 10], []]'", "which is Python 3.10; expected 3.11 or later"),
         (
             "echo '[[3, 11], [\"no_toy\"]]'",
-            "where the package no_toy is not installed: {program} -m pip install toy-of-pypi",
+            "where the package no_toy is not installed: {program} -m pip install s3fs",
         ),
         ("echo '[[3, 11], []]'; exit 1", "which is not a Python that starts"),
         ("echo hello", "which is not a Python that starts"),
@@ -65,8 +65,8 @@ def test_another_python_is_asked_what_it_is_and_has(tmp_path, text, problem):
 
 def test_this_python_is_one_that_lacks_a_package():
     assert "which is not a Python that starts" in TOY.problem_with(Path("/none"))
-    assert TOY.problem_with(Path(sys.executable)).endswith("-m pip install toy-of-pypi")
-    assert "the package no_toy is not installed: pip install toy-of-pypi. " in TOY.problem
+    assert TOY.problem_with(Path(sys.executable)).endswith("-m pip install s3fs")
+    assert "the package no_toy is not installed: pip install s3fs. " in TOY.problem
     assert replace(TOY, packages={"json": "json"}).problem is None
 
 
