@@ -27,9 +27,9 @@ SELECTION = "not slow"
 AT_IMPORT = "at import"
 """In place of a test's name: what is reached while tests are collected."""
 
-NOT_RUN, FAILED, NOT_REPLACED, PASSED = 1, 98, 99, 100
-"""Exit statuses of a run: Python's of a process that did not come to its tests; those of a failed test, and of a change that
-needs new imports; and pytest's 0, moved away from them."""
+NOT_RUN, NOT_REPLACED, PASSED = 1, 99, 100
+"""Exit statuses of a run: Python's of a process that did not come to its tests; that of a change that needs new
+imports; and pytest's 0, moved away from them."""
 
 
 @dataclass
@@ -95,7 +95,6 @@ class Collected:
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, resource.RLIM_INFINITY))
         if path in self._functions and not replace_functions(self._functions[path], before, after):
             os._exit(NOT_REPLACED)
-        session.config.pluginmanager.register(_FirstFailure())
         items = {item.nodeid: item for item in session.items}
         session.items[:] = [items[test] for test in tests]
 
@@ -133,15 +132,6 @@ class _Observer:
 def _coverage(root: Path, sources: list[str]) -> Coverage:
     names = [str(root / source) for source in sources]
     return Coverage(data_file=None, config_file=False, include=names, messages=False)
-
-
-class _FirstFailure:
-    """A plugin of pytest that ends a fork as soon as a test fails."""
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Skip the teardown of fixtures: what they started is ended with the fork."""
-        if report.failed:
-            os._exit(FAILED)
 
 
 class Only:
