@@ -113,12 +113,13 @@ def _from_library(buffer: bytes) -> xgboost.Booster:
 def _from_binary(content: bytes) -> xgboost.Booster:
     decoded = legacy_binary.read(content)
     document = _document(decoded)
-    _check(document)
+    _check(document)  # before the library is asked for the objective: it allocates memory for each class
+    document["learner"]["objective"] = _objective(decoded.objective, decoded.num_class)
     return _loaded(ubjson.write(document))
 
 
 def _document(decoded: legacy_binary.Decoded) -> dict[str, Any]:
-    """The decoded model in the schema of the library at hand."""
+    """The decoded model in the schema of the library at hand, without its objective."""
     numbers = {"base_score": decoded.base_score, "num_class": decoded.num_class, "num_feature": decoded.num_feature}
     return {
         "version": [1, 7, 6],
@@ -128,7 +129,6 @@ def _document(decoded: legacy_binary.Decoded) -> dict[str, Any]:
             "feature_types": [],
             "gradient_booster": decoded.gradient_booster,
             "learner_model_param": {**{name: _text(value) for name, value in numbers.items()}, "num_target": "1"},
-            "objective": _objective(decoded.objective, decoded.num_class),
         },
     }
 

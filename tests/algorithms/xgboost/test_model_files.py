@@ -166,6 +166,15 @@ def test_a_cut_or_changed_binary_model_is_rejected_and_never_crashes():
             legacy_binary.read(bytes(changed))
 
 
+@pytest.mark.parametrize("classes", [-1, 2**31 - 1])
+def test_a_binary_model_that_lies_about_its_classes_is_rejected_before_the_library_believes_it(classes):
+    """The library allocates memory for each class: those of the largest number take more than a machine has."""
+    changed = bytearray(unpacked(OLD["0.90 reg:linear"]["saved"]))
+    changed[8:12] = classes.to_bytes(4, "little", signed=True)
+    with pytest.raises(UserError, match=f"num_class is '{classes}', expected a number from 0 to 1000000"):
+        model_files.read(bytes(changed))
+
+
 @pytest.mark.parametrize("booster", ["gbtree", "dart", "gblinear"])
 def test_a_model_with_nan_is_distinguished_from_one_without(booster):
     rng = np.random.default_rng(0)
