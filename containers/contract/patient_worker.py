@@ -46,7 +46,7 @@ class PatientSocket(socket.socket):
     """
 
     _head_until: float | None = None
-    _given_up = _is_ending = False
+    _given_up = False
     _request: Any = None
     _waited_s = _received_bytes = 0.0
 
@@ -67,14 +67,12 @@ class PatientSocket(socket.socket):
         """Let the answer be the last on this connection: what is left of the body is not read."""
         self._request.force_close()
 
-    def shutdown(self, how: int) -> None:
-        """gunicorn says so that no more is answered, and waits as long as it likes for the client to close."""
-        self._is_ending = self._is_ending or how == socket.SHUT_WR
-        super().shutdown(how)
-
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """Raises ClientTooSlow in a body, and in a head ConnectionResetError, at which gunicorn closes the connection."""
-        if self._is_ending:
+        """Raises ClientTooSlow in a body, and in a head ConnectionResetError, at which gunicorn closes the connection.
+
+        After an answer gunicorn sets a time of its own for what is left of the body, and for the client to close.
+        """
+        if self.gettimeout() is not None:
             return super().recv(size, flags)
         if self._head_until is not None:
             try:

@@ -20,17 +20,18 @@ from wildsage.containers.contract.patient_worker import SHORT_OF_FILES, PatientW
 THREADS = 8
 SERVER = f"""
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers import gthread
 from wildsage.containers.contract import gunicorn_options, patient_worker
 
 LIMITS
 
 def app(environ, start_response):
     try:
-        answer = str(len(environ["wsgi.input"].read())).encode()
+        answer = b"unread" if environ["PATH_INFO"] == "/unread" else str(len(environ["wsgi.input"].read())).encode()
         start_response("200 OK", [])
     except patient_worker.ClientTooSlow as error:
         answer = str(error).encode()
-        start_response("408 Request Timeout", [("Connection", "close")])
+        start_response("408 Request Timeout", [])
     return [answer]
 
 class Server(BaseApplication):
@@ -45,7 +46,7 @@ Server().run()
 """
 
 
-SHORT_LIMITS = "patient_worker.HEAD_WITHIN_S = patient_worker.IDLE_S = 0.5"
+SHORT_LIMITS = "patient_worker.HEAD_WITHIN_S = patient_worker.IDLE_S = gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5"
 WAITS_FOR_CLIENTS = """
 from functools import partial
 from gunicorn import util
@@ -116,6 +117,12 @@ def test_a_body_that_stops_reaches_the_application_as_an_error(port):
     text = answer(connect(port, HEAD + b"Content-Length: 5\r\n\r\nhel"))
     assert text.startswith(b"HTTP/1.1 408 ")
     assert b"did not arrive in time" in text
+
+
+@pytest.mark.parametrize("path", [b"/", b"/unread"])
+def test_a_body_that_stops_gets_one_answer(port, path):
+    client = connect(port, b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhel")
+    assert answer(client).count(b"HTTP/1.1 ") == 1
 
 
 def test_stalled_clients_on_all_threads_end_and_the_next_is_answered(port):
