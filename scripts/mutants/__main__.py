@@ -15,7 +15,7 @@ from itertools import zip_longest
 from pathlib import Path
 from queue import LifoQueue
 
-from scripts.mutants.changes import base, changed_lines
+from scripts.mutants.changes import base, changed_lines, commit
 from scripts.mutants.judge import Copy, Judge, tests_of
 from scripts.mutants.mutant import EveryLine, Mutant, mutants
 from scripts.mutants.table import update
@@ -115,16 +115,24 @@ def _in_turns(group: dict[str, list[Mutant]]) -> Iterator[Mutant]:
 
 
 def sources(paths: list[str]) -> Iterator[str]:
-    """The Python files at or below the paths."""
-    for path in map(Path, paths):
-        yield from [str(path)] if path.is_file() else sorted(map(str, path.rglob("*.py")))
+    """The Python files at or below the paths, as paths in the repository. Raises ValueError for what nothing judges."""
+    here = Path.cwd()
+    for path in paths:
+        place = Path(path).resolve()
+        files = [place] if place.is_file() else sorted(place.rglob("*.py"))
+        found = [str(file.relative_to(here)) for file in files if file.is_relative_to(here)]
+        if not found:
+            raise ValueError(f"{path}: expected a Python file of this repository, or a folder with some")
+        if alone := [file for file in found if not tests_of(file, here)]:
+            raise ValueError(f"{alone[0]}: neither its folder nor one above it has tests that mirror it")
+        yield from found
 
 
 def chosen(arguments: argparse.Namespace) -> Lines:
-    """Path → the lines to change."""
+    """Path → the lines to change. Raises ValueError for a path or a commit that is not there."""
     if arguments.changed is None:
         return {path: EveryLine() for path in sources(arguments.paths)}
-    since = arguments.changed or base()
+    since = commit(arguments.changed) if arguments.changed else base()
     if since is None:
         print(
             "git knows no commit before this one, so that nothing is known to have changed: name one, --changed COMMIT"
@@ -164,10 +172,14 @@ def main() -> None:
     """Print what survived, and how many changes of each file were noticed."""
     arguments, rows, missing = parsed(), ["| file | mutants | noticed | share |", "|---|---|---|---|"], 0
     end = time.monotonic() + arguments.budget_s
+    try:
+        files = chosen(arguments)
+    except ValueError as error:
+        raise SystemExit(f"mutants: {error}") from None
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         draw = partial(mutants, sample=arguments.sample, seed=arguments.seed)
         session = Session(Path.cwd(), Path(folder), arguments.processes, end, draw)
-        for score in session.scores(groups(chosen(arguments))):
+        for score in session.scores(groups(files)):
             print(score, flush=True)
             missing += score.not_reached
             if score.tried:

@@ -22,11 +22,20 @@ def base() -> str | None:
     return _git("rev-parse", "--verify", "HEAD~1") or None
 
 
+def commit(name: str) -> str:
+    """The commit of that name. Raises ValueError if git knows none."""
+    if found := _git("rev-parse", "--verify", f"{name}^{{commit}}"):
+        return found
+    raise ValueError(f"git does not know the commit {name!r}")
+
+
 def changed_lines(since: str, folders: tuple[str, ...]) -> Mapping[str, set[int]]:
     """Path → numbers of lines that are new or different since a commit, what is not committed included."""
     found: dict[str, set[int]] = defaultdict(set)
     path = ""
-    for line in _git("diff", "--unified=0", "--no-ext-diff", "--no-prefix", since, "--", *folders).splitlines():
+    for line in _git(
+        "diff", "--unified=0", "--no-color", "--no-ext-diff", "--no-prefix", since, "--", *folders
+    ).splitlines():
         if line.startswith("+++ "):
             path = line.removeprefix("+++ ")
         elif (hunk := HUNK.match(line)) and path.endswith(".py"):

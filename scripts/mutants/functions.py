@@ -11,7 +11,10 @@ from types import CodeType, FunctionType
 
 
 def functions_of(root: Path, paths: list[str]) -> dict[str, list[FunctionType]]:
-    """Path → all functions of the file that Python has, for those that are imported. It is imported in a folder of links."""
+    """Path → all functions of the file that Python has, for those that are imported. It is imported in a folder of links.
+
+    None of a file with functions that numba compiles: the machine code that it keeps would run in place of a changed function.
+    """
     modules = [module for name in list(sys.modules) if (module := sys.modules[name])]
     files = {file for module in modules if isinstance(file := getattr(module, "__file__", None), str)}
     imported = {file: str(Path(file).resolve().relative_to(root)) for file in files if Path(file).is_relative_to(root)}
@@ -19,7 +22,14 @@ def functions_of(root: Path, paths: list[str]) -> dict[str, list[FunctionType]]:
     for one in gc.get_objects():
         if type(one) is FunctionType and (path := imported.get(one.__code__.co_filename)) in found:
             found[str(path)].append(one)
-    return found
+    compiled = {imported.get(function.__code__.co_filename) for function in _compiled()}
+    return {path: [] if path in compiled else found[path] for path in found}
+
+
+def _compiled() -> list[FunctionType]:
+    """The functions that numba compiles, if anything has imported it."""
+    numba = sys.modules.get("numba.core.dispatcher")
+    return [one.py_func for one in gc.get_objects() if issubclass(type(one), numba.Dispatcher)] if numba else []
 
 
 def replace_functions(functions: list[FunctionType], before: str, after: str) -> bool:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from itertools import count
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -45,8 +46,9 @@ ALSO_NEEDED = (".clients",)
 
 SLOWER, MORE_S = 5, 10
 """A run may take this many times as long as without a change and this many seconds more of the processor, and …"""
-WAITING = 3
-"""… this many times as long by the clock: a change that makes an endless loop counts as noticed, a busy machine does not."""
+WAITING, WAITING_LOW_S = 3, 120
+"""… by the clock this many times as long as that, and so many seconds at least: a change that makes an endless loop, or waits for
+ever, counts as noticed; a busy machine does not."""
 
 ENDING_S = 10
 """A process that has to end may take this long before it is killed."""
@@ -78,17 +80,18 @@ TESTS = {
 
 def tests_of(path: str, root: Path) -> list[str]:
     """The test of the file's name first, if there is one; then what the table names. Without either, the tests of the folder,
-    or of the nearest folder above it that has some."""
+    or of the nearest folder above it that has some; [] if none has."""
     source = Path(path)
     named = Path("tests") / source.parent / f"test_{source.name}"
     found = [str(named)] if (root / named).exists() else []
     found += [test for start, tests in TESTS.items() if path.startswith(start) for test in tests if test not in found]
     if found:
         return found
-    folder = Path("tests") / source.parent
-    while not list((root / folder).glob("test_*.py")):
-        folder = folder.parent
-    return sorted(str(test.relative_to(root)) for test in (root / folder).glob("test_*.py"))
+    mirrored = Path("tests") / source.parent
+    for folder in (mirrored, *mirrored.parents):
+        if tests := sorted(str(test.relative_to(root)) for test in (root / folder).glob("test_*.py")):
+            return tests
+    return []
 
 
 class Copy:
@@ -183,7 +186,7 @@ class Judge:
             (
                 "attempt",
                 {**change, "tests": tests, "cpu_s": int(limit_s)},
-                min(time.monotonic() + WAITING * limit_s, until),
+                min(time.monotonic() + _waiting_s(limit_s), until),
             )
         )
         status = self._orders.recv()
@@ -195,7 +198,7 @@ class Judge:
         """Whether a test fails in a new process, which imports the changed file."""
         tests = self._tests(mutant.path)
         process = self._copy.start(self._files[mutant.path], Only(tests))
-        process.join(min(WAITING * self._limit_s(tests), until - time.monotonic()))
+        process.join(min(_waiting_s(self._limit_s(tests)), until - time.monotonic()))
         _end(process)
         if process.exitcode == NOT_RUN:
             raise RuntimeError(f"the tests of {self._copy.root} could not be started")
@@ -218,6 +221,11 @@ class Judge:
         return SLOWER * sum(self._observed.seconds[test] for test in tests) + MORE_S
 
 
+def _waiting_s(limit_s: float) -> float:
+    """How long a run that may take so much of the processor may take by the clock."""
+    return max(WAITING * limit_s, WAITING_LOW_S)
+
+
 def _end(process: ForkServerProcess) -> None:
     """End a process, and whatever tests have left running in its session."""
     process.kill()
@@ -234,10 +242,16 @@ def _processes() -> ForkServerContext:
 
 
 def _run(root: Path, tests: list[str], plugin: object, output: Path) -> None:
-    """The body of a process: pytest in a session of its own, whose processes are ended with it."""
+    """The body of a process: pytest in a session of its own, whose processes are ended with it.
+
+    Runs end without pytest's own removal of temporary files, so these lie beside the copy: pytest removes those of the run before,
+    and all go with the copy.
+    """
     os.setsid()
     os.chdir(root)
     os.environ["PYTHONPATH"] = str(root)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(temporary := output.with_name("temporary"))
+    temporary.mkdir(exist_ok=True)
     sys.path.insert(0, str(root))
     for module in [name for name in sys.modules if name.split(".")[0] in ("wildsage", "tests")]:
         del sys.modules[module]
@@ -249,4 +263,5 @@ def _run(root: Path, tests: list[str], plugin: object, output: Path) -> None:
 
     phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)  # a smaller example of a failure is not asked for
     hypothesis.settings.register_profile("mutants", deadline=None, derandomize=True, phases=phases)
-    os._exit(PASSED + pytest.main([*OPTIONS.split(), "-m", SELECTION, *tests], plugins=[plugin]))
+    options = [*OPTIONS.split(), f"--basetemp={temporary}/pytest", "-m", SELECTION]
+    os._exit(PASSED + pytest.main([*options, *tests], plugins=[plugin]))

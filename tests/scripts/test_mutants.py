@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
 import subprocess
 import sys
@@ -143,6 +144,18 @@ def test_what_an_import_does_is_not_replaced(module, old, new):
     assert not imported.above(3)
 
 
+def test_what_numba_compiles_is_not_replaced(tmp_path, monkeypatch):
+    """The machine code that it keeps would run in place of the changed function."""
+    pytest.importorskip("numba")
+    code = "import numba\n\n\n@numba.njit\ndef twice(n):\n    return 2 * n\n"
+    (tmp_path / "module_of_loops.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("module_of_loops")
+    found = functions_of(tmp_path, ["module_of_loops.py"])["module_of_loops.py"]
+    del sys.modules["module_of_loops"]
+    assert not replace_functions(found, code, code.replace("2 * n", "3 * n"))
+
+
 def test_a_page_has_one_row_for_each_file_and_their_sum(tmp_path):
     page = tmp_path / "mutants.md"
     page.write_text("# Scores\n\nHow.\n\n")
@@ -163,6 +176,7 @@ def test_the_test_of_a_files_name_judges_it_or_those_of_its_folder():
     assert "tests/local_runner/s3/test_store.py" in folder
     above = judges_of("algorithms/xgboost/data/libsvm.py", ROOT)
     assert "tests/algorithms/xgboost/test_data.py" in above
+    assert judges_of("wildsage/nothing.py", ROOT) == []
 
 
 def test_every_test_that_the_table_names_is_there():
@@ -180,6 +194,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     test = "from algorithms.sign import positive\n\n\ndef test_it():\n    assert positive(5) and not positive(-5)\n"
     (root / "tests" / "algorithms" / "test_sign.py").write_text(test)
     monkeypatch.chdir(root)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)  # nobody's own settings
     git("init", "--quiet", "--initial-branch=trunk")
     commit()
     (root / "algorithms" / "sign.py").write_text("LIMIT = 0\n\n\ndef positive(n):\n    return n > LIMIT\n")
@@ -210,6 +225,28 @@ def test_the_changed_lines_are_those_of_the_branch_or_of_the_last_commit(project
     assert changes.changed_lines(since, ("algorithms",)) == {"algorithms/sign.py": {5}, "algorithms/new.py": {1}}
 
 
+@pytest.mark.parametrize(
+    "arguments, problem",
+    [
+        (["algorithm"], "algorithm: expected a Python file of this repository"),
+        (["/usr"], "/usr: expected a Python file of this repository"),
+        (["setup.py"], "setup.py: neither its folder nor one above it has tests"),
+        (["--changed", "v0"], "git does not know the commit 'v0'"),
+    ],
+)
+def test_a_path_or_a_commit_that_is_not_there_is_named(project, monkeypatch, arguments, problem):
+    (project / "setup.py").touch()
+    monkeypatch.setattr(sys, "argv", ["mutants", *arguments])
+    with pytest.raises(SystemExit, match=problem):
+        command.main()
+
+
+def test_files_may_be_named_in_any_way(project):
+    (project / "link").symlink_to("algorithms")
+    for path in ("./algorithms/sign.py", str(project / "algorithms" / "sign.py"), "link/sign.py"):
+        assert list(command.sources([path])) == ["algorithms/sign.py"]
+
+
 def test_a_clone_of_one_commit_has_no_base(project, tmp_path, monkeypatch):
     shutil.rmtree(project / ".git")
     git("init", "--quiet", "--initial-branch=trunk")
@@ -221,15 +258,19 @@ def test_a_run_reports_what_no_test_notices(project, monkeypatch, capsys):
     """`LIMIT` may be off by one and `>` may be `>=`, because 0 is not tried."""
     monkeypatch.setattr(judge, "PRELOADED", ["pytest"])
     monkeypatch.setattr(sys, "argv", ["mutants", "--processes", "1", "algorithms/sign.py"])
+    seen = project.parent / "folders"
     command.main()
     told = capsys.readouterr().out
     assert "algorithms/sign.py:5 survived\n@@ -5 +5 @@\n-    return n > LIMIT\n+    return n >= LIMIT" in told
     assert "| `algorithms/sign.py` | 3 | 0 | 0% |" in told
     (project / "tests" / "algorithms" / "test_sign.py").write_text(
-        "from algorithms.sign import positive\n\n\ndef test_it():\n    assert positive(1) and not positive(0)\n"
+        "from algorithms.sign import positive\n\n\ndef test_it(tmp_path):\n"
+        f"    open({str(seen)!r}, 'a').write(f'{{tmp_path}}\\n')\n    assert positive(1) and not positive(0)\n"
     )
     command.main()
     assert "| `algorithms/sign.py` | 3 | 3 | 100% |" in capsys.readouterr().out
+    used = seen.read_text().splitlines()
+    assert len(used) >= 4 and not any(map(os.path.exists, used))  # without a change, and with each of three
     (project / "tests" / "algorithms" / "test_sign.py").write_text("def test_it():\n    assert False, 'as it stands'\n")
     command.main()
     assert "3 mutants were not tried, because tests/algorithms/test_sign.py failed" in (told := capsys.readouterr().out)
