@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.hyperparameters import choice, flag, integer, real
+from wildsage.algorithms.blazingtext.fasttext.dictionary import LONGEST_NGRAM
 
 SUPERVISED, BATCH_SKIPGRAM, SKIPGRAM, CBOW = "supervised", "batch_skipgram", "skipgram", "cbow"
 MODES = (BATCH_SKIPGRAM, SKIPGRAM, CBOW, SUPERVISED)
@@ -37,7 +38,9 @@ class Hyperparameters:
         2_000_000, low=1, high=LARGEST_COUNT, tunable=(1_000_000, 10_000_000),
         doc="Rows that n-grams share: of words (supervised), or of characters (subwords).",
     )  # fmt: skip
-    word_ngrams: int = integer(2, low=1, high=255, tunable=(1, 3), doc="supervised: the longest n-gram of words.")
+    word_ngrams: int = integer(
+        2, low=1, high=LONGEST_NGRAM, tunable=(1, 3), doc="supervised: the longest n-gram of words."
+    )
     early_stopping: bool = flag(
         False, doc="supervised: stop when the accuracy on channel `validation` no longer improves."
     )
@@ -59,8 +62,8 @@ class Hyperparameters:
         11, low=1, high=10_000, tunable=(8, 32), doc="batch_skipgram: context words that share the negative samples."
     )
     subwords: bool = flag(False, doc="skipgram and cbow: learn n-grams of characters too.")
-    min_char: int = integer(3, low=1, high=255, doc="subwords: characters of the shortest n-gram.")
-    max_char: int = integer(6, low=1, high=255, doc="subwords: characters of the longest n-gram.")
+    min_char: int = integer(3, low=1, high=LONGEST_NGRAM, doc="subwords: characters of the shortest n-gram.")
+    max_char: int = integer(6, low=1, high=LONGEST_NGRAM, doc="subwords: characters of the longest n-gram.")
     evaluation: bool = flag(True, doc="Word vectors: judge by pairs of words (WordSim-353), where they are provided.")
 
     @property

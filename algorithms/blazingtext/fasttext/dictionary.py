@@ -10,6 +10,8 @@ from wildsage.algorithms.blazingtext.fasttext import hashing
 
 END_OF_LINE = b"</s>"
 LABEL = b"__label__"
+LONGEST_NGRAM = 255
+"""Characters or words. A word, or a line, of n takes n times as many hashes; fastText's own default for characters is 6."""
 
 
 @dataclass(frozen=True)

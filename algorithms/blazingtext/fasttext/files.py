@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wildsage.algorithms.base.errors import UserError
-from wildsage.algorithms.blazingtext.fasttext.dictionary import Dictionary, Subwords
+from wildsage.algorithms.blazingtext.fasttext.dictionary import LONGEST_NGRAM, Dictionary, Subwords
 from wildsage.algorithms.blazingtext.fasttext.losses import FastTextLoss
 from wildsage.algorithms.blazingtext.fasttext.matrices import CENTROIDS, DenseMatrix, Matrix, QuantisedMatrix, Quantiser
 from wildsage.algorithms.blazingtext.fasttext.model import FastTextModel
@@ -30,8 +30,6 @@ SETTINGS = struct.Struct("<12id")
 ENTRY_END = struct.Struct("<qb")
 WORD, LABEL = 0, 1
 NOT_PRUNED = -1
-LONGEST_NGRAM = 100
-"""Characters or words. A word, or a line, of n takes n times as many hashes; fastText's own default for characters is 6."""
 WIDEST = 1 << 31
 """Widths are below it: the header holds the dimension in 32 bits."""
 

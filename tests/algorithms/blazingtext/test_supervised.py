@@ -48,7 +48,7 @@ def test_a_job_learns_the_labels_and_says_so(each_loss, run, texts, more_texts):
     assert answer["label"][0] == "__label__farm" and len(answer["prob"]) == 3
 
 
-@pytest.mark.parametrize("ngrams", ["1", "2", "3"])
+@pytest.mark.parametrize("ngrams", ["1", "2", "3", "255"])
 def test_the_model_loads_in_the_library_and_predicts_the_same(each_loss, run, texts, more_texts, ngrams):
     fasttext = pytest.importorskip("fasttext", reason="pip install 'wildsage[test]'")
     done = run(SETTINGS | {"word_ngrams": ngrams}, {"train": texts})

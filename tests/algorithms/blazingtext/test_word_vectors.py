@@ -79,6 +79,13 @@ def test_the_files_load_in_the_library_and_give_the_same_vectors(run, sentences,
     np.testing.assert_allclose(listed["cow"], vector / np.linalg.norm(vector), atol=1e-4)  # five digits in the text
 
 
+def test_the_longest_ngrams_that_a_job_learns_are_served(run, sentences):
+    settings = {"mode": "cbow", "subwords": "true", "max_char": "255", "epochs": "1"}
+    done = run(SETTINGS | settings, {"train": sentences})
+    (answer,) = json.loads(done.ask(b'{"instances": ["unheard"]}').body)
+    assert any(answer["vector"])
+
+
 def test_the_settings_are_in_the_file(run, sentences):
     done = run(SETTINGS | {"mode": "batch_skipgram", "window_size": "4", "negative_samples": "3"}, {"train": sentences})
     numbers = np.frombuffer(done.file("vectors.bin"), "<i4", 14).tolist()
