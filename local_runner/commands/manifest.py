@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,10 +76,12 @@ def manifest(
     rows_per_s: Annotated[
         float | None,
         typer.Option(
-            "--rows-per-s", min=0, help="With --serve, instead of --cpus: how many rows a second all servers answer."
+            "--rows-per-s", help="With --serve, instead of --cpus: how many rows a second all servers answer."
         ),
     ] = None,
-    rows_per_request: Annotated[int, typer.Option(min=1, help="With --rows-per-s: rows of a request.")] = 1,
+    rows_per_request: Annotated[
+        int | None, typer.Option(min=1, help="With --rows-per-s: rows of a request; default: 1.")
+    ] = None,
     memory: Annotated[str, typer.Option(help="Memory of a host, as in Kubernetes.")] = "4Gi",
     secret: Annotated[
         str | None, typer.Option(help="Secret of Kubernetes, or file for compose, with variables such as AWS's keys.")
@@ -103,8 +106,7 @@ def manifest(
         given = [part for option, values in named.items() for value in values or () for part in (option, value)]
         if checkpoints:
             given += ["--checkpoints", checkpoints]
-        rate = None if rows_per_s is None else RequestRate(rows_per_s, rows_per_request)
-        _check_rate(rate, cpus, serve)
+        rate = _rate(rows_per_s, rows_per_request, cpus, serve)
         workload = Workload(
             _matching(
                 "--name", name or algorithm, NAME, "at most 52 lower-case letters, digits and dashes, first a letter"
@@ -172,12 +174,19 @@ class RequestRate:
     rows_per_request: int
 
 
-def _check_rate(rate: RequestRate | None, cpus: str | None, serve: bool) -> None:
-    """Raise UserError for a rate that says nothing, or says it twice."""
-    if rate and not serve:
+def _rate(rows_per_s: float | None, rows_per_request: int | None, cpus: str | None, serve: bool) -> RequestRate | None:
+    """The rate that is asked for. Raises UserError for one that has no effect, or is not a rate."""
+    if rows_per_s is None:
+        if rows_per_request is not None:
+            raise UserError("--rows-per-request is for --rows-per-s: give both, or say --cpus.")
+        return None
+    if not serve:
         raise UserError("--rows-per-s is for servers: add --serve, or say --cpus.")
-    if rate and cpus:
+    if cpus:
         raise UserError("--rows-per-s and --cpus both say how many processors: give one of them.")
+    if not 0 < rows_per_s < math.inf:
+        raise UserError(f"--rows-per-s: got {rows_per_s:g}, expected a finite number above 0.")
+    return RequestRate(rows_per_s, rows_per_request or 1)
 
 
 def _processors(algorithm: str, cpus: str | None, rate: RequestRate | None, servers: int) -> str:

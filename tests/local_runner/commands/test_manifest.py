@@ -71,6 +71,11 @@ def test_a_job_may_resume_from_a_folder_that_stays(launcher):
         ([*JOB, "--cpus", "2Gi"], "--cpus: got '2Gi', expected a number, such as 2."),
         ([*JOB, "--rows-per-s", "10"], "--rows-per-s is for servers: add --serve, or say --cpus."),
         ([*SERVERS, "--rows-per-s", "10", "--cpus", "1"], "--rows-per-s and --cpus both say how many processors"),
+        ([*SERVERS, "--rows-per-s", "0"], "--rows-per-s: got 0, expected a finite number above 0."),
+        ([*SERVERS, "--rows-per-s", "-1"], "--rows-per-s: got -1, expected a finite number above 0."),
+        ([*SERVERS, "--rows-per-s", "inf"], "--rows-per-s: got inf, expected a finite number above 0."),
+        ([*SERVERS, "--rows-per-s", "nan"], "--rows-per-s: got nan, expected a finite number above 0."),
+        ([*SERVERS, "--rows-per-request", "9"], "--rows-per-request is for --rows-per-s: give both, or say --cpus."),
         (
             ["manifest", "image-classification", *SERVERS[2:], "--rows-per-s", "10"],
             "--rows-per-s: nobody has measured what a row costs image-classification. Say --cpus instead.",
