@@ -65,12 +65,18 @@ def run(address: str, code: str, *arguments: str) -> None:
         socket.send_fds(server, [json.dumps(order).encode()], [0, 1, 2])
         program = _number(server)
         for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda number, _frame: os.kill(program, number))
+            signal.signal(name, lambda number, _frame: _send(program, number))
         status = _number(server)
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
+        with contextlib.suppress(OSError):  # nobody handles SIGKILL
+            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(status)
+
+
+def _send(program: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
+        os.kill(program, number)
 
 
 def _number(server: socket.socket) -> int:

@@ -88,7 +88,7 @@ def tests_of(path: str, root: Path) -> list[str]:
     if found:
         return found
     mirrored = Path("tests") / source.parent
-    for folder in (mirrored, *mirrored.parents):
+    for folder in (mirrored, *mirrored.parents)[:-2]:  # those directly in `tests` judge its own helpers
         if tests := sorted(str(test.relative_to(root)) for test in (root / folder).glob("test_*.py")):
             return tests
     return []

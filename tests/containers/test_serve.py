@@ -35,7 +35,7 @@ def start(folder: Path, **environment: str) -> tuple[subprocess.Popen, str]:
 
 
 def wait_for_ping(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         try:
             if HTTP.request("GET", f"{url}/ping").status == 200:

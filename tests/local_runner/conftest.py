@@ -11,7 +11,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
 BUCKET = "bucket"
 REGION = "us-east-1"
+WITHIN_S = 240
 MODELS = botocore.session.Session().get_component("data_loader")
 """Keeps what it has read of AWS's models. Without it, each session would read all of them again, which takes a tenth of a second."""
 
@@ -38,14 +39,6 @@ def expect_the_shape(http_response: Any, parsed: dict, model: Any, **_: Any) -> 
     if http_response.status_code < 300 and model.output_shape is not None:
         broken = list(problems(parsed, model.output_shape))
         assert not broken, f"{model.name} answered against its model: {broken}"
-
-
-@cache
-def checked_session() -> boto3.Session:
-    """The one session of these tests: each reads AWS's descriptions of its services anew, which takes longer than most tests."""
-    session = boto3.Session("test", "test", region_name=REGION)
-    session.events.register("after-call", expect_the_shape)
-    return session
 
 
 @dataclass
@@ -70,7 +63,7 @@ class Aws:
     def stop(self) -> None:
         """End the server with SIGTERM, and wait for it."""
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(WITHIN_S)
 
     def client(self, service: str, user_agent: str | None = None, region: str = REGION) -> Any:
         """A boto3 client that does not retry."""
@@ -142,7 +135,7 @@ class Aws:
         self.sagemaker.create_training_job(**request)
         return request["TrainingJobName"]
 
-    def finished(self, job: str, timeout_s: float = 60) -> dict:
+    def finished(self, job: str, timeout_s: float = WITHIN_S) -> dict:
         """The job's description once it has ended."""
         return self.until(
             lambda: self.sagemaker.describe_training_job(TrainingJobName=job),
@@ -150,7 +143,7 @@ class Aws:
             timeout_s,
         )
 
-    def until(self, look: Callable[[], Any], wanted: Callable[[Any], bool], timeout_s: float = 30) -> Any:
+    def until(self, look: Callable[[], Any], wanted: Callable[[Any], bool], timeout_s: float = WITHIN_S) -> Any:
         """What `look` returns once it is what is `wanted`. Fails after `timeout_s` seconds with what was seen last."""
         deadline = time.monotonic() + timeout_s
         while not wanted(found := look()):
@@ -207,7 +200,7 @@ class Aws:
         self.settled(name)
         return name
 
-    def settled(self, endpoint: str, timeout_s: float = 60) -> dict:
+    def settled(self, endpoint: str, timeout_s: float = WITHIN_S) -> dict:
         """The description of an endpoint that is in service or has failed."""
         return self.until(
             lambda: self.sagemaker.describe_endpoint(EndpointName=endpoint),

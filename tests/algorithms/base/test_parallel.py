@@ -30,7 +30,7 @@ def test_parts_of_the_caller_are_on_one_core_each_and_their_results_in_order(two
     both = Barrier(2)
 
     def part(name: str) -> tuple[str, int]:
-        both.wait(20)  # each part waits for the other, so they run at the same time
+        both.wait(240)  # each part waits for the other, so they run at the same time
         return name, torch.get_num_threads()
 
     assert parallel.over_parts(["a", "b"], parallel.ENTRIES_LOW, CPU, part) == [("a", 1), ("b", 1)]
@@ -56,7 +56,7 @@ def test_a_forked_process_has_threads_of_its_own(two_threads):
     assert parts() == 2
     child = multiprocessing.get_context("fork").Process(target=parts)
     child.start()
-    child.join(20)
+    child.join(240)
     assert child.exitcode == 0
 
 

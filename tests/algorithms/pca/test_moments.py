@@ -76,11 +76,13 @@ def test_the_number_of_threads_does_not_change_a_bit(mode):
     x = torch.randn(moments.BLOCK_ROWS + 900, 300, generator=torch.Generator().manual_seed(3))
     test_dl = moments.test_matrix(300, 8, torch.Generator().manual_seed(4)) if mode == "sketch" else None
     before, seen = torch.get_num_threads(), []
-    for threads in (1, 2, 3):
-        torch.set_num_threads(threads)
-        with on_one_thread():
-            seen.append(absorbed([x], test_dl))
-    torch.set_num_threads(before)
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            with on_one_thread():
+                seen.append(absorbed([x], test_dl))
+    finally:
+        torch.set_num_threads(before)
     for other in seen[1:]:
         assert torch.equal(other.mean_d, seen[0].mean_d)
         assert torch.equal(kept(other, test_dl), kept(seen[0], test_dl))

@@ -68,7 +68,7 @@ def endpoint(aws, image: str, model: str | None = None, count: int = 1, **enviro
     variant = {"VariantName": "v", "ModelName": name, "InitialInstanceCount": count, "InstanceType": "ml.m5.large"}
     aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
     aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    assert aws.settled(name, timeout_s=120)["EndpointStatus"] == "InService"
+    assert aws.settled(name)["EndpointStatus"] == "InService"
     return name
 
 
@@ -89,7 +89,7 @@ def test_a_strangers_image_trains_and_serves(docker_aws, foreign, channel, engin
     published = [binding for c in serving for bindings in c.ports.values() for binding in bindings or ()]
     assert published and {binding["HostIp"] for binding in published} == {"127.0.0.1"}
     aws.sagemaker.delete_endpoint(EndpointName=name)
-    aws.until(lambda: left(engine, aws.data), lambda found: not found, timeout_s=240)
+    aws.until(lambda: left(engine, aws.data), lambda found: not found)
 
 
 def test_a_model_without_data_is_served_by_several_containers_in_turn(docker_aws, foreign):
@@ -149,7 +149,7 @@ def test_a_lost_host_fails_the_job_although_the_other_is_deaf(docker_aws, foreig
     (lost,) = [c for c in left(engine, aws.data) if c.name.endswith(f"{job}-algo-2")]
     lost.kill()
     killed = time.monotonic()
-    found = aws.finished(job, timeout_s=240)
+    found = aws.finished(job)
     assert time.monotonic() - killed < 30
     assert found["FailureReason"].startswith("AlgorithmError: algo-2 ended with exit code 137")
 
@@ -197,7 +197,7 @@ def test_our_image_goes_by_the_official_uri(docker_aws, our_image, channel):
     our_image("kmeans")
     aws = docker_aws
     data = channel(aws.upload("rows", part=ROWS), ContentType="text/csv;label_size=0")
-    found = aws.finished(aws.train(data, hosts=2, k="4", feature_dim="2", mini_batch_size="50"), timeout_s=120)
+    found = aws.finished(aws.train(data, hosts=2, k="4", feature_dim="2", mini_batch_size="50"))
     assert found["TrainingJobStatus"] == "Completed", found.get("FailureReason")
     name = endpoint(aws, KMEANS, found["ModelArtifacts"]["S3ModelArtifacts"])
     answer = json.load(aws.runtime.invoke_endpoint(EndpointName=name, Body=b"1,2", ContentType="text/csv")["Body"])

@@ -217,7 +217,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 break
         yield folder
         up.send_signal(signal.SIGINT)
-        assert up.wait(30) == 0
+        assert up.wait(240) == 0
 
 
 def test_run_passes_arguments_and_the_exit_status_on(data: Path, tmp_path: Path) -> None:
@@ -392,7 +392,7 @@ def test_the_server_goes_when_its_run_is_killed(tmp_path: Path) -> None:
         endpoint = run.stdout.readline().strip()
         port = int(endpoint.rsplit(":", 1)[1])
         os.killpg(run.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and listens(port):
         time.sleep(0.1)
     assert not listens(port)
@@ -560,7 +560,7 @@ def test_a_model_is_served_until_a_signal(model: Path) -> None:
             form = page.read().decode()
         serving.send_signal(signal.SIGINT)
         serving.stderr.read()
-        assert serving.wait(30) in (0, 130)
+        assert serving.wait(240) in (0, 130)
     assert first["closest_cluster"] != second["closest_cluster"]
     assert "<h1>model.tar.gz</h1>" in form and ">0,0</textarea>" in form
     assert not listens(port)
@@ -610,7 +610,7 @@ def test_a_killed_command_leaves_no_process_and_no_folder(model: Path, tmp_path:
             assert serving.poll() is None
             time.sleep(0.05)
         serving.kill()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and listens(port):
         time.sleep(0.05)
     assert not listens(port)

@@ -46,7 +46,7 @@ def test_a_server_in_the_background_is_found_asked_and_stopped(folder, cli):
     said = cli("down", "--data", folder)
     assert (said.status, "Stopped." in said.err) == (0, True)
     assert lock.running(folder) is None
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not (folder / "up.log").read_text().endswith("Stopped by `wildsage down`.\n"):
         assert time.monotonic() < deadline, (folder / "up.log").read_text()
         time.sleep(0.05)

@@ -36,7 +36,7 @@ def test_following_shows_lines_while_the_job_runs(aws):
         assert following.stdout.readline() == "begun\n"
         assert following.poll() is None
         following.send_signal(2)
-        assert following.wait(20) == 130
+        assert following.wait(240) == 130
     aws.sagemaker.stop_training_job(TrainingJobName=job)
     aws.finished(job)
 

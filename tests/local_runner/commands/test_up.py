@@ -35,11 +35,11 @@ def start() -> Iterator[Callable[..., subprocess.Popen]]:
     yield run
     for process in started:
         process.terminate()
-        process.wait(60)
+        process.wait(240)
 
 
 def client(service: str, data: Path):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while (found := lock.running(data)) is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -117,7 +117,7 @@ def test_a_terminal_shows_endpoints_and_jobs_and_is_left_clean(start, tmp_path):
     up.send_signal(signal.SIGINT)
     rest = read_until(ours, "Stopped.")
     assert "\x1b[?25h" in rest, "the cursor is shown again"
-    assert up.wait(30) == 0
+    assert up.wait(240) == 0
     os.close(ours)
 
 
@@ -135,7 +135,7 @@ def test_signals_stop_everything_and_are_no_failure(start, tmp_path, number):
     family = psutil.Process(up.pid).children(recursive=True)
     assert len(family) >= 2
     up.send_signal(number)
-    assert up.wait(60) == 0
+    assert up.wait(240) == 0
     assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
     assert not (tmp_path / "server.json").exists()
 
@@ -144,7 +144,7 @@ def test_a_server_that_is_killed_is_reported_with_where_to_look(start, tmp_path)
     up = start(tmp_path)
     client("s3", tmp_path)
     os.kill(json.loads((tmp_path / "server.json").read_text())["pid"], signal.SIGKILL)
-    assert up.wait(60) == 3
+    assert up.wait(240) == 3
     assert f"The server ended unexpectedly with status -9; see {tmp_path}/server.log" in up.stderr.read()
 
 

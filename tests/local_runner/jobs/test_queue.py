@@ -134,18 +134,18 @@ def test_a_running_jobs_thread_takes_the_jobs_for_which_there_was_none(monkeypat
     until(lambda: begun == ["a", "b", "c"])
 
 
-def watching() -> bool:
-    return any(thread.name == "limits of waiting" for thread in threading.enumerate())
+def watching() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "limits of waiting"}
 
 
 def test_the_thread_that_watches_over_limits_ends_with_the_last_of_them():
-    queue, job = Queue(1), Held("running", [])
-    until(lambda: not watching())
+    queue, job, of_others = Queue(1), Held("running", []), watching()
     queue.enter(job.run)
     queue.enter(list, within_s=3_600)
     queue.enter(dict)
-    assert watching() and queue.remove(list)
-    until(lambda: not watching())
+    (ours,) = watching() - of_others
+    assert queue.remove(list)
+    until(lambda: not ours.is_alive())
     assert queue.waiting == 1
     job.released.set()
 

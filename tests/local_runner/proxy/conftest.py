@@ -39,7 +39,7 @@ def running(folder: Path, endpoint: str, *options: str) -> Iterator[Proxy]:
         assert address.startswith("http://127.0.0.1:"), "no proxy"
         yield Proxy(address, folder)
         process.stdin.close()
-        assert process.wait(30) == 0
+        assert process.wait(240) == 0
 
 
 @pytest.fixture(scope="session")

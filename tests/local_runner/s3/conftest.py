@@ -45,7 +45,7 @@ class Running:
         if self.process.poll() is None:
             for each in (self.process, *psutil.Process(self.process.pid).children()):
                 each.kill()
-            self.process.wait(10)
+            self.process.wait(240)
 
 
 @contextlib.contextmanager

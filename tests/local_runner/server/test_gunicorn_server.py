@@ -190,7 +190,7 @@ def test_a_worker_that_ends_takes_no_server_json_along(start_aws):
         child for child in psutil.Process(server.process.pid).children() if "run_server" in str(child.cmdline())
     ]
     worker.terminate()
-    worker.wait(30)
+    worker.wait(240)
     assert lock.running(server.data) == lock.RunningServer(server.endpoint, server.process.pid)
     assert server.client("s3").list_buckets()["Buckets"] == []
 

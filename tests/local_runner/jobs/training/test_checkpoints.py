@@ -81,7 +81,7 @@ def test_checkpoints_may_lie_at_the_top_of_a_bucket(store, hosts):
 def test_a_job_that_is_still_running_has_its_checkpoints_stored(store, hosts):
     with mirrored("s3://bucket/kept", hosts, store):
         (hosts[0].checkpoints / "new").write_bytes(b"new")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 240
         while store.find("bucket", "kept/new") is None:
             assert time.monotonic() < deadline
             time.sleep(0.05)

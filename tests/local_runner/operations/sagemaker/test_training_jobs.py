@@ -367,7 +367,7 @@ def test_checkpoints_come_from_s3_and_go_there_however_a_job_ends(aws):
 
     one = {"checkpoint_algo-1": b"one", "checkpoint_algo-2": b"one"}
     first = aws.train(hosts=2, checkpoint="one", sleep_s="60", CheckpointConfig=config)
-    aws.until(stored, lambda found: found == one, timeout_s=240)
+    aws.until(stored, lambda found: found == one)
     assert aws.sagemaker.describe_training_job(TrainingJobName=first)["TrainingJobStatus"] == "InProgress"
     aws.sagemaker.stop_training_job(TrainingJobName=first)
     assert aws.finished(first)["TrainingJobStatus"] == "Stopped"
@@ -392,7 +392,7 @@ def test_files_of_tensorboard_are_stored_while_the_job_runs_and_after_a_failure(
         return {one["Key"].rpartition("/")[2] for one in found.get("Contents", ())}
 
     job = aws.train(hosts=2, tensorboard=folder, sleep_s="60", TensorBoardOutputConfig=config)
-    aws.until(lambda: stored(job), lambda found: found == {"events_algo-1", "events_algo-2"}, timeout_s=240)
+    aws.until(lambda: stored(job), lambda found: found == {"events_algo-1", "events_algo-2"})
     assert aws.sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "InProgress"
     aws.sagemaker.stop_training_job(TrainingJobName=job)
     aws.finished(job)
@@ -476,7 +476,7 @@ def test_two_dozen_jobs_at_once_all_finish_in_their_turn(start_aws, tmp_path):
     jobs = [aws.train(TrainingJobName=f"queued-{number:02d}", sleep_s="0.2") for number in range(24)]
     waiting = aws.sagemaker.describe_training_job(TrainingJobName=jobs[-1])
     assert (waiting["TrainingJobStatus"], waiting["SecondaryStatus"]) == ("InProgress", "Pending")
-    ended = [aws.until(lambda job=job: aws.finished(job), bool, timeout_s=120) for job in jobs]
+    ended = [aws.finished(job) for job in jobs]
     assert {job["TrainingJobStatus"] for job in ended} == {"Completed"}
     assert [t["Status"] for t in ended[-1]["SecondaryStatusTransitions"]][:3] == ["Pending", "Starting", "Downloading"]
     moments = sorted((job[f"Training{edge}Time"], edge == "Start") for job in ended for edge in ("Start", "End"))

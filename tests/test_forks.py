@@ -1,0 +1,76 @@
+"""Programs that are forks of an interpreter are like those that Python starts anew."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests import forks
+
+WITHIN_S = 240
+LOOKS_AROUND = """
+import json, os, sys
+print(json.dumps([sys.argv, os.getcwd(), dict(os.environ), sys.stdin.read(), __name__, "decimal" in sys.modules]))
+print("said", file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def python() -> Iterator[forks.Forks]:
+    with forks.serving("decimal") as found:
+        yield found
+
+
+def test_a_program_has_the_arguments_variables_folder_and_streams_of_its_command(python, tmp_path):
+    command = python.command(LOOKS_AROUND, "one", "2")
+    pipes = {"capture_output": True, "text": True, "check": True}
+    done = subprocess.run(command, env={"NAME": "value"}, cwd=tmp_path, input="given", timeout=WITHIN_S, **pipes)
+    arguments, folder, variables, given, name, imported = json.loads(done.stdout)
+    assert (arguments, folder, given, name) == (["-c", "one", "2"], str(tmp_path), "given", "__main__")
+    assert variables["NAME"] == "value" and "PATH" not in variables
+    assert imported and done.stderr == "said\n"
+
+
+def test_programs_share_nothing_but_the_imports(python):
+    change = "import decimal; decimal.ours = getattr(decimal, 'ours', 0) + 1; print(decimal.ours)"
+    for _ in range(2):
+        assert subprocess.check_output(python.command(change), timeout=WITHIN_S) == b"1\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("", 0),
+        ("raise SystemExit(3)", 3),
+        ("1 / 0", 1),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
+    ],
+)
+def test_a_command_ends_as_its_program(python, code, status):
+    done = subprocess.run(python.command(code), stderr=subprocess.PIPE, timeout=WITHIN_S, check=False)
+    assert done.returncode == status
+    assert (b"Traceback" in done.stderr) == (status == 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_program_ends_with_its_command(python, number):
+    waits = "import os, time; print(os.getpid(), flush=True); time.sleep(1000)"
+    with subprocess.Popen(python.command(waits), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as command:
+        program = os.pidfd_open(int(command.stdout.readline()))
+        command.send_signal(number)
+        assert command.wait(WITHIN_S) == -number
+        assert command.stdout.read() == b""  # when nobody can write there any more
+    os.close(program)
+
+
+def test_commands_after_the_interpreter_has_gone_say_so():
+    with forks.serving() as found:
+        pass
+    done = subprocess.run(found.command("print(1)"), capture_output=True, timeout=WITHIN_S, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
