@@ -160,10 +160,8 @@ def kmeans_exchanges(d: int, k: int, passes: int = 1) -> list[Exchange]:
 def _kmeans_state(d: int, k: int) -> StreamState:
     """A state whose sample is full, with as many centers as there are between two merges in the mean."""
     settings = kmeans.KMeans(k=k, feature_dim=d)
-    capacity = k * max(kmeans.AUTO_FACTOR_LOW, min(kmeans.AUTO_FACTOR_HIGH, kmeans.AUTO_CENTERS // k))
-    most = kmeans.SAMPLE_BYTES_HIGH // (4 * d)
-    sampled = max(k, min(max(kmeans.SAMPLE_ROWS_PER_CENTER * k, kmeans.SAMPLE_ROWS_LOW), most))
-    state = StreamState.start(torch.zeros(round(1.125 * capacity), settings.feature_dim), capacity, sampled)
+    capacity = k * settings.center_factor
+    state = StreamState.start(torch.zeros(round(1.125 * capacity), d), capacity, settings.sample_rows(d))
     state.sample.keys_r.zero_()
     return state
 

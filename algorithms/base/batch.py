@@ -104,7 +104,7 @@ def _dense_as_stored(features: Tensor | SparseRows) -> Tensor:
 def _concatenate_sparse(parts: Sequence[SparseRows]) -> SparseRows:
     counts_n = torch.cat([p.starts_n1.diff() for p in parts])
     starts_n1 = torch.cat([counts_n.new_zeros(1), counts_n.cumsum(0)])
-    columns_z, values_z = (torch.cat([getattr(p, name) for p in parts]) for name in ("columns_z", "values_z"))
+    columns_z, values_z = torch.cat([p.columns_z for p in parts]), torch.cat([p.values_z for p in parts])
     return SparseRows(starts_n1, columns_z, values_z, parts[0].width)  # mutants: equivalent: all have the same width
 
 

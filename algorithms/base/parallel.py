@@ -19,7 +19,7 @@ import torch
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
-ENTRIES_LOW = 1 << 19  # mutants: equivalent: any number gives the same results, in another time
+ENTRIES_LOW = 1 << 19  # mutants: equivalent: any number gives the same results up to rounding, in another time
 """Work that touches fewer numbers runs on the caller's thread, because handing it over costs more."""
 
 

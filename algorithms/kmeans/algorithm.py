@@ -113,12 +113,12 @@ class KMeans(KMeansHyperparameters, Algorithm):
         before = run.resumed()
         if before is None:
             return None
-        state = StreamState.from_arrays(before, self._sample_rows(self.feature_dim), run.device)
+        state = StreamState.from_arrays(before, self.sample_rows(self.feature_dim), run.device)
         if state.centers_md.shape[1] != self.feature_dim:
             raise UserError(
                 f"The state to resume from has {state.centers_md.shape[1]} columns, expected feature_dim = {self.feature_dim}."
             )
-        state.capacity = self.k * self._factor
+        state.capacity = self.k * self.center_factor
         return state
 
     def _start(self, x_nd: Tensor, run: RunContext) -> StreamState:
@@ -130,14 +130,14 @@ class KMeans(KMeansHyperparameters, Algorithm):
                 "WARNING",
             )
         if self.extra_center_factor == AUTO:
-            run.log(f"'extra_center_factor' was set to 'auto', evaluated to {self._factor}.")
-        m = self.k * self._factor
+            run.log(f"'extra_center_factor' was set to 'auto', evaluated to {self.center_factor}.")
+        m = self.k * self.center_factor
         if self.init_method == "random":
             centers_md = steps.random_rows(x_nd, m, run.rng)
         else:
             ones_n = torch.ones(len(x_nd), dtype=torch.float64)
             centers_md = steps.kmeans_plus_plus(x_nd, ones_n, min(m, len(x_nd)), 1, run.rng)[0]
-        return StreamState.start(centers_md, m, self._sample_rows(x_nd.shape[1]))
+        return StreamState.start(centers_md, m, self.sample_rows(x_nd.shape[1]))
 
     def _refined(self, state: StreamState | None, run: RunContext) -> list[Tensor]:
         """Sets of k centers (k, d) from the rows of all hosts, the best first: one, or several where further passes choose."""
@@ -158,7 +158,7 @@ class KMeans(KMeansHyperparameters, Algorithm):
         """One state for the rows of all hosts. Raises UserError where they are too few for k clusters."""
         states = [state] if state else []
         if len(run.gather({})) > 1:
-            sample_rows = self._sample_rows(self.feature_dim)
+            sample_rows = self.sample_rows(self.feature_dim)
             gathered = run.gather(state.arrays() if state else {})
             states = [StreamState.from_arrays(arrays, sample_rows, run.device) for arrays in gathered if arrays]
         if not states:
@@ -173,12 +173,14 @@ class KMeans(KMeansHyperparameters, Algorithm):
         return AUTO_TRIALS if self.local_lloyd_num_trials == AUTO else int(self.local_lloyd_num_trials)
 
     @property
-    def _factor(self) -> int:
+    def center_factor(self) -> int:
+        """How many times k the streaming centers are."""
         if self.extra_center_factor != AUTO:
             return int(self.extra_center_factor)
         return max(AUTO_FACTOR_LOW, min(AUTO_FACTOR_HIGH, AUTO_CENTERS // self.k))
 
-    def _sample_rows(self, d: int) -> int:
+    def sample_rows(self, d: int) -> int:
+        """Rows of the sample, where they have d columns."""
         return max(self.k, min(max(SAMPLE_ROWS_PER_CENTER * self.k, SAMPLE_ROWS_LOW), SAMPLE_BYTES_HIGH // (4 * d)))
 
     def reports(self, metric: str) -> bool:

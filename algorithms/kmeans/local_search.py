@@ -47,7 +47,7 @@ class WeightedRows:
 
     def assign(self, centers_kd: Tensor) -> Assignment:
         """As `steps.assign`, but weighted, for centers (k, d)."""
-        index_n, score_n = self._unfilled()
+        index_n, score_n = steps.unfilled(self.x_nd)
 
         def part(rows: slice) -> Tensor:
             sums_kd = torch.zeros_like(centers_kd)
@@ -57,20 +57,17 @@ class WeightedRows:
 
         first_kd, *more_kd = over_rows(len(self.x_nd), steps.entries(self.x_nd, centers_kd), self.x_nd.device, part)
         counts_k, origin_d = self._counts(index_n, centers_kd), centers_kd.new_zeros(centers_kd.shape[1])
-        return Assignment(index_n, self._d2(score_n), sum(more_kd, first_kd), counts_k, origin_d)
+        return Assignment(index_n, self.d2(score_n), sum(more_kd, first_kd), counts_k, origin_d)
 
     def nearest(self, centers_kd: Tensor) -> tuple[Tensor, Tensor]:
         """Of `assign`, the squared distances (n,) to the nearest centers and the weights (k,) alone, which takes half the time."""
-        index_n, score_n = self._unfilled()
+        index_n, score_n = steps.unfilled(self.x_nd)
 
         def part(rows: slice) -> None:
             deque(self._search(rows, centers_kd, index_n, score_n), 0)
 
         over_rows(len(self.x_nd), steps.entries(self.x_nd, centers_kd), self.x_nd.device, part)
-        return self._d2(score_n), self._counts(index_n, centers_kd)
-
-    def _unfilled(self) -> tuple[Tensor, Tensor]:
-        return torch.empty(len(self.x_nd), dtype=torch.int64, device=self.x_nd.device), torch.empty_like(self.square_n)
+        return self.d2(score_n), self._counts(index_n, centers_kd)
 
     def _search(self, rows: slice, centers_kd: Tensor, index_n: Tensor, score_n: Tensor) -> Iterator[slice]:
         """Each block of the rows, once the least score |c|²/2 - x·c of its rows and the index of that center are filled in."""
@@ -81,8 +78,8 @@ class WeightedRows:
             score_n[block], index_n[block] = _least(self.x_nd[block], centers_kd, half_square_k, buffer)
             yield block
 
-    def _d2(self, score_n: Tensor) -> Tensor:
-        """Squared distances (n,) from the scores: |x - c|² = |x|² + 2 (|c|²/2 - x·c)."""
+    def d2(self, score_n: Tensor) -> Tensor:
+        """Squared distances (n,), or (t, n), in place of the least scores: |x - c|² = |x|² + 2 (|c|²/2 - x·c)."""
         return score_n.mul_(2).add_(self.square_n).clamp_min_(0)
 
     def _counts(self, index_n: Tensor, centers_kd: Tensor) -> Tensor:
@@ -101,7 +98,10 @@ class WeightedRows:
                 score_tn[:, block] = scores_cb.view(*centers_tkd.shape[:2], -1).amin(1)
 
         over_rows(len(self.x_nd), steps.entries(self.x_nd, centers_cd), self.x_nd.device, part)
-        d2_tn = score_tn.mul_(2).add_(self.square_n).clamp_min_(0)
+        return self.mean_costs(self.d2(score_tn))
+
+    def mean_costs(self, d2_tn: Tensor) -> Tensor:
+        """Weighted means of squared distances (t, n): (t,) float64, on the CPU."""
         return (d2_tn.double() @ self.weights_n / self.weights_n.sum()).cpu()
 
     def cost(self, d2_n: Tensor) -> float:
@@ -196,8 +196,7 @@ def _moved_in_step(rows: WeightedRows, centers_tkd: Tensor) -> tuple[Tensor, Ten
     centers_cd = centers_tkd.reshape(-1, d)
     half_square_c1 = centers_cd.square().sum(1, keepdim=True) / 2
     score_tn, index_tn = torch.addmm(half_square_c1, centers_cd, rows.x_nd.T, alpha=-1).view(t, k, -1).min(1)
-    d2_tn = score_tn.mul_(2).add_(rows.square_n).clamp_min_(0)
-    cost_t = (d2_tn.double() @ rows.weights_n / rows.weights_n.sum()).cpu()
+    cost_t = rows.mean_costs(rows.d2(score_tn))
     index_m = index_tn.add_(torch.arange(0, t * k, k, device=index_tn.device)[:, None]).flatten()
     weights_c1 = torch.zeros_like(half_square_c1).index_add_(0, index_m, rows.weights_n1.repeat(t, 1))
     sums_cd = torch.zeros_like(centers_cd).index_add_(0, index_m, (rows.x_nd * rows.weights_n1).repeat(t, 1))

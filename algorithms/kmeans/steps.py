@@ -69,7 +69,7 @@ class ExactSearch:
 
     def nearest(self, x_nd: Tensor) -> tuple[Tensor, Tensor]:
         """Index (n,) int64 of each row's nearest center, and the squared distance (n,) to it. Ties go to the lower index."""
-        index_n, d2_n = _unfilled(x_nd)
+        index_n, d2_n = unfilled(x_nd)
 
         def part(rows: slice) -> None:
             for rows_b, _, index_b, d2_b in self._blocks(x_nd, rows):
@@ -80,7 +80,7 @@ class ExactSearch:
 
     def assign(self, x_nd: Tensor) -> Assignment:
         """Assign each row (n, d) to its nearest center and sum up the rows of each center, reading the rows once."""
-        index_n, d2_n = _unfilled(x_nd)
+        index_n, d2_n = unfilled(x_nd)
 
         def part(rows: slice) -> Tensor:
             sums_md = torch.zeros_like(self.shifted_md)
@@ -125,7 +125,7 @@ def entries(x_nd: Tensor, centers_md: Tensor) -> int:
     return len(x_nd) * (x_nd.shape[1] + len(centers_md))
 
 
-def _unfilled(x_nd: Tensor) -> tuple[Tensor, Tensor]:
+def unfilled(x_nd: Tensor) -> tuple[Tensor, Tensor]:
     """Uninitialised tensors for the indices and squared distances of n rows."""
     return torch.empty(len(x_nd), dtype=torch.int64, device=x_nd.device), x_nd.new_empty(len(x_nd))
 
@@ -227,7 +227,7 @@ def _cheapest_pairs(centers_md: Tensor, weights_m: Tensor, wanted: int) -> tuple
     """Indices of at most `wanted` centers to remove, and of those they merge into. Holds one block of distances at a time."""
     weights = weights_m.to(centers_md.dtype)
     own_m = torch.arange(len(centers_md), device=centers_md.device)
-    partner_m, cost_m = _unfilled(centers_md)
+    partner_m, cost_m = unfilled(centers_md)
 
     def part(rows: slice) -> None:
         for block in blocks(rows, max(1, BLOCK_ENTRIES // len(centers_md))):
