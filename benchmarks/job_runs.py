@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
 from benchmarks import counted_host, job_plan
 from benchmarks.datasets import mixture
@@ -156,8 +157,6 @@ class Workplace:
 
 def exchanged(rank: int, port: int) -> tuple[float, float]:
     """One of two hosts: seconds of a gather of few bytes, and of one of many, lower quartiles."""
-    import torch.distributed as dist
-
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", world_size=2, rank=rank)
     cluster, found = Cluster(rank, 2), []
     for size, count in ((FEW_BYTES, 400), (MANY_BYTES, 20)):

@@ -184,9 +184,11 @@ def update(balancer: Balancer, servers: list[Server], start: Callable[[], Server
 
 @contextmanager
 def serving(start: Callable[[], Server], count: int) -> Iterator[list[Server]]:
-    """Servers that answer. Those that the list holds at the end of the block are ended."""
-    servers = [start() for _ in range(count)]
+    """Servers that answer. Those that the list holds at the end of the block, or when another does not start, are ended."""
+    servers: list[Server] = []
     try:
+        for _ in range(count):
+            servers.append(start())
         wait_until(lambda: all(is_ready(server.port) for server in servers), STARTS_WITHIN_S)
         yield servers
     finally:

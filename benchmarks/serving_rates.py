@@ -212,9 +212,8 @@ def measured(of: Served, rounds: int) -> tuple[float, float]:
         for _ in range(rounds + 1):
             one.append(cost_ms(server, ask_one, 100))
             many.append(cost_ms(server, ask_many, 40))
-    return statistics.median(one[1:]), statistics.median(
-        many[1:]
-    )  # the first turn opens connections and compiles loops
+    later = slice(1, None)  # the first turn opens connections and compiles loops
+    return statistics.median(one[later]), statistics.median(many[later])
 
 
 def line(of: Served, rounds: int) -> tuple[str, ...]:
