@@ -121,7 +121,6 @@ def _opened(archive: Path) -> io.BufferedIOBase:
 def _read_padding(content: io.BufferedIOBase) -> None:
     """Read what follows the last member: the checksum at the end of a gzip file is compared only then."""
     left = MOST_PADDING_BYTES
-    # mutants: equivalent: one piece more than the bound may be read
     while left > 0 and (piece := content.read(MOST_AT_ONCE_BYTES)):
         left -= len(piece)
 

@@ -20,7 +20,6 @@ def printable(text: str, *, colours: bool = False) -> str:
     """
     if colours:
         return "".join(part if COLOUR.fullmatch(part) else printable(part) for part in COLOUR.split(text))
-    # mutants: equivalent: no control character has a number near 0xFF
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1] if ord(found[0]) > 0xFF else f"\\x{ord(found[0]):02x}", text)
 
 

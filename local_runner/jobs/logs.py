@@ -146,7 +146,6 @@ class _Streams:
         self._by_name = sorted(map(_stream_name, os.listdir(self._folder)))
         self._by_time = None
         # within one tick of its clock, a file system gives two changes of a folder the same time
-        # mutants: equivalent: the tick is an upper bound, and no folder was changed before 1970
         self._changed_ns = changed_ns if now_ns - changed_ns > TICK_NS else -1
 
 

@@ -17,7 +17,8 @@ from cosmic_ray.operators.operator import Operator
 from scripts.mutants.operators import Position, operators
 
 EQUIVALENT = re.compile(r"# mutants: equivalent: \S.*")
-"""The mark of a line on which a change makes no difference, with the reason behind it. It ends the line, or is the line above."""
+"""The mark of a line whose changes, if no test notices them, make no difference; with the reason behind it. It ends the line, or is
+the line above, and leaves out all changes of the line."""
 
 
 @dataclass(frozen=True)

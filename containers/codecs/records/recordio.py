@@ -63,7 +63,6 @@ def blocks(chunks: Iterable[bytes], block_bytes: int = PIECE_BYTES) -> Iterator[
     for piece in chain(pieces(chunks, block_bytes), [END]):
         held.append(piece)
         held_bytes += len(piece)
-        # mutants: equivalent: with `wanted` bytes as with one more, a long record is joined a few times
         if not held_bytes or (held_bytes < wanted and piece is not END):
             continue
         buffer = b"".join((*held, bytes(SPARE_BYTES)))
