@@ -28,7 +28,7 @@ VERSION_MARKUP = markup({"VersionId": "null", "IsLatest": True})
 
 _key = attrgetter("key")
 
-#: (bucket, prefix, first key, limit) → objects in order.
+#: (bucket, prefix, first key, wanted) → objects in order; more or fewer than wanted, but none only where none follow.
 Pager = Callable[[str, str, str, int], Iterable[ObjectSummary]]
 
 

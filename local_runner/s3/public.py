@@ -69,12 +69,15 @@ class PublicBuckets:
             start = page[-1].key + "\0"
 
     def page(self, bucket: str, prefix: str, start: str, limit: int) -> Sequence[ObjectSummary]:
-        """At most `limit` objects below a prefix with keys ≥ `start`, sorted. Raises S3Error if AWS does not answer."""
+        """Objects below a prefix with keys ≥ `start`, sorted. Raises S3Error if AWS does not answer.
+
+        At most `limit` of a local bucket. Of a public one as many as S3 gives: the way there takes longer than further keys.
+        """
         if self._store.has_bucket(bucket):
             return self._store.page(bucket, prefix, start, limit)
         try:
             response = self._client.list_objects_v2(
-                Bucket=bucket, Prefix=prefix, StartAfter=_just_before(start), MaxKeys=min(limit, PAGE_ROWS)
+                Bucket=bucket, Prefix=prefix, StartAfter=_just_before(start), MaxKeys=PAGE_ROWS
             )
         except (BotoCoreError, ClientError) as error:
             raise _public_error(error, bucket, "") from error

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchKey
+from wildsage.local_runner.s3.listing import list_page
 from wildsage.local_runner.s3.public import PublicBuckets, _just_before
 from wildsage.local_runner.s3.store import ObjectStore
 
@@ -46,6 +47,24 @@ def test_public_buckets_are_listed(world):
     folded = s3.list_objects_v2(Bucket="public-data", Prefix="census/", Delimiter="/")
     assert [entry["Key"] for entry in folded["Contents"]] == ["census/Counties.csv"]
     assert [entry["Prefix"] for entry in folded["CommonPrefixes"]] == ["census/more/"]
+
+
+def test_folders_of_a_public_bucket_take_few_requests(tmp_path, start_s3):
+    far_store = ObjectStore(tmp_path / "far")
+    far_store.create_bucket("public-data")
+    for number in range(240):
+        far_store.put("public-data", f"{number // 20:02d}/{number:03d}", [b"x"])
+    far_store.close()
+    with start_s3(tmp_path / "far") as far:
+        public, starts = PublicBuckets(ObjectStore(tmp_path / "near"), far.endpoint), []
+
+        def page(bucket, prefix, start, wanted):
+            starts.append(start)
+            return public.page(bucket, prefix, start, wanted)
+
+        listing = list_page(page, "public-data", "", "/", "", 12)
+    assert listing.common_prefixes == [f"{folder:02d}/" for folder in range(12)] and not listing.is_truncated
+    assert len(starts) == 2  # the second finds that no key follows
 
 
 def test_public_objects_are_copied_and_downloaded(world, tmp_path):
