@@ -194,15 +194,13 @@ class Judge:
             return None
         return status != PASSED
 
-    def _fail_anew(self, mutant: Mutant, until: float) -> bool:
-        """Whether a test fails in a new process, which imports the changed file."""
+    def _fail_anew(self, mutant: Mutant, until: float) -> bool | None:
+        """Whether a test fails in a new process, which imports the changed file. None if the process ends without tests."""
         tests = self._tests(mutant.path)
         process = self._copy.start(self._files[mutant.path], Only(tests))
         process.join(min(_waiting_s(self._limit_s(tests)), until - time.monotonic()))
         _end(process)
-        if process.exitcode == NOT_RUN:
-            raise RuntimeError(f"the tests of {self._copy.root} could not be started")
-        return process.exitcode != PASSED
+        return None if process.exitcode == NOT_RUN else process.exitcode != PASSED
 
     def _reaching(self, mutant: Mutant) -> set[str]:
         """The tests that reach the statement that is changed, and AT_IMPORT if it runs when modules are imported."""

@@ -278,3 +278,15 @@ def test_a_run_reports_what_no_test_notices(project, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["mutants", "--changed", "--budget-s", "0"])
     command.main()
     assert "1 mutants were not reached." in capsys.readouterr().out
+
+
+def test_a_change_with_which_no_test_runs_has_no_verdict_and_does_not_end_the_run(project, monkeypatch, capsys):
+    (project / "algorithms" / "sign.py").write_text(
+        "import os\n\npositive = (0).__lt__\nif 'NEVER' in os.environ:\n    os._exit(1)\n"
+    )
+    monkeypatch.setattr(judge, "PRELOADED", ["pytest"])
+    monkeypatch.setattr(sys, "argv", ["mutants", "--processes", "1", "algorithms/sign.py"])
+    command.main()
+    told = capsys.readouterr().out
+    assert "algorithms/sign.py:5 survived" in told
+    assert "1 mutants were not reached." in told
