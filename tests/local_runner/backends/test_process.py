@@ -192,7 +192,7 @@ import wave
 
 
 @needs_fork
-def test_an_interpreter_that_died_is_replaced_and_one_that_cannot_import_is_done_without(module, tmp_path):
+def test_an_interpreter_that_died_is_replaced_and_one_that_cannot_import_is_done_without(module, tmp_path, children):
     lines: list[str] = []
     launch = Launch(IMAGE, tmp_path, {}, {"TRAINING_JOB_NAME": "x"}, lines.append)
     warm = module(REPORT)
@@ -200,7 +200,7 @@ def test_an_interpreter_that_died_is_replaced_and_one_that_cannot_import_is_done
     for _ in range(2):
         (process,) = warm.train([launch])
         statuses.append(process.wait(WITHIN_S))
-        (interpreter,) = (child for child in psutil.Process().children() if "preloaded" in " ".join(child.cmdline()))
+        (interpreter,) = (child for child in children() if "preloaded" in " ".join(child.cmdline()))
         interpreter.kill()
         interpreter.wait(WITHIN_S)
     (process,) = module(REPORT, "no_such_module").train([launch])
