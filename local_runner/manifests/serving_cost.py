@@ -29,13 +29,13 @@ class ServingCost:
 
 
 MEASURED = {
-    "blazingtext": ServingCost(1.5, 57.1, "texts of 12 words, 10 labels, 100 dimensions, JSON"),
-    "factorization-machines": ServingCost(2.3, 4.91, "100 columns, 64 factors, RecordIO"),
-    "kmeans": ServingCost(1.8, 8.92, "100 columns, k = 10, CSV"),
-    "knn": ServingCost(1.7, 154, "100 columns, 10,000 indexed rows, k = 10, CSV"),
-    "linear-learner": ServingCost(1.4, 9.72, "100 columns, binary, CSV"),
-    "pca": ServingCost(1.6, 16.3, "100 columns, 10 components, CSV"),
-    "xgboost": ServingCost(2.2, 6.61, "100 columns, 100 trees of depth 6, CSV"),
+    "blazingtext": ServingCost(0.6, 50.9, "texts of 12 words, 10 labels, 100 dimensions, JSON"),
+    "factorization-machines": ServingCost(0.8, 3.91, "100 columns, 64 factors, RecordIO"),
+    "kmeans": ServingCost(0.9, 8.22, "100 columns, k = 10, CSV"),
+    "knn": ServingCost(1, 58.1, "100 columns, 10,000 indexed rows, k = 10, CSV"),
+    "linear-learner": ServingCost(0.8, 9.42, "100 columns, binary, CSV"),
+    "pca": ServingCost(0.7, 13.6, "100 columns, 10 components, CSV"),
+    "xgboost": ServingCost(0.8, 4.41, "100 columns, 100 trees of depth 6, CSV"),
 }
 """By `python -m benchmarks.serving_rates` on an AMD EPYC."""
 
