@@ -37,6 +37,7 @@ from wildsage.algorithms.kmeans.algorithm import KMeans
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
+from matplotlib.ticker import NullFormatter
 
 MANY_ROWS = 100_000
 SMALL_CALL_MS = 10
@@ -209,6 +210,7 @@ def draw(pictures: Sequence[Picture], path: Path) -> None:
             ylabel="loss / best",
             xscale="log",
         )
+        axes.xaxis.set_minor_formatter(NullFormatter())  # labels of less than a decade overlap
         axes.set_ylim(top=min(1.3, axes.get_ylim()[1]))
         axes.grid(alpha=0.3)
     for axes in grid.flat[len(pictures) :]:
