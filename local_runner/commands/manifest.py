@@ -182,7 +182,7 @@ def _rate(rows_per_s: float | None, rows_per_request: int | None, cpus: str | No
         return None
     if not serve:
         raise UserError("--rows-per-s is for servers: add --serve, or say --cpus.")
-    if cpus:
+    if cpus is not None:
         raise UserError("--rows-per-s and --cpus both say how many processors: give one of them.")
     if not 0 < rows_per_s < math.inf:
         raise UserError(f"--rows-per-s: got {rows_per_s:g}, expected a finite number above 0.")
@@ -193,7 +193,7 @@ def _processors(algorithm: str, cpus: str | None, rate: RequestRate | None, serv
     """Processors of each host: those given, or those that servers need for a rate."""
     if rate:
         return serving_cost.cpus(serving_cost.measured_for(algorithm), rate.rows_per_s, rate.rows_per_request, servers)
-    return _matching("--cpus", cpus or "2", CPUS, "a number, such as 2")
+    return _matching("--cpus", "2" if cpus is None else cpus, CPUS, "a number, such as 2")
 
 
 def _explained(algorithm: str, rate: RequestRate) -> str:

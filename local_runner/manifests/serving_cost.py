@@ -49,5 +49,6 @@ def measured_for(algorithm: str) -> ServingCost:
 
 
 def cpus(cost: ServingCost, rows_per_s: float, rows_per_request: int, servers: int) -> str:
-    """What each server asks for, in tenths of a processor, rounded up."""
-    return f"{math.ceil(10 * cost.processors(rows_per_s, rows_per_request) / servers - 1e-9) / 10:g}"
+    """What each server asks for, in tenths of a processor, rounded up; one tenth at least."""
+    tenths = math.ceil(10 * cost.processors(rows_per_s, rows_per_request) / servers - 1e-9)
+    return f"{max(1, tenths) / 10:g}"

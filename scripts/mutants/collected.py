@@ -85,7 +85,7 @@ class Collected:
 
     def observe(self, session: pytest.Session, report: Path) -> None:
         """Run all tests, and write to a file which passed, in what time, and which lines of the sources they reached."""
-        session.config.option.maxfail = 0
+        session.config.option.maxfail = 0  # tests that already fail do not end it
         session.config.pluginmanager.register(_Observer(self._root, self._coverage, report))
 
     def attempt(

@@ -76,5 +76,5 @@ def enter_secondary(job: Document, status: str, secondary: str, now: float) -> N
 
 def stopped(outcome: str, has_model: bool) -> JobEnd:
     """The end of a job that did not fail; its message says so if no model.tar.gz was written."""
-    message = f"{MESSAGES[outcome]}. No model had been written, so there is no model.tar.gz."
+    message = f"{MESSAGES[outcome]}. No model had been written, so model.tar.gz is missing."
     return JobEnd(outcome, message=None if has_model else message)

@@ -68,6 +68,7 @@ def test_a_job_may_resume_from_a_folder_that_stays(launcher):
         ([*JOB, "--name", "Night Run"], "--name: got 'Night Run', expected at most 52 lower-case letters"),
         ([*JOB, "--memory", "lots"], "--memory: got 'lots'"),
         ([*JOB, "--memory", "4096"], "--memory: got '4096', expected a whole number of Ki, Mi, Gi or Ti, such as 4Gi."),
+        ([*JOB, "--cpus", ""], "--cpus: got '', expected a number, such as 2."),
         ([*JOB, "--cpus", "2Gi"], "--cpus: got '2Gi', expected a number, such as 2."),
         ([*JOB, "--rows-per-s", "10"], "--rows-per-s is for servers: add --serve, or say --cpus."),
         ([*SERVERS, "--rows-per-s", "10", "--cpus", "1"], "--rows-per-s and --cpus both say how many processors"),

@@ -18,7 +18,8 @@ def test_a_processor_answers_so_many_requests_as_fit_into_the_time_that_it_may_b
 
 
 @pytest.mark.parametrize(
-    ("rows_per_s", "servers", "expected"), [(700, 1, "1"), (701, 1, "1.1"), (700, 3, "0.4"), (1, 1, "0.1")]
+    ("rows_per_s", "servers", "expected"),
+    [(700, 1, "1"), (701, 1, "1.1"), (700, 3, "0.4"), (1, 1, "0.1"), (1e-9, 1, "0.1")],
 )
 def test_each_server_asks_for_its_share_in_tenths_rounded_up(rows_per_s, servers, expected):
     assert serving_cost.cpus(COST, rows_per_s, 1, servers) == expected

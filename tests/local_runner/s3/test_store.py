@@ -233,7 +233,7 @@ def test_readers_see_one_whole_version_while_writers_replace_it(store):
 
 
 def test_of_many_conditional_writes_at_once_one_wins(store):
-    """Each sees that there is no object before any of them is written."""
+    """Each finds the object missing before any of them is written."""
 
     def put(number: int) -> bool:
         pending = write_pending(store.temp, [b"%d" % number])

@@ -112,7 +112,7 @@ def test_whenever_a_job_is_stopped_it_leaves_a_whole_archive_or_none(real, tmp_p
         assert found["TrainingJobStatus"] == "Stopped"
         archive = deps.objects.find("bucket", f"{delay_s}/output/model.tar.gz")
         message = found["SecondaryStatusTransitions"][-1]["StatusMessage"]
-        assert ("there is no model.tar.gz" in message) == (archive is None)
+        assert ("model.tar.gz is missing" in message) == (archive is None)
         if archive:
             with tarfile.open(archive.path) as tar:
                 assert tar.getmember("model_algo-1").size

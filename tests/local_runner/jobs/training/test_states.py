@@ -94,7 +94,7 @@ def test_a_reason_is_cut_to_what_aws_allows(length):
 def test_a_message_explains_an_end_that_is_no_failure():
     job: dict = {}
     KIND.end(job, stopped("MaxRuntimeExceeded", has_model=False), 1.0)
-    message = f"{MESSAGES['MaxRuntimeExceeded']}. No model had been written, so there is no model.tar.gz."
+    message = f"{MESSAGES['MaxRuntimeExceeded']}. No model had been written, so model.tar.gz is missing."
     assert job["SecondaryStatusTransitions"][-1]["StatusMessage"] == message and "FailureReason" not in job
     KIND.end(job, stopped("Stopped", has_model=True), 2.0)
     assert job["SecondaryStatusTransitions"][-1]["StatusMessage"] == MESSAGES["Stopped"]
@@ -107,7 +107,9 @@ class TestAfterARestartOfTheServer:
         job: dict = {"CheckpointConfig": {}}
         enter_secondary(job, "Stopping", "Stopping", 1.0)
         KIND.resume(job, 2.0)
-        assert job["TrainingJobStatus"] == "Stopped" and "no model.tar.gz" in str(job["SecondaryStatusTransitions"][-1])
+        assert job["TrainingJobStatus"] == "Stopped" and "model.tar.gz is missing" in str(
+            job["SecondaryStatusTransitions"][-1]
+        )
 
     def test_one_that_waited_waits(self):
         job: dict = {}

@@ -354,7 +354,7 @@ def test_a_stop_right_after_the_start_leaves_no_archive(aws):
     message = found["SecondaryStatusTransitions"][-1]["StatusMessage"]
     stored = aws.s3.list_objects_v2(Bucket="bucket", Prefix=f"output/{job}/").get("Contents", [])
     assert stored == []
-    assert message == "Training job stopped. No model had been written, so there is no model.tar.gz."
+    assert message == "Training job stopped. No model had been written, so model.tar.gz is missing."
 
 
 def test_checkpoints_come_from_s3_and_go_there_however_a_job_ends(aws):
@@ -508,7 +508,7 @@ def test_a_job_that_waits_can_be_stopped(start_aws, tmp_path):
     aws.sagemaker.stop_training_job(TrainingJobName=waiting)
     found = aws.finished(waiting)
     assert (found["TrainingJobStatus"], "TrainingStartTime" in found) == ("Stopped", False)
-    assert "no model.tar.gz" in found["SecondaryStatusTransitions"][-1]["StatusMessage"]
+    assert "model.tar.gz is missing" in found["SecondaryStatusTransitions"][-1]["StatusMessage"]
     assert aws.sagemaker.describe_training_job(TrainingJobName=running)["TrainingJobStatus"] == "InProgress"
     aws.sagemaker.stop_training_job(TrainingJobName=running)
     aws.finished(running)
