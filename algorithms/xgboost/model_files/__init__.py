@@ -14,6 +14,7 @@ import xgboost
 from wildsage.algorithms.base import json_text, other_formats
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled, structure, ubjson
+from wildsage.algorithms.xgboost.model_files.objectives import renamed
 from wildsage.algorithms.xgboost.parameters import LIBRARY
 from wildsage.algorithms.xgboost.versions import Version
 
@@ -89,8 +90,19 @@ def _from_json(buffer: bytes) -> xgboost.Booster:
         document = json_text.parse(buffer)  # XGBoost writes NaN, which orjson rejects
     except (ValueError, RecursionError) as error:
         raise UserError(f"The model is not valid JSON ({error}).") from None
-    _check(document.get("Model", document))
-    return _loaded(json.dumps(document["Model"]).encode() if "Model" in document else buffer)
+    model = document.get("Model", document)
+    _check(model)
+    changed = _rename_objective(model["learner"].get("objective"))
+    return _loaded(json.dumps(model).encode() if changed or model is not document else buffer)
+
+
+def _rename_objective(objective: Any) -> bool:
+    """Give the objective of a model in the JSON schema today's name. False where it had that, or has none."""
+    name = objective.get("name") if isinstance(objective, dict) else None
+    if not isinstance(name, str) or renamed(name) == name:
+        return False
+    objective["name"] = renamed(name)
+    return True
 
 
 def _from_library(buffer: bytes) -> xgboost.Booster:

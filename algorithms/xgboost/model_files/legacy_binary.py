@@ -25,13 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.xgboost.model_files.objectives import renamed
 
 HEADER = b"binf"
 LEFT_BIT, INDEX_BITS, DELETED = 1 << 31, (1 << 31) - 1, (1 << 32) - 1
 LEARNER_BYTES, GBTREE_BYTES, TREE_BYTES, GBLINEAR_BYTES = 136, 160, 148, 136
 NODE = np.dtype([("parent", "<i4"), ("left", "<i4"), ("right", "<i4"), ("split", "<u4"), ("value", "<f4")])
 STATISTICS = np.dtype([("gain", "<f4"), ("cover", "<f4"), ("weight", "<f4"), ("leaves", "<i4")])
-RENAMED = {"reg:linear": "reg:squarederror"}
 MARGIN_TO_PREDICTION: Mapping[str, Callable[[float], float]] = {
     **dict.fromkeys(("binary:logistic", "reg:logistic"), lambda margin: 1 / (1 + np.exp(-np.float32(margin)))),
     **dict.fromkeys(("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox"), np.exp),
@@ -70,7 +70,7 @@ def _learner(reader: _ByteReader) -> Decoded:
         raise ValueError(f"booster {booster!r} is not one of {', '.join(BOOSTERS)}")
     gradient_booster = BOOSTERS[booster](reader)
     attributes = {reader.text(): reader.text() for _ in range(reader.count())} if has_attributes else {}
-    objective = RENAMED.get(objective, objective)
+    objective = renamed(objective)
     if major < 1:
         base_score = float(MARGIN_TO_PREDICTION.get(objective, float)(base_score))
     return Decoded(objective, base_score, num_class, num_feature, gradient_booster, attributes)

@@ -71,6 +71,47 @@ def test_models_of_old_versions_answer_as_they_did(name, form):
     np.testing.assert_allclose(answers(unpacked(OLD[name][form]), rows), OLD[name]["answers"], rtol=1e-6, atol=1e-6)
 
 
+def with_objective(saved: bytes, before: str, after: str) -> bytes:
+    """A binary model whose objective has another name: texts stand behind their length."""
+    old, new = (len(name).to_bytes(8, "little") + name.encode() for name in (before, after))
+    assert saved.count(old) == 1
+    return saved.replace(old, new)
+
+
+@pytest.mark.parametrize("form", ["binary", "pickled", "json"])
+@pytest.mark.parametrize(
+    ("today", "once"),
+    [
+        ("reg:linear", "gpu:reg:linear"),
+        ("reg:logistic", "gpu:reg:logistic"),
+        ("binary:logistic", "gpu:binary:logistic"),
+        ("binary:logitraw", "gpu:binary:logitraw"),
+    ],
+)
+def test_objectives_of_version_0_7_for_gpus_are_those_of_today(today, once, form):
+    like = "reg:linear" if today == "reg:linear" else "binary:logistic"
+    saved = with_objective(unpacked(OLD[f"0.72.1 {like}"]["saved"]), like, today)
+    if form == "json":
+        document = json.loads(model_files.read(saved)[0].save_raw("json"))
+        document["learner"]["objective"]["name"] = once
+        content = json.dumps(document).encode()
+    else:
+        content = with_objective(saved, today, once)
+        content = pickled.write(content, {}) if form == "pickled" else content
+    expected = np.array(OLD[f"0.72.1 {like}"]["answers"])
+    if today == "binary:logitraw":
+        expected = np.log(expected / (1 - expected))
+    np.testing.assert_allclose(answers(content, ROWS), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("objective", [None, [], {}, {"name": 1}, {"name": "gpu:none"}])
+def test_a_json_model_without_a_known_objective_is_rejected(objective):
+    document = json.loads(trained().save_raw("json"))
+    document["learner"]["objective"] = objective
+    with pytest.raises(UserError):
+        model_files.read(json.dumps(document).encode())
+
+
 @pytest.mark.parametrize("name", GOLDEN)
 def test_models_of_the_real_service_answer_as_they_did(golden, name):
     columns, expected = GOLDEN[name]
