@@ -26,7 +26,7 @@ EXAMPLES = examples(
 )
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
-CPUS = re.compile(r"[0-9]+(\.[0-9]+)?")
+CPUS = re.compile(r"(?=.*[1-9])[0-9]+(\.[0-9]+)?")
 MEMORY = re.compile(r"[1-9][0-9]*(Ki|Mi|Gi|Ti)")
 """What all launchers can express: Slurm has no fractions, and takes a number without a unit for megabytes."""
 
@@ -193,7 +193,7 @@ def _processors(algorithm: str, cpus: str | None, rate: RequestRate | None, serv
     """Processors of each host: those given, or those that servers need for a rate."""
     if rate:
         return serving_cost.cpus(serving_cost.measured_for(algorithm), rate.rows_per_s, rate.rows_per_request, servers)
-    return _matching("--cpus", "2" if cpus is None else cpus, CPUS, "a number, such as 2")
+    return _matching("--cpus", "2" if cpus is None else cpus, CPUS, "a number above 0, such as 2")
 
 
 def _explained(algorithm: str, rate: RequestRate) -> str:

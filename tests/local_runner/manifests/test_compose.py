@@ -79,3 +79,24 @@ def test_a_dollar_sign_of_an_option_is_not_a_variable_of_compose(workload):
     services = yaml.safe_load(compose.job(replace(workload, arguments=("train", "--hp", "note=$HOME"), memory="1Ti")))
     assert services["services"]["host-0"]["command"][-1] == "note=$$HOME"
     assert services["services"]["host-0"]["mem_limit"] == "1t"
+
+
+def test_a_service_has_nothing_that_was_not_asked_for(workload):
+    plain = replace(workload, count=1, claim=None, secret=None, cpus="0.5", environment={"NOTE": "$HOME"})
+    [service] = yaml.safe_load(compose.job(plain))["services"].values()
+    place = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "host-0"}
+    assert service == {
+        "image": "registry/kmeans:cpu",
+        "command": list(workload.arguments),
+        "environment": {**place, "NOTE": "$$HOME"},
+        "cpus": 0.5,
+        "mem_limit": "4g",
+        "restart": "no",
+    }
+
+
+def test_variables_of_a_secret_come_from_a_file_and_options_stay_in_one_line(workload):
+    text = compose.job(replace(workload, arguments=("train", "--hp", " ".join(["word"] * 100))))
+    assert text.startswith("# docker compose --file THIS_FILE up.") and " ".join(["word"] * 100) in text
+    assert yaml.safe_load(text)["services"]["host-1"]["env_file"] == ["keys"]
+    assert list(yaml.safe_load(text)["services"]["host-1"])[:2] == ["image", "command"], "it is written to be read"

@@ -45,3 +45,8 @@ def test_what_is_asked_for_stands_in_the_script(workload):
 def test_a_part_of_a_processor_is_rounded_up(workload):
     script = slurm.job(replace(workload, cpus="1.5"))
     assert "#SBATCH --cpus-per-task=2" in script and "OMP_NUM_THREADS=2" in script
+
+
+def test_each_node_has_one_task_and_the_variables_of_the_job(workload):
+    lines = slurm.job(replace(workload, environment={"NOTE": "two words"})).splitlines()
+    assert "#SBATCH --ntasks-per-node=1" in lines and "#SBATCH --mem=4G" in lines and "export NOTE='two words'" in lines
