@@ -15,7 +15,7 @@ from typing import Protocol
 import faiss
 import numpy as np
 
-from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.knn.candidates import (
     MORE,
     ROWS_PER_GROUP,
@@ -50,13 +50,18 @@ def choose_search(index: faiss.Index, k: int) -> NeighbourSearch:
     if isinstance(index, faiss.IndexFlat):
         return FlatSearch(index, k)
     if isinstance(index, faiss.IndexIVF):
+        if index.nprobe < 1:
+            raise UserError(f"The index searches {index.nprobe} of its lists (nprobe), expected at least 1.")
         return ListSearch(index)
     raise UserError(f"The index is a faiss {type(index).__name__}, expected IndexFlat, IndexIVFFlat or IndexIVFPQ.")
 
 
 @dataclass(frozen=True)
 class ListSearch:
-    """Approximate search of inverted lists, by faiss's costs. Queries whose lists hold fewer than k rows search more lists."""
+    """Approximate search of inverted lists, by faiss's costs. Queries whose lists hold fewer than k rows search more lists.
+
+    Raises BadRecord for a query with fewer than k rows at a distance that float32 holds.
+    """
 
     index: faiss.IndexIVF
 
@@ -66,6 +71,9 @@ class ListSearch:
         while nprobe < self.index.nlist and len(short := np.flatnonzero((rows_nk < 0).any(1))):
             nprobe = min(2 * nprobe, self.index.nlist)
             costs_nk[short], rows_nk[short] = self._search(x_nd[short], k, nprobe)
+        if len(short := np.flatnonzero((rows_nk < 0).any(1))):
+            problem = f"Fewer than k = {k} rows of the index are at a distance that float32 can hold."
+            raise BadRecord(int(short[0]) + 1, problem)
         return in_order(costs_nk, rows_nk, k)
 
     def _search(self, x_nd: Float32Array, k: int, nprobe: int) -> tuple[Float64Array, Int64Array]:

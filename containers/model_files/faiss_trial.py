@@ -31,10 +31,11 @@ def main(path: str, flags: int) -> str | None:
 
 
 def _limit_memory(further_bytes: int) -> None:
-    """Let this process take so much more than it has now."""
+    """Let this process take so much more than it has now, where it may not take less already."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + further_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    limit, most = pages * resource.getpagesize() + further_bytes, resource.getrlimit(resource.RLIMIT_AS)[1]
+    if most == resource.RLIM_INFINITY or limit < most:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, most))
 
 
 def _problem_of_lists(index: faiss.IndexIVF) -> str | None:

@@ -8,12 +8,17 @@ from __future__ import annotations
 import base64
 import io
 import json
+import multiprocessing
 import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import faiss
 import numpy as np
 import pyarrow as pa
 import torch
@@ -23,7 +28,8 @@ from pyarrow.parquet import write_table
 from werkzeug.wrappers import Request
 
 from wildsage.algorithms.base.algorithm import Algorithm
-from wildsage.algorithms.base.errors import WildsageError
+from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.errors import UserError, WildsageError
 from wildsage.algorithms.base.graph import Graph, Node
 from wildsage.algorithms.base.program import JobChannel
 from wildsage.algorithms.blazingtext.fasttext import files as fasttext
@@ -33,6 +39,9 @@ from wildsage.algorithms.factorization_machines.algorithm import FactorizationMa
 from wildsage.algorithms.factorization_machines.model import FactorizationMachinesModel
 from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.algorithms.kmeans.model import KMeansModel
+from wildsage.algorithms.knn import index as knn_index
+from wildsage.algorithms.knn.algorithm import KNN
+from wildsage.algorithms.knn.model import KNNModel
 from wildsage.algorithms.linear_learner.algorithm import LinearLearner
 from wildsage.algorithms.linear_learner.model import LinearModel
 from wildsage.algorithms.xgboost import model_files as boosters
@@ -47,7 +56,7 @@ from wildsage.containers.codecs.mxnet import ndarray, symbol_json
 from wildsage.containers.codecs.records import record_rows
 from wildsage.containers.codecs.records.files import encode_dense
 from wildsage.containers.contract import archive
-from wildsage.containers.model_files import artifact
+from wildsage.containers.model_files import artifact, faiss_index, faiss_trial
 from wildsage.containers.programs import RecordCodec
 from wildsage.local_runner.s3 import xml
 from wildsage.local_runner.s3.body import Body
@@ -59,6 +68,7 @@ CORPUS = Path(__file__).with_name("corpus")
 ROWS = np.arange(12, dtype=np.float32).reshape(4, 3)
 Reader = Callable[[bytes, Path], Any]
 LONGEST_INPUT_S = 1.0
+HANGS_AFTER_S = 240
 MOST_COLUMNS = 1_000_000
 """A model that claims more is not asked: the row would be larger than what is tested."""
 ERRORS_OF_THE_USER = (WildsageError, S3Error)
@@ -96,6 +106,57 @@ def model(kind: type[Algorithm]) -> Reader:
         return model_files.find(kind.model_class.layout).load(folder, {kind.spec.image: kind.model_class})
 
     return read
+
+
+class Trials:
+    """Puts indexes to their trial, one after the other in a process that starts with the first.
+
+    A process for each, as a server starts one, takes half a second. When a file has ended this one, another takes its place, in
+    which that file is tried once more as the first.
+    """
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([faiss_trial.__name__])
+        self._process: ProcessPoolExecutor | None = None
+
+    def check(self, path: Path, flags: int) -> None:
+        """Raises UserError for a file that faiss cannot read, or that ends the process twice."""
+        if problem := self._problem(path, flags) or self._problem(path, flags):
+            raise UserError(f"faiss cannot read the index, the file is damaged: {problem}.")
+
+    def _problem(self, path: Path, flags: int) -> str | None:
+        self._process = self._process or ProcessPoolExecutor(1, self._context)
+        try:
+            return self._process.submit(faiss_trial.main, str(path), flags).result(HANGS_AFTER_S)
+        except BrokenProcessPool:
+            self._process = None
+            return "a process that read it ended"
+
+
+def index_of(kind: str) -> Callable[[Path], bytes]:
+    """An index of faiss with `NEIGHBOURS` rows."""
+
+    def seed(_folder: Path) -> bytes:
+        rows_rd = np.random.default_rng(0).normal(size=(NEIGHBOURS, 2)).astype(np.float32)
+        index = knn_index.empty(kind, 2, faiss.METRIC_L2, lists=2, pq_m=1)
+        index.train(rows_rd)
+        index.add(rows_rd)
+        return bytes(faiss.serialize_index(index))
+
+    return seed
+
+
+def neighbours(content: bytes, folder: Path) -> Any:
+    """A kNN model with this index, and an answer: the rows stay in the file until it is asked."""
+    file = folder / "model_algo-1"
+    file.unlink(missing_ok=True)  # a model that was read before has its rows in the old file
+    file.write_bytes(content)
+    np.zeros(NEIGHBOURS, np.float32).tofile(folder / "model_algo-1.labels")
+    (folder / "model_algo-1.json").write_text('{"k": 2, "predictor_type": "regressor", "normalize": false}')
+    with mock.patch.object(faiss_index, "_check_in_a_process_of_its_own", TRIALS.check):
+        found = faiss_index.load(folder, {KNN.spec.image: KNNModel})
+    return found.predict(Batch(torch.ones(1, found.feature_dim))) if found else None
 
 
 def fasttext_model(content: bytes, folder: Path) -> Any:
@@ -173,6 +234,7 @@ def table(_folder: Path) -> bytes:
     return file.getvalue()
 
 
+TRIALS, NEIGHBOURS = Trials(), 260
 CENTERS = KMeansModel(torch.arange(6.0).reshape(2, 3))
 SYMBOL = Graph((Node("null", "data"), Node("Activation", "a", {"act_type": "relu"}, ((0, 0, 0),))), ((1, 0, 0),))
 DELETION = b"<Delete xmlns='http://s3.amazonaws.com/doc/2006-03-01/'><Object><Key>a&amp;b</Key></Object></Delete>"
@@ -190,6 +252,9 @@ FORMATS: dict[str, tuple[bytes | Callable[[Path], bytes], Reader]] = {
     "k-means model": (of_model(CENTERS), model(KMeans)),
     "factorization machines model": (of_model(machines()), model(FactorizationMachines)),
     "linear learner model": (of_model(linear()), model(LinearLearner)),
+    "knn flat index": (index_of("faiss.Flat"), neighbours),
+    "knn lists index": (index_of("faiss.IVFFlat"), neighbours),
+    "knn quantized index": (index_of("faiss.IVFPQ"), neighbours),
     "fasttext model": (classifier, fasttext_model),
     "xgboost json model": (trained("json"), xgboost_model),
     "xgboost ubjson model": (trained("ubj"), xgboost_model),

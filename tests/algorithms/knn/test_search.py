@@ -4,7 +4,7 @@ import faiss
 import numpy as np
 import pytest
 
-from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.knn import search
 
 
@@ -106,6 +106,18 @@ def test_lists_that_hold_too_few_rows_are_made_up_for_by_others():
     assert (rows_nk >= 0).all()
     assert np.isfinite(costs_nk).all()
     assert all(len(set(row)) == 500 for row in rows_nk.tolist())
+
+
+def test_a_query_too_far_from_k_rows_is_rejected_rather_than_given_other_rows():
+    rows = np.random.default_rng(7).normal(size=(2000, 4)).astype("f4")
+    queries = np.concatenate([rows[:2], np.full((1, 4), 1e30, np.float32)])
+    with pytest.raises(BadRecord, match="row 3: Fewer than k = 5 rows"):
+        search.choose_search(lists(rows, 3), 5).nearest(queries, 5)
+
+
+def test_an_index_that_searches_none_of_its_lists_is_rejected():
+    with pytest.raises(UserError, match="searches 0 of its lists"):
+        search.choose_search(lists(np.random.default_rng(8).normal(size=(2000, 4)).astype("f4"), 0), 5)
 
 
 def test_an_index_of_another_kind_is_rejected_by_name():

@@ -1,6 +1,9 @@
 """The three files of a kNN artifact: written, read again, and read where somebody else wrote them."""
 
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import faiss
@@ -12,7 +15,7 @@ from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn.algorithm import KNN
-from wildsage.containers.model_files import artifact
+from wildsage.containers.model_files import artifact, faiss_trial
 
 ROWS = np.random.default_rng(0).normal(size=(600, 8)).astype(np.float32)
 LABELS = np.arange(600, dtype=np.float32)
@@ -192,3 +195,9 @@ def test_a_list_that_names_a_row_that_does_not_exist(tmp_path):
     path.write_bytes(content.replace(ids, (600).to_bytes(8, "little") + ids[8:]))
     with pytest.raises(UserError, match="list 0 names a row outside of 0 to 599"):
         artifact.load(tmp_path)
+
+
+def test_an_index_is_read_where_processes_may_take_little_memory(tmp_path):
+    artifact.save(fit(), tmp_path, "algo-1")
+    limited = "ulimit -v 2097152; exec " + shlex.join([sys.executable, faiss_trial.__file__])
+    subprocess.run(["sh", "-c", f"{limited} {tmp_path / 'model_algo-1'} {faiss.IO_FLAG_MMAP_IFC}"], check=True)
