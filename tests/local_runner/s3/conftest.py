@@ -14,6 +14,11 @@ import boto3
 import psutil
 import pytest
 from botocore.config import Config
+from werkzeug import Request
+from werkzeug.test import Client
+
+from wildsage.local_runner.s3.protocol import S3
+from wildsage.local_runner.s3.store import ObjectStore
 
 
 @dataclass
@@ -90,3 +95,21 @@ def bucket(s3, request) -> str:
 def start_s3():
     """Starts an S3 server of its own for a test."""
     return running_s3
+
+
+@dataclass
+class Local:
+    """An S3 in the process of the test, with a bucket `bucket`; `http` sends requests to it."""
+
+    store: ObjectStore
+    http: Client
+
+
+@pytest.fixture
+def local(tmp_path) -> Iterator[Local]:
+    """For what needs no server: each request takes a millisecond, and the store is at hand."""
+    store = ObjectStore(tmp_path / "local")
+    store.create_bucket("bucket")
+    s3 = S3(store)
+    yield Local(store, Client(lambda environ, start: s3.respond(Request(environ))(environ, start)))
+    store.close()

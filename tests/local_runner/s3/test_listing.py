@@ -161,6 +161,17 @@ def test_bad_arguments_are_named(s3, filled, server):
         s3.list_objects_v2(Bucket=filled, MaxKeys=-1)
 
 
+def test_a_control_character_of_a_key_is_a_reference_unless_the_client_asks_for_an_encoding(local):
+    """The reference is what S3 writes, although XML 1.0 has none for this character."""
+    local.store.put("bucket", "a\x01/b c", [b"x"])
+    for query in ("", "list-type=2", "versions"):
+        plain = local.http.get(f"/bucket?{query}&delimiter=%2F&prefix=a%01").data
+        assert b"<CommonPrefixes><Prefix>a&#x1;/</Prefix></CommonPrefixes>" in plain
+        assert b"<Key>a&#x1;/b c</Key>" in local.http.get(f"/bucket?{query}").data
+        encoded = local.http.get(f"/bucket?{query}&encoding-type=url").data
+        assert b"<Key>a%01/b%20c</Key>" in encoded and b"<EncodingType>url</EncodingType>" in encoded
+
+
 def test_resource_interface(server, filled):
     resource = boto3.resource(
         "s3",
