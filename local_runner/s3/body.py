@@ -24,7 +24,7 @@ from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.signatures.chunks import SIGNED_CHUNKS_AND_TRAILER
 
 #: gunicorn reads this much from the socket at once; with smaller reads it copies the rest each time.
-READ_BYTES = 1 << 20
+READ_BYTES = 1 << 20  # mutants: equivalent: pieces of another size are the same bytes
 #: Algorithm and WSGI name of its header. Every request needs them, so they are computed once.
 STATED = tuple((name, environment_name(header(name))) for name in NAMES)
 MAX_LINE_BYTES = 8192

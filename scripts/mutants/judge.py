@@ -54,7 +54,6 @@ ENDING_S = 10
 """A process that has to end may take this long before it is killed."""
 
 TESTS = {
-    "local_runner/s3/uploads.py": ("tests/local_runner/s3/test_multipart_operations.py",),
     "local_runner/jobs/hosting/": (
         "tests/local_runner/jobs/hosting",
         "tests/local_runner/operations/sagemaker/test_endpoints.py",

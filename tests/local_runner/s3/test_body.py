@@ -5,12 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import io
+import itertools
 import socket
 import zlib
 
 import pytest
+from werkzeug import Request
+from werkzeug.test import EnvironBuilder
 
-from wildsage.local_runner.s3.body import MAX_DRAINED_BYTES
+from wildsage.containers.contract.patient_worker import ClientTooSlow
+from wildsage.local_runner.s3.body import MAX_DRAINED_BYTES, READ_BYTES, Body, _Buffered, drain, read_document, receive
+from wildsage.local_runner.s3.call import Call
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.signatures.chunks import SignedBody
 
 SIGNATURE = ";chunk-signature=" + "0" * 64
 
@@ -117,3 +125,191 @@ def test_a_rejected_body_without_end_is_not_read_for_ever(server):
             while sent < 10 * MAX_DRAINED_BYTES:
                 sent += client.send(bytes(1 << 20))
     assert MAX_DRAINED_BYTES <= sent < 10 * MAX_DRAINED_BYTES
+
+
+# Bodies without a server
+
+
+def call(body: bytes, length: int | None = None, signed: SignedBody | None = None, **headers: str) -> Call:
+    """A PutObject of that body; `length` is what its head says, if not the truth."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    environ = EnvironBuilder("/bucket/k", method="PUT", headers=named).get_environ()
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["wsgi.input_terminated"] = True  # as under a server, which stops at the end of the body
+    environ["CONTENT_LENGTH"] = str(len(body) if length is None else length)
+    return Call(Request(environ), "PutObject", "bucket", "k", {}, signed or SignedBody())
+
+
+def read(body: bytes, **headers: str) -> bytes:
+    return b"".join(Body(call(body, **headers)).pieces())
+
+
+def code_of(act) -> str:
+    with pytest.raises(S3Error) as caught:
+        act()
+    return caught.value.code
+
+
+def test_a_body_is_read_to_its_end():
+    for content in (b"", b"x", bytes(READ_BYTES + 1)):
+        assert read(content) == content
+
+
+def test_a_body_has_the_length_that_its_head_says():
+    for length in (0, 4, 6):
+        with pytest.raises(S3Error, match=f"Got 5 bytes, expected {length}") as caught:
+            list(Body(call(b"12345", length)).pieces())
+        assert caught.value.code == "IncompleteBody"
+
+
+def test_a_body_needs_a_length_or_chunks():
+    without = call(b"12345")
+    del without.request.environ["CONTENT_LENGTH"]
+    assert code_of(lambda: list(Body(without).pieces())) == "MissingContentLength"
+    without = call(b"12345", Transfer_Encoding="chunked")
+    del without.request.environ["CONTENT_LENGTH"]
+    assert b"".join(Body(without).pieces()) == b"12345"
+
+
+FRAMED = framed([b"hello ", b"world"])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content_Encoding": "aws-chunked"},
+        {"Content_Encoding": "gzip,AWS-Chunked"},
+        {"x_amz_content_sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"},
+    ],
+)
+def test_frames_are_removed_where_the_head_says_so(headers):
+    assert read(FRAMED, **headers) == b"hello world"
+    assert read(FRAMED) == FRAMED
+    assert read(FRAMED, x_amz_decoded_content_length="11", **headers) == b"hello world"
+    for length in ("10", "12"):
+        with pytest.raises(S3Error, match=f"Got 11 bytes, expected {length}"):
+            read(FRAMED, x_amz_decoded_content_length=length, **headers)
+
+
+def test_trailers_are_read_to_the_last():
+    lines = [f"X-Name-{number}: value {number} " for number in range(32)]
+    body = Body(call(framed([b"x"], trailer="\r\n".join([*lines, ""])), Content_Encoding="aws-chunked"))
+    assert b"".join(body.pieces()) == b"x"
+    assert body.trailers == {f"x-name-{number}": f"value {number}" for number in range(32)}
+
+
+@pytest.mark.parametrize(("line_bytes", "code"), [(8192, "InvalidRequest"), (100_000, "InvalidRequest")])
+def test_a_line_without_end_is_not_read_for_ever(line_bytes, code):
+    assert code_of(lambda: read(b"z" * line_bytes, Content_Encoding="aws-chunked")) == code
+
+
+def test_lines_and_bytes_are_read_from_pieces_of_any_size():
+    content = b"first\r\n\r\nab\r\ncdlast"
+    for size in range(1, len(content) + 1):
+        source = _Buffered(iter([content[at : at + size] for at in range(0, len(content), size)]))
+        assert (source.line(), source.line()) == (b"first", b"")
+        assert b"".join(source.exactly(6)) == b"ab\r\ncd" and list(source.exactly(0)) == []
+        assert (source.line(), source.line()) == (b"last", b"")
+    with pytest.raises(S3Error, match="expected 3"):
+        list(_Buffered(iter([b"ab", b"cd"])).exactly(7))
+
+
+def test_a_line_is_looked_for_in_eight_kilobytes_and_a_piece():
+    pieces = itertools.count()
+    source = _Buffered(b"z" * 4096 for _ in pieces)
+    assert len(source.line()) == 3 * 4096  # after two pieces there are not more than 8 KiB
+    assert next(pieces) == 4
+
+
+def with_checksum(value: str, place: str) -> Call:
+    """A body `hello`, whose checksum is stated in a header or in a trailer."""
+    if place == "header":
+        return call(b"hello", x_amz_checksum_crc32=value)
+    body = framed([b"hello"], trailer=f"x-amz-checksum-crc32:{value}\r\n")
+    return call(body, x_amz_trailer="x-amz-checksum-crc32", Content_Encoding="aws-chunked")
+
+
+@pytest.mark.parametrize("place", ["header", "trailer"])
+def test_a_checksum_is_compared_wherever_it_is_stated(local, place):
+    right = crc32(b"hello")
+    pending, checksums = receive(local.store, with_checksum(right, place))
+    assert (pending.path.read_bytes(), checksums, pending.checksums) == (b"hello", {"CRC32": right}, {"CRC32": right})
+    pending.discard()
+    assert code_of(lambda: receive(local.store, with_checksum(crc32(b"other"), place))) == "BadDigest"
+    assert list(local.store.temp.iterdir()) == []
+
+
+def test_a_checksum_that_is_asked_for_is_computed_if_it_can_be(local):
+    pending, checksums = receive(local.store, call(b"hello"), {"CRC32", "XXHASH3", ""})
+    assert checksums == pending.checksums == {"CRC32": crc32(b"hello")}
+    pending, checksums = receive(local.store, call(b"hello", x_amz_checksum_xxhash3="AA=="))
+    assert checksums == {"XXHASH3": "AA=="} and pending.checksums == {}
+    pending, checksums = receive(local.store, call(b"hello"))
+    assert checksums == {}
+
+
+def test_the_digest_of_a_header_is_sixteen_bytes_in_base64(local):
+    right = base64.b64encode(hashlib.md5(b"hello").digest()).decode()
+    receive(local.store, call(b"hello", Content_MD5=right))[0].discard()
+    for wrong, code in (
+        (crc32(b""), "InvalidDigest"),
+        ("not base64!", "InvalidDigest"),
+        ("A" * 22 + "==", "BadDigest"),
+    ):
+        assert code_of(lambda given=wrong: receive(local.store, call(b"hello", Content_MD5=given))) == code
+    assert list(local.store.temp.iterdir()) == []
+
+
+def test_the_body_is_the_one_whose_sha256_is_signed():
+    signed = SignedBody(sha256=hashlib.sha256(b"hello").hexdigest())
+    assert b"".join(Body(call(b"hello", signed=signed)).pieces()) == b"hello"
+    with pytest.raises(S3Error, match="does not match what was computed") as caught:
+        list(Body(call(b"other", signed=signed)).pieces())
+    assert caught.value.details == {
+        "ClientComputedContentSHA256": signed.sha256,
+        "S3ComputedContentSHA256": hashlib.sha256(b"other").hexdigest(),
+    }
+
+
+def test_a_document_has_four_mebibytes_at_most():
+    longest = bytes(4 << 20)
+    assert read_document(call(longest)) == longest
+    assert code_of(lambda: read_document(call(longest + b"x"))) == "MalformedXML"
+
+
+class Waiting:
+    """A body of many mebibytes, and the connection that it comes from."""
+
+    def __init__(self, size: int) -> None:
+        self.left, self.closed = size, False
+
+    def read(self, size: int) -> bytes:
+        piece = min(size, self.left)
+        self.left -= piece
+        return bytes(piece)
+
+    def close_after_answer(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("size", "left", "closed"),
+    [
+        (0, 0, False),
+        (MAX_DRAINED_BYTES - 1, 0, False),
+        (MAX_DRAINED_BYTES, 0, True),
+        (MAX_DRAINED_BYTES + 5 * READ_BYTES, 5 * READ_BYTES, True),
+    ],
+)
+def test_the_rest_of_a_rejected_body_is_read_up_to_a_limit(size, left, closed):
+    body = Waiting(size)
+    drain(Request({"wsgi.input": body, "gunicorn.socket": body}))
+    assert (body.left, body.closed, MAX_DRAINED_BYTES) == (left, closed, 64 * 1024 * 1024)
+
+
+def test_a_client_that_sends_no_more_gets_its_answer():
+    class Slow:
+        def read(self, size: int) -> bytes:
+            raise ClientTooSlow
+
+    drain(Request({"wsgi.input": Slow()}))

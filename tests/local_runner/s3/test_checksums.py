@@ -35,3 +35,23 @@ def test_a_composite_is_the_checksum_of_checksums():
     expected = base64.b64encode(zlib.crc32(b"".join(parts)).to_bytes(4, "big")).decode() + "-2"
     assert checksums.composite("CRC32", [base64.b64encode(part).decode() for part in parts]) == expected
     assert checksums.composite("XXHASH3", ["AAAA"]) is None
+
+
+def test_a_checksum_before_the_first_byte_is_that_of_nothing():
+    for name, start in checksums.ALGORITHMS.items():
+        assert (
+            len(start().digest())
+            == {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32, "SHA512": 64, "MD5": 16}[name]
+        )
+    assert checksums.ALGORITHMS["CRC32"]().digest() == bytes(4)
+
+
+def test_every_algorithm_that_can_be_computed_is_one_that_a_client_may_send():
+    assert checksums.ALGORITHMS.keys() <= set(checksums.NAMES)
+    assert checksums.header("CRC64NVME") == "x-amz-checksum-crc64nvme"
+    assert checksums.base64_text(b"\x00\x01") == "AAE="
+
+
+def test_a_composite_of_one_part_says_so():
+    (part,) = [base64.b64encode(zlib.crc32(b"a").to_bytes(4, "big")).decode()]
+    assert checksums.composite("CRC32", iter([part])).endswith("-1")
