@@ -1,6 +1,7 @@
 """Where compiled functions are kept, when they are compiled again, and what is said of it."""
 
 import errno
+import math
 import os
 import subprocess
 import sys
@@ -106,6 +107,67 @@ def test_the_code_of_another_version_is_removed(source):
     compiled.folder_for.cache_clear()
     second = compiled.folder_for(source)
     assert second != first and second.exists() and not first.exists()
+
+
+@compiled.exact
+def differs(value: float) -> bool:
+    """True of NaN alone, where NaN may occur."""
+    return value != value
+
+
+@compiled.reordered
+def never_differs(value: float) -> bool:
+    return value != value
+
+
+@compiled.exact
+def inverse(value: float) -> float:
+    return 1.0 / value
+
+
+def test_an_exact_function_computes_as_ieee_754_says_and_a_reordered_one_as_if_there_were_no_nan():
+    assert differs(math.nan) and not differs(0.0)
+    assert not never_differs(math.nan)
+    assert inverse(0.0) == math.inf
+
+
+def test_other_threads_run_meanwhile():
+    assert all(function.targetoptions["nogil"] for function in (differs, never_differs))
+
+
+def test_a_folder_is_told_to_numba_only_while_a_function_is_declared(source, monkeypatch):
+    monkeypatch.setattr(compiled.CONFIG, "CACHE_DIR", "before")
+    with pytest.raises(ZeroDivisionError), compiled._kept_in(source.parent):
+        assert compiled.CONFIG.CACHE_DIR == str(source.parent)
+        _ = 1 // 0
+    assert compiled.CONFIG.CACHE_DIR == "before"
+
+
+def compiling(folder: Path | None) -> SimpleNamespace:
+    """numba's event for the first signature of a function."""
+    path = None if folder is None else str(folder)
+    return SimpleNamespace(data={"dispatcher": SimpleNamespace(stats=SimpleNamespace(cache_path=path))})
+
+
+@pytest.mark.parametrize(("folder", "said"), [(Path("kept"), "kept in kept."), (None, "for this process alone")])
+def test_what_is_compiled_is_said_once_with_the_folder_that_keeps_it(folder, said):
+    lines = []
+    announcer = compiled._Announcer(lines.append)
+    for _ in range(2):
+        announcer.on_start(compiling(folder))
+    (line,) = lines
+    assert said in line
+
+
+def test_a_digest_changes_with_the_files_of_a_folder_and_with_those_of_this_one(tmp_path, monkeypatch):
+    (tmp_path / "below").mkdir()
+    before = compiled.digest_of(tmp_path)
+    (tmp_path / "note.txt").write_text("not a source")
+    assert compiled.digest_of(tmp_path) == before
+    (tmp_path / "below" / "steps.py").write_text("")
+    below = compiled.digest_of(tmp_path)
+    monkeypatch.setattr(compiled.numba, "__version__", "0")
+    assert len({before, below, compiled.digest_of(tmp_path)}) == 3
 
 
 CALLER = """
