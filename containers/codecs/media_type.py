@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from wildsage.algorithms.base.errors import UserError
 
-CACHED_HEADERS = 64  # clients send the same headers again and again
+CACHED_HEADERS = 64  # mutants: equivalent: any number; clients send the same headers again and again
 
 
 class UnsupportedMediaType(UserError):

@@ -71,7 +71,7 @@ def expected(model: type[Model]) -> str:
 def _settings(content: bytes, path: Path) -> dict[str, Any]:
     try:
         settings = json_text.parse(content)
-    except (ValueError, RecursionError):
+    except ValueError:
         settings = None
     if not isinstance(settings, dict):
         raise UserError(f"{path.name}: its {PARAMETERS} is not a JSON object.")

@@ -119,7 +119,7 @@ def _image_shape(folder: Path) -> Shape:
         raise UserError(f"{folder}: no {SHAPES}, which says the size of images; {expected}.")
     try:
         _, channels, height, width = (int(length) for length in json_text.parse(path.read_bytes())[-1]["shape"])
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError):
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError):
         raise UserError(f"{SHAPES}: {expected}.") from None
     if channels not in (1, 3) or height < 1 or width < 1:
         raise UserError(f"{SHAPES}: {channels} × {height} × {width}, {expected}, of 1 or 3 channels.")

@@ -72,6 +72,11 @@ TESTS = {
     ),
     "local_runner/jobs/logs.py": ("tests/local_runner/jobs/test_logs.py", "tests/local_runner/operations/test_logs.py"),
     "local_runner/operations/sagemaker_runtime/": ("tests/local_runner/operations/test_inference.py",),
+    "containers/codecs/__init__.py": (
+        "tests/containers/codecs/test_table.py",
+        "tests/containers/codecs/test_other_formats.py",
+    ),
+    "containers/codecs/records/": ("tests/containers/codecs/records",),
     "containers/frameworks/": ("tests/containers/frameworks",),
 }
 """Start of a path → what judges it besides the test of its name, where that is more than the tests of its folder."""

@@ -85,6 +85,6 @@ def _labels(text: bytes, row: int) -> tuple[float, ...]:
     try:
         value = json_text.parse(text)
         return tuple(float(label) for label in (value if isinstance(value, list) else [value]))
-    except (ValueError, TypeError, OverflowError, RecursionError):
+    except (ValueError, TypeError, OverflowError):
         shown = repr(text[:40].decode()) if text[:40].isascii() else f"of {len(text)} bytes that are not text"
         raise BadRecord(row, f"label {shown}, expected a number or a list of numbers such as [1, 0, 1].") from None

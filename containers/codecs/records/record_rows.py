@@ -15,10 +15,10 @@ from wildsage.containers.codecs.rows import FlatRows, stack
 
 MEDIA_TYPE = "application/x-recordio-protobuf"
 
-MOST_LAYOUTS = 8
+MOST_LAYOUTS = 8  # mutants: equivalent: any number gives the same rows, in another time
 """Layouts that are tried on all records of a block at once. Records of further layouts are read one by one."""
 
-FEW = 4
+FEW = 4  # mutants: equivalent: as above
 """At most so many records are read one by one, which then costs less than the many steps of the bulk reader."""
 
 

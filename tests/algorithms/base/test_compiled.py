@@ -138,7 +138,7 @@ def test_other_threads_run_meanwhile():
 def test_a_folder_is_told_to_numba_only_while_a_function_is_declared(source, monkeypatch):
     monkeypatch.setattr(compiled.CONFIG, "CACHE_DIR", "before")
     with pytest.raises(ZeroDivisionError), compiled._kept_in(source.parent):
-        assert compiled.CONFIG.CACHE_DIR == str(source.parent)
+        assert str(source.parent) == compiled.CONFIG.CACHE_DIR
         _ = 1 // 0
     assert compiled.CONFIG.CACHE_DIR == "before"
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
-from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.base.spec import Response
 from wildsage.containers import codecs
 from wildsage.containers.codecs import MediaType, NotAcceptable, UnsupportedMediaType
+from wildsage.containers.codecs.records import record_protobuf
 
 RESPONSE = Response("predictions", ("closest_cluster", "distance_to_cluster"))
 COLUMNS = {"distance_to_cluster": torch.tensor([2.5]), "closest_cluster": torch.tensor([4.0])}
@@ -62,6 +65,34 @@ def test_label_size_of_the_type_wins_over_the_default(content_type, default, lab
 def test_a_label_size_that_is_not_a_whole_number(text):
     with pytest.raises(UserError, match=r"parameter label_size: got .* expected a whole number"):
         decode(f"text/csv; label_size={text}", b"1,2")
+
+
+def test_the_largest_label_size():
+    with pytest.raises(BadRecord, match="label_size=1000000 leaves no features"):
+        decode("text/csv; label_size=1000000", b"1,2")
+    with pytest.raises(UserError, match="label_size: got '1000001', expected a whole number from 0 to 1000000"):
+        decode("text/csv; label_size=1000001", b"1,2")
+
+
+@pytest.mark.parametrize(
+    ("accept", "names"),
+    [
+        ("application/json", ["distance_to_cluster"]),
+        ("application/json; verbose=true", ["distance_to_cluster", "closest_cluster"]),
+        ("application/json; verbose=True", ["distance_to_cluster", "closest_cluster"]),
+        ("application/json; verbose=false", ["distance_to_cluster"]),
+    ],
+)
+def test_columns_that_only_the_verbose_want_follow_the_others_and_missing_ones_are_left_out(accept, names):
+    response = Response("predictions", ("distance_to_cluster", "lacking"), verbose=("closest_cluster", "lacking too"))
+    (answer,) = json.loads(codecs.encode(MediaType.parse(accept), COLUMNS, response))["predictions"]
+    assert list(answer) == names
+
+
+def test_charset_goes_before_encoding_and_records_have_none():
+    assert decode("text/csv; encoding=klingon; charset=latin-1", b"1,2").dense().tolist() == [[1, 2]]
+    row = record_protobuf.encode_rows(np.ones((1, 2), np.float32))
+    assert decode("application/x-recordio-protobuf; charset=klingon", bytes(row)).dense().tolist() == [[1, 1]]
 
 
 @pytest.mark.parametrize("parameter", ["charset", "encoding"])

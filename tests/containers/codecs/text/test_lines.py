@@ -31,7 +31,9 @@ def test_another_charset_is_recoded_however_it_is_cut():
     assert b"".join(as_utf8([encoded[i : i + 1] for i in range(len(encoded))], "UTF-16")) == "é;1\n".encode()
 
 
-@pytest.mark.parametrize("charset", ["klingon", "rot13", "base64", "punycode", "utf-7", "idna", "unicode_escape", ""])
+@pytest.mark.parametrize(
+    "charset", ["klingon", "rot13", "base64", "punycode", "utf-7", "idna", "unicode_escape", "", "utf-8\0"]
+)
 def test_what_is_not_a_charset_of_texts_is_an_error(charset):
     with pytest.raises(UserError, match="is not read, expected utf-8"):
         as_utf8([b""], charset)
@@ -41,3 +43,18 @@ def test_bytes_outside_their_charset_are_rejected():
     for wrong in (b"abc", b"a\x00\x00", b"\x00\xd8"):  # the last two end within a character
         with pytest.raises(UserError, match="not in charset utf-16-le"):
             list(as_utf8([wrong], "utf-16-le"))
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", "ascii", "utf-8-sig"])
+def test_utf8_passes_unchanged_so_that_its_reader_can_name_a_wrong_row(charset):
+    chunks = [b"1,\xff2\n"]
+    assert as_utf8(chunks, charset) is chunks
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "windows-1252", "cp037", "gb18030", "shift_jis", "utf-32-be", "koi8-r"])
+def test_other_charsets_are_recoded(charset):
+    assert b"".join(as_utf8(["1,2\n".encode(charset)], charset)) == b"1,2\n"
+
+
+def test_nothing_gives_no_block():
+    assert list(blocks_of_lines([])) == list(blocks_of_lines([b"", b"\xef\xbb\xbf"])) == []

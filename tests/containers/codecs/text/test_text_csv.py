@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wildsage.algorithms.base.errors import BadRecord
+from wildsage.algorithms.base.float32 import BEYOND
 from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.pieces import PIECE_BYTES
 from wildsage.containers.codecs.text import text_csv
@@ -120,6 +121,16 @@ def test_how_the_bytes_arrive_does_not_matter(size):
         ("0x10\n", "got '0x10'"),
         ("\u0661\n", "got '\u0661'"),
         ('"1,2\n', "row 1: quotes do not match up"),
+        (f"{'x' * 41}\n", f"row 1: column 1: got '{'x' * 40}', expected a number; is this a header row?"),
+        ("State Name,Income\n", "row 1: column 1: got 'State Name', expected a number; is this a header row?"),
+        ("1,2\nState,1\n", "row 2: column 1: got 'State', expected a number."),
+        ("1_0,2_0\n", "row 1: column 1: got '1_0', expected a number; is this a header row?"),
+        ("1,x 2\n1,2\n", "row 1: column 2: got 'x 2', expected a number; is this a header row?"),
+        (",\n", "row 1: column 1: empty, expected a number."),
+        ("1,2\n1,,2\n", "row 2: column 2: empty, expected a number."),
+        ("1\t2\n", "columns are separated by tabs here, expected commas"),
+        ('1,2\n"3"4,5\n', "row 2: quotes do not match up"),
+        (f"{BEYOND!r},2\n", "row 1: column 1: got '3.4028235677973366e+38', expected a number that float32 can hold"),
         (b"1,2\n1,\xff2\n", "row 2: byte 0xff at position 3 is not UTF-8; name another encoding"),
     ],
 )
@@ -142,6 +153,50 @@ def test_rows_are_as_long_as_those_of_an_earlier_block():
     for longer in ("1,2,3\n", "1,nan,3\n"):
         with pytest.raises(BadRecord, match=f"row {PIECE_BYTES // 4 + 1}: 3 columns, expected 2"):
             decode(text + longer, size=1 << 30)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (b"0,255\n7,13\n", [[0, 255], [7, 13]]),
+        (b"999999999999999,1\n", [[999999999999999, 1]]),
+        (b"1\n2\n3", [[1], [2], [3]]),
+        (b"\n1,2\r\n3,4\r\n", [[1, 2], [3, 4]]),
+        (b"1.5,-2e3\n3,4", [[1.5, -2000], [3, 4]]),
+        (b"1.5,-2e3", [[1.5, -2000]]),
+        (b"1234567890123456,1\n", None),
+        (b"1,,2\n", None),
+        (b"1,2\n\n3,4\n", None),
+        (b"1,2\n3\n", None),
+        (b"1.5,x\n", None),
+        (b"1.5,\n", None),
+        (b"1\r,2\n", None),
+        (b"+1.5", None),
+        (b" ", None),
+    ],
+)
+def test_plain_numbers_are_read_at_once_and_nothing_else_is(text, rows):
+    table_nc = text_csv._plain_numbers(text)
+    assert (None if table_nc is None else table_nc.tolist()) == rows
+
+
+def test_a_block_of_blank_lines_is_passed_over():
+    blank = (" " * 1023 + "\n") * (3 * PIECE_BYTES // 1024)
+    assert decode(f"1,2\n{blank}3,4\n", size=1 << 20)[0].tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(BadRecord, match="row 3: column 1: got 'x'"):
+        decode(f"1,2\n{blank}3,4\nx,5\n", size=1 << 20)
+
+
+def test_infinity_is_left_to_the_checks_of_rows_beside_a_number_that_is_not():
+    with pytest.raises(BadRecord, match="row 2: column 2: got '1e39', expected a number that float32 can hold"):
+        decode("inf,nan\n-inf,1e39\n")
+
+
+@pytest.mark.parametrize(("text", "width"), [("1,2\n", "2 columns"), ("1\n", "1 column")])
+def test_what_label_size_leaves_is_said_with_the_number_of_columns(text, width):
+    with pytest.raises(BadRecord, match=f"row 1: {width}, of which label_size=2 leaves no features"):
+        decode(text, label_size=2)
+    assert decode("1,2,3\n", label_size=2)[0].tolist() == [[3]]
 
 
 def test_labels_must_leave_features():
