@@ -47,14 +47,14 @@ class FlatRows:
 def stack(parts: Sequence[FlatRows]) -> FlatRows:
     """Join rows of one width. Sparse with dense rows become sparse; float32 with float64 becomes float64."""
     if len(parts) == 1:
-        return parts[0]
+        return parts[0]  # mutants: equivalent: the last is the first
     labels = [part.labels_nl for part in parts if part.labels_nl is not None]
     dense = all(part.keys_z is None for part in parts)
     return FlatRows(
         np.concatenate([part.counts_n for part in parts]),
         np.concatenate([floating(part.values_z) for part in parts]),
         None if dense else np.concatenate([part.sparse_keys() for part in parts]),
-        parts[0].width,
+        parts[0].width,  # mutants: equivalent: all have the same width
         np.concatenate([floating(labels_nl) for labels_nl in labels]) if labels else None,
     )
 

@@ -124,6 +124,23 @@ def test_csr_is_read():
         (struct.pack("<QQQ", 0x112, 0, 1 << 60), "array 0 of 1152921504606846976, byte 24: its version takes 4 bytes"),
         (compressed([0, 1, 9], [2, 0, 1]), "row starts do not ascend from 0 to 3"),
         (compressed([0, 1, 3], [2, 0, 3]), "columns are not all from 0 to 2"),
+        (compressed([1, 1, 3], [2, 0, 1]), "row starts do not ascend from 0 to 3"),
+        (compressed([0, 1, 2], [2, 0, 1]), "row starts do not ascend from 0 to 3"),
+        (compressed([0, 4, 3], [2, 0, 1]), "row starts do not ascend from 0 to 3"),
+        (compressed([0, 1, 3], [2, 0, -1]), "columns are not all from 0 to 2"),
+        (compressed([0, 3], [2, 0, 1]), "(2,) row starts, (3,) columns, (3,) values do not make up a matrix (2, 3)"),
+        (compressed([0, 1, 2, 3], [2, 0, 1]), "(4,) row starts, (3,) columns, (3,) values do not make up a matrix"),
+        (ndarray.write([RowSparse(SIX, np.array([-1, 3]), (5, 3))]), "row indices are not ascending from 0 to 4"),
+        (ndarray.write([RowSparse(SIX, np.array([3, 1]), (5, 3))]), "row indices are not ascending"),
+        (ndarray.write([RowSparse(SIX, np.array([[1, 3]]), (5, 3))]), "do not make up an array (5, 3)"),
+        (ndarray.write([RowSparse(SIX, np.array([1, 3]), (5, 2))]), "do not make up an array (5, 2)"),
+        (HEAD + struct.pack("<Iii", 0xF993FAC9, 0, 33), "33 dimensions, expected 0 to 32"),
+        (HEAD + struct.pack("<Iii", 0xF993FAC9, 0, -1), "-1 dimensions, expected 0 to 32"),
+        (HEAD + struct.pack("<Iiii", 0xF993FACA, 0, -2, 0), "-2 dimensions, expected 0 to 32"),
+        (HEAD + struct.pack("<Iii2q", 0xF993FAC9, 0, 2, 1 << 30, 1 + (1 << 29)), "is not possible"),
+        (HEAD + struct.pack("<Iiiqiii", 0xF993FAC9, 0, 1, 1, 1, 0, 7), "type flag 7, expected 0 to 6"),
+        (HEAD + struct.pack("<Iiiqiii", 0xF993FAC9, 0, 1, 1, 1, 0, -1), "type flag -1, expected 0 to 6"),
+        (HEAD + struct.pack("<Ii", 0xF993FAC9, -1), "storage type -1, expected 0 (dense)"),
         (ndarray.write([RowSparse(SIX[:1], np.array([5]), (5, 3))]), "row indices are not ascending from 0 to 4"),
         (ndarray.write([RowSparse(SIX, np.array([3, 3]), (5, 3))]), "row indices are not ascending"),
         (ndarray.write([RowSparse(SIX, np.array([3]), (5, 3))]), "do not make up an array (5, 3)"),
@@ -137,6 +154,34 @@ def test_damaged_files_are_rejected_with_place_and_reason(content, message):
     with pytest.raises(UserError) as caught:
         ndarray.read(content)
     assert message in str(caught.value)
+
+
+def test_as_many_dimensions_and_numbers_as_may_be_are_read():
+    thirty_two = struct.pack("<Iii32q", 0xF993FAC9, 0, 32, *[1] * 31, 2) + CPU_FLOAT32 + DATA[:8]
+    (array,) = ndarray.read(HEAD + thirty_two + UNNAMED)
+    assert array.shape == (*[1] * 31, 2)
+    with pytest.raises(UserError, match="takes 2305843009213693952 bytes, but 0 are left"):  # not that it is impossible
+        ndarray.read(HEAD + struct.pack("<Iii2q", 0xF993FAC9, 0, 2, 1 << 30, 1 << 29) + CPU_FLOAT32)
+
+
+@pytest.mark.parametrize(("starts", "columns"), [([0, 0, 0], []), ([0, 3, 3], [0, 1, 2]), ([0, 0, 1], [0])])
+def test_rows_of_csr_may_be_empty(starts, columns):
+    (read,) = ndarray.read(compressed(starts, columns))
+    assert (read.starts.tolist(), read.columns.tolist()) == (starts, columns)
+
+
+@pytest.mark.parametrize("indices", [[], [0], [4], [0, 4]])
+def test_stored_rows_may_be_the_first_the_last_or_none(indices):
+    array = RowSparse(SIX[: len(indices)], np.array(indices, np.int64), (5, 3))
+    (read,) = ndarray.read(ndarray.write([array]))
+    assert read.indices.tolist() == indices and read.values.tolist() == array.values.tolist()
+    assert read.dense().dtype == np.float32 and read.dense()[indices].tolist() == array.values.tolist()
+
+
+def test_a_file_is_known_by_its_first_eight_bytes(tmp_path):
+    for content, known in ((RECORDED, True), (RECORDED[:8], True), (RECORDED[:7], False), (b"", False)):
+        (tmp_path / "file").write_bytes(content)
+        assert ndarray.is_file(tmp_path / "file") == known
 
 
 @given(st.integers(0, 95), st.integers(0, 255))

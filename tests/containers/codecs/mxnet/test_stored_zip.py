@@ -46,3 +46,21 @@ def test_a_size_that_lies_is_not_believed(tmp_path):
     (tmp_path / "model_algo-1").write_bytes(whole)
     with pytest.raises(UserError, match="member a is stored in 8 bytes and should have 2147483648"):
         stored_zip.read(tmp_path / "model_algo-1", ("a",))
+
+
+def test_a_file_is_known_by_its_first_four_bytes(tmp_path):
+    for content, known in ((b"PK\x03\x04", True), (b"PK\x03\x04more", True), (b"PK\x05\x06", False), (b"PK", False)):
+        (tmp_path / "file").write_bytes(content)
+        assert stored_zip.is_file(tmp_path / "file") == known
+
+
+def encrypted(whole: bytes) -> bytes:
+    return whole.replace(b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01", 1)
+
+
+@pytest.mark.parametrize("damage", [encrypted, lambda whole: whole[4:], lambda whole: b"", lambda whole: b"PK\x05\x06"])
+def test_an_archive_that_is_encrypted_or_cut_is_rejected(tmp_path, damage):
+    path = tmp_path / "model_algo-1"
+    path.write_bytes(damage(stored_zip.write({"a": b"{}"})))
+    with pytest.raises(UserError, match="model_algo-1: not a readable ZIP archive"):
+        stored_zip.read(path, ("a",))
