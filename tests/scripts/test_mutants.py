@@ -175,7 +175,7 @@ def test_the_test_of_a_files_name_judges_it_or_those_of_its_folder():
     folder = judges_of("local_runner/s3/names.py", ROOT)
     assert "tests/local_runner/s3/test_store.py" in folder
     above = judges_of("algorithms/xgboost/data/libsvm.py", ROOT)
-    assert "tests/algorithms/xgboost/test_data.py" in above
+    assert "tests/algorithms/xgboost/data/test_readers.py" in above
     assert judges_of("wildsage/nothing.py", ROOT) == []
 
 

@@ -18,7 +18,7 @@ from wildsage.algorithms.base.errors import UserError  # noqa: E402
 from wildsage.algorithms.xgboost import model_files  # noqa: E402
 from wildsage.algorithms.xgboost.model_files import legacy_binary, pickled, ubjson  # noqa: E402
 
-OLD = json.loads((Path(__file__).parent / "old_models.json").read_text())
+OLD = json.loads((Path(__file__).parents[1] / "old_models.json").read_text())
 """Two rounds of 0.72, 0.90, 1.0, 1.2 and 1.7, as `save_model` and pickle wrote them, and what XGBoost 1.7.6 answers with either."""
 
 ROWS = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [2, np.nan], [np.nan, 3]], np.float32)
