@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from xgboost.core import XGBoostError
+
 from wildsage.algorithms.base.errors import AlgorithmError, LostHost, UserError
 
 CUSTOMERS_MISTAKES = (
@@ -39,6 +41,7 @@ CUSTOMERS_MISTAKES = (
     "must be in (0",
     "must be within",
     "Mixed missing",
+    "No more tree left for updating",
 )
 """Parts of the library's messages about data and parameters: errors that the caller can fix
 [contract: xgboost, How a failure looks]."""
@@ -52,7 +55,8 @@ def blamed(error: Exception) -> UserError | AlgorithmError | LostHost:
     text = without_trace(str(error))
     if any(word in str(error) for word in PEER_IS_GONE):
         return LostHost(f"Another host of this job ended before its work was done; its log says why. {text}")
-    if any(mistake in text for mistake in CUSTOMERS_MISTAKES) or isinstance(error, ValueError):
+    of_library = isinstance(error, XGBoostError)  # which is a ValueError too
+    if any(mistake in text for mistake in CUSTOMERS_MISTAKES) or (isinstance(error, ValueError) and not of_library):
         return UserError(text)
     return AlgorithmError(f"XGB train call failed with exception:\n {text}")
 

@@ -46,7 +46,7 @@ def compute(name: str, labels_n: NDArray, margins: NDArray) -> float:
 
 def predicted_classes(margins: NDArray) -> NDArray:
     """The class (n,) of every row, for margins (n,) of a binary objective or (n, k) of k classes."""
-    return margins.argmax(axis=-1) if margins.ndim > 1 else (margins > 0).astype(int)
+    return margins.argmax(axis=1) if margins.ndim == 2 else (margins > 0).astype(int)
 
 
 def _functions() -> dict[str, MetricFunction]:
@@ -61,10 +61,10 @@ def _functions() -> dict[str, MetricFunction]:
         "f1_binary": partial(metrics.f1_score, average="binary"),
         "precision": partial(metrics.precision_score, average="binary", zero_division=0),
         "precision_macro": partial(metrics.precision_score, average="macro", zero_division=0),
-        "precision_micro": partial(metrics.precision_score, average="micro", zero_division=0),
+        "precision_micro": partial(metrics.precision_score, average="micro"),
         "recall": partial(metrics.recall_score, average="binary", zero_division=0),
         "recall_macro": partial(metrics.recall_score, average="macro", zero_division=0),
-        "recall_micro": partial(metrics.recall_score, average="micro", zero_division=0),
+        "recall_micro": partial(metrics.recall_score, average="micro"),
         "mse": metrics.mean_squared_error,
         "r2": metrics.r2_score,
     }

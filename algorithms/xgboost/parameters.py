@@ -95,9 +95,9 @@ def _device(chosen: dict[str, Any]) -> dict[str, Any]:
     return {"tree_method": "gpu_hist"}
 
 
-def gpus() -> int:
-    """GPUs of NVIDIA that this host has."""
-    return sum(path.name[len("nvidia") :].isdigit() for path in Path("/dev").glob("nvidia*"))
+def gpus(devices: Path = Path("/dev")) -> int:
+    """GPUs of NVIDIA that this host has, by the names of its devices."""
+    return sum(path.name.removeprefix("nvidia").isdigit() for path in devices.glob("nvidia*"))
 
 
 def _as_text(value: str | Sequence[Any]) -> str:
