@@ -58,10 +58,10 @@ class Sample:
     def _add(self, x_nd: Tensor, keys_n: Tensor, log_importance_n: Tensor, log_weight_n: Tensor) -> None:
         """Keep the smallest keys of those here and those given, overwriting rows in place."""
         self._order = None
-        entering = (keys_n < self.keys_r.max()).nonzero()[:, 0]
+        entering = (keys_n < self.keys_r.max()).nonzero().flatten()
         both = torch.cat([self.keys_r, keys_n[entering]])
         drops = torch.zeros(len(both), dtype=torch.bool).index_fill_(0, both.topk(len(entering)).indices, True)
-        free, entrants = drops[: self.capacity].nonzero()[:, 0], entering[~drops[self.capacity :]]
+        free, entrants = drops[: self.capacity].nonzero().flatten(), entering[~drops[self.capacity :]]
 
         def put(part: slice) -> None:
             self.rows_rd[free[part]] = x_nd[entrants[part]]
@@ -100,7 +100,7 @@ class Sample:
 
     def _taken(self) -> Tensor:
         """Indices of the taken places, as they lie."""
-        return self.keys_r.isfinite().nonzero()[:, 0]
+        return self.keys_r.isfinite().nonzero().flatten()
 
     def arrays(self) -> dict[str, Tensor]:
         """The taken places as plain arrays, named as state files have them: importance is "worth" there, and weight is "mass".

@@ -237,6 +237,6 @@ def _cheapest_pairs(centers_md: Tensor, weights_m: Tensor, wanted: int) -> tuple
             cost_m[block], partner_m[block] = added_bm.min(1)
 
     over_rows(len(centers_md), entries(centers_md, centers_md), centers_md.device, part)
-    going = ((partner_m[partner_m] == own_m) & (own_m > partner_m)).nonzero()[:, 0]  # one of each mutual pair
+    going = ((partner_m[partner_m] == own_m) & (own_m > partner_m)).nonzero().flatten()  # one of each mutual pair
     going = going[cost_m[going].argsort(stable=True)[:wanted]]
     return going, partner_m[going]

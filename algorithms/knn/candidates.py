@@ -31,8 +31,8 @@ UNIT = 2.0**-24
 ROUNDINGS = 32
 """Roundings in a cost in addition to one for each column: those of encoding a row, and of the last additions."""
 
-CHUNK_ROWS = 8_192
-SAMPLE_ROWS = 1_024
+CHUNK_ROWS = 8_192  # mutants: equivalent: a few more or less change the time alone
+SAMPLE_ROWS = 1_024  # mutants: equivalent: a few more or less change the time alone
 
 COLUMNS_PER_AXIS, MOST_AXES = 8, 47
 """A sketch has one axis for every 8 columns, 47 at most: more axes take longer to read than they save."""
@@ -43,13 +43,13 @@ MORE = 16
 ROWS_PER_GROUP = 32
 """A sketch first examines the best row of each group of this many rows, in the k + MORE best groups."""
 
-EXAMINED_SHARE = 1 / 8
+EXAMINED_SHARE = 1 / 8  # mutants: equivalent: a few more or less change the time alone
 """If a sketch leaves more than this share of the rows to examine, reading the whole index is as fast."""
 
-QUERIES_AT_ONCE = 16
+QUERIES_AT_ONCE = 16  # mutants: equivalent: a few more or less change the time alone
 """Queries whose floors are computed together, so that the rows are read once for all of them."""
 
-QUERIES_LOW, ROWS_LOW, LARGEST_COUNT = 20, 10_000, 256
+QUERIES_LOW, ROWS_LOW, LARGEST_COUNT = 20, 10_000, 256  # mutants: equivalent: one more or less changes the time alone
 """With fewer queries or rows, or for more neighbours, faiss's own search is as fast."""
 
 LARGEST_ERROR = 1e30

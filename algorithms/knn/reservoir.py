@@ -60,7 +60,7 @@ class Reservoir:
     def draw(self, rows: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw keys for the next `rows` rows. Returns the places (b,) of those that enter, ascending, and their keys (b,)."""
         keys_n = torch.rand(rows, dtype=torch.float64, generator=rng)
-        entering = (keys_n < self._limit).nonzero()[:, 0]
+        entering = (keys_n < self._limit).nonzero().flatten()
         return entering, keys_n[entering]
 
     def add(self, rows_bd: Tensor, labels_b: Tensor, keys_b: Tensor) -> None:
@@ -94,6 +94,5 @@ def smallest(keys_r: Tensor, count: int) -> float:
 
 def reserve(shape: tuple[int, ...], dtype: type[np.floating]) -> Tensor:
     """Zeros of that shape, which take memory only where they are written to."""
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE
-    pages = mmap.mmap(-1, math.prod(shape) * np.dtype(dtype).itemsize, flags)
+    pages = mmap.mmap(-1, math.prod(shape) * np.dtype(dtype).itemsize, mmap.MAP_PRIVATE | NORESERVE)
     return torch.from_numpy(np.frombuffer(pages, dtype).reshape(shape))

@@ -54,6 +54,11 @@ ENDING_S = 10
 """A process that has to end may take this long before it is killed."""
 
 TESTS = {
+    "algorithms/factorization_machines/hyperparameters.py": ("tests/conformance/test_documents.py",),
+    "algorithms/image_classification/hyperparameters.py": ("tests/conformance/test_documents.py",),
+    "algorithms/kmeans/hyperparameters.py": ("tests/conformance/test_documents.py",),
+    "algorithms/knn/hyperparameters.py": ("tests/conformance/test_documents.py",),
+    "algorithms/pca/hyperparameters.py": ("tests/conformance/test_documents.py",),
     "local_runner/jobs/hosting/": (
         "tests/local_runner/jobs/hosting",
         "tests/local_runner/operations/sagemaker/test_endpoints.py",

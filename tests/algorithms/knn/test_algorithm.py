@@ -1,13 +1,13 @@
-"""kNN against scikit-learn, and what it rejects."""
+"""Training of kNN: how settings reach the index, and what is rejected."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import faiss
 import numpy as np
-import pandas
 import pytest
 import torch
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
@@ -15,43 +15,13 @@ from wildsage.algorithms.knn.algorithm import KNN
 
 
 def batch(x: np.ndarray, y: np.ndarray | None = None) -> Batch:
-    labels = None if y is None else torch.from_numpy(np.array(y, np.float32).reshape(len(y), -1))
+    labels = None if y is None else torch.from_numpy(np.array(y, np.float32).reshape(len(y), *y.shape[1:] or (1,)))
     return Batch(torch.from_numpy(np.ascontiguousarray(x, np.float32)), labels)
 
 
 def fit(x: np.ndarray, y: np.ndarray | None, run: RunContext | None = None, **settings):
     settings = {"k": 10, "predictor_type": "classifier", "sample_size": 1_000_000, **settings}
     return KNN(**settings).fit({"train": MemoryStream(batch(x, y))}, run or RunContext())
-
-
-@pytest.fixture(scope="module")
-def covtype(data) -> tuple[np.ndarray, np.ndarray]:
-    """6,000 forest cover types, 54 columns as they are, and their labels: whole numbers, which tie often."""
-    table = pandas.read_csv(data / "tabular" / "covtype" / "covtype-92962.data.gz", header=None, nrows=6_000)
-    return table.iloc[:, :54].to_numpy(np.float32), table.iloc[:, 54].to_numpy(np.float32)
-
-
-@pytest.fixture(scope="module")
-def pixels(mnist) -> tuple[np.ndarray, np.ndarray]:
-    """6,000 digits as whole numbers from 0 to 255, and their labels."""
-    return (mnist[0][:6_000] * 255).round(), mnist[1][:6_000].astype(np.float32)
-
-
-@pytest.mark.parametrize("name", ["covtype", "pixels"])
-@pytest.mark.parametrize(("kind", "peer"), [("classifier", KNeighborsClassifier), ("regressor", KNeighborsRegressor)])
-@pytest.mark.parametrize("k", [1, 10])
-def test_flat_is_scikit_learn(request, name, kind, peer, k):
-    """Where the k-th and the next neighbour are equally far, scikit-learn takes either; we take the earlier row."""
-    x, y = request.getfixturevalue(name)
-    train, test = slice(0, 5_500), slice(5_500, 6_000)
-    judge = peer(k, algorithm="brute").fit(x[train].astype(np.float64), y[train])
-    distances, _ = judge.kneighbors(x[test].astype(np.float64), k + 1)
-    plain = distances[:, k - 1] < distances[:, k]
-    assert plain.mean() > 0.99
-    ours = fit(x[train], y[train], k=k, predictor_type=kind).predict(batch(x[test]))
-    expected = judge.predict(x[test].astype(np.float64))
-    assert np.allclose(ours["predicted_label"].numpy()[plain], expected[plain], rtol=1e-6)
-    assert np.allclose(ours["distances"].numpy(), distances[:, :k] ** 2, rtol=1e-6)
 
 
 def test_of_rows_equally_far_the_earlier_is_nearer():
@@ -72,20 +42,6 @@ def test_similarities_rise_so_the_most_similar_comes_last(metric):
     assert np.allclose(answer["distances"].numpy(), np.take_along_axis(similar, expected, 1), atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "index", [{"index_type": "faiss.IVFFlat"}, {"index_type": "faiss.IVFPQ", "faiss_index_pq_m": 16}]
-)
-def test_lists_and_codes_come_close_to_flat(covtype, index):
-    """Within 0.015, and three deviations of 0.007 of a difference over 1,000 rows."""
-    (x, y), settings = covtype, {"_faiss_index_nprobe": 5}
-    test = MemoryStream(batch(x[5_000:], y[5_000:]))
-    scores = [
-        fit(x[:5_000], y[:5_000], **kind).evaluate(test.batches(1000), RunContext())["accuracy"]
-        for kind in ({}, {**settings, **index})
-    ]
-    assert scores[1] > scores[0] - 0.036
-
-
 def test_settings_reach_the_index():
     rng = np.random.default_rng(0)
     model = fit(
@@ -96,6 +52,23 @@ def test_settings_reach_the_index():
     assert (model.index.nlist, model.index.nprobe, model.index.pq.M, model.index.d) == (7, 3, 4, 12)
     assert model.feature_dim == 10
     assert fit(rng.normal(size=(600, 10)), np.zeros(600), index_type="faiss.IVFFlat").index.nlist == 24
+
+
+def test_codes_that_are_not_used_pad_nothing():
+    assert fit(ROWS[:, :3], np.zeros(40), faiss_index_pq_m=2).index.d == 3
+
+
+def test_a_reduction_is_drawn_by_the_seed_of_the_job():
+    reduced = {"dimension_reduction_type": "sign", "dimension_reduction_target": 3}
+    reduction = fit(ROWS, np.zeros(40), RunContext(5), **reduced).preparation.reduction
+    assert (reduction.kind, reduction.seed, reduction.input_dim, reduction.target_dim) == ("sign", 5, 4, 3)
+
+
+@pytest.mark.parametrize(("metric", "normalize"), [("L2", False), ("INNER_PRODUCT", False), ("COSINE", True)])
+def test_only_cosine_scales_the_rows(metric, normalize):
+    model = fit(ROWS, np.zeros(40), index_metric=metric)
+    assert model.preparation.normalize == normalize
+    assert (model.index.metric_type == faiss.METRIC_L2) == (metric == "L2")
 
 
 def test_with_codes_the_target_of_a_reduction_is_raised():
@@ -118,43 +91,6 @@ def test_sparse_rows_are_welcome():
     sparse = Batch(SparseRows.from_dense(torch.from_numpy(x)), torch.arange(50.0)[:, None])
     model = KNN(k=1, predictor_type="regressor", sample_size=50).fit({"train": MemoryStream(sparse)}, RunContext())
     assert model.predict(sparse)["predicted_label"].tolist() == list(range(50))
-
-
-def parse(**given: str):
-    needed = {"k": "3", "predictor_type": "classifier", "sample_size": "100"}
-    return hyperparameters.parse(KNN, needed | given, KNN.internal_settings())[0]
-
-
-@pytest.mark.parametrize(
-    ("given", "problem"),
-    [
-        (
-            {"dimension_reduction_type": "sign"},
-            "dimension_reduction_target: got sign and None, expected both or neither",
-        ),
-        ({"dimension_reduction_target": "5"}, "dimension_reduction_target: got None and 5, expected both or neither"),
-        (
-            {"dimension_reduction_type": "fjlt", "dimension_reduction_target": "8", "feature_dim": "8"},
-            "dimension_reduction_target: got 8, expected less than feature_dim = 8",
-        ),
-        ({"index_type": "faiss.IVFPQ"}, "faiss_index_pq_m: got None, expected one of 1, 2, 3, 4, 8"),
-        (
-            {"index_type": "faiss.IVFPQ", "faiss_index_pq_m": "5"},
-            "faiss_index_pq_m: got 5, expected one of 1, 2, 3, 4, 8",
-        ),
-        (
-            {"index_type": "faiss.IVFPQ", "faiss_index_pq_m": "4", "index_metric": "COSINE"},
-            "index_metric: got COSINE, expected L2 with faiss.IVFPQ",
-        ),
-        ({"index_metric": "cosine"}, "index_metric: got 'cosine', expected one of L2, INNER_PRODUCT, COSINE"),
-        ({"index_type": "flat"}, "index_type: got 'flat', expected one of faiss.Flat, faiss.IVFFlat, faiss.IVFPQ"),
-        ({"k": "0"}, "k: got '0', expected an integer ≥ 1"),
-    ],
-)
-def test_settings_that_do_not_go_together(given, problem):
-    with pytest.raises(UserError) as caught:
-        parse(**given)
-    assert problem in str(caught.value)
 
 
 ROWS = np.random.default_rng(0).normal(size=(40, 4))
@@ -209,11 +145,22 @@ def test_hosts_that_read_different_widths_are_reported():
         fit(ROWS, np.zeros(40), TwoHosts())
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_row_is_named_by_its_place_in_the_channel_where_few_rows_enter_the_sample(seed):
+    """Of the rows after the first two batches every third is bad; most of them never enter."""
+    number = np.arange(1, 401)
+    rows = np.where(((number > 100) & (number % 3 == 0))[:, None], 0, np.random.default_rng(0).normal(size=(400, 4)))
+    with pytest.raises(UserError, match="it is all zeros") as caught:
+        fit(rows, np.zeros(400), RunContext(seed), sample_size=30, mini_batch_size=50, index_metric="COSINE")
+    row = int(str(caught.value).split("row ")[1].split(":")[0])
+    assert row > 100 and row % 3 == 0
+
+
 class Told(RunContext):
     """A run that remembers its log."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed)
         self.lines: list[str] = []
 
     def log(self, text, level="INFO"):
@@ -236,3 +183,65 @@ def test_labels_of_a_classifier_that_are_not_whole_numbers_are_said_once(kind, w
     for line in said:
         assert line.startswith("WARNING Channel train, row 3: label 0.5 is not a whole number, which is unusual for")
         assert line.endswith("The first column is the label: does yours come last?")
+
+
+class Host(Told):
+    """One of several hosts, as threads: `gather` waits for all. Hosts send copies, as processes do."""
+
+    def __init__(self, rank: int, shared: list, barrier: Barrier) -> None:
+        super().__init__(rank)
+        self._rank, self._shared, self._barrier = rank, shared, barrier
+
+    def gather(self, arrays):
+        self._shared[self._rank] = {name: array.clone() for name, array in arrays.items()}
+        self._barrier.wait(timeout=240)
+        gathered = list(self._shared)
+        self._barrier.wait(timeout=240)
+        return gathered
+
+
+def fit_on_hosts(shares: list[Batch], **settings) -> tuple[list, list[list[str]]]:
+    """The model of each host, and what it logged."""
+    shared, barrier = [None] * len(shares), Barrier(len(shares))
+    hosts = [Host(rank, shared, barrier) for rank in range(len(shares))]
+    settings = {"k": 1, "predictor_type": "classifier", "mini_batch_size": 10, **settings}
+    with ThreadPoolExecutor(len(shares)) as pool:
+        fits = [
+            pool.submit(KNN(**settings).fit, {"train": MemoryStream(share)}, run)
+            for share, run in zip(shares, hosts, strict=True)
+        ]
+        return [each.result() for each in fits], [run.lines for run in hosts]
+
+
+def shares_of(*sizes: int) -> list[Batch]:
+    """Rows of one column whose number is their label, in shares of these sizes."""
+    numbers = np.arange(sum(sizes), dtype=np.float32)
+    return [batch(part[:, None], part) for part in np.split(numbers, np.cumsum(sizes)[:-1])]
+
+
+def test_hosts_keep_all_their_rows_in_the_order_of_the_hosts_where_these_fit():
+    models, _ = fit_on_hosts(shares_of(20, 0, 30), sample_size=50)
+    for model in models:
+        assert model.labels_r.tolist() == list(range(50))
+        assert model.predict(batch(np.array([[17.2], [42.9]])))["predicted_label"].tolist() == [17, 43]
+
+
+def test_hosts_join_their_samples_to_one_of_the_size_asked_for():
+    models, lines = fit_on_hosts(shares_of(60, 40), sample_size=30)
+    labels = models[0].labels_r.tolist()
+    assert len(labels) == 30 == models[0].index.ntotal and labels == sorted(labels) and labels[-1] >= 60 > labels[0]
+    assert models[1].labels_r.tolist() == labels
+    first = sum(label < 60 for label in labels)
+    for said in lines:
+        assert "INFO Using per-worker sample size = 30 (number of workers = 2)." in said[0]
+        assert said[1:5] == [
+            "INFO Getting reservoir sample from algo-1...",
+            f"INFO ...Got reservoir sample from algo-1: data=({first}, 1), labels=({first},), NaNs=0",
+            "INFO Getting reservoir sample from algo-2...",
+            f"INFO ...Got reservoir sample from algo-2: data=({30 - first}, 1), labels=({30 - first},), NaNs=0",
+        ]
+
+
+def test_no_rows_on_any_host_are_no_data():
+    with pytest.raises(UserError, match="No training data processed"):
+        fit(np.zeros((0, 3)), np.zeros(0))

@@ -1,14 +1,11 @@
-"""Random projections: frozen bits, lengths kept, and 1-NN on MNIST as good as before."""
+"""Random projections: frozen bits, and lengths that are kept."""
 
 import numpy as np
 import pytest
 import torch
 
-from wildsage.algorithms.base.batch import Batch, MemoryStream
-from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.knn.algorithm import KNN
 from wildsage.algorithms.knn.hyperparameters import KINDS
-from wildsage.algorithms.knn.reduction import Reduction, hadamard
+from wildsage.algorithms.knn.reduction import Reduction, hadamard, random_bits
 
 
 def test_the_bits_of_a_seed_are_frozen():
@@ -17,6 +14,14 @@ def test_the_bits_of_a_seed_are_frozen():
     assert torch.allclose(signs, torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0], [-1.0, -1.0]]))
     drawn = Reduction("fjlt", 3, 4, 2).apply(torch.eye(4)) * 2**0.5
     assert torch.allclose(drawn, torch.tensor([[1.0, 1.0], [1.0, -1.0], [1.0, -1.0], [-1.0, -1.0]]))
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, 1), (64, 1), (65, 2), (128, 2)])
+def test_bits_are_those_of_the_fewest_words_the_lowest_first(count, words):
+    """Words that are not needed are left for the columns, which are drawn next."""
+    source, plain = np.random.PCG64(5), np.random.PCG64(5).random_raw(words + 1)
+    expected = [int(plain[bit // 64]) >> bit % 64 & 1 for bit in range(count)]
+    assert random_bits(source, count).tolist() == expected and source.random_raw() == plain[-1]
 
 
 def test_hadamard_is_its_matrix():
@@ -48,18 +53,3 @@ def test_sums_are_projected_to_sums(kind):
 def test_fjlt_with_all_columns_keeps_every_length():
     x = torch.randn(4, 64, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(Reduction("fjlt", 0, 64, 64).apply(x).norm(dim=1), x.norm(dim=1), rtol=1e-5)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_quarter_of_the_columns_keeps_one_nearest_neighbour_on_mnist(mnist, kind):
-    """5,000 rows to learn from and 1,000 to judge by, which tell accuracies apart to about 0.007."""
-    x, y = (torch.from_numpy(np.array(part[::10])) for part in mnist)
-    train, test = Batch(x[:5_000], y[:5_000, None].float()), Batch(x[5_000:], y[5_000:, None].float())
-
-    def accuracy(**reduction) -> float:
-        settings = {"k": 1, "predictor_type": "classifier", "sample_size": 5_000, **reduction}
-        model = KNN(**settings).fit({"train": MemoryStream(train)}, RunContext())
-        return model.evaluate(MemoryStream(test).batches(1000), RunContext())["accuracy"]
-
-    reduced = accuracy(dimension_reduction_type=kind, dimension_reduction_target=196)
-    assert reduced > accuracy() - 0.02
