@@ -124,10 +124,7 @@ class TuningJobRun(JobRun):
             self._searches[definition.name] = definition, found
             self._warm_up(found)
         for job in trained(self._store, self._job):
-            if job["TrainingJobStatus"] in ENDED:
-                self._remember(job)
-            else:
-                self._running[job["TrainingJobName"]] = None
+            self._remember(job)
 
     def _warm_up(self, search: Search) -> None:
         warm_start = self._job.get("WarmStartConfig", {})
@@ -140,9 +137,12 @@ class TuningJobRun(JobRun):
                 search.learn(job["HyperParameters"], objective(job))
 
     def _remember(self, job: Document) -> None:
-        """Learn from a job that ended before this server began. One that a server interrupted is tried again."""
+        """Learn from a job that an earlier server started. One that a server interrupted is tried again."""
         _, search = self._searches[job["TrainingJobDefinitionName"]]
-        if failed_here(job):
+        if job["TrainingJobStatus"] not in ENDED:
+            self._running[job["TrainingJobName"]] = None
+            search.learn(job["TunedHyperParameters"], None)
+        elif failed_here(job):
             self._interrupted += 1
             search.suggest(job["TunedHyperParameters"])
         else:
@@ -158,14 +158,15 @@ class TuningJobRun(JobRun):
             running = self._check_training()
             if self._stopping.is_set() or self._out_of_time():
                 return JobEnd("Stopped")
-            if reason := self._failure(bool(running)):
+            if len(self._ended) >= ATTEMPTS and (reason := self._failure()):
                 return JobEnd("Failed", reason)
             if completion.is_met(self._criteria, self._objectives(), self._maximize):
                 return JobEnd("Completed")
             for _ in range(self._limits["MaxParallelTrainingJobs"] - len(running)):
                 self._try_next(turns)
             if not self._running:
-                return JobEnd("Completed")
+                reason = self._failure()
+                return JobEnd("Failed" if reason else "Completed", reason)
             self._wake.wait(CHECK_EVERY_S)
         return JobEnd("Stopped")
 
@@ -260,10 +261,10 @@ class TuningJobRun(JobRun):
         limit_s = self._limits.get("MaxRuntimeInSeconds")
         return limit_s is not None and time.time() > self._job["CreationTime"] + limit_s
 
-    def _failure(self, running: bool) -> str | None:
-        """Why the tuning job fails, in SageMaker's words; None as long as a training job may still succeed."""
+    def _failure(self) -> str | None:
+        """Why the tuning job fails if no further training job succeeds, in SageMaker's words; None if one has an objective."""
         ended = self._ended
-        if self._objectives() or not ended or (len(ended) < ATTEMPTS and (running or self._may_start())):
+        if self._objectives() or not ended:
             return None
         if any(job["TrainingJobStatus"] == "Completed" for job in ended):
             return (

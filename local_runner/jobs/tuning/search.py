@@ -44,7 +44,10 @@ class Search(Protocol):
         """Whether a running job should be stopped, given all its readings of the objective so far."""
 
     def learn(self, values: Values, objective: float | None) -> None:
-        """Learn from a job that ended before this search began. A job outside the ranges is ignored."""
+        """Learn from a job that began before this search did; None if it has no objective, or none yet.
+
+        Its values are not tried again. A job outside the ranges is ignored.
+        """
 
     def suggest(self, values: Values) -> None:
         """Try these values soon, as far as they are within the ranges."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import psutil
+
 from wildsage.local_runner.backends.process import ProcessBackend
 from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.jobs.tuning import hyperparameter_check
@@ -30,6 +32,20 @@ def test_a_container_that_cannot_answer_rejects_nothing(tmp_path, monkeypatch):
     assert rejection(tmp_path, str(STAND_IN), image="me/mine:1", wrong="1") is None
     monkeypatch.setattr(hyperparameter_check, "ANSWER_WITHIN_S", 0.1)
     assert rejection(tmp_path, "-c", "import time; time.sleep(600)", wrong="1") is None
+
+
+def test_a_container_that_does_not_answer_has_ended_afterwards(tmp_path, monkeypatch):
+    before = psutil.Process().children(recursive=True)
+    monkeypatch.setattr(hyperparameter_check, "ANSWER_WITHIN_S", 0.01)
+    assert rejection(tmp_path, "-c", "import time; time.sleep(600)", wrong="1") is None
+    assert psutil.Process().children(recursive=True) == before
+
+
+def test_only_what_the_caller_can_mend_is_a_rejection(tmp_path):
+    write = (
+        "import os; open(os.environ['SAGEMAKER_DATA_PATH'] + '/output/failure', 'w').write('InternalServerError: x')"
+    )
+    assert rejection(tmp_path, "-c", write, wrong="1") is None
 
 
 def test_an_algorithm_that_cannot_run_here_does_not_reject_hyperparameters(tmp_path, monkeypatch):

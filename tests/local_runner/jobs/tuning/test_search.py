@@ -142,7 +142,40 @@ def test_hyperband_stops_what_lags_and_what_has_had_its_share():
         quality = (job * 7 % 30) / 30
         ages[quality] = next(age for age in range(1, 100) if found.falls_behind(number, [quality] * age))
         found.tell(number, quality)
-    assert max(ages.values()) == 9
+    assert max(ages.values()) == 9 and set(ages.values()) <= {1, 3, 9}, "each rung is three times the one before"
     assert min(ages.values()) < 9
     good, bad = (statistics.fmean(ages[q] for q in sorted(ages)[half]) for half in (slice(15, 30), slice(15)))
     assert good > bad
+
+
+def test_hyperband_looks_at_the_reading_of_each_age():
+    """Two curves that end alike: the one that was better at the first rung goes on."""
+    found = search("Hyperband", (Number("x", 0, 1, "Linear", False),), True, 0, Resources(1, 9))
+    for _ in range(12):
+        good, bad = found.ask()[0], found.ask()[0]
+        stopped = [found.falls_behind(number, curve) for number, curve in ((good, [1.0, 0.0]), (bad, [0.0, 1.0]))]
+        assert stopped in ([False, False], [False, True])
+        for number in (good, bad):
+            found.tell(number, 0.0)
+    assert not search("Bayesian", SMALL, False, 0).falls_behind(0, [1.0])
+
+
+def test_a_bayesian_search_keeps_away_from_jobs_that_still_run():
+    found = search("Bayesian", (Number("x", 0, 1, "Linear", False),), False, 0)
+    for twentieth in range(20):
+        found.learn({"x": str(twentieth / 20)}, abs(twentieth / 20 - 0.7))
+    assert statistics.stdev(float(found.ask()[1]["x"]) for _ in range(20)) > 0.1
+
+
+def test_a_bayesian_search_learns_how_hyperparameters_depend_on_each_other():
+    """The best points lie on a diagonal, which no hyperparameter shows by itself: luck would be 0.33 away from it."""
+    found = search("Bayesian", tuple(Number(name, 0, 1, "Linear", False) for name in "xy"), False, 0)
+    for x in range(100):
+        y = x * 37 % 100
+        found.learn({"x": str(x / 100), "y": str(y / 100)}, abs(x - y))
+    distances = []
+    for _ in range(10):
+        number, values = found.ask()
+        distances.append(abs(float(values["x"]) - float(values["y"])))
+        found.tell(number, distances[-1])
+    assert statistics.fmean(distances) < 0.1
