@@ -15,7 +15,8 @@ from wildsage.containers.frameworks import errors
 from wildsage.containers.training.stopping import StopSignal
 
 KEPT_BYTES = 1 << 16
-PIECE_BYTES = 1 << 14
+PIECE_BYTES = 1 << 14  # mutants: equivalent: the size of a read, which nobody sees
+ENDING_S = 5  # mutants: equivalent: any time that is long enough for the last bytes
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, stop: StopSignal) -> None:
@@ -50,7 +51,7 @@ class _Tail:
 
     def join(self) -> None:
         """Wait for the last bytes; processes that outlive the script may hold the stream open, and are not waited for."""
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=ENDING_S)
 
     def _copy(self) -> None:
         while piece := os.read(self._stream.fileno(), PIECE_BYTES):

@@ -20,6 +20,7 @@ from wildsage.containers.contract.paths import OptML
 from wildsage.containers.frameworks.hyperparameters import ScriptHyperparameters
 
 DEFAULT_LOG_LEVEL = 20
+DRIVER_WITHIN_S = 10  # mutants: equivalent: any time that is long for a driver to answer
 MODULES = {
     "scikit-learn": "sagemaker_sklearn_container.training:main",
     "xgboost": "sagemaker_xgboost_container.training:main",
@@ -146,7 +147,7 @@ def count_gpus() -> int:
     if tool is None:
         return 0
     try:
-        listed = subprocess.run([tool, "--list-gpus"], capture_output=True, text=True, timeout=10)
+        listed = subprocess.run([tool, "--list-gpus"], capture_output=True, text=True, timeout=DRIVER_WITHIN_S)
     except subprocess.TimeoutExpired:
         return 0
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())

@@ -99,7 +99,7 @@ def provided(folder: OptML, channel: str, found: Sequence[Item], config: Channel
 def _objects(address: str) -> list[Item]:
     """The objects whose keys begin with an address, as SageMaker's S3Prefix has it."""
     _, prefix = s3.split(address)
-    folder = prefix[: prefix.rfind("/") + 1]
+    folder = prefix.rpartition("/")[0]
     found = [Item(stored.key.removeprefix(folder).lstrip("/"), stored) for stored in s3.objects(s3.client(), address)]
     for item in found:
         if ".." in PurePosixPath(item.name).parts:

@@ -82,7 +82,8 @@ TESTS = {
         "tests/containers/codecs/test_other_formats.py",
     ),
     "containers/codecs/records/": ("tests/containers/codecs/records",),
-    "containers/frameworks/": ("tests/containers/frameworks",),
+    "containers/frameworks/defaults/": ("tests/containers/frameworks/test_hooks.py",),
+    "containers/frameworks/image_modules/": ("tests/containers/frameworks/test_image_modules.py",),
 }
 """Start of a path → what judges it besides the test of its name, where that is more than the tests of its folder."""
 

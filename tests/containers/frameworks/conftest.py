@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import pytest
 
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
-
-WITHIN_S = 240
+from wildsage.containers.frameworks import hyperparameters, training
+from wildsage.containers.frameworks.variables import ScriptJob
+from wildsage.containers.training.stopping import StopSignal
 
 
 @dataclass
@@ -68,6 +70,27 @@ def lay_out(tmp_path: Path) -> Callable[..., OptML]:
 
 
 @pytest.fixture
+def script_job(tmp_path: Path) -> Callable[..., ScriptJob]:
+    """Makes a job as a container has read it: `script_job("pytorch", hosts=2, epochs=5)`."""
+
+    def make(framework: str = "scikit-learn", host: str = "algo-1", hosts: int = 1, **values: Any) -> ScriptJob:
+        opt_ml = OptML(tmp_path / host)
+        opt_ml.make_folders()
+        job = TrainingJob(
+            channels={"training": ChannelConfig(content_type="text/csv")},
+            current_host=host,
+            hosts=tuple(f"algo-{number}" for number in range(1, hosts + 1)),
+            network_interface="lo",
+            instance_type="ml.m5.large",
+        )
+        job.write(opt_ml)
+        decoded = hyperparameters.decode({name: json.dumps(value) for name, value in values.items()})
+        return ScriptJob(opt_ml, framework, job, decoded, "job-1")
+
+    return make
+
+
+@pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     return {
         **os.environ,
@@ -80,16 +103,21 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def train(lay_out: Callable[..., OptML], environment: dict[str, str]) -> Callable[..., ScriptContainer]:
-    """Runs a job to its end."""
+def train(
+    lay_out: Callable[..., OptML], environment: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., ScriptContainer]]:
+    """Runs a job to its end, in this process but for the script."""
+    before = signal.getsignal(signal.SIGTERM)
 
     def run(code: Mapping[str, str], variables: Mapping[str, str] | None = None, **fields: Any) -> ScriptContainer:
         opt_ml = lay_out(code, fields.pop("hyperparameters", {}), **fields)
-        process = start(opt_ml, {**environment, **(variables or {})})
-        log = process.communicate(timeout=WITHIN_S)[0]
-        return ScriptContainer(opt_ml, process.returncode, log)
+        given = {**environment, **(variables or {}), "SAGEMAKER_DATA_PATH": str(opt_ml.root)}
+        capfd.readouterr()
+        status = training.train(given, StopSignal())
+        return ScriptContainer(opt_ml, status, "".join(capfd.readouterr()))
 
-    return run
+    yield run
+    signal.signal(signal.SIGTERM, before)
 
 
 def start(opt_ml: OptML, environment: Mapping[str, str]) -> subprocess.Popen[str]:

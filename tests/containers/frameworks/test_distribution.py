@@ -1,4 +1,4 @@
-"""Several hosts of a script: the variables by which they find each other, and the programs that start them."""
+"""Several hosts of a script, and the programs that start them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from wildsage.containers.contract.job import TrainingJob
+from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract.paths import OptML
-from wildsage.containers.frameworks import cluster, hyperparameters
-from wildsage.containers.frameworks.variables import ScriptJob
+from wildsage.containers.frameworks import distribution
 
 WITHIN_S = 240
 SUM_RANKS = """
@@ -111,31 +110,105 @@ def test_a_distribution_runs_python_alone(train):
     assert done.reason == "ClientError: The distribution runs a Python script, not run.sh."
 
 
-def tf_config(tmp_path: Path, host: str, hosts: int, **asked: bool) -> Any:
-    names = tuple(f"algo-{number}" for number in range(1, hosts + 1))
-    job = TrainingJob(hyperparameters={}, channels={}, current_host=host, hosts=names, network_interface="lo")
-    values = hyperparameters.decode({f"sagemaker_{name}_enabled": json.dumps(value) for name, value in asked.items()})
-    found = cluster.variables(ScriptJob(OptML(tmp_path), "tensorflow", job, values, "job"), {"MASTER_PORT": "7000"})
-    return json.loads(found["TF_CONFIG"]) if found else None
+@pytest.mark.parametrize(
+    ("asked", "library"),
+    [
+        ({"sagemaker_distributed_dataparallel_enabled": True}, "dataparallel"),
+        ({"mp_parameters": {}}, "modelparallel"),
+        ({"sagemaker_distributed_dataparallel_enabled": True, "mp_parameters": {}}, "modelparallel"),
+    ],
+)
+def test_a_library_that_only_amazon_has_is_named(script_job, asked, library):
+    with pytest.raises(UserError, match=rf"^distribution smdistributed {library} needs a library that only Amazon's"):
+        distribution.check(script_job(**asked))
 
 
-def test_workers_of_a_mirrored_strategy_find_each_other(tmp_path):
-    found = [tf_config(tmp_path, host, 2, multi_worker_mirrored_strategy=True) for host in ("algo-1", "algo-2")]
-    cluster = {"worker": ["algo-1:7001", "algo-2:7002"]}
-    assert found == [
-        {"cluster": cluster, "environment": "cloud", "task": {"index": index, "type": "worker"}} for index in (0, 1)
+def test_other_jobs_pass_the_check(script_job):
+    distribution.check(script_job(sagemaker_distributed_dataparallel_enabled=False, sagemaker_mpi_enabled=True))
+
+
+@pytest.mark.parametrize(
+    ("asked", "starts"),
+    [
+        ({}, None),
+        ({"epochs": 5, "sagemaker_torch_distributed_enabled": False}, None),
+        ({"sagemaker_torch_distributed_enabled": True}, distribution.torchrun),
+        ({"sagemaker_pytorch_ddp_enabled": True}, distribution.torchrun),
+        ({"sagemaker_mpi_enabled": False, "sagemaker_pytorch_ddp_enabled": True}, distribution.torchrun),
+        ({"sagemaker_mpi_enabled": True, "sagemaker_pytorch_ddp_enabled": True}, distribution.mpirun),
+    ],
+)
+def test_what_is_asked_for_says_what_starts_the_program(script_job, asked, starts):
+    assert distribution.launcher(script_job(**asked)) is starts
+    assert distribution.by_mpi(script_job(**asked)) is (starts is distribution.mpirun)
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch) -> Path:
+    """A folder of programs, the only one in PATH, with a Python."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def program(folder: Path, name: str, text: str = "") -> str:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+    return str(folder / name)
+
+
+MEETING = {"MASTER_ADDR": "algo-1", "MASTER_PORT": "7777"}
+
+
+@pytest.mark.parametrize(("gpus", "processes"), [(0, "1"), (1, "1"), (4, "4")])
+def test_torchrun_starts_a_process_for_each_gpu(script_job, machine, gpus, processes):
+    program(machine, "nvidia-smi", "\n".join(f"echo 'GPU {number}: A'" for number in range(gpus)))
+    job = script_job(hosts=2, host="algo-2")
+    assert distribution.torchrun(job, Path("python"), MEETING, ["train.py", "--epochs", "5"]) == [
+        *("python", "-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", processes),
+        *("--master_addr", "algo-1", "--master_port", "7777", "--node_rank", "1", "train.py", "--epochs", "5"),
     ]
 
 
-def test_a_parameter_server_has_a_master_workers_and_servers(tmp_path):
-    first, second = (tf_config(tmp_path, host, 2, parameter_server=True) for host in ("algo-1", "algo-2"))
-    servers = ["algo-1:7100", "algo-2:7101"]
-    assert first["cluster"] == {"master": ["algo-1:7001"], "ps": servers, "worker": ["algo-2:7002"]}
-    assert first["task"] == {"index": 0, "type": "master"}
-    assert second["cluster"] == first["cluster"]
-    assert second["task"] == {"index": 0, "type": "worker"}
+def mpi_words(script_job, machine: Path, hosts: int = 1, **asked: Any) -> list[str]:
+    """What follows the name of mpirun."""
+    job = script_job(hosts=hosts, **{f"sagemaker_mpi_{name}": value for name, value in asked.items()})
+    found = program(machine, "mpirun")
+    line = distribution.mpirun(job, machine / "python", {"PATH": str(machine)}, ["train.py", "-l", "5"])
+    assert line[0] == found
+    return line[1:]
 
 
-def test_other_jobs_of_tensorflow_have_no_cluster(tmp_path):
-    assert tf_config(tmp_path, "algo-1", 2) is None
-    assert tf_config(tmp_path, "algo-1", 1, parameter_server=True) is None
+def test_mpirun_starts_all_processes_of_all_hosts(script_job, machine):
+    own = [str(machine / "python"), "train.py", "-l", "5"]
+    assert mpi_words(script_job, machine) == ["-np", "1", *own]
+    assert mpi_words(script_job, machine, 3, num_of_processes_per_host=2) == ["-np", "6", *own]
+    program(machine, "nvidia-smi", "echo 'GPU 0: A'; echo 'GPU 1: A'")
+    assert mpi_words(script_job, machine, 2) == ["-np", "4", *own]
+    assert mpi_words(script_job, machine, 2, num_of_processes_per_host=1)[1] == "2"
+
+
+def test_options_of_mpi_are_passed_on_but_for_the_one_that_the_toolkit_reads(script_job, machine):
+    options = "-x 'A=two words' --NCCL_DEBUG=INFO --oversubscribe --NCCL 1"
+    words = mpi_words(script_job, machine, custom_mpi_options=options)
+    assert words[2:7] == ["-x", "A=two words", "--oversubscribe", "--NCCL", "1"]
+
+
+def test_where_there_is_mpi4py_it_runs_the_program(script_job, machine, tmp_path, monkeypatch):
+    (tmp_path / "modules" / "mpi4py").mkdir(parents=True)
+    (tmp_path / "modules" / "mpi4py" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path / "modules")
+    words = mpi_words(script_job, machine)
+    assert words[2:] == [str(machine / "python"), "-m", "mpi4py", "train.py", "-l", "5"]
+
+
+def test_mpirun_beside_the_python_of_the_job_comes_first(script_job, machine, tmp_path):
+    program(machine, "mpirun")
+    own = program(tmp_path / "environment", "mpirun")
+    line = distribution.mpirun(script_job(), tmp_path / "environment" / "python", {"PATH": str(machine)}, ["train.py"])
+    assert line[0] == own
+    for variables in ({}, {"PATH": "/nowhere"}):
+        with pytest.raises(UserError, match=r"with mpirun, which is not installed here. Install Open MPI"):
+            distribution.mpirun(script_job(), Path("/nowhere/python"), variables, ["train.py"])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import time
+from pathlib import Path
 
 import pytest
 
-from wildsage.containers.frameworks import hyperparameters
+from wildsage.containers.frameworks import source, training
 
 SEE = """
 import json, os, sys
@@ -74,11 +77,6 @@ def test_a_value_that_is_not_json_stays_as_it_is(lay_out, environment, starting)
     assert "\nobjective is reg:squarederror\n" in log
 
 
-def test_a_value_that_is_nested_too_deeply_stays_as_it_is():
-    deep = "[" * 100_000
-    assert hyperparameters.decode({"deep": deep}).script == {"deep": deep}
-
-
 def test_a_failing_script_leaves_its_own_traceback(train):
     script = "import sys\nprint('a warning', file=sys.stderr)\ndef read(): raise ValueError('no rows in ' + 'x' * 30)\nread()"
     done = train({"train.py": script}, hyperparameters={"epochs": 5})
@@ -125,6 +123,59 @@ def test_code_with_a_setup_is_installed_for_the_job_alone(train):
         pytest.skip("building a package needs the package index")
     assert done.status == 0, done.log
     assert (done.opt_ml.model / "ran").read_text() == "__main__5"
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_with_mpi_the_hosts_that_do_not_lead_have_nothing_to_do(train, hosts):
+    done = train({}, host=f"algo-{hosts}", hosts=2, hyperparameters={"sagemaker_mpi_enabled": True})
+    said = "distribution mpi: algo-1 starts the processes of all hosts." in done.log
+    assert (said, done.status, done.opt_ml.success.exists()) == ((True, 0, True) if hosts == 2 else (False, 1, False))
+
+
+def test_a_script_finds_its_own_modules_first_and_the_programs_of_its_python(train):
+    script = "import json, os, sys; json.dump([os.environ[n] for n in ('PATH', 'PYTHONPATH')], open('seen.json', 'w'))"
+    done = train({"train.py": script}, {"PATH": "/users", "PYTHONPATH": "/modules"})
+    path, modules = json.loads((done.opt_ml.code / "seen.json").read_text())
+    assert path.split(":")[1:] == ["/users"] and (Path(path.split(":")[0]) / "python").exists()
+    assert modules.split(":")[:2] == [str(done.opt_ml.code), "/modules"]
+
+
+def test_variables_of_the_job_win_over_those_of_the_container(train):
+    script = "import os; print(os.environ['SM_HOSTS'], os.environ['MASTER_PORT'], os.environ['OWN'])"
+    variables = {"SM_HOSTS": "wrong", "MASTER_PORT": "1234", "OWN": "kept", "WILDSAGE_FRAMEWORK": "pytorch"}
+    assert '\n["algo-1"] 1234 kept\n' in train({"train.py": script}, variables).log
+
+
+def test_an_image_of_any_version_says_so(train):
+    log = train({"train.py": ""}, {"WILDSAGE_IMAGE_TAG": ""}).log
+    assert " sagemaker-training-toolkit INFO     The image asks for scikit-learn of any version; sklearn " in log
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} sagemaker-training-toolkit INFO ", log)
+
+
+def test_the_moment_of_a_line_is_in_milliseconds(monkeypatch, capsys):
+    monkeypatch.setattr(time, "time", lambda: 86_400.0625)
+    training._log("text", "ERROR")
+    assert capsys.readouterr().out == "1970-01-02 00:00:00,062 sagemaker-training-toolkit ERROR    text\n"
+
+
+@pytest.mark.parametrize(("error", "status"), [(OSError(28, "No space left"), 28), (ValueError("a bug"), 1)])
+def test_an_unexpected_error_leaves_its_trace_and_its_number(train, monkeypatch, error, status):
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(source, "bring", fail)
+    done = train({"train.py": ""})
+    assert done.status == status and not done.opt_ml.success.exists()
+    assert done.reason.startswith("Framework Error: \nTraceback (most recent call last):\n")
+    assert done.reason.endswith(f"\n{error}")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [("no such file: '/opt/ml/input/a'", True), ("'/opt/other'", False), ("see /opt/ml", False)]
+)
+def test_a_path_of_the_contract_that_is_not_here_is_explained(train, text, hint):
+    done = train({"train.py": f"raise ValueError({text!r})"})
+    assert done.reason.startswith("/opt/ml is not this job's folder on this machine") is hint
 
 
 @pytest.mark.parametrize(

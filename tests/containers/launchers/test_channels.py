@@ -1,5 +1,8 @@
 """The share of a channel that each host reads."""
 
+import errno
+import threading
+
 import pytest
 
 from wildsage.algorithms.base.errors import UserError
@@ -29,6 +32,11 @@ def test_a_single_file_is_a_channel_even_if_its_name_is_hidden(data):
     assert [item.name for item in channels.items("train", str(data / ".hidden"))] == ["hidden"]
 
 
+def test_every_host_may_have_one_file(data):
+    found = channels.items("train", str(data))
+    assert [channels.share("train", found, rank, 4) for rank in range(4)] == [[item] for item in found]
+
+
 def test_a_host_without_a_file_is_an_error_before_anything_runs(data):
     with pytest.raises(UserError, match=r"Channel test: 4 file\(s\) for 5 hosts.*--whole test"):
         channels.share("test", channels.items("test", str(data)), 4, 5)
@@ -52,6 +60,7 @@ def test_files_and_pipes_give_the_same_bytes(data, tmp_path, mode):
         else:
             files = sorted(path for path in folder.channel("train").rglob("*") if path.is_file())
             read = "".join(path.read_text() for path in files)
+    assert "pipe train" not in {thread.name for thread in threading.enumerate()}, "nothing feeds it any more"
     assert read == "a/10.csv\na/2.csv\nb/2.csv\nc.csv\n"
 
 
@@ -76,6 +85,21 @@ def stored(monkeypatch, *keys: str) -> None:
 def test_a_key_with_two_slashes_stays_below_the_channel(monkeypatch):
     stored(monkeypatch, "rows//etc/a.csv")
     assert [item.name for item in channels.items("train", "s3://b/rows/")] == ["etc/a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("address", "names"),
+    [
+        ("s3://b/rows", ["rows/a.csv", "rows2/b.csv"]),
+        ("s3://b/deep/ro", ["rows/.b/c.csv", "rows/a.csv"]),
+        ("s3://b/", ["a.csv"]),
+        ("s3://b", ["a.csv"]),
+    ],
+)
+def test_objects_are_named_from_the_folder_in_which_the_prefix_ends(monkeypatch, address, names):
+    folder = "deep/" if "deep" in address else ""
+    stored(monkeypatch, *(f"{folder}{name}" for name in (*reversed(names), "rows/.hidden")))
+    assert [item.name for item in channels.items("train", address)] == names
 
 
 def test_a_key_that_leads_out_of_the_channel_is_rejected(monkeypatch):
@@ -103,3 +127,15 @@ def test_a_key_that_no_file_can_have_is_named(monkeypatch, tmp_path, keys, probl
         channels.provided(folder, "train", found, ChannelConfig("text/csv", "File")),
     ):
         raise AssertionError("The channel cannot be provided.")
+
+
+def test_a_disk_that_is_full_is_not_the_users_mistake(monkeypatch, tmp_path):
+    stored(monkeypatch, "rows/a")
+
+    def fail(_object: S3Object, _path: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(S3Object, "download", fail)
+    (item,) = channels.items("train", "s3://b/rows/")
+    with pytest.raises(OSError, match="No space left"):
+        item.put(tmp_path / "a")

@@ -1,0 +1,91 @@
+"""A script is run to its end, with its output in the log and the end of its standard error at hand."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from wildsage.containers.frameworks import execution
+from wildsage.containers.frameworks.errors import CommandFailed
+from wildsage.containers.training.stopping import StopSignal
+
+
+@pytest.fixture(autouse=True)
+def own_sigterm() -> Iterator[None]:
+    """A run leaves a handler of SIGTERM behind."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Runs a script of the shell in the folder of the test."""
+
+    def run(script: str, stop: StopSignal | None = None, **environment: str) -> None:
+        command = ["/bin/sh", "-c", script]
+        execution.run(command, {"PATH": os.environ["PATH"], **environment}, tmp_path, stop or StopSignal())
+
+    return run
+
+
+def test_a_script_runs_in_its_folder_with_its_variables_alone(shell, tmp_path, monkeypatch):
+    monkeypatch.setenv("NOT_GIVEN", "1")
+    shell('echo "$GIVEN|$NOT_GIVEN" > seen', GIVEN="a")
+    assert (tmp_path / "seen").read_text() == "a|\n"
+
+
+@pytest.mark.parametrize(("end", "status"), [("exit 1", 1), ("exit 7", 7), ("kill -9 $$", 137), ("kill -15 $$", 143)])
+def test_a_script_that_fails_says_how_it_ended_and_what_it_wrote(shell, capfd, end, status):
+    with pytest.raises(CommandFailed) as caught:
+        shell(f"echo trouble >&2; echo fine; {end}")
+    assert caught.value.status == status
+    assert str(caught.value).startswith(f'ExecuteUserScriptError:\nExitCode {status}\nErrorMessage "trouble"')
+    assert capfd.readouterr() == ("fine\n", "trouble\n")
+
+
+def test_a_signal_that_came_before_the_script_began_reaches_it(shell, tmp_path):
+    stop = StopSignal()
+    stop.raised = True
+    with pytest.raises(CommandFailed) as caught:
+        shell("exec sleep 600", stop)
+    assert caught.value.status == 128 + signal.SIGTERM
+
+
+def test_a_signal_that_comes_while_the_script_runs_reaches_it(shell):
+    """The script sends it to its parent, which is this process."""
+    stop = StopSignal()
+    stop.obey_sigterm()  # as a container has done by then
+    with pytest.raises(CommandFailed) as caught:
+        shell("trap 'exit 5' TERM; kill -TERM $PPID; while true; do sleep 0.01; done", stop)
+    assert caught.value.status == 5
+
+
+def tail_of(content: bytes) -> execution._Tail:
+    reading, writing = os.pipe()
+    with open(reading, "rb") as stream:
+        tail = execution._Tail(stream)
+        with open(writing, "wb") as sink:
+            sink.write(content)
+        tail.join()
+    return tail
+
+
+def test_the_end_of_a_long_output_is_kept_and_all_of_it_is_in_the_log(capfd):
+    content = b"".join(b"%9d\n" % number for number in range(20_000))
+    assert tail_of(content).text == content[-execution.KEPT_BYTES :].decode()
+    assert capfd.readouterr().err.encode() == content
+
+
+def test_bytes_that_are_not_text_are_replaced():
+    assert tail_of(b"a\xffb").text == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_a_program_that_outlives_the_script_is_not_waited_for(shell, monkeypatch):
+    monkeypatch.setattr(execution, "ENDING_S", 0.1)
+    with pytest.raises(CommandFailed, match="trouble"):
+        shell(f"{sys.executable} -c 'import time; time.sleep(30)' & echo trouble >&2; sleep 0.3; exit 1")
