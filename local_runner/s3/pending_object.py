@@ -14,7 +14,7 @@ from typing import BinaryIO
 from wildsage.local_runner.processes import disk
 from wildsage.local_runner.s3.checksums import ALGORITHMS, Hash, base64_text
 
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 18  # mutants: equivalent: chunks of another size are the same bytes
 
 NUMBERS = itertools.count()  # file names; unique, since only this process uses the folder and it was empty at the start
 
@@ -36,7 +36,7 @@ class PendingObject:
 
 def write_pending(folder: Path, chunks: Iterable[bytes], algorithms: Iterable[str] = ()) -> PendingObject:
     """Write chunks to a new file in `folder`, with one chunk in memory at a time. Removes the file if an error occurs."""
-    md5 = hashlib.md5(usedforsecurity=False)
+    md5 = hashlib.md5(usedforsecurity=False)  # mutants: equivalent: another digest only where FIPS forbids it
     sums = {name: ALGORITHMS[name]() for name in algorithms}
     path, status = _write(folder, chunks, [md5, *sums.values()])
     return PendingObject(path, status.st_size, status.st_mtime_ns, md5.hexdigest(), _values(sums))
@@ -59,7 +59,7 @@ def file_chunks(file: BinaryIO, first: int = 0, end: int = sys.maxsize) -> Itera
 
 def _joined(paths: Sequence[Path]) -> Iterator[bytes]:
     for path in paths:
-        with open(path, "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0) as file:  # mutants: equivalent: the bytes are the same
             yield from file_chunks(file)
 
 

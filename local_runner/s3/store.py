@@ -33,7 +33,7 @@ from wildsage.local_runner.s3.pending_object import PendingObject, file_chunks, 
 from wildsage.local_runner.s3.placement import Placement, placing
 from wildsage.local_runner.wire.regions import DEFAULT_REGION
 
-PAGE_ROWS = 1000
+PAGE_ROWS = 1000  # mutants: equivalent: pages of another size hold the same objects
 COLUMNS = "bucket, key, path, size, modified_ns, etag, checksums, attributes"
 #: Greater than every key: a key has at most 1024 bytes, so at most 256 of these characters.
 AFTER_ALL_KEYS = "\U0010ffff" * 257  # mutants: equivalent: any number above 256

@@ -50,7 +50,7 @@ def ensure(data: Path) -> Keys:
     if found := read(data):
         return found
     keys = _new()
-    partial = data / f"{FILE}.{secrets.token_hex(4)}"
+    partial = data / f"{FILE}.{secrets.token_hex()}"
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w") as file:
         json.dump(asdict(keys), file)
@@ -59,5 +59,5 @@ def ensure(data: Path) -> Keys:
 
 
 def _new() -> Keys:
-    name = base64.b32encode(secrets.token_bytes(10)).decode()[: 20 - len(PREFIX)]
+    name = base64.b32encode(secrets.token_bytes()).decode()[: 20 - len(PREFIX)]
     return Keys(PREFIX + name, secrets.token_urlsafe(30))

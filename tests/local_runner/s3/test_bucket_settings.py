@@ -31,6 +31,7 @@ VALUES = {
     "ListBucketInventoryConfigurations": {"IsTruncated": False},
     "ListBucketMetricsConfigurations": {"IsTruncated": False},
     "ListBucketAnalyticsConfigurations": {"IsTruncated": False},
+    "ListBucketIntelligentTieringConfigurations": {"IsTruncated": False},
 }
 ERRORS = {
     "GetBucketPolicy": ("NoSuchBucketPolicy", 404),
@@ -85,3 +86,8 @@ def test_objects_are_not_locked(s3, bucket, operation):
     s3.put_object(Bucket=bucket, Key="k", Body=b"")
     with pytest.raises(ClientError, match="Bucket is missing Object Lock Configuration"):
         getattr(s3, xform_name(operation))(Bucket=bucket, Key="k")
+
+
+def test_what_is_missing_is_told_with_its_bucket(local):
+    answer = local.http.get("/bucket?policy")
+    assert (answer.status_code, b"<BucketName>bucket</BucketName>" in answer.data) == (404, True)

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from wildsage.local_runner.processes import disk
 from wildsage.local_runner.s3.index import Index
 
 INSERT = "INSERT INTO buckets VALUES (?, 'us-east-1', 0)"
@@ -81,3 +82,9 @@ def test_what_was_written_is_there_when_the_file_is_opened_again(index, tmp_path
     again.close()
     with pytest.raises(sqlite3.ProgrammingError):
         again.rows(NAMES)
+
+
+def test_on_a_disk_that_is_almost_full_it_takes_the_room_of_its_changes_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk, "free_bytes", lambda place: disk.LOW_BYTES - 1)
+    Index(tmp_path / "index.sqlite").close()
+    assert (tmp_path / "index.sqlite-reserve").stat().st_size == disk.LOG_BYTES

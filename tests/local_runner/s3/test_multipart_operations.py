@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import os
+import re
 import zlib
 
 import pytest
@@ -210,3 +213,197 @@ def test_a_bucket_goes_with_its_unfinished_uploads(s3, server, upload):
     add(s3, upload, 1, b"x")
     s3.delete_bucket(Bucket=upload["Bucket"])
     assert upload["UploadId"] not in os.listdir(server.folder / "uploads")
+
+
+# Without a server
+
+
+def code(answer) -> str:
+    return answer.text.partition("<Code>")[2].partition("</Code>")[0]
+
+
+def element(answer, name: str) -> str:
+    return answer.text.partition(f"<{name}>")[2].partition(f"</{name}>")[0]
+
+
+def start(local, key: str = "k", **headers: str):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = local.http.post(f"/bucket/{key}?uploads", headers=named)
+    return answer, f"/bucket/{key}?uploadId={element(answer, 'UploadId')}"
+
+
+def put_part(local, upload: str, number: object, body: bytes = b"part", **headers: str):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return local.http.put(
+        f"{upload}&partNumber={number}", input_stream=io.BytesIO(body), content_length=len(body), headers=named
+    )
+
+
+def finish(local, upload: str, parts: list[tuple[object, str]], **headers: str):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    listed = "".join(f"<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>" for number, etag in parts)
+    document = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>"
+    return local.http.post(upload, data=document.encode(), headers=named)
+
+
+def crc32(content: bytes) -> str:
+    return base64.b64encode(zlib.crc32(content).to_bytes(4)).decode()
+
+
+@pytest.mark.parametrize(
+    ("headers", "algorithm", "kind"),
+    [
+        ({}, None, None),
+        ({"x_amz_checksum_type": "FULL_OBJECT"}, None, None),
+        ({"x_amz_checksum_algorithm": "crc32"}, "CRC32", "COMPOSITE"),
+        ({"x_amz_checksum_algorithm": "CRC32", "x_amz_checksum_type": "full_object"}, "CRC32", "FULL_OBJECT"),
+        ({"x_amz_checksum_algorithm": "CRC32", "x_amz_checksum_type": "COMPOSITE"}, "CRC32", "COMPOSITE"),
+        ({"x_amz_checksum_algorithm": "CRC64NVME"}, "CRC64NVME", "FULL_OBJECT"),
+    ],
+)
+def test_an_upload_begins_with_the_checksum_that_it_will_have(local, headers, algorithm, kind):
+    answer, upload = start(local, **headers)
+    assert (element(answer, "Bucket"), element(answer, "Key")) == ("bucket", "k")
+    told = [answer.headers.get(f"x-amz-checksum-{name}") for name in ("algorithm", "type")]
+    assert told == [algorithm, kind]
+    assert element(local.http.get(upload), "ChecksumAlgorithm") == (algorithm or "")
+
+
+def test_a_part_tells_its_etag_and_its_checksum(local):
+    _, upload = start(local, x_amz_checksum_algorithm="CRC32")
+    answer = put_part(local, upload, 1)
+    assert answer.headers["ETag"] == f'"{hashlib.md5(b"part").hexdigest()}"'
+    assert answer.headers["x-amz-checksum-crc32"] == crc32(b"part")
+    assert "x-amz-checksum-type" not in answer.headers
+    (part,) = Uploads(local.store).parts(Uploads(local.store).find("bucket", "k", upload.partition("=")[2]))
+    assert part.checksums == {"CRC32": crc32(b"part")}
+    _, plain = start(local, "plain")
+    assert "x-amz-checksum-crc32" not in put_part(local, plain, 1).headers
+
+
+@pytest.mark.parametrize(
+    ("number", "right"), [("1", True), ("10000", True), ("0", False), ("10001", False), ("x", False)]
+)
+def test_the_number_of_a_part_is_between_one_and_ten_thousand(local, number, right):
+    _, upload = start(local)
+    assert code(put_part(local, upload, number)) == ("" if right else "InvalidArgument")
+    copied = local.http.put(f"{upload}&partNumber={number}", headers={"x-amz-copy-source": "bucket/absent"})
+    assert code(copied) == ("NoSuchKey" if right else "InvalidArgument")
+
+
+def test_an_upload_that_is_not_there_takes_no_part(local):
+    for answer in (
+        put_part(local, "/bucket/k?uploadId=x", 1),
+        finish(local, "/bucket/k?uploadId=x", [(1, "e")]),
+        local.http.get("/bucket/k?uploadId=x"),
+        local.http.delete("/bucket/k?uploadId=x"),
+    ):
+        assert (answer.status_code, code(answer)) == (404, "NoSuchUpload")
+
+
+@pytest.mark.parametrize(
+    ("headers", "content"),
+    [
+        ({}, b"0123456789"),
+        ({"x_amz_copy_source_range": "bytes=2-4"}, b"234"),
+        ({"x_amz_copy_source_range": "bytes=9-9"}, b"9"),
+    ],
+)
+def test_a_part_is_copied_from_an_object_or_a_range_of_it(local, headers, content):
+    local.store.put("bucket", "from", [b"0123456789"])
+    _, upload = start(local, x_amz_checksum_algorithm="CRC32")
+    answer = put_part(local, upload, 1, b"", x_amz_copy_source="bucket/from", **headers)
+    etag = hashlib.md5(content).hexdigest()
+    assert f"<ETag>&quot;{etag}&quot;</ETag><LastModified>20" in answer.text
+    assert element(answer, "ChecksumCRC32") == crc32(content)
+    done = finish(local, upload, [(1, etag)])
+    assert local.store.get("bucket", "k").path.read_bytes() == content and element(done, "ChecksumType") == "COMPOSITE"
+    failed = put_part(local, upload, 1, b"", x_amz_copy_source="bucket/from", x_amz_copy_source_if_match='"x"')
+    assert failed.status_code == 404  # the upload has ended
+    _, other = start(local)
+    failed = put_part(local, other, 1, b"", x_amz_copy_source="bucket/from", x_amz_copy_source_if_match='"x"')
+    assert code(failed) == "PreconditionFailed"
+
+
+def test_a_completion_tells_what_the_object_is(local):
+    _, upload = start(local, Content_Type="text/csv")
+    etag = put_part(local, upload, 3).headers["ETag"]
+    answer = finish(local, upload, [(3, etag)])
+    assert element(answer, "Location") == "http://localhost/bucket/k"
+    stored = local.store.get("bucket", "k")
+    assert element(answer, "ETag") == f"&quot;{stored.etag}&quot;" and stored.etag.endswith("-1")
+    assert (stored.content_type, "ChecksumType" in answer.text) == ("text/csv", False)
+
+
+def test_a_completion_may_state_the_checksum_of_a_whole_object(local):
+    for kind, stated, expected in [
+        ("FULL_OBJECT", crc32(b"other"), "BadDigest"),
+        ("FULL_OBJECT", crc32(b"part"), ""),
+        ("FULL_OBJECT", f"{crc32(b'part')}-1", ""),
+        ("COMPOSITE", crc32(b"other"), ""),
+    ]:
+        _, upload = start(local, x_amz_checksum_algorithm="CRC32", x_amz_checksum_type=kind)
+        etag = put_part(local, upload, 1).headers["ETag"]
+        assert code(finish(local, upload, [(1, etag)], x_amz_checksum_crc32=stated)) == expected, kind
+
+
+@pytest.mark.parametrize("parts", [[], [("x", "e")], [("", "e")], [("1", "")], [("-1", "e")]])
+def test_a_completion_names_numbers_and_etags(local, parts):
+    _, upload = start(local)
+    assert code(finish(local, upload, parts)) == "MalformedXML"
+    assert code(local.http.post(upload, data=b"<Other/>")) == "MalformedXML"
+
+
+def test_a_completion_may_be_conditional(local):
+    local.store.put("bucket", "k", [b"there"])
+    _, upload = start(local)
+    etag = put_part(local, upload, 1).headers["ETag"]
+    assert code(finish(local, upload, [(1, etag)], If_None_Match="*")) == "PreconditionFailed"
+    assert code(finish(local, upload, [(1, etag)], If_Match="*")) == ""
+    assert local.store.get("bucket", "k").path.read_bytes() == b"part"
+
+
+def test_an_abortion_is_answered_without_a_body(local):
+    _, upload = start(local)
+    assert (local.http.delete(upload).status_code, code(local.http.delete(upload))) == (204, "NoSuchUpload")
+
+
+def test_a_page_of_parts_says_where_the_next_begins(local):
+    _, upload = start(local, x_amz_checksum_algorithm="CRC32")
+    assert (element(local.http.get(upload), "NextPartNumberMarker"), element(local.http.get(upload), "MaxParts")) == (
+        "0",
+        "1000",
+    )
+    for number in (1, 2, 5):
+        put_part(local, upload, number, b"x" * number)
+    for query, numbers, truncated in [
+        ("", [1, 2, 5], "false"),
+        ("&max-parts=3", [1, 2, 5], "false"),
+        ("&max-parts=2", [1, 2], "true"),
+        ("&part-number-marker=2", [5], "false"),
+        ("&part-number-marker=1&max-parts=1", [2], "true"),
+        ("&max-parts=1001", [1, 2, 5], "false"),
+    ]:
+        page = local.http.get(upload + query)
+        assert [int(number) for number in re.findall(r"<PartNumber>(\d+)</PartNumber>", page.text)] == numbers
+        assert element(page, "IsTruncated") == truncated
+        assert element(page, "NextPartNumberMarker") == str(numbers[-1])
+    assert element(local.http.get(f"{upload}&max-parts=2"), "MaxParts") == "2"
+    assert element(local.http.get(f"{upload}&max-parts=1001"), "MaxParts") == "1000"
+    assert element(local.http.get(f"{upload}&part-number-marker=2"), "PartNumberMarker") == "2"
+    page = local.http.get(upload)
+    assert f"<Size>2</Size><ChecksumCRC32>{crc32(b'xx')}</ChecksumCRC32></Part>" in page.text
+    assert "<Initiator><ID>local</ID>" in page.text and "<Owner><ID>local</ID>" in page.text
+    assert element(page, "StorageClass") == "STANDARD"
+
+
+def test_uploads_are_listed_on_one_page(local):
+    for key in ("a/1", "b"):
+        start(local, key, x_amz_checksum_algorithm="SHA1")
+    page = local.http.get("/bucket?uploads")
+    assert re.findall(r"<Key>(.*?)</Key>", page.text) == ["a/1", "b"]
+    assert (element(page, "IsTruncated"), element(page, "MaxUploads")) == ("false", "1000")
+    assert element(page, "ChecksumAlgorithm") == "SHA1" and element(page, "Initiated").startswith("20")
+    page = local.http.get("/bucket?uploads&prefix=a%2F")
+    assert re.findall(r"<Key>(.*?)</Key>", page.text) == ["a/1"] and element(page, "Prefix") == "a/"
+    assert code(local.http.get("/bucket?uploads&delimiter=%2F")) == "NotImplemented"

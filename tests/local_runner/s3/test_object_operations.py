@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.client
+import io
 import os
 import time
 import urllib.request
+import zlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +17,15 @@ import urllib3
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from werkzeug import Request
+from werkzeug.test import EnvironBuilder
+
+from wildsage.local_runner.s3.call import read_call
+from wildsage.local_runner.s3.errors import S3Error
+from wildsage.local_runner.s3.object_operations import get_object
+from wildsage.local_runner.s3.objects import Attributes
+from wildsage.local_runner.s3.pending_object import write_pending
+from wildsage.local_runner.s3.responses import format_time
 
 AWKWARD_KEYS = [
     "a//b",
@@ -288,3 +300,249 @@ def test_a_header_of_an_answer_that_cannot_be_sent_is_rejected(s3, bucket, value
 def test_a_digest_that_is_not_ascii_is_rejected(server, bucket):
     answer = urllib3.request("PUT", f"{server.endpoint}/{bucket}/k", body=b"1", headers={"Content-MD5": "\xe9"})
     assert answer.status == 400 and b"InvalidDigest" in answer.data
+
+
+# Without a server
+
+
+def code(answer) -> str:
+    return answer.text.partition("<Code>")[2].partition("</Code>")[0]
+
+
+def put(local, key: str = "k", body: bytes = b"content", **headers: str):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return local.http.put(f"/bucket/{key}", input_stream=io.BytesIO(body), content_length=len(body), headers=named)
+
+
+def test_a_header_of_an_object_comes_back_as_it_was_given(local):
+    given = {
+        "Cache-Control": "no-store",
+        "Content-Disposition": "attachment",
+        "Content-Language": "en",
+        "Expires": "0",
+        "Content-Type": "text/csv",
+        "x-amz-meta-who-me": "Me",
+    }
+    framed = b"7\r\ncontent\r\n0\r\n\r\n"  # the frames, and their coding, are gone when the object is stored
+    put(local, body=framed, **given, Content_Encoding="gzip , aws-chunked,br")
+    found = local.http.get("/bucket/k").headers
+    assert {name: found[name] for name in given} == given and found["Content-Encoding"] == "gzip,br"
+
+
+def test_an_object_has_no_headers_but_those_that_were_given(local):
+    put(local)
+    found = local.http.get("/bucket/k").headers
+    assert found["Content-Type"] == "binary/octet-stream" and found["Accept-Ranges"] == "bytes"
+    assert not {*OVERRIDABLE, "x-amz-tagging-count"} - {"Content-Type"} & {name for name, _ in found}
+
+
+def test_a_write_tells_the_etag_and_the_checksums(local):
+    stated = base64.b64encode(zlib.crc32(b"content").to_bytes(4)).decode()
+    answer = put(local, x_amz_checksum_crc32=stated)
+    assert answer.headers["ETag"] == f'"{hashlib.md5(b"content").hexdigest()}"'
+    assert (answer.headers["x-amz-checksum-crc32"], answer.headers["x-amz-checksum-type"]) == (stated, "FULL_OBJECT")
+    for mode, told in (("enabled", stated), ("", None)):
+        read = local.http.get("/bucket/k", headers={"x-amz-checksum-mode": mode})
+        assert (read.headers.get("x-amz-checksum-crc32"), read.data) == (told, b"content")
+    part = local.http.get("/bucket/k", headers={"x-amz-checksum-mode": "ENABLED", "Range": "bytes=0-1"})
+    assert "x-amz-checksum-crc32" not in part.headers
+
+
+def test_a_write_into_a_bucket_that_is_missing_is_rejected_before_its_body_is_stored(local):
+    answer = local.http.put("/nowhere/k", data=b"x")
+    assert (code(answer), list(local.store.temp.iterdir())) == ("NoSuchBucket", [])
+
+
+@pytest.mark.parametrize("content", [b"", b"content"])
+def test_the_head_of_an_object_is_that_of_a_read_without_the_body(local, content):
+    put(local, body=content)
+    read, head = local.http.get("/bucket/k"), local.http.head("/bucket/k")
+    assert (read.data, head.data) == (content, b"")
+    differing = ("x-amz-request-id", "x-amz-id-2")
+    read_headers, head_headers = (
+        {name: value for name, value in answer.headers if name not in differing} for answer in (read, head)
+    )
+    assert read_headers == head_headers and head.headers["Content-Length"] == str(len(content))
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("GET", {}, 200),
+        ("HEAD", {}, 200),
+        ("GET", {"If-None-Match": "*"}, 304),
+        ("GET", {"If-Match": "x"}, 412),
+        ("GET", {"Range": "bytes=90-"}, 416),
+    ],
+)
+def test_the_file_of_an_object_is_closed_after_its_answer(local, method, headers, status):
+    stored = local.store.put("bucket", "k", [b"content"])
+    file = stored.path.open("rb")
+    environ = EnvironBuilder("/bucket/k", method=method, headers=headers).get_environ()
+    try:
+        answer = get_object(lambda bucket, key: (stored, file), read_call(Request(environ)))
+    except S3Error as error:
+        assert error.status == status
+    else:
+        assert answer.status_code == status and (answer.headers["ETag"] == f'"{stored.etag}"')
+        answer.close()
+    assert file.closed
+
+
+OVERRIDABLE = (
+    "Cache-Control",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Type",
+    "Expires",
+)
+
+
+@pytest.mark.parametrize("name", OVERRIDABLE)
+def test_each_of_six_headers_can_be_overridden(local, name):
+    put(local)
+    assert local.http.get(f"/bucket/k?response-{name.lower()}=other").headers[name] == "other"
+    for wrong in ("%0A", "%C3%A9"):
+        answer = local.http.get(f"/bucket/k?response-{name.lower()}=a{wrong}")
+        assert (code(answer), f"response-{name.lower()}: got" in answer.text) == ("InvalidArgument", True)
+
+
+def test_a_part_of_an_object_is_not_implemented(local):
+    put(local)
+    answer = local.http.get("/bucket/k?partNumber=1")
+    assert (code(answer), "GetObject with partNumber" in answer.text) == ("NotImplemented", True)
+
+
+def test_a_range_is_told_with_the_size_of_the_whole(local):
+    put(local)
+    answer = local.http.get("/bucket/k", headers={"Range": "bytes=2-4"})
+    assert (answer.status_code, answer.data[:3], answer.headers["Content-Range"]) == (206, b"nte", "bytes 2-4/7")
+    assert answer.headers["Content-Length"] == "3"
+
+
+def copy(local, source: str = "bucket/k", target: str = "to", **headers: str):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return local.http.put(f"/bucket/{target}", headers={"x-amz-copy-source": source, **named})
+
+
+def test_a_copy_to_itself_must_change_something(local):
+    put(local, x_amz_tagging="a=1")
+    for target, headers, status in [
+        ("k", {}, 400),
+        ("k", {"x_amz_metadata_directive": "COPY"}, 400),
+        ("k", {"x_amz_metadata_directive": "REPLACE"}, 200),
+        ("k", {"x_amz_tagging_directive": "REPLACE"}, 200),
+        ("to", {}, 200),
+    ]:
+        assert copy(local, "/bucket/k", target, **headers).status_code == status
+    assert code(copy(local, target="k")) == "InvalidRequest"
+
+
+def test_a_copy_keeps_what_no_directive_replaces(local):
+    put(local, Content_Type="text/csv", x_amz_tagging="a=1", Expires="0")
+    given = {"Content_Type": "text/plain", "x_amz_tagging": "b=2"}
+    for metadata in ("", "COPY", "REPLACE"):
+        for tagging in ("", "COPY", "REPLACE"):
+            copy(local, x_amz_metadata_directive=metadata, x_amz_tagging_directive=tagging, **given)
+            found = local.store.get("bucket", "to").attributes
+            assert found.content_type == ("text/plain" if metadata == "REPLACE" else "text/csv")
+            assert ("Expires" in found.headers) == (metadata != "REPLACE")
+            assert found.tagging == ("b=2" if tagging == "REPLACE" else "a=1")
+
+
+def test_a_copy_has_the_checksums_that_are_asked_for_or_those_of_the_whole_original(local):
+    crc32 = base64.b64encode(zlib.crc32(b"content").to_bytes(4)).decode()
+    sha1 = base64.b64encode(hashlib.sha1(b"content").digest()).decode()
+    put(local, x_amz_checksum_crc32=crc32)
+    for headers, checksums in (({}, {"CRC32": crc32}), ({"x_amz_checksum_algorithm": "sha1"}, {"SHA1": sha1})):
+        answer = copy(local, **headers)
+        assert all(f"<Checksum{name}>{value}</Checksum{name}>" in answer.text for name, value in checksums.items())
+        assert local.store.get("bucket", "to").checksums == checksums
+    pending = write_pending(local.store.temp, [b"content"])
+    local.store.commit("bucket", "parts", pending, Attributes(), "e-2", {"CRC32": "AAAAAA==-2", "XXHASH3": "AA=="})
+    copy(local, "bucket/parts")
+    assert local.store.get("bucket", "to").checksums == {}
+
+
+def test_a_copy_tells_its_etag_and_its_time(local):
+    put(local)
+    answer, copied = copy(local), local.store.get("bucket", "to")
+    assert f"<ETag>&quot;{copied.etag}&quot;</ETag>" in answer.text
+    assert f"<LastModified>{format_time(copied.last_modified)}</LastModified>" in answer.text
+    assert copied.path.read_bytes() == b"content"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("bucket", "InvalidArgument"),
+        ("bucket/", "InvalidArgument"),
+        ("/bucket/absent", "NoSuchKey"),
+        ("nowhere/k", "NoSuchBucket"),
+        ("bucket/k?versionId=1", "NotImplemented"),
+        ("bucket/k?versionId=null", ""),
+        ("bucket%2Fk", ""),
+        ("/bucket/k", ""),
+    ],
+)
+def test_the_source_of_a_copy(local, source, expected):
+    put(local)
+    assert code(copy(local, source)) == expected
+
+
+def test_a_copy_depends_on_its_source_and_its_target(local):
+    put(local)
+    assert code(copy(local, x_amz_copy_source_if_match='"x"')) == "PreconditionFailed"
+    assert code(local.http.put("/nowhere/k", headers={"x-amz-copy-source": "bucket/k"})) == "NoSuchBucket"
+    assert code(copy(local, x_amz_copy_source_if_none_match='"x"')) == ""
+
+
+def attributes(local, names: str):
+    return local.http.get("/bucket/k?attributes", headers={"x-amz-object-attributes": names})
+
+
+def test_attributes_are_those_that_the_request_names(local):
+    stored = local.store.put("bucket", "k", [b"content"])
+    answer = attributes(local, "ETag, ObjectSize,StorageClass")
+    assert f"<ETag>{stored.etag}</ETag><StorageClass>STANDARD</StorageClass><ObjectSize>7</ObjectSize>" in answer.text
+    assert answer.headers["Last-Modified"] == local.http.get("/bucket/k").headers["Last-Modified"]
+    assert (
+        "<Checksum>" not in attributes(local, "Checksum").text
+        and "ObjectParts" not in attributes(local, "ObjectParts").text
+    )
+    pending = write_pending(local.store.temp, [b"content"])
+    local.store.commit("bucket", "k", pending, Attributes(), "e-12", {"CRC32": "AAAAAA==-12"})
+    answer = attributes(local, "ObjectParts,Checksum").text
+    assert "<ObjectParts><PartsCount>12</PartsCount></ObjectParts>" in answer
+    assert "<ChecksumCRC32>AAAAAA==-12</ChecksumCRC32><ChecksumType>COMPOSITE</ChecksumType>" in answer
+    assert code(attributes(local, "ETag,Colour")) == "InvalidArgument"
+
+
+def delete(local, keys: list[str], quiet: str = ""):
+    objects = "".join(f"<Object><Key>{key}</Key></Object>" for key in keys)
+    quiet = f"<Quiet>{quiet}</Quiet>" if quiet else ""
+    return local.http.post("/bucket?delete", data=f"<Delete>{quiet}{objects}</Delete>".encode())
+
+
+def test_a_thousand_keys_are_deleted_at_once(local):
+    local.store.put("bucket", "k", [b"content"])
+    answer = delete(local, ["k", *map(str, range(999))])
+    assert (answer.status_code, answer.text.count("<Deleted>")) == (200, 1000)
+    assert list(local.store.list("bucket")) == []
+    for wrong in ([], ["k"] * 1001, ["k", ""]):
+        assert code(delete(local, wrong)) == "MalformedXML"
+
+
+@pytest.mark.parametrize(("quiet", "told"), [("", 1), ("false", 1), ("true", 0)])
+def test_deletions_are_told_unless_the_client_wants_it_quiet(local, quiet, told):
+    local.store.put("bucket", "k", [b"content"])
+    assert delete(local, ["k"], quiet).text.count("<Deleted><Key>k</Key></Deleted>") == told
+    assert local.store.find("bucket", "k") is None
+
+
+def test_a_deletion_is_answered_without_a_body(local):
+    local.store.put("bucket", "k", [b"content"])
+    for _ in range(2):
+        assert (local.http.delete("/bucket/k").status_code, local.store.find("bucket", "k")) == (204, None)
+    assert code(local.http.delete("/nowhere/k")) == "NoSuchBucket"

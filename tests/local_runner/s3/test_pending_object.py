@@ -55,6 +55,17 @@ def test_a_file_that_is_missing_leaves_no_half_of_the_others(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+def test_what_went_wrong_is_told_though_somebody_removed_the_file(tmp_path):
+    def chunks():
+        yield b"half"
+        for path in tmp_path.iterdir():
+            path.unlink()
+        raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError):
+        write_pending(tmp_path, chunks())
+
+
 def test_a_disk_that_is_almost_full_takes_no_new_object(tmp_path, monkeypatch):
     monkeypatch.setattr(disk, "KEPT_BYTES", 1 << 60)
     with pytest.raises(OSError, match="No space left"):

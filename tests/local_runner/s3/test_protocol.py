@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import errno
 import http.client
+import os
 
 import pytest
 from botocore.exceptions import ClientError
-from werkzeug.test import EnvironBuilder
+from werkzeug.test import Client, EnvironBuilder
 from werkzeug.wrappers import Request
 
-from wildsage.local_runner.s3.protocol import S3
+from wildsage.containers.contract.patient_worker import ClientTooSlow
+from wildsage.local_runner.processes.line_file import LineFile
+from wildsage.local_runner.s3.protocol import READS, S3
+from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
 
 
@@ -169,3 +175,102 @@ def test_every_answer_names_its_request_and_its_host(s3, bucket):
     failed = caught.value.response
     assert failed["ResponseMetadata"]["HostId"] == failed["ResponseMetadata"]["HTTPHeaders"]["x-amz-id-2"]
     assert len(failed["ResponseMetadata"]["HostId"]) == 76 and failed["ResponseMetadata"]["HostId"] != answer["HostId"]
+
+
+# Without a server
+
+
+def client(s3: S3) -> Client:
+    return Client(lambda environ, start: s3.respond(Request(environ))(environ, start))
+
+
+def failing(local, error: Exception) -> Client:
+    """A client of an S3 whose lists of buckets fail."""
+
+    def fail(_call: object) -> None:
+        raise error
+
+    s3 = S3(local.store)
+    s3.operations = {"ListBuckets": fail}
+    return client(s3)
+
+
+def test_every_answer_has_an_id_of_its_own(local):
+    answers = [local.http.get("/"), local.http.get("/"), local.http.get("/nowhere")]
+    ids = [answer.headers["x-amz-request-id"] for answer in answers]
+    hosts = [base64.b64decode(answer.headers["x-amz-id-2"]) for answer in answers]
+    assert len(set(ids)) == len(set(hosts)) == 3 and {len(host) for host in hosts} == {56}
+    assert all(len(each) == 16 and each == each.upper() for each in ids)
+    assert f"<RequestId>{ids[2]}</RequestId>" in answers[2].text
+    assert f"<HostId>{answers[2].headers['x-amz-id-2']}</HostId>" in answers[2].text
+    assert "<Resource>/nowhere</Resource>" in answers[2].text
+
+
+def test_a_failure_names_its_request_and_nothing_else(local, caplog):
+    answer = failing(local, RuntimeError("a secret")).get("/")
+    assert (answer.status_code, "InternalError" in answer.text, "secret" in answer.text) == (500, True, False)
+    assert "a secret" in caplog.text and answer.headers["x-amz-request-id"] in answer.text
+
+
+def test_a_full_disk_is_named(local):
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/temp/1")
+    answer = failing(local, error).get("/")
+    assert (answer.status_code, "<Code>StorageFull</Code>" in answer.text) == (507, True)
+    assert "No space left on device: /data/temp" in answer.text and answer.headers["x-amz-request-id"] in answer.text
+
+
+def test_a_client_that_is_too_slow_is_told_so_and_loses_its_connection(local):
+    answer = failing(local, ClientTooSlow()).get("/")
+    assert (answer.status_code, "<Code>RequestTimeout</Code>" in answer.text) == (400, True)
+    assert answer.headers["Connection"] == "close" and "Connection" not in local.http.get("/").headers
+
+
+def test_the_rest_of_a_rejected_body_is_read(local):
+    body = os.urandom(3 << 20)
+    environ = EnvironBuilder("/nowhere/k", method="PUT", data=body).get_environ()
+    S3(local.store).respond(Request(environ))
+    assert environ["wsgi.input"].read() == b""
+
+
+def test_what_is_not_implemented_is_noted(local, tmp_path):
+    asked = client(S3(local.store, not_implemented=LineFile(tmp_path / "lines")))
+    for s3 in (asked, local.http):
+        answer = s3.put("/bucket?policy", data=b"{}")
+        assert (answer.status_code, "PutBucketPolicy is not implemented" in answer.text) == (501, True)
+    assert (tmp_path / "lines").read_text() == "s3 PutBucketPolicy\n"
+
+
+def test_reads_of_buckets_that_do_not_exist_are_noted_and_nothing_else(local, tmp_path):
+    asked = client(S3(local.store, missed=LineFile(tmp_path / "lines")))
+    for answer in (
+        asked.get("/nowhere-1/k"),
+        asked.head("/nowhere-2/k"),
+        asked.get("/nowhere-3"),
+        asked.get("/nowhere-4?list-type=2"),
+        asked.get("/nowhere-5?versions"),
+        asked.put("/bucket/k", headers={"x-amz-copy-source": "nowhere-6/k"}),
+        asked.get("/nowhere-7/k?tagging"),
+        asked.get("/nowhere-8/k?attributes", headers={"x-amz-object-attributes": "ETag"}),
+        asked.head("/nowhere"),
+        asked.put("/nowhere/k", data=b"x"),
+        asked.delete("/nowhere/k"),
+        asked.get("/bucket/k"),
+    ):
+        assert answer.status_code == 404
+    assert (tmp_path / "lines").read_text().split() == [f"nowhere-{number}" for number in range(1, 9)]
+    assert S3(local.store).operations.keys() >= set(READS)
+
+
+def test_versions_are_not_implemented_but_the_only_one(local):
+    local.store.put("bucket", "k", [b"content"])
+    assert local.http.get("/bucket/k?versionId=null").data == b"content"
+    answer = local.http.get("/bucket/k?versionId=1")
+    assert (answer.status_code, "Versions of objects" in answer.text) == (501, True)
+
+
+def test_public_buckets_are_read_and_never_written(local):
+    s3 = client(S3(local.store, PublicBuckets(local.store, "http://127.0.0.1:1")))
+    for answer in (s3.get("/far/k"), s3.get("/far"), s3.put("/bucket/k", headers={"x-amz-copy-source": "far/k"})):
+        assert "the public S3 cannot be reached" in answer.text
+    for answer in (s3.put("/far/k", data=b"x"), s3.get("/far/k?tagging")):
+        assert answer.status_code == 404 and "public" not in answer.text

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
 from wildsage.local_runner.s3.objects import Attributes
 from wildsage.local_runner.s3.pending_object import write_pending
 from wildsage.local_runner.s3.store import ObjectStore, after_prefix
+from wildsage.local_runner.s3.uploads import Uploads
 
 AWKWARD_KEYS = [
     "a",
@@ -317,3 +319,191 @@ def test_an_object_changed_by_hand_is_opened_as_it_is(store):
     found, file = store.open("bucket", "a")
     with file:
         assert file.read() == b"other content" and found.size == 13 and found.etag != stored.etag
+
+
+# Two at once
+
+
+def started(act) -> threading.Thread:
+    """A thread that has had time to come to its end, unless somebody keeps it from it."""
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join(0.2)
+    return thread
+
+
+def test_of_two_who_make_a_bucket_one_is_told_that_it_exists(store, monkeypatch):
+    codes, others, has_bucket = [], [], store.has_bucket
+
+    def make() -> None:
+        try:
+            store.create_bucket("new")
+        except S3Error as error:
+            codes.append(error.code)
+
+    def absent_while_another_comes(name: str) -> bool:
+        found = has_bucket(name)
+        if not others:
+            others.append(None)
+            others.append(started(make))
+        return found
+
+    monkeypatch.setattr(store, "has_bucket", absent_while_another_comes)
+    make()
+    others[1].join()
+    assert codes == ["BucketAlreadyOwnedByYou"]
+
+
+def test_a_write_while_attributes_change_comes_after_the_change(store):
+    store.put("bucket", "key", [b"old"], "text/plain")
+    writers = []
+
+    def edit(attributes: Attributes) -> Attributes:
+        writers.append(started(lambda: store.put("bucket", "key", [b"new"], "text/csv")))
+        return replace(attributes, tagging="a=1")
+
+    store.change_attributes("bucket", "key", edit)
+    writers[0].join()
+    stored = store.get("bucket", "key")
+    assert (stored.path.read_bytes(), stored.attributes) == (b"new", Attributes("text/csv"))
+
+
+def test_a_write_while_a_changed_file_is_read_comes_after_it(store, monkeypatch):
+    stored, writers = store.put("bucket", "key", [b"old"]), []
+    stored.path.write_bytes(b"by hand")
+    digest = hashlib.file_digest
+
+    def digest_while_another_writes(file, name):
+        writers.append(started(lambda: store.put("bucket", "key", [b"new"])))
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", digest_while_another_writes)
+    assert store.get("bucket", "key").size == 7
+    writers[0].join()
+    row = store.find("bucket", "key")
+    assert (row.size, row.etag, content(store, "key")) == (3, hashlib.md5(b"new").hexdigest(), b"new")
+
+
+def test_a_reader_of_a_bucket_that_is_deleted_meanwhile_finds_none(store):
+    store.delete_bucket("bucket")
+    for read in (
+        lambda: store.page("bucket", "", "", 1),
+        lambda: store.open("bucket", "key"),
+        lambda: store.delete("bucket", "key"),
+        lambda: store.change_attributes("bucket", "key", lambda attributes: attributes),
+        lambda: store.delete_bucket("bucket"),
+    ):
+        with pytest.raises(NoSuchBucket):
+            read()
+
+
+# One at a time
+
+
+def test_a_page_begins_at_a_key_and_has_so_many_rows(store):
+    for key in ("a", "b/1", "b/2", "c"):
+        store.put("bucket", key, [b"x"])
+    for prefix, start, limit, keys in [
+        ("", "", 9, ["a", "b/1", "b/2", "c"]),
+        ("", "", 2, ["a", "b/1"]),
+        ("", "b/1", 1, ["b/1"]),
+        ("b/", "", 9, ["b/1", "b/2"]),
+        ("b/", "b/1\0", 9, ["b/2"]),
+        ("b/", "c", 9, []),
+        ("d", "", 9, []),
+    ]:
+        assert [entry.key for entry in store.page("bucket", prefix, start, limit)] == keys
+    (entry,) = store.page("bucket", "a", "", 1)
+    assert (entry.bucket, entry.size, entry.etag) == ("bucket", 1, hashlib.md5(b"x").hexdigest())
+    assert entry.modified_ns == store.get("bucket", "a").modified_ns
+
+
+def test_a_list_goes_on_where_a_page_ended(store, monkeypatch):
+    monkeypatch.setattr("wildsage.local_runner.s3.store.PAGE_ROWS", 2)
+    for count in range(6):
+        assert [entry.key for entry in store.list("bucket")] == [str(number) for number in range(count)]
+        store.put("bucket", str(count), [b"x"])
+
+
+def test_the_totals_of_all_buckets(store):
+    assert store.totals() == (0, 0)
+    store.create_bucket("other")
+    store.put("bucket", "a", [b"123"])
+    store.put("other", "a", [b"4567"])
+    assert store.totals() == (2, 7)
+
+
+def test_a_folder_goes_with_its_last_object(store):
+    for key in ("a/b/1", "a/2"):
+        store.put("bucket", key, [b"x"])
+    top = store.folder / "buckets" / "bucket"
+    store.delete("bucket", "a/b/1")
+    assert sorted(path.name for path in (top / "a").iterdir()) == ["2"]
+    store.delete("bucket", "a/2")
+    assert not top.exists() and (store.folder / "buckets").exists()
+
+
+def test_an_object_stays_where_it_is_when_it_is_written_again(store):
+    store.put("bucket", "a/b", [b"x"])
+    hashed = store.put("bucket", "a", [b"1"]).path  # `a` is a folder
+    assert hashed.is_relative_to(store.folder / "hashed")
+    store.delete("bucket", "a/b")
+    assert store.put("bucket", "a", [b"2"]).path == hashed and content(store, "a") == b"2"
+
+
+def test_keys_that_differ_in_case_alone_have_files_of_their_own(store):
+    upper, lower = store.put("bucket", "KEY", [b"1"]), store.put("bucket", "key", [b"2"])
+    assert upper.path.is_relative_to(store.folder / "buckets") and lower.path.is_relative_to(store.folder / "hashed")
+
+
+def test_a_committed_object_has_the_etag_and_the_checksums_that_are_given(store):
+    def commit(**given) -> tuple[str, dict]:
+        pending = write_pending(store.temp, [b"x"], ["CRC32"])
+        stored = store.commit("bucket", "key", pending, Attributes(), **given)
+        assert stored == store.get("bucket", "key")
+        return stored.etag, dict(stored.checksums)
+
+    md5, sums = hashlib.md5(b"x").hexdigest(), write_pending(store.temp, [b"x"], ["CRC32"]).checksums
+    assert commit() == (md5, sums)
+    assert commit(etag="e-1", checksums={}) == ("e-1", {})
+    assert commit(checksums={"SHA1": "s"}) == (md5, {"SHA1": "s"})
+
+
+def test_a_change_of_attributes_changes_nothing_else(store):
+    stored = store.put("bucket", "key", [b"x"], "text/csv")
+    store.change_attributes("bucket", "key", lambda attributes: replace(attributes, tagging="a=1"))
+    assert store.get("bucket", "key") == replace(stored, attributes=Attributes("text/csv", tagging="a=1"))
+    with pytest.raises(NoSuchKey):
+        store.change_attributes("bucket", "absent", lambda attributes: attributes)
+
+
+def test_a_change_of_attributes_of_an_object_without_a_file_finds_none(store):
+    store.put("bucket", "key", [b"x"]).path.unlink()
+    with pytest.raises(NoSuchKey):
+        store.change_attributes("bucket", "key", lambda attributes: attributes)
+
+
+def test_a_new_object_has_the_type_that_s3_gives(store, tmp_path):
+    (tmp_path / "file").write_bytes(b"x")
+    assert store.put("bucket", "a", []).content_type == "binary/octet-stream"
+    assert store.put_file("bucket", "b", tmp_path / "file").content_type == "binary/octet-stream"
+    assert store.put_file("bucket", "c", tmp_path / "file", "text/csv").content_type == "text/csv"
+
+
+def test_a_bucket_that_is_deleted_takes_its_uploads_along_and_no_others(store):
+    uploads = Uploads(store)
+    store.create_bucket("other")
+    ids = {bucket: uploads.begin(bucket, "k", Attributes(), None, False) for bucket in ("bucket", "other")}
+    for bucket, upload_id in ids.items():
+        uploads.add(uploads.find(bucket, "k", upload_id), 1, write_pending(store.temp, [b"x"]), {})
+    store.delete_bucket("bucket")
+    assert [path.name for path in (store.folder / "uploads").iterdir()] == [ids["other"]]
+    assert [row[0] for row in store.index.rows("SELECT upload FROM parts")] == [ids["other"]]
+    assert [row[0] for row in store.index.rows("SELECT id FROM uploads")] == [ids["other"]]
+
+
+def test_buckets_are_listed_by_name(store):
+    for name in ("zebra", "ant"):
+        store.create_bucket(name)
+    assert [bucket.name for bucket in store.buckets()] == ["ant", "bucket", "zebra"]
+    assert store.bucket("ant").region == "us-east-1" and store.has_bucket("ant") and not store.has_bucket("bee")
