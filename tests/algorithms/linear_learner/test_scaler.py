@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from wildsage.algorithms.base.batch import Batch, SparseRows
-from wildsage.algorithms.linear_learner.decorrelation import Decorrelation
 from wildsage.algorithms.linear_learner.scaler import Scaler
 
 RNG = torch.Generator().manual_seed(7)
@@ -71,16 +70,29 @@ def test_folded_weights_take_rows_as_they_are_and_unfold_again():
     assert torch.allclose(back_do, weights_do, atol=1e-4) and torch.allclose(back_o, bias_o, atol=1e-3)
 
 
-def test_decorrelated_coordinates_have_unit_variance_in_every_direction():
-    x_nd = torch.randn(2000, 4, generator=RNG) @ torch.randn(4, 4, generator=RNG)
-    x_nd = torch.cat([x_nd, x_nd[:, :1] + x_nd[:, 1:2]], 1)  # a column that the others determine
-    found = Scaler.from_rows(Batch(x_nd), LABELS, lambda x: x, **ALL)
-    mixing = Decorrelation.from_rows(Batch(x_nd), found, mixed=2)
-    z_nd = found.features(x_nd.clone()) @ mixing.root_dd
-    values_d = torch.linalg.eigvalsh(torch.cov(z_nd.T, correction=0))
-    assert values_d.tolist() == pytest.approx([0, 1, 1, 1, 1], abs=1e-3)
-    learned_do = torch.randn(5, 3, generator=RNG)
-    weights_do = mixing.weights(learned_do)
-    assert torch.equal(weights_do[:, :1], learned_do[:, :1])
-    assert torch.allclose(weights_do[:, 1:], mixing.root_dd @ learned_do[:, 1:])
-    assert torch.allclose(mixing.weights(mixing.learned(weights_do)), weights_do, atol=1e-4)
+def test_without_rows_nothing_is_shifted_or_divided():
+    none = Scaler.from_rows(Batch(torch.empty(0, 3)), torch.empty(0), lambda x: x, **ALL)
+    assert none.mean_d.tolist() == [0, 0, 0] and none.deviation_d.tolist() == [1, 1, 1]
+    assert (none.label_mean, none.label_deviation) == (0, 1)
+
+
+def test_columns_and_labels_of_one_value_keep_their_size_however_large_it_is():
+    for value in (0.0, 1.0, 1e8, -3e-9):
+        found = Scaler.from_rows(Batch(torch.full((1000, 1), value)), torch.full((1000,), value), lambda x: x, **ALL)
+        assert found.deviation_d.tolist() == [1] and found.label_deviation == 1
+        assert found.mean_d.tolist() == pytest.approx([value]) and found.label_mean == pytest.approx(value, rel=1e-6)
+
+
+def test_sparse_rows_are_divided_where_nothing_is_shifted():
+    found = scaler(unbias=False)
+    assert not found.shifts and scaler().shifts
+    sparse = found.sparse_features(SparseRows.from_dense(ROWS.double()))
+    assert sparse.values_z.dtype == torch.float32 and sparse.width == 3
+    assert torch.allclose(sparse.dense(), found.features(ROWS.clone()))
+
+
+def test_a_state_has_the_scaler_to_the_bit():
+    found = scaler()
+    for again in (Scaler.from_arrays(found.arrays(), torch.device("cpu")), found.to("cpu")):
+        assert torch.equal(again.mean_d, found.mean_d) and torch.equal(again.deviation_d, found.deviation_d)
+        assert (again.label_mean, again.label_deviation) == (found.label_mean, found.label_deviation)
