@@ -68,3 +68,35 @@ def test_huber_is_pytorchs():
     ours = losses.huber(0.6).rows(SCORES, TARGETS)[0][:, 0]
     theirs = functional.huber_loss(SCORES[:, 0, 0], TARGETS, reduction="none", delta=0.6)
     assert torch.allclose(ours, theirs)
+
+
+EDGES = torch.tensor([-1.0, -0.5, 0.0, 0.5, 1.0])[:, None, None]
+NONE = torch.zeros(5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "values", "slopes"),
+    [
+        (losses.squared(), [1, 0.25, 0, 0.25, 1], [-1, -0.5, 0, 0.5, 1]),
+        (losses.absolute(), [1, 0.5, 0, 0.5, 1], [-1, -1, 0, 1, 1]),
+        (losses.eps_insensitive_squared(0.5), [0.25, 0, 0, 0, 0.25], [-0.5, 0, 0, 0, 0.5]),
+        (losses.eps_insensitive_absolute(0.5), [0.5, 0, 0, 0, 0.5], [-1, 0, 0, 0, 1]),
+        (losses.quantile(0.75), [0.75, 0.375, 0, 0.125, 0.25], [-0.75, -0.75, 0, 0.25, 0.25]),
+        (losses.huber(0.5), [0.375, 0.125, 0, 0.125, 0.375], [-0.5, -0.5, 0, 0.5, 0.5]),
+        (losses.Hinge(0.5), [0, 0, 0.5, 1, 1.5], [0, 0, 1, 1, 1]),
+    ],
+    ids=lambda loss: getattr(loss, "name", None),
+)
+def test_losses_and_slopes_at_their_corners(loss, values, slopes):
+    """Labels are 0; for the hinge that is the negative side, whose margin ends at -0.5."""
+    loss_nm, slope_nmc = loss.rows(EDGES, NONE)
+    assert loss_nm[:, 0].tolist() == pytest.approx(values)
+    assert slope_nmc[:, 0, 0].tolist() == pytest.approx(slopes)
+
+
+def test_the_log_calls_each_by_the_name_of_the_original():
+    assert [loss.name for loss, *_ in CASES.values()] == [
+        "binary_classification_cross_entropy", "hinge_loss", "squared_loss", "absolute_loss", "eps_insensitive_squared_loss",
+        "eps_insensitive_absolute_loss", "quantile_loss", "huber_loss",
+    ]  # fmt: skip
+    assert losses.Softmax().name == "multiclass_cross_entropy"
