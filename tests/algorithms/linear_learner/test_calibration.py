@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import fbeta_score, precision_score, recall_score, roc_auc_score
 
-from wildsage.algorithms.linear_learner.calibration import Criterion, ThresholdCurve
+from wildsage.algorithms.linear_learner.calibration import ChosenThreshold, Criterion, ThresholdCurve
 
 RNG = torch.Generator().manual_seed(5)
 LABELS = (torch.rand(300, generator=RNG) > 0.7).float()
@@ -85,3 +85,48 @@ def test_the_area_is_scikit_learns():
         roc_auc_score(LABELS.numpy(), SCORES.numpy())
     )
     assert math.isnan(ThresholdCurve.from_scores(SCORES, torch.ones(300)).area())
+
+
+def curve(scores: list[float], labels: list[float]) -> ThresholdCurve:
+    return ThresholdCurve.from_scores(torch.tensor(scores), torch.tensor(labels))
+
+
+def test_a_curve_begins_with_no_row_and_ends_with_all():
+    found = curve([0.5, 0.25, 0.25, 0.75], [1.0, 0.0, 1.0, 0.0])
+    assert found.threshold_t.tolist() == pytest.approx([0.75, 0.625, 0.375, 0.25]) and found.threshold_t[0] > 0.75
+    assert found.hits_t.tolist() == [0, 0, 1, 2] and found.misses_t.tolist() == [0, 1, 1, 2]
+    assert (found.positives, found.rows) == (2, 4)
+    assert found.accuracy_t.tolist() == [0.5, 0.25, 0.5, 0.5]
+    assert found.precision_t.tolist() == [0, 0, 0.5, 0.5]
+    assert found.recall_t.tolist() == [0, 0, 0.5, 1]
+    assert found.f_beta_t(1.0).tolist() == pytest.approx([0, 0, 0.5, 2 / 3])
+    assert found.area() == pytest.approx(1.5 / 4)  # of four pairs one is in order, and one is a tie
+
+
+def test_without_positive_rows_recall_and_f_are_0():
+    found = curve([0.5, 0.25], [0.0, 0.0])
+    assert found.recall_t.tolist() == [0, 0, 0] and found.f_beta_t(1.0).tolist() == [0, 0, 0]
+    assert math.isnan(found.area()) and Criterion("accuracy").choose(found).value == 1
+
+
+def test_the_targets_are_eight_tenths_unless_others_are_given():
+    """Nine of ten rows of label 1 lie above all others: recall 0.8 needs eight of them, and 0.9 is there without a miss."""
+    found = curve([0.1 * row for row in range(12)], [0.0, 0.0, 1.0] + [1.0] * 9)
+    choice = Criterion("precision_at_target_recall").choose(found)
+    assert choice == ChosenThreshold(choice.threshold, 1.0) and 0.1 < choice.threshold <= 0.4
+    mixed = curve([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], [1.0, 1.0, 1.0, 1.0, 0.0, 1.0])
+    assert Criterion("recall_at_target_precision").choose(mixed).value == 1  # a precision of 5 / 6
+    assert Criterion("recall_at_target_precision", target_precision=0.9).choose(mixed).value == pytest.approx(0.8)
+
+
+def test_a_target_that_is_reached_exactly_is_enough():
+    found = curve([0.9, 0.8, 0.7, 0.6], [1.0, 0.0, 1.0, 0.0])
+    choice = Criterion("precision_at_target_recall", target_recall=0.5).choose(found)
+    assert choice.value == 1 and choice.threshold == pytest.approx(0.85)
+
+
+def test_a_target_that_is_not_reached_is_worth_one_less_than_the_nearest():
+    """So that models are still told apart by how near they come."""
+    found = curve([0.9, 0.8], [0.0, 1.0])
+    choice = Criterion("recall_at_target_precision", target_precision=0.9).choose(found)
+    assert choice.value == pytest.approx(0.5 - 1) and choice.threshold == pytest.approx(0.8)
