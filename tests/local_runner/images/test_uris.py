@@ -54,3 +54,79 @@ def test_an_image_is_found_under_its_aliases_and_needs_its_packages(monkeypatch)
     assert uris.algorithm(uri) == "made"
     with pytest.raises(uris.UnknownImage, match=r"sagemaker-made.*: Algorithm made needs the package m\.$"):
         uris.installed_algorithm(uri)
+
+
+ECR = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("uri", "tag", "region"),
+    [
+        (f"{ECR}/sagemaker-xgboost:1.7-1", "1.7-1", "us-east-1"),
+        (f"{ECR}/kmeans", "", "us-east-1"),
+        (f"{ECR}/kmeans:1@sha256:{'a' * 64}", "1", "us-east-1"),
+        (f"{ECR}/kmeans@sha256:{'a' * 64}", "", "us-east-1"),
+        ("683313688378.dkr.ecr-fips.us-gov-west-1.amazonaws.com/kmeans:2", "2", "us-gov-west-1"),
+        ("me/mine:7", "", None),
+        ("68331368837.dkr.ecr.us-east-1.amazonaws.com/kmeans:1", "", None),
+        (f"{ECR}/kmeans@sha256:{'a' * 63}", "", None),
+    ],
+)
+def test_tag_and_region_are_those_of_an_image_in_ecr(uri, tag, region):
+    assert (uris.tag_of(uri), uris.region_of(uri)) == (tag, region)
+
+
+def test_an_image_of_another_region_is_rejected_in_awss_words():
+    said = "Cross region ECR image pulls are not allowed. The image is of us-east-1, the request of eu-west-1: "
+    image = f"{ECR}/kmeans:1"
+    assert uris.foreign(image, "eu-west-1") == said + image
+    assert uris.foreign_warning(image, "eu-west-1") == f"[wildsage] WARNING: AWS rejects this image. {said}{image}"
+    for taken in (image, "me/mine:1"):
+        assert uris.foreign(taken, "us-east-1") is None and uris.foreign_warning(taken, "us-east-1") is None
+
+
+def test_a_framework_is_known_by_its_repository():
+    found = uris.framework(f"{ECR}/sagemaker-scikit-learn:1.2-1-cpu-py3")
+    assert found is not None and uris.framework(f"{ECR}/kmeans:1") is None and uris.framework("me/mine:1") is None
+    assert uris.runs_spark(f"{ECR}/sagemaker-spark-processing:3.3-cpu-py39-v1.0") and not uris.runs_spark(
+        f"{ECR}/kmeans:1"
+    )
+    assert uris.may_run_script(f"{ECR}/sagemaker-xgboost:1.7-1")
+    for other in (f"{ECR}/sagemaker-scikit-learn:1.2-1-cpu-py3", f"{ECR}/kmeans:1", "me/mine:1"):
+        assert not uris.may_run_script(other)
+
+
+def test_a_command_stands_in_for_an_image_by_its_uri_or_else_by_its_name():
+    by_name = {"mine": ("by", "name")}
+    for uri in ("mine", "me/mine:1", f"{ECR}/team/mine:1", f"{ECR}/mine@sha256:{'a' * 64}"):
+        assert uris.mapped(uri, by_name) == ("by", "name")
+        assert uris.mapped(uri, {**by_name, uri: ("by", "uri")}) == ("by", "uri")
+    assert uris.mapped("me/other:1", by_name) == ()
+
+
+def test_a_mapping_is_an_image_and_a_command():
+    assert uris.parse_mapping("me/mine:1=python serve.py --name 'two words' a=b") == (
+        "me/mine:1",
+        ("python", "serve.py", "--name", "two words", "a=b"),
+    )
+    for text in ("mine", "=python", "mine=", "mine= ", ""):
+        with pytest.raises(ValueError, match="expected IMAGE=COMMAND"):
+            uris.parse_mapping(text)
+
+
+def test_our_image_has_a_name_for_each_target():
+    assert uris.image_name("linear-learner", "cuda") == "wildsage/linear-learner:cuda"
+
+
+def test_what_cannot_run_is_not_among_what_is_available(monkeypatch):
+    def entry(name: str, problem: str | None) -> catalogue.AlgorithmEntry:
+        return catalogue.AlgorithmEntry(name, "", (name,), (), 1, {}, problem)
+
+    monkeypatch.setattr(
+        catalogue, "algorithms", lambda: (entry("here", None), entry("lacking", "It needs m."), entry("too", None))
+    )
+    with pytest.raises(uris.UnknownImage, match=r"Available without Docker: here, too; scripts with ") as caught:
+        uris.installed_algorithm(f"{ECR}/mine:1")
+    assert "`wildsage up --image mine=COMMAND`" in str(caught.value)
+    with pytest.raises(uris.UnknownImage, match="`wildsage up --image NAME=COMMAND`"):
+        uris.installed_algorithm("me/mine:1")

@@ -6,7 +6,6 @@ import pytest
 
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.frameworks import source
-from wildsage.local_runner.images import uris
 from wildsage.local_runner.inputs import code
 from wildsage.local_runner.inputs.channels import InputError
 from wildsage.local_runner.s3.store import ObjectStore
@@ -40,9 +39,10 @@ def test_an_object_that_is_not_there_is_named(store, tmp_path):
         code.bring("s3://bucket/none", [OptML(tmp_path)], store)
 
 
-def test_only_xgboosts_image_is_both_an_algorithms_and_a_frameworks():
-    account = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
-    assert uris.may_run_script(f"{account}/sagemaker-xgboost:1.7-1")
-    assert not uris.may_run_script(f"{account}/kmeans:1")
-    assert not uris.may_run_script(f"{account}/sagemaker-scikit-learn:1.2-1-cpu-py3")
-    assert not uris.may_run_script("own:1")
+def test_every_host_has_the_code_below_the_name_it_had(store, tmp_path):
+    store.put("bucket", "code/deep/more.py", [b"print(2)"])
+    trees = [OptML(tmp_path / name) for name in ("algo-1", "algo-2")]
+    code.bring("s3://bucket/code/", trees, store)
+    for tree in trees:
+        assert {path.name for path in tree.code.rglob("*.py")} == {"own.py", "more.py"}
+        assert (tree.code / "deep" / "more.py").read_text() == "print(2)"
