@@ -84,6 +84,8 @@ TESTS = {
     "containers/codecs/records/": ("tests/containers/codecs/records",),
     "containers/frameworks/defaults/": ("tests/containers/frameworks/test_hooks.py",),
     "containers/frameworks/image_modules/": ("tests/containers/frameworks/test_image_modules.py",),
+    "containers/model_files/__init__.py": ("tests/containers/model_files/test_layouts.py",),
+    "containers/model_files/artifact.py": ("tests/containers/model_files/test_rejected.py",),
 }
 """Start of a path → what judges it besides the test of its name, where that is more than the tests of its folder."""
 

@@ -65,7 +65,9 @@ def test_parameters_of_the_chosen_range_stay():
     assert dict(chosen.parameters) == {"verbose": "true"}
 
 
-@pytest.mark.parametrize("header", ["image/png", "text/csv;q=0", "text/csv;q=-1", "image/*", "app/*", "text/cs", "nonsense"])
+@pytest.mark.parametrize(
+    "header", ["image/png", "text/csv;q=0", "text/csv;q=-1", "image/*", "app/*", "text/cs", "nonsense"]
+)
 def test_nothing_acceptable(header):
     with pytest.raises(NotAcceptable, match="expected application/json, application/jsonlines, text/csv"):
         accepted(header, OFFERED, default=JSON)

@@ -1,0 +1,115 @@
+"""What an index of faiss says of itself, and what is in it. The limit of memory is noted here, not set: it would hold for all tests."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+faiss = pytest.importorskip("faiss")
+from wildsage.containers.model_files import faiss_trial  # noqa: E402
+
+ROWS = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def limits(monkeypatch) -> list[tuple[int, tuple[int, int]]]:
+    """What would have been limited."""
+    set_ = []
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, limit: set_.append((kind, limit)))
+    return set_
+
+
+def flat(rows: int = 60, columns: int = 4) -> faiss.Index:
+    index = faiss.IndexFlatL2(columns)
+    if rows:
+        index.add(ROWS[:rows, :columns])
+    return index
+
+
+def lists(rows: int = 60) -> faiss.IndexIVFFlat:
+    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(4), 4, 3)
+    index.train(ROWS)
+    if rows:
+        index.add(ROWS[:rows])
+    return index
+
+
+def with_id(place: int, number: int) -> faiss.IndexIVFFlat:
+    """An index whose last list names another row."""
+    index = lists()
+    size = index.invlists.list_size(2)
+    faiss.rev_swig_ptr(index.invlists.get_ids(2), size)[place] = number
+    return index
+
+
+def with_total(rows: int) -> faiss.IndexIVFFlat:
+    index = lists()
+    index.ntotal = rows
+    return index
+
+
+def trial(index: faiss.Index, folder: Path) -> str | None:
+    faiss.write_index(index, str(folder / "index"))
+    return faiss_trial.main(str(folder / "index"), 0)
+
+
+@pytest.mark.parametrize(
+    "index", [flat(), flat(0), flat(1), lists(), lists(0), lists(1), with_id(0, 0), with_id(-1, 59)], ids=str
+)
+def test_a_sound_index_has_no_problem(tmp_path, index):
+    assert trial(index, tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("index", "problem"),
+    [
+        (flat(0, 0), "it says that it holds 0 rows of 0 columns"),
+        (with_total(59), "its lists hold 60 rows, and it says that it holds 59"),
+        (with_total(61), "its lists hold 60 rows, and it says that it holds 61"),
+        (with_id(0, 60), "list 2 names a row outside of 0 to 59"),
+        (with_id(-1, -1), "list 2 names a row outside of 0 to 59"),
+    ],
+    ids=str,
+)
+def test_an_index_that_contradicts_itself_is_described(tmp_path, index, problem):
+    assert trial(index, tmp_path) == problem
+
+
+def test_what_faiss_says_of_a_file_is_cut_to_its_last_line(tmp_path, monkeypatch):
+    (tmp_path / "index").write_bytes(b"IxF2")
+    assert "\n" not in faiss_trial.main(str(tmp_path / "index"), 0)
+    for error, said in ((RuntimeError("first\nlast\n"), "last"), (MemoryError(), "MemoryError")):
+
+        def fails(*_: object, error: BaseException = error) -> None:
+            raise error
+
+        monkeypatch.setattr(faiss, "read_index", fails)
+        assert faiss_trial.main(str(tmp_path / "index"), 0) == said
+
+
+def used_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def test_reading_may_take_two_gigabytes_and_four_times_the_file_beyond_what_is_used(tmp_path, limits):
+    before = used_bytes()
+    trial(flat(), tmp_path)
+    ((kind, (soft, _)),) = limits
+    further = (2 << 30) + 4 * (tmp_path / "index").stat().st_size
+    assert kind == resource.RLIMIT_AS
+    assert before + further <= soft <= used_bytes() + further
+
+
+@pytest.mark.parametrize(("index", "status"), [(flat(), 0), (with_id(0, 60), 1)], ids=str)
+def test_the_program_ends_with_a_status_and_a_reason(tmp_path, index, status):
+    faiss.write_index(index, str(tmp_path / "index"))
+    done = subprocess.run(
+        [sys.executable, faiss_trial.__file__, tmp_path / "index", "0"], capture_output=True, text=True
+    )
+    assert done.returncode == status
+    assert done.stderr.splitlines()[-1:] == (["list 2 names a row outside of 0 to 59"] if status else [])
