@@ -1,5 +1,6 @@
 """Packing and unpacking model.tar.gz: equal bytes, and no member outside the folder."""
 
+import errno
 import gzip
 import hashlib
 import io
@@ -10,7 +11,7 @@ import tracemalloc
 
 import pytest
 
-from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import PlatformError, UserError
 from wildsage.containers.contract import archive
 
 
@@ -232,3 +233,64 @@ def test_a_header_that_claims_to_be_large_is_not_read(tmp_path, kind):
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 8 << 20
+
+
+def test_a_packed_member_can_be_read_by_everybody_and_has_no_time(tmp_path):
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(b"an earlier archive")
+    archive.pack(folder_with(tmp_path / "in", FILES), path)
+    with tarfile.open(path) as tar:
+        assert {(member.mode, member.mtime, member.uid, member.uname) for member in tar} == {(0o644, 0, 0, "")}
+    assert path.read_bytes()[:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # neither a name nor a time
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in", "model.tar.gz"]
+
+
+def test_a_folder_that_is_there_is_unpacked_into(tmp_path):
+    archive.pack(folder_with(tmp_path / "in", FILES), tmp_path / "model.tar.gz")
+    for _ in range(2):
+        archive.unpack(tmp_path / "model.tar.gz", tmp_path / "deep" / "out")
+    assert (tmp_path / "deep" / "out" / "a.txt").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(("size", "accepted"), [(1 << 30, True), ((1 << 30) + 1, False)])
+def test_a_small_archive_may_unpack_to_a_gigabyte(tmp_path, size, accepted):
+    (tmp_path / "model.tar.gz").write_bytes(b"small")
+    accept = archive._Filter(tmp_path / "model.tar.gz")
+    assert accept(sized("a", size - 1), str(tmp_path)) is not None
+    if accepted:
+        assert accept(sized("b", 1), str(tmp_path)) is not None
+    else:
+        with pytest.raises(archive.tarfile.FilterError, match=r"unpacks to more than 1,073,741,824 bytes"):
+            accept(sized("b", 2), str(tmp_path))
+
+
+def test_a_header_may_be_as_long_as_a_piece(tmp_path):
+    content = archive._InPieces(io.BytesIO(bytes(3 << 20)))
+    assert len(content.read(1 << 20)) == content.tell() == 1 << 20
+    assert content.read(0) == b"" and content.seek(-5, io.SEEK_END) == (3 << 20) - 5
+    assert len(content.read(10)) == 5 and content.seek(7) == 7
+    for size, claimed in (((1 << 20) + 1, "1,048,577"), (-1, "-1")):
+        with pytest.raises(archive.tarfile.ReadError, match=f"a header claims {claimed} bytes"):
+            content.read(size)
+
+
+def test_a_disk_without_room_is_not_the_archives_fault(tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    packed(tmp_path / "model.tar.gz", [1])
+    monkeypatch.setattr(archive.tarfile.TarFile, "extractall", full)
+    with pytest.raises(
+        PlatformError, match=r"^model\.tar\.gz: cannot be unpacked into .*/out: No space left on device\.$"
+    ):
+        archive.unpack(tmp_path / "model.tar.gz", tmp_path / "out")
+
+
+def test_a_plain_tar_is_an_archive_and_a_missing_file_is_an_error(tmp_path):
+    with tarfile.open(tmp_path / "model.tar", "w") as tar:
+        tar.addfile(sized("a", 1), io.BytesIO(b"a"))
+    assert archive.is_archive(tmp_path / "model.tar")
+    archive.unpack(tmp_path / "model.tar", tmp_path / "out")
+    assert (tmp_path / "out" / "a").read_bytes() == b"a"
+    with pytest.raises(FileNotFoundError):
+        archive.is_archive(tmp_path / "missing")

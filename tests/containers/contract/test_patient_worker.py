@@ -15,7 +15,8 @@ from collections.abc import Iterator
 import pytest
 from gunicorn.workers.gthread import ThreadWorker
 
-from wildsage.containers.contract.patient_worker import SHORT_OF_FILES, PatientWorker
+from wildsage.containers.contract import patient_worker
+from wildsage.containers.contract.patient_worker import SHORT_OF_FILES, ClientTooSlow, PatientSocket, PatientWorker
 
 THREADS = 8
 SERVER = f"""
@@ -224,6 +225,138 @@ def test_a_worker_that_its_server_left_behind_ends_as_one_that_is_told_to():
     assert not worker.alive  # so that it waits for nobody who asked nothing
 
 
+class NotedSocket(PatientSocket):
+    """Notes the limits that are set for its waits."""
+
+    limits: tuple[float | None, ...] = ()
+
+    def settimeout(self, limit_s: float | None) -> None:
+        self.limits += (limit_s,)
+        super().settimeout(limit_s)
+
+
+class Clock:
+    """A clock that moves only when it is told to, or by so much at each look."""
+
+    def __init__(self) -> None:
+        self.now_s, self.step_s = 1000.0, 0.0
+
+    def monotonic(self) -> float:
+        self.now_s += self.step_s
+        return self.now_s
+
+
+@pytest.fixture
+def pair(monkeypatch) -> Iterator[tuple[NotedSocket, socket.socket, Clock]]:
+    """A patient socket of which a head is awaited, its client, and the clock that it looks at."""
+    clock = Clock()
+    monkeypatch.setattr(patient_worker, "time", clock)
+    mine, theirs = socket.socketpair()
+    patient = NotedSocket(fileno=mine.detach())
+    patient.setblocking(True)
+    with patient, theirs:
+        yield patient, theirs, clock
+
+
+def test_a_head_has_twenty_seconds_in_all(pair):
+    patient, client, clock = pair
+    for waited_s, left_s in ((0.0, 20.0), (15.0, 5.0)):
+        clock.now_s, patient.limits = 1000.0 + waited_s, ()
+        client.sendall(b"x")
+        assert patient.recv(10) == b"x" and patient.limits == (left_s, None)
+    clock.now_s = 1020.0
+    with pytest.raises(ConnectionResetError, match="The head of a request did not arrive in time"):
+        patient.recv(10)
+    patient.setblocking(True)  # the next request has a time of its own
+    client.sendall(b"y")
+    patient.limits = ()
+    assert patient.recv(10) == b"y" and patient.limits == (20.0, None)
+
+
+def test_each_piece_of_a_body_has_thirty_seconds_and_a_body_that_stopped_is_given_up(pair, monkeypatch):
+    patient, client, clock = pair
+    patient.head_is_read(None)
+    clock.now_s += 100  # a handler may take its time before it reads
+    for _ in range(2):
+        client.sendall(b"x")
+        patient.limits = ()
+        assert patient.recv(10) == b"x" and patient.limits == (30.0, None)
+    monkeypatch.setattr(patient_worker, "IDLE_S", 0.0)
+    with pytest.raises(ClientTooSlow, match="The body of a request did not arrive in time: timed out"):
+        patient.recv(10)
+    client.sendall(b"late")
+    with pytest.raises(ClientTooSlow, match="The body was given up"):
+        patient.recv(10)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "waited_s", "slow"),
+    [
+        ([1], 30.0, False),  # whatever its rate, thirty seconds are allowed
+        ([1, 1], 20.0, True),
+        ([1000, 3000], 20.0, False),  # 100 bytes/s
+        ([1000, 2999], 20.0, True),
+        ([4000, 1, 1999], 20.0, False),
+        ([4000, 1, 1998], 20.0, True),
+    ],
+)
+def test_a_body_that_takes_longer_arrives_at_a_hundred_bytes_a_second(pair, pieces, waited_s, slow):
+    patient, client, clock = pair
+    patient.head_is_read(None)
+    clock.step_s = waited_s
+    for number, size in enumerate(pieces, 1):
+        client.sendall(bytes(size))
+        if slow and number == len(pieces):
+            with pytest.raises(ClientTooSlow, match="did not arrive in time: below 100 bytes/s"):
+                patient.recv(1 << 20)
+        else:
+            assert len(patient.recv(1 << 20)) == size
+
+
+def test_the_next_request_of_a_connection_is_not_slow_because_of_the_one_before(pair):
+    patient, client, clock = pair
+    patient.head_is_read(None)
+    clock.step_s = 30.0
+    for _ in range(2):
+        client.sendall(b"x")
+        assert patient.recv(10) == b"x"
+        patient.setblocking(True)
+        patient.head_is_read(None)
+
+
+def test_where_gunicorn_sets_a_time_of_its_own_it_counts(pair):
+    patient, client, clock = pair
+    patient.settimeout(0.01)
+    with pytest.raises(TimeoutError):
+        patient.recv(1)
+    patient.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        patient.recv(1)
+    patient.settimeout(None)  # no head is awaited now
+    client.sendall(b"x")
+    clock.now_s += 1000
+    assert patient.recv(1) == b"x"
+
+
+def test_a_socket_that_is_closed_already_is_left_as_it_is():
+    patient = PatientSocket()
+    patient.close()
+    patient.setblocking(True)
+
+
+def test_an_answer_may_be_the_last_on_its_connection(pair):
+    class Request:
+        closed = False
+
+        def force_close(self) -> None:
+            self.closed = True
+
+    request = Request()
+    pair[0].head_is_read(request)
+    pair[0].close_after_answer()
+    assert request.closed
+
+
 class Listener:
     """Fails to accept as one of a process that has too many files open."""
 
@@ -235,10 +368,13 @@ class Listener:
 
 
 @pytest.mark.parametrize("number", SHORT_OF_FILES)
-def test_a_worker_outlives_a_moment_in_which_it_may_open_no_more_files(number):
+def test_a_worker_outlives_a_moment_in_which_it_may_open_no_more_files(number, monkeypatch):
     worker = PatientWorker.__new__(PatientWorker)
     arguments = [Listener(number)] * (len(inspect.signature(ThreadWorker.accept).parameters) - 1)
+    pauses: list[float] = []
+    monkeypatch.setattr(patient_worker.time, "sleep", pauses.append)
     worker.accept(*arguments)
+    assert len(pauses) == 1 and 0 < pauses[0] < 1
     with pytest.raises(OSError, match="cannot accept"):
         worker.accept(*[Listener(errno.EBADF)] * len(arguments))
 
