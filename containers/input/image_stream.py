@@ -34,7 +34,7 @@ SHUFFLE_BYTES = 64 << 20
 """Encoded images held for the shuffle. A smaller channel is shuffled completely."""
 
 MOST_WORKERS = 8
-BATCHES_AHEAD = 4
+BATCHES_AHEAD = 4  # mutants: equivalent: any number gives the same batches, in another time
 """Batches that each worker prepares ahead."""
 
 

@@ -11,6 +11,7 @@ from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.image_classification.hyperparameters import CROP
 from wildsage.algorithms.image_classification.preparation import TrainingPreparation
 from wildsage.containers.codecs.images.image_recordio import ImageRecord
+from wildsage.containers.input import image_stream
 from wildsage.containers.input.image_stream import ImageStream, default_workers, shuffled
 
 SHAPE = (3, 8, 8)
@@ -122,3 +123,44 @@ def test_training_on_no_images_is_rejected():
     nothing = stream(share=(50, 51))  # the last of more hosts than there are images
     with pytest.raises(UserError, match=r"^No training data processed\."):
         list(nothing.batches(4))
+
+
+def test_a_shuffle_holds_64_megabytes_unless_said_otherwise():
+    content, taken = bytes(1 << 20), []
+
+    def records():
+        for number in range(70):
+            taken.append(number)
+            yield ImageRecord(content, ())
+
+    next(shuffled(records(), np.random.default_rng(0)))
+    assert len(taken) == 65
+
+
+def test_the_share_of_time_that_a_pass_waited_is_in_percent(monkeypatch):
+    class Clock:
+        """A second passes between two looks."""
+
+        now_s = 0.0
+
+        def perf_counter(self) -> float:
+            self.now_s += 1
+            return self.now_s
+
+        time = perf_counter
+
+    monkeypatch.setattr(image_stream, "time", Clock())
+    lines = []
+    images = stream(RECORDS[:6], log=lines.append)
+    for _ in range(2):
+        list(images.batches(2))  # it waits for three batches and the end: four seconds of nine
+    assert lines == ["Channel train: waited 44.4 % of 9.0 s for images."] * 2
+
+
+def test_a_pass_is_the_first_unless_said_otherwise():
+    assert numbers(stream().batches(10)) == numbers(stream().batches(10, 0)) != numbers(stream().batches(10, 1))
+
+
+def test_another_channel_may_have_no_images():
+    preparation = TrainingPreparation(SHAPE, None, CROP, 4)
+    assert list(ImageStream("test", lambda: iter(()), preparation, None, workers=0).batches(4)) == []

@@ -10,7 +10,8 @@ import torch
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.codecs.media_type import MediaType
 from wildsage.containers.contract.job_log import JobLog
-from wildsage.containers.input.row_stream import RowStream
+from wildsage.containers.input import row_stream
+from wildsage.containers.input.row_stream import ReadCounts, RowStream
 from wildsage.containers.input.sources import FileSources, Source
 
 
@@ -78,13 +79,18 @@ def test_csv_without_label_size_has_a_label_first(tmp_path):
         ("State,Income\n1,2\n", r"Unable to parse csv: rows 1-3, file .*x\.csv\. Channel train, x\.csv, row 1: column 1: got 'State', "
                                 r"expected a number; is this a header row\? CSV channels have none\."),
         ("1,2\n3,4\n5,6\n7,8,9\n", r"rows 4-6, file .*x\.csv\. Channel train, x\.csv, row 4: 3 columns, expected 2"),
-        ("1,2,3\n4,5,6\n", r"row 1: 3 columns, expected 2 \(feature_dim\)\."),
+        ("1,2,3\n4,5,6\n", r"row 1: 3 columns, expected 2 \(feature_dim\)\.$"),
+        ("0,2,3\n", r"row 1: 3 columns, expected 2 \(feature_dim\)\.$"),
+        ("0,2,3\n2,5,6\n", r"row 1: 3 columns, expected 2 \(feature_dim\)\.$"),
+        ("0,1,2,3\n1,4,5,6\n", r"row 1: 4 columns, expected 2 \(feature_dim\)\.$"),
+        ("1\n2\n", r"row 1: 1 columns, expected 2 \(feature_dim\)\.$"),
+        ("1,2\n3,4\n5\n", r"rows 1-3, file .*x\.csv\. Channel train, x\.csv, row 3: 1 columns, expected 2"),
         ("0,2,3\n1,5,6\n", r"row 1: 3 columns, expected 2 \(feature_dim\); the first column counts the rows: is it the index"),
         ("1,2\n3,nan\n", r"row 2: column 2: got nan, expected a finite number\."),
         ("1,2\n3,1e99\n", r"row 2: column 2: got '1e99', expected a number that float32 can hold, of at most 3\.4e38\."),
         ("1,2\n3,\n", r"row 2: column 2: empty, expected a number"),
     ],
-    ids=["header", "ragged", "width", "index", "nan", "overflow", "empty field"],
+    ids=["header", "ragged", "width", "one row", "steps of two", "two more", "one less", "last of a batch", "index", "nan", "overflow", "empty field"],
 )  # fmt: skip
 def test_a_bad_csv_row_is_named_with_channel_file_and_row(tmp_path, text, message):
     (tmp_path / "x.csv").write_text(text)
@@ -169,3 +175,68 @@ def test_rows_of_a_pipe_and_of_one_of_several_hosts_are_said_to_be_so(tmp_path):
         UserError, match=r"Channel train of host algo-2, row 2 of all objects in pipe 1\.csv: column 2: got 'x'"
     ):
         list(channel.batches(1))
+
+
+def test_an_index_before_the_label_is_guessed(tmp_path):
+    (tmp_path / "x.csv").write_text("0,9,1,2\n1,8,3,4\n")
+    with pytest.raises(UserError, match=r"3 columns, expected 2 \(feature_dim\); the first column counts the rows"):
+        rows_of(tmp_path, "text/csv")
+
+
+def test_records_have_no_index(tmp_path):
+    (tmp_path / "x.pbr").write_bytes(recordio(np.array([[0, 1, 2], [1, 3, 4]], np.float32)))
+    with pytest.raises(UserError, match=r"row 1: 3 columns, expected 2 \(feature_dim\)\.$"):
+        rows_of(tmp_path, "application/x-recordio-protobuf")
+
+
+def test_the_advice_about_a_type_belongs_to_the_first_row(tmp_path):
+    (tmp_path / "1.csv").write_text("1,2\n3,x\n")
+    log = JobLog("algo-1", "test", io.StringIO())
+    media_type = MediaType.parse("text/csv;label_size=0")
+    channel = RowStream("train", FileSources(tmp_path), media_type, 2, tmp_path, log, type_assumed=True)
+    with pytest.raises(UserError, match=r"row 2: column 2: got 'x', expected a number\.$"):
+        list(channel.batches(3))
+
+
+def test_without_a_feature_dim_all_rows_are_as_wide_as_the_first_of_all_passes(tmp_path):
+    (tmp_path / "1.csv").write_text("1,2,3\n")
+    channel = stream(tmp_path, "text/csv;label_size=0", "auto")
+    assert [batch.width for batch in channel.batches(3)] == [3]
+    (tmp_path / "1.csv").write_text("1,2\n")
+    with pytest.raises(UserError, match=r"row 1: 2 columns, expected 3 \(feature_dim\)"):
+        list(channel.batches(3))
+
+
+def test_what_was_read_is_counted_by_pass_in_all_and_at_most():
+    counts = ReadCounts()
+    for batches in ([5, 3], [4], [2, 2, 2]):
+        counts.begin_pass()
+        for rows in batches:
+            counts.add(rows)
+        counts.end_pass()
+    assert (counts.passes, counts.rows, counts.batches) == (3, 18, 6)
+    assert (counts.pass_rows, counts.pass_batches, counts.most_rows, counts.most_batches) == (6, 3, 8, 3)
+
+
+def test_the_duration_of_a_pass_is_in_milliseconds(tmp_path, monkeypatch):
+    class Clock:
+        times_s = iter([10.0, 12.5])
+
+        def time(self) -> float:
+            return next(self.times_s)
+
+    monkeypatch.setattr(row_stream, "time", Clock())
+    (tmp_path / "1.csv").write_text("1,2\n")
+    channel = stream(tmp_path, "text/csv;label_size=0", 2)
+    list(channel.batches(1))
+    assert '"epoch": 0, "duration": 2500, ' in channel._log._out.getvalue()
+    assert f'"data_pipeline": "{tmp_path}"' in channel._log._out.getvalue()
+
+
+def test_a_pass_that_is_left_early_counts_what_it_gave(tmp_path):
+    (tmp_path / "1.csv").write_text("1,2\n3,4\n")
+    channel = stream(tmp_path, "text/csv;label_size=0", 2)
+    batches = channel.batches(1)
+    next(batches)
+    batches.close()
+    assert (channel.counts.passes, channel.counts.pass_rows) == (1, 1)

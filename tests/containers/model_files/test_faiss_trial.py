@@ -113,3 +113,12 @@ def test_the_program_ends_with_a_status_and_a_reason(tmp_path, index, status):
     )
     assert done.returncode == status
     assert done.stderr.splitlines()[-1:] == (["list 2 names a row outside of 0 to 59"] if status else [])
+
+
+@pytest.mark.parametrize(("most", "limited"), [(1000, True), (101, True), (100, False), (99, False), (-1, True)])
+def test_a_lower_limit_of_the_users_stands(monkeypatch, limits, most, limited):
+    used = resource.getpagesize()
+    monkeypatch.setattr(faiss_trial.Path, "read_text", lambda _: "1 0 0")  # one page is used
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (most, most if most < 0 else most + used))
+    faiss_trial._limit_memory(100)
+    assert limits == ([(resource.RLIMIT_AS, (used + 100, most if most < 0 else most + used))] if limited else [])
