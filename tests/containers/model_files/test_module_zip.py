@@ -16,8 +16,9 @@ from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner.algorithm import LinearLearner
 from wildsage.algorithms.linear_learner.model import LinearModel
 from wildsage.containers import codecs
+from wildsage.containers.codecs.mxnet import ndarray, stored_zip
 from wildsage.containers.contract import archive
-from wildsage.containers.model_files import artifact
+from wildsage.containers.model_files import artifact, module_zip
 from wildsage.containers.serving.handler import Handler, HttpRequest
 
 ADULT = (
@@ -142,3 +143,59 @@ def test_the_archive_is_the_same_each_time(tmp_path):
     assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
     with tarfile.open(tmp_path / "a.tar.gz") as packed:
         assert packed.getnames() == ["model_algo-1"]
+
+
+def rewritten(folder, **changes: bytes | None) -> None:
+    """The artifact with other members; None leaves one out."""
+    artifact.save(adult(), folder, "algo-1")
+    path = folder / "model_algo-1"
+    members = stored_zip.read(path, ("mx-mod-symbol.json", "manifest.json", module_zip.PARAMETERS, module_zip.ARRAYS))
+    named = {"settings": module_zip.PARAMETERS, "arrays": module_zip.ARRAYS}
+    members |= {named[name]: content for name, content in changes.items()}
+    path.write_bytes(stored_zip.write({name: content for name, content in members.items() if content is not None}))
+
+
+CLASSES = {"linear-learner": LinearModel}
+
+
+def test_members_may_come_in_any_order(tmp_path):
+    artifact.save(adult(), tmp_path, "algo-1")
+    path = tmp_path / "model_algo-1"
+    members = stored_zip.read(path, (module_zip.ARRAYS, module_zip.PARAMETERS))
+    path.write_bytes(stored_zip.write(members))
+    assert module_zip.load(tmp_path, CLASSES).settings() == adult().settings()
+
+
+@pytest.mark.parametrize("missing", ["settings", "arrays"])
+def test_a_zip_of_something_else_or_another_file_is_left_to_other_layouts(tmp_path, missing):
+    assert module_zip.load(tmp_path, CLASSES) is None
+    rewritten(tmp_path, **{missing: None})
+    assert module_zip.load(tmp_path, CLASSES) is None
+    (tmp_path / "model_algo-1").write_bytes(b"IxF2")
+    assert module_zip.load(tmp_path, CLASSES) is None
+
+
+ONES = np.ones((2, 1), np.float32)
+SPARSE = ndarray.RowSparse(ONES, np.arange(2), (2, 1))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "problem"),
+    [
+        ([ONES, ONES], "mx-mod-0000.params holds no named dense arrays, expected names such as arg:fc0_weight"),
+        ({"arg:fc0_weight": SPARSE, "arg:fc0_bias": ONES}, "holds no named dense arrays"),
+        ({"arg:fc0_weight": ONES}, "model_algo-1: holds fc0_weight, which do not make a model of linear-learner"),
+        ({"arg:fc0_weight": ONES, "arg:fc0_bias": ONES, "x": ONES}, "holds fc0_weight, fc0_bias, x, which do not make"),
+    ],
+)
+def test_arrays_that_are_not_a_linear_models_are_named(tmp_path, arrays, problem):
+    rewritten(tmp_path, arrays=ndarray.write(arrays))
+    with pytest.raises(UserError, match=problem):
+        module_zip.load(tmp_path, CLASSES)
+
+
+def test_what_is_expected_is_an_archive_of_four_members():
+    assert module_zip.expected(LinearModel) == (
+        "a ZIP archive of manifest.json, additional-params.json, mx-mod-symbol.json and mx-mod-0000.params, "
+        "an MXNet NDArray file of arg:fc0_weight, arg:fc0_bias"
+    )

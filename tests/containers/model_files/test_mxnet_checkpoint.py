@@ -13,7 +13,7 @@ from wildsage.algorithms.image_classification import weights
 from wildsage.algorithms.image_classification.model import ImageClassificationModel
 from wildsage.algorithms.image_classification.network import SOFTMAX, residual_network
 from wildsage.containers.codecs.mxnet import ndarray, symbol_json
-from wildsage.containers.model_files import artifact
+from wildsage.containers.model_files import artifact, mxnet_checkpoint
 
 SHAPE = (3, 8, 8)
 
@@ -150,3 +150,78 @@ def test_files_with_impossible_numbers_or_nodes_are_rejected(tmp_path, file, con
     (tmp_path / file).write_bytes(content)
     with pytest.raises(UserError, match=problem):
         artifact.load(tmp_path, "image-classification")
+
+
+def params(folder, name: str, value: float = 1.0, form=dict) -> None:
+    array = np.full(1, value, np.float64)
+    (folder / name).write_bytes(
+        ndarray.write({"arg:a": array, "aux:b": array, "c": array} if form is dict else [array])
+    )
+
+
+def test_the_arrays_of_the_last_epoch_are_read_as_float32_without_their_kinds(tmp_path):
+    for name, value in (("net-0002.params", 2), ("net-0010.params", 10), ("net-12345.params", 12345)):
+        params(tmp_path, name, value)
+        epoch, arrays = mxnet_checkpoint.read_arrays(tmp_path, "net")
+        assert epoch == value and {name: array.tolist() for name, array in arrays.items()} == {
+            name: [value] for name in "abc"
+        }
+        assert {array.dtype for array in arrays.values()} == {torch.float32}
+
+
+def test_files_of_other_networks_and_other_names_are_passed_over(tmp_path):
+    for name in ("other-0009.params", "net-009.params", "net-0009.params.bak", "a-net-0009.params"):
+        params(tmp_path, name, 9)
+    with pytest.raises(UserError, match=r"no net-NNNN\.params\.$"):
+        mxnet_checkpoint.read_arrays(tmp_path, "net")
+    params(tmp_path, "net-0000.params", 5)
+    assert mxnet_checkpoint.read_arrays(tmp_path, "net")[0] == 0
+
+
+def test_arrays_without_names_or_sparse_ones_are_rejected(tmp_path):
+    params(tmp_path, "net-0001.params", form=list)
+    with pytest.raises(UserError, match=r"net-0001\.params: its arrays have no names, expected arg:… and aux:…\."):
+        mxnet_checkpoint.read_params(tmp_path / "net-0001.params")
+    rows = ndarray.RowSparse(np.ones((1, 1), np.float32), np.array([0]), (1, 1))
+    (tmp_path / "net-0001.params").write_bytes(ndarray.write({"arg:a": rows}))
+    with pytest.raises(UserError, match=r"net-0001\.params: arg:a is sparse, expected dense arrays\."):
+        mxnet_checkpoint.read_params(tmp_path / "net-0001.params")
+
+
+def test_without_a_symbol_files_are_left_to_other_layouts_and_with_two_they_are_rejected(tmp_path):
+    classes = {"image-classification": ImageClassificationModel}
+    assert mxnet_checkpoint.load(tmp_path, classes) is None
+    for name in ("b-symbol.json", "a-symbol.json"):
+        (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(UserError, match=r"a-symbol\.json, b-symbol\.json, expected one symbol\.$"):
+        mxnet_checkpoint.load(tmp_path, classes)
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 1), (1, 7, 5)])
+def test_the_size_of_images_is_that_of_the_last_input_without_the_batch(tmp_path, shape):
+    (tmp_path / "model-shapes.json").write_text(json.dumps([{"shape": [9]}, {"shape": [2, *shape]}]))
+    assert mxnet_checkpoint._image_shape(tmp_path) == shape
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[{"shape": [1, 2, 8, 8]}]',
+        '[{"shape": [1, 3, 0, 8]}]',
+        '[{"shape": [1, 3, 8, 0]}]',
+        '[{"shape": [3, 8, 8]}]',
+        '[{"shape": [1, 3, 8, 8, 1]}]',
+        '[{"shape": [1, 3, null, 8]}]',
+        '[{"shape": [1, 3, 1e999, 8]}]',
+        '[{"name": "data"}]',
+        "[]",
+        "{",
+        "7",
+    ],
+)
+def test_what_is_not_the_size_of_images_is_rejected(tmp_path, content):
+    (tmp_path / "model-shapes.json").write_text(content)
+    with pytest.raises(
+        UserError, match=r'model-shapes\.json: .*expected \[{"shape": \[1, 3, 224, 224\], "name": "data"}\]'
+    ):
+        mxnet_checkpoint._image_shape(tmp_path)

@@ -16,7 +16,7 @@ from wildsage.containers import codecs
 from wildsage.containers.codecs.media_type import MediaType
 from wildsage.containers.codecs.mxnet import ndarray, stored_zip
 from wildsage.containers.contract import archive
-from wildsage.containers.model_files import artifact
+from wildsage.containers.model_files import artifact, symbol_zip
 
 
 @pytest.fixture
@@ -109,3 +109,75 @@ def test_rows_that_are_not_stored_take_memory_only_in_proportion_to_the_file(tmp
     (tmp_path / "model_algo-1").write_bytes(stored_zip.write(members))
     with pytest.raises(UserError, match="w1_weight has 1,099,511,627,776 rows, of which 1 are stored"):
         artifact.load(tmp_path)
+
+
+MACHINE = {"factorization-machines": FactorizationMachinesModel}
+
+
+def rewritten(folder, changes: dict[str, bytes | None]) -> None:
+    """The artifact with other members; None leaves one out."""
+    artifact.save(small(), folder, "algo-1")
+    path = folder / "model_algo-1"
+    members = stored_zip.read(path, ("meta.json", "symbol.json", "params")) | changes
+    path.write_bytes(stored_zip.write({name: content for name, content in members.items() if content is not None}))
+
+
+@pytest.mark.parametrize("missing", ["meta.json", "params"])
+def test_a_zip_of_something_else_or_another_file_is_left_to_other_layouts(tmp_path, missing):
+    assert symbol_zip.load(tmp_path, MACHINE) is None
+    rewritten(tmp_path, {missing: None})
+    assert symbol_zip.load(tmp_path, MACHINE) is None
+    (tmp_path / "model_algo-1").write_bytes(b"IxF2")
+    assert symbol_zip.load(tmp_path, MACHINE) is None
+
+
+def test_a_model_needs_no_symbol(tmp_path):
+    rewritten(tmp_path, {"symbol.json": None})
+    assert symbol_zip.load(tmp_path, MACHINE).settings() == small().settings()
+
+
+@pytest.mark.parametrize(
+    "meta", [b"[]", b"{", b"{}", b'{"training_parameters": [1]}', b'{"training_parameters": null}']
+)
+def test_settings_are_an_object_of_texts(tmp_path, meta):
+    with pytest.raises(UserError, match=r"x: its meta\.json has no object training_parameters\."):
+        symbol_zip._settings(meta, tmp_path / "x")
+    assert symbol_zip._settings(b'{"training_parameters": {"k": 3, "bias": "true"}}', tmp_path) == {
+        "k": "3",
+        "bias": "true",
+    }
+
+
+def test_a_csr_matrix_is_named(tmp_path):
+    one = np.ones(1, np.int64)
+    with pytest.raises(UserError, match="x: arg:v is stored as a CSR matrix, expected a dense or row-sparse array"):
+        symbol_zip._dense(ndarray.CompressedRows(np.ones(1), one, one, (1, 1)), "arg:v", tmp_path / "x")
+
+
+@pytest.mark.parametrize(("always", "most"), [(400, 400), (0, 1000)])
+def test_an_array_may_take_as_much_as_is_allowed_whatever_rows_are_stored(tmp_path, monkeypatch, always, most):
+    """Here 400 bytes, or a hundred times the ten bytes of the file."""
+    monkeypatch.setattr(symbol_zip, "ALWAYS_BYTES", always)
+    (tmp_path / "x").write_bytes(bytes(10 if always == 0 else 4))
+
+    def rows(count: int) -> ndarray.RowSparse:
+        return ndarray.RowSparse(np.ones((1, 2), np.float32), np.array([0]), (count, 2))
+
+    assert symbol_zip._dense(rows(most // 8), "arg:v", tmp_path / "x").shape == (most // 8, 2)
+    with pytest.raises(
+        UserError, match=rf"x: arg:v has {most // 8 + 1} rows, of which 1 are stored: {most + 8:,} bytes\."
+    ):
+        symbol_zip._dense(rows(most // 8 + 1), "arg:v", tmp_path / "x")
+
+
+def test_rows_that_few_are_stored_of_may_take_64_megabytes(tmp_path):
+    (tmp_path / "x").write_bytes(b"")
+    rows = ndarray.RowSparse(np.ones((1, 1), np.float32), np.array([0]), (16 << 20, 1))
+    assert symbol_zip._dense(rows, "arg:v", tmp_path / "x").nbytes == 64 << 20
+
+
+def test_what_is_expected_is_an_archive_of_three_members():
+    assert symbol_zip.expected(FactorizationMachinesModel) == (
+        "a ZIP archive of meta.json, symbol.json and params, of which params is an MXNet NDArray file of "
+        + ", ".join(f"arg:{name}" for name in FactorizationMachinesModel.array_names)
+    )
