@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn import metrics as judge
 
 from wildsage.algorithms.factorization_machines import metrics
 
@@ -27,7 +28,6 @@ def test_a_regressors_metrics():
 
 
 def test_a_classifiers_metrics():
-    judge = pytest.importorskip("sklearn.metrics")
     labels = RNG.integers(0, 2, 200).astype(np.float32)
     said = SCORES >= 0
     assert found("binary_classifier", labels) == pytest.approx(

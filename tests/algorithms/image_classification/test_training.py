@@ -1,20 +1,16 @@
-"""Loss, accuracies, learning rates, and the rules of epochs and batches."""
+"""The rules of epochs and batches."""
 
-import math
 from types import SimpleNamespace
 
 import pytest
 import torch
-from torch import nn
 
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import Batch, MemoryStream
-from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.image_classification import loss, metrics, optimizers, weights
+from wildsage.algorithms.image_classification import weights
 from wildsage.algorithms.image_classification.algorithm import ImageClassification
 from wildsage.algorithms.image_classification.conformance import CASE, stripes
-from wildsage.algorithms.image_classification.network import SOFTMAX, residual_network
 from wildsage.algorithms.image_classification.training import Training, _filled
 
 ROWS = stripes()
@@ -193,102 +189,6 @@ def test_learning_rate_zero_changes_no_weight():
     trained = fit(RunContext(3), learning_rate="0", weight_decay="0").arrays()
     for name, array in start.items():
         assert name.endswith(("moving_mean", "moving_var")) or torch.equal(array, trained[name]), name
-
-
-def test_rates_step_at_the_epochs_named():
-    assert [optimizers.rate_of(epoch, 0.1, 0.5, (2, 3)) for epoch in range(5)] == [0.1, 0.1, 0.05, 0.025, 0.025]
-
-
-def test_weight_decay_is_for_weights_and_scales_alone():
-    network = nn.Module()
-    for name in ("a_weight", "a_gamma", "a_beta", "a_bias"):
-        network.register_parameter(name, nn.Parameter(torch.ones(1)))
-    optimizer = optimizers.make(build(learning_rate="1", momentum="0", weight_decay="0.5"), network, fused=False)
-    for parameter in network.parameters():
-        parameter.grad = torch.zeros(1)
-    optimizer.step()
-    assert [parameter.item() for parameter in network.parameters()] == [0.5, 0.5, 1.0, 1.0]
-
-
-def test_losses_are_those_of_the_definition():
-    scores_nk = torch.tensor([[2.0, -1.0], [0.5, 0.5]])
-    softmax = loss.cross_entropy(scores_nk, torch.tensor([[0.0], [1.0]]), multi_label=False)
-    assert float(softmax) == pytest.approx((math.log(1 + math.exp(-3)) + math.log(2)) / 2)
-    labels_nk = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
-    each = torch.nn.functional.softplus(torch.where(labels_nk > 0, -scores_nk, scores_nk))
-    assert float(loss.cross_entropy(scores_nk, labels_nk, multi_label=True)) == pytest.approx(float(each.sum(1).mean()))
-
-
-def test_weights_balance_rare_classes():
-    frequencies = loss.ClassFrequencies(torch.zeros(2))
-    labels_nk = torch.tensor([[1.0, 0.0]] + [[0.0, 0.0]] * 7 + [[0.0, 1.0]] * 8)
-    frequencies.add(labels_nk)
-    weights_nk = frequencies.weights(labels_nk)
-    assert weights_nk[0, 0] == pytest.approx(2 * 16 / 18) and weights_nk[1, 0] == pytest.approx(2 * 2 / 18)
-    assert weights_nk[:, 1].tolist() == [1.0] * 16
-
-
-def test_accuracies_count_right_answers():
-    accuracies = metrics.Accuracies(top_k=2)
-    accuracies.add(
-        torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [1.0, 3.0, 2.0]]), torch.tensor([[0.0], [1.0], [0.0]])
-    )
-    assert accuracies.shares() == {"accuracy": pytest.approx(1 / 3), "top_k_accuracy_2": pytest.approx(2 / 3)}
-    several = metrics.Accuracies(multi_label=True)
-    several.add(torch.tensor([[1.0, -1.0], [1.0, 1.0]]), torch.tensor([[1.0, 1.0], [1.0, 1.0]]))
-    assert several.shares() == {"accuracy": 0.75}
-
-
-def torchvision_state(num_layers: int) -> dict[str, torch.Tensor]:
-    """Random arrays under the names and shapes of torchvision's ResNet of that depth."""
-    shapes = weights.shapes(residual_network(num_layers, (3, 64, 64), 10, SOFTMAX), 3)
-    state: dict[str, torch.Tensor] = {}
-
-    def convolution(name, shape, norm):
-        state[f"{name}.weight"] = torch.randn(shape)
-        for kind in ("weight", "bias", "running_mean", "running_var"):
-            state[f"{norm}.{kind}"] = torch.rand(shape[0]) + 0.5
-        state[f"{norm}.num_batches_tracked"] = torch.tensor(7)
-
-    convolution("conv1", shapes["conv0_weight"], "bn1")
-    for name, shape in shapes.items():
-        if name.startswith("stage") and name.endswith("_weight"):
-            stage, unit, kind, _ = name.split("_")
-            place = f"layer{stage[5:]}.{int(unit[4:]) - 1}"
-            own, norm = ("downsample.0", "downsample.1") if kind == "sc" else (kind, f"bn{kind[4:]}")
-            convolution(f"{place}.{own}", shape, f"{place}.{norm}")
-    state |= {"fc.weight": torch.randn(1000, 512), "fc.bias": torch.randn(1000)}
-    return state
-
-
-@pytest.mark.parametrize("num_layers", [18, 50])
-def test_a_torchvision_state_dictionary_is_mapped_by_name(num_layers):
-    graph = residual_network(num_layers, (3, 64, 64), 10, SOFTMAX)
-    state = torchvision_state(num_layers)
-    arrays = weights.transferred(graph, 3, state, torch.Generator())
-    assert torch.equal(arrays["conv0_weight"], state["conv1.weight"])
-    assert torch.equal(arrays["bn0_moving_var"], state["bn1.running_var"])
-    assert torch.equal(arrays["stage3_unit2_conv1_weight"], state["layer3.1.conv1.weight"])
-    assert torch.equal(arrays["stage3_unit2_bn2_gamma"], state["layer3.1.bn1.weight"])
-    last = 2 if num_layers == 18 else 3
-    scale = state[f"layer1.0.bn{last}.weight"] / (state[f"layer1.0.bn{last}.running_var"] + 1e-5).sqrt()
-    folded = state[f"layer1.0.conv{last}.weight"] * scale[:, None, None, None]
-    assert torch.allclose(arrays[f"stage1_unit1_conv{last}_weight"], folded)
-    assert torch.allclose(arrays["bn_data_moving_mean"], torch.tensor([123.675, 116.28, 103.53]))
-    assert arrays["fc_weight"].shape == (10, 512 if num_layers == 18 else 2048)
-    assert torch.equal(arrays["stage2_unit1_bn1_gamma"], torch.ones(len(arrays["stage2_unit1_bn1_gamma"])))
-
-
-def test_a_torchvision_network_of_another_depth_is_rejected():
-    graph = residual_network(34, (3, 64, 64), 10, SOFTMAX)
-    with pytest.raises(UserError, match="stage1_unit3_conv1_weight is missing"):
-        weights.transferred(graph, 3, torchvision_state(18), torch.Generator())
-
-
-def test_another_network_with_a_convolution_of_that_name_is_rejected():
-    graph = residual_network(18, (3, 64, 64), 10, SOFTMAX)
-    with pytest.raises(UserError, match=r"'bn1.weight' is missing, expected the state dictionary of a ResNet"):
-        weights.transferred(graph, 3, {"conv1.weight": torch.ones(64, 3, 7, 7)}, torch.Generator())
 
 
 class OneOfTwoHosts(RunContext):

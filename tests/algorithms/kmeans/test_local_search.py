@@ -6,6 +6,7 @@ Axes: n rows · d features · k centers
 import numpy as np
 import pytest
 import torch
+from sklearn import cluster
 
 from wildsage.algorithms.base import parallel
 from wildsage.algorithms.kmeans import local_search, steps, subspace
@@ -61,7 +62,6 @@ def test_costs_of_several_sets_of_centers_are_those_of_each(parts, monkeypatch):
 
 def test_lloyd_equals_scikit_learn_from_the_same_start():
     """Both iterate to a fixed point from the same centers; float32 sums of 200 rows differ by about 1e-6."""
-    cluster = pytest.importorskip("sklearn.cluster")
     theirs = cluster.KMeans(7, init=C.numpy(), n_init=1, algorithm="lloyd", tol=0, max_iter=300)
     theirs.fit(X.numpy(), sample_weight=WEIGHTS.numpy())
     ours, cost = local_search.lloyd(WeightedRows(X, WEIGHTS), C, 300, 0.0)

@@ -61,6 +61,58 @@ def test_rows_that_count_less_weigh_less():
     assert np.mean(sums) == pytest.approx(float(halving(values).sum()), rel=0.05)
 
 
+def by_hand(
+    capacity: int, importance: torch.Tensor, weight: torch.Tensor, keys: torch.Tensor
+) -> tuple[list, np.ndarray]:
+    """Places of the rows with the smallest keys, and what they stand for [Cohen & Kaplan 2007], the last left out."""
+    taken = keys.argsort()[:capacity]
+    inside, threshold = taken[:-1], float(keys[taken[-1]])
+    probability = 1 - np.exp(-(importance * weight)[inside].numpy() * np.exp(threshold))
+    return taken.tolist(), (weight[inside] / weight[taken].max()).numpy() / probability
+
+
+@pytest.mark.parametrize("batch", [1, 30, 1000])
+@pytest.mark.parametrize("capacity", [1, 2, 50, 399])
+def test_a_sample_are_the_rows_with_the_smallest_keys_and_their_chances(batch, capacity):
+    """A key is the logarithm of Exp(1) over importance and weight, both of which differ from row to row."""
+    values = torch.arange(400.0, dtype=torch.float64)
+    importance, weight = 1 + values % 7, 2 ** (values / 100)
+    sample = sampled(values, capacity, batch, 3, lambda v: 1 + v % 7, lambda v: 2 ** (v / 100))
+    generator = torch.Generator().manual_seed(3)
+    clocks = torch.cat(
+        [torch.empty(len(rows), dtype=torch.float64).exponential_(generator=generator) for rows in values.split(batch)]
+    )
+    taken, weights = by_hand(capacity, importance, weight, clocks.log() - (importance * weight).log())
+    assert sample.rows_by_key()[:, 0].tolist() == taken
+    assert np.allclose(sample.weights_by_key(), weights, rtol=1e-9)
+
+
+def test_the_smallest_keys_alone_are_a_sample_with_weights_of_its_own():
+    values = torch.arange(400.0, dtype=torch.float64)
+    generator, ones = torch.Generator().manual_seed(0), torch.ones(400, dtype=torch.float64)
+    clocks = torch.empty(400, dtype=torch.float64).exponential_(generator=generator)
+    full, short = sampled(values, 100, 400), sampled(values, 500, 400)
+    for sample in (full, short):
+        assert np.allclose(sample.weights_by_key(20), by_hand(20, ones, ones, clocks.log())[1], rtol=1e-9)
+    assert len(full.weights_by_key(100)) == 99 == len(full.weights_by_key(500)) == len(full.weights_by_key())
+    assert short.weights_by_key(400).tolist() == short.weights_by_key(401).tolist() == [1] * 400
+    assert len(short.weights_by_key(399)) == 398
+
+
+def test_a_stream_that_just_fills_the_sample_may_have_been_longer():
+    assert len(sampled(torch.arange(60.0), 60).weights_by_key()) == 59
+    assert len(sampled(torch.arange(60.0), 61).weights_by_key()) == 60
+
+
+def test_a_row_of_little_weight_stays_where_its_importance_makes_up_for_it():
+    """Rows beyond a place's capacity are overwritten with all that belongs to them."""
+    sample = sampled(torch.arange(1000.0), 30, 100, 5, importance=lambda v: 1 + v, weight=lambda v: 1 / (1 + v))
+    values = sample.rows_rd[:, 0].double()
+    assert torch.allclose(sample.log_weight_r, -(1 + values).log()) and torch.allclose(
+        sample.log_importance_r, values * 0
+    )
+
+
 def test_samples_merge_in_any_order_to_the_same():
     parts = [sampled(torch.arange(300.0 * i, 300 * (i + 1)), 50, 30, seed=i) for i in range(3)]
     orders = [(0, 1, 2), (2, 0, 1), (1, 2, 0)]
@@ -71,13 +123,27 @@ def test_samples_merge_in_any_order_to_the_same():
             whole.merge(parts[i])
         merged.append(rows_of(whole))
     assert merged[0] == merged[1] == merged[2] and len(merged[0]) == 50
+    keys, rows = (
+        torch.cat([values(part) for part in parts]) for values in (lambda p: p.keys_r, lambda p: p.rows_rd[:, 0])
+    )
+    assert merged[0] == sorted(rows[keys.argsort()[:50]].tolist())
+
+
+def test_a_sample_takes_in_what_a_sample_with_free_places_holds():
+    whole = sampled(torch.arange(5.0), 20)
+    whole.merge(sampled(torch.arange(10.0, 13), 30))
+    assert rows_of(whole) == [0, 1, 2, 3, 4, 10, 11, 12] and whole.weights_by_key().tolist() == [1] * 8
+    assert whole.capacity == 20 and whole.keys_r.isinf().sum() == 12
 
 
 def test_a_sample_survives_as_arrays():
     """The names are those in state files of earlier jobs."""
     sample = sampled(torch.arange(40.0), 60)
     assert list(sample.arrays()) == ["rows", "keys", "log_worth", "log_mass"]
-    assert rows_of(Sample.from_arrays(sample.arrays(), 60)) == rows_of(sample)
+    for original in (sample, sampled(torch.arange(90.0), 60, importance=lambda v: 1 + v)):
+        again = Sample.from_arrays(original.arrays(), 60)
+        assert again.rows_by_key().equal(original.rows_by_key())
+        assert again.weights_by_key().equal(original.weights_by_key())
 
 
 def test_arrays_of_a_full_sample_are_not_copies():

@@ -1,11 +1,13 @@
 """The state of k-means stands for every row that was read, and stays bounded."""
 
 import math
+import re
 from itertools import pairwise
 
 import pytest
 import torch
 
+from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.kmeans import steps
 from wildsage.algorithms.kmeans.state import StreamState
 
@@ -45,9 +47,31 @@ def test_states_merge_whatever_their_order():
     assert torch.equal(*rows)
 
 
+def test_a_joined_state_has_as_many_centers_as_the_largest_has_places():
+    small, large = grown(X[:500]), StreamState.start(X[500:560].clone(), 60, 100)
+    large.absorb(X[500:], 0, rng())
+    for order in ((small, large), (large, small)):
+        joined = StreamState.merged(order)
+        assert joined.capacity == 60 == len(joined.centers_md) and joined.rows == 1000
+        assert joined.cost == pytest.approx(small.cost + large.cost)
+
+
+def test_the_states_of_the_original_hold_centers_and_weights_alone():
+    """Rows: the sum of the weights. Each center with a weight becomes a row of the sample that counts as often."""
+    arrays = {"0": X[:3].double(), "1": torch.tensor([[4.0], [0.0], [2.4]])}
+    state = StreamState.from_arrays(arrays, 50)
+    assert state.centers_md.equal(X[:3]) and state.weights_m.tolist() == pytest.approx([4, 0, 2.4])
+    assert (state.capacity, state.rows, state.cost, state.sample.capacity) == (3, 6, 0, 50)
+    rows_rd, weights_r = state.sample.rows_by_key(), state.sample.weights_by_key()
+    counted = {float(row[0]): float(weight) for row, weight in zip(rows_rd, weights_r, strict=True)}
+    assert counted == {float(X[0, 0]): 1, float(X[2, 0]): pytest.approx(0.6)}
+
+
 def test_a_state_survives_as_arrays():
     state = grown(X)
-    again = StreamState.from_arrays(state.arrays(), 100)
+    again = StreamState.from_arrays(state.arrays(), 7)  # the sample stays as large as it was
+    assert (again.capacity, again.rows, again.cost, again.sample.capacity) == (20, 1000, state.cost, 100)
+    assert list(state.arrays())[:2] == ["0", "1"] and state.arrays()["1"].shape == (len(state.centers_md), 1)
     for name, array in state.arrays().items():
         assert torch.equal(torch.sort(again.arrays()[name].flatten()).values, torch.sort(array.flatten()).values), name
 
@@ -76,6 +100,110 @@ def test_a_row_is_important_that_is_far_or_whose_center_has_few(half_life):
     expected_n = importance_n.log() + log_weight_n
     assert torch.allclose(state.sample.log_importance_r.sort().values, expected_n.sort().values)
     assert torch.allclose(state.sample.log_weight_r.sort().values, log_weight_n)
+
+
+@pytest.mark.parametrize("half_life", [0, 50])
+def test_importance_in_a_later_batch_is_relative_to_what_rows_have_cost_so_far(half_life):
+    """The half-life counts from the first row of the stream. The batch is not costly, so that its centers were there before."""
+    centers_md = X[:20].clone()
+    state = StreamState.start(centers_md, 20, 1000)
+    state.absorb(X[:300], half_life, rng())
+    usual, before_md, held = (
+        state.cost / 300,
+        state.centers_md,
+        state.weights_m * (0.5 ** (100 / half_life) if half_life else 1),
+    )
+    x_nd = X[300:400]
+    index_n, d2_n = steps.nearest(x_nd, before_md)
+    weights_m = held + torch.bincount(index_n, minlength=len(before_md))
+    state.absorb(x_nd, half_life, rng(1))
+    sample = state.sample.arrays()
+    place, row = sample["rows"].unsqueeze(1).eq(x_nd).all(2).nonzero().T
+    assert row.sort().values.equal(torch.arange(100))
+    log_weight_n = (300 + row) * (math.log(2) / half_life if half_life else 0)
+    importance_n = 1 + d2_n[row].double() / usual + weights_m.mean() / weights_m[index_n[row]]
+    assert torch.allclose(sample["log_worth"][place], importance_n.log() + log_weight_n, atol=1e-5)
+    assert torch.allclose(sample["log_mass"][place], torch.as_tensor(log_weight_n, dtype=torch.float64) + 0 * place)
+    assert state.rows == 400 and state.cost == pytest.approx(300 * usual + float(d2_n.double().sum()))
+
+
+def test_equal_rows_are_equally_important_and_cost_nothing():
+    state = StreamState.start(torch.ones(1, 2), 4, 10)
+    for _ in range(2):
+        state.absorb(torch.ones(3, 2), 0, rng())
+    assert state.cost == 0 and len(state.centers_md) == 1 and state.weights_m.tolist() == [6]
+    assert torch.allclose(state.sample.arrays()["log_worth"].exp(), torch.full((6,), 2.0, dtype=torch.float64))
+
+
+def test_a_row_that_becomes_a_center_weighs_one_and_no_longer_counts_for_its_old_center():
+    """One far row of twelve, and room for two centers: the mean of the old one does not move back, its weight falls."""
+    x_nd = torch.tensor([[0.0]] * 11 + [[12.0]])
+    state = StreamState.start(torch.zeros(1, 1), 2, 20)
+    state.absorb(x_nd, 0, rng())
+    assert state.centers_md.tolist() == [[1.0], [12.0]] and state.weights_m.tolist() == [11, 1]
+
+
+def usual(centers: int) -> StreamState:
+    """A state with 64 places whose rows have cost 1 each; centers along an axis, a thousand apart."""
+    state = StreamState.start(torch.arange(0, 1000.0 * centers, 1000)[:, None].repeat(1, 2), 64, 100)
+    state.weights_m, state.rows, state.cost = torch.ones(centers, dtype=torch.float64), centers, float(centers)
+    return state
+
+
+def beside_centers(*steps_nd: tuple[float, float]) -> torch.Tensor:
+    """Forty rows, each so many steps in either column from a center of its own."""
+    at = torch.arange(0, 40_000.0, 1000)[:, None]
+    return at + torch.tensor(steps_nd).repeat(40 // len(steps_nd), 1)
+
+
+@pytest.mark.parametrize(
+    ("batch", "centers"),
+    [
+        (
+            beside_centers((1, 0), (1, 1)),
+            64 + 2,
+        ),  # 1.5 in the mean: just not costly, so it opens a thirty-second of the places
+        (beside_centers((1, 0), (1, 1.01)), 64),  # costly: 16 at first, which is more than may stay
+    ],
+)
+def test_a_batch_is_costly_beyond_one_and_a_half_times_the_usual_cost(batch, centers):
+    state = usual(64)
+    state.absorb(batch, 0, rng())
+    assert len(state.centers_md) == centers
+
+
+@pytest.mark.parametrize(("before", "after"), [(78, 80), (79, 64)])
+def test_centers_merge_only_once_they_are_more_than_one_and_a_quarter_of_the_places(before, after):
+    state = usual(before)
+    state.absorb(beside_centers((1, 0)), 0, rng())
+    assert len(state.centers_md) == after and float(state.weights_m.sum()) == before + 40
+
+
+def test_a_costly_batch_opens_a_quarter_of_the_places_at_most_four_times(monkeypatch):
+    """Rows that lie so far apart that each needs a center of its own stay costly in every round."""
+    searched, assign = [], steps.ExactSearch.assign
+
+    def counting(search, x_nd):
+        searched.append(len(search.shifted_md))
+        return assign(search, x_nd)
+
+    monkeypatch.setattr(steps.ExactSearch, "assign", counting)
+    state = usual(64)
+    state.absorb(torch.arange(1.0, 301)[:, None].repeat(1, 2) * 1e6, 0, rng())
+    assert searched == [64, 80, 96, 112, 128]
+
+
+def test_the_first_batch_is_never_costly():
+    state = StreamState.start(torch.zeros(64, 1), 64, 100)
+    state.absorb(torch.arange(1.0, 301)[:, None], 0, rng())
+    assert len(state.centers_md) == 66
+
+
+@pytest.mark.parametrize("largest", [3e19, float("inf")])
+def test_rows_whose_squares_are_beyond_float32_are_rejected(largest):
+    state = StreamState.start(X[:1].clone(), 1, 10)
+    with pytest.raises(UserError, match=f"beyond float32: a row holds {re.escape(f'{largest:.3g}')}. Scale the data"):
+        state.absorb(torch.cat([X[:5], torch.tensor([[1.0, -largest, 2.0, 3.0]])]), 0, rng())
 
 
 def test_a_single_state_is_merged_into_itself():

@@ -125,7 +125,78 @@ def test_equal_rows_have_no_variance_in_either_way():
     assert not moments.eigenpairs(scatter)[0].any()
 
 
+@pytest.mark.parametrize("mode", ["whole", "sketch"])
+@pytest.mark.parametrize("rows", [1, moments.PART_ROWS, moments.BLOCK_ROWS, moments.BLOCK_ROWS + 1])
+def test_blocks_and_parts_leave_out_no_row(mode, rows):
+    x = torch.randn(rows, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(rows)) + 5
+    test_dl = moments.test_matrix(3, 2, torch.Generator().manual_seed(4)) if mode == "sketch" else None
+    agree(absorbed([x, x[:1] + 9, x], test_dl), torch.cat([x, x[:1] + 9, x]), test_dl)
+
+
+def test_a_batch_is_centered_block_by_block(monkeypatch):
+    """At most 4,096 rows are held in float64, and one for the step between the means; a later, smaller batch needs no more."""
+    rooms, room = [], Moments._room
+    monkeypatch.setattr(Moments, "_room", lambda seen, rows: rooms.append(room(seen, rows)) or rooms[-1])
+    absorbed([torch.zeros(4096, 1), torch.zeros(10_000, 1), torch.zeros(3, 1)])
+    assert [len(each) for each in rooms] == [4097, 3335, 3334, 3334, 4]
+    assert len({each.untyped_storage().data_ptr() for each in rooms}) == 1
+
+
+@both
+def test_nothing_is_seen_before_the_first_row(test_dl):
+    seen = Moments.none(6, test_dl)
+    assert seen.rows == 0 and not seen.mean_d.any() and not seen.scatter_dl.any()
+    assert seen.scatter_dl.shape == (6, 6 if test_dl is None else 4) and seen.scatter_dl.dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("d", "widths"),
+    [
+        (64, [64]), (65, [64, 1]), (512, [64] * 8), (513, [128] * 4 + [1]), (1024, [128] * 8), (1025, [128] * 8 + [1]),
+        (2048, [128] * 16), (2049, [192] * 10 + [129]), (784, [128] * 6 + [16]),
+    ],
+)  # fmt: skip
+def test_panels_are_multiples_of_64_columns_sixteen_at_most_and_eight_below_1024(d, widths):
+    assert [panel.stop - panel.start for panel in moments.panels(d)] == widths
+
+
+@pytest.mark.parametrize(("d", "columns", "width"), [(6, 4, 4), (6, 6, 6), (6, 9, 6)])
+def test_a_test_matrix_has_orthonormal_columns_no_more_than_there_are_features(d, columns, width):
+    omega = moments.test_matrix(d, columns, torch.Generator().manual_seed(1))
+    assert omega.shape == (d, width) and omega.dtype == torch.float64
+    assert np.allclose(omega.T @ omega, np.eye(width), atol=1e-12)
+    assert not torch.equal(omega, moments.test_matrix(d, columns, torch.Generator().manual_seed(2)))
+
+
+def test_eigenpairs_are_numpys_of_the_upper_triangle():
+    whole = (X - X.mean(0)).T @ (X - X.mean(0))
+    values, vectors = moments.eigenpairs(whole.triu() + torch.full((6, 6), 7.0).tril(-1))
+    expected, theirs = np.linalg.eigh(whole.numpy())
+    assert np.allclose(values, expected) and np.allclose(np.abs(vectors.numpy().T @ theirs), np.eye(6), atol=1e-9)
+    assert (moments.eigenpairs(torch.diag(torch.tensor([-1e-9, 2.0])))[0] >= 0).all()
+
+
+def test_the_nystrom_approximation_is_its_formula():
+    """Y (Ωᵀ Y)⁺ Yᵀ by NumPy's pseudo-inverse; its four eigenvalues, and vectors as its eigenvectors."""
+    sketch = plain(X, OMEGA).numpy()
+    approximation = sketch @ np.linalg.pinv(OMEGA.numpy().T @ sketch) @ sketch.T
+    values, vectors = (found.numpy() for found in moments.eigenpairs_from_sketch(torch.from_numpy(sketch), OMEGA))
+    assert np.allclose(values, np.linalg.eigvalsh(approximation)[-4:], rtol=1e-6)
+    assert np.allclose(vectors * values @ vectors.T, approximation, rtol=1e-6, atol=1e-6)
+    assert np.allclose(vectors.T @ vectors, np.eye(4), atol=1e-9)
+
+
+def test_a_sketch_of_lower_rank_than_its_width_has_zeros_not_nan():
+    thin = torch.outer(torch.arange(50.0).double(), torch.arange(1.0, 7).double())
+    values, vectors = moments.eigenpairs_from_sketch(plain(thin, OMEGA), OMEGA)
+    assert values[-1] == pytest.approx(float(plain(thin).diagonal().sum()), rel=1e-9)
+    assert (
+        np.allclose(values[:-1], 0, atol=1e-6 * float(values[-1])) and (values >= 0).all() and vectors.isfinite().all()
+    )
+
+
 def test_signs_are_fixed_by_the_largest_entry():
     vectors = torch.tensor([[0.6, 0.8], [-0.8, 0.6]])
     assert torch.equal(moments.signs_fixed(vectors), torch.tensor([[-0.6, 0.8], [0.8, 0.6]]))
     assert torch.equal(moments.signs_fixed(-vectors), moments.signs_fixed(vectors))
+    assert torch.equal(moments.signs_fixed(torch.zeros(2, 1)), torch.zeros(2, 1))
