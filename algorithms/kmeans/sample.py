@@ -60,7 +60,8 @@ class Sample:
         self._order = None
         entering = (keys_n < self.keys_r.max()).nonzero().flatten()
         both = torch.cat([self.keys_r, keys_n[entering]])
-        drops = torch.zeros(len(both), dtype=torch.bool).index_fill_(0, both.topk(len(entering)).indices, True)
+        drops = torch.zeros(len(both), dtype=torch.bool)
+        drops[both.topk(len(entering)).indices] = True
         free, entrants = drops[: self.capacity].nonzero().flatten(), entering[~drops[self.capacity :]]
 
         def put(part: slice) -> None:

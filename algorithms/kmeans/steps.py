@@ -122,7 +122,7 @@ def assign(x_nd: Tensor, centers_md: Tensor) -> Assignment:
 
 def entries(x_nd: Tensor, centers_md: Tensor) -> int:
     """Numbers that a search for the nearest centers touches: the rows, and a score for each row and center."""
-    return len(x_nd) * (x_nd.shape[1] + len(centers_md))
+    return len(x_nd) * (x_nd.shape[1] + len(centers_md))  # mutants: equivalent: decides about threads alone
 
 
 def unfilled(x_nd: Tensor) -> tuple[Tensor, Tensor]:

@@ -55,10 +55,15 @@ ENDING_S = 10
 
 TESTS = {
     "algorithms/factorization_machines/hyperparameters.py": ("tests/conformance/test_documents.py",),
+    "algorithms/factorization_machines/spec.py": ("tests/algorithms/test_specs.py",),
     "algorithms/image_classification/hyperparameters.py": ("tests/conformance/test_documents.py",),
+    "algorithms/image_classification/spec.py": ("tests/algorithms/test_specs.py",),
     "algorithms/kmeans/hyperparameters.py": ("tests/conformance/test_documents.py",),
+    "algorithms/kmeans/spec.py": ("tests/algorithms/test_specs.py",),
     "algorithms/knn/hyperparameters.py": ("tests/conformance/test_documents.py",),
+    "algorithms/knn/spec.py": ("tests/algorithms/test_specs.py",),
     "algorithms/pca/hyperparameters.py": ("tests/conformance/test_documents.py",),
+    "algorithms/pca/spec.py": ("tests/algorithms/test_specs.py",),
     "local_runner/jobs/hosting/": (
         "tests/local_runner/jobs/hosting",
         "tests/local_runner/operations/sagemaker/test_endpoints.py",

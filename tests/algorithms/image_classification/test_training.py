@@ -1,16 +1,23 @@
 """The rules of epochs and batches."""
 
+import itertools
+import math
+import re
+import time
 from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import Batch, MemoryStream
+from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
-from wildsage.algorithms.image_classification import weights
+from wildsage.algorithms.image_classification import precision, weights
 from wildsage.algorithms.image_classification.algorithm import ImageClassification
 from wildsage.algorithms.image_classification.conformance import CASE, stripes
+from wildsage.algorithms.image_classification.loss import ClassFrequencies
 from wildsage.algorithms.image_classification.training import Training, _filled
 
 ROWS = stripes()
@@ -209,3 +216,203 @@ def test_hosts_ask_each_other_once_for_each_full_batch():
     run = OneOfTwoHosts()
     fit(run, mini_batch_size="24", num_training_samples="192")
     assert run.asked == 3  # between the four batches that both hosts take
+
+
+class Linear(nn.Module):
+    """A network of one layer, which is fast and whose steps are known."""
+
+    def __init__(self, classes: int = 2) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, classes)
+        nn.init.zeros_(self.layer.weight)
+        nn.init.zeros_(self.layer.bias)
+
+    def forward(self, images):
+        return self.layer(images.flatten(1) / 255)
+
+    def arrays(self):
+        return {name: array.detach() for name, array in self.named_parameters()}
+
+
+def of_one_layer(classes: int = 2, **changes) -> Training:
+    settings, network = build(**{"num_classes": str(classes), **changes}), Linear(classes)
+    optimizer = torch.optim.SGD(network.parameters(), 0.5)
+    scaler = precision.scaler("float32", torch.device("cpu"))
+    frequencies = ClassFrequencies(torch.zeros(classes))
+    return Training(settings, Told(), network, network, optimizer, scaler, frequencies, 1)
+
+
+def test_a_pass_takes_a_step_after_each_batch_at_the_rate_of_its_epoch():
+    """Against torch's own module, one batch after the other: the gradient of a batch is not added to the next one's."""
+    decides = of_one_layer(learning_rate="0.25", lr_scheduler_factor="0.5", lr_scheduler_step="1,2")
+    decides.train(MemoryStream(ROWS), 1)
+    assert decides.optimizer.param_groups[0]["lr"] == 0.125
+    plain = Linear()
+    for batch in MemoryStream(ROWS).batches(16):
+        loss = nn.functional.cross_entropy(plain(batch.dense()), batch.labels_nl[:, 0].long())
+        gradients = torch.autograd.grad(loss, list(plain.parameters()))
+        with torch.no_grad():
+            for parameter, gradient in zip(plain.parameters(), gradients, strict=True):
+                parameter -= 0.125 * gradient
+    for name, array in plain.arrays().items():
+        assert torch.allclose(decides.network.arrays()[name], array, atol=1e-6)
+    decides.train(MemoryStream(ROWS), 0)
+    assert decides.optimizer.param_groups[0]["lr"] == 0.25
+
+
+def test_the_speed_is_said_after_every_twenty_batches():
+    decides, begun_s = of_one_layer(mini_batch_size="1", num_training_samples="64", top_k="2"), time.monotonic()
+    decides.train(MemoryStream(ROWS), 3)
+    took_s = time.monotonic() - begun_s
+    said = [
+        re.match(r"Epoch\[3\] Batch \[(\d+)\]\tSpeed: (\S+) samples/sec\t(\S+)\t(\S+)$", line)
+        for line in decides.run.lines
+    ]
+    numbers, speeds, first, second = zip(*(each.groups() for each in said if each), strict=True)
+    assert numbers == ("20", "40", "60") and all(
+        float(speed) >= number / took_s for number, speed in zip((21, 41, 61), speeds, strict=True)
+    )
+    assert all(share.startswith("accuracy=0.") or share == "accuracy=1.000000" for share in first)
+    assert set(second) == {"top_k_accuracy_2=1.000000"}
+    assert 0 <= float(decides.run.lines[-1].removeprefix("Epoch[3] Time cost=")) <= math.ceil(took_s * 1000) / 1000
+    assert (
+        decides.run.lines[-3].startswith("Epoch[3] Train-accuracy=")
+        and decides.run.lines[-2] == "Epoch[3] Train-top_k_accuracy_2=1.000000"
+    )
+
+
+@pytest.mark.parametrize("weighted", ["True", "False"])
+def test_rare_classes_weigh_more_only_where_asked_for(weighted):
+    """Every image has the first class and one in eight the second: counted before the step, the weight of a label is twice the
+    share of images with the other one."""
+    labels = torch.stack([torch.ones(16), (torch.arange(16) % 8 == 0).float()], 1)
+    rows = Batch(torch.full((16, 1, 8, 8), 255.0), labels)
+    decides = of_one_layer(multi_label="True", use_weighted_loss=weighted, learning_rate="1", num_training_samples="16")
+    decides.train(MemoryStream(rows), 0)
+    shares = (torch.tensor([16.0, 2.0]) + 1) / 18 if weighted == "True" else torch.tensor([0.5, 0.5])
+    each = 2 * torch.where(labels > 0, 1 - shares, shares) * (labels - 0.5)
+    assert torch.allclose(decides.network.layer.bias, each.sum(0) / 16, atol=1e-6)
+    assert decides.frequencies.images == (16 if weighted == "True" else 0)
+
+
+def test_a_channel_without_a_full_batch_or_without_labels_is_rejected():
+    with pytest.raises(UserError, match="No training data processed"):
+        of_one_layer().train(MemoryStream(ROWS[:15]), 0)
+    with pytest.raises(UserError, match="The training data has no labels"):
+        of_one_layer().train(MemoryStream(Batch(ROWS.features)), 0)
+    with pytest.raises(UserError, match="Channel validation holds no images"):
+        of_one_layer().validate(MemoryStream(ROWS[:0]), 0)
+
+
+def test_validation_changes_nothing_and_counts_answers_above_one_half():
+    decides = of_one_layer(multi_label="True", mini_batch_size="4", num_training_samples="4")
+    decides.network.layer.bias.data = torch.tensor([0.51, 0.5])  # as if these were probabilities
+    labels = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [0.0, 1.0]])
+    decides.validate(MemoryStream(Batch(torch.zeros(4, 1, 8, 8), labels)), 7)
+    assert decides.accuracy == 0.5 and decides.run.lines == ["Epoch[7] Validation-accuracy=0.500000"]
+    assert not decides.network.training and not decides.stopped
+
+
+@pytest.mark.parametrize(("images", "said"), [(144, False), (143, True), (128, True), (160, False)])
+def test_a_channel_of_less_than_nine_tenths_of_its_samples_is_said(images, said):
+    """In batches of one image, of which 160 are expected."""
+    decides = of_one_layer(mini_batch_size="1", num_training_samples="160")
+    rows = Batch(ROWS.features.repeat(3, 1, 1, 1)[:images], ROWS.labels_nl.repeat(3, 1)[:images])
+    assert len(list(decides._full_batches(MemoryStream(rows), 0))) == images
+    warned = [line for line in decides.run.lines if line.startswith(f"Channel train holds about {images} images")]
+    assert len(warned) == said
+
+
+@pytest.mark.parametrize(("images", "said"), [(48, False), (63, False), (64, True)])
+def test_a_rest_that_is_not_a_full_batch_is_not_said_to_be_left_out(images, said):
+    decides = of_one_layer(num_training_samples="48")
+    for _ in range(2):
+        assert len(list(decides._full_batches(MemoryStream(ROWS[:images]), 0))) == 3
+    assert sum("holds more images" in line for line in decides.run.lines) == said
+
+
+class Interrupted(Told):
+    """A run that keeps the state after each epoch, and may begin with one."""
+
+    def __init__(self, before=None) -> None:
+        super().__init__(5)
+        self.before, self.states = before, []
+
+    def resumed(self):
+        return self.before
+
+    def checkpoint_together(self, state):
+        self.states.append({name: array.clone() for name, array in state.arrays().items()})
+
+
+@pytest.mark.parametrize("changes", [{"optimizer": "adam", "learning_rate": "0.001"}, {"checkpoint_frequency": "1"}])
+def test_a_job_that_is_resumed_after_an_epoch_ends_as_if_it_had_not_been_interrupted(changes):
+    whole, changes = Interrupted(), {"epochs": "3", **changes}
+    expected = fit(whole, validation=ROWS[:20], **changes)
+    rest = Interrupted(whole.states[0])
+    model = fit(rest, validation=ROWS[:20], **changes)
+    assert "Epochs done before: 1." in rest.lines and not any(line.startswith("Epoch[0]") for line in rest.lines)
+    assert list(model.epochs) == list(expected.epochs)
+    for one, other in zip(model.epochs.values(), expected.epochs.values(), strict=True):
+        assert all(torch.equal(array, other[name]) for name, array in one.items())
+    for one, other in itertools.zip_longest(rest.states, whole.states[1:]):
+        assert list(one) == list(other) and all(torch.equal(array, other[name]) for name, array in one.items())
+
+
+def test_progress_and_class_frequencies_are_part_of_the_state():
+    decides = of_one_layer()
+    decides.begun_at, decides.best, decides.improved_at = 4, 0.75, 2
+    decides.frequencies = ClassFrequencies(torch.tensor([3.0, 5.0]), 9)
+    again = of_one_layer()
+    again._restore(decides.arrays())
+    assert (again.begun_at, again.best, again.improved_at) == (4, 0.75, 2)
+    assert again.frequencies.images == 9 and again.frequencies.present_k.tolist() == [3, 5]
+    assert list(again.epochs_left) == list(range(4, again.settings.epochs))
+
+
+class Given(Told):
+    """A run with weights to begin from."""
+
+    def __init__(self, pretrained=None) -> None:
+        super().__init__(5)
+        self.pretrained = pretrained
+
+
+def test_weights_come_from_where_the_job_says():
+    still = {"learning_rate": "0", "weight_decay": "0"}
+    run, given = Given(), weights.random(build().graph(), 1, torch.Generator().manual_seed(9))
+    fit(run, **still)
+    assert run.lines[:3] == ["use_pretrained_model: 0", "multi_label: 0", "Performing random weight initialization"]
+    run = Given(given)
+    assert torch.equal(fit(run, **still).arrays()["fc_weight"], given["fc_weight"])
+    assert run.lines[2] == "Loading the weights of channel model for incremental training."
+    run = Given(given)
+    found = fit(run, use_pretrained_model="1", **still).arrays()
+    assert run.lines[0] == "use_pretrained_model: 1" and "transfer learning" in run.lines[2]
+    assert torch.equal(found["conv0_weight"], given["conv0_weight"]) and not torch.equal(
+        found["fc_weight"], given["fc_weight"]
+    )
+    with pytest.raises(UserError, match="Hyperparameter use_pretrained_model: there are no weights to begin from"):
+        fit(Given(), use_pretrained_model="1")
+
+
+def test_a_job_that_is_stopped_in_its_first_epoch_gives_the_present_weights():
+    class Stopped(Told):
+        stopping = True
+
+    model = fit(Stopped(), validation=ROWS)
+    assert list(model.epochs) == [1]
+
+
+def test_a_run_alone_may_stop_in_the_middle_of_its_validation():
+    class Stopped(Told):
+        stopping = True
+
+    decides = of_one_layer(mini_batch_size="4", num_training_samples="4")
+    decides.run = Stopped()
+    decides.validate(MemoryStream(ROWS), 0)
+    assert decides.stopped and decides.accuracy is None and decides.run.lines == []
+    decides = of_one_layer(mini_batch_size="4", num_training_samples="4")
+    decides.run, decides.hosts = Stopped(), 2
+    decides.validate(MemoryStream(ROWS), 0)
+    assert not decides.stopped and decides.accuracy is not None
