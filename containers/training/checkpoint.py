@@ -59,7 +59,8 @@ class Checkpoints:
         arrays = {name: torch.from_numpy(np.array(array)) for name, array in content.items()}
         settings = json_text.parse(bytes(arrays[SETTINGS].tolist()))
         if settings != dict(self.settings):
-            other = sorted(name for name, value in {**settings, **self.settings}.items() if settings.get(name) != value)
+            names = sorted({*settings, *self.settings})
+            other = [name for name in names if settings.get(name) != self.settings.get(name)]
             raise UserError(
                 f"Checkpoint {self.path}: made with other values of {', '.join(other)}. "
                 "Give the job a checkpoint folder of its own, or empty this one."

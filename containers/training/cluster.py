@@ -20,7 +20,7 @@ from wildsage.containers.codecs.mxnet import ndarray
 from wildsage.containers.contract.job import TrainingJob
 from wildsage.containers.training import watch
 
-COMPUTE_WITHIN = timedelta(days=28)
+COMPUTE_WITHIN = timedelta(days=28)  # mutants: equivalent: no test waits for weeks
 """As long as a job may run: hosts may compute on, each by itself, as long as they are heard of (`watch`)."""
 
 
@@ -41,7 +41,7 @@ class Cluster:
         store = watch.meet()
         try:
             dist.init_process_group("gloo", store=store, timeout=COMPUTE_WITHIN, world_size=size, rank=rank)
-        except (RuntimeError, dist.DistError) as error:
+        except RuntimeError as error:
             found = watch.verdict() or f"Hosts {', '.join(job.hosts)} cannot reach each other: {error}"
             raise PlatformError(found) from error
         return cls(rank, size)

@@ -77,7 +77,7 @@ def tail_of(content: bytes) -> execution._Tail:
 
 def test_the_end_of_a_long_output_is_kept_and_all_of_it_is_in_the_log(capfd):
     content = b"".join(b"%9d\n" % number for number in range(20_000))
-    assert tail_of(content).text == content[-execution.KEPT_BYTES :].decode()
+    assert tail_of(content).text == content[-65_536:].decode()
     assert capfd.readouterr().err.encode() == content
 
 

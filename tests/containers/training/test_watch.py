@@ -1,115 +1,96 @@
-"""Three hosts, one of which goes."""
+"""The watch of a process over the hosts of its job; where it ends the process, that is a fork of this one."""
 
-import os
-import signal
-import subprocess
-import time
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
 
 import pytest
 
-HOST = """
-import os, sys, time, torch
-from wildsage.algorithms.base.errors import UserError
-from wildsage.containers.contract.job import TrainingJob
-from wildsage.containers.training import watch
-from wildsage.containers.training.cluster import Cluster, explain_lost_peers
-rank, goes, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-if how.startswith("soon "):
-    how, watch.LOST_AFTER_S = how.removeprefix("soon "), 5.0
-cluster = Cluster.join(TrainingJob({}, {}, current_host=f"algo-{rank + 1}", hosts=("algo-1", "algo-2", "algo-3")))
-cluster.sum(torch.ones(1))
-watch.before_forced_end(lambda reason: print("before the end:", reason, flush=True))
-print("joined as", os.getpid(), flush=True)
-if rank == goes and how == "fails":
-    watch.tell_others("ClientError: row 3 is empty")
-    sys.exit(1)
-if how == "waits for a line":
-    sys.stdin.readline()
-elif rank == goes or how == "computes":
-    time.sleep(300)
-with explain_lost_peers():
-    cluster.sum(torch.ones(1))
-cluster.leave()
-"""
+from wildsage.algorithms.base.errors import PlatformError, UserError
+from wildsage.containers.contract.paths import OptML
+from wildsage.containers.training import host_watch, watch
+
+HOSTS = ("algo-1", "algo-2")
 
 
-class Host(subprocess.Popen):
-    """A host that has joined."""
-
-    def joined(self) -> None:
-        """Wait until it has joined, and learn its process, which is a child of another."""
-        said, _, self.program = self.stdout.readline().rpartition(" ")
-        assert said == "joined as"
-
-    def signal_itself(self, number: int) -> None:
-        """Send a signal to the host itself."""
-        os.kill(int(self.program), number)
-
-
-@pytest.fixture
-def three(free_port, containers_python):
-    """Start three hosts; the one whose number is given goes in the way that is said."""
-    started = []
-
-    def start(goes: int, how: str) -> list[Host]:
-        environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port)}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        for rank in range(3):
-            command = containers_python.command(HOST, str(rank), str(goes), how)
-            started.append(Host(command, env=environment, text=True, **pipes))
-        for host in started:
-            host.joined()
-        return started
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+@pytest.fixture(autouse=True)
+def own(monkeypatch) -> Iterator[None]:
+    """This process watches nobody, before and afterwards."""
+    for name in ("MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(watch, "_current", None)
+    monkeypatch.setattr(watch, "_before_forced_end", [])
+    yield
+    if watch._current:
+        watch._current._over.set()
 
 
-@pytest.mark.parametrize(("goes", "how"), [(0, "computes"), (1, "computes"), (2, "waits")])
-def test_a_killed_host_ends_the_others_with_its_name(three, goes, how):
-    """Whether they wait for it or compute by themselves, which takes longer than the test waits."""
-    hosts = three(goes, how)
-    hosts[goes].signal_itself(signal.SIGKILL)
-    for number in {0, 1, 2} - {goes}:
-        log = hosts[number].communicate(timeout=120)[0]
-        assert ("before the end: InternalServerError: Host" in log) == (how == "computes")
-        assert hosts[number].returncode != 0
-        assert f"Host algo-{goes + 1} of this job ended before its work was done; its log says why." in log
+def test_a_host_alone_watches_nobody():
+    watch.begin(("algo-1",), "algo-1")
+    assert watch._current is None and watch.verdict() == ""
+    watch.leave()
+    watch.tell_others("it fails")
 
 
-def test_the_others_are_told_why_the_first_fails(three):
-    """It holds what they read."""
-    hosts = three(0, "fails")
-    for number in (1, 2):
-        log = hosts[number].communicate(timeout=120)[0]
-        assert "Host algo-1 failed: ClientError: row 3 is empty" in log
+@pytest.mark.parametrize("port", ["65536", "many", "-1", ""])
+def test_what_is_not_a_port_is_named(monkeypatch, port):
+    monkeypatch.setenv("MASTER_PORT", port)
+    with pytest.raises(UserError, match=f"^Environment variable MASTER_PORT: got '{port}', expected a whole number"):
+        watch.begin(HOSTS, "algo-1")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("goes", "how"), [(0, "soon computes"), (2, "soon waits")])
-def test_a_host_that_stands_still_ends_the_others_with_its_name(three, goes, how):
-    """Its connections stay, and nothing answers on them: as if its machine were frozen, or the network gone."""
-    hosts = three(goes, how)
-    hosts[goes].signal_itself(signal.SIGSTOP)
-    for number in {0, 1, 2} - {goes}:
-        log = hosts[number].communicate(timeout=120)[0]
-        assert hosts[number].returncode != 0
-        assert f"Host algo-{goes + 1} of this job ended before its work was done; its log says why." in log
+class Noted:
+    """In place of a watch: what it was made from, and what it was asked."""
+
+    def __init__(self, *given: object, end: object) -> None:
+        self.given, self.asked = (*given, end), []
+
+    def __getattr__(self, name: str):
+        return lambda *arguments: self.asked.append((name, *arguments)) or f"of {name}"
 
 
-def test_hosts_that_were_all_stopped_go_on(three):
-    """As where the machine of all of them sleeps."""
-    hosts = three(3, "soon waits for a line")
-    for host in hosts:
-        host.signal_itself(signal.SIGSTOP)
-    time.sleep(6)  # longer than a host may be silent
-    for host in hosts:
-        host.signal_itself(signal.SIGCONT)
-    time.sleep(1.5)  # a round of each
-    for host in hosts:
-        host.stdin.write("go on\n")
-        host.stdin.flush()
-    assert [host.communicate(timeout=120)[0] for host in hosts] == [""] * 3
-    assert [host.returncode for host in hosts] == [0] * 3
+@pytest.mark.parametrize(
+    ("variables", "meet_at"),
+    [({}, ("algo-1", 9000)), ({"MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "65535"}, ("10.0.0.1", 65535))],
+)
+def test_the_hosts_meet_at_the_first_or_where_the_variables_say(monkeypatch, variables, meet_at):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(watch, "HostWatch", Noted)
+    watch.begin(HOSTS, "algo-2")
+    first = watch._current
+    assert first.given == (*meet_at, 1, HOSTS, watch._end_process) and first.asked == [("start",)]
+    watch.begin(HOSTS, "algo-2")
+    assert watch._current is first, "a process watches once"
+    assert (watch.meet(), watch.free_port(), watch.verdict()) == ("of meet", "of free_port", "of verdict")
+    watch.leave()
+    watch.tell_others("why")
+    assert first.asked[-2:] == [("leave",), ("tell", "why")]
+    monkeypatch.setattr(watch, "_current", None)  # it is not a watch
+
+
+def test_a_process_that_is_ended_leaves_the_reason_everywhere(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("SAGEMAKER_DATA_PATH", str(tmp_path))
+    watch.before_forced_end(lambda reason: print("first:", reason, flush=True))
+    watch.before_forced_end(lambda reason: print("second:", reason, flush=True))
+    process = multiprocessing.get_context("fork").Process(target=watch._end_process, args=("Host algo-2 is gone.",))
+    process.start()
+    process.join(60)
+    reason = "InternalServerError: Host algo-2 is gone."
+    assert process.exitcode == 3 and OptML(tmp_path).failure.read_text() == reason
+    assert capfd.readouterr().out == f"{reason}\nfirst: {reason}\nsecond: {reason}\n"
+
+
+def test_two_hosts_meet_and_leave(free_port, monkeypatch):
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", str(free_port))
+    monkeypatch.setattr(host_watch, "INTERVAL_S", 0.05)
+    watch.begin(HOSTS, "algo-1")
+    other = host_watch.HostWatch("localhost", free_port, 1, HOSTS, end=lambda verdict: None)
+    other.start()
+    other._connected.wait(60)
+    other.tell("its disk is full")
+    with pytest.raises(PlatformError, match=r"^Host algo-2 failed: its disk is full$"):
+        watch.meet()
+    assert watch.verdict() == "Host algo-2 failed: its disk is full"

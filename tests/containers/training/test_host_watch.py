@@ -1,0 +1,250 @@
+"""Hosts that fail, vanish or stay away, all in this process; `test_lost_hosts.py` has processes."""
+
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from wildsage.algorithms.base.errors import PlatformError
+from wildsage.containers.training import host_watch
+from wildsage.containers.training.host_watch import HostWatch
+
+HOSTS = ("algo-1", "algo-2", "algo-3")
+
+
+@pytest.fixture
+def ended() -> list[str]:
+    """The reasons with which processes would be ended."""
+    return []
+
+
+@pytest.fixture
+def watching(free_port, monkeypatch, ended):
+    """Hosts of three, in this process, by their numbers."""
+    monkeypatch.setattr(host_watch, "INTERVAL_S", 0.1)
+    started = []
+
+    def start(*ranks: int) -> list[HostWatch]:
+        started.extend(HostWatch("localhost", free_port, rank, HOSTS, end=ended.append) for rank in ranks)
+        for one in started:
+            one.start()
+        return started
+
+    yield start
+    for one in started:
+        one._over.set()  # a thread that is left over would judge hosts of other tests
+
+
+def refusals(watches: list[HostWatch]) -> list[str]:
+    """What hosts that want to meet are told instead."""
+
+    def meet(one: HostWatch) -> str:
+        with pytest.raises(PlatformError) as caught:
+            one.meet()
+        return str(caught.value)
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(meet, watches))
+
+
+@pytest.mark.parametrize("fails", [0, 1])
+def test_a_host_that_fails_before_the_hosts_meet_says_why(watching, fails):
+    watches = watching(0, 1, 2)
+    with ThreadPoolExecutor() as pool:
+        telling = pool.submit(watches[fails].tell, "ClientError: row 3 is empty")
+        others = [one for one in watches if one is not watches[fails]]
+        assert refusals(others) == [f"Host algo-{fails + 1} failed: ClientError: row 3 is empty"] * 2
+        telling.result(timeout=host_watch.TOLD_WITHIN_S)
+
+
+def test_a_host_that_is_gone_before_the_hosts_meet_is_named(watching, monkeypatch):
+    monkeypatch.setattr(host_watch, "LOST_AFTER_S", 1.0)
+    watches = watching(0, 1, 2)
+    watches[2]._connected.wait(60)
+    watches[2]._over.set()  # as if it were killed: it beats no more
+    assert refusals(watches[:2]) == ["Host algo-3 of this job ended before its work was done; its log says why."] * 2
+
+
+@pytest.mark.parametrize(("present", "absent"), [((0, 1), "algo-3"), ((1, 2), "algo-1")])
+def test_hosts_that_never_appear_are_named(watching, monkeypatch, free_port, present, absent):
+    monkeypatch.setattr(host_watch, "APPEAR_WITHIN_S", 0.5)
+    for said in refusals(watching(*present)):
+        assert said.startswith(
+            f"Host {absent} of this job did not appear at localhost:{free_port} within 0.5 s; expected 3"
+        )
+
+
+def test_a_port_that_is_taken_is_named(watching):
+    watching(0)
+    with pytest.raises(PlatformError, match="Host algo-1 cannot listen for the others at port"):
+        watching(0)
+
+
+def test_a_host_may_take_longer_than_the_others_wait_for_one_that_is_away(watching, monkeypatch):
+    monkeypatch.setattr(host_watch, "APPEAR_WITHIN_S", 0.5)
+    watches = watching(0, 1, 2)
+    with ThreadPoolExecutor() as pool:
+        meeting = [pool.submit(one.meet) for one in watches[:2]]
+        time.sleep(1)
+        assert not any(one.done() for one in meeting)
+        stores = [watches[2].meet(), *[one.result(timeout=240) for one in meeting]]
+    stores[0].set("name", "value")
+    assert stores[1].get("name") == b"value"
+
+
+def test_the_first_host_stays_until_the_others_know_why_another_fails(watching):
+    """Else they would find its store gone, and name it."""
+    watches = watching(0, 1, 2)
+    with ThreadPoolExecutor() as pool:
+        meeting = pool.submit(refusals, watches[:1])
+        watches[2]._connected.wait(60)
+        watches[1].tell("ClientError: row 3 is empty")
+        assert meeting.result(timeout=240) == ["Host algo-2 failed: ClientError: row 3 is empty"]
+        assert watches[0]._beats.all_left()
+
+
+def test_nobody_waits_until_a_host_that_is_gone_has_read_the_verdict(watching, monkeypatch):
+    monkeypatch.setattr(host_watch, "LOST_AFTER_S", 1.0)
+    monkeypatch.setattr(host_watch, "GRACE_S", 300.0)  # so long the first would stay
+    watches = watching(0, 1, 2)
+    watches[2]._connected.wait(60)
+    watches[2]._over.set()  # as if it were killed
+    assert watches[0]._over.wait(60)
+
+
+def test_a_host_that_has_read_that_another_failed_does_not_leave_as_if_all_were_well(watching):
+    watches = watching(0, 1, 2)
+    watches[2]._connected.wait(60)
+    watches[1].tell("ClientError: row 3 is empty")
+    for one in (watches[0], watches[2]):
+        assert one._over.wait(60)
+        with pytest.raises(PlatformError, match="Host algo-2 failed: ClientError: row 3 is empty"):
+            one.leave()
+
+
+def test_a_host_that_waits_for_the_port_of_the_first_hears_that_this_fails(watching, monkeypatch):
+    watches = watching(0, 1, 2)
+    with ThreadPoolExecutor() as pool:
+        meeting = [pool.submit(one.meet) for one in (watches[0], watches[2])]
+        monkeypatch.setattr(host_watch, "APPEAR_WITHIN_S", 1.0)
+        waiting = pool.submit(watches[1].free_port)
+        for one in meeting:
+            one.result(timeout=240)
+        telling = pool.submit(watches[0].tell, "ClientError: row 3 is empty")
+        with pytest.raises(PlatformError, match="Host algo-1 failed: ClientError: row 3 is empty"):
+            waiting.result(timeout=240)
+        telling.result(timeout=240)
+
+
+GONE = "Host algo-{} of this job ended before its work was done; its log says why."
+
+
+def connected(watches: list[HostWatch]) -> list[HostWatch]:
+    assert all(one._connected.wait(60) for one in watches)
+    return watches
+
+
+def test_the_first_host_leaves_last_and_the_others_at_once(watching):
+    first, *others = connected(watching(0, 1, 2))
+    with ThreadPoolExecutor() as pool:
+        leaving = pool.submit(first.leave)
+        others[0].leave()
+        time.sleep(0.1)
+        assert not leaving.done()
+        others[1].leave()
+        leaving.result(timeout=240)
+    assert not any(one._thread.is_alive() for one in (first, *others))
+    for one in (first, *others):
+        one.leave()
+        assert one.verdict() == ""
+
+
+def test_a_host_that_ends_before_the_others_have_left_is_named_by_the_first(watching, monkeypatch):
+    monkeypatch.setattr(host_watch, "LOST_AFTER_S", 0.5)
+    first, second, third = connected(watching(0, 1, 2))
+    third._over.set()  # as if it were killed
+    second.leave()
+    with pytest.raises(PlatformError, match=GONE.format(3)):
+        first.leave()
+
+
+def test_a_process_that_does_not_notice_is_ended_after_a_while_and_another_is_not(watching, monkeypatch, ended):
+    monkeypatch.setattr(host_watch, "LOST_AFTER_S", 0.5)
+    monkeypatch.setattr(host_watch, "GRACE_S", 0.5)
+    first, second, third = connected(watching(0, 1, 2))
+    third._over.set()
+    assert second.verdict() == GONE.format(3)
+    first._thread.join(60)
+    assert ended == [GONE.format(3)], "the second has taken it"
+
+
+def broken(*_: object) -> None:
+    """In place of what a store does."""
+    raise RuntimeError("connection closed")
+
+
+def test_where_the_store_is_gone_the_first_host_is(watching, monkeypatch):
+    _, second, third = connected(watching(0, 1, 2))
+    monkeypatch.setattr(second._beats, "send", broken)
+    assert second.verdict() == GONE.format(1)
+    monkeypatch.setattr(third._beats, "leave", broken)
+    with pytest.raises(PlatformError, match=GONE.format(1)):
+        third.leave()
+
+
+@pytest.mark.parametrize("verdict", ["", "Host algo-3 failed: its disk is full"])
+def test_a_host_that_cannot_meet_says_what_it_knows(watching, monkeypatch, verdict):
+    _, second = connected(watching(0, 1))
+    monkeypatch.setattr(second._beats, "all_ready", broken)
+    monkeypatch.setattr(second, "verdict", lambda: verdict)
+    with pytest.raises(PlatformError) as caught:
+        second.meet()
+    assert str(caught.value) == (verdict or GONE.format(1))
+
+
+def test_a_store_that_is_gone_when_a_host_has_left_is_no_matter(watching, monkeypatch, ended):
+    _, second = connected(watching(0, 1))
+    second._beats.left = True
+    monkeypatch.setattr(second._beats, "send", broken)
+    second._thread.join(60)
+    assert not second._thread.is_alive() and not ended and second._verdict is None
+
+
+def test_a_store_that_does_not_answer_is_a_first_host_that_is_gone(watching, monkeypatch):
+    monkeypatch.setattr(host_watch, "LOST_AFTER_S", 0.5)
+    _, second = connected(watching(0, 1))
+    stuck = threading.Event()
+    monkeypatch.setattr(second._beats, "send", lambda count: stuck.wait(60))
+    assert second._over.wait(60) and second._verdict == GONE.format(1)
+    stuck.set()
+
+
+def test_the_first_host_listens_on_its_own_machine_whatever_the_others_call_it(free_port):
+    first = HostWatch("nowhere.invalid", free_port, 0, HOSTS, end=lambda reason: None)
+    assert first.address == "nowhere.invalid" and first._connected.is_set()
+
+
+def test_a_host_waits_less_long_for_one_that_is_suspected(free_port):
+    one = HostWatch("localhost", free_port, 1, HOSTS, end=lambda reason: None)
+    assert one._patience_s == host_watch.LOST_AFTER_S
+    one._taken.set()
+    assert one._patience_s == host_watch.SUSPECTED_AFTER_S
+
+
+def test_what_a_host_tells_first_stays(watching):
+    first, second, third = connected(watching(0, 1, 2))
+    second.tell("its disk is full")
+    second.tell("something else")
+    assert refusals([first, third]) == ["Host algo-2 failed: its disk is full"] * 2
+    third.tell("the second is gone")
+    assert first._beats.verdict() == "Host algo-2 failed: its disk is full"
+
+
+def test_all_hosts_are_told_one_free_port_of_the_first(watching):
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(HostWatch.free_port, watching(0, 1, 2)))
+    assert len(set(found)) == 1 and found[0][0] == "localhost"
+    with socket.create_server(("", found[0][1])):
+        pass
