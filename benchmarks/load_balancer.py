@@ -66,15 +66,15 @@ class Server(Protocol):
 
 @dataclass
 class Process:
-    """A server as a process of this machine."""
+    """A server as a process of this machine. `command` starts it."""
 
     folder: OptML
+    command: Sequence[str] = (sys.executable, "-m", "wildsage.containers", "serve")
     port: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
         variables = {"SAGEMAKER_DATA_PATH": str(self.folder.root), "SAGEMAKER_BIND_TO_PORT": str(self.port)}
-        command = [sys.executable, "-m", "wildsage.containers", "serve"]
-        self._process = subprocess.Popen(command, env=os.environ | variables, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(self.command, env=os.environ | variables, stderr=subprocess.DEVNULL)
 
     def end(self) -> int:
         """Send SIGTERM and wait; the exit status."""
@@ -111,8 +111,9 @@ class Container:
 
 @dataclass
 class Asked:
-    """What clients were answered: milliseconds of each request, and what was not the right answer."""
+    """What clients were answered: milliseconds of each request, and what was not the right answer. They pause after each."""
 
+    pause_s: float = 0
     taken_ms: list[float] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
 
@@ -124,6 +125,7 @@ class Asked:
                 if wrong := answer(http, port, headers):
                     self.failed[wrong] += 1
                 self.taken_ms.append(1000 * (time.perf_counter() - began))
+                over.wait(self.pause_s)
 
     def line(self, servers: str, clients: int, seconds: float) -> tuple[str, ...]:
         """A row of the table."""
@@ -144,9 +146,9 @@ def answer(http: urllib3.PoolManager, port: int, headers: Mapping[str, str]) -> 
 
 
 @contextmanager
-def clients(port: int, count: int, headers: Mapping[str, str] = HEADERS) -> Iterator[Asked]:
+def clients(port: int, count: int, headers: Mapping[str, str] = HEADERS, pause_s: float = 0) -> Iterator[Asked]:
     """Clients that ask until the block ends."""
-    over, asked = threading.Event(), Asked()
+    over, asked = threading.Event(), Asked(pause_s)
     with ThreadPoolExecutor(count) as pool:
         asking = [pool.submit(asked.ask, port, headers, over) for _ in range(count)]
         try:
@@ -167,10 +169,12 @@ def held(port: int, count: int, seconds: float) -> tuple[Asked, float]:
     return asked, time.perf_counter() - began
 
 
-def update(balancer: Balancer, servers: list[Server], start: Callable[[], Server], count: int) -> tuple[Asked, float]:
+def update(
+    balancer: Balancer, servers: list[Server], start: Callable[[], Server], count: int, pause_s: float = 0
+) -> tuple[Asked, float]:
     """Replace all servers, one after the other, while clients ask. Raises RuntimeError where one does not end by itself."""
     began = time.perf_counter()
-    with clients(balancer.port, count, CLOSING) as asked:
+    with clients(balancer.port, count, CLOSING, pause_s) as asked:
         for old in list(servers):
             servers.append(start())
             wait_until(partial(is_ready, servers[-1].port), STARTS_WITHIN_S)

@@ -15,6 +15,8 @@ from wildsage.containers.contract.paths import OptML
 pytestmark = pytest.mark.slow
 
 SERVERS, CLIENTS = 3, 4
+PAUSE_S = 0.01
+"""Between two requests of a client, so that a server that starts gets a share of the processors."""
 
 
 @pytest.fixture
@@ -29,12 +31,12 @@ def balancer(tmp_path) -> Iterator[Balancer]:
 
 
 @pytest.fixture(params=["processes", "containers"])
-def start(request, tmp_path) -> Callable[[], load_balancer.Server]:
+def start(request, tmp_path, containers_python) -> Callable[[], load_balancer.Server]:
     """Starts a server of a model."""
     folder = OptML(tmp_path / "ml")
     load_balancer.save_model(folder)
     if request.param == "processes":
-        return partial(load_balancer.Process, folder)
+        return partial(load_balancer.Process, folder, containers_python.module("wildsage.containers", "serve"))
     request.getfixturevalue("our_image")("kmeans")
     return partial(load_balancer.Container, request.getfixturevalue("engine"), folder, share=1)
 
@@ -43,6 +45,6 @@ def test_a_rolling_update_fails_no_request(balancer, start):
     with load_balancer.serving(start, SERVERS) as servers:
         old = [server.port for server in servers]
         balancer.spread_over(old)
-        asked, _ = load_balancer.update(balancer, servers, start, CLIENTS)
+        asked, _ = load_balancer.update(balancer, servers, start, CLIENTS, PAUSE_S)
         assert not {server.port for server in servers} & set(old)
     assert not asked.failed and len(asked.taken_ms) >= CLIENTS
