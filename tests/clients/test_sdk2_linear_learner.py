@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,106 +120,6 @@ assert abs(scores[0] - answer["score"]) < 1e-4 and scores[1] != scores[0], score
 print()  # the SDK does not end its line of dashes
 print("error", error)
 """
-
-
-PIPELINE = """
-import io
-import json
-import os
-import tarfile
-import time
-
-import numpy as np
-import sagemaker
-from sagemaker.deserializers import JSONDeserializer
-from sagemaker.model import Model
-from sagemaker.pipeline import PipelineModel
-from sagemaker.predictor import Predictor
-from sagemaker.serializers import CSVSerializer
-from sklearn.preprocessing import StandardScaler
-
-rng = np.random.default_rng(0)
-rows = rng.normal(size=(600, 3)) * [1, 100, 0.01] + [0, 500, 3]
-labels = (rows @ [1, 0.01, 100] - 305 > 0).astype("float32")
-scaler = StandardScaler().fit(rows)
-session, role = sagemaker.Session(), sagemaker.get_execution_role()
-bucket = session.default_bucket()
-
-# The scaler's model.tar.gz, and a linear learner that has learned from scaled rows
-content = json.dumps({"mean": scaler.mean_.tolist(), "scale": scaler.scale_.tolist()}).encode()
-packed = io.BytesIO()
-with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-    entry = tarfile.TarInfo("scaler.json")
-    entry.size = len(content)
-    tar.addfile(entry, io.BytesIO(content))
-session.boto_session.client("s3").put_object(Bucket=bucket, Key="scaler/model.tar.gz", Body=packed.getvalue())
-scaling = Model(os.environ["SCALER_IMAGE"], f"s3://{bucket}/scaler/model.tar.gz", role=role, sagemaker_session=session)
-learner = sagemaker.LinearLearner(role, 1, "ml.m5.large", predictor_type="binary_classifier", epochs=5)
-learner.fit(learner.record_set(scaler.transform(rows).astype("float32"), labels), mini_batch_size=50, logs=False)
-
-# Raw rows go in, answers of the linear learner come out: from an endpoint, and from a batch transform
-name = f"scaled-{time.time_ns()}"
-pipeline = PipelineModel([scaling, learner.create_model()], role, name=name, sagemaker_session=session)
-pipeline.deploy(1, "ml.m5.large", endpoint_name=name)
-predictor = Predictor(name, session, CSVSerializer(), JSONDeserializer())
-found = np.array([one["predicted_label"] for one in predictor.predict(rows)["predictions"]])
-predictor.delete_endpoint()
-assert (found == labels).mean() > 0.97, (found == labels).mean()
-text = io.BytesIO()
-np.savetxt(text, rows, delimiter=",", fmt="%.9g")
-session.boto_session.client("s3").put_object(Bucket=bucket, Key="asked/rows.csv", Body=text.getvalue())
-transformer = pipeline.transformer(1, "ml.m5.large", output_path=f"s3://{bucket}/answers", accept="application/jsonlines", assemble_with="Line")
-transformer.transform(f"s3://{bucket}/asked/rows.csv", content_type="text/csv", split_type="Line", logs=False)
-body = session.boto_session.client("s3").get_object(Bucket=bucket, Key="answers/rows.csv.out")["Body"].read()
-assert [json.loads(line)["predicted_label"] for line in body.splitlines()] == found.tolist()
-print()  # the SDK does not end its line of dashes
-print("right", (found == labels).mean())
-"""
-
-SCALER_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/own-scikit-learn:1"
-SCALER_PROGRAM = Path(__file__).with_name("scikit_learn_container.py")
-SCALER_DOCKERFILE = """
-FROM wildsage/linear-learner:cpu
-LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
-COPY packages /opt/packages
-COPY scikit_learn_container.py /opt/program/
-ENV PYTHONPATH=/opt/packages
-ENTRYPOINT ["python", "/opt/program/scikit_learn_container.py"]
-"""
-
-
-@pytest.fixture
-def scaler_image(engine: Any, our_image: Any, tmp_path: Path) -> Iterator[None]:
-    """A user's image of the scaler's program and scikit-learn, on an image that has Python 3.11."""
-    our_image("linear_learner")
-    context = tmp_path / "context"
-    platforms = [f"--platform={tag}_{platform.machine()}" for tag in ("manylinux_2_28", "manylinux2014")]
-    wanted = ["--only-binary=:all:", "--python-version=3.11", *platforms, f"--target={context / 'packages'}"]
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *wanted, "scikit-learn"], check=True)
-    shutil.copy(SCALER_PROGRAM, context)
-    (context / "Dockerfile").write_text(SCALER_DOCKERFILE)
-    engine.images.build(path=str(context), tag=SCALER_IMAGE, rm=True, forcerm=True)
-    yield
-    engine.images.remove(SCALER_IMAGE, force=True)
-
-
-@pytest.mark.slow
-def test_linear_learner_follows_a_scikit_learn_container_in_a_pipeline(started: Any, tmp_path: Path) -> None:
-    """The scaler's container is a small program that stands in for an image of the user's, see `wildsage up --image`."""
-    piped(started("--image", f"{SCALER_IMAGE}={sys.executable} {SCALER_PROGRAM}"), tmp_path)
-
-
-@pytest.mark.slow
-def test_linear_learner_follows_a_users_image_in_a_pipeline_of_containers(
-    started: Any, tmp_path: Path, scaler_image: None
-) -> None:
-    piped(started("--backend", "docker"), tmp_path)
-
-
-def piped(local: Any, folder: Path) -> None:
-    done = local.run_sdk2(PIPELINE, folder, SCALER_IMAGE=SCALER_IMAGE)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
-    assert done.stdout.splitlines()[-1].startswith("right ")
 
 
 @pytest.mark.slow
