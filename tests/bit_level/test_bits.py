@@ -7,7 +7,6 @@ vector units, and CUDA, add up in another order: there the quality of the model 
 
 from __future__ import annotations
 
-import hashlib
 import io
 import itertools
 import json
@@ -28,12 +27,11 @@ from wildsage.containers.contract import archive
 from wildsage.containers.model_files import artifact
 
 MODES = ("File", "FastFile", "Pipe")
+MODES_OF_CONTAINERS = ("File", "Pipe")
+"""In FastFile mode a container gets the same folder as in File mode."""
+
 FEW = 7  # rows of a request
 QUALITY_WITHIN = 0.02
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def trained(place, image, hyperparameters, channel, mode: str = "File") -> bytes:
@@ -44,7 +42,7 @@ def trained(place, image, hyperparameters, channel, mode: str = "File") -> bytes
 
 def test_processes_give_one_model_in_every_mode(processes, image, hyperparameters, put, difference):
     channel = put(processes)
-    models = {mode: trained(processes, image, hyperparameters, channel, mode) for mode in (*MODES, "File")}
+    models = {mode: trained(processes, image, hyperparameters, channel, mode) for mode in MODES}
     again = trained(processes, image, hyperparameters, channel)
     for mode, model in models.items():
         assert not difference(again, model), f"{mode}: {difference(again, model)}"
@@ -53,10 +51,9 @@ def test_processes_give_one_model_in_every_mode(processes, image, hyperparameter
 def test_containers_give_the_model_of_processes(processes, containers, image, hyperparameters, put, difference):
     expected = trained(processes, image, hyperparameters, put(processes))
     channel = put(containers)
-    for mode in (*MODES, "File"):
+    for mode in MODES_OF_CONTAINERS:
         model = trained(containers, image, hyperparameters, channel, mode)
         assert not difference(expected, model), f"{mode}: {difference(expected, model)}"
-    assert sha256(model) == sha256(expected)
 
 
 @pytest.fixture

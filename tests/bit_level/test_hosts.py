@@ -11,11 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from wildsage import algorithms
+
 JOINED_WITHIN_S = 120
 ENDED_WITHIN_S = 30
+PROCESSES = [("processes", name) for name in algorithms.on_the_toolkit()]
+CONTAINERS = [("containers", name) for name in algorithms.on_the_toolkit()]
+WAYS = [*PROCESSES, ("containers", "kmeans"), ("containers", "image_classification")]
+"""Places and algorithms. All algorithms are tried as processes, and containers with one that learns from rows and one from images."""
 
 
-@pytest.fixture(params=["processes", "containers"])
+@pytest.fixture
 def place(request):
     return request.getfixturevalue(request.param)
 
@@ -26,13 +32,21 @@ def settings(hyperparameters, data) -> dict[str, str]:
     return {**hyperparameters, "mini_batch_size": {"rows": "50", "images": "8"}[data]}
 
 
-@pytest.mark.parametrize(("hosts", "distribution"), [(2, "FullyReplicated"), (3, "ShardedByS3Key")])
+@pytest.mark.parametrize(
+    ("place", "name", "hosts", "distribution"),
+    [
+        *((*way, 2, "FullyReplicated") for way in WAYS),
+        *((*way, 3, "ShardedByS3Key") for way in (*PROCESSES, *CONTAINERS)),
+    ],
+    indirect=["place", "name"],
+)
 def test_hosts_make_one_model(place, image, settings, put, hosts, distribution):
     outcome = place.train(image, settings, put(place, distribution=distribution), hosts)
     assert outcome.statuses == [0] * hosts, outcome.ending
     assert outcome.model
 
 
+@pytest.mark.parametrize(("place", "name"), WAYS, indirect=True)
 def test_a_manifest_is_shared_out_too(place, image, settings, put):
     channel = put(place)
     manifest = [{"prefix": "s3://bucket/train/"}, *(f"part-{number}.rec" for number in range(4))]
@@ -47,6 +61,7 @@ def test_a_manifest_is_shared_out_too(place, image, settings, put):
     assert outcome.model
 
 
+@pytest.mark.parametrize(("place", "name"), WAYS, indirect=True)
 def test_a_host_without_data_fails_the_job_in_the_originals_words(place, image, settings, put):
     outcome = place.train(image, settings, put(place, count=1, distribution="ShardedByS3Key"), 2)
     assert all(outcome.statuses) and outcome.model is None, outcome.ending
@@ -66,6 +81,7 @@ def endless(place, data, settings, put) -> tuple[dict[str, str], dict]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("place", "name"), WAYS, indirect=True)
 def test_a_host_killed_in_training_ends_the_job_with_a_reason(place, image, endless):
     settings, channel = endless
     with ThreadPoolExecutor(1) as pool:
