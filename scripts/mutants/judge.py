@@ -54,6 +54,9 @@ ENDING_S = 10
 """A process that has to end may take this long before it is killed."""
 
 TESTS = {
+    "algorithms/xgboost/data/": ("tests/algorithms/xgboost/data/test_readers.py",),
+    "algorithms/xgboost/model_files/": ("tests/algorithms/xgboost/model_files/test_model_files.py",),
+    "algorithms/xgboost/serving/": ("tests/algorithms/xgboost/serving/test_endpoint.py",),
     "algorithms/factorization_machines/hyperparameters.py": ("tests/conformance/test_documents.py",),
     "algorithms/factorization_machines/spec.py": ("tests/algorithms/test_specs.py",),
     "algorithms/image_classification/hyperparameters.py": ("tests/conformance/test_documents.py",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from wildsage.algorithms.blazingtext.fasttext.dictionary import LABEL
 
 TEXT, JSON_LINES = "text/plain", "application/jsonlines"
 CHUNK_BYTES = 1 << 20
+HEAD_BYTES = 64
+"""By so many bytes, or more, a format is recognised: the first chunk of a pipe may be shorter."""
 RECORD_MAGIC = b"\x0a\x23\xd7\xce"
 WIDE_TEXT = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 MARK = b"\xef\xbb\xbf"
@@ -76,17 +79,16 @@ class TextChannel:
 
     def _lines(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """The bytes of lines of fastText's form."""
-        first = next(chunks, b"")
-        chunks = _rejoined(first, chunks)
+        first = _head(chunks)
         if first.startswith(RECORD_MAGIC):
-            return _of_attributes(self.records.payloads(chunks))
+            return _of_attributes(self.records.payloads(itertools.chain([first], chunks)))
         if problem := other_formats.problem_of(first, "lines of text") or _wide(first):
             raise BadRecord(1, problem)
         first = first.removeprefix(MARK)
         if self._content_type == TEXT and first.lstrip().startswith(JSON_STARTS):
             raise BadRecord(1, f"JSON in a channel of content type {TEXT}, expected content type {JSON_LINES} for it.")
-        chunks = _rejoined(first, chunks, skip=True)
-        return _of_json(chunks) if self._content_type == JSON_LINES else chunks
+        text = itertools.chain([first], chunks)
+        return _of_json(text) if self._content_type == JSON_LINES else text
 
     @property
     def _content_type(self) -> str:
@@ -99,12 +101,12 @@ def _chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _rejoined(first: bytes, rest: Iterator[bytes], skip: bool = False) -> Iterator[bytes]:
-    """The first chunk, then the others; with `skip` it takes the place of the first of them."""
-    if skip:
-        next(rest, None)
-    yield first
-    yield from rest
+def _head(chunks: Iterator[bytes]) -> bytes:
+    """The first chunks as one, of `HEAD_BYTES` or more where there are so many."""
+    head = b""
+    while len(head) < HEAD_BYTES and (chunk := next(chunks, b"")):
+        head += chunk
+    return head
 
 
 def _wide(head: bytes) -> str | None:
