@@ -45,7 +45,7 @@ def exit_on_signals() -> Iterator[None]:
 
 def run_script(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a user's program on this terminal and return its exit status. On Ctrl-C the program decides; we wait for it."""
-    with subprocess.Popen(command, env=environment) as process, exit_on_signals():
+    with exit_on_signals(), subprocess.Popen(command, env=environment) as process:
         try:
             while True:
                 try:
