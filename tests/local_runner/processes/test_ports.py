@@ -22,3 +22,12 @@ def test_an_address_that_this_machine_does_not_have_is_named(host):
     said = ports.problem(host, 0)
     assert said.startswith(f"{host} is not an address of this machine (")
     assert said.endswith("Choose another with --bind.")
+
+
+def test_a_free_port_can_be_listened_on_also_right_after_a_server():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            server.accept()[0].close()  # this end waits for a while then
+            client.recv(1)
+    assert ports.problem("127.0.0.1", port) is None

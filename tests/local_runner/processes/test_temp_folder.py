@@ -1,5 +1,6 @@
 """Temporary folders and their owners."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -37,3 +38,26 @@ def test_a_folder_of_a_killed_owner_goes_with_the_next(place):
     assert (left / "file").exists()
     with temp_folder.folder() as own:
         assert list(place.iterdir()) == [own]
+
+
+def test_only_folders_without_an_owner_are_removed(place):
+    for name in ("wildsage-job-left", "wildsage-new-x", "other"):
+        (place / name).mkdir()
+    (place / "wildsage-job-file").touch()
+    (place / "elsewhere").mkdir()
+    (place / "wildsage-job-link").symlink_to(place / "elsewhere")
+    with temp_folder.folder() as own:
+        assert own.name.startswith("wildsage-job-") and list(own.iterdir()) == []
+        assert {path.name for path in place.iterdir()} >= {"wildsage-new-x", "other", "elsewhere", own.name}
+        assert not (place / "wildsage-job-left").exists() and (place / "wildsage-job-link").is_symlink()
+    assert not own.exists()
+
+
+def test_a_folder_goes_when_its_block_raises_and_takes_no_descriptor_along(place):
+    before = set(os.listdir("/proc/self/fd"))
+    (place / "wildsage-job-left").mkdir()
+    with pytest.raises(KeyError), temp_folder.folder() as own:
+        (own / "file").touch()
+        with temp_folder.folder():
+            raise KeyError
+    assert list(place.iterdir()) == [] and set(os.listdir("/proc/self/fd")) == before

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
+import sys
 import zlib
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -55,3 +59,36 @@ def test_every_algorithm_that_can_be_computed_is_one_that_a_client_may_send():
 def test_a_composite_of_one_part_says_so():
     (part,) = [base64.b64encode(zlib.crc32(b"a").to_bytes(4, "big")).decode()]
     assert checksums.composite("CRC32", iter([part])).endswith("-1")
+
+
+def bitwise(polynomial: int, width: int) -> Callable[[bytes, int], int]:
+    """A reflected CRC, one bit at a time, with the interface of awscrt."""
+    ones = (1 << 8 * width) - 1
+
+    def step(data: bytes, previous: int = 0) -> int:
+        value = previous ^ ones
+        for byte in data:
+            value ^= byte
+            for _ in range(8):
+                value = value >> 1 ^ polynomial * (value & 1)
+        return value ^ ones
+
+    return step
+
+
+def with_awscrt(monkeypatch) -> ModuleType:
+    """The module as it is where awscrt is installed: here with the two functions that it asks for."""
+    functions = SimpleNamespace(crc32c=bitwise(0x82F63B78, 4), crc64nvme=bitwise(0x9A6C9329AC4BC9B5, 8))
+    monkeypatch.setitem(sys.modules, "awscrt", SimpleNamespace(checksums=functions))
+    spec = importlib.util.spec_from_file_location("with_awscrt", checksums.__file__)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32C", "CRC64NVME"])
+def test_awscrt_computes_two_more_checksums(monkeypatch, algorithm):
+    running = with_awscrt(monkeypatch).ALGORITHMS[algorithm]()
+    for piece in (b"12", b"3456789"):
+        running.update(piece)
+    assert running.digest().hex() == CHECK[algorithm]
