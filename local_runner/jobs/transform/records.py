@@ -25,7 +25,7 @@ class ObjectRecord(bytes):
     offset = 0
 
 
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 18  # mutants: equivalent: the pieces of a stream may have any size
 LINE_ENDS = b"\r\n"
 TFRECORD_HEAD = struct.Struct("<QI")  # length and its checksum; payload and its checksum follow
 TFRECORD_CHECKSUM_BYTES = 4

@@ -68,6 +68,16 @@ def test_jobs_run_in_their_order_and_one_that_was_removed_never():
     until(lambda: not queue.is_full)
 
 
+def test_a_queue_is_full_when_a_job_that_comes_has_to_wait():
+    queue, job = Queue(2), Held("a", [])
+    assert (queue.limit, queue.running, queue.waiting, queue.is_full) == (2, 0, 0, False)
+    for running, waiting, full in ((1, 0, False), (2, 0, True), (2, 1, True)):
+        queue.enter(job.run)
+        assert (queue.running, queue.waiting, queue.is_full) == (running, waiting, full)
+    job.released.set()
+    until(lambda: not queue.running)
+
+
 def test_a_job_that_does_not_wait_cannot_be_removed():
     queue, job = Queue(1), Held("a", [])
     queue.enter(job.run)
@@ -139,11 +149,14 @@ def watching() -> set[threading.Thread]:
 
 
 def test_the_thread_that_watches_over_limits_ends_with_the_last_of_them():
-    queue, job, of_others = Queue(1), Held("running", []), watching()
+    queue, job, of_others, expired = Queue(1), Held("running", []), watching(), []
     queue.enter(job.run)
     queue.enter(list, within_s=3_600)
     queue.enter(dict)
+    queue.enter(set, partial(expired.append, "soon"), within_s=0.001)
     (ours,) = watching() - of_others
+    until(lambda: expired == ["soon"])
+    time.sleep(0.02)  # until the thread waits for the next limit, an hour away
     assert queue.remove(list)
     until(lambda: not ours.is_alive())
     assert queue.waiting == 1

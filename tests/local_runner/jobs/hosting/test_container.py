@@ -7,69 +7,21 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from urllib3.exceptions import ProtocolError
 
+from tests.local_runner.jobs.hosting.serving import NOBODY, Backend, Serving, healthy_server
 from wildsage.local_runner.backends import Launch
 from wildsage.local_runner.jobs.hosting import container
 from wildsage.local_runner.jobs.hosting.container import Connections, Container, NoAnswer
 
-NOBODY = "http://127.0.0.1:1"
-
-
-class Healthy(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Serving:
-    """Answers at `url` until it is ended."""
-
-    usage = None
-    out_of_memory = "The container reached its limit of 64 MiB."
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._ended = threading.Event()
-
-    def wait(self, timeout_s: float | None = None) -> int | None:
-        return 1 if self._ended.wait(timeout_s) else None
-
-    def terminate(self) -> None:
-        self._ended.set()
-
-    kill = terminate
-
-
-class Backend:
-    """Starts one container at each of `urls`, then at the last again and again."""
-
-    def __init__(self, *urls: str) -> None:
-        self._urls = list(urls)
-        self.started: list[Serving] = []
-        self.changed = threading.Condition()
-
-    def serve(self, launch: Launch) -> Serving:
-        with self.changed:
-            self.started.append(Serving(self._urls.pop(0) if len(self._urls) > 1 else self._urls[0]))
-            self.changed.notify_all()
-            return self.started[-1]
-
 
 @pytest.fixture
 def healthy() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Healthy) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with healthy_server() as url:
+        yield url
 
 
 def test_what_keeps_it_from_starting_stands_in_its_log():
@@ -182,3 +134,93 @@ def rejection(kept: Container, timeout_s: float = 5) -> str:
             kept.request("POST" if timeout_s > 5 else "GET", "/ping", timeout_s=timeout_s)
         except NoAnswer as error:
             return str(error)
+
+
+def kept_at(
+    *urls: str, healthy_within_s: float = 60, lines: list[str] | None = None, ended=lambda: None
+) -> tuple[Container, Backend]:
+    backend = Backend(*urls)
+    launch = Launch("image", Path(), {}, {}, (lines if lines is not None else []).append)
+    return Container(backend, launch, "c", ended, healthy_within_s), backend
+
+
+def until_started(backend: Backend, count: int) -> None:
+    with backend.changed:
+        assert backend.changed.wait_for(lambda: len(backend.started) >= count, 60)
+
+
+def test_a_container_that_never_serves_is_given_up_after_three_starts(monkeypatch):
+    monkeypatch.setattr(container, "PAUSES_S", (0.0,))
+    monkeypatch.setattr(container, "PING_EVERY_S", 0.001)
+    ended = threading.Event()
+
+    class Ends(Serving):
+        def __init__(self, url: str) -> None:
+            super().__init__(url)
+            self.terminate()
+
+    monkeypatch.setattr("tests.local_runner.jobs.hosting.serving.Serving", Ends)
+    lines: list[str] = []
+    kept, backend = kept_at(NOBODY, lines=lines, ended=ended.set)
+    assert not kept.is_healthy() and ended.wait(60)
+    assert len(backend.started) == container.STARTS_BEFORE_GIVING_UP == 3
+    assert [line.partition(".")[0] for line in lines] == [
+        "Wildsage: the container ended with exit code 1 and is started again"
+    ] * 2
+
+
+class Pauses(threading.Event):
+    """Notes how long it is waited for, and does not wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.noted.append(timeout)
+        return self.is_set()
+
+
+def test_pauses_grow_with_failures_in_a_row_to_half_a_minute_and_begin_anew_after_health():
+    pauses, runs = Pauses(), iter([True, *[False] * 9, True, False])
+
+    class Scripted(Container):
+        def _run_once(self, deadline: float) -> tuple[int | None, bool]:
+            self._stopping = pauses
+            if (healthy := next(runs, None)) is None:
+                pauses.set()
+            self._healthy = self._healthy or bool(healthy)
+            return 1, bool(healthy)
+
+    scripted = Scripted(Backend(NOBODY), Launch("image", Path(), {}, {}, lambda line: None), "c", lambda: None)
+    scripted._keeper.join(60)
+    assert pauses.noted == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 0.25, 0.5]
+
+
+def test_a_container_that_is_stopped_is_not_started_again_and_says_when_it_has_ended(healthy):
+    ended = []
+    kept, backend = kept_at(healthy, ended=lambda: ended.append(True))
+    assert kept.is_healthy() and kept.out_of_memory is None and not ended
+    kept.stop()
+    assert ended == [True] and len(backend.started) == 1 and backend.started[0].wait(0) == 1
+
+
+def test_one_that_ignores_sigterm_is_killed_after_the_grace(healthy, monkeypatch):
+    kept, backend = kept_at(healthy)
+    assert kept.is_healthy()
+    monkeypatch.setattr(backend.started[0], "terminate", lambda: None)
+    begun_s = time.monotonic()
+    kept.stop(0.1)
+    assert 0.1 <= time.monotonic() - begun_s < container.STOP_GRACE_S
+    assert backend.started[0].wait(0) == 1
+
+
+def test_an_answer_that_does_not_come_in_time_is_said_with_the_time():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        kept, backend = kept_at(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        until_started(backend, 1)
+        silent.accept()  # of a ping, which goes to the address that requests go to
+        with pytest.raises(NoAnswer, match=r"waiting for a response from container c: no answer within 0 s") as caught:
+            kept.request("POST", "/invocations", b"", timeout_s=0.05)
+        assert caught.value.container == "c"
+        kept.stop(0.0)
