@@ -67,11 +67,6 @@ TESTS = {
     "algorithms/knn/spec.py": ("tests/algorithms/test_specs.py",),
     "algorithms/pca/hyperparameters.py": ("tests/conformance/test_documents.py",),
     "algorithms/pca/spec.py": ("tests/algorithms/test_specs.py",),
-    "local_runner/jobs/hosting/": (
-        "tests/local_runner/jobs/hosting",
-        "tests/local_runner/operations/sagemaker/test_endpoints.py",
-        "tests/local_runner/operations/test_inference.py",
-    ),
     "local_runner/jobs/processing/": ("tests/local_runner/operations/sagemaker/test_processing_jobs.py",),
     "local_runner/jobs/transform/job.py": ("tests/local_runner/operations/sagemaker/test_transform_jobs.py",),
     "local_runner/jobs/store.py": (

@@ -296,6 +296,8 @@ class Endpoints:
                 kept += there[: variant["InstanceCount"]]
                 for number in range(len(there), variant["InstanceCount"]):
                     new.append(self._instance(name, variant, number, folder))
+            if self._closing:  # `close` may have looked before the last one was there
+                raise NotHealthy("The server is closing.")
             for instance in new:
                 instance.await_healthy()
         except BaseException:
