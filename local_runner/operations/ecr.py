@@ -6,7 +6,7 @@ import base64
 import time
 from typing import Any
 
-from wildsage.local_runner.jobs.store import Document, NameTaken, NotFound
+from wildsage.local_runner.jobs.store import Document, ListQuery, NameTaken, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.settings import ACCOUNT
 from wildsage.local_runner.wire.errors import AwsError
@@ -14,6 +14,7 @@ from wildsage.local_runner.wire.errors import AwsError
 SERVICE = "ecr"
 KIND = "ecr-repository"
 LOGIN_LASTS_S = 12 * 3600
+DEFAULT_PAGE = 100
 DOMAINS = {"aws-cn": "amazonaws.com.cn"}
 
 
@@ -49,9 +50,16 @@ def create_repository(context: RequestContext, request: dict[str, Any]) -> dict[
 
 
 def describe_repositories(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    names = request.get("repositoryNames")
-    found = context.services.store.all(KIND) if names is None else [_find(context, name) for name in names]
-    return {"repositories": found}
+    if "repositoryNames" in request:
+        return {"repositories": [_find(context, name) for name in request["repositoryNames"]]}
+    found, last = context.services.store.page(KIND, _selection(request))
+    return {"repositories": found, **({"nextToken": last[1]} if last else {})}
+
+
+def _selection(request: dict[str, Any]) -> ListQuery:
+    """A token is the name of the last repository that was returned."""
+    after = (request["nextToken"],) * 2 if "nextToken" in request else None
+    return ListQuery(sort="name", after=after, limit=request.get("maxResults", DEFAULT_PAGE))
 
 
 def describe_images(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:

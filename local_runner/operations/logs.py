@@ -89,11 +89,11 @@ def filter_log_events(context: RequestContext, request: dict[str, Any]) -> dict[
     merged = heapq.merge(*(_named(context, request, name) for name in names), key=lambda pair: pair[1].timestamp_ms)
     skip = _position(request["nextToken"]) if "nextToken" in request else 0
     limit = request.get("limit", MAX_EVENTS)
-    found = list(islice(merged, skip, skip + limit))
-    more = {"nextToken": f"f/{skip + limit:0{MOST_DIGITS}d}"} if len(found) == limit else {}
+    found = list(islice(merged, skip, skip + limit + 1))
+    more = {"nextToken": f"f/{skip + limit:0{MOST_DIGITS}d}"} if len(found) > limit else {}
     events = [
         {**_shown(event), "logStreamName": name, "eventId": f"{name}@{event.end}"}
-        for name, event in found
+        for name, event in found[:limit]
         if matches(event.message)
     ]
     return {"events": events, "searchedLogStreams": [], **more}

@@ -79,6 +79,12 @@ TESTS = {
         "tests/local_runner/operations/sagemaker/test_training_jobs.py",
     ),
     "local_runner/jobs/logs.py": ("tests/local_runner/jobs/test_logs.py", "tests/local_runner/operations/test_logs.py"),
+    **{
+        f"local_runner/operations/sagemaker/{family}_rules.py": (
+            "tests/local_runner/operations/sagemaker/test_request_rules.py",
+        )
+        for family in "endpoint experiment machine model processing search tag training transform tuning".split()
+    },
     "local_runner/operations/sagemaker_runtime/": ("tests/local_runner/operations/test_inference.py",),
     "containers/codecs/__init__.py": (
         "tests/containers/codecs/test_table.py",

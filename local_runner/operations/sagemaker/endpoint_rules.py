@@ -13,7 +13,7 @@ from wildsage.local_runner.operations.rules import Request, Rule, one_of, unique
 from wildsage.local_runner.operations.sagemaker.machine_rules import has_local_storage, no_key_with_local_storage
 from wildsage.local_runner.operations.sagemaker.model_rules import PUBLISH_EVERY_S, containers
 
-MEMORY_MB = range(1024, 6144 + 1, 1024)
+MEMORY_MB = (1024, 2048, 3072, 4096, 5120, 6144)
 INSTANCE_FIELDS = ("InstanceType", "InitialInstanceCount", "AcceleratorType", "VolumeSizeInGB")
 EXCLUDED_BY_SERVERLESS = ("AsyncInferenceConfig", "CrossRegionTrafficConfig", "VpcConfig", "EnableNetworkIsolation")
 
@@ -40,7 +40,7 @@ def machines(request: Request) -> Iterator[str]:
 
 def weights(request: Request) -> Iterator[str]:
     """A variant's share of the requests is its weight among the weights of all."""
-    if sum(variant.get("InitialVariantWeight", 1.0) for variant in request["ProductionVariants"]) <= 0:
+    if all(variant.get("InitialVariantWeight") == 0 for variant in request["ProductionVariants"]):
         yield "The weight is 0 for all variants, expected an InitialVariantWeight or DesiredWeight above 0 for at least one."
 
 

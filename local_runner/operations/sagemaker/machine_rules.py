@@ -29,7 +29,7 @@ def machines(request: Request) -> Iterator[str]:
     config = request.get("ResourceConfig", {})
     if not config.get("InstanceType"):
         yield "ResourceConfig needs an InstanceType."
-    elif config.get("InstanceCount", 0) < 1:
+    elif not config.get("InstanceCount"):
         yield f"ResourceConfig.InstanceCount: got {config.get('InstanceCount', 'none')}, expected 1 or more."
     elif "VolumeSizeInGB" not in config and not has_local_storage(config["InstanceType"]):
         yield f"ResourceConfig needs VolumeSizeInGB, because {config['InstanceType']} has no local storage."

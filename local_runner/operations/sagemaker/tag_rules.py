@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from wildsage.local_runner.operations.rules import Request, Rule, unique
 
-MAX_TAGS = 50
 RESERVED = "aws:"
 
 

@@ -1,6 +1,6 @@
 """Tags on any resource that has an ARN.
 
-Here tags are stored and searched. They grant nothing and have no limit, and ListTags returns them all in one page.
+Here tags are stored and searched, and grant nothing. ListTags returns them all in one page, which holds 50 at least on AWS too.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from wildsage.local_runner.operations.sagemaker import tag_rules
 from wildsage.local_runner.wire.errors import AwsError, invalid
 
 SERVICE = "sagemaker"
+MAX_TAGS = 50
 
 
 @keeps(*tag_rules.RULES)
 def add_tags(context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     def add(tags: Document) -> None:
         tags.update({tag["Key"]: tag["Value"] for tag in request["Tags"]})
-        if len(tags) > tag_rules.MAX_TAGS:
-            raise invalid(f"The resource would have {len(tags)} tags, expected at most {tag_rules.MAX_TAGS}.")
+        if len(tags) > MAX_TAGS:
+            raise invalid(f"The resource would have {len(tags)} tags, expected at most {MAX_TAGS}.")
 
     return {"Tags": _shown(_change(context, request["ResourceArn"], add))}
 

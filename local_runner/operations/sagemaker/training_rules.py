@@ -17,9 +17,9 @@ MAX_RUNTIME_S = 28 * 86_400
 def spot(request: Request) -> Iterator[str]:
     """A spot job says how long it waits for machines and runs, together."""
     limits = request.get("StoppingCondition", {})
-    wait_s, runtime_s = limits.get("MaxWaitTimeInSeconds"), limits.get("MaxRuntimeInSeconds", 0)
+    wait_s = limits.get("MaxWaitTimeInSeconds")
     missing = wait_s is None and request.get("EnableManagedSpotTraining")
-    if missing or (wait_s is not None and wait_s < runtime_s):
+    if missing or (wait_s is not None and wait_s < limits.get("MaxRuntimeInSeconds", wait_s)):
         yield "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
 
 

@@ -1,5 +1,6 @@
 """Logs, read the ways the SDKs read them."""
 
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from wildsage.local_runner.jobs.logs import Logs
 from wildsage.local_runner.operations import logs as operations
 from wildsage.local_runner.operations.context import RequestContext
+from wildsage.local_runner.wire.errors import AwsError
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -184,6 +186,7 @@ def test_events_are_filtered_page_by_page_to_the_last(six_lines, limit, pattern)
     assert sorted(event["message"] for event in events) == sorted(line for line in lines if pattern in line)
     assert len({event["eventId"] for event in events}) == len(events)
     assert [event["timestamp"] for event in events] == sorted(event["timestamp"] for event in events)
+    assert len(found) == -(-6 // limit), "a full page is the last if nothing follows"
     if not pattern:
         assert all(len(page["events"]) == limit for page in found[:-1])
 
@@ -215,3 +218,169 @@ def test_streams_and_groups_are_listed_page_by_page_to_the_last(tmp_path, limit,
     found = pages(operations.describe_log_groups, context, limit=limit)
     assert [one["logGroupName"] for page in found for one in page["logGroups"]] == [GROUP, *names]
     assert len(found) == -(-4 // limit)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Makes the view of an operation on streams of these lines, a second apart; the first is from 1970-01-01T00:00:01Z."""
+
+    def view(**streams: list[bytes]) -> RequestContext:
+        for name, lines in streams.items():
+            Logs(tmp_path).writer("group", name).close()
+            stamped = [b"%d\t%s\n" % (1000 * number, line) for number, line in enumerate(lines, start=1)]
+            (tmp_path / "group" / name).write_bytes(b"".join(stamped))
+        return RequestContext(SimpleNamespace(logs=Logs(tmp_path)))
+
+    return view
+
+
+def read(context, operation=operations.get_log_events, **request) -> list[str]:
+    where = {"logGroupName": "group"} | ({"logStreamName": "s"} if operation is operations.get_log_events else {})
+    return [event["message"] for event in operation(context, {**where, **request})["events"]]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4, 5])
+def test_bytes_that_are_not_utf8_are_shown_as_such_and_lose_no_line(written, limit):
+    lines = [b"before", b"caf\xe9", b"\xff", b"after"]
+    context, wanted = written(s=lines), ["before", "caf\ufffd", "\ufffd", "after"]
+    found = pages(operations.filter_log_events, context, logGroupName="group", limit=limit)
+    assert [event["message"] for page in found for event in page["events"]] == wanted
+    messages, token = [], {}
+    while batch := (
+        page := operations.get_log_events(
+            context, {"logGroupName": "group", "logStreamName": "s", "limit": limit, "startFromHead": True, **token}
+        )
+    )["events"]:
+        messages += [event["message"] for event in batch]
+        token = {"nextToken": page["nextForwardToken"]}
+    assert messages == wanted
+    assert read(context, operations.filter_log_events, filterPattern="caf") == ["caf\ufffd"]
+
+
+@pytest.mark.parametrize("operation", [operations.get_log_events, operations.filter_log_events])
+@pytest.mark.parametrize(
+    ("between", "wanted"),
+    [
+        ({}, "abc"),
+        ({"startTime": 2000}, "bc"),
+        ({"startTime": 2001}, "c"),
+        ({"endTime": 2000}, "a"),
+        ({"endTime": 2001}, "ab"),
+        ({"startTime": 2000, "endTime": 3000}, "b"),
+        ({"startTime": 3001}, ""),
+    ],
+)
+def test_times_begin_with_startTime_and_end_before_endTime(written, operation, between, wanted):
+    assert read(written(s=[b"a", b"b", b"c"]), operation, **between) == list(wanted)
+
+
+@pytest.mark.parametrize(("more_bytes", "shown"), [(0, 2), (1, 1)])
+def test_a_page_of_a_megabyte_counts_bytes_and_26_for_each_event(written, more_bytes, shown):
+    half = "ä".encode() * ((1 << 19) // 2 - 13)
+    context = written(s=[half, half + b"x" * more_bytes, b"last"])
+    found = read(context, startFromHead=True)
+    assert len(found) == shown
+    assert len(read(context, startFromHead=False)) == 3
+
+
+def test_streams_are_merged_by_time_and_chosen_by_their_names(written):
+    context = written(a=[b"a1", b"a2"], ab=[b"ab1"], b=[b"b1", b"b2"])
+    every = read(context, operations.filter_log_events)
+    assert every[:3] == ["a1", "ab1", "b1"] and sorted(every[3:]) == ["a2", "b2"]
+    assert read(context, operations.filter_log_events, logStreamNames=["b", "ab"]) == ["ab1", "b1", "b2"]
+    assert read(context, operations.filter_log_events, logStreamNamePrefix="a") == ["a1", "ab1", "a2"]
+    assert read(context, operations.filter_log_events, logStreamNames=["none"]) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [
+        ("-", ["a - b", "-c"]),
+        ("?", ["d?"]),
+        ("?a ?d", ["a - b", "d?"]),
+        ("a b", ["a - b"]),
+        ("-a -d", ["-c"]),
+        ("?a -b", []),
+    ],
+)
+def test_signs_of_patterns(written, pattern, wanted):
+    assert read(written(s=[b"a - b", b"-c", b"d?"]), operations.filter_log_events, filterPattern=pattern) == wanted
+
+
+@pytest.mark.parametrize("pattern", ["{ $.x = 1 }", "[a, b]", "%x%", '"open'])
+def test_other_patterns_are_rejected(written, pattern):
+    with pytest.raises(AwsError) as caught:
+        read(written(s=[b"a"]), operations.filter_log_events, filterPattern=pattern)
+    assert caught.value.code == "InvalidParameterException"
+
+
+@pytest.mark.parametrize("token", ["f/x", "f/-1", "x", "f/1.5", ""])
+def test_tokens_that_no_page_gave_are_rejected(written, token):
+    context = written(s=[b"a"])
+    for operation in (operations.get_log_events, operations.filter_log_events):
+        with pytest.raises(AwsError, match="The specified nextToken is invalid"):
+            read(context, operation, nextToken=token)
+    for listed in (operations.describe_log_streams, operations.describe_log_groups):
+        with pytest.raises(AwsError, match="The specified nextToken is invalid"):
+            listed(context, {"logGroupName": "group", "nextToken": token})
+
+
+def test_streams_are_listed_by_name_or_by_their_last_event(written, tmp_path):
+    context = written(a=[b"1"], b=[b"1"], c=[b"1"])
+    for number, name in enumerate("bca"):
+        os.utime(tmp_path / "group" / name, (number, number))
+    where = {"logGroupName": "group"}
+
+    def listed(**order) -> str:
+        found = operations.describe_log_streams(context, where | order)["logStreams"]
+        return "".join(one["logStreamName"] for one in found)
+
+    assert (listed(), listed(descending=True)) == ("abc", "cba")
+    by_time = {"orderBy": "LastEventTime"}
+    assert (listed(**by_time), listed(**by_time, descending=True)) == ("bca", "acb")
+    assert listed(orderBy="LogStreamName", limit=2) == "ab"
+
+
+def test_what_a_stream_and_a_group_say(written, tmp_path):
+    context = written(s=[b"a", b"b"])
+    os.utime(tmp_path / "group" / "s", (5, 5))
+    (stream,) = operations.describe_log_streams(context, {"logGroupName": "group"})["logStreams"]
+    arn = "arn:aws:logs:us-east-1:000000000000:log-group:group"
+    assert stream == {
+        "logStreamName": "s",
+        "creationTime": 1000,
+        "firstEventTimestamp": 1000,
+        "lastEventTimestamp": 5000,
+        "lastIngestionTime": 5000,
+        "arn": f"{arn}:log-stream:s",
+        "storedBytes": 14,
+    }
+    (event, _) = operations.get_log_events(context, {"logGroupIdentifier": arn, "logStreamName": "s"})["events"]
+    assert event == {"timestamp": 1000, "message": "a", "ingestionTime": 1000}
+
+
+@pytest.mark.parametrize(
+    ("request_", "wanted"),
+    [
+        ({}, ["/aws/one", "/aws/two", "three"]),
+        ({"logGroupNamePrefix": "/aws"}, ["/aws/one", "/aws/two"]),
+        ({"logGroupNamePattern": "two"}, ["/aws/two"]),
+        (
+            {"logGroupIdentifiers": ["three", "arn:aws:logs:us-east-1:000000000000:log-group:/aws/two"]},
+            ["/aws/two", "three"],
+        ),
+        ({"logGroupIdentifiers": ["absent"]}, []),
+    ],
+)
+def test_groups_are_chosen_by_a_prefix_a_part_or_their_names(tmp_path, request_, wanted):
+    for name in ("/aws/one", "/aws/two", "three"):
+        Logs(tmp_path).writer(name, "s").close()
+    found = operations.describe_log_groups(RequestContext(SimpleNamespace(logs=Logs(tmp_path))), request_)["logGroups"]
+    assert [one["logGroupName"] for one in found] == wanted
+
+
+def test_fifty_groups_are_a_page_and_one_more_is_the_next(tmp_path):
+    for number in range(51):
+        Logs(tmp_path).writer(f"{number:02d}", "s").close()
+    context = RequestContext(SimpleNamespace(logs=Logs(tmp_path)))
+    assert [len(page["logGroups"]) for page in pages(operations.describe_log_groups, context)] == [50, 1]
