@@ -24,7 +24,7 @@ FRUITLESS_ROUNDS = 4
 CANDIDATES_PER_CENTER = 16
 """Rows drawn for each center that a swap opens, of which the best becomes the center. Every other round draws and takes one row."""
 
-FEW_CENTERS = 16
+FEW_CENTERS = 16  # mutants: equivalent: both ways give the same, in another time
 """Below this many centers, scores are computed with the rows along the second axis: twice as fast."""
 
 

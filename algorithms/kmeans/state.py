@@ -166,10 +166,9 @@ class StreamState:
 
     @classmethod
     def _of_centers(cls, centers_md: Tensor, weights_m: Tensor, sample_rows: int) -> Self:
-        """A state from centers and weights alone: the sample holds each center as a row with its weight."""
+        """A state from centers and weights alone: the sample holds each center as a row with its weight, if it has any."""
         state = cls.start(centers_md, len(centers_md), sample_rows)
         state.weights_m, state.rows = weights_m, round(float(weights_m.sum()))
-        alive = weights_m > 0
-        log_weight = weights_m[alive].log().cpu()
-        state.sample.absorb(centers_md[alive], log_weight, log_weight, torch.Generator().manual_seed(0))
+        log_weight_m = weights_m.log().cpu()  # without weight minus infinity, with which no row enters
+        state.sample.absorb(centers_md, log_weight_m, log_weight_m, torch.Generator().manual_seed(0))
         return state

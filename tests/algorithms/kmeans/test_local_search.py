@@ -115,7 +115,7 @@ def test_swaps_go_on_until_told_to_stop_and_never_raise_the_cost():
 def test_rounds_that_bring_what_lloyd_alone_would_bring_are_fruitless():
     rows, asked = WeightedRows(X, WEIGHTS), []
     tried = local_search.swap_centers(rows, C, 12, 1.0, rng(), lambda: bool(asked.append(1)))
-    assert len(asked) == local_search.FRUITLESS_ROUNDS
+    assert len(asked) == 4
     assert rows.cost(rows.assign(tried).d2_n) < rows.cost(rows.assign(C).d2_n)  # a small gain is kept all the same
 
 
@@ -165,3 +165,52 @@ def test_far_rows_are_of_different_groups():
 def test_no_row_is_far_where_all_lie_on_their_centers():
     rows = WeightedRows(torch.zeros(5, 2), torch.ones(5, dtype=torch.float64))
     assert not len(local_search.sample_far_rows(rows, torch.zeros(5), 2, 16, rng()))
+
+
+def test_far_rows_are_drawn_in_proportion_to_weight_and_distance():
+    """One row at each of three distances from the only center; the chances are 1, 0 and 4 · 2 of 9. Four deviations are 0.06."""
+    rows = WeightedRows(torch.tensor([[1.0], [5.0], [2.0]]), torch.tensor([1.0, 0, 2], dtype=torch.float64))
+    d2_n, generator = rows.assign(torch.zeros(1, 1)).d2_n, rng()
+    drawn = [local_search.sample_far_rows(rows, d2_n, 1, 1, generator).tolist() for _ in range(500)]
+    assert {tuple(each) for each in drawn} == {(0,), (2,)}
+    assert np.mean([each == [2] for each in drawn]) == pytest.approx(8 / 9, abs=0.06)
+    assert sorted(local_search.sample_far_rows(rows, d2_n, 3, 1, generator).tolist()) == [0, 2]
+
+
+@pytest.mark.parametrize(("k", "opened"), [(10, 1), (11, 2), (20, 2), (21, 3)])
+def test_every_round_opens_a_tenth_of_the_centers_the_first_the_best_of_sixteen_the_next_the_first_drawn(
+    k, opened, monkeypatch
+):
+    asked, sample = [], local_search.sample_far_rows
+
+    def listening(rows, d2_n, count, candidates, generator):
+        asked.append((count, candidates))
+        return sample(rows, d2_n, count, candidates, generator)
+
+    monkeypatch.setattr(local_search, "sample_far_rows", listening)
+    rows = WeightedRows(X, WEIGHTS)
+    swapped = local_search.swap_centers(rows, X[:k].clone(), 3, 0.0, rng(), lambda: False)
+    assert asked == [(opened, 16), (opened, 1), (opened, 16)] and swapped.shape == (k, 5)
+
+
+def test_costs_are_means_weighted_by_the_rows():
+    rows = WeightedRows(torch.tensor([[0.0], [4.0]]), torch.tensor([3.0, 1.0], dtype=torch.float64))
+    d2_n = torch.tensor([1.0, 9.0])
+    assert rows.cost(d2_n) == 3 and rows.mean_costs(torch.stack([d2_n, 2 * d2_n])).tolist() == [3, 6]
+    assert rows.costs(torch.tensor([[[1.0], [1.0]], [[0.0], [4.0]]])).tolist() == [(3 + 9) / 4, 0]
+
+
+def test_distances_are_never_negative():
+    """Rows that are their own centers, far from zero: their scores differ from half the squared length by rounding alone."""
+    rows = WeightedRows(1000 * X[:20], torch.ones(20, dtype=torch.float64))
+    assert (rows.assign(rows.x_nd).d2_n >= 0).all() and (rows.nearest(rows.x_nd)[0] >= 0).all()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 69, 70, 71, 200])
+def test_blocks_leave_out_no_row(rows, monkeypatch):
+    monkeypatch.setattr(steps, "BLOCK_ENTRIES", 12 * 70)
+    some = WeightedRows(X[:rows], WEIGHTS[:rows])
+    index_n, d2_n = steps.nearest(X[:rows], C)
+    assigned = some.assign(C)
+    assert torch.equal(assigned.index_n, index_n) and torch.allclose(assigned.d2_n, d2_n, rtol=1e-4, atol=1e-5)
+    assert float(some.costs(C[None])) == pytest.approx(some.cost(d2_n), rel=1e-5)

@@ -8,9 +8,11 @@ import torch
 from sklearn import cluster
 
 from wildsage.algorithms.base.run import RunContext
+from wildsage.algorithms.kmeans import refinement as refinement_module
 from wildsage.algorithms.kmeans import steps
 from wildsage.algorithms.kmeans.local_search import WeightedRows
 from wildsage.algorithms.kmeans.refinement import Refinement
+from wildsage.algorithms.kmeans.sample import Sample
 from wildsage.algorithms.kmeans.state import StreamState
 
 GROUPS = torch.tensor([[0.0, 0], [20, 0], [0, 20], [20, 20]])
@@ -140,3 +142,41 @@ def test_trials_are_said_with_their_cost_in_all_columns(width):
 def groups_in(width: int) -> torch.Tensor:
     """The true centers."""
     return torch.nn.functional.pad(GROUPS, (0, width - 2))
+
+
+@pytest.mark.parametrize(("k", "ranked"), [(4, 4096), (128, 4096), (129, 4128)])
+def test_trials_are_compared_on_32_rows_for_each_center_and_4096_at_least(k, ranked):
+    """The row with the next key only marks the threshold: a trial that fits it is worse than one that fits the last row."""
+    points_rp = torch.zeros(6000, 1)
+    sample = Sample.empty(6000, points_rp)
+    zeros_n = torch.zeros(6000, dtype=torch.float64)
+    sample.absorb(points_rp, zeros_n, zeros_n, torch.Generator().manual_seed(0))
+    points_rp[ranked - 2], points_rp[ranked - 1] = 1000.0, 2000.0
+    fits_last, fits_next = torch.tensor([[0.0], [1000.0]]), torch.tensor([[0.0], [2000.0]])
+    ranked_tkp = refinement(RunContext(), k=k)._ranked(torch.stack([fits_next, fits_last]), points_rp, sample)
+    assert torch.equal(ranked_tkp, torch.stack([fits_last, fits_next]))
+    points_rp[ranked - 2] = 0.0
+    ranked_tkp = refinement(RunContext(), k=k)._ranked(torch.stack([fits_next, fits_last]), points_rp, sample)
+    assert torch.equal(ranked_tkp, torch.stack([fits_next, fits_last])), "as they come, if neither fits more"
+
+
+@pytest.mark.parametrize(("capacity", "quarter"), [(300, 4096), (16_384, 4096), (16_388, 4097)])
+@pytest.mark.parametrize("stopping", [False, True])
+def test_swaps_take_twelve_rounds_at_most_on_a_quarter_of_the_sample(capacity, quarter, stopping, monkeypatch):
+    asked, keys = [], []
+    swap, smallest = refinement_module.swap_centers, refinement_module._smallest_keys
+
+    def listening(rows, centers_kd, rounds, *others):
+        asked.append((len(rows.x_nd), rounds))
+        return swap(rows, centers_kd, rounds, *others)
+
+    def counting(sample_rp, sample, most=None):
+        keys.append(most)
+        return smallest(sample_rp, sample, most)
+
+    monkeypatch.setattr(refinement_module, "swap_centers", listening)
+    monkeypatch.setattr(refinement_module, "_smallest_keys", counting)
+    grown = StreamState.start(rows(2)[:20].clone(), 20, capacity)
+    grown.absorb(rows(2), 0, torch.Generator().manual_seed(0))
+    refinement(StoppingRun() if stopping else RunContext()).refine(grown, 1)
+    assert keys == [4096, quarter, None] and [rounds for _, rounds in asked] == [0 if stopping else 12]

@@ -64,3 +64,9 @@ def test_the_residual_is_a_weighted_mean():
     space = Subspace(torch.tensor([1.0, 1.0]), torch.tensor([[1.0], [0.0]]))
     rows = torch.tensor([[9.0, 3.0], [-4.0, 0.0]])  # two and one beside the first axis
     assert space.residual_cost(rows, torch.tensor([1.0, 3.0], dtype=torch.float64)) == (4 + 3) / 4
+
+
+@pytest.mark.parametrize(("columns", "kept"), [(128, 128), (129, 64)])
+def test_64_coordinates_are_kept_of_more_than_128_columns(columns, kept):
+    x = torch.from_numpy(RNG.normal(size=(100, columns)).astype(np.float32))
+    assert Subspace.from_centered_rows(x.mean(0), x - x.mean(0), rng()).coordinates(x).shape == (100, kept)
