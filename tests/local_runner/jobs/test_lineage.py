@@ -216,6 +216,13 @@ def test_what_a_user_added_stays_until_the_job_is_another_one(store):
     assert (component(store)["Trials"], component(store)["DisplayName"]) == ([], "A-aws-training-job")
 
 
+def test_tags_that_are_there_stay(store, caplog):
+    arn = f"{ANY_ARN}:experiment-trial-component/a-aws-training-job"
+    store.insert(TAGS, arn, {"team": "one"})
+    lineage.record_job(store, TRAINING, training())
+    assert store.get(TAGS, arn) == {"team": "one"} and component(store) and not caplog.records
+
+
 def test_of_a_job_that_could_not_begin_nothing_is_left_but_artifacts(store):
     lineage.record_job(store, TRAINING, training())
     lineage.record_job(store, TRANSFORM, transform())

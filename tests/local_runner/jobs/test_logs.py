@@ -1,7 +1,9 @@
 """Log streams as files: what a killed server left of a line."""
 
+import errno
 import io
 import os
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -183,12 +185,52 @@ def test_of_a_line_for_which_there_is_half_the_room_nothing_is_written(tmp_path)
     writer = logs.writer("group", "stream")
     writer("first")
     kept, writer._file = writer._file, Tight(tmp_path / "group" / "stream", "a")
-    writer("lost")
+    writer("lost " * 10)
     tight, writer._file = writer._file, kept
     tight.close()
     writer("last")
     writer.close()
     assert messages(logs) == ["first", "Wildsage: 1 lines are missing here: the disk was full.", "last"]
+
+
+def test_an_error_of_the_disk_other_than_that_it_is_full_is_raised(tmp_path):
+    class Broken(io.FileIO):
+        def write(self, data: bytes) -> int:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    writer = Logs(tmp_path).writer("group", "stream")
+    with Broken(tmp_path / "group" / "stream", "a") as writer._file, pytest.raises(OSError, match="Input/output error"):
+        writer("a line")
+
+
+def test_a_line_that_is_being_written_when_its_log_is_closed_is_written(tmp_path):
+    writing, may_write, raised = threading.Event(), threading.Event(), []
+
+    class Slow(io.FileIO):
+        def write(self, data: bytes) -> int:
+            writing.set()
+            may_write.wait(60)
+            return super().write(data)
+
+    def write() -> None:
+        try:
+            writer("a line")
+        except ValueError as error:  # as of a closed file
+            raised.append(error)
+
+    logs = Logs(tmp_path)
+    writer = logs.writer("group", "stream")
+    writer._file.close()
+    writer._file = Slow(tmp_path / "group" / "stream", "a")
+    threads = [threading.Thread(target=write), threading.Thread(target=writer.close)]
+    threads[0].start()
+    writing.wait(60)
+    threads[1].start()
+    threads[1].join(0.05)
+    may_write.set()
+    for thread in threads:
+        thread.join()
+    assert raised == [] and messages(logs) == ["a line"]
 
 
 def test_a_stream_says_when_it_was_written_last_and_is_listed_by_time_as_soon_as_it_is_there(tmp_path):

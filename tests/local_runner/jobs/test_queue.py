@@ -144,6 +144,41 @@ def test_a_running_jobs_thread_takes_the_jobs_for_which_there_was_none(monkeypat
     until(lambda: begun == ["a", "b", "c"])
 
 
+def test_jobs_for_which_there_was_no_thread_begin_in_their_order_when_there_are_some_again(monkeypatch):
+    queue, begun = Queue(4), []
+    jobs = [Held(name, begun) for name in "abcd"]
+    queue.enter(jobs[0].run)
+    with no_more_threads(monkeypatch):
+        for job in jobs[1:3]:
+            queue.enter(job.run)
+    queue.enter(jobs[3].run)
+    until(lambda: len(begun) == 4)
+    assert sorted(begun) == ["a", "b", "c", "d"] and (queue.running, queue.waiting) == (4, 0)
+    for job in jobs:
+        job.released.set()
+
+
+def test_the_only_job_that_waits_expires_and_never_runs():
+    queue, job, expired = Queue(1), Held("running", []), threading.Event()
+    waiting = Held("waiting", job.begun)
+    queue.enter(job.run)
+    queue.enter(waiting.run, expired.set, within_s=0.01)
+    assert expired.wait(WITHIN_S)
+    job.released.set()
+    until(lambda: not queue.running)
+    assert job.begun == ["running"] and queue.waiting == 0
+
+
+def test_a_job_that_cannot_be_watched_waits_and_the_next_one_is_watched(monkeypatch):
+    queue, job, expired = Queue(1), Held("running", []), []
+    queue.enter(job.run)
+    with no_more_threads(monkeypatch):
+        queue.enter(list, partial(expired.append, "first"), within_s=0.001)
+    queue.enter(dict, partial(expired.append, "second"), within_s=0.001)
+    until(lambda: sorted(expired) == ["first", "second"])
+    job.released.set()
+
+
 def watching() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name == "limits of waiting"}
 

@@ -54,6 +54,13 @@ def test_a_filter_that_selects_nothing_says_so():
         Filter.parse("$.features").apply({"id": 1})
 
 
+@pytest.mark.parametrize(("length", "shown"), [(78, '"' + "x" * 78 + '"'), (79, '"' + "x" * 79 + "…")])
+def test_a_long_value_is_shown_by_its_first_eighty_characters(length, shown):
+    with pytest.raises(UserError) as caught:
+        Filter.parse("$.features").apply("x" * length)
+    assert str(caught.value) == f"the filter $.features selects nothing of {shown}"
+
+
 def test_csv_keeps_the_texts_of_its_fields():
     job = processing("text/csv; label_size=0", InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-1]")
     record = b'"a ""b"", c",1.50,2e3'

@@ -1,8 +1,10 @@
 """One instance of a batch transform without a server: what it holds, and when it stops."""
 
+import gzip
 import threading
 import tracemalloc
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -219,3 +221,105 @@ def test_an_object_without_records_has_an_empty_output_and_a_failure_costs_no_ot
     failures = flow(Picky("no good"), RequestPlan(2, "SINGLE_RECORD", MB)).run(files)
     assert len(failures) == 1
     assert {one.key: one.size for one in store.list("bucket", "out/")} == {"out/a.out": 0, "out/c.out": 2}
+
+
+@pytest.mark.parametrize(
+    ("status", "blame"), [(399, "AlgorithmError"), (400, "ClientError"), (499, "ClientError"), (500, "AlgorithmError")]
+)
+def test_the_client_is_to_blame_for_400_to_499_and_the_log_has_the_answer(store, tmp_path, status, blame):
+    lines: list[str] = []
+    job = {"TransformInput": {"SplitType": "Line"}, "TransformOutput": {"S3OutputPath": "s3://bucket/out"}}
+    job["ModelClientConfig"] = {"InvocationsMaxRetries": 0}
+    plan = RequestPlan(1, "SINGLE_RECORD", MB)
+    one = Pipeline(job, plan, Answering(status), store, store, threading.Event(), lines.append, tmp_path)
+    (failure,) = one.run([InputFile("a.csv", store.put("bucket", "a.csv", [b"1\n"]))])
+    assert failure.startswith(f"{blame}: bucket/a.csv: the container answered {status}: refused")
+    said = [line.partition(":[sagemaker logs]: bucket/a.csv: ")[2] for line in lines]
+    assert said == [f"{blame}: {status}", "", "Message:", "refused (record 1, from byte 0 of the object)"]
+
+
+class Streams(Echo):
+    """An instance that takes an object in chunks, and gives its answer in pieces; it may break off."""
+
+    def __init__(self, *pieces: bytes | Exception) -> None:
+        super().__init__()
+        self.pieces = pieces
+        self.taken = b""
+
+    def invoke(self, body, headers, timeout_s, whole=True):
+        assert not whole
+        self.taken += b"".join(body)
+        return Answer("primary", SimpleNamespace(status=200, stream=self.stream, headers={}))
+
+    def stream(self, chunk_bytes):
+        for piece in self.pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+
+WHOLE = RequestPlan(1, "MULTI_RECORD", 0)
+
+
+def test_an_object_without_a_limit_is_streamed_both_ways(store, flow):
+    instance = Streams(b"an", b"swer")
+    stored = store.put("bucket", "a.csv", [b"1\n2\n"])
+    assert flow(instance, WHOLE).run([InputFile("a.csv", stored)]) == []
+    assert instance.taken == b"1\n2\n" and store.get("bucket", "out/a.csv.out").path.read_bytes() == b"answer"
+
+
+def test_an_answer_that_breaks_off_is_no_output(store, flow, tmp_path):
+    instance = Streams(b"an", urllib3.exceptions.ProtocolError("Connection broken"))
+    stored = store.put("bucket", "a.csv", [b"1\n"])
+    (failure,) = flow(instance, WHOLE).run([InputFile("a.csv", stored)])
+    assert failure.startswith("AlgorithmError: bucket/a.csv: The container broke off its answer: Connection broken")
+    assert list(store.list("bucket", "out/")) == []
+
+
+def test_a_reason_shows_the_beginning_of_a_long_answer(store, flow):
+    stored = store.put("bucket", "a.csv", [b"x\n"])
+    (failure,) = flow(Picky("y" * 2_000), RequestPlan(1, "SINGLE_RECORD", MB)).run([InputFile("a.csv", stored)])
+    assert failure.count("y") == 512 - len("the container answered 400: ") - "the container answered".count("y")
+
+
+def test_a_whole_object_can_be_neither_filtered_nor_joined(store, tmp_path):
+    job = {
+        "TransformInput": {"ContentType": "text/csv"},
+        "TransformOutput": {"S3OutputPath": "s3://bucket/out"},
+        "DataProcessing": {"OutputFilter": "$[0]"},
+    }
+    one = Pipeline(job, WHOLE, Streams(), store, store, threading.Event(), print, tmp_path)
+    (failure,) = one.run([InputFile("a", store.put("bucket", "a", [b"1"]))])
+    assert failure.startswith("ClientError: MaxPayloadInMB 0 sends each object as a whole")
+
+
+@pytest.mark.parametrize(("config", "timeout_s"), [({}, 600), ({"InvocationsTimeoutInSeconds": 7}, 7)])
+def test_a_request_has_the_types_and_the_time_of_the_job(store, tmp_path, config, timeout_s):
+    seen = []
+
+    class Noting(Echo):
+        def invoke(self, body, headers, timeout_s, whole=True):
+            seen.append((headers, timeout_s))
+            return super().invoke(body, headers, timeout_s, whole)
+
+    target = {"S3OutputPath": "s3://bucket/out/", "Accept": "text/csv"}
+    job = {"TransformInput": {"ContentType": "text/csv"}, "TransformOutput": target, "ModelClientConfig": config}
+    plan = RequestPlan(1, "MULTI_RECORD", MB)
+    Pipeline(job, plan, Noting(), store, store, threading.Event(), print, tmp_path).run(
+        [InputFile("a", store.put("bucket", "a", [b"1"]))]
+    )
+    assert seen == [({"Content-Type": "text/csv", "Accept": "text/csv"}, timeout_s)]
+    assert store.get("bucket", "out/a.out").path.read_bytes() == b"1"
+
+
+def test_compressed_objects_are_read_and_damaged_ones_are_named(store, tmp_path):
+    job = {
+        "TransformInput": {"SplitType": "Line", "CompressionType": "Gzip"},
+        "TransformOutput": {"S3OutputPath": "s3://bucket/out", "AssembleWith": "Line"},
+    }
+    packed = gzip.compress(b"1\n2\n")
+    files = [InputFile(name, store.put("bucket", name, [body])) for name, body in (("a", packed), ("b", packed[:-9]))]
+    plan = RequestPlan(1, "SINGLE_RECORD", MB)
+    failures = Pipeline(job, plan, Echo(), store, store, threading.Event(), print, tmp_path).run(files)
+    assert len(failures) == 1 and "bucket/b: the object is not a valid gzip file" in failures[0]
+    assert [(one.key, one.size) for one in store.list("bucket", "out/")] == [("out/a.out", 4)]
