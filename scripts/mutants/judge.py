@@ -55,6 +55,8 @@ ENDING_S = 10
 
 TESTS = {
     "algorithms/xgboost/data/": ("tests/algorithms/xgboost/data/test_readers.py",),
+    "algorithms/xgboost/data/late_loops.py": ("tests/algorithms/xgboost/data/test_loops.py",),
+    "algorithms/xgboost/data/machine_code.py": ("tests/algorithms/xgboost/data/test_loops.py",),
     "algorithms/xgboost/model_files/": ("tests/algorithms/xgboost/model_files/test_model_files.py",),
     "algorithms/xgboost/serving/": ("tests/algorithms/xgboost/serving/test_endpoint.py",),
     "algorithms/factorization_machines/hyperparameters.py": ("tests/conformance/test_documents.py",),

@@ -133,3 +133,10 @@ def test_checkpoints_never_end_training(tmp_path):
     model = train({}, 1)
     assert SaveCheckpoints(tmp_path).after_iteration(model, 0, {}) is False
     assert checkpoints.KEPT == 5
+
+
+def test_a_checkpoint_that_somebody_removed_meanwhile_is_not_missed(tmp_path, monkeypatch):
+    numbered = checkpoints._numbered
+    monkeypatch.setattr(checkpoints, "_numbered", lambda folder: {**numbered(folder), -1: folder / "gone"})
+    train({}, 6, [SaveCheckpoints(tmp_path)])
+    assert len(names(tmp_path)) == 5
