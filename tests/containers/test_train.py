@@ -1,335 +1,344 @@
-"""Whole jobs in a process, as SageMaker would run them."""
+"""A job in this process: what it logs, leaves and rejects. `test_trained_jobs.py` has whole processes."""
 
-import hashlib
-import io
-import os
+from __future__ import annotations
+
+import json
 import re
-import signal
-import socket
-import threading
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 
-from wildsage.algorithms.kmeans import steps
-from wildsage.containers.codecs.mxnet import ndarray
-from wildsage.containers.contract import archive, metrics
-from wildsage.containers.contract.job import ChannelConfig
+from wildsage import algorithms
+from wildsage.algorithms.base.errors import BadChannelRow
+from wildsage.algorithms.kmeans.algorithm import KMeans
+from wildsage.containers import train as training
+from wildsage.containers.contract import archive
+from wildsage.containers.contract.job import ChannelConfig, TrainingJob
+from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
+from wildsage.containers.training import watch
+from wildsage.containers.training.cluster import Cluster
+from wildsage.containers.training.stopping import StopSignal
 
-RNG = np.random.default_rng(0)
-X = (RNG.normal(size=(3000, 4)) + RNG.choice([0, 8, 16], size=(3000, 1))).astype(np.float32)
-KMEANS = {"k": "3", "feature_dim": "4", "mini_batch_size": "500"}
-PCA = {"num_components": "2", "feature_dim": "4", "mini_batch_size": "500"}
-SETTINGS = {"kmeans": KMEANS, "pca": PCA}
-
-
-def recordio(x: np.ndarray) -> bytes:
-    common = pytest.importorskip("sagemaker.amazon.common")
-    body = io.BytesIO()
-    common.write_numpy_to_dense_tensor(body, x)
-    return body.getvalue()
+CSV = ChannelConfig("text/csv;label_size=0")
+SETTINGS = {"k": "2", "feature_dim": "2", "local_lloyd_num_trials": "1"}
+ROWS = "".join(f"{row % 7},{row * row % 11}\n" for row in range(40))
 
 
-def csv(x: np.ndarray) -> bytes:
-    return "".join(",".join(map(repr, row.tolist())) + "\n" for row in x).encode()
+@dataclass
+class Ended:
+    """A job that has ended."""
+
+    opt_ml: OptML
+    status: int
+    log: str
+
+    @property
+    def reason(self) -> str:
+        return self.opt_ml.failure.read_text()
+
+    @property
+    def model(self) -> set[str]:
+        """The names of the model's files up to their number."""
+        return {path.name.partition("_")[0] for path in self.opt_ml.model.iterdir()}
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics."""
+        return [json.loads(line.removeprefix("#metrics ")) for line in self.log.splitlines() if line[:9] == "#metrics "]
+
+    def lines(self, text: str) -> list[str]:
+        """What lines with this text say."""
+        return [line.partition("] ")[2] for line in self.log.splitlines() if text in line]
 
 
-def digest(job) -> str:
-    archive.pack(job.opt_ml.model, job.opt_ml.root / "model.tar.gz")
-    return hashlib.sha256((job.opt_ml.root / "model.tar.gz").read_bytes()).hexdigest()
+@pytest.fixture
+def train(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Trains k-means on channels of one file each: `train({"k": "3"}, test=ROWS)`."""
+
+    def run(
+        settings: dict[str, str] | None = None,
+        configs: dict[str, ChannelConfig] | None = None,
+        host: str = "algo-1",
+        hosts: tuple[str, ...] = ("algo-1",),
+        stop: bool = False,
+        environment: dict[str, str] | None = None,
+        **channels: str | bytes,
+    ) -> Ended:
+        opt_ml = OptML(tmp_path / "ml")
+        opt_ml.make_folders()
+        contents = {"train": ROWS, **channels}
+        for name, content in contents.items():
+            file = opt_ml.channel(name) / ("model.tar.gz" if name == "model" else "rows.csv")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        given = dict.fromkeys(contents, CSV) | (configs or {})
+        TrainingJob({**SETTINGS, **(settings or {})}, given, host, hosts).write(opt_ml)
+        sign = StopSignal()
+        sign.raised = stop
+        capfd.readouterr()
+        variables = {"SAGEMAKER_DATA_PATH": str(opt_ml.root), "WILDSAGE_ALGORITHM": "kmeans", **(environment or {})}
+        status = training.train(variables, sign)
+        return Ended(opt_ml, status, "".join(capfd.readouterr()))
+
+    return run
 
 
-@pytest.fixture(params=["kmeans", "pca"])
-def name(request):
-    return request.param
+def test_the_log_says_what_the_job_does_from_its_beginning_to_its_end(train):
+    done = train()
+    assert (done.status, done.model) == (0, {"model", "state"})
+    first, second, *rest = done.log.splitlines()
+    assert first == "Docker entrypoint called with argument(s): train"
+    assert second == "Running default environment configuration script"
+    said = [line.partition("] ")[2] for line in rest if line.startswith("[")]
+    defaults = "Reading default configuration from wildsage.algorithms.kmeans.algorithm: {'_"
+    assert said[0].startswith(defaults) and "'epochs': '1'" in said[0] and "'k'" not in said[0]
+    assert said[1] == f"Merging with provided configuration from {done.opt_ml.hyperparameters}: {SETTINGS}"
+    assert said[2].startswith("Final configuration: {'_") and "'k': '2'" in said[2]
+    assert said[3] == "Loaded iterator creator text/csv for content type ('text/csv', '1.0')"
+    for line in ("Create Store: local", "Number of GPUs being used: 0", "Checkpoint loading and saving are disabled."):
+        assert line in said
+    assert said.index("Create Store: local") < said.index("Checkpoint loading and saving are disabled.")
 
 
-def train_on(job, name, parts, content_type=None, **settings):
-    run = job(name)
-    run.describe({**SETTINGS[name], **settings}, {"train": ChannelConfig(content_type)})
-    for number, part in enumerate(parts):
-        run.put("train", f"part-{number}", part)
-    return run, *run.train()
+def test_figures_of_a_job_begin_with_empty_counts_and_end_with_its_time(train):
+    first, *_, last = train().metrics
+    assert first["Dimensions"]["Meta"] == "init_train_data_iter"
+    assert {figure["sum"] for figure in first["Metrics"].values()} == {0.0}
+    setup_ms, total_ms = (last["Metrics"][name]["sum"] for name in ("setuptime", "totaltime"))
+    assert 0 < setup_ms < total_ms
+    assert total_ms == pytest.approx((last["EndTime"] - last["StartTime"]) * 1000, abs=50)
+    assert first["StartTime"] == last["StartTime"]
 
 
-def test_the_same_job_twice_however_the_rows_arrive_gives_the_same_bytes(job, name):
-    whole = [recordio(X)]
-    cut = [recordio(X[:700]), b"", recordio(X[700:])]
-    digests = set()
-    for parts in (whole, whole, cut, [csv(X)]):
-        content_type = "text/csv;label_size=0" if parts[0][:1] != b"\n" else None
-        run, status, log = train_on(job, name, parts, content_type)
-        assert status == 0, log
-        digests.add(digest(run))
-    piped = job(name)
-    piped.describe(SETTINGS[name], {"train": ChannelConfig(input_mode="Pipe")})
-    os.mkfifo(piped.opt_ml.pipe("train", 0))
-    threading.Thread(target=piped.opt_ml.pipe("train", 0).write_bytes, args=(whole[0],), daemon=True).start()
-    status, log = piped.train()
-    assert status == 0, log
-    assert digests == {digest(piped)}
+def test_metrics_that_were_asked_for_are_logged_in_both_forms(train):
+    done = train({"eval_metrics": '["ssd"]'}, test=ROWS)
+    (score,) = done.lines("#test_score")
+    (quality,) = done.lines("#quality_metric: host=algo-1, test")
+    value = re.fullmatch(r"#quality_metric: host=algo-1, test ssd <loss>=(\S+)", quality)[1]
+    assert score == f"#test_score (algo-1) : ('ssd', {value})"
+    assert not done.lines("Test data is not provided.")
+    assert train().lines("Test data is not provided.") == ["Test data is not provided."]
 
 
-def test_a_model_holds_what_the_contract_says(job):
-    run, status, log = train_on(job, "kmeans", [recordio(X)])
-    assert status == 0, log
-    content = ndarray.read((run.opt_ml.model / "model_algo-1").read_bytes())
-    assert isinstance(content, list) and [array.shape for array in content] == [(3, 4)]
-    run, status, log = train_on(job, "pca", [recordio(X)])
-    assert status == 0, log
-    content = ndarray.read((run.opt_ml.model / "model_algo-1").read_bytes())
-    assert {name: array.shape for name, array in content.items()} == {"s": (2,), "v": (4, 2), "mean": (1, 4)}
-    assert content["s"][0] < content["s"][1]
+def test_an_algorithm_without_a_test_channel_scores_nothing(train, monkeypatch):
+    channels = [channel for channel in KMeans.spec.channels if channel.name != "test"]
+    monkeypatch.setattr(KMeans, "spec", type(KMeans.spec)(**{**vars(KMeans.spec), "channels": tuple(channels)}))
+    done = train()
+    assert done.status == 0 and not done.lines("Test data")
 
 
-def test_the_log_has_the_originals_frame_and_figures(job):
-    run = job("kmeans")
-    run.describe({**KMEANS, "eval_metrics": '["msd", "ssd"]'}, {"train": ChannelConfig(), "test": ChannelConfig()})
-    run.put("train", "x", recordio(X))
-    run.put("test", "x", recordio(X[:1000]))
-    status, log = run.train()
-    assert status == 0, log
-    assert re.search(r"^\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d INFO \d+\] Final configuration: \{", log, re.M)
-    assert re.search(metrics.PROGRESS_REGEX, log)[1] == "100.0"
-    assert float(re.search(metrics.THROUGHPUT_REGEX, log)[1]) > 0
-    found = {name: float(re.search(metrics.quality_regex("test", name, "loss"), log)[1]) for name in ("msd", "ssd")}
-    assert found["ssd"] == pytest.approx(1000 * found["msd"])
-    assert found["msd"] == pytest.approx(4, rel=0.2)  # three unit clouds in four dimensions
-    assert f"#test_score (algo-1) : ('msd', {found['msd']})" in log
-    assert re.search(r'"num_examples": 6, "num_bytes": 120000\}', log)  # 3000 records of 40 bytes in batches of 500
+def test_after_the_signal_there_is_a_model_and_no_score(train):
+    done = train(stop=True, test=ROWS)
+    assert (done.status, "model" in done.model) == (0, True)
+    assert done.lines("Stopping") == ["Stopping: the test data is not scored."] and not done.lines("#test_score")
+
+
+@pytest.mark.parametrize(("keep", "files"), [("true", {"model", "state"}), ("false", {"model"})])
+def test_the_state_is_kept_unless_it_is_not_wanted(train, keep, files):
+    assert train({"_keep_state": keep}).model == files
 
 
 @pytest.mark.parametrize(
-    ("settings", "failure"),
+    ("settings", "reason"),
     [
-        ({"mini_batch_siz": "5"}, "Additional properties are not allowed ('mini_batch_siz' was unexpected). Did you mean mini_batch_size?"),
-        ({"k": "5000"}, "Hyperparameter k: got 5000, but channel train holds only 3000 rows."),
-        ({"k": "many"}, "Hyperparameter k: got 'many', expected an integer ≥ 1."),
-        ({"feature_dim": "5"}, "Channel train, part-0, row 1: 4 columns, expected 5 (feature_dim)."),
-        ({"_seed": "x"}, "Hyperparameter _seed: got 'x', expected an integer from 0 to "),
-        ({"_num_gpus": "99"}, "Hyperparameter _num_gpus: got 99, but this host has "),
+        ({"_keep_state": "perhaps"}, "ClientError: Hyperparameter _keep_state: got 'perhaps'"),
+        (
+            {"_seed": "-1"},
+            "ClientError: Hyperparameter _seed: got '-1', expected an integer from 0 to 9223372036854775807",
+        ),
+        ({"_seed": str(2**63)}, "ClientError: Hyperparameter _seed: got '9223372036854775808'"),
+        ({"_checkpoint_seconds": "soon"}, "ClientError: Hyperparameter _checkpoint_seconds: got 'soon'"),
+        ({"_num_gpus": "1024"}, "ClientError: Hyperparameter _num_gpus: got 1024, but this host has"),
+        ({"k": "0"}, "ClientError: Hyperparameter k: got '0', expected an integer ≥ 1."),
     ],
-)  # fmt: skip
-def test_a_users_mistake_is_a_client_error(job, settings, failure):
-    run, status, log = train_on(job, "kmeans", [recordio(X)], **settings)
-    assert status == 1 and run.failure.startswith(f"ClientError: {failure}")
-    assert "Traceback" not in log and not list(run.opt_ml.model.iterdir())
+)
+def test_settings_that_do_not_fit_are_named_and_leave_no_model(train, settings, reason):
+    told = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watch, "tell_others", told.append)
+        done = train(settings)
+    assert done.status == 1 and done.reason.startswith(reason) and told == [done.reason]
+    assert not done.model and "Traceback" not in done.log and done.reason in done.log
 
 
-@pytest.mark.parametrize("parts", [[], [b""]], ids=["no files", "empty file"])
-def test_an_empty_channel_is_a_client_error(job, name, parts):
-    run, status, _ = train_on(job, name, parts)
-    assert status == 1 and run.failure.startswith("ClientError: No training data processed.")
+def test_the_seed_decides_and_may_be_the_largest(train):
+    models = [
+        (train({"_seed": seed}).opt_ml.model / "model_algo-1").read_bytes() for seed in ("0", str(2**63 - 1), "0")
+    ]
+    assert models[0] == models[2]
 
 
-def test_a_batch_larger_than_the_data(job):
-    """K-means continues with the rows there are and says so; PCA fails, as the original's documentation says."""
-    _, status, log = train_on(job, "kmeans", [recordio(X)], mini_batch_size="5000")
-    assert status == 0 and "Effective batch size used to initialize is 3000" in log
-    run, status, _ = train_on(job, "pca", [recordio(X)], mini_batch_size="5000")
-    assert status == 1 and "Got 3000 rows, expected at least mini_batch_size = 5000" in run.failure
+def test_checkpoints_have_a_file_that_the_log_names(train, tmp_path):
+    config = OptML(tmp_path / "ml").checkpoint_config
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps({"LocalPath": str(tmp_path / "kept")}))
+    done = train({"_checkpoint_seconds": "0"})
+    assert done.lines("Checkpoints:") == [f"Checkpoints: {tmp_path}/kept/checkpoint_algo-1."]
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["checkpoint_algo-1"]
+
+
+def test_a_bug_leaves_its_trace_in_the_log(train, monkeypatch):
+    monkeypatch.setattr(algorithms, "find", lambda name: 1 / 0)
+    done = train()
+    assert done.status == 2 and done.reason.startswith("AlgorithmError: ZeroDivisionError: ")
+    assert "Traceback (most recent call last)" in done.log
+
+
+@pytest.mark.parametrize(("failure", "status"), [(dist.DistError("closed"), 3), (PermissionError("no access"), 2)])
+def test_what_the_platform_does_not_give_is_explained(train, monkeypatch, failure, status):
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(KMeans, "fit", fail)
+    monkeypatch.setattr(watch, "verdict", lambda: "")
+    done = train()
+    assert done.status == status
+    assert status == 2 or done.reason.startswith("InternalServerError: Another host of this job ended")
+
+
+def test_a_folder_that_may_not_be_written_says_which_capability_is_missing(train, monkeypatch):
+    asked = []
+
+    class Explained:
+        def __enter__(self) -> None:
+            asked.append("entered")
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing is explained."""
+
+    monkeypatch.setattr(training.capabilities, "explain_permission_errors", Explained)
+    assert train().status == 0 and asked == ["entered"]
+
+
+class Second(Cluster):
+    """A cluster of which this is one host, and in which the others have nothing."""
+
+    left = 0
+
+    @classmethod
+    def join(cls, job: TrainingJob) -> Cluster:
+        return cls(job.hosts.index(job.current_host), len(job.hosts))
+
+    def gather(self, arrays):
+        return [arrays]
+
+    def sum(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor
+
+    def leave(self) -> None:
+        type(self).left += 1
+
+
+@pytest.fixture
+def two(monkeypatch) -> dict[str, tuple[str, ...]]:
+    """A job of two hosts."""
+    monkeypatch.setattr(Second, "left", 0)
+    monkeypatch.setattr(training, "Cluster", Second)
+    monkeypatch.setattr(watch, "begin", lambda hosts, host: Watched.append((hosts, host)))
+    Watched.clear()
+    return {"hosts": ("algo-1", "algo-2")}
+
+
+Watched: list[tuple[tuple[str, ...], str]] = []
+
+
+@pytest.mark.parametrize(("host", "files"), [("algo-1", {"model", "state"}), ("algo-2", set())])
+def test_of_several_hosts_the_first_writes_the_model(train, two, host, files):
+    done = train(host=host, **two)
+    assert (done.status, done.model) == (0, files)
+    assert done.lines("Create Store") == ["Create Store: dist_sync"]
+    assert Watched == [(("algo-1", "algo-2"), host)] and Second.left == 1
+
+
+def earlier_model(train) -> bytes:
+    done = train()
+    archive.pack(done.opt_ml.model, done.opt_ml.root / "model.tar.gz")
+    content = (done.opt_ml.root / "model.tar.gz").read_bytes()
+    for path in done.opt_ml.model.iterdir():
+        path.unlink()
+    return content
 
 
 @pytest.mark.parametrize(
-    ("channels", "failure"),
-    [
-        ({"train": ChannelConfig("application/json")}, "Channel train: got content type 'application/json', expected "),
-        ({"test": ChannelConfig()}, "Channels: got test; kmeans expects model, test, train, of which train is required."),
-        ({"train": ChannelConfig(), "validation": ChannelConfig()}, "Channels: got train, validation; kmeans expects model, test, train"),
-    ],
-)  # fmt: skip
-def test_wrong_channels_are_a_client_error(job, channels, failure):
-    run = job("kmeans")
-    run.describe(KMEANS, channels)
-    assert run.train()[0] == 1 and run.failure.startswith(f"ClientError: {failure}")
+    ("host", "resumes", "together"), [("algo-1", True, False), ("algo-2", False, False), ("algo-2", True, True)]
+)
+def test_the_state_of_an_earlier_model_goes_to_one_host_or_to_those_that_train_together(
+    train, two, monkeypatch, host, resumes, together
+):
+    model = earlier_model(train)
+    monkeypatch.setattr(KMeans, "resumes_from_model", together)
+    found = train(host=host, configs={"model": ChannelConfig()}, model=model, **two)
+    assert bool(found.lines("Resuming from the state in channel model.")) is resumes, found.log
 
 
-def test_sigterm_leaves_a_model_of_what_was_learned(job, name):
-    """A FIFO that is fed in two halves: the signal comes between them."""
-    run = job(name)
-    run.describe(SETTINGS[name], {"train": ChannelConfig(input_mode="Pipe")})
-    os.mkfifo(run.opt_ml.pipe("train", 0))
-    process = run.start()
-    with run.opt_ml.pipe("train", 0).open("wb", buffering=0) as pipe:
-        pipe.write(recordio(X))
-        time.sleep(0.5)
-        process.send_signal(signal.SIGTERM)
-        for _ in range(1000):
-            try:
-                pipe.write(recordio(X))
-            except BrokenPipeError:
-                break
-    log, _ = process.communicate(timeout=240)
-    assert process.returncode == 0 and "SIGTERM received" in log
-    assert (run.opt_ml.model / "model_algo-1").exists() and not run.opt_ml.failure.exists()
+def test_advice_on_a_content_type_is_given_where_none_was_named(train):
+    """The bytes are CSV, which RecordIO cannot begin with."""
+    for config, advice in ((ChannelConfig(), True), (ChannelConfig("application/x-recordio-protobuf"), False)):
+        done = train(configs={"train": config}, train="1,2,3,4,5,6\n")
+        assert done.lines("Loaded iterator creator application/x-recordio-protobuf")
+        assert ("ContentType" in done.reason or "content type" in done.reason) is advice, done.reason
 
 
-def test_killed_and_started_again_it_gives_the_same_bytes(job, name):
-    """The FIFO stops before the last rows, the kill comes, and the second run reads them all."""
-    settings = {**SETTINGS[name], "_checkpoint_seconds": "0"}
-    content = recordio(X) * 20
-    whole, status, log = train_on(job, name, [content], **settings)
-    assert status == 0 and "Checkpoint loading and saving are disabled." in log, log
-    run = job(name)
-    run.describe(settings, {"train": ChannelConfig(input_mode="Pipe")})
-    run.opt_ml.checkpoint_config.write_text('{"S3Uri": "s3://bucket/checkpoints"}')
-    os.mkfifo(run.opt_ml.pipe("train", 0))
-    checkpoint = run.opt_ml.checkpoints / "checkpoint_algo-1"
-    process = run.start()
-    with run.opt_ml.pipe("train", 0).open("wb", buffering=0) as pipe:
-        pipe.write(content[: len(content) * 2 // 3])
-        wait_until(checkpoint.exists)
-        process.kill()
-        process.wait()
-    run.opt_ml.pipe("train", 0).unlink()
-    run.describe(settings, {"train": ChannelConfig()})
-    run.put("train", "x", content)
-    status, log = run.train()
-    assert status == 0 and re.search(r"Resuming from .*checkpoint_algo-1: 0 passes and \d+ batches are done", log), log
-    assert digest(run) == digest(whole)
+@pytest.mark.parametrize(
+    ("channel", "skipped", "row"), [("train", 0, 2), ("train", 3, 5), ("test", 3, 2)], ids=["new", "resumed", "test"]
+)
+def test_a_row_that_an_algorithm_rejects_is_placed_in_its_file(train, monkeypatch, channel, skipped, row):
+    def fit(self, streams, run):
+        for _ in streams[channel].batches(5):
+            run.rows_skipped = skipped
+            raise BadChannelRow(channel, 2, "it is not positive.")
+
+    monkeypatch.setattr(KMeans, "fit", fit)
+    done = train(test=ROWS)
+    assert done.reason == f"ClientError: Channel {channel}, rows.csv, row {row}: it is not positive."
 
 
-def test_a_checkpoint_of_another_job_is_rejected(job):
-    run = job("kmeans")
-    for settings, status in ((KMEANS, 0), ({**KMEANS, "k": "4"}, 1)):
-        run.describe({**settings, "_checkpoint_seconds": "0"}, {"train": ChannelConfig()})
-        run.opt_ml.checkpoint_config.write_text("{}")
-        run.put("train", "x", recordio(X))
-        assert run.train()[0] == status
-    assert "checkpoint_algo-1: made with other values of k." in run.failure
+def test_rows_of_several_hosts_are_placed_on_theirs(train, two):
+    done = train(host="algo-2", **two, **{"train": "1,2\n1,x\n"})
+    assert "Channel train of host algo-2, rows.csv, row 2: " in done.reason
+    assert "of host" not in train(**{"train": "1,2\n1,x\n"}).reason
 
 
-def wait_until(happened) -> None:
-    deadline = time.monotonic() + 240
-    while not happened():
-        assert time.monotonic() < deadline, "did not happen within four minutes"
-        time.sleep(0.05)
+def test_a_row_that_is_rejected_in_scoring_is_placed_too(train, monkeypatch):
+    def evaluate(self, batches, run):
+        next(iter(batches))
+        raise BadChannelRow("test", 3, "it is wrong.")
+
+    monkeypatch.setattr(training.artifact, "save", lambda *_: None)
+    from wildsage.algorithms.kmeans.model import KMeansModel
+
+    monkeypatch.setattr(KMeansModel, "evaluate", evaluate)
+    assert train(test=ROWS).reason == "ClientError: Channel test, rows.csv, row 3: it is wrong."
 
 
-def test_two_hosts_with_a_share_each_make_one_model(job, name):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
-    hosts = ("algo-1", "algo-2")
-    runs = []
-    for number, host in enumerate(hosts):
-        run = job(name)
-        run.describe(
-            SETTINGS[name], {"train": ChannelConfig(distribution="ShardedByS3Key")}, current_host=host, hosts=hosts
-        )
-        run.put("train", "x", recordio(X[number::2]))
-        runs.append((run, run.start(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)))
-    for _, process in runs:
-        log, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, log
-    (first, _), (second, _) = runs
-    assert [path.name.split("_")[0] for path in sorted(first.opt_ml.model.iterdir())] == ["model", "state"]
-    assert not list(second.opt_ml.model.iterdir())
-    alone, status, log = train_on(job, name, [recordio(X)])
-    assert status == 0, log
-    if name == "pca":
-        together, single = (ndarray.read((r.opt_ml.model / "model_algo-1").read_bytes()) for r in (first, alone))
-        assert np.allclose(together["s"], single["s"], rtol=1e-6)
+def test_files_of_parameters_are_named_in_the_log(train, monkeypatch):
+    def save(model, folder, host):
+        for name in ("b-0001.params", "a-0001.params", "a-symbol.json"):
+            (folder / name).touch()
+
+    monkeypatch.setattr(artifact, "save", save)
+    done = train()
+    folder = done.opt_ml.model
+    assert done.lines("Saved checkpoint") == [f'Saved checkpoint to "{folder}/{name}-0001.params"' for name in "ab"]
 
 
-def test_day_by_day_is_as_good_as_all_at_once(job, name):
-    """Ten slices, each resuming from the model of the day before. PCA adds up the same sums; k-means may lose 1 %."""
-    whole, status, log = train_on(job, name, [recordio(X)])
-    assert status == 0, log
-    before = None
-    for rows in np.array_split(X, 5):
-        day = job(name)
-        channels = {"train": ChannelConfig()} | (
-            {"model": ChannelConfig("application/x-sagemaker-model")} if before else {}
-        )
-        day.describe({**SETTINGS[name], "mini_batch_size": "300"}, channels)
-        day.put("train", "x", recordio(rows))
-        if before:
-            day.put("model", "model.tar.gz", before)
-        status, log = day.train()
-        assert status == 0 and ("Resuming from the state in channel model." in log) == (before is not None), log
-        archive.pack(day.opt_ml.model, day.opt_ml.root / "model.tar.gz")
-        before = (day.opt_ml.root / "model.tar.gz").read_bytes()
-    models = [artifact.load(run.opt_ml.model)[1] for run in (whole, day)]
-    if name == "pca":
-        assert np.allclose(models[0].s_c, models[1].s_c, rtol=1e-6)
-    else:
-        losses = [steps.mean_cost(torch.from_numpy(X), model.centers_kd) for model in models]
-        assert losses[1] <= 1.01 * losses[0]
-
-
-def test_a_model_without_a_state_cannot_be_gone_on_from(job):
-    first, status, log = train_on(job, "kmeans", [recordio(X)], _keep_state="false")
-    assert status == 0 and [path.name for path in first.opt_ml.model.iterdir()] == ["model_algo-1"], log
-    archive.pack(first.opt_ml.model, first.opt_ml.root / "model.tar.gz")
-    second = job("kmeans")
-    second.describe(KMEANS, {"train": ChannelConfig(), "model": ChannelConfig()})
-    second.put("train", "x", recordio(X))
-    second.put("model", "model.tar.gz", (first.opt_ml.root / "model.tar.gz").read_bytes())
-    assert second.train()[0] == 1 and "holds no state_… member to resume from" in second.failure
-
-
-def test_a_real_state_can_be_gone_on_from(job, golden):
-    """The archive of a real job of 2019 with its state of 80 weighted centers in 7 columns."""
-    run = job("kmeans")
-    run.describe({"k": "8", "feature_dim": "7"}, {"train": ChannelConfig(), "model": ChannelConfig()})
-    run.put("train", "x", recordio(np.zeros((1, 7), np.float32)))
-    run.put("model", "model.tar.gz", (golden / "kmeans-census-k8" / "model.tar.gz").read_bytes())
-    status, log = run.train()
-    assert status == 0, log
-    archive.unpack(golden / "kmeans-census-k8" / "model.tar.gz", run.opt_ml.root / "real")
-    ours, real = (artifact.load(folder)[1] for folder in (run.opt_ml.model, run.opt_ml.root / "real"))
-    centers, weights = (torch.from_numpy(np.array(a)).reshape(80, -1) for a in _real_state(run.opt_ml.root / "real"))
-    losses = [float((steps.nearest(centers, model.centers_kd)[1] * weights[:, 0]).sum()) for model in (ours, real)]
-    assert losses[0] <= losses[1]
-
-
-def _real_state(folder):
-    state = ndarray.read(next(folder.glob("state_*")).read_bytes())
-    return state["0"], state["1"]
-
-
-def test_an_unknown_algorithm_names_the_nearest(job):
-    run = job("kmeens")
-    run.describe({}, {"train": ChannelConfig()})
-    assert run.train()[0] == 1 and "Algorithm 'kmeens' is not known here. Did you mean kmeans?" in run.failure
-
-
-@pytest.mark.parametrize("delay_s", [0.3, 1.0, 2.0])
-def test_sigterm_at_any_moment_leaves_a_model_or_ends_the_process_at_once(job, delay_s):
-    """Before Python has come to our first line the signal ends it; from then on there is a model."""
-    run = job("kmeans")
-    endless = {**KMEANS, "k": "200", "epochs": "1000000"}
-    run.describe(endless, {"train": ChannelConfig(), "test": ChannelConfig()})
-    for channel in ("train", "test"):
-        run.put(channel, "x", recordio(X) * 40)
-    process = run.start_alone()
-    time.sleep(delay_s)
-    process.send_signal(signal.SIGTERM)
-    log, _ = process.communicate(timeout=600)  # without the signal it ends after days
-    if process.returncode != -signal.SIGTERM:
-        assert process.returncode == 0, log
-        assert (run.opt_ml.model / "model_algo-1").exists() and not run.opt_ml.failure.exists()
-
-
-def test_numbers_too_large_for_the_arithmetic_fail_the_job(job):
-    run, status, _ = train_on(job, "kmeans", [recordio(X * np.float32(1e37))])
-    assert status == 1 and "Squared distances between rows are beyond float32: a row holds 1.88e+38." in run.failure
-    assert not list(run.opt_ml.model.iterdir())
-
-
-def test_when_one_host_fails_the_others_say_that_it_was_another(job):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
-    hosts = ("algo-1", "algo-2")
-    runs = []
-    for host, rows in zip(hosts, (X, X[:, :3]), strict=True):
-        run = job("kmeans")
-        run.describe(KMEANS, {"train": ChannelConfig()}, current_host=host, hosts=hosts)
-        run.put("train", "x", recordio(rows))
-        runs.append((run, run.start(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)))
-    assert [process.wait(timeout=240) for _, process in runs] == [3, 1]
-    assert runs[0][0].failure.startswith("InternalServerError: Host algo-2 failed: ClientError: ")
-    assert "3 columns, expected 4" in runs[1][0].failure
+def test_weights_that_the_user_provides_are_read_if_the_algorithm_takes_some(train, monkeypatch, tmp_path):
+    torch.save({"a": torch.ones(1)}, tmp_path / "own.pth")
+    seen = []
+    fit = KMeans.fit
+    monkeypatch.setattr(
+        KMeans, "fit", lambda self, streams, run: seen.append(run.pretrained) or fit(self, streams, run)
+    )
+    place = {"WILDSAGE_PRETRAINED": str(tmp_path)}
+    train(environment=place)
+    monkeypatch.setattr(KMeans, "pretrained", lambda self: "own")
+    train()
+    assert seen == [None, None]
+    train(environment=place)
+    assert seen[2]["a"].tolist() == [1.0]

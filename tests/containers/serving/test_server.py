@@ -1,4 +1,4 @@
-"""The routes of an endpoint, asked without a socket; tests/containers/test_serve.py asks the running server."""
+"""The routes of an endpoint, asked without a socket; tests/containers/test_running_server.py asks the running server."""
 
 from __future__ import annotations
 
