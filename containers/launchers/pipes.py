@@ -19,7 +19,6 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import IO, BinaryIO, Protocol, cast
 
-from wildsage.containers.codecs.records import recordio
 from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.contract.paths import OptML
 
@@ -132,6 +131,8 @@ class Pipe:
 
     def _write(self, payload: Payload, sink: BinaryIO) -> None:
         if self._wrapped:
+            from wildsage.containers.codecs.records import recordio  # NumPy, which no other pipe needs
+
             sink.write(recordio.frame_split(payload if isinstance(payload, bytes) else self._read(payload)))
         elif isinstance(payload, bytes):
             sink.write(payload + b"\n")

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
-import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -42,6 +41,8 @@ class PublicBuckets:
     def __init__(self, store: ObjectStore, endpoint: str | None = None) -> None:
         self._store = store
         self._cache = ObjectStore(store.folder / "public")
+        import boto3  # slow to import, and few servers read public buckets
+
         self._client = boto3.client("s3", region_name="us-east-1", endpoint_url=endpoint, config=CLIENT_CONFIG)
         self._fetching = [threading.Lock() for _ in range(FETCH_LOCKS)]
 

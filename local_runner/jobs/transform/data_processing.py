@@ -14,20 +14,18 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import jsonpath
-from jsonpath.segments import JSONPathChildSegment
-from jsonpath.selectors import IndexSelector, NameSelector, SliceSelector, WildcardSelector
+from typing import TYPE_CHECKING, Any
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract import json_text
+
+if TYPE_CHECKING:
+    import jsonpath
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 READABLE = (CSV, JSON, JSON_LINES)
 INPUT, OUTPUT = "SageMakerInput", "SageMakerOutput"
 EVERYTHING = "$"
-KNOWN_SELECTORS = (NameSelector, IndexSelector, SliceSelector, WildcardSelector)
 
 
 class BadFilter(Exception):
@@ -36,14 +34,21 @@ class BadFilter(Exception):
 
 @dataclass(frozen=True)
 class Filter:
-    """Selects a part of a value. One name or index gives the value there, several names an object, anything else an array."""
+    """Selects a part of a value. One name or index gives the value there, several names an object, anything else an array.
+
+    `by_name`: the last part of the path selects names alone.
+    """
 
     text: str
     path: jsonpath.JSONPath
+    by_name: bool
 
     @classmethod
     def parse(cls, text: str) -> Filter:
         """The filter of a JSONPath. Raises BadFilter for parts that SageMaker does not support."""
+        import jsonpath  # slow to import, and few jobs filter
+        from jsonpath.selectors import NameSelector
+
         try:
             path = jsonpath.compile(text)
         except jsonpath.JSONPathError as error:
@@ -56,7 +61,10 @@ class Filter:
             raise BadFilter(
                 f"got {text!r}, expected a JSONPath of names, indexes, slices and * alone: SageMaker does not support other parts."
             )
-        return cls(text, path)
+        by_name = all(
+            isinstance(selector, NameSelector) for segment in path.segments[-1:] for selector in segment.selectors
+        )
+        return cls(text, path, by_name)
 
     @property
     def selects_all(self) -> bool:
@@ -70,15 +78,17 @@ class Filter:
             raise UserError(f"the filter {self.text} selects nothing of {_shown(value)}")
         if self.path.singular_query():
             return matches[0].obj
-        if all(isinstance(selector, NameSelector) for selector in self.path.segments[-1].selectors):
+        if self.by_name:
             return {match.parts[-1]: match.obj for match in matches}
         return [match.obj for match in matches]
 
 
 def _is_known(segment: Any) -> bool:
-    return isinstance(segment, JSONPathChildSegment) and all(
-        isinstance(selector, KNOWN_SELECTORS) for selector in segment.selectors
-    )
+    from jsonpath.segments import JSONPathChildSegment
+    from jsonpath.selectors import IndexSelector, NameSelector, SliceSelector, WildcardSelector
+
+    known = (NameSelector, IndexSelector, SliceSelector, WildcardSelector)
+    return isinstance(segment, JSONPathChildSegment) and all(isinstance(one, known) for one in segment.selectors)
 
 
 def _shown(value: Any) -> str:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, BinaryIO
 
 from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import UserError
-from wildsage.containers.codecs.records import recordio
+
+if TYPE_CHECKING:  # what reads RecordIO imports it itself: NumPy is slow to import, and few servers need it
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from wildsage.containers.codecs.records import recordio
 
 
 class ObjectRecord(bytes):
@@ -48,6 +50,8 @@ def lines(file: BinaryIO, limit: int, framed: bool) -> Iterator[ObjectRecord]:
 
 def recordio_records(file: BinaryIO, limit: int, framed: bool) -> Iterator[ObjectRecord]:
     """Records in MXNet's framing. Raises BadRecord, and UserError for a record of more than `limit` bytes."""
+    from wildsage.containers.codecs.records import recordio
+
     content = other_formats.reject(chunks(file), "SplitType RecordIO", other_formats.RECORDIO)
     found = recordio.located_frames(content) if framed else recordio.located_payloads(content)
     for number, (offset, record) in enumerate(found, start=1):
@@ -67,6 +71,10 @@ def framed_requests(file: BinaryIO, limit: int) -> Iterator[FramedRequest]:
 
     The requests are those of `batches` over `recordio_records`, with the same errors.
     """
+    import numpy as np
+
+    from wildsage.containers.codecs.records import recordio
+
     pieces: list[memoryview] = []
     offsets: list[int] = []
     held_bytes = 0
@@ -97,6 +105,10 @@ def _frames(block: recordio.Block) -> tuple[memoryview, NDArray[np.int64], NDArr
 
     Split records are framed anew, as whole ones.
     """
+    import numpy as np
+
+    from wildsage.containers.codecs.records import recordio
+
     if block.framed:  # the first frame begins with the block
         return block.bytes_b.data, block.offsets_n, block.stops_n + 3 & ~3
     payloads = zip(block.starts_n.tolist(), block.stops_n.tolist(), strict=True)

@@ -207,6 +207,13 @@ def test_the_server_and_its_jobs_hold_no_account(start_aws, monkeypatch):
     assert seen["AWS_SHARED_CREDENTIALS_FILE"].endswith("no_account.ini")
 
 
+def test_a_server_starts_without_what_few_of_its_jobs_need():
+    """Each of them is slow to import."""
+    check = "import sys, wildsage.local_runner.server.gunicorn_server; print(sorted({slow} & sys.modules.keys()))"
+    command = [sys.executable, "-c", check.format(slow={"numpy", "jsonpath", "boto3"})]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 STALLED = 100
 """More than the server had threads when a stalled client could hold one for ever."""
 

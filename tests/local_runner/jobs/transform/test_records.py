@@ -64,7 +64,7 @@ def test_requests_that_are_cut_whole_hold_the_same_records(payloads, limit, bloc
     content = b"".join(recordio.frame_split(payload) for payload in payloads)
     one_by_one = list(batches(SPLITTERS["RecordIO"](io.BytesIO(content), limit, True), b"", limit, False))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(records.recordio, "blocks", partial(recordio.blocks, block_bytes=block_bytes))
+        patch.setattr(recordio, "blocks", partial(recordio.blocks, block_bytes=block_bytes))
         cut = list(records.framed_requests(io.BytesIO(content), limit))
     assert [b"".join(request.pieces) for request in cut] == [b"".join(batch) for batch in one_by_one]
     assert [request.offsets for request in cut] == [[record.offset for record in batch] for batch in one_by_one]
