@@ -98,12 +98,13 @@ def test_a_request_that_is_not_signed_is_denied(http):
     assert (answer.status_code, code(answer), "Access Denied" in answer.text) == (403, "AccessDenied", True)
 
 
-def test_a_bucket_in_the_host_is_signed_as_a_path(http):
-    request = AWSRequest("GET", "http://bucket.s3.amazonaws.com/key")
-    request.auth_path = "/bucket/key"
+def test_a_bucket_in_the_host_is_signed_as_a_path(http, local):
+    local.store.put("bucket", "a b", [b"with a blank"])
+    request = AWSRequest("GET", "http://bucket.s3.amazonaws.com/a%20b")
+    request.auth_path = "/bucket/a%20b"
     HmacV1Auth(CREDENTIALS).add_auth(request)
-    answer = http.get("/key", headers=dict(request.headers), base_url="http://bucket.s3.amazonaws.com")
-    assert answer.data == b"content"
+    answer = http.get("/a b", headers=dict(request.headers), base_url="http://bucket.s3.amazonaws.com")
+    assert answer.data == b"with a blank"
 
 
 def test_what_cannot_be_a_signature_is_malformed(http):
