@@ -172,7 +172,7 @@ def test_a_page_has_one_row_for_each_file_and_their_sum(tmp_path):
 def test_the_test_of_a_files_name_judges_it_or_those_of_its_folder():
     assert judges_of("local_runner/s3/listing.py", ROOT) == ["tests/local_runner/s3/test_listing.py"]
     assert "tests/local_runner/operations/test_logs.py" in judges_of("local_runner/jobs/logs.py", ROOT)
-    folder = judges_of("local_runner/s3/names.py", ROOT)
+    folder = judges_of("local_runner/s3/nothing.py", ROOT)
     assert "tests/local_runner/s3/test_store.py" in folder
     above = judges_of("algorithms/pca/deeper/nothing.py", ROOT)
     assert above and all(test.startswith("tests/algorithms/pca/test_") for test in above)
