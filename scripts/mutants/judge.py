@@ -258,6 +258,7 @@ def _end(process: ForkServerProcess) -> None:
 
 
 def _processes() -> ForkServerContext:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # a fork lacks the threads of torch, and would wait for them for ever
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     return context
