@@ -81,6 +81,8 @@ TESTS = {
         "tests/local_runner/operations/sagemaker/test_training_jobs.py",
     ),
     "local_runner/jobs/logs.py": ("tests/local_runner/jobs/test_logs.py", "tests/local_runner/operations/test_logs.py"),
+    "local_runner/operations/log_rules.py": ("tests/local_runner/operations/test_logs.py",),
+    "local_runner/operations/sagemaker/search.py": ("tests/local_runner/operations/sagemaker/test_search_pages.py",),
     **{
         f"local_runner/operations/sagemaker/{family}_rules.py": (
             "tests/local_runner/operations/sagemaker/test_request_rules.py",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from wildsage.local_runner.operations.sagemaker import quotas
+from wildsage.local_runner.wire.errors import AwsError
+
 LIMIT = "The account-level service limit 'ml.c4.xlarge for {} usage' is 100 Instances, with current utilization of"
 
 
@@ -25,3 +28,16 @@ def test_an_endpoint_of_too_many(start_aws):
     with pytest.raises(aws.sagemaker.exceptions.ResourceLimitExceeded, match="request delta of 100"):
         aws.sagemaker.update_endpoint_weights_and_capacities(EndpointName=endpoint, DesiredWeightsAndCapacities=wish)
     assert aws.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"] == "InService"
+
+
+@pytest.mark.parametrize(("wanted", "used"), [(100, 0), (1, 99), (0, 100)])
+def test_a_hundred_instances_are_not_too_many(wanted, used):
+    quotas.check("endpoint", "ml.c4.xlarge", wanted, used)
+
+
+@pytest.mark.parametrize(("wanted", "used"), [(101, 0), (1, 100)])
+def test_one_more_is(wanted, used):
+    with pytest.raises(AwsError, match=LIMIT.format("endpoint")) as caught:
+        quotas.check("endpoint", "ml.c4.xlarge", wanted, used)
+    assert f"utilization of {used} Instances and a request delta of {wanted} Instances" in str(caught.value)
+    assert caught.value.code == "ResourceLimitExceeded"
