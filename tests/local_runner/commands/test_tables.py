@@ -34,3 +34,26 @@ def test_for_eyes_markup_in_a_name_stays_text(monkeypatch):
     tables.print_table(("name", "status"), [("[red]x[/]", "Failed")])
     assert "[red]x[/]" in terminal.getvalue()
     assert "\x1b[31mFailed" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.0 s"),
+        (10, "10 s"),
+        (59, "59 s"),
+        (60, "1 min 0 s"),
+        (119, "1 min 59 s"),
+        (3_599, "59 min 59 s"),
+        (3_600, "1 h 0 min"),
+        (86_399, "23 h 59 min"),
+        (86_400, "1 d 0 h"),
+        (172_799, "1 d 23 h"),
+    ],
+)
+def test_durations_at_the_edges_of_their_units(seconds, text):
+    assert tables.format_duration(seconds) == text
+
+
+def test_moments_of_another_day_have_their_date():
+    assert tables.format_time(time.mktime((2020, 1, 2, 3, 4, 5, 0, 0, -1))) == "2020-01-02 03:04"
