@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
+
+from wildsage.algorithms.base.errors import PlatformError
 from wildsage.containers.contract import layered_environment
 
 
@@ -22,6 +27,8 @@ def test_programs_of_the_users_packages_see_what_the_environment_holds(tmp_path)
     python = layered_environment.interpreter(place)
     assert run(python, "-c", "import held, pytest").returncode == 0
     assert run(sys.executable, "-c", "import held").returncode != 0
+    elsewhere = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([python, "-c", "import wildsage.containers"], cwd=tmp_path, env=elsewhere, check=True)
     loaded = run(place / "bin" / "pytest", "-p", "held", "--version")  # pytest's own program would not find the module
     assert loaded.returncode == 0, loaded.stderr
 
@@ -48,3 +55,33 @@ def write_wheel(path: Path) -> None:
             f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         archive.writestr(f"{about}/RECORD", "")
+
+
+def test_folders_of_packages_are_those_on_the_path_with_their_name(monkeypatch):
+    monkeypatch.setattr(sys, "path", ["", "/a/site-packages", "/b/dist-packages", "/c/lib", "/site-packages/d"])
+    assert layered_environment.packages() == [Path("/a/site-packages"), Path("/b/dist-packages")]
+
+
+def test_another_python_is_run_with_the_place_and_its_failure_is_told_by_its_end(tmp_path):
+    layered_environment.create_with(["/bin/mkdir"], tmp_path / "place")
+    assert (tmp_path / "place").is_dir()
+    fails = ["/bin/sh", "-c", f"echo first {'x' * 600} last >&2; exit 3", "ignored"]
+    with pytest.raises(PlatformError) as caught:
+        layered_environment.create_with(fails, tmp_path / "other")
+    assert str(caught.value) == f"/bin/sh cannot make an environment for the job: {'x' * 495} last"
+
+
+def test_a_program_can_be_run_and_read_by_everybody_and_written_by_its_owner(tmp_path):
+    (tmp_path / "a place" / "bin").mkdir(parents=True)
+    python = layered_environment.interpreter(tmp_path / "a place")
+    python.symlink_to(sys.executable)
+    layered_environment.add_program(tmp_path / "a place", "tell", "platform", "python_version")
+    program = tmp_path / "a place" / "bin" / "tell"
+    assert program.stat().st_mode & 0o777 == 0o755 and python == program.with_name("python")
+    told = run(program)
+    assert told.stderr.strip() == platform.python_version() and told.returncode == 1  # sys.exit of a text prints it
+
+
+def test_kept_environments_lie_in_the_users_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert layered_environment.kept() == tmp_path / "wildsage" / "environments"
