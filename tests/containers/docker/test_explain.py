@@ -21,6 +21,8 @@ NOT_FOUND = "ERROR: No matching distribution found for {}\n"
             "Retrying: NewConnectionError\n" + NOT_FOUND.format("flask==3.1.0"),
             "flask==3.1.0: the index does not answer",
         ),
+        ("ProxyError", "a package of the image: the index does not answer"),
+        ("NameResolutionError\n" + NOT_FOUND.format("torch==2.13.0+cpu"), "torch's CPU build is not on PyPI"),
         ("SSLError(CERTIFICATE_VERIFY_FAILED)\n" + NOT_FOUND.format("torch==2.13.0+cpu"), "certificate of the index"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "a package of the image; its message is above"),
     ],

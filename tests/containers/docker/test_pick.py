@@ -60,6 +60,46 @@ def test_a_package_that_is_not_locked_is_named(pick):
         pick.picked(LOCK, {"other", "top"})
 
 
+@pytest.mark.parametrize(("name", "spelled"), [("Faiss_CPU", "faiss-cpu"), ("a._-b", "a-b"), ("kmeans", "kmeans")])
+def test_a_name_is_spelled_in_one_way(pick, name, spelled):
+    assert pick.spelled(name) == spelled
+
+
+PROJECT = {"optional-dependencies": {"two-words": ["Top[extra]>=4; python_version > '3'", "alone"], "test": ["deep"]}}
+
+
+def test_an_algorithm_asks_for_the_packages_of_the_extra_of_its_name(pick):
+    assert pick.own(PROJECT, "two_words") == {"top", "alone"}
+    assert pick.own(PROJECT, "kmeans") == pick.own({}, "two_words") == set()
+
+
+def test_an_image_needs_beyond_what_all_have_its_own_or_the_rest_of_the_lock(pick, monkeypatch):
+    monkeypatch.setattr(pick, "shared", lambda: {"alone"})
+
+    def found(image: str) -> list[str]:
+        return [entry.split("==")[0] for entry in pick.beyond_shared(LOCK, PROJECT, image)]
+
+    assert [entry.split("==")[0] for entry in pick.picked(LOCK, {"alone"})] == ["alone", "deep", "middle"]
+    assert found("two_words") == ["top"] == found("runner") and found("kmeans") == []
+
+
+def test_lines_of_the_list_may_be_empty_or_comments(pick, tmp_path, monkeypatch):
+    (tmp_path / "packages.txt").write_text("# all\n\nTop\nalone\n")
+    monkeypatch.setattr(pick, "COMMON", tmp_path / "packages.txt")
+    assert pick.shared() == {"top", "alone"}
+
+
+def test_entries_are_printed_as_the_lock_has_them_without_its_notes(pick, tmp_path, monkeypatch, capsys):
+    (tmp_path / "lock").write_text(LOCK)
+    monkeypatch.setattr(pick, "shared", lambda: {"alone"})
+    pick.main(tmp_path / "lock")
+    assert capsys.readouterr().out == "".join(pick.picked(LOCK, {"alone"}))
+    assert pick.picked(LOCK, {"deep"}) == ["deep==2.0 \\\n    --hash=sha256:01\n"]
+    (tmp_path / "pyproject.toml").write_text('[project]\n[project.optional-dependencies]\ntwo-words = ["top"]\n')
+    pick.main(tmp_path / "lock", tmp_path / "pyproject.toml", "two-words")
+    assert capsys.readouterr().out == "top==4.0 \\\n    --hash=sha256:04\n"
+
+
 def names(lock: str) -> set[str]:
     return {line.partition("==")[0] for line in lock.splitlines() if "==" in line}
 
