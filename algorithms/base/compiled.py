@@ -27,7 +27,7 @@ from numba.core.event import Listener, install_listener
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 ALGORITHMS = Path(__file__).resolve().parents[1]
-DIGITS = 16
+DIGITS = 16  # mutants: equivalent: any number that keeps digests apart
 CONFIG: Any = numba.config  # sets its names as it is loaded
 
 

@@ -76,9 +76,14 @@ def test_code_in_a_folder_that_cannot_be_written_is_copied(source, monkeypatch):
     kept = compiled.folder_for(source)
     (kept / "code").write_bytes(b"code")
     monkeypatch.setattr(compiled.os, "access", lambda path, mode: False)
+    at_the_end = []
+    monkeypatch.setattr(compiled.atexit, "register", lambda *call, **named: at_the_end.append((call, named)))
     compiled.folder_for.cache_clear()
     copy = compiled.folder_for(source)
     assert copy != kept and (copy / "code").read_bytes() == b"code" and compiled.is_private(copy)
+    (((remove, *arguments), named),) = at_the_end
+    remove(*arguments, **named)
+    assert not copy.exists() and (kept / "code").exists()
     kept.chmod(0o777)
     compiled.folder_for.cache_clear()
     assert compiled.folder_for(source) is None
@@ -207,7 +212,8 @@ def test_a_change_in_another_file_of_the_algorithm_is_noticed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("user", "mode", "private"), [(1000, 0o755, True), (0, 0o755, True), (1001, 0o700, False), (1000, 0o757, False)]
+    ("user", "mode", "private"),
+    [(1000, 0o755, True), (0, 0o755, True), (1, 0o755, False), (1001, 0o700, False), (1000, 0o757, False)],
 )
 def test_a_folder_is_private_that_belongs_to_the_user_or_root(monkeypatch, user, mode, private):
     monkeypatch.setattr(compiled.os, "getuid", lambda: 1000)
