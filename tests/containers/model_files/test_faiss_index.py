@@ -15,7 +15,7 @@ from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn.algorithm import KNN
-from wildsage.containers.model_files import artifact, faiss_trial
+from wildsage.containers.model_files import artifact, faiss_index, faiss_trial
 
 ROWS = np.random.default_rng(0).normal(size=(600, 8)).astype(np.float32)
 LABELS = np.arange(600, dtype=np.float32)
@@ -201,3 +201,79 @@ def test_an_index_is_read_where_processes_may_take_little_memory(tmp_path):
     artifact.save(fit(), tmp_path, "algo-1")
     limited = "ulimit -v 2097152; exec " + shlex.join([sys.executable, faiss_trial.__file__])
     subprocess.run(["sh", "-c", f"{limited} {tmp_path / 'model_algo-1'} {faiss.IO_FLAG_MMAP_IFC}"], check=True)
+
+
+REDUCTION = {"type": "sign", "seed": 0, "target_dim": 1, "input_dim": 1, "generator": "pcg64"}
+
+
+def settings_of(folder: Path, document: object) -> dict:
+    (folder / "model_algo-1.json").write_text(json.dumps(document))
+    return faiss_index._settings(folder / "model_algo-1")
+
+
+@pytest.mark.parametrize(
+    ("document", "settings"),
+    [
+        ({"k": 5, "predictor_type": "regressor", "version": "1.0"}, {"k": 5, "predictor_type": "regressor"}),
+        ({"k": 5, "feature_dim": 1, "dimension_reduction": None}, {"k": 5, "feature_dim": 1}),
+        (
+            {"feature_dim": 9, "dimension_reduction": REDUCTION | {"input_dim": 20}},
+            {"feature_dim": 20, "reduction_type": "sign", "reduction_seed": 0, "reduction_target_dim": 1},
+        ),
+        (
+            {"dimension_reduction": REDUCTION},
+            {"feature_dim": 1, "reduction_type": "sign", "reduction_seed": 0, "reduction_target_dim": 1},
+        ),
+    ],
+)
+def test_settings_are_those_of_the_document(tmp_path, document, settings):
+    assert settings_of(tmp_path, document) == settings
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ([], "got list, expected an object with k and predictor_type"),
+        ({"feature_dim": True}, "feature_dim: got True, expected an integer ≥ 1"),
+        ({"dimension_reduction": "sign"}, "dimension_reduction was not made here"),
+        ({"dimension_reduction": REDUCTION | {"generator": "mt19937"}}, "dimension_reduction was not made here"),
+        ({"dimension_reduction": REDUCTION | {"seed": True}}, "seed: got True, expected an integer ≥ 0"),
+        ({"dimension_reduction": REDUCTION | {"target_dim": 0}}, "target_dim: got 0, expected an integer ≥ 1"),
+        ({"dimension_reduction": REDUCTION | {"input_dim": 0}}, "input_dim: got 0, expected an integer ≥ 1"),
+        ({"dimension_reduction": REDUCTION | {"input_dim": "8"}}, "input_dim: got '8', expected an integer ≥ 1"),
+        ({"dimension_reduction": {"generator": "pcg64"}}, "lacks type, seed, target_dim, input_dim"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_named(tmp_path, document, problem):
+    with pytest.raises(UserError) as caught:
+        settings_of(tmp_path, document)
+    assert str(caught.value).startswith("model_algo-1.json") and problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("kill -9 $$", "a process that read it ended by signal 9"),
+        ("exit 1", "no reason"),
+        ("echo first >&2; echo last >&2; exit 3", "last"),
+        ("printf '\\377\\n' >&2; exit 1", "\ufffd"),
+        ('test "$OMP_NUM_THREADS" = 1 || exit 1', None),
+    ],
+)
+def test_the_process_that_tries_an_index_says_why_it_failed(tmp_path, monkeypatch, text, reason):
+    (tmp_path / "python").write_text(f"#!/bin/sh\n{text}\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    if reason is None:
+        faiss_index._check_in_a_process_of_its_own(tmp_path / "index", 0)
+        return
+    with pytest.raises(UserError) as caught:
+        faiss_index._check_in_a_process_of_its_own(tmp_path / "index", 0)
+    assert str(caught.value) == f"faiss cannot read the index, the file is damaged: {reason}."
+
+
+def test_another_file_is_left_to_other_layouts(tmp_path):
+    assert faiss_index.load(tmp_path, {}) is None
+    (tmp_path / "model_algo-1").write_bytes(b"PK\x03\x04")
+    assert faiss_index.load(tmp_path, {}) is None
