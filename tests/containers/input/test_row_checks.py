@@ -54,6 +54,9 @@ def test_good_rows_pass_in_any_order_of_their_keys(rows):
     [
         (keyed([1, 2], [7, 4, 7], [1]), "row 11: key 7 occurs twice, expected once per row"),
         (keyed([7], [7, 7]), "row 11: key 7 occurs twice"),
+        (keyed([3, 7, 7], [9]), "row 10: key 7 occurs twice"),
+        (keyed([7, 7, 8], [9]), "row 10: key 7 occurs twice"),
+        (sparse({1: math.nan}, {2: 1.0, 3: math.inf}), "row 10: column 2: got nan"),
         (sparse({0: 1.0}, {}, {5: 2.0, 6: float("nan")}), "row 12: column 7: got nan, expected a finite number"),
         (Batch(torch.tensor([[1.0, float("inf")]])), "row 10: 2 columns, expected 1099511627776"),
         (keyed([], [7, 7], []), "row 11: key 7 occurs twice"),
@@ -69,7 +72,7 @@ def test_a_row_that_cannot_be_used_is_named(rows, problem):
 
 def test_a_dense_number_that_is_not_finite_is_named():
     with pytest.raises(BadRecord, match="row 2: column 1: got -inf"):
-        check(Batch(torch.tensor([[1.0, 2.0], [-float("inf"), 0.0]])), 1, 2)
+        check(Batch(torch.tensor([[1.0, 2.0], [-float("inf"), math.nan], [math.nan, 0.0]])), 1, 2)
     with pytest.raises(BadRecord, match="row 7: column 2: got 1e\\+39, expected a number that float32"):
         check(Batch(torch.tensor([[1.0, 2.0], [0.0, 1e39]], dtype=torch.float64)), 6, 2)
 
