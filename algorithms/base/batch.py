@@ -125,6 +125,7 @@ class MemoryStream:
 
     rows: Batch
 
+    # mutants: equivalent: rows have the same order in every pass
     def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
         """The batch in slices of `rows`; the last may be shorter."""
         for first in range(0, len(self.rows), rows):

@@ -90,6 +90,7 @@ class RowStream:
         self._begins: list[tuple[int, Source]] = []
         self._feature_dim = None if feature_dim == AUTO else int(feature_dim)
 
+    # mutants: equivalent: rows have the same order in every pass
     def batches(self, rows: int, epoch: int = 0) -> Iterator[Batch]:
         """Yield one pass in batches of `rows`.
 

@@ -148,6 +148,12 @@ def test_another_channel_may_be_empty(tmp_path):
     log = JobLog("algo-1", "test", io.StringIO())
     channel = RowStream("test", FileSources(tmp_path), MediaType.parse("text/csv"), 2, tmp_path, log)
     assert list(channel.batches(3)) == []
+    assert channel.counts == ReadCounts(passes=1, pass_start_s=channel.counts.pass_start_s)
+
+
+def test_nothing_is_counted_before_the_first_pass():
+    counts = ReadCounts()
+    assert (counts.passes, counts.rows, counts.batches, counts.most_rows, counts.most_batches) == (0, 0, 0, 0, 0)
 
 
 def test_a_row_that_is_counted_over_all_files_has_its_place_in_one(tmp_path):
