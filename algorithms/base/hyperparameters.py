@@ -53,7 +53,7 @@ class ToolkitHyperparameters:
 class Declaration:
     """One hyperparameter: how to read it from text, what is valid, its documentation, and the range or words for tuning jobs.
 
-    `parse` raises ValueError, KeyError or RecursionError for text that is not valid.
+    `parse` raises ValueError or KeyError for text that is not valid.
     """
 
     parse: Callable[[str], Any]
@@ -258,7 +258,7 @@ def _problems(
         if name in declared:
             try:
                 declared[name][1].parse(str(text).strip())
-            except (ValueError, KeyError, RecursionError):
+            except (ValueError, KeyError):
                 problems[f"Hyperparameter {name}: got {_short(text)}, expected {declared[name][1].expected}."] = None
         elif name not in internal and name not in SENT_BY_THE_SDK:
             problems[_unknown(name, [*declared, *internal])] = None
