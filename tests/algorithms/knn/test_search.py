@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from wildsage.algorithms.base.errors import BadRecord, UserError
-from wildsage.algorithms.knn import search
+from wildsage.algorithms.knn import candidates, search
 
 
 def flat(rows: np.ndarray, inner: bool) -> faiss.IndexFlat:
@@ -66,6 +66,7 @@ def low_rank(rng: np.random.Generator, n: int, noise: float) -> np.ndarray:
 def small_sketches(monkeypatch):
     """An index gets a sketch from 2,000 rows of 256 columns on."""
     monkeypatch.setattr(search, "SKETCH_NUMBERS_LOW", 2000 * 256)
+    monkeypatch.setattr(candidates, "SAMPLE_ROWS", 128)
 
 
 @pytest.mark.parametrize("inner", [False, True])
