@@ -105,7 +105,7 @@ class KMeans(KMeansHyperparameters, Algorithm):
             return candidates
         tallies = run.sum(tallies)
         moved = [_moved(*pair) for pair in zip(candidates, tallies, strict=True)]
-        costs = tallies[:, -1] / tallies[0, k * d : -1].sum()
+        costs = tallies[:, -1] / tallies[:, k * d : -1].sum(1)
         run.log(f"Lloyd over all rows. Mean square distance before: {float(costs.min()):.6f}")
         return [moved[i] for i in costs.argsort(stable=True).tolist()]
 

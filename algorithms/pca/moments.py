@@ -175,4 +175,4 @@ def eigenpairs_from_sketch(sketch_dl: Tensor, test_dl: Tensor) -> tuple[Tensor, 
 def signs_fixed(vectors_dc: Tensor) -> Tensor:
     """The vectors (d, c) with the entry of largest magnitude of each column positive, since an eigenvector's sign is free."""
     largest_c = vectors_dc.gather(0, vectors_dc.abs().argmax(0, keepdim=True))
-    return vectors_dc * torch.where(largest_c < 0, -1.0, 1.0).to(vectors_dc.dtype)
+    return torch.where(largest_c < 0, -vectors_dc, vectors_dc)

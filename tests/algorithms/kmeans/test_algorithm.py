@@ -13,6 +13,7 @@ from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.kmeans import steps
 from wildsage.algorithms.kmeans.algorithm import KMeans
+from wildsage.algorithms.kmeans.refinement import Refinement
 
 
 class Listening(RunContext):
@@ -256,6 +257,16 @@ def test_a_pass_that_any_host_has_to_stop_moves_nothing():
         stopping = True
 
     assert kmeans()._lloyd_pass(iter([Batch(NUMBERS)]), CANDIDATES, Stopping()) is CANDIDATES
+
+
+@pytest.mark.parametrize(("epochs", "sets"), [(1, 1), (2, 3), (5, 3)])
+def test_one_set_of_centers_is_refined_or_three_where_further_passes_choose(epochs, sets, monkeypatch):
+    asked, refine = [], Refinement.refine
+    monkeypatch.setattr(
+        Refinement, "refine", lambda self, state, wanted: asked.append(wanted) or refine(self, state, wanted)
+    )
+    fit(np.arange(40, dtype=np.float32)[:, None], k=2, epochs=epochs)
+    assert asked == [sets]
 
 
 def test_with_a_half_life_further_passes_stream_on():

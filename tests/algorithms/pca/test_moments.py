@@ -121,7 +121,8 @@ def test_a_sketch_as_wide_as_the_data_is_exact():
 
 def test_equal_rows_have_no_variance_in_either_way():
     scatter = torch.zeros(6, 6, dtype=torch.float64)
-    assert not moments.eigenpairs_from_sketch(scatter @ OMEGA, OMEGA)[0].any()
+    values, vectors = moments.eigenpairs_from_sketch(scatter @ OMEGA, OMEGA)
+    assert values.tolist() == [0] * 4 and torch.equal(vectors, OMEGA)
     assert not moments.eigenpairs(scatter)[0].any()
 
 
