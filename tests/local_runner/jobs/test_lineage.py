@@ -151,6 +151,8 @@ def test_a_transform_job_leads_from_its_data_and_models_to_its_results(store):
     assert found["OutputArtifacts"] == {"SageMaker.TransformOutput": out}
     uris = sorted(one["Source"]["SourceUri"] for one in store.all(lineage.ARTIFACT.name))
     assert uris == ["me/first:1", "me/second:1", "s3://bucket/in", MODEL, "s3://bucket/out"]
+    for one in store.all(lineage.ASSOCIATION):
+        assert store.get(lineage.ASSOCIATION, lineage.association_name(one["SourceArn"], one["DestinationArn"])) == one
 
 
 def test_a_processing_job_names_its_places_in_s3(store):
