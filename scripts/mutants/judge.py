@@ -69,16 +69,10 @@ TESTS = {
     "algorithms/knn/spec.py": ("tests/algorithms/test_specs.py",),
     "algorithms/pca/hyperparameters.py": ("tests/conformance/test_documents.py",),
     "algorithms/pca/spec.py": ("tests/algorithms/test_specs.py",),
-    "local_runner/jobs/processing/": ("tests/local_runner/operations/sagemaker/test_processing_jobs.py",),
-    "local_runner/jobs/transform/job.py": ("tests/local_runner/operations/sagemaker/test_transform_jobs.py",),
     "local_runner/jobs/store.py": (
         "tests/local_runner/jobs/test_store.py",
         "tests/local_runner/jobs/test_listing.py",
         "tests/local_runner/jobs/test_properties.py",
-    ),
-    "local_runner/jobs/training/job.py": (
-        "tests/local_runner/jobs/training/test_job.py",
-        "tests/local_runner/operations/sagemaker/test_training_jobs.py",
     ),
     "local_runner/jobs/logs.py": ("tests/local_runner/jobs/test_logs.py", "tests/local_runner/operations/test_logs.py"),
     "local_runner/operations/log_rules.py": ("tests/local_runner/operations/test_logs.py",),
