@@ -143,7 +143,7 @@ class State:
             classes_seen=seen,
             pass_updates=int(pass_updates),
             best=best,
-            best_loss=best_loss[0] if best_loss else float("inf"),
+            best_loss=next(iter(best_loss), float("inf")),
             stale=int(stale),
             updates=int(updates),
             refinement=NewtonRefinement.from_arrays(arrays, device),

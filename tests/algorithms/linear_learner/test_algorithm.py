@@ -1,4 +1,4 @@
-"""Linear learner as a whole: against scikit-learn, the recorded job of SageMaker, and the messages for bad input."""
+"""Jobs of linear learner: what each setting decides, what a job goes on from, when it ends, and the messages for bad input."""
 
 from __future__ import annotations
 
@@ -7,168 +7,14 @@ import math
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor
 
+from tests.algorithms.linear_learner.fitted import Watched, fit, line, scored, two_classes
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner.algorithm import LinearLearner
-from wildsage.algorithms.linear_learner.optimizers import Adam
-
-RECORDED = (
-    0.136012, 0.039508, 0.032119, 0.029230, 0.027583, 0.026497, 0.025697, 0.025088, 0.024615, 0.024245, 0.023956,
-    0.023729, 0.023549, 0.023407, 0.023294,
-)  # fmt: skip
-"""Train objective of model 0 by epoch in a real job: MNIST's first 50,000 rows, digit 0 against the rest, batches of 200."""
-
-
-class Watched(RunContext):
-    """Keeps what is logged."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        self.lines: list[str] = []
-        self.qualities: list[tuple] = []
-        self.models: list[dict] = []
-
-    def log(self, text, level="INFO"):
-        self.lines.append(text)
-
-    def quality(self, channel, name, kind, value, *, epoch=None, batch=None):
-        self.qualities.append((channel, name, kind, value, epoch))
-
-    def measured(self, values, **dimensions):
-        self.models.append({**values, **dimensions})
-
-
-def stream(x_nd, labels_n) -> MemoryStream:
-    features = x_nd if isinstance(x_nd, SparseRows) else torch.as_tensor(np.asarray(x_nd), dtype=torch.float32)
-    return MemoryStream(Batch(features, torch.as_tensor(np.asarray(labels_n), dtype=torch.float32)[:, None]))
-
-
-def fit(x_nd, labels_n, run=None, validation=None, **given):
-    channels = {"train": stream(x_nd, labels_n)} | ({"validation": stream(*validation)} if validation else {})
-    return LinearLearner(**given).fit(channels, run or Watched())
-
-
-def scored(model, x_nd, labels_n):
-    return model.scored(iter([stream(x_nd, labels_n).rows]), "train", RunContext())
-
-
-def two_classes(rows=2000, columns=5, seed=0):
-    rng = np.random.default_rng(seed)
-    x_nd = rng.normal(size=(rows, columns)) * [1, 50, 0.1, 3, 10][:columns] + 7
-    z_n = (x_nd - 7) @ np.array([1, -0.02, 8, 0.1, 0.1])[:columns] + 0.5
-    return x_nd, (rng.random(rows) < 1 / (1 + np.exp(-z_n))).astype(float)
-
-
-def line(rows=2000, seed=0):
-    rng = np.random.default_rng(seed)
-    x_nd = rng.normal(size=(rows, 3)) * [1, 20, 0.1] + [0, 100, 5]
-    return x_nd, x_nd @ [3, -0.5, 10] + 40 + rng.standard_t(3, rows)
-
-
-def test_the_recorded_epochs_of_mnist_are_followed(mnist):
-    """The first epoch depends on how weights begin, which the original does not tell."""
-    images, digits = mnist
-    run = Watched()
-    x_nd = images[:50_000] * np.float32(255 / 256)
-    model = fit(
-        x_nd, digits[:50_000] == 0, run, predictor_type="binary_classifier", feature_dim=784, mini_batch_size=200
-    )
-    curve = [value for _, name, _, value, epoch in run.qualities if epoch is not None and name.endswith("_objective")]
-    assert curve[1:] == pytest.approx(RECORDED[1:], rel=0.05)
-    final = {name: value for _, name, _, value, epoch in run.qualities if epoch is None}
-    assert final["binary_classification_cross_entropy_objective"] <= 0.0230
-    assert final["binary_classification_accuracy"] >= 0.9925
-    assert len(run.models) == 15 * 32
-    assert model.arrays()["fc0_weight"].shape == (784, 1)
-
-
-def test_a_regressor_comes_to_least_squares():
-    x_nd, labels_n = line()
-    best = np.mean((LinearRegression().fit(x_nd, labels_n).predict(x_nd) - labels_n) ** 2)
-    model = fit(x_nd, labels_n, predictor_type="regressor", mini_batch_size=100)
-    assert scored(model, x_nd, labels_n)["mse"] <= 1.01 * best
-
-
-@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
-def test_quantiles_come_to_linear_programming(quantile):
-    x_nd, labels_n = line()
-    peer = QuantileRegressor(quantile=quantile, alpha=0).fit(x_nd, labels_n)
-    error_n = peer.predict(x_nd) - labels_n
-    best = np.mean(np.where(error_n > 0, (1 - quantile) * error_n, -quantile * error_n))
-    model = fit(
-        x_nd, labels_n, predictor_type="regressor", loss="quantile_loss", quantile=quantile, mini_batch_size=100
-    )
-    assert scored(model, x_nd, labels_n)["quantile_loss_objective"] <= 1.01 * best
-
-
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
-def test_a_classifier_comes_to_logistic_regression(optimizer):
-    x_nd, labels_n = two_classes()
-    scale = x_nd.std(0)
-    peer = LogisticRegression(C=1e6, max_iter=1000).fit(x_nd / scale, labels_n)
-    best = -np.mean(peer.predict_log_proba(x_nd / scale)[np.arange(len(x_nd)), labels_n.astype(int)])
-    model = fit(
-        x_nd, labels_n, predictor_type="binary_classifier", mini_batch_size=100, optimizer=optimizer,
-        binary_classifier_model_selection_criteria="loss_function",
-    )  # fmt: skip
-    assert scored(model, x_nd, labels_n)["binary_classification_cross_entropy_objective"] <= 1.01 * best
-
-
-def test_several_classes_come_to_multinomial_regression():
-    rng = np.random.default_rng(2)
-    x_nd = rng.normal(size=(3000, 4))
-    labels_n = np.argmax(x_nd @ rng.normal(size=(4, 4)) + rng.gumbel(size=(3000, 4)), 1).astype(float)
-    peer = LogisticRegression(C=1e6, max_iter=1000).fit(x_nd, labels_n)
-    best = -np.mean(peer.predict_log_proba(x_nd)[np.arange(3000), labels_n.astype(int)])
-    model = fit(x_nd, labels_n, predictor_type="multiclass_classifier", num_classes=4, mini_batch_size=100)
-    found = scored(model, x_nd, labels_n)
-    assert found["multiclass_cross_entropy_objective"] <= 1.01 * best
-    assert found["multiclass_accuracy"] == pytest.approx(peer.score(x_nd, labels_n), abs=0.01)
-    assert found["multiclass_top_k_accuracy_3"] > 0.9
-
-
-@pytest.mark.parametrize("rows", [30, 100, 1000])
-def test_few_rows_in_one_mini_batch_come_to_the_optimum(rows):
-    """As SageMaker's SDK has it for up to 1000 rows: mini_batch_size is the number of rows, so a pass has one mini-batch."""
-    rng = np.random.default_rng(rows)
-    z_nd = rng.normal(size=(rows, 3))
-    x_nd = z_nd * [1, 100, 0.1] + [5, 0, 3]
-    values_n = z_nd @ [1, -2, 0.5] + rng.logistic(size=rows)
-    least = np.mean((LinearRegression().fit(x_nd, values_n).predict(x_nd) - values_n) ** 2)
-    model = fit(x_nd, values_n, predictor_type="regressor", mini_batch_size=rows)
-    assert scored(model, x_nd, values_n)["mse"] <= 1.001 * least
-    for classes in (2, 3):
-        labels_n = np.digitize(values_n, np.quantile(values_n, np.arange(1, classes) / classes)).astype(float)
-        peer = LogisticRegression(C=1e6, max_iter=1000).fit(z_nd, labels_n)
-        least = -np.mean(peer.predict_log_proba(z_nd)[np.arange(rows), labels_n.astype(int)])
-        kind = {"predictor_type": "multiclass_classifier", "num_classes": 3}
-        if classes == 2:
-            kind = {
-                "predictor_type": "binary_classifier",
-                "binary_classifier_model_selection_criteria": "loss_function",
-            }
-        found = scored(fit(x_nd, labels_n, mini_batch_size=rows, **kind), x_nd, labels_n)
-        assert next(value for name, value in found.items() if name.endswith("_objective")) <= 1.01 * least
-
-
-@pytest.mark.parametrize("validated", [False, True])
-def test_few_separable_rows_are_told_apart_as_scikit_learn_does(validated):
-    """By the validation rows, many models and epochs are right for every row: the one of the least loss is the best."""
-    rng = np.random.default_rng(0)
-    x_nd = rng.normal(size=(2500, 3))
-    labels_n = (x_nd[:, 0] > 2 * x_nd[:, 1]).astype(float)
-    train, validation, test = slice(400), slice(400, 500), slice(500, None)
-    peer = LogisticRegression().fit(x_nd[train], labels_n[train])
-    others = (x_nd[validation], labels_n[validation]) if validated else None
-    run = Watched()
-    model = fit(x_nd[train], labels_n[train], run, others, predictor_type="binary_classifier", mini_batch_size=400)
-    assert sum("Updating best model" in text for text in run.lines) > 10
-    found = scored(model, x_nd[test], labels_n[test])["binary_classification_accuracy"]
-    assert found >= peer.score(x_nd[test], labels_n[test]) - 0.005
+from wildsage.algorithms.linear_learner.optimizers import SGD, Adam, RMSProp
 
 
 @pytest.mark.parametrize(
@@ -225,18 +71,6 @@ def test_wide_sparse_rows_move_the_columns_they_hold_and_no_other(monkeypatch):
     assert not bool((weights_d[touched_d] == initial_d[touched_d]).any())
 
 
-def test_sparse_rows_of_any_width_come_to_the_same_answers():
-    """Those that are narrow are made dense; those that are wide are not shifted, so weights differ, and answers little."""
-    rng = np.random.default_rng(4)
-    x_nd = (rng.random((2000, 300)) < 0.02).astype(np.float32)
-    labels_n = (x_nd @ rng.normal(size=300) > 0).astype(float)
-    how = {"predictor_type": "binary_classifier", "mini_batch_size": 100}
-    dense = scored(fit(x_nd, labels_n, **how), x_nd, labels_n)["binary_classification_accuracy"]
-    sparse_rows = SparseRows.from_dense(torch.from_numpy(x_nd))
-    sparse = scored(fit(sparse_rows, labels_n, **how), x_nd, labels_n)["binary_classification_accuracy"]
-    assert sparse == pytest.approx(dense, abs=0.02)
-
-
 def test_training_ends_when_nothing_improves_and_the_best_epoch_is_kept():
     run = Watched()
     x_nd, labels_n = two_classes(500)
@@ -279,27 +113,6 @@ def test_as_many_models_learn_as_are_asked_for(count):
     x_nd, labels_n = line(500)
     fit(x_nd, labels_n, run, predictor_type="regressor", mini_batch_size=100, epochs=1, num_models=count)
     assert [measured["model"] for measured in run.models] == list(range(count))
-
-
-def test_balanced_weights_find_the_rare_class():
-    rng = np.random.default_rng(6)
-    x_nd = rng.normal(size=(4000, 2))
-    labels_n = (x_nd[:, 0] + rng.normal(size=4000) > 2.7).astype(float)
-    how = {"predictor_type": "binary_classifier", "mini_batch_size": 100}
-    how["binary_classifier_model_selection_criteria"] = "loss_function"
-    plain = scored(fit(x_nd, labels_n, **how), x_nd, labels_n)
-    balanced = scored(fit(x_nd, labels_n, positive_example_weight_mult="balanced", **how), x_nd, labels_n)
-    assert balanced["recall"] > plain["recall"] + 0.3
-
-
-def test_class_weights_make_classes_count_alike():
-    rng = np.random.default_rng(7)
-    labels_n = rng.choice(3, 3000, p=[0.9, 0.05, 0.05]).astype(float)
-    x_nd = rng.normal(size=(3000, 2)) + np.array([[0, 0], [1, 0], [0, 1]])[labels_n.astype(int)]
-    how = {"predictor_type": "multiclass_classifier", "num_classes": 3, "mini_batch_size": 100}
-    plain = scored(fit(x_nd, labels_n, **how), x_nd, labels_n)
-    balanced = scored(fit(x_nd, labels_n, balance_multiclass_weights=True, **how), x_nd, labels_n)
-    assert balanced["macro_recall"] > plain["macro_recall"] + 0.2
 
 
 def test_an_earlier_model_is_gone_on_from():
@@ -385,3 +198,318 @@ def test_a_host_ends_with_the_one_that_was_asked_to_stop():
     rows = Batch(torch.randn(40, 2, generator=torch.Generator().manual_seed(0)), torch.ones(40, 1))
     learner = LinearLearner(predictor_type="binary_classifier", mini_batch_size=10, num_models=2)
     assert learner.fit({"train": MemoryStream(rows)}, AnotherHostStops()).feature_dim == 2
+
+
+BINARY, MULTICLASS, REGRESSOR = "binary_classifier", "multiclass_classifier", "regressor"
+
+
+def binary(**given) -> LinearLearner:
+    return LinearLearner(**{"predictor_type": BINARY} | given)
+
+
+def regressor(**given) -> LinearLearner:
+    return LinearLearner(**{"predictor_type": REGRESSOR} | given)
+
+
+def classes(**given) -> LinearLearner:
+    return LinearLearner(**{"predictor_type": MULTICLASS, "num_classes": 4} | given)
+
+
+@pytest.mark.parametrize(
+    ("learner", "loss", "count", "outputs"),
+    [
+        (binary(), "logistic", 2, 1),
+        (binary(loss="hinge_loss", num_classes=9), "hinge_loss", 2, 1),
+        (regressor(num_classes=9), "squared_loss", 0, 1),
+        (classes(), "softmax_loss", 4, 4),
+    ],
+)
+def test_a_kind_of_prediction_has_its_loss_classes_and_outputs(learner, loss, count, outputs):
+    assert (learner.loss_type, learner.classes, learner.outputs) == (loss, count, outputs)
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "beta"),
+    [
+        ({}, "accuracy", 2.0), ({"binary_classifier_model_selection_criteria": "f_beta"}, "f_beta", 2.0),
+        ({"binary_classifier_model_selection_criteria": "f1"}, "f_beta", 1.0),
+        ({"binary_classifier_model_selection_criteria": "precision_at_target_recall"}, "precision_at_target_recall", 2.0),
+    ],
+)  # fmt: skip
+def test_a_binary_classifier_has_a_criterion(given, name, beta):
+    found = binary(f_beta=2.0, target_recall=0.3, target_precision=0.4, **given).criterion
+    assert (found.name, found.f_beta, found.target_recall, found.target_precision) == (name, beta, 0.3, 0.4)
+
+
+@pytest.mark.parametrize("name", ["loss_function", "cross_entropy_loss"])
+def test_the_loss_is_the_criterion_of_everything_else(name):
+    assert binary(binary_classifier_model_selection_criteria=name).criterion is None
+    assert regressor().criterion is None and classes(binary_classifier_model_selection_criteria="f1").criterion is None
+
+
+def test_the_optimizer_has_the_settings_that_are_given():
+    assert binary()._optimizer() == Adam(0.9, 0.999) and binary(
+        optimizer="adam", beta_1=0.5, beta_2=0.0
+    )._optimizer() == Adam(0.5, 0)
+    assert binary(optimizer="sgd")._optimizer() == SGD(0.0) and binary(
+        optimizer="sgd", momentum=0.9
+    )._optimizer() == SGD(0.9)
+    assert binary(optimizer="rmsprop")._optimizer() == RMSProp()
+
+
+def test_so_many_models_and_rows_unless_others_are_given():
+    assert (binary()._models, binary(num_models=5)._models) == (32, 5)
+    assert binary(num_models=5, _tuning_objective_metric="validation:recall")._models == 1
+    assert (binary().calibration_rows, binary(num_calibration_samples=7).calibration_rows) == (1_000_000, 7)
+
+
+def settings_of(**given) -> dict:
+    """What the artifact of a small job keeps of its settings."""
+    labels_n = np.arange(40) % 2 if given["predictor_type"] == BINARY else np.arange(40) % 4
+    model = fit(np.arange(80).reshape(40, 2) % 7, labels_n, epochs=1, mini_batch_size=10, num_models=1, **given)
+    return {"threshold": model.settings()["threshold"], **model.settings()["metrics_params"]}
+
+
+UNUSED = dict.fromkeys(
+    ("quantile", "huber_delta", "margin", "loss_insensitivity", "eps_insensitive_loss_type", "class_weights")
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"predictor_type": REGRESSOR}, {"f_beta": None, "accuracy_top_k": 3}),
+        ({"predictor_type": REGRESSOR, "loss": "quantile_loss", "quantile": 0.3}, {"quantile": 0.3, "f_beta": None}),
+        ({"predictor_type": REGRESSOR, "loss": "huber_loss", "huber_delta": 0.7}, {"huber_delta": 0.7}),
+        ({"predictor_type": REGRESSOR, "loss": "eps_insensitive_squared_loss", "loss_insensitivity": 0.2},
+         {"loss_insensitivity": 0.2, "eps_insensitive_loss_type": "eps_insensitive_squared_loss"}),
+        ({"predictor_type": BINARY, "loss": "hinge_loss", "margin": 0.6, "f_beta": 0.5}, {"margin": 0.6, "f_beta": 0.5}),
+        ({"predictor_type": MULTICLASS, "num_classes": 4, "accuracy_top_k": 2}, {"accuracy_top_k": 2, "f_beta": 1.0}),
+        ({"predictor_type": MULTICLASS, "num_classes": 4, "balance_multiclass_weights": True}, {"class_weights": [1, 1, 1, 1]}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_artifact_keeps_what_its_metrics_need_and_null_for_the_rest(given, kept):
+    found = settings_of(**given)
+    assert {name: found[name] for name in kept} == kept
+    others = {name: value for name, value in found.items() if name in UNUSED and name not in kept}
+    assert others == {name: None for name in UNUSED if name not in kept}
+
+
+def test_errors_of_a_loss_are_in_the_labels_own_units():
+    scoring = regressor(loss="huber_loss", huber_delta=3.0)._scoring(None, 2.0)
+    assert scoring["huber_delta"] == 1.5
+    assert (
+        regressor(loss="eps_insensitive_absolute_loss", loss_insensitivity=3.0)._scoring(None, 2.0)[
+            "loss_insensitivity"
+        ]
+        == 1.5
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "weights"),
+    [
+        ({}, [1.0]), ({"positive_example_weight_mult": 2.5}, [2.5]), ({"positive_example_weight_mult": "balanced"}, [3.0]),
+        ({"positive_example_weight_mult": "auto"}, [1.0, 3.0]),
+    ],
+)  # fmt: skip
+def test_a_positive_example_counts_as_often_as_is_asked_for(given, weights):
+    assert binary(**given)._positive_weights(torch.tensor([30.0, 10.0])) == weights
+    assert regressor(**given)._positive_weights(torch.zeros(0)) == [1.0]
+
+
+@pytest.mark.parametrize("counts", [[30.0, 0.0], [0.0, 30.0]])
+def test_one_class_cannot_be_balanced(counts):
+    assert binary(positive_example_weight_mult="balanced")._positive_weights(torch.tensor(counts)) == [1.0]
+
+
+def test_class_weights_make_each_class_count_as_much_as_any_other():
+    counts_c = torch.tensor([60.0, 20.0, 20.0, 0.0])
+    weights = classes(balance_multiclass_weights=True)._class_weights(counts_c)
+    assert weights == pytest.approx([100 / 240, 1.25, 1.25, 25])
+    assert classes()._class_weights(counts_c) is None
+    assert binary(balance_multiclass_weights=True)._class_weights(counts_c) is None
+
+
+ROWS = torch.randn(50, 3, generator=torch.Generator().manual_seed(0)) * 4 + 9
+VALUES = torch.arange(50.0)
+
+
+def scales(learner: LinearLearner, rows=ROWS) -> tuple[bool, bool, bool, bool]:
+    """Whether columns are shifted and divided, and labels are."""
+    found = learner._scaler(Batch(rows, VALUES[:, None]), VALUES, RunContext())
+    return (
+        bool(found.mean_d.any()),
+        bool((found.deviation_d != 1).any()),
+        found.label_mean != 0,
+        found.label_deviation != 1,
+    )
+
+
+WIDE = SparseRows.from_dense(torch.cat([ROWS, torch.zeros(50, 300)], 1))
+
+
+@pytest.mark.parametrize(
+    ("learner", "scaled"),
+    [
+        (regressor(), (True, True, True, True)),
+        (binary(), (True, True, False, False)),
+        (classes(), (True, True, False, False)),
+        (regressor(use_bias=False), (False, True, False, True)),
+        (regressor(normalize_data=False), (True, False, True, True)),
+        (regressor(normalize_data="auto", normalize_label=False), (True, True, True, False)),
+        (regressor(unbias_data=False, unbias_label=False), (False, True, False, True)),
+        (regressor(use_bias=False, unbias_data=True, unbias_label=True), (True, True, True, True)),
+        (binary(normalize_label=True, unbias_label=True), (True, True, False, False)),
+    ],
+    ids=str,
+)
+def test_columns_and_labels_are_standardised_as_is_asked_for(learner, scaled):
+    assert scales(learner) == scaled
+
+
+def test_wide_sparse_rows_are_shifted_only_if_that_is_asked_for():
+    assert scales(regressor(), WIDE)[0] is False and scales(regressor(unbias_data=True), WIDE)[0] is True
+    narrow = SparseRows.from_dense(ROWS)
+    assert scales(regressor(), narrow)[0] is True
+
+
+def initial(**given) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weights and bias of a job that hardly learns, on columns as they are."""
+    how = {
+        "normalize_data": False,
+        "unbias_data": False,
+        "normalize_label": False,
+        "unbias_label": False,
+        "num_models": 1,
+    }
+    x_nd = np.random.default_rng(0).normal(size=(20, 4000))
+    model = fit(
+        x_nd, np.arange(20), predictor_type=REGRESSOR, epochs=1, mini_batch_size=20, learning_rate=1e-12, **how, **given
+    )
+    return model.weights_dc[:, 0], model.bias_1c[0, 0]
+
+
+def test_weights_begin_as_is_asked_for():
+    weights_d, bias = initial(init_bias=2.0)
+    assert float(weights_d.abs().max()) == pytest.approx(0.07, rel=0.01) and float(weights_d.abs().max()) <= 0.07
+    assert float(weights_d.std()) == pytest.approx(0.07 / 3**0.5, rel=0.05) and float(bias) == pytest.approx(2)
+    weights_d, bias = initial(init_method="normal", init_sigma=0.5, use_bias=False, init_bias=2.0)
+    assert float(weights_d.std()) == pytest.approx(0.5, rel=0.05) and float(weights_d.abs().max()) > 1
+    assert float(weights_d.mean()) == pytest.approx(0, abs=0.05) and float(bias) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "width", "count", "refines"),
+    [
+        ({}, 257, 32, True), ({}, 256, 32, False), ({}, 1024, 32, True), ({}, 1025, 32, False), ({}, 300, 31, False),
+        ({"epochs": 1}, 300, 32, False), ({"epochs": 2}, 300, 32, True), ({"num_models": 40}, 300, 40, True), ({"wd": 0.0}, 300, 32, False),
+        ({"optimizer": "adam"}, 300, 32, False), ({"l1": 0.0}, 300, 32, False), ({"learning_rate": 0.1}, 300, 32, False),
+        ({"use_bias": False}, 300, 32, False), ({"loss": "hinge_loss"}, 300, 32, False),
+        ({"positive_example_weight_mult": 2.0}, 300, 32, False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_models_are_refined_where_their_choice_is_ours_and_columns_are_many(given, width, count, refines):
+    assert binary(**given)._refines(width, [None] * count) is refines
+
+
+class From(Watched):
+    """A job that goes on from given arrays."""
+
+    def __init__(self, arrays):
+        super().__init__()
+        self._arrays = arrays
+
+    def resumed(self):
+        return self._arrays
+
+
+def test_an_earlier_model_of_another_shape_is_rejected():
+    x_nd, labels_n = line(200)
+    earlier = {"fc0_weight": torch.zeros(2, 1), "fc0_bias": torch.zeros(1, 1)}
+    with pytest.raises(
+        UserError, match=r"weights of shape \(2, 1\), expected \(3, 1\) \(feature_dim, outputs\) as in this job"
+    ):
+        fit(x_nd, labels_n, From(earlier), predictor_type=REGRESSOR, mini_batch_size=100)
+
+
+def test_an_earlier_model_answers_the_same_before_it_goes_on():
+    x_nd, labels_n = line(200)
+    earlier = {"fc0_weight": torch.tensor([[3.0], [-0.5], [10.0]]), "fc0_bias": torch.tensor([[40.0]])}
+    for models in (1, 32):
+        model = fit(
+            x_nd,
+            labels_n,
+            From(earlier),
+            predictor_type=REGRESSOR,
+            mini_batch_size=100,
+            epochs=1,
+            learning_rate=1e-12,
+            num_models=models,
+        )
+        assert model.weights_dc.flatten().tolist() == pytest.approx([3, -0.5, 10], rel=1e-3)
+        assert float(model.bias_1c) == pytest.approx(40, rel=1e-3)
+
+
+class Kept(Watched):
+    """Keeps the last state that was saved."""
+
+    def checkpoint(self, state):
+        self.state = {name: array.clone() for name, array in state.arrays().items()}
+
+
+def test_a_checkpoint_of_another_job_is_rejected():
+    x_nd, labels_n = line(200)
+    how = {"predictor_type": REGRESSOR, "mini_batch_size": 100, "epochs": 1}
+    run = Kept()
+    fit(x_nd, labels_n, run, num_models=2, **how)
+    with pytest.raises(UserError, match="has 3 columns and 2 outputs of all models, expected 3 and 3 as in this job"):
+        fit(x_nd, labels_n, From(run.state), num_models=3, **how)
+    with pytest.raises(UserError, match="has 3 columns and 2 outputs of all models, expected 4 and 2 as in this job"):
+        fit(x_nd, labels_n, From(run.state), num_models=2, feature_dim=4, **how)
+    assert fit(x_nd, labels_n, From(run.state), num_models=2, **how).feature_dim == 3
+
+
+def improvements(run: Watched) -> list[int]:
+    return [
+        int(text.split()[1].rstrip(":")) for text in run.lines if text.endswith("Loss improved. Updating best model")
+    ]
+
+
+@pytest.mark.parametrize("patience", [1, 2])
+def test_training_ends_after_so_many_epochs_without_improvement(patience):
+    x_nd, labels_n = line(200)
+    run = Watched()
+    fit(
+        x_nd, labels_n, run, predictor_type=REGRESSOR, mini_batch_size=100, epochs=30, num_models=1, learning_rate=1e-12,
+        early_stopping_patience=patience,
+    )  # fmt: skip
+    assert improvements(run) == [0]
+    assert [text for text in run.lines if text.startswith("Saving")] == [
+        f"Saving model for epoch: {epoch}" for epoch in range(1 + patience)
+    ]
+    assert run.lines.count("Early stop condition met. Stopping training.") == 1
+
+
+def test_training_goes_on_while_it_improves():
+    x_nd, labels_n = line(400)
+    run = Watched()
+    fit(
+        x_nd,
+        labels_n,
+        run,
+        predictor_type=REGRESSOR,
+        mini_batch_size=100,
+        epochs=4,
+        num_models=1,
+        learning_rate=0.01,
+        early_stopping_patience=1,
+    )
+    assert improvements(run) == [0, 1, 2, 3] and "Early stop condition met. Stopping training." not in run.lines
+
+
+def test_an_empty_channel_says_that_no_data_was_processed():
+    with pytest.raises(UserError, match="No training data processed"):
+        fit(np.empty((0, 2)), [], predictor_type=REGRESSOR)

@@ -21,14 +21,14 @@ def begun(averages: bool = True, refinement: NewtonRefinement | None = None) -> 
     """Three models of one output, of which the last learns decorrelated."""
     scaler = Scaler(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]), 5.0, 6.0)
     return State.start(
-        scaler, Decorrelation(ROOT, 1), LEARNED, BIAS, 2, 3, torch.tensor([10.0, 20.0]), averages, refinement
+        scaler, Decorrelation(ROOT, 1), LEARNED, BIAS, 4, 3, torch.tensor([10.0, 20.0]), averages, refinement
     )
 
 
 def test_it_begins_with_the_parameters_and_nothing_else():
     state = begun()
-    assert state.weights.tolist() == [LEARNED.tolist(), torch.zeros(2, 3).tolist()]
-    assert state.bias.tolist() == [[BIAS.tolist()], [[0, 0, 0]]]
+    assert state.weights.tolist() == [LEARNED.tolist(), *torch.zeros(3, 2, 3).tolist()]
+    assert state.bias.tolist() == [[BIAS.tolist()], *[[[0, 0, 0]]] * 3]
     assert (state.best, state.best_loss, state.stale, state.updates, state.pass_updates) == (
         math.inf,
         math.inf,

@@ -6,6 +6,14 @@ from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.blazingtext.corpus import blocks
 
 
+MEBIBYTE = 1 << 20
+LIMITS = blocks.BLOCK_BYTES, blocks.LONGEST_LINE_BYTES
+
+
+def test_blocks_fit_into_a_cache_and_lines_are_bounded():
+    assert LIMITS == (MEBIBYTE // 4, 16 * MEBIBYTE)
+
+
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Blocks of ten bytes, and lines of at most thirty."""

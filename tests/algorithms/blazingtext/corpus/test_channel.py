@@ -101,6 +101,8 @@ def test_a_byte_that_is_not_utf_8_is_named_by_its_line_of_all_blocks(lines_of, m
     with pytest.raises(UserError, match="Channel train, line 5 of all its files: byte 0xe9 is not UTF-8"):
         lines_of(content)
     assert lines_of(content, checked=False) == content
+    with pytest.raises(UserError, match="Channel train, line 2 of all its files: byte 0xe9 is not UTF-8"):
+        lines_of(b"\ncaf\xe9\n")
 
 
 def channel_of(folder, content_type: str | None = None, mode: str = "File") -> TextChannel:
