@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from wildsage.algorithms.blazingtext.fasttext import hashing
@@ -37,7 +37,7 @@ class Dictionary:
     counts: Sequence[int]
     tokens: int
     subwords: Subwords
-    kept: Mapping[int, int] | None = field(default=None, repr=False)
+    kept: Mapping[int, int] | None = None
 
     @cached_property
     def numbers(self) -> dict[bytes, int]:
@@ -63,8 +63,8 @@ class Dictionary:
 
     def rows_of_word(self, word: bytes) -> list[int]:
         """The rows that a word selects: its own if it is known, then its character n-grams."""
-        number = self.numbers.get(word, -1)
-        rows = [number] if 0 <= number < len(self.words) else []
+        number = self.numbers.get(word, len(self.words))
+        rows = [number] if number < len(self.words) else []
         if word == END_OF_LINE or not self.subwords.longest or not self.subwords.buckets:
             return rows
         ngrams = hashing.character_ngrams(word, self.subwords.shortest, self.subwords.longest)

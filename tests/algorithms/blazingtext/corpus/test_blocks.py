@@ -5,7 +5,6 @@ import pytest
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.blazingtext.corpus import blocks
 
-
 MEBIBYTE = 1 << 20
 LIMITS = blocks.BLOCK_BYTES, blocks.LONGEST_LINE_BYTES
 

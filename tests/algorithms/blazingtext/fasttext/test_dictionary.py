@@ -20,6 +20,10 @@ def rows(hashes, words: int = 3) -> list[int]:
     return [words + found % BUCKETS for found in hashes]
 
 
+def test_words_select_their_own_rows_alone_unless_more_is_said():
+    assert Subwords() == Subwords(buckets=0, shortest=0, longest=0, word_ngrams=1)
+
+
 def test_words_come_first_and_then_labels():
     found = dictionary()
     assert found.numbers == {b"</s>": 0, b"cow": 1, b"hay": 2, b"__label__a": 3, b"__label__b": 4}
