@@ -90,7 +90,6 @@ TESTS = {
     ),
     "containers/codecs/records/": ("tests/containers/codecs/records",),
     "containers/__main__.py": ("tests/containers/test_main.py",),
-    "containers/frameworks/defaults/": ("tests/containers/frameworks/test_hooks.py",),
     "containers/frameworks/image_modules/": ("tests/containers/frameworks/test_image_modules.py",),
     "containers/model_files/__init__.py": ("tests/containers/model_files/test_layouts.py",),
     "containers/model_files/artifact.py": ("tests/containers/model_files/test_rejected.py",),

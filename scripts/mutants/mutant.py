@@ -113,7 +113,8 @@ def _meaning(code: str) -> str | None:
 
 
 def _left_alone(tree: ast.Module) -> Iterator[Position]:
-    """Where types stand, which are not evaluated, the decorators of data classes, `strict` of zip, and the `*` of parameters."""
+    """Where types stand, which are not evaluated, and whether they are imported; the decorators of data classes, `strict` of zip,
+    and the `*` of parameters."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.args.kwonlyargs:
             before = [
@@ -125,6 +126,8 @@ def _left_alone(tree: ast.Module) -> Iterator[Position]:
             yield from (_position(option.value) for option in node.keywords)
         if isinstance(node, ast.ClassDef):
             yield from (_position(one) for one in node.decorator_list)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            yield _position(node.test)
         for name in ("annotation", "returns"):
             if (annotation := getattr(node, name, None)) is not None:
                 yield _position(annotation)

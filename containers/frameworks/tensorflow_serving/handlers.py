@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import flask
 import requests
@@ -22,11 +22,13 @@ from wildsage.algorithms.base.endpoint import HttpRequest
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.frameworks.tensorflow_serving import bodies
 from wildsage.containers.frameworks.tensorflow_serving.errors import JSON, error_response
-from wildsage.containers.frameworks.tensorflow_serving.rest import Models
+
+if TYPE_CHECKING:
+    from wildsage.containers.frameworks.tensorflow_serving.rest import Models
 
 LOOPBACK = "127.0.0.1"
 PATH = re.compile(r"/v1/models/(?P<name>[^/:]+)(/versions/(?P<version>\d+))?(:(?P<method>\w+))?")
-WITHIN_S = 60
+WITHIN_S = 60  # mutants: equivalent: any time that is long for an answer
 
 Handler = Callable[[Any, "HandlerContext"], tuple[str | bytes, str]]
 

@@ -5,39 +5,19 @@ from __future__ import annotations
 import io
 import json
 import sys
-from pathlib import Path
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
+from tests.containers.frameworks.endpoints import ROWS, ask, endpoint, npy
 from wildsage.algorithms.base.endpoint import HttpRequest
 from wildsage.algorithms.base.errors import UserError
-from wildsage.containers.frameworks import defaults, hooks
+from wildsage.containers.frameworks import defaults, hooks, python
 from wildsage.containers.frameworks.defaults.base import DefaultHooks
 from wildsage.containers.frameworks.hooks import ScriptEndpoint
-
-ROWS = "1,2\n3,4\n"
-
-
-def npy(array) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array)
-    return stream.getvalue()
-
-
-def endpoint(
-    framework: str = "scikit-learn", accept: str | None = None, folder: Path = Path("/model"), environment=None, **own
-):
-    return ScriptEndpoint(
-        SimpleNamespace(**own), defaults.of_framework(framework, "1.7-1", environment or {}), folder, accept
-    )
-
-
-def ask(found: ScriptEndpoint, body: bytes | str, content_type: str | None = "text/csv", accept: str | None = None):
-    content = body.encode() if isinstance(body, str) else body
-    answer = found.invocations(HttpRequest(content, content_type, accept))
-    return answer.status, answer.body, answer.content_type
 
 
 def sums(data, model):
@@ -121,42 +101,6 @@ def test_pickled_arrays_are_not_read():
     assert status == 500 and b"allow_pickle=False" in body
 
 
-def test_pytorch_serves_torchscript_without_a_script(tmp_path):
-    torch = pytest.importorskip("torch")
-
-    class Twice(torch.nn.Module):
-        def forward(self, x):
-            return x * 2
-
-    with pytest.raises(NotImplementedError, match=r"Without one, the model is model\.pt .*; the folder has none\.$"):
-        endpoint("pytorch", folder=tmp_path)
-    torch.jit.save(torch.jit.script(Twice()), str(tmp_path / "own.pth"))
-    found = endpoint("pytorch", folder=tmp_path)
-    assert ask(found, "[[1, 2]]", "application/json") == (200, b"[[2.0, 4.0]]", "application/json")
-    assert ask(found, npy(np.array([[1.5]])), "application/x-npy") == (200, b"[[3.0]]", "application/json")
-    (tmp_path / "other.pt").write_bytes(b"")
-    with pytest.raises(NotImplementedError, match=r"the folder has other\.pt, own\.pth"):
-        endpoint("pytorch", folder=tmp_path)
-    (tmp_path / "own.pth").rename(tmp_path / "model.pt")
-    assert ask(endpoint("pytorch", folder=tmp_path), "1,2")[0] == 200
-
-
-def test_xgboost_gets_the_librarys_matrix():
-    xgboost = pytest.importorskip("xgboost")
-    rows = np.array([[0, 1], [1, 0], [0, 2], [3, 0]], np.float32)
-    booster = xgboost.train({"max_depth": 1}, xgboost.DMatrix(rows, label=rows[:, 1]), 3)
-    found = endpoint("xgboost", model_fn=lambda folder: booster)
-    expected = booster.predict(xgboost.DMatrix(rows[:2])).tolist()
-    assert json.loads(ask(found, "0,1\n1,0")[1]) == expected
-    assert ask(found, "0,1\n1,0", accept="text/csv")[1].split() == [
-        str(np.float32(value)).encode() for value in expected
-    ]
-    dense = endpoint(
-        "xgboost", model_fn=lambda folder: None, predict_fn=lambda data, model: [data.num_row(), data.num_nonmissing()]
-    )
-    assert ask(dense, "0:5 1:2\n1:3", "text/libsvm")[1] == b"[2, 3]"
-
-
 def test_a_module_is_found_with_its_helpers_and_hides_no_other_models(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     for number in (1, 2):
@@ -172,10 +116,6 @@ def test_a_module_is_found_with_its_helpers_and_hides_no_other_models(tmp_path, 
     assert isinstance(defaults.of_framework("huggingface-pytorch", "", {}), DefaultHooks)
 
 
-def label(text, top_k=1):
-    return [{"label": str(text), "score": np.float32(0.5)}][:top_k]
-
-
 def test_a_module_of_that_name_from_elsewhere_does_not_stand_in_for_the_models(tmp_path, monkeypatch):
     (tmp_path / "inference.py").write_text("from_the_model = True\n")
     elsewhere = ModuleType("inference")
@@ -185,42 +125,92 @@ def test_a_module_of_that_name_from_elsewhere_does_not_stand_in_for_the_models(t
     assert hooks.load_module(None, tmp_path).from_the_model
 
 
-def test_hugging_face_takes_inputs_and_parameters_and_answers_json_without_spaces():
-    found = endpoint("huggingface-pytorch", model_fn=lambda folder: label)
-    json_type = "application/json"
-    assert ask(found, '{"inputs": "fine"}', json_type) == (200, b'[{"label":"fine","score":0.5}]', json_type)
-    assert ask(found, '{"inputs": "fine", "parameters": {"top_k": 0}}', json_type)[1] == b"[]"
-    assert json.loads(ask(found, '{"question": "why?"}', json_type)[1])[0]["label"] == "{'question': 'why?'}"
-    assert json.loads(ask(found, "inputs\none\ntwo\n")[1])[0]["label"] == "['one', 'two']"
-    rows = "[{'question': 'q', 'context': 'c'}]"
-    assert json.loads(ask(found, "question,context\nq,c\n")[1])[0]["label"] == rows
-    assert ask(found, '{"inputs": "a"}', json_type, "text/csv") == (200, b"label,score\r\na,0.5\r\n", "text/csv")
-    assert json.loads(ask(found, b"\x01", "audio/wav")[1])[0]["label"] == "b'\\x01'"
+@pytest.mark.parametrize("hook", ["input_fn", "predict_fn", "output_fn"])
+def test_transform_fn_excludes_each_of_the_three(hook):
+    with pytest.raises(UserError, match=r"^Cannot use transform_fn implementation in conjunction"):
+        endpoint(model_fn=lambda folder: 1, transform_fn=print, **{hook: print})
+
+
+def test_hooks_may_ask_for_the_context_each():
+    found = endpoint(
+        model_fn=lambda folder: 0,
+        input_fn=lambda body, content_type, context: context.get_request_header(0, "Content-Type"),
+        predict_fn=lambda data, model, context: [data, context.system_properties["model_dir"]],
+        output_fn=lambda prediction, accept, context: "|".join([*prediction, context.get_request_header(0, "Accept")]),
+    )
+    assert ask(found, "1", "text/csv; a=b") == (200, b"text/csv; a=b|/model|application/json", "application/json")
+    assert hooks.Context({}).get_request_header(0, "Accept") is None
+
+
+@pytest.mark.parametrize("accept", [None, "", "*/*"])
+def test_who_accepts_anything_gets_the_type_of_the_model(accept):
+    assert (
+        ask(endpoint(accept="text/csv", model_fn=lambda folder: 1, predict_fn=sums), ROWS, accept=accept)[2]
+        == "text/csv"
+    )
 
 
 @pytest.mark.parametrize(
-    ("body", "content_type", "text"),
-    [
-        ("a,b\n1,2", "text/csv", "You need to provide the correct CSV with Header columns"),
-        ("[1]", "application/json", "pop expected at most 1 argument, got 2"),
-        ("{", "application/json", "Expecting property name enclosed in double quotes"),
-        ("x", "text/plain", "Content type text/plain is not supported by this framework."),
-    ],
+    ("answer", "body"), [("é", "é".encode()), (b"a", b"a"), (bytearray(b"a"), b"a"), (memoryview(b"a"), b"a")]
 )
-def test_hugging_face_answers_a_failure_in_the_form_of_its_model_server(body, content_type, text):
-    status, answer, media_type = ask(endpoint("huggingface-pytorch", model_fn=lambda folder: label), body, content_type)
-    found = json.loads(answer)
-    assert (status, media_type, found["code"], found["type"]) == (
-        400,
-        "application/json",
-        400,
-        "InternalServerException",
-    )
-    assert text in found["message"]
+def test_answers_are_text_or_bytes(answer, body):
+    found = endpoint(model_fn=lambda folder: 1, transform_fn=lambda model, data, content_type, accept: (answer, "a/b"))
+    assert ask(found, "1") == (200, body, "a/b")
 
 
-def test_hugging_face_rejects_csv_where_a_task_needs_nested_values():
-    environment = {"HF_TASK": "zero-shot-classification"}
-    found = endpoint("huggingface-pytorch", environment=environment, model_fn=lambda folder: label)
-    text = "content type text/csv not support with zero-shot-classification, use different content_type"
-    assert json.loads(ask(found, "inputs\na")[1])["message"] == text
+def test_bodies_of_text_are_text_and_others_bytes():
+    kinds = endpoint(model_fn=lambda folder: 1, transform_fn=lambda model, data, *_: type(data).__name__)
+    assert [ask(kinds, "1", kind)[1] for kind in ("text/csv", "application/json", None, "text/plain", "image/png")] == [
+        *(b"str", b"str", b"str", b"bytes", b"bytes"),
+    ]
+
+
+def test_a_script_computes_one_request_at_a_time():
+    computing, most = [], []
+
+    def predict_fn(data, model):
+        computing.append(1)
+        most.append(len(computing))
+        time.sleep(0.01)
+        computing.pop()
+        return data
+
+    found = endpoint(model_fn=lambda folder: 1, predict_fn=predict_fn)
+    with ThreadPoolExecutor(8) as pool:
+        assert [status for status, _, _ in pool.map(lambda _: ask(found, "1,2"), range(8))] == [200] * 8
+    assert max(most) == 1
+
+
+def test_the_defaults_get_a_path_and_a_script_the_text_of_one(tmp_path):
+    asked = []
+    own = SimpleNamespace(model_fn=lambda folder: asked.append(folder))
+    for module in (own, None):
+        fallback = SimpleNamespace(model_fn=lambda folder: asked.append(folder), **dict.fromkeys(hooks.REPLACED, print))
+        ScriptEndpoint(module, fallback, tmp_path, None)
+    assert asked == [str(tmp_path), tmp_path]
+
+
+def test_no_parameters_of_a_transform_are_recommended():
+    assert endpoint(model_fn=lambda folder: 1).execution_parameters().status == 404
+
+
+def test_a_program_in_a_folder_is_a_module_of_a_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "serve.py").write_text("VALUE = __name__")
+    assert hooks.load_module("deep/serve.py", tmp_path).VALUE == "deep.serve"
+    assert sys.path[0] == str(tmp_path)
+    assert [entry for entry in sys.path if entry == str(python.IMAGE_MODULES)] == [str(python.IMAGE_MODULES)]
+    assert hooks.load_module("serve.py", tmp_path / "nowhere") is None
+
+
+def test_modules_of_a_package_from_elsewhere_do_not_stand_in_either(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "inference.py").write_text("")
+    names = {"inference": None, "inference.more": None, "inference_more": None, "own": str(tmp_path / "own.py")}
+    for name, file in names.items():
+        module = ModuleType(name)
+        module.__file__ = file
+        monkeypatch.setitem(sys.modules, name, module)
+    hooks.load_module(None, tmp_path)
+    assert "inference.more" not in sys.modules and {"inference_more", "own"} <= sys.modules.keys()

@@ -105,6 +105,18 @@ def test_an_object_is_read_in_ranges_to_its_end(monkeypatch):
     assert client.asked == ["bytes=0-3", "bytes=4-7", "bytes=8-9"]
 
 
+def test_a_large_object_is_read_in_ranges_of_16_mib():
+    client = Bucket()
+    stored(client, 40 << 20).open().read(1)
+    assert client.asked == ["bytes=0-16777215"]
+
+
+def test_a_download_that_s3_rejects_is_the_users_mistake(client, tmp_path):
+    with Stubber(client) as answers, pytest.raises(UserError, match=r"^s3://bucket/key: .*403"):
+        answers.add_client_error("head_object", "403")
+        stored(client).download(tmp_path / "file")
+
+
 def test_all_of_an_object_is_read_at_once():
     assert stored(Bucket()).open().read() == CONTENT
 

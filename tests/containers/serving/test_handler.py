@@ -149,6 +149,7 @@ def test_a_bug_gives_a_reference_and_keeps_its_trace_to_the_log(caplog):
     response = Handler(Broken(torch.ones(1, 2)), KMeans.spec).invocations(HttpRequest(b"1,2", "text/csv"))
     reference = response.body.decode().split()[-1].rstrip(".")
     assert response.status == 500 and "secret" not in response.body.decode()
+    assert len(reference) == 8
     assert reference in caplog.text and "ZeroDivisionError: secret" in caplog.text
 
 
@@ -158,3 +159,36 @@ def test_execution_parameters():
         "BatchStrategy": "MULTI_RECORD",
         "MaxPayloadInMB": 6,
     }
+
+
+@pytest.mark.parametrize(("body", "row"), [(b"1e30,0\n1,2", 1), (b"1,2\n1,2\n0,1e30", 3)])
+def test_the_row_whose_answer_is_not_finite_is_named(body, row):
+    answer = KMEANS.invocations(HttpRequest(body, "text/csv")).body.decode()
+    assert f"row {row}: its answer is beyond float32" in answer
+
+
+def test_an_answer_of_several_columns_is_checked_in_all_of_them():
+    class Wide(PCAModel):
+        def predict(self, batch):
+            return {"projection": torch.tensor([[1.0, 2.0], [3.0, torch.inf], [torch.nan, 1.0]])}
+
+    model = Wide(torch.ones(1), torch.tensor([[0.6], [0.8]]), torch.tensor([[1.0, 0.0]]))
+    answer = Handler(model, PCA.spec).invocations(HttpRequest(b"1,1\n1,1\n1,1", "text/csv"))
+    assert (answer.status, b"row 2: its answer is beyond" in answer.body) == (400, True)
+
+
+def test_models_predict_without_gradients():
+    class Model(KMeansModel):
+        def predict(self, batch):
+            assert torch.is_inference_mode_enabled()
+            return super().predict(batch)
+
+    assert Handler(Model(torch.ones(1, 2)), KMeans.spec).invocations(HttpRequest(b"1,2", "text/csv")).status == 200
+
+
+def test_a_server_answers_one_request_at_a_time_unless_it_says_more():
+    assert json.loads(KMEANS.execution_parameters().body)["MaxConcurrentTransforms"] == 1
+
+
+def test_a_body_without_a_type_is_csv():
+    assert KMEANS.invocations(HttpRequest(b"3,0")).status == 200

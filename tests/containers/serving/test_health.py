@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -53,3 +54,26 @@ def test_a_server_that_does_not_answer_is_not_healthy(server, tmp_path):
 
 def test_training_is_healthy_without_a_server(tmp_path):
     assert health.main({}, first_process(tmp_path, "train")) == 0
+
+
+def test_a_server_that_speaks_another_protocol_is_not_healthy(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"hello\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        port = {"SAGEMAKER_BIND_TO_PORT": str(listening.getsockname()[1])}
+        assert health.main(port, first_process(tmp_path, "serve")) == 1
+        thread.join()
+
+
+def test_a_server_that_stalls_is_not_healthy(tmp_path, monkeypatch):
+    monkeypatch.setattr(health, "PING_TIMEOUT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = {"SAGEMAKER_BIND_TO_PORT": str(silent.getsockname()[1])}
+        assert health.main(port, first_process(tmp_path, "serve")) == 1

@@ -1,8 +1,11 @@
 """Several models in one container: loaded, listed, invoked and unloaded as values."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -107,3 +110,70 @@ def test_the_limit_is_the_variables_or_half_the_memory():
     assert 0 < memory_limit({}) < 1 << 45
     with pytest.raises(UserError, match="got 'much', expected a whole number of megabytes"):
         memory_limit({"WILDSAGE_MODEL_MEMORY_MB": "much"})
+
+
+@pytest.mark.parametrize(("count", "more"), [(99, False), (100, False), (101, True)])
+def test_a_page_has_a_hundred_models_and_a_token_where_there_are_more(tmp_path, count, more):
+    models = LoadedModels(OptML(tmp_path), lambda folder: Handler(KMeansModel(torch.ones(1, 2)), KMeans.spec), 1 << 20)
+    for number in range(count):
+        models.load(order(f"m{number:03}"))
+    _, page = status_and_body(models.list(None))
+    assert len(page["models"]) == min(count, 100)
+    assert page.get("nextPageToken") == ("m099" if more else None)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "largest"),
+    [("max", None, None), (" 1000 \n", "3000", 500), ("3000", "1000", 500), (None, None, None)],
+)
+def test_the_memory_of_a_container_is_that_of_its_group(tmp_path, monkeypatch, first, second, largest):
+    paths = [tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"]
+    for path, text in zip(paths, (first, second), strict=True):
+        if text is not None:
+            path.write_text(text)
+    monkeypatch.setattr("wildsage.containers.serving.models.GROUP_LIMITS", tuple(map(str, paths)))
+    whole = psutil.virtual_memory().total // 2
+    assert memory_limit({}) == (largest or whole)
+    assert memory_limit({"WILDSAGE_MODEL_MEMORY_MB": ""}) == (largest or whole)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model_name": "", "url": "/opt/ml/models/a/model"}',
+        b'{"model_name": 1, "url": "/opt/ml/models/a/model"}',
+        b'{"model_name": "a", "url": 1}',
+        b'{"model_name": "a"}',
+        b"",
+    ],
+)
+def test_a_request_without_a_name_and_a_place_says_what_is_expected(models, body):
+    status, found = status_and_body(models.load(body))
+    assert status == 400 and found["code"] == 400 and found["message"].startswith("Load a model: ")
+
+
+class Loading:
+    """Loads a model when it is told to."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_end, self.times = threading.Event(), threading.Event(), 0
+
+    def __call__(self, folder: Path) -> Handler:
+        self.times += 1
+        self.begun.set()
+        assert self.may_end.wait(240)
+        return load(folder)
+
+
+@pytest.mark.parametrize(("change", "status"), [("load", 409), ("unload", 200)])
+def test_changes_of_a_model_wait_for_each_other(folder, change, status):
+    loading = Loading()
+    models = LoadedModels(folder, loading, limit_bytes=1 << 20)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(models.load, order("near"))
+        assert loading.begun.wait(240)
+        second = pool.submit(models.load, order("near")) if change == "load" else pool.submit(models.unload, "near")
+        with pytest.raises(TimeoutError):
+            second.result(timeout=0.1)
+        loading.may_end.set()
+        assert (first.result(240).status, second.result(240).status, loading.times) == (200, status, 1)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
+import pwd
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from types import SimpleNamespace
 
 import pytest
 import torch
+from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 
@@ -18,13 +22,16 @@ from wildsage.algorithms.base.endpoint import HttpRequest, HttpResponse
 from wildsage.algorithms.kmeans.algorithm import KMeans
 from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.containers.contract.patient_worker import ClientTooSlow
+from wildsage.containers.serving import server
 from wildsage.containers.serving.handler import Handler
 from wildsage.containers.serving.server import (
     CUSTOM_ATTRIBUTES,
     INVOCATIONS_PER_WORKER,
+    MAX_BODY_BYTES,
     THREADS_PER_WORKER,
     EndpointServer,
     application,
+    multi_model_application,
 )
 
 CSV = {"Content-Type": "text/csv", "Accept": "text/csv"}
@@ -169,3 +176,117 @@ def test_the_end_takes_no_interpreter_apart_but_calls_what_a_script_registered(s
         server.terminate()
         out, _ = server.communicate(timeout=300)
     assert (server.returncode, out) == (0, said)
+
+
+class Models:
+    """A multi-model container that answers with what it is asked."""
+
+    def __getattr__(self, name: str):
+        def answer(*arguments: object) -> HttpResponse:
+            shown = [one.body if isinstance(one, HttpRequest) else one for one in arguments]
+            return HttpResponse(200, f"{name} {shown}".encode(), "text/plain")
+
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("GET", "/models", "list [None]"),
+        ("GET", "/models?next_page_token=a", "list ['a']"),
+        ("POST", "/models", "load [b'body']"),
+        ("GET", "/models/one", "describe ['one']"),
+        ("DELETE", "/models/one", "unload ['one']"),
+        ("POST", "/models/one/invoke", "invoke ['one', b'body']"),
+    ],
+)
+def test_a_multi_model_container_has_the_routes_of_the_contract(method, path, said):
+    client = Client(multi_model_application(Models()))
+    answer = client.open(path, method=method, data=b"body", headers=ATTRIBUTES)
+    assert (answer.status_code, answer.text, answer.headers[CUSTOM_ATTRIBUTES]) == (200, said, "trace=7")
+    assert client.open("/invocations", method="POST").status_code == 404
+    assert client.get("/ping").status_code == 200
+
+
+@pytest.mark.parametrize(("length", "fits"), [(MAX_BODY_BYTES, True), (MAX_BODY_BYTES + 1, False)])
+def test_a_body_may_have_the_largest_length_and_no_more(length, fits):
+    """The model does not read it."""
+
+    class Lazy:
+        def invocations(self, request: HttpRequest) -> HttpResponse:
+            return HttpResponse(200, b"")
+
+    environ = EnvironBuilder("/invocations", method="POST", data=b"1").get_environ()
+    body, status, _ = run_wsgi_app(application(Lazy()), {**environ, "CONTENT_LENGTH": str(length)})
+    assert (status[:3] == "413") is not fits
+    assert fits or b"".join(body) == b"The body is larger than 104857600 bytes."
+
+
+def test_several_models_share_the_slots():
+    computing: list[int] = []
+    together = threading.Barrier(INVOCATIONS_PER_WORKER, timeout=240)
+
+    class Slow(Models):
+        def invoke(self, name: str, request: HttpRequest) -> HttpResponse:
+            computing.append(1)
+            together.wait()
+            seen = len(computing)
+            together.wait()
+            computing.pop()
+            return HttpResponse(200, str(seen).encode())
+
+    app = multi_model_application(Slow())
+    with ThreadPoolExecutor(3 * INVOCATIONS_PER_WORKER) as pool:
+        answers = pool.map(lambda n: app.test_client().post(f"/models/{n}/invoke").text, range(12))
+        assert max(map(int, answers)) == INVOCATIONS_PER_WORKER
+
+
+def options(shares: bool = True, **given: object) -> Config:
+    kind = type("Server", (EndpointServer,), {"shares_model": shares})
+    return kind(lambda: None, "127.0.0.1:0", 2, **given).cfg
+
+
+def test_a_server_stops_in_time_and_keeps_connections():
+    assert (options().graceful_timeout, options().keepalive) == (25, 75)
+
+
+def test_workers_share_the_model_or_load_it_themselves(monkeypatch):
+    threads: list[int] = []
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(set_num_threads=threads.append))
+    for shares in (True, False):
+        found = options(shares)
+        assert found.preload_app is shares
+        found.post_fork(None, None)
+    assert threads == [1], "a script's threads are its own"
+    monkeypatch.delitem(sys.modules, "torch")
+    options().post_fork(None, None)
+
+
+@pytest.mark.parametrize(
+    ("root", "missing", "changes"), [(True, [], True), (True, ["SETUID", "KILL"], False), (False, [], False)]
+)
+def test_workers_run_as_another_user_where_root_may_change_it(monkeypatch, capfd, root, missing, changes):
+    monkeypatch.setattr(server.os, "geteuid", lambda: 0 if root else 1000)
+    monkeypatch.setattr(server.capabilities, "missing", lambda names: missing)
+    found = options(user="daemon")
+    assert found.settings["user"].get() == (pwd.getpwnam("daemon").pw_uid if changes else os.getuid())
+    said = capfd.readouterr().err
+    assert ("Workers run as root, not as daemon: the container lacks the capabilities SETUID, KILL." in said) is bool(
+        missing
+    )
+
+
+@pytest.mark.parametrize(("end", "left"), [(SystemExit(0), True), (SystemExit(None), True), (SystemExit(3), False)])
+@pytest.mark.parametrize("shares", [True, False])
+def test_a_process_that_succeeds_is_left_as_it_is(monkeypatch, end, left, shares):
+    ended: list[int] = []
+    monkeypatch.setattr(server.os, "_exit", ended.append)
+
+    def run(self) -> None:
+        raise end
+
+    monkeypatch.setattr(BaseApplication, "run", run)
+    kind = type("Server", (EndpointServer,), {"shares_model": shares})
+    with pytest.raises(SystemExit):
+        kind(lambda: None, "127.0.0.1:0", 1).run()
+    assert ended == ([0] if left and shares else [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -72,3 +74,28 @@ def test_other_callers_see_what_they_saw_without_the_form(method, path):
 
 def test_a_container_has_no_page():
     assert application(Echo()).test_client().get("/", headers=BROWSER).status_code == 404
+
+
+@pytest.mark.parametrize(("width", "example"), [(1, "0"), (100, ",".join("0" * 100)), (101, "")])
+def test_a_row_of_zeros_is_offered_where_it_is_not_too_wide(width, example):
+    assert try_form.example_for(Handler(KMeansModel(torch.zeros(2, width)), SPEC)) == ("text/csv", example)
+
+
+def test_a_model_of_images_begins_with_their_type(kmeans):
+    images = replace(kmeans, spec=replace(SPEC, data="images"))
+    assert try_form.example_for(images) == ("application/x-image", "")
+
+
+@pytest.mark.parametrize("path", ["/", "/form/page.js"])
+def test_browsers_guard_the_page(path):
+    headers = client(Echo()).get(path, headers=BROWSER).headers
+    assert (headers["Referrer-Policy"], headers["Cache-Control"]) == ("no-referrer", "no-store")
+    assert (
+        headers["X-Content-Type-Options"] == "nosniff"
+        and "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    )
+
+
+def test_the_form_offers_the_types_that_containers_read_and_write():
+    page = client(Echo()).get("/", headers=BROWSER).text
+    assert all(name in page for name in ("text/csv", "application/jsonlines", "text/libsvm", "application/x-image"))

@@ -248,3 +248,19 @@ def test_all_hosts_are_told_one_free_port_of_the_first(watching):
     assert len(set(found)) == 1 and found[0][0] == "localhost"
     with socket.create_server(("", found[0][1])):
         pass
+
+
+def test_who_has_left_does_not_beat_any_more(watching, monkeypatch):
+    """The last round ends first, even if it takes long."""
+    _, second = connected(watching(0, 1))
+    judging = threading.Event()
+
+    def judge() -> str:
+        judging.set()
+        time.sleep(0.3)
+        return ""
+
+    monkeypatch.setattr(second._beats, "verdict", judge)
+    assert judging.wait(60)
+    second.leave()
+    assert not second._thread.is_alive()

@@ -1,0 +1,46 @@
+"""Endpoints of scripts with the defaults of a framework's image, asked as values."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from wildsage.algorithms.base.endpoint import HttpRequest
+from wildsage.containers.frameworks import defaults
+from wildsage.containers.frameworks.hooks import ScriptEndpoint
+
+ROWS = "1,2\n3,4\n"
+
+
+def npy(array: Any) -> bytes:
+    """NumPy's own file of an array."""
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def endpoint(
+    framework: str = "scikit-learn",
+    accept: str | None = None,
+    folder: Path = Path("/model"),
+    environment: Mapping[str, str] | None = None,
+    **own: Any,
+) -> ScriptEndpoint:
+    """An endpoint of a script with these hooks."""
+    return ScriptEndpoint(
+        SimpleNamespace(**own), defaults.of_framework(framework, "1.7-1", environment or {}), folder, accept
+    )
+
+
+def ask(
+    found: ScriptEndpoint, body: bytes | str, content_type: str | None = "text/csv", accept: str | None = None
+) -> tuple[int, bytes, str | None]:
+    """Status, body and type of the answer."""
+    content = body.encode() if isinstance(body, str) else body
+    answer = found.invocations(HttpRequest(content, content_type, accept))
+    return answer.status, answer.body, answer.content_type
