@@ -28,7 +28,7 @@ LOW_BYTES = 64 << 20
 KEPT_BYTES = 8 << 20
 """Where a disk has less left than this, no new data is taken, so that databases may grow by the pages in their logs."""
 
-TRY_AGAIN_S = 1.0
+TRY_AGAIN_S = 1.0  # mutants: equivalent: another wait ends with the same result
 
 
 def is_full(error: BaseException) -> bool:

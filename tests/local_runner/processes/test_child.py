@@ -32,3 +32,8 @@ def test_a_child_runs_until_it_is_killed():
     assert child.runs() and child.status is None
     os.kill(child.pid, signal.SIGKILL)
     assert ended(child) == -signal.SIGKILL
+
+
+def test_how_it_ended_is_found_out_and_not_given():
+    with pytest.raises(TypeError):
+        Child(1, 0)

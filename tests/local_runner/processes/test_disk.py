@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import threading
+import time
 
 import pytest
 
@@ -42,7 +44,9 @@ def test_the_free_bytes_are_those_of_the_file_system(tmp_path):
     assert abs(disk.free_bytes(tmp_path) - status.f_bavail * status.f_frsize) < 1 << 30
 
 
-@pytest.mark.parametrize(("free", "room"), [(disk.KEPT_BYTES, True), (disk.KEPT_BYTES - 1, False)])
+@pytest.mark.parametrize(
+    ("free", "room"), [(disk.KEPT_BYTES, True), (disk.KEPT_BYTES - 1, False)], ids=["enough", "a byte too few"]
+)
 def test_a_disk_takes_new_data_down_to_eight_mebibytes(tmp_path, monkeypatch, free, room):
     monkeypatch.setattr(disk, "free_bytes", lambda place: free)
     assert disk.KEPT_BYTES == 8 * 1024 * 1024 and disk.LOW_BYTES == 64 * 1024 * 1024
@@ -87,7 +91,9 @@ def test_a_transaction_that_the_database_has_ended_itself_raises_its_error(datab
 
 
 def test_every_thread_may_use_it_and_each_statement_is_kept(database, tmp_path):
-    add(database, "a")
+    thread = threading.Thread(target=add, args=(database, "a"))
+    thread.start()
+    thread.join()
     other = sqlite3.connect(tmp_path / "data.sqlite")
     assert other.execute("SELECT name FROM names").fetchall() == [("a",)]
     other.close()
@@ -109,6 +115,7 @@ def room_files(tmp_path) -> dict[str, int]:
         (disk.KEPT_BYTES + 1, True),
         (disk.KEPT_BYTES, False),
     ],
+    ids=["enough", "almost full", "almost too full", "too full"],
 )
 def test_room_is_kept_while_a_disk_is_almost_full_and_not_quite(database, tmp_path, monkeypatch, free, taken):
     monkeypatch.setattr(disk, "free_bytes", lambda place: free)
@@ -172,7 +179,8 @@ def test_a_change_that_fails_otherwise_is_made_once(database):
 
 
 def test_what_must_be_done_is_tried_until_there_is_room(monkeypatch):
-    monkeypatch.setattr(disk, "TRY_AGAIN_S", 0)
+    monkeypatch.setattr(disk, "TRY_AGAIN_S", 0.05)
+    begun = time.monotonic()
     errors = [error(errno.ENOSPC), full_database()]
 
     def act() -> None:
@@ -180,7 +188,7 @@ def test_what_must_be_done_is_tried_until_there_is_room(monkeypatch):
             raise errors.pop(0)
 
     disk.insist(act, lambda: False)
-    assert errors == []
+    assert errors == [] and time.monotonic() - begun >= 0.1  # it leaves the processor to others meanwhile
 
 
 @pytest.mark.parametrize(("number", "given_up"), [(errno.ENOSPC, True), (errno.EACCES, False)])

@@ -300,6 +300,7 @@ class Waiting:
         (MAX_DRAINED_BYTES, 0, True),
         (MAX_DRAINED_BYTES + 5 * READ_BYTES, 5 * READ_BYTES, True),
     ],
+    ids=["nothing", "a byte below", "the limit", "above"],
 )
 def test_the_rest_of_a_rejected_body_is_read_up_to_a_limit(size, left, closed):
     body = Waiting(size)

@@ -4,7 +4,16 @@ import http.client
 import json
 from urllib.parse import urlencode, urlsplit
 
+import botocore.session
 import pytest
+from botocore.awsrequest import HeadersDict
+from botocore.parsers import JSONParser, QueryParser, RestJSONParser, RpcV2CBORParser
+from werkzeug import Request
+from werkzeug.test import EnvironBuilder
+
+from wildsage.local_runner.wire import cbor
+from wildsage.local_runner.wire.errors import AwsError, NotImplementedHere
+from wildsage.local_runner.wire.protocols import Cbor, Ec2, Json, Query, Rest, RestXml, protocol_of, rest_operation
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 
@@ -120,3 +129,169 @@ def test_a_service_that_nobody_knows_answers_in_the_protocol_of_the_request(aws)
         501,
         "Operation POST / of coffee is not implemented by Wildsage yet.",
     )
+
+
+# Without a server
+
+SESSION = botocore.session.get_session()
+SAGEMAKER = SESSION.get_service_model("sagemaker")
+RUNTIME = SESSION.get_service_model("sagemaker-runtime")
+CLOUDWATCH = SESSION.get_service_model("cloudwatch")
+IAM = SESSION.get_service_model("iam")
+FORM = "application/x-www-form-urlencoded"
+
+
+def request(path: str = "/", method: str = "POST", body: bytes = b"", **headers: str) -> Request:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Request(EnvironBuilder(path, method=method, data=body, headers=named).get_environ())
+
+
+def whole(answer) -> dict:
+    return {"status_code": answer.status_code, "headers": HeadersDict(answer.headers), "body": answer.data}
+
+
+@pytest.mark.parametrize(
+    ("given", "service", "protocol"),
+    [
+        (request(X_Amz_Target="SageMaker.ListModels"), SAGEMAKER, Json),
+        (request(Smithy_Protocol="rpc-v2-cbor"), CLOUDWATCH, Cbor),
+        (request(Content_Type=FORM), CLOUDWATCH, Query),
+        (request(Content_Type=f"{FORM}; charset=utf-8"), IAM, Query),
+        (request(), RUNTIME, Rest),
+        (request(), SESSION.get_service_model("route53"), RestXml),
+        (request(Content_Type=FORM), SESSION.get_service_model("ec2"), Ec2),
+        (request(), SAGEMAKER, Query),
+        (request(X_Amz_Target="Coffee.Make"), None, Json),
+        (request(Content_Type=FORM), None, Query),
+    ],
+)
+def test_the_request_decides_on_the_protocol(given, service, protocol):
+    assert type(protocol_of(given, service)) is protocol
+
+
+@pytest.mark.parametrize(
+    ("protocol", "given", "name"),
+    [
+        (Json(), request(X_Amz_Target="SageMaker.ListModels"), "ListModels"),
+        (Json(), request("/x", "PUT"), "PUT /x"),
+        (Cbor(), request("/service/Granite/operation/ListMetrics"), "ListMetrics"),
+        (Query(), request(body=b"Action=GetRole&RoleName=", Content_Type=FORM), "GetRole"),
+        (Query(), request("/?Action=GetRole", "GET"), "GetRole"),
+        (Query(), request("/x", "GET"), "GET /x"),
+        (Rest(), request("/x", "DELETE"), "DELETE /x"),
+    ],
+)
+def test_a_request_names_its_operation(protocol, given, name):
+    assert protocol.operation_name(given) == name
+
+
+def test_json_has_plain_values_and_null_is_absent():
+    given = request(body=b'{"SortBy": "Name", "MaxResults": null}', X_Amz_Target="SageMaker.ListModels")
+    operation, values = Json().parse(given, SAGEMAKER)
+    assert (operation.name, values) == ("ListModels", {"SortBy": "Name"})
+    assert Json().parse(request(X_Amz_Target="SageMaker.ListModels"), SAGEMAKER)[1] == {}
+    answer = Json().reply(operation, {"Models": [{"ModelName": "m", "ModelArn": "a", "CreationTime": 60.0}]})
+    assert (answer.content_type, answer.status_code) == ("application/x-amz-json-1.1", 200)
+    read = JSONParser().parse(whole(answer), operation.output_shape)
+    assert read["Models"][0]["CreationTime"].timestamp() == 60 and read["ResponseMetadata"]["RequestId"]
+    assert Json().reply(SAGEMAKER.operation_model("DeleteModel"), {}).data == b""
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"1", b"\xff"])
+def test_what_is_not_a_json_object_is_rejected(body):
+    with pytest.raises(AwsError) as caught:
+        Json().parse(request(body=body, X_Amz_Target="SageMaker.ListModels"), SAGEMAKER)
+    assert (caught.value.code, caught.value.status) == ("SerializationException", 400)
+
+
+def test_cbor_has_one_map_each_way():
+    path = "/service/GraniteServiceVersion20100801/operation/ListMetrics"
+    operation, values = Cbor().parse(request(path, body=cbor.encode({"Namespace": "n", "NextToken": None})), CLOUDWATCH)
+    assert (operation.name, values) == ("ListMetrics", {"Namespace": "n"})
+    assert Cbor().parse(request(path), CLOUDWATCH)[1] == {}
+    answer = Cbor().reply(operation, {"Metrics": [{"MetricName": "m"}]})
+    assert (answer.headers["Smithy-Protocol"], answer.content_type) == ("rpc-v2-cbor", "application/cbor")
+    assert RpcV2CBORParser().parse(whole(answer), operation.output_shape)["Metrics"] == [{"MetricName": "m"}]
+    assert cbor.decode(Cbor().reply(CLOUDWATCH.operation_model("PutMetricData"), {}).data) == {}
+    with pytest.raises(AwsError) as caught:
+        Cbor().parse(request(path, body=b"\x18"), CLOUDWATCH)
+    assert caught.value.code == "SerializationException"
+
+
+def test_query_has_a_form_in_and_xml_out():
+    operation, values = Query().parse(request(body=b"Action=GetRole&RoleName=r&X=", Content_Type=FORM), IAM)
+    assert (operation.name, values) == ("GetRole", {"RoleName": "r"})
+    answer = Query().reply(IAM.operation_model("ListRoles"), {"Roles": [], "IsTruncated": False})
+    assert (answer.content_type, answer.status_code) == ("text/xml", 200)
+    read = QueryParser().parse(whole(answer), IAM.operation_model("ListRoles").output_shape)
+    assert (read["Roles"], read["IsTruncated"]) == ([], False)
+
+
+@pytest.mark.parametrize("protocol", [Json(), Cbor(), Query()])
+def test_an_operation_that_the_service_does_not_have_is_named(protocol):
+    given = request("/service/x/operation/Make", body=b"Action=Make", X_Amz_Target="SageMaker.Make", Content_Type=FORM)
+    with pytest.raises(NotImplementedHere, match="Operation Make of "):
+        protocol.parse(given, IAM)
+
+
+ERROR = AwsError("Code", "what <went> wrong", 418, Field="f")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "parser"),
+    [
+        (Json(), JSONParser),
+        (Cbor(), RpcV2CBORParser),
+        (Query(), QueryParser),
+        (Rest(), RestJSONParser),
+        (RestXml(), QueryParser),
+    ],
+)
+def test_botocore_reads_an_error_of_each_protocol(protocol, parser):
+    answer = protocol.fail(ERROR)
+    assert answer.status_code == 418 and answer.headers["x-amzn-RequestId"]
+    read = parser().parse(whole(answer), None)
+    assert (read["Error"]["Code"], read["Error"]["Message"]) == ("Code", "what <went> wrong")
+
+
+def test_an_error_of_json_has_its_fields():
+    assert Json().fail(ERROR).get_json(force=True) == {"__type": "Code", "message": "what <went> wrong", "Field": "f"}
+    rest = Rest().fail(ERROR)
+    assert rest.get_json() == {"Message": "what <went> wrong", "message": "what <went> wrong", "Field": "f"}
+    assert rest.headers["x-amzn-ErrorType"] == "Code"
+    assert "x-amzn-ErrorType" not in Rest().fail(AwsError("", "m")).headers
+
+
+def test_each_answer_has_an_id_of_its_own():
+    ids = {Json().fail(ERROR).headers["x-amzn-RequestId"] for _ in range(3)}
+    assert len(ids) == 3
+
+
+def test_an_operation_of_rest_is_its_method_and_its_path():
+    operation, values = rest_operation(request("/endpoints/a%20b/invocations"), RUNTIME)
+    assert (operation.name, values) == ("InvokeEndpoint", {"EndpointName": "a b"})
+    for given in (
+        request("/endpoints/a/b/invocations"),
+        request("/endpoints/a/invocations", "GET"),
+        request("/endpoints"),
+    ):
+        assert rest_operation(given, RUNTIME) is None
+
+
+def test_a_raw_body_and_headers_are_the_values_of_an_invocation():
+    given = request("/endpoints/e/invocations", body=b"{raw", Content_Type="text/csv", Accept="a/b")
+    operation, values = Rest().parse(given, RUNTIME)
+    assert values == {"EndpointName": "e", "Body": b"{raw", "ContentType": "text/csv", "Accept": "a/b"}
+    answer = Rest().reply(operation, {"Body": b"raw", "ContentType": "text/csv", "InvokedProductionVariant": None})
+    assert (answer.data, answer.content_type, answer.status_code) == (b"raw", "text/csv", 200)
+    assert "x-Amzn-Invoked-Production-Variant" not in answer.headers
+    assert Rest().reply(operation, {"Body": b"raw"}).content_type == "application/octet-stream"
+    with pytest.raises(NotImplementedHere, match="Operation POST /x of sagemaker-runtime"):
+        Rest().parse(request("/x"), RUNTIME)
+
+
+def test_rest_xml_names_what_is_not_here():
+    route53 = SESSION.get_service_model("route53")
+    for path, name in (("/2013-04-01/hostedzone", "ListHostedZones"), ("/x", "GET /x")):
+        with pytest.raises(NotImplementedHere, match=f"Operation {name} of route53"):
+            RestXml().parse(request(path, "GET"), route53)
