@@ -97,7 +97,9 @@ def limits(parallel: int = 1, **fields: float) -> Document:
 
 
 def test_a_grid_is_tried_and_each_training_job_is_one_of_the_tuning_job(run, store):
-    assert run({**tuning_job(), "Tags": [{"Key": "team", "Value": "one"}]}).execute().outcome == "Completed"
+    one = run({**tuning_job(), "Tags": [{"Key": "team", "Value": "one"}]})
+    assert one.execute().outcome == "Completed"
+    assert one._wake.rounds >= 3, "it looks now and then, and not all the time"
     assert tried(store) == ["a", "b", "c"]
     for number, job in enumerate(sorted(store.all("training-job"), key=lambda job: job["TrainingJobName"]), start=1):
         name = job["TrainingJobName"]
@@ -228,9 +230,10 @@ def test_a_search_goes_on_from_what_an_earlier_server_has_tried(run, store):
     assert [job["TrainingJobName"].split("-")[1] for job in one._ended] == ["001", "003", "004"]
 
 
-def test_a_job_that_an_earlier_server_started_is_waited_for(run, store):
+@pytest.mark.parametrize("strategy", ["Grid", "Random"])
+def test_a_job_that_an_earlier_server_started_is_waited_for_and_not_repeated(run, store, strategy):
     earlier(store, "a", "InProgress")
-    one = run(tuning_job(ResourceLimits=limits(2, MaxNumberOfTrainingJobs=2)))
+    one = run(tuning_job(Strategy=strategy, RandomSeed=1, ResourceLimits=limits(2, MaxNumberOfTrainingJobs=3)))
 
     def end(job: Document) -> Document:
         store.update("training-job", "search-001-before", **ending(objective=3.0))
@@ -238,7 +241,7 @@ def test_a_job_that_an_earlier_server_started_is_waited_for(run, store):
 
     one._training.end = end
     assert one.execute().outcome == "Completed"
-    assert sorted(tried(store)) == ["a", "b"] and len(one._ended) == 2
+    assert sorted(tried(store)) == ["a", "b", "c"] and len(one._ended) == 3
 
 
 def test_a_training_job_that_was_deleted_is_not_waited_for(run, store):
