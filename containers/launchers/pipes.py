@@ -22,8 +22,9 @@ from typing import IO, BinaryIO, Protocol, cast
 from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.contract.paths import OptML
 
-CHUNK_BYTES = 1 << 20
-READER_POLL_S = 0.005
+CHUNK_BYTES = 1 << 20  # mutants: equivalent: the size of a read, which nobody sees
+READER_POLL_S = 0.005  # mutants: equivalent: any time that is short
+ENDING_S = 5  # mutants: equivalent: any time that is long for a thread to end
 DAMAGED_GZIP = (gzip.BadGzipFile, zlib.error, EOFError)
 
 
@@ -83,7 +84,7 @@ class Pipe:
     def close(self) -> None:
         """Stop feeding. Call it after the reader has ended, because a blocked write ends only with its reader."""
         self._closed.set()
-        self._feeder.join(timeout=5)
+        self._feeder.join(timeout=ENDING_S)
 
     def _feed(self) -> None:
         epoch = 0

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,11 +83,34 @@ def test_the_end_of_a_long_output_is_kept_and_all_of_it_is_in_the_log(capfd):
     assert capfd.readouterr().err.encode() == content
 
 
+class Log:
+    """A standard error that takes its time, and shows what was flushed."""
+
+    def __init__(self) -> None:
+        self.written = self.shown = b""
+
+    def write(self, piece: bytes) -> None:
+        time.sleep(0.1)
+        self.written += piece
+
+    def flush(self) -> None:
+        self.shown = self.written
+
+
+def test_the_last_words_are_waited_for_and_shown_as_they_come(shell, monkeypatch):
+    log = Log()
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(buffer=log))
+    with pytest.raises(CommandFailed, match="trouble"):
+        shell("echo trouble >&2; exit 1")
+    assert log.shown == b"trouble\n"
+
+
 def test_bytes_that_are_not_text_are_replaced():
     assert tail_of(b"a\xffb").text == "a\N{REPLACEMENT CHARACTER}b"
 
 
 def test_a_program_that_outlives_the_script_is_not_waited_for(shell, monkeypatch):
     monkeypatch.setattr(execution, "ENDING_S", 0.1)
+    assert tail_of(b"")._thread.daemon, "nor does it hold this process up"
     with pytest.raises(CommandFailed, match="trouble"):
         shell(f"{sys.executable} -c 'import time; time.sleep(30)' & echo trouble >&2; sleep 0.3; exit 1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,122 @@ def test_installed_modules_of_these_names_come_first(tmp_path: Path, monkeypatch
     (tmp_path / "sagemaker_containers" / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     assert python.image_modules() == ()
+
+
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The modules of images can be imported, and are forgotten afterwards."""
+    monkeypatch.syspath_prepend(python.IMAGE_MODULES)
+    yield
+    for name in [name for name in sys.modules if name.startswith(("sagemaker_containers", "sagemaker_xgboost"))]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("given", "media_type"),
+    [
+        ({}, "application/json"),
+        ({"accept": "a/b"}, "a/b"),
+        ({"mimetype": "c/d"}, "c/d"),
+        ({"accept": "a/b", "mimetype": "c/d"}, "c/d"),
+    ],
+)
+def test_an_answer_has_the_type_that_it_names(modules, given, media_type):
+    from sagemaker_containers.beta.framework import worker
+
+    assert worker.Response(b"a", **given) == (b"a", media_type)
+
+
+def test_the_job_is_what_the_variable_says(modules, monkeypatch):
+    from sagemaker_containers.beta.framework import env
+
+    monkeypatch.setenv("SM_TRAINING_ENV", json.dumps({"hosts": ["algo-1"], "model_dir": "/m"}))
+    assert (env.TrainingEnv().hosts, env.TrainingEnv().model_dir) == (["algo-1"], "/m")
+
+
+@pytest.fixture
+def get_dmatrix(modules):
+    pytest.importorskip("xgboost")
+    from sagemaker_xgboost_container.data_utils import get_dmatrix
+
+    return get_dmatrix
+
+
+def test_a_folder_of_csv_is_one_matrix_in_the_order_of_names(get_dmatrix, tmp_path):
+    for name, text in (("b/2.csv", "5,6,7\n"), ("a.csv", "1,2,3\n3,4,5\n"), (".hidden", "x"), ("b/.partial", "x")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for kind in ("csv", "text/csv; a=b", "TEXT/X-CSV"):
+        found = get_dmatrix(str(tmp_path), kind)
+        assert (found.get_label().tolist(), found.num_col()) == ([1, 3, 5], 2)
+        assert found.get_data().toarray().tolist() == [[2, 3], [4, 5], [6, 7]] and not found.get_weight().size
+    weighted = get_dmatrix(str(tmp_path), "text/csv", csv_weights=1)
+    assert (weighted.get_weight().tolist(), weighted.get_data().toarray().tolist()) == ([2, 4, 6], [[3], [5], [7]])
+
+
+def test_a_file_is_a_channel_too_and_none_is_no_matrix(get_dmatrix, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.csv").write_text("1,2\n")
+    assert get_dmatrix(str(tmp_path / "a.csv"), "text/csv").num_row() == 1
+    assert get_dmatrix(str(tmp_path / "empty"), "text/csv") is None
+    assert get_dmatrix(str(tmp_path / "nowhere"), "image/png") is None
+    with pytest.raises(ValueError, match="got the content type 'image/png', expected libsvm, csv or parquet"):
+        get_dmatrix(str(tmp_path), "image/png")
+
+
+def test_libsvm_and_parquet_are_read(get_dmatrix, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    (tmp_path / "a.libsvm").write_text("1 0:2 1:3\n")
+    assert get_dmatrix(str(tmp_path / "a.libsvm"), "text/x-libsvm").get_label().tolist() == [1]
+    pandas.DataFrame({"a": [1.0, 3.0], "b": [2.0, 4.0]}).to_parquet(tmp_path / "a.parquet")
+    found = get_dmatrix(str(tmp_path / "a.parquet"), "application/x-parquet", csv_weights=1)
+    assert (found.get_label().tolist(), found.num_col()) == ([1, 3], 1)
+
+
+def test_bodies_become_matrices(modules):
+    pytest.importorskip("xgboost")
+    from sagemaker_xgboost_container import encoder
+
+    assert encoder.csv_to_dmatrix("1,2\n").num_col() == 2
+    assert encoder.libsvm_to_dmatrix(b"0:1 1:2").num_nonmissing() == 2
+    assert encoder.decode("1,2\n3,4\n", "text/csv").num_row() == 2
+    with pytest.raises(Exception, match=r"recordio|RecordIO|protobuf"):
+        encoder.recordio_protobuf_to_dmatrix(b"no record")
+
+
+@pytest.mark.parametrize(
+    ("members", "called"),
+    [(["algo-1", "algo-2"], False), (["algo-2"], None), ([], RuntimeError)],
+    ids=["both", "other", "none"],
+)
+def test_hosts_that_take_part_call_the_function(modules, monkeypatch, capsys, members, called):
+    pytest.importorskip("xgboost")
+    from sagemaker_xgboost_container import distributed
+
+    met, calls = [], []
+
+    @contextmanager
+    def together(host, rows):
+        met.append((host.host, host.hosts, host.leads, host.rendezvous(), rows))
+        yield members
+
+    monkeypatch.setattr(distributed.joining, "together", together)
+    monkeypatch.setenv("MASTER_ADDR", "algo-1")
+    monkeypatch.setenv("MASTER_PORT", "9000")
+
+    def run(host: str, **options: bool) -> None:
+        given = {"include_in_training": True, "hosts": ["algo-2", "algo-1"], "current_host": host}
+        distributed.rabit_run(lambda **arguments: calls.append(arguments), {"a": 1}, **given, **options)
+
+    if called is RuntimeError:
+        with pytest.raises(RuntimeError, match="No hosts received training data"):
+            run("algo-1")
+        return
+    run("algo-1", update_rabit_args=True)
+    run("algo-1")
+    assert met[0] == ("algo-1", ("algo-1", "algo-2"), True, ("algo-1", 9000), 1)
+    if called is None:
+        assert not calls and "Host algo-1 not being used for distributed training." in capsys.readouterr().out
+        return
+    run("algo-2", update_rabit_args=True)
+    assert calls == [{"a": 1, "is_master": True}, {"a": 1}, {"a": 1, "is_master": False}]

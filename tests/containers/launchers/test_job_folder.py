@@ -127,6 +127,13 @@ def test_a_job_finds_what_the_options_say(rows, tmp_path):
     assert not run.folder.root.exists() and not (tmp_path / "ml").exists()
 
 
+def test_a_job_without_an_algorithm_takes_the_first_column_for_the_label(rows, tmp_path, monkeypatch):
+    monkeypatch.delenv("WILDSAGE_ALGORITHM")
+    run = Run()
+    assert train(run, "--channel", f"train={rows}", "--model", str(tmp_path)) == 0
+    assert run.job.channels["train"].content_type == "text/csv;label_size=1"
+
+
 def test_without_more_than_a_model_there_is_one_archive(rows, tmp_path, capsys):
     assert train(Run(model="weights"), "--channel", f"train={rows}", "--model", str(tmp_path / "out")) == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.tar.gz"]

@@ -4,8 +4,10 @@ import gzip
 
 import pytest
 
+from wildsage.containers.codecs.records import recordio
 from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.contract.paths import OptML
+from wildsage.containers.launchers import pipes
 from wildsage.containers.launchers.pipes import Pipe
 
 PLAIN = ChannelConfig()
@@ -109,3 +111,98 @@ def test_an_object_that_cannot_be_read_is_a_problem_and_holds_no_reader_up(folde
     pipe.close()
     assert pipe.problem is not None and pipe.problem.startswith("Channel train: part-1 could not be read to its end: ")
     assert pipe.problem in reported
+
+
+@pytest.mark.parametrize(
+    ("content_type", "text"),
+    [
+        ("text/csv", True),
+        (" Text/Plain; a=b", True),
+        ("application/jsonlines", True),
+        ("application/json", False),
+        ("image/text/png", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_types_whose_records_are_lines(content_type, text):
+    assert pipes.is_text(content_type) is text
+
+
+@pytest.fixture
+def objects(tmp_path):
+    """Files with these contents."""
+
+    def make(*contents: bytes) -> list:
+        paths = [tmp_path / f"object-{number}" for number in range(len(contents))]
+        for path, content in zip(paths, contents, strict=True):
+            path.write_bytes(content)
+        return paths
+
+    return make
+
+
+def passes(folder, pipe: Pipe, count: int) -> list[bytes]:
+    """What a reader gets in so many passes."""
+    read = [folder.pipe("train", epoch).read_bytes() for epoch in range(count)]
+    pipe.close()
+    return read
+
+
+def test_with_the_wrapper_each_object_and_each_attribute_is_a_record(folder, objects):
+    first, second = objects(b"1,2\n", b"")
+    config = ChannelConfig("text/csv", record_wrapper="RecordIO")
+    (read,) = passes(folder, Pipe(folder, "train", [(b'{"a": 1}', first), second], config, None), 1)
+    assert list(recordio.payloads([read])) == [b'{"a": 1}', b"1,2\n", b""]
+
+
+def test_packed_objects_are_records_of_what_they_hold(folder, objects):
+    packed = objects(gzip.compress(b"a"), gzip.compress(b"b"))
+    config = ChannelConfig(record_wrapper="RecordIO", compression="Gzip")
+    (read,) = passes(folder, Pipe(folder, "train", packed, config, None), 1)
+    assert list(recordio.payloads([read])) == [b"a", b"b"]
+
+
+def test_without_the_wrapper_text_of_a_manifest_is_a_line(folder, objects):
+    (picture,) = objects(b"\xff\xd8")
+    (read,) = passes(folder, Pipe(folder, "train", [(b'{"a": 1}', picture), (b"2",)], PLAIN, None), 1)
+    assert read == b'{"a": 1}\n\xff\xd82\n'
+
+
+def test_the_attributes_of_a_line_stay_together_when_lines_are_shuffled(folder):
+    lines = [(b"%d" % number, b"%d" % (10 + number)) for number in range(8)]
+    read = passes(folder, Pipe(folder, "train", lines, PLAIN, 3), 3)
+    orders = [tuple(map(int, one.split()[::2])) for one in read]
+    assert all(
+        list(map(int, one.split()[1::2])) == [10 + n for n in order] for one, order in zip(read, orders, strict=True)
+    )
+    assert len(set(orders)) == 3 and all(sorted(order) == list(range(8)) for order in orders)
+
+
+@pytest.mark.parametrize("content", [b"", b"1,2", b"1,2\n", b"1,2,\n5\n", b"1,2,34\n"])
+def test_the_end_of_an_object_is_found_wherever_it_is_read(folder, objects, monkeypatch, content):
+    monkeypatch.setattr(pipes, "CHUNK_BYTES", 4)
+    (read,) = passes(folder, Pipe(folder, "train", objects(content), ChannelConfig("text/csv"), None), 1)
+    assert read == content + (b"\n" if content and not content.endswith(b"\n") else b"")
+
+
+def test_a_fifo_goes_when_its_pass_has_been_read(folder, files):
+    pipe = Pipe(folder, "train", files, PLAIN, None)
+    for epoch in range(2):
+        folder.pipe("train", epoch).read_bytes()
+    assert not folder.pipe("train", 0).exists()
+    pipe.close()
+    assert not pipe._feeder.is_alive() and pipe.problem is None
+
+
+def test_the_first_problem_stays_and_each_is_reported(folder, files):
+    files[1].unlink()
+    reported: list[str] = []
+    pipe = Pipe(folder, "train", files, PLAIN, None, report=reported.append)
+    folder.pipe("train", 0).read_bytes()
+    files[1].write_bytes(b"1")
+    files[2].unlink()
+    folder.pipe("train", 1).read_bytes()
+    pipe.close()
+    assert pipe.problem.startswith("Channel train: part-1 ")
+    assert len(reported) == 2 and reported[0] == pipe.problem
