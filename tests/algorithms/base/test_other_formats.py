@@ -54,6 +54,7 @@ def test_the_expected_format_is_not_another_one():
         (b"", "empty"),
         (b"age,sex,income\n", "text (it begins with 'age,sex,')"),
         (b"a\tb\r\n ~", r"text (it begins with 'a\tb\r\n ~')"),
+        (b"a\x1f", "of a format that is not known here (it begins with 61 1f)"),
         (b"\x7f", "of a format that is not known here (it begins with 7f)"),
         (b"abc\x00", "of a format that is not known here (it begins with 61 62 63 00)"),
         (b"\xe9t\xe9 123456", "of a format that is not known here (it begins with e9 74 e9 20 31 32 33 34)"),

@@ -132,7 +132,7 @@ def test_csr_is_read():
         (compressed([0, 1, 2, 3], [2, 0, 1]), "(4,) row starts, (3,) columns, (3,) values do not make up a matrix"),
         (ndarray.write([RowSparse(SIX, np.array([-1, 3]), (5, 3))]), "row indices are not ascending from 0 to 4"),
         (ndarray.write([RowSparse(SIX, np.array([3, 1]), (5, 3))]), "row indices are not ascending"),
-        (ndarray.write([RowSparse(SIX, np.array([[1, 3]]), (5, 3))]), "do not make up an array (5, 3)"),
+        (ndarray.write([RowSparse(SIX, np.array([[1], [3]]), (5, 3))]), "do not make up an array (5, 3)"),
         (ndarray.write([RowSparse(SIX, np.array([1, 3]), (5, 2))]), "do not make up an array (5, 2)"),
         (HEAD + struct.pack("<Iii", 0xF993FAC9, 0, 33), "33 dimensions, expected 0 to 32"),
         (HEAD + struct.pack("<Iii", 0xF993FAC9, 0, -1), "-1 dimensions, expected 0 to 32"),
