@@ -81,7 +81,18 @@ TESTS = {
         f"local_runner/operations/sagemaker/{family}_rules.py": (
             "tests/local_runner/operations/sagemaker/test_request_rules.py",
         )
-        for family in "endpoint experiment machine model processing search tag training transform tuning".split()
+        for family in [
+            "endpoint",
+            "experiment",
+            "machine",
+            "model",
+            "processing",
+            "search",
+            "tag",
+            "training",
+            "transform",
+            "tuning",
+        ]
     },
     "local_runner/operations/sagemaker_runtime/": ("tests/local_runner/operations/test_inference.py",),
     "containers/codecs/__init__.py": (
