@@ -94,6 +94,13 @@ TESTS = {
             "tuning",
         ]
     },
+    "local_runner/operations/sagemaker/endpoints.py": ("tests/local_runner/operations/sagemaker/test_deployments.py",),
+    **{
+        f"local_runner/operations/sagemaker/{kind}_jobs.py": (
+            "tests/local_runner/operations/sagemaker/test_job_requests.py",
+        )
+        for kind in ("training", "transform", "processing", "tuning")
+    },
     "local_runner/operations/sagemaker_runtime/": ("tests/local_runner/operations/test_inference.py",),
     "containers/codecs/__init__.py": (
         "tests/containers/codecs/test_table.py",
