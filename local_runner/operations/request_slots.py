@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 SLOTS = 48
 """Requests that may wait at a time, such as invocations of an endpoint. Each holds a thread."""
-OTHER_THREADS = 464
+OTHER_THREADS = 464  # mutants: equivalent: no client sees one thread more or less
 """Threads for all other requests: descriptions of jobs, S3, logs. Threads start when they are needed. As many clients may stop
 in the middle of a request before others wait for a thread, until the time limit of the slow ones ends."""
 

@@ -88,8 +88,8 @@ def _find(context: RequestContext, kind: Kind, request: Document) -> Document:
     name, store = request[kind.name_field], context.services.store
     with contextlib.suppress(NotFound):
         return store.get(kind.name, name)
-    if found := store.referring(kind.name, kind.arn_field, name):
-        return found[0]
+    for found in store.referring(kind.name, kind.arn_field, name):
+        return found
     raise AwsError("ResourceNotFound", f"{kind.noun.capitalize()} '{name}' does not exist.")
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from wildsage.local_runner.jobs.logs import Logs
+from wildsage.local_runner.operations import log_rules
 from wildsage.local_runner.operations import logs as operations
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.wire.errors import AwsError
@@ -384,3 +385,22 @@ def test_fifty_groups_are_a_page_and_one_more_is_the_next(tmp_path):
         Logs(tmp_path).writer(f"{number:02d}", "s").close()
     context = RequestContext(SimpleNamespace(logs=Logs(tmp_path)))
     assert [len(page["logGroups"]) for page in pages(operations.describe_log_groups, context)] == [50, 1]
+
+
+@pytest.mark.parametrize(
+    "operation", [operations.get_log_events, operations.filter_log_events, operations.describe_log_streams]
+)
+def test_a_group_that_does_not_exist_is_not_found(written, operation):
+    with pytest.raises(AwsError, match="The specified log group does not exist: absent") as caught:
+        operation(written(), {"logGroupName": "absent", "logStreamName": "s"})
+    assert caught.value.code == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize(
+    "others", [["logGroupNamePrefix"], ["logGroupNamePattern", "logGroupClass"], ["accountIdentifiers"]]
+)
+def test_groups_that_are_named_need_no_other_filter(others):
+    problems = list(log_rules.alone({"logGroupIdentifiers": ["g"], **dict.fromkeys(others, "x")}))
+    assert problems == [f"logGroupIdentifiers and {others[0]} exclude each other. Leave one of them out."]
+    assert list(log_rules.alone({"logGroupIdentifiers": ["g"]})) == []
+    assert list(log_rules.alone(dict.fromkeys(others, "x"))) == []

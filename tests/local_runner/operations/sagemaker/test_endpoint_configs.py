@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
 from wildsage.local_runner.operations.sagemaker.endpoint_configs import (
     create_endpoint_config,
@@ -100,3 +103,13 @@ def test_isolation_that_cannot_be_kept_is_rejected(with_models, monkeypatch, iso
             create_endpoint_config(with_models, config(EnableNetworkIsolation=isolated))
     else:
         assert create_endpoint_config(with_models, config(EnableNetworkIsolation=isolated))
+
+
+def test_the_backend_is_asked_to_isolate_what_serves(with_models):
+    asked: list[tuple[int, bool]] = []
+    backend = SimpleNamespace(
+        check=lambda image, has_entrypoint: None, check_isolation=lambda hosts, serves: asked.append((hosts, serves))
+    )
+    view = RequestContext(replace(with_models.services, backend=backend))
+    create_endpoint_config(view, config(EnableNetworkIsolation=True))
+    assert asked == [(1, True)]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker.models import create_model, delete_model, describe_model, list_models
 from wildsage.local_runner.wire.errors import AwsError
 
@@ -89,3 +93,13 @@ def test_isolation_that_cannot_be_kept_is_rejected(stored, monkeypatch, isolated
             create_model(stored, request)
     else:
         assert create_model(stored, request)
+
+
+def test_the_backend_is_asked_to_isolate_what_serves(stored):
+    asked: list[tuple[int, bool]] = []
+    backend = SimpleNamespace(
+        check=lambda image, has_entrypoint: None, check_isolation=lambda hosts, serves: asked.append((hosts, serves))
+    )
+    view = RequestContext(replace(stored.services, backend=backend))
+    create_model(view, {"ModelName": "m", "PrimaryContainer": {"Image": IMAGE}, "EnableNetworkIsolation": True})
+    assert asked == [(1, True)]

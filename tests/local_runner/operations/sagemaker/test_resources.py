@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from wildsage.local_runner.jobs.kind import Kind
 from wildsage.local_runner.jobs.store import TAGS, NotFound
+from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import resources
 from wildsage.local_runner.wire.errors import AwsError
 
@@ -107,6 +110,15 @@ def test_a_target_needs_its_bucket(context):
 @pytest.mark.parametrize("image", [None, "", "of-nobody:1"])
 def test_an_image_that_cannot_run_is_rejected(context, image):
     assert rejection(resources.check_image, context, image)[0] == "ValidationException"
+
+
+def test_a_backend_is_asked_to_isolate_one_container_that_does_not_serve_unless_told_otherwise(context):
+    asked: list[tuple[int, bool]] = []
+    backend = SimpleNamespace(check_isolation=lambda hosts, serves: asked.append((hosts, serves)))
+    view = RequestContext(replace(context.services, backend=backend))
+    resources.check_isolation(view)
+    resources.check_isolation(view, 3, serves=True)
+    assert asked == [(1, False), (3, True)]
 
 
 def test_several_hosts_cannot_be_isolated_as_processes(context):
