@@ -167,6 +167,18 @@ def test_environments_were_last_used_when_a_job_completed_one_or_else_made_it(tm
     assert not complete.exists() and {path.name for path in place.iterdir()} == {"begun", "used.lock"}
 
 
+class Vanishing(type(Path())):
+    """A folder that somebody removes after it was listed."""
+
+    def is_dir(self) -> bool:
+        return True
+
+
+def test_what_somebody_else_removes_meanwhile_is_passed_over(tmp_path, monkeypatch, folder, found):
+    monkeypatch.setattr(cleanup, "_children", lambda place: [Vanishing(tmp_path / "gone")])
+    assert list(environments()) == [] and found() == {}
+
+
 def test_links_free_nothing(tmp_path):
     (tmp_path / "own").write_bytes(b"12345")
     (tmp_path / "one").write_bytes(b"123")

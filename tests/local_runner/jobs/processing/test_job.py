@@ -145,6 +145,13 @@ def test_nothing_is_left_of_a_jobs_folder(deps):
     assert list(deps.folder.iterdir()) == []
 
 
+def test_a_folder_that_an_earlier_job_of_the_name_left_does_no_harm(deps):
+    for name in ("output", "config", "processing/in", "processing/out"):
+        (deps.folder / "a" / "algo-1" / name).mkdir(parents=True)
+    job = document(ProcessingInputs=[source()], **outputs(target()))
+    assert ended(deps, job)["ProcessingJobStatus"] == "Completed"
+
+
 def test_a_failure_has_the_exit_code_and_its_files_are_stored(deps):
     def act(launch: Launch) -> Container:
         (inside(launch, "out") / "partial").write_text("1")
