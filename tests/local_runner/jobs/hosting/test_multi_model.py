@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from contextlib import closing
 
@@ -169,6 +170,39 @@ def test_a_model_that_is_not_kept_is_unloaded_after_the_last_of_its_requests(hos
     other.join()
     assert container.loaded == {} and list((tmp_path / "ml").rglob("weights")) == []
     assert ask(models, "a") == 200 and container.loaded == {}
+
+
+def test_a_model_that_is_being_unloaded_is_loaded_again_for_the_next_request(hosted):
+    container = Loading()
+    models = hosted(container, keep=False)
+    unloading, may_unload, answers = threading.Event(), threading.Event(), []
+    request = container.request
+
+    def slow(method, path, *arguments):
+        if method == "DELETE":
+            unloading.set()
+            may_unload.wait(60)
+        return request(method, path, *arguments)
+
+    container.request = slow
+    first = threading.Thread(target=ask, args=(models, "a"))
+    first.start()
+    assert unloading.wait(60)
+    second = threading.Thread(target=lambda: answers.append(ask(models, "a", iter([b"x"]))))
+    second.start()
+    second.join(0.05)
+    may_unload.set()
+    for thread in (first, second):
+        thread.join()
+    assert answers == [200]
+
+
+def test_a_model_whose_files_are_gone_is_unloaded_all_the_same(hosted, tmp_path):
+    container = Loading(room=1)
+    models = hosted(container)
+    ask(models, "a")
+    shutil.rmtree(tmp_path / "ml")
+    assert ask(models, "b") == 200 and len(container.loaded) == 1
 
 
 def test_a_request_that_fails_uses_its_model_no_more(hosted):
