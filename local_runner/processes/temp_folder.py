@@ -36,8 +36,8 @@ def folder() -> Iterator[Path]:
 
 def _remove_abandoned(left: Path) -> None:
     try:
-        lock = os.open(left, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:  # it belongs to another user, or has been removed
+        lock = os.open(left, os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:  # it belongs to another user, has been removed, or is not a folder of ours: opening a pipe would wait
         return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,13 +14,14 @@ import torch
 import urllib3
 
 from wildsage.algorithms.kmeans.model import KMeansModel
+from wildsage.containers.contract import frameworks, pretrained_weights
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
-from wildsage.local_runner.backends import CannotRun, Launch
-from wildsage.local_runner.backends.process import Process, ProcessBackend
+from wildsage.local_runner.backends import CannotRun, Launch, Usage
+from wildsage.local_runner.backends.process import MAX_LINE_BYTES, Process, ProcessBackend, free_port
 from wildsage.local_runner.backends.warm import WarmInterpreter
-from wildsage.local_runner.processes import no_network
+from wildsage.local_runner.processes import mounts, no_network
 from wildsage.local_runner.settings import CONTAINERS
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
@@ -292,3 +293,135 @@ def test_an_isolated_server_of_ours_answers_from_this_machine(tmp_path):
 def test_isolation_that_cannot_be_kept_is_rejected():
     with pytest.raises(CannotRun, match=r"its hosts are processes that reach each other .* --backend docker"):
         ProcessBackend(CONTAINERS).check_isolation(hosts=2)
+
+
+def test_images_that_can_run_here(monkeypatch):
+    own, sklearn = (IMAGE.replace("kmeans:1", name) for name in ("own:1", "sagemaker-scikit-learn:1.2-1-cpu-py3"))
+    backend = ProcessBackend((), images={"own": ["run"]})
+    backend.check(IMAGE)
+    backend.check(own)
+    backend.check(own, has_entrypoint=True)
+    assert backend.knows_entrypoint(own) and not backend.knows_entrypoint(IMAGE)
+    with pytest.raises(CannotRun):
+        backend.check(IMAGE.replace("kmeans", "absent"))
+    monkeypatch.setattr(frameworks.Framework, "problem", property(lambda self: "it is not installed"))
+    with pytest.raises(CannotRun, match=f"Image {sklearn}: it is not installed"):
+        backend.check(sklearn)
+
+
+def test_an_entrypoint_runs_in_any_image_where_mounts_are_allowed(monkeypatch):
+    other = IMAGE.replace("kmeans", "absent")
+    monkeypatch.setattr(mounts, "problem", lambda target: None)
+    ProcessBackend(()).check(other, has_entrypoint=True)
+    monkeypatch.setattr(mounts, "problem", lambda target: "locked")
+    with pytest.raises(CannotRun, match="locked"):
+        ProcessBackend(()).check(other, has_entrypoint=True)
+
+
+def test_isolation_needs_namespaces_and_one_host(monkeypatch):
+    monkeypatch.setattr(no_network, "problem", lambda: None)
+    ProcessBackend(()).check_isolation()
+    ProcessBackend(()).check_isolation(hosts=1, serves=True)
+    monkeypatch.setattr(no_network, "problem", lambda: "locked")
+    with pytest.raises(CannotRun, match="EnableNetworkIsolation cannot be kept here: locked"):
+        ProcessBackend(()).check_isolation(serves=True)
+    with pytest.raises(CannotRun, match="cannot be kept here: its hosts are processes"):
+        ProcessBackend(()).check_isolation(hosts=2)
+
+
+def test_an_isolated_server_cannot_be_a_command_of_the_users(tmp_path):
+    backend = ProcessBackend((), images={"kmeans": ["run"]})
+    with pytest.raises(CannotRun, match="a command of yours opens its port itself"):
+        backend.serve(Launch(IMAGE, tmp_path, {}, {}, print, network_isolation=True))
+
+
+def test_hosts_of_a_job_share_a_place_to_meet_and_a_lone_one_has_none(tmp_path):
+    script = "import os\nprint(os.environ.get('MASTER_ADDR'), os.environ.get('MASTER_PORT'), flush=True)"
+    for count in (1, 2):
+        lines: list[str] = []
+        hosts = [Launch(IMAGE, tmp_path, {}, {}, lines.append, f"algo-{number}") for number in range(1, count + 1)]
+        assert [process.wait(WITHIN_S) for process in backend(tmp_path, script).train(hosts)] == [0] * count
+        assert len(lines) == count and len(set(lines)) == 1
+        assert lines[0].startswith("None None" if count == 1 else "127.0.0.1 ")
+
+
+def test_a_container_has_the_variables_of_the_caller_and_those_of_the_contract_override_them(tmp_path, monkeypatch):
+    names = ("OURS", "A", "B", "SAGEMAKER_DATA_PATH", "WILDSAGE_ALGORITHM", "WILDSAGE_IMAGE_TAG", "PYTHONUNBUFFERED")
+    script = f"import os\nprint(*(os.environ[name] for name in {names}), os.environ[{pretrained_weights.VARIABLE!r}])"
+    monkeypatch.setenv("OURS", "here")
+    lines: list[str] = []
+    given = Launch(IMAGE, tmp_path, {"A": "caller", "B": "caller"}, {"B": "contract"}, lines.append)
+    (process,) = backend(tmp_path, script, weights=tmp_path / "resnet.pt").train([given])
+    assert process.wait(WITHIN_S) == 0
+    assert lines == ["here caller contract /opt/ml kmeans 1 1 /opt/ml/resnet.pt\n"]
+
+
+@pytest.mark.parametrize(("arguments", "said"), [(None, "train"), (["a", "b"], "a b"), ([], "")])
+def test_arguments_replace_the_action(tmp_path, launch, arguments, said):
+    given, lines = launch
+    (process,) = backend(tmp_path, "import sys\nprint(*sys.argv[1:])").train([replace(given, arguments=arguments)])
+    assert process.wait(WITHIN_S) == 0 and lines == [f"{said}\n"]
+
+
+def test_a_server_is_told_its_port_on_the_loopback_address(tmp_path, launch):
+    given, lines = launch
+    script = (
+        "import os, sys\nprint(sys.argv[1], os.environ['WILDSAGE_BIND_HOST'], os.environ['SAGEMAKER_BIND_TO_PORT'])"
+    )
+    process = backend(tmp_path, script).serve(given)
+    assert process.wait(WITHIN_S) == 0
+    assert lines == [f"serve 127.0.0.1 {process.url.rpartition(':')[2]}\n"]
+
+
+def test_a_line_without_end_is_passed_on_in_pieces(tmp_path, launch):
+    given, lines = launch
+    (process,) = backend(tmp_path, f"print('x' * {MAX_LINE_BYTES + 5})").train([given])
+    assert process.wait(WITHIN_S) == 0
+    assert [len(line) for line in lines] == [MAX_LINE_BYTES, 6]
+
+
+def test_a_process_that_has_ended_takes_no_orders():
+    control, theirs = socket.socketpair()
+    reading, writing = os.pipe()
+    os.close(writing)
+    process = Process(print, control, reading, None)
+    assert process.wait(0) is None and process.wait(0.01) is None
+    theirs.sendall(b'{"status": 3, "cpu_s": 1.5, "peak_bytes": 7}\n')
+    theirs.close()
+    assert process.wait() == process.wait(0) == 3
+    assert process.usage == Usage(1.5, 7) and process.out_of_memory is None
+    process.terminate()
+    process.kill()
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [(b"", "this machine has "), (b'{"status": 137, "cpu_s": 0, "peak_bytes": 2147483648}', "its peak was 2.0 GiB")],
+)
+def test_what_a_kill_from_outside_means(report, said):
+    control, theirs = socket.socketpair()
+    reading, writing = os.pipe()
+    os.close(writing)
+    process = Process(print, control, reading, None)
+    theirs.sendall(report)
+    theirs.close()
+    assert process.wait(WITHIN_S) == 137
+    total = psutil.virtual_memory().total / 2**30
+    assert said in process.out_of_memory and f"{total:.1f}" in process.out_of_memory
+
+
+def test_a_free_port_can_be_listened_on():
+    with socket.create_server(("127.0.0.1", free_port())) as listener:
+        assert listener.getsockname()[1] != free_port()
+
+
+def test_a_backend_closes_its_interpreter():
+    closed = []
+
+    class Warm:
+        def close(self) -> None:
+            closed.append(True)
+
+    ProcessBackend((), Warm()).close()
+    ProcessBackend(()).close()
+    assert closed == [True]

@@ -46,6 +46,7 @@ def test_only_folders_without_an_owner_are_removed(place):
     (place / "wildsage-job-file").touch()
     (place / "elsewhere").mkdir()
     (place / "wildsage-job-link").symlink_to(place / "elsewhere")
+    os.mkfifo(place / "wildsage-job-pipe")  # anybody may make one in a folder for all; to open it would wait for ever
     with temp_folder.folder() as own:
         assert own.name.startswith("wildsage-job-") and list(own.iterdir()) == []
         assert {path.name for path in place.iterdir()} >= {"wildsage-new-x", "other", "elsewhere", own.name}
@@ -61,3 +62,9 @@ def test_a_folder_goes_when_its_block_raises_and_takes_no_descriptor_along(place
         with temp_folder.folder():
             raise KeyError
     assert list(place.iterdir()) == [] and set(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_folder_that_somebody_removed_is_no_error(place):
+    with temp_folder.folder() as own:
+        own.rmdir()
+    assert list(place.iterdir()) == []
