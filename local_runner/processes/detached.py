@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wildsage.local_runner.processes.child import Child
 
-CHECK_EVERY_S = 0.02
+CHECK_EVERY_S = 0.02  # mutants: equivalent: another pause sees the same end
 
 
 @dataclass

@@ -37,7 +37,7 @@ def folder() -> Iterator[Path]:
 def _remove_abandoned(left: Path) -> None:
     try:
         lock = os.open(left, os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:  # it belongs to another user, has been removed, or is not a folder of ours: opening a pipe would wait
+    except OSError:  # it belongs to another user, has been removed, or is not a folder: to open a pipe would wait
         return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -48,7 +48,7 @@ def test_the_background_has_a_session_of_its_own_and_writes_to_the_end_of_the_lo
 
 
 def test_a_background_that_ends_before_it_is_ready_is_not_waited_for(tmp_path):
-    assert run(tmp_path, "not").startswith("False 3 ")
+    assert run(tmp_path, "not").startswith("False 3 'session True input ")
     assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o600
 
 
