@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
+from typing import TypeVar, cast
 
 import torch
-from torch import Tensor, nn
-from torch.optim import SGD, Adam, Optimizer, RMSprop
+from torch import Tensor, nn, optim
+from torch.optim import Optimizer
 
 from wildsage.algorithms.image_classification.hyperparameters import ImageHyperparameters
 
 DECAYED = ("_weight", "_gamma")
 """Endings of the names to which weight decay applies, as in MXNet: not biases and betas."""
+
+
+Kind = TypeVar("Kind", bound=Optimizer)
+
+
+def _without_compiler(kind: type[Kind]) -> type[Kind]:
+    """The same optimizer, whose methods lack the wrappers that import torch's compiler.
+
+    The import takes a second of each job and 100 MB, and nothing is compiled here.
+    """
+    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    step = torch.no_grad()(inspect.unwrap(kind.step))
+    return cast(type[Kind], type(kind.__name__, (kind,), {**methods, "step": step}))
+
+
+SGD, Adam, RMSprop = _without_compiler(optim.SGD), _without_compiler(optim.Adam), _without_compiler(optim.RMSprop)
 
 
 def make(settings: ImageHyperparameters, network: nn.Module, fused: bool) -> Optimizer:

@@ -1,5 +1,7 @@
 """The optimizers beside their formulas, the schedule, and the state in a checkpoint."""
 
+import subprocess
+
 import pytest
 import torch
 from torch import nn
@@ -94,3 +96,41 @@ def test_a_state_that_is_restored_goes_on_alike(optimizer):
     for made, optimizing in ((one, first), (other, second)):
         step(made, optimizing, torch.Generator().manual_seed(1))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("optimizer", ["sgd", "nag", "adam", "rmsprop"])
+def test_steps_are_those_of_torchs_own_optimizers(optimizer, fused):
+    made = [nn.Module(), nn.Module()]
+    for network in made:
+        network.register_parameter("a_weight", nn.Parameter(torch.linspace(-1, 1, 7)))
+    ours = optimizers.make(build(optimizer=optimizer, learning_rate=0.1, weight_decay=0.01), made[0], fused=fused)
+    groups = [group | {"params": [made[1].a_weight] * len(group["params"])} for group in ours.param_groups]
+    theirs = getattr(torch.optim, type(ours).__name__)(groups)
+    rng = torch.Generator().manual_seed(0)
+    for _ in range(3):
+        gradient = torch.randn(7, generator=rng)
+        for network, optimizing in zip(made, (ours, theirs), strict=True):
+            optimizing.zero_grad()
+            network.a_weight.grad = gradient.clone()
+            optimizing.step()
+    assert torch.equal(made[0].a_weight, made[1].a_weight) and made[0].a_weight.requires_grad
+
+
+USES_ALL = """
+import sys, torch
+from wildsage.algorithms.image_classification import optimizers
+from wildsage.algorithms.image_classification.hyperparameters import ImageHyperparameters
+for name in ("sgd", "nag", "adam", "rmsprop"):
+    network = torch.nn.Linear(2, 2)
+    optimizer = optimizers.make(ImageHyperparameters(num_classes=2, num_training_samples=32, optimizer=name), network, fused=True)
+    network(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    optimizers.restore(optimizer, optimizers.arrays(optimizer))
+sys.exit("torch._dynamo" in sys.modules)
+"""
+
+
+def test_no_compiler_is_imported(containers_python):
+    assert subprocess.run(containers_python.command(USES_ALL), check=False).returncode == 0
