@@ -53,9 +53,7 @@ def _fill(folder: Path, uri: str, objects: Objects, deadline: _Deadline) -> None
     if uri.endswith("/"):
         _copy(bucket, key, folder, objects, deadline)
     else:
-        packed = objects.get(bucket, key).path
-        deadline.check()
-        archive.unpack(packed, folder)
+        archive.unpack(objects.get(bucket, key).path, folder)
     deadline.check()
 
 

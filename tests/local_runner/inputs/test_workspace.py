@@ -145,6 +145,24 @@ def test_each_host_has_its_share_of_a_channel(store, tmp_path):
     assert [[path.name for path in host.folder.channel("train").iterdir()] for host in hosts] == [["a.csv"], ["b.csv"]]
 
 
+def test_a_pipe_gives_the_objects_of_its_channel_each_pass_in_the_order_of_its_seed(store, tmp_path):
+    for number in range(8):
+        store.put("bucket", f"data/{number}", [str(number).encode()])
+    orders = []
+    for name, fields in (
+        ("sorted", {}),
+        ("one", {"ShuffleConfig": {"Seed": 1}}),
+        ("again", {"ShuffleConfig": {"Seed": 1}}),
+    ):
+        (host,) = workspace.lay_out(request(mode="Pipe", **fields), tmp_path / name, store)
+        try:
+            orders.append([host.folder.pipe("train", epoch).read_bytes() for epoch in range(2)])
+        finally:
+            host.close()
+    assert orders[0] == [b"012345671,2"] * 2
+    assert orders[1] == orders[2] and orders[1][0] != orders[1][1] and sorted(orders[1][0]) == sorted(orders[0][0])
+
+
 def test_a_pipe_tells_why_it_did_not_give_all_data(store, tmp_path):
     class Ended:
         def __init__(self, problem: str | None) -> None:
@@ -176,12 +194,17 @@ def test_models_of_all_hosts_become_one_archive_and_the_first_hosts_file_stays(t
         host.folder.make_folders()
         (host.folder.model / f"model_{host.name}").write_text(host.name)
         (host.folder.model / "both").write_text(host.name)
-    (hosts[1].folder.model / "deep").mkdir()
-    (hosts[1].folder.model / "deep" / "one").write_text("algo-2")
+    (hosts[1].folder.model / "very" / "deep").mkdir(parents=True)
+    (hosts[1].folder.model / "very" / "deep" / "one").write_text("algo-2")
     assert workspace.pack_model(hosts, tmp_path / "model.tar.gz")
     with tarfile.open(tmp_path / "model.tar.gz") as tar:
         content = {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}
-    assert content == {"both": b"algo-1", "model_algo-1": b"algo-1", "model_algo-2": b"algo-2", "deep/one": b"algo-2"}
+    assert content == {
+        "both": b"algo-1",
+        "model_algo-1": b"algo-1",
+        "model_algo-2": b"algo-2",
+        "very/deep/one": b"algo-2",
+    }
     assert not workspace.pack_output(hosts, tmp_path / "output.tar.gz")
     assert not (tmp_path / "output.tar.gz").exists()
 

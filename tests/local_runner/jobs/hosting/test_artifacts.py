@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -26,7 +27,7 @@ def objects(tmp_path):
         (tmp_path / "packed" / "weights").write_text("1")
         archive.pack(tmp_path / "packed", tmp_path / "model.tar.gz")
         objects.put_file("bucket", "models/model.tar.gz", tmp_path / "model.tar.gz")
-        for key in ("plain/", "plain/weights", "plain/deep/vocabulary", "plainer/other"):
+        for key in ("plain/", "plain/weights", "plain/very/deep/vocabulary", "plainer/other"):
             objects.put("bucket", key, [key.encode()])
         yield objects
 
@@ -39,7 +40,8 @@ def test_an_archive_is_unpacked_and_a_prefix_is_copied(objects, tmp_path):
     bring_model("s3://bucket/models/model.tar.gz", tmp_path / "a" / "model", objects)
     assert files(tmp_path / "a" / "model") == ["weights"]
     bring_model("s3://bucket/plain/", tmp_path / "b" / "model", objects)
-    assert files(tmp_path / "b" / "model") == ["deep/vocabulary", "weights"]
+    assert files(tmp_path / "b" / "model") == ["very/deep/vocabulary", "weights"]
+    assert (tmp_path / "b" / "model" / "very" / "deep" / "vocabulary").read_text() == "plain/very/deep/vocabulary"
     (tmp_path / "b" / "model" / "weights").write_text("changed by the container")
     assert objects.get("bucket", "plain/weights").path.read_bytes() == b"plain/weights"
 
@@ -67,6 +69,16 @@ def test_nothing_is_left_of_a_model_that_cannot_be_brought(objects, tmp_path):
         assert list((tmp_path / "place").iterdir()) == []
 
 
+def test_an_error_is_told_although_somebody_has_removed_the_folder(objects, tmp_path, monkeypatch):
+    def vanish(bucket: str, key: str) -> None:
+        shutil.rmtree(tmp_path / "place")
+        raise S3Error("NoSuchKey", "It is gone.")
+
+    monkeypatch.setattr(objects, "get", vanish)
+    with pytest.raises(S3Error, match="It is gone"):
+        bring_model("s3://bucket/models/model.tar.gz", tmp_path / "place" / "model", objects)
+
+
 @pytest.mark.parametrize("uri", ["s3://bucket/models/model.tar.gz", "s3://bucket/plain/", "s3://bucket/nothing/"])
 def test_a_download_may_take_its_time_and_no_more(objects, tmp_path, monkeypatch, uri):
     now = [100.0]
@@ -88,7 +100,7 @@ def test_a_download_is_given_up_before_the_next_object(objects, tmp_path, monkey
     monkeypatch.setattr(objects, "open", lambda bucket, key: (opened.append(key), opening(bucket, key))[1])
     with pytest.raises(InputError, match="within 60 s"):
         bring_model("s3://bucket/plain/", tmp_path / "model", objects, within_s=60)
-    assert opened == ["plain/deep/vocabulary"]
+    assert opened == ["plain/very/deep/vocabulary"]
 
 
 def late(method: Callable[..., Any], now: list[float]) -> Callable[..., Any]:
