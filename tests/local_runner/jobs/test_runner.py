@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import PlatformError, UserError
 from wildsage.local_runner.inputs.channels import InputError
 from wildsage.local_runner.jobs import runner
 from wildsage.local_runner.jobs.queue import CannotBegin, Queue
 from wildsage.local_runner.jobs.runner import JobRun, Jobs, exception_reason
 from wildsage.local_runner.jobs.states import INTERRUPTED, JobEnd, JobKind
 from wildsage.local_runner.jobs.store import Document, NameTaken, Store
+from wildsage.local_runner.s3.errors import S3Error
 
 KIND = JobKind("waiting-job", "WaitingJob", "waiting job")
 WITHIN_S = 240
@@ -220,6 +222,13 @@ def test_a_job_that_cannot_resume_has_failed_and_says_why(store, monkeypatch):
     [
         (InputError("no bucket"), "ClientError: no bucket"),
         (UserError("row 7"), "ClientError: row 7"),
+        (PlatformError("no engine"), "InternalServerError: no engine"),
+        (S3Error("NoSuchKey", "It is gone."), "ClientError: It is gone."),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "InternalServerError: No space left on device: folder. Remove something there or elsewhere on its disk, then try again.",
+        ),
+        (OSError(errno.EIO, "I/O"), "InternalServerError: OSError: [Errno 5] I/O (the server's log has the traceback)"),
         (KeyError("x"), "InternalServerError: KeyError: 'x' (the server's log has the traceback)"),
     ],
 )
@@ -260,3 +269,76 @@ def test_runs_that_have_ended_are_forgotten_when_their_number_has_doubled(store,
     assert held == [4, 5, 6, 4, 5, 6, 7, 8, 4]
     for number in range(3):
         finish(jobs, f"running-{number}")
+
+
+def test_a_job_says_that_it_waits_until_it_begins(jobs, store):
+    jobs.start(job("a"))
+    jobs.start(job("b"))
+    assert "Waits" not in found(store, "a") and found(store, "b")["Waits"] is True
+    finish(jobs, "a")
+    while "WaitingStartTime" not in found(store, "b"):
+        time.sleep(0.002)
+    assert "Waits" not in found(store, "b")
+    finish(jobs, "b")
+
+
+def test_a_job_is_asked_to_stop_once_however_often_it_is_stopped(store, monkeypatch):
+    monkeypatch.setattr(WaitingJobs, "new_run", lambda jobs, job: StubbornRun(job, jobs._store, jobs._queue))
+    jobs = WaitingJobs(store, Queue(1))
+    jobs.start(job("a"))
+    jobs.stop("a")
+    stopping = found(store, "a")
+    assert stopping["WaitingJobStatus"] == "Stopping"
+    jobs.stop("a")
+    assert found(store, "a") == stopping
+    jobs._runs["a"].release.set()
+    jobs.wait("a", WITHIN_S)
+    assert found(store, "a")["WaitingJobStatus"] == "Stopped"
+
+
+def test_jobs_that_waited_go_on_in_the_order_of_their_creation(store):
+    for name, created in (("c", 3.0), ("a", 1.0), ("b", 2.0)):
+        store.insert(
+            KIND.name, name, {"WaitingJobName": name, "WaitingJobStatus": "InProgress", "CreationTime": created}
+        )
+    jobs = WaitingJobs(store, Queue(1))
+    jobs.restore()
+    assert list(jobs.made) == ["a", "b", "c"]
+    for name in "abc":
+        finish(jobs, name)
+        assert found(store, name)["WaitingJobStatus"] == "Completed"
+
+
+def test_a_thread_that_runs_a_job_has_its_name(jobs):
+    jobs.start(job("a"))
+    while not jobs.made["a"]._has_begun:
+        time.sleep(0.002)
+    deadline = time.monotonic() + WITHIN_S
+    while "a" not in {thread.name for thread in threading.enumerate()}:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    finish(jobs, "a")
+
+
+def test_a_wait_returns_in_its_time_and_at_once_for_a_job_that_nobody_knows(jobs):
+    jobs.start(job("a"))
+    begun = time.monotonic()
+    jobs.wait("a", 0.05)
+    assert time.monotonic() - begun >= 0.05 and not jobs.made["a"].has_ended
+    jobs.wait("never", WITHIN_S)
+    finish(jobs, "a")
+
+
+def test_what_a_kind_of_job_leaves_out_has_no_effect(store):
+    class PlainRun(JobRun):
+        kind = KIND
+
+        def execute(self) -> JobEnd:
+            return JobEnd("Completed")
+
+    run = PlainRun({**job("a"), "WaitingJobStatus": "InProgress"}, store, Queue(1))
+    run.interrupt()
+    run.clean_up()
+    assert (run.results(), run.metric_summaries(), run.may_wait_s) == ({}, [], float("inf"))
+    assert run.end_before_begin() == JobEnd("Stopped") and not run.has_ended and not run._stopping.is_set()
+    assert PlainRun({**job("a"), "WaitingJobStatus": "Stopping"}, store, Queue(1))._stopping.is_set()

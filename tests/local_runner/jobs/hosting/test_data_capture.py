@@ -107,7 +107,7 @@ def test_an_inference_that_has_an_id_keeps_it(objects):
     assert json.loads(objects.get("bucket", found.key).path.read_text())["eventMetadata"]["inferenceId"] == "mine"
 
 
-@pytest.mark.parametrize(("percentage", "low", "high"), [(0, 0, 0), (25, 20, 30), (100, 100, 100)])
+@pytest.mark.parametrize(("percentage", "low", "high"), [(0, 0, 0), (1, 0.25, 3), (25, 20, 30), (100, 100, 100)])
 def test_so_many_of_a_hundred_are_captured_as_the_percentage_says(objects, percentage, low, high):
     random.seed(1)
     found = captured(objects, *[(config(percentage=percentage),)] * 400)
