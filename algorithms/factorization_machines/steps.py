@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from wildsage.algorithms.factorization_machines.mini_batch import EmbeddingBags, IndexedMiniBatch
+from wildsage.algorithms.factorization_machines.mini_batch import EmbeddingBags, IndexedMiniBatch, before
 
 BETA_1, BETA_2 = 0.9, 0.999
 """Adam's decay rates, which are MXNet's defaults [contract: factorization-machines, Optimiser]."""
@@ -100,7 +100,7 @@ def add_gradients(parts: Sequence[Gradient]) -> Gradient:
     columns, order = torch.cat([part.columns_u for part in parts]).sort(stable=True)
     columns_u, counts_u = torch.unique_consecutive(columns, return_counts=True)
     bias, linear, factors = (torch.cat(terms) for terms in zip(*(part.terms for part in parts), strict=True))
-    bags = EmbeddingBags.from_members(order, counts_u.cumsum(0) - counts_u, factors.new_ones(len(factors)))
+    bags = EmbeddingBags.from_members(order, before(counts_u), factors.new_ones(len(factors)))
     return Gradient(columns_u, Terms(bias.sum(0, keepdim=True), bags.sum(linear), bags.sum(factors)))
 
 

@@ -59,6 +59,7 @@ TESTS = {
     "algorithms/xgboost/data/machine_code.py": ("tests/algorithms/xgboost/data/test_loops.py",),
     "algorithms/xgboost/model_files/": ("tests/algorithms/xgboost/model_files/test_model_files.py",),
     "algorithms/xgboost/serving/": ("tests/algorithms/xgboost/serving/test_endpoint.py",),
+    "algorithms/factorization_machines/algorithm.py": ("tests/algorithms/factorization_machines/test_training.py",),
     "algorithms/factorization_machines/hyperparameters.py": ("tests/conformance/test_documents.py",),
     "algorithms/factorization_machines/spec.py": ("tests/algorithms/test_specs.py",),
     "algorithms/image_classification/hyperparameters.py": ("tests/conformance/test_documents.py",),

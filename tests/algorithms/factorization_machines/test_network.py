@@ -44,11 +44,13 @@ def test_its_nodes_compute_the_scores_of_the_model(predictor_type):
     given = {"data": rows, "w0_weight": W0, "w1_weight": W1, "v": V, "out_label": torch.zeros(8)}
     values = []
     for node in graph.nodes:
-        inputs = [values[number] for number, output, _ in node.inputs if output == 0]
+        inputs = [values[number] for number, _, _ in node.inputs]
         is_given = node.op == "null"
         values.append(given[node.name].double().numpy() if is_given else OPERATORS[node.op](node.attributes, *inputs))
-    ((head, output, _),) = graph.heads
-    assert output == 0 and np.allclose(values[head][:, 0], found.predict(Batch(rows))["score"], atol=1e-5)
+    ((head, output, changes),) = graph.heads
+    assert (head, output, changes) == (len(graph.nodes) - 1, 0, 0)
+    assert {(output, changes) for node in graph.nodes for _, output, changes in node.inputs} == {(0, 0)}
+    assert np.allclose(values[head][:, 0], found.predict(Batch(rows))["score"], atol=1e-5)
 
 
 def attributes_of(**settings) -> dict[str, dict[str, str]]:

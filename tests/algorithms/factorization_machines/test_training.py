@@ -187,8 +187,11 @@ def test_two_hosts_with_half_of_every_mini_batch_learn_what_one_learns_of_all(re
         assert host.metrics["mse", None, None] == pytest.approx(run.metrics["mse", None, None], rel=1e-4)
 
 
-def test_a_host_whose_rows_end_goes_on_with_empty_mini_batches():
-    """Of 3 and 6 mini-batches the last three are of one host: their gradient is divided by its rows alone."""
+@pytest.mark.parametrize("at_once", [8192, 10])
+def test_a_host_whose_rows_end_goes_on_with_empty_mini_batches(at_once, monkeypatch):
+    """Of 3 and 6 mini-batches the last three are of one host: their gradient is divided by its rows alone. Where two are prepared
+    together, the last two of the other host are nothing but empty."""
+    monkeypatch.setattr(training, "ROWS_AT_ONCE", at_once)
     (one, first), (other, second) = fit_on_hosts([slice(15), slice(15, 45)], epochs=1)
     assert first.kept["updates"].tolist() == second.kept["updates"].tolist() == [6]
     assert all(torch.equal(array, other.arrays()[name]) for name, array in one.arrays().items())
@@ -204,10 +207,14 @@ def test_all_hosts_end_after_a_pass_in_which_one_has_to_stop():
     assert max(epoch for _, epoch, _ in models[0][1].metrics if epoch is not None) == 0
 
 
-def test_checkpoints_of_different_batches_are_rejected():
+@pytest.mark.parametrize("updates", [(10, 11), (1, None), (None, 10)])
+def test_checkpoints_of_different_batches_are_rejected(updates):
+    """A host without one has learned nothing."""
+
     class Resumed(Host):
         def resumed(self):
-            return {**before.kept, "updates": before.kept["updates"] + self._rank}
+            count = updates[self._rank]
+            return None if count is None else {**before.kept, "updates": torch.tensor([count])}
 
     before = Told()
     fit(run=before)

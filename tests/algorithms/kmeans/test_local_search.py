@@ -102,6 +102,18 @@ def test_lloyd_from_several_starts_in_step_is_lloyd_from_each(max_iter, stopping
     assert costs.tolist() == [cost for _, cost in each]
 
 
+@pytest.mark.parametrize("tol", [0.1, 0.02])
+def test_in_step_each_start_ends_by_its_own_relative_improvement(tol):
+    """Costs of some hundreds, of which the tolerance is a share."""
+    rows, starts_tkd = WeightedRows(10 * X, WEIGHTS), 10 * torch.stack([X[:7], C, X[7:14]])
+    in_step, costs = local_search.lloyd_from_each(rows, starts_tkd, 300, tol)
+    each = [local_search.lloyd(rows, start_kd, 300, tol) for start_kd in starts_tkd]
+    assert torch.allclose(in_step, torch.stack([centers_kd for centers_kd, _ in each]), atol=1e-4)
+    assert costs.min() > 100 and not torch.allclose(
+        in_step, local_search.lloyd_from_each(rows, starts_tkd, 300, 0.0)[0], atol=0.1
+    )
+
+
 def test_swaps_go_on_until_told_to_stop_and_never_raise_the_cost():
     rows, asked = WeightedRows(X, WEIGHTS), []
     begun = rows.cost(rows.assign(C).d2_n)

@@ -1,6 +1,7 @@
 """Building an index: which kind, with what settings, from how many rows, and whether its numbers are finite."""
 
 import gc
+import logging
 import math
 import re
 import time
@@ -37,6 +38,11 @@ def built(kind: str, lists: int = 3, rows: torch.Tensor = ROWS, nprobe: int = 2)
 
 def test_the_lists_of_auto_are_the_whole_root_of_the_rows():
     assert [index.lists_for(rows) for rows in (0, 1, 3, 4, 15, 16, 10_000)] == [1, 1, 1, 2, 3, 4, 100]
+
+
+def test_faiss_does_not_say_which_of_its_builds_fit_the_processor():
+    log = logging.getLogger("faiss")
+    assert not log.isEnabledFor(logging.INFO) and log.isEnabledFor(logging.WARNING)
 
 
 @pytest.mark.parametrize(("columns", "parts", "padded"), [(1, 1, 1), (7, 1, 7), (7, 4, 8), (8, 4, 8), (9, 4, 12)])
