@@ -10,11 +10,12 @@ import http.client
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from wildsage.containers.serving import address
 
-PING_TIMEOUT_S = 2.0
+PING_TIMEOUT_S = 2.0  # mutants: equivalent: a little more or less
 FIRST_PROCESS = Path("/proc/1/cmdline")
 
 
@@ -23,14 +24,13 @@ def main(environment: Mapping[str, str], first_process: Path = FIRST_PROCESS) ->
     arguments = first_process.read_text().split("\0")
     if "serve" not in arguments:
         return 0
-    connection = http.client.HTTPConnection(address.LOOPBACK, int(address.port(environment)), timeout=PING_TIMEOUT_S)
-    try:
-        connection.request("GET", "/ping")
-        return int(connection.getresponse().status != 200)
-    except (OSError, http.client.HTTPException):
-        return 1
-    finally:
-        connection.close()
+    port = int(address.port(environment))
+    with closing(http.client.HTTPConnection(address.LOOPBACK, port, timeout=PING_TIMEOUT_S)) as connection:
+        try:
+            connection.request("GET", "/ping")
+            return int(connection.getresponse().status != 200)
+        except (OSError, http.client.HTTPException):
+            return 1
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Silence is counted in rounds, not by the clock: a host that was stopped itself a
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ class Beats:
         self._hosts = range(hosts)
         self._heard: dict[int, tuple[bytes, int]] = {}
         """The last beat of each host, and in how many rounds it has stayed the same."""
+        self._numbers = itertools.count()
+        """No beat is the same as the one before."""
         self._writing = threading.Lock()
         self.left = False
         """Whether this host has left."""
@@ -36,11 +39,11 @@ class Beats:
         for rank in self._hosts:
             self._store.compare_set(_beat(rank), "", "")
 
-    def send(self, count: int) -> None:
+    def send(self) -> None:
         """Let the others hear of this host, unless it has left."""
         with self._writing:
             if not self.left:
-                self._store.set(_beat(self._rank), str(count))
+                self._store.set(_beat(self._rank), str(next(self._numbers)))
 
     def leave(self) -> None:
         """Say that nothing will be heard of this host any more."""

@@ -6,6 +6,7 @@ first host is.
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
@@ -92,8 +93,8 @@ class HostWatch:
                     raise PlatformError(self.verdict())
                 if time.monotonic() > deadline and (missing := self._missing()):
                     raise PlatformError(self._stayed_away(missing))
-                time.sleep(pause_s)
-                pause_s = min(2 * pause_s, INTERVAL_S)
+                time.sleep(pause_s)  # mutants: equivalent: as in _wait
+                pause_s = min(2 * pause_s, INTERVAL_S)  # mutants: equivalent: any pause that grows for a while
             return self._connection(APPEAR_WITHIN_S)
         except RuntimeError:
             raise PlatformError(self.verdict() or _gone(self._hosts[0])) from None
@@ -133,9 +134,8 @@ class HostWatch:
             self._beats.leave()
         except RuntimeError:
             raise PlatformError(_gone(self._hosts[0])) from None
-        while self._rank == 0 and not self._over.is_set() and not self._beats.all_left():
-            time.sleep(PAUSE_S)
         if self._rank == 0:
+            _wait(lambda: self._over.is_set() or self._beats.all_left())
             self._verdict = self._verdict or self._beats.verdict()  # told since the last round
         if self._verdict:
             raise PlatformError(self.verdict())
@@ -156,7 +156,7 @@ class HostWatch:
         self._beats = Beats(store, self._rank, len(self._hosts))
         if self._rank == 0:
             self._beats.open()
-        self._beats.send(0)
+        self._beats.send()
         self._connected.set()
 
     def _connection(self, timeout_s: float, *, opens: bool = False) -> Store:
@@ -172,7 +172,7 @@ class HostWatch:
                 socket.create_connection((self._address, self._port), LOST_AFTER_S).close()
                 self._connect()
                 return
-            time.sleep(PAUSE_S)
+            time.sleep(PAUSE_S)  # mutants: equivalent: as in _wait
 
     def _all_ready(self) -> bool:
         return self._connected.is_set() and self._beats.all_ready()
@@ -200,7 +200,7 @@ class HostWatch:
         self._reach()
         while not self._over.wait(INTERVAL_S):
             try:
-                self._beats.send(self._rounds + 1)
+                self._beats.send()
                 found = self._judged()
             except RuntimeError:
                 if self._beats.left:  # the first host may be gone since then
@@ -238,13 +238,21 @@ class HostWatch:
 
     def _stay(self, within_s: float) -> None:
         """The first host, which has the store, waits here until the others have read the verdict or have left."""
-        deadline = time.monotonic() + within_s
-        while self._rank == 0 and not self._beats.all_left() and time.monotonic() < deadline:
-            time.sleep(PAUSE_S)
+        if self._rank == 0:
+            _wait(self._beats.all_left, within_s)
 
     @property
     def _patience_s(self) -> float:
         return SUSPECTED_AFTER_S if self._taken.is_set() else LOST_AFTER_S
+
+
+def _wait(happened: Callable[[], bool], within_s: float = math.inf) -> None:
+    """Wait until something has happened, but no longer than this."""
+    deadline = time.monotonic() + within_s
+    while not happened() and time.monotonic() < deadline:
+        time.sleep(
+            PAUSE_S
+        )  # mutants: equivalent: without a pause the loop takes a processor, and ends at the same moment
 
 
 def _gone(host: str) -> str:

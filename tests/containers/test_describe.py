@@ -79,6 +79,14 @@ def test_a_mistake_in_one_folder_leaves_the_others_as_they_are(monkeypatch):
         return read(name)
 
     monkeypatch.setattr(algorithms, "spec", broken)
-    problems = {entry["name"]: entry["problem"] for entry in describe()}
-    assert problems["pca"] == "Algorithm pca: its module spec cannot be imported: SyntaxError: invalid syntax"
-    assert problems["kmeans"] is None
+    found = {entry["name"]: entry for entry in describe()}
+    assert found["pca"] == {
+        "name": "pca",
+        "summary": "",
+        "repositories": ["pca"],
+        "content_types": [],
+        "label_size": 1,
+        "metric_definitions": {},
+        "problem": "Algorithm pca: its module spec cannot be imported: SyntaxError: invalid syntax",
+    }
+    assert found["kmeans"]["problem"] is None

@@ -10,7 +10,7 @@ import pytest
 
 from wildsage.algorithms.base.errors import PlatformError, UserError
 from wildsage.containers import __main__ as program
-from wildsage.containers import check, programs, train
+from wildsage.containers import check, describe, programs, train
 from wildsage.containers import serve as toolkit_serve
 from wildsage.containers.contract import capabilities
 from wildsage.containers.frameworks import serving as frameworks_serving
@@ -19,7 +19,7 @@ from wildsage.containers.launchers import job_folder, served_model
 from wildsage.containers.training.stopping import StopSignal
 
 PROGRAM = """
-import atexit, runpy, sys, threading, time
+import atexit, logging.handlers, runpy, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from wildsage.containers.launchers import job_folder
 pools = []
@@ -29,6 +29,9 @@ def train(options, run):
     pools.append(ThreadPoolExecutor(1))
     pools[0].submit(print, "in a pool").result()
     threading.Thread(target=lambda: (time.sleep(0.3), print("in a thread"))).start()
+    logging.getLogger().addHandler(logging.handlers.MemoryHandler(9, target=logging.StreamHandler(sys.stdout)))
+    logging.warning("in memory")
+    sys.stderr.write("the last word")
     return int(options[0])
 
 job_folder.train = train
@@ -38,7 +41,7 @@ runpy.run_module("wildsage.containers", run_name="__main__", alter_sys=True)
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(0, ["in a pool", "in a thread", "at the end"]), (3, ["in a pool"])],
+    [(0, ["in a pool", "in a thread", "at the end", "in memory"]), (3, ["in a pool", "in memory"])],
     ids=["success", "failure"],
 )
 def test_success_waits_for_threads_and_does_what_was_registered_for_the_end(status, said):
@@ -46,7 +49,7 @@ def test_success_waits_for_threads_and_does_what_was_registered_for_the_end(stat
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, "train", str(status)], capture_output=True, text=True, timeout=120
     )
-    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (status, said, "")
+    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (status, said, "the last word")
 
 
 @pytest.fixture
@@ -76,6 +79,12 @@ def test_a_signal_before_the_job_begins_is_not_lost(monkeypatch, own_sigterm):
     monkeypatch.setattr(job_folder, "train", train)
     monkeypatch.setattr(program, "_train", lambda stop: seen.append(stop.raised) or 0)
     assert program.main(["train"]) == 0 and seen == [True]
+
+
+def test_algorithms_are_described_as_json(monkeypatch, capsys):
+    monkeypatch.setattr(describe, "describe", lambda: [{"name": "a", "problem": None}])
+    assert program.main(["describe"]) == 0
+    assert capsys.readouterr().out == '[{"name": "a", "problem": null}]\n'
 
 
 @pytest.mark.parametrize("arguments", [["-h"], ["--help"]])

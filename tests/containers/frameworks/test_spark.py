@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -100,9 +102,9 @@ def test_the_folder_of_events_may_be_there_or_deep_below(home, tmp_path):
 def run(tmp_path, monkeypatch):
     """Runs the command on a host of two, and returns what the process becomes."""
 
-    def run(host: str) -> list:
+    def run(host: str, before: Callable[[], object] = lambda: None) -> list:
         became = []
-        monkeypatch.setattr(os, "execvp", lambda program, line: became.append((program, line)))
+        monkeypatch.setattr(os, "execvp", lambda program, line: before() or became.append((program, line)))
         monkeypatch.setattr(spark, "RESOURCES", tmp_path / "resourceconfig.json")
         monkeypatch.setattr("sys.argv", ["smspark-submit", "app.py"])
         spark.RESOURCES.write_text(json.dumps({"current_host": host, "hosts": ["algo-1", "algo-2"]}))
@@ -118,6 +120,14 @@ def test_the_first_host_becomes_spark_and_the_others_end(home, run, capsys):
     assert capsys.readouterr().out == f"Running {program} {' '.join(PROGRAM)} app.py\n"
     assert run("algo-2") == []
     assert capsys.readouterr().out == "algo-1 runs the application with all cores of this machine.\n"
+
+
+def test_the_log_is_written_before_the_process_becomes_another(home, run, monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written))
+    seen = []
+    run("algo-1", lambda: seen.append(written.getvalue()))
+    assert seen[0].startswith(b"Running ")
 
 
 def test_a_machine_without_spark_ends_with_a_sentence(home, run, monkeypatch):

@@ -21,7 +21,7 @@ def hosts() -> list[Beats]:
 
 def test_a_host_is_heard_of_when_it_has_sent_something(hosts):
     assert hosts[0].unheard() == [0, 1, 2]
-    hosts[1].send(0)
+    hosts[1].send()
     assert hosts[0].unheard() == hosts[2].unheard() == [0, 2]
     hosts[0].open()
     assert hosts[0].unheard() == [0, 2], "what hosts have sent stays"
@@ -33,15 +33,15 @@ def test_hosts_are_ready_when_all_have_said_so(hosts):
 
 def test_a_host_that_has_left_is_not_heard_of_again(hosts):
     for one in hosts:
-        one.send(1)
+        one.send()
     assert not hosts[0].all_left() and not hosts[0].left
     hosts[0].leave()
-    hosts[0].send(2)
+    hosts[0].send()
     hosts[1].leave()
     assert hosts[0].left and not hosts[2].left and not hosts[0].all_left()
     hosts[0].dismiss(2)
     assert hosts[0].all_left() and not hosts[2].left
-    hosts[2].send(2)
+    hosts[2].send()
     assert not hosts[0].all_left(), "it was not gone"
 
 
@@ -63,7 +63,7 @@ def test_a_beat_that_is_on_its_way_does_not_come_after_the_last_word():
     """Else the others would wait for a host that has left."""
     store = SlowStore()
     host = Beats(store, 0, 1)
-    sending = threading.Thread(target=host.send, args=(2,))
+    sending = threading.Thread(target=host.send)
     sending.start()
     store.asked.wait(60)
     leaving = threading.Thread(target=host.leave)
@@ -79,7 +79,7 @@ def rounds_until_lost(hosts: list[Beats], beating: tuple[int, ...], patience: fl
     """After how many rounds in which these hosts beat another one is lost, and which."""
     for number in range(1, most):
         for rank in beating:
-            hosts[rank].send(number)
+            hosts[rank].send()
         if (rank := hosts[0].lost(patience)) is not None:
             return number, rank
     return None
@@ -88,31 +88,31 @@ def rounds_until_lost(hosts: list[Beats], beating: tuple[int, ...], patience: fl
 @pytest.mark.parametrize(("patience", "rounds"), [(0, 2), (1, 3), (2.5, 4), (3, 5)])
 def test_a_host_is_lost_when_it_was_silent_for_more_rounds_than_it_may_be(hosts, patience, rounds):
     for one in hosts:
-        one.send(0)
+        one.send()
     assert rounds_until_lost(hosts, (0, 1), patience) == (rounds, 2)
     assert rounds_until_lost(hosts, (0, 1, 2), 0) is None
 
 
 def test_a_beat_ends_the_silence(hosts):
     for one in hosts:
-        one.send(0)
+        one.send()
     for number in range(1, 8):
-        hosts[0].send(number)
-        hosts[1].send(number)
+        hosts[0].send()
+        hosts[1].send()
         if number % 3 == 0:
-            hosts[2].send(number)
+            hosts[2].send()
         assert hosts[0].lost(2) is None
 
 
 def test_who_was_never_heard_of_or_has_left_is_not_lost(hosts):
-    hosts[0].send(0)
+    hosts[0].send()
     hosts[1].leave()
     assert rounds_until_lost(hosts, (0,), 1) is None
 
 
 def test_the_first_that_is_silent_is_named(hosts):
     for one in hosts:
-        one.send(0)
+        one.send()
     assert rounds_until_lost(hosts, (), 1) == (3, 0)
 
 

@@ -216,7 +216,7 @@ def test_a_store_that_does_not_answer_is_a_first_host_that_is_gone(watching, mon
     monkeypatch.setattr(host_watch, "LOST_AFTER_S", 0.5)
     _, second = connected(watching(0, 1))
     stuck = threading.Event()
-    monkeypatch.setattr(second._beats, "send", lambda count: stuck.wait(60))
+    monkeypatch.setattr(second._beats, "send", lambda: stuck.wait(60))
     assert second._over.wait(60) and second._verdict == GONE.format(1)
     stuck.set()
 
@@ -233,9 +233,12 @@ def test_a_host_waits_less_long_for_one_that_is_suspected(free_port):
     assert one._patience_s == host_watch.SUSPECTED_AFTER_S
 
 
-def test_what_a_host_tells_first_stays(watching):
+def test_what_a_host_tells_first_stays(watching, monkeypatch, ended):
+    monkeypatch.setattr(host_watch, "GRACE_S", 0.1)
     first, second, third = connected(watching(0, 1, 2))
     second.tell("its disk is full")
+    second._thread.join(60)
+    assert not ended, "it ends by itself"
     second.tell("something else")
     assert refusals([first, third]) == ["Host algo-2 failed: its disk is full"] * 2
     third.tell("the second is gone")
@@ -245,7 +248,7 @@ def test_what_a_host_tells_first_stays(watching):
 def test_all_hosts_are_told_one_free_port_of_the_first(watching):
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(HostWatch.free_port, watching(0, 1, 2)))
-    assert len(set(found)) == 1 and found[0][0] == "localhost"
+    assert len(set(found)) == 1 and found[0][0] == "localhost" and found[0][1] > 1023
     with socket.create_server(("", found[0][1])):
         pass
 
@@ -264,3 +267,39 @@ def test_who_has_left_does_not_beat_any_more(watching, monkeypatch):
     assert judging.wait(60)
     second.leave()
     assert not second._thread.is_alive()
+
+
+def test_the_first_host_has_told_when_all_have_read_it(watching):
+    first, *_ = connected(watching(0, 1, 2))
+    first.tell("its disk is full")
+    assert first._beats.all_left()
+
+
+def test_the_first_host_does_not_wait_for_ever_until_it_is_read(watching, monkeypatch):
+    monkeypatch.setattr(host_watch, "TOLD_WITHIN_S", 0.3)
+    first, second = connected(watching(0, 1))
+    second._over.set()  # it reads nothing any more
+    first.tell("its disk is full")
+    first._telling.join(60)
+    assert not first._telling.is_alive() and not first._beats.all_left()
+
+
+def test_a_verdict_is_waited_for_as_long_as_it_may_take(free_port, monkeypatch):
+    monkeypatch.setattr(host_watch, "LOST_AFTER_S", 0.2)
+    monkeypatch.setattr(host_watch, "GRACE_S", 2.0)
+    one = HostWatch("localhost", free_port, 1, HOSTS, end=lambda reason: None)
+    threading.Timer(0.6, one._conclude, ["Host algo-1 is gone."]).start()
+    assert one.verdict() == "Host algo-1 is gone."
+    monkeypatch.setattr(host_watch, "GRACE_S", 0.1)
+    assert HostWatch("localhost", free_port, 1, HOSTS, end=lambda reason: None).verdict() == ""
+
+
+def test_a_watch_holds_no_process_up(watching):
+    before = set(threading.enumerate())
+    _, second = connected(watching(0, 1))
+    telling = threading.Thread(target=second.tell, args=("why",), daemon=True)
+    telling.start()
+    while second._telling is None:
+        time.sleep(0.01)
+    assert all(thread.daemon for thread in {*threading.enumerate(), second._telling} - before)
+    telling.join(60)

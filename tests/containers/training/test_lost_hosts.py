@@ -9,7 +9,7 @@ import pytest
 
 HOST = """
 import os, sys, time, torch
-from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.errors import PlatformError
 from wildsage.containers.contract.job import TrainingJob
 from wildsage.containers.training import host_watch, watch
 from wildsage.containers.training.cluster import Cluster, explain_lost_peers
@@ -27,8 +27,12 @@ if how == "waits for a line":
     sys.stdin.readline()
 elif rank == goes or how == "computes":
     time.sleep(300)
-with explain_lost_peers():
-    cluster.sum(torch.ones(1))
+try:
+    with explain_lost_peers():
+        cluster.sum(torch.ones(1))
+except PlatformError as error:  # a container that fails ends at once too
+    print(error, flush=True)
+    os._exit(3)
 cluster.leave()
 """
 
