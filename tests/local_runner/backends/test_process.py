@@ -1,6 +1,5 @@
 """Containers as processes: their usage is measured, and a warm start gives what a cold one gives."""
 
-import hashlib
 import os
 import signal
 import socket
@@ -15,12 +14,10 @@ import urllib3
 
 from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.containers.contract import frameworks, pretrained_weights
-from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
 from wildsage.local_runner.backends import CannotRun, Launch, Usage
 from wildsage.local_runner.backends.process import MAX_LINE_BYTES, Process, ProcessBackend, free_port
-from wildsage.local_runner.backends.warm import WarmInterpreter
 from wildsage.local_runner.processes import mounts, no_network
 from wildsage.local_runner.settings import CONTAINERS
 
@@ -125,128 +122,6 @@ def test_a_host_that_cannot_be_started_leaves_nothing_of_the_others(tmp_path, la
 
 def open_files() -> int:
     return psutil.Process().num_fds()
-
-
-# Warm starts
-
-needs_fork = pytest.mark.skipif(sys.platform != "linux", reason="interpreters are forked on Linux only")
-
-
-@pytest.fixture
-def module(tmp_path, monkeypatch):
-    """Makes a module that a warm interpreter can run, and the interpreter."""
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    made: list[WarmInterpreter] = []
-
-    def make(script: str, *imports: str) -> ProcessBackend:
-        (tmp_path / "warm_example.py").write_text(script)
-        made.append(WarmInterpreter("warm_example", imports))
-        return ProcessBackend((sys.executable, "-c", "raise SystemExit('cold')"), made[-1])
-
-    yield make
-    for warm in made:
-        warm.close()
-
-
-REPORT = """
-import os, sys
-print(sys.argv[1:], os.getcwd(), os.environ["TRAINING_JOB_NAME"], 'json' in sys.modules, __name__, flush=True)
-print("to stderr", file=sys.stderr)
-sys.exit(7)
-"""
-
-
-@needs_fork
-def test_a_warm_container_is_what_a_cold_one_is(module, tmp_path):
-    lines: list[str] = []
-    launch = Launch(IMAGE, tmp_path, {"SAGEMAKER_MINE": "1"}, {"TRAINING_JOB_NAME": "mine"}, lines.append)
-    (process,) = module(REPORT, "colorsys").train([launch])
-    assert process.wait(WITHIN_S) == 7
-    assert lines == ["['train'] /opt/ml mine True __main__\n", "to stderr\n"]
-    assert process.usage.peak_bytes > 0
-
-
-@needs_fork
-@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "PYTHONHASHSEED", "TZ"])
-def test_a_callers_variable_that_imports_may_read_means_a_cold_start(module, tmp_path, name):
-    lines: list[str] = []
-    (process,) = module(REPORT).train([Launch(IMAGE, tmp_path, {name: "1"}, {}, lines.append)])
-    assert process.wait(WITHIN_S) == 1
-    assert lines == ["cold\n"]
-
-
-@needs_fork
-def test_one_container_leaves_nothing_to_the_next(module, tmp_path):
-    """Not its imports, its variables, its folder or its random numbers."""
-    script = """
-import os, random, sys
-print('wave' in sys.modules, os.environ.get("TRAINING_JOB_NAME"), random.random(), flush=True)
-import wave
-"""
-    backend, lines = module(script), []
-    for name in ("one", "two"):
-        (process,) = backend.train([Launch(IMAGE, tmp_path, {}, {"TRAINING_JOB_NAME": name}, lines.append)])
-        assert process.wait(WITHIN_S) == 0
-    (was_there, name, number), (was_there_again, name_again, number_again) = (line.split() for line in lines)
-    assert (was_there, was_there_again, name, name_again) == ("False", "False", "one", "two")
-    assert number != number_again
-
-
-@needs_fork
-def test_an_interpreter_that_died_is_replaced_and_one_that_cannot_import_is_done_without(module, tmp_path, children):
-    lines: list[str] = []
-    launch = Launch(IMAGE, tmp_path, {}, {"TRAINING_JOB_NAME": "x"}, lines.append)
-    warm = module(REPORT)
-    statuses = []
-    for _ in range(2):
-        (process,) = warm.train([launch])
-        statuses.append(process.wait(WITHIN_S))
-        (interpreter,) = (child for child in children() if child.ppid() == os.getpid())  # its forks may not have ended
-        interpreter.kill()
-        interpreter.wait(WITHIN_S)
-    (process,) = module(REPORT, "no_such_module").train([launch])
-    assert [*statuses, process.wait(WITHIN_S)] == [7, 7, 1]
-    assert lines[-1] == "cold\n"
-
-
-@needs_fork
-def test_warm_containers_end_with_their_owner_and_outlive_their_interpreter(module, tmp_path):
-    lines: list[str] = []
-    backend = module("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(1000)")
-    (process,) = backend.train([Launch(IMAGE, tmp_path, {}, {}, lines.append)])
-    while not lines:
-        assert process.wait(0.01) is None
-    container = psutil.Process(int(lines[0]))
-    backend.close()
-    assert process.wait(0.2) is None
-    process._control.close()  # as when this process dies
-    deadline = time.monotonic() + WITHIN_S
-    while container.is_running() and container.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-@needs_fork
-def test_warm_training_gives_the_same_bytes_as_cold_training(tmp_path):
-    rows = "".join(f"{row % 7},{row % 11},{row % 13}\n" for row in range(500))
-
-    def digest(backend: ProcessBackend, name: str) -> str:
-        folder = OptML(tmp_path / name)
-        folder.make_folders()
-        folder.channel("train").mkdir()
-        (folder.channel("train") / "rows.csv").write_text(rows)
-        channel = ChannelConfig("text/csv;label_size=0")
-        TrainingJob({"k": "3", "feature_dim": "3", "mini_batch_size": "100"}, {"train": channel}).write(folder)
-        lines: list[str] = []
-        (process,) = backend.train([Launch(IMAGE, folder.root, {}, {}, lines.append)])
-        assert process.wait(WITHIN_S) == 0, lines
-        return hashlib.sha256((folder.model / "model_algo-1").read_bytes()).hexdigest()
-
-    warm = ProcessBackend(CONTAINERS, WarmInterpreter(CONTAINERS[-1], ("wildsage.containers.train",)))
-    try:
-        assert digest(warm, "one") == digest(warm, "two") == digest(ProcessBackend(CONTAINERS), "cold")
-    finally:
-        warm.close()
 
 
 def test_a_signal_from_outside_is_told_as_a_likely_lack_of_memory(tmp_path, launch):
