@@ -80,6 +80,7 @@ TESTS = {
     ),
     "local_runner/jobs/logs.py": ("tests/local_runner/jobs/test_logs.py", "tests/local_runner/operations/test_logs.py"),
     "local_runner/operations/log_rules.py": ("tests/local_runner/operations/test_logs.py",),
+    "local_runner/operations/sagemaker/lineage.py": ("tests/local_runner/operations/sagemaker/test_artifacts.py",),
     "local_runner/operations/sagemaker/search.py": ("tests/local_runner/operations/sagemaker/test_search_pages.py",),
     **{
         f"local_runner/operations/sagemaker/{family}_rules.py": (
