@@ -279,3 +279,175 @@ def test_an_empty_matrix_of_enormous_width_is_rejected(tmp_path):
     (tmp_path / "wrong.bin").write_bytes(content)
     with pytest.raises(UserError, match="a matrix has 0 rows of 4611686018427387904 numbers"):
         files.read(tmp_path / "wrong.bin")
+
+
+def model_with(tmp_path, version: int = files.VERSION, words=(b"a", b"b"), **settings) -> bytes:
+    """A classifier of one label whose settings are these, in that version of the format."""
+    given = {"dimension": 2, "loss": losses.FastTextLoss.SOFTMAX, "kind": files.ModelKind.SUPERVISED, **settings}
+    header = files.Header(**given)
+    outputs = 1 if header.kind == files.ModelKind.SUPERVISED else len(words)
+    counts = [*range(len(words), 0, -1), 1]
+    dictionary = Dictionary(list(words), [b"__label__x"], counts, 10, header.subwords)
+    source = np.arange((len(words) + header.buckets) * header.dimension, dtype=np.float32).reshape(-1, header.dimension)
+    files.write(tmp_path / "model.bin", header, dictionary, source, np.ones((outputs, header.dimension), np.float32))
+    content = bytearray((tmp_path / "model.bin").read_bytes())
+    struct.pack_into("<i", content, 4, version)
+    (tmp_path / "model.bin").write_bytes(content)
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dimension": 1}, {"longest": 255, "shortest": 255, "buckets": 1}, {"word_ngrams": 255}, {"word_ngrams": 0}, {"buckets": 0},
+        *({"loss": loss} for loss in losses.FastTextLoss), *({"kind": kind} for kind in files.ModelKind), {"words": ()},
+        {"words": (b"a" * 63, b"b" * 64, b"c" * 65, b"d" * 5000, b"")},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_at_their_bounds_are_read(tmp_path, settings):
+    model_with(tmp_path, **settings)
+    found = files.read(tmp_path / "model.bin")
+    assert found.supervised == (settings.get("kind", files.ModelKind.SUPERVISED) == files.ModelKind.SUPERVISED)
+    assert found.loss == settings.get("loss", losses.FastTextLoss.SOFTMAX)
+    assert tuple(found.dictionary.words) == settings.get("words", (b"a", b"b")) and list(found.dictionary.labels) == [
+        b"__label__x"
+    ]
+    assert found.dictionary.tokens == 10 and found.dictionary.kept is None
+    expected = files.Header(
+        2, **{k: v for k, v in settings.items() if k in ("longest", "shortest", "buckets", "word_ngrams")}
+    ).subwords
+    assert found.dictionary.subwords == expected
+    assert found.source.shape == (len(found.dictionary.words) + expected.buckets, settings.get("dimension", 2))
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"dimension": 0}, "its settings are"), ({"buckets": -1}, "its settings are"), ({"word_ngrams": -1}, "its settings are"),
+        ({"loss": 0}, "its settings are"), ({"loss": 5}, "its settings are"), ({"kind": 0}, "its settings are"), ({"kind": 5}, "its settings are"),
+        ({"longest": 256}, "its maxn is 256, expected at most 255"), ({"word_ngrams": 256}, "its wordNgrams is 256, expected at most 255"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_beyond_their_bounds_are_rejected(tmp_path, settings, problem):
+    content = bytearray(model_with(tmp_path))
+    places = {"dimension": 8, "word_ngrams": 28, "loss": 32, "kind": 36, "buckets": 40, "longest": 48}
+    for name, value in settings.items():
+        struct.pack_into("<i", content, places[name], value)
+    (tmp_path / "model.bin").write_bytes(content)
+    with pytest.raises(UserError, match=problem):
+        files.read(tmp_path / "model.bin")
+
+
+@pytest.mark.parametrize(("kind", "longest"), [(files.ModelKind.SUPERVISED, 0), (files.ModelKind.CBOW, 4)])
+def test_classifiers_of_version_11_have_no_ngrams_of_characters(tmp_path, kind, longest):
+    model_with(tmp_path, 11, kind=kind, shortest=2, longest=4, buckets=3)
+    assert files.read(tmp_path / "model.bin").dictionary.subwords == Subwords(3, 2, longest, 1)
+    model_with(tmp_path, 12, kind=kind, shortest=2, longest=4, buckets=3)
+    assert files.read(tmp_path / "model.bin").dictionary.subwords.longest == 4
+
+
+@pytest.mark.parametrize("version", [10, 13])
+def test_other_versions_are_rejected(tmp_path, version):
+    model_with(tmp_path, version)
+    with pytest.raises(
+        UserError, match=f"it begins with 793712314 and version {version}, not 793712314 and version 12"
+    ):
+        files.read(tmp_path / "model.bin")
+
+
+def quantised_model(tmp_path, width=2, parts=((2,),), rows=1, codes=None, norms=None, kept=(), quantised=True):
+    """A classifier of one word whose input matrix has these parts, pruned to the buckets `kept` of two."""
+    head = struct.pack("<2i", files.MAGIC, files.VERSION)
+    buckets = 2 if kept else 0
+    head += struct.pack(
+        "<12id", width, 5, 5, 1, 5, 1, losses.FastTextLoss.SOFTMAX, files.ModelKind.SUPERVISED, buckets, 0, 0, 1, 0
+    )
+    entries = struct.pack("<3i2q", 2, 1, 1, 2, len(kept) if kept else -1)
+    entries += b"word\0" + struct.pack("<qb", 1, 0) + b"x\0" + struct.pack("<qb", 1, 1)
+    entries += b"".join(struct.pack("<2i", *pair) for pair in kept)
+    (widths,) = parts
+    codes = bytes(rows * len(widths)) if codes is None else codes
+    source = struct.pack("<?2qi", norms is not None, rows, width, len(codes)) + codes
+    source += struct.pack("<4i", sum(widths), len(widths), widths[0], widths[-1])
+    source += np.ones(256 * sum(widths), "<f4").tobytes()
+    if norms is not None:
+        source += bytes(rows) + struct.pack("<4i", *norms) + np.full(256 * norms[0], 3, "<f4").tobytes()
+    target = struct.pack("<?2q", False, 1, width) + np.ones(width, "<f4").tobytes()
+    path = tmp_path / "model.ftz"
+    path.write_bytes(head + entries + struct.pack("<?", quantised) + source + target)
+    return path
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {}, {"width": 1, "parts": ((1,),)}, {"width": 5, "parts": ((2, 2, 1),)}, {"norms": (1, 1, 1, 1)},
+        {"kept": ((1, 0),), "rows": 2}, {"kept": ((0, 1), (1, 0)), "rows": 3},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_quantised_matrices_of_every_shape_are_read(tmp_path, given):
+    found = files.read(quantised_model(tmp_path, **given))
+    assert found.source.shape == (given.get("rows", 1), given.get("width", 2))
+    expected = 3 if "norms" in given else 1
+    np.testing.assert_array_equal(found.source.rows([0]), np.full((1, given.get("width", 2)), expected))
+    assert found.dictionary.kept == (dict(given["kept"]) if "kept" in given else None)
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"parts": ((2, 0),)}, "a quantiser of 2 numbers has 2 parts of 2, the last of 0"),
+        ({"rows": -1, "codes": b""}, "a quantised matrix has -1 rows of 2 numbers, 1 parts and 0 codes"),
+        ({"rows": 1, "codes": bytes(2)}, "a quantised matrix has 1 rows of 2 numbers, 1 parts and 2 codes"),
+        ({"width": 2, "parts": ((3,),)}, "a quantised matrix has 1 rows of 2 numbers, 1 parts and 1 codes"),
+        ({"norms": (1, 1, 1, 0)}, "a quantiser of 1 numbers has 1 parts of 1, the last of 0"),
+        ({"norms": (1, 0, 1, 1)}, "a quantiser of 1 numbers has 0 parts of 1, the last of 1"),
+        ({"norms": (1, 1, 0, 1)}, "a quantiser of 1 numbers has 1 parts of 0, the last of 1"),
+        ({"kept": ((1, 1),), "rows": 2}, "a bucket has a number beyond those that are kept"),
+        ({"kept": ((1, -1),), "rows": 2}, "a bucket has a number beyond those that are kept"),
+        ({"kept": ((1, 0),), "rows": 3}, r"its matrices have shapes \(3, 2\) and \(1, 2\), its dictionary asks for \(\(2, 2\), \(1, 2\)\)"),
+        ({"kept": ((1, 0),), "rows": 2, "quantised": False}, "its buckets were pruned, but its input matrix is dense"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_quantised_matrices_that_do_not_fit_together_are_rejected(tmp_path, given, problem):
+    path = quantised_model(tmp_path, **given)
+    with pytest.raises(UserError, match=problem):
+        files.read(path)
+
+
+def test_an_empty_file_is_rejected(tmp_path):
+    (tmp_path / "model.bin").touch()
+    with pytest.raises(UserError, match="it ends after 0 bytes, within a part of 8 bytes that has 0"):
+        files.read(tmp_path / "model.bin")
+
+
+@pytest.mark.parametrize(("place", "form", "values", "problem"), [
+    (64, "3i", (1, -1, 2), "its dictionary has 1 entries, -1 words and 2 labels"),
+    (64, "3i", (1, 2, -1), "its dictionary has 1 entries, 2 words and -1 labels"),
+    (64, "3i", (4, 2, 1), "its dictionary has 4 entries, 2 words and 1 labels"),
+])  # fmt: skip
+def test_numbers_of_entries_that_do_not_add_up_are_rejected(tmp_path, place, form, values, problem):
+    content = bytearray(model_with(tmp_path))
+    struct.pack_into(f"<{form}", content, place, *values)
+    (tmp_path / "model.bin").write_bytes(content)
+    with pytest.raises(UserError, match=problem):
+        files.read(tmp_path / "model.bin")
+
+
+@pytest.mark.parametrize(("rows", "width"), [(-1, 2), (2, 0), (2, 1 << 31)])
+def test_a_dense_matrix_has_rows_of_one_number_or_more(tmp_path, rows, width):
+    content = bytearray(model_with(tmp_path))
+    place = content.index(struct.pack("<?2q", False, 2, 2)) + 1
+    struct.pack_into("<2q", content, place, rows, width)
+    (tmp_path / "model.bin").write_bytes(content)
+    with pytest.raises(UserError, match=f"a matrix has {rows} rows of {width} numbers"):
+        files.read(tmp_path / "model.bin")
+
+
+def test_text_has_five_digits_and_a_space_behind_each_vector():
+    lines = list(files.text_vectors([b"a", "é".encode()], np.array([[0.5, 1234567], [1e-9, -2]], np.float32)))
+    assert lines == [b"2 2\n", b"a 0.5 1.2346e+06 \n", "é 1e-09 -2 \n".encode()]
