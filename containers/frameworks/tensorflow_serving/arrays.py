@@ -166,6 +166,8 @@ def _regular(elements: list[Any], dtype: np.dtype[Any]) -> np.ndarray | None:
         return None
     if dtype.kind != "b" and not np.all(np.abs(found[np.isfinite(found)], dtype=np.float64) <= _largest(dtype, found)):
         return None
+    if dtype.kind == "u" and np.any(found < 0):  # it would become a large one
+        return None
     return found.astype(dtype)
 
 
