@@ -67,7 +67,8 @@ class Sample:
         def put(part: slice) -> None:
             self.rows_rd[free[part]] = x_nd[entrants[part]]
 
-        over_rows(len(free), len(free) * x_nd.shape[1], x_nd.device, put)
+        entries = len(free) * x_nd.shape[1]  # mutants: equivalent: decides about threads alone
+        over_rows(len(free), entries, x_nd.device, put)
         self.keys_r[free], self.log_importance_r[free] = keys_n[entrants], log_importance_n[entrants]
         self.log_weight_r[free] = log_weight_n[entrants]
 

@@ -113,8 +113,8 @@ def _meaning(code: str) -> str | None:
 
 
 def _left_alone(tree: ast.Module) -> Iterator[Position]:
-    """Where types stand, which are not evaluated, and whether they are imported; the decorators of data classes, `strict` of zip,
-    and the `*` of parameters."""
+    """Where types stand, which are not evaluated, and whether they are imported; the decorators of data classes, the options of
+    their fields, `strict` of zip, and the `*` of parameters."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.args.kwonlyargs:
             before = [
@@ -122,8 +122,8 @@ def _left_alone(tree: ast.Module) -> Iterator[Position]:
                 *(_position(one)[1] for one in node.args.defaults),
             ]
             yield max(before, default=(node.lineno, node.col_offset)), _position(node.args.kwonlyargs[0])[0]
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "zip":
-            yield from (_position(option.value) for option in node.keywords)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("zip", "field"):
+            yield from (_position(option.value) for option in node.keywords if option.arg != "default")
         if isinstance(node, ast.ClassDef):
             yield from (_position(one) for one in node.decorator_list)
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":

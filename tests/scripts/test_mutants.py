@@ -51,6 +51,7 @@ def test_annotations_options_of_classes_and_marked_lines_stay():
     assert len(changed_to("def f(a, b=1, *, c): ...\n")) == 2  # those of the number
     assert changed_to("def f(*, c): ...\n") == []
     assert changed_to("zip(a, b, strict=True)\n") == ["pass"]
+    assert changed_to("a = field(default=True, compare=False)\n") == ["a = field(default=False, compare=False)"]
     assert changed_to("if TYPE_CHECKING:\n    import a\n") == []
     assert changed_to("n = 1  # mutants: equivalent: any number above zero will do\n") == []
     assert sorted(changed_to("# mutants: equivalent: any number will do\nn = 1\na = 5\n")) == ["a = 4", "a = 6"]

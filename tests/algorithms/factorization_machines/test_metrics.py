@@ -39,6 +39,12 @@ def test_a_classifiers_metrics():
     )
 
 
+def test_a_score_of_zero_says_yes():
+    total = metrics.sums("binary_classifier", torch.zeros(2), torch.tensor([1.0, 0.0]))
+    assert metrics.from_sums("binary_classifier", total)["binary_classification_accuracy"] == 0.5
+    assert total.tolist()[:5] == [2, 1, 1, 2, 1]
+
+
 def test_no_rows_have_no_metrics_and_no_positives_an_f_of_zero():
     assert metrics.from_sums("regressor", metrics.no_rows("regressor", torch.device("cpu"))) == {}
     nothing = metrics.sums("binary_classifier", torch.tensor([-1.0]), torch.tensor([0.0]))
