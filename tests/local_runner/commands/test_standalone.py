@@ -1,9 +1,15 @@
 """What files are taken for where nobody says what they are."""
 
+import tarfile
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.commands import standalone
+from wildsage.local_runner.commands.terminal import JobFailed
 
 
 @pytest.mark.parametrize(("algorithm", "label_size"), [("kmeans", 0), ("pca", 0), ("knn", 1)])
@@ -30,3 +36,91 @@ def test_files_of_several_kinds_are_not_guessed_at(tmp_path):
         (tmp_path / name).touch()
     with pytest.raises(UserError, match=r"got \.csv, \.pbr, expected files that all end in one of"):
         standalone.content_type_of(tmp_path, "kmeans")
+
+
+def test_files_of_a_channel_are_sorted_and_hidden_ones_left_out(tmp_path):
+    for name in ("b.csv", "a.csv", ".hidden", "sub/c.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    files = standalone.ChannelData(tmp_path, "text/csv").files()
+    assert [file.relative_to(tmp_path).as_posix() for file in files] == ["a.csv", "b.csv", "sub/c.csv"]
+    assert standalone.ChannelData(tmp_path / ".hidden", "").files() == [tmp_path / ".hidden"]
+
+
+@pytest.fixture
+def folder(tmp_path) -> OptML:
+    found = OptML(tmp_path / "root")
+    found.make_folders()
+    return found
+
+
+def test_a_failed_container_says_why_with_the_paths_of_its_log(folder):
+    found = standalone._failure(7, folder)
+    assert (found.status, found.has_reason) == (7, False)
+    assert str(found) == "The training process ended with status 7 and gave no reason; its log is above."
+    folder.failure.write_bytes(f" ClientError: {folder.root}/input is\xff empty.\n".encode("latin-1"))
+    found = standalone._failure(1, folder)
+    assert (found.status, found.has_reason) == (1, True)
+    assert str(found) == "ClientError: /opt/ml/input is\ufffd empty."
+
+
+@pytest.mark.parametrize(
+    ("name", "accepted"), [("train", True), ("a" * 64, True), ("a" * 65, False), ("", False), ("a/b", False)]
+)
+def test_a_channel_has_a_name_that_a_folder_can_have(name, accepted):
+    if accepted:
+        standalone._check_names({name: standalone.ChannelData(Path("x"), "")})
+    else:
+        with pytest.raises(UserError, match="expected a name of 1 to 64 letters"):
+            standalone._check_names({name: standalone.ChannelData(Path("x"), "")})
+
+
+@pytest.mark.parametrize("name", ["rows.csv", ".rows.csv"])
+def test_a_channel_of_a_file_is_a_folder_with_it_and_no_hidden_one(folder, tmp_path, name):
+    (tmp_path / name).write_text("1")
+    standalone._link(standalone.ChannelData(tmp_path / name, ""), folder.channel("train"))
+    assert [file.name for file in folder.channel("train").iterdir()] == ["rows.csv"]
+    assert (folder.channel("train") / "rows.csv").read_text() == "1"
+
+
+def test_a_channel_of_a_folder_is_that_folder(folder, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a").write_text("1")
+    standalone._link(standalone.ChannelData(tmp_path / "data", ""), folder.channel("train"))
+    assert (folder.channel("train") / "a").read_text() == "1"
+
+
+@pytest.mark.parametrize("with_output", [False, True])
+def test_what_a_job_left_is_packed(folder, tmp_path, with_output):
+    (folder.model / "model").write_text("m")
+    if with_output:
+        (folder.output_data / "notes").write_text("n")
+    standalone._pack_results(folder, tmp_path)
+    with tarfile.open(tmp_path / "model.tar.gz") as found:
+        assert "model" in [Path(name).name for name in found.getnames()]
+    assert (tmp_path / "output.tar.gz").exists() == with_output
+
+
+@pytest.mark.parametrize(("returncode", "status"), [(7, 7), (0, 0), (-9, 137)])
+def test_a_model_that_ends_before_it_answers_is_an_error(returncode, status):
+    process = SimpleNamespace(poll=lambda: returncode, returncode=returncode)
+    with pytest.raises(JobFailed, match=f"ended with status {status} before it was ready") as caught:
+        standalone._wait_until_healthy(process, 1)
+    assert caught.value.status == status
+
+
+def test_a_model_that_does_not_answer_in_time_is_an_error(monkeypatch):
+    monkeypatch.setattr(standalone, "START_LIMIT_S", 0.0)
+    process = SimpleNamespace(poll=lambda: None, returncode=None)
+    with pytest.raises(JobFailed, match="did not answer /ping on port 1 within 0 s") as caught:
+        standalone._wait_until_healthy(process, 1)
+    assert caught.value.status == 3
+
+
+def test_a_model_that_answers_is_ready_at_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        standalone, "answers", lambda port, path, timeout_s: asked.append((port, path)) or len(asked) > 1
+    )
+    standalone._wait_until_healthy(SimpleNamespace(poll=lambda: None, returncode=None), 7)
+    assert asked == [(7, "/ping")] * 2
