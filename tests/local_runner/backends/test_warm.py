@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
@@ -239,3 +240,40 @@ def test_an_order_is_read_to_its_last_byte_and_no_further():
     ours.sendall(preloaded.LENGTH.pack(len(text)) + text + b"T")
     assert preloaded._read_order(theirs.fileno()) == {"arguments": ["a"]}
     assert theirs.recv(10) == b"T"
+
+
+@pytest.mark.parametrize("first", ["prepare", "start"])
+def test_two_who_need_an_interpreter_at_once_start_one(interpreter, tmp_path, children, monkeypatch, first):
+    warm, start_process, others = interpreter(""), subprocess.Popen, []
+
+    def while_another_comes(*arguments, **options):
+        if not others:
+            others.append(threading.Thread(target=warm.prepare))
+            others[0].start()
+            others[0].join(0.2)
+        return start_process(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", while_another_comes)
+    if first == "prepare":
+        warm.prepare()
+    else:
+        with open(os.devnull, "wb") as nothing:
+            begun, control = started(warm, tmp_path, nothing.fileno())
+        control.close()
+        assert begun
+    others[0].join()
+    assert len([child for child in children() if child.ppid() == os.getpid()]) == 1
+
+
+def test_an_interpreter_is_not_closed_while_somebody_waits_for_it(interpreter, tmp_path, monkeypatch):
+    """Its imports take a while, during which a container that is being started needs it."""
+    (tmp_path / "slow_import.py").write_text("import time; time.sleep(0.5)")
+    warm = interpreter("print('here', flush=True)", "slow_import")
+    closing = threading.Timer(0.1, warm.close)
+    closing.start()
+    reading, writing = os.pipe()
+    begun, control = started(warm, tmp_path, writing)
+    os.close(writing)
+    with open(reading, "rb") as output, control:
+        assert begun and output.read() == b"here\n"
+    closing.join()

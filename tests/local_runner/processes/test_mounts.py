@@ -61,3 +61,56 @@ def test_a_folder_cannot_be_mounted_where_only_the_root_is_above(tmp_path):
 def test_other_systems_have_no_mounts(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     assert mounts.problem("/opt/other") == "darwin has no mount namespaces"
+
+
+def tried(monkeypatch, returncode: int, stderr: str = "") -> None:
+    """The attempt ends like this."""
+    done = subprocess.CompletedProcess([], returncode, "", stderr)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+
+
+@pytest.mark.parametrize(
+    ("returncode", "stderr", "said"),
+    [
+        (0, "a warning", None),
+        (1, "first\nmounts are not permitted: no\n", "mounts are not permitted: no"),
+        (1, "", "the attempt failed"),
+        (-9, "  \n", "the attempt failed"),
+    ],
+)
+def test_what_an_attempt_says_is_the_problem(monkeypatch, returncode, stderr, said):
+    tried(monkeypatch, returncode, stderr)
+    assert mounts.problem.__wrapped__("/opt/ml") == said
+
+
+def test_an_attempt_that_does_not_end_is_a_problem(monkeypatch):
+    def slow(*_: object, **given: float) -> None:
+        raise subprocess.TimeoutExpired([], given["timeout"])
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(subprocess, "run", slow)
+    assert mounts.problem.__wrapped__("/opt/ml") == "the attempt took more than 10 s"
+
+
+def test_it_is_tried_once(monkeypatch):
+    tried(monkeypatch, 1, "no")
+    assert mounts.problem("/opt/of-this-test") == "no"
+    tried(monkeypatch, 0)
+    assert mounts.problem("/opt/of-this-test") == "no" and mounts.problem("/opt/another-of-this-test") is None
+
+
+@needs_namespaces
+def test_several_folders_are_seen_and_nobody_gains_rights(tmp_path):
+    pairs = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+        pairs.append((tmp_path / name, f"/opt/{name}"))
+    done = run(pairs, "/bin/sh", "-c", "cat /opt/one/file /opt/two/file; id -u; id -g; echo $0 $1", "a b")
+    assert done.stdout.split() == ["onetwo" + str(os.getuid()), str(os.getgid()), "a", "b"]
+
+
+@needs_namespaces
+def test_a_command_that_is_not_there_is_an_error(tmp_path):
+    assert run([(tmp_path, TARGET)], "/no/such/command").returncode == 1

@@ -1,5 +1,6 @@
 """A command has no network but its own loopback, and answers on a socket that it inherits."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -46,3 +47,35 @@ def test_a_socket_that_it_inherits_is_asked_from_outside():
 def test_status_and_signals_are_the_commands_own():
     assert run("/bin/sh", "-c", "exit 7").returncode == 7
     assert run("/bin/sh", "-c", "kill -TERM $$").returncode == -15
+
+
+@pytest.mark.parametrize(
+    ("returncode", "stderr", "said"),
+    [
+        (0, "a warning", None),
+        (1, "first\nnetwork namespaces are not permitted: no\n", "network namespaces are not permitted: no"),
+        (1, "", "the attempt failed"),
+        (-9, "  \n", "the attempt failed"),
+    ],
+)
+def test_what_an_attempt_says_is_the_problem(monkeypatch, returncode, stderr, said):
+    done = subprocess.CompletedProcess([], returncode, "", stderr)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    assert no_network.problem.__wrapped__() == said
+
+
+def test_an_attempt_that_does_not_end_is_a_problem(monkeypatch):
+    def slow(*_: object, **given: float) -> None:
+        raise subprocess.TimeoutExpired([], given["timeout"])
+
+    monkeypatch.setattr(subprocess, "run", slow)
+    assert no_network.problem.__wrapped__() == "the attempt took more than 10 s"
+
+
+def test_other_systems_have_no_network_namespaces(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert no_network.problem.__wrapped__() == "darwin has no network namespaces"
+
+
+def test_the_user_stays_the_same():
+    assert run("/bin/sh", "-c", "id -u; id -g").stdout.split() == [str(os.getuid()), str(os.getgid())]

@@ -1,7 +1,9 @@
 """The supervisor: exit statuses, signals, and the end of everything when its parent ends."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -77,3 +79,53 @@ def test_everything_ends_with_the_owner(end):
     assert len(pids) == 2
     assert all(map(gone, pids))
     process.wait(WITHIN_S)
+
+
+def reported(script: str, *orders: bytes, **options) -> tuple[int, dict, str]:
+    """Status, report and output of a command whose parent is at a socket and sends these orders after its first line."""
+    ours, theirs = socket.socketpair()
+    command = supervisor.supervised(["sh", "-c", script])
+    with (
+        subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.PIPE, text=True, **options) as process,
+        ours,
+    ):
+        theirs.close()
+        output = process.stdout.readline() if orders else ""
+        for order in orders:
+            ours.sendall(order)
+        report = json.loads(ours.makefile().readline())
+        return process.wait(WITHIN_S), report, output + process.stdout.read()
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
+def test_a_parent_at_a_socket_is_told_what_the_command_used(script, status):
+    code, report, _ = reported(script)
+    assert code == report["status"] == status
+    assert report.keys() == {"status", "cpu_s", "peak_bytes"}
+    assert 0 <= report["cpu_s"] < 60 and 100_000 < report["peak_bytes"] < 1 << 30
+
+
+def test_the_time_of_the_processor_is_that_of_the_command():
+    _, busy, _ = reported("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done")
+    _, idle, _ = reported("sleep 0.1")
+    assert busy["cpu_s"] > idle["cpu_s"]
+
+
+def test_an_order_of_the_parent_is_sigterm_for_the_command():
+    script = "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done"
+    for orders in ([b"T"], [b"xT"], [b"x", b"T"]):
+        code, report, output = reported(script, *orders)
+        assert (code, report["status"], output) == (3, 3, "up\nbye\n")
+
+
+def test_a_command_inherits_a_socket_that_listens():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        script = f"test -e /proc/self/fd/${supervisor.LISTENER} && echo there"
+        environment = {**os.environ, supervisor.LISTENER: str(listener.fileno())}
+        assert reported(script, pass_fds=[listener.fileno()], env=environment)[2] == "there\n"
+
+
+def test_a_command_reads_nothing_and_leads_a_group_of_its_own():
+    _, _, output = reported("cat; ps -o pgid= -p $$; echo $$")
+    group, own = output.split()
+    assert group == own

@@ -290,6 +290,16 @@ def test_a_raw_body_and_headers_are_the_values_of_an_invocation():
         Rest().parse(request("/x"), RUNTIME)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("60", 60), ("-1", -1), ("9" * 18, int("9" * 18)), ("9" * 19, "9" * 19), ("soon", "soon"), ("", "")],
+)
+def test_a_number_in_a_header_is_a_number_where_its_type_says_so(text, value):
+    headers = {"X-Amzn-SageMaker-RequestTTLSeconds": text, "X-Amzn-SageMaker-Inference-Id": text}
+    _, values = Rest().parse(request("/endpoints/e/async-invocations", **headers), RUNTIME)
+    assert (values["RequestTTLSeconds"], values["InferenceId"]) == (value, text)
+
+
 def test_rest_xml_names_what_is_not_here():
     route53 = SESSION.get_service_model("route53")
     for path, name in (("/2013-04-01/hostedzone", "ListHostedZones"), ("/x", "GET /x")):
