@@ -111,7 +111,6 @@ TESTS = {
         "tests/containers/codecs/test_table.py",
         "tests/containers/codecs/test_other_formats.py",
     ),
-    "containers/codecs/records/": ("tests/containers/codecs/records",),
     "containers/__main__.py": ("tests/containers/test_main.py",),
     "containers/frameworks/image_modules/": ("tests/containers/frameworks/test_image_modules.py",),
     "containers/model_files/__init__.py": ("tests/containers/model_files/test_layouts.py",),

@@ -33,7 +33,7 @@ def decode(chunks: Iterable[bytes]) -> Iterator[FlatRows]:
         if schema is None:
             first = _read_one(block, 0, None)
             schema = Schema.from_row(first)
-            if len(block) == 1:
+            if len(block) == 1:  # mutants: equivalent: read once more, the row is the same
                 yield first
                 continue
         yield _rows(block, schema)
@@ -41,7 +41,7 @@ def decode(chunks: Iterable[bytes]) -> Iterator[FlatRows]:
 
 def _rows(block: recordio.Block, schema: Schema) -> FlatRows:
     """Return the rows of a block in order. Common layouts are read many at a time, the others one by one."""
-    if len(block) <= FEW:
+    if len(block) <= FEW:  # mutants: equivalent: both ways give the same rows
         return stack([_read_one(block, index, schema) for index in range(len(block))])
     parts: list[FlatRows] = []
     order: list[np.ndarray] = []

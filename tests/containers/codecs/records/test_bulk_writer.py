@@ -77,3 +77,11 @@ def test_a_row_is_as_long_as_a_record_may_be(monkeypatch):
 def test_a_row_of_zeros_alone_has_no_values():
     tensor = bulk_writer.sparse_tensor(np.array([0, 0]), np.empty(0, np.int64), np.empty(0, np.int64), 5)
     assert rows_of(bulk_writer.frames([bulk_writer.entry(FEATURES, "values", tensor)])) == [([], [], 5)] * 2
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.uint32, np.int8, bool, complex])
+def test_other_numbers_are_rejected(dtype):
+    with pytest.raises(
+        TypeError, match=f"^Values of dtype {np.dtype(dtype)}, expected float32, float64, int32 or int64"
+    ):
+        bulk_writer.dense_tensor(np.ones((1, 1), dtype))

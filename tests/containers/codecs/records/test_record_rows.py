@@ -71,3 +71,12 @@ def test_an_answer_has_its_columns_in_order_as_float32():
     ]
     assert [list(label) for _, label in found] == [["closest", "projection"]] * 2
     assert found[0][1]["closest"].values.dtype == np.float32
+
+
+def test_a_first_record_that_fills_its_block_is_followed_by_others():
+    columns = 300_000  # more than a megabyte
+    messages = [row([number] * columns) for number in range(3)]
+    blocks = list(record_rows.decode([b"".join(map(frame, messages))]))
+    assert [rows[0] for block in blocks for rows in values(block)] == [0, 1, 2]
+    with pytest.raises(BadRecord, match=r"^row 2: 1 columns, expected 300000"):
+        list(record_rows.decode([frame(messages[0]) + frame(row([1]))]))
