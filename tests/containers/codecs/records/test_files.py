@@ -17,6 +17,8 @@ from scipy import sparse
 
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.containers.codecs.records import files
+from wildsage.containers.codecs.records.recordio import frame
+from wildsage.containers.codecs.rows import FlatRows
 
 DTYPES = (np.float32, np.float64, np.int64)
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 5))
@@ -97,3 +99,36 @@ def test_it_needs_no_torch():
     code = "import sys, wildsage.containers.codecs.records.files; sys.exit('torch' in sys.modules)"
     root = Path(__file__).parents[4]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kind"), [(np.float32, "float32_tensor"), (np.float64, "float64_tensor"), (np.int32, "int32_tensor")]
+)
+def test_a_tensor_stands_under_the_name_of_its_type_alone(dtype, kind):
+    content = written(files.write_numpy_to_dense_tensor, np.array([[1, 2]], dtype), np.array([7], dtype))
+    (record,) = files.read_records(io.BytesIO(content))
+    for where, values in ((record.features, [1, 2]), (record.label, [7])):
+        assert where == {"values": files.Value(**{kind: files.Tensor(values, [], [])})}
+
+
+def test_a_damaged_record_is_named_by_its_number():
+    good = written(files.write_numpy_to_dense_tensor, np.ones((1, 2)))
+    for content, number in ((frame(b"\x0b") + good, 1), (good + frame(b"\x0b"), 2)):
+        with pytest.raises(
+            BadRecord, match=f"^row {number}: wire type 3 in field 1, which a Record message cannot have"
+        ):
+            files.read_records(io.BytesIO(content))
+
+
+def test_no_rows_are_no_bytes_and_may_have_labels_of_no_rows():
+    nothing = FlatRows(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), 3, np.empty((0, 1)))
+    assert files.encode_sparse(nothing) == files.encode_dense(np.empty((0, 3)), np.empty(0)) == b""
+    with pytest.raises(ValueError, match="1 labels for 0 rows, expected one per row"):
+        files.encode_dense(np.empty((0, 3)), np.ones(1))
+
+
+def test_labels_may_have_a_column_of_their_own():
+    rows = np.ones((2, 1))
+    column = files.encode_dense(rows, np.array([[3.0], [4.0]]))
+    assert column == files.encode_dense(rows, np.array([3.0, 4.0]))
+    assert files.encode_dense(rows, np.array([[3.0, 5.0], [4.0, 6.0]])) != column
