@@ -66,6 +66,11 @@ def spread(starts_n: NDArray[np.int64], counts_n: NDArray[np.int64], step: int =
     return places_z + np.arange(0, step * len(places_z), step)
 
 
+def as_matrix(values: NDArray) -> NDArray:
+    """Return (n,) as (n, 1), and (n, m) as it is."""
+    return values[:, None] if values.ndim == 1 else values
+
+
 def floating(values: NDArray) -> NDArray:
     """Return float32 and float64 unchanged, and other types as float32."""
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)

@@ -121,7 +121,9 @@ def frames(segments: Sequence[Segment]) -> bytearray:
     Raises ValueError for a message beyond 2^29 - 1 bytes.
     """
     lengths_n = sum_of_sizes(segments)
-    if len(lengths_n) and lengths_n.max() > MAX_PAYLOAD_BYTES:
+    if not len(lengths_n):
+        return bytearray()
+    if lengths_n.max() > MAX_PAYLOAD_BYTES:
         raise ValueError(f"A row takes {lengths_n.max()} bytes, a RecordIO record holds at most {MAX_PAYLOAD_BYTES}.")
     frames_n = HEADER_BYTES + (lengths_n + 3) // 4 * 4
     at_n = np.cumsum(frames_n) - frames_n

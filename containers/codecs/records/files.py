@@ -18,7 +18,7 @@ from wildsage.algorithms.base.errors import BadRecord
 from wildsage.containers.codecs.pieces import PIECE_BYTES
 from wildsage.containers.codecs.records import bulk_writer, message, recordio
 from wildsage.containers.codecs.records.message import FEATURES, LABEL, MAP_KEY, MalformedRecord
-from wildsage.containers.codecs.rows import FlatRows
+from wildsage.containers.codecs.rows import FlatRows, as_matrix
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def write_spmatrix_to_sparse_tensor(file: IO[bytes], array: Any, labels: NDArray
         raise TypeError(f"Got {type(array).__name__}, expected a sparse matrix of SciPy.")
     rows = array.tocsr()
     counts_n = np.diff(rows.indptr).astype(np.int64)
-    labels_nl = None if labels is None else labels.reshape(len(labels), -1)
+    labels_nl = None if labels is None else as_matrix(labels)
     file.write(encode_sparse(FlatRows(counts_n, rows.data, rows.indices.astype(np.int64), rows.shape[1], labels_nl)))
 
 
@@ -134,16 +134,12 @@ def encode_dense(values_nd: NDArray, labels: NDArray | None = None) -> bytearray
     where labels and rows differ in number.
     """
     labels_nl = _checked(labels, len(values_nd))
-    if not len(values_nd):
-        return bytearray()
     return _frames(bulk_writer.dense_tensor(values_nd), labels_nl)
 
 
 def encode_sparse(rows: FlatRows) -> bytearray:
     """Return records of sparse rows and their labels. Raises as `encode_dense` does."""
     labels_nl = _checked(rows.labels_nl, len(rows))
-    if not len(rows):
-        return bytearray()
     tensor = bulk_writer.sparse_tensor(rows.counts_n, rows.values_z, rows.sparse_keys(), rows.width)
     return _frames(tensor, labels_nl)
 
@@ -153,7 +149,7 @@ def _checked(labels: NDArray | None, count: int) -> NDArray | None:
         return None
     if len(labels) != count:
         raise ValueError(f"{len(labels)} labels for {count} rows, expected one per row.")
-    return labels.reshape(len(labels), -1)
+    return as_matrix(labels)
 
 
 def _frames(features: bulk_writer.Message, labels_nl: NDArray | None) -> bytearray:

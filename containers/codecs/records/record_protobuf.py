@@ -11,7 +11,7 @@ from wildsage.algorithms.base.batch import Batch, SparseRows
 from wildsage.algorithms.base.spec import Response
 from wildsage.containers.codecs.batches import to_batch
 from wildsage.containers.codecs.records import files, record_rows
-from wildsage.containers.codecs.rows import FlatRows
+from wildsage.containers.codecs.rows import FlatRows, as_matrix
 
 
 def decode(chunks: Iterable[bytes]) -> Iterator[Batch]:
@@ -37,7 +37,7 @@ def encode_rows(features: NDArray | SparseRows, labels: NDArray | None = None) -
         features.values_z.numpy(),
         features.columns_z.numpy(),
         features.width,
-        None if labels is None else labels.reshape(len(labels), -1),
+        None if labels is None else as_matrix(labels),
     )
     return files.encode_sparse(rows)
 

@@ -11,7 +11,7 @@ from wildsage.algorithms.base import other_formats
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.containers.codecs.records import bulk_reader, bulk_writer, message, recordio
 from wildsage.containers.codecs.records.message import LABEL, MalformedRecord, Schema
-from wildsage.containers.codecs.rows import FlatRows, stack
+from wildsage.containers.codecs.rows import FlatRows, as_matrix, stack
 
 MEDIA_TYPE = "application/x-recordio-protobuf"
 
@@ -77,6 +77,6 @@ def encode(columns: Mapping[str, NDArray]) -> bytes:
     """One record a row without features: `label[<column>]` holds the (n,) or (n, m) values as float32, columns in their order."""
     parts = []
     for name, column in columns.items():
-        values_nm = np.asarray(column, np.float32).reshape(len(column), -1)
+        values_nm = as_matrix(np.asarray(column, np.float32))
         parts.append(bulk_writer.entry(LABEL, name, bulk_writer.dense_tensor(values_nm)))
     return bytes(bulk_writer.frames(parts))

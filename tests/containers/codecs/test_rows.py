@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wildsage.containers.codecs.rows import FlatRows, floating, spread, stack
+from wildsage.containers.codecs.rows import FlatRows, as_matrix, floating, spread, stack
 
 LABELS = np.array([[1.0], [2.0], [3.0]], np.float32)
 DENSE = FlatRows(np.array([2, 2, 2]), np.arange(6, dtype=np.float32), None, 2, LABELS)
@@ -67,6 +67,15 @@ def test_places_of_each_row_are_as_many_from_its_start_as_it_has(rows, step):
     assert spread(starts, counts, step).tolist() == expected
     if step == 1:
         assert spread(starts, counts).tolist() == expected
+
+
+def test_a_number_a_row_is_a_column_even_where_there_are_no_rows():
+    assert [as_matrix(np.empty(shape)).shape for shape in ((3,), (0,), (3, 2), (0, 2))] == [
+        (3, 1),
+        (0, 1),
+        (3, 2),
+        (0, 2),
+    ]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -123,6 +123,8 @@ def test_a_damaged_record_is_named_by_its_number():
 def test_no_rows_are_no_bytes_and_may_have_labels_of_no_rows():
     nothing = FlatRows(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), 3, np.empty((0, 1)))
     assert files.encode_sparse(nothing) == files.encode_dense(np.empty((0, 3)), np.empty(0)) == b""
+    no_matrix = sparse.csr_array((0, 3), dtype=np.float32)
+    assert written(files.write_spmatrix_to_sparse_tensor, no_matrix, np.empty(0, np.float32)) == b""
     with pytest.raises(ValueError, match="1 labels for 0 rows, expected one per row"):
         files.encode_dense(np.empty((0, 3)), np.ones(1))
 

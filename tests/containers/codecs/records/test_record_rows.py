@@ -80,3 +80,7 @@ def test_a_first_record_that_fills_its_block_is_followed_by_others():
     assert [rows[0] for block in blocks for rows in values(block)] == [0, 1, 2]
     with pytest.raises(BadRecord, match=r"^row 2: 1 columns, expected 300000"):
         list(record_rows.decode([frame(messages[0]) + frame(row([1]))]))
+
+
+def test_an_answer_of_no_rows_is_empty():
+    assert record_rows.encode({"score": np.empty(0), "all": np.empty((0, 3))}) == b""
