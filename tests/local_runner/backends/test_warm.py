@@ -265,15 +265,14 @@ def test_two_who_need_an_interpreter_at_once_start_one(interpreter, tmp_path, ch
     assert len([child for child in children() if child.ppid() == os.getpid()]) == 1
 
 
-def test_an_interpreter_is_not_closed_while_somebody_waits_for_it(interpreter, tmp_path, monkeypatch):
+def test_an_interpreter_is_not_closed_while_somebody_waits_for_it(interpreter, tmp_path):
     """Its imports take a while, during which a container that is being started needs it."""
     (tmp_path / "slow_import.py").write_text("import time; time.sleep(0.5)")
-    warm = interpreter("print('here', flush=True)", "slow_import")
+    warm = interpreter("", "slow_import")
     closing = threading.Timer(0.1, warm.close)
     closing.start()
-    reading, writing = os.pipe()
-    begun, control = started(warm, tmp_path, writing)
-    os.close(writing)
-    with open(reading, "rb") as output, control:
-        assert begun and output.read() == b"here\n"
+    with open(os.devnull, "wb") as nothing:
+        begun, control = started(warm, tmp_path, nothing.fileno())
     closing.join()
+    control.close()
+    assert begun
