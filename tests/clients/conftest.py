@@ -87,9 +87,9 @@ def options() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def sdk2() -> Iterator[forks.Forks]:
     """An interpreter that has imported SDK v2. Its forks learn the address of a local AWS from their variables."""
-    with forks.serving(
-        "sagemaker", environment=client.client_environment("http://127.0.0.1", Path(), False, BARE)
-    ) as found:
+    variables = client.client_environment("http://127.0.0.1", Path(), False, BARE)
+    paths = os.pathsep.join([variables["PYTHONPATH"], str(ROOT / "tests")])
+    with forks.serving("sagemaker", "aws_models", environment=variables | {"PYTHONPATH": paths}) as found:
         yield found
 
 

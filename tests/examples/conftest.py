@@ -15,7 +15,7 @@ from wildsage.local_runner.server import background
 
 ROOT = Path(__file__).parents[2]
 OF_OTHERS = ("AWS_", "SAGEMAKER_", "WILDSAGE_")
-SLOW_IMPORTS = ("boto3", "matplotlib.pyplot", "pandas", "sagemaker", "sklearn")
+SLOW_IMPORTS = ("matplotlib.pyplot", "pandas", "sagemaker", "sklearn", "aws_models")
 PROGRAM = """
 import os, runpy, sys
 sys.argv[:] = sys.argv[1:]
@@ -37,7 +37,8 @@ def client_variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
 @pytest.fixture(scope="session")
 def client_python(client_variables: dict[str, str]) -> Iterator[forks.Forks]:
     """An interpreter that has imported what the examples import."""
-    with forks.serving(*SLOW_IMPORTS, environment=client_variables) as found:
+    paths = os.pathsep.join([client_variables["PYTHONPATH"], str(ROOT / "tests")])
+    with forks.serving(*SLOW_IMPORTS, environment=client_variables | {"PYTHONPATH": paths}) as found:
         yield found
 
 
