@@ -73,11 +73,9 @@ class ThresholdCurve(NamedTuple):
 
     def area(self) -> float:
         """Area under the receiver operating characteristic; ties count half [Hanley & McNeil 1982]. NaN for one class alone."""
-        negatives = self.rows - self.positives
-        if not self.positives or not negatives:
-            return math.nan
+        pairs = self.positives * (self.rows - self.positives)
         mean_t = (self.hits_t[1:] + self.hits_t[:-1]) / 2
-        return float((mean_t * self.misses_t.diff()).sum() / (self.positives * negatives))
+        return float((mean_t * self.misses_t.diff()).sum() / pairs)  # 0 / 0 without pairs
 
 
 @dataclass(frozen=True)
@@ -117,9 +115,9 @@ class Criterion:
     ) -> ChosenThreshold:
         enough_t = bound_t >= target
         if bool(enough_t.any()):
-            return self._best(curve, value_t.masked_fill(~enough_t, -1.0))
+            return self._best(curve, value_t.masked_fill(~enough_t, -math.inf))
         nearest = float(bound_t.max())
-        choice = self._best(curve, value_t.masked_fill(bound_t < nearest, -1.0))
+        choice = self._best(curve, value_t.masked_fill(bound_t < nearest, -math.inf))
         warning = (
             f"Hyperparameter target_{bound}: got {target:g}, but no threshold reaches it; the highest {bound} is "
             f"{nearest:.6g}, at threshold {choice.threshold:.6g}, which is used."

@@ -68,9 +68,10 @@ def train(task: BoostingTask, folds: Folds, log: XGBoostLog, output_data: Path) 
         )
         boosters.append(booster)
         metrics.append(_last(history))
+        answers = booster.predict(sets["validation"])
         if number % folds.count == 0:
-            predicted.append(_empty_like(booster, everything))
-        predicted[-1][scoring] = booster.predict(sets["validation"])
+            predicted.append(np.zeros((len(labels_n), *answers.shape[1:])))
+        predicted[-1][scoring] = answers
         if number % folds.count == folds.count - 1:
             log.round(task.rounds, _mean(metrics[-folds.count :]))
     if folds.rounds > 1:
@@ -93,12 +94,6 @@ def _mean(metrics: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, flo
     }
 
 
-def _empty_like(booster: xgboost.Booster, rows: xgboost.DMatrix) -> NDArray:
-    """Room for a prediction of every row."""
-    one = booster.predict(rows.slice(np.zeros(1, np.int32)))
-    return np.zeros((rows.num_row(), *one.shape[1:]), np.float64)
-
-
 def _table(labels_n: NDArray, predicted: NDArray, folds: Folds) -> NDArray:
     """Regression: label, mean. Classes: label, mean probability, majority label [contract: xgboost, Training output].
 
@@ -117,5 +112,6 @@ def _table(labels_n: NDArray, predicted: NDArray, folds: Folds) -> NDArray:
 def _majority(classes_rn: NDArray) -> NDArray:
     """The most frequent class of every row, the smallest of several."""
     classes_rn = classes_rn.astype(int)
+    # mutants: equivalent: a class that no model chose never wins
     counts_kn = np.stack([(classes_rn == label).sum(0) for label in range(classes_rn.max() + 1)])
     return counts_kn.argmax(0)

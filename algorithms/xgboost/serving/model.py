@@ -74,7 +74,6 @@ class LoadedBooster:
             iteration_range=(0, self.rounds),
             predict_type="margin" if margins else "value",
             missing=np.nan,
-            validate_features=False,
         )
 
 

@@ -105,6 +105,8 @@ def checked(rows: Rows, kind: str, width: int) -> Rows:
         raise UserError(
             f"Feature size of {kind} inference data {given} is not consistent with feature size of trained model {width}."
         )
-    if given == width or not isinstance(rows, np.ndarray):
+    if given == width:
         return rows
+    if not isinstance(rows, np.ndarray):
+        return csr_matrix((rows.data, rows.indices, rows.indptr), (rows.shape[0], width))
     return np.column_stack([rows, np.full(len(rows), np.nan, np.float32)])

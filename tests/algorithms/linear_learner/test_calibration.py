@@ -107,6 +107,8 @@ def test_without_positive_rows_recall_and_f_are_0():
     found = curve([0.5, 0.25], [0.0, 0.0])
     assert found.recall_t.tolist() == [0, 0, 0] and found.f_beta_t(1.0).tolist() == [0, 0, 0]
     assert math.isnan(found.area()) and Criterion("accuracy").choose(found).value == 1
+    nearest = Criterion("precision_at_target_recall").choose(found)
+    assert nearest.value == -1 and nearest.warning
 
 
 def test_the_targets_are_eight_tenths_unless_others_are_given():

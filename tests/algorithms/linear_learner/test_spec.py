@@ -56,6 +56,10 @@ def test_a_line_is_found_by_its_definition_alone(name, line):
     assert found == [name]
 
 
+def test_lines_of_json_are_written_without_spaces():
+    assert SPEC.response.compact_lines and SPEC.response.columns == ("score", "predicted_label")
+
+
 def test_only_the_training_channel_is_required():
     assert [(channel.name, channel.required) for channel in SPEC.channels] == [
         ("train", True), ("validation", False), ("test", False), ("model", False),

@@ -134,7 +134,7 @@ ROUND_0 = ["begin", "before 0", "after 0"]
 @pytest.mark.parametrize(
     ("ending", "seen", "rounds"),
     [
-        ({}, [*ROUND_0, "before 1", "after 1", "end"], 2),
+        ({}, [*ROUND_0, "before 1", "after 1", "before 2", "after 2", "end"], 3),
         ({"last_after": 0}, [*ROUND_0, "end"], 1),
         ({"last_before": 1}, [*ROUND_0, "before 1", "end"], 1),
     ],
@@ -143,7 +143,7 @@ ROUND_0 = ["begin", "before 0", "after 0"]
 def test_all_callbacks_see_every_round_and_any_of_them_ends_training(ending, seen, rounds, first):
     ends, other = Recorded(**ending), Recorded()
     callbacks = [ends, other] if first else [other, ends]
-    booster, _ = boost(BoostingTask({}, 2, sets(VALUES), callbacks=callbacks))
+    booster, _ = boost(BoostingTask({}, 3, sets(VALUES), callbacks=callbacks))
     assert ends.seen == other.seen == seen
     assert booster.num_boosted_rounds() == rounds
 

@@ -1,9 +1,11 @@
 """The endpoint's bodies, types and status codes, by version."""
 
+import io
 import json
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 xgboost = pytest.importorskip("xgboost")
 from wildsage.algorithms.base.endpoint import HttpRequest  # noqa: E402
@@ -12,7 +14,7 @@ from wildsage.algorithms.base.program import TAG_VARIABLE  # noqa: E402
 from wildsage.algorithms.xgboost import model_files  # noqa: E402
 from wildsage.algorithms.xgboost.serving import answers  # noqa: E402
 from wildsage.containers import programs  # noqa: E402
-from wildsage.containers.codecs.records import record_rows  # noqa: E402
+from wildsage.containers.codecs.records import files, record_rows  # noqa: E402
 
 X = np.random.default_rng(3).normal(size=(60, 4)).astype(np.float32)
 SCORE = X[:, 0] - X[:, 1]
@@ -137,10 +139,6 @@ def test_every_form_of_a_row_is_answered_alike(endpoint, body, content_type):
 
 
 def test_recordio_protobuf_in_and_out(endpoint):
-    import io
-
-    from wildsage.containers.codecs.records import files
-
     body = io.BytesIO()
     files.write_numpy_to_dense_tensor(body, X[:3])
     selecting = endpoint("binary:logistic", SAGEMAKER_INFERENCE_OUTPUT="predicted_label,probabilities")
@@ -156,6 +154,16 @@ def test_empty_fields_and_a_missing_last_column_are_missing_values(endpoint):
     logistic = endpoint("binary:logistic")
     assert ask(logistic, b"1,,2,").body == ask(logistic, b"1,nan,2").body
     assert ask(logistic, b"1,,2,\n3,4,5,6\n").body.splitlines()[0] + b"\n" == ask(logistic, b"1,,2").body
+
+
+def test_sparse_records_may_lack_the_last_column(endpoint):
+    bodies = [io.BytesIO(), io.BytesIO()]
+    narrow = csr_matrix(X[:3, :3])
+    files.write_spmatrix_to_sparse_tensor(bodies[0], narrow)
+    files.write_spmatrix_to_sparse_tensor(bodies[1], csr_matrix((narrow.data, narrow.indices, narrow.indptr), (3, 4)))
+    logistic, kind = endpoint("binary:logistic"), "application/x-recordio-protobuf"
+    answers = [ask(logistic, body.getvalue(), kind) for body in bodies]
+    assert [answer.status for answer in answers] == [200, 200] and answers[0].body == answers[1].body
 
 
 def test_one_column(endpoint):

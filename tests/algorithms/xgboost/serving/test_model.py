@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 xgboost = pytest.importorskip("xgboost")
 from wildsage.algorithms.base.errors import UserError  # noqa: E402
@@ -50,6 +51,17 @@ def test_a_model_answers_as_the_library_does(tmp_path, objective, classes, margi
     )
     expected = plain.predict(xgboost.DMatrix(X), output_margin=margins)
     np.testing.assert_allclose(found.predict(X, margins=margins), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("booster", ["gbtree", "gblinear"])
+def test_a_model_whose_columns_have_names_answers_rows_without(tmp_path, booster):
+    named = xgboost.DMatrix(X, label=VALUES, feature_names=["a", "b", "c"])
+    plain = xgboost.train({"booster": booster}, named, 3)
+    found = LoadedBooster.read(saved(tmp_path / "model", plain))
+    np.testing.assert_allclose(found.predict(X), plain.predict(named), rtol=1e-5)
+    if booster == "gbtree":
+        missing = xgboost.DMatrix(csr_matrix(X), feature_names=["a", "b", "c"])
+        np.testing.assert_allclose(found.predict(csr_matrix(X)), plain.predict(missing), rtol=1e-5)
 
 
 def test_the_best_rounds_answer(tmp_path):

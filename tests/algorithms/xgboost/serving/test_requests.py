@@ -120,7 +120,9 @@ def test_a_row_may_lack_its_last_column():
     found = checked(DENSE, "csv", 4)
     assert found.shape == (2, 4) and np.isnan(found[:, 3]).all() and not np.isnan(found[:, :3]).any()
     assert checked(DENSE, "csv", 3) is DENSE
-    assert checked(SPARSE, "recordio-protobuf", 3) is SPARSE and checked(SPARSE, "recordio-protobuf", 4) is SPARSE
+    assert checked(SPARSE, "recordio-protobuf", 3) is SPARSE
+    wider = checked(csr_matrix(X), "recordio-protobuf", 4)
+    np.testing.assert_array_equal(wider.toarray(), np.column_stack([X, np.zeros(2)]))
     assert checked(SPARSE, "libsvm", 3) is SPARSE and checked(SPARSE, "libsvm", 9) is SPARSE
 
 
