@@ -125,7 +125,7 @@ def lowest_of_groups(scores_bs: Float32Array, count: int) -> Float32Array:
     """
     b, s = scores_bs.shape
     groups = min(s, 3 * count)
-    if s < 2 * groups:
+    if s < 2 * groups:  # mutants: equivalent: either is such a score
         return lowest_of_all(scores_bs, count)
     of_groups_bg = scores_bs[:, : s // groups * groups].reshape(b, -1, groups).min(1)
     return lowest_of_all(of_groups_bg, count)

@@ -129,6 +129,7 @@ def test_scores_come_in_training_and_probabilities_in_inference():
         (("_copy", "identity", "BatchNorm", "Convolution"), True),
         (("BatchNorm", "Convolution"), True),
         (("relu", "BatchNorm", "Convolution"), False),
+        (("relu", "_copy", "BatchNorm", "Convolution"), False),
         (("BatchNorm", "relu", "Convolution"), False),
     ],
 )

@@ -95,7 +95,8 @@ def test_fewer_scores_than_asked_for_have_no_bound():
 
 def test_the_order_is_that_of_a_stable_sort():
     rng = np.random.default_rng(5)
-    scores = rng.choice(np.float32([-3e38, -1.5, -1e-45, -0.0, 0.0, 1e-45, 2.5, 3e38]), 5000)
+    beside = [np.nextafter(np.float32(number), np.float32(0)) for number in (-1.5, 2.5)]
+    scores = rng.choice(np.float32([-3e38, -1.5, -1e-45, -0.0, 0.0, 1e-45, 2.5, 3e38, *beside]), 5000)
     queries = rng.integers(0, candidates.QUERIES_IN_BLOCK, 5000)
     assert np.array_equal(candidates.order_by(queries, scores), np.lexsort((scores, queries)))
 
