@@ -193,6 +193,7 @@ def test_a_fifo_goes_when_its_pass_has_been_read(folder, files):
     assert not folder.pipe("train", 0).exists()
     pipe.close()
     assert not pipe._feeder.is_alive() and pipe.problem is None
+    assert pipe._feeder.daemon, "a reader that never comes holds no process up"
 
 
 def test_the_first_problem_stays_and_each_is_reported(folder, files):
