@@ -191,9 +191,9 @@ def test_mpirun_starts_all_processes_of_all_hosts(script_job, machine):
 
 
 def test_options_of_mpi_are_passed_on_but_for_the_one_that_the_toolkit_reads(script_job, machine):
-    options = "-x 'A=two words' --NCCL_DEBUG=INFO --oversubscribe --NCCL 1"
+    options = "-x 'A=two words' --NCCL_DEBUG=INFO --oversubscribe --NCCL 1 -h"
     words = mpi_words(script_job, machine, custom_mpi_options=options)
-    assert words[2:7] == ["-x", "A=two words", "--oversubscribe", "--NCCL", "1"]
+    assert words[2:8] == ["-x", "A=two words", "--oversubscribe", "--NCCL", "1", "-h"]
 
 
 def test_where_there_is_mpi4py_it_runs_the_program(script_job, machine, tmp_path, monkeypatch):
