@@ -23,7 +23,7 @@ def ended() -> list[str]:
 @pytest.fixture
 def watching(free_port, monkeypatch, ended):
     """Hosts of three, in this process, by their numbers."""
-    monkeypatch.setattr(host_watch, "INTERVAL_S", 0.1)
+    monkeypatch.setattr(host_watch, "INTERVAL_S", 0.05)
     started = []
 
     def start(*ranks: int) -> list[HostWatch]:
@@ -60,7 +60,7 @@ def test_a_host_that_fails_before_the_hosts_meet_says_why(watching, fails):
 
 
 def test_a_host_that_is_gone_before_the_hosts_meet_is_named(watching, monkeypatch):
-    monkeypatch.setattr(host_watch, "LOST_AFTER_S", 1.0)
+    monkeypatch.setattr(host_watch, "LOST_AFTER_S", 0.6)
     watches = watching(0, 1, 2)
     watches[2]._connected.wait(60)
     watches[2]._over.set()  # as if it were killed: it beats no more
@@ -106,7 +106,7 @@ def test_the_first_host_stays_until_the_others_know_why_another_fails(watching):
 
 
 def test_nobody_waits_until_a_host_that_is_gone_has_read_the_verdict(watching, monkeypatch):
-    monkeypatch.setattr(host_watch, "LOST_AFTER_S", 1.0)
+    monkeypatch.setattr(host_watch, "LOST_AFTER_S", 0.6)
     monkeypatch.setattr(host_watch, "GRACE_S", 300.0)  # so long the first would stay
     watches = watching(0, 1, 2)
     watches[2]._connected.wait(60)
