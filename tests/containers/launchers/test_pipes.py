@@ -1,6 +1,8 @@
 """Pipe mode from the reader's side."""
 
 import gzip
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,17 @@ from wildsage.containers.launchers import pipes
 from wildsage.containers.launchers.pipes import Pipe
 
 PLAIN = ChannelConfig()
+WITHIN_S = 20
+
+
+def whole_of(fifo: Path) -> bytes:
+    """All that comes through a FIFO. Without a writer a reader would wait for ever."""
+    found: list[bytes] = []
+    reading = threading.Thread(target=lambda: found.append(fifo.read_bytes()), daemon=True)
+    reading.start()
+    reading.join(WITHIN_S)
+    assert found, f"nobody writes to {fifo.name}"
+    return found[0]
 
 
 @pytest.fixture
@@ -32,7 +45,7 @@ def test_each_pass_is_a_fifo_of_its_own_and_the_next_is_there_in_time(folder, fi
     pipe = Pipe(folder, "train", files, PLAIN, None)
     whole = b"".join(path.read_bytes() for path in files)
     for epoch in range(3):
-        assert folder.pipe("train", epoch).read_bytes() == whole
+        assert whole_of(folder.pipe("train", epoch)) == whole
         assert folder.pipe("train", epoch + 1).is_fifo()
     pipe.close()
 
@@ -41,23 +54,23 @@ def test_a_reader_may_close_early(folder, files):
     pipe = Pipe(folder, "train", files, PLAIN, None)
     with folder.pipe("train", 0).open("rb") as fifo:
         assert fifo.read(10) == bytes(10)
-    assert len(folder.pipe("train", 1).read_bytes()) == 400_000
+    assert len(whole_of(folder.pipe("train", 1))) == 400_000
     pipe.close()
 
 
 def test_gzipped_objects_arrive_unpacked(folder, tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"plain text"))
     pipe = Pipe(folder, "train", [tmp_path / "a.gz"], ChannelConfig(compression="Gzip"), None)
-    assert folder.pipe("train", 0).read_bytes() == b"plain text"
+    assert whole_of(folder.pipe("train", 0)) == b"plain text"
     pipe.close()
 
 
-@pytest.mark.parametrize("content", [b"1,2\n", gzip.compress(b"1,2\n" * 100)[:-9], gzip.compress(b"") + b"rest"])
-def test_a_damaged_object_ends_the_pass_and_is_a_problem(folder, tmp_path, content):
+@pytest.mark.parametrize("damaged", [b"1,2\n", gzip.compress(b"1,2\n" * 100)[:-9], gzip.compress(b"") + b"rest"])
+def test_a_damaged_object_ends_the_pass_and_is_a_problem(folder, tmp_path, damaged):
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"whole\n"))
-    (tmp_path / "b.gz").write_bytes(content)
+    (tmp_path / "b.gz").write_bytes(damaged)
     pipe = Pipe(folder, "train", [tmp_path / "a.gz", tmp_path / "b.gz"], ChannelConfig(compression="Gzip"), None)
-    assert folder.pipe("train", 0).read_bytes().startswith(b"whole\n")
+    assert whole_of(folder.pipe("train", 0)).startswith(b"whole\n")
     pipe.close()
     assert pipe.problem
     assert pipe.problem.startswith(
@@ -81,14 +94,14 @@ def test_objects_of_text_end_with_a_line_feed(folder, tmp_path, content_type, wh
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(content)
     pipe = Pipe(folder, "train", paths, ChannelConfig(content_type), None)
-    assert folder.pipe("train", 0).read_bytes() == whole
+    assert whole_of(folder.pipe("train", 0)) == whole
     pipe.close()
 
 
 def test_shuffling_draws_a_new_order_for_every_pass_from_the_seed(folder, files, tmp_path):
     def passes(name: str) -> list[bytes]:
         pipe = Pipe(folder, name, files, PLAIN, 7)
-        read = [folder.pipe(name, epoch).read_bytes()[::100_000] for epoch in range(6)]
+        read = [whole_of(folder.pipe(name, epoch))[::100_000] for epoch in range(6)]
         pipe.close()
         return read
 
@@ -107,7 +120,7 @@ def test_an_object_that_cannot_be_read_is_a_problem_and_holds_no_reader_up(folde
     files[1].unlink()
     reported = []
     pipe = Pipe(folder, "train", files, PLAIN, None, report=reported.append)
-    assert [len(folder.pipe("train", epoch).read_bytes()) for epoch in range(2)] == [100_000] * 2
+    assert [len(whole_of(folder.pipe("train", epoch))) for epoch in range(2)] == [100_000] * 2
     pipe.close()
     assert pipe.problem is not None and pipe.problem.startswith("Channel train: part-1 could not be read to its end: ")
     assert pipe.problem in reported
@@ -144,7 +157,7 @@ def objects(tmp_path):
 
 def passes(folder, pipe: Pipe, count: int) -> list[bytes]:
     """What a reader gets in so many passes."""
-    read = [folder.pipe("train", epoch).read_bytes() for epoch in range(count)]
+    read = [whole_of(folder.pipe("train", epoch)) for epoch in range(count)]
     pipe.close()
     return read
 
@@ -189,7 +202,7 @@ def test_the_end_of_an_object_is_found_wherever_it_is_read(folder, objects, monk
 def test_a_fifo_goes_when_its_pass_has_been_read(folder, files):
     pipe = Pipe(folder, "train", files, PLAIN, None)
     for epoch in range(2):
-        folder.pipe("train", epoch).read_bytes()
+        whole_of(folder.pipe("train", epoch))
     assert not folder.pipe("train", 0).exists()
     pipe.close()
     assert not pipe._feeder.is_alive() and pipe.problem is None
@@ -200,10 +213,10 @@ def test_the_first_problem_stays_and_each_is_reported(folder, files):
     files[1].unlink()
     reported: list[str] = []
     pipe = Pipe(folder, "train", files, PLAIN, None, report=reported.append)
-    folder.pipe("train", 0).read_bytes()
+    whole_of(folder.pipe("train", 0))
     files[1].write_bytes(b"1")
     files[2].unlink()
-    folder.pipe("train", 1).read_bytes()
+    whole_of(folder.pipe("train", 1))
     pipe.close()
     assert pipe.problem.startswith("Channel train: part-1 ")
     assert len(reported) == 2 and reported[0] == pipe.problem
