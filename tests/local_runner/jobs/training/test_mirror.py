@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,26 @@ def test_a_file_is_copied_while_the_job_runs_again_when_it_changes_and_not_other
         until_stored(objects, "changing", b"22")
     assert content(objects, "steady") is None, "it has not changed since it was copied"
     assert not [thread for thread in threading.enumerate() if thread.name == "copies"]
+
+
+def test_a_file_that_vanishes_while_it_is_copied_costs_no_other(objects, folders, monkeypatch):
+    put_file = objects.put_file
+
+    def vanish(bucket: str, key: str, path: Path) -> None:
+        if key == "a":
+            path.unlink()
+        put_file(bucket, key, path)
+
+    monkeypatch.setattr(objects, "put_file", vanish)
+    with Mirror(folders, "bucket", "", objects).running("copies"):
+        for name in "ab":
+            (folders[0] / name).write_bytes(b"1")
+    assert [found.key for found in objects.list("bucket")] == ["b"]
+
+
+def test_no_server_waits_for_copies_when_it_ends(objects, folders):
+    with Mirror(folders, "bucket", "", objects).running("copies"):
+        assert [thread.daemon for thread in threading.enumerate() if thread.name == "copies"] == [True]
 
 
 def test_what_a_job_has_written_when_it_fails_is_copied(objects, folders):
