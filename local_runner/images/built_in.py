@@ -57,7 +57,7 @@ def explain(name: str, here: Collection[str]) -> str:
 
 def _nearest(name: str, here: Collection[str]) -> str | None:
     spellings = _spellings() | {_plain(one): one for one in here}
-    close = difflib.get_close_matches(_plain(name), spellings, n=1, cutoff=0.7)
+    close = difflib.get_close_matches(_plain(name), spellings, cutoff=0.7)
     return spellings[close[0]] if close else None
 
 

@@ -60,7 +60,7 @@ def _stamp() -> tuple[tuple[str, int, int], ...]:
     return tuple((str(file), found.st_size, found.st_mtime_ns) for file in files if (found := file.stat()))
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=1)  # mutants: equivalent: what was described before is not asked for again
 def _described(_stamp: object) -> tuple[AlgorithmEntry, ...]:
     answer = subprocess.run(
         python.command("wildsage.containers", "describe"),

@@ -22,7 +22,8 @@ def bring(uri: str | None, trees: Iterable[OptML], objects: Objects) -> None:
         return
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": address}}
     for tree in trees:
-        for file in channel_files({"ChannelName": "code", "DataSource": source}, objects, 1)[0]:
+        (files,) = channel_files({"ChannelName": "code", "DataSource": source}, objects, hosts=1)
+        for file in files:
             link_file(file, tree.code / file.name)
 
 

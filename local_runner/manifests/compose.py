@@ -5,6 +5,7 @@ Source: https://docs.docker.com/reference/compose-file/services/.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import yaml
@@ -18,7 +19,7 @@ def job(workload: Workload) -> str:
     """Services `host-0` … A claim is a folder of this machine. Start it so that one that ends with an error ends the others."""
     services = {f"host-{rank}": _service(workload, rank) for rank in range(workload.count)}
     start = "# docker compose --file THIS_FILE up. A host that is gone ends the others within 30 s, and they name it.\n"
-    return start + yaml.safe_dump({"services": services}, sort_keys=False, width=1000)
+    return start + yaml.safe_dump({"services": services}, sort_keys=False, width=math.inf)
 
 
 def _service(workload: Workload, rank: int) -> dict[str, Any]:

@@ -42,4 +42,4 @@ class Workload:
     @property
     def whole_cpus(self) -> int:
         """`cpus` for launchers without fractions, rounded up."""
-        return max(1, math.ceil(float(self.cpus)))
+        return math.ceil(float(self.cpus))

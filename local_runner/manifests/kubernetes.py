@@ -6,6 +6,7 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ (probes and te
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import yaml
@@ -68,7 +69,7 @@ def deployment(workload: Workload) -> str:
 
 def documents(*found: dict[str, Any]) -> str:
     """Documents of YAML, one after another."""
-    return yaml.safe_dump_all(found, sort_keys=False, width=1000)
+    return yaml.safe_dump_all(found, sort_keys=False, width=math.inf)
 
 
 def resources(workload: Workload) -> dict[str, Any]:

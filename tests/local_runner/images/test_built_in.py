@@ -24,8 +24,13 @@ def test_a_repository_that_none_has_is_not_found():
         ("linearlerner", "is not one of SageMaker's built-in algorithms. Did you mean linear-learner? Available: "),
         ("object-detektion", "Did you mean object-detection? Wildsage does not have that one yet. Available: kmeans, "),
         ("runer", "Did you mean runner? Available: "),
+        ("linear-learnr", "Did you mean linear-learner? Available: "),
         ("zebra", "'zebra' is not one of SageMaker's built-in algorithms. Available: kmeans, linear-learner, runner."),
     ],
 )
 def test_a_typo_is_distinguished_from_an_algorithm_that_is_missing(name, said):
     assert said in built_in.explain(name, HERE)
+
+
+def test_of_several_names_that_are_near_the_nearest_is_meant():
+    assert "Did you mean runner? Available: " in built_in.explain("runnerr", ("runners", "runner"))

@@ -100,6 +100,6 @@ def test_a_server_has_minutes_to_begin_answers_pings_and_ends_after_what_is_unde
 
 def test_documents_are_written_to_be_read(workload):
     text = kubernetes.job(replace(workload, arguments=("train", "--hp", " ".join(["word"] * 100))))
-    assert " ".join(["word"] * 100) in text
+    assert " ".join(["word"] * 100) in text and text.index("requests:") < text.index("limits:")
     for document in yaml.safe_load_all(text):
         assert list(document) == ["apiVersion", "kind", "metadata", "spec"]

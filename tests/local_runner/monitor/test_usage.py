@@ -5,6 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import psutil
+import pytest
+
 from wildsage.local_runner.monitor import usage
 
 WORK = "data = bytearray(50_000_000); [i * i for i in range(2_000_000)]; print('ready', flush=True); input()"
@@ -20,12 +23,22 @@ def test_only_processes_below_the_folder_count(tmp_path):
         subprocess.Popen([sys.executable, "-c", WORK], cwd=other, **streams) as outside,
     ):
         assert inside.stdout.readline() == outside.stdout.readline() == "ready\n"
-        found = usage.sample(job)
+        found, times = usage.sample(job), psutil.Process(inside.pid).cpu_times()
         for process in (inside, outside):
             process.communicate("\n")
-    assert found.processes == 1 and found.cpu_s > 0 and found.resident_bytes > 50_000_000
+    assert found.processes == 1 and found.resident_bytes > 50_000_000
+    assert times.system > 0 and found.cpu_s == pytest.approx(times.user + times.system, abs=0.005)
 
 
 def test_nothing_runs_in_a_folder_that_does_not_exist(tmp_path):
     found = usage.sample(tmp_path / "absent")
     assert (found.processes, found.cpu_s, found.resident_bytes) == (0, 0.0, 0)
+
+
+def test_a_process_that_ends_while_it_is_looked_at_hides_no_other(tmp_path, monkeypatch):
+    class Gone:
+        def oneshot(self):
+            raise psutil.NoSuchProcess(1)
+
+    monkeypatch.setattr(usage, "_working_below", lambda folder: [Gone(), psutil.Process(), Gone()])
+    assert usage.sample(tmp_path).processes == 1

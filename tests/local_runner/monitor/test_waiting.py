@@ -91,3 +91,33 @@ def test_the_jobs_of_one_tuning_job_wait_for_each_other_without_a_word(store, jo
     store.insert(*training("search-3", "Pending", TuningJobArn=TUNER))
     (said,) = waiting.new()
     assert "wait for transform job other. `wildsage stop other --data ./aws` ends it." in said
+
+
+@pytest.mark.parametrize(
+    ("count", "named"),
+    [
+        (1, "training job a"),
+        (4, "training job a, training job b, training job c, training job d"),
+        (5, "training job a, training job b, training job c, training job d and 1 more"),
+        (6, "training job a, training job b, training job c, training job d and 2 more"),
+    ],
+)
+def test_at_most_four_jobs_are_named_the_first_created_first_and_that_one_may_be_stopped(store, jobs, count, named):
+    for place, name in enumerate("abcdef"[:count]):
+        store.insert(*training(name, CreationTime=NOW + place))
+    waiting = jobs()
+    assert waiting.running() == [f"Running on this server already: {named}. `wildsage stop a --data ./aws` ends it."]
+    store.insert(*training("mine", "Pending", CreationTime=NOW + 9))
+    (said,) = waiting.new()
+    assert said.startswith(f"Training job mine waits for {named}. `wildsage stop a --data ./aws` ends it.")
+
+
+def test_of_jobs_and_a_tuning_job_the_tuning_job_is_the_one_to_stop(store, jobs):
+    store.insert(*training("alone", CreationTime=NOW - 1))
+    store.insert(*tuning())
+    store.insert(*training("search-1", TuningJobArn=TUNER))
+    waiting = jobs()
+    store.insert(*training("mine", "Pending", CreationTime=NOW + 9))
+    (said,) = waiting.new()
+    assert "waits for training job alone, tuning job search. A tuning job continues when" in said
+    assert "`wildsage stop search --data ./aws` ends it." in said
