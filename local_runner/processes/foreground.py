@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import IO, TextIO
+from typing import IO, Any, TextIO
 
 from wildsage.local_runner.processes import supervisor
 
@@ -35,25 +35,45 @@ def exit_on_signals() -> Iterator[None]:
     def leave(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    with _handled(leave):
+        yield
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle SIGTERM and SIGHUP in the block."""
+    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+@contextmanager
+def _child(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A child process. SIGTERM and SIGHUP leave the block with SystemExit, and the child gets SIGTERM at the end of the block,
+    also if the signal came while it was being started.
+    """
+    early: list[int] = []
+    with _handled(lambda number, frame: early.append(number)), subprocess.Popen(command, **options) as process:
+        try:
+            with exit_on_signals():
+                if early:
+                    raise SystemExit(128 + early[0])
+                yield process
+        finally:
+            process.terminate()
 
 
 def run_script(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a user's program on this terminal and return its exit status. On Ctrl-C the program decides; we wait for it."""
-    with exit_on_signals(), subprocess.Popen(command, env=environment) as process:
-        try:
-            while True:
-                try:
-                    return exit_status(process.wait())
-                except KeyboardInterrupt:
-                    continue
-        finally:
-            process.terminate()
+    with _child(command, env=environment) as process:
+        while True:
+            try:
+                return exit_status(process.wait())
+            except KeyboardInterrupt:
+                continue
 
 
 def print_line(line: str, stream: TextIO) -> None:
@@ -70,17 +90,8 @@ def run_container(
 
     In what it writes, each path of this machine in `shown_as` is replaced by the one that a container has.
     """
-    with (
-        exit_on_signals(),
-        subprocess.Popen(
-            supervisor.supervised(command),
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,
-        ) as process,
-    ):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with _child(supervisor.supervised(command), env=environment, process_group=0, **pipes) as process:
         copies = [
             _copy_lines(process.stdout, sys.stdout, shown_as, show),
             _copy_lines(process.stderr, sys.stderr, shown_as, show),

@@ -62,6 +62,24 @@ def test_a_script_decides_itself_what_an_interruption_means(monkeypatch):
     assert started == [[0]]
 
 
+def test_a_signal_that_comes_while_a_script_is_started_ends_it(monkeypatch):
+    class Slow(subprocess.Popen):
+        """The signal comes when the script runs, and before anybody knows it."""
+
+        def __init__(self, *arguments, **options) -> None:
+            super().__init__(*arguments, **options)
+            os.kill(os.getpid(), signal.SIGTERM)
+            started.append(self)
+
+    started: list[subprocess.Popen] = []
+    monkeypatch.setattr(subprocess, "Popen", Slow)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as caught:
+        foreground.run_script(["sleep", "1000"], {"PATH": os.defpath})
+    assert (caught.value.code, started[0].returncode) == (128 + signal.SIGTERM, -signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_a_script_ends_with_this_process(tmp_path):
     """SIGTERM for this process is one for the script."""
     program = (
