@@ -316,9 +316,9 @@ class LinearLearner(LinearHyperparameters, Algorithm):
             "eps_insensitive_loss_type": loss if loss.startswith("eps_") else None,
             "accuracy_top_k": self.accuracy_top_k,
             "f_beta": None if self.predictor_type == REGRESSOR else self.f_beta,
-            "positive_example_weight_mult": 1.0,
+            "positive_example_weight_mult": None,  # this and the threshold are the chosen model's
             "class_weights": class_weights,
-            "threshold": 0.5,
+            "threshold": None,
         }
 
     def _optimizer(self) -> Optimizer:

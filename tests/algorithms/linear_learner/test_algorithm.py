@@ -513,3 +513,54 @@ def test_training_goes_on_while_it_improves():
 def test_an_empty_channel_says_that_no_data_was_processed():
     with pytest.raises(UserError, match="No training data processed"):
         fit(np.empty((0, 2)), [], predictor_type=REGRESSOR)
+
+
+def learned(kind: str = BINARY, **given) -> tuple[list[float], float]:
+    """Weights and bias of a small job."""
+    x_nd, labels_n = two_classes(200) if kind == BINARY else line(200)
+    how = {"mini_batch_size": 50, "epochs": 2, "num_models": 1, "learning_rate": 0.05, "wd": 0.1}
+    model = fit(x_nd, labels_n, predictor_type=kind, **how | given)
+    return model.weights_dc.flatten().tolist(), float(model.bias_1c[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("beside", "given"),
+    [
+        ({}, {"bias_lr_mult": 10.0}), ({}, {"bias_wd_mult": 0.0}), ({"optimizer": "sgd"}, {"momentum": 0.0}), ({}, {"beta_1": 0.9}),
+        ({}, {"beta_2": 0.999}), ({}, {"l1": 0.0}), ({"lr_scheduler_step": 1}, {"lr_scheduler_factor": 0.99}), ({}, {"optimizer": "adam"}),
+        ({}, {"normalize_data": True}), ({}, {"unbias_data": True}), ({"kind": REGRESSOR}, {"normalize_label": True}),
+        ({"kind": REGRESSOR}, {"unbias_label": True}), ({}, {"positive_example_weight_mult": 1.0}), ({}, {"loss": "logistic"}),
+        ({"num_models": 3}, {"lr_scheduler_minimum_lr": 1e-5}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_auto_is_the_value_that_the_page_names(beside, given):
+    assert learned(**beside) == learned(**beside | given)
+
+
+def test_positive_examples_count_as_often_as_they_would_occur():
+    """Twice the weight is twice the row, in one mini-batch of which the mean is taken over rows."""
+    x_nd, labels_n = two_classes(60)
+    how = {"predictor_type": BINARY, "epochs": 1, "num_models": 1, "learning_rate": 1e-3, "optimizer": "sgd", "wd": 0.0}
+    columns = {"normalize_data": False, "unbias_data": False}
+    start = fit(x_nd, labels_n, mini_batch_size=60, **how | columns | {"learning_rate": 1e-30}).weights_dc
+    weighted = fit(x_nd, labels_n, mini_batch_size=60, positive_example_weight_mult=2.0, **how | columns).weights_dc
+    ones = labels_n == 1
+    twice_x, twice_labels = np.concatenate([x_nd, x_nd[ones]]), np.concatenate([labels_n, labels_n[ones]])
+    repeated = fit(twice_x, twice_labels, mini_batch_size=len(twice_labels), **how | columns).weights_dc
+    moved, expected = weighted - start, (repeated - start) * len(twice_labels) / 60
+    assert torch.allclose(moved, expected, rtol=0.02, atol=1e-5)
+    assert bool((moved != 0).all())
+
+
+NARROW, SPARSE = Batch(ROWS), Batch(WIDE)
+
+
+@pytest.mark.parametrize(
+    ("head", "shifted", "dense"),
+    [(NARROW, False, True), (NARROW, True, True), (SPARSE, False, False), (SPARSE, True, True)],
+)
+def test_wide_sparse_rows_stay_sparse_unless_columns_are_shifted(head, shifted, dense):
+    learner = regressor(unbias_data=shifted)
+    scaler = learner._scaler(Batch(head.features, VALUES[:, None]), VALUES, RunContext())
+    assert learner._learns_dense(head, scaler) is dense
