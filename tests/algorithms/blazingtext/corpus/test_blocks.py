@@ -33,6 +33,7 @@ def cut(text: bytes, cut_long_lines: bool = False, size: int = 1) -> list[bytes]
         (b"ab\n", [b"ab\n"]),
         (b"123456789\n", [b"123456789\n"]),
         (b"12345678\n0\n", [b"12345678\n", b"0\n"]),
+        (b"12345678\n0", [b"12345678\n", b"0\n"]),
         (b"1234\n6789\n1\n", [b"1234\n6789\n", b"1\n"]),
         (b"1\n2\n3\n4\n5\n6", [b"1\n2\n3\n4\n5\n", b"6\n"]),
         (b"1\n" + b"x" * 15 + b"\n2\n", [b"1\n", b"x" * 15 + b"\n", b"2\n"]),
@@ -46,6 +47,7 @@ def test_blocks_end_with_the_last_line_that_fits(text, expected, size):
 @pytest.mark.parametrize("size", [1, 4, 100])
 def test_long_lines_are_cut_between_words_where_they_may_be(size):
     assert cut(b"one two three four five\nsix\n", True, size) == [b"one two ", b"three ", b"four five\n", b"six\n"]
+    assert cut(b" 123456789 b\n", True, size) == [b" ", b"123456789 ", b"b\n"]
     assert cut(b"a\none two three\n", True, size) == [b"a\n", b"one two ", b"three\n"]
 
 
