@@ -32,9 +32,9 @@ class Thumbnail:
     """A picture as a PNG that was encoded here, at most a thumbnail's size, with the labels of its record."""
 
     png: bytes
-    labels: Sequence[float] = ()
-    width: int = 0
-    height: int = 0
+    labels: Sequence[float]
+    width: int
+    height: int
     """Width and height in pixels of the original."""
 
     @property

@@ -49,7 +49,9 @@ def read(path: str) -> dict[str, object]:
 
     with pyarrow.parquet.ParquetFile(path) as file:
         names = file.schema_arrow.names
-        batches = file.iter_batches(MOST_ROWS, columns=names[:MOST_COLUMNS], use_threads=False)
+        batches = file.iter_batches(
+            MOST_ROWS, columns=names[:MOST_COLUMNS], use_threads=False
+        )  # mutants: equivalent: the rows are the same
         rows = [list(row.values()) for batch in islice(batches, 1) for row in batch.to_pylist()]
         count = file.metadata.num_rows
     note = (

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from wildsage.local_runner.commands.endpoints import row
+from wildsage.local_runner.jobs.hosting.endpoint import KIND
+from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.monitor.overview import EndpointSummary
+from wildsage.local_runner.settings import ServerSettings
 
 ARN = "arn:aws:sagemaker:eu-west-1:000000000000:endpoint/e"
 
@@ -31,3 +36,14 @@ def test_the_status_of_an_endpoint(status, alive, shown):
 def test_where_no_server_ran_the_command_says_so(cli, tmp_path):
     said = cli("endpoints", "--data", tmp_path)
     assert said.status == 1 and "No local AWS has run on" in said.err
+
+
+def test_the_endpoints_of_a_folder_at_rest_are_listed(cli, tmp_path):
+    folder = ServerSettings(tmp_path).region("eu-west-1")
+    folder.path.mkdir(parents=True)
+    deployment = {"Variants": [{"VariantName": "v"}]}
+    endpoint = {"EndpointName": "e", "EndpointArn": ARN, "EndpointStatus": "InService", "Deployment": deployment}
+    with closing(Store(folder.state)) as store:
+        store.insert(KIND.name, "e", endpoint | {"CreationTime": 1.0})
+    (found,) = cli("endpoints", "--data", tmp_path).cells
+    assert (found["name"], found["status"], found["variants"], found["region"]) == ("e", "stopped", "v", "eu-west-1")

@@ -51,6 +51,7 @@ def test_a_folder_at_rest_is_counted(at_rest, cli):
     said = cli("status", "--data", at_rest)
     assert said.status == 1
     assert said.out.splitlines()[0] == "The local AWS does not run."
+    assert f"state      {at_rest}, " in said.out
     assert "jobs       2 Completed, 1 Pending, 1 Stopped" in said.out and "endpoints  1 InService" in said.out
     assert f"wildsage up -d --data {at_rest}" in said.err
 

@@ -46,3 +46,10 @@ def test_a_request_names_a_model_or_a_container_where_there_are_several():
     assert not takes_target_model(endpoint(1.0))
     assert direct_containers(endpoint(1.0, 1.0, execution="Direct")) == ["first", "second"]
     assert direct_containers(endpoint(1.0)) == []
+
+
+def test_the_invocations_of_five_minutes_are_counted():
+    windows: list[float] = []
+    times = SimpleNamespace(summary=lambda endpoint, variant, window_s: windows.append(window_s))
+    variants(SimpleNamespace(endpoints=SimpleNamespace(invocations=times)), endpoint(1.0))
+    assert windows == [300]

@@ -91,3 +91,9 @@ def test_positions_are_read(text, found):
 def test_other_positions_are_rejected(text):
     with pytest.raises(ValueError):
         feed.parse_positions(text)
+
+
+def test_a_stream_that_was_deleted_meanwhile_has_no_lines(logs, monkeypatch):
+    monkeypatch.setattr(logs, "stream_names", lambda group, prefix: ["job/gone"])
+    assert feed.read_log(logs, TRAINING_JOBS, "job/", {}, whole=True).lines == []
+    assert feed.read_metrics(logs, job("loss"), {}).series == {}

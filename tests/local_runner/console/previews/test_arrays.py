@@ -155,3 +155,13 @@ def test_a_damaged_head_of_numpy():
     content[12] = ord("[")
     with pytest.raises((UserError, ValueError)):
         arrays.read("a.npy", bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size_bytes"),
+    [(dtype, int(dtype.strip("BFIU")) // 8) for dtype in ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8")]
+    + [("BOOL", 1)],
+)
+def test_the_size_of_a_number_is_in_its_type(dtype, size_bytes):
+    (found,) = arrays.read("m.safetensors", safetensors({"a": tensor(1, dtype=dtype)}))
+    assert found.size_bytes == size_bytes

@@ -9,7 +9,7 @@ import pytest
 
 from wildsage.local_runner.console.previews.kinds import NoPreview, TablePreview, TextPreview
 from wildsage.local_runner.console.previews.objects import HEAD_BYTES
-from wildsage.local_runner.console.previews.text import MOST_COLUMNS, MOST_ROWS, MOST_TEXT
+from wildsage.local_runner.console.previews.text import MOST_COLUMNS, MOST_ROWS, MOST_TEXT, table
 
 
 def test_rows_without_names_get_the_numbers_of_their_columns(show):
@@ -100,3 +100,17 @@ def test_a_packed_file_is_shown_unpacked(show):
     assert show("a.csv.gz", gzip.compress(b"1,2\n")) == TablePreview(["0", "1"], [["1", "2"]])
     assert "damaged" in show("b.csv.gz", gzip.compress(b"1,2\n" * 10_000)[:60]).note
     assert len(show("c.txt.gz", gzip.compress(b"x" * 4_000_000)).text) == MOST_TEXT
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "note"),
+    [
+        (MOST_ROWS, MOST_COLUMNS, ""),
+        (MOST_ROWS + 1, MOST_COLUMNS, "It has more rows."),
+        (MOST_ROWS, MOST_COLUMNS + 1, "It has 1 more columns."),
+        (MOST_ROWS + 1, MOST_COLUMNS + 1, "It has 1 more columns and more rows."),
+    ],
+)
+def test_a_table_says_what_is_left_out(rows, columns, note):
+    found = table(f"{','.join(['1'] * columns)}\n" * rows, True, ",")
+    assert (len(found.rows), len(found.columns), found.note) == (MOST_ROWS, MOST_COLUMNS, note)

@@ -37,6 +37,9 @@ class Runner:
     def start(self, job: dict) -> None:
         self._store.insert(self.kind.name, job[self.kind.name_field], {**job, self.kind.status_field: "InProgress"})
 
+    def wait(self, name: str, timeout_s: float) -> None:
+        self._store.update(self.kind.name, name, **{self.kind.status_field: "Completed"})
+
     def stop(self, name: str) -> None:
         self._store.update(self.kind.name, name, **{self.kind.status_field: "Stopping"})
 
@@ -402,3 +405,31 @@ def test_a_training_job_is_changed_while_it_runs_and_deleted_when_it_has_ended(r
     assert rejection(training_jobs.stop_training_job, requests, named)[0] == "ValidationException"
     training_jobs.delete_training_job(requests, named)
     assert rejection(training_jobs.describe_training_job, requests, named) == missing
+
+
+@pytest.mark.parametrize(("user_agent", "held"), [("AWS-SageMaker-Python-SDK/2.1", True), ("Boto3", False)])
+def test_a_description_that_was_held_shows_what_the_job_is_then(requests, user_agent, held):
+    view = RequestContext(requests.services, user_agent=user_agent)
+    transform_jobs.create_transform_job(view, transform())
+    trained(view, 1, None, TrainingJobStatus="InProgress")
+    shown = transform_jobs.describe_transform_job(view, {"TransformJobName": "t"})["TransformJobStatus"]
+    found = training_jobs.describe_training_job(view, {"TrainingJobName": "h-1"})["TrainingJobStatus"]
+    assert shown == found == ("Completed" if held else "InProgress")
+
+
+def test_a_search_learns_from_parents_that_have_ended(requests, monkeypatch):
+    monkeypatch.setattr(tuning_jobs.hyperparameter_check, "rejection", lambda *_: "")
+    parent = tuning(MaxNumberOfTrainingJobs=1) | {"HyperParameterTuningJobName": "parent"}
+    warm = {
+        "WarmStartType": "TransferLearning",
+        "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": "parent"}],
+    }
+    request = tuning(MaxNumberOfTrainingJobs=1) | {"WarmStartConfig": warm}
+    assert rejection(CREATE, requests, request)[0] == "ResourceNotFound"
+    CREATE(requests, parent)
+    assert rejection(CREATE, requests, request)[1] == "Parent tuning job parent is InProgress. Wait for its end."
+    requests.services.store.update(TUNING.name, "parent", HyperParameterTuningJobStatus="Stopped")
+    other = tuning(MaxNumberOfTrainingJobs=1) | {"WarmStartConfig": warm}
+    other["TrainingJobDefinition"] = definition(StaticHyperParameters={"k": "2"})
+    assert "The total number of static and tunable hyperparameters" in rejection(CREATE, requests, other)[1]
+    assert CREATE(requests, request)
