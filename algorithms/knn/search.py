@@ -30,7 +30,7 @@ from wildsage.algorithms.knn.candidates import (
 SKETCH_COLUMNS_LOW, SKETCH_NUMBERS_LOW = 128, 1 << 22
 """A smaller index is read in the time that reading its sketch would take."""
 
-NUMBERS_IN_CACHE = 1 << 15
+NUMBERS_IN_CACHE = 1 << 15  # mutants: equivalent: any number gives the same, in another time
 """Float64 numbers of candidates that are compared with their queries at once: a quarter of a megabyte."""
 
 TRIAL_QUERIES, TRIAL_SHARE = 32, 0.5
@@ -100,7 +100,7 @@ class FlatSearch:
         for stage in self._stages:
             costs_nk[left], rows_nk[left], proven = self._among(stage, x_nd[left], k)
             left = left[~proven]
-            if not len(left):
+            if not len(left):  # mutants: equivalent: the loop below finds the same, in another time
                 break
         for query in left:
             rows_1c = self._full.find_within(x_nd[query], costs_nk[query, -1])[None]

@@ -150,6 +150,15 @@ def test_a_transform_maps_places_as_it_draws_them(monkeypatch):
             assert np.abs(back - (np.array(start) + 0.5)).max() < 0.6
 
 
+def test_what_lies_outside_a_turned_picture_is_white_also_in_grey_ones():
+    black = Image.new("L", (40, 40), 0)
+    turned = [
+        prepare(CROP_COLOR_TRANSFORM, seed, (1, 40, 40), of=black)[[0, 0, -1, -1], [0, -1, 0, -1], 0]
+        for seed in range(10)
+    ]
+    assert np.max(turned) == 255
+
+
 def test_a_class_is_a_whole_number_from_zero_on():
     single = TrainingPreparation(SHAPE, None, None, 3)
     assert single.labels((0.0,)) == (0.0,)

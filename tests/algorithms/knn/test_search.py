@@ -139,6 +139,18 @@ def test_costs_are_exact_however_many_are_computed_at_once(inner, numbers, monke
     assert np.array_equal(rows_nk, cost.argsort(1)[:, :4])
 
 
+@pytest.mark.parametrize("inner", [False, True])
+@pytest.mark.parametrize("queries", [1, 3])
+def test_behind_a_few_nearer_rows_the_earliest_of_a_hundred_equal_ones_come(inner, queries):
+    """The last two of five are among more equal rows than there are candidates."""
+    rows = np.full((130, 2), 3, "f4")
+    rows[[120, 7, 50]] = [[0, 9], [0, 8], [0, 7]] if inner else [[0, 0], [0, 1], [1, 1]]
+    query = np.tile(np.array([[0, 1]] if inner else [[0, 0]], "f4"), (queries, 1))
+    costs_nk, rows_nk = search.choose_search(flat(rows, inner), 5).nearest(query, 5)
+    assert rows_nk.tolist() == [[120, 7, 50, 0, 1]] * queries
+    assert costs_nk.tolist() == [[-9, -8, -7, -3, -3] if inner else [0, 1, 2, 18, 18]] * queries
+
+
 def test_one_neighbour_is_one_neighbour():
     rows = np.random.default_rng(11).normal(size=(20, 3)).astype("f4")
     costs_nk, rows_nk = search.choose_search(flat(rows, False), 20).nearest(rows[:6], 1)
