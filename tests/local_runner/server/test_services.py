@@ -14,6 +14,8 @@ import pytest
 
 from wildsage.local_runner.backends import docker as docker_backend
 from wildsage.local_runner.backends.warm import WarmInterpreter
+from wildsage.local_runner.client import environment
+from wildsage.local_runner.operations.services import Services
 from wildsage.local_runner.server import lock, services
 from wildsage.local_runner.server.services import Regions
 from wildsage.local_runner.settings import ServerSettings
@@ -135,3 +137,33 @@ def test_code_in_a_job_calls_this_server_once_it_has_an_address(settings, monkey
 def test_what_the_first_container_needs_can_be_imported():
     for module in services.WARM_IMPORTS:
         assert importlib.util.find_spec(module)
+
+
+def test_what_the_last_server_left_unfinished_goes_on_when_its_region_is_opened(settings, monkeypatch):
+    restored = []
+    monkeypatch.setattr(Services, "restore", lambda self: restored.append(self))
+    regions = Regions(settings)
+    opened = regions.services("eu-west-1")
+    assert restored == [opened]
+    regions.close()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_folders_of_ended_jobs_are_kept_where_that_is_wished(settings, monkeypatch, keep):
+    given = []
+    make = services.TrainingJobs
+    monkeypatch.setattr(services, "TrainingJobs", lambda dependencies: given.append(dependencies) or make(dependencies))
+    regions = Regions(replace(settings, keep=keep))
+    opened = regions.services("eu-west-1")
+    assert given[0].kept == (opened.folder.kept if keep else None)
+    regions.close()
+
+
+def test_code_in_a_job_polls_without_the_sleeps_of_its_sdk(settings):
+    settings.data.mkdir()
+    lock.write_address(settings.data, lock.RunningServer("http://127.0.0.1:7", os.getpid()))
+    fast, slow = (
+        environment.client_environment("http://127.0.0.1:7", settings.data, sdk_polling, os.environ)
+        for sdk_polling in (False, True)
+    )
+    assert services._client_environment(settings) == fast != slow
