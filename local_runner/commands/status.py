@@ -75,7 +75,7 @@ def read_status(data: Path) -> Status:
 
 def print_status(found: Status) -> None:
     """Print the state for a person, on standard output."""
-    if found.endpoint and found.started:
+    if found.started:
         age = format_duration(time.time() - found.started)
         typer.echo(f"Local AWS on {found.endpoint}, process {found.pid}, since {format_time(found.started)} ({age})")
     else:

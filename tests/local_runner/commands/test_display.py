@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 import time
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
+from wildsage.local_runner.commands import display
 from wildsage.local_runner.commands.display import event_line, render
 from wildsage.local_runner.monitor.overview import KINDS, EndpointSummary, JobSummary
 from wildsage.local_runner.monitor.watch import Event, Snapshot
@@ -50,3 +54,36 @@ def test_where_nothing_runs_it_says_so():
 def test_a_failure_is_reported_with_its_reason():
     (line,) = drawn(event_line(Event(NOW, "training job", "[a]", "Failed", "ClientError: row [7]", 3.1)), 100)
     assert line.endswith("  training job [a]  Failed in 3.1 s  ClientError: row [7]")
+
+
+EVENT = Event(NOW, "training job", "census", "Completed", "", 3.1)
+ENDPOINT = EndpointSummary("e", "arn", "InService", ["v"], NOW, "")
+
+
+def shown(monkeypatch, log_format: display.LogFormat, *, terminal: bool) -> str:
+    """What is written on standard error while a server is alive for two polls, of which the first has an event."""
+    monkeypatch.setattr(display, "POLL_INTERVAL_S", 0)
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
+    monkeypatch.setattr(display, "stderr", console)
+    polls = iter([Snapshot([], {}, [ENDPOINT], [EVENT]), Snapshot([], {}, [ENDPOINT])])
+    alive = iter([True, True, False])
+    display.show_events(lambda: next(alive), SimpleNamespace(poll=lambda: next(polls)), log_format)
+    return console.file.getvalue()
+
+
+def test_on_a_terminal_events_scroll_past_what_runs(monkeypatch):
+    text = shown(monkeypatch, display.LogFormat.TEXT, terminal=True)
+    assert text.count("census") == 1
+    assert text.count("endpoints") > 1, "drawn at each poll, and once more at the end"
+
+
+def test_elsewhere_an_event_is_a_line(monkeypatch):
+    text = shown(monkeypatch, display.LogFormat.TEXT, terminal=False)
+    assert len(text.splitlines()) == 1 and "training job census  Completed in 3.1 s" in text
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_as_json_an_event_is_an_object(monkeypatch, capsys, terminal):
+    assert shown(monkeypatch, display.LogFormat.JSON, terminal=terminal) == ""
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == EVENT.record()
