@@ -186,7 +186,7 @@ def _write_head(out_b: Output, at_n: Sizes, tag: int, lengths_n: Sizes) -> Sizes
 
 
 def _write_varints(out_b: Output, at: Sizes, numbers: NDArray, sizes: Sizes) -> None:
-    if sizes.max(initial=1) == 1:
+    if (sizes == 1).all():
         out_b[at] = numbers
         return
     rest = numbers.astype(np.uint64)

@@ -8,6 +8,7 @@ import torch
 from wildsage.algorithms.base.batch import Batch, SparseRows
 from wildsage.algorithms.base.errors import BadRecord
 from wildsage.algorithms.base.float32 import BEYOND
+from wildsage.containers.input import row_checks
 from wildsage.containers.input.row_checks import check
 
 WIDTH = 1 << 40
@@ -75,6 +76,21 @@ def test_a_dense_number_that_is_not_finite_is_named():
         check(Batch(torch.tensor([[1.0, 2.0], [-float("inf"), math.nan], [math.nan, 0.0]])), 1, 2)
     with pytest.raises(BadRecord, match="row 7: column 2: got 1e\\+39, expected a number that float32"):
         check(Batch(torch.tensor([[1.0, 2.0], [0.0, 1e39]], dtype=torch.float64)), 6, 2)
+
+
+@pytest.mark.parametrize(
+    ("rows", "ascending"),
+    [
+        (keyed([1, 2], [], [0, 5, 6], [2]), True),
+        (keyed([7], [7], []), True),
+        (keyed([1, 2], [2, 1], [9]), False),
+        (keyed([2, 1], [5]), False),
+        (keyed([], [3, 3]), False),
+    ],
+)
+def test_columns_ascend_within_rows_whatever_the_next_row_begins_with(rows, ascending):
+    """Such rows need no sorting."""
+    assert row_checks._ascending(rows.features) == ascending
 
 
 def test_a_hint_follows_what_is_said_of_the_width():
