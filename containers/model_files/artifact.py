@@ -65,9 +65,10 @@ def load_state(channel: Path, kind: type[Algorithm]) -> Arrays:
     if len(archives) != 1:
         names = ", ".join(path.name for path in archives) or "no file"
         raise UserError(f"Channel model: got {names}, expected one model.tar.gz of an earlier job.")
+    (packed,) = archives
     with tempfile.TemporaryDirectory() as folder:
         try:
-            archive.unpack(archives[0], Path(folder))
+            archive.unpack(packed, Path(folder))
         except UserError as error:
             raise UserError(f"Channel model, {error}") from None
         states = sorted(Path(folder).glob("state_*"))
@@ -78,7 +79,7 @@ def load_state(channel: Path, kind: type[Algorithm]) -> Arrays:
         content = ndarray.read(states[0].read_bytes()) if states else None
     if not isinstance(content, dict):
         raise UserError(
-            f"Channel model, {archives[0].name}: holds no state_… member to resume from. "
+            f"Channel model, {packed.name}: holds no state_… member to resume from. "
             "Train the earlier job with _keep_state=true."
         )
     return {name: torch.from_numpy(np.array(array)) for name, array in content.items()}

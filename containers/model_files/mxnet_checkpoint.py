@@ -67,9 +67,10 @@ def load(folder: Path, classes: Mapping[str, type[Model]]) -> Model | None:
         return None
     if len(symbols) > 1:
         raise UserError(f"{folder}: {', '.join(path.name for path in symbols)}, expected one symbol.")
-    graph = symbol_json.decode(symbols[0].read_bytes(), symbols[0].name)
-    epoch, arrays = read_arrays(folder, symbols[0].name.removesuffix("-symbol.json"))
-    model = cast(type[GraphModel], classes[only_one(classes, classes, f"{symbols[0].name} is a network's symbol")])
+    (symbol,) = symbols
+    graph = symbol_json.decode(symbol.read_bytes(), symbol.name)
+    epoch, arrays = read_arrays(folder, symbol.name.removesuffix("-symbol.json"))
+    model = cast(type[GraphModel], classes[only_one(classes, classes, f"{symbol.name} is a network's symbol")])
     return model.from_checkpoint(graph, epoch, arrays, _image_shape(folder))
 
 

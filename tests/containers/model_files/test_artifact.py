@@ -167,6 +167,15 @@ def test_a_job_resumes_from_the_state_beside_a_model(tmp_path, kind, algorithm):
     assert list(state) == ["1", "0"] and all(torch.equal(state[name], STATE[name]) for name in STATE)
 
 
+def test_of_several_states_the_first_by_name_is_read(tmp_path):
+    (tmp_path / "made").mkdir()
+    for name, value in (("state_b", 2.0), ("state_a", 1.0), ("state_c", 3.0)):
+        (tmp_path / "made" / name).write_bytes(ndarray.write({"x": np.array([value], np.float32)}))
+    (tmp_path / "channel").mkdir()
+    archive.pack(tmp_path / "made", tmp_path / "channel" / "model.tar.gz")
+    assert artifact.load_state(tmp_path / "channel", KMeans)["x"].tolist() == [1.0]
+
+
 def test_without_a_state_a_model_is_enough_where_all_hosts_move_it_together(tmp_path):
     folder = channel(tmp_path, "model")
     arrays = artifact.load_state(folder, LinearLearner)
