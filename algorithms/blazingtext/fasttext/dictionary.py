@@ -57,7 +57,7 @@ class Dictionary:
             if not self._is_label(token):
                 rows += self.rows_of_word(token)
                 hashes.append(hashing.fnv1a(token))
-        if self.subwords.buckets and self.subwords.word_ngrams > 1:
+        if self.subwords.buckets:
             rows += self._bucket_rows(hashing.word_ngrams(hashes, self.subwords.word_ngrams))
         return rows
 

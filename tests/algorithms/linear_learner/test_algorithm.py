@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 
-from tests.algorithms.linear_learner.fitted import Watched, fit, line, scored, two_classes
+from tests.algorithms.linear_learner.fitted import Host, Watched, fit, line, scored, two_classes
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
@@ -564,3 +566,17 @@ def test_wide_sparse_rows_stay_sparse_unless_columns_are_shifted(head, shifted, 
     learner = regressor(unbias_data=shifted)
     scaler = learner._scaler(Batch(head.features, VALUES[:, None]), VALUES, RunContext())
     assert learner._learns_dense(head, scaler) is dense
+
+
+@pytest.mark.parametrize("kind", [BINARY, REGRESSOR])
+def test_a_host_without_rows_learns_the_same_model(kind):
+    x_nd, labels_n = two_classes(80) if kind == BINARY else line(80)
+    shares = [(x_nd, labels_n), (x_nd[:0], labels_n[:0])]
+    tables, barrier = [None, None], threading.Barrier(2, timeout=60)
+
+    def learn(number: int):
+        return fit(*shares[number], Host(number, tables, barrier), predictor_type=kind, mini_batch_size=20, epochs=2)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(learn, range(2))
+    assert torch.equal(first.weights_dc, second.weights_dc) and torch.equal(first.bias_1c, second.bias_1c)

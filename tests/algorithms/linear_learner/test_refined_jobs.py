@@ -12,6 +12,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
+from tests.algorithms.linear_learner.fitted import Host
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner.algorithm import LinearLearner
@@ -109,21 +110,6 @@ def test_gone_on_from_a_checkpoint_it_gives_the_same_bytes(done):
 
     again = learner().fit({"train": stream()}, Resumed())
     assert torch.equal(again.weights_dc, model.weights_dc) and torch.equal(again.bias_1c, model.bias_1c)
-
-
-class Host(RunContext):
-    """One of two hosts, each in a thread, that exchange arrays through a shared list."""
-
-    def __init__(self, number, tables, barrier):
-        super().__init__()
-        self._number, self._tables, self._barrier = number, tables, barrier
-
-    def gather(self, arrays):
-        self._tables[self._number] = arrays
-        self._barrier.wait()
-        both = list(self._tables)
-        self._barrier.wait()
-        return both
 
 
 def test_two_hosts_make_one_model_that_is_as_good_as_one_hosts():

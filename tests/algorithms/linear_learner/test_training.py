@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
+from tests.algorithms.linear_learner.fitted import Host
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
@@ -112,21 +113,6 @@ def test_wide_sparse_rows_are_learned_as_dense_ones_are_where_nothing_decays(mon
         both.append((training.weights()[0][:, 0], training.weights()[1][0, 0], losses_m[0]))
     for dense, sparse in zip(*both, strict=True):
         assert torch.allclose(dense, sparse, atol=1e-6)
-
-
-class Host(RunContext):
-    """One of several hosts, each in a thread, that exchange arrays through a shared list."""
-
-    def __init__(self, number: int, tables: list, barrier: threading.Barrier) -> None:
-        super().__init__()
-        self._number, self._tables, self._barrier = number, tables, barrier
-
-    def gather(self, arrays):
-        self._tables[self._number] = arrays
-        self._barrier.wait()
-        all_of_them = list(self._tables)
-        self._barrier.wait()
-        return all_of_them
 
 
 @pytest.mark.parametrize("wide", [False, True])

@@ -3,7 +3,13 @@
 import pytest
 
 from wildsage.algorithms.blazingtext.fasttext import hashing
-from wildsage.algorithms.blazingtext.fasttext.dictionary import END_OF_LINE, Dictionary, Subwords, tokens_of
+from wildsage.algorithms.blazingtext.fasttext.dictionary import (
+    END_OF_LINE,
+    LONGEST_NGRAM,
+    Dictionary,
+    Subwords,
+    tokens_of,
+)
 
 WORDS, LABELS = [b"</s>", b"cow", b"hay"], [b"__label__a", b"__label__b"]
 BUCKETS = 1000
@@ -22,6 +28,7 @@ def rows(hashes, words: int = 3) -> list[int]:
 
 def test_words_select_their_own_rows_alone_unless_more_is_said():
     assert Subwords() == Subwords(buckets=0, shortest=0, longest=0, word_ngrams=1)
+    assert LONGEST_NGRAM == 255
 
 
 def test_words_come_first_and_then_labels():
