@@ -38,5 +38,5 @@ def test_only_single_labels_have_a_place_among_the_best():
 
 def test_a_score_of_zero_is_a_no():
     several = metrics.Accuracies(multi_label=True)
-    several.add(torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
-    assert several.shares() == {"accuracy": 0.5}
+    several.add(torch.tensor([[0.0, 0.0], [-0.1, 0.1]]), torch.tensor([[0.0, 1.0], [0.0, 1.0]]))
+    assert several.shares() == {"accuracy": 0.75}

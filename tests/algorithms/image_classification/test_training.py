@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import nn
+from torch.amp.grad_scaler import GradScaler
 
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import Batch, MemoryStream
@@ -260,6 +261,16 @@ def test_a_pass_takes_a_step_after_each_batch_at_the_rate_of_its_epoch():
     assert decides.optimizer.param_groups[0]["lr"] == 0.25
 
 
+def test_a_loss_that_is_scaled_for_float16_gives_the_same_steps_and_its_scale_grows():
+    plain, scaled = of_one_layer(), of_one_layer()
+    scaled.scaler = GradScaler("cpu", init_scale=4.0, growth_factor=2.0, growth_interval=1)
+    for decides in (plain, scaled):
+        decides.train(MemoryStream(ROWS[:32]), 0)
+    assert scaled.scaler.get_scale() == 16
+    for name, array in plain.network.arrays().items():
+        assert torch.allclose(scaled.network.arrays()[name], array, atol=1e-6)
+
+
 def test_the_speed_is_said_after_every_twenty_batches():
     decides, begun_s = of_one_layer(mini_batch_size="1", num_training_samples="64", top_k="2"), time.monotonic()
     decides.train(MemoryStream(ROWS), 3)
@@ -326,9 +337,9 @@ def test_a_channel_of_less_than_nine_tenths_of_its_samples_is_said(images, said)
 @pytest.mark.parametrize(("images", "said"), [(48, False), (63, False), (64, True)])
 def test_a_rest_that_is_not_a_full_batch_is_not_said_to_be_left_out(images, said):
     decides = of_one_layer(num_training_samples="48")
-    for _ in range(2):
+    for _ in range(2):  # it is said in the first pass
         assert len(list(decides._full_batches(MemoryStream(ROWS[:images]), 0))) == 3
-    assert sum("holds more images" in line for line in decides.run.lines) == said
+        assert sum("holds more images" in line for line in decides.run.lines) == said
 
 
 class Interrupted(Told):
