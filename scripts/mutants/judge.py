@@ -107,6 +107,17 @@ TESTS = {
         for kind in ("training", "transform", "processing", "tuning")
     },
     "local_runner/operations/sagemaker_runtime/": ("tests/local_runner/operations/test_inference.py",),
+    "local_runner/commands/up.py": ("tests/local_runner/commands/test_up_in_process.py",),
+    "local_runner/commands/jobs.py": ("tests/local_runner/commands/test_jobs_at_rest.py",),
+    "local_runner/commands/logs.py": ("tests/local_runner/commands/test_logs_at_rest.py",),
+    "local_runner/console/pages/compare.py": ("tests/local_runner/console/test_compare.py",),
+    "local_runner/console/pages/feeds.py": ("tests/local_runner/console/test_jobs.py",),
+    "local_runner/console/pages/jobs.py": ("tests/local_runner/console/test_jobs.py",),
+    "local_runner/console/pages/overview.py": ("tests/local_runner/console/test_overview.py",),
+    "local_runner/console/job_list.py": ("tests/local_runner/console/test_jobs.py",),
+    "local_runner/console/job_code.py": ("tests/local_runner/console/test_jobs.py",),
+    "local_runner/console/cloud.py": ("tests/local_runner/console/test_app.py",),
+    "local_runner/__main__.py": ("tests/local_runner/commands/test_cli.py",),
     "containers/codecs/__init__.py": (
         "tests/containers/codecs/test_table.py",
         "tests/containers/codecs/test_other_formats.py",
