@@ -66,7 +66,7 @@ def test_a_model_whose_columns_have_names_answers_rows_without(tmp_path, booster
 
 def test_the_best_rounds_answer(tmp_path):
     plain = booster_of()
-    plain.set_attr(best_iteration="1")
+    plain.set_attr(best_iteration="1", best_ntree_limit="2")
     found = LoadedBooster.read(saved(tmp_path / "model", plain))
     assert found.rounds == 2
     np.testing.assert_allclose(found.predict(X), plain.predict(xgboost.DMatrix(X), iteration_range=(0, 2)), rtol=1e-6)
