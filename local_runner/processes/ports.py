@@ -9,7 +9,7 @@ import socket
 def problem(host: str, port: int) -> str | None:
     """Why nothing can listen at the address now, with what to do; None if it can."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
         try:
             probe.bind((host, port))
         except OSError as error:
