@@ -62,22 +62,13 @@ def started_below(engine, folder: Path, **options) -> list:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("instances", [1, 2])
-def test_fits_deploys_predicts_and_cleans_up(session, our_image, engine, tmp_path, instances):
+def test_fits_on_one_host_and_on_two_deploys_predicts_and_cleans_up(session, our_image, engine, tmp_path):
     rows = np.repeat(CORNERS, 40, axis=0) + np.random.default_rng(0).normal(0, 0.1, (120, 2)).astype(np.float32)
     (tmp_path / "train").mkdir()
     np.savetxt(tmp_path / "train" / "rows.csv", rows, fmt="%.5f", delimiter=",")
-    estimator = Estimator(
-        image_uri=our_image("kmeans"),
-        role=ROLE,
-        instance_count=instances,
-        instance_type="local",
-        output_path=f"file://{tmp_path}/out",
-        sagemaker_session=session,
-        hyperparameters={"k": 3, "feature_dim": 2, "mini_batch_size": 50},
-    )
-    estimator.fit({"train": TrainingInput(f"file://{tmp_path}/train", content_type="text/csv;label_size=0")})
-    predictor = estimator.deploy(1, "local", serializer=CSVSerializer(), deserializer=JSONDeserializer(), wait=True)
+    fitted = [fit(session, our_image("kmeans"), tmp_path, instances) for instances in (1, 2)]
+    assert all(Path(estimator.model_data.removeprefix("file://")).is_file() for estimator in fitted)
+    predictor = fitted[-1].deploy(1, "local", serializer=CSVSerializer(), deserializer=JSONDeserializer(), wait=True)
     try:
         answer = predictor.predict(CORNERS)["predictions"]
     finally:
@@ -85,3 +76,18 @@ def test_fits_deploys_predicts_and_cleans_up(session, our_image, engine, tmp_pat
     assert len({row["closest_cluster"] for row in answer}) == 3
     assert max(row["distance_to_cluster"] for row in answer) < 0.5
     assert started_below(engine, tmp_path, all=True) and not started_below(engine, tmp_path)
+
+
+def fit(session: LocalSession, image: str, folder: Path, instances: int) -> Estimator:
+    """Train on the rows of a folder on so many hosts."""
+    estimator = Estimator(
+        image_uri=image,
+        role=ROLE,
+        instance_count=instances,
+        instance_type="local",
+        output_path=f"file://{folder}/out-{instances}",
+        sagemaker_session=session,
+        hyperparameters={"k": 3, "feature_dim": 2, "mini_batch_size": 50},
+    )
+    estimator.fit({"train": TrainingInput(f"file://{folder}/train", content_type="text/csv;label_size=0")})
+    return estimator
