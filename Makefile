@@ -13,8 +13,8 @@ SECONDS_EACH ?= 60
 # How long `make chaos` lets faults happen, and where it writes its figures.
 MINUTES ?= 10
 REPORT  ?= chaos.md
-# How many tests run at a time: each file of tests stays with one worker.
-WORKERS ?= auto
+# How many tests run at a time: one more than there are cores, since tests wait for processes. Each file stays with one worker.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 VENV    := .venv
 BIN     := $(VENV)/bin
