@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 
 from wildsage.algorithms.base.errors import PlatformError, UserError
 from wildsage.containers.launchers import s3
-from wildsage.containers.launchers.s3 import ATTEMPTS, S3Object
+from wildsage.containers.launchers.s3 import S3Object
 
 CONTENT = b"0123456789"
 BROKEN = botocore.exceptions.HTTPClientError(error="reset")
@@ -85,9 +85,9 @@ def stored(client: object, size: int = len(CONTENT)) -> S3Object:
 
 @pytest.mark.parametrize("failure", [BROKEN, CUT])
 def test_a_connection_that_breaks_is_tried_again_and_not_for_ever(failure):
-    assert stored(Bucket(*[failure] * (ATTEMPTS - 1))).range(2, 3) == b"234"
+    assert stored(Bucket(*[failure] * 4)).range(2, 3) == b"234"
     with pytest.raises(PlatformError, match=r"^s3://bucket/key: "):
-        stored(Bucket(*[failure] * ATTEMPTS)).range(2, 3)
+        stored(Bucket(*[failure] * 5)).range(2, 3)
 
 
 def test_what_s3_rejects_is_not_tried_again():
@@ -195,6 +195,16 @@ def test_a_file_is_stored_below_an_address_under_its_name(monkeypatch, tmp_path,
     monkeypatch.setattr(s3, "client", Uploads)
     assert s3.upload(tmp_path / "model", address) == f"s3://bucket/{key}"
     assert uploaded == [(str(tmp_path / "model"), "bucket", key)]
+
+
+def test_an_upload_that_s3_rejects_is_the_users_mistake(monkeypatch, tmp_path):
+    class Rejects:
+        def upload_file(self, *_: str) -> None:
+            raise S3UploadFailedError("denied")
+
+    monkeypatch.setattr(s3, "client", Rejects)
+    with pytest.raises(UserError, match=r"^s3://bucket/a: denied$"):
+        s3.upload(tmp_path / "model", "s3://bucket/a")
 
 
 def test_without_boto3_an_address_says_what_to_install(monkeypatch):
