@@ -43,12 +43,8 @@ def folder_of(folder: Path, *boosters: xgboost.Booster, several: bool = True) ->
 def test_a_model_answers_as_the_library_does(tmp_path, objective, classes, margins, booster):
     plain = booster_of(objective, booster=booster)
     found = LoadedBooster.read(saved(tmp_path / "model", plain))
-    assert (found.objective, found.num_class, found.linear, found.rounds) == (
-        objective,
-        classes,
-        booster == "gblinear",
-        0,
-    )
+    assert (found.objective, found.num_class, found.linear) == (objective, classes, booster == "gblinear")
+    assert found.rounds in (0, 4)  # all; XGBoost 1.x writes how many these are
     expected = plain.predict(xgboost.DMatrix(X), output_margin=margins)
     np.testing.assert_allclose(found.predict(X, margins=margins), expected, rtol=1e-5, atol=1e-6)
 
