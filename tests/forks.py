@@ -125,7 +125,8 @@ def _supervise(connection: socket.socket) -> str:
         return _prepare(json.loads(content), streams)
     for stream in (*streams, 0, 1, 2):
         os.close(stream)
-    connection.send(NUMBER.pack(program))
+    with contextlib.suppress(OSError):  # killed already: then the program is killed below
+        connection.send(NUMBER.pack(program))
     ended = os.pidfd_open(program)
     if ended not in select.select([ended, connection], [], [])[0]:
         os.kill(program, signal.SIGKILL)
