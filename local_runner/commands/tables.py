@@ -51,10 +51,11 @@ def format_time(seconds: float) -> str:
 
 def format_duration(seconds: float) -> str:
     """A duration in seconds as text: `0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
-    if seconds < 10:
+    if round(seconds, 1) < 10:
         return f"{seconds:.1f} s"
+    seconds = round(seconds)
     for larger, smaller, size_s in (("d", "h", 86_400), ("h", "min", 3_600), ("min", "s", 60)):
         if seconds >= size_s:
-            whole, rest = divmod(int(seconds), size_s)
+            whole, rest = divmod(seconds, size_s)
             return f"{whole} {larger} {rest * {86_400: 24, 3_600: 60, 60: 60}[size_s] // size_s} {smaller}"
-    return f"{seconds:.0f} s"
+    return f"{seconds} s"

@@ -26,6 +26,9 @@ TAIL_BYTES = 200_000
 MOST_POINTS = 2_000
 """Readings of a metric in one answer. A chart is not wider than that in pixels."""
 
+DELETED = (NoSuchGroup, NoSuchStream)
+"""What is raised for a stream that somebody deletes after the streams were listed."""
+
 Positions = Mapping[str, int]
 
 
@@ -58,12 +61,13 @@ def read_log(logs: Logs, group: str, prefix: str, positions: Positions, whole: b
     """The lines of a group's streams with a prefix that came after some positions. Without positions: their end, or all."""
     ends, lines, is_cut = dict(positions), [], False
     for stream in _streams(logs, group, prefix):
-        if stream not in ends and not whole:
-            ends[stream] = logs.tail_position(group, stream, TAIL_BYTES)
-            is_cut |= ends[stream] > 0
-        for event in _events(logs, group, stream, ends.get(stream, 0)):
-            lines.append((stream.removeprefix(prefix), event))
-            ends[stream] = event.end
+        with contextlib.suppress(*DELETED):
+            if stream not in ends and not whole:
+                ends[stream] = logs.tail_position(group, stream, TAIL_BYTES)
+                is_cut |= bool(ends[stream])
+            for event in logs.events(group, stream, ends.get(stream, 0)):
+                lines.append((stream.removeprefix(prefix), event))
+                ends[stream] = event.end
     return LogPart(sorted(lines, key=lambda line: line[1].timestamp_ms), ends, is_cut)
 
 
@@ -74,11 +78,12 @@ def read_metrics(logs: Logs, job: Document, positions: Positions) -> MetricPart:
     ends = dict(positions)
     series: dict[str, list[tuple[float, float]]] = {}
     for stream in streams:
-        reader = _PositionedEvents(_events(logs, TRAINING_JOBS, stream, ends.get(stream, 0)))
-        for datum in metrics.scrape(reader, wanted):
-            name = f"{datum.name} ({_host(stream)})" if len(streams) > 1 else datum.name
-            series.setdefault(name, []).append((datum.timestamp_ms, datum.value))
-        ends[stream] = reader.end or ends.get(stream, 0)
+        with contextlib.suppress(*DELETED):
+            reader = _PositionedEvents(logs.events(TRAINING_JOBS, stream, ends.get(stream, 0)))
+            for datum in metrics.scrape(reader, wanted):
+                name = f"{datum.name} ({_host(stream)})" if len(streams) > 1 else datum.name
+                series.setdefault(name, []).append((datum.timestamp_ms, datum.value))
+            ends[stream] = reader.end or ends.get(stream, 0)
     return MetricPart({name: _thinned(points) for name, points in series.items()}, ends)
 
 
@@ -99,11 +104,6 @@ def _streams(logs: Logs, group: str, prefix: str) -> list[str]:
     with contextlib.suppress(NoSuchGroup, FileNotFoundError):
         return logs.stream_names(group, prefix)
     return []
-
-
-def _events(logs: Logs, group: str, stream: str, position: int) -> Iterator[LogEvent]:
-    with contextlib.suppress(NoSuchStream):
-        yield from logs.events(group, stream, position)
 
 
 def _host(stream: str) -> str:

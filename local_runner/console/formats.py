@@ -33,7 +33,7 @@ def duration(seconds: float | None) -> str:
     """A duration such as `4.2 s`, `3 min 20 s` or `2 h 5 min`; a dash for None."""
     if seconds is None:
         return "–"
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest_s = divmod(round(seconds), 60)
     hours, minutes_left = divmod(minutes, 60)
@@ -44,13 +44,13 @@ def milliseconds(seconds: float | None) -> str:
     """A short time such as `3.4 ms` or `1,250 ms`; a dash for None."""
     if seconds is None:
         return "–"
-    return f"{1000 * seconds:.1f} ms" if seconds < 0.1 else f"{1000 * seconds:,.0f} ms"
+    return f"{1000 * seconds:.1f} ms" if round(1000 * seconds, 1) < 100 else f"{1000 * seconds:,.0f} ms"
 
 
 def size(count: float) -> str:
     """A number of bytes with a decimal unit, such as `1.5 MB`."""
     for unit in UNITS:
-        if count < 1000 or unit == UNITS[-1]:
+        if round(count, 1) < 1000 or unit == UNITS[-1]:
             break
         count /= 1000
     return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

@@ -190,20 +190,25 @@ class Logs:
 
     def events(self, group: str, stream: str, position: int = 0) -> Iterator[LogEvent]:
         """Complete lines from a byte position on, without one that is still being written. Raises NoSuchGroup, NoSuchStream."""
-        path = self._group(group) / _file_name(stream)
-        if not path.is_file():
-            raise NoSuchStream(f"The specified log stream does not exist: {stream} in {group}.")
-        return _events(path.open("rb"), position)
+        return _events(self._open(group, stream), position)
 
     def tail_position(self, group: str, stream: str, most_bytes: int) -> int:
-        """The position from which at most so many bytes of a stream are left; 0 for a shorter one."""
-        with self._path(group, stream).open("rb") as file:
+        """The position from which at most so many bytes of a stream are left; 0 for a shorter one. Raises NoSuchGroup,
+        NoSuchStream."""
+        with self._open(group, stream) as file:
             size = file.seek(0, os.SEEK_END)
             if size <= most_bytes:
                 return 0
             file.seek(size - most_bytes)
             file.readline()
             return file.tell()
+
+    def _open(self, group: str, stream: str) -> BinaryIO:
+        path = self._group(group) / _file_name(stream)
+        try:
+            return path.open("rb")
+        except (FileNotFoundError, IsADirectoryError):  # a folder: the stream without a name
+            raise NoSuchStream(f"The specified log stream does not exist: {stream} in {group}.") from None
 
     def _group(self, group: str) -> Path:
         folder = self._folder / _file_name(group)

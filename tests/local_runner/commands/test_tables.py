@@ -40,8 +40,10 @@ def test_for_eyes_markup_in_a_name_stays_text(monkeypatch):
     ("seconds", "text"),
     [
         (0, "0.0 s"),
+        (9.96, "10 s"),
         (10, "10 s"),
         (59, "59 s"),
+        (59.6, "1 min 0 s"),
         (60, "1 min 0 s"),
         (119, "1 min 59 s"),
         (3_599, "59 min 59 s"),

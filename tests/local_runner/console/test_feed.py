@@ -94,6 +94,15 @@ def test_other_positions_are_rejected(text):
 
 
 def test_a_stream_that_was_deleted_meanwhile_has_no_lines(logs, monkeypatch):
+    host = "job/algo-1-1700000000"
+    monkeypatch.setattr(logs, "stream_names", lambda group, prefix: ["job/gone", host])
+    for whole in (False, True):
+        part = feed.read_log(logs, TRAINING_JOBS, "job/", {}, whole)
+        assert [event.message for _, event in part.lines] == ["loss=1", "loss=3"]
+        assert list(part.positions) == [host]
+    assert list(feed.read_metrics(logs, job("loss"), {}).positions) == [host]
+
+
+def test_a_group_that_was_deleted_meanwhile_has_no_lines(logs, monkeypatch):
     monkeypatch.setattr(logs, "stream_names", lambda group, prefix: ["job/gone"])
-    assert feed.read_log(logs, TRAINING_JOBS, "job/", {}, whole=True).lines == []
-    assert feed.read_metrics(logs, job("loss"), {}).series == {}
+    assert feed.read_log(logs, "gone", "job/", {}) == feed.LogPart([], {})

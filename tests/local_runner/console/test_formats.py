@@ -13,6 +13,8 @@ from wildsage.local_runner.console import formats
         (None, "–"),
         (0, "0.0 s"),
         (59.94, "59.9 s"),
+        (59.96, "1 min 0 s"),
+        (3599.6, "1 h 0 min"),
         (60, "1 min 0 s"),
         (61.6, "1 min 2 s"),
         (3599, "59 min 59 s"),
@@ -27,7 +29,15 @@ def test_durations(seconds, text):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(None, "–"), (0, "0.0 ms"), (0.0034, "3.4 ms"), (0.0999, "99.9 ms"), (0.1, "100 ms"), (1.25, "1,250 ms")],
+    [
+        (None, "–"),
+        (0, "0.0 ms"),
+        (0.0034, "3.4 ms"),
+        (0.0999, "99.9 ms"),
+        (0.09996, "100 ms"),
+        (0.1, "100 ms"),
+        (1.25, "1,250 ms"),
+    ],
 )
 def test_short_times(seconds, text):
     assert formats.milliseconds(seconds) == text
@@ -39,6 +49,8 @@ def test_short_times(seconds, text):
         (0, "0 B"),
         (999, "999 B"),
         (1000, "1.0 KB"),
+        (999_940, "999.9 KB"),
+        (999_960, "1.0 MB"),
         (1_500_000, "1.5 MB"),
         (2e9, "2.0 GB"),
         (3e12, "3.0 TB"),

@@ -308,3 +308,15 @@ def test_what_is_not_there_is_named(tmp_path):
             ask("another")
     with pytest.raises(NoSuchStream, match="does not exist: other in group"):
         logs.events("group", "other")
+
+
+@pytest.mark.parametrize(
+    ("group", "stream", "error"),
+    [("group", "absent", NoSuchStream), ("group", "", NoSuchStream), ("absent", "stream", NoSuchGroup)],
+)
+def test_a_stream_that_does_not_exist_is_named(tmp_path, group, stream, error):
+    logs = Logs(tmp_path)
+    logs.writer("group", "stream").close()
+    for read in (logs.events, lambda *names: logs.tail_position(*names, 1)):
+        with pytest.raises(error, match=f"does not exist: {stream if error is NoSuchStream else group}"):
+            read(group, stream)
