@@ -25,7 +25,7 @@ from wildsage.local_runner.jobs.store import Document, ListQuery, Store
 from wildsage.local_runner.processes import disk
 from wildsage.local_runner.s3.errors import S3Error
 
-CLOSE_WITHIN_S = 5.0
+CLOSE_WITHIN_S = 5.0  # mutants: equivalent: a second more or less changes nothing
 FORGET_FROM = 16
 """Runs that have ended are forgotten when there are so many, and from then on each time their number has doubled."""
 

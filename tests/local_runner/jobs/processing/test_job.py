@@ -122,6 +122,7 @@ def test_what_is_not_said_is_left_to_the_image(deps):
 def test_a_log_is_named_by_host_and_time_and_has_what_the_command_wrote(deps):
     ended(deps, document(), lambda launch: launch.log("a line"))
     assert deps.logs.stream_names(PROCESSING_JOBS) == ["a/algo-1-1700000000"]
+    deps.backend.launches[0].log("a line that comes after the end")
     assert [event.message for event in deps.logs.events(PROCESSING_JOBS, "a/algo-1-1700000000")] == ["a line"]
 
 

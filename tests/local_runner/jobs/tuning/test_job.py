@@ -148,6 +148,23 @@ def test_a_search_that_is_asked_to_stop_stops_its_jobs_and_waits_for_them(run, s
     assert {job["TrainingJobStatus"] for job in store.all("training-job")} == {"Stopped"}
 
 
+def test_a_search_that_stops_waits_between_two_looks_at_jobs_that_end_slowly(run, store):
+    one = run(tuning_job(), lambda job: None)
+    one._training.end = lambda job: one.stop()
+    rounds: list[int] = []
+
+    def stop(name: str) -> None:
+        rounds.append(one._wake.rounds)
+        assert len(rounds) < 100, "it looks all the time"
+        if len(rounds) == 3:
+            store.update("training-job", name, **ending("Stopped"))
+
+    one._training.stop = stop
+    assert one.execute().outcome == "Stopped"
+    assert rounds == [rounds[0] + n for n in range(3)]
+    assert not one._wake.is_set(), "a search that was woken up waits again"
+
+
 def test_a_server_that_closes_leaves_the_jobs_that_run(run, store):
     one = run(tuning_job(), lambda job: None)
     one._training.end = lambda job: one.abandon()
