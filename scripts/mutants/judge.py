@@ -107,9 +107,6 @@ TESTS = {
         for kind in ("training", "transform", "processing", "tuning")
     },
     "local_runner/operations/sagemaker_runtime/": ("tests/local_runner/operations/test_inference.py",),
-    "local_runner/commands/up.py": ("tests/local_runner/commands/test_up_in_process.py",),
-    "local_runner/commands/jobs.py": ("tests/local_runner/commands/test_jobs_at_rest.py",),
-    "local_runner/commands/logs.py": ("tests/local_runner/commands/test_logs_at_rest.py",),
     "local_runner/console/pages/compare.py": ("tests/local_runner/console/test_compare.py",),
     "local_runner/console/pages/feeds.py": ("tests/local_runner/console/test_jobs.py",),
     "local_runner/console/pages/jobs.py": ("tests/local_runner/console/test_jobs.py",),

@@ -192,7 +192,7 @@ def _member(
 def _rest(read: Callable[[int], bytes], size: int) -> bytes:
     """The next `size` bytes, or as many as there are."""
     pieces = []
-    while size > 0 and (piece := read(min(size, MOST_AT_ONCE_BYTES))):
+    while piece := read(min(size, MOST_AT_ONCE_BYTES)):
         pieces.append(piece)
         size -= len(piece)
     return b"".join(pieces)

@@ -1,17 +1,24 @@
-"""`wildsage clean`: what goes, what stays, and what is asked before."""
+"""`wildsage clean` of a folder at rest: what goes, what stays, and what is asked before."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
+import time
 
 import pytest
 
-from wildsage.local_runner.commands.clean import parse_age
+from wildsage.local_runner.commands import tables
+from wildsage.local_runner.commands.clean import lock_objects, parse_age
+from wildsage.local_runner.jobs.logs import TRANSFORM_JOBS, Logs
 from wildsage.local_runner.jobs.store import LAYOUT, Store
+from wildsage.local_runner.jobs.transform.job import KIND as TRANSFORM
 from wildsage.local_runner.monitor.cleanup import freed_bytes, leftovers
 from wildsage.local_runner.monitor.overview import Overview
+from wildsage.local_runner.s3.store import ObjectStore
+from wildsage.local_runner.server import lock
 from wildsage.local_runner.settings import ServerSettings
 
 
@@ -25,82 +32,6 @@ def test_other_ages_are_wrong_usage(cli, text, tmp_path):
     said = cli("clean", "--older-than", text, "--data", tmp_path)
     assert said.status == 2
     assert "expected a number and one of s, m, h, d, w" in said.err.replace("│ ", "")
-
-
-def names(cli, data) -> set[str]:
-    return {row["name"] for row in cli("jobs", "--data", data, "--limit", "0").cells}
-
-
-def test_while_a_server_runs_ended_jobs_go_and_everything_else_stays(start_aws, cli):
-    aws = start_aws()
-    ended = aws.train(lines="a line of some length")
-    artifact = aws.finished(ended)["ModelArtifacts"]["S3ModelArtifacts"]
-    endpoint = aws.deploy(aws.config(aws.model()))
-    running = aws.train(lines="begun", sleep_s="60")
-    aws.until(lambda: cli("logs", running, "--data", aws.data).out, bool)
-
-    said = cli("clean", "--data", aws.data, stdin="y\n")
-    assert said.status == 0, said.err
-    assert {row["what"]: row["count"] for row in said.cells} == {"ended jobs: records, logs, kept folders": "2"}
-    assert "Remove 2 items" in said.err
-    assert names(cli, aws.data) == {running}
-    assert cli("logs", ended, "--data", aws.data).status == 1
-    assert cli("logs", running, "--data", aws.data).out == "begun\n"
-    assert aws.members(artifact)
-    assert aws.invoke(endpoint)["name"]
-    with pytest.raises(aws.sagemaker.exceptions.ClientError, match="Requested resource not found"):
-        aws.sagemaker.describe_training_job(TrainingJobName=ended)
-
-
-def test_without_a_yes_nothing_goes(start_aws, cli):
-    aws = start_aws()
-    job = aws.train()
-    aws.finished(job)
-    for answer in ("n\n", ""):
-        assert cli("clean", "--data", aws.data, stdin=answer).status == 1
-    assert names(cli, aws.data) == {job}
-
-
-def test_what_is_younger_stays(start_aws, cli):
-    aws = start_aws()
-    aws.finished(aws.train())
-    said = cli("clean", "--data", aws.data, "--older-than", "1h", "--yes")
-    assert (said.status, "Nothing to remove" in said.err) == (0, True)
-    assert len(names(cli, aws.data)) == 1
-
-
-def test_what_deleted_endpoints_and_jobs_left_goes(start_aws, cli):
-    aws = start_aws()
-    endpoint = aws.deploy(aws.config(aws.model()))
-    aws.invoke(endpoint)
-    aws.sagemaker.delete_endpoint(EndpointName=endpoint)
-    aws.until(lambda: aws.sagemaker.list_endpoints()["Endpoints"], lambda found: not found)
-    job = aws.train(lines="x")
-    aws.finished(job)
-    aws.sagemaker.delete_training_job(TrainingJobName=job)
-    (aws.region.endpoints / "left-by-a-kill").mkdir(parents=True)
-    rows = {row["what"]: row["count"] for row in cli("clean", "--data", aws.data, "--yes").cells}
-    assert rows["logs of deleted jobs and endpoints"] == "2"
-    assert rows["folders of deleted jobs and endpoints"] == "1"
-    assert not (aws.region.endpoints / "left-by-a-kill").exists()
-
-
-def test_at_rest_uploads_go_and_objects_only_where_asked(start_aws, cli):
-    aws = start_aws()
-    aws.upload("data", rows=b"1,2\n" * 1000)
-    upload = aws.s3.create_multipart_upload(Bucket="bucket", Key="big")
-    aws.s3.upload_part(Bucket="bucket", Key="big", UploadId=upload["UploadId"], PartNumber=1, Body=b"x" * 5000)
-    rejected = cli("clean", "--objects", "--yes", "--data", aws.data)
-    assert (rejected.status, "a server runs at" in rejected.err) == (1, True)
-    aws.stop()
-    (row,) = cli("clean", "--yes", "--data", aws.data).cells
-    assert (row["what"], row["size"]) == ("unfinished uploads", "5.0 kB")
-    assert (aws.data / "s3/buckets/bucket/data/rows").exists()
-    (row,) = cli("clean", "--objects", "--yes", "--data", aws.data).cells
-    assert (row["what"], row["size"]) == ("objects in S3", "4.0 kB")
-    again = start_aws()
-    assert again.s3.list_objects_v2(Bucket="bucket")["KeyCount"] == 0
-    assert again.s3.list_multipart_uploads(Bucket="bucket").get("Uploads", []) == []
 
 
 def test_jobs_of_a_tuning_job_that_runs_stay(tmp_path):
@@ -166,3 +97,112 @@ def test_environments_of_requirements_go_on_request_by_the_time_of_their_last_us
     assert said.status == 0, said.err
     assert {row["what"]: row["count"] for row in said.cells} == {"environments of requirements.txt": "1"}
     assert {one.name for one in place.parent.iterdir()} == {"old.lock", "new.lock", "new"}
+
+
+NOW = time.time()
+DAY_S = 86_400
+
+
+@pytest.fixture
+def at_rest(tmp_path):
+    """Two jobs that have ended, ten days and an hour ago, and one that was interrupted, each with a log, and an object."""
+    settings = ServerSettings(tmp_path)
+    folder = settings.region("us-east-1")
+    folder.path.mkdir(parents=True)
+    with contextlib.closing(Store(folder.state)) as store:
+        for name, status, ended in (
+            ("old", "Completed", NOW - 10 * DAY_S),
+            ("new", "Failed", NOW - 3_600),
+            ("runs", "InProgress", None),
+        ):
+            arn = f"arn:aws:sagemaker:us-east-1:000000000000:transform-job/{name}"
+            job = {"TransformJobName": name, "TransformJobArn": arn, "TransformJobStatus": status, "CreationTime": 1.0}
+            store.insert(TRANSFORM.name, name, job | ({"TransformEndTime": ended} if ended else {}))
+            logs = Logs(folder.logs).writer(TRANSFORM_JOBS, f"{name}/i-1")
+            logs("x" * 985)  # with a time of 13 digits, a tab and a newline 1,000 bytes
+            logs.close()
+    for kept, size in ((folder.endpoints, 3_000), (folder.jobs, 2_000)):
+        (kept / "runs").mkdir(parents=True)
+        (kept / "runs" / "file").write_bytes(bytes(size))
+    with contextlib.closing(ObjectStore(settings.objects)) as objects:
+        objects.create_bucket("bucket")
+        objects.put("bucket", "key", [b"x" * 4_000], "text/plain")
+    return tmp_path
+
+
+def jobs_of(data) -> set[str]:
+    with contextlib.closing(Overview(data)) as overview:
+        return {job.name for job in overview.jobs()}
+
+
+def streams_of(data) -> list[str]:
+    return Logs(ServerSettings(data).region("us-east-1").logs).stream_names(TRANSFORM_JOBS)
+
+
+def objects_of(data) -> list[str]:
+    with contextlib.closing(ObjectStore(ServerSettings(data).objects)) as objects:
+        return [one.key for one in objects.list("bucket")]
+
+
+def test_what_ended_jobs_use_goes_and_the_rest_stays(cli, at_rest):
+    said = cli("clean", "--data", at_rest, "--yes")
+    assert said.status == 0, said.err
+    (row,) = [one for one in said.cells if one["what"].startswith("ended jobs")]
+    oldest, newest = tables.format_time(NOW - 10 * DAY_S), tables.format_time(NOW - 3_600)
+    assert (row["count"], row["size"], row["last used"]) == ("2", "2.0 kB", f"{oldest} to {newest}")
+    assert "Removed 2 items, 2.0 kB." in said.err and "Remove 2 items" not in said.err
+    assert (jobs_of(at_rest), streams_of(at_rest), objects_of(at_rest)) == ({"runs"}, ["runs/i-1"], ["key"])
+
+
+def test_the_sizes_of_what_stays_are_said(cli, at_rest):
+    said = cli("clean", "--data", at_rest, "--yes")
+    sizes = re.search(r"in total; objects (\S+ \S+), endpoints (\S+ \S+), running jobs (\S+ \S+)\.", said.err)
+    assert sizes and sizes.groups()[1:] == ("3.0 kB", "2.0 kB")
+    assert freed_bytes(ServerSettings(at_rest).objects) >= 4_000
+
+
+@pytest.mark.parametrize(("age", "left"), [("7d", {"new", "runs"}), ("11d", {"old", "new", "runs"}), ("30m", {"runs"})])
+def test_what_was_used_later_stays(cli, at_rest, age, left):
+    said = cli("clean", "--data", at_rest, "--older-than", age, "--yes")
+    assert (said.status, jobs_of(at_rest)) == (0, left)
+    assert ("Nothing to remove." in said.err) == (len(left) == 3)
+    assert ("Removed" in said.err) == (len(left) < 3)
+
+
+@pytest.mark.parametrize(("answer", "status", "left"), [("y\n", 0, {"runs"}), ("n\n", 1, {"old", "new", "runs"})])
+def test_it_asks_first(cli, at_rest, answer, status, left):
+    said = cli("clean", "--data", at_rest, stdin=answer)
+    assert "Remove 2 items, 2.0 kB?" in said.err
+    assert (said.status, jobs_of(at_rest)) == (status, left)
+
+
+def test_objects_go_where_that_is_asked_for(cli, at_rest):
+    said = cli("clean", "--objects", "--data", at_rest, "--yes")
+    (row,) = [one for one in said.cells if one["what"] == "objects in S3"]
+    assert (row["count"], row["size"]) == ("1", "4.0 kB")
+    assert objects_of(at_rest) == []
+
+
+def test_objects_of_a_server_that_runs_stay(cli, at_rest, monkeypatch):
+    monkeypatch.setattr(lock, "running", lambda data: lock.RunningServer("http://127.0.0.1:1", 1))
+    said = cli("clean", "--objects", "--data", at_rest, "--yes")
+    assert said.status == 1 and "--objects: a server runs at http://127.0.0.1:1 and may use the objects." in said.err
+    assert jobs_of(at_rest) == {"old", "new", "runs"}
+    assert cli("clean", "--data", at_rest, "--yes").status == 0
+    assert (jobs_of(at_rest), objects_of(at_rest)) == ({"runs"}, ["key"])
+
+
+def test_a_folder_that_a_starting_server_holds_is_left_alone(cli, at_rest):
+    with lock.exclusive_use(at_rest):
+        said = cli("clean", "--data", at_rest, "--yes")
+    assert said.status == 1 and "is in use by a server that is starting or stopping" in said.err
+    assert jobs_of(at_rest) == {"old", "new", "runs"}
+
+
+def test_no_server_starts_while_it_cleans(at_rest):
+    with lock_objects(ServerSettings(at_rest), False) as objects:
+        assert objects is not None
+        with pytest.raises(lock.InUse), lock.exclusive_use(at_rest):
+            pass
+    with lock.exclusive_use(at_rest):
+        pass

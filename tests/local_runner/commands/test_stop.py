@@ -1,113 +1,167 @@
-"""`wildsage stop`: jobs gracefully, endpoints, and what cannot be stopped."""
+"""`wildsage stop` of a folder whose server is an HTTP server of the test: what it asks for, how, and what it waits for."""
 
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
-def test_a_job_is_stopped_and_keeps_its_model(aws, cli):
-    job = aws.train(lines="begun", sleep_s="60")
-    aws.until(lambda: cli("logs", job, "--data", aws.data).out, bool)
-    said = cli("stop", job, "--data", aws.data)
-    assert said.status == 0
-    assert f"training job {job}: Stopped." in said.err
-    assert "stopped_algo-1" in aws.members(aws.finished(job)["ModelArtifacts"]["S3ModelArtifacts"])
+import pytest
+import typer
 
+from wildsage.local_runner.commands import stop as command
+from wildsage.local_runner.jobs.hosting.endpoint import KIND as ENDPOINT
+from wildsage.local_runner.jobs.store import Store
+from wildsage.local_runner.monitor.overview import Overview
+from wildsage.local_runner.server.lock import RunningServer
+from wildsage.local_runner.settings import ServerSettings
+from wildsage.local_runner.signatures import keys
 
-def test_an_endpoint_is_deleted(aws, cli):
-    endpoint = aws.deploy(aws.config(aws.model()))
-    assert f"endpoint {endpoint}: deleted." in cli("stop", endpoint, "--data", aws.data).err
-    assert endpoint not in [found["EndpointName"] for found in aws.sagemaker.list_endpoints()["Endpoints"]]
-
-
-def test_without_waiting_it_returns_at_once(aws, cli):
-    job = aws.train(lines="begun", sleep_s="60", deaf="yes")
-    aws.until(lambda: cli("logs", job, "--data", aws.data).out, bool)
-    assert cli("stop", job, "--no-wait", "--data", aws.data).status == 0
-    assert aws.sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "Stopping"
-
-
-def test_what_has_ended_and_what_is_not_there_is_reported(aws, cli):
-    job = aws.train(TrainingJobName="ended-long-ago")
-    aws.finished(job)
-    said = cli("stop", job, "--data", aws.data)
-    assert (said.status, "Training job ended-long-ago has already ended: Completed." in said.err) == (1, True)
-    said = cli("stop", "nobody", "--data", aws.data)
-    assert (said.status, "There is no job or endpoint named nobody." in said.err) == (1, True)
+ARN = "arn:aws:sagemaker:eu-west-1:000000000000:"
+TUNER = f"{ARN}hyper-parameter-tuning-job/search"
 
 
-def test_where_nothing_runs_there_is_nothing_to_stop(cli, tmp_path):
-    said = cli("stop", "x", "--data", tmp_path)
-    assert (said.status, f"No local AWS runs on {tmp_path}" in said.err) == (1, True)
+@pytest.fixture
+def store(tmp_path) -> Iterator[Store]:
+    """Jobs: `done` has ended, `runs` runs, and `tried` runs for the tuning job `search`. Endpoints: `answers`, `done`."""
+    folder = ServerSettings(tmp_path).region("eu-west-1")
+    folder.path.mkdir(parents=True)
+    with closing(Store(folder.state)) as found:
+        for name, status, more in (
+            ("done", "Completed", {}),
+            ("runs", "InProgress", {}),
+            ("tried", "InProgress", {"TuningJobArn": TUNER}),
+        ):
+            job = {"TrainingJobName": name, "TrainingJobArn": f"{ARN}training-job/{name}", "TrainingJobStatus": status}
+            found.insert("training-job", name, job | more | {"CreationTime": 1.0})
+        tuning = {"Name": "search", "Arn": TUNER, "Status": "InProgress"}
+        search = {f"HyperParameterTuningJob{field}": value for field, value in tuning.items()}
+        found.insert("hyper-parameter-tuning-job", "search", search | {"CreationTime": 1.0})
+        for name in ("answers", "done"):
+            endpoint = {"EndpointName": name, "EndpointArn": f"{ARN}endpoint/{name}", "EndpointStatus": "InService"}
+            found.insert(ENDPOINT.name, name, endpoint | {"CreationTime": 1.0, "Deployment": {"Variants": []}})
+        yield found
 
 
-def test_a_home_in_the_variable_is_found(cli, tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("WILDSAGE_DATA", "~/aws")
-    assert f"No local AWS runs on {tmp_path}/aws" in cli("stop", "job").err
+@pytest.fixture
+def asked(tmp_path, store, monkeypatch) -> Iterator[list[tuple[str, dict, str]]]:
+    """Operation, request and signature of what a server was asked for, which it does at once."""
+    found: list[tuple[str, dict, str]] = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            operation = self.headers["X-Amz-Target"]
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            found.append((operation, request, self.headers["Authorization"]))
+            name = next(iter(request.values()))
+            status, answer = 200, {}
+            if name == "tried":
+                status, answer = 400, {"message": "It cannot be stopped now."}
+            elif operation == "SageMaker.DeleteEndpoint":
+                store.delete(ENDPOINT.name, name)
+            else:
+                store.update("training-job", name, TrainingJobStatus="Stopped")
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is logged."""
+
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        running = RunningServer(f"http://127.0.0.1:{server.server_port}", 1)
+        monkeypatch.setattr(command, "running", lambda data: running)
+        yield found
+        server.shutdown()
+        thread.join()
 
 
-def test_a_tuning_job_is_stopped_with_all_that_it_started(aws, cli):
-    tuning = _tuning_job(aws)
-    child = aws.until(lambda: _trained(aws, tuning), bool)[0]
-    said = cli("stop", child, "--data", aws.data)
-    assert f"Tuning job {tuning} started it and continues with others: `wildsage stop {tuning}` ends it." in said.err
-    said = cli("stop", tuning, "--data", aws.data)
-    assert (said.status, f"tuning job {tuning}: Stopped." in said.err) == (0, True)
-    assert all(aws.finished(job)["TrainingJobStatus"] == "Stopped" for job in _trained(aws, tuning))
+def test_a_job_is_stopped_as_a_client_does_it(cli, tmp_path, asked):
+    said = cli("stop", "ru", "--data", tmp_path)
+    assert (said.status, said.err) == (0, "Stopping training job runs … training job runs: Stopped.")
+    ((operation, request, signature),) = asked
+    assert (operation, request) == ("SageMaker.StopTrainingJob", {"TrainingJobName": "runs"})
+    assert f"Credential={keys.of_clients(tmp_path).access_key}/" in signature
+    assert "/eu-west-1/sagemaker/aws4_request" in signature
 
 
-def test_a_transform_job_is_stopped(aws, cli):
-    job = aws.name("transform")
-    aws.sagemaker.create_transform_job(
-        TransformJobName=job,
-        ModelName=aws.model(environment={"SLEEP_S": "60"}),
-        TransformInput={
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": aws.upload(job, rows=b"1,2\n")}}
-        },
-        TransformOutput={"S3OutputPath": f"s3://bucket/out/{job}"},
-        TransformResources={"InstanceType": "ml.m4.xlarge", "InstanceCount": 1},
+def test_an_endpoint_is_deleted(cli, tmp_path, asked):
+    said = cli("stop", "answers", "--data", tmp_path)
+    assert (said.status, said.err) == (0, "Stopping endpoint answers … endpoint answers: deleted.")
+    assert [one[:2] for one in asked] == [("SageMaker.DeleteEndpoint", {"EndpointName": "answers"})]
+
+
+def test_without_waiting_it_says_nothing_of_the_end(cli, tmp_path, asked):
+    said = cli("stop", "runs", "--no-wait", "--data", tmp_path)
+    assert (said.status, said.err) == (0, "Stopping training job runs …")
+    assert len(asked) == 1
+
+
+def test_what_the_server_rejects_is_told_in_its_words_after_the_search_that_started_it(cli, tmp_path, asked):
+    said = cli("stop", "tried", "--data", tmp_path)
+    assert said.status == 1 and said.err.endswith("It cannot be stopped now.")
+    assert said.err.startswith(
+        "Tuning job search started it and continues with others: `wildsage stop search` ends it."
     )
-    said = cli("stop", job, "--data", aws.data)
-    assert (said.status, f"transform job {job}: Stopped." in said.err) == (0, True)
 
 
-def test_a_job_that_waits_is_shown_and_stopped(start_aws, cli, tmp_path):
-    server = start_aws(tmp_path / "aws", "0", "process", "1")
-    first = server.train(lines="begun", sleep_s="60")
-    server.until(lambda: cli("logs", first, "--data", server.data).out, bool)
-    second = server.train()
-    assert [row["status"] for row in cli("jobs", "--data", server.data).cells] == ["Pending", "Training"]
-    assert f"training job {second}: Stopped." in cli("stop", second, "--data", server.data).err
-    assert f"training job {first}: Stopped." in cli("stop", first, "--data", server.data).err
-
-
-def _tuning_job(aws) -> str:
-    """A search whose training jobs run until they are stopped."""
-    aws.s3.create_bucket(Bucket="bucket")
-    name = aws.name("tuning")
-    ranges = {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "10"}]}
-    aws.sagemaker.create_hyper_parameter_tuning_job(
-        HyperParameterTuningJobName=name,
-        HyperParameterTuningJobConfig={
-            "Strategy": "Random",
-            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "test:msd"},
-            "ResourceLimits": {"MaxParallelTrainingJobs": 1, "MaxNumberOfTrainingJobs": 4},
-            "ParameterRanges": ranges,
-        },
-        TrainingJobDefinition={
-            "StaticHyperParameters": {"sleep_s": "60"},
-            "AlgorithmSpecification": {
-                "TrainingImage": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1",
-                "TrainingInputMode": "File",
-            },
-            "RoleArn": "arn:aws:iam::000000000000:role/WildsageRole",
-            "OutputDataConfig": {"S3OutputPath": "s3://bucket/tuned"},
-            "ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
-            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-        },
+def test_a_job_that_has_ended_is_not_stopped(cli, tmp_path, store, asked):
+    store.delete(ENDPOINT.name, "done")
+    said = cli("stop", "done", "--data", tmp_path)
+    assert (said.status, said.err) == (1, "Training job done has already ended: Completed.")
+    said = cli("stop", "answrs", "--data", tmp_path)
+    assert (said.status, said.err) == (
+        1,
+        "There is no job or endpoint named answrs. Did you mean answers?",
     )
-    return name
+    assert asked == []
 
 
-def _trained(aws, tuning: str) -> list[str]:
-    call = aws.sagemaker.list_training_jobs_for_hyper_parameter_tuning_job
-    return [job["TrainingJobName"] for job in call(HyperParameterTuningJobName=tuning)["TrainingJobSummaries"]]
+def test_without_a_server_there_is_nothing_to_stop(cli, tmp_path, store):
+    said = cli("stop", "runs", "--data", tmp_path)
+    assert said.status == 1 and f"No local AWS runs on {tmp_path}, so there is nothing to stop." in said.err
+
+
+def test_a_running_job_comes_before_an_endpoint_and_that_before_a_job_that_has_ended(tmp_path, store):
+    with closing(Overview(tmp_path)) as overview:
+        assert command.describe(command.find(overview, "done")) == "endpoint done"
+        store.update("training-job", "done", TrainingJobStatus="InProgress")
+        assert command.describe(command.find(overview, "done")) == "training job done"
+
+
+@pytest.mark.parametrize(
+    ("name", "ends", "said"),
+    [
+        ("runs", lambda store: store.update("training-job", "runs", TrainingJobStatus="Failed"), "Failed"),
+        ("runs", lambda store: store.delete("training-job", "runs"), "deleted"),
+        ("answers", lambda store: store.delete(ENDPOINT.name, "answers"), "deleted"),
+    ],
+)
+def test_it_waits_until_the_end(tmp_path, store, monkeypatch, name: str, ends: Callable[[Store], None], said: str):
+    looks = []
+
+    def running(data: Path) -> bool:
+        looks.append(data)
+        if len(looks) == 3:
+            ends(store)
+        return True
+
+    monkeypatch.setattr(command, "running", running)
+    monkeypatch.setattr(command, "POLL_INTERVAL_S", 0)
+    with closing(Overview(tmp_path)) as overview:
+        assert command.wait_for_end(overview, tmp_path, command.find(overview, name)) == said
+    assert looks == [tmp_path] * 3
+
+
+def test_a_server_that_ends_before_the_job_is_an_error(tmp_path, store, monkeypatch):
+    monkeypatch.setattr(command, "running", lambda data: None)
+    with closing(Overview(tmp_path)) as overview, pytest.raises(typer.Exit) as ended:
+        command.wait_for_end(overview, tmp_path, command.find(overview, "runs"))
+    assert ended.value.exit_code == 3

@@ -1,157 +1,163 @@
-"""`wildsage up` as a process: its lines, its JSON, its display on a terminal, its end."""
+"""What `wildsage up` says and asks for, without a server: whom the port is open to, variables for shells, what is rejected."""
 
 from __future__ import annotations
 
-import json
-import os
-import pty
-import re
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+import shlex
+import socket
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-import boto3
-import psutil
 import pytest
+import typer
 
-from wildsage.local_runner.server import lock
+from wildsage.local_runner.client import environment
+from wildsage.local_runner.commands import up
+from wildsage.local_runner.server.lock import RunningServer
+from wildsage.local_runner.settings import ServerSettings
+from wildsage.local_runner.signatures.keys import Keys
 
-UP = [sys.executable, "-m", "wildsage.local_runner", "up", "--port", "0", "--data"]
-IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., subprocess.Popen]]:
-    started: list[subprocess.Popen] = []
-
-    def run(data: Path, *more: str, **settings) -> subprocess.Popen:
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | settings
-        started.append(subprocess.Popen([*UP, str(data), *more], text=True, **pipes))
-        return started[-1]
-
-    yield run
-    for process in started:
-        process.terminate()
-        process.wait(240)
+ENDPOINT = "http://127.0.0.1:4577"
 
 
-def client(service: str, data: Path):
-    deadline = time.monotonic() + 240
-    while (found := lock.running(data)) is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
-    return boto3.client(service, endpoint_url=found.endpoint, **keys)
+@pytest.fixture(autouse=True)
+def alone(monkeypatch) -> None:
+    """Nobody else has an account here, and no variable of a client or container is set."""
+    monkeypatch.setattr(up.accounts, "of_others", lambda: [])
+    for name in (
+        environment.PUBLISHED_AT,
+        *environment.conflicting(dict.fromkeys(environment.variables(ENDPOINT, Path("/d"), False, {}))),
+    ):
+        monkeypatch.delenv(name, raising=False)
 
 
-def failing_job(data: Path, name: str) -> None:
-    """A job that fails before anything is started: its data is not there."""
-    client("s3", data).create_bucket(Bucket="bucket")
-    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/nothing"}
-    client("sagemaker", data).create_training_job(
-        TrainingJobName=name,
-        AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
-        RoleArn="arn:aws:iam::000000000000:role/WildsageRole",
-        InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
-        OutputDataConfig={"S3OutputPath": "s3://bucket/output"},
-        ResourceConfig={"InstanceType": "ml.m4.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        StoppingCondition={"MaxRuntimeInSeconds": 60},
+def announced(capsys, settings: ServerSettings, proxy: str | None = None, **more: Any) -> tuple[str, str]:
+    up.announce(ENDPOINT, settings, False, proxy, **more)
+    said = capsys.readouterr()
+    return said.out, " ".join(said.err.split())
+
+
+def status_of(call: Any, *arguments: Any) -> int:
+    with pytest.raises(typer.Exit) as ended:
+        call(*arguments)
+    return ended.value.exit_code
+
+
+def test_it_says_where_it_is_and_how_a_shell_uses_it(tmp_path, capsys):
+    out, err = announced(capsys, ServerSettings(tmp_path))
+    assert err.startswith(f"Local AWS on {ENDPOINT}, state in {tmp_path}. Ctrl-C stops it.")
+    assert f"Jobs and endpoints run as {up.RUN_AS['process']}." in err
+    assert "To use it in a shell, run these lines:" in err
+    assert f"export AWS_ENDPOINT_URL={ENDPOINT}" in out.splitlines()
+    assert "Open to the network" not in err and "proxy" not in err and "accounts" not in err
+    assert (
+        "`wildsage down` stops it." in announced(capsys, ServerSettings(tmp_path), end="`wildsage down` stops it.")[1]
     )
 
 
-def test_json_lines_tell_where_it_is_and_what_happens(start, tmp_path):
-    up = start(tmp_path, "--log-format", "json")
-    first = json.loads(up.stdout.readline())
-    assert first["event"] == "up"
-    assert first["data"] == str(tmp_path)
-    assert first["variables"]["AWS_ENDPOINT_URL"] == first["endpoint"]
-    failing_job(tmp_path, "a-job")
-    events = []
-    while not events or events[-1]["status"] == "InProgress":
-        events.append(json.loads(up.stdout.readline()))
-    assert events[-1] | {"time": "", "took_s": 0, "reason": ""} == {
-        "time": "",
-        "event": "training job",
-        "name": "a-job",
-        "status": "Failed",
-        "reason": "",
-        "took_s": 0,
-    }
-    assert "No S3 objects found" in events[-1]["reason"]
+@pytest.mark.parametrize(
+    ("settings", "others", "said", "unsaid"),
+    [
+        (
+            {"open_to_network": True, "host": "0.0.0.0"},
+            ["eve"],
+            [up.OPEN_WARNING, "Open to the network on 0.0.0.0."],
+            [up.TOKEN_NOTE, "eve"],
+        ),
+        (
+            {"open_to_network": True, "keys": Keys("A", "s")},
+            [],
+            [up.TOKEN_NOTE, "Open to the network"],
+            [up.OPEN_WARNING],
+        ),
+        ({"keys": Keys("A", "s")}, ["eve"], [up.TOKEN_NOTE], ["Open to", "eve"]),
+        ({}, ["eve", "mallory"], ["Others have accounts on this machine (eve, mallory)"], ["Open to", up.TOKEN_NOTE]),
+    ],
+)
+def test_it_says_who_can_reach_it(tmp_path, capsys, monkeypatch, settings, others, said, unsaid):
+    monkeypatch.setattr(up.accounts, "of_others", lambda: others)
+    _, err = announced(capsys, ServerSettings(tmp_path, **settings))
+    assert all(" ".join(text.split()) in err for text in said)
+    assert not any(" ".join(text.split()) in err for text in unsaid)
 
 
-def test_plain_lines_without_a_terminal(start, tmp_path):
-    up = start(tmp_path)
-    failing_job(tmp_path, "a-job")
-    for line in up.stderr:
-        if "Failed" in line:
-            break
-    assert re.match(r"\d\d:\d\d:\d\d  training job a-job  Failed in \d+\.\d s  ClientError: ", line)
+def test_a_proxy_is_named_and_used_by_the_variables(tmp_path, capsys):
+    out, err = announced(capsys, ServerSettings(tmp_path), "http://127.0.0.1:4578")
+    assert "HTTPS proxy on http://127.0.0.1:4578" in err
+    assert "http://127.0.0.1:4578" in out
 
 
-def test_a_server_in_a_container_prints_what_clients_outside_set(start, tmp_path):
-    address = "http://127.0.0.1:5000"
-    server = start(tmp_path / "aws", env={**os.environ, "WILDSAGE_PUBLISHED_AT": address})
-    lines = []
-    while not lines or not lines[-1].startswith("export WILDSAGE_ENDPOINT="):
-        lines.append(server.stdout.readline())
-    text = "".join(lines)
-    assert f"export AWS_ENDPOINT_URL={address}\n" in text and lines[-1] == f"export WILDSAGE_ENDPOINT={address}\n"
-    assert str(tmp_path) not in text and "PYTHONPATH" not in text
-    assert address in server.stderr.readline()
+def test_on_a_terminal_a_shell_gets_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    up.announce(ENDPOINT, ServerSettings(tmp_path), False, "http://127.0.0.1:4578")
+    said = capsys.readouterr()
+    assert said.out == ""
+    wanted = f'eval "$(wildsage up --export --data {tmp_path} --proxy --proxy-port 4578)"'
+    assert wanted in " ".join(said.err.split())
 
 
-def test_a_terminal_shows_endpoints_and_jobs_and_is_left_clean(start, tmp_path):
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    up = start(tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
-    os.close(theirs)
-    failing_job(tmp_path, "a-job")
-    seen = read_until(ours, "Failed")
-    assert "Local AWS" in seen
-    assert 'eval "$(wildsage up --export' in seen
-    assert "No running jobs, no endpoints." in seen
-    up.send_signal(signal.SIGINT)
-    rest = read_until(ours, "Stopped.")
-    assert "\x1b[?25h" in rest, "the cursor is shown again"
-    assert up.wait(240) == 0
-    os.close(ours)
+def test_in_a_container_clients_on_the_host_get_its_address_there(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv(environment.PUBLISHED_AT, "http://localhost:9999")
+    out, err = announced(capsys, ServerSettings(tmp_path))
+    assert "Local AWS on http://localhost:9999" in err
+    assert "export AWS_ENDPOINT_URL=http://localhost:9999" in out and str(tmp_path) not in out
 
 
-def read_until(terminal: int, text: str) -> str:
-    seen = ""
-    while text not in seen:
-        seen += os.read(terminal, 4096).decode()
-    return seen
+def test_variables_that_would_win_over_ours_are_unset_first(tmp_path, monkeypatch):
+    assert not up.shell_exports(ENDPOINT, tmp_path, False).startswith("unset")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://elsewhere")
+    first, *others = up.shell_exports(ENDPOINT, tmp_path, False).splitlines()
+    assert shlex.split(first)[0] == "unset" and "AWS_ENDPOINT_URL_S3" in first
+    assert others and all(line.startswith("export ") for line in others)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signals_stop_everything_and_are_no_failure(start, tmp_path, number):
-    up = start(tmp_path)
-    client("s3", tmp_path)
-    family = psutil.Process(up.pid).children(recursive=True)
-    assert len(family) >= 2
-    up.send_signal(number)
-    assert up.wait(240) == 0
-    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-    assert not (tmp_path / "server.json").exists()
+def test_the_variables_of_a_running_server_are_printed(tmp_path, capsys, monkeypatch):
+    assert status_of(up.export_running, tmp_path, False, None) == 1
+    assert "No local AWS runs on" in capsys.readouterr().err
+    monkeypatch.setattr(up, "running", lambda data: RunningServer(ENDPOINT, 1))
+    up.export_running(tmp_path, False, None)
+    assert capsys.readouterr().out == up.shell_exports(ENDPOINT, tmp_path, False) + "\n"
+    assert status_of(up.require_free, tmp_path) == 1
+    assert f"A server already runs on {tmp_path}, at {ENDPOINT}." in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_server_that_is_killed_is_reported_with_where_to_look(start, tmp_path):
-    up = start(tmp_path)
-    client("s3", tmp_path)
-    os.kill(json.loads((tmp_path / "server.json").read_text())["pid"], signal.SIGKILL)
-    assert up.wait(240) == 3
-    assert f"The server ended unexpectedly with status -9; see {tmp_path}/server.log" in up.stderr.read()
+def test_a_folder_without_a_server_is_free(tmp_path):
+    up.require_free(tmp_path)
 
 
-def test_it_stops_when_its_own_process_is_killed(start, tmp_path):
-    up = start(tmp_path)
-    client("s3", tmp_path)
-    family = psutil.Process(up.pid).children(recursive=True)
-    up.kill()
-    _, alive = psutil.wait_procs(family, 30)
-    assert not alive
+def test_a_proxy_that_runs_is_found_by_its_port(capsys):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        assert status_of(up.running_proxy, port) == 1
+        assert f"No proxy runs on port {port}." in " ".join(capsys.readouterr().err.split())
+        listener.listen()
+        assert up.running_proxy(port) == f"http://127.0.0.1:{port}"
+
+
+def test_keys_are_made_once(tmp_path):
+    assert up.make_keys(tmp_path) == up.make_keys(tmp_path)
+    (tmp_path / "file").touch()
+    assert status_of(up.make_keys, tmp_path / "file") == 1
+
+
+@pytest.mark.parametrize(("status", "ended"), [(7, 7), (0, 3), (None, 3)])
+def test_a_server_in_the_background_that_does_not_start_ends_the_command(tmp_path, capsys, status, ended):
+    background = SimpleNamespace(wait_for=lambda ready: ready(), output=lambda: "why [not]", status=status)
+    assert status_of(up.announce_background, background, ServerSettings(tmp_path), False, None) == ended
+    assert "why [not]" in capsys.readouterr().err
+
+
+def test_a_server_in_the_background_is_announced(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(up, "running", lambda data: RunningServer(ENDPOINT, 1))
+    background = SimpleNamespace(wait_for=lambda ready: ready())
+    up.announce_background(background, ServerSettings(tmp_path), False, up.ProxyOptions(4578, False))
+    said = " ".join(capsys.readouterr().err.split())
+    assert "`wildsage down` stops it." in said and "HTTPS proxy on http://127.0.0.1:4578" in said
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_signal_ends_it_without_an_error(capsys, error):
+    with up.stopped_by_signals():
+        raise error
+    assert capsys.readouterr().err == "Stopped.\n"

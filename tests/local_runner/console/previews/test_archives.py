@@ -40,6 +40,7 @@ def tensors(shape: list[int]) -> bytes:
     return struct.pack("<Q", len(head)) + head
 
 
+TOO_LARGE = NoPreview("A preview unpacks at most 512 MiB, so that more members may follow.")
 CENTERS = ndarray.write([np.zeros((3, 2), np.float32)])
 
 
@@ -119,7 +120,7 @@ def test_an_extended_header_of_a_claimed_gigabyte_takes_no_memory(show):
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 1 << 30
     packed = gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + bytes(3 << 20))
-    assert isinstance(show("m.tar.gz", packed), NoPreview)
+    assert show("m.tar.gz", packed) == TOO_LARGE
 
 
 def test_a_negative_size_does_not_read_the_same_header_for_ever(show):
@@ -131,13 +132,84 @@ def test_a_negative_size_does_not_read_the_same_header_for_ever(show):
     assert isinstance(shown, NoPreview | MembersPreview)
 
 
-def test_a_zip_with_a_huge_directory_is_not_read(show):
+@pytest.mark.parametrize(
+    ("size", "is_too_large"), [(1 << 20, False), ((1 << 20) + 1, True), (1 << 24, True), (1 << 30, True)]
+)
+def test_a_zip_with_a_huge_directory_is_not_read(show, size, is_too_large):
     content = bytearray(zipped({"a": b"a"}))
-    content[-10:-6] = (1 << 30).to_bytes(4, "little")
-    assert isinstance(show("a.zip", bytes(content)), NoPreview)
+    content[-10:-6] = size.to_bytes(4, "little")
+    assert (show("a.zip", bytes(content)) == TOO_LARGE) == is_too_large
+
+
+@pytest.mark.parametrize("comment", [0, 1, 65_535])
+def test_a_zip_with_a_long_comment_is_read(show, comment):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a", b"1")
+        archive.comment = b"c" * comment
+    assert show("a.zip", file.getvalue()).members == [ArchiveMember("a", 1)]
+
+
+def test_a_zip_without_its_end_is_damaged():
+    assert archives.preview_zip(io.BytesIO(b"PK\x03\x04")) == NoPreview(
+        "The archive is damaged: its directory is missing."
+    )
+
+
+def test_folders_are_left_out_and_what_follows_them_is_shown(show):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, kind in (("folder", tarfile.DIRTYPE), ("folder/a", tarfile.REGTYPE)):
+            entry = tarfile.TarInfo(name)
+            entry.type = kind
+            archive.addfile(entry)
+    assert show("m.tar", file.getvalue()) == MembersPreview([ArchiveMember("folder/a", 0)])
+    assert show("m.zip", zipped({"folder/": b"", "folder/a": b""})) == MembersPreview([ArchiveMember("folder/a", 0)])
+    assert archives.preview_zip(io.BytesIO(zipped({}))) == NoPreview("The archive is empty.")
+
+
+@pytest.mark.parametrize(("further", "count"), [(0, 1), (1, 0)])
+def test_a_member_of_more_than_64_mib_is_listed_without_its_arrays(further, count):
+    head = len(ndarray.write([np.zeros(0, np.uint8)]))
+    content = ndarray.write([np.zeros((64 << 20) - head + further, np.uint8)])
+    assert len(content) == (64 << 20) + further
+    (member,) = archives.preview_tar(io.BytesIO(tar({"model": content}, "w"))).members
+    assert (member.size_bytes, len(member.arrays), member.note) == (len(content), count, "")
+
+
+def test_a_budget_is_spent_to_its_last_byte():
+    budget = archives.Budget()
+    budget.take(512 << 20)
+    budget.take(0)
+    with pytest.raises(archives.TooLarge):
+        budget.take(1)
+
+
+def test_a_forward_file_goes_forwards_in_pieces_of_a_mebibyte():
+    file = archives.ForwardFile(io.BytesIO(bytes(3 << 20)), archives.Budget())
+    assert len(file.read(1 << 20)) == 1 << 20
+    assert (file.read(0), file.tell()) == (b"", 1 << 20)
+    assert (file.seek(1 << 20), file.seek((1 << 20) + 5), file.tell()) == (1 << 20, (1 << 20) + 5, (1 << 20) + 5)
+    for size in (-1, (1 << 20) + 1):
+        with pytest.raises(archives.TooLarge):
+            file.read(size)
+    for place in ((0,), ((1 << 20) + 4,), (1 << 21, io.SEEK_END)):
+        with pytest.raises(archives.TooLarge):
+            file.seek(*place)
+
+
+@pytest.mark.parametrize("passed_by", ["read", "seek"])
+def test_what_a_forward_file_reads_or_passes_by_is_of_the_budget(monkeypatch, passed_by):
+    monkeypatch.setattr(archives, "MOST_BYTES", 10)
+    file = archives.ForwardFile(io.BytesIO(bytes(100)), archives.Budget())
+    assert file.read(6) == bytes(6)
+    take = file.read if passed_by == "read" else lambda size: file.seek(6 + size)
+    with pytest.raises(archives.TooLarge):
+        take(5)
 
 
 def test_many_members_show_the_first(show):
+    assert show("m.tar", tar({f"{number}.txt": b"" for number in range(500)}, "w")).note == ""
     shown = show("m.tar.gz", tar({f"{number}.txt": b"" for number in range(700)}))
     assert (len(shown.members), shown.note) == (500, "These are the first 500 members.")
 

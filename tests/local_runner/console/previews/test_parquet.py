@@ -23,6 +23,26 @@ def test_the_first_rows_of_a_parquet_file_are_a_table(show):
     assert shown.note == "It has 60 rows and 2 columns."
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "note"),
+    [
+        (0, 1, ""),
+        (50, 40, ""),
+        (51, 40, "It has 51 rows and 40 columns."),
+        (50, 41, "It has 50 rows and 41 columns."),
+        (1_001, 1, "It has 1,001 rows and 1 columns."),
+    ],
+)
+def test_50_rows_of_40_columns_are_shown_and_a_note_counts_all(tmp_path, rows, columns, note):
+    import pyarrow.parquet as pq
+
+    pq.write_table(pyarrow.table({f"c{number}": range(rows) for number in range(columns)}), tmp_path / "a.parquet")
+    found = parquet.read(str(tmp_path / "a.parquet"))
+    assert found["columns"] == [f"c{number}" for number in range(min(columns, 40))]
+    assert found["rows"] == [[str(row)] * min(columns, 40) for row in range(min(rows, 50))]
+    assert found["note"] == note
+
+
 def test_a_long_name_of_a_column_is_cut_and_control_characters_are_escaped(show):
     import pyarrow.parquet as pq
 

@@ -39,6 +39,13 @@ def test_a_row_that_the_end_of_the_head_cuts_is_left_out(show):
     assert all(len(cell) <= 201 for row in shown.rows for cell in row)
 
 
+@pytest.mark.parametrize(
+    ("text", "rows"), [("1,2", [["1", "2"]]), ("1,2\n3", [["1", "2"]]), ("1,2\n3,4\n5", [["1", "2"], ["3", "4"]])]
+)
+def test_the_last_line_of_a_head_is_left_out_unless_it_is_the_only_one(text, rows):
+    assert table(text, False, ",").rows == rows
+
+
 def test_quotes_that_do_not_match_up_are_shown_as_text(show):
     assert isinstance(show("a.csv", b'"' + b"x" * 140_000), TextPreview)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.local_runner.operations.test_rules import (
+from tests.local_runner.operations.test_rules_of_requests import (
     ABSENT,
     ASYNC,
     BASES,
