@@ -47,6 +47,34 @@ def test_many_jobs_are_counted_and_endpoints_are_one_line():
     assert lines[-1] == "endpoints  ● endpoint-0 InService   ● endpoint-1 InService"
 
 
+@pytest.mark.parametrize(("count", "lines", "more"), [(1, 1, False), (12, 12, False), (13, 12, True)])
+def test_twelve_jobs_are_shown_and_one_more_is_counted(count, lines, more):
+    found = drawn(render(Snapshot([job(f"job-{number}") for number in range(count)])), 100)
+    assert len(found) == lines + more
+    assert ("and 1 more" in found[-1]) == more
+
+
+def test_the_oldest_job_comes_first():
+    old = JobSummary(KINDS[0], "old", "arn", "InProgress", "Training", NOW - 7_500, None, "")
+    lines = drawn(render(Snapshot([job("new"), old])), 100)
+    assert [line.split()[1] for line in lines] == ["old", "new"]
+    assert lines[0].rstrip().endswith("2 h 5 min")
+
+
+@pytest.mark.parametrize(("percent", "shown"), [(0.0, ["0", "%"]), (100.0, ["━" * 16, "100", "%"]), (None, [])])
+def test_progress_is_a_bar_of_16_columns_and_a_number(percent, shown):
+    progress = {} if percent is None else {"arn of a": percent}
+    (line,) = drawn(render(Snapshot([job("a")], progress)), 100)
+    assert line.split()[3:-4] == shown
+
+
+def test_an_event_without_a_duration_or_a_reason_ends_with_its_status():
+    (line,) = drawn(event_line(Event(NOW, "endpoint", "e", "InService", "", None)), 100)
+    assert line.rstrip().endswith("  endpoint e  InService")
+    (line,) = drawn(event_line(Event(NOW, "endpoint", "e", "InService", "", 0.0)), 100)
+    assert line.endswith("InService in 0.0 s")
+
+
 def test_where_nothing_runs_it_says_so():
     assert drawn(render(Snapshot()), 80) == ["No running jobs, no endpoints. Ctrl-C stops."]
 
@@ -62,12 +90,14 @@ ENDPOINT = EndpointSummary("e", "arn", "InService", ["v"], NOW, "")
 
 def shown(monkeypatch, log_format: display.LogFormat, *, terminal: bool) -> str:
     """What is written on standard error while a server is alive for two polls, of which the first has an event."""
-    monkeypatch.setattr(display, "POLL_INTERVAL_S", 0)
+    naps: list[float] = []
+    monkeypatch.setattr(time, "sleep", naps.append)
     console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
     monkeypatch.setattr(display, "stderr", console)
     polls = iter([Snapshot([], {}, [ENDPOINT], [EVENT]), Snapshot([], {}, [ENDPOINT])])
     alive = iter([True, True, False])
     display.show_events(lambda: next(alive), SimpleNamespace(poll=lambda: next(polls)), log_format)
+    assert naps == [0.25, 0.25], "it waits after each poll"
     return console.file.getvalue()
 
 

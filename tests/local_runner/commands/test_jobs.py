@@ -94,7 +94,7 @@ def names(said) -> list[str]:
 def test_the_newest_twenty_are_shown_and_the_others_counted(cli, at_rest):
     said = cli("jobs", "--data", at_rest)
     assert names(said) == [f"j{number:02d}" for number in range(21, 1, -1)]
-    assert "2 older jobs are not shown; --limit 0 shows all." in said.err
+    assert said.err == "2 older jobs are not shown; --limit 0 shows all."
     first = said.cells[0]
     assert (first["kind"], first["status"], first["took"], first["reason"]) == (
         "transform",

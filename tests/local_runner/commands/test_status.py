@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from contextlib import closing
 
+import psutil
 import pytest
 
 from wildsage.local_runner.commands import status as command
 from wildsage.local_runner.commands.status import Status, counts, read_status
+from wildsage.local_runner.commands.tables import format_time
 from wildsage.local_runner.jobs.hosting.endpoint import KIND as ENDPOINT
 from wildsage.local_runner.jobs.states import WAITS
 from wildsage.local_runner.jobs.store import Store
@@ -64,15 +68,18 @@ def test_a_folder_that_never_had_a_server_is_empty(tmp_path, cli):
 
 
 def test_a_server_that_runs_is_named_and_the_exit_status_is_0(tmp_path, cli, monkeypatch):
-    server = RunningServer("http://127.0.0.1:4577", 42)
+    server = RunningServer("http://127.0.0.1:4577", os.getpid())
     monkeypatch.setattr(command, "running", lambda data: server)
     found = read_status(tmp_path)
-    assert (found.endpoint, found.pid) == ("http://127.0.0.1:4577", 42)
-    monkeypatch.setattr(command, "read_status", lambda data: Status(str(data), server.endpoint, 42, 1.0, {}, {}, 0))
+    assert (found.endpoint, found.pid) == ("http://127.0.0.1:4577", os.getpid())
+    assert found.started == psutil.Process().create_time()
+    begun = time.time() - 7_500
+    monkeypatch.setattr(command, "read_status", lambda data: Status(str(data), server.endpoint, 42, begun, {}, {}, 0))
     said = cli("status", "--data", tmp_path)
     assert said.status == 0
-    assert said.out.startswith("Local AWS on http://127.0.0.1:4577, process 42, since 19")
-    assert "jobs       none" in said.out
+    since = f"since {format_time(begun)} (2 h 5 min)"
+    assert said.out.splitlines()[0] == f"Local AWS on http://127.0.0.1:4577, process 42, {since}"
+    assert "jobs       none" in said.out and said.err == ""
     assert cli("status", "--data", tmp_path, "--json").status == 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from wildsage.algorithms.base.errors import AlgorithmError, PlatformError, UserError
 from wildsage.local_runner.commands import terminal
@@ -143,3 +144,20 @@ def test_a_folder_on_which_no_server_ran_ends_the_command(tmp_path, capsys):
 
     assert status_of(opens) == 1
     assert "No local AWS has run on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "status"), [([], {}, 0), ([], {"SHM": "1"}, 0), (["--shm-size", "0"], {}, 2)]
+)
+def test_an_option_without_effect_is_rejected_where_it_was_typed(arguments, variables, status):
+    app, given = typer.Typer(), []
+
+    @app.command()
+    def command(context: typer.Context, shm_size: int = typer.Option(0, envvar="SHM")) -> None:
+        given.extend([terminal.is_given(context, "shm_size"), terminal.is_given(context, "absent")])
+        terminal.reject_without(context, "--docker", "shm_size")
+
+    result = CliRunner().invoke(app, arguments, env=variables)
+    assert (result.exit_code, given) == (status, [status == 2, False])
+    rejected = "--shm-size has no effect without --docker. Add --docker, or leave it out."
+    assert (rejected in " ".join(result.stderr.split())) == (status == 2)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import sys
+
 import pytest
 import typer
+from rich.console import Console
 
 from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.contract.pretrained_weights import VARIABLE
 from wildsage.local_runner.commands import train
 
 
@@ -64,3 +71,61 @@ def test_a_channel_has_the_type_of_its_files_or_the_one_that_is_given(tmp_path, 
 def test_data_that_is_not_here(place, words):
     with pytest.raises(UserError, match=words):
         train.read_channel("train", place, None, "kmeans")
+
+
+@pytest.fixture
+def trained(monkeypatch) -> list[tuple]:
+    """What a container would train, in place of one, whose log is one line."""
+    found: list[tuple] = []
+
+    def run(algorithm, hyperparameters, channels, input_mode, output, environment, checkpoints, show) -> None:
+        found.append((algorithm, hyperparameters, list(channels), input_mode, output, environment, checkpoints))
+        show("a line of the log\n", sys.stdout)
+
+    monkeypatch.setattr(train.standalone, "train", run)
+    return found
+
+
+@pytest.fixture
+def command(tmp_path) -> tuple:
+    (tmp_path / "rows.csv").write_text("1,2\n")
+    data = ("--channel", f"train={tmp_path / 'rows.csv'}", "--output", tmp_path / "model")
+    return ("train", "kmeans", *data, "--hp", "k=2", "--hp", "feature_dim=2")
+
+
+def test_a_model_is_trained_and_the_result_summed_up(cli, trained, command, tmp_path):
+    said = cli(*command)
+    assert said.status == 0, said.err
+    ((algorithm, hyperparameters, channels, input_mode, output, environment, checkpoints),) = trained
+    assert (algorithm, hyperparameters) == ("kmeans", {"k": "2", "feature_dim": "2"})
+    assert (channels, input_mode, output, checkpoints) == (["train"], "File", tmp_path / "model", None)
+    assert environment == dict(os.environ) and VARIABLE not in environment
+    assert said.out == "a line of the log\n", "there is no terminal"
+    assert re.search(r"Trained kmeans: \d\.\d s Model: ", said.err)
+    assert str(tmp_path / "model" / "model.tar.gz") in said.err and "head -n 1" in said.err
+
+
+@pytest.mark.parametrize(("options", "shown"), [((), False), (("-v",), True), (("--verbose",), True)])
+def test_on_a_terminal_the_log_is_shown_on_request(cli, trained, command, monkeypatch, options, shown):
+    monkeypatch.setattr(train, "stderr", Console(file=io.StringIO(), force_terminal=True))
+    assert ("a line of the log" in cli(*command, *options).out) == shown
+
+
+def test_checkpoints_weights_and_pipes_are_passed_on(cli, trained, command, tmp_path):
+    (weights := tmp_path / "w.pth").touch()
+    options = ("--checkpoints", tmp_path / "kept", "--pretrained-weights", weights, "--input-mode", "Pipe")
+    assert cli(*command, *options).status == 0
+    ((*_, input_mode, _, environment, checkpoints),) = trained
+    assert (input_mode, checkpoints, environment[VARIABLE]) == ("Pipe", tmp_path / "kept", str(weights))
+    assert checkpoints.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "words"),
+    [({"kmeans": "kmeens"}, 2, "kmeans"), ({"k=2": "k=none"}, 1, "k"), ({"k=2": "k"}, 2, "expected NAME=VALUE")],
+)
+def test_what_could_not_train_is_rejected_first(cli, trained, command, tmp_path, changes, status, words):
+    said = cli(*(changes.get(word, word) for word in command))
+    assert said.status == status and words in said.err
+    assert trained == [] and not (tmp_path / "model").exists()
+    assert ("Channel train" in said.err) == (status == 1)

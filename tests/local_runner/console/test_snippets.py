@@ -1,80 +1,101 @@
-"""The programs of the form are sent to a real server, and send what the form sends."""
+"""The programs of the form, word by word, and where their body stands."""
 
 from __future__ import annotations
 
-import importlib.util
-import subprocess
-import sys
+import ast
+import shlex
 from dataclasses import replace
 
 import pytest
 
-from wildsage.local_runner.client import environment
 from wildsage.local_runner.console import snippets
 from wildsage.local_runner.console.snippets import SentRequest
 
-BODY = b'it\'s "1",\n2'
+SENT = SentRequest("http://127.0.0.1:4577", "us-east-1", "e", "text/csv", "", b'it\'s "1"')
+FULL = replace(SENT, accept="text/csv", target="a.tar.gz", file="in/cat.png")
 
 
-@pytest.fixture(scope="module")
-def sent(aws) -> SentRequest:
-    """What is sent to an endpoint that echoes."""
-    name = aws.deploy(aws.config(aws.model({"ANSWER": "echo"})))
-    return SentRequest(aws.endpoint, "us-east-1", name, "text/csv", "text/plain", BODY)
+def test_the_command_of_curl():
+    url = "http://127.0.0.1:4577/endpoints/e/invocations"
+    assert shlex.split(snippets.curl(SENT)) == ["curl", url, "-H", "Content-Type: text/csv", "--data-raw", 'it\'s "1"']
+    more = ["-H", "Accept: text/csv", "-H", "X-Amzn-SageMaker-Target-Model: a.tar.gz", "--data-binary", "@cat.png"]
+    assert shlex.split(snippets.curl(FULL)) == ["curl", url, "-H", "Content-Type: text/csv", *more]
+    assert shlex.split(snippets.curl(replace(SENT, body=b"")))[-2:] == ["--data-raw", ""]
 
 
-def run(command: list[str], aws, folder) -> bytes:
-    clients = environment.client_environment(
-        aws.endpoint, aws.data, False, {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
+@pytest.mark.parametrize(
+    ("region", "signed", "has_signature"),
+    [("us-east-1", False, False), ("us-east-1", True, True), ("eu-west-1", False, True), ("eu-west-1", True, True)],
+)
+def test_a_command_of_curl_is_signed_where_the_server_needs_it(region, signed, has_signature):
+    command = snippets.curl(replace(SENT, region=region, signed=signed))
+    end = f' --aws-sigv4 aws:amz:{region}:sagemaker --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
+    assert command.endswith(end) == has_signature and ("--aws-sigv4" in command) == has_signature
+
+
+def called(program: str, name: str) -> dict[str, object]:
+    """The arguments of a call in a program, those without a name by their position."""
+    (call,) = (
+        node
+        for node in ast.walk(ast.parse(program))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(name)
     )
-    done = subprocess.run(command, capture_output=True, cwd=folder, env=dict(clients), check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout
+    given = {str(number): value for number, value in enumerate(call.args)}
+    return {key: ast.unparse(value) for key, value in (given | {one.arg: one.value for one in call.keywords}).items()}
 
 
-def test_the_command_of_curl(aws, sent, tmp_path):
-    assert run(["bash", "-c", f"{snippets.curl(sent)} -s"], aws, tmp_path) == BODY
-    assert run(["bash", "-c", f"{snippets.curl(replace(sent, signed=True))} -s"], aws, tmp_path) == BODY
+def test_the_program_with_boto3():
+    assert called(snippets.boto3(SENT), "client") == {
+        "0": "'sagemaker-runtime'",
+        "1": "'us-east-1'",
+        "endpoint_url": "'http://127.0.0.1:4577'",
+    }
+    plain = {"EndpointName": "'e'", "ContentType": "'text/csv'", "Body": ast.unparse(ast.parse(repr(SENT.body)))}
+    assert called(snippets.boto3(SENT), "invoke_endpoint") == plain
+    more = {"Accept": "'text/csv'", "TargetModel": "'a.tar.gz'", "Body": "open('cat.png', 'rb').read()"}
+    assert called(snippets.boto3(FULL), "invoke_endpoint") == plain | more
 
 
-def test_the_program_with_boto3(aws, sent, tmp_path):
-    assert run([sys.executable, "-c", snippets.boto3(sent)], aws, tmp_path) == BODY + b"\n"
+@pytest.mark.parametrize(
+    ("accept", "deserializer"),
+    [
+        ("", "JSONDeserializer()"),
+        ("application/json", "JSONDeserializer()"),
+        ("text/csv", "CSVDeserializer()"),
+        ("text/plain", "BytesDeserializer('text/plain')"),
+    ],
+)
+def test_the_program_with_the_sdk(accept, deserializer):
+    program = snippets.sdk(replace(SENT, accept=accept))
+    assert called(program, "Predictor") == {
+        "0": "'e'",
+        "serializer": "IdentitySerializer('text/csv')",
+        "deserializer": deserializer,
+    }
+    assert f"from sagemaker.deserializers import {deserializer.partition('(')[0]}\n" in program
+    assert called(program, "predict") == {"0": ast.unparse(ast.parse(repr(SENT.body)))}
+    assert called(snippets.sdk(FULL), "predict") == {
+        "0": "open('cat.png', 'rb').read()",
+        "target_model": "'a.tar.gz'",
+    }
 
 
-def test_the_program_with_the_sdk(aws, sent, tmp_path):
-    if importlib.util.find_spec("sagemaker") is None:
-        pytest.skip("the SageMaker SDK is not installed")
-    assert run([sys.executable, "-c", snippets.sdk(sent)], aws, tmp_path).endswith(repr(BODY).encode() + b"\n")
+@pytest.mark.parametrize(
+    ("body", "content_type", "file", "body_file"),
+    [
+        (b"x" * 4_000, "text/csv", "", ""),
+        (b"x" * 4_001, "text/csv", "", "body.csv"),
+        (b"a\nb\n", "text/csv", "", ""),
+        (b"\xff", "application/x-image", "", "body.jpg"),
+        (b"\x1b[2J", "application/json ; x=y", "", "body.json"),
+        (b"\x00", "application/x-recordio-protobuf", "", "body.bin"),
+        (b"x", "text/csv", "in/rows.csv", "rows.csv"),
+        (b"x", "text/libsvm", "in/\x1b[201~rows", "body.libsvm"),
+    ],
+)
+def test_a_body_that_is_long_or_not_text_or_of_a_file_stands_in_a_file(body, content_type, file, body_file):
+    assert replace(SENT, body=body, content_type=content_type, file=file).body_file == body_file
 
 
-def test_a_body_that_is_long_or_not_text_stands_in_a_file(aws, sent, tmp_path):
-    for body in (b"1," * 3_000, b"\xff\x00", b"\x1b[2J"):
-        long = replace(sent, body=body)
-        assert long.body_file == "body.csv"
-        (tmp_path / "body.csv").write_bytes(body)
-        assert run(["bash", "-c", f"{snippets.curl(long)} -s"], aws, tmp_path) == body
-    assert "@cat.png" in snippets.curl(replace(sent, file="cat.png"))
-    assert 'Body=open("cat.png", "rb").read()' in snippets.boto3(replace(sent, file="cat.png"))
-
-
-def test_a_body_that_looks_like_the_name_of_a_file_is_sent_as_it_is(aws, sent, tmp_path):
-    (tmp_path / "private").write_text("secret")
-    assert run(["bash", "-c", f"{snippets.curl(replace(sent, body=b'@private'))} -s"], aws, tmp_path) == b"@private"
-
-
-def test_a_name_with_terminal_codes_is_not_pasted(sent):
-    odd = replace(sent, file="in/\x1b[201~\ntouch x\n.csv")
-    assert odd.body_file == "body.csv"
-    assert all("\x1b" not in write(odd) for write in (snippets.curl, snippets.boto3, snippets.sdk))
-
-
-def test_names_are_written_in_their_own_letters(sent):
-    assert 'open("chat-😀.csv", "rb")' in snippets.boto3(replace(sent, file="chat-😀.csv"))
-
-
-def test_a_target_model_and_a_region_are_named(sent):
-    other = replace(sent, region="eu-west-1", target="a.tar.gz")
-    assert "X-Amzn-SageMaker-Target-Model: a.tar.gz" in snippets.curl(other)
-    assert "--aws-sigv4 aws:amz:eu-west-1:sagemaker" in snippets.curl(other)
-    assert 'TargetModel="a.tar.gz"' in snippets.boto3(other) and '"eu-west-1"' in snippets.boto3(other)
-    assert 'target_model="a.tar.gz"' in snippets.sdk(other)
+def test_names_are_written_in_their_own_letters():
+    assert 'open("chat-😀.csv", "rb")' in snippets.boto3(replace(SENT, file="chat-😀.csv"))
