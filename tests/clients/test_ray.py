@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import socket
 import subprocess
 import tarfile
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import forks
+from tests.ports import free_port
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 
@@ -55,8 +55,7 @@ def recipe(rows: Path, model: Path) -> str:
 
 def trained_by_sagemakers_contract(shares: list[bytes], folder: Path, containers: forks.Forks) -> dict[str, str]:
     """Digests of the model's files."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     places = [OptML(folder / host) for host in HOSTS]
     running = []
     for place, host, share in zip(places, HOSTS, shares, strict=True):

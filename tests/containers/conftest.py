@@ -1,7 +1,6 @@
 """A job as SageMaker starts it: a folder, a process, an exit status."""
 
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import forks
+from tests import forks, ports
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 
@@ -55,7 +54,7 @@ class Job:
     def train(self, **environment: str) -> tuple[int, str]:
         """Exit status and log."""
         process = self.start(**environment)
-        log, _ = process.communicate(timeout=120)
+        log, _ = process.communicate(timeout=240)
         return process.returncode, log
 
     @property
@@ -74,5 +73,4 @@ def job(tmp_path, containers_python):
 @pytest.fixture
 def free_port() -> int:
     """A port of this machine at which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    return ports.free_port()

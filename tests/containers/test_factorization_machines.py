@@ -3,12 +3,12 @@
 import io
 import json
 import re
-import socket
 
 import numpy as np
 import pytest
 import torch
 
+from tests.ports import free_port
 from wildsage.algorithms.base.batch import Batch, SparseRows
 from wildsage.algorithms.base.run import RunContext
 from wildsage.containers import codecs
@@ -160,8 +160,7 @@ def test_a_model_of_another_shape_cannot_be_gone_on_from(job):
 
 def test_two_hosts_end_within_half_a_percent_of_one(job):
     """Unequal shares: one host has its end three mini-batches before the other."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     hosts = ("algo-1", "algo-2")
     order = np.random.default_rng(1).permutation(ROWS)
     runs = []

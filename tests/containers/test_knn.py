@@ -3,12 +3,12 @@
 import io
 import json
 import re
-import socket
 
 import numpy as np
 import pytest
 import torch
 
+from tests.ports import free_port
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn.algorithm import KNN
@@ -74,8 +74,7 @@ def test_a_regressor_reports_its_error(job):
 
 @pytest.mark.parametrize("sample_size", [600, 120])
 def test_hosts_join_their_samples(job, sample_size):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     hosts, rows, runs = ("algo-1", "algo-2"), table(500, 0), []
     rows[:, 0] = np.arange(500)  # a label of its own for every row
     for host, share in zip(hosts, (rows[:400], rows[400:]), strict=True):

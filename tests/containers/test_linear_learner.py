@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import json
 import re
-import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 
+from tests.ports import free_port
 from wildsage.algorithms.base.batch import Batch
 from wildsage.algorithms.base.run import RunContext
 from wildsage.containers import codecs
@@ -174,8 +174,7 @@ def test_an_earlier_job_is_gone_on_from(job):
 
 def test_two_hosts_end_within_half_a_percent_of_one(job):
     """Unequal shares: one host has its end some mini-batches before the other. Their long logs are read side by side."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     hosts = ("algo-1", "algo-2")
     settings = {"epochs": "15", "binary_classifier_model_selection_criteria": "loss_function"}
     runs = []

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import socket
 import threading
 import time
 
@@ -15,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.ports import free_port
 from wildsage.algorithms.image_classification import loss
 from wildsage.algorithms.image_classification.conformance import accuracy, stripes
 from wildsage.algorithms.image_classification.executor import Network
@@ -215,8 +215,7 @@ def test_two_hosts_are_one_host_with_twice_the_batch(job):
     alone = described(job, channels=("train",), mini_batch_size="32", **settings)
     alone.put("train", "train.rec", REC)
     assert alone.train(**ONE_THREAD)[0] == 0
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     names = ("algo-1", "algo-2")
     runs = []
     for host in names:

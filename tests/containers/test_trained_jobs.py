@@ -5,7 +5,6 @@ import io
 import os
 import re
 import signal
-import socket
 import threading
 import time
 
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.ports import free_port
 from wildsage.algorithms.kmeans import steps
 from wildsage.containers.codecs.mxnet import ndarray
 from wildsage.containers.contract import archive, metrics
@@ -210,8 +210,7 @@ def wait_until(happened) -> None:
 
 
 def test_two_hosts_with_a_share_each_make_one_model(job, name):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     hosts = ("algo-1", "algo-2")
     runs = []
     for number, host in enumerate(hosts):
@@ -222,7 +221,7 @@ def test_two_hosts_with_a_share_each_make_one_model(job, name):
         run.put("train", "x", recordio(X[number::2]))
         runs.append((run, run.start(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)))
     for _, process in runs:
-        log, _ = process.communicate(timeout=120)
+        log, _ = process.communicate(timeout=240)
         assert process.returncode == 0, log
     (first, _), (second, _) = runs
     assert [path.name.split("_")[0] for path in sorted(first.opt_ml.model.iterdir())] == ["model", "state"]
@@ -321,8 +320,7 @@ def test_numbers_too_large_for_the_arithmetic_fail_the_job(job):
 
 
 def test_when_one_host_fails_the_others_say_that_it_was_another(job):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     hosts = ("algo-1", "algo-2")
     runs = []
     for host, rows in zip(hosts, (X, X[:, :3]), strict=True):

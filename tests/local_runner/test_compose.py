@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from wildsage.local_runner.client import environment as client
 
 ROOT = Path(__file__).parents[2]
@@ -35,9 +35,7 @@ assert len(set(found)) == 3, found
 
 @pytest.fixture(scope="module")
 def port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+    return str(free_port())
 
 
 @pytest.fixture(scope="module")

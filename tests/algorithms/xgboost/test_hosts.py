@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 xgboost = pytest.importorskip("xgboost")
+from tests.ports import free_port  # noqa: E402
 from wildsage.algorithms.base.errors import PlatformError, UserError  # noqa: E402
 from wildsage.algorithms.xgboost import hosts  # noqa: E402
 from wildsage.algorithms.xgboost.versions import Version  # noqa: E402
@@ -30,12 +31,6 @@ class Host:
     @property
     def leads(self) -> bool:
         return self.host == self.hosts[0]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def members_of(rows: list[int]) -> list[tuple[list[str], bool, int]]:

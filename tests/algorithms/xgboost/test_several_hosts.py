@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests import forks
+from tests.ports import free_port
 
 xgboost = pytest.importorskip("xgboost")
 from wildsage.algorithms.xgboost import model_files  # noqa: E402
@@ -41,9 +41,7 @@ def start(tmp_path, interpreter):
 
     def hosts(shares, hyperparameters, validation=()):
         names = tuple(f"algo-{number + 1}" for number in range(len(shares)))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         channels = {"train": shares, **({"validation": validation} if validation else {})}
         config = dict.fromkeys(channels, ChannelConfig("text/csv"))
         for number, name in enumerate(names):
@@ -86,7 +84,7 @@ def log(folder: OptML) -> str:
 @pytest.mark.parametrize("count", [2, 3])
 def test_hosts_learn_what_one_learns(start, run, rows, count):
     processes, folders = start(shares_of(rows, count), HIST)
-    assert [process.wait(120) for process in processes] == [0] * count, log(folders[0])
+    assert [process.wait(240) for process in processes] == [0] * count, log(folders[0])
     assert [[path.name for path in folder.model.iterdir()] for folder in folders] == [
         ["xgboost-model"],
         *[[]] * (count - 1),
@@ -104,7 +102,7 @@ def test_hosts_learn_what_one_learns(start, run, rows, count):
 
 def test_a_host_without_rows_is_dropped_with_the_originals_warning(start, rows):
     processes, folders = start([b"", *shares_of(rows, 2)], HIST)
-    assert [process.wait(120) for process in processes] == [0, 0, 0], log(folders[0])
+    assert [process.wait(240) for process in processes] == [0, 0, 0], log(folders[0])
     assert (
         "Host algo-1 does not have data. Will broadcast to cluster and will not be used in distributed training."
         in log(folders[0])
@@ -118,7 +116,7 @@ def test_hosts_without_rows_to_evaluate_evaluate_with_those_that_have_some(start
     third, train = rows.csv(rows.values + 100), [*shares_of(rows, 2), b""]
     validation = [rows.csv(rows.values) if number == holder else b"" for number in range(2)]
     processes, folders = start(train, HIST, [*validation, third])
-    assert [process.wait(120) for process in processes] == [0, 0, 0], log(folders[0])
+    assert [process.wait(240) for process in processes] == [0, 0, 0], log(folders[0])
     booster, _ = model_files.read((folders[0].model / "xgboost-model").read_bytes())
     errors = booster.predict(xgboost.DMatrix(rows.x)) - rows.values
     expected = {"rmse": np.sqrt(np.mean(errors**2)), "r2": 1 - np.mean(errors**2) / np.var(rows.values)}
@@ -129,21 +127,21 @@ def test_hosts_without_rows_to_evaluate_evaluate_with_those_that_have_some(start
 
 def test_no_host_with_rows_fails_as_one_without_does(start):
     processes, folders = start([b"", b""], HIST)
-    assert [process.wait(120) for process in processes] == [1, 1], log(folders[0])
+    assert [process.wait(240) for process in processes] == [1, 1], log(folders[0])
     assert folders[0].failure.read_text().startswith("ClientError: No data in training channel path")
 
 
 def test_a_host_that_is_killed_fails_the_others_soon_and_with_a_reason(start, rows):
     processes, folders = start(shares_of(rows, 2), {**HIST, "num_round": "1000000"})
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 240
     while "[0]\t" not in log(folders[0]) and time.monotonic() < deadline:
         time.sleep(0.2)
     processes[1].send_signal(signal.SIGKILL)
-    assert processes[0].wait(30) == 3
+    assert processes[0].wait(240) == 3
     assert "Host algo-2 of this job ended before its work was done" in folders[0].failure.read_text()
 
 
 def test_a_host_that_cannot_read_its_rows_ends_the_others_with_its_reason(start, rows):
     processes, folders = start([shares_of(rows, 1)[0], b"1,text\n"], HIST)
-    assert [process.wait(120) for process in processes] == [3, 1], log(folders[0])
+    assert [process.wait(240) for process in processes] == [3, 1], log(folders[0])
     assert "Host algo-2 failed: ClientError: Failed to load csv data" in folders[0].failure.read_text()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from tests.ports import free_port
 from wildsage.algorithms.base.endpoint import HttpRequest
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract import archive, layered_environment
@@ -20,7 +21,6 @@ from wildsage.containers.contract.paths import OptML
 from wildsage.containers.frameworks import errors, python, serving
 from wildsage.containers.frameworks.serving import count_workers
 from wildsage.containers.serving.server import EndpointServer
-from wildsage.local_runner.backends.process import free_port
 
 SCRIPT = """
 import os
@@ -71,7 +71,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
     yield start
     for process in started:
         process.terminate()
-        process.wait(30)
+        process.wait(240)
 
 
 def ask(url: str, path: str = "/invocations") -> tuple[int, bytes]:

@@ -19,6 +19,7 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
+from tests.ports import free_port
 from wildsage.local_runner.__main__ import app
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.settings import ServerSettings
@@ -541,9 +542,7 @@ def test_a_failed_job_says_why_and_who_can_fix_it(rows: Path, tmp_path: Path) ->
 
 
 def test_a_model_is_served_until_a_signal(model: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [*WILDSAGE, "serve", str(model), "--port", str(port)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as serving:
         assert serving.stderr is not None
@@ -600,9 +599,7 @@ def test_checkpoints_are_kept_in_a_folder_and_taken_up_again(rows: Path, model: 
 
 def test_a_killed_command_leaves_no_process_and_no_folder(model: Path, tmp_path: Path) -> None:
     """The folder goes with the next command that needs one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     place = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [*WILDSAGE, "serve", str(model), "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, env=place) as serving:

@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from tests.ports import free_port
 from wildsage.local_runner.commands import serve as command
 
 
@@ -23,12 +24,6 @@ def served(monkeypatch) -> list[tuple]:
     monkeypatch.setattr(command.standalone, "serving", serving)
     monkeypatch.setattr(command.foreground, "wait", lambda process: 7 if process == "process" else 0)
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 @pytest.mark.parametrize("options", [[], ["--algorithm", "kmeans"]])

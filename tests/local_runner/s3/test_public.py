@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import socket
 import threading
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
+from tests.ports import free_port
 from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
 from wildsage.local_runner.s3.listing import list_page
 from wildsage.local_runner.s3.public import PublicBuckets, _just_before
@@ -105,9 +105,7 @@ def test_a_bucket_of_the_users_to_be_is_not_looked_for_abroad(world):
 @pytest.fixture
 def offline(tmp_path):
     """A read-through whose public S3 is an address at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    return PublicBuckets(ObjectStore(tmp_path), f"http://127.0.0.1:{port}")
+    return PublicBuckets(ObjectStore(tmp_path), f"http://127.0.0.1:{free_port()}")
 
 
 def test_offline_the_error_says_how_to_supply_the_bucket(offline):
