@@ -55,7 +55,7 @@ class SlowStore(HashStore):
     def set(self, key: str, value: str) -> None:
         if value.isdecimal():
             self.asked.set()
-            self.may_write.wait(60)
+            self.may_write.wait(240)
         super().set(key, value)
 
 
@@ -65,13 +65,13 @@ def test_a_beat_that_is_on_its_way_does_not_come_after_the_last_word():
     host = Beats(store, 0, 1)
     sending = threading.Thread(target=host.send)
     sending.start()
-    store.asked.wait(60)
+    assert store.asked.wait(240)
     leaving = threading.Thread(target=host.leave)
     leaving.start()
     leaving.join(0.1)
     store.may_write.set()
     for one in (sending, leaving):
-        one.join(60)
+        one.join(240)
     assert host.all_left()
 
 

@@ -77,7 +77,7 @@ def test_a_killed_host_ends_the_others_with_its_name(three, goes, how):
     hosts = three(goes, how)
     hosts[goes].signal_itself(signal.SIGKILL)
     for number in {0, 1, 2} - {goes}:
-        log = hosts[number].communicate(timeout=120)[0]
+        log = hosts[number].communicate(timeout=240)[0]
         assert ("before the end: InternalServerError: Host" in log) == (how == "computes")
         assert hosts[number].returncode != 0
         assert f"Host algo-{goes + 1} of this job ended before its work was done; its log says why." in log
@@ -87,7 +87,7 @@ def test_the_others_are_told_why_the_first_fails(three):
     """It holds what they read."""
     hosts = three(0, "fails")
     for number in (1, 2):
-        log = hosts[number].communicate(timeout=120)[0]
+        log = hosts[number].communicate(timeout=240)[0]
         assert "Host algo-1 failed: ClientError: row 3 is empty" in log
 
 
@@ -98,7 +98,7 @@ def test_a_host_that_stands_still_ends_the_others_with_its_name(three, goes, how
     hosts = three(goes, how)
     hosts[goes].signal_itself(signal.SIGSTOP)
     for number in {0, 1, 2} - {goes}:
-        log = hosts[number].communicate(timeout=120)[0]
+        log = hosts[number].communicate(timeout=240)[0]
         assert hosts[number].returncode != 0
         assert f"Host algo-{goes + 1} of this job ended before its work was done; its log says why." in log
 
@@ -115,5 +115,5 @@ def test_hosts_that_were_all_stopped_go_on(three):
     for host in hosts:
         host.stdin.write("go on\n")
         host.stdin.flush()
-    assert [host.communicate(timeout=120)[0] for host in hosts] == [""] * 3
+    assert [host.communicate(timeout=240)[0] for host in hosts] == [""] * 3
     assert [host.returncode for host in hosts] == [0] * 3

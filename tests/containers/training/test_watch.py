@@ -76,7 +76,7 @@ def test_a_process_that_is_ended_leaves_the_reason_everywhere(tmp_path, monkeypa
     watch.before_forced_end(lambda reason: print("second:", reason, flush=True))
     process = multiprocessing.get_context("fork").Process(target=watch._end_process, args=("Host algo-2 is gone.",))
     process.start()
-    process.join(60)
+    process.join(240)
     reason = "InternalServerError: Host algo-2 is gone."
     assert process.exitcode == 3 and OptML(tmp_path).failure.read_text() == reason
     assert capfd.readouterr().out == f"{reason}\nfirst: {reason}\nsecond: {reason}\n"
@@ -86,10 +86,11 @@ def test_two_hosts_meet_and_leave(free_port, monkeypatch):
     monkeypatch.setenv("MASTER_ADDR", "localhost")
     monkeypatch.setenv("MASTER_PORT", str(free_port))
     monkeypatch.setattr(host_watch, "INTERVAL_S", 0.05)
+    monkeypatch.setattr(host_watch, "GRACE_S", 1000.0)  # afterwards it would end this process
     watch.begin(HOSTS, "algo-1")
     other = host_watch.HostWatch("localhost", free_port, 1, HOSTS, end=lambda verdict: None)
     other.start()
-    other._connected.wait(60)
+    assert other._connected.wait(240)
     other.tell("its disk is full")
     with pytest.raises(PlatformError, match=r"^Host algo-2 failed: its disk is full$"):
         watch.meet()
