@@ -281,7 +281,7 @@ def test_the_speed_is_said_after_every_twenty_batches():
     ]
     numbers, speeds, first, second = zip(*(each.groups() for each in said if each), strict=True)
     assert numbers == ("20", "40", "60") and all(
-        float(speed) >= number / took_s for number, speed in zip((21, 41, 61), speeds, strict=True)
+        float(speed) + 0.0005 >= number / took_s for number, speed in zip((21, 41, 61), speeds, strict=True)
     )
     assert all(share.startswith("accuracy=0.") or share == "accuracy=1.000000" for share in first)
     assert set(second) == {"top_k_accuracy_2=1.000000"}

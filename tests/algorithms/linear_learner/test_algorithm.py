@@ -572,7 +572,7 @@ def test_wide_sparse_rows_stay_sparse_unless_columns_are_shifted(head, shifted, 
 def test_a_host_without_rows_learns_the_same_model(kind):
     x_nd, labels_n = two_classes(80) if kind == BINARY else line(80)
     shares = [(x_nd, labels_n), (x_nd[:0], labels_n[:0])]
-    tables, barrier = [None, None], threading.Barrier(2, timeout=60)
+    tables, barrier = [None, None], threading.Barrier(2, timeout=240)
 
     def learn(number: int):
         return fit(*shares[number], Host(number, tables, barrier), predictor_type=kind, mini_batch_size=20, epochs=2)

@@ -125,7 +125,7 @@ def test_hosts_learn_what_one_would_from_their_rows_together(wide, split):
     features = SparseRows.from_dense(x_nd) if wide else x_nd
     middle, _ = split
     shares = (slice(0, middle), slice(middle, 40))
-    tables, barrier = [None, None], threading.Barrier(2, timeout=60)
+    tables, barrier = [None, None], threading.Barrier(2, timeout=240)
 
     def learn(number: int):
         training = training_of(width, rows_here=5, run=Host(number, tables, barrier), dense=not wide)

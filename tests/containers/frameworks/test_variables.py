@@ -33,6 +33,7 @@ def nvidia_smi(folder, text: str, monkeypatch) -> None:
 def test_gpus_are_counted_by_the_drivers_list(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert count_gpus() == 0
+    monkeypatch.setattr(variables, "DRIVER_WITHIN_S", 240)
     nvidia_smi(tmp_path, 'test "$1" = --list-gpus && printf "GPU 0: A\\nGPU 1: B\\nwarning: GPU 2\\n"', monkeypatch)
     assert count_gpus() == 2
 

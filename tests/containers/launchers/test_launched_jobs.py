@@ -39,7 +39,7 @@ def start(*arguments, launcher=(), **environment):
 
 
 def ended(process) -> str:
-    log = process.communicate(timeout=180)[0]
+    log = process.communicate(timeout=240)[0]
     assert process.returncode == 0, log
     return log
 
@@ -145,8 +145,8 @@ def test_a_host_that_fails_before_it_trains_ends_the_others_with_its_reason(rows
     rest = [*OPTIONS, "--model", str(tmp_path / "out")]
     first = start("--channel", f"train={rows}", *rest, RANK="0", **meeting)
     second = start("--channel", "train=/nowhere/rows", *rest, RANK="1", **meeting)
-    assert "ClientError: Channel train: /nowhere/rows does not exist." in second.communicate(timeout=180)[0]
-    log = first.communicate(timeout=180)[0]
+    assert "ClientError: Channel train: /nowhere/rows does not exist." in second.communicate(timeout=240)[0]
+    log = first.communicate(timeout=240)[0]
     assert "InternalServerError: Host algo-2 failed: ClientError: Channel train: /nowhere/rows does not exist." in log
     assert (first.returncode, second.returncode) == (3, 1)
 

@@ -13,7 +13,7 @@ from wildsage.containers.launchers import pipes
 from wildsage.containers.launchers.pipes import Pipe
 
 PLAIN = ChannelConfig()
-WITHIN_S = 20
+WITHIN_S = 240
 
 
 def whole_of(fifo: Path) -> bytes:

@@ -11,6 +11,12 @@ import pytest
 from wildsage.containers.serving import health
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A busy machine may take its time to answer."""
+    monkeypatch.setattr(health, "PING_TIMEOUT_S", 240)
+
+
 @pytest.fixture
 def server():
     """Answers /ping with `server.status`."""

@@ -8,7 +8,7 @@ from docker.errors import NotFound
 from tests.local_runner.backends.stand_in_engine import StandInContainer, StandInNetwork, rejection
 from wildsage.local_runner.backends.engine import ISOLATED, MAX_LINE_BYTES, EngineContainer, remove
 
-WITHIN_S = 60
+WITHIN_S = 240
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from wildsage.local_runner.processes.child import Child
 
 def ended(child: Child) -> int | None:
     """Its exit status, once it has ended."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while child.runs():
         assert time.monotonic() < until
         time.sleep(0.01)

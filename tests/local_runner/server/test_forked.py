@@ -26,9 +26,9 @@ def stands(serve):
     forked.serve = serve
 
 def answers(settings, ready):
-    ready("http://127.0.0.1:7")
     print("to the log", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+    ready("http://127.0.0.1:7")
     while True:
         time.sleep(0.01)
 """
@@ -49,7 +49,7 @@ def test_a_server_answers_for_its_endpoint_and_ends_when_it_is_asked_to(tmp_path
         stands(answers)
         server = forked.start(settings)
         said = {"endpoint": server.endpoint, "session": os.getsid(server.pid) == server.pid, "runs": server.runs()}
-        server.stop(60)
+        server.stop(240)
         print(json.dumps({**said, "status": server.status, "runs after": server.runs()}))
         """,
     )
@@ -123,7 +123,7 @@ def test_a_server_ends_when_its_parent_ends(tmp_path):
         os._exit(0)
         """,
     )
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + 240
     while psutil.pid_exists(found["pid"]) and psutil.Process(found["pid"]).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < give_up
         time.sleep(0.01)

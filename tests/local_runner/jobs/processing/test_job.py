@@ -13,6 +13,7 @@ import pytest
 from tests.local_runner.jobs.running import Backend, Container
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import Launch
+from wildsage.local_runner.jobs import runner
 from wildsage.local_runner.jobs.dependencies import JobDependencies
 from wildsage.local_runner.jobs.logs import PROCESSING_JOBS, Logs
 from wildsage.local_runner.jobs.processing import job as processing
@@ -30,6 +31,7 @@ Act = Callable[[Launch], Container | None]
 def deps(tmp_path, monkeypatch):
     """What jobs work with, whose command does nothing."""
     monkeypatch.setattr(processing, "POLL_S", 0.002)
+    monkeypatch.setattr(runner, "CLOSE_WITHIN_S", WITHIN_S)
     store, objects = Store(tmp_path / "state"), ObjectStore(tmp_path / "s3")
     objects.create_bucket("bucket")
     for number in range(4):

@@ -66,7 +66,8 @@ def test_a_file_is_copied_while_the_job_runs_again_when_it_changes_and_not_other
     monkeypatch.setattr(mirror, "COPY_EVERY_S", 0.005)
     with Mirror(folders, "bucket", "", objects).running("copies"):
         for name in ("steady", "changing"):
-            (folders[0] / name).write_bytes(b"1")
+            (folders[0] / ".hidden").write_bytes(b"1")
+            (folders[0] / ".hidden").rename(folders[0] / name)  # at once, so that no copy sees a part of it
         until_stored(objects, "steady", b"1")
         until_stored(objects, "changing", b"1")
         objects.delete("bucket", "steady")

