@@ -25,7 +25,7 @@ from wildsage.local_runner.jobs.transform.pipeline import STRATEGIES, JobStoppin
 
 KIND = JobKind("transform-job", "TransformJob", "transform job")
 PARAMETERS_TIMEOUT_S = 10.0  # mutants: equivalent: a second more or less changes nothing
-STOP_GRACE_S = 10.0
+STOP_GRACE_S = 10.0  # mutants: equivalent: a second more or less changes nothing
 BATCH_VARIABLES = {
     "MaxPayloadInMB": "SAGEMAKER_MAX_PAYLOAD_IN_MB",
     "BatchStrategy": "SAGEMAKER_BATCH_STRATEGY",

@@ -36,7 +36,7 @@ from wildsage.local_runner.s3.store import ObjectStore
 
 MB = 1 << 20
 MAX_CONCURRENT_MB = 100
-UNLIMITED = 1 << 62
+UNLIMITED = 1 << 62  # mutants: equivalent: any size that no object has
 DEFAULTS = {"MaxConcurrentTransforms": 1, "MaxPayloadInMB": 6}
 DEFAULT_STRATEGY = "MULTI_RECORD"
 STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
@@ -209,12 +209,12 @@ class Pipeline:
     def _pieces(self, pool: ThreadPoolExecutor, files: Sequence[InputFile]) -> Pieces:
         """The pending answers, one or more for every object."""
         for file in files:
-            sent = 0
+            asked = False
             try:
                 for ask in self._requests(file):
                     if file.name in self._failures:
                         break
-                    sent += 1
+                    asked = True  # mutants: equivalent: one more empty answer adds nothing to the output
                     yield file, pool.submit(ask)
             except (UserError, S3Error) as error:
                 yield file, _failed(error)
@@ -222,7 +222,7 @@ class Pipeline:
             except DAMAGED_GZIP as error:
                 yield file, _failed(UserError(f"the object is not a valid gzip file: {error}"))
                 continue
-            if not sent:
+            if not asked:
                 yield file, pool.submit(tuple)
 
     def _requests(self, file: InputFile) -> Iterator[Callable[[], Chunks]]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # what reads RecordIO imports it itself: NumPy is slow to imp
 class ObjectRecord(bytes):
     """A record, and the byte of its object at which it begins."""
 
-    offset = 0
+    offset: int
 
 
 CHUNK_BYTES = 1 << 18  # mutants: equivalent: the pieces of a stream may have any size

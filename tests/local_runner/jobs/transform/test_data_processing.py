@@ -91,6 +91,49 @@ def test_json_records_in_lines_get_one_answer_each():
     )
 
 
+@pytest.mark.parametrize("answer_type", ["application/json", "application/jsonlines"])
+def test_two_records_in_one_request_have_an_answer_in_a_line_each(answer_type):
+    job = processing("application/json", JoinSource="Input", OutputFilter="$.SageMakerOutput")
+    assert job.output([b"{}", b"{}"], b"1\n\n2\n", answer_type).split() == [b"1", b"2"]
+
+
+def test_the_answer_to_one_record_may_have_several_lines():
+    job = processing("application/json", JoinSource="Input")
+    assert job.output([b'{"id": 7}'], b'{"a":\n 1}\n', "application/json") == b'{"id":7,"SageMakerOutput":{"a":1}}'
+
+
+def test_an_object_of_json_lines_is_joined_line_by_line_without_a_split():
+    job = processing("application/x-jsonlines", split="None", InputFilter="$.x", JoinSource="Input")
+    lines = b'{"x": 1}\n\n{"x": 2}\n'
+    assert job.request(lines) == b"1\n2"
+    assert job.output([lines], b'"a"\n"b"\n', "application/jsonl") == (
+        b'{"x":1,"SageMakerOutput":"a"}\n{"x":2,"SageMakerOutput":"b"}\n'
+    )
+
+
+def test_the_filter_of_one_field_of_csv_makes_a_row_of_it():
+    job = processing("text/csv", InputFilter="$[1]", OutputFilter="$[0]")
+    assert job.request(b"1,two words,3") == b"two words"
+    assert job.output([b"1"], b"0.5,0.9\n\n0.1,0.2\n", "text/csv") == b"0.5\n0.1\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "filters", "reads", "changes_output"),
+    [
+        ({}, False, False, False),
+        ({"InputFilter": "$"}, False, False, False),
+        ({"InputFilter": "$[1:]"}, True, True, False),
+        ({"OutputFilter": "$[0]"}, False, False, True),
+        ({"JoinSource": "Input"}, False, True, True),
+        ({"JoinSource": "None"}, False, False, False),
+    ],
+)
+def test_what_is_asked_for_says_what_must_be_read(fields, filters, reads, changes_output):
+    job = processing("text/csv", **fields)
+    assert (job.filters_records, job.reads_records, job.changes_output) == (filters, reads, changes_output)
+    assert job.changes_records == bool(reads or changes_output)
+
+
 def test_an_output_filter_needs_no_join():
     job = processing("image/png", "None", OutputFilter="$.label")
     assert job.output([b"\x89PNG"], b'{"label": 3, "score": 0.5}', "application/json") == b"3"

@@ -4,16 +4,18 @@ import gzip
 import threading
 import tracemalloc
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
 import urllib3
 
+from wildsage.containers.codecs.records import recordio
 from wildsage.local_runner.inputs.channels import InputFile
 from wildsage.local_runner.jobs.hosting.instance import Answer, NoAnswer
 from wildsage.local_runner.jobs.transform import pipeline
-from wildsage.local_runner.jobs.transform.pipeline import JobStopping, Pipeline, RequestPlan
+from wildsage.local_runner.jobs.transform.pipeline import JobStopping, Pipeline, RequestBatch, RequestPlan
 from wildsage.local_runner.s3.store import ObjectStore
 
 MB = 1 << 20
@@ -86,6 +88,11 @@ def test_a_stop_ends_it_between_two_requests_and_leaves_no_half_output(store, fl
         ({"MaxConcurrentTransforms": 0}, {"MaxConcurrentTransforms": 4}, RequestPlan(4, "MULTI_RECORD", 6 * MB)),
         ({"MaxPayloadInMB": 20}, {"MaxConcurrentTransforms": 64}, RequestPlan(5, "MULTI_RECORD", 20 * MB)),
         ({"MaxPayloadInMB": 0}, {}, RequestPlan(1, "MULTI_RECORD", 0)),
+        ({"MaxPayloadInMB": 0}, {"MaxConcurrentTransforms": 200}, RequestPlan(100, "MULTI_RECORD", 0)),
+        ({"MaxPayloadInMB": 1}, {"MaxConcurrentTransforms": 101}, RequestPlan(100, "MULTI_RECORD", MB)),
+        ({"MaxPayloadInMB": 200, "MaxConcurrentTransforms": 9}, {}, RequestPlan(1, "MULTI_RECORD", 100 * MB)),
+        ({"MaxConcurrentTransforms": 1}, {"MaxConcurrentTransforms": 4}, RequestPlan(1, "MULTI_RECORD", 6 * MB)),
+        ({}, {"MaxPayloadInMB": -1, "MaxConcurrentTransforms": 2}, RequestPlan(2, "MULTI_RECORD", 6 * MB)),
         ({}, {"MaxPayloadInMB": "six", "BatchStrategy": "MultiRecord"}, RequestPlan(1, "MULTI_RECORD", 6 * MB)),
     ],
 )
@@ -234,8 +241,10 @@ def test_the_client_is_to_blame_for_400_to_499_and_the_log_has_the_answer(store,
     one = Pipeline(job, plan, Answering(status), store, store, threading.Event(), lines.append, tmp_path)
     (failure,) = one.run([InputFile("a.csv", store.put("bucket", "a.csv", [b"1\n"]))])
     assert failure.startswith(f"{blame}: bucket/a.csv: the container answered {status}: refused")
-    said = [line.partition(":[sagemaker logs]: bucket/a.csv: ")[2] for line in lines]
-    assert said == [f"{blame}: {status}", "", "Message:", "refused (record 1, from byte 0 of the object)"]
+    times, _, said = zip(*(line.partition(":[sagemaker logs]: bucket/a.csv: ") for line in lines), strict=True)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    assert all(now - timedelta(minutes=9) < datetime.fromisoformat(time) <= now for time in times)
+    assert list(said) == [f"{blame}: {status}", "", "Message:", "refused (record 1, from byte 0 of the object)"]
 
 
 class Streams(Echo):
@@ -323,3 +332,138 @@ def test_compressed_objects_are_read_and_damaged_ones_are_named(store, tmp_path)
     failures = Pipeline(job, plan, Echo(), store, store, threading.Event(), print, tmp_path).run(files)
     assert len(failures) == 1 and "bucket/b: the object is not a valid gzip file" in failures[0]
     assert [(one.key, one.size) for one in store.list("bucket", "out/")] == [("out/a.out", 4)]
+
+
+@pytest.mark.parametrize(
+    ("said", "placed"),
+    [
+        ("row 1: bad", "record 5 (at byte 10 of the object): bad"),
+        ("in Row #3: bad; is this a header?", "in record 7 (at byte 30 of the object): bad."),
+        ("row 0: bad", "row 0: bad (records 5 to 7, from byte 10 of the object)"),
+        ("row 4: bad\n", "row 4: bad (records 5 to 7, from byte 10 of the object)"),
+        ("bad", "bad (records 5 to 7, from byte 10 of the object)"),
+    ],
+)
+def test_a_row_of_a_request_is_a_record_of_its_object(said, placed):
+    assert RequestBatch([10, 20, 30], [], 5).placed(said) == placed
+
+
+def test_the_first_record_keeps_the_advice_about_headers():
+    advice = "row {}: bad. Is it a header?"
+    batch = RequestBatch([0, 7], [], 1)
+    assert batch.placed(advice.format(1)) == "record 1 (at byte 0 of the object): bad. Is it a header?"
+    assert batch.placed(advice.format(2)) == "record 2 (at byte 7 of the object): bad."
+    assert RequestBatch([0], [], 1).placed("bad") == "bad (record 1, from byte 0 of the object)"
+
+
+class Noting(Echo):
+    """An instance that notes what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bodies: list[bytes] = []
+
+    def invoke(self, body, headers, timeout_s, whole=True):
+        body = body if whole else b"".join(body)
+        self.bodies.append(body)
+        if whole:
+            return super().invoke(body, headers, timeout_s)
+        return Answer("primary", SimpleNamespace(status=200, stream=lambda chunk_bytes: [body], headers={}))
+
+
+def transformed(store, folder, instance, plan: RequestPlan, content: bytes, split: str, **fields: str) -> list[str]:
+    """What one object of this content fails with, if it does. The fields are those of DataProcessing."""
+    job = {
+        "TransformInput": {"SplitType": split, "ContentType": "text/csv"},
+        "TransformOutput": {"S3OutputPath": "s3://bucket/out"},
+        "DataProcessing": fields,
+        "ModelClientConfig": {"InvocationsMaxRetries": 0},
+    }
+    one = Pipeline(job, plan, instance, store, store, threading.Event(), print, folder)
+    return one.run([InputFile("a", store.put("bucket", "a", [content]))])
+
+
+SINGLE, MULTI = "SINGLE_RECORD", "MULTI_RECORD"
+FRAMES = [recordio.frame(word) for word in (b"one,1", b"two,2", b"three,3")]
+
+
+@pytest.mark.parametrize(
+    ("split", "strategy", "limit", "bodies"),
+    [
+        ("None", SINGLE, MB, [b"1\n2\n"]),
+        ("None", MULTI, MB, [b"1\n2\n"]),
+        ("None", SINGLE, 0, [b"1\n2\n"]),
+        ("None", MULTI, 0, [b"1\n2\n"]),
+        ("Line", SINGLE, MB, [b"1", b"2"]),
+        ("Line", MULTI, MB, [b"1\n2"]),
+        ("Line", SINGLE, 0, [b"1", b"2"]),
+        ("Line", MULTI, 0, [b"1\n2\n"]),
+    ],
+)
+def test_the_strategy_and_the_split_say_what_a_request_holds(store, tmp_path, split, strategy, limit, bodies):
+    instance = Noting()
+    assert transformed(store, tmp_path, instance, RequestPlan(1, strategy, limit), b"1\n2\n", split) == []
+    assert instance.bodies == bodies
+
+
+@pytest.mark.parametrize(
+    ("strategy", "fields", "bodies"),
+    [
+        (SINGLE, {}, [b"one,1", b"two,2", b"three,3"]),
+        (MULTI, {}, [FRAMES[0] + FRAMES[1], FRAMES[2]]),
+        (SINGLE, {"InputFilter": "$[1]"}, [b"1", b"2", b"3"]),
+    ],
+)
+def test_records_of_recordio_keep_their_frames_where_a_request_holds_several(store, tmp_path, strategy, fields, bodies):
+    instance, plan = Noting(), RequestPlan(1, strategy, len(FRAMES[0] + FRAMES[1]))
+    assert transformed(store, tmp_path, instance, plan, b"".join(FRAMES), "RecordIO", **fields) == []
+    assert instance.bodies == bodies
+
+
+def test_a_refused_request_of_recordio_is_placed_in_its_object(store, tmp_path):
+    plan = RequestPlan(1, MULTI, len(FRAMES[0] + FRAMES[1]))
+    (failure,) = transformed(store, tmp_path, Answering(200, 500), plan, b"".join(FRAMES), "RecordIO")
+    assert failure.endswith(f"refused (record 3, from byte {len(FRAMES[0] + FRAMES[1])} of the object)")
+
+
+@pytest.mark.parametrize("limit", [3, MB])
+def test_a_record_that_the_filter_cannot_read_is_placed_in_its_object(store, tmp_path, limit):
+    content = b"1,2\n3,4\n5\n6,7\n"
+    (failure,) = transformed(
+        store, tmp_path, Noting(), RequestPlan(1, MULTI, limit), content, "Line", InputFilter="$[1]"
+    )
+    assert "bucket/a: record 3 (at byte 8 of the object): the filter $[1] selects nothing of" in failure
+
+
+def test_so_many_requests_are_in_flight_as_the_plan_says(store, flow):
+    meet = threading.Barrier(3)
+    stored = store.put("bucket", "a.csv", [b"1\n" * 9])
+    instance = Echo(lambda: meet.wait(10))
+    assert flow(instance, RequestPlan(3, SINGLE, MB)).run([InputFile("a.csv", stored)]) == []
+    assert instance.requests == 9
+
+
+def test_objects_that_cannot_be_read_cost_no_later_object(store, tmp_path):
+    job = {
+        "TransformInput": {"SplitType": "Line", "CompressionType": "Gzip"},
+        "TransformOutput": {"S3OutputPath": "s3://bucket/out"},
+    }
+    contents = {
+        "damaged": b"no gzip",
+        "deleted": b"",
+        "large": gzip.compress(b"x" * 99),
+        "good": gzip.compress(b"1"),
+    }
+    files = [InputFile(name, store.put("bucket", name, [content])) for name, content in contents.items()]
+    store.delete("bucket", "deleted")
+    one = Pipeline(job, RequestPlan(1, SINGLE, 9), Echo(), store, store, threading.Event(), print, tmp_path)
+    failures = one.run(files)
+    assert [failure.split(": ")[1] for failure in failures] == ["bucket/damaged", "bucket/deleted", "bucket/large"]
+    assert [one.key for one in store.list("bucket", "out/")] == ["out/good.out"]
+
+
+def test_no_more_records_of_an_object_are_sent_once_one_was_refused(store, flow):
+    stored = store.put("bucket", "a.csv", [b"1\n" * 500])
+    instance = Answering(400)
+    assert len(flow(instance, RequestPlan(1, SINGLE, MB)).run([InputFile("a.csv", stored)])) == 1
+    assert instance.requests < 10

@@ -1,7 +1,9 @@
 """Strategies on functions whose best point is known."""
 
 import statistics
+import warnings
 
+import optuna
 import pytest
 
 from wildsage.local_runner.jobs.tuning.ranges import Choice, Number, Resources
@@ -93,6 +95,39 @@ def test_what_is_suggested_twice_is_tried_once():
     assert found.ask()[1] != {"k": "3", "kind": "bad"}
 
 
+@pytest.mark.parametrize("strategy", ["Bayesian", "Random"])
+def test_a_second_suggestion_of_the_same_values_changes_nothing(strategy):
+    tried = []
+    for times in (1, 2):
+        found = search(strategy, RANGES, False, 1)
+        for _ in range(times):
+            found.suggest({"k": "7", "rate": "0.5", "momentum": "0.75", "kind": "good"})
+        tried.append([found.ask()[1] for _ in range(4)])
+    assert tried[0] == tried[1]
+
+
+def test_a_search_begins_without_a_word(capsys):
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    filters = list(warnings.filters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for strategy in ("Bayesian", "Random"):
+            found = search(strategy, RANGES, False, 1)
+            found.tell(found.ask()[0], 1.0)
+    assert capsys.readouterr() == ("", "") and optuna.logging.get_verbosity() == optuna.logging.WARNING
+    search("Bayesian", RANGES, False, 1)
+    assert warnings.filters == filters, "what others are warned of stays as it was"
+
+
+def test_a_grid_stops_no_job_and_takes_no_advice():
+    grid = search("Grid", (Choice("a", ("1", "2", "3")),), False, None)
+    grid.suggest({"a": "3"})
+    number, values = grid.ask()
+    assert (number, values) == (0, {"a": "1"}) and not grid.falls_behind(number, [9.0] * 100)
+    grid.tell(number, None)
+    assert grid.ask() == (1, {"a": "2"})
+
+
 def test_a_grid_is_gone_through_once():
     grid = search("Grid", (Choice("a", ("1", "2")), Choice("b", ("x", "y"))), False, None)
     grid.learn({"a": "1", "b": "y"}, None)
@@ -146,6 +181,21 @@ def test_hyperband_stops_what_lags_and_what_has_had_its_share():
     assert min(ages.values()) < 9
     good, bad = (statistics.fmean(ages[q] for q in sorted(ages)[half]) for half in (slice(15, 30), slice(15)))
     assert good > bad
+
+
+def test_hyperband_decides_alike_whether_readings_of_other_jobs_came_one_by_one_or_together():
+    def ages(others_together: bool) -> list[int]:
+        found, stopped = search("Hyperband", (Number("x", 0, 1, "Linear", False),), True, 0, Resources(1, 9)), []
+        for job in range(30):
+            number, _ = found.ask()
+            curve = [(job * 7 % 30) / 30 + age / 100 for age in range(9)]
+            first = 9 if others_together and job % 2 else 1
+            stopped.append(next(age for age in range(first, 10) if found.falls_behind(number, curve[:age])))
+            found.tell(number, curve[-1])
+        return stopped[::2]
+
+    assert ages(others_together=True) == ages(others_together=False)
+    assert set(ages(others_together=False)) == {1, 3, 9}
 
 
 def test_hyperband_looks_at_the_reading_of_each_age():
