@@ -43,7 +43,7 @@ def protect(app: Flask, settings: ServerSettings) -> None:
         SESSION_COOKIE_HTTPONLY=True,
     )
     keys = settings.keys
-    app.secret_key = _cookie_secret(keys) if keys else secrets.token_bytes(32)
+    app.secret_key = _cookie_secret(keys) if keys else secrets.token_bytes()
     app.config["KEYS"] = keys
     for check_request in (check_origin, ask_for_key, check_token):  # a body is read last, where it may be sent at all
         app.before_request(check_request)
@@ -54,7 +54,7 @@ def protect(app: Flask, settings: ServerSettings) -> None:
 
 def form_token() -> str:
     """What a form of this session has to send as `form_token`, and a script in the header X-Form-Token."""
-    return session.setdefault("form_token", secrets.token_urlsafe(24))
+    return session.setdefault("form_token", secrets.token_urlsafe())
 
 
 def token_field() -> Markup:

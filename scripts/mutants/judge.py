@@ -107,6 +107,7 @@ TESTS = {
         for kind in ("training", "transform", "processing", "tuning")
     },
     "local_runner/operations/sagemaker_runtime/": ("tests/local_runner/operations/test_inference.py",),
+    "local_runner/client/shim/": ("tests/local_runner/client/test_environment_of_clients.py",),
     "local_runner/console/pages/compare.py": ("tests/local_runner/console/test_compare.py",),
     "local_runner/console/pages/feeds.py": ("tests/local_runner/console/test_jobs.py",),
     "local_runner/console/pages/jobs.py": ("tests/local_runner/console/test_jobs.py",),

@@ -1,180 +1,18 @@
-"""The environment of a client, and the shim it loads, with the real boto3 and SageMaker SDK in fresh interpreters."""
+"""The variables of a client: which are set, which are kept, and which are taken away."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import shlex
 from pathlib import Path
 
 import pytest
 
 from wildsage.local_runner.client import environment as client
+from wildsage.local_runner.proxy.files import TRUSTSTORE_PASSWORD, authority_folder
 
-BARE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_", "WILDSAGE_"))}
-IDENTITY = b"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
-<Arn>arn:aws:sts::000000000000:assumed-role/Role/me</Arn><UserId>me</UserId><Account>000000000000</Account>
-</GetCallerIdentityResult></GetCallerIdentityResponse>"""
-
-
-class Identity(BaseHTTPRequestHandler):
-    """Answers every request as STS answers GetCallerIdentity."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Type", "text/xml")
-        self.send_header("Content-Length", str(len(IDENTITY)))
-        self.end_headers()
-        self.wfile.write(IDENTITY)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Identity) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-def run(code: str, endpoint: str, data: Path, sdk_polling: bool = False, **given: str) -> str:
-    environment = client.client_environment(endpoint, data, sdk_polling, BARE | given)
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def test_an_aws_address_given_in_code_goes_to_the_local_endpoint(sts: str, tmp_path: Path) -> None:
-    code = (
-        "import boto3; c = boto3.client('sts', region_name='eu-west-1',"
-        " endpoint_url='https://sts.eu-west-1.amazonaws.com'); print(c.get_caller_identity()['Account'])"
-    )
-    assert run(code, sts, tmp_path) == "000000000000"
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://amazonaws.com.example.org"])
-def test_other_addresses_given_in_code_are_kept(url: str, tmp_path: Path) -> None:
-    code = f"import boto3; print(boto3.client('s3', endpoint_url={url!r}).meta.endpoint_url)"
-    assert run(code, "http://127.0.0.1:1", tmp_path) == url
-
-
-def test_the_sdk_finds_account_and_role(sts: str, tmp_path: Path) -> None:
-    code = "import sagemaker; s = sagemaker.Session(); print(s.account_id(), s.boto_region_name)"
-    assert run(code, sts, tmp_path, AWS_DEFAULT_REGION="eu-west-1").splitlines()[-1] == "000000000000 eu-west-1"
-
-
-def test_the_sdk_sleeps_briefly_and_its_clock_counts_what_was_skipped(tmp_path: Path) -> None:
-    code = (
-        "import time, sagemaker.session as s; a, b = time.time(), s.time.time(); s.time.sleep(10); s.time.sleep(0.01);"
-        "print(time.time() - a, s.time.time() - b, s.time.monotonic is time.monotonic)"
-    )
-    slept_s, counted_s, delegates = run(code, "http://127.0.0.1:1", tmp_path).splitlines()[-1].split()
-    assert 0.25 < float(slept_s) < 5
-    assert float(counted_s) >= 10
-    assert delegates == "True"
-
-
-def test_sdk_polling_keeps_the_sleeps(tmp_path: Path) -> None:
-    code = "import time, sagemaker.session as s, botocore.waiter as w; print(s.time is time, w.Waiter.wait.__module__)"
-    assert run(code, "http://127.0.0.1:1", tmp_path, sdk_polling=True).splitlines()[-1] == "True botocore.waiter"
-
-
-WAITER = """
-import time
-import botocore.exceptions, botocore.session
-from botocore.waiter import create_waiter_with_client, WaiterModel
-client = botocore.session.get_session().create_client("sagemaker")
-asked = []
-client.describe_training_job = lambda **_: asked.append(1) or {"TrainingJobStatus": "InProgress"}
-done = {"matcher": "path", "argument": "TrainingJobStatus", "expected": "Completed", "state": "success"}
-config = {"operation": "DescribeTrainingJob", "delay": 1, "maxAttempts": 1, "acceptors": [done]}
-waiter = create_waiter_with_client("Done", WaiterModel({"version": 2, "waiters": {"Done": config}}), client)
-start = time.time()
-try:
-    waiter.wait(TrainingJobName="j", WaiterConfig={"Delay": 1, "MaxAttempts": 2})
-except botocore.exceptions.WaiterError:
-    pass
-print(len(asked), time.time() - start)
-"""
-
-
-def test_waiters_ask_more_often_and_as_long(tmp_path: Path) -> None:
-    asked, took_s = run(WAITER, "http://127.0.0.1:1", tmp_path).split()
-    assert asked == "8"
-    assert 1.5 < float(took_s) < 10
-
-
-def test_without_our_variable_the_shim_does_nothing(tmp_path: Path) -> None:
-    code = "import sys; print([type(finder).__name__ for finder in sys.meta_path].count('ImportPatcher'))"
-    environment = BARE | {"PYTHONPATH": str(client.SHIM)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "0"
-
-
-def test_a_sitecustomize_of_the_user_still_runs(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import os; os.environ['SEEN'] = 'yes'")
-    code = "import os; print(os.environ.get('SEEN'))"
-    assert run(code, "http://127.0.0.1:1", tmp_path, PYTHONPATH=str(tmp_path)) == "yes"
-
-
-def test_the_shim_costs_no_import_at_start_up(tmp_path: Path) -> None:
-    code = "import sys; print([m for m in ('boto3', 'botocore', 'sagemaker') if m in sys.modules])"
-    assert run(code, "http://127.0.0.1:1", tmp_path) == "[]"
-
-
-TELEMETRY = """
-import importlib, requests
-asked = []
-requests.get = lambda *args, **settings: asked.append(args)
-import sagemaker
-t = importlib.import_module("sagemaker.telemetry.telemetry_logging")
-t._send_telemetry_request(1, [1], sagemaker.Session(), None, None, "x")
-print(len(asked))
-"""
-
-
-def test_no_telemetry_is_sent(sts: str, tmp_path: Path) -> None:
-    assert run(TELEMETRY, sts, tmp_path).splitlines()[-1] == "0"
-
-
-def test_the_users_own_defaults_apply(tmp_path: Path) -> None:
-    own = tmp_path / "own.yaml"
-    own.write_text(json.dumps({"SchemaVersion": "1.0", "CustomParameters": {"mine": "1"}}))
-    code = "from sagemaker.config import load_sagemaker_config as l; print(l()['CustomParameters']['mine'])"
-    for variable in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
-        assert run(code, "http://127.0.0.1:1", tmp_path, **{variable: str(own)}).splitlines()[-1] == "1"
-
-
-VALIDATIONS = """
-import logging; logging.basicConfig(level="INFO")
-import jsonschema
-validate, counted = jsonschema.validate, []
-jsonschema.validate = lambda *args, **settings: counted.append(1) or validate(*args, **settings)
-import sagemaker
-session = sagemaker.Session()
-estimator = sagemaker.KMeans("arn:aws:iam::000000000000:role/r", 1, "ml.m5.large", 2, data_location="s3://b/", sagemaker_session=session)
-print("validations:", len(counted))
-"""
-
-
-def test_the_sdk_neither_validates_nor_logs_our_settings(sts: str, tmp_path: Path) -> None:
-    environment = client.client_environment(sts, tmp_path, False, BARE)
-    done = subprocess.run(
-        [sys.executable, "-c", VALIDATIONS], env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
-    assert "validations: 0\n" in done.stdout, done.stderr
-    logged = done.stdout + done.stderr
-    assert "Found endpoint" not in logged
-    assert "Fetched defaults" not in logged
+ENDPOINT = "http://127.0.0.1:4577"
+DATA = Path("/data")
 
 
 def test_nothing_of_the_users_account_is_left() -> None:
@@ -224,3 +62,78 @@ def test_a_server_forgets_the_users_account_and_keeps_the_rest() -> None:
     }
     client.remove_credentials(environment)
     assert environment == {"AWS_CA_BUNDLE": "/ca", "HOME": "/me", **client.NO_ACCOUNT}
+
+
+def variables(given: dict[str, str] | None = None, **options) -> dict[str, str]:
+    return client.variables(ENDPOINT, DATA, options.pop("sdk_polling", False), given or {}, **options)
+
+
+def test_a_client_is_sent_to_the_endpoint() -> None:
+    found = variables()
+    assert found["AWS_ENDPOINT_URL"] == found["WILDSAGE_ENDPOINT"] == ENDPOINT
+    assert (found["SAGEMAKER_SUPPRESS_V2_WARNING"], found["SAGEMAKER_VALIDATE_ROLE"]) == ("1", "false")
+    assert found["PYTHONPATH"] == str(client.SHIM)
+    assert found["NO_PROXY"] == found["no_proxy"] == "localhost,127.0.0.1"
+    assert found["AWS_EC2_METADATA_DISABLED"] == "true" and "HTTPS_PROXY" not in found
+
+
+def test_the_sdk_keeps_its_sleeps_on_request() -> None:
+    assert "WILDSAGE_SDK_POLLING" not in variables()
+    assert variables(sdk_polling=True)["WILDSAGE_SDK_POLLING"] == "1"
+
+
+def test_through_a_proxy_clients_keep_the_addresses_of_aws() -> None:
+    proxy, folder = "http://127.0.0.1:4578", authority_folder(DATA)
+    found = variables({"JAVA_TOOL_OPTIONS": "-Xmx1g -Dx='a b'"}, proxy=proxy)
+    assert "AWS_ENDPOINT_URL" not in found and found["WILDSAGE_ENDPOINT"] == ENDPOINT
+    assert found["HTTPS_PROXY"] == found["https_proxy"] == proxy
+    bundles = {found[name] for name in client.BUNDLE_VARIABLES}
+    assert bundles == {str(folder / client.BUNDLE)}
+    assert shlex.split(found["JAVA_TOOL_OPTIONS"]) == [
+        "-Xmx1g",
+        "-Dx=a b",
+        "-Dhttps.proxyHost=127.0.0.1",
+        "-Dhttps.proxyPort=4578",
+        "-Dhttp.nonProxyHosts=127.0.0.1|localhost",
+        f"-Djavax.net.ssl.trustStore={folder / client.TRUSTSTORE}",
+        f"-Djavax.net.ssl.trustStorePassword={TRUSTSTORE_PASSWORD}",
+    ]
+    again = variables(found, proxy=proxy)
+    assert again["JAVA_TOOL_OPTIONS"] == found["JAVA_TOOL_OPTIONS"], "they are added once"
+
+
+@pytest.mark.parametrize(
+    ("given", "listed"),
+    [
+        ({"no_proxy": "a", "NO_PROXY": "b"}, "localhost,127.0.0.1,a"),
+        ({"no_proxy": "", "NO_PROXY": "b"}, "localhost,127.0.0.1,b"),
+        ({"no_proxy": "localhost"}, "127.0.0.1,localhost"),
+        ({"no_proxy": "a,127.0.0.1"}, "localhost,a,127.0.0.1"),
+        ({"no_proxy": "127.0.0.10,,"}, "localhost,127.0.0.1,127.0.0.10"),
+    ],
+)
+def test_hosts_that_bypass_a_proxy_are_added_to(given: dict[str, str], listed: str) -> None:
+    found = variables(given)
+    assert found["no_proxy"] == found["NO_PROXY"] == listed
+
+
+def test_the_region_of_newer_clients_wins() -> None:
+    found = variables({"AWS_REGION": "us-west-2", "AWS_DEFAULT_REGION": "eu-west-1"})
+    assert found["AWS_REGION"] == found["AWS_DEFAULT_REGION"] == "us-west-2"
+
+
+def test_the_folder_of_the_shim_stands_first_and_once() -> None:
+    given = {"PYTHONPATH": os.pathsep.join(("/mine", str(client.SHIM), "", "/other"))}
+    assert variables(given)["PYTHONPATH"] == os.pathsep.join((str(client.SHIM), "/mine", "/other"))
+
+
+def test_variables_that_another_machine_can_use_name_no_file_of_this_one() -> None:
+    found = client.portable(variables(proxy="http://127.0.0.1:4578"), DATA)
+    assert "PYTHONPATH" not in found and "AWS_CA_BUNDLE" not in found and "JAVA_TOOL_OPTIONS" not in found
+    assert found["AWS_CONFIG_FILE"] == found["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+    assert (found["HTTPS_PROXY"], found["AWS_REGION"]) == ("http://127.0.0.1:4578", "us-east-1")
+
+
+@pytest.mark.parametrize("name", [*client.CONFLICTING, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"])
+def test_variables_that_would_win_over_ours_are_found(name: str) -> None:
+    assert client.conflicting({name: "x", "AWS_REGION": "y", "HOME": "/me"}) == [name]

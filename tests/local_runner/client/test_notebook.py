@@ -1,105 +1,21 @@
-"""Notebooks run by a real kernel: what reaches the terminal, whatever the cells do."""
+"""Notebooks without a kernel: what is written of outputs and of how a kernel ended, and which files are notebooks."""
 
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Sequence
+import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from rich.console import Console
 
 from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.client import notebook
 
-EVERY_OUTPUT = [
-    'for i in range(1000): print("line", i)',
-    'print("wide " * 100, end="")',
-    'print("\\x1b[31mred")',
-    "from IPython.display import display, HTML, Image; display(Image(data=b'\\x89PNG', format='png')); HTML('<b>x</b>')",
-    'shown = display("first", display_id=True); shown.update("second")',
-]
-LONG_TRACE = """
-def deep(n):
-    if n: deep(n - 1)
-    print("out " * 2000)
-    raise ValueError("the reason", n)
-from rich import traceback
-traceback.install()
-deep(20)
-""".strip()
-
-
-def run(
-    cells: Sequence[str], folder: Path, terminal: bool = False, tags: Sequence[str] = (), **environment: str
-) -> tuple[int, str]:
-    """The exit status of a notebook and what it wrote to the terminal."""
-    document = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(cell, metadata={"tags": list(tags)}) for cell in cells]
-    )
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=80)
-    status = notebook.run(document, folder, folder / "a.executed.ipynb", os.environ | environment, console)
-    assert isinstance(console.file, io.StringIO)
-    return status, console.file.getvalue()
-
-
-def test_everything_that_cells_print_is_shown_and_lines_stay_whole(tmp_path: Path) -> None:
-    status, text = run(EVERY_OUTPUT, tmp_path)
-    assert status == 0
-    assert "".join(f"line {i}\n" for i in range(1000)) in text
-    assert "wide " * 100 + "\ncell 3 of 5" in text
-    assert "\nred\n" in text
-    assert "[image/png in a.executed.ipynb]\n[text/html in a.executed.ipynb]\n" in text
-    assert "'first'\n'second'\n" in text
-
-
-def test_no_colour_is_left_open(tmp_path: Path) -> None:
-    status, text = run(EVERY_OUTPUT[2:3], tmp_path, terminal=True)
-    assert status == 0
-    assert "\x1b[31mred\n\x1b[0m" in text
-
-
-def test_the_end_of_a_failed_notebook_is_its_cell_and_its_error(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    status, text = run(["1", LONG_TRACE, "print('never')"], tmp_path)
-    end = text[text.index("The cell 2 of 3 failed:") :]
-    assert status == 1
-    assert "    4      raise ValueError" in end
-    assert "    7  deep(20)\nValueError: ('the reason', 0)\n" in end
-    assert "never" not in text
-    assert capfd.readouterr().err == ""  # the kernel's own warnings
-
-
-def test_an_error_that_the_notebook_allows_is_shown_too(tmp_path: Path) -> None:
-    status, text = run(["1 / 0", "print('goes on')"], tmp_path, tags=["raises-exception"])
-    assert status == 0
-    assert text.index("ZeroDivisionError: division by zero") < text.index("goes on")
-
-
-@pytest.mark.parametrize(
-    ("code", "ending"),
-    [
-        ("import os; os._exit(9)", "exit code 9"),
-        ("import os; os.kill(os.getpid(), 9)", "killed by SIGKILL; usually the memory ran out"),
-    ],
-)
-def test_a_kernel_that_dies_is_one_sentence(
-    code: str, ending: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    status, text = run(["1", code, "2"], tmp_path)
-    assert status == 1
-    assert f"The kernel ended in cell 2 of 3: {ending}. No later cell was run.\n" in text
-    assert "Traceback" not in text + capfd.readouterr().err
-
-
-def test_a_kernel_that_does_not_start_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "ipykernel_launcher.py").write_text("raise SystemExit(3)")
-    status, text = run(["1"], tmp_path, PYTHONPATH=str(tmp_path))
-    assert status == 1
-    assert "The kernel did not start (exit code 3)" in text
+EXECUTED = Path("out/a.executed.ipynb")
 
 
 @pytest.mark.parametrize("content", [b"", b"x,y\n", b"[]", b"{}", b"3", b'{"cells": 3}', b"\xff\xfe"])
@@ -107,3 +23,100 @@ def test_a_file_that_is_not_a_notebook_is_named(content: bytes, tmp_path: Path) 
     (tmp_path / "a.ipynb").write_bytes(content)
     with pytest.raises(UserError, match="not a Jupyter notebook"):
         notebook.read(tmp_path / "a.ipynb")
+
+
+def test_a_notebook_is_read(tmp_path: Path) -> None:
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]), tmp_path / "a.ipynb")
+    assert [cell.source for cell in notebook.read(tmp_path / "a.ipynb").cells] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({"text": "as it is"}, "as it is"),
+        ({"traceback": ["one", "two"]}, "one\ntwo\n"),
+        ({"data": {"text/plain": "42"}}, "42\n"),
+        ({"data": {"text/plain": "a table", "text/html": "<table>"}}, "a table\n"),
+        ({"data": {"text/plain": "<Figure>", "image/png": "…"}}, "[image/png in a.executed.ipynb]\n"),
+        (
+            {"data": {"text/plain": "<IPython.core.display.HTML object>", "text/html": "<b>"}},
+            "[text/html in a.executed.ipynb]\n",
+        ),
+        ({"data": {"text/html": "x", "image/png": "…"}}, "[text/html, image/png in a.executed.ipynb]\n"),
+    ],
+)
+def test_an_output_as_text(content: dict, text: str) -> None:
+    assert notebook.format_output(content, EXECUTED) == text
+
+
+@pytest.mark.parametrize(
+    ("texts", "is_terminal", "written"),
+    [
+        ([], False, ""),
+        (["a\n"], False, "a\n"),
+        (["a"], False, "a\n"),
+        (["a", ""], False, "a"),
+        (["a\n", "b"], False, "a\nb\n"),
+        (["\x1b[31mred\x1b[0m\n"], False, "red\n"),
+        (["\x1b[31mred"], True, "\x1b[31mred\n\x1b[0m"),
+        (["a\n"], True, "a\n\x1b[0m"),
+    ],
+)
+def test_a_line_and_a_colour_that_were_left_open_are_closed_once(
+    texts: list[str], is_terminal: bool, written: str
+) -> None:
+    terminal = notebook.Terminal(Console(file=io.StringIO(), force_terminal=is_terminal))
+    for text in texts:
+        terminal.write(text)
+    terminal.close_line()
+    assert terminal.console.file.getvalue() == written  # type: ignore[attr-defined]
+
+
+def process(status: int | None) -> SimpleNamespace:
+    return SimpleNamespace(poll=lambda: status)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (None, "no exit code yet"),
+        (0, "exit code 0"),
+        (9, "exit code 9"),
+        (-signal.SIGTERM, "killed by SIGTERM"),
+        (-signal.SIGKILL, "killed by SIGKILL; usually the memory ran out"),
+    ],
+)
+def test_how_a_kernel_ended(status: int | None, words: str) -> None:
+    assert notebook._end_of(process(status)) == words
+    assert notebook._end_of(None) == "no exit code yet"
+
+
+def client(cell: int | None) -> notebook.PrintingNotebookClient:
+    cells = [nbformat.v4.new_code_cell(source) for source in ("1", "a\nb")]
+    found = notebook.PrintingNotebookClient(nbformat.v4.new_notebook(cells=cells))
+    found.cell_index, found.kernel = cell, process(3)
+    return found
+
+
+def test_why_a_notebook_ended() -> None:
+    failed = CellExecutionError("trace", "ValueError", "the reason")
+    assert notebook._explain(failed, client(1)) == "The cell 2 of 2 failed:\n    1  a\n    2  b\nValueError: the reason"
+    bare = CellExecutionError("trace", "KeyboardInterrupt", "")
+    assert notebook._explain(bare, client(0)) == "The cell 1 of 2 failed:\n    1  1\nKeyboardInterrupt"
+    ended = "The kernel ended in cell 1 of 2: exit code 3. No later cell was run."
+    assert notebook._explain(DeadKernelError(), client(0)) == ended
+    assert notebook._explain(RuntimeError("why"), client(None)).startswith(
+        "The kernel did not start (exit code 3): why. "
+    )
+    with pytest.raises(RuntimeError, match="a bug"):
+        notebook._explain(RuntimeError("a bug"), client(0))
+
+
+@pytest.mark.parametrize(("source", "shown"), [("", ""), ("\n [x]\nmore", "[x]"), ("y" * 81, "y" * 80)])
+def test_a_cell_is_announced_by_its_number_and_first_line(source: str, shown: str) -> None:
+    one = client(None)
+    one.terminal = notebook.Terminal(Console(file=io.StringIO(), width=120))
+    one.announce(SimpleNamespace(source=source), 1)
+    rule = one.terminal.console.file.getvalue()  # type: ignore[attr-defined]
+    assert rule.replace("─", "").strip() == f"cell 2 of 2 {shown}".strip()
+    assert one.cell_index == 1

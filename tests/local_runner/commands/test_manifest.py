@@ -104,3 +104,42 @@ def test_a_job_may_resume_from_a_folder_that_stays(launcher):
 def test_what_does_not_fit_is_said(words, text):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 1 and text in " ".join(result.output.split())
+
+
+def test_what_is_not_given_has_a_default():
+    [job] = [one for one in yaml.safe_load_all(output(*JOB)) if one["kind"] == "Job"]
+    assert job["metadata"]["name"] == "kmeans" and job["spec"]["completions"] == 1
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "wildsage/kmeans:cpu"
+    assert {container["resources"]["requests"][name] for name in ("cpu", "memory")} == {"2", "4Gi"}
+    assert not output(*JOB).startswith("#"), "processors are explained where a rate gave them"
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        (["--hosts", "0"], 2),
+        (["--hosts", "1000"], 0),
+        (["--hosts", "1001"], 2),
+        (["--name", "n" * 52], 0),
+        (["--name", "n" * 53], 1),
+        (["--cpus", "0.01"], 0),
+        (["--memory", "1Ki"], 0),
+        (["--memory", "0Gi"], 1),
+        (["--claim", "a:b:/data"], 0),
+        (["--claim", ":/data"], 1),
+        (["--claim", "rows:data"], 1),
+    ],
+)
+def test_the_first_and_the_last_that_is_accepted(options, status):
+    assert CliRunner().invoke(app, [*JOB, *options]).exit_code == status
+
+
+def test_a_request_has_at_least_one_row():
+    assert CliRunner().invoke(app, [*SERVERS, "--rows-per-s", "1", "--rows-per-request", "0"]).exit_code == 2
+    assert "in requests of 1, busy" in output(*SERVERS, "--rows-per-s", "1")
+
+
+@pytest.mark.parametrize("launcher", ["slurm", "torchrun"])
+def test_hosts_that_share_a_disk_keep_checkpoints_without_a_claim(launcher):
+    assert "/state" in output(*JOB, "--for", launcher, "--checkpoints", "/state")

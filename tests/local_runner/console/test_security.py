@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 
@@ -41,6 +42,26 @@ def test_a_form_needs_the_token_and_the_origin_of_the_page(visitor):
     assert visitor.post("/logout", origin="null").status_code == 403
 
 
+def test_sessions_of_two_servers_on_one_host_are_apart(visitor):
+    name = visitor.get("/").headers["Set-Cookie"].partition("=")[0]
+    assert re.fullmatch(r"wildsage_[0-9a-f]{8}", name)
+    assert len(visitor.token()) == 43, "256 random bits"
+
+
+def test_a_change_needs_a_session(visitor):
+    headers = {"Host": "localhost:4577", "Origin": "http://localhost:4577", "X-Form-Token": ""}
+    assert visitor.client.post(f"{PATH}/logout", headers=headers, data={"form_token": ""}).status_code == 403
+    assert visitor.client.options(f"{PATH}/logout", headers={"Host": "localhost:4577"}).status_code == 200
+
+
+def test_pages_are_not_stored_and_files_of_the_console_are(visitor):
+    assert visitor.get("/").headers["Cache-Control"] == "no-store"
+    assert visitor.get("/static/console.css").headers.get("Cache-Control") != "no-store"
+    headers = visitor.get("/").headers
+    names = ("Referrer-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy")
+    assert {headers[name] for name in names} == {"same-origin"}
+
+
 def test_a_script_sends_the_token_in_a_header(visitor):
     headers = {"Host": "localhost:4577", "Origin": "http://localhost:4577"}
     assert visitor.client.post(f"{PATH}/logout", headers=headers).status_code == 403
@@ -66,8 +87,10 @@ def test_nothing_is_read_from_who_has_not_signed_in(open_console, tmp_path):
 
     body = {"input_stream": Unread(), "content_type": "multipart/form-data; boundary=x", "content_length": 100}
     assert visitor.client.post(f"{PATH}/s3/buckets/b", headers=headers, **body).status_code == 401
-    long = {"form_token": "x", "secret": "x" * 20_000}
-    assert visitor.client.post(f"{PATH}/login", headers=headers, data=long).status_code == 413
+    for length, status in ((10_000, 403), (10_001, 413)):
+        form = b"form_token=x&secret=".ljust(length, b"x")
+        kind = "application/x-www-form-urlencoded"
+        assert visitor.client.post(f"{PATH}/login", headers=headers, data=form, content_type=kind).status_code == status
 
 
 def test_who_shows_the_key_is_let_in_until_signing_out(open_console, tmp_path):
