@@ -16,6 +16,7 @@ from wildsage.local_runner.server.lock import running
 from wildsage.local_runner.signatures import keys
 
 POLL_INTERVAL_S = 0.1
+ANSWER_WITHIN_S = 60.0
 EXAMPLES = examples("wildsage stop my-job", "wildsage stop my-endpoint", "wildsage stop my-job --no-wait")
 
 
@@ -75,7 +76,11 @@ def request_stop(endpoint: str, data: Path, found: JobSummary | EndpointSummary)
     signed = AWSRequest("POST", f"{endpoint}/", headers, json.dumps(request).encode())
     signing = keys.of_clients(data)
     SigV4Auth(Credentials(signing.access_key, signing.secret), "sagemaker", found.region).add_auth(signed)
-    response = urllib3.request("POST", signed.url, headers=dict(signed.headers), body=signed.data, retries=False)
+    http = urllib3.PoolManager(retries=False, timeout=ANSWER_WITHIN_S)
+    try:
+        response = http.request("POST", signed.url, headers=dict(signed.headers), body=signed.data)
+    except urllib3.exceptions.HTTPError as error:
+        fail(1, f"The local AWS at {endpoint} did not answer: {error}")
     if response.status != 200:
         fail(1, response.json().get("message", f"{operation} failed with status {response.status}."))
 

@@ -66,8 +66,9 @@ class Aws:
         self.process.wait(WITHIN_S)
 
     def client(self, service: str, user_agent: str | None = None, region: str = REGION) -> Any:
-        """A boto3 client that does not retry."""
-        config = Config(retries={"total_max_attempts": 1}, user_agent_extra=user_agent)
+        """A boto3 client that does not retry, and is as patient as the tests."""
+        limits = {"connect_timeout": WITHIN_S, "read_timeout": WITHIN_S}
+        config = Config(retries={"total_max_attempts": 1}, user_agent_extra=user_agent, **limits)
         return self.session.client(service, region, endpoint_url=self.endpoint, config=config)
 
     @cached_property

@@ -83,7 +83,7 @@ def test_a_model_is_served_with_its_code(serve, tmp_path):
     write_model(tmp_path / "model", 2)
     url = serve(SAGEMAKER_PROGRAM="inference.py", SAGEMAKER_MODEL_SERVER_WORKERS="1")
     assert ask(url) == (200, b"[12.0]")
-    assert urllib3.request("GET", f"{url}/execution-parameters").status == 404
+    assert urllib3.request("GET", f"{url}/execution-parameters", timeout=240).status == 404
     assert "Serving with sklearn" in (tmp_path / "log").read_text()
 
 

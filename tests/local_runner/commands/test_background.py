@@ -111,7 +111,7 @@ def test_reset_removes_what_the_local_aws_keeps_and_nothing_else(start_aws, cli,
 
 
 def test_a_script_can_ask_whether_the_server_is_up(aws):
-    answer = urllib3.request("GET", f"{aws.endpoint}/_wildsage/health", retries=False)
+    answer = urllib3.request("GET", f"{aws.endpoint}/_wildsage/health", retries=False, timeout=240)
     assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
     told = answer.json()
     assert told["status"] == "running" and {"s3", "sagemaker", "sagemaker-runtime", "sts"} <= set(told["services"])

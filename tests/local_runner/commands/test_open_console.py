@@ -22,7 +22,7 @@ def test_the_console_of_the_running_server_is_opened(aws, cli, opened):
     said = cli("open", "--data", aws.data)
     assert (said.status, said.out.strip(), said.err) == (0, f"{aws.endpoint}/_wildsage/console/", "")
     assert opened == [said.out.strip()]
-    page = urllib3.request("GET", opened[0], headers={"Accept": "text/html"})
+    page = urllib3.request("GET", opened[0], headers={"Accept": "text/html"}, timeout=240)
     assert page.status == 200 and b"<h1>Overview</h1>" in page.data
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -110,6 +111,16 @@ def test_what_the_server_rejects_is_told_in_its_words_after_the_search_that_star
     assert said.err.startswith(
         "Tuning job search started it and continues with others: `wildsage stop search` ends it."
     )
+
+
+def test_a_server_that_does_not_answer_is_named(cli, tmp_path, store, monkeypatch):
+    assert command.ANSWER_WITHIN_S >= 60
+    monkeypatch.setattr(command, "ANSWER_WITHIN_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setattr(command, "running", lambda data: RunningServer(endpoint, 1))
+        said = cli("stop", "runs", "--data", tmp_path)
+    assert said.status == 1 and f"The local AWS at {endpoint} did not answer: " in said.err
 
 
 def test_a_job_that_has_ended_is_not_stopped(cli, tmp_path, store, asked):

@@ -52,7 +52,7 @@ def test_variables_hold_the_keys_and_strangers_have_none(up):
         found.secret,
     )
     assert environment.client_environment(up["endpoint"], data, False, {})["AWS_SECRET_ACCESS_KEY"] == found.secret
-    assert urllib3.request("GET", up["endpoint"]).status == 403
+    assert urllib3.request("GET", up["endpoint"], timeout=240).status == 403
     stranger = boto3.client("s3", endpoint_url=up["endpoint"], aws_access_key_id="x", aws_secret_access_key="x")
     with pytest.raises(ClientError, match="InvalidAccessKeyId"):
         stranger.list_buckets()

@@ -256,12 +256,14 @@ def test_a_running_job_is_stopped_by_the_button(aws):
         lambda: aws.sagemaker.describe_training_job(TrainingJobName=job), lambda found: "TrainingStartTime" in found
     )
     address = f"{aws.endpoint}{PATH}/jobs/{REGION}/training/{job}"
-    page = urllib3.request("GET", address)
+    page = urllib3.request("GET", address, timeout=240)
     token = re.search(r'form-token" content="([^"]+)"', page.data.decode())[1]
     headers = {"Origin": aws.endpoint, "Cookie": page.headers["Set-Cookie"].partition(";")[0]}
-    urllib3.request("POST", f"{address}/stop", headers=headers, fields={"form_token": token}, redirect=False)
+    urllib3.request(
+        "POST", f"{address}/stop", headers=headers, fields={"form_token": token}, redirect=False, timeout=240
+    )
     assert aws.finished(job)["TrainingJobStatus"] == "Stopped"
-    assert "data-ended" in urllib3.request("GET", f"{address}/now").data.decode()
+    assert "data-ended" in urllib3.request("GET", f"{address}/now", timeout=240).data.decode()
 
 
 def test_2000_jobs_are_counted_by_the_index(visitor):

@@ -42,7 +42,7 @@ class Running:
             region_name=region_name,
             aws_access_key_id="local",
             aws_secret_access_key="local",
-            config=Config(retries={"total_max_attempts": 1}, **settings),
+            config=Config(retries={"total_max_attempts": 1}, connect_timeout=240, read_timeout=240, **settings),
         )
 
     def kill(self) -> None:

@@ -298,7 +298,9 @@ def test_a_header_of_an_answer_that_cannot_be_sent_is_rejected(s3, bucket, value
 
 
 def test_a_digest_that_is_not_ascii_is_rejected(server, bucket):
-    answer = urllib3.request("PUT", f"{server.endpoint}/{bucket}/k", body=b"1", headers={"Content-MD5": "\xe9"})
+    answer = urllib3.request(
+        "PUT", f"{server.endpoint}/{bucket}/k", body=b"1", headers={"Content-MD5": "\xe9"}, timeout=240
+    )
     assert answer.status == 400 and b"InvalidDigest" in answer.data
 
 

@@ -41,7 +41,7 @@ def test_a_document_that_is_nested_deeply_is_rejected(aws, expression):
         "Authorization": "AWS4-HMAC-SHA256 Credential=me/20260101/us-east-1/sagemaker/aws4_request",
     }
     body = b'{"Resource": "TrainingJob", "SearchExpression": ' + expression + b"}"
-    answer = urllib3.request("POST", aws.endpoint, headers=headers, body=body, retries=False)
+    answer = urllib3.request("POST", aws.endpoint, headers=headers, body=body, retries=False, timeout=240)
     assert answer.status == 400
     assert answer.json()["__type"] in ("SerializationException", "ValidationException")
 

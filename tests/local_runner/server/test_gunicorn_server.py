@@ -36,7 +36,7 @@ def ask(endpoint: str, **headers: str) -> tuple[int, bytes]:
 def test_a_header_cannot_say_which_path_was_meant(aws):
     """By gunicorn's default callers on loopback may, with headers named like the variables of WSGI."""
     headers = {"PATH_INFO": "/other-bucket", "SCRIPT_NAME": "/no-such-bucket"}
-    answer = urllib3.request("GET", f"{aws.endpoint}/no-such-bucket/key", headers=headers)
+    answer = urllib3.request("GET", f"{aws.endpoint}/no-such-bucket/key", headers=headers, timeout=240)
     assert answer.status == 404 and b"<BucketName>no-such-bucket<" in answer.data
 
 
@@ -170,7 +170,7 @@ def test_the_access_log_begins_anew_at_a_size(tmp_path):
 
 
 def test_a_request_cannot_forge_a_line_of_the_access_log(aws):
-    urllib3.request("GET", f"{aws.endpoint}/a%0aFORGED%1b[2J%c2%9b")
+    urllib3.request("GET", f"{aws.endpoint}/a%0aFORGED%1b[2J%c2%9b", timeout=240)
     text = aws.until(lambda: (aws.data / "access.log").read_text(), lambda text: "FORGED" in text)
     assert "\\x0aFORGED\\x1b[2J" in text
     assert all(character.isprintable() or character == "\n" for character in text)

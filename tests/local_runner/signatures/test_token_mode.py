@@ -151,7 +151,7 @@ def test_a_stranger_gets_nothing(server, bucket, method, path):
         {"Authorization": SIGNED_FOR_NOBODY.format("s3")},
         {"Authorization": SIGNED_FOR_NOBODY.format("sagemaker")},
     ):
-        answer = urllib3.request(method, server.endpoint + path, headers=headers, retries=False)
+        answer = urllib3.request(method, server.endpoint + path, headers=headers, retries=False, timeout=240)
         assert answer.status in (400, 403), (headers, answer.data)
 
 
@@ -176,9 +176,9 @@ def test_presigned_addresses_work_until_they_expire_and_for_what_they_are(owner,
     s3 = owner.client("s3", signature_version=version)
     target = {"Bucket": bucket, "Key": f"by {version}/+ü"}
     put = s3.generate_presigned_url("put_object", Params=target)
-    assert urllib3.request("PUT", put, body=b"presigned").status == 200
+    assert urllib3.request("PUT", put, body=b"presigned", timeout=240).status == 200
     get = s3.generate_presigned_url("get_object", Params={**target, "ResponseContentType": "text/x"})
-    answer = urllib3.request("GET", get)
+    answer = urllib3.request("GET", get, timeout=240)
     assert (answer.status, answer.data, answer.headers["Content-Type"]) == (200, b"presigned", "text/x")
     for method, url, headers in (
         ("DELETE", get, {}),
@@ -187,12 +187,12 @@ def test_presigned_addresses_work_until_they_expire_and_for_what_they_are(owner,
         ("PUT", put, {"x-amz-copy-source": f"{bucket}/large"}),
         ("PUT", put, {"x-amz-meta-a": "b"}),
     ):
-        answer = urllib3.request(method, url, headers=headers)
+        answer = urllib3.request(method, url, headers=headers, timeout=240)
         assert answer.status == 403, (method, url, headers)
     past = s3.generate_presigned_url("get_object", Params=target, ExpiresIn=-1 if version == "s3" else 1)
     if version == "s3v4":
         past = _signed_a_while_ago(owner, past)
-    answer = urllib3.request("GET", past)
+    answer = urllib3.request("GET", past, timeout=240)
     assert answer.status == 403
     assert b"<Code>AccessDenied</Code><Message>Request has expired</Message>" in answer.data
 
@@ -228,7 +228,7 @@ def test_a_form_is_accepted_with_a_signed_policy_only(owner, bucket, version):
 
     def post(**changes: str | None) -> urllib3.BaseHTTPResponse:
         fields = {name: value for name, value in {**form["fields"], **changes}.items() if value is not None}
-        return urllib3.request("POST", form["url"], fields={**fields, "file": ("name", b"by form")})
+        return urllib3.request("POST", form["url"], fields={**fields, "file": ("name", b"by form")}, timeout=240)
 
     assert post().status == 204
     signature = "signature" if version == "s3" else "x-amz-signature"
@@ -261,7 +261,9 @@ def _put(owner: Caller, payload: str, body: bytes, sent: bytes | None = None, **
         "PUT", f"{owner.endpoint}/bucket/chunked", {name.replace("_", "-"): v for name, v in headers.items()}, body
     )
     _Stated(owner, payload).add_auth(request)
-    answer = urllib3.request("PUT", request.url, headers=dict(request.headers), body=body if sent is None else sent)
+    answer = urllib3.request(
+        "PUT", request.url, headers=dict(request.headers), body=body if sent is None else sent, timeout=240
+    )
     return answer.status, answer.data
 
 
@@ -307,7 +309,9 @@ def test_chunks_are_signed_one_after_the_other(owner, bucket, trailer):
 
     def put(change: Any = lambda lines: lines) -> tuple[int, bytes]:
         request, lines = _chunks(owner, pieces, line, stated, headers)
-        answer = urllib3.request("PUT", request.url, headers=dict(request.headers), body=b"".join(change(lines)))
+        answer = urllib3.request(
+            "PUT", request.url, headers=dict(request.headers), body=b"".join(change(lines)), timeout=240
+        )
         return answer.status, answer.data
 
     status, answer = put()
@@ -334,7 +338,9 @@ def test_a_body_that_somebody_changed_on_the_way_is_rejected(owner):
     request = AWSRequest("POST", f"{owner.endpoint}/", {"X-Amz-Target": "SageMaker.ListModels"}, b"{}")
     SigV4Auth(Credentials(owner.access_key, owner.secret), "sagemaker", REGION).add_auth(request)
     for body, status in ((b"{}", 200), (b'{"MaxResults": 1}', 400)):
-        assert urllib3.request("POST", request.url, headers=dict(request.headers), body=body).status == status
+        assert (
+            urllib3.request("POST", request.url, headers=dict(request.headers), body=body, timeout=240).status == status
+        )
 
 
 def test_a_header_of_aws_that_is_not_signed_is_rejected(owner):
@@ -342,7 +348,7 @@ def test_a_header_of_aws_that_is_not_signed_is_rejected(owner):
     request = AWSRequest("POST", f"{owner.endpoint}/", {}, b"{}")
     SigV4Auth(Credentials(owner.access_key, owner.secret), "sagemaker", REGION).add_auth(request)
     headers = {**dict(request.headers), "X-Amz-Target": "SageMaker.ListModels"}
-    answer = urllib3.request("POST", request.url, headers=headers, body=b"{}")
+    answer = urllib3.request("POST", request.url, headers=headers, body=b"{}", timeout=240)
     assert answer.status == 400
     assert "x-amz-target" in answer.json()["message"]
 
@@ -459,7 +465,7 @@ def test_what_is_no_signature_in_an_address_is_an_error_of_the_caller(server, qu
     )
     full |= {"X-Amz-Date": "20260101T000000Z", "X-Amz-Signature": "0" * 64} if full else {}
     text = urlencode({**full, **query}).replace("KEY", key)
-    answer = urllib3.request("GET", f"{server.endpoint}/bucket/key?{text}", retries=False)
+    answer = urllib3.request("GET", f"{server.endpoint}/bucket/key?{text}", retries=False, timeout=240)
     assert answer.status in (400, 403), answer.data
     assert (b"AuthorizationQueryParametersError" in answer.data) == ("X-Amz-Signature" in text), answer.data
 

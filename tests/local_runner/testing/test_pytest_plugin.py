@@ -72,7 +72,7 @@ TOKEN = """
 import boto3, subprocess, sys, urllib3
 
 def test_only_programs_of_the_test_are_answered(wildsage):
-    assert urllib3.request("GET", wildsage.endpoint).status == 403
+    assert urllib3.request("GET", wildsage.endpoint, timeout=240).status == 403
     assert boto3.client("s3").list_buckets()["Buckets"] == []
     subprocess.run([sys.executable, "-c", "import boto3; boto3.client('sts').get_caller_identity()"], check=True)
 """
