@@ -31,7 +31,7 @@ MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 0x40000
 END = "--"
-PROBE_LIMIT_S = 10.0
+PROBE_LIMIT_S = 10.0  # mutants: equivalent: a second more or less changes nothing
 
 Mounts = Iterable[tuple[Path, str]]
 """Pairs of a folder or file, and the path at which the command sees it."""

@@ -26,7 +26,7 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 SET_FLAGS = 0x8914  # SIOCSIFFLAGS
 UP = 1  # IFF_UP
-PROBE_LIMIT_S = 10.0
+PROBE_LIMIT_S = 10.0  # mutants: equivalent: a second more or less changes nothing
 
 
 def without_network(command: Sequence[str]) -> list[str]:

@@ -15,8 +15,8 @@ from wildsage.local_runner.processes import python
 from wildsage.local_runner.server import lock, private_files
 
 LOG = "server.log"
-START_LIMIT_S = 60.0
-STOP_LIMIT_S = 30.0
+START_LIMIT_S = 60.0  # mutants: equivalent: a second more or less changes nothing
+STOP_LIMIT_S = 30.0  # mutants: equivalent: a second more or less changes nothing
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _wait_until_up(process: subprocess.Popen[bytes], data: Path) -> str:
     while process.poll() is None and time.monotonic() < deadline:
         if found := lock.running(data):
             return found.endpoint
-        time.sleep(0.02)
+        time.sleep(0.02)  # mutants: equivalent: any pause between two looks at the server
     log = (data / LOG).read_text(errors="replace").splitlines()
     outcome = "did not answer in time" if process.returncode is None else f"ended with status {process.returncode}"
     raise PlatformError(f"The local server {outcome}. The end of {data / LOG}:\n" + "\n".join(log[-12:]))

@@ -147,3 +147,22 @@ def test_a_bucket_that_is_not_there_costs_the_captures_of_no_other(objects, capl
     assert len(list(objects.list("bucket"))) == 1
     captures.write()  # with nothing to write
     assert len(list(objects.list("bucket"))) == 1
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda captures: captures.record(config(), "endpoint", "one", REQUEST, ANSWER, ""),
+        lambda captures: captures.write(),
+    ],
+)
+def test_threads_wait_for_each_other(objects, act):
+    """A line that is captured while another thread writes would be lost."""
+    captures = Captures(objects)
+    thread = threading.Thread(target=act, args=(captures,))
+    with captures._lock:
+        thread.start()
+        thread.join(0.05)
+        assert thread.is_alive()
+    thread.join()
+    captures.write()

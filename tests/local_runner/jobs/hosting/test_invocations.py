@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
 
 from wildsage.local_runner.jobs.hosting import invocations
-from wildsage.local_runner.jobs.hosting.invocations import InvocationSummary, InvocationTimes, percentile
+from wildsage.local_runner.jobs.hosting.invocations import Invocation, InvocationSummary, InvocationTimes, percentile
 
 
 @pytest.fixture
@@ -40,6 +42,8 @@ def test_only_those_in_the_window_count(clock):
     clock[0] += 400
     take(times, clock, 2)
     assert times.summary("endpoint", "v", 300) == InvocationSummary(1, 0, 2.0, 2.0)
+    assert times.summary("endpoint", "v", 401.5).count == 1 and times.summary("endpoint", "v", 402).count == 2
+    assert times.summary("endpoint", "v", 0).count == 1, "it has ended just now"
 
 
 def test_a_bounded_number_is_kept_and_none_of_a_deleted_endpoint(clock):
@@ -54,3 +58,22 @@ def test_a_bounded_number_is_kept_and_none_of_a_deleted_endpoint(clock):
 def test_percentiles_are_values_that_occurred():
     assert (percentile([7.0], 50), percentile([7.0], 99), percentile([], 50)) == (7.0, 7.0, None)
     assert percentile([1.0, 2.0, 3.0], 50) == 2.0
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda times: times.summary("endpoint", "v", 1e9),
+        lambda times: times.forget("endpoint"),
+        lambda times: times._note("endpoint", "v", Invocation(1.0, 1.0, False)),
+    ],
+)
+def test_threads_wait_for_each_other(clock, act: Callable[[InvocationTimes], object]):
+    """One that reads a list while another appends to it would fail."""
+    times = InvocationTimes()
+    thread = threading.Thread(target=act, args=(times,))
+    with times._lock:
+        thread.start()
+        thread.join(0.05)
+        assert thread.is_alive()
+    thread.join()
