@@ -1,5 +1,7 @@
 """Whose fault an error of the library is, and what of its text is shown."""
 
+import math
+
 import pytest
 
 xgboost = pytest.importorskip("xgboost")
@@ -16,6 +18,34 @@ from wildsage.algorithms.xgboost.library_errors import (  # noqa: E402
 def test_data_and_parameters_are_the_users(words):
     error = blamed(xgboost.core.XGBoostError(f"[12:34:56] ../src/objective.cc:26: {words}.\nStack trace:\n  0x1"))
     assert type(error) is UserError and str(error) == f"{words}."
+
+
+@pytest.mark.parametrize(
+    ("parameters", "given"),
+    [
+        ({}, {"weight": [1.0, -1.0]}),
+        ({}, {"data": [[0.0], [math.inf]]}),
+        ({"objective": "reg:squaredlogerror"}, {"label": [0.0, -2.0]}),
+        ({"objective": "binary:logistic"}, {"label": [0.0, 2.0]}),
+        ({"objective": "count:poisson"}, {"label": [0.0, -2.0]}),
+        ({"objective": "multi:softmax", "num_class": 2}, {"label": [0.0, 2.0]}),
+        ({"objective": "rank:ndcg"}, {"label": [0.0, 99.0]}),
+        ({"objective": "rank:map"}, {"label": [0.0, 2.0]}),
+        ({"tree_method": "exact", "max_depth": 0}, {}),
+        ({"subsample": 2}, {}),
+        ({"eta": "fast"}, {}),
+        ({"eval_metric": "error@x"}, {}),
+        ({"eval_metric": "tweedie-nloglik@3"}, {}),
+        ({"monotone_constraints": "(1,1,1)"}, {}),
+    ],
+)
+def test_what_the_library_says_of_wrong_data_and_parameters_is_the_users(parameters, given):
+    with pytest.raises(xgboost.core.XGBoostError) as caught:
+        rows = xgboost.DMatrix(**{"data": [[0.0], [1.0]], "label": [0.0, 1.0], **given})
+        xgboost.train(
+            {"verbosity": 0, "nthread": 1, **parameters}, rows, 1, evals=[(rows, "train")], verbose_eval=False
+        )
+    assert type(blamed(caught.value)) is UserError
 
 
 def test_a_value_error_of_another_library_is_the_users_whatever_it_says():
