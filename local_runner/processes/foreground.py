@@ -53,15 +53,22 @@ def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]
 @contextmanager
 def _child(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     """A child process. SIGTERM and SIGHUP leave the block with SystemExit, and the child gets SIGTERM at the end of the block,
-    also if the signal came while it was being started.
+    also if the signal came while it was being started. A further signal ends the wait for a child that does not end.
     """
     early: list[int] = []
-    with _handled(lambda number, frame: early.append(number)), subprocess.Popen(command, **options) as process:
+    started = False
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        if started:
+            raise SystemExit(128 + number)
+        early.append(number)
+
+    with _handled(leave), subprocess.Popen(command, **options) as process:
         try:
-            with exit_on_signals():
-                if early:
-                    raise SystemExit(128 + early[0])
-                yield process
+            started = True
+            if early:
+                raise SystemExit(128 + early[0])
+            yield process
         finally:
             process.terminate()
 

@@ -93,6 +93,24 @@ def test_a_script_ends_with_this_process(tmp_path):
     assert process.wait(240) == 128 + signal.SIGTERM
 
 
+def test_a_second_signal_leaves_a_script_that_ignores_the_first():
+    program = (
+        "from wildsage.local_runner.processes import foreground\n"
+        "foreground.run_script(['/bin/sh', '-c', 'trap \"echo no\" TERM; echo $$; while :; do sleep 0.05; done'], {})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    script = int(process.stdout.readline())
+    try:
+        process.terminate()
+        assert process.stdout.readline() == "no\n"
+        process.terminate()
+        assert process.wait(240) == 128 + signal.SIGTERM
+    finally:
+        os.kill(script, signal.SIGKILL)
+        process.kill()
+        process.wait()
+
+
 def test_a_line_is_shown_at_once():
     class Stream(io.StringIO):
         flushed = 0
