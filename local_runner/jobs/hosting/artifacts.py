@@ -53,7 +53,9 @@ def _fill(folder: Path, uri: str, objects: Objects, deadline: _Deadline) -> None
     if uri.endswith("/"):
         _copy(bucket, key, folder, objects, deadline)
     else:
-        archive.unpack(objects.get(bucket, key).path, folder)
+        packed = objects.get(bucket, key).path
+        deadline.check()  # to unpack it may take minutes
+        archive.unpack(packed, folder)
     deadline.check()
 
 

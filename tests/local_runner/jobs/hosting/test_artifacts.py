@@ -93,6 +93,15 @@ def test_a_download_may_take_its_time_and_no_more(objects, tmp_path, monkeypatch
     assert list((tmp_path / "late").iterdir()) == []
 
 
+def test_an_archive_that_comes_late_is_not_unpacked(objects, tmp_path, monkeypatch):
+    now = [100.0]
+    objects.put("bucket", "damaged.tar.gz", [b"\x1f\x8b and no more"])
+    monkeypatch.setattr(artifacts.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(objects, "get", late(objects.get, now))
+    with pytest.raises(InputError, match="within 60 s"):
+        bring_model("s3://bucket/damaged.tar.gz", tmp_path / "model", objects, within_s=60)
+
+
 def test_a_download_is_given_up_before_the_next_object(objects, tmp_path, monkeypatch):
     now, opened = [100.0], []
     monkeypatch.setattr(artifacts.time, "monotonic", lambda: now[0])
