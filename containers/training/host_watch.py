@@ -31,6 +31,9 @@ INTERVAL_S = 1.0  # mutants: equivalent: a little more or less
 PAUSE_S = 0.02  # mutants: equivalent: a little more or less
 """Between two looks at what is awaited."""
 
+REACH_EVERY_S = 0.2  # mutants: equivalent: a little more or less
+"""Between two tries to reach the first host, each of which asks for its name."""
+
 LOST_AFTER_S = 15.0  # mutants: equivalent: a little more or less
 """So long a host may not be heard of. A thread that beats needs little time, so that a host at full load is heard of."""
 
@@ -172,7 +175,7 @@ class HostWatch:
                 socket.create_connection((self._address, self._port), LOST_AFTER_S).close()
                 self._connect()
                 return
-            time.sleep(PAUSE_S)  # mutants: equivalent: as in _wait
+            time.sleep(REACH_EVERY_S)  # mutants: equivalent: as in _wait
 
     def _all_ready(self) -> bool:
         return self._connected.is_set() and self._beats.all_ready()
@@ -250,9 +253,8 @@ def _wait(happened: Callable[[], bool], within_s: float = math.inf) -> None:
     """Wait until something has happened, but no longer than this."""
     deadline = time.monotonic() + within_s
     while not happened() and time.monotonic() < deadline:
-        time.sleep(
-            PAUSE_S
-        )  # mutants: equivalent: without a pause the loop takes a processor, and ends at the same moment
+        # mutants: equivalent: without a pause the loop takes a processor, and ends at the same moment
+        time.sleep(PAUSE_S)
 
 
 def _gone(host: str) -> str:
