@@ -28,7 +28,7 @@ def train(options, run):
     atexit.register(print, "at the end")
     pools.append(ThreadPoolExecutor(1))
     pools[0].submit(print, "in a pool").result()
-    threading.Thread(target=lambda: (time.sleep(0.3), print("in a thread"))).start()
+    threading.Thread(target=lambda: (time.sleep(0.3 + 600 * int(options[0])), print("in a thread"))).start()
     logging.getLogger().addHandler(logging.handlers.MemoryHandler(9, target=logging.StreamHandler(sys.stdout)))
     logging.warning("in memory")
     sys.stderr.write("the last word")
@@ -47,7 +47,7 @@ runpy.run_module("wildsage.containers", run_name="__main__", alter_sys=True)
 def test_success_waits_for_threads_and_does_what_was_registered_for_the_end(status, said):
     """A pool of threads that stays for the next rows, as that of k-means does, holds up neither."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, "train", str(status)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", PROGRAM, "train", str(status)], capture_output=True, text=True, timeout=240
     )
     assert (done.returncode, done.stdout.splitlines(), done.stderr) == (status, said, "the last word")
 

@@ -8,7 +8,7 @@ import pytest
 from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract.job import ChannelConfig
 from wildsage.containers.contract.paths import OptML
-from wildsage.containers.launchers import channels, s3
+from wildsage.containers.launchers import channels, pipes, s3
 from wildsage.containers.launchers.s3 import S3Object
 
 
@@ -50,7 +50,8 @@ def test_an_empty_or_missing_place_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["File", "Pipe"])
-def test_files_and_pipes_give_the_same_bytes(data, tmp_path, mode):
+def test_files_and_pipes_give_the_same_bytes(data, tmp_path, monkeypatch, mode):
+    monkeypatch.setattr(pipes, "ENDING_S", 240)
     folder = OptML(tmp_path / "ml")
     folder.make_folders()
     config = ChannelConfig("text/csv", mode)

@@ -26,6 +26,12 @@ def whole_of(fifo: Path) -> bytes:
     return found[0]
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """On a busy machine a thread may take its time to end."""
+    monkeypatch.setattr(pipes, "ENDING_S", WITHIN_S)
+
+
 @pytest.fixture
 def folder(tmp_path):
     folder = OptML(tmp_path)

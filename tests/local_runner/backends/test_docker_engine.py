@@ -150,7 +150,7 @@ def test_a_lost_host_fails_the_job_although_the_other_is_deaf(docker_aws, foreig
     lost.kill()
     killed = time.monotonic()
     found = aws.finished(job)
-    assert time.monotonic() - killed < 30
+    assert time.monotonic() - killed < 110, "after SIGTERM it would have 120 s"
     assert found["FailureReason"].startswith("AlgorithmError: algo-2 ended with exit code 137")
 
 
