@@ -36,7 +36,7 @@ def port() -> Iterator[int]:
 
 @pytest.mark.parametrize(("path", "answered"), [("/200", True), ("/204", False), ("/404", False), ("/500", False)])
 def test_only_status_200_is_an_answer(port, path, answered):
-    assert answers(port, path, 10) is answered
+    assert answers(port, path, 240) is answered
 
 
 @pytest.mark.parametrize("sent", [b"", b"not HTTP\r\n\r\n"])

@@ -101,7 +101,7 @@ def fill(regions: Regions) -> None:
         services.logs.writer(f"/aws/other/{number}", "stream").close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def filled(aws: Any, regions: Regions) -> Regions:
     """A region with four of everything."""
     fill(regions)
