@@ -112,8 +112,6 @@ TESTS = {
     "local_runner/console/pages/feeds.py": ("tests/local_runner/console/test_jobs.py",),
     "local_runner/console/pages/jobs.py": ("tests/local_runner/console/test_jobs.py",),
     "local_runner/console/pages/overview.py": ("tests/local_runner/console/test_overview.py",),
-    "local_runner/console/job_list.py": ("tests/local_runner/console/test_jobs.py",),
-    "local_runner/console/job_code.py": ("tests/local_runner/console/test_jobs.py",),
     "local_runner/console/cloud.py": ("tests/local_runner/console/test_app.py",),
     "local_runner/__main__.py": ("tests/local_runner/commands/test_cli.py",),
     "containers/codecs/__init__.py": (

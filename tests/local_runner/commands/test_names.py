@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 import typer
 
-from wildsage.local_runner.commands.names import full_name
+from wildsage.local_runner.commands.names import active_names, all_names, complete, full_name
+from wildsage.local_runner.jobs.store import Store
+from wildsage.local_runner.monitor.overview import Overview
+from wildsage.local_runner.settings import ServerSettings
 
 
 def test_a_whole_name_wins_over_names_that_begin_with_it():
@@ -36,21 +38,38 @@ def test_only_active_names_are_meant_by_their_beginning():
     assert full_name("job-old", ["job-old", "job-old-2"], ["job-old-2"]) == "job-old"
 
 
-def test_a_log_is_found_by_the_beginning_of_its_job(aws, cli):
-    job = aws.train(TrainingJobName="prefix-of-a-log-1", lines="hello")
-    aws.finished(job)
-    assert "hello" in cli("logs", "prefix-of", "--data", aws.data).out
+@pytest.mark.parametrize(
+    ("count", "shown"), [(5, "job-3, job-4. Give more"), (6, "job-3, job-4 and 1 more. Give more")]
+)
+def test_five_names_are_listed_and_others_counted(capsys, count, shown):
+    with pytest.raises(typer.Exit):
+        full_name("job", [f"job-{n}" for n in range(count)])
+    assert shown in " ".join(capsys.readouterr().err.split())
 
 
-def test_the_shell_completes_names(aws):
-    job = aws.train(TrainingJobName="completed-by-the-shell-1")
-    aws.finished(job)
-    environment = {
-        **os.environ,
-        "_WILDSAGE_COMPLETE": "complete_bash",
-        "COMP_WORDS": f"wildsage logs --data {aws.data} completed-by",
-        "COMP_CWORD": "4",
-    }
-    command = [sys.executable, "-m", "wildsage.local_runner"]
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240)
-    assert answer.stdout.split() == [job], answer.stderr
+@pytest.fixture
+def data(tmp_path):
+    """A folder with two jobs, of which the older runs, and an endpoint of the name of one."""
+    folder = ServerSettings(tmp_path).region("us-east-1")
+    folder.path.mkdir(parents=True)
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:"
+    with closing(Store(folder.state)) as store:
+        for name, status, created in (("ab", "InProgress", 1.0), ("ac", "Completed", 2.0)):
+            job = {"TrainingJobName": name, "TrainingJobArn": f"{arn}training-job/{name}", "TrainingJobStatus": status}
+            store.insert("training-job", name, job | {"CreationTime": created})
+        for name in ("ab", "b"):
+            endpoint = {"EndpointName": name, "EndpointArn": f"{arn}endpoint/{name}", "EndpointStatus": "InService"}
+            store.insert("endpoint", name, endpoint | {"CreationTime": 1.0})
+    return tmp_path
+
+
+def test_names_are_those_of_jobs_the_newest_first_and_then_of_endpoints(data):
+    with closing(Overview(data)) as overview:
+        assert all_names(overview) == ["ac", "ab", "ab", "b"]
+        assert active_names(overview) == ["ab", "ab", "b"]
+
+
+@pytest.mark.parametrize(("incomplete", "offered"), [("", ["ac", "ab", "b"]), ("a", ["ac", "ab"]), ("x", [])])
+def test_a_shell_is_offered_each_name_once(data, incomplete, offered):
+    assert complete(SimpleNamespace(params={"data": str(data)}), incomplete) == offered
+    assert complete(SimpleNamespace(params={"data": data / "absent"}), incomplete) == []

@@ -261,3 +261,34 @@ def test_groups_that_are_named_need_no_other_filter(others):
     assert problems == [f"logGroupIdentifiers and {others[0]} exclude each other. Leave one of them out."]
     assert list(log_rules.alone({"logGroupIdentifiers": ["g"]})) == []
     assert list(log_rules.alone(dict.fromkeys(others, "x"))) == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "broken"),
+    [
+        ({}, False),
+        ({"orderBy": "LastEventTime"}, False),
+        ({"logStreamNamePrefix": "p"}, False),
+        ({"orderBy": "LogStreamName", "logStreamNamePrefix": "p"}, False),
+        ({"orderBy": "LastEventTime", "logStreamNamePrefix": "p"}, True),
+    ],
+)
+def test_streams_with_a_prefix_are_in_the_order_of_their_names(request_, broken):
+    found = [problem for rule in log_rules.STREAMS_RULES for problem in rule({"logGroupName": "g", **request_})]
+    assert found == ["Cannot order by LastEventTime with a logStreamNamePrefix."] * broken
+
+
+@pytest.mark.parametrize("rules", [log_rules.STREAMS_RULES, log_rules.GET_RULES, log_rules.FILTER_RULES])
+def test_a_group_is_named_once(rules):
+    def problems(request: dict) -> list[str]:
+        return [problem for rule in rules for problem in rule(request)]
+
+    assert problems({"logGroupName": "g"}) == problems({"logGroupIdentifier": "g"}) == []
+    assert len(problems({})) == len(problems({"logGroupName": "g", "logGroupIdentifier": "g"})) == 1
+
+
+def test_a_page_begins_at_the_end_unless_it_is_to_begin_at_the_head(written):
+    context = written(s=[b"a", b"b", b"c"])
+    assert read(context, limit=1) == ["c"]
+    assert read(context, limit=1, startFromHead=False) == ["c"]
+    assert read(context, limit=1, startFromHead=True) == ["a"]

@@ -152,3 +152,18 @@ def test_models_of_a_job_may_be_called_contexts(context):
     assert listed(DestinationType="Context") == ["m"]
     assert listed(SourceType="TrialComponent") == ["d", "m"]
     assert listed(SourceType="Context") == []
+
+
+def test_associations_that_come_and_go_do_not_move_the_next_page(star):
+    first = lineage.list_associations(star, {"MaxResults": 1})
+    (gone,) = first["AssociationSummaries"]
+    lineage.delete_association(star, gone)
+    second = lineage.list_associations(star, {"MaxResults": 1, "NextToken": first["NextToken"]})
+    assert [gone["DestinationName"], second["AssociationSummaries"][0]["DestinationName"]] == ["d", "c"]
+
+
+@pytest.mark.parametrize("order", ["Ascending", "Descending"])
+def test_associations_are_sorted_by_a_field(star, order):
+    listed = lineage.list_associations(star, {"SortBy": "DestinationArn", "SortOrder": order})["AssociationSummaries"]
+    arns = [one["DestinationArn"] for one in listed]
+    assert len(arns) == 3 and arns == sorted(arns, reverse=order == "Descending")

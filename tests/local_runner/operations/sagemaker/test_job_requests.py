@@ -299,6 +299,47 @@ def test_a_search_that_does_not_end_or_has_too_little_to_try_is_rejected(request
     assert code == "ValidationException" and words in text
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"ResourceConfig": {"InstanceCount": 1, "VolumeSizeInGB": 1}}, "ResourceConfig needs an InstanceType"),
+        (
+            {"OutputDataConfig": {"S3OutputPath": "s3://absent/out"}},
+            "s3://absent/out: the bucket absent does not exist",
+        ),
+    ],
+)
+@pytest.mark.parametrize("several", [False, True])
+def test_what_a_search_trains_keeps_the_rules_of_training_jobs(requests, monkeypatch, fields, words, several):
+    monkeypatch.setattr(tuning_jobs.hyperparameter_check, "rejection", lambda *_: "")
+    request = tuning(MaxNumberOfTrainingJobs=1) | {"TrainingJobDefinition": definition(**fields)}
+    if several:
+        config = request["HyperParameterTuningJobConfig"]
+        of_each = {"TuningObjective": config.pop("HyperParameterTuningJobObjective")}
+        of_each["HyperParameterRanges"] = config.pop("ParameterRanges")
+        found = [request.pop("TrainingJobDefinition") | of_each, definition() | of_each]
+        request["TrainingJobDefinitions"] = [one | {"DefinitionName": f"d{n}"} for n, one in enumerate(found)]
+    code, text = rejection(CREATE, requests, request)
+    assert code == "ValidationException" and words in text
+
+
+@pytest.mark.parametrize(("types", "rejected"), [(("Minimize", "Minimize"), False), (("Minimize", "Maximize"), True)])
+def test_the_objectives_of_a_search_are_of_one_type(requests, monkeypatch, types, rejected):
+    monkeypatch.setattr(tuning_jobs.hyperparameter_check, "rejection", lambda *_: "")
+    request = tuning(MaxNumberOfTrainingJobs=1)
+    config = request["HyperParameterTuningJobConfig"]
+    ranges = config.pop("ParameterRanges")
+    del config["HyperParameterTuningJobObjective"], request["TrainingJobDefinition"]
+    request["TrainingJobDefinitions"] = [
+        definition(DefinitionName=f"d{n}", TuningObjective=LOSS | {"Type": kind}, HyperParameterRanges=ranges)
+        for n, kind in enumerate(types)
+    ]
+    if rejected:
+        assert "must be of the same type: all Maximize or all Minimize" in rejection(CREATE, requests, request)[1]
+    else:
+        assert CREATE(requests, request)
+
+
 def test_ranges_that_the_algorithm_rejects_are_rejected(requests, monkeypatch):
     monkeypatch.setattr(tuning_jobs.hyperparameter_check, "rejection", lambda *_: "epochs:\n  got x")
     _, text = rejection(CREATE, requests, tuning(MaxNumberOfTrainingJobs=1))
