@@ -81,12 +81,14 @@ class Backend(Protocol):
         """True if a container has its own file system, where /opt/ml is `root`, and its own network, where the hosts of a
         job reach each other by name."""
 
+    # mutants: equivalent: a protocol's default is not called
     def check(self, image: str, has_entrypoint: bool = False) -> None:
         """Raises CannotRun for an image that cannot be started; with `has_entrypoint`, the request gives the entrypoint."""
 
     def knows_entrypoint(self, image: str) -> bool:
         """Whether a processing job of the image needs no entrypoint in its request."""
 
+    # mutants: equivalent: a protocol's default is not called
     def check_isolation(self, hosts: int = 1, serves: bool = False) -> None:
         """Raises CannotRun where the containers of a job with that many hosts, or a server, cannot be cut off the network."""
 

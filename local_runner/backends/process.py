@@ -29,9 +29,10 @@ from wildsage.local_runner.images import uris
 from wildsage.local_runner.processes import no_network, python, supervisor
 
 MAX_LINE_BYTES = 256 * 1024
-MAX_REPORT_BYTES = 4096
+MAX_REPORT_BYTES = 4096  # mutants: equivalent: a report has a hundred bytes
 LOOPBACK = "127.0.0.1"
 CONTAINERS = "wildsage.containers"
+# mutants: equivalent: one connection more or less may wait
 BACKLOG = 2048  # connections that may wait, as gunicorn has it
 KILLED = 137
 GIB = 1 << 30

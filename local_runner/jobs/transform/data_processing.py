@@ -77,7 +77,8 @@ class Filter:
         if not matches:
             raise UserError(f"the filter {self.text} selects nothing of {_shown(value)}")
         if self.path.singular_query():
-            return matches[0].obj
+            (match,) = matches
+            return match.obj
         if self.by_name:
             return {match.parts[-1]: match.obj for match in matches}
         return [match.obj for match in matches]

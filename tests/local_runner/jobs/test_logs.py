@@ -107,6 +107,49 @@ def test_streams_that_come_and_go_are_seen_at_once(tmp_path):
     assert logs.stream_names("group") == logs.stream_names_by_time("group") == ["b/1"]
 
 
+def test_two_changes_of_a_group_that_its_folder_gives_the_same_time_are_both_seen(tmp_path):
+    """A file system has a clock of its own, which ticks every few milliseconds."""
+    logs, group = Logs(tmp_path), tmp_path / "group"
+    logs.writer("group", "a").close()
+    changed = group.stat()
+    assert logs.stream_names("group") == ["a"]
+    logs.writer("group", "b").close()
+    os.utime(group, ns=(changed.st_atime_ns, changed.st_mtime_ns))
+    assert logs.stream_names("group") == ["a", "b"]
+
+
+def test_a_group_that_has_not_changed_is_not_listed_again(tmp_path, monkeypatch):
+    logs = Logs(tmp_path)
+    logs.writer("group", "a").close()
+    settled(tmp_path / "group")
+    assert logs.stream_names("group") == logs.stream_names_by_time("group") == ["a"]
+    for name in ("listdir", "scandir"):
+        monkeypatch.delattr(os, name)
+    assert logs.stream_names("group") == logs.stream_names_by_time("group") == ["a"]
+
+
+@pytest.mark.parametrize(
+    "act", [lambda group: group.by_name(""), lambda group: group.by_time(""), lambda group: group.written("stream")]
+)
+def test_threads_that_read_and_write_a_group_wait_for_each_other(tmp_path, act):
+    logs = Logs(tmp_path)
+    logs.writer("group", "stream").close()
+    group = logs._streams("group")
+    thread = threading.Thread(target=act, args=(group,))
+    with group._lock:
+        thread.start()
+        thread.join(0.05)
+        assert thread.is_alive()
+    thread.join()
+
+
+def test_a_line_can_be_read_as_soon_as_it_is_written(tmp_path):
+    logs = Logs(tmp_path)
+    writer = logs.writer("group", "stream")
+    writer("a line")
+    assert messages(logs) == ["a line"]
+
+
 def test_names_with_other_signs_than_slashes_are_read_as_they_were_written(tmp_path):
     logs = Logs(tmp_path)
     names = ["%2F", "..", "a b/c", "a%2Fb", "ä/1"]

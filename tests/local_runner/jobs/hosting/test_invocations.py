@@ -58,6 +58,8 @@ def test_a_bounded_number_is_kept_and_none_of_a_deleted_endpoint(clock):
 def test_percentiles_are_values_that_occurred():
     assert (percentile([7.0], 50), percentile([7.0], 99), percentile([], 50)) == (7.0, 7.0, None)
     assert percentile([1.0, 2.0, 3.0], 50) == 2.0
+    many = [float(one) for one in range(1, 1_001)]
+    assert (percentile(many, 50), percentile(many, 99), percentile(many[:-1], 99)) == (500.0, 990.0, 990.0)
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,17 @@ def test_indexes(path, selected):
         ("$['id','deep']", {"id": 7, "deep": {"list": [1, 2]}}),
         ("$.deep.list[*]", [1, 2]),
         ("$.deep['list','none']", {"list": [1, 2]}),
+        ("$.deep.list[0,1]", [1, 2]),
+        ("$['deep','rest'].list", {"list": [1, 2]}),
     ],
 )
 def test_names(path, selected):
     assert Filter.parse(path).apply({"id": 7, "deep": {"list": [1, 2]}, "rest": 0}) == selected
+
+
+def test_several_names_give_an_object_wherever_it_lies():
+    value = {"rows": [{"id": 7, "text": "a"}, {"id": 8, "text": "b"}]}
+    assert Filter.parse("$.rows[1]['id','text']").apply(value) == {"id": 8, "text": "b"}
 
 
 @pytest.mark.parametrize("path", ["", "$[", "id", "$..id", "$[?@.id > 1]", "$.a | $.b", "$.a[?(@)]"])
