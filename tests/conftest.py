@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests import forks
 
 # Properties are tried with the same inputs in every run, and a busy machine fails none of them. Others are looked for by
 # make test ARGS="-m hypothesis --hypothesis-profile=search"
-settings.register_profile("same", deadline=None, derandomize=True)
-settings.register_profile("search", deadline=None, derandomize=False, max_examples=1000)
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", patient, derandomize=True)
+settings.register_profile("search", patient, derandomize=False, max_examples=1000)
 settings.load_profile("same")
 
 # Tests start many programs at once. Those that share a core wait for each other at every operation that is split over cores.

@@ -94,7 +94,9 @@ def test_awkward_keys_through_boto3(s3, bucket, key):
     assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(key=st.text(st.characters(codec="utf-8"), min_size=1, max_size=80), body=st.binary(max_size=100))
 def test_any_key_and_body_through_boto3(s3, bucket, key, body):
     s3.put_object(Bucket=bucket, Key=key, Body=body)

@@ -81,7 +81,9 @@ def test_awkward_keys_live_side_by_side_within_the_folder(store):
     assert [stored.key for stored in store.list("bucket")] == sorted(AWKWARD_KEYS, key=str.encode)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(contents=st.dictionaries(keys, st.binary(max_size=20), max_size=8), prefix=keys)
 def test_any_keys_are_kept_listed_and_removed_without_a_trace(store, contents, prefix):
     for key, value in contents.items():

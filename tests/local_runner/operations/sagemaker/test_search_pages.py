@@ -182,7 +182,12 @@ def searches(draw: st.DrawFn) -> dict[str, Any]:
 NEVER = ("NotEquals", "Exists", "NotExists")
 
 
-@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(request=searches())
 def test_any_expression_finds_what_reading_everything_finds(context, request):
     assert every_page(context, request) == by_reading_everything(context, request)
