@@ -20,7 +20,7 @@ from wildsage.containers.codecs.mxnet import ndarray
 from wildsage.containers.contract.job import TrainingJob
 from wildsage.containers.training import watch
 
-COMPUTE_WITHIN = timedelta(days=28)  # mutants: equivalent: no test waits for weeks
+COMPUTE_WITHIN = timedelta(days=28)
 """As long as a job may run: hosts may compute on, each by itself, as long as they are heard of (`watch`)."""
 
 

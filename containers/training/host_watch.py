@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOOPBACK = "localhost"
 FREE_PORT = "free port"
 
-APPEAR_WITHIN_S = 300.0  # mutants: equivalent: a little more or less
+APPEAR_WITHIN_S = 300.0
 """So long a host may stay away when another one is ready. One that was there may take as long as it needs."""
 
 INTERVAL_S = 1.0  # mutants: equivalent: a little more or less
@@ -34,7 +34,7 @@ PAUSE_S = 0.02  # mutants: equivalent: a little more or less
 REACH_EVERY_S = 0.2  # mutants: equivalent: a little more or less
 """Between two tries to reach the first host, each of which asks for its name."""
 
-LOST_AFTER_S = 15.0  # mutants: equivalent: a little more or less
+LOST_AFTER_S = 15.0
 """So long a host may not be heard of. A thread that beats needs little time, so that a host at full load is heard of."""
 
 SUSPECTED_AFTER_S = 4.0  # mutants: equivalent: a little more or less

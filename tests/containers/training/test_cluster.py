@@ -16,6 +16,7 @@ from wildsage.algorithms.base.errors import PlatformError
 from wildsage.containers.contract.job import TrainingJob
 from wildsage.containers.training import cluster, host_watch, watch
 from wildsage.containers.training.cluster import Cluster, explain_lost_peers
+from wildsage.local_runner.operations.sagemaker import training_rules
 
 HOSTS = ("algo-1", "algo-2")
 
@@ -92,6 +93,10 @@ def test_a_host_that_is_gone_is_missed_by_torch_too(both, impatient):
         return lost(lambda: network(torch.ones(1, 2)).sum().backward(), hosts)
 
     assert both(miss)[0] == "Host algo-2 of this job ended before its work was done; its log says why."
+
+
+def test_hosts_wait_for_each_other_as_long_as_a_job_may_run():
+    assert cluster.COMPUTE_WITHIN.total_seconds() == training_rules.MAX_RUNTIME_S
 
 
 def test_one_host_alone_opens_nothing():

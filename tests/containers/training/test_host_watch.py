@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,14 @@ from wildsage.containers.training import host_watch
 from wildsage.containers.training.host_watch import HostWatch
 
 HOSTS = ("algo-1", "algo-2", "algo-3")
+
+
+def test_the_times_are_those_of_the_documentation():
+    page = (Path(__file__).parents[3] / "docs" / "how_to" / "clusters.md").read_text().replace("\n", " ")
+    assert f"one that is not heard of for {host_watch.LOST_AFTER_S:g} s is taken for gone" in page
+    assert f"is waited for until {host_watch.APPEAR_WITHIN_S:g} s after the others are ready" in page
+    ended_s = int(page.partition("All others then end within ")[2].partition(" s")[0])
+    assert max(host_watch.LOST_AFTER_S, host_watch.TOLD_WITHIN_S) + host_watch.GRACE_S < ended_s
 
 
 @pytest.fixture
