@@ -127,9 +127,17 @@ def test_what_cannot_begin_says_why(begin, given, options, problem):
         begin(given, **options)
 
 
-def test_early_stopping_has_no_effect_on_word_vectors(begin):
-    begin(CBOW | {"early_stopping": "true"}, train=TEXT)
+def test_early_stopping_has_no_effect_on_word_vectors(begin, tmp_path):
+    models = []
+    for early_stopping in ("true", "false"):
+        begin(CBOW | {"early_stopping": early_stopping}, train=TEXT)
+        models.append((tmp_path / "model" / "vectors.bin").read_bytes())
+    assert models[0] == models[1]
+
+
+def test_one_host_may_have_the_rows_of_a_shard(begin, tmp_path):
     begin(CBOW, train=TEXT, distribution="ShardedByS3Key")
+    assert (tmp_path / "model" / "vectors.bin").exists()
 
 
 @pytest.mark.parametrize(("host", "leads"), [("algo-1", True), ("algo-2", False)])
