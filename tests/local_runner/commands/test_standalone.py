@@ -1,5 +1,9 @@
 """What files are taken for where nobody says what they are."""
 
+import hashlib
+import json
+import os
+import sys
 import tarfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -124,3 +128,66 @@ def test_a_model_that_answers_is_ready_at_once(monkeypatch):
     )
     standalone._wait_until_healthy(SimpleNamespace(poll=lambda: None, returncode=None), 7)
     assert asked == [(7, "/ping")] * 2
+
+
+@pytest.fixture
+def stand_in(monkeypatch) -> None:
+    """A container that obeys the contract and knows nothing else, in place of the project's."""
+    script = str(Path(__file__).parents[1] / "stand_in.py")
+    monkeypatch.setattr(standalone.python, "command", lambda module, verb: [sys.executable, "-S", script, verb])
+
+
+def model_of(output: Path) -> dict:
+    with tarfile.open(output / "model.tar.gz") as found:
+        (member,) = (one for one in found if Path(one.name).name == "seen_algo-1.json")
+        return json.loads(found.extractfile(member).read())
+
+
+@pytest.mark.parametrize("mode", ["File", "Pipe"])
+def test_a_job_gets_its_data_and_leaves_its_model(stand_in, tmp_path, mode):
+    (tmp_path / "rows.csv").write_text("1,2\n")
+    (tmp_path / "output").mkdir()
+    (kept := tmp_path / "kept").mkdir()
+    (kept / "earlier").write_text("state")
+    lines: list[str] = []
+    standalone.train(
+        "kmeans",
+        {"lines": "one|two", "output": "notes"},
+        {"train": standalone.ChannelData(tmp_path / "rows.csv", "text/csv")},
+        mode,
+        tmp_path / "output",
+        dict(os.environ) | {"MINE": "1"},
+        kept,
+        lambda line, stream: lines.append(line),
+    )
+    assert lines == ["one\n", "two\n"]
+    seen = model_of(tmp_path / "output")
+    digest = hashlib.sha256(b"1,2\n").hexdigest()
+    assert seen["seen"] == {"train": {"rows.csv": digest} if mode == "File" else [digest]}
+    assert (seen["environment"]["WILDSAGE_ALGORITHM"], seen["environment"]["MINE"]) == ("kmeans", "1")
+    assert list(seen["checkpoints"]) == ["earlier"]
+    assert (tmp_path / "output" / "output.tar.gz").exists()
+    assert not Path(seen["environment"]["SAGEMAKER_DATA_PATH"]).exists(), "its folder is temporary"
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "said"),
+    [
+        ({"exit": "7"}, 7, "The training process ended with status 7 and gave no reason; its log is above."),
+        ({"exit": "1", "failure": "ClientError: {root}/x"}, 1, "ClientError: /opt/ml/x"),
+    ],
+)
+def test_a_job_that_fails_leaves_no_model(stand_in, tmp_path, failure, status, said):
+    with pytest.raises(JobFailed) as caught:
+        standalone.train("kmeans", failure, {}, "File", tmp_path, dict(os.environ))
+    assert (caught.value.status, str(caught.value)) == (status, said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_that_could_not_run_is_rejected_before_it_starts(tmp_path):
+    (tmp_path / "rows.csv").write_text("1,2\n")
+    channels = {"train": standalone.ChannelData(tmp_path / "rows.csv", "text/csv;label_size=0")}
+    standalone.check("kmeans", {"k": "2", "feature_dim": "2"}, channels, "File")
+    with pytest.raises(JobFailed, match="k") as caught:
+        standalone.check("kmeans", {"k": "none", "feature_dim": "2"}, channels, "File")
+    assert (caught.value.status, caught.value.has_reason) == (1, True)

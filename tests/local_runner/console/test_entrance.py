@@ -6,11 +6,14 @@ import importlib.util
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
-from werkzeug.test import Client
+from werkzeug import Request
+from werkzeug.test import Client, EnvironBuilder
 
 from wildsage.local_runner.console import PATH
+from wildsage.local_runner.console.entrance import Entrance, below, is_visit
 
 BROWSER = {"Host": "localhost:4577", "Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
@@ -77,3 +80,41 @@ def test_an_object_that_a_browser_opens_runs_no_script(visitor):
 def test_another_host_does_not_reach_the_console(visitor):
     response: Client = visitor.client.get(f"{PATH}/", headers={**BROWSER, "Host": "evil.example"})
     assert response.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("changes", "visits"),
+    [
+        ({}, True),
+        ({"method": "HEAD"}, True),
+        ({"method": "POST"}, False),
+        ({"path": "/bucket"}, False),
+        ({"query_string": "list-type=2"}, False),
+        ({"headers": {"Accept": "application/xml"}}, False),
+        ({"headers": {}}, False),
+        ({"headers": {"Accept": "text/html", "Authorization": "AWS4-HMAC-SHA256 x"}}, False),
+        ({"headers": {"Accept": "text/html", "Host": "Bucket.LOCALHOST:4577"}}, False),
+        ({"headers": {"Accept": "text/html", "Host": "127.0.0.1:4577"}}, True),
+    ],
+)
+def test_a_visit_is_an_unsigned_request_for_html_at_the_root(changes, visits):
+    given = {"path": "/", "headers": {"Accept": "text/html"}, "base_url": "http://localhost:4577", **changes}
+    assert is_visit(Request(EnvironBuilder(**given).get_environ())) == visits
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [(PATH, f"{PATH}/"), ("/", f"{PATH}/"), (f"{PATH}x", None), (f"/x{PATH}/", None), ("/bucket/key", None)],
+)
+def test_paths_below_the_console_are_its_own(path, location):
+    entrance = Entrance(SimpleNamespace())  # the pages are not opened
+    found = entrance.respond(Request(EnvironBuilder(path, headers={"Accept": "text/html"}).get_environ()))
+    assert (found and (found.status_code, found.location, found.headers["Vary"])) == (
+        location and (302, location, "Accept")
+    )
+
+
+def test_pages_are_opened_once_and_find_themselves_below_their_path(visitor):
+    entrance = Entrance(visitor.regions)
+    assert entrance._opened() is entrance._opened()
+    assert below("/a", {"PATH_INFO": "/a/b/a", "X": "1"}) == {"PATH_INFO": "/b/a", "SCRIPT_NAME": "/a", "X": "1"}
