@@ -68,7 +68,7 @@ def busy(*work: Callable[[], Any]) -> Iterator[None]:
         for client in clients:
             client.over.set()
         for client in clients:
-            client.join(60)
+            client.join(240)
             assert not client.is_alive()
             assert client.error is None, client.error
 

@@ -103,7 +103,7 @@ def serving(tree: Path, model: Path):
         yield f"http://127.0.0.1:{port}/invocations"
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        process.wait(240)
 
 
 def answers(port: int) -> bool:

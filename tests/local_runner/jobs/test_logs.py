@@ -252,7 +252,7 @@ def test_a_line_that_is_being_written_when_its_log_is_closed_is_written(tmp_path
     class Slow(io.FileIO):
         def write(self, data: bytes) -> int:
             writing.set()
-            may_write.wait(60)
+            may_write.wait(240)
             return super().write(data)
 
     def write() -> None:
@@ -267,7 +267,7 @@ def test_a_line_that_is_being_written_when_its_log_is_closed_is_written(tmp_path
     writer._file = Slow(tmp_path / "group" / "stream", "a")
     threads = [threading.Thread(target=write), threading.Thread(target=writer.close)]
     threads[0].start()
-    writing.wait(60)
+    writing.wait(240)
     threads[1].start()
     threads[1].join(0.05)
     may_write.set()

@@ -238,7 +238,7 @@ def test_the_end_of_the_server_is_the_end_of_the_client(authority):
             port = there.sockets[0].getsockname()[1]
             writer.write(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: x\r\n\r\n" % port)
             await reader.readuntil(b"\r\n\r\n")
-            found = await asyncio.wait_for(reader.read(), 60)
+            found = await asyncio.wait_for(reader.read(), 240)
             writer.close()
         return found
 
@@ -253,7 +253,7 @@ def test_a_client_that_says_nothing_is_left_after_a_while(authority, monkeypatch
         server = await listen(0, Proxy(authority, "http://127.0.0.1:1").serve)
         async with server:
             reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-            found = await asyncio.wait_for(reader.read(), 60)
+            found = await asyncio.wait_for(reader.read(), 240)
             writer.close()
         return found
 

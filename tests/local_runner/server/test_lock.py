@@ -127,7 +127,7 @@ def holder(tmp_path, how: str = "") -> subprocess.Popen:
 def test_a_server_is_asked_to_end_and_waited_for(tmp_path):
     with holder(tmp_path) as process:
         assert lock.stop(tmp_path, RunningServer("", process.pid)) is True
-        assert process.wait(60) == -signal.SIGTERM
+        assert process.wait(240) == -signal.SIGTERM
 
 
 def test_a_server_that_does_not_end_is_left(tmp_path, monkeypatch):

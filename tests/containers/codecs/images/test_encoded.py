@@ -128,7 +128,7 @@ def test_large_pictures_wait_for_each_other_and_small_ones_go_on():
             with lock:
                 held[0] += pixels
                 most[0] = max(most[0], held[0])
-            release.wait(60)
+            release.wait(240)
             with lock:
                 held[0] -= pixels
 
@@ -140,10 +140,10 @@ def test_large_pictures_wait_for_each_other_and_small_ones_go_on():
     for thread in threads:
         thread.start()
     threading.Thread(target=take_little).start()
-    assert small.wait(60)
+    assert small.wait(240)
     release.set()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     assert (held[0], most[0]) == (0, 90)
 
 

@@ -91,7 +91,7 @@ def test_a_request_ends_with_its_container_even_if_somebody_else_holds_the_port_
         while b"POST" not in stranger.accept()[0].recv(100):  # pings come too
             pass
         backend.started[1].terminate()
-        asking.join(60)
+        asking.join(240)
         assert told and told[0].startswith("The container closed the connection or is being restarted")
         kept.stop()
 
@@ -137,7 +137,7 @@ def rejection(kept: Container, timeout_s: float = 5) -> str:
 
 
 def kept_at(
-    *urls: str, healthy_within_s: float = 60, lines: list[str] | None = None, ended=lambda: None
+    *urls: str, healthy_within_s: float = 240, lines: list[str] | None = None, ended=lambda: None
 ) -> tuple[Container, Backend]:
     backend = Backend(*urls)
     launch = Launch("image", Path(), {}, {}, (lines if lines is not None else []).append)
@@ -146,7 +146,7 @@ def kept_at(
 
 def until_started(backend: Backend, count: int) -> None:
     with backend.changed:
-        assert backend.changed.wait_for(lambda: len(backend.started) >= count, 60)
+        assert backend.changed.wait_for(lambda: len(backend.started) >= count, 240)
 
 
 def test_a_container_that_never_serves_is_given_up_after_three_starts(monkeypatch):
@@ -162,7 +162,7 @@ def test_a_container_that_never_serves_is_given_up_after_three_starts(monkeypatc
     monkeypatch.setattr("tests.local_runner.jobs.hosting.serving.Serving", Ends)
     lines: list[str] = []
     kept, backend = kept_at(NOBODY, lines=lines, ended=ended.set)
-    assert not kept.is_healthy() and ended.wait(60)
+    assert not kept.is_healthy() and ended.wait(240)
     assert len(backend.started) == container.STARTS_BEFORE_GIVING_UP == 3
     assert [line.partition(".")[0] for line in lines] == [
         "Wildsage: the container ended with exit code 1 and is started again"
@@ -193,7 +193,7 @@ def test_pauses_grow_with_failures_in_a_row_to_half_a_minute_and_begin_anew_afte
             return 1, bool(healthy)
 
     scripted = Scripted(Backend(NOBODY), Launch("image", Path(), {}, {}, lambda line: None), "c", lambda: None)
-    scripted._keeper.join(60)
+    scripted._keeper.join(240)
     assert pauses.noted == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 0.25, 0.5]
 
 

@@ -107,14 +107,14 @@ def test_an_instance_that_is_replaced_waits_for_its_last_request():
     one = Instance("one", [], {}, False)
     assert one.lease() and one.lease()
     retired = threading.Event()
-    waiting = threading.Thread(target=lambda: (one.retire(60), retired.set()))
+    waiting = threading.Thread(target=lambda: (one.retire(1000), retired.set()))
     waiting.start()
     while one.lease():
         one.release()
     one.release()
     assert not retired.wait(0.05)
     one.release()
-    assert retired.wait(60)
+    assert retired.wait(240)
     waiting.join()
 
 

@@ -158,13 +158,13 @@ def test_a_model_that_is_not_kept_is_unloaded_after_the_last_of_its_requests(hos
     def slow(method, path, *arguments):
         if path.endswith("/invoke") and not inside.is_set():
             inside.set()
-            leave.wait(60)
+            leave.wait(240)
         return request(method, path, *arguments)
 
     container.request = slow
     other = threading.Thread(target=ask, args=(models, "a"))
     other.start()
-    assert inside.wait(60)
+    assert inside.wait(240)
     assert ask(models, "a") == 200 and len(container.loaded) == 1, "another request uses it"
     leave.set()
     other.join()
@@ -181,13 +181,13 @@ def test_a_model_that_is_being_unloaded_is_loaded_again_for_the_next_request(hos
     def slow(method, path, *arguments):
         if method == "DELETE":
             unloading.set()
-            may_unload.wait(60)
+            may_unload.wait(240)
         return request(method, path, *arguments)
 
     container.request = slow
     first = threading.Thread(target=ask, args=(models, "a"))
     first.start()
-    assert unloading.wait(60)
+    assert unloading.wait(240)
     second = threading.Thread(target=lambda: answers.append(ask(models, "a", iter([b"x"]))))
     second.start()
     second.join(0.05)
