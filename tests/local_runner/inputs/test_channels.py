@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from wildsage.local_runner.inputs.channels import InputError, channel_files, split_uri
+from wildsage.local_runner.inputs.channels import InputError, channel_files, local_name, split_uri
 from wildsage.local_runner.s3.store import ObjectStore
 
 
@@ -123,3 +123,24 @@ def test_a_manifest_of_another_format_is_named(store):
     store.put("bucket", "manifest", [gzip.compress(b"[]")])
     with pytest.raises(InputError, match=r"Manifest s3://bucket/manifest: the data is gzip .*, expected a manifest"):
         names(store, "s3://bucket/manifest", kind="ManifestFile")
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("a", "a"),
+        ("a//b/", "a/_/b/_"),
+        ("./...", "_/..."),
+        ("x" * 255 + "/" + "y" * 255, "x" * 255 + "/" + "y" * 255),
+        ("ä" * 127 + "x", "ä" * 127 + "x"),
+    ],
+    ids=range(5),
+)
+def test_a_key_is_a_path_below_the_folder_of_its_channel(name, path):
+    assert local_name(name) == path
+
+
+@pytest.mark.parametrize("name", ["..", "a/../b", "a/..", "x" * 256, "short/" + "ä" * 128, "a\0b"], ids=range(6))
+def test_a_key_that_cannot_be_a_path_there_is_named(name):
+    with pytest.raises(InputError, match="Object name "):
+        local_name(name)
