@@ -149,6 +149,8 @@ def _checked(labels: NDArray | None, count: int) -> NDArray | None:
         return None
     if len(labels) != count:
         raise ValueError(f"{len(labels)} labels for {count} rows, expected one per row.")
+    if labels.ndim > 2:
+        raise ValueError(f"Labels of {labels.ndim} dimensions, expected one or two.")
     return as_matrix(labels)
 
 

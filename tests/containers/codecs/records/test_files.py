@@ -76,6 +76,7 @@ def test_answers_have_named_labels():
     [
         (np.zeros(3), None, "1 dimensions, expected rows by columns"),
         (np.zeros((3, 2)), np.zeros(2), "2 labels for 3 rows"),
+        (np.zeros((3, 2)), np.zeros((3, 1, 1)), "Labels of 3 dimensions, expected one or two"),
         (np.zeros((3, 2), np.complex64), None, "dtype complex64"),
         (np.full((1, 1), 2**40), None, "beyond 32 bits"),
     ],
