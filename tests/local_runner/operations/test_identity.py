@@ -29,7 +29,7 @@ def test_arns_name_the_partition_of_their_region(aws, region, partition):
     made = client("sagemaker").create_training_job(TrainingJobName=name, OutputDataConfig=output, **request)
     assert made["TrainingJobArn"] == f"arn:{partition}:sagemaker:{region}:000000000000:training-job/{name}"
     assert client("sts").get_caller_identity()["Arn"].startswith(f"arn:{partition}:sts::")
-    groups = client("logs").describe_log_groups()["logGroups"]
+    groups = aws.until(lambda: client("logs").describe_log_groups()["logGroups"], bool)
     assert groups[0]["arn"].startswith(f"arn:{partition}:logs:{region}:")
 
 
