@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-MOST_KEPT = 5_000  # mutants: equivalent: one invocation more or less is no promise
+MOST_KEPT = 5_000  # mutants: equivalent: nothing promises their exact number
 """Invocations of one variant that are kept; with more in a window, its numbers are those of the last so many."""
 
 
