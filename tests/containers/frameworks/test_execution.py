@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -70,6 +71,31 @@ def test_a_signal_that_comes_while_the_script_runs_reaches_it(shell):
     stop.obey_sigterm()  # as a container has done by then
     with pytest.raises(CommandFailed) as caught:
         shell("trap 'exit 5' TERM; sleep 0.3; kill -TERM $PPID; for i in $(seq 200); do sleep 0.05; done", stop)
+    assert caught.value.status == 5
+
+
+UNBLOCKED = """
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: os._exit(5))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+os.kill(os.getppid(), signal.SIGTERM)
+time.sleep(240)
+"""
+
+
+def test_a_signal_that_does_not_interrupt_the_wait_for_the_script_reaches_it_too(tmp_path):
+    """As one that comes just before the call that waits: here another thread of this process takes it."""
+    over = threading.Event()
+    other = threading.Thread(target=over.wait, args=(240,))
+    other.start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        with pytest.raises(CommandFailed) as caught:
+            execution.run([sys.executable, "-c", UNBLOCKED], os.environ, tmp_path, StopSignal())
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        over.set()
+        other.join()
     assert caught.value.status == 5
 
 
