@@ -15,7 +15,13 @@ from wildsage.local_runner.commands.display import event_line, render
 from wildsage.local_runner.monitor.overview import KINDS, EndpointSummary, JobSummary
 from wildsage.local_runner.monitor.watch import Event, Snapshot
 
-NOW = time.time()
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def stands_still(monkeypatch) -> None:
+    """The time of day is `NOW`, however long a test takes."""
+    monkeypatch.setattr(display.time, "time", lambda: NOW)
 
 
 def drawn(thing, width: int) -> list[str]:
@@ -26,7 +32,7 @@ def drawn(thing, width: int) -> list[str]:
 
 
 def job(name: str, phase: str = "Training") -> JobSummary:
-    return JobSummary(KINDS[0], name, f"arn of {name}", "InProgress", phase, time.time() - 75, None, "")
+    return JobSummary(KINDS[0], name, f"arn of {name}", "InProgress", phase, NOW - 75, None, "")
 
 
 @pytest.mark.parametrize("width", [70, 100, 200])
