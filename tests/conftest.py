@@ -47,6 +47,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """What a test does to signals ends with it. Where a kernel does not start, nbclient leaves a descriptor to which each signal
+    is written from then on, and the next notebook of the process would take the SIGTERM of a test in between for its own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    signal.set_wakeup_fd(-1)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
 
