@@ -2,12 +2,11 @@
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
 import torch
 
+from tests.algorithms.hosts import on_hosts
 from wildsage import algorithms
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
@@ -120,34 +119,16 @@ def test_stopped_early_it_still_gives_a_model(name, case):
     assert {len(values) for values in model.predict(rows).values()} == {len(rows)}
 
 
-class HostRun(RunContext):
-    """One of several hosts, as threads: `gather` waits for all."""
-
-    def __init__(self, rank: int, shared: list, barrier: Barrier) -> None:
-        super().__init__()
-        self.rng.manual_seed(rank)
-        self._rank, self._shared, self._barrier = rank, shared, barrier
-
-    def gather(self, arrays):
-        self._shared[self._rank] = arrays
-        self._barrier.wait(timeout=240)
-        gathered = list(self._shared)
-        self._barrier.wait(timeout=240)  # nobody gathers again before all have read
-        return gathered
-
-
 @pytest.mark.parametrize("hosts", [2, 5])
 def test_hosts_with_a_share_each_agree_and_reach_the_floor(name, case, hosts):
     rows = case.rows()
     algorithm = build(name, case, mini_batch_size="100")
-    shared, barrier = [None] * hosts, Barrier(hosts)
 
-    def work(rank):
-        share = Batch(rows.features[rank::hosts], rows.labels_nl[rank::hosts])
-        return algorithm.fit({"train": MemoryStream(share)}, HostRun(rank, shared, barrier))
+    def work(host):
+        share = Batch(rows.features[host.rank :: hosts], rows.labels_nl[host.rank :: hosts])
+        return algorithm.fit({"train": MemoryStream(share)}, host)
 
-    with ThreadPoolExecutor(hosts) as pool:
-        models = list(pool.map(work, range(hosts)))
+    models = on_hosts(hosts, work)
     assert case.quality(models[0], rows) >= case.floor
     for model in models[1:]:
         assert same(models[0], model)

@@ -1,12 +1,10 @@
 """Passes over the training channel: mini-batches, their metrics, and hosts in step."""
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-
 import numpy as np
 import pytest
 import torch
 
+from tests.algorithms.hosts import Host, on_hosts
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
@@ -152,27 +150,18 @@ def test_a_label_in_a_later_part_of_the_pass_is_named_by_its_place(monkeypatch):
         fit(y=wrong, predictor_type="binary_classifier")
 
 
-class Host(Told):
-    """One of several hosts, as threads: `gather` waits for all. Hosts send copies, as processes do."""
-
-    def __init__(self, rank: int, shared: list, barrier: Barrier) -> None:
-        super().__init__()
-        self._rank, self._shared, self._barrier = rank, shared, barrier
-
-    def gather(self, arrays):
-        self._shared[self._rank] = {name: array.clone() for name, array in arrays.items()}
-        self._barrier.wait(timeout=240)
-        gathered = list(self._shared)
-        self._barrier.wait(timeout=240)
-        return gathered
+class ToldHost(Host, Told):
+    """One of several hosts."""
 
 
-def fit_on_hosts(shares: list[slice], hosts=None, **settings) -> list:
-    shared, barrier = [None] * len(shares), Barrier(len(shares))
-    runs = [(hosts or Host)(rank, shared, barrier) for rank in range(len(shares))]
-    with ThreadPoolExecutor(len(shares)) as pool:
-        fits = [pool.submit(fit, X[share], Y[share], run, **settings) for share, run in zip(shares, runs, strict=True)]
-        return [(each.result(), run) for each, run in zip(fits, runs, strict=True)]
+def fit_on_hosts(shares: list[slice], kind: type[Host] = ToldHost, **settings) -> list:
+    """The model and the run of each host."""
+
+    def work(host):
+        share = shares[host.rank]
+        return fit(X[share], Y[share], host, **settings), host
+
+    return on_hosts(len(shares), work, kind)
 
 
 @pytest.mark.parametrize("rescale_grad", [None, 0.05])
@@ -199,8 +188,8 @@ def test_a_host_whose_rows_end_goes_on_with_empty_mini_batches(at_once, monkeypa
 
 
 def test_all_hosts_end_after_a_pass_in_which_one_has_to_stop():
-    class Stopped(Host):
-        stopping = property(lambda self: self._rank == 1)
+    class Stopped(ToldHost):
+        stopping = property(lambda self: self.rank == 1)
 
     models = fit_on_hosts([slice(25), slice(25, 50)], Stopped, epochs=5)
     assert len({int(run.kept["updates"]) for _, run in models}) == 1
@@ -211,9 +200,9 @@ def test_all_hosts_end_after_a_pass_in_which_one_has_to_stop():
 def test_checkpoints_of_different_batches_are_rejected(updates):
     """A host without one has learned nothing."""
 
-    class Resumed(Host):
+    class Resumed(ToldHost):
         def resumed(self):
-            count = updates[self._rank]
+            count = updates[self.rank]
             return None if count is None else {**before.kept, "updates": torch.tensor([count])}
 
     before = Told()

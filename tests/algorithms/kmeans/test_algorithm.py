@@ -1,13 +1,11 @@
 """K-means from its first batch to its centers: what hyperparameters decide, further passes, and several hosts."""
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-
 import numpy as np
 import pytest
 import torch
 from sklearn import cluster
 
+from tests.algorithms.hosts import on_hosts
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
@@ -292,27 +290,8 @@ def test_the_half_life_is_the_one_that_was_asked_for():
     assert float(run.kept.weights_m.sum()) == pytest.approx(175)
 
 
-class Host(RunContext):
-    """One of several hosts, as threads: `gather` waits for all. Hosts send copies, as processes do."""
-
-    def __init__(self, rank: int, shared: list, barrier: Barrier) -> None:
-        super().__init__()
-        self.rng.manual_seed(rank)
-        self._rank, self._shared, self._barrier = rank, shared, barrier
-
-    def gather(self, arrays):
-        self._shared[self._rank] = {name: array.clone() for name, array in arrays.items()}
-        self._barrier.wait(timeout=240)
-        gathered = list(self._shared)
-        self._barrier.wait(timeout=240)
-        return gathered
-
-
 def fit_on_hosts(shares: list[np.ndarray], **settings) -> list[torch.Tensor]:
-    shared, barrier = [None] * len(shares), Barrier(len(shares))
-    with ThreadPoolExecutor(len(shares)) as pool:
-        fits = [pool.submit(fit, x, Host(rank, shared, barrier), **settings) for rank, x in enumerate(shares)]
-        return [each.result() for each in fits]
+    return on_hosts(len(shares), lambda host: fit(shares[host.rank], host, **settings))
 
 
 @pytest.mark.parametrize("epochs", [1, 2])

@@ -1,13 +1,11 @@
 """Training of kNN: how settings reach the index, and what is rejected."""
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-
 import faiss
 import numpy as np
 import pytest
 import torch
 
+from tests.algorithms.hosts import Host, on_hosts
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
@@ -185,32 +183,19 @@ def test_labels_of_a_classifier_that_are_not_whole_numbers_are_said_once(kind, w
         assert line.endswith("The first column is the label: does yours come last?")
 
 
-class Host(Told):
-    """One of several hosts, as threads: `gather` waits for all. Hosts send copies, as processes do."""
-
-    def __init__(self, rank: int, shared: list, barrier: Barrier) -> None:
-        super().__init__(rank)
-        self._rank, self._shared, self._barrier = rank, shared, barrier
-
-    def gather(self, arrays):
-        self._shared[self._rank] = {name: array.clone() for name, array in arrays.items()}
-        self._barrier.wait(timeout=240)
-        gathered = list(self._shared)
-        self._barrier.wait(timeout=240)
-        return gathered
+class ToldHost(Host, Told):
+    """One of several hosts."""
 
 
 def fit_on_hosts(shares: list[Batch], **settings) -> tuple[list, list[list[str]]]:
     """The model of each host, and what it logged."""
-    shared, barrier = [None] * len(shares), Barrier(len(shares))
-    hosts = [Host(rank, shared, barrier) for rank in range(len(shares))]
     settings = {"k": 1, "predictor_type": "classifier", "mini_batch_size": 10, **settings}
-    with ThreadPoolExecutor(len(shares)) as pool:
-        fits = [
-            pool.submit(KNN(**settings).fit, {"train": MemoryStream(share)}, run)
-            for share, run in zip(shares, hosts, strict=True)
-        ]
-        return [each.result() for each in fits], [run.lines for run in hosts]
+
+    def work(host):
+        return KNN(**settings).fit({"train": MemoryStream(shares[host.rank])}, host), host.lines
+
+    models, lines = zip(*on_hosts(len(shares), work, ToldHost), strict=True)
+    return list(models), list(lines)
 
 
 def shares_of(*sizes: int) -> list[Batch]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import torch
 
@@ -29,21 +27,6 @@ class Watched(RunContext):
 
     def measured(self, values, **dimensions):
         self.models.append({**values, **dimensions})
-
-
-class Host(RunContext):
-    """One of several hosts, each in a thread, that exchange arrays through a shared list."""
-
-    def __init__(self, number: int, tables: list, barrier: threading.Barrier) -> None:
-        super().__init__()
-        self._number, self._tables, self._barrier = number, tables, barrier
-
-    def gather(self, arrays):
-        self._tables[self._number] = arrays
-        self._barrier.wait()
-        all_of_them = list(self._tables)
-        self._barrier.wait()
-        return all_of_them
 
 
 def stream(x_nd, labels_n) -> MemoryStream:

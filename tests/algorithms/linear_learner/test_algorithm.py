@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 
-from tests.algorithms.linear_learner.fitted import Host, Watched, fit, line, scored, two_classes
+from tests.algorithms.hosts import on_hosts
+from tests.algorithms.linear_learner.fitted import Watched, fit, line, scored, two_classes
 from wildsage.algorithms.base import hyperparameters
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
@@ -572,11 +571,9 @@ def test_wide_sparse_rows_stay_sparse_unless_columns_are_shifted(head, shifted, 
 def test_a_host_without_rows_learns_the_same_model(kind):
     x_nd, labels_n = two_classes(80) if kind == BINARY else line(80)
     shares = [(x_nd, labels_n), (x_nd[:0], labels_n[:0])]
-    tables, barrier = [None, None], threading.Barrier(2, timeout=240)
 
-    def learn(number: int):
-        return fit(*shares[number], Host(number, tables, barrier), predictor_type=kind, mini_batch_size=20, epochs=2)
+    def learn(host):
+        return fit(*shares[host.rank], host, predictor_type=kind, mini_batch_size=20, epochs=2)
 
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(learn, range(2))
+    first, second = on_hosts(2, learn)
     assert torch.equal(first.weights_dc, second.weights_dc) and torch.equal(first.bias_1c, second.bias_1c)

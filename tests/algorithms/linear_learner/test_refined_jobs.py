@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,7 +10,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
-from tests.algorithms.linear_learner.fitted import Host
+from tests.algorithms.hosts import on_hosts
 from wildsage.algorithms.base.batch import Batch, MemoryStream
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.linear_learner.algorithm import LinearLearner
@@ -114,14 +112,12 @@ def test_gone_on_from_a_checkpoint_it_gives_the_same_bytes(done):
 
 def test_two_hosts_make_one_model_that_is_as_good_as_one_hosts():
     x_nd, labels_n = map(torch.from_numpy, wide_rows())
-    tables, barrier = [None, None], threading.Barrier(2, timeout=300)
 
-    def train(number):
-        rows = Batch(x_nd[number::2], labels_n[number::2, None])
-        return learner().fit({"train": MemoryStream(rows)}, Host(number, tables, barrier))
+    def train(host):
+        rows = Batch(x_nd[host.rank :: 2], labels_n[host.rank :: 2, None])
+        return learner().fit({"train": MemoryStream(rows)}, host)
 
-    with ThreadPoolExecutor() as pool:
-        first, second = pool.map(train, range(2))
+    first, second = on_hosts(2, train)
     assert torch.equal(first.weights_dc, second.weights_dc) and torch.equal(first.bias_1c, second.bias_1c)
     assert loss(first) == pytest.approx(loss(finished()[0]), rel=0.005)
 

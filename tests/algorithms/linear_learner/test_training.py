@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
-from tests.algorithms.linear_learner.fitted import Host
+from tests.algorithms.hosts import on_hosts
 from wildsage.algorithms.base.batch import Batch, MemoryStream, SparseRows
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.base.run import RunContext
@@ -125,16 +123,14 @@ def test_hosts_learn_what_one_would_from_their_rows_together(wide, split):
     features = SparseRows.from_dense(x_nd) if wide else x_nd
     middle, _ = split
     shares = (slice(0, middle), slice(middle, 40))
-    tables, barrier = [None, None], threading.Barrier(2, timeout=240)
 
-    def learn(number: int):
-        training = training_of(width, rows_here=5, run=Host(number, tables, barrier), dense=not wide)
-        batch = Batch(features, LABELS[:, None])[shares[number]]
+    def learn(host):
+        training = training_of(width, rows_here=5, run=host, dense=not wide)
+        batch = Batch(features, LABELS[:, None])[shares[host.rank]]
         losses_m = training.one_pass(MemoryStream(batch).batches(5))
         return training.weights()[0][:, 0], training.weights()[1][0, 0], losses_m[0], training.state.updates
 
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(learn, range(2))
+    first, second = on_hosts(2, learn)
     assert all(
         torch.equal(torch.as_tensor(one), torch.as_tensor(other)) for one, other in zip(first, second, strict=True)
     )
