@@ -19,7 +19,7 @@ TRAINING_JOBS = "/aws/sagemaker/TrainingJobs"
 TRANSFORM_JOBS = "/aws/sagemaker/TransformJobs"
 PROCESSING_JOBS = "/aws/sagemaker/ProcessingJobs"
 ENDPOINTS = "/aws/sagemaker/Endpoints"
-MAX_LINE_BYTES = 1 << 20  # mutants: equivalent: of a longer tail the same last line is cut off
+MAX_LINE_BYTES = 1_048_576  # mutants: equivalent: of a longer tail the same last line is cut off
 NO_SPACE = os.strerror(errno.ENOSPC)
 TICK_NS = 1_000_000_000  # mutants: equivalent: a moment more or less changes nothing
 

@@ -28,7 +28,6 @@ KIND = "async-invocation"
 DEFAULT_CONCURRENCY = 4
 MAX_INPUT_BYTES = 1 << 30
 CHECK_EVERY_S = 0.2
-CHUNK_BYTES = 1 << 18
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +127,7 @@ class AsyncInferences:
                     )
                 kind = answer.http.headers.get("Content-Type", "application/octet-stream")
                 bucket, key = split_uri(invocation["OutputLocation"])
-                self._objects.put(bucket, key, answer.http.stream(CHUNK_BYTES), kind)
+                self._objects.put(bucket, key, answer.http.stream(), kind)
             finally:
                 answer.http.close()
 

@@ -233,9 +233,10 @@ def start(
             log=log,
             network_isolation=container.get("NetworkIsolation", False),
         )
-        running.append(Container(backend, launch, container["Name"], log.close, limits.healthy_s))
+        kept = Container(backend, launch, container["Name"], log.close, limits.healthy_s)
+        running.append(kept)
         if container["Mode"] == MULTI_MODEL:
             models[container["Name"]] = HostedModels(
-                running[-1], place, container["ModelDataUrl"], objects, container.get("ModelCache") != "Disabled"
+                kept, place, container["ModelDataUrl"], objects, container.get("ModelCache") != "Disabled"
             )
     return Instance(variant, running, models, is_direct)

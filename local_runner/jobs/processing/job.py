@@ -30,7 +30,7 @@ from wildsage.local_runner.s3.errors import S3Error
 
 KIND = JobKind("processing-job", "ProcessingJob", "processing job")
 DEFAULT_MAX_RUNTIME_S = 86_400
-POLL_S = 0.1  # mutants: equivalent: any pause between two looks at the containers
+POLL_S = 0.1
 UPLOAD_EVERY_S = 2.0  # mutants: equivalent: a second more or less changes nothing
 CONTINUOUS = "Continuous"
 

@@ -26,8 +26,7 @@ from wildsage.local_runner.jobs.training.readings import final_metrics, summarie
 from wildsage.local_runner.jobs.training.states import KIND, enter_secondary, stopped
 from wildsage.local_runner.s3.errors import S3Error
 
-POLL_S = 0.1  # mutants: equivalent: any pause between two looks at the containers
-# mutants: equivalent: a second more or less changes nothing
+POLL_S = 0.1
 PEER_GRACE_S = 10.0  # for a host that cannot finish because another one has failed
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.store import ObjectStore
 
-COPY_EVERY_S = 1.0  # mutants: equivalent: a second more or less changes nothing
+COPY_EVERY_S = 1.0
 
 
 class Mirror:

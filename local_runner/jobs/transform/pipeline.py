@@ -36,7 +36,7 @@ from wildsage.local_runner.s3.store import ObjectStore
 
 MB = 1 << 20
 MAX_CONCURRENT_MB = 100
-UNLIMITED = 1 << 62  # mutants: equivalent: any size that no object has
+UNLIMITED = 1_000_000_000_000_000_000  # mutants: equivalent: more bytes than an object has
 DEFAULTS = {"MaxConcurrentTransforms": 1, "MaxPayloadInMB": 6}
 DEFAULT_STRATEGY = "MULTI_RECORD"
 STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}

@@ -27,7 +27,7 @@ class ObjectRecord(bytes):
     offset: int
 
 
-CHUNK_BYTES = 1 << 18  # mutants: equivalent: the pieces of a stream may have any size
+CHUNK_BYTES = 262_144  # mutants: equivalent: the pieces of a stream may have any size
 LINE_ENDS = b"\r\n"
 TFRECORD_HEAD = struct.Struct("<QI")  # length and its checksum; payload and its checksum follow
 TFRECORD_CHECKSUM_BYTES = 4

@@ -32,7 +32,7 @@ from wildsage.local_runner.jobs.tuning.results import failed_here, objective, ra
 if TYPE_CHECKING:
     from wildsage.local_runner.jobs.tuning.search import Search
 
-CHECK_EVERY_S = 0.1  # mutants: equivalent: any pause between two looks at the training jobs
+CHECK_EVERY_S = 0.1
 ATTEMPTS = 5
 """A tuning job fails after this many training jobs without a success, or without an objective."""
 MAX_JOBS = 750

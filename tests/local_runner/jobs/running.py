@@ -16,6 +16,7 @@ class Container:
     def __init__(self, status: int | None = 0, deaf: bool = False, usage: Usage | None = None) -> None:
         self.usage = usage
         self.asked: list[str] = []
+        self.waited_s: list[float | None] = []
         self._status, self._deaf = status, deaf
         self._ended = threading.Event()
         if status is not None:
@@ -27,6 +28,7 @@ class Container:
         self._ended.set()
 
     def wait(self, timeout_s: float | None = None) -> int | None:
+        self.waited_s.append(timeout_s)
         return self._status if self._ended.wait(timeout_s) else None
 
     def terminate(self) -> None:

@@ -18,6 +18,7 @@ from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.store import ObjectStore
 
 KMEANS = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
+XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 
 
 class Answers:
@@ -161,10 +162,12 @@ def started(tmp_path):
     objects = ObjectStore(tmp_path / "s3")
     objects.create_bucket("bucket")
     objects.put("bucket", "models/a", [b"1"])
+    objects.put("bucket", "code/own.py", [b"print(1)"])
     running: list[Instance] = []
 
-    def run(*containers: dict, url: str = NOBODY, **fields):
+    def run(*containers: dict, url: str = NOBODY, isolates: bool = False, **fields):
         backend, logs = Backend(url), {container["Name"]: Log() for container in containers}
+        backend.isolates = isolates
         contract = {"AWS_REGION": "us-east-1"}
         place = tmp_path / "root"
         running.append(instance.start("one", containers, place, backend, objects, logs.__getitem__, contract, **fields))
@@ -208,6 +211,23 @@ def test_a_multi_model_container_begins_without_models_and_is_told(started):
     assert list(OptML(backend.launched[0].root).model.iterdir()) == []
     with pytest.raises(S3Error):
         one.invoke(b"x", {}, target_model="none.tar.gz")
+
+
+def test_each_multi_model_container_has_models_of_its_own_which_stay_loaded_unless_it_says_otherwise(started):
+    containers = [described(name, Mode="MultiModel") for name in "ab"]
+    one, _, _ = started(*containers, described("c", Mode="MultiModel", ModelCache="Disabled"), described("d"))
+    found = {name: (models._container, models._keep) for name, models in one._models.items()}
+    a, b, c, _ = one.containers
+    assert found == {"a": (a, True), "b": (b, True), "c": (c, False)}
+
+
+@pytest.mark.parametrize(
+    ("image", "isolates", "brought"), [(XGBOOST, True, True), (XGBOOST, False, False), (KMEANS, True, False)]
+)
+def test_a_script_reaches_isolated_containers_of_the_image_that_runs_one(started, image, isolates, brought):
+    place = {"SAGEMAKER_SUBMIT_DIRECTORY": "s3://bucket/code/own.py"}
+    _, backend, _ = started(described(Image=image, Environment=place), isolates=isolates)
+    assert (OptML(backend.launched[0].root).code / "own.py").exists() == brought
 
 
 def test_nothing_is_started_where_a_model_is_missing(started):

@@ -23,6 +23,7 @@ from wildsage.local_runner.jobs.store import Document, Store
 from wildsage.local_runner.s3.store import ObjectStore
 
 WITHIN_S = 240
+POLL_S = processing.POLL_S
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:processing-job/a"
 Act = Callable[[Launch], Container | None]
 
@@ -153,6 +154,12 @@ def test_a_folder_that_an_earlier_job_of_the_name_left_does_no_harm(deps):
         (deps.folder / "a" / "algo-1" / name).mkdir(parents=True)
     job = document(ProcessingInputs=[source()], **outputs(target()))
     assert ended(deps, job)["ProcessingJobStatus"] == "Completed"
+
+
+def test_the_end_of_a_container_is_seen_within_a_second_and_without_a_busy_loop(deps, monkeypatch):
+    monkeypatch.setattr(processing, "POLL_S", POLL_S)
+    ended(deps, document())
+    assert all(0 < waited_s < 1 for waited_s in deps.backend.containers[0].waited_s)
 
 
 def test_a_failure_has_the_exit_code_and_its_files_are_stored(deps):

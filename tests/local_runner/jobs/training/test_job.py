@@ -191,6 +191,12 @@ def hosts(count: int) -> Document:
     return {"ResourceConfig": {"InstanceCount": count}}
 
 
+def test_the_end_of_a_container_is_seen_within_a_second_and_without_a_busy_loop(deps):
+    backend = Backend(learn)
+    ended(replace(deps, backend=backend))
+    assert all(0 < waited_s < 1 for waited_s in backend.containers[0].waited_s)
+
+
 def test_a_job_goes_through_its_states_to_its_model(quick):
     found = ended(quick, learn)
     assert (found["TrainingJobStatus"], found["SecondaryStatus"]) == ("Completed", "Completed")

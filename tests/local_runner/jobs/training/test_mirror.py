@@ -77,6 +77,17 @@ def test_a_file_is_copied_while_the_job_runs_again_when_it_changes_and_not_other
     assert not [thread for thread in threading.enumerate() if thread.name == "copies"]
 
 
+def test_files_are_copied_within_two_seconds_and_not_all_the_time(objects, folders):
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses_s.append(timeout)
+            return True
+
+    pauses_s: list[float | None] = []
+    Mirror(folders, "bucket", "", objects)._copy_until(Stop())
+    assert len(pauses_s) == 1 and 0 < pauses_s[0] < 2
+
+
 def test_a_file_that_vanishes_while_it_is_copied_costs_no_other(objects, folders, monkeypatch):
     put_file = objects.put_file
 

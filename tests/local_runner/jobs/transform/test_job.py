@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 from functools import partial
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from wildsage.local_runner.jobs import runner
 from wildsage.local_runner.jobs.dependencies import JobDependencies
 from wildsage.local_runner.jobs.hosting import instance
 from wildsage.local_runner.jobs.hosting.instance import StartLimits
-from wildsage.local_runner.jobs.logs import TRANSFORM_JOBS, Logs
+from wildsage.local_runner.jobs.logs import TRANSFORM_JOBS, Logs, LogWriter
 from wildsage.local_runner.jobs.queue import Queue
 from wildsage.local_runner.jobs.store import Document, Store
 from wildsage.local_runner.jobs.transform.job import KIND, TransformJobs
@@ -49,6 +50,18 @@ class Doubling(serving.Healthy):
         self.wfile.write(body)
 
 
+class NotedLogs(Logs):
+    """Remembers what writes to it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.writers: list[LogWriter] = []
+
+    def writer(self, group: str, stream: str) -> LogWriter:
+        self.writers.append(super().writer(group, stream))
+        return self.writers[-1]
+
+
 class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Doubling)
@@ -77,7 +90,7 @@ def deps(tmp_path, server, monkeypatch):
     backend = serving.Backend(f"http://127.0.0.1:{server.server_port}")
     with closing(store), closing(objects):
         yield JobDependencies(
-            store, Logs(tmp_path / "logs"), objects, objects, backend, tmp_path / "transforms", Queue(1)
+            store, NotedLogs(tmp_path / "logs"), objects, objects, backend, tmp_path / "transforms", Queue(1)
         )
 
 
@@ -179,6 +192,19 @@ def test_an_object_that_fails_costs_no_other_and_its_reason_is_the_jobs(deps):
     (data_log,) = [name for name in deps.logs.stream_names(TRANSFORM_JOBS) if name.endswith("/data-log")]
     assert data_log == "a/instance-1-1700000000/data-log"
     assert log(deps, data_log)[0].endswith("bucket/in/b: ClientError: 400")
+
+
+@pytest.mark.parametrize("model", [{}, {"ModelDataUrl": "s3://bucket/none.tar.gz"}])
+def test_all_logs_are_closed_when_a_job_has_ended_even_one_whose_model_is_missing(deps, model):
+    deps.objects.put("bucket", "in/b", [b"bad"])
+    job = document(2)
+    job["Containers"][0].update(model)
+    assert ended(deps, job)["TransformJobStatus"] == "Failed"
+    streams = deps.logs.stream_names(TRANSFORM_JOBS)
+    before = [log(deps, stream) for stream in streams]
+    for writer in deps.logs.writers:
+        writer("a line that comes after the end")
+    assert streams and [log(deps, stream) for stream in streams] == before
 
 
 def test_of_several_failures_the_first_is_told_with_the_number_of_the_others(deps):

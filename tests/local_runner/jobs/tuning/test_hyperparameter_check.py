@@ -64,8 +64,8 @@ def answered(
     folder: Path, act: Callable[[Launch], Container | None], image: str = KMEANS
 ) -> tuple[str | None, Backend]:
     """What is said of `k=3` if a container is this function, and the backend that started it."""
-    backend = Backend(act)
-    return hyperparameter_check.rejection(backend, image, [("k", "3"), ("eps", "a b")], folder / "jobs"), backend
+    backend, place = Backend(act), folder / "of this server" / "jobs"
+    return hyperparameter_check.rejection(backend, image, [("k", "3"), ("eps", "a b")], place), backend
 
 
 def saying(text: str) -> Callable[[Launch], Container | None]:
@@ -77,14 +77,16 @@ def saying(text: str) -> Callable[[Launch], Container | None]:
 
 
 def test_a_container_is_asked_the_question_in_a_folder_of_its_own_that_goes_afterwards(tmp_path):
+    jobs = tmp_path / "of this server" / "jobs"
+
     def act(launch: Launch) -> None:
-        assert launch.root.is_relative_to(tmp_path / "jobs") and OptML(launch.root).config.is_dir()
+        assert launch.root.is_relative_to(jobs) and OptML(launch.root).config.is_dir()
 
     said, backend = answered(tmp_path, act)
     (launch,) = backend.launches
     assert said is None and (launch.image, launch.arguments) == (KMEANS, ("check", "k=3", "eps=a b"))
     assert not launch.environment and not launch.contract
-    assert list((tmp_path / "jobs").iterdir()) == []
+    assert list(jobs.iterdir()) == []
     assert answered(tmp_path, act)[0] is None, "the folder is there already the second time"
 
 
@@ -103,7 +105,7 @@ def test_a_reason_is_a_rejection_if_the_caller_is_to_blame(tmp_path, text, said)
 
 def test_an_image_of_the_users_is_not_started(tmp_path):
     said, backend = answered(tmp_path, saying("ClientError: no"), "me/mine:1")
-    assert said is None and backend.launches == [] and not (tmp_path / "jobs").exists()
+    assert said is None and backend.launches == [] and not list(tmp_path.iterdir())
 
 
 def test_a_container_that_cannot_be_started_rejects_nothing(tmp_path):

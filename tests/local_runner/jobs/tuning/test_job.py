@@ -18,6 +18,7 @@ from wildsage.local_runner.jobs.tuning.completion import CONVERGED_AFTER
 from wildsage.local_runner.jobs.tuning.job import TuningJobRun
 
 LOSSES = {"a": 3.0, "b": 1.0, "c": 2.0}
+CHECK_EVERY_S = tuning.CHECK_EVERY_S
 ENDED = ("Completed", "Failed", "Stopped")
 
 
@@ -50,9 +51,11 @@ class Patience(threading.Event):
     """Ends a search that would never end."""
 
     rounds = 0
+    longest_s = 0.0
 
     def wait(self, timeout: float | None = None) -> bool:
         self.rounds += 1
+        self.longest_s = max(self.longest_s, timeout or 0.0)
         assert self.rounds < 3_000, "the search goes on and on"
         return super().wait(timeout)
 
@@ -96,16 +99,24 @@ def limits(parallel: int = 1, **fields: float) -> Document:
     return {"MaxParallelTrainingJobs": parallel, **fields}
 
 
-def test_a_grid_is_tried_and_each_training_job_is_one_of_the_tuning_job(run, store):
-    one = run({**tuning_job(), "Tags": [{"Key": "team", "Value": "one"}]})
+@pytest.mark.parametrize("parallel", [1, 2, 3])
+def test_a_grid_is_tried_and_each_training_job_is_one_of_the_tuning_job(run, store, parallel):
+    one = run({**tuning_job(ResourceLimits=limits(parallel)), "Tags": [{"Key": "team", "Value": "one"}]})
     assert one.execute().outcome == "Completed"
-    assert one._wake.rounds >= 3, "it looks now and then, and not all the time"
+    assert one._wake.rounds >= 3 / parallel, "it looks now and then, and not all the time"
     assert tried(store) == ["a", "b", "c"]
     for number, job in enumerate(sorted(store.all("training-job"), key=lambda job: job["TrainingJobName"]), start=1):
         name = job["TrainingJobName"]
         assert name.startswith(f"search-00{number}-") and job["TuningJobArn"] == ARN
         assert job["TrainingJobArn"] == f"arn:aws:sagemaker:us-east-1:000000000000:training-job/{name}"
         assert store.get(TAGS, job["TrainingJobArn"]) == {"team": "one"}
+
+
+def test_the_end_of_a_training_job_is_seen_within_a_second_and_without_a_busy_loop(run, store, monkeypatch):
+    monkeypatch.setattr(tuning, "CHECK_EVERY_S", CHECK_EVERY_S)
+    one = run(tuning_job(ResourceLimits=limits(3)))
+    one.execute()
+    assert 0 < one._wake.longest_s < 1
 
 
 @pytest.mark.parametrize(("most", "expected"), [(1, ["a"]), (2, ["a", "b"]), (4, ["a", "b", "c"])])
