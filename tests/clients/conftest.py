@@ -5,7 +5,6 @@ Those environments are large and lie apart in `.clients`, made by `make clients`
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -27,10 +26,6 @@ BARE = {name: value for name, value in os.environ.items() if not name.startswith
 
 # These run in the environment of SDK v3, started by test_sdk3.py.
 collect_ignore = [] if list(metadata.distributions(name="sagemaker-train")) else ["sdk3"]
-if importlib.util.find_spec("tensorflow") is None:
-    collect_ignore.append(
-        "tensorflow_serving"
-    )  # test_tensorflow_serving.py starts these in the environment of TensorFlow
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 
 from wildsage.local_runner.processes import python
 
-TESTS = Path(__file__).with_name("tensorflow_serving")
+TESTS = Path(__file__).parents[1] / "containers" / "frameworks" / "tensorflow_serving"
 
 
 @pytest.mark.slow

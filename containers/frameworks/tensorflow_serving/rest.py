@@ -95,7 +95,7 @@ def _parse(body: str | bytes) -> Mapping[str, Any]:
     except json.JSONDecodeError as error:
         text = "Invalid value" if error.msg == "Expecting value" else error.msg
         raise InvalidArgument(f"JSON Parse error: {text}. at offset: {error.pos}") from None
-    except (UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
         raise InvalidArgument(f"JSON Parse error: {error}") from None
     if not isinstance(found, dict):
         raise InvalidArgument(f"JSON Value: {json.dumps(found)} Is not object")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -93,3 +96,30 @@ def test_one_handler_does_it_all_and_two_do_it_around_the_api(server):
 def test_a_module_without_handlers_says_what_is_expected(names):
     with pytest.raises(UserError, match=r"^Handlers are not implemented correctly in user script"):
         handlers.of_module(SimpleNamespace(**dict.fromkeys(names, print)))
+
+
+def test_the_api_answers_several_requests_at_a_time_in_threads_that_do_not_outlive_the_process(server):
+    """Each of two requests waits until the other one has come, too."""
+    meeting = threading.Barrier(2, timeout=30)
+
+    class Meeting(Models):
+        def call(self, *asked: object) -> HttpResponse:
+            meeting.wait()
+            return super().call(*asked)
+
+    before = set(threading.enumerate())
+    second = RestServer(Meeting())
+    assert all(thread.daemon for thread in set(threading.enumerate()) - before)
+    uri = second.context(HttpRequest(b""), "a").rest_uri
+    assert uri != server.context(HttpRequest(b""), "a").rest_uri, "each server has a port of its own"
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: requests.post(uri, data=b"1", timeout=60), range(2)))
+    assert [answer.text for answer in answers] == ["a None predict b'1'"] * 2
+
+
+def test_requests_to_the_api_are_not_logged(caplog):
+    logging.getLogger("werkzeug").setLevel(logging.NOTSET)
+    caplog.set_level(logging.INFO)
+    uri = RestServer(Models()).context(HttpRequest(b""), "a").rest_uri
+    assert requests.post(uri, data=b"1", timeout=60).ok
+    assert not [record for record in caplog.records if record.name == "werkzeug"]

@@ -1,4 +1,4 @@
-"""SavedModels behind TensorFlow Serving's REST API, in the environment that has TensorFlow."""
+"""SavedModels behind one endpoint, with and without handlers, in a Python that has TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,25 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 
-from wildsage.algorithms.base.endpoint import HttpRequest
-from wildsage.algorithms.base.errors import UserError
-from wildsage.containers.frameworks.serving import count_workers
-from wildsage.containers.frameworks.tensorflow_serving.endpoint import TensorFlowEndpoint
-
-v1 = tf.compat.v1
-
-
-class Affine(tf.Module):
-    """x · 2 + added, in rows of three columns."""
-
-    def __init__(self, added: float) -> None:
-        self.added = added
-
-    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="x")])
-    def answer(self, x):
-        return {"y": x * 2 + self.added}
+tf = pytest.importorskip("tensorflow")
+from tests.containers.frameworks.tensorflow_serving import exported  # noqa: E402
+from wildsage.algorithms.base.endpoint import HttpRequest, HttpResponse  # noqa: E402
+from wildsage.algorithms.base.errors import UserError  # noqa: E402
+from wildsage.containers.frameworks.tensorflow_serving.endpoint import TensorFlowEndpoint  # noqa: E402
 
 
 class TwoInputs(tf.Module):
@@ -33,38 +20,6 @@ class TwoInputs(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.string)])
     def answer(self, number, text):
         return {"twice": number * 2, "text_bytes": text}
-
-
-@pytest.fixture(scope="session")
-def affine(tmp_path_factory) -> Path:
-    """Two versions of one model, of which the higher one has the lower name as a word."""
-    folder = tmp_path_factory.mktemp("affine")
-    for version in (9, 10):
-        module = Affine(version)
-        tf.saved_model.save(module, str(folder / str(version)), signatures=module.answer)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def estimators(tmp_path_factory) -> Path:
-    """What TensorFlow 1's estimators export: signatures that take serialized examples."""
-    folder = tmp_path_factory.mktemp("old")
-    with tf.Graph().as_default(), v1.Session() as session:
-        examples = v1.placeholder(tf.string, [None])
-        x = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([1], tf.float32)})["x"]
-        y = tf.matmul(x, v1.get_variable("w", initializer=[[2.0]]))
-        session.run(v1.global_variables_initializer())
-        classes = tf.tile([["no", "yes"]], [tf.shape(examples)[0], 1])
-        define = v1.saved_model.signature_def_utils
-        builder = v1.saved_model.Builder(str(folder / "export" / "Servo" / "1566"))
-        signatures = {
-            "serving_default": define.classification_signature_def(examples, classes, tf.concat([1 - y, y], 1)),
-            "regression": define.regression_signature_def(examples, y),
-            "predict": define.predict_signature_def({"examples": examples}, {"y": y}),
-        }
-        builder.add_meta_graph_and_variables(session, ["serve"], signature_def_map=signatures)
-        builder.save()
-    return folder
 
 
 def ask(endpoint, body, content_type="application/json", accept=None, attributes=None):
@@ -178,6 +133,47 @@ def handler(data, context):
 }
 
 
+def test_the_environment_may_name_the_model_that_answers(tmp_path):
+    for name, version in (("a", 1), ("b", 2)):
+        exported.save_affine(tmp_path / name, version)
+    first = TensorFlowEndpoint(tmp_path, tmp_path, {"SAGEMAKER_TFS_DEFAULT_MODEL_NAME": ""})
+    second = TensorFlowEndpoint(tmp_path, tmp_path, {"SAGEMAKER_TFS_DEFAULT_MODEL_NAME": "b"})
+    assert ask(first, "[0, 0, 0]")[1] == {"predictions": [[1.0] * 3]}
+    assert ask(second, "[0, 0, 0]")[1] == {"predictions": [[2.0] * 3]}
+    assert ask(second, "[0, 0, 0]", attributes="tfs-model-name=a")[1] == {"predictions": [[1.0] * 3]}
+    assert ask(second, "[0, 0, 0]", attributes="tfs-method=unknown") == (
+        400,
+        {"error": "Malformed request: POST /v1/models/b:unknown"},
+    )
+
+
+def test_a_body_of_another_type_is_rejected_before_the_model(affine, tmp_path):
+    status, answer = ask(TensorFlowEndpoint(affine, tmp_path, {}), "1,2,3", "text/plain")
+    assert (status, answer) == (415, {"error": "Unsupported Media Type: text/plain"})
+
+
+def test_batch_transform_has_its_defaults(affine, tmp_path):
+    assert TensorFlowEndpoint(affine, tmp_path, {}).execution_parameters() == HttpResponse(404, b"")
+
+
+@pytest.mark.parametrize(
+    ("returned", "status", "body", "content_type"),
+    [
+        ("('é', 'text/csv')", 200, "é".encode(), "text/csv"),
+        ("(b'\\xff', 'image/png')", 200, b"\xff", "image/png"),
+        ("(bytearray(b'a'), '')", 200, b"a", "application/json"),
+        ("(None, None)", 200, b"", "application/json"),
+        ("no_name", 500, b'{ "error": "name \'no_name\' is not defined" }', "application/json"),
+        ("next(iter(()))", 500, b'{ "error": "StopIteration" }', "application/json"),
+    ],
+)
+def test_what_a_handler_returns_is_the_answer(affine, tmp_path, caplog, returned, status, body, content_type):
+    code = write_code(tmp_path, f"def handler(data, context):\n    return {returned}\n")
+    answer = TensorFlowEndpoint(affine, code, {}).invocations(HttpRequest(b"", "text/csv"))
+    assert answer == HttpResponse(status, body, content_type)
+    assert ("The handler failed" in caplog.text) is (status == 500), "the log has the trace"
+
+
 @pytest.mark.parametrize("kind", HANDLERS)
 def test_handlers_in_inference_py_talk_to_the_server_of_the_model(affine, tmp_path, kind):
     endpoint = TensorFlowEndpoint(affine, write_code(tmp_path, HANDLERS[kind]), {})
@@ -201,8 +197,3 @@ def test_what_cannot_be_served_is_said_at_the_start(affine, tmp_path):
     (damaged / "saved_model.pb").write_bytes(b"\xff")
     with pytest.raises(UserError, match="The SavedModel 1 cannot be loaded: "):
         TensorFlowEndpoint(damaged.parent, damaged, {})
-
-
-def test_one_process_serves_unless_the_environment_says_otherwise():
-    assert count_workers({"WILDSAGE_FRAMEWORK": "tensorflow"}) == 1
-    assert count_workers({"WILDSAGE_FRAMEWORK": "tensorflow", "SAGEMAKER_TFS_INSTANCE_COUNT": "2"}) == 2
