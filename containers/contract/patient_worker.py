@@ -70,6 +70,7 @@ class PatientSocket(socket.socket):
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Raises ClientTooSlow in a body, and in a head ConnectionResetError, at which gunicorn closes the connection.
 
+        A body that did not arrive leaves the connection with nothing that can be read: the answer is its last, and says so.
         After an answer gunicorn sets a time of its own for what is left of the body, and for the client to close.
         """
         if self.gettimeout() is not None:
@@ -85,6 +86,7 @@ class PatientSocket(socket.socket):
             return self._recv_body(size, flags)
         except TimeoutError as error:
             self._given_up = True
+            self.close_after_answer()
             raise ClientTooSlow(f"The body of a request did not arrive in time: {error}.") from None
 
     def _recv_body(self, size: int, flags: int) -> bytes:

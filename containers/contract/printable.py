@@ -20,7 +20,7 @@ def printable(text: str, *, colours: bool = False) -> str:
     """
     if colours:
         return "".join(part if COLOUR.fullmatch(part) else printable(part) for part in COLOUR.split(text))
-    return CONTROL.sub(lambda found: ascii(found[0])[1:-1] if ord(found[0]) > 0xFF else f"\\x{ord(found[0]):02x}", text)
+    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}" if found[0].isascii() else ascii(found[0])[1:-1], text)
 
 
 def printable_lines(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -12,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from wildsage.containers.contract import waiting
 from wildsage.containers.frameworks import errors
 from wildsage.containers.training.stopping import StopSignal
 
 KEPT_BYTES = 1 << 16
 PIECE_BYTES = 1 << 14  # mutants: equivalent: the size of a read, which nobody sees
-LOOK_EVERY_S = 1.0  # mutants: equivalent: any time that is short for who stops a job
 ENDING_S = 5  # mutants: equivalent: any time that is long enough for the last bytes
 
 
@@ -31,18 +30,10 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, st
         if stop.raised:
             process.send_signal(signal.SIGTERM)
         tail = _Tail(process.stderr)
-        status = _end_of(process)
+        status = waiting.end_of(process)
         tail.join()
     if status:
         raise errors.execute_user_script(command, status if status > 0 else 128 - status, tail.text)
-
-
-def _end_of(process: subprocess.Popen[bytes]) -> int:
-    """Wait for its status. A signal that comes just before a call that waits does not interrupt it, and Python handles it after
-    the call: each call is therefore a short one."""
-    while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(LOOK_EVERY_S)
 
 
 class _Tail:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import IO, Any, TextIO
 
+from wildsage.containers.contract import waiting
 from wildsage.local_runner.processes import supervisor
 
 STOP_LIMIT_S = 120.0  # SageMaker gives a training container this long after SIGTERM
@@ -78,7 +79,7 @@ def run_script(command: Sequence[str], environment: Mapping[str, str]) -> int:
     with _child(command, env=environment) as process:
         while True:
             try:
-                return exit_status(process.wait())
+                return exit_status(waiting.end_of(process))
             except KeyboardInterrupt:
                 continue
 
@@ -134,7 +135,7 @@ def wait(process: subprocess.Popen[bytes], interrupted: Callable[[], None] = lam
     """Wait for a container and return its exit status. Ctrl-C sends SIGTERM, and a training job then saves its model so far;
     `interrupted` is called when that begins. A second Ctrl-C kills the container."""
     try:
-        return exit_status(process.wait())
+        return exit_status(waiting.end_of(process))
     except KeyboardInterrupt:
         process.terminate()
         interrupted()
@@ -147,4 +148,4 @@ def _reap(process: subprocess.Popen[bytes]) -> int:
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
         if process.stdin:
             process.stdin.close()  # the supervisor then kills the container
-        return process.wait()
+        return waiting.end_of(process)

@@ -27,10 +27,17 @@ def test_programs_of_the_users_packages_see_what_the_environment_holds(tmp_path)
     python = layered_environment.interpreter(place)
     assert run(python, "-c", "import held, pytest").returncode == 0
     assert run(sys.executable, "-c", "import held").returncode != 0
-    elsewhere = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    subprocess.run([python, "-c", "import wildsage.containers"], cwd=tmp_path, env=elsewhere, check=True)
     loaded = run(place / "bin" / "pytest", "-p", "held", "--version")  # pytest's own program would not find the module
     assert loaded.returncode == 0, loaded.stderr
+
+
+def test_an_environment_imports_this_project_wherever_it_lies(tmp_path, monkeypatch):
+    """Also where no folder of packages holds it."""
+    monkeypatch.setattr(layered_environment, "packages", list)
+    layered_environment.create(tmp_path / "place")
+    python = layered_environment.interpreter(tmp_path / "place")
+    elsewhere = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([python, "-c", "import wildsage.containers"], cwd=tmp_path, env=elsewhere, check=True)
 
 
 def test_pip_installs_into_the_environment(tmp_path):

@@ -126,6 +126,11 @@ def test_a_body_that_stops_gets_one_answer(port, path):
     assert answer(client).count(b"HTTP/1.1 ") == 1
 
 
+def test_the_answer_to_a_body_that_stops_says_that_the_connection_ends(port):
+    text = answer(connect(port, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhel"))
+    assert text.startswith(b"HTTP/1.1 408 ") and b"\r\nConnection: close\r\n" in text
+
+
 def test_stalled_clients_on_all_threads_end_and_the_next_is_answered(port):
     stalled = [connect(port, HEAD + b"Content-Length: 5\r\n\r\n") for _ in range(2 * THREADS)]
     stalled += [connect(port, HEAD) for _ in range(2 * THREADS)]
@@ -235,6 +240,15 @@ class NotedSocket(PatientSocket):
         super().settimeout(limit_s)
 
 
+class Request:
+    """A request of gunicorn's, which may be told that it is the last of its connection."""
+
+    closed = False
+
+    def force_close(self) -> None:
+        self.closed = True
+
+
 class Clock:
     """A clock that moves only when it is told to, or by so much at each look."""
 
@@ -275,7 +289,7 @@ def test_a_head_has_twenty_seconds_in_all(pair):
 
 def test_each_piece_of_a_body_has_thirty_seconds_and_a_body_that_stopped_is_given_up(pair, monkeypatch):
     patient, client, clock = pair
-    patient.head_is_read(None)
+    patient.head_is_read(Request())
     clock.now_s += 100  # a handler may take its time before it reads
     for _ in range(2):
         client.sendall(b"x")
@@ -302,7 +316,7 @@ def test_each_piece_of_a_body_has_thirty_seconds_and_a_body_that_stopped_is_give
 )
 def test_a_body_that_takes_longer_arrives_at_a_hundred_bytes_a_second(pair, pieces, waited_s, slow):
     patient, client, clock = pair
-    patient.head_is_read(None)
+    patient.head_is_read(Request())
     clock.step_s = waited_s
     for number, size in enumerate(pieces, 1):
         client.sendall(bytes(size))
@@ -315,13 +329,13 @@ def test_a_body_that_takes_longer_arrives_at_a_hundred_bytes_a_second(pair, piec
 
 def test_the_next_request_of_a_connection_is_not_slow_because_of_the_one_before(pair):
     patient, client, clock = pair
-    patient.head_is_read(None)
+    patient.head_is_read(Request())
     clock.step_s = 30.0
     for _ in range(2):
         client.sendall(b"x")
         assert patient.recv(10) == b"x"
         patient.setblocking(True)
-        patient.head_is_read(None)
+        patient.head_is_read(Request())
 
 
 def test_where_gunicorn_sets_a_time_of_its_own_it_counts(pair):
@@ -345,14 +359,9 @@ def test_a_socket_that_is_closed_already_is_left_as_it_is():
 
 
 def test_an_answer_may_be_the_last_on_its_connection(pair):
-    class Request:
-        closed = False
-
-        def force_close(self) -> None:
-            self.closed = True
-
     request = Request()
     pair[0].head_is_read(request)
+    assert not request.closed
     pair[0].close_after_answer()
     assert request.closed
 

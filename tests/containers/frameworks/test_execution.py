@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
+from tests.signals import taken_by_another_thread
 from wildsage.containers.frameworks import execution
 from wildsage.containers.frameworks.errors import CommandFailed
 from wildsage.containers.training.stopping import StopSignal
@@ -84,18 +84,8 @@ time.sleep(240)
 
 
 def test_a_signal_that_does_not_interrupt_the_wait_for_the_script_reaches_it_too(tmp_path):
-    """As one that comes just before the call that waits: here another thread of this process takes it."""
-    over = threading.Event()
-    other = threading.Thread(target=over.wait, args=(240,))
-    other.start()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-    try:
-        with pytest.raises(CommandFailed) as caught:
-            execution.run([sys.executable, "-c", UNBLOCKED], os.environ, tmp_path, StopSignal())
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        over.set()
-        other.join()
+    with taken_by_another_thread(signal.SIGTERM), pytest.raises(CommandFailed) as caught:
+        execution.run([sys.executable, "-c", UNBLOCKED], os.environ, tmp_path, StopSignal())
     assert caught.value.status == 5
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.signals import taken_by_another_thread
 from wildsage.local_runner.processes import foreground
 
 ROOT = Path(__file__).parents[3]
@@ -91,6 +92,23 @@ def test_a_script_ends_with_this_process(tmp_path):
     process.terminate()
     assert process.stdout.read() == "bye\n"
     assert process.wait(240) == 128 + signal.SIGTERM
+
+
+TOLD = """
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: os._exit(5))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+os.kill(os.getppid(), signal.SIGTERM)
+time.sleep(240)
+"""
+"""Asks its parent to end, and ends itself once it has been told to."""
+
+
+def test_a_signal_that_does_not_interrupt_the_wait_for_a_script_ends_it_too():
+    program = [sys.executable, "-c", TOLD]
+    with taken_by_another_thread(signal.SIGTERM), pytest.raises(SystemExit) as caught:
+        foreground.run_script(program, os.environ)
+    assert caught.value.code == 128 + signal.SIGTERM
 
 
 def test_a_second_signal_leaves_a_script_that_ignores_the_first():
