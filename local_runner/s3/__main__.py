@@ -15,6 +15,8 @@ from wildsage.local_runner.s3.protocol import S3
 from wildsage.local_runner.s3.public import PublicBuckets
 from wildsage.local_runner.s3.store import ObjectStore
 
+THREADS = 32  # mutants: equivalent: no client sees one thread more or less
+
 
 class S3Server(BaseApplication):
     """gunicorn with one worker process and many threads. The worker opens the store after the fork."""
@@ -24,8 +26,8 @@ class S3Server(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
-        """Set gunicorn's options: the address, and 32 threads."""
-        gunicorn_options.apply({"bind": self._bind, "threads": 32}, self.cfg)
+        """Set gunicorn's options: the address and the threads."""
+        gunicorn_options.apply({"bind": self._bind, "threads": THREADS}, self.cfg)
 
     def load(self) -> Callable[..., Any]:
         """Open the store in the worker and return the WSGI application."""

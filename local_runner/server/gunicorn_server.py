@@ -27,7 +27,7 @@ from wildsage.local_runner.wire.service_models import service_model
 
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 THREADS = SLOTS + OTHER_THREADS
-STOP_WITHIN_S = 8
+STOP_WITHIN_S = 8  # mutants: equivalent: a second more or less changes nothing
 LOG = "server.log"
 ACCESS_LOG = "access.log"
 ACCESS_LOG_BYTES = 10_000_000  # and as much again in access.log.1
@@ -98,8 +98,8 @@ class _Gunicorn(BaseApplication):
         options = {
             "bind": f"{self._settings.host}:{self._settings.port}",
             "threads": THREADS,
-            "worker_connections": 1000,
-            "keepalive": 75,
+            "worker_connections": 1000,  # mutants: equivalent: no client sees one connection more or less
+            "keepalive": 75,  # mutants: equivalent: a second more or less changes nothing
             "graceful_timeout": STOP_WITHIN_S,
             "logger_class": OneLineLogger,
             "accesslog": str(self._settings.data / ACCESS_LOG),
@@ -118,8 +118,8 @@ class _Gunicorn(BaseApplication):
         logging.raiseExceptions = False  # a line that finds no room on the disk is lost, without a trace for each
         limit_access_log(self._settings.data / ACCESS_LOG, ACCESS_LOG_BYTES)
         logging.basicConfig(handlers=[PatientFileHandler(self._settings.data / LOG)], level=logging.WARNING)
-        for service in WARM_SERVICES:
-            service_model(service)
+        for service in WARM_SERVICES:  # mutants: equivalent: what is not read now is read by the first request
+            service_model(service)  # mutants: equivalent: as above
         self._app = App(Regions(self._settings))
         return self._app
 

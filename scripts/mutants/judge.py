@@ -55,7 +55,7 @@ ENDING_S = 10
 
 TESTS = {
     "local_runner/backends/preloaded.py": ("tests/local_runner/backends/test_warm.py",),
-    "local_runner/s3/__main__.py": ("tests/local_runner/s3/test_protocol.py",),
+    "local_runner/s3/__main__.py": ("tests/local_runner/s3/test_main.py",),
     "local_runner/proxy/__main__.py": ("tests/local_runner/proxy/test_process.py",),
     "algorithms/xgboost/data/": ("tests/algorithms/xgboost/data/test_readers.py",),
     "algorithms/xgboost/data/late_loops.py": ("tests/algorithms/xgboost/data/test_loops.py",),
@@ -79,9 +79,9 @@ TESTS = {
         "tests/local_runner/jobs/test_properties.py",
     ),
     "local_runner/jobs/logs.py": ("tests/local_runner/jobs/test_logs.py", "tests/local_runner/operations/test_logs.py"),
+    "local_runner/operations/__init__.py": ("tests/local_runner/operations/test_operations.py",),
     "local_runner/operations/log_rules.py": ("tests/local_runner/operations/test_logs.py",),
     "local_runner/operations/sagemaker/lineage.py": ("tests/local_runner/operations/sagemaker/test_artifacts.py",),
-    "local_runner/operations/sagemaker/search.py": ("tests/local_runner/operations/sagemaker/test_search_pages.py",),
     **{
         f"local_runner/operations/sagemaker/{family}_rules.py": (
             "tests/local_runner/operations/sagemaker/test_request_rules.py",
@@ -99,14 +99,12 @@ TESTS = {
             "tuning",
         ]
     },
-    "local_runner/operations/sagemaker/endpoints.py": ("tests/local_runner/operations/sagemaker/test_deployments.py",),
     **{
         f"local_runner/operations/sagemaker/{kind}_jobs.py": (
             "tests/local_runner/operations/sagemaker/test_job_requests.py",
         )
         for kind in ("training", "transform", "processing", "tuning")
     },
-    "local_runner/operations/sagemaker_runtime/": ("tests/local_runner/operations/test_inference.py",),
     "local_runner/client/shim/": ("tests/local_runner/client/test_environment_of_clients.py",),
     "local_runner/console/pages/compare.py": ("tests/local_runner/console/test_compare.py",),
     "local_runner/console/pages/feeds.py": ("tests/local_runner/console/test_jobs.py",),

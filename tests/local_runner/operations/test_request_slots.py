@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack
 
 import pytest
 
 from wildsage.local_runner.operations.request_slots import RequestSlots
+
+
+def test_a_request_that_finds_no_slot_does_not_wait_for_one():
+    slots = RequestSlots(1)
+    with ExitStack() as held:
+        assert held.enter_context(slots.acquire())
+        late = threading.Timer(15, held.close)
+        late.start()
+        with slots.acquire() as acquired:
+            late.cancel()
+            assert not acquired
 
 
 def test_a_slot_is_free_until_all_are_held():

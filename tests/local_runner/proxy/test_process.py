@@ -37,6 +37,22 @@ def test_a_proxy_that_does_not_start_says_why(tmp_path, capfd):
     assert "is damaged" in capfd.readouterr().err
 
 
+def test_a_port_that_is_taken_is_named(tmp_path, capfd):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(PlatformError, match="did not start"),
+            process.run_proxy(tmp_path, "http://127.0.0.1:1", port, tunnel=False),
+        ):
+            pass
+    assert f"Port {port} of 127.0.0.1 cannot be used (" in capfd.readouterr().err
+
+
+def test_a_proxy_takes_any_free_port_unless_it_is_told_one(start_proxy):
+    with start_proxy("http://127.0.0.1:1") as proxy:
+        assert proxy.port > 1023
+
+
 @pytest.fixture
 def instead(monkeypatch):
     """Replaces the program of the proxy."""
@@ -52,6 +68,14 @@ def test_a_proxy_gets_its_options_and_a_session_of_its_own(tmp_path, instead):
     for tunnel, last in ((False, ""), (True, " --tunnel")):
         with process.run_proxy(tmp_path, "http://h", 7, tunnel) as said:
             assert said == f"--endpoint http://h --port 7{last} True"
+
+
+def test_a_proxy_may_end_by_itself(tmp_path, instead):
+    end = tmp_path / "end"
+    instead(f"import sys; print('there', flush=True); sys.stdin.read(); open({str(end)!r}, 'w')")
+    with process.run_proxy(tmp_path, "http://h", 0, tunnel=False):
+        assert not end.exists()
+    assert end.exists()
 
 
 def test_a_proxy_that_does_not_end_is_killed(tmp_path, instead, monkeypatch):

@@ -1,255 +1,182 @@
-"""The server as a process: its lock, its end, what comes back, who is let in."""
+"""The server around its application, without a process of its own: who may start it, its options, what its worker opens."""
 
-import fcntl
-import http.client
-import json
+from __future__ import annotations
+
 import logging
 import os
-import signal
 import socket
-import subprocess
-import sys
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
+from types import SimpleNamespace
 
-import psutil
 import pytest
-import urllib3
+from gunicorn.app.base import BaseApplication
 
-from wildsage.local_runner.server import lock
+from wildsage.containers.contract import gunicorn_options
+from wildsage.local_runner.operations.request_slots import SLOTS
+from wildsage.local_runner.server import gunicorn_server, lock
+from wildsage.local_runner.server.app import App
 from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, limit_access_log, serve
 
-SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=0"
+
+@pytest.fixture
+def settings(tmp_path) -> ServerSettings:
+    return ServerSettings(tmp_path / "data")
 
 
-def ask(endpoint: str, **headers: str) -> tuple[int, bytes]:
-    """GetCallerIdentity with chosen headers."""
-    connection = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=240)
-    body = "Action=GetCallerIdentity&Version=2011-06-15"
-    connection.request(
-        "POST", "/", body, {"Authorization": SIGNED, **{k.replace("_", "-"): v for k, v in headers.items()}}
-    )
-    response = connection.getresponse()
-    return response.status, response.read()
+@pytest.fixture
+def instead(monkeypatch):
+    """Runs something in place of gunicorn."""
+    return lambda run: monkeypatch.setattr(BaseApplication, "run", run)
 
 
-def test_a_header_cannot_say_which_path_was_meant(aws):
-    """By gunicorn's default callers on loopback may, with headers named like the variables of WSGI."""
-    headers = {"PATH_INFO": "/other-bucket", "SCRIPT_NAME": "/no-such-bucket"}
-    answer = urllib3.request("GET", f"{aws.endpoint}/no-such-bucket/key", headers=headers, timeout=240)
-    assert answer.status == 404 and b"<BucketName>no-such-bucket<" in answer.data
+def test_a_server_has_its_data_folder_to_itself_as_long_as_it_runs(settings, instead):
+    seen = []
+
+    def run(server: BaseApplication) -> None:
+        with pytest.raises(lock.InUse), lock.exclusive_use(settings.data):
+            pass
+        (settings.data / "file").touch(0o666)
+        seen.append((settings.regions.is_dir(), stat.S_IMODE((settings.data / "file").stat().st_mode)))
+        raise SystemExit(0)  # as gunicorn ends
+
+    instead(run)
+    serve(settings, print)
+    assert seen == [(True, 0o600)]
+    serve(settings, print)  # on a folder that was used before
+
+
+@pytest.mark.parametrize("status", [1, 3])
+def test_a_server_that_ends_early_says_where_the_reason_is(settings, instead, status):
+    def run(server: BaseApplication) -> None:
+        lock.write_address(settings.data, lock.RunningServer("http://127.0.0.1:1", os.getpid()))
+        raise SystemExit(status)
+
+    instead(run)
+    with pytest.raises(CannotServe, match=f"The server ended with status {status}; see {settings.data / 'server.log'}"):
+        serve(settings, print)
+    assert lock.address(settings.data) is None
+
+
+def test_a_folder_that_is_in_use_or_cannot_be_used_is_one_sentence(settings, monkeypatch):
+    monkeypatch.setattr(lock, "LEFTOVERS_GONE_WITHIN_S", 0.0)
+    settings.data.mkdir()
+    with lock.exclusive_use(settings.data), pytest.raises(CannotServe, match=f"{settings.data} is in use by a server"):
+        serve(settings, print)
+    (settings.data / "file").touch()
+    with pytest.raises(CannotServe, match="file/below cannot be used: Not a directory"):
+        serve(ServerSettings(settings.data / "file" / "below"), print)
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1:1", "localhost:8000", "[::1]:80", "sts.us-east-1.amazonaws.com", "a.localhost"]
-)
-def test_our_own_names_are_served(aws, host):
-    assert ask(aws.endpoint, Host=host)[0] == 200
-
-
-@pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "amazonaws.com.evil.example", "10.0.0.1", "[", ""]
-)
-def test_other_names_are_rejected(aws, host):
-    status, body = ask(aws.endpoint, Host=host)
-    assert status in (400, 403)
-    assert b"assumed-role" not in body
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
+    ("host", "open_to_network", "right"),
     [
-        ({"Origin": "https://evil.example"}, 403),
-        ({"Origin": "null"}, 403),
-        ({"Origin": "http://["}, 403),
-        ({"Origin": "http://localhost.evil.example"}, 403),
-        ({"Sec_Fetch_Site": "cross-site"}, 403),
-        ({"Origin": "http://localhost:8888"}, 200),
+        ("127.0.0.1", False, True),
+        ("127.0.0.1", True, True),
+        ("0.0.0.0", True, True),
+        ("0.0.0.0", False, False),
+        ("10.0.0.1", False, False),
     ],
 )
-def test_requests_of_other_web_sites_are_rejected(aws, headers, status):
-    assert ask(aws.endpoint, **headers)[0] == status
+def test_others_reach_a_server_that_is_open_to_them_alone(tmp_path, instead, host, open_to_network, right):
+    instead(lambda server: None)
+    settings = ServerSettings(tmp_path, host=host, open_to_network=open_to_network)
+    if right:
+        serve(settings, print)
+        return
+    with pytest.raises(CannotServe, match=f"Host {host}: only loopback addresses are allowed"):
+        serve(settings, print)
 
 
-def test_one_server_per_data_folder(aws):
-    written = json.loads((aws.data / "server.json").read_text())
-    assert written["endpoint"] == aws.endpoint
-    command = [sys.executable, str(Path(__file__).parents[1] / "run_server.py"), str(aws.data)]
-    second = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()}, timeout=240
-    )
-    assert second.returncode == 1
-    assert f"in use by the server with process id {written['pid']} at {aws.endpoint}" in second.stderr
+def test_a_port_that_is_taken_is_one_sentence(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(CannotServe, match=f"Port {port} of 127.0.0.1 cannot be used"):
+            serve(ServerSettings(tmp_path, port=port), print)
 
 
-@pytest.mark.parametrize("lives", [False, True])
-def test_what_is_left_of_a_killed_server_is_waited_for_and_not_called_a_server(tmp_path, monkeypatch, lives):
-    """The lock stays with the worker until it has ended, while server.json names its parent, which may live on as long:
-    then it takes no connections any more."""
-    monkeypatch.setattr(lock, "LEFTOVERS_GONE_WITHIN_S", 0.1)
-    with subprocess.Popen(["true"]) as ended:
-        pass
-    about = {"endpoint": "http://127.0.0.1:9", "pid": os.getpid() if lives else ended.pid}
-    (tmp_path / "server.json").write_text(json.dumps(about))
-    with (tmp_path / "lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(CannotServe, match="is in use by what is left of a killed server, which is still stopping"):
-            serve(ServerSettings(tmp_path), print)
+def test_a_server_has_one_process_with_threads_for_more_than_what_waits(tmp_path):
+    config = gunicorn_server._Gunicorn(ServerSettings(tmp_path, host="127.0.0.2", port=7), print).cfg
+    assert (config.address, config.workers) == ([("127.0.0.2", 7)], 1)
+    assert config.threads >= 10 * SLOTS and config.worker_connections >= config.threads
+    assert (config.accesslog, config.errorlog) == (str(tmp_path / "access.log"), str(tmp_path / "server.log"))
+    assert (config.loglevel, config.logger_class) == ("warning", gunicorn_server.OneLineLogger)
 
 
-def test_a_taken_port_and_a_public_address_are_rejected(aws, tmp_path):
-    port = urlsplit(aws.endpoint).port
-    with pytest.raises(CannotServe, match=f"Port {port} of 127.0.0.1 cannot be used"):
-        serve(ServerSettings(tmp_path, port=port), print)
-    with pytest.raises(CannotServe, match="only loopback addresses"):
-        serve(ServerSettings(tmp_path, host="0.0.0.0"), print)
+def test_a_line_of_the_access_log_says_what_was_asked_and_cannot_be_forged(tmp_path):
+    config = gunicorn_server._Gunicorn(ServerSettings(tmp_path), print).cfg
+    logger = gunicorn_server.OneLineLogger(config)
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/a\n\x1b[2J", "RAW_URI": "/", "SERVER_PROTOCOL": "HTTP/1.1"}
+    asked = SimpleNamespace(headers=[("X-Amz-Target", "SageMaker.ListModels")])
+    answered = SimpleNamespace(status="200 OK", sent=12, headers=[])
+    atoms = logger.atoms(answered, asked, {**environ, "HTTP_REFERER": "\n"}, timedelta(milliseconds=34))
+    line = gunicorn_server.ACCESS_LINE % logger.atoms_wrapper_class(atoms)
+    assert line.partition("] ")[2] == r"POST /a\x0a\x1b[2J SageMaker.ListModels 200 12 bytes 34 ms"
+    assert atoms["f"] == r"\x0a" and atoms["B"] == 12
 
 
-def test_after_a_restart_the_running_job_has_failed_and_the_endpoint_is_back(start_aws):
-    first = start_aws()
-    done = first.finished(first.train())["TrainingJobName"]
-    endpoint = first.deploy(first.config(first.model(name="survivor")))
-    job = first.train(sleep_s="60")
-    first.until(
-        lambda: first.sagemaker.describe_training_job(TrainingJobName=job)["SecondaryStatus"], lambda s: s == "Training"
-    )
-    first.stop()
-    assert first.process.returncode == 0
-    assert not (first.data / "server.json").exists()
-
-    second = start_aws()
-    found = second.sagemaker.describe_training_job(TrainingJobName=job)
-    assert found["TrainingJobStatus"] == "Failed"
-    assert found["FailureReason"].startswith(
-        "InternalServerError: the local SageMaker stopped while this job was running."
-    )
-    assert second.sagemaker.describe_training_job(TrainingJobName=done)["TrainingJobStatus"] == "Completed"
-    assert second.settled(endpoint)["EndpointStatus"] == "InService"
-    assert second.invoke(endpoint)["name"] == "survivor"
+@pytest.mark.parametrize(
+    ("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("0.0.0.0", "127.0.0.1")]
+)
+def test_a_server_that_is_ready_says_its_address_in_its_data_folder_and_to_its_caller(tmp_path, host, shown):
+    said: list[str] = []
+    server = gunicorn_server._Gunicorn(ServerSettings(tmp_path, host=host), said.append)
+    with socket.create_server((host, 0)) as listener:
+        server.cfg.when_ready(SimpleNamespace(LISTENERS=[SimpleNamespace(sock=listener)]))
+        endpoint = f"http://{shown}:{listener.getsockname()[1]}"
+    assert said == [endpoint] and lock.address(tmp_path) == lock.RunningServer(endpoint, os.getpid())
 
 
-@pytest.mark.parametrize("whom", ["all of it", "the worker's parent"])
-def test_nothing_outlives_a_killed_server(start_aws, whom):
-    server = start_aws()
-    endpoint = server.deploy(server.config(server.model()))
-    serving = server.invoke(endpoint)["pid"]
-    job = server.train(grandchild="yes", sleep_s="1000")
-    (line,) = (
-        server.until(lambda: [m for m in server.messages(job) if m.startswith("processes")], bool)
-        if server.until(lambda: server.logs.describe_log_groups()["logGroups"], bool)
-        else []
-    )
-    family = [serving, *map(int, line.split()[1:])]
-    assert len(family) == 3
-    assert all(map(psutil.pid_exists, family))
-
-    parent = psutil.Process(server.process.pid)
-    workers = [child.pid for child in parent.children() if "run_server" in " ".join(child.cmdline())]
-    for pid in [server.process.pid, *(workers if whom == "all of it" else [])]:
-        os.kill(pid, signal.SIGKILL)
-    server.process.wait()
-    server.until(lambda: [pid for pid in family if _lives(pid)], lambda alive: not alive)
+@contextmanager
+def new_logging() -> Iterator[None]:
+    """Logs without handlers, as in a new process."""
+    access = logging.getLogger("gunicorn.access")
+    with pytest.MonkeyPatch.context() as patch:
+        for log in (logging.root, access):
+            patch.setattr(log, "handlers", [])
+        patch.setattr(logging, "raiseExceptions", True)
+        yield
+        for handler in access.handlers:
+            handler.close()
 
 
-def _lives(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+def test_a_worker_opens_the_data_folder_and_closes_it_when_it_ends(settings, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    settings.data.mkdir()
+    closed: list[App] = []
+    monkeypatch.setattr(App, "close", lambda self, close=App.close: closed.append(self) or close(self))
+    limited: list[bool] = []
+    monkeypatch.setattr(gunicorn_options, "limit_malloc_arenas", lambda: limited.append(settings.objects.exists()))
+    server = gunicorn_server._Gunicorn(settings, print)
+    server.cfg.worker_exit(None, None)  # of a worker that has opened nothing
+    with new_logging():
+        application = server.load()
+        assert not logging.raiseExceptions
+        logging.getLogger("of.a.library").warning("not good")
+        logging.getLogger("of.a.library").info("nothing")
+        (access,) = logging.getLogger("gunicorn.access").handlers
+    assert isinstance(application, App) and settings.objects.is_dir() and "AWS_SECRET_ACCESS_KEY" not in os.environ
+    assert (settings.data / "server.log").read_text() == "WARNING:of.a.library:not good\n"
+    assert (Path(access.baseFilename), access.maxBytes) == (settings.data / "access.log", 10_000_000)
+    assert (limited, closed) == ([False], []), "threads, which have arenas, start with the data folder"
+    server.cfg.worker_exit(None, None)
+    assert closed == [application]
 
 
 def test_the_access_log_begins_anew_at_a_size(tmp_path):
     """It is a line a request, and a server may run for months."""
-    log = logging.getLogger("gunicorn.access")
-    limit_access_log(tmp_path / "access.log", 1_000)
-    try:
+    log, path = logging.getLogger("gunicorn.access"), tmp_path / "logs" / "access.log"
+    path.parent.mkdir()
+    unlimited = logging.FileHandler(tmp_path / "unlimited")
+    with new_logging():
+        log.addHandler(unlimited)
+        limit_access_log(path, 1_000)
+        assert unlimited.stream is None, "the file of gunicorn's own handler is closed"
         for number in range(100):
             log.error("request %d: %s", number, "x" * 40)
-        assert "request 99" in (tmp_path / "access.log").read_text()
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["access.log", "access.log.1"]
-        assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2_000
-    finally:
-        log.handlers.pop().close()
-
-
-def test_a_request_cannot_forge_a_line_of_the_access_log(aws):
-    urllib3.request("GET", f"{aws.endpoint}/a%0aFORGED%1b[2J%c2%9b", timeout=240)
-    text = aws.until(lambda: (aws.data / "access.log").read_text(), lambda text: "FORGED" in text)
-    assert "\\x0aFORGED\\x1b[2J" in text
-    assert all(character.isprintable() or character == "\n" for character in text)
-
-
-def test_requests_stand_in_the_access_log(aws):
-    aws.s3.list_buckets()
-    aws.until(lambda: (aws.data / "access.log").read_text(), lambda text: " GET / " in text)
-    assert "access.log" not in (aws.data / "server.log").read_text()
-
-
-def test_a_worker_that_ends_takes_no_server_json_along(start_aws):
-    """Its place is taken by another; who looks for the server still finds it."""
-    server = start_aws()
-    server.s3.list_buckets()
-    (worker,) = [
-        child for child in psutil.Process(server.process.pid).children() if "run_server" in str(child.cmdline())
-    ]
-    worker.terminate()
-    worker.wait(240)
-    assert lock.running(server.data) == lock.RunningServer(server.endpoint, server.process.pid)
-    assert server.client("s3").list_buckets()["Buckets"] == []
-
-
-def test_the_server_and_its_jobs_hold_no_account(start_aws, monkeypatch):
-    """A profile that is not there is no matter either: the user's files are not read."""
-    with monkeypatch.context() as patch:
-        patch.setenv("AWS_PROFILE", "production")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        server = start_aws()
-    seen = server.seen(server.train())["environment"]
-    assert "AWS_PROFILE" not in seen
-    assert "AWS_SECRET_ACCESS_KEY" not in seen
-    assert seen["AWS_SHARED_CREDENTIALS_FILE"].endswith("no_account.ini")
-
-
-def test_a_server_starts_without_what_few_of_its_jobs_need():
-    """Each of them is slow to import."""
-    check = "import sys, wildsage.local_runner.server.gunicorn_server; print(sorted({slow} & sys.modules.keys()))"
-    command = [sys.executable, "-c", check.format(slow={"numpy", "jsonpath", "boto3"})]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
-
-
-STALLED = 100
-"""More than the server had threads when a stalled client could hold one for ever."""
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [b"GET / HTTP/1.1\r\nHost: localh", b"PUT /stalled/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhel"],
-)
-def test_stalled_clients_do_not_hold_up_others(aws, sent):
-    address = urlsplit(aws.endpoint)
-    stalled = [socket.create_connection((address.hostname, address.port)) for _ in range(STALLED)]
-    try:
-        for client in stalled:
-            client.sendall(sent)
-        status, _ = ask(aws.endpoint)
-        assert status == 200
-    finally:
-        for client in stalled:
-            client.close()
-
-
-@pytest.mark.parametrize(
-    ("request_line", "headers", "expected"),
-    [
-        ("PUT /bucket/k", {}, b"<Code>RequestTimeout</Code>"),
-        ("POST /", {"X-Amz-Target": "SageMaker.ListModels"}, b'"__type":"RequestTimeoutException"'),
-    ],
-)
-def test_a_body_that_stops_is_an_error_in_the_callers_protocol(start_aws, tmp_path, request_line, headers, expected):
-    aws = start_aws(tmp_path / "data", "0", "process", "1", "impatient")
-    aws.s3.create_bucket(Bucket="bucket")
-    address = urlsplit(aws.endpoint)
-    with socket.create_connection((address.hostname, address.port), timeout=240) as client:
-        lines = [f"{request_line} HTTP/1.1", "Host: localhost", "Content-Length: 9"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        client.sendall("\r\n".join([*lines, "", "hel"]).encode())
-        answer = client.makefile("rb").read()
-    assert expected in answer
-    assert "Contents" not in aws.s3.list_objects_v2(Bucket="bucket")
+    assert "request 99" in path.read_text() and (tmp_path / "unlimited").read_text() == ""
+    assert sorted(one.name for one in path.parent.iterdir()) == ["access.log", "access.log.1"]
+    assert sum(one.stat().st_size for one in path.parent.iterdir()) <= 2_000

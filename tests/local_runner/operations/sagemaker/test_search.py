@@ -1,109 +1,210 @@
-"""Search by properties of every kind."""
+"""Pages of Search that the store selects are those that reading every document gives, and read no other document."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wildsage.local_runner.jobs import store as stores
+from wildsage.local_runner.jobs.lineage import COMPONENT, TRIAL
+from wildsage.local_runner.jobs.properties import ALWAYS
+from wildsage.local_runner.jobs.store import TAGS, Store
+from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
+from wildsage.local_runner.operations.context import RequestContext
+from wildsage.local_runner.operations.sagemaker import search as searching
+from wildsage.local_runner.operations.sagemaker.search import search
+
+COUNT, PAGE = 60, 23
+STATUSES = ("Completed", "Failed", "Stopped")
+VALUES = ("7", "7.0", "70", "abc", "ABC-1", "b.c", "", "nan", "inf", "1970-01-01T00:00:07Z", "Ä", "ä-7", "true", "x,7")
+
+
+def filled(path, count: int) -> RequestContext:
+    store = Store(path)
+    for number in range(count):
+        name = f"job-{number * 7 % count:03d}"
+        document = {
+            "TrainingJobName": name,
+            "TrainingJobArn": f"arn:{name}",
+            "TrainingJobStatus": STATUSES[number % 3],
+            "CreationTime": float(number),
+            "LastModifiedTime": float(1_000 - number // 2),
+            "HyperParameters": {"k": VALUES[number % len(VALUES)], **({"a.b": str(number)} if number % 3 else {})},
+            "EnableManagedSpotTraining": number % 4 == 0,
+            "InputDataConfig": [
+                {"ChannelName": one, "RecordWrapperType": "None" if number % 5 else "RecordIO"}
+                for one in "ab"[: number % 3]
+            ],
+            "FinalMetricDataList": [{"MetricName": "loss", "Value": number % 8 / 4, "Timestamp": 1.0}]
+            * (number % 7 != 0),
+        }
+        store.insert(TRAINING_JOB.name, name, document)
+        tags = {"team": "red" if number % 2 else "blue", **({"a.b": VALUES[number % 9]} if number % 4 else {})}
+        store.insert(TAGS, f"arn:{name}", tags)
+        trial, experiment = {"TrialName": f"t-{number % 6}"}, {"ExperimentName": f"e-{number % 2}"}
+        if number < 6:
+            store.insert(TRIAL.name, trial["TrialName"], {**trial, **experiment, "CreationTime": 0.0})
+        part = {"TrialComponentName": name, "TrialComponentArn": f"arn:part/{name}", "Trials": [trial["TrialName"]]}
+        part["InputArtifacts"] = {"data": {"Value": f"s3://bucket/{number}"}} if number % 2 else {}
+        store.insert(COMPONENT.name, name, {**part, "CreationTime": 1.0, "LastModifiedTime": float(number)})
+    return RequestContext(SimpleNamespace(store=store))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def jobs(aws, channel):
-    """Three jobs: k is 9, 10 and 11; the last has a score, a tag and a channel of its own."""
-    uri = aws.upload("searched", a=b"1")
-    names = []
-    for k in (9, 10, 11):
-        last = k == 11
-        names.append(
-            aws.train(
-                channel(uri, "train" if last else "other"),
-                TrainingJobName=f"searched-{k}",
-                Tags=[{"Key": "team", "Value": "blue" if last else "red"}],
-                k=str(k),
-                lines="#quality_metric: host=algo-1, test msd <loss>=0.25" if last else "nothing",
-            )
-        )
-    for name in names:
-        aws.finished(name)
-    return names
+def context(tmp_path_factory) -> RequestContext:
+    return filled(tmp_path_factory.mktemp("store") / "state", COUNT)
 
 
-def found(aws, *filters, resource="TrainingJob", **request) -> list[str]:
-    names = ",".join(f"searched-{k}" for k in (9, 10, 11))
-    named = {"Name": "TrainingJobName", "Operator": "In", "Value": names}
-    expression = {"Filters": [named, *filters], **request.pop("expression", {})}
-    results = aws.sagemaker.search(Resource=resource, SearchExpression=expression, **request)["Results"]
-    return sorted(result["TrainingJob"]["TrainingJobName"].removeprefix("searched-") for result in results)
+def every_page(context: RequestContext, request: dict[str, Any]) -> list[dict[str, Any]]:
+    found, token = [], {}
+    while True:
+        answer = search(context, {**request, "MaxResults": PAGE, **token})
+        found += [next(iter(one.values())) for one in answer["Results"]]
+        if "NextToken" not in answer:
+            assert answer["TotalHits"] == {"Value": len(found), "Relation": "EqualTo"}
+            return found
+        token = {"NextToken": answer["NextToken"]}
+
+
+def by_reading_everything(context: RequestContext, request: dict[str, Any]) -> list[dict[str, Any]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searching, "_condition", lambda *_: (ALWAYS, False))
+        return every_page(context, request)
+
+
+def filters(*wanted: tuple[str, str, str]) -> list[dict[str, str]]:
+    return [{"Name": name, "Operator": operator, "Value": value} for name, operator, value in wanted]
+
+
+JOB, PART = "TrainingJob", "ExperimentTrialComponent"
+SELECTED = [
+    (JOB, []),
+    (JOB, filters(("TrainingJobStatus", "Equals", "Failed"))),
+    (JOB, filters(("TrainingJobName", "Equals", "job-003"))),
+    (JOB, filters(("TrainingJobName", "Equals", "JOB-003"))),
+    (JOB, filters(("TrainingJobName", "Contains", "B-01"), ("TrainingJobStatus", "Equals", "Stopped"))),
+    (JOB, filters(("CreationTime", "GreaterThan", "10"), ("CreationTime", "LessThan", "1970-01-01T00:00:50Z"))),
+    (PART, filters(("Parents.ExperimentName", "Equals", "e-1"))),
+    (PART, filters(("Parents.ExperimentName", "Equals", "nobody's"))),
+    (PART, filters(("Parents.TrialName", "Equals", "t-2"), ("TrialComponentName", "Contains", "1"))),
+]
+
+
+@pytest.mark.parametrize("order", [{}, {"SortOrder": "Ascending"}, {"SortBy": "CreationTime"}], ids=str)
+@pytest.mark.parametrize(("resource", "wanted"), SELECTED, ids=str)
+def test_what_the_store_selects_is_what_reading_everything_finds(context, monkeypatch, resource, wanted, order):
+    expression = {"SearchExpression": {"Filters": wanted}} if wanted else {}
+    scanned = by_reading_everything(context, {"Resource": resource, **order, **expression})
+    monkeypatch.setattr(searching, "_scanned_page", None)
+    assert every_page(context, {"Resource": resource, **order, **expression}) == scanned
 
 
 @pytest.mark.parametrize(
-    ("name", "operator", "value", "expected"),
+    "expression",
     [
-        ("HyperParameters.k", "Equals", "9", ["9"]),
-        ("HyperParameters.k", "GreaterThan", "9", ["10", "11"]),
-        ("HyperParameters.k", "In", "9,11", ["11", "9"]),
-        ("HyperParameters.k", "NotEquals", "9", ["10", "11"]),
-        ("TrainingJobStatus", "Equals", "Completed", ["10", "11", "9"]),
-        ("Tags.team", "Equals", "blue", ["11"]),
-        ("Metrics.test:msd", "LessThanOrEqualTo", "0.25", ["11"]),
-        ("Metrics.test:msd", "NotExists", None, ["10", "9"]),
-        ("InputDataConfig.ChannelName", "Equals", "train", ["11"]),
-        ("EnableManagedSpotTraining", "Equals", "false", ["10", "11", "9"]),
-        ("CreationTime", "LessThan", "2020-01-01T00:00:00Z", []),
-        ("CreationTime", "GreaterThan", "2020-01-01T00:00:00Z", ["10", "11", "9"]),
+        {"Filters": filters(("TrainingJobStatus", "Equals", "Failed"), ("TrainingJobStatus", "Equals", "Stopped"))},
+        {"Filters": filters(("TrainingJobStatus", "Equals", "Failed"), ("CreationTime", "LessThan", "2"))},
     ],
 )
-def test_a_filter_finds_what_it_describes(aws, jobs, name, operator, value, expected):
-    given = {"Name": name, "Operator": operator, **({"Value": value} if value is not None else {})}
-    assert found(aws, given) == expected
+def test_conditions_that_exclude_each_other_find_nothing_and_either_of_them_finds_both(context, expression):
+    assert len(every_page(context, {"Resource": JOB, "SearchExpression": expression})) <= 1
+    either = every_page(context, {"Resource": JOB, "SearchExpression": {**expression, "Operator": "Or"}})
+    assert len(either) >= COUNT / 3
 
 
-def test_a_name_that_is_a_number_is_found_as_a_number(aws):
-    job = aws.train(TrainingJobName="20261129")
-    aws.finished(job)
-    for value in (job, f"{job}.0"):
-        filters = [{"Name": "TrainingJobName", "Value": value}]
-        found = aws.sagemaker.search(Resource="TrainingJob", SearchExpression={"Filters": filters})["Results"]
-        assert [one["TrainingJob"]["TrainingJobName"] for one in found] == [job]
+PATHS = {
+    JOB: (
+        "TrainingJobName",
+        "TrainingJobStatus",
+        "CreationTime",
+        "HyperParameters",
+        "HyperParameters.k",
+        "HyperParameters.a.b",
+        "EnableManagedSpotTraining",
+        "InputDataConfig.ChannelName",
+        "Metrics.loss",
+        "FinalMetricDataList.Value",
+        "Tags.team",
+        "Tags.a.b",
+        "Nothing",
+    ),
+    PART: (
+        "TrialComponentName",
+        "Parents.TrialName",
+        "Parents.ExperimentName",
+        "InputArtifacts",
+        "InputArtifacts.data.Value",
+    ),
+}
+WANTED = (
+    *VALUES,
+    "job-0",
+    "red",
+    "Failed",
+    "0.25",
+    "7,abc",
+    "a",
+    "e-1",
+    "t-1,t-2",
+    "S3://",
+    "false",
+    "\ud800",
+    "0001-01-01",
+)
 
 
-def test_a_nested_filter_wants_one_member_that_passes_all(aws, jobs):
-    def nested(channel: str) -> dict:
-        filters = [
-            {"Name": "InputDataConfig.ChannelName", "Value": channel},
-            {"Name": "InputDataConfig.DataSource.S3DataSource.S3Uri", "Operator": "Contains", "Value": "searched"},
-        ]
-        return {"NestedFilters": [{"NestedPropertyName": "InputDataConfig", "Filters": filters}]}
+@st.composite
+def searches(draw: st.DrawFn) -> dict[str, Any]:
+    resource = draw(st.sampled_from((JOB, JOB, JOB, PART)))
 
-    assert found(aws, expression=nested("train")) == ["11"]
-    assert found(aws, expression=nested("absent")) == []
+    def some_filters(paths: tuple[str, ...]) -> list[dict[str, str]]:
+        one = st.tuples(
+            st.sampled_from(paths), st.sampled_from([*searching.OPERATORS, *NEVER]), st.sampled_from(WANTED)
+        )
+        return filters(*draw(st.lists(one, min_size=1, max_size=3)))
 
-
-def test_expressions_within_expressions(aws, jobs):
-    either = [{"Name": "HyperParameters.k", "Value": "9"}, {"Name": "Tags.team", "Value": "blue"}]
-    assert found(aws, expression={"SubExpressions": [{"Filters": either, "Operator": "Or"}]}) == ["11", "9"]
-
-
-def test_results_are_sorted_and_paged(aws, jobs):
-    request = {
-        "Resource": "TrainingJob",
-        "SearchExpression": {"Filters": [{"Name": "TrainingJobName", "Operator": "Contains", "Value": "searched"}]},
-        "SortBy": "HyperParameters.k",
-        "SortOrder": "Descending",
-    }
-    pages = list(aws.sagemaker.get_paginator("search").paginate(**request, PaginationConfig={"PageSize": 2}))
-    sizes = [[one["TrainingJob"]["HyperParameters"]["k"] for one in page["Results"]] for page in pages]
-    assert sizes == [["11", "10"], ["9"]]
-    assert pages[0]["TotalHits"]["Value"] == 3
+    expression = {"Filters": some_filters(PATHS[resource]), "Operator": draw(st.sampled_from(("And", "Or")))}
+    if draw(st.booleans()):
+        inner = {"Filters": some_filters(PATHS[resource]), "Operator": draw(st.sampled_from(("And", "Or")))}
+        expression["SubExpressions"] = [inner]
+    if resource == JOB and draw(st.booleans()):
+        members = ("InputDataConfig.ChannelName", "InputDataConfig.RecordWrapperType")
+        expression["NestedFilters"] = [{"NestedPropertyName": "InputDataConfig", "Filters": some_filters(members)}]
+    order = {"SortBy": draw(st.sampled_from(("CreationTime", "LastModifiedTime", *PATHS[resource])))}
+    order["SortOrder"] = draw(st.sampled_from(("Ascending", "Descending")))
+    return {"Resource": resource, "SearchExpression": expression, **order}
 
 
-def test_a_component_is_found_by_its_experiment(aws):
-    name = aws.name("looked-for")
-    aws.sagemaker.create_experiment(ExperimentName=name)
-    aws.sagemaker.create_trial(TrialName=name, ExperimentName=name)
-    aws.sagemaker.create_trial_component(TrialComponentName=name)
-    aws.sagemaker.associate_trial_component(TrialComponentName=name, TrialName=name)
-    by_parent = {"Filters": [{"Name": "Parents.ExperimentName", "Value": name}]}
-    (one,) = aws.sagemaker.search(Resource="ExperimentTrialComponent", SearchExpression=by_parent)["Results"]
-    assert one["TrialComponent"]["Parents"] == [{"ExperimentName": name, "TrialName": name}]
+NEVER = ("NotEquals", "Exists", "NotExists")
 
 
-def test_what_cannot_be_searched_says_so(aws):
-    with pytest.raises(aws.sagemaker.exceptions.ClientError, match="Search for FeatureGroup is not implemented"):
-        aws.sagemaker.search(Resource="FeatureGroup")
+@settings(
+    max_examples=60,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(request=searches())
+def test_any_expression_finds_what_reading_everything_finds(context, request):
+    assert every_page(context, request) == by_reading_everything(context, request)
+
+
+def test_tags_are_asked_for_and_shown(context):
+    request = {"Resource": JOB, "SearchExpression": {"Filters": filters(("Tags.team", "Equals", "red"))}}
+    found = every_page(context, request)
+    assert len(found) == COUNT / 2
+    assert all({"Key": "team", "Value": "red"} in one["Tags"] for one in found)
+    by_tag = every_page(context, {"Resource": JOB, "SortBy": "Tags.team", "SortOrder": "Ascending"})
+    assert [one["Tags"][0]["Value"] for one in by_tag] == ["blue"] * (COUNT // 2) + ["red"] * (COUNT // 2)
+
+
+def test_a_page_reads_the_documents_that_it_shows(context, monkeypatch):
+    read = []
+    monkeypatch.setattr(stores.json, "loads", lambda text, loads=stores.json.loads: read.append(1) or loads(text))
+    request = {"Resource": JOB, "SearchExpression": {"Filters": filters(("TrainingJobStatus", "Equals", "Failed"))}}
+    shown = search(context, {**request, "MaxResults": 5})["Results"]
+    assert len(read) == 2 * len(shown)  # each with its tags

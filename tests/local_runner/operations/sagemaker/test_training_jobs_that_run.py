@@ -542,3 +542,10 @@ def test_a_running_job_takes_notes_and_an_ended_one_does_not(aws):
     aws.sagemaker.stop_training_job(TrainingJobName=job)
     aws.finished(job)
     assert "in status Stopped" in rejection(aws.sagemaker.update_training_job, **change)[1]
+
+
+def test_a_training_job_of_too_many(aws):
+    with pytest.raises(aws.sagemaker.exceptions.ResourceLimitExceeded) as caught:
+        aws.train(hosts=101)
+    assert "'ml.c4.xlarge for training job usage' is 100 Instances" in str(caught.value)
+    assert "utilization of 0 Instances and a request delta of 101 Instances" in str(caught.value)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import io
+from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -179,3 +181,64 @@ def test_what_was_asked_and_answered_is_captured_where_that_is_configured(contex
     ((config, endpoint, variant, asked, answered, inference_id),) = recorded
     assert (config, endpoint, variant, inference_id) == ({"EnableCapture": True}, "e", "v", "i")
     assert (asked.content_type, answered.content_type) == ("text/csv", "application/json")
+
+
+class Streaming(Instance):
+    """Answers with these bytes of HTTP."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(None)
+        self._raw = raw
+
+    def invoke(self, body: bytes, headers: dict[str, str], **options: Any) -> Answer:
+        read = http.client.HTTPResponse(SimpleNamespace(makefile=lambda mode: io.BytesIO(self._raw)), method="POST")
+        read.begin()
+        self.http = urllib3.HTTPResponse(
+            read, dict(read.headers), read.status, preload_content=False, original_response=read
+        )
+        return Answer("primary", self.http)
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"
+
+
+def stream(context: RequestContext, raw: bytes) -> tuple[Iterator[dict], RequestContext, Streaming]:
+    """The pieces of a streamed answer; the view, which has one slot; and the instance."""
+    instance = Streaming(raw)
+    view = serving(context, Endpoints(instance))
+    return invoke_endpoint_with_response_stream(view, {"EndpointName": "e", "Body": b"1"})["Body"], view, instance
+
+
+def slot_is_free(view: RequestContext) -> bool:
+    with view.services.slots.acquire() as acquired:
+        return acquired
+
+
+def test_the_pieces_of_a_stream_are_those_of_the_container_and_hold_a_slot_to_the_last(context):
+    parts, view, instance = stream(context, CHUNKED)
+    assert next(parts) == {"PayloadPart": {"Bytes": b"first"}}
+    assert not slot_is_free(view) and not instance.http.closed
+    assert list(parts) == [{"PayloadPart": {"Bytes": b"second"}}]
+    assert slot_is_free(view) and instance.http.closed
+
+
+def test_a_stream_that_nobody_reads_to_its_end_frees_its_slot(context):
+    parts, view, instance = stream(context, CHUNKED)
+    next(parts)
+    parts.close()
+    assert slot_is_free(view) and instance.http.closed
+
+
+def test_a_stream_that_breaks_says_so_in_the_stream(context):
+    parts, view, _ = stream(context, CHUNKED.partition(b"6\r\n")[0])
+    assert next(parts) == {"PayloadPart": {"Bytes": b"first"}}
+    with pytest.raises(AwsError, match=r"The container primary interrupted its answer: .*\.") as caught:
+        next(parts)
+    assert (caught.value.code, caught.value.fields) == ("ModelStreamError", {"ErrorCode": "ModelStreamInterrupted"})
+    assert slot_is_free(view)
+
+
+def test_an_answer_that_was_not_written_in_pieces_is_streamed_too(context):
+    body = bytes(100_000)
+    parts, _, _ = stream(context, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + body)
+    assert b"".join(part["PayloadPart"]["Bytes"] for part in parts) == body
