@@ -15,7 +15,10 @@ from wildsage.algorithms.blazingtext.supervised_job import SupervisedJob
 from wildsage.algorithms.blazingtext.word_vector_job import Share, WordVectorJob
 
 TEXT = b"__label__a a few words\n__label__b some other words\n"
-SMALL = {"vector_dim": "2", "epochs": "1", "min_count": "1", "buckets": "10", "evaluation": "false"}
+SMALL = {
+    "vector_dim": "2", "epochs": "1", "min_count": "1", "buckets": "10", "evaluation": "false", "sampling_threshold": "1",
+}  # fmt: skip
+"""All words stay: the words of so short a text are frequent, and would be thinned out."""
 NO_RECORDS = cast(Records, None)  # text has none
 
 

@@ -11,7 +11,7 @@ from wildsage.algorithms.base.conformance import Case
 
 def flat_cloud() -> Batch:
     """600 rows in 3 columns about (5, -3, 1), with deviations 4, 2 and 0.1 along rotated axes, sorted along the first."""
-    rng = torch.Generator().manual_seed(1)
+    rng = torch.Generator().manual_seed(1)  # mutants: equivalent: any seed gives such rows
     axes_33 = torch.linalg.qr(torch.randn(3, 3, generator=rng)).Q
     along_n3 = torch.randn(600, 3, generator=rng) * torch.tensor([4.0, 2.0, 0.1])
     along_n3 = along_n3[along_n3[:, 0].argsort()]

@@ -69,6 +69,7 @@ TESTS = {
     "algorithms/image_classification/spec.py": ("tests/algorithms/test_specs.py",),
     "algorithms/kmeans/hyperparameters.py": ("tests/conformance/test_documents.py",),
     "algorithms/kmeans/spec.py": ("tests/algorithms/test_specs.py",),
+    "algorithms/knn/__init__.py": ("tests/algorithms/knn/test_package.py",),
     "algorithms/knn/hyperparameters.py": ("tests/conformance/test_documents.py",),
     "algorithms/knn/spec.py": ("tests/algorithms/test_specs.py",),
     "algorithms/pca/hyperparameters.py": ("tests/conformance/test_documents.py",),

@@ -1,4 +1,4 @@
-"""Which blocks belong to which host, when hosts meet, and what a meeting gives; whole jobs are in test_word_vectors.py."""
+"""Which blocks belong to which host, when hosts meet, and what a meeting gives; whole jobs are in test_word_vector_whole_jobs.py."""
 
 import numpy as np
 import pytest

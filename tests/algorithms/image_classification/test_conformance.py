@@ -14,7 +14,8 @@ def test_images_have_stripes_two_pixels_wide_in_turn():
     plain = torch.tensor([64.0, 64, 160, 160, 64, 64, 160, 160])
     for label, expected in ((0, plain.expand(8, 8)), (1, plain[:, None].expand(8, 8))):
         noise = images[rows.labels_nl[:, 0] == label, 0] - expected
-        assert abs(float(noise.std()) - 16) < 1 and abs(float(noise.mean())) < 1
+        assert abs(float(noise.std()) - 16) < 0.5
+        assert abs(float(noise.mean()) + 0.5) < 0.5  # fractions are cut off
 
 
 class Fixed:
