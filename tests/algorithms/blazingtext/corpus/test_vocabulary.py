@@ -80,7 +80,7 @@ def test_reading_is_reported_at_each_ten_millionth_token(monkeypatch):
     assert said == [6, 20] and counts.tokens == 20
 
 
-ENTRIES = ["cow", "hay", "é", "東京", *(f"w{n}" for n in range(60))]
+ENTRIES = ["cow", "hay", "é", "À", "東京", *(f"w{n}" for n in range(60))]
 
 
 def words_of(entries: list[str]) -> tuple[Dictionary, vocabulary.WordTable]:
