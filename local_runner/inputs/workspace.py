@@ -33,7 +33,7 @@ JobRequest = Mapping[str, Any]
 LOOPBACK_INTERFACE = "lo0" if sys.platform == "darwin" else "lo"
 CONTAINER_INTERFACE = "eth0"
 AUGMENTED = "AugmentedManifestFile"
-FICLONE = 0x40049409
+FICLONE = 0x40049409  # _IOW(0x94, 9, int) in linux/fs.h
 WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -166,24 +166,19 @@ def _place_file(source: Path, target: Path) -> None:
         return
     try:
         os.link(source, target)
-    except (FileExistsError, FileNotFoundError, NotADirectoryError):
-        raise
     except OSError:  # another disk, or a file system without hard links
         shutil.copyfile(source, target)
     target.chmod(stat.S_IMODE(target.stat().st_mode) & ~WRITE)
 
 
 def _clone(source: Path, target: Path) -> bool:
-    """Clone a file. Returns False if the file system cannot."""
-    with source.open("rb") as original:
-        copy = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    """Clone a file. Returns False if the file system cannot. Raises FileExistsError."""
+    with source.open("rb") as original, target.open("xb") as copy:
         try:
             fcntl.ioctl(copy, FICLONE, original.fileno())
         except OSError:
             target.unlink()
             return False
-        finally:
-            os.close(copy)
     return True
 
 

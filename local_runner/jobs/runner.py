@@ -26,7 +26,7 @@ from wildsage.local_runner.processes import disk
 from wildsage.local_runner.s3.errors import S3Error
 
 CLOSE_WITHIN_S = 5.0  # mutants: equivalent: a second more or less changes nothing
-FORGET_FROM = 16
+FORGET_FROM = 16  # mutants: equivalent: nobody sees when a run that has ended is forgotten
 """Runs that have ended are forgotten when there are so many, and from then on each time their number has doubled."""
 
 log = logging.getLogger(__name__)
@@ -239,7 +239,7 @@ class Jobs(ABC):
             run.abandon()
         deadline = time.monotonic() + CLOSE_WITHIN_S
         for run in runs:
-            run.join(max(0.0, deadline - time.monotonic()))
+            run.join(deadline - time.monotonic())
 
     def _resume(self, name: str) -> None:
         job = self._store.change(self.kind.name, name, lambda job: self.kind.resume(job, time.time()))

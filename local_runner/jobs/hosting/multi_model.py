@@ -42,7 +42,7 @@ class HostedModels:
     Models stay loaded if `keep`; otherwise each is unloaded after the last of the requests that use it at a time.
     """
 
-    def __init__(self, container: Container, root: Path, prefix: str, objects: Objects, keep: bool = True) -> None:
+    def __init__(self, container: Container, root: Path, prefix: str, objects: Objects, keep: bool) -> None:
         self._container = container
         self._folder = OptML(root)
         self._prefix = prefix.rstrip("/") + "/"

@@ -186,9 +186,9 @@ class TrainingJobRun(JobRun):
                 if status is not None
             ]
             running = [(host, container) for host, container, status in statuses if status is None]
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline:  # mutants: equivalent: what is due now is due a moment later as well
                 self._stop_as("MaxRuntimeExceeded")
-            if time.time() > wait_deadline_s:
+            if time.time() > wait_deadline_s:  # mutants: equivalent: what is due now is due a moment later as well
                 self._stop_as("MaxWaitTimeExceeded")
             if kill_at is None and (self._stopping.is_set() or any(one.status for one in ended)):
                 kill_at = time.monotonic() + self._grace_s()

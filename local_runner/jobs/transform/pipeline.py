@@ -316,7 +316,7 @@ class Pipeline:
     def _answered(self, invoke: Callable[[], urllib3.BaseHTTPResponse]) -> urllib3.BaseHTTPResponse:
         """Send a request, again after a failure of the container. Raises RequestFailed, JobStopping."""
         attempts = 1 + self._client.get("InvocationsMaxRetries", DEFAULT_RETRIES)
-        problem = RequestFailed(0, "not asked")
+        problem: RequestFailed
         for attempt in range(attempts):
             if attempt:
                 self._stopping.wait(FIRST_PAUSE_S * 2 ** (attempt - 1))

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 import tarfile
 import threading
 from pathlib import Path
@@ -89,8 +90,11 @@ def test_a_file_system_that_cannot_clone_leaves_nothing_of_the_attempt(tmp_path,
     (tmp_path / "source").write_bytes(b"1")
     monkeypatch.setattr(workspace.fcntl, "ioctl", refuse)
     assert not workspace._clone(tmp_path / "source", tmp_path / "target") and not (tmp_path / "target").exists()
-    monkeypatch.setattr(workspace.fcntl, "ioctl", lambda *_: 0)
+    asked: list[int] = []
+    monkeypatch.setattr(workspace.fcntl, "ioctl", lambda copy, request, original: asked.append(request))
     assert workspace._clone(tmp_path / "source", tmp_path / "target") and (tmp_path / "target").exists()
+    direction_write, size_of_int = 1, 4
+    assert asked == [direction_write << 30 | size_of_int << 16 | 0x94 << 8 | 9]  # _IOW of linux/ioctl.h
     with pytest.raises(FileExistsError):
         workspace._clone(tmp_path / "source", tmp_path / "target")
 
@@ -105,11 +109,16 @@ def test_an_object_that_was_deleted_meanwhile_is_named(store, tmp_path):
 def test_hosts_of_a_job_know_their_network_and_their_machine(store, tmp_path):
     wanted = request(hosts=2)
     wanted["ResourceConfig"]["InstanceType"] = "ml.m5.large"
-    for isolated, interface in ((False, workspace.LOOPBACK_INTERFACE), (True, "eth0")):
-        hosts = workspace.lay_out(wanted, tmp_path / interface, store, isolated)
+    for isolated, interface in (
+        ((), workspace.LOOPBACK_INTERFACE),
+        ((False,), workspace.LOOPBACK_INTERFACE),
+        ((True,), "eth0"),
+    ):
+        hosts = workspace.lay_out(wanted, tmp_path / f"{interface}{len(isolated)}", store, *isolated)
         job = TrainingJob.read(hosts[1].folder)
         assert (job.network_interface, job.instance_type) == (interface, "ml.m5.large")
         assert [host.name for host in hosts] == ["algo-1", "algo-2"]
+    assert workspace.LOOPBACK_INTERFACE in {name for _, name in socket.if_nameindex()}
 
 
 def test_a_job_without_channels_hyperparameters_or_a_count_has_one_host(store, tmp_path):
@@ -173,8 +182,20 @@ def test_a_pipe_tells_why_it_did_not_give_all_data(store, tmp_path):
     assert host.problem == "first"
 
 
-def test_a_key_that_is_a_file_and_a_folder_is_rejected(store, tmp_path):
-    store.put("bucket", "data/a.csv/inner", [b"x"])
+def test_a_channel_has_its_folder_even_without_a_file_for_this_host_and_folders_below_it_as_keys_have(store, tmp_path):
+    store.put("bucket", "data/very/deep/b.csv", [b"3,4"])
+    wanted = request(hosts=3)
+    wanted["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataDistributionType"] = "ShardedByS3Key"
+    OptML(tmp_path / "job" / "algo-3").channel("train").mkdir(parents=True)  # left by a job that was ended at once
+    hosts = workspace.lay_out(wanted, tmp_path / "job", store)
+    folders = [host.folder.channel("train") for host in hosts]
+    assert (folders[1] / "very" / "deep" / "b.csv").read_bytes() == b"3,4"
+    assert folders[2].is_dir() and not list(folders[2].iterdir())
+
+
+@pytest.mark.parametrize("inner", ["inner", "very/deep/inner"])
+def test_a_key_that_is_a_file_and_a_folder_is_rejected(store, tmp_path, inner):
+    store.put("bucket", f"data/a.csv/{inner}", [b"x"])
     with pytest.raises(InputError, match="another object uses that name"):
         workspace.lay_out(request(), tmp_path / "job", store)
 

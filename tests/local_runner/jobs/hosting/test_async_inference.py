@@ -247,6 +247,7 @@ def test_topics_that_aws_would_notify_are_in_the_log(served):
     served.endpoint.config = {"OutputConfig": {"NotificationConfig": topics}}
     submit(served)
     assert until(lambda: f"{ENDPOINTS}/e" in served.logs.groups())
+    assert until(lambda: "async" in served.logs.stream_names(f"{ENDPOINTS}/e"))
     assert until(lambda: list(served.logs.events(f"{ENDPOINTS}/e", "async")))
     (event,) = served.logs.events(f"{ENDPOINTS}/e", "async")
     assert event.message == "Wildsage: inference e has ended. Wildsage does not notify SNS topics (arn:good, arn:bad)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import threading
@@ -147,6 +148,20 @@ def test_a_model_that_the_container_has_lost_is_loaded_again_for_a_body_that_can
     container.loaded.clear()
     assert ask(models, "a", iter([b"x"])) == 404
     assert ask(models, "a") == 200
+
+
+def test_an_answer_that_a_model_is_lost_is_read_so_that_its_connection_serves_the_next_request(hosted):
+    class Lost(Loading):
+        def request(self, method, path, *arguments):
+            if "POST /invoke" in self.calls or not path.endswith("/invoke"):
+                return super().request(method, path, *arguments)
+            self.calls.append("POST /invoke")
+            return answer
+
+    body = io.BytesIO(b"a long answer")
+    answer = urllib3.HTTPResponse(body, {}, 404, preload_content=False)
+    assert ask(hosted(Lost()), "a") == 200
+    assert body.closed, "urllib3 closes what has been read to its end"
 
 
 def test_a_model_that_is_not_kept_is_unloaded_after_the_last_of_its_requests(hosted, tmp_path):

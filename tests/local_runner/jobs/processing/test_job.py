@@ -259,6 +259,27 @@ def test_continuous_outputs_arrive_while_the_command_runs_and_the_others_at_the_
     assert seen == [None] and deps.objects.find("bucket", "later/file")
 
 
+def test_the_last_upload_begins_when_the_one_before_it_has_ended(deps, monkeypatch):
+    monkeypatch.setattr(processing, "UPLOAD_EVERY_S", 0.001)
+    put_file, at_once, most_at_once = deps.objects.put_file, [], []
+
+    def slow(*arguments: object) -> None:
+        deps.backend.containers[0].end(0)
+        at_once.append(arguments)
+        most_at_once.append(len(at_once))
+        time.sleep(0.1)
+        put_file(*arguments)
+        at_once.remove(arguments)
+
+    def act(launch: Launch) -> Container:
+        (inside(launch, "out") / "file").write_text("1")
+        return Container(None)
+
+    monkeypatch.setattr(deps.objects, "put_file", slow)
+    assert ended(deps, document(**outputs(target(mode="Continuous"))), act)["ProcessingJobStatus"] == "Completed"
+    assert len(most_at_once) >= 2 and set(most_at_once) == {1}
+
+
 def test_a_bucket_that_is_not_there_fails_the_job_once_its_command_has_ended(deps, monkeypatch):
     monkeypatch.setattr(processing, "UPLOAD_EVERY_S", 0.001)
 
@@ -294,6 +315,21 @@ def test_a_server_that_closes_kills_the_command_and_stores_nothing(deps):
     (deps.folder / "left").mkdir(parents=True)
     ProcessingJobs(deps).restore()
     assert deps.store.get(KIND.name, "a")["ProcessingJobStatus"] == "Failed" and not deps.folder.exists()
+
+
+def test_the_first_server_has_nothing_to_clear(deps):
+    ProcessingJobs(deps).restore()
+    assert ended(deps, document())["ProcessingJobStatus"] == "Completed"
+
+
+def test_no_server_waits_for_uploads_when_it_ends(deps):
+    daemons = []
+
+    def act(launch: Launch) -> None:
+        daemons.extend(thread.daemon for thread in threading.enumerate() if thread.name == "outputs of a")
+
+    ended(deps, document(**outputs(target(mode="Continuous"))), act)
+    assert daemons == [True]
 
 
 def test_a_job_may_run_for_a_day_if_nothing_is_said():

@@ -328,7 +328,7 @@ def test_a_job_whose_time_is_over_is_stopped_and_keeps_its_model(quick, limits, 
     assert quick.objects.find("bucket", "a/output/model.tar.gz")
 
 
-@pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (1, 2), (2, 3), (5, 3)])
+@pytest.mark.parametrize(("retries", "attempts"), [(None, 1), (0, 1), (1, 2), (2, 3), (5, 3)])
 def test_a_failure_of_the_platform_is_tried_again_as_often_as_the_request_says(quick, retries, attempts):
     tried = []
 
@@ -341,7 +341,8 @@ def test_a_failure_of_the_platform_is_tried_again_as_often_as_the_request_says(q
         OptML(launch.root).failure.write_text("InternalServerError: it was not you")
         return Container(1)
 
-    found = ended(quick, act, RetryStrategy={"MaximumRetryAttempts": retries})
+    strategy = {} if retries is None else {"RetryStrategy": {"MaximumRetryAttempts": retries}}
+    found = ended(quick, act, **strategy)
     assert len(tried) == attempts
     assert found["TrainingJobStatus"] == ("Completed" if attempts == 3 else "Failed")
     assert secondaries(found).count("Restarting") == attempts - 1

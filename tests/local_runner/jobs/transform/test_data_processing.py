@@ -61,6 +61,16 @@ def test_a_filter_that_selects_nothing_says_so():
         Filter.parse("$.features").apply({"id": 1})
 
 
+def test_a_value_is_shown_in_its_own_letters():
+    with pytest.raises(UserError, match=r"selects nothing of \"ä\"$"):
+        Filter.parse("$.features").apply("ä")
+
+
+def test_what_is_wrong_with_a_path_is_said():
+    with pytest.raises(BadFilter, match=r"\(unexpected end of query\)"):
+        Filter.parse("$[")
+
+
 @pytest.mark.parametrize(("length", "shown"), [(78, '"' + "x" * 78 + '"'), (79, '"' + "x" * 79 + "…")])
 def test_a_long_value_is_shown_by_its_first_eighty_characters(length, shown):
     with pytest.raises(UserError) as caught:

@@ -219,6 +219,11 @@ def test_data_that_is_not_there_fails_the_job_before_a_container_is_started(deps
     assert found["FailureReason"].startswith("ClientError: Data download failed:") and deps.backend.started == []
 
 
+def test_the_first_server_has_nothing_to_clear(deps):
+    TransformJobs(deps).restore()
+    assert ended(deps, document())["TransformJobStatus"] == "Completed"
+
+
 def test_a_container_that_is_not_healthy_fails_the_job(deps, monkeypatch):
     monkeypatch.setattr(instance, "StartLimits", partial(StartLimits, healthy_s=0.1))
     deps.backend._urls = [serving.NOBODY]

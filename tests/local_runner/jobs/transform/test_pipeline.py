@@ -1,6 +1,7 @@
 """One instance of a batch transform without a server: what it holds, and when it stops."""
 
 import gzip
+import re
 import threading
 import tracemalloc
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from wildsage.local_runner.jobs.transform.pipeline import JobStopping, Pipeline,
 from wildsage.local_runner.s3.store import ObjectStore
 
 MB = 1 << 20
+SINGLE, MULTI = "SINGLE_RECORD", "MULTI_RECORD"
 
 
 class Echo:
@@ -243,6 +245,7 @@ def test_the_client_is_to_blame_for_400_to_499_and_the_log_has_the_answer(store,
     assert failure.startswith(f"{blame}: bucket/a.csv: the container answered {status}: refused")
     times, _, said = zip(*(line.partition(":[sagemaker logs]: bucket/a.csv: ") for line in lines), strict=True)
     now = datetime.now(UTC).replace(tzinfo=None)
+    assert all(re.fullmatch(r"[0-9-]{10}T[0-9:]{8}\.[0-9]{3}", time) for time in times)
     assert all(now - timedelta(minutes=9) < datetime.fromisoformat(time) <= now for time in times)
     assert list(said) == [f"{blame}: {status}", "", "Message:", "refused (record 1, from byte 0 of the object)"]
 
@@ -291,6 +294,15 @@ def test_a_reason_shows_the_beginning_of_a_long_answer(store, flow):
     assert failure.count("y") == 512 - len("the container answered 400: ") - "the container answered".count("y")
 
 
+def test_a_failure_while_the_job_is_being_stopped_is_no_failure_of_the_object(store, flow):
+    stopping, instance = threading.Event(), Answering(400)
+    one = flow(instance, RequestPlan(1, "SINGLE_RECORD", MB), stopping)
+    invoke = instance.invoke
+    instance.invoke = lambda *arguments: (stopping.set(), invoke(*arguments))[1]
+    with pytest.raises(JobStopping):
+        one.run([InputFile("a.csv", store.put("bucket", "a.csv", [b"1\n"]))])
+
+
 def test_a_whole_object_can_be_neither_filtered_nor_joined(store, tmp_path):
     job = {
         "TransformInput": {"ContentType": "text/csv"},
@@ -327,7 +339,7 @@ def test_compressed_objects_are_read_and_damaged_ones_are_named(store, tmp_path)
         "TransformOutput": {"S3OutputPath": "s3://bucket/out", "AssembleWith": "Line"},
     }
     packed = gzip.compress(b"1\n2\n")
-    files = [InputFile(name, store.put("bucket", name, [body])) for name, body in (("a", packed), ("b", packed[:-9]))]
+    files = [InputFile(name, store.put("bucket", name, [body])) for name, body in (("b", packed[:-9]), ("a", packed))]
     plan = RequestPlan(1, "SINGLE_RECORD", MB)
     failures = Pipeline(job, plan, Echo(), store, store, threading.Event(), print, tmp_path).run(files)
     assert len(failures) == 1 and "bucket/b: the object is not a valid gzip file" in failures[0]
@@ -383,7 +395,46 @@ def transformed(store, folder, instance, plan: RequestPlan, content: bytes, spli
     return one.run([InputFile("a", store.put("bucket", "a", [content]))])
 
 
-SINGLE, MULTI = "SINGLE_RECORD", "MULTI_RECORD"
+def test_a_record_that_is_rejected_before_it_is_sent_fails_its_object_alone(store, flow):
+    plan = RequestPlan(1, "SINGLE_RECORD", 3)
+    files = [InputFile(name, store.put("bucket", name, [body])) for name, body in (("a", b"1\n12345"), ("b", b"1"))]
+    (failure,) = flow(Echo(), plan).run(files)
+    assert failure.startswith("ClientError: bucket/a: ") and "line 2 has 5 bytes or more" in failure
+    assert [one.key for one in store.list("bucket", "out/")] == ["out/b.out"]
+
+
+def test_an_object_that_was_deleted_fails_alone(store, flow):
+    files = [InputFile(name, store.put("bucket", name, [b"1\n"])) for name in "ab"]
+    store.delete("bucket", "a")
+    (failure,) = flow(Echo(), RequestPlan(1, "SINGLE_RECORD", MB)).run(files)
+    assert failure.startswith("ClientError: bucket/a: ") and store.find("bucket", "out/b.out")
+
+
+def test_an_output_without_a_bucket_is_the_clients_failure(store, tmp_path):
+    job = {"TransformInput": {}, "TransformOutput": {"S3OutputPath": "s3://gone/out"}}
+    one = Pipeline(job, RequestPlan(1, MULTI, MB), Echo(), store, store, threading.Event(), print, tmp_path)
+    (failure,) = one.run([InputFile("a", store.put("bucket", "a", [b"1"]))])
+    assert failure.startswith("ClientError: bucket/a: ") and "bucket does not exist" in failure
+
+
+@pytest.mark.parametrize(
+    ("strategy", "fields", "place"),
+    [
+        (SINGLE, {"InputFilter": "$[1]"}, "record 3 (at byte 8 of the object): the filter $[1] selects nothing"),
+        (MULTI, {"InputFilter": "$[1]"}, "record 3 (at byte 8 of the object): the filter $[1] selects nothing"),
+        (SINGLE, {"OutputFilter": "$[1]"}, 'the filter $[1] selects nothing of ["5"] (record 3, from byte 8'),
+    ],
+)
+def test_a_record_that_a_filter_rejects_is_named_and_the_log_says_that_the_client_is_to_blame(
+    store, tmp_path, capsys, strategy, fields, place
+):
+    plan = RequestPlan(1, strategy, MB)
+    (failure,) = transformed(store, tmp_path, Echo(), plan, b"1,2\n3,4\n5\n", "Line", **fields)
+    assert failure.startswith("ClientError: bucket/a: ") and place in failure
+    first, _, _, message = capsys.readouterr().out.splitlines()
+    assert first.endswith(": bucket/a: ClientError: 400") and place in message
+
+
 FRAMES = [recordio.frame(word) for word in (b"one,1", b"two,2", b"three,3")]
 
 
@@ -404,6 +455,18 @@ def test_the_strategy_and_the_split_say_what_a_request_holds(store, tmp_path, sp
     instance = Noting()
     assert transformed(store, tmp_path, instance, RequestPlan(1, strategy, limit), b"1\n2\n", split) == []
     assert instance.bodies == bodies
+
+
+def test_a_record_of_recordio_is_named_where_a_request_holds_several(store, tmp_path):
+    class RejectsShort(Echo):
+        def invoke(self, body, headers, timeout_s, whole=True):
+            status = 200 if body == FRAMES[0] + FRAMES[1] else 400
+            return Answer("primary", urllib3.HTTPResponse(b"row 1: bad", {}, status))
+
+    plan = RequestPlan(1, MULTI, len(FRAMES[0] + FRAMES[1]))
+    (failure,) = transformed(store, tmp_path, RejectsShort(), plan, b"".join(FRAMES), "RecordIO")
+    offset = len(FRAMES[0] + FRAMES[1])
+    assert failure.endswith(f"answered 400: record 3 (at byte {offset} of the object): bad")
 
 
 @pytest.mark.parametrize(
