@@ -94,7 +94,6 @@ def _serve_and_exit(settings: ServerSettings, stdin: int, answer: int) -> NoRetu
 
 def _report(answer: int, **found: Any) -> None:
     os.write(answer, json.dumps(found).encode() + b"\n")
-    os.close(answer)
 
 
 def stop_when_stdin_closes() -> None:

@@ -83,7 +83,7 @@ def update_endpoint_weights_and_capacities(context: RequestContext, request: dic
     endpoint = resources.find(context, KIND, request["EndpointName"])
     variants = _changed(endpoint, request["DesiredWeightsAndCapacities"])
     more = _count(variants) - _count(endpoint["Deployment"]["Variants"])
-    quotas.check("endpoint", "any", max(0, more), _running(context))
+    quotas.check("endpoint", "any", more, _running(context))
     try:
         context.services.endpoints.rescale(request["EndpointName"], variants)
     except EndpointBusy as error:

@@ -32,7 +32,7 @@ from wildsage.local_runner.wire.errors import AwsError
 
 SERVICE = "sagemaker-runtime"
 MAX_BODY_BYTES = 6_291_456
-PIECE_BYTES = 1 << 16
+PIECE_BYTES = 1 << 16  # mutants: equivalent: pieces of another size are the same bytes
 TOO_MANY = f"{SLOTS} requests are already waiting for a response. Send fewer at a time, or try again later."
 UNSUPPORTED = ("InferenceComponentName", "SessionId")
 

@@ -31,6 +31,16 @@ def test_values_of_every_member_of_a_list_are_bounded():
     assert rules.value_at(request, "list.x") == 1 and rules.value_at(request, "none.x", 7) == 7
 
 
+def test_an_operation_has_the_rules_that_it_declares():
+    first, second = rules.at_most("a", 1), rules.at_most("b", 1)
+
+    @rules.keeps(first, second)
+    def operation() -> None: ...
+
+    assert rules.rules_of(operation) == (first, second)
+    assert rules.rules_of(test_an_operation_has_the_rules_that_it_declares) == ()
+
+
 def test_the_first_rule_that_is_broken_is_the_error():
     broken = (rules.at_most("a", 1), rules.at_most("a", 0))
     rules.check({"a": 0}, broken)

@@ -9,6 +9,7 @@ import io
 import itertools
 import socket
 import zlib
+from datetime import UTC, datetime
 
 import pytest
 from werkzeug import Request
@@ -18,7 +19,9 @@ from wildsage.containers.contract.patient_worker import ClientTooSlow
 from wildsage.local_runner.s3.body import MAX_DRAINED_BYTES, READ_BYTES, Body, _Buffered, drain, read_document, receive
 from wildsage.local_runner.s3.call import Call
 from wildsage.local_runner.s3.errors import S3Error
-from wildsage.local_runner.signatures.chunks import SignedBody
+from wildsage.local_runner.signatures.chunks import ChunkSignatures, SignedBody
+from wildsage.local_runner.signatures.keys import Keys
+from wildsage.local_runner.signatures.version4 import Claim, sign, signing_key
 
 SIGNATURE = ";chunk-signature=" + "0" * 64
 
@@ -269,6 +272,58 @@ def test_the_body_is_the_one_whose_sha256_is_signed():
         "ClientComputedContentSHA256": signed.sha256,
         "S3ComputedContentSHA256": hashlib.sha256(b"other").hexdigest(),
     }
+
+
+KEYS, SCOPE, SEED = Keys("key", "secret"), "20260101/us-east-1/s3/aws4_request", "0" * 64
+SIGNED_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+
+
+def signed_frames(pieces: list[bytes], trailer: str) -> tuple[list[tuple[bytes, str]], str]:
+    """Chunks, the last of them empty, each with its signature; and that of the trailer."""
+    previous, found = SEED, []
+
+    def follow(kind: str, *contents: bytes) -> str:
+        hashes = [hashlib.sha256(content).hexdigest() for content in contents]
+        text = "\n".join((f"AWS4-HMAC-SHA256-{kind}", "20260101T000000Z", SCOPE, previous, *hashes))
+        return sign(signing_key(KEYS, SCOPE), text)
+
+    for piece in (*pieces, b""):
+        previous = follow("PAYLOAD", b"", piece)
+        found.append((piece, previous))
+    return found, follow("TRAILER", trailer.encode())
+
+
+def signed_call(frames: list[tuple[bytes, str]], trailer: str = "", how: str = SIGNED_TRAILER) -> Call:
+    claim = Claim(KEYS.access_key, SCOPE, "s3", ["host"], SEED, datetime(2026, 1, 1, tzinfo=UTC))
+    lines = [f"{len(piece):x}{extension}\r\n".encode() + piece + b"\r\n" * bool(piece) for piece, extension in frames]
+    body = b"".join([*lines, trailer.encode(), b"\r\n"])
+    return call(body, signed=SignedBody(chunks=ChunkSignatures(claim, KEYS)), x_amz_content_sha256=how)
+
+
+TRAILER = "b-name:2\na-name:1\n"
+
+
+def test_chunks_and_trailers_are_those_that_are_signed():
+    chunks, of_trailer = signed_frames([b"hello ", b"world"], "a-name:1\nb-name:2\n")
+    frames = [(piece, f";chunk-signature={signature}") for piece, signature in chunks]
+    trailer = "".join(f"{line}\r\n" for line in TRAILER.splitlines())
+    signature = f"x-amz-trailer-signature:{of_trailer}\r\n"
+    body = Body(signed_call(frames, trailer + signature))
+    assert b"".join(body.pieces()) == b"hello world"
+    assert body.trailers == {"a-name": "1", "b-name": "2"}
+    plain = Body(signed_call(frames, trailer, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"))
+    assert b"".join(plain.pieces()) == b"hello world", "only the chunks are signed"
+    other = [(b"HELLO ", frames[0][1]), *frames[1:]]
+    unnamed = [(piece, extension.replace("chunk-", "")) for piece, extension in frames]
+    for broken in (
+        signed_call(other, trailer + signature),
+        signed_call(unnamed, trailer + signature),
+        signed_call([(piece, "") for piece, _ in frames], trailer + signature),
+        signed_call([*frames[:2], (b"", frames[0][1])], trailer + signature),
+        signed_call(frames, trailer),
+        signed_call(frames, trailer.replace("2", "3") + signature),
+    ):
+        assert code_of(lambda given=broken: list(Body(given).pieces())) == "SignatureDoesNotMatch"
 
 
 def test_a_document_has_four_mebibytes_at_most():

@@ -36,6 +36,7 @@ open(data + "/partial", "w").write(text)
 os.replace(data + "/partial", data + "/server.json")
 while sys.stdin.read():
     pass
+open(data + "/ended", "w")
 """
 
 
@@ -45,7 +46,7 @@ def test_a_server_is_started_with_its_options_and_ends_with_the_block(tmp_path, 
     with background.server(data, ["--keep"]) as found:
         pid = lock.address(data).pid
         assert found == ScriptServer(lock.address(data).endpoint, reused=False) and psutil.pid_exists(pid)
-    assert not psutil.pid_exists(pid)
+    assert not psutil.pid_exists(pid) and (data / "ended").exists(), "it ends by itself"
     own = f"wildsage.local_runner up --port 0 --data {data} --until-stdin-closes"
     assert (data / "server.log").read_text() == f"{own} --keep True\n"
     assert (data / "server.log").stat().st_mode & 0o077 == 0
@@ -61,7 +62,8 @@ def test_the_server_that_runs_already_is_used_and_stays(tmp_path, instead):
     assert not (tmp_path / "server.log").exists()
 
 
-def test_a_server_that_ends_at_once_is_told_with_the_end_of_its_log(tmp_path, instead):
+def test_a_server_that_ends_at_once_is_told_with_the_end_of_its_log(tmp_path, instead, monkeypatch):
+    monkeypatch.setattr(background, "START_LIMIT_S", 3600)  # it is not waited for
     instead("import sys; [print('line', number) for number in range(20)]; sys.exit(5)")
     with pytest.raises(PlatformError) as caught, background.server(tmp_path):
         pass

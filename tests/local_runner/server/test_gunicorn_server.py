@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -27,10 +27,15 @@ def settings(tmp_path) -> ServerSettings:
     return ServerSettings(tmp_path / "data")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def instead(monkeypatch):
-    """Runs something in place of gunicorn."""
-    return lambda run: monkeypatch.setattr(BaseApplication, "run", run)
+    """Runs something in place of gunicorn, or nothing."""
+
+    def replace(run: Callable[[BaseApplication], None]) -> None:
+        monkeypatch.setattr(BaseApplication, "run", run)
+
+    replace(lambda server: None)
+    return replace
 
 
 def test_a_server_has_its_data_folder_to_itself_as_long_as_it_runs(settings, instead):
@@ -81,8 +86,7 @@ def test_a_folder_that_is_in_use_or_cannot_be_used_is_one_sentence(settings, mon
         ("10.0.0.1", False, False),
     ],
 )
-def test_others_reach_a_server_that_is_open_to_them_alone(tmp_path, instead, host, open_to_network, right):
-    instead(lambda server: None)
+def test_others_reach_a_server_that_is_open_to_them_alone(tmp_path, host, open_to_network, right):
     settings = ServerSettings(tmp_path, host=host, open_to_network=open_to_network)
     if right:
         serve(settings, print)

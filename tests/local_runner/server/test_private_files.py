@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from wildsage.local_runner.server import private_files
-from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, serve
 from wildsage.local_runner.server.private_files import CannotUse
 
 
@@ -23,25 +22,6 @@ def open_to_others(folder: Path) -> list[Path]:
     """What others than its owner may read, write or enter; links have no rights of their own."""
     paths = [folder, *folder.rglob("*")]
     return [path for path in paths if not path.is_symlink() and mode(path) & 0o077]
-
-
-@pytest.fixture
-def lax_umask():
-    before = os.umask(0)
-    yield
-    os.umask(before)
-
-
-def test_a_server_that_was_used_leaves_nothing_open(start_aws, lax_umask, channel):
-    aws = start_aws()
-    uri = aws.upload("rows", one=b"1,2\n")
-    aws.finished(aws.train(channel(uri)))
-    endpoint = aws.deploy(aws.config(aws.model()))
-    aws.invoke(endpoint)
-    assert mode(aws.data) == mode(aws.data / "s3") == mode(aws.data / "regions") == 0o700
-    assert set(os.listdir(aws.data)) <= set(private_files.OURS)
-    # below `endpoints`, archives of models say the modes
-    assert [path for path in open_to_others(aws.data) if not path.is_relative_to(aws.region.endpoints)] == []
 
 
 def test_a_folder_of_an_older_version_is_closed(tmp_path):
@@ -73,8 +53,8 @@ def test_a_folder_with_files_of_others_stays_open_and_ours_in_it_are_closed(tmp_
 def test_a_folder_that_every_user_may_write_to_is_rejected(tmp_path):
     (tmp_path / "something").touch()
     tmp_path.chmod(0o1777)
-    with pytest.raises(CannotServe, match=f"Every user of this machine may write to {tmp_path}. Choose another folder"):
-        serve(ServerSettings(tmp_path), print)
+    with pytest.raises(CannotUse, match=f"Every user of this machine may write to {tmp_path}. Choose another folder"):
+        private_files.prepare(tmp_path)
 
 
 def test_a_folder_of_another_user_is_rejected(tmp_path, monkeypatch):
@@ -83,20 +63,21 @@ def test_a_folder_of_another_user_is_rejected(tmp_path, monkeypatch):
         if not hasattr(os, "chown"):
             pytest.skip("this system has no owners")
         os.chown(tmp_path, 12345, -1)
-    with pytest.raises(CannotServe, match="belongs to another user"):
-        serve(ServerSettings(tmp_path), print)
+    with pytest.raises(CannotUse, match="belongs to another user"):
+        private_files.prepare(tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(CannotServe, match=f"{tmp_path} cannot be written"):
-        serve(ServerSettings(tmp_path), print)
+@pytest.mark.parametrize("lacking", [os.W_OK, os.X_OK])
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch, lacking):
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & lacking)
+    with pytest.raises(CannotUse, match=f"{tmp_path} cannot be written"):
+        private_files.prepare(tmp_path)
 
 
 def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: namedtuple("Usage", "free")(1000))
-    with pytest.raises(CannotServe, match=f"No space left on device: {tmp_path} has 0.0 MB left, .* 16 MB to start"):
-        serve(ServerSettings(tmp_path), print)
+    with pytest.raises(CannotUse, match=f"No space left on device: {tmp_path} has 0.0 MB left, .* 16 MB to start"):
+        private_files.prepare(tmp_path)
     assert os.listdir(tmp_path) == []
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import psutil
 import pytest
 import urllib3
 
-from wildsage.local_runner.server import lock
+from wildsage.local_runner.server import lock, private_files
 from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, serve
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=0"
@@ -117,6 +118,23 @@ def test_after_a_restart_the_running_job_has_failed_and_the_endpoint_is_back(sta
     assert second.sagemaker.describe_training_job(TrainingJobName=done)["TrainingJobStatus"] == "Completed"
     assert second.settled(endpoint)["EndpointStatus"] == "InService"
     assert second.invoke(endpoint)["name"] == "survivor"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+def test_a_server_that_was_used_leaves_nothing_open(start_aws, channel, lax_umask):
+    aws = start_aws()
+    uri = aws.upload("rows", one=b"1,2\n")
+    aws.finished(aws.train(channel(uri)))
+    endpoint = aws.deploy(aws.config(aws.model()))
+    aws.invoke(endpoint)
+    assert mode(aws.data) == mode(aws.data / "s3") == mode(aws.data / "regions") == 0o700
+    assert set(os.listdir(aws.data)) <= set(private_files.OURS)
+    # below `endpoints`, archives of models say the modes; links have no rights of their own
+    found = [path for path in aws.data.rglob("*") if not path.is_relative_to(aws.region.endpoints)]
+    assert [path for path in found if not path.is_symlink() and mode(path) & 0o077] == []
 
 
 @pytest.mark.parametrize("whom", ["all of it", "the worker's parent"])

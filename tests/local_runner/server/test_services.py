@@ -109,6 +109,7 @@ def test_an_interpreter_is_kept_warm_where_forking_is_safe(settings, monkeypatch
     backend = services.BACKENDS["process"](asked)
     assert (backend._warm is not None) is warm
     assert prepared == ([backend._warm] if warm and warm_up else [])
+    assert backend._warm is None or backend._warm._module == "wildsage.containers"
 
 
 def test_the_process_backend_gets_what_the_settings_say(settings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -425,6 +426,24 @@ def test_a_search_that_has_ended_is_deleted_and_one_that_does_not_exist_is_no_er
     tuning_jobs.stop_hyper_parameter_tuning_job(requests, {named: "runs"})
     shown = tuning_jobs.list_hyper_parameter_tuning_jobs(requests, {})["HyperParameterTuningJobSummaries"]
     assert [one["HyperParameterTuningJobStatus"] for one in shown] == ["Stopping"]
+
+
+def test_a_training_job_that_can_run_is_stored_and_started(requests):
+    request = definition(TrainingJobName="one", Tags=[{"Key": "a", "Value": "b"}])
+    del request["StaticHyperParameters"]
+    code, text = rejection(
+        training_jobs.create_training_job, requests, request | {"OutputDataConfig": {"S3OutputPath": "s3://absent/o"}}
+    )
+    assert code == "ValidationException" and "the bucket absent does not exist" in text
+    before = time.time()
+    assert training_jobs.create_training_job(requests, request) == {"TrainingJobArn": f"{ARN}training-job/one"}
+    found = training_jobs.describe_training_job(requests, {"TrainingJobName": "one"})
+    assert (found["TrainingJobStatus"], found["TrainingJobArn"]) == ("InProgress", f"{ARN}training-job/one")
+    assert before <= found["CreationTime"] <= time.time() and "Tags" not in found
+    taken = rejection(training_jobs.create_training_job, requests, request)
+    assert taken[0] == "ResourceInUse"
+    (listed,) = training_jobs.list_training_jobs(requests, {})["TrainingJobSummaries"]
+    assert (listed["TrainingJobName"], listed["TrainingJobStatus"]) == ("one", "InProgress")
 
 
 def test_a_training_job_is_changed_while_it_runs_and_deleted_when_it_has_ended(requests):

@@ -17,6 +17,7 @@ from wildsage.local_runner.jobs.training.states import KIND as TRAINING_JOB
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import search as searching
 from wildsage.local_runner.operations.sagemaker.search import search
+from wildsage.local_runner.wire.errors import AwsError
 
 COUNT, PAGE = 60, 23
 STATUSES = ("Completed", "Failed", "Stopped")
@@ -191,6 +192,119 @@ NEVER = ("NotEquals", "Exists", "NotExists")
 @given(request=searches())
 def test_any_expression_finds_what_reading_everything_finds(context, request):
     assert every_page(context, request) == by_reading_everything(context, request)
+
+
+@pytest.fixture(params=["selected", "read"])
+def either_way(request, monkeypatch) -> None:
+    """Search as the store selects, and as it reads every document."""
+    if request.param == "read":
+        monkeypatch.setattr(searching, "_condition", lambda *_: (ALWAYS, False))
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory) -> RequestContext:
+    """Three jobs that were changed at 1, 2 and 3 s: k is 9, 10 and abc; the last has tags, a metric and a channel of its own."""
+    store = Store(tmp_path_factory.mktemp("three") / "state")
+    for number, k in enumerate(("9", "10", "abc"), start=1):
+        last = number == 3
+        job = {
+            "TrainingJobName": f"job-{number}",
+            "TrainingJobArn": f"arn:{number}",
+            "TrainingJobStatus": "Failed" if last else "Completed",
+            "CreationTime": float(number),
+            "LastModifiedTime": float(number),
+            "HyperParameters": {"k": k, "a.b": "C"} if number > 1 else {"k": k},
+            "EnableManagedSpotTraining": last,
+            "InputDataConfig": [
+                {"ChannelName": "train" if last else "other", "Kind": "a"},
+                {"ChannelName": "x", "Kind": "b"},
+            ],
+            "FinalMetricDataList": [{"MetricName": "loss", "Value": 0.25}] * last,
+        }
+        store.insert(TRAINING_JOB.name, job["TrainingJobName"], job)
+        store.insert(TAGS, f"arn:{number}", {"team": "blue", "a.b": "1"} if last else {})
+    return RequestContext(SimpleNamespace(store=store))  # type: ignore[arg-type]
+
+
+def found(context: RequestContext, expression: dict[str, Any], **order: str) -> str:
+    results = search(context, {"Resource": JOB, "SearchExpression": expression, **order})["Results"]
+    return "".join(one["TrainingJob"]["TrainingJobName"][-1] for one in results)
+
+
+@pytest.mark.parametrize(
+    ("name", "operator", "value", "wanted"),
+    [
+        ("TrainingJobName", "Equals", "job-2", "2"),
+        ("TrainingJobName", "NotEquals", "job-2", "31"),
+        ("TrainingJobName", "Contains", "JOB-", "321"),
+        ("HyperParameters.k", "Equals", "9.0", "1"),
+        ("HyperParameters.k", "NotEquals", "9", "32"),
+        ("HyperParameters.k", "GreaterThan", "9", "32"),
+        ("HyperParameters.k", "GreaterThanOrEqualTo", "9", "321"),
+        ("HyperParameters.k", "GreaterThanOrEqualTo", "10", "32"),
+        ("HyperParameters.k", "LessThan", "10", "1"),
+        ("HyperParameters.k", "LessThanOrEqualTo", "10", "21"),
+        ("HyperParameters.k", "LessThanOrEqualTo", "abd", "321"),
+        ("HyperParameters.k", "In", "9,abc", "31"),
+        ("HyperParameters.k", "Contains", "B", "3"),
+        ("HyperParameters.a.b", "Exists", "", "32"),
+        ("HyperParameters.a.b", "NotExists", "", "1"),
+        ("HyperParameters.a.b", "NotEquals", "C", "1"),
+        ("EnableManagedSpotTraining", "Equals", "true", "3"),
+        ("EnableManagedSpotTraining", "Equals", "false", "21"),
+        ("Tags.team", "Equals", "blue", "3"),
+        ("Tags.a.b", "Equals", "1", "3"),
+        ("Tags.team", "NotExists", "", "21"),
+        ("Metrics.loss", "LessThanOrEqualTo", "0.25", "3"),
+        ("Metrics.loss", "LessThan", "0.25", ""),
+        ("Metrics.other", "Exists", "", ""),
+        ("InputDataConfig.ChannelName", "Equals", "x", "321"),
+        ("CreationTime", "GreaterThan", "1970-01-01T00:00:01Z", "32"),
+        ("CreationTime", "LessThan", "2", "1"),
+    ],
+)
+def test_a_filter_finds_what_it_describes(three, either_way, name, operator, value, wanted):
+    assert found(three, {"Filters": filters((name, operator, value))}) == wanted
+
+
+@pytest.mark.parametrize(("channel", "kind", "wanted"), [("train", "a", "3"), ("x", "b", "321"), ("train", "b", "")])
+def test_one_member_of_a_list_passes_all_filters_within_it(three, either_way, channel, kind, wanted):
+    inner = filters(("InputDataConfig.ChannelName", "Equals", channel), ("InputDataConfig.Kind", "Equals", kind))
+    assert found(three, {"NestedFilters": [{"NestedPropertyName": "InputDataConfig", "Filters": inner}]}) == wanted
+
+
+def test_expressions_are_joined_as_they_say(three, either_way):
+    first, last = filters(("HyperParameters.k", "Equals", "9")), filters(("Tags.team", "Equals", "blue"))
+    assert found(three, {}) == found(three, {"Operator": "Or"}) == "321"
+    assert found(three, {"Filters": first + last}) == found(three, {"Filters": first + last, "Operator": "And"}) == ""
+    assert found(three, {"Filters": first + last, "Operator": "Or"}) == "31"
+    within = {"SubExpressions": [{"Filters": first}, {"Filters": last}]}
+    assert (found(three, within), found(three, {**within, "Operator": "Or"})) == ("", "31")
+    assert found(three, {"Filters": first, **within}) == ""
+
+
+@pytest.mark.parametrize(
+    ("by", "ascending", "descending"),
+    [
+        ("LastModifiedTime", "123", "321"),
+        ("CreationTime", "123", "321"),
+        ("HyperParameters.k", "123", "321"),
+        ("HyperParameters.a.b", "231", "321"),
+        ("Tags.team", "312", "321"),
+        ("Metrics.loss", "312", "321"),
+        ("EnableManagedSpotTraining", "123", "321"),
+    ],
+)
+def test_results_are_sorted_by_a_property_and_those_without_it_come_last(three, either_way, by, ascending, descending):
+    assert found(three, {}, SortBy=by, SortOrder="Ascending") == ascending
+    assert found(three, {}, SortBy=by, SortOrder="Descending") == found(three, {}, SortBy=by) == descending
+
+
+def test_other_resources_are_not_searched(three):
+    with pytest.raises(
+        AwsError, match=r"Search for FeatureGroup is not implemented by Wildsage yet\. Use one of Train"
+    ):
+        search(three, {"Resource": "FeatureGroup"})
 
 
 def test_tags_are_asked_for_and_shown(context):

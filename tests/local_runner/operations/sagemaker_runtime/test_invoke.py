@@ -21,6 +21,7 @@ from wildsage.local_runner.jobs.hosting.multi_model import NotLoaded
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.request_slots import RequestSlots
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import (
+    MAX_BODY_BYTES,
     invoke_endpoint,
     invoke_endpoint_with_response_stream,
 )
@@ -158,6 +159,10 @@ def test_without_a_free_slot_or_beyond_a_concurrency_a_request_is_sent_away(cont
     error = rejection(limited)
     assert (error.code, error.status) == ("ThrottlingException", 429)
     assert "Endpoint e answers 2 requests at a time" in str(error)
+
+
+def test_a_body_has_six_mebibytes_at_most():
+    assert MAX_BODY_BYTES == 6 * 1024 * 1024
 
 
 def test_what_is_not_in_service_says_what_it_is(context):
