@@ -23,10 +23,13 @@ def full_name(name: str, known: Iterable[str], of_active: Iterable[str] | None =
     if name in names:
         return name
     found = [each for each in (names if of_active is None else dict.fromkeys(of_active)) if each.startswith(name)]
-    if len(found) > 1:
-        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        fail(2, f"Several names begin with {name}: {', '.join(found[:SHOWN])}{more}. Give more of the one you mean.")
-    return found[0] if found else name
+    match found:
+        case []:
+            return name
+        case [only]:
+            return only
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    fail(2, f"Several names begin with {name}: {', '.join(found[:SHOWN])}{more}. Give more of the one you mean.")
 
 
 def complete(context: typer.Context, incomplete: str) -> list[str]:

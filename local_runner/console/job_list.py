@@ -58,9 +58,9 @@ def job_page(wanted: JobFilter) -> JobPage:
         for services in used_regions()
         for kind in wanted.kinds
     ]
-    found = list(islice(heapq.merge(*lists, key=_place, reverse=True), PAGE_ROWS + 1))
-    shown = found[:PAGE_ROWS]
-    return JobPage(shown, _place(shown[-1]) if len(found) > PAGE_ROWS else None)
+    found = heapq.merge(*lists, key=_place, reverse=True)
+    shown = list(islice(found, PAGE_ROWS))
+    return JobPage(shown, _place(shown[-1]) if any(found) else None)
 
 
 def count_by_status(wanted: JobFilter) -> Counter[str]:

@@ -14,7 +14,7 @@ import yaml
 from wildsage.local_runner.manifests.description import PORT, Workload
 
 SERVING_PORT = 8080
-DRAIN_S = 5  # mutants: equivalent: a second more or less changes nothing
+DRAIN_S = 5
 """So long a server goes on after the cluster has decided to end it: until then requests may still be sent to it."""
 
 GRACE_S = 60
@@ -49,7 +49,6 @@ def deployment(workload: Workload) -> str:
         **_container("serve", workload, {}),
         "ports": [{"containerPort": SERVING_PORT}],
         "startupProbe": {**_ping(), "periodSeconds": 2, "failureThreshold": 120},
-        # mutants: equivalent: a second more or less changes nothing
         "readinessProbe": {**_ping(), "periodSeconds": 5, "timeoutSeconds": 2},
         "livenessProbe": {**_ping(), "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(DRAIN_S)]}}},

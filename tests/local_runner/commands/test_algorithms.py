@@ -3,6 +3,7 @@
 from typer.testing import CliRunner
 
 from wildsage import algorithms
+from wildsage.algorithms.base.errors import PlatformError
 from wildsage.local_runner.__main__ import app
 from wildsage.local_runner.images import catalogue
 
@@ -23,3 +24,12 @@ def test_what_is_missing_is_said(monkeypatch):
     absent = catalogue.AlgorithmEntry("made", "Made.", ("made",), ("text/csv",), 1, {}, "Algorithm made needs m.")
     monkeypatch.setattr(catalogue, "algorithms", lambda: (absent,))
     assert listed() == [["made", "Made.", "text/csv", "Algorithm made needs m."]]
+
+
+def test_a_container_that_does_not_answer_is_an_error(monkeypatch):
+    def fails() -> None:
+        raise PlatformError("It does not answer.")
+
+    monkeypatch.setattr(catalogue, "algorithms", fails)
+    result = CliRunner().invoke(app, ["algorithms"])
+    assert (result.exit_code, result.stderr) == (3, "It does not answer.\n")

@@ -39,7 +39,8 @@ def test_only_active_names_are_meant_by_their_beginning():
 
 
 @pytest.mark.parametrize(
-    ("count", "shown"), [(5, "job-3, job-4. Give more"), (6, "job-3, job-4 and 1 more. Give more")]
+    ("count", "shown"),
+    [(2, "job-0, job-1. Give more"), (5, "job-3, job-4. Give more"), (6, "job-3, job-4 and 1 more. Give more")],
 )
 def test_five_names_are_listed_and_others_counted(capsys, count, shown):
     with pytest.raises(typer.Exit):

@@ -1,6 +1,7 @@
 """Tables: for eyes and for programs."""
 
 import io
+import re
 import time
 
 import pytest
@@ -26,11 +27,25 @@ def test_for_a_program_a_row_is_a_line_and_cells_are_apart_by_tabs(capsys):
     assert capsys.readouterr().out == "name\twhy\na\ttwo lines of [red]text[/]\nb\t\n"
 
 
-def test_for_eyes_markup_in_a_name_stays_text(monkeypatch):
-    terminal = io.StringIO()
-    terminal.isatty = lambda: True  # type: ignore[method-assign]
-    monkeypatch.setattr("sys.stdout", terminal)
+def open_terminal(monkeypatch) -> io.StringIO:
+    """A terminal in place of standard output."""
+    found = io.StringIO()
+    found.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stdout", found)
     monkeypatch.setenv("TERM", "xterm")
+    return found
+
+
+def test_for_eyes_columns_begin_at_the_edge_and_only_statuses_have_a_color(monkeypatch):
+    terminal = open_terminal(monkeypatch)
+    tables.print_table(("name", "size"), [("job-1", "12 MB"), ("None", "'x'")])
+    _, head, _, *rows, _ = terminal.getvalue().splitlines()
+    assert re.sub(r"\x1b\[\d*m", "", head).split("name")[0] == rows[0].split("job-1")[0] == " "
+    assert not any("\x1b" in row for row in rows)
+
+
+def test_for_eyes_markup_in_a_name_stays_text(monkeypatch):
+    terminal = open_terminal(monkeypatch)
     tables.print_table(("name", "status"), [("[red]x[/]", "Failed")])
     assert "[red]x[/]" in terminal.getvalue()
     assert "\x1b[31mFailed" in terminal.getvalue()

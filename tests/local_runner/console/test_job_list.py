@@ -65,10 +65,11 @@ def test_a_filter_lets_jobs_through(add, wanted, found):
     assert names(job_page(wanted)) == found
 
 
+@pytest.mark.parametrize("kinds", [1, 2])
 @pytest.mark.parametrize(("count", "pages"), [(0, [0]), (50, [50]), (51, [50, 1]), (101, [50, 50, 1])])
-def test_a_page_has_fifty_jobs_and_leads_to_the_next(add, count, pages):
+def test_a_page_has_fifty_jobs_and_leads_to_the_next(add, count, pages, kinds):
     for number in range(count):
-        add(f"{number:03d}", float(number // 2), KINDS[number % 2])
+        add(f"{number:03d}", float(number // 2), KINDS[number % kinds])
     found, page = [], job_page(JobFilter())
     found.append(names(page))
     while page.after:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+import tarfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from wildsage.containers.codecs.images import image_recordio
 from wildsage.local_runner.console.previews import objects
 from wildsage.local_runner.console.previews.kinds import NoPreview
 
@@ -61,3 +64,33 @@ def test_a_head_is_as_long_as_asked_and_says_whether_it_is_all(size, whole):
 def test_a_format_without_a_preview_is_named(show):
     assert show("a", b"%PDF-1.7\n").note == "Its format is PDF, of which there is no preview."
     assert show("a.html", b"<html></html>").kind == "text"
+
+
+def png() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("begins", "most_bytes", "note"),
+    [
+        (b"[1]", 256 * 1024, "This is the beginning."),
+        (image_recordio.encode(png(), [0], 0), 8 * 1024**2, "1 of the records at the beginning."),
+        (png(), 32 * 1024**2, "The image is larger than a preview reads."),
+    ],
+    ids=["text", "records", "image"],
+)
+def test_a_file_is_read_up_to_a_limit(begins, most_bytes, note):
+    for more, expected in ((0, ""), (1, note)):
+        content = begins + b" " * (most_bytes - len(begins) + more)
+        assert objects.preview_answer(content, "").note == expected
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_tar_file_is_read_from_its_beginning(show, pack):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name in ("first", "second"):
+            archive.addfile(tarfile.TarInfo(name))
+    assert [member.name for member in show("a.tar", pack(file.getvalue())).members] == ["first", "second"]

@@ -7,6 +7,7 @@ import io
 import pytest
 from PIL import Image
 
+from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.console.previews import pictures
 from wildsage.local_runner.console.previews.kinds import NoPreview
 
@@ -38,4 +39,7 @@ def test_one_of_many_is_at_most_112_and_keeps_its_labels():
 def test_a_picture_that_is_cut_or_damaged_says_so():
     assert pictures.preview(png(2, 2), False) == NoPreview("The image is larger than a preview reads.")
     damaged = pictures.preview(png(2, 2)[:40], True)
-    assert damaged.kind == "nothing" and damaged.note[0].isupper() and damaged.note.endswith(".")
+    with pytest.raises(UserError) as caught:
+        pictures.thumbnail(png(2, 2)[:40], 9)
+    said = str(caught.value)
+    assert damaged == NoPreview(f"{said[:1].upper()}{said[1:]}.")

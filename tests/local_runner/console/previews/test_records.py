@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 from scipy.sparse import csr_array
 
@@ -34,6 +35,19 @@ def test_sparse_rows_name_their_columns(show):
     file = io.BytesIO()
     files.write_spmatrix_to_sparse_tensor(file, csr_array(np.array([[0, 2.5, 0, 1]], np.float32)))
     assert show("a", file.getvalue()) == TablePreview(["0"], [["1:2.5 3:1"]])
+
+
+@pytest.mark.parametrize(("entries", "end"), [(24, "23:1"), (25, "23:1 …")])
+def test_a_sparse_row_shows_its_first_entries(show, entries, end):
+    file = io.BytesIO()
+    files.write_spmatrix_to_sparse_tensor(file, csr_array(np.ones((1, entries), np.float32)))
+    ((cell,),) = show("a", file.getvalue()).rows
+    assert cell == " ".join(f"{key}:1" for key in range(23)) + f" {end}"
+
+
+def test_a_column_of_many_numbers_shows_the_first(show):
+    answers = record_rows.encode({"projection": np.arange(25.0).reshape(1, 25)})
+    assert show("a.out", answers).rows == [[", ".join(str(number) for number in range(24))]]
 
 
 def test_answers_are_a_table_of_their_columns(show):
@@ -85,9 +99,10 @@ def test_of_many_pictures_the_first_are_shown(show):
 
 
 def test_large_pictures_among_records_share_the_pixels_of_one(show, monkeypatch):
-    monkeypatch.setattr(encoded, "MOST_PIXELS", 10_000)
-    shown = show("a.rec", image_recordio.encode(picture(90, 90), [0], 0) * 9)
-    assert len(shown.pictures) == 2
+    small, large = (image_recordio.encode(picture(side, side), [0], 0) for side in (10, 90))
+    for most_pixels, count in ((8_199, 2), (8_200, 3), (16_299, 3), (16_300, 4)):
+        monkeypatch.setattr(encoded, "MOST_PIXELS", most_pixels)
+        assert len(show("a.rec", small + large * 9).pictures) == count
 
 
 def test_a_picture_is_encoded_anew_and_small(show):

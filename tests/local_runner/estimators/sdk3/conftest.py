@@ -1,0 +1,84 @@
+"""A session of SDK v3 with the local AWS, an estimator whose container is the stand-in, and what SDK v2 takes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sagemaker.core.helper.session_helper import Session
+from sagemaker.core.utils.utils import SageMakerClient
+
+from wildsage.local_runner.estimators.estimator import Estimator
+from wildsage.local_runner.estimators.hyperparameters import Hyperparameter
+
+
+class Stopped(Exception):
+    """A request was noted and not sent."""
+
+
+class StandIn(Estimator):
+    """Trains with the stand-in, which does what these hyperparameters say."""
+
+    repository = "kmeans"
+    fixed = {"name": "fixed"}
+
+    sleep_s = Hyperparameter(float)
+    status = Hyperparameter(int, name="exit")
+    lines = Hyperparameter(str)
+
+
+@pytest.fixture(scope="session")
+def session() -> Session:
+    """A session of SDK v3."""
+    return Session()
+
+
+@pytest.fixture
+def requests(session: Session) -> Iterator[Callable[..., list[dict[str, Any]]]]:
+    """Makes lists of what is asked of SageMaker. With `stop` a request ends there, with the error `Stopped`."""
+    events = SageMakerClient(session.boto_session, session.boto_region_name).sagemaker_client.meta.events
+    watched: list[tuple[str, Callable[..., None]]] = []
+
+    def watch(operation: str, stop: bool = False) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+
+        def note(params: dict[str, Any], **_: Any) -> None:
+            found.append(dict(params))
+            if stop:
+                raise Stopped
+
+        watched.append((f"provide-client-params.sagemaker.{operation}", note))
+        events.register(*watched[-1])
+        return found
+
+    yield watch
+    for each in watched:
+        events.unregister(*each)
+
+
+@pytest.fixture
+def stand_in(session: Session) -> Callable[..., StandIn]:
+    """Makes estimators."""
+
+    def make(count: int = 1, **settings: Any) -> StandIn:
+        return StandIn("WildsageRole", count, "ml.m5.large", sagemaker_session=session, **settings)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def rows_n2() -> NDArray[np.float32]:
+    """Seven rows."""
+    return np.arange(14, dtype=np.float32).reshape(7, 2)
+
+
+@pytest.fixture(scope="session")
+def sdk2() -> dict[str, dict[str, list[tuple[object, dict[str, str] | None]]]]:
+    """Class → attribute → values, and what SDK v2 sends for each; None where it rejects the value."""
+    return json.loads(Path(os.environ["HYPERPARAMETERS_OF_SDK2"]).read_text())
