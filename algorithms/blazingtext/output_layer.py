@@ -152,9 +152,7 @@ def _scores(scores_k, hidden_d, target_kd):  # type: ignore[no-untyped-def]
 
 @compiled
 def _softmax(scores_k):  # type: ignore[no-untyped-def]
-    largest = scores_k[0]
-    for k in range(1, len(scores_k)):
-        largest = max(largest, scores_k[k])
+    largest = scores_k.max()
     total = np.float32(0)
     for k in range(len(scores_k)):
         scores_k[k] = np.exp(scores_k[k] - largest)

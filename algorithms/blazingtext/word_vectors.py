@@ -141,9 +141,9 @@ SIGMOID = (1 / (1 + np.exp(-(np.arange(SIGMOID_CELLS) + 0.5) * (16 / SIGMOID_CEL
 def _sigmoid(value):  # type: ignore[no-untyped-def]
     if value >= SIGMOID_REACH:
         return np.float32(1)
-    if value <= -SIGMOID_REACH:
-        return np.float32(0)
-    return SIGMOID[np.int32((value + SIGMOID_REACH) * np.float32(SIGMOID_CELLS / 16))]
+    if value > -SIGMOID_REACH:
+        return SIGMOID[np.int32((value + SIGMOID_REACH) * np.float32(SIGMOID_CELLS / 16))]
+    return np.float32(0)  # NaN too, which has no cell: a job that diverges says so after its last block
 
 
 @compiled

@@ -130,6 +130,7 @@ def test_the_sigmoid_ends_at_eight():
         assert word_vectors._sigmoid(np.float32(value)) == pytest.approx(float(sigmoid(np.float32(value))), rel=1e-4)
     for value in (8, 9, 1e30):
         assert word_vectors._sigmoid(np.float32(value)) == 1 and word_vectors._sigmoid(np.float32(-value)) == 0
+    assert word_vectors._sigmoid(np.float32(np.nan)) in (0, 1)  # and not a number beside the table
 
 
 def dictionary(subwords: Subwords) -> Dictionary:

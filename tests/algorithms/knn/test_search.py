@@ -3,6 +3,7 @@
 import faiss
 import numpy as np
 import pytest
+import torch
 
 from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.knn import candidates, search
@@ -218,6 +219,19 @@ def test_a_query_too_far_from_k_rows_is_rejected_rather_than_given_other_rows():
     queries = np.concatenate([rows[:2], np.full((1, 4), 1e30, np.float32)])
     with pytest.raises(BadRecord, match="row 3: Fewer than k = 5 rows"):
         search.choose_search(lists(rows, 3), 5).nearest(queries, 5)
+
+
+def test_lists_are_searched_by_as_many_threads_as_torch_has():
+    before = torch.get_num_threads()
+    rows = np.random.default_rng(9).normal(size=(2000, 4)).astype("f4")
+    found = search.choose_search(lists(rows, 3), 5)
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.nearest(rows[:2], 5)
+            assert faiss.omp_get_max_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_an_index_that_searches_none_of_its_lists_is_rejected():
