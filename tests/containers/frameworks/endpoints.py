@@ -16,6 +16,18 @@ from wildsage.containers.frameworks.hooks import ScriptEndpoint
 
 ROWS = "1,2\n3,4\n"
 
+SCRIPT = """
+import os
+from own import ADDED
+
+def model_fn(model_dir):
+    return int(open(os.path.join(model_dir, "number")).read()) + ADDED
+
+def predict_fn(data, model):
+    return data.sum(axis=1) * model
+"""
+"""An inference.py whose model multiplies the sums of rows with what `write_model` gives it, twice."""
+
 
 def npy(array: Any) -> bytes:
     """NumPy's own file of an array."""
@@ -44,3 +56,11 @@ def ask(
     content = body.encode() if isinstance(body, str) else body
     answer = found.invocations(HttpRequest(content, content_type, accept))
     return answer.status, answer.body, answer.content_type
+
+
+def write_model(folder: Path, number: int, script: str = SCRIPT) -> None:
+    """A model with code of its own."""
+    (folder / "code").mkdir(parents=True)
+    (folder / "number").write_text(str(number))
+    (folder / "code" / "inference.py").write_text(script)
+    (folder / "code" / "own.py").write_text(f"ADDED = {number}")

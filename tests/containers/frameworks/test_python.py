@@ -1,17 +1,13 @@
-"""requirements.txt goes into an environment of the job's own, on top of the user's Python and never into it."""
+"""Which environment a job's requirements get, and when it is made: test_python_with_pip.py installs some."""
 
 from __future__ import annotations
 
 import fcntl
-import importlib.metadata
 import importlib.util
-import json
 import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
@@ -19,12 +15,6 @@ from wildsage.algorithms.base.errors import UserError
 from wildsage.containers.contract.layered_environment import COMPLETE, IMPORT_ROOT, interpreter, kept
 from wildsage.containers.frameworks import errors, python
 from wildsage.containers.frameworks.errors import CommandFailed
-
-SEE = """
-import importlib.metadata, json, sys
-import numpy, addition
-print(json.dumps([addition.VALUE, numpy.__file__, importlib.metadata.version("h11")]))
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -40,44 +30,8 @@ def code(tmp_path) -> Path:
     return tmp_path / "code"
 
 
-def wheel(folder: Path, name: str, version: str, text: str) -> str:
-    """A wheel of one module, as small as can be, and the line of requirements.txt that names it."""
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    about = f"{name}-{version}.dist-info"
-    with ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}.py", text)
-        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        archive.writestr(
-            f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{about}/RECORD", "")
-    return f"./{path.name}\n"
-
-
 def require(code: Path, text: str) -> None:
     (code / "requirements.txt").write_text(text)
-
-
-def seen_by(interpreter: Path) -> list:
-    return json.loads(subprocess.run([interpreter, "-c", SEE], capture_output=True, check=True).stdout)
-
-
-def test_requirements_are_the_jobs_own_and_are_kept_for_the_next(code, capfd):
-    require(code, wheel(code, "addition", "1.0", "VALUE = 7"))
-    own = python.of_job(code)
-    log = capfd.readouterr().out
-    assert "Installing with the following command:\n" in log and "Successfully installed addition-1.0" in log
-    assert own != Path(sys.executable) and importlib.util.find_spec("addition") is None
-    assert seen_by(own)[:2] == [7, importlib.util.find_spec("numpy").origin]
-    used = own.parents[1] / COMPLETE
-    os.utime(used, (0, 0))
-    assert python.of_job(code) == own and capfd.readouterr().out == ""
-    assert used.stat().st_mtime > 0, "the time of its last use"
-
-
-def test_a_version_that_the_user_has_already_gives_way_in_the_job_only(code):
-    require(code, wheel(code, "addition", "1.0", "VALUE = 7") + wheel(code, "h11", "99.0", ""))
-    assert seen_by(python.of_job(code))[2] == "99.0" != importlib.metadata.version("h11")
 
 
 @pytest.fixture
@@ -89,27 +43,32 @@ def place(code) -> Path:
     return found
 
 
-def test_an_environment_that_was_not_finished_is_made_anew(code, place):
+@pytest.fixture
+def installed(monkeypatch) -> list[Path]:
+    """The folders of code whose requirements pip would have installed."""
+    found: list[Path] = []
+    monkeypatch.setattr(python, "_run", lambda command, folder, failed: found.append(folder))
+    return found
+
+
+def test_an_environment_that_was_not_finished_is_made_anew(code, place, installed):
     (place / "half").touch()
     assert python.of_job(code) == interpreter(place)
     assert (place / COMPLETE).exists() and interpreter(place).exists() and not (place / "half").exists()
+    assert installed == [code]
 
 
-def test_requirements_that_cannot_be_installed_say_so_in_pips_words(code):
-    require(code, "--no-index\nno-such-package==1.0\n")
-    with pytest.raises(CommandFailed) as caught:
-        python.of_job(code)
-    assert str(caught.value).startswith("InstallRequirementsError:\nExitCode 1\nErrorMessage ")
-    assert "No matching distribution found for no-such-package==1.0" in str(caught.value)
+def test_an_environment_that_was_finished_is_used_again_and_has_the_time_of_its_last_use(code, place, installed):
+    (place / "kept").touch()
+    (place / COMPLETE).touch()
+    os.utime(place / COMPLETE, (0, 0))
+    assert python.of_job(code) == interpreter(place)
+    assert (place / "kept").exists() and (place / COMPLETE).stat().st_mtime > 0 and not installed
 
 
-def test_without_a_network_the_reason_says_what_is_missing(code, monkeypatch):
-    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1", "PIP_CONFIG_FILE": "/dev/null"}
-    for name, value in nowhere.items():
-        monkeypatch.setenv(name, value)
-    require(code, "no-such-package\n")
-    with pytest.raises(CommandFailed, match=r"cannot reach the package index of pip, which requirements.txt needs."):
-        python.of_job(code)
+def test_code_that_is_installed_needs_no_requirements(code, installed):
+    assert python.of_job(code, installs_code=True) == interpreter(kept() / python._key(code, True))
+    assert installed == [code]
 
 
 def test_code_without_requirements_runs_with_the_users_python(code):
