@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import xgboost
+from numpy.typing import NDArray
 from xgboost.callback import CallbackContainer, EarlyStopping, TrainingCallback
 
+from wildsage.algorithms.base.errors import LostHost, UserError
 from wildsage.algorithms.xgboost import hosts, library_errors, metrics
 from wildsage.algorithms.xgboost.log import XGBoostLog
 
@@ -58,7 +60,14 @@ def boost(task: BoostingTask, begin: xgboost.Booster | None = None) -> tuple[xgb
     try:
         return _rounds(parameters, task, begin, callbacks), recorder.history
     except (xgboost.core.XGBoostError, ValueError) as error:
-        raise library_errors.blamed(error) from None
+        raise _explained(library_errors.blamed(error), task.sets["train"].get_weight()) from None
+
+
+def _explained(error: Exception, weights_n: NDArray) -> Exception:
+    """The error; of rows that all have the weight 0 the library says in various words that it cannot estimate anything."""
+    if isinstance(error, LostHost) or weights_n.any() or not len(weights_n):
+        return error
+    return UserError(f"All rows of channel train have the weight 0; expected a higher one in some of them. {error}")
 
 
 def _evaluation(library: Sequence[str], own: Sequence[str], parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.xgboost.boosting import BoostingTask, boost
 from wildsage.algorithms.xgboost.log import XGBoostLog
+from wildsage.algorithms.xgboost.votes import majority
 
 CLASSIFICATION = ("binary:", "multi:")
 PREDICTIONS = "predictions.csv"
@@ -102,16 +103,8 @@ def _table(labels_n: NDArray, predicted: NDArray, folds: Folds) -> NDArray:
     if not folds.classify:
         return np.column_stack([labels_n, predicted.mean(0)])
     if predicted.ndim == 3:
-        return np.column_stack([labels_n, predicted.mean(0).max(-1), _majority(predicted.argmax(-1))])
+        return np.column_stack([labels_n, predicted.mean(0).max(-1), majority(predicted.argmax(-1))])
     if folds.objective == "multi:softmax":
-        return np.column_stack([labels_n, predicted.mean(0), _majority(predicted)])
+        return np.column_stack([labels_n, predicted.mean(0), majority(predicted)])
     threshold = 0.0 if folds.objective == "binary:logitraw" else 0.5
-    return np.column_stack([labels_n, predicted.mean(0), _majority(predicted > threshold)])
-
-
-def _majority(classes_rn: NDArray) -> NDArray:
-    """The most frequent class of every row, the smallest of several."""
-    classes_rn = classes_rn.astype(int)
-    # mutants: equivalent: a class that no model chose never wins
-    counts_kn = np.stack([(classes_rn == label).sum(0) for label in range(classes_rn.max() + 1)])
-    return counts_kn.argmax(0)
+    return np.column_stack([labels_n, predicted.mean(0), majority(predicted > threshold)])

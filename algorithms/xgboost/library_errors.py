@@ -52,6 +52,7 @@ CUSTOMERS_MISTAKES = (
     "Input data contains `inf`",
     "Mixed missing",
     "No more tree left for updating",
+    "Size of weight must equal",
 )
 """Parts of the library's messages about data and parameters: errors that the caller can fix
 [contract: xgboost, How a failure looks]."""

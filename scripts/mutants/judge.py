@@ -57,6 +57,7 @@ TESTS = {
     "local_runner/backends/preloaded.py": ("tests/local_runner/backends/test_warm.py",),
     "local_runner/s3/__main__.py": ("tests/local_runner/s3/test_main.py",),
     "local_runner/proxy/__main__.py": ("tests/local_runner/proxy/test_process.py",),
+    "algorithms/xgboost/spec.py": ("tests/algorithms/test_specs.py",),
     "algorithms/xgboost/data/": ("tests/algorithms/xgboost/data/test_readers.py",),
     "algorithms/xgboost/data/late_loops.py": ("tests/algorithms/xgboost/data/test_loops.py",),
     "algorithms/xgboost/data/machine_code.py": ("tests/algorithms/xgboost/data/test_loops.py",),

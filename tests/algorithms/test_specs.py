@@ -8,6 +8,7 @@ from wildsage.algorithms.image_classification.spec import SPEC as IMAGE_CLASSIFI
 from wildsage.algorithms.kmeans.spec import SPEC as KMEANS
 from wildsage.algorithms.knn.spec import SPEC as KNN
 from wildsage.algorithms.pca.spec import SPEC as PCA
+from wildsage.algorithms.xgboost.spec import SPEC as XGBOOST
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,13 @@ def test_channels_that_a_job_needs():
         }  # fmt: skip
     assert [channel.name for channel in IMAGE_CLASSIFICATION.channels if channel.required] == ["train"]
     assert [channel.name for channel in KNN.channels] == ["train", "test"]
+    assert {channel.name: channel.required for channel in XGBOOST.channels} == {
+        "train": True, "validation": False, "code": False,
+    }  # fmt: skip
+
+
+def test_a_program_trains_xgboost():
+    assert XGBOOST.program and not KMEANS.program
 
 
 def test_each_kind_of_factorization_machine_has_three_metrics():

@@ -92,7 +92,7 @@ class XGBoostEndpoint:
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         kind = requests.kind_of(request.content_type)
-        rows = requests.parse(kind, request.body, self.settings.version, self.model.num_features, self.records)
+        rows = requests.parse(kind, request.body, self.settings.version, self.records, self.model.num_features)
         if self.settings.multi_model and not self.settings.wanted:
             return self._of_several(request, self.model.predict(requests.checked(rows, kind, self.model.num_features)))
         accept = answers.CSV if self._ignores_accept else answers.choose_type(request.accept, self.settings.accept)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from wildsage.algorithms.base.errors import UserError
 from wildsage.algorithms.xgboost import model_files
 from wildsage.algorithms.xgboost.data.table import Rows
+from wildsage.algorithms.xgboost.votes import majority
 
 VOTING = ("multi:softmax", "binary:hinge")
 ROWS_WORTH_A_THREAD = 500
@@ -106,7 +107,7 @@ class Ensemble:
         if len(answers) == 1:
             return answers[0]
         if self.objective in VOTING:
-            return _majority(np.stack(answers))
+            return majority(np.stack(answers))
         return np.stack(answers).mean(axis=0, dtype=np.float32)
 
     def margins(self, rows: Rows) -> NDArray:
@@ -119,10 +120,3 @@ def _read(path: Path) -> LoadedBooster:
         return LoadedBooster.read(path)
     except UserError as error:
         raise UserError(f"Unable to load model: Model {path} cannot be loaded: {error}") from None
-
-
-def _majority(votes_rn: NDArray) -> NDArray:
-    """The most frequent value of every row."""
-    labels, places_rn = np.unique(votes_rn, return_inverse=True)
-    counts_kn = np.stack([(places_rn.reshape(votes_rn.shape) == place).sum(0) for place in range(len(labels))])
-    return labels[counts_kn.argmax(0)]

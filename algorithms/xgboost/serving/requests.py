@@ -51,8 +51,8 @@ def kind_of(content_type: str | None) -> str:
     return KINDS[name.strip()]
 
 
-def parse(kind: str, body: bytes, version: Version, width: int, records: Records) -> Rows:
-    """The rows of a body; `width` columns are the model's. Raises UnreadableBody in the original's words."""
+def parse(kind: str, body: bytes, version: Version, records: Records, width: int = 0) -> Rows:
+    """The rows of a body; `width` columns are the model's, if it is known. Raises UnreadableBody in the original's words."""
     try:
         if foreign := other_formats.problem_of(body, kind, other_formats.RECORDIO if kind == RECORDS else ""):
             raise UserError(foreign)

@@ -25,7 +25,7 @@ class XGBoostHooks(DefaultHooks):
     def input_fn(self, body: str | bytes, content_type: str | None) -> xgboost.DMatrix:
         """The matrix of CSV, LIBSVM or RecordIO-protobuf. Raises UnreadableBody in the original's words."""
         content = body.encode() if isinstance(body, str) else body
-        rows = requests.parse(requests.kind_of(content_type), content, self._version, 0, RecordCodec())
+        rows = requests.parse(requests.kind_of(content_type), content, self._version, RecordCodec())
         return xgboost.DMatrix(rows, missing=np.nan)
 
     def predict_fn(self, data: Any, model: Any) -> Any:

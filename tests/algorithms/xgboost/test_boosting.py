@@ -193,3 +193,14 @@ def test_an_unknown_failure_is_the_algorithms():
     with pytest.raises(AlgorithmError, match=r"XGB train call failed with exception:\n .*no_such") as raised:
         boost(BoostingTask({"objective": "no_such"}, 1, sets(VALUES)))
     assert raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize(("weights", "explained"), [([0] * 60, True), ([0] * 59 + [1], False), (None, False)])
+def test_rows_without_any_weight_are_named_where_the_library_fails(weights, explained):
+    rows = {"train": xgboost.DMatrix(X, VALUES, weight=weights)}
+    with pytest.raises(UserError if explained else AlgorithmError) as raised:
+        boost(BoostingTask({"objective": "no_such"}, 1, rows))
+    said = "All rows of channel train have the weight 0; expected a higher one in some of them. XGB train call failed"
+    assert str(raised.value).startswith(said) is explained and raised.value.__suppress_context__
+    booster, _ = boost(BoostingTask({"base_score": 2}, 1, rows))
+    assert not explained or set(booster.predict(xgboost.DMatrix(X))) == {2}, "what the library takes is trained"

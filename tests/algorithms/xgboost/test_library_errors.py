@@ -39,6 +39,7 @@ def test_data_and_parameters_are_the_users(words):
         ({"eval_metric": "error@x"}, {}),
         ({"eval_metric": "tweedie-nloglik@3"}, {}),
         ({"monotone_constraints": "(1,1,1)"}, {}),
+        ({"objective": "rank:pairwise"}, {"qid": [1, 1], "weight": [1.0, 1.0]}),
     ],
 )
 def test_what_the_library_says_of_wrong_data_and_parameters_is_the_users(parameters, given):

@@ -417,21 +417,21 @@ def test_one_row_is_read_as_several_are(row, expected):
     for body in (row, row + b"\n" + row.removeprefix(b"\xef\xbb\xbf")):
         if expected is None:
             with pytest.raises(UnreadableBody):
-                parse("csv", body, NEWEST, 2, RecordCodec())
+                parse("csv", body, NEWEST, RecordCodec(), 2)
         else:
             np.testing.assert_array_equal(
-                parse("csv", body, NEWEST, 2, RecordCodec())[0], np.array(expected, np.float32)
+                parse("csv", body, NEWEST, RecordCodec(), 2)[0], np.array(expected, np.float32)
             )
 
 
 @pytest.mark.usefixtures("both_readers")
 @pytest.mark.parametrize("line", [b"1 0:2 3:4", b"1\t0:2\t3:4", b"0:2\t3:4", b"  0:2 3:4 # five"])
 def test_labels_of_libsvm_requests_are_optional(line):
-    np.testing.assert_array_equal(parse("libsvm", line, NEWEST, 4, RecordCodec()).toarray(), [[2, 0, 0, 4]])
+    np.testing.assert_array_equal(parse("libsvm", line, NEWEST, RecordCodec(), 4).toarray(), [[2, 0, 0, 4]])
 
 
 @pytest.mark.usefixtures("both_readers")
 @pytest.mark.parametrize("body", [b"1,1e39\n", b"1,2\n1,1e39\n", gzip.compress(b"1,2\n", mtime=0)])
 def test_a_request_that_cannot_be_used_says_why(body):
     with pytest.raises(UnreadableBody, match=r"float32 can hold|the data is gzip"):
-        parse("csv", body, NEWEST, 2, RecordCodec())
+        parse("csv", body, NEWEST, RecordCodec(), 2)

@@ -44,7 +44,7 @@ def test_another_content_type_is_rejected_in_the_originals_words(given, text):
 
 
 def libsvm(body: bytes, version: Version = NEWEST, width: int = 4) -> list[list[float]]:
-    return parse("libsvm", body, version, width, RECORDS).toarray().tolist()
+    return parse("libsvm", body, version, RECORDS, width).toarray().tolist()
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ X = np.array([[1, 0, 2], [0, 3, 0]], np.float32)
 def test_records_are_rows(write):
     body = io.BytesIO()
     write(body, X)
-    found = parse("recordio-protobuf", body.getvalue(), NEWEST, 3, RECORDS)
+    found = parse("recordio-protobuf", body.getvalue(), NEWEST, RECORDS, 3)
     np.testing.assert_array_equal(found if isinstance(found, np.ndarray) else found.toarray(), X)
 
 
@@ -89,7 +89,7 @@ def test_dense_and_sparse_records_together_are_sparse_rows():
     body = io.BytesIO()
     files.write_numpy_to_dense_tensor(body, X)
     files.write_spmatrix_to_sparse_tensor(body, csr_matrix(X))
-    found = parse("recordio-protobuf", body.getvalue(), NEWEST, 3, RECORDS)
+    found = parse("recordio-protobuf", body.getvalue(), NEWEST, RECORDS, 3)
     np.testing.assert_array_equal(found.toarray(), np.concatenate([X, X]))
 
 
@@ -107,7 +107,7 @@ def test_dense_and_sparse_records_together_are_sparse_rows():
 )
 def test_what_cannot_be_read_says_so_in_the_originals_words(kind, body, shown):
     with pytest.raises(UnreadableBody) as raised:
-        parse(kind, body, NEWEST, 2, RECORDS)
+        parse(kind, body, NEWEST, RECORDS, 2)
     assert str(raised.value).startswith(
         f"Loading {kind} data failed with Exception, please ensure data is in {kind} format:\n {shown}"
     )

@@ -38,3 +38,8 @@ def test_columns_of_a_model_need_no_names_in_a_request():
 def test_a_cell_that_is_not_there_is_missing():
     counts = endpoint("xgboost", model_fn=lambda folder: 0, predict_fn=lambda data, model: [data.num_nonmissing()])
     assert ask(counts, "1,,3")[1] == b"[2]"
+
+
+def test_the_matrix_is_as_wide_as_the_body():
+    width = endpoint("xgboost", model_fn=lambda folder: 0, predict_fn=lambda data, model: [data.num_col()])
+    assert [ask(width, body, "text/libsvm")[1] for body in ("1", "0:5", "1 2:3")] == [b"[0]", b"[1]", b"[3]"]
