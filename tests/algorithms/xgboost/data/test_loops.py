@@ -1,7 +1,12 @@
-"""The compiled loops against Arrow and against exact arithmetic: the same bits, or they give up. When they are loaded."""
+"""The loops against Arrow and against exact arithmetic: the same bits, or they give up. When they are loaded.
 
+They are tried as machine code, and as Python runs their source.
+"""
+
+import importlib.util
 import logging
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +18,7 @@ from hypothesis import strategies as st
 xgboost = pytest.importorskip("xgboost")
 pytest.importorskip("llvmlite")
 
+from wildsage.algorithms.base import compiled  # noqa: E402
 from wildsage.algorithms.base.errors import BadRecord  # noqa: E402
 from wildsage.algorithms.base.program import JobChannel  # noqa: E402
 from wildsage.algorithms.xgboost.data import csv_text, late_loops, libsvm, machine_code  # noqa: E402
@@ -39,12 +45,55 @@ LIBSVM_PIECES = st.sampled_from(
 )
 
 
+class Interpreted:
+    """The source of the loops, not compiled, with the arguments of the machine code. No place outside of an array can be written."""
+
+    def __init__(self) -> None:
+        path = Path(late_loops.__file__).with_name("loops.py")
+        spec = importlib.util.spec_from_file_location("interpreted_loops", path)
+        self._source = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self._source)
+
+    def csv(self, text, size, delimiter, first_kn, rest_nd, leading, most, width) -> int:
+        first, rest = at(first_kn, np.float32, leading * most), at(rest_nd, np.float32, most * (width - leading))
+        with np.errstate(over="ignore"):
+            return self._source.csv(at(text, np.uint8, size), size, delimiter, first, rest, leading, most, width)
+
+    def libsvm(self, text, size, labels_n, weights_n, groups_n, starts_n, columns_z, values_z, found_3) -> int:
+        read = at(text, np.uint8, size)
+        rows, values = (int((read == ord(byte)).sum()) for byte in "\n:")
+        kinds = [np.float32, np.float32, np.int64, np.int64, np.int32, np.float32, np.int64]
+        addresses = [labels_n, weights_n, groups_n, starts_n, columns_z, values_z, found_3]
+        sizes = [rows, rows, rows, rows + 1, values, values, 3]
+        with np.errstate(over="ignore"):
+            return self._source.libsvm(read, size, *map(at, addresses, kinds, sizes))
+
+
+def at(address: int, kind: type, count: int) -> np.ndarray:
+    """The numbers in memory from an address on."""
+    found = (np.ctypeslib.as_ctypes_type(kind) * count).from_address(address)
+    return np.frombuffer(found, kind) if count else np.empty(0, kind)
+
+
 @pytest.fixture(scope="module")
-def loops() -> LateLoops:
+def machine_loops() -> LateLoops:
     """Loops that are loaded."""
     loops = LateLoops()
     assert loops.load()
     return loops
+
+
+@pytest.fixture(scope="module", params=["machine code", "source"])
+def loops(request, machine_loops) -> Iterator[LateLoops]:
+    """Loops that are loaded, and those that stand in the source."""
+    if request.param == "machine code":
+        yield machine_loops
+        return
+    found = LateLoops()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "exact", lambda function: function)
+        found._loops = Interpreted()
+    yield found
 
 
 def bits(values) -> list[int]:
@@ -154,7 +203,7 @@ def assert_alike(one: LibsvmRows, other: Table) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1 0:1\n0 1:2\n", "+1 3:1e-3\n-1 7:.5 9:12345678901234567890\n", "1:2 qid:7 0:1 \r\n\n0:3 qid:8\n", "1\n2", "", "\n"]
+    "text", ["1 0:1\n0 1:2\n", "+1 3:1e-3\n-1 7:.5 9:12345678901234567890\n", "1:2 qid:7 0:1 \r\n\n0:3 qid:8\n", "1\n2", "", "\n", "\v1\t0:1\f\v2:3 \f\n"]
 )  # fmt: skip
 def test_ordinary_libsvm_is_read(loops, text):
     found = loops.libsvm(text.encode(), 0)
@@ -172,9 +221,9 @@ def test_other_libsvm_is_left_to_arrow(loops, text):
 
 
 @pytest.mark.parametrize(("end", "rows"), [("\n" * 300_000, 1), ("1\n" * 300_000, None)])
-def test_the_room_for_rows_is_bounded_by_the_text_not_by_lines_times_columns(loops, end, rows):
+def test_the_room_for_rows_is_bounded_by_the_text_not_by_lines_times_columns(machine_loops, end, rows):
     """Lines times columns would be 335 GiB."""
-    found = loops.csv(("1," * 300_000 + "1\n" + end).encode(), ",", 300_001, 0, 0)
+    found = machine_loops.csv(("1," * 300_000 + "1\n" + end).encode(), ",", 300_001, 0, 0)
     assert found is None if rows is None else bits(found[1]) == bits([1.0]) * 300_001
 
 
