@@ -78,6 +78,12 @@ def test_a_model_whose_graph_is_not_for_serving_says_so(tmp_path):
     assert SavedModel(folder).signatures["serving_default"].method == "", "TensorFlow takes the only graph there is"
 
 
+def test_a_file_that_is_not_a_saved_model_is_the_users(tmp_path):
+    (tmp_path / saved_models.FILE).write_bytes(b"\xff")
+    with pytest.raises(UserError, match=f"^The SavedModel {tmp_path.name} cannot be loaded: "):
+        SavedModel(tmp_path)
+
+
 def signature(function, *shape: int | None) -> Signature:
     return Signature("predict", {"x": tf.TensorSpec(shape, tf.float32)}, function)
 
