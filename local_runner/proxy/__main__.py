@@ -36,9 +36,9 @@ def main(
 
 async def _serve(proxy: Proxy, port: int) -> None:
     server = await listen(port, proxy.serve)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
-    await _wait_for_parent()
-    server.close()
+    (listener,) = server.sockets
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    await _wait_for_parent()  # the end of this process closes what is open
 
 
 async def _wait_for_parent() -> None:

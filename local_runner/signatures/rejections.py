@@ -7,7 +7,7 @@ class Rejected(Exception):
     """A request that is not signed as it should be. The text says why."""
 
     def __init__(self, message: str = "", **details: str) -> None:
-        super().__init__(message)
+        super().__init__(message)  # mutants: equivalent: an exception has kept what it was made with
         self.details = details
 
 

@@ -80,9 +80,11 @@ def test_a_proxy_may_end_by_itself(tmp_path, instead):
 
 def test_a_proxy_that_does_not_end_is_killed(tmp_path, instead, monkeypatch):
     monkeypatch.setattr(process, "STOP_LIMIT_S", 0.1)
-    instead("import os, time; print(os.getpid(), flush=True); time.sleep(1000)")
+    end = tmp_path / "end"
+    instead(f"import os, time; print(os.getpid(), flush=True); time.sleep(60); open({str(end)!r}, 'w')")
     with process.run_proxy(tmp_path, "http://h", 0, tunnel=False) as said:
         pass
+    assert not end.exists()
     until = time.monotonic() + 240
     while psutil.pid_exists(int(said)):
         assert time.monotonic() < until

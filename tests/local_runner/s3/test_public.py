@@ -175,6 +175,11 @@ def reading(local, far: Far) -> PublicBuckets:
     return public
 
 
+def test_the_public_s3_is_the_real_one_whatever_the_environment_says(local, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert PublicBuckets(local.store)._client.meta.endpoint_url == "https://s3.amazonaws.com"
+
+
 def test_an_object_from_afar_keeps_what_it_had(local):
     far = Far({"k": b"content"})
     public = reading(local, far)

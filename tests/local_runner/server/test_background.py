@@ -81,10 +81,10 @@ def test_a_server_that_does_not_come_up_is_ended(tmp_path, instead, monkeypatch)
 
 def test_a_server_that_does_not_end_is_killed(tmp_path, instead, monkeypatch):
     monkeypatch.setattr(background, "STOP_LIMIT_S", 0.1)
-    instead(f"{SERVER}\nimport time; time.sleep(1000)")
+    instead(f"{SERVER}\nimport time; time.sleep(60); open(data + '/late', 'w')")
     with background.server(tmp_path):
         pid = lock.address(tmp_path).pid
-    assert not psutil.pid_exists(pid)
+    assert not psutil.pid_exists(pid) and not (tmp_path / "late").exists()
 
 
 def test_a_server_ends_when_its_block_raises(tmp_path, instead):

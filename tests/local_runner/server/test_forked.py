@@ -49,7 +49,7 @@ def test_a_server_answers_for_its_endpoint_and_ends_when_it_is_asked_to(tmp_path
         stands(answers)
         server = forked.start(settings)
         said = {"endpoint": server.endpoint, "session": os.getsid(server.pid) == server.pid, "runs": server.runs()}
-        server.stop(240)
+        server.stop(60)
         print(json.dumps({**said, "status": server.status, "runs after": server.runs()}))
         """,
     )
@@ -76,6 +76,28 @@ def test_a_server_that_does_not_end_is_killed(tmp_path):
         """,
     )
     assert found == {"statuses": [-signal.SIGKILL, -signal.SIGKILL]}
+
+
+def test_how_a_server_ended_that_nobody_stopped(tmp_path):
+    found = run(
+        tmp_path,
+        """
+        def ends(settings, ready):
+            ready("http://127.0.0.1:7")
+        def fails(settings, ready):
+            ready("http://127.0.0.1:7")
+            raise RuntimeError
+        statuses = []
+        for serve in (ends, fails):
+            stands(serve)
+            server = forked.start(settings)
+            while server.runs():
+                time.sleep(0.01)
+            statuses.append(server.status)
+        print(json.dumps({"statuses": statuses}))
+        """,
+    )
+    assert found == {"statuses": [0, 1]}
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path):

@@ -13,7 +13,6 @@ LIMIT = "The account-level service limit 'ml.c4.xlarge for {} usage' is 100 Inst
 @pytest.mark.parametrize(("wanted", "used"), [(100, 0), (1, 99), (0, 100)])
 def test_a_hundred_instances_are_not_too_many(wanted, used):
     quotas.check("endpoint", "ml.c4.xlarge", wanted, used)
-    quotas.check("training job", "ml.c4.xlarge", 100)
 
 
 @pytest.mark.parametrize(("wanted", "used"), [(101, 0), (1, 100)])
@@ -22,3 +21,8 @@ def test_one_more_is(wanted, used):
         quotas.check("endpoint", "ml.c4.xlarge", wanted, used)
     assert f"utilization of {used} Instances and a request delta of {wanted} Instances" in str(caught.value)
     assert caught.value.code == "ResourceLimitExceeded"
+
+
+def test_nothing_runs_unless_it_is_said():
+    with pytest.raises(AwsError, match="utilization of 0 Instances and a request delta of 101 Instances"):
+        quotas.check("training job", "ml.c4.xlarge", 101)
