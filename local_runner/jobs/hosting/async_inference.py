@@ -78,13 +78,15 @@ class AsyncInferences:
         """A pool of the size that the endpoint needs now. A pool of another size ends after the invocations that it has."""
         self._end_pools_of_deleted_endpoints()
         wanted = self._concurrency(endpoint)
-        size, pool = self._pools.get(endpoint, (0, None))
-        if pool is None or size != wanted:
-            if pool:
-                pool.shutdown(wait=False)
-            pool = ThreadPoolExecutor(wanted, f"async {endpoint}")
-            self._pools[endpoint] = wanted, pool
+        size, pool = self._pools.get(endpoint) or self._new_pool(endpoint, wanted)
+        if size != wanted:
+            pool.shutdown(wait=False)
+            _, pool = self._new_pool(endpoint, wanted)
         return pool
+
+    def _new_pool(self, endpoint: str, size: int) -> tuple[int, ThreadPoolExecutor]:
+        self._pools[endpoint] = size, ThreadPoolExecutor(size, f"async {endpoint}")
+        return self._pools[endpoint]
 
     def _end_pools_of_deleted_endpoints(self) -> None:
         """Their threads end after the invocations that they have."""

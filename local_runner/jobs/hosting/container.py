@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 HEALTHY_WITHIN_S = 240.0
 PING_TIMEOUT_S = 2.0
 PING_EVERY_S = 0.1
-ENDS_CHECK_S = 0.05
+ENDS_CHECK_S = 0.05  # mutants: equivalent: any pause between two looks at what has ended
 ENDS_WITHIN_S = 0.5  # from a lost connection to the news that the container has ended
 INVOCATION_TIMEOUT_S = 60.0
 STOP_GRACE_S = 30.0
 STARTS_BEFORE_GIVING_UP = 3
 PAUSES_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Pauses before a container is started again, by failures in a row."""
-MAX_CONNECTIONS = 64
+MAX_CONNECTIONS = 64  # mutants: equivalent: of more connections, those that are left over are closed
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class Container:
         self._settled = threading.Event()
         self._healthy = False
         self._stopping = threading.Event()
-        self._ends = 0
+        self._ends = 0  # mutants: equivalent: only whether it has changed is asked
         self._keeper = threading.Thread(target=self._keep, name=f"container {name}", daemon=True)
         self._keeper.start()
 

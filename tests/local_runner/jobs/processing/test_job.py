@@ -22,7 +22,7 @@ from wildsage.local_runner.jobs.queue import Queue
 from wildsage.local_runner.jobs.store import Document, Store
 from wildsage.local_runner.s3.store import ObjectStore
 
-WITHIN_S = 240
+WITHIN_S = 60
 POLL_S = processing.POLL_S
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:processing-job/a"
 Act = Callable[[Launch], Container | None]

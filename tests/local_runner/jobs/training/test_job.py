@@ -155,7 +155,7 @@ def test_folders_of_ended_and_interrupted_jobs_are_kept_where_asked(deps, tmp_pa
 
 # With containers in this process
 
-WITHIN_S = 240
+WITHIN_S = 60
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from wildsage.local_runner.jobs.store import Document, Store
 from wildsage.local_runner.jobs.transform.job import KIND, TransformJobs
 from wildsage.local_runner.s3.store import ObjectStore
 
-WITHIN_S = 240
+WITHIN_S = 60
 CREATED = 1_700_000_000.5
 
 

@@ -405,5 +405,22 @@ def test_hyperband_stops_a_job_that_has_had_its_share(run, store, logs):
     assert one.execute().outcome == "Completed" and one._objectives() == [0.8]
 
 
+def test_a_search_without_a_limit_ends_after_750_jobs_as_at_aws(run, store):
+    one = run(tuning_job())
+    one._begin_searches()
+    one._ended, one._running = [{}] * 748, {"a": 1}
+    assert one._may_start()
+    one._running["b"] = 2
+    assert not one._may_start()
+
+
+def test_as_many_searches_run_at_a_time_as_at_aws_with_one_queue(store, logs):
+    training = Training(store, logs, by_letter)
+    jobs = tuning.TuningJobs(store, training)
+    one = jobs.new_run(tuning_job())
+    assert tuning.MAX_TUNING_JOBS == 100
+    assert one._training is training and one._queue is jobs._queue and jobs._queue._limit == 100
+
+
 def test_the_image_of_these_tests_names_its_objective():
     assert training_definition()["AlgorithmSpecification"] is OWN_IMAGE
