@@ -33,13 +33,13 @@ def test_the_limits_are_those_of_the_container_contract():
 def test_what_cannot_run_here_is_said_in_its_own_words():
     class Lacking(Backend):
         def serve(self, launch: Launch) -> Serving:
-            raise CannotRun("There is no engine.")
+            raise CannotRun("An engine is missing.")
 
     lines: list[str] = []
     assert not Container(
         Lacking(NOBODY), Launch("image", Path(), {}, {}, lines.append), "c", ended=lambda: None
     ).is_healthy()
-    assert lines == ["Wildsage: There is no engine."]
+    assert lines == ["Wildsage: An engine is missing."]
 
 
 def test_what_keeps_it_from_starting_stands_in_its_log(caplog):

@@ -291,7 +291,7 @@ def test_a_mistake_of_ours_is_logged_and_one_of_the_callers_is_not(hosting, capl
     [
         (S3Error("NoSuchKey", "It is gone."), "Could not find model data: It is gone."),
         (NotHealthy("It is sick."), "It is sick. Please check CloudWatch logs for this endpoint."),
-        (InputError("It is no archive."), "It is no archive."),
+        (InputError("It is not an archive."), "It is not an archive."),
         (UserError("It is wrong."), "ClientError: It is wrong."),
         (
             OSError(errno.ENOSPC, "No space left on device"),

@@ -294,7 +294,7 @@ def test_a_reason_shows_the_beginning_of_a_long_answer(store, flow):
     assert failure.count("y") == 512 - len("the container answered 400: ") - "the container answered".count("y")
 
 
-def test_a_failure_while_the_job_is_being_stopped_is_no_failure_of_the_object(store, flow):
+def test_an_object_has_not_failed_if_its_job_is_being_stopped(store, flow):
     stopping, instance = threading.Event(), Answering(400)
     one = flow(instance, RequestPlan(1, "SINGLE_RECORD", MB), stopping)
     invoke = instance.invoke
