@@ -116,7 +116,7 @@ TESTS = {
     "local_runner/console/pages/jobs.py": ("tests/local_runner/console/test_jobs.py",),
     "local_runner/console/pages/overview.py": ("tests/local_runner/console/test_overview.py",),
     "local_runner/console/cloud.py": ("tests/local_runner/console/test_app.py",),
-    "local_runner/__main__.py": ("tests/local_runner/commands/test_cli.py",),
+    "local_runner/__main__.py": ("tests/local_runner/test_main.py",),
     "containers/codecs/__init__.py": (
         "tests/containers/codecs/test_table.py",
         "tests/containers/codecs/test_other_formats.py",

@@ -1,4 +1,4 @@
-"""The command line: help, errors and exit statuses in this process; programs, training and serving in their own."""
+"""Commands: errors and exit statuses in this process; programs, training and serving in their own."""
 
 from __future__ import annotations
 
@@ -38,23 +38,6 @@ def invoke(*arguments: str | Path) -> tuple[int, str]:
     return result.exit_code, " ".join(result.output.split())
 
 
-@pytest.mark.parametrize(
-    "command", sorted(command.name or command.callback.__name__ for command in app.registered_commands)
-)
-def test_every_command_explains_itself_with_examples(command: str) -> None:
-    status, text = invoke(command, "--help")
-    assert status == 0
-    assert f"wildsage {command}" in text
-    assert "Examples:" in text
-
-
-def test_help_states_the_exit_statuses() -> None:
-    status, text = invoke("--help")
-    assert status == 0
-    for meaning in ("1 your data or settings", "2 wrong usage", "3 the machine", "130 stopped by Ctrl-C"):
-        assert meaning in text
-
-
 def test_run_tells_where_the_results_are(tmp_path) -> None:
     script = tmp_path / "train.py"
     script.write_text(
@@ -66,18 +49,6 @@ def test_run_tells_where_the_results_are(tmp_path) -> None:
     assert said.returncode == 0, said.stderr
     assert f"Jobs of this run: 1 training Completed; `wildsage jobs --data {tmp_path}/aws` lists them." in said.stderr
     assert list((tmp_path / "aws/s3/buckets").glob("*/*/output/model.tar.gz"))
-
-
-def test_version() -> None:
-    status, text = invoke("--version")
-    assert status == 0
-    assert text.startswith("wildsage ")
-
-
-def test_an_unknown_command_is_wrong_usage() -> None:
-    status, text = invoke("trian")
-    assert status == 2
-    assert "No such command 'trian'" in text
 
 
 @pytest.mark.parametrize(
@@ -626,25 +597,3 @@ def test_what_is_not_an_archive_is_rejected(tmp_path: Path) -> None:
     done = wildsage("serve", tmp_path / "model.tar.gz", "--port", "18080")
     assert done.returncode == 1
     assert "not a readable tar.gz archive" in done.stderr
-
-
-def test_the_command_line_is_loaded_without_packages_that_it_may_not_need() -> None:
-    """`--help` and the completion of the shell load every command's module."""
-    slow = {
-        "torch",
-        "numpy",
-        "boto3",
-        "botocore",
-        "sagemaker",
-        "pandas",
-        "optuna",
-        "docker",
-        "xgboost",
-        "flask",
-        "urllib3",
-        "http.client",
-        "psutil",
-        "importlib.metadata",
-    }
-    check = f"import sys, wildsage.local_runner.__main__; print(sorted({slow} & sys.modules.keys()))"
-    assert subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
+import nbformat
 import pytest
 import typer
 
+from wildsage.local_runner.client import notebook
 from wildsage.local_runner.commands import run
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.jobs.transform.job import KIND
 from wildsage.local_runner.settings import ServerSettings
+
+ENDPOINT = "http://127.0.0.1:4577"
 
 
 def status_of(call, *arguments) -> int:
@@ -136,3 +143,115 @@ def test_news_are_asked_for_until_the_end(monkeypatch):
         return found
 
     assert list(run.iter_until(ended, new)) == ["a", "b", "c"]
+
+
+@dataclass
+class Started:
+    """What `wildsage run` asked for: the options of its server, the programs it ran, the proxies."""
+
+    options: list[list[str]] = field(default_factory=list)
+    scripts: list[tuple] = field(default_factory=list)
+    notebooks: list[tuple] = field(default_factory=list)
+    proxies: list[tuple] = field(default_factory=list)
+    reused: bool = False
+
+
+@pytest.fixture
+def started(monkeypatch, data) -> Started:
+    """In place of a server, of a proxy and of programs."""
+    found = Started()
+
+    @contextlib.contextmanager
+    def server(folder, options):
+        found.options.append(options)
+        yield SimpleNamespace(endpoint=ENDPOINT, reused=found.reused)
+
+    @contextlib.contextmanager
+    def run_proxy(*arguments):
+        found.proxies.append(arguments)
+        yield "http://127.0.0.1:9"
+
+    monkeypatch.setattr(run.background, "server", server)
+    monkeypatch.setattr(run.process, "run_proxy", run_proxy)
+    monkeypatch.setattr(run, "run_script", lambda *arguments: found.scripts.append(arguments) or 7)
+    monkeypatch.setattr(notebook, "run", lambda *arguments: found.notebooks.append(arguments) or 8)
+    return found
+
+
+def test_a_script_gets_its_arguments_and_the_variables_of_a_client(cli, started, file, data):
+    script = file("a.py")
+    said = cli("run", "--data", data, script, "--epochs", "3")
+    assert said.status == 7
+    assert started.options == [[]] and started.proxies == []
+    ((program, arguments, environment, python),) = started.scripts
+    assert (program, arguments, python) == (script, ["--epochs", "3"], None)
+    assert environment["AWS_ENDPOINT_URL"] == ENDPOINT and "WILDSAGE_SDK_POLLING" not in environment
+    assert said.err == f"Local AWS on {ENDPOINT}, state in {data}"
+
+
+def test_the_server_has_the_options_of_the_command(cli, started, file, data):
+    weights = file("w.pth")
+    options = ("--public-s3", "--strict", "--token", "--pretrained-weights", weights, "--sdk-polling")
+    assert cli("run", "--data", data, *options, "--python", sys.executable, file("a.py")).status == 7
+    assert started.options == [
+        ["--public-s3", "--strict", "--token", "--pretrained-weights", str(weights), "--sdk-polling"]
+    ]
+    assert started.scripts[0][2]["WILDSAGE_SDK_POLLING"] == "1"
+    assert started.scripts[0][3] == Path(sys.executable)
+
+
+def test_options_have_no_effect_on_a_server_that_runs(cli, started, file, data):
+    started.reused = True
+    said = cli("run", "--data", data, "--strict", "--sdk-polling", file("a.py"))
+    assert f"state in {data} (was running)" in said.err
+    assert "--strict: no effect on a server that runs already. Give it to `wildsage up`." in said.err
+    assert "no effect" not in cli("run", "--data", data, "--sdk-polling", file("a.py")).err
+
+
+@pytest.mark.parametrize(("options", "others"), [((), "rejected; --tunnel allows them"), (("--tunnel",), "tunnelled")])
+def test_a_proxy_takes_any_free_port(cli, started, file, data, options, others):
+    said = cli("run", "--data", data, "--proxy", *options, file("a.py"))
+    assert started.proxies == [(data, ENDPOINT, 0, bool(options))]
+    assert f"HTTPS proxy on http://127.0.0.1:9; connections to other hosts than AWS are {others}" in said.err
+    assert started.scripts[0][2]["HTTPS_PROXY"] == "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("name", [None, "out.ipynb"])
+def test_a_notebook_runs_in_its_folder(cli, started, tmp_path, data, name):
+    program = tmp_path / "a.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(), program)
+    options = ("--output", tmp_path / name) if name else ()
+    assert cli("run", "--data", data, *options, program).status == 8
+    ((cells, folder, executed, environment, _),) = started.notebooks
+    assert (folder, executed) == (tmp_path, tmp_path / (name or "a.executed.ipynb"))
+    assert cells["cells"] == [] and environment["AWS_ENDPOINT_URL"] == ENDPOINT
+    assert started.scripts == []
+
+
+def test_what_is_not_a_notebook_is_an_error_before_a_server_starts(cli, started, tmp_path, data):
+    (tmp_path / "a.ipynb").write_text("{")
+    assert cli("run", "--data", data, tmp_path / "a.ipynb").status == 1
+    assert started.options == []
+
+
+@pytest.mark.parametrize(("options", "kept"), [((), True), (("--allow-sdk-upgrade",), False)])
+def test_pip_keeps_the_sdk_unless_it_may_replace_it(cli, started, file, data, options, kept):
+    cli("run", "--data", data, *options, file("a.py"))
+    assert ("PIP_CONSTRAINT" in started.scripts[0][2]) == kept
+
+
+def test_jobs_of_others_are_named_while_a_program_runs_on_their_server(data, capsys):
+    arn = "arn:aws:sagemaker:us-east-1:0:transform-job/theirs"
+    job = {
+        "TransformJobName": "theirs",
+        "TransformJobArn": arn,
+        "TransformJobStatus": "InProgress",
+        "CreationTime": 1.0,
+    }
+    with closing(Store(ServerSettings(data).region("us-east-1").state)) as store:
+        store.insert(KIND.name, "theirs", job)
+    before = set(threading.enumerate())
+    with run.waiting_jobs_reported(data):
+        pass
+    assert "theirs" in capsys.readouterr().err
+    assert set(threading.enumerate()) <= before
