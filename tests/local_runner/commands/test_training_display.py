@@ -1,69 +1,96 @@
-"""`wildsage train` on a terminal: one line of progress, a summary, and a reason where it failed."""
+"""What `wildsage train` shows: progress or the log, a summary, and a command that asks the model."""
 
 from __future__ import annotations
 
-import os
-import pty
+import io
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from wildsage.containers.contract.metrics import progress_line, quality_line
+from wildsage.local_runner.commands import training_display
 from wildsage.local_runner.commands.standalone import ChannelData
+from wildsage.local_runner.commands.terminal import JobFailed
 from wildsage.local_runner.commands.training_display import example_request
+from wildsage.local_runner.commands.training_log import TrainingLog
 
-TRAIN = [sys.executable, "-m", "wildsage.local_runner", "train", "kmeans", "--hp", "feature_dim=2"]
+VALUES = [quality_line("algo-1", channel, "msd", "loss", 0.5) for channel in ("a", "b", "c")]
 
 
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("rows") / "rows.csv"
-    path.write_text("".join(f"{n % 7},{n % 3}\n" for n in range(500)))
+@pytest.fixture
+def rows(tmp_path) -> Path:
+    path = tmp_path / "rows.csv"
+    path.write_text("1,2\n")
     return path
 
 
-def on_a_terminal(*options: object) -> tuple[int, str]:
-    """Exit status and what a terminal without colours shows, line by line."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "NO_COLOR": "1"}
-    command = [*TRAIN, *map(str, options)]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
-        os.close(theirs)
-        shown = b""
-        while chunk := _read(ours):
-            shown += chunk
-    os.close(ours)
-    return process.returncode, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).replace("\r", "\n")
+@pytest.fixture
+def shown(monkeypatch) -> io.StringIO:
+    """What a terminal without colours shows."""
+    found = io.StringIO()
+    console = Console(file=found, force_terminal=True, no_color=True, width=120, highlight=False)
+    monkeypatch.setattr(training_display, "stderr", console)
+    return found
 
 
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # the other end is closed
-        return b""
+def show_log(lines: list[str], failure: JobFailed | None = None) -> TrainingLog:
+    log = TrainingLog({})
+    with training_display.log_shown(log, whole=False) as show:
+        for line in lines:
+            show(f"{line}\n", sys.stdout)
+        if failure:
+            raise failure
+    return log
 
 
-def test_a_terminal_shows_progress_and_a_summary_in_place_of_the_log(rows, tmp_path):
-    status, shown = on_a_terminal("--channel", f"train={rows}", "--hp", "k=3", "--output", tmp_path)
-    assert status == 0, shown
-    assert "Training" in shown and "#metrics" not in shown
-    assert re.search(r"Trained kmeans: 500 rows, \d.*, train msd \d", shown)
-    assert f"wildsage serve {tmp_path}/model.tar.gz" in shown
-    assert f"head -n 1 {rows} | curl -H 'Content-Type: text/csv' --data-binary @- " in shown
+def test_one_line_follows_the_job(shown, capsys):
+    log = show_log([*VALUES, progress_line("algo-1", 100.0)])
+    assert log.percent == 100 and len(log.metrics) == 3
+    line = shown.getvalue().rpartition("Training")[2]
+    assert "100%" in line and "b msd 0.5, c msd 0.5" in line and "a msd" not in line
+    assert capsys.readouterr().out == ""
 
 
-def test_verbose_shows_the_log(rows, tmp_path):
-    status, shown = on_a_terminal("--channel", f"train={rows}", "--hp", "k=3", "--output", tmp_path, "--verbose")
-    assert (status, "#metrics" in shown, "Trained kmeans" in shown) == (0, True, True)
+@pytest.mark.parametrize(("lines", "has_percentage"), [([], False), ([progress_line("algo-1", 0.0)], True)])
+def test_progress_is_unknown_until_the_log_tells_it(shown, lines, has_percentage):
+    show_log(lines)
+    assert ("0%" in shown.getvalue()) == has_percentage
 
 
-def test_a_failed_job_shows_its_reason_and_no_log(rows, tmp_path):
-    status, shown = on_a_terminal("--channel", f"train={rows}", "--hp", "k=0", "--output", tmp_path)
-    assert status == 1
-    assert shown.rstrip().endswith("ClientError: Hyperparameter k: got '0', expected an integer ≥ 1.")
-    assert shown.count("ClientError") == 1 and "Reading default configuration" not in shown
+@pytest.mark.parametrize(("has_reason", "first"), [(True, None), (False, 1)])
+def test_the_end_of_the_log_is_shown_if_the_job_gives_no_reason(shown, has_reason, first):
+    with pytest.raises(JobFailed):
+        show_log([f"[line {number}]" for number in range(13)], JobFailed(1, "", has_reason))
+    numbers = [int(number) for number in re.findall(r"\[line (\d+)\]", shown.getvalue())]
+    assert numbers == ([] if first is None else list(range(first, 13)))
+
+
+def test_the_whole_log_is_printed_and_read(shown, capsys):
+    log = TrainingLog({})
+    with training_display.log_shown(log, whole=True) as show:
+        show(f"{VALUES[0]}\n", sys.stdout)
+    assert capsys.readouterr().out == f"{VALUES[0]}\n"
+    assert log.metrics == {"a msd": 0.5}
+    assert shown.getvalue() == ""
+
+
+def test_a_summary_has_rows_metrics_and_commands(shown, rows):
+    log = TrainingLog({}, rows=1000, metrics={"a msd": 1.0, "b msd": 1234567.0, "c msd": 0.5})
+    training_display.summarize("kmeans", log, 42.0, Path("a b/model.tar.gz"), ChannelData(rows, "text/csv"))
+    first, second, third, fourth = shown.getvalue().split("\n", 3)
+    assert first == "Trained kmeans: 1,000 rows, 42 s, b msd 1.23457e+06, c msd 0.5"
+    assert second == "Model: a b/model.tar.gz"
+    assert third == "  serve it:  wildsage serve 'a b/model.tar.gz'"
+    assert fourth.startswith("  ask it:    head -n 1 ")
+
+
+@pytest.mark.parametrize("train", [None, ChannelData(Path("absent"), "text/csv")])
+def test_a_summary_says_only_what_is_known(shown, train):
+    training_display.summarize("kmeans", TrainingLog({}), 1.0, Path("m"), train)
+    assert shown.getvalue() == "Trained kmeans: 1.0 s\nModel: m\n  serve it:  wildsage serve m\n"
 
 
 @pytest.mark.parametrize(
@@ -96,6 +123,18 @@ def test_a_text_is_asked_about_in_json_which_is_what_its_endpoint_reads(tmp_path
     request = example_request(ChannelData(tmp_path, "text/plain"))
     url = "http://127.0.0.1:8080/invocations"
     assert request == f"curl -H 'Content-Type: application/json' --data-binary {body} {url}"
+
+
+@pytest.mark.parametrize(("letters", "is_given"), [(481, True), (482, False)])
+def test_a_request_of_500_bytes_is_short_enough(tmp_path, letters, is_given):
+    (tmp_path / "texts").write_text("__label__a " + "x" * letters)
+    assert (example_request(ChannelData(tmp_path, "text/plain")) is not None) == is_given
+
+
+@pytest.mark.parametrize("end", ["}", "}x"])
+def test_of_an_endless_line_the_first_64_kib_are_read(tmp_path, end):
+    (tmp_path / "texts").write_text('{"source": "a ship"'.ljust(65_535) + end)
+    assert '["a ship"]' in example_request(ChannelData(tmp_path, "text/plain"))
 
 
 @pytest.mark.parametrize("content", [b"\n", b'{"source": 1}', b"{", b"__label__a " + b"word " * 1000])
