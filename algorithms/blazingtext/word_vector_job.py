@@ -57,7 +57,7 @@ class Share:
         """Whether no host was asked to stop. All hosts must call this equally often."""
         if self.collective is None:
             return not stopping
-        return not self.collective.sum(np.array([float(stopping)], np.float32))[0]
+        return not self.collective.sum(np.array([stopping], np.float32)).any()
 
 
 class WordVectorJob:
