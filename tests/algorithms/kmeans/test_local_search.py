@@ -114,6 +114,27 @@ def test_in_step_each_start_ends_by_its_own_relative_improvement(tol):
     )
 
 
+PAIRS = WeightedRows(torch.tensor([[-5.5], [-4.5], [4.5], [5.5]]), torch.ones(4, dtype=torch.float64))
+
+
+def test_lloyd_ends_where_nothing_improves_even_without_a_tolerance():
+    asked: list[int] = []
+    still = torch.tensor([[-5.0], [5.0]])
+    centers, cost = local_search.lloyd(PAIRS, still, 300, 0.0, lambda: bool(asked.append(1)))
+    assert torch.equal(centers, still) and cost == 0.25 and len(asked) == 1
+    each, costs = local_search.lloyd_from_each(PAIRS, still[None], 300, 0.0, lambda: bool(asked.append(1)))
+    assert torch.equal(each[0], still) and costs.tolist() == [0.25] and len(asked) == 2
+
+
+@pytest.mark.parametrize("centers", [[-5.5, -4.5, 5], [-5, 4.5, 5.5]])
+def test_centers_that_cost_as_much_replace_none_and_bring_nothing(centers):
+    """Three centers for two pairs: whichever pair shares one, the cost is the same."""
+    asked: list[int] = []
+    begun = torch.tensor(centers)[:, None]
+    found = local_search.swap_centers(PAIRS, begun, 12, 0.0, rng(), lambda: bool(asked.append(1)))
+    assert torch.equal(found, begun) and len(asked) == local_search.FRUITLESS_ROUNDS
+
+
 def test_swaps_go_on_until_told_to_stop_and_never_raise_the_cost():
     rows, asked = WeightedRows(X, WEIGHTS), []
     begun = rows.cost(rows.assign(C).d2_n)
