@@ -21,7 +21,7 @@ def two_sides() -> Batch:
 def accuracy(model: Model, rows: Batch) -> float:
     """Share of the rows whose label is predicted."""
     assert rows.labels_nl is not None
-    return float((model.predict(rows)["predicted_label"] == rows.labels_nl[:, 0]).float().mean())
+    return float((model.predict(rows)["predicted_label"] == rows.labels_nl.flatten()).float().mean())
 
 
 CASE = Case(
