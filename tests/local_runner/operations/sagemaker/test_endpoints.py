@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from wildsage.local_runner.jobs.hosting.endpoint import KIND, EndpointBusy
-from wildsage.local_runner.jobs.store import NotFound
+from wildsage.local_runner.jobs.lineage import ASSOCIATION, CONTEXT
+from wildsage.local_runner.jobs.store import TAGS, NotFound
 from wildsage.local_runner.operations.context import RequestContext
 from wildsage.local_runner.operations.sagemaker import endpoint_configs, endpoints, models, resources
 from wildsage.local_runner.wire.errors import AwsError
@@ -95,6 +96,7 @@ def test_a_variant_has_what_its_configuration_says(deployed):
         deployed, {"EndpointName": "f", "EndpointConfigName": "full", "Tags": [{"Key": "a", "Value": "b"}]}
     )
     assert made == {"EndpointArn": "arn:aws:sagemaker:us-east-1:000000000000:endpoint/f"}
+    assert deployed.services.store.get(TAGS, made["EndpointArn"]) == {"a": "b"}
     (variant,) = variants_of(deployed, "f")
     assert variant.items() >= {"InstanceCount": 3, "Weight": 0.5, **limits}.items()
     assert variant["Containers"][0]["NetworkIsolation"] is True
@@ -118,7 +120,8 @@ def test_names_that_are_taken_or_absent(deployed):
 
 def test_a_hundred_instances_of_all_endpoints_are_the_most(deployed):
     configure(deployed, "many", {"v": MACHINES | {"InitialInstanceCount": 98}})
-    configure(deployed, "more", {"v": MACHINES | {"InitialInstanceCount": 99}})
+    others = MACHINES | {"InstanceType": "ml.c5.large"}
+    configure(deployed, "more", {"v": MACHINES | {"InitialInstanceCount": 98}, "w": others})
     code, text = rejection(endpoints.create_endpoint, deployed, EndpointName="more", EndpointConfigName="more")
     assert code == "ResourceLimitExceeded" and "'ml.m5.large for endpoint usage'" in text
     assert "utilization of 2 Instances and a request delta of 99 Instances" in text
@@ -213,6 +216,23 @@ def test_an_update_keeps_the_properties_that_it_is_told_to(deployed, retain, kep
     first, second = variants_of(deployed)
     assert (first["Weight"], first["InstanceCount"]) == kept
     assert (second["VariantName"], second["Weight"], second["InstanceCount"]) == ("new", 1.0, 1)
+
+
+def test_the_lineage_of_an_endpoint_holds_what_was_deployed_to_it(deployed):
+    def sources() -> set[str]:
+        deployment = "arn:aws:sagemaker:us-east-1:000000000000:action/e-aws-endpoint"
+        found = deployed.services.store.all(ASSOCIATION)
+        return {one["SourceType"] for one in found if one["DestinationArn"] == deployment}
+
+    (about,) = deployed.services.store.all(CONTEXT.name)
+    assert (about["ContextName"], about["ContextType"]) == ("e-aws-endpoint", "Endpoint")
+    assert "Model" not in sources()
+    container = {"Image": "i", "Mode": "SingleModel", "ModelDataUrl": "s3://bucket/m.tar.gz"}
+    model = {"ModelName": "with-data", "EnableNetworkIsolation": False, "PrimaryContainer": container}
+    resources.create(deployed, models.KIND, model)
+    configure(deployed, "next", {"v": MACHINES | {"ModelName": "with-data"}})
+    endpoints.update_endpoint(deployed, {"EndpointName": "e", "EndpointConfigName": "next"})
+    assert "Model" in sources()
 
 
 def test_an_endpoint_with_instances_does_not_become_serverless(deployed):

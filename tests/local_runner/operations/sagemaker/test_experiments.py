@@ -5,6 +5,10 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
+from wildsage.local_runner.jobs.store import TAGS
+from wildsage.local_runner.operations.sagemaker import experiments
+from wildsage.local_runner.wire.errors import AwsError
+
 
 def rejection(call, **request) -> tuple[str, str]:
     with pytest.raises(ClientError) as caught:
@@ -136,3 +140,98 @@ def test_artifacts_are_noted_associated_listed_and_deleted(aws, noted):
     assert rejection(sagemaker.describe_artifact, ArtifactArn=arn)[0] == "ResourceNotFound"
     assert rejection(sagemaker.delete_association, **ends)[0] == "ResourceNotFound"
     assert rejection(sagemaker.list_tags, ResourceArn=arn)[0] == "ResourceNotFound"
+
+
+# Operations as functions
+
+
+@pytest.fixture
+def kept(context):
+    """The experiment e with the trials t, which has the components c and d, and u, which has none."""
+    experiments.create_experiment(context, {"ExperimentName": "e", "Tags": [{"Key": "a", "Value": "b"}]})
+    for name in "tu":
+        experiments.create_trial(context, {"TrialName": name, "ExperimentName": "e"})
+    for name in "cd":
+        experiments.create_trial_component(context, {"TrialComponentName": name})
+        experiments.associate_trial_component(context, {"TrialComponentName": name, "TrialName": "t"})
+    return context
+
+
+def names(answer: dict) -> str:
+    ((_, found),) = answer.items()
+    return "".join(sorted(one[field] for one in found for field in one if field in ("TrialName", "TrialComponentName")))
+
+
+def test_what_is_created_has_its_name_shown_its_arn_and_its_tags(kept):
+    found = experiments.describe_experiment(kept, {"ExperimentName": "e"})
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:experiment/e"
+    assert (found["DisplayName"], found["ExperimentArn"], "Tags" in found) == ("e", arn, False)
+    assert found["CreationTime"] == found["LastModifiedTime"]
+    assert kept.services.store.get(TAGS, arn) == {"a": "b"}
+    component = experiments.describe_trial_component(kept, {"TrialComponentName": "c"})
+    assert component.items() >= {"Parameters": {}, "InputArtifacts": {}, "OutputArtifacts": {}, "Trials": ["t"]}.items()
+    changed = experiments.update_experiment(kept, {"ExperimentName": "e", "DisplayName": "shown"})
+    assert changed == {"ExperimentArn": arn}
+    assert experiments.describe_experiment(kept, {"ExperimentName": "e"})["DisplayName"] == "shown"
+
+
+def test_lists_are_those_of_their_owners(kept):
+    experiments.create_experiment(kept, {"ExperimentName": "other"})
+    experiments.create_trial(kept, {"TrialName": "x", "ExperimentName": "other"})
+    source = "arn:aws:sagemaker:us-east-1:000000000000:training-job/j"
+    kept.services.store.change(
+        "experiment-trial-component", "d", lambda one: one.update(Source={"SourceArn": source}, SourceArn=source)
+    )
+    trials, components = experiments.list_trials, experiments.list_trial_components
+    assert (names(trials(kept, {})), names(trials(kept, {"ExperimentName": "e"}))) == ("tux", "tu")
+    assert names(trials(kept, {"TrialComponentName": "c"})) == "t"
+    assert names(trials(kept, {"TrialComponentName": "c", "ExperimentName": "other"})) == ""
+    assert names(components(kept, {})) == names(components(kept, {"ExperimentName": "e"})) == "cd"
+    assert (names(components(kept, {"TrialName": "t"})), names(components(kept, {"TrialName": "u"}))) == ("cd", "")
+    assert names(components(kept, {"ExperimentName": "other"})) == ""
+    assert names(components(kept, {"SourceArn": source})) == "d"
+
+
+@pytest.mark.parametrize(
+    ("call", "request_", "text"),
+    [
+        (experiments.list_trials, {"ExperimentName": "x"}, "Experiment 'x' does not exist."),
+        (experiments.list_trials, {"TrialComponentName": "x"}, "Trial component 'x' does not exist."),
+        (experiments.list_trial_components, {"TrialName": "x"}, "Trial 'x' does not exist."),
+        (experiments.create_trial, {"TrialName": "y", "ExperimentName": "x"}, "Experiment 'x' does not exist."),
+        (experiments.update_trial, {"TrialName": "x"}, "Trial 'x' does not exist."),
+        (experiments.delete_experiment, {"ExperimentName": "x"}, "Experiment 'x' does not exist."),
+        (
+            experiments.associate_trial_component,
+            {"TrialComponentName": "c", "TrialName": "x"},
+            "Trial 'x' does not exist.",
+        ),
+    ],
+)
+def test_an_owner_that_does_not_exist_is_named(kept, call, request_, text):
+    with pytest.raises(AwsError) as caught:
+        call(kept, request_)
+    assert (caught.value.code, str(caught.value)) == ("ResourceNotFound", text)
+
+
+def test_parts_that_are_left_are_named_and_those_that_leave_take_nothing_else_along(kept):
+    for call, request, text in (
+        (experiments.delete_experiment, {"ExperimentName": "e"}, "has the trials t, u. Delete them first"),
+        (experiments.delete_trial, {"TrialName": "t"}, "has the components c, d. Disassociate them first"),
+        (experiments.delete_trial_component, {"TrialComponentName": "c"}, "belongs to the trials t. Disassociate"),
+    ):
+        with pytest.raises(AwsError, match=text):
+            call(kept, request)
+    experiments.associate_trial_component(kept, {"TrialComponentName": "c", "TrialName": "u"})
+    experiments.associate_trial_component(kept, {"TrialComponentName": "c", "TrialName": "t"})
+    assert experiments.describe_trial_component(kept, {"TrialComponentName": "c"})["Trials"] == ["t", "u"]
+    experiments.disassociate_trial_component(kept, {"TrialComponentName": "c", "TrialName": "t"})
+    assert names(experiments.list_trial_components(kept, {"TrialName": "t"})) == "d"
+    assert names(experiments.list_trial_components(kept, {"TrialName": "u"})) == "c"
+    experiments.disassociate_trial_component(kept, {"TrialComponentName": "c", "TrialName": "u"})
+    component = experiments.describe_trial_component(kept, {"TrialComponentName": "c"})
+    association = {"SourceArn": component["TrialComponentArn"], "DestinationArn": "arn:x", "CreationTime": 1.0}
+    kept.services.store.insert("association", "one", association)
+    experiments.delete_trial_component(kept, {"TrialComponentName": "c"})
+    assert list(kept.services.store.all("association")) == []
+    assert names(experiments.list_trial_components(kept, {})) == "d"
