@@ -268,7 +268,14 @@ def tuning(values: tuple[str, ...] = ("1", "2", "3"), strategy: str = "Random", 
     }
 
 
+def searching(ranges: dict[str, Any], strategy: str = "Random") -> dict[str, Any]:
+    request = tuning(strategy=strategy, MaxNumberOfTrainingJobs=1)
+    request["HyperParameterTuningJobConfig"]["ParameterRanges"] = ranges
+    return request
+
+
 CREATE = tuning_jobs.create_hyper_parameter_tuning_job
+WHOLE = {"Name": "epochs", "MinValue": "1", "MaxValue": "2"}
 
 
 @pytest.mark.parametrize(
@@ -293,6 +300,10 @@ def test_a_search_that_ends_is_accepted(requests, monkeypatch, request_):
         (tuning(), "ResourceLimits needs MaxNumberOfTrainingJobs or MaxRuntimeInSeconds"),
         (tuning(strategy="Grid", MaxNumberOfTrainingJobs=2), "MaxNumberOfTrainingJobs is 2, but the grid has 3"),
         (tuning(strategy="Grid", MaxNumberOfTrainingJobs=4), "MaxNumberOfTrainingJobs is 4, but the grid has 3"),
+        (searching({"IntegerParameterRanges": [WHOLE]}, "Grid"), "Strategy Grid takes categorical ranges only; epochs"),
+        (searching({"IntegerParameterRanges": [WHOLE | {"MinValue": "3"}]}), "the range from 3 to 2 is empty"),
+        (searching({}), "No hyperparameter has a range"),
+        (tuning(strategy="Hyperband", MaxNumberOfTrainingJobs=1), "Strategy Hyperband needs MaxResource"),
     ],
 )
 def test_a_search_that_does_not_end_or_has_too_little_to_try_is_rejected(requests, request_, words):
