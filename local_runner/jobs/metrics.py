@@ -16,7 +16,7 @@ from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.jobs.logs import LogEvent
 
 MetricDefinition = Mapping[str, str]
-LINE_TIMEOUT_S = 0.5  # mutants: equivalent: any time that is long for a line
+LINE_TIMEOUT_S = 0.5
 """Time for one expression on one line, a hundred thousand times what it should take."""
 MOST_SHOWN = 40
 """An AlgorithmSpecification has no more definitions. A client that creates a job like a described one would be rejected."""

@@ -59,10 +59,14 @@ class WaitingJobs(Jobs):
     def __init__(self, store: Store, queue: Queue) -> None:
         super().__init__(store, queue)
         self.made: dict[str, WaitingRun] = {}
+        self.cleared = False
 
     def new_run(self, job: Document) -> WaitingRun:
         run = self.made[job["WaitingJobName"]] = WaitingRun(job, self._store, self._queue)
         return run
+
+    def clear_leftovers(self) -> None:
+        self.cleared = True
 
 
 @pytest.fixture
@@ -114,6 +118,25 @@ def test_an_exception_fails_the_job_with_its_reason_and_the_next_one_begins(jobs
     assert "waiting job a" in caplog.text
     finish(jobs, "b")
     assert found(store, "b")["WaitingJobStatus"] == "Completed"
+
+
+def test_a_stop_at_the_moment_of_creation_is_obeyed(tmp_path):
+    """Who learns of the job from the store may stop it at once."""
+
+    class Watched(Store):
+        def insert(self, kind: str, name: str, document: Document) -> None:
+            super().insert(kind, name, document)
+            if kind == KIND.name:
+                stopping.start()
+                stopping.join(0.1)
+
+    store = Watched(tmp_path / "watched")
+    jobs = WaitingJobs(store, Queue(1))
+    stopping = threading.Thread(target=jobs.stop, args=["a"])
+    jobs.start(job("a"))
+    stopping.join(WITHIN_S)
+    jobs.wait("a", WITHIN_S)
+    assert found(store, "a")["WaitingJobStatus"] == "Stopped"
 
 
 def test_a_running_job_stops(jobs, store):
@@ -184,7 +207,7 @@ def test_a_closed_server_leaves_the_states_and_the_next_one_goes_on_from_them(jo
 
     next_jobs = WaitingJobs(store, Queue(1))
     next_jobs.restore()
-    assert list(next_jobs.made) == ["waiting"]
+    assert list(next_jobs.made) == ["waiting"] and next_jobs.cleared
     finish(next_jobs, "waiting")
     statuses = {one["WaitingJobName"]: one["WaitingJobStatus"] for one in store.all(KIND.name)}
     assert statuses == {"ended": "Completed", "running": "Failed", "waiting": "Completed", "stopping": "Stopped"}
@@ -199,7 +222,7 @@ def test_a_job_that_cannot_begin_leaves_nothing_behind(jobs, store, monkeypatch)
         patch.setattr(threading.Thread, "start", refuse)
         with pytest.raises(CannotBegin):
             jobs.start(job("a"))
-    assert store.all(KIND.name) == []
+    assert store.all(KIND.name) == [] and jobs._find("a") is None
     jobs.start(job("a"))
     finish(jobs, "a")
     assert found(store, "a")["WaitingJobStatus"] == "Completed"
@@ -252,7 +275,9 @@ def test_a_server_closes_in_time_whatever_its_jobs_do(store, monkeypatch):
     jobs.close()
     runs = [jobs._runs[name] for name in "abc"]
     assert not any(run.has_ended for run in runs)
-    runs[2].join(3_600)  # it has not begun, so that nobody waits for its end
+    begun_s = time.monotonic()
+    runs[2].join(WITHIN_S)
+    assert time.monotonic() - begun_s < WITHIN_S, "it has not begun, so that nobody waits for its end"
     for run in runs:
         run.release.set()
 
