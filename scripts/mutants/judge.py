@@ -54,6 +54,7 @@ ENDING_S = 10
 """A process that has to end may take this long before it is killed."""
 
 TESTS = {
+    "local_runner/backends/__init__.py": ("tests/local_runner/backends/test_launch.py",),
     "local_runner/backends/preloaded.py": ("tests/local_runner/backends/test_warm.py",),
     "local_runner/s3/__main__.py": ("tests/local_runner/s3/test_main.py",),
     "local_runner/proxy/__main__.py": ("tests/local_runner/proxy/test_process.py",),
@@ -120,6 +121,7 @@ TESTS = {
         "tests/containers/codecs/test_table.py",
         "tests/containers/codecs/test_other_formats.py",
     ),
+    "containers/__init__.py": ("tests/containers/test_openmp.py",),
     "containers/__main__.py": ("tests/containers/test_main.py",),
     "containers/frameworks/image_modules/": ("tests/containers/frameworks/test_image_modules.py",),
     "containers/model_files/__init__.py": ("tests/containers/model_files/test_layouts.py",),

@@ -1,61 +1,53 @@
 """What an image does as it is built."""
 
-import subprocess
-import sys
-from pathlib import Path
+from __future__ import annotations
+
+import runpy
 
 import pytest
 
 from wildsage import algorithms
+from wildsage.containers import prepare as module
 from wildsage.containers.prepare import prepare
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = """
-import sys, tempfile
-from pathlib import Path
-sys.path.insert(0, "tests/algorithms")
-from finished_job import FinishedJob
-from wildsage.containers.contract.job import ChannelConfig
-from wildsage.containers.prepare import prepare
 
-def compiled():
-    modules = [module for name, module in sys.modules.items() if name.startswith("wildsage.algorithms.blazingtext")]
-    loops = {each for module in modules for each in vars(module).values() if hasattr(each, "signatures")}
-    return {(loop.__name__, str(signature)) for loop in loops for signature in loop.signatures}
+@pytest.fixture
+def prepared(monkeypatch) -> list[str]:
+    """The algorithms that were told to prepare."""
+    names: list[str] = []
 
-prepare({"WILDSAGE_ALGORITHM": "blazingtext"})
-before = compiled()
-text = b"".join(b"__label__%d ship word%d\\n" % (number, number) for number in range(1000))
-jobs = [
-    {"mode": "supervised", "word_ngrams": "3", "early_stopping": "true", "min_epochs": "1"},
-    {"mode": "batch_skipgram"}, {"mode": "skipgram", "subwords": "true"}, {"mode": "cbow"},
-]
-for given in jobs:
-    given |= {"vector_dim": "3", "min_count": "1", "buckets": "100", "epochs": "1"}
-    channels = {"train": text} | ({"validation": text} if given["mode"] == "supervised" else {})
-    done = FinishedJob.run("blazingtext", Path(tempfile.mkdtemp(dir=sys.argv[1])), given, channels, ChannelConfig("text/plain"))
-    assert done.status == 0, done.failure
-print(len(before), sorted(compiled() - before))
-"""
+    class Program:
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def prepare(self) -> None:
+            names.append(self._name)
+
+    monkeypatch.setattr(algorithms, "program", Program)
+    return names
 
 
-def test_jobs_compile_nothing_that_was_not_prepared(tmp_path):
-    """In a process of its own, in which no other test has compiled anything."""
-    pytest.importorskip("numba")
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    prepared, others = done.stdout.splitlines()[-1].split(" ", 1)
-    # Where the machine code is kept already, what the loops call is not loaded: 10 loops in place of more than 20.
-    assert int(prepared) >= 10 and others == "[]"
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("kmeans", []),
+        ("xgboost", ["xgboost"]),
+        ("blazingtext", ["blazingtext"]),
+        ("runner", ["blazingtext", "xgboost"]),
+        ("", []),
+    ],
+)
+def test_an_image_prepares_its_algorithm_and_the_local_aws_all(prepared, image, expected):
+    prepare({"WILDSAGE_ALGORITHM": image})
+    assert prepared == expected
 
 
-def test_an_image_prepares_its_algorithm_and_the_local_aws_all(monkeypatch):
-    prepared = []
-    monkeypatch.setattr(
-        algorithms, "program", lambda name: type("Program", (), {"prepare": lambda self: prepared.append(name)})()
-    )
-    for image, expected in (("kmeans", []), ("xgboost", ["xgboost"]), ("runner", ["blazingtext", "xgboost"]), ("", [])):
-        prepare({"WILDSAGE_ALGORITHM": image})
-        assert prepared == expected
-        prepared.clear()
+def test_an_image_that_names_no_algorithm_prepares_none(prepared):
+    prepare({})
+    assert prepared == []
+
+
+def test_the_image_that_is_built_is_that_of_the_variable(prepared, monkeypatch):
+    monkeypatch.setenv("WILDSAGE_ALGORITHM", "xgboost")
+    runpy.run_path(module.__file__, run_name="__main__")
+    assert prepared == ["xgboost"]
