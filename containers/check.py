@@ -22,7 +22,7 @@ def check(environment: Mapping[str, str], given: Sequence[str]) -> int:
         _check_values(algorithm_name(environment), [_pair(text) for text in given])
         return 0
     except WildsageError as error:
-        print(failure.reason(error), flush=True)
+        print(failure.reason(error))
         failure.write(OptML.from_environment(environment), error)
         return failure.exit_status(error)
 

@@ -90,7 +90,7 @@ class Pipe:
         epoch = 0
         while (fifo := self._await_reader(epoch)) is not None:
             os.mkfifo(self._folder.pipe(self._channel, epoch + 1))
-            with contextlib.suppress(BrokenPipeError), os.fdopen(fifo, "wb", buffering=0) as sink:
+            with contextlib.suppress(BrokenPipeError), os.fdopen(fifo, "wb") as sink:
                 self._write_pass(epoch, sink)
             self._folder.pipe(self._channel, epoch).unlink(missing_ok=True)
             epoch += 1

@@ -30,7 +30,7 @@ class WarmInterpreter:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._orders: socket.socket | None = None
-        self._ready = False
+        self._ready = False  # mutants: equivalent: it is set as an interpreter is started
 
     def prepare(self) -> None:
         """Start the interpreter unless it runs. Returns before its imports are done."""

@@ -65,7 +65,7 @@ def supervise(child: int, parent: int) -> int:
     threading.Thread(target=_follow_parent, args=(parent, child), daemon=True).start()
     _await_end(child)
     _kill_group(child)
-    _, ended, used = os.wait4(child, 0)
+    _, ended, used = os.wait4(child, 0)  # mutants: equivalent: it has ended, and no option changes that
     code = os.waitstatus_to_exitcode(ended)
     status = code if code >= 0 else 128 - code
     if stat.S_ISSOCK(os.fstat(parent).st_mode):
@@ -90,7 +90,7 @@ def _await_end(child: int) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     while os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-        os.read(reading, 1024)
+        os.read(reading, 1024)  # mutants: equivalent: any number of signals may be read at once
 
 
 def _follow_parent(parent: int, child: int) -> None:

@@ -30,7 +30,9 @@ def test_what_a_job_could_have_is_taken_each_by_itself(failure: Path) -> None:
     assert not failure.exists()
 
 
-def test_what_it_could_not_have_is_named_once_with_what_is_expected(failure: Path) -> None:
+def test_what_it_could_not_have_is_named_once_with_what_is_expected(
+    failure: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["check", "k=0", "k=2.0", "kk=1", "kk=2", "init_method=luck", "epochs=3"]) == 1
     assert failure.read_text().splitlines() == [
         "ClientError: Hyperparameter k: got '0', expected an integer ≥ 1.",
@@ -38,6 +40,7 @@ def test_what_it_could_not_have_is_named_once_with_what_is_expected(failure: Pat
         "Additional properties are not allowed ('kk' was unexpected). Did you mean k?",
         "Hyperparameter init_method: got 'luck', expected one of random, kmeans++.",
     ]
+    assert capsys.readouterr().out == failure.read_text() + "\n"
 
 
 def test_an_image_without_an_algorithm_blames_the_platform(failure: Path, monkeypatch: pytest.MonkeyPatch) -> None:

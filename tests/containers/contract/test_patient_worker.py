@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from gunicorn.workers.gthread import ThreadWorker
@@ -169,11 +170,13 @@ from gunicorn.app.base import BaseApplication
 from wildsage.containers.contract import gunicorn_options
 
 def app(environ, start_response):
+    body = b""
     if environ["PATH_INFO"] == "/waits":
         print("asked", flush=True)
         sys.stdin.readline()
-    start_response("200 OK", [("Content-Length", "4")])
-    return [b"done"]
+        body = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Length", str(4 + len(body)))])
+    return [b"done" + body]
 
 class Server(BaseApplication):
     def load_config(self):
@@ -210,14 +213,19 @@ def test_an_end_waits_for_nobody_who_asked_nothing(ending):
 
 def test_an_end_waits_for_a_request_under_way(ending):
     port = int(ending.stdout.readline())
-    client = connect(port, b"GET /waits HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    client = connect(port, b"POST /waits HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\n and")
     assert ending.stdout.readline() == "asked\n"
     ending.terminate()
     with pytest.raises(subprocess.TimeoutExpired):
         ending.wait(1)
     ending.stdin.write("now\n")
     ending.stdin.flush()
-    assert answer(client).endswith(b"done")
+    client.settimeout(0.5)
+    with pytest.raises(TimeoutError):  # the rest of its body is waited for
+        client.recv(1)
+    client.settimeout(240)
+    client.sendall(b" so")
+    assert answer(client).endswith(b"done and so")
     assert ending.wait(120) == 0
 
 
@@ -278,9 +286,10 @@ def test_a_head_has_twenty_seconds_in_all(pair):
         clock.now_s, patient.limits = 1000.0 + waited_s, ()
         client.sendall(b"x")
         assert patient.recv(10) == b"x" and patient.limits == (left_s, None)
-    clock.now_s = 1020.0
+    clock.now_s, patient.limits = 1020.0, ()
     with pytest.raises(ConnectionResetError, match="The head of a request did not arrive in time"):
         patient.recv(10)
+    assert 0 < patient.limits[0] < 0.1  # 0 would be a socket that does not wait at all
     patient.setblocking(True)  # the next request has a time of its own
     client.sendall(b"y")
     patient.limits = ()
@@ -388,17 +397,62 @@ def test_a_worker_outlives_a_moment_in_which_it_may_open_no_more_files(number, m
         worker.accept(*[Listener(errno.EBADF)] * len(arguments))
 
 
+class Connection:
+    """What gunicorn knows of a client."""
+
+    timeout = 600.0
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+@pytest.fixture
+def connections() -> Iterator[list[Connection]]:
+    """Connections to clients that send nothing."""
+    with ExitStack() as opened:
+        pairs = [[opened.enter_context(end) for end in socket.socketpair()] for _ in range(3)]
+        yield [Connection(mine) for mine, _ in pairs]
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_connection_that_ended_before_it_asked_anything_is_forgotten(monkeypatch, connections, goes_on):
+    """Otherwise each would stay in memory as long as the worker."""
+    monkeypatch.setattr(ThreadWorker, "handle", lambda *_: goes_on)
+    monkeypatch.setattr(patient_worker.util, "close_graceful", lambda sock: sock.close())
+    worker = PatientWorker.__new__(PatientWorker)
+    worker._asked_nothing = set(connections[:2])
+    assert worker.handle(connections[0]) is goes_on
+    assert worker._asked_nothing == {connections[1]}
+    assert (connections[0].sock.fileno() >= 0) is goes_on
+
+
+def test_a_worker_that_ends_lets_go_of_who_asks_nothing_in_each_round(monkeypatch, connections):
+    rounds = []
+    monkeypatch.setattr(ThreadWorker, "murder_pending", lambda self: rounds.append(self.alive))
+    worker = PatientWorker.__new__(PatientWorker)
+    silent, pending, kept = connections
+    silent.sock.setblocking(False)
+    worker._asked_nothing, worker.pending_conns, worker.keepalived_conns = {silent}, [pending], [kept]
+    worker.alive = True
+    worker.murder_pending()
+    assert (pending.timeout, kept.timeout) == (600, 600)
+    with pytest.raises(BlockingIOError):
+        silent.sock.recv(1)
+    worker.alive = False
+    worker.murder_pending()
+    assert (pending.timeout, kept.timeout) == (0, 0) and silent.sock.recv(1) == b""
+    silent.sock.close()
+    worker.murder_pending()
+    assert rounds == [True, False, False]
+
+
 def test_a_connection_for_which_there_is_no_thread_is_closed_and_the_worker_goes_on():
     class NoThreads:
         def submit(self, *_: object) -> None:
             raise RuntimeError("can't start new thread")
-
-    class Connection:
-        def __init__(self, sock: socket.socket) -> None:
-            self.sock = sock
-
-        def close(self) -> None:
-            self.sock.close()
 
     worker = PatientWorker.__new__(PatientWorker)
     worker.tpool, worker.nr_conns, worker._asked_nothing = NoThreads(), 1, set()

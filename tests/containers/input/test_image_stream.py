@@ -1,6 +1,7 @@
 """The stream of decoded images: its order, its shares, its workers."""
 
 import io
+import multiprocessing
 
 import numpy as np
 import pytest
@@ -164,3 +165,16 @@ def test_a_pass_is_the_first_unless_said_otherwise():
 def test_another_channel_may_have_no_images():
     preparation = TrainingPreparation(SHAPE, None, CROP, 4)
     assert list(ImageStream("test", lambda: iter(()), preparation, None, workers=0).batches(4)) == []
+
+
+def test_a_lone_host_has_all_images():
+    preparation = TrainingPreparation(SHAPE, None, None, 4)
+    alone = ImageStream("train", lambda: iter(RECORDS[:5]), preparation, None, workers=0)
+    assert numbers(alone.batches(2)) == [0, 1, 2, 3, 4]
+
+
+def test_a_worker_that_watches_its_parent_ends_with_its_own_work():
+    worker = multiprocessing.get_context("fork").Process(target=image_stream._end_with_parent, args=(0,))
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == 0

@@ -215,6 +215,7 @@ def test_without_a_feature_dim_all_rows_are_as_wide_as_the_first_of_all_passes(t
 
 def test_what_was_read_is_counted_by_pass_in_all_and_at_most():
     counts = ReadCounts()
+    assert set(vars(counts).values()) == {0}
     for batches in ([5, 3], [4], [2, 2, 2]):
         counts.begin_pass()
         for rows in batches:

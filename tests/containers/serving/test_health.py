@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -83,3 +84,10 @@ def test_a_server_that_stalls_is_not_healthy(tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = {"SAGEMAKER_BIND_TO_PORT": str(silent.getsockname()[1])}
         assert health.main(port, first_process(tmp_path, "serve")) == 1
+
+
+def test_the_program_ends_with_the_health_as_its_status():
+    """The first process of this machine is not a server."""
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(health.__file__, run_name="__main__")
+    assert ended.value.code == 0

@@ -83,6 +83,7 @@ def test_a_form_is_a_body_like_any_other(client):
 def test_the_server_has_the_shared_options_and_its_own(client):
     config: Config = EndpointServer(lambda: client.application, "127.0.0.1:0", workers=3).cfg
     assert (config.workers, config.threads, config.preload_app) == (3, THREADS_PER_WORKER, True)
+    assert (THREADS_PER_WORKER, INVOCATIONS_PER_WORKER) == (64, 4)
     assert (config.timeout, config.worker_class.__name__, config.forwarded_allow_ips) == (0, "PatientWorker", [])
 
 

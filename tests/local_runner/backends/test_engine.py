@@ -129,7 +129,7 @@ def test_a_container_that_ends_while_its_memory_is_asked_for_lacked_none(contain
 
 def test_the_address_is_the_published_port(container, running):
     assert running.url == "http://127.0.0.1:0"
-    container.attrs["NetworkSettings"]["Ports"] = {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "32768"}]}
+    container.attrs["NetworkSettings"]["Ports"] = {"8080/tcp": [{"HostPort": "32768"}, {"HostPort": "32769"}]}
     assert running.url == "http://127.0.0.1:32768"
     container.end()
     running.wait(WITHIN_S)

@@ -220,6 +220,24 @@ def test_an_interpreter_that_takes_too_long_is_done_without(interpreter, tmp_pat
     assert begun is False
 
 
+def test_an_interpreter_that_dies_as_it_is_asked_is_done_without_and_replaced(interpreter, tmp_path, monkeypatch):
+    warm, send = interpreter(""), socket.send_fds
+
+    def once_it_has_died(*given: object) -> int:
+        warm._process.kill()
+        warm._process.wait()
+        return send(*given)
+
+    with open(os.devnull, "wb") as nothing:
+        with monkeypatch.context() as patch:
+            patch.setattr(socket, "send_fds", once_it_has_died)
+            begun, control = started(warm, tmp_path, nothing.fileno())
+        control.close()
+        begun_again, control = started(warm, tmp_path, nothing.fileno())
+        control.close()
+    assert (begun, begun_again) == (False, True)
+
+
 def test_an_order_that_is_cancelled_starts_nothing(tmp_path):
     """The control socket closes before the order is whole."""
     ours, theirs = socket.socketpair()

@@ -105,7 +105,15 @@ def test_packages_that_pip_cannot_find_are_named_with_what_to_do(docker, monkeyp
 
 @pytest.mark.parametrize(
     ("version", "buildx", "expected"),
-    [("28.2.2", True, "1"), ("28.2.2", False, "0"), ("20.10.24+dfsg1", False, "1"), ("18.06.1", False, "0")],
+    [
+        ("28.2.2", True, "1"),
+        ("28.2.2", False, "0"),
+        ("23.0.0", False, "0"),
+        ("22.06.0-beta.0", False, "1"),
+        ("20.10.24+dfsg1", False, "1"),
+        ("19.03.15", False, "1"),
+        ("18.06.1", False, "0"),
+    ],
 )
 def test_buildkit_builds_where_the_command_has_it(docker, version, buildx, expected):
     called = docker(version=version, buildx=buildx)
@@ -113,6 +121,17 @@ def test_buildkit_builds_where_the_command_has_it(docker, version, buildx, expec
     builds = called.called("build")
     assert [words[-1] for words in builds] == [expected] * 2
     assert ("--force-rm" in builds[0]) == (expected == "0")
+
+
+def test_each_image_is_announced(docker):
+    docker()
+    told: list[str] = []
+    build.build(["kmeans"], "cpu", "mine:1", told.append)
+    assert told == [
+        "Fetching the packages that all images share, with pip …",
+        "Building wildsage/packages:cpu …",
+        "Building mine:1 …",
+    ]
 
 
 def test_the_users_choice_of_a_builder_stands(docker, monkeypatch):

@@ -3,18 +3,30 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests import namespaces
 from wildsage.local_runner.processes import mounts
 
 TARGET = "/opt/ml"
-needs_namespaces = pytest.mark.skipif(mounts.problem(TARGET) is not None, reason=f"no mounts: {mounts.problem(TARGET)}")
+needs_namespaces = pytest.mark.skipif(
+    not namespaces.allowed("mount"), reason="this machine has no namespaces of mounts"
+)
 
 
-def run(pairs: list[tuple[Path, str]], *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(mounts.with_mounts(pairs, command), capture_output=True, text=True, timeout=240)
+def run(pairs: list[tuple[Path, str]], *command: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """Run a command with mounts, by a program that stands before it."""
+    whole = [*before, *mounts.with_mounts(pairs, command)]
+    return subprocess.run(whole, capture_output=True, text=True, timeout=240)
+
+
+@needs_namespaces
+def test_this_machine_says_where_a_folder_can_be_mounted():
+    assert mounts.problem.__wrapped__(TARGET) is None
+    assert mounts.problem.__wrapped__("/not-there/ml") == "mounts are not permitted: not-there does not exist in /"
 
 
 @needs_namespaces
@@ -101,13 +113,16 @@ def test_it_is_tried_once(monkeypatch):
 
 
 @needs_namespaces
-def test_several_folders_are_seen_and_nobody_gains_rights(tmp_path):
+@pytest.mark.parametrize("before", [(), namespaces.AS_A_USER], ids=["as we are", "as a user"])
+def test_several_folders_are_seen_and_nobody_gains_rights(tmp_path, before):
     pairs = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text(name)
         pairs.append((tmp_path / name, f"/opt/{name}"))
-    done = run(pairs, "/bin/sh", "-c", "cat /opt/one/file /opt/two/file; id -u; id -g; echo $0 $1", "a b")
+    done = run(
+        pairs, "/bin/sh", "-c", "cat /opt/one/file /opt/two/file; id -u; id -g; echo $0 $1", "a b", before=before
+    )
     assert done.stdout.split() == ["onetwo" + str(os.getuid()), str(os.getgid()), "a", "b"]
 
 

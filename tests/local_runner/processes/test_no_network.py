@@ -4,12 +4,14 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pytest
 
+from tests import namespaces
 from wildsage.local_runner.processes import no_network
 
-pytestmark = pytest.mark.skipif(no_network.problem() is not None, reason=f"no namespaces: {no_network.problem()}")
+pytestmark = pytest.mark.skipif(not namespaces.allowed("net"), reason="this machine has no network namespaces")
 
 REACHES = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)"
 ANSWERS = """
@@ -20,8 +22,14 @@ with socket.socket(fileno=int(sys.argv[1])) as listener:
 TALKS_TO_ITSELF = "import socket; s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(s.getsockname())"
 
 
-def run(*command: str, **options) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(no_network.without_network(command), capture_output=True, text=True, timeout=240, **options)
+def run(*command: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """Run a command without a network, by a program that stands before it."""
+    whole = [*before, *no_network.without_network(command)]
+    return subprocess.run(whole, capture_output=True, text=True, timeout=240)
+
+
+def test_this_machine_can_do_without():
+    assert no_network.problem.__wrapped__() is None
 
 
 def test_a_server_of_this_machine_is_not_reached():
@@ -31,8 +39,9 @@ def test_a_server_of_this_machine_is_not_reached():
         assert "Connection refused" in run(sys.executable, "-c", REACHES, *address).stderr
 
 
-def test_a_command_reaches_itself():
-    assert run(sys.executable, "-c", TALKS_TO_ITSELF).returncode == 0
+@pytest.mark.parametrize("before", [(), namespaces.AS_A_USER], ids=["as we are", "as a user"])
+def test_a_command_reaches_itself(before):
+    assert run(sys.executable, "-c", TALKS_TO_ITSELF, before=before).returncode == 0
 
 
 def test_a_socket_that_it_inherits_is_asked_from_outside():
@@ -77,5 +86,7 @@ def test_other_systems_have_no_network_namespaces(monkeypatch):
     assert no_network.problem.__wrapped__() == "darwin has no network namespaces"
 
 
-def test_the_user_stays_the_same():
-    assert run("/bin/sh", "-c", "id -u; id -g").stdout.split() == [str(os.getuid()), str(os.getgid())]
+@pytest.mark.parametrize("before", [(), namespaces.AS_A_USER], ids=["as we are", "as a user"])
+def test_the_user_stays_the_same_and_has_no_interface_but_the_loopback(before):
+    found = run("/bin/sh", "-c", "id -u; id -g; grep : /proc/net/dev | cut -d: -f1", before=before).stdout.split()
+    assert found == [str(os.getuid()), str(os.getgid()), "lo"]

@@ -125,6 +125,35 @@ def test_a_command_inherits_a_socket_that_listens():
         assert reported(script, pass_fds=[listener.fileno()], env=environment)[2] == "there\n"
 
 
+CLOSES = (
+    "import os, time; os.close(int(os.environ['WILDSAGE_LISTEN_FD'])); print('closed', flush=True); time.sleep(600)"
+)
+
+
+def test_a_socket_that_the_command_closes_is_closed():
+    """The supervisor does not hold it open: a client would wait for an answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        command = supervisor.supervised([sys.executable, "-I", "-S", "-c", CLOSES])
+        environment = {**os.environ, supervisor.LISTENER: str(listener.fileno())}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        process = subprocess.Popen(command, pass_fds=[listener.fileno()], env=environment, **pipes)
+    with process:
+        assert process.stdout.readline() == "closed\n"
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=WITHIN_S)
+        process.stdin.close()
+
+
+def test_an_order_for_what_has_ended_changes_nothing():
+    """A signal may come when the command has just been waited for."""
+    with subprocess.Popen(["true"], start_new_session=True) as ended:
+        ended.wait()
+        supervisor._signal(ended.pid, signal.SIGTERM)
+        supervisor._continue_group(ended.pid)
+        supervisor._kill_group(ended.pid)
+
+
 def test_a_command_reads_nothing_and_leads_a_group_of_its_own():
     _, _, output = reported("cat; ps -o pgid= -p $$; echo $$")
     group, own = output.split()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import runpy
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -79,3 +81,39 @@ def test_all_servers_end_with_standard_input_and_no_credentials_reach_them(
     ]
     assert (started, warmed) == ([], [False])
     assert os.environ == {"HOME": "/me", **environment.NO_ACCOUNT}
+
+
+def test_each_answer_comes_before_the_next_order(started, tmp_path, monkeypatch):
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    answers = []
+
+    def orders() -> Iterator[str]:
+        for name in "ab":
+            yield json.dumps({"start": str(tmp_path / name)})
+            answers.append(json.loads(os.read(reading, 4096)))
+
+    monkeypatch.setattr(fork_server, "warm_up", lambda: None)
+    monkeypatch.setattr("sys.stdin", orders())
+    with open(writing, "w") as out, open(reading, "rb"):
+        monkeypatch.setattr("sys.stdout", out)
+        fork_server.main()
+    assert answers == [{"endpoint": "http://a"}, {"endpoint": "http://b"}]
+
+
+def test_what_every_server_needs_is_read_once_before_any_is_forked(monkeypatch):
+    read = []
+    monkeypatch.setattr(fork_server.catalogue, "algorithms", lambda: read.append("algorithms"))
+    monkeypatch.setattr(fork_server, "service_model", read.append)
+    monkeypatch.setattr(fork_server, "operations", lambda: read.append("operations"))
+    monkeypatch.setattr(fork_server, "operation_of", lambda *_, **__: read.append("s3"))
+    fork_server.warm_up()
+    assert sorted(read) == sorted([*fork_server.SERVICES, "algorithms", "operations", "s3"])
+
+
+def test_the_program_ends_with_its_input(monkeypatch, capsys):
+    asked = io.StringIO("")
+    monkeypatch.setattr("sys.stdin", asked)
+    monkeypatch.setattr(os, "environ", {"HOME": "/me"})
+    runpy.run_path(fork_server.__file__, run_name="__main__")
+    assert capsys.readouterr().out == "" and os.environ == {"HOME": "/me", **environment.NO_ACCOUNT}

@@ -88,9 +88,10 @@ def bomb(side: int, end: bytes = chunk(b"IEND", b"")) -> bytes:
         (b"\xff\xd8\xff" + bytes(50), "the image "),
     ],
 )
-def test_what_is_not_an_image_is_rejected_with_a_message(content, problem):
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_what_is_not_an_image_is_rejected_with_a_message(content, problem, mode):
     with pytest.raises(UserError) as caught:
-        encoded.decode(content, "RGB")
+        encoded.decode(content, mode)
     assert problem in str(caught.value)
 
 
@@ -145,6 +146,20 @@ def test_large_pictures_wait_for_each_other_and_small_ones_go_on():
     for thread in threads:
         thread.join(240)
     assert (held[0], most[0]) == (0, 90)
+
+
+def test_a_full_budget_has_no_room_for_one_pixel_until_some_are_given_back():
+    budget, entered = encoded.PixelBudget(100), threading.Event()
+
+    def take_one() -> None:
+        with budget.room(1):
+            entered.set()
+
+    waiting = threading.Thread(target=take_one, daemon=True)
+    with budget.room(100):
+        waiting.start()
+        assert not entered.wait(0.1)
+    assert entered.wait(60)
 
 
 def test_one_picture_may_be_as_large_as_the_whole_budget_and_gives_it_back_after_an_error():
