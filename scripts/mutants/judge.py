@@ -111,7 +111,6 @@ TESTS = {
         )
         for kind in ("training", "transform", "processing", "tuning")
     },
-    "local_runner/client/shim/": ("tests/local_runner/client/test_environment_of_clients.py",),
     "local_runner/console/pages/compare.py": ("tests/local_runner/console/test_compare.py",),
     "local_runner/console/pages/feeds.py": ("tests/local_runner/console/pages/test_jobs.py",),
     "local_runner/console/pages/overview.py": ("tests/local_runner/console/test_overview.py",),

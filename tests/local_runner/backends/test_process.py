@@ -13,11 +13,11 @@ import torch
 import urllib3
 
 from wildsage.algorithms.kmeans.model import KMeansModel
-from wildsage.containers.contract import frameworks, pretrained_weights
+from wildsage.containers.contract import frameworks, pretrained_weights, spark
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
 from wildsage.local_runner.backends import CannotRun, Launch, Usage
-from wildsage.local_runner.backends.process import MAX_LINE_BYTES, Process, ProcessBackend, free_port
+from wildsage.local_runner.backends.process import MAX_LINE_BYTES, Process, ProcessBackend, _script_framework, free_port
 from wildsage.local_runner.processes import mounts, no_network
 from wildsage.local_runner.settings import CONTAINERS
 
@@ -300,3 +300,53 @@ def test_a_backend_closes_its_interpreter():
     ProcessBackend((), Warm()).close()
     ProcessBackend(()).close()
     assert closed == [True]
+
+
+@pytest.mark.parametrize(
+    ("variables", "isolated", "asked"),
+    [
+        ({}, False, True),
+        ({"SAGEMAKER_A": "1", "WILDSAGE_B": "1"}, False, True),
+        ({"OMP_NUM_THREADS": "1"}, False, False),
+        ({"SAGEMAKER_A": "1", "TZ": "UTC"}, False, False),
+        pytest.param({}, True, False, marks=needs_namespaces),
+    ],
+)
+def test_a_warm_interpreter_is_asked_where_its_imports_are_those_of_the_container(tmp_path, variables, isolated, asked):
+    """Here it cannot start one, and the container starts cold."""
+    orders = []
+
+    class Warm:
+        def start(self, *order: object) -> bool:
+            orders.append(order[:3])
+            return False
+
+    lines: list[str] = []
+    given = Launch(IMAGE, tmp_path, variables, {"TRAINING_JOB_NAME": "j"}, lines.append, network_isolation=isolated)
+    (process,) = backend(tmp_path, "print('cold')", warm=Warm()).train([given])
+    assert process.wait(WITHIN_S) == 0 and lines == ["cold\n"]
+    assert len(orders) == asked
+    for arguments, environment, folder in orders:
+        assert (arguments, folder, environment["TRAINING_JOB_NAME"]) == (("train",), tmp_path, "j")
+
+
+@pytest.mark.parametrize(
+    ("image", "variables", "framework"),
+    [
+        ("sagemaker-xgboost:1.7-1", {}, None),
+        ("sagemaker-xgboost:1.7-1", {"SAGEMAKER_PROGRAM": "train.py"}, "xgboost"),
+        ("kmeans:1", {"SAGEMAKER_PROGRAM": "train.py"}, None),
+        ("sagemaker-scikit-learn:1.2-1-cpu-py3", {}, "scikit-learn"),
+    ],
+)
+def test_an_image_that_is_an_algorithm_too_runs_a_script_where_it_is_given_one(tmp_path, image, variables, framework):
+    found = _script_framework(Launch(IMAGE.replace("kmeans:1", image), tmp_path, variables, {}, print))
+    assert (found.name if found else None) == framework
+
+
+def test_images_of_spark_need_spark(monkeypatch):
+    monkeypatch.setattr(mounts, "problem", lambda target: None)
+    monkeypatch.setattr(spark, "submit_program", lambda environment: None)
+    ProcessBackend(()).check(IMAGE.replace("kmeans", "own"), has_entrypoint=True)
+    with pytest.raises(CannotRun, match="For an image of Spark"):
+        ProcessBackend(()).check(IMAGE.replace("kmeans:1", "sagemaker-spark-processing:3.3-cpu"), has_entrypoint=True)

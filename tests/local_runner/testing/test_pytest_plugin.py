@@ -1,230 +1,152 @@
-"""The plugin in test sessions of its own: clean for each test, everything set back, nothing paid where it is not used."""
+"""The parts of the plugin: the process that forks servers, and the clients of one; whole sessions have a file of their own."""
 
 from __future__ import annotations
 
+import json
 import os
-import subprocess
 import sys
-import tomllib
-from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-pytest_plugins = ("pytester",)
-ROOT = Path(__file__).parents[3]
+from wildsage.local_runner.client.shim import sitecustomize as shim
+from wildsage.local_runner.testing import pytest_plugin as plugin
+from wildsage.local_runner.testing.pytest_plugin import ForkServer
+
+ENDPOINT = "http://127.0.0.1:40123"
+PROGRAM = """
+import json, os, sys
+for line in sys.stdin:
+    order = json.loads(line)
+    with open(sys.argv[1], "a") as orders:
+        print(json.dumps(order | {"path": os.environ["PYTHONPATH"]}), file=orders)
+    folder = order.get("start", "")
+    if folder.endswith("ends"):
+        sys.exit(3)
+    answer = {"error": "why not"} if folder.endswith("bad") else {"endpoint": "http://127.0.0.1:40123"}
+    print(json.dumps(answer if folder else {}), flush=True)
+with open(sys.argv[1], "a") as orders:
+    print('"the end"', file=orders)
+"""
+
+
+class Orders:
+    """What a program in place of the real one was told."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def read(self) -> list:
+        return [json.loads(line) for line in self._file.read_text().splitlines()]
 
 
 @pytest.fixture
-def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
-    """Runs the given test files in a session whose environment is that of a user with an account."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "of a real account")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://elsewhere.example")
+def orders(tmp_path, monkeypatch) -> Orders:
+    """Processes that fork servers run a program that forks none."""
+    modules = []
+
+    def command(module: str) -> list[str]:
+        modules.append(module)
+        assert modules == ["wildsage.local_runner.testing.fork_server"]
+        return [sys.executable, "-I", "-S", "-c", PROGRAM, str(tmp_path / "orders")]
+
+    monkeypatch.setattr(plugin.python, "command", command)
+    return Orders(tmp_path / "orders")
+
+
+def test_servers_are_started_and_ended_by_one_process_and_end_with_it(orders, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/of/the/user")
+    fork_server = ForkServer()
+    assert fork_server.start(tmp_path / "a") == fork_server.start(tmp_path / "b", token=True) == ENDPOINT
+    fork_server.end(tmp_path / "a")
+    fork_server.close()
+    path = plugin.python.environment(os.environ)["PYTHONPATH"]
+    assert path.endswith(":/of/the/user")
+    assert orders.read() == [
+        {"start": str(tmp_path / "a"), "path": path},
+        {"start": str(tmp_path / "b"), "token": "yes", "path": path},
+        {"end": str(tmp_path / "a"), "path": path},
+        "the end",
+    ]
+
+
+def test_why_a_server_does_not_start_is_told(orders, tmp_path):
+    fork_server = ForkServer()
+    with pytest.raises(RuntimeError, match=r"^The local AWS for this test did not start: why not$"):
+        fork_server.start(tmp_path / "bad")
+    with pytest.raises(RuntimeError, match=r"^The process that starts servers for tests has ended \(status 3\); "):
+        fork_server.start(tmp_path / "ends")
+    with pytest.raises(RuntimeError, match=r"has ended \(status 3\)"):  # and also where it cannot be asked any more
+        fork_server.end(tmp_path / "ends")
+
+
+def test_signatures_are_a_setting_that_is_off():
+    options = {}
+    plugin.pytest_addoption(SimpleNamespace(addini=lambda name, help, **given: options.update({name: given})))
+    assert options == {"wildsage_token": {"type": "bool", "default": False}}
+
+
+class Servers:
+    """Remembers what was started and ended, and where clients went then."""
+
+    def __init__(self) -> None:
+        self.happened: list[tuple] = []
+
+    def start(self, data: Path, token: bool) -> str:
+        self.happened.append(("start", data, token))
+        return ENDPOINT
+
+    def end(self, data: Path) -> None:
+        self.happened.append(("end", data, os.environ.get("AWS_ENDPOINT_URL")))
+
+
+@pytest.mark.parametrize("token", [False, True])
+def test_a_server_ends_with_its_test_also_where_that_fails(tmp_path, monkeypatch, token):
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-
-    def run(*arguments: str, **files: str) -> pytest.RunResult:
-        pytester.makepyfile(**files)
-        return pytester.runpytest_subprocess(
-            "-p", "wildsage.local_runner.testing.pytest_plugin", *arguments, timeout=120
-        )
-
-    return run
+    servers, config = Servers(), SimpleNamespace(getini={"wildsage_token": token}.__getitem__)
+    with pytest.raises(ZeroDivisionError), plugin._local_aws(servers, tmp_path, config) as aws:
+        assert (aws.endpoint, aws.data, os.environ["AWS_ENDPOINT_URL"]) == (ENDPOINT, tmp_path, ENDPOINT)
+        assert aws.role == "arn:aws:iam::000000000000:role/WildsageRole"
+        raise ZeroDivisionError
+    assert servers.happened == [("start", tmp_path, token), ("end", tmp_path, None)]
 
 
-ISOLATED = """
-import boto3, pytest
-
-@pytest.mark.parametrize("turn", range(3))
-def test_nothing_is_left_of_the_test_before(wildsage, turn):
-    s3, sagemaker = boto3.client("s3"), boto3.client("sagemaker")
-    assert s3.list_buckets()["Buckets"] == []
-    assert sagemaker.list_models()["Models"] == []
-    s3.create_bucket(Bucket="mine")
-    s3.put_object(Bucket="mine", Key="key", Body=b"body")
-    sagemaker.create_model(ModelName="m", ExecutionRoleArn=wildsage.role, PrimaryContainer={
-        "Image": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"})
-    assert (wildsage.data / "s3/buckets/mine/key").read_bytes() == b"body"
-"""
+def test_clients_of_a_test_are_those_of_its_server_and_wait_briefly(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of a real account")
+    monkeypatch.setenv("WILDSAGE_SDK_POLLING", "1")
+    before = dict(os.environ)
+    with plugin._clients_of(ENDPOINT, tmp_path):
+        assert "AWS_SESSION_TOKEN" not in os.environ and "WILDSAGE_SDK_POLLING" not in os.environ
+        assert os.environ["AWS_ENDPOINT_URL"] == os.environ["WILDSAGE_ENDPOINT"] == ENDPOINT
+    assert dict(os.environ) == before
 
 
-def test_each_test_has_an_empty_aws(session) -> None:
-    session(test_it=ISOLATED).assert_outcomes(passed=3)
-
-
-STRICT = """
-import boto3, pytest
-
-def test_an_image_of_another_region_is_rejected(wildsage):
-    with pytest.raises(Exception, match="Cross region ECR image pulls are not allowed"):
-        boto3.client("sagemaker", region_name="eu-west-1").create_model(
-            ModelName="m", ExecutionRoleArn=wildsage.role, PrimaryContainer={
-                "Image": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"})
-"""
-
-
-def test_a_test_is_rejected_what_aws_rejects(session) -> None:
-    session(test_it=STRICT).assert_outcomes(passed=1)
-
-
-TOKEN = """
-import boto3, subprocess, sys, urllib3
-
-def test_only_programs_of_the_test_are_answered(wildsage):
-    assert urllib3.request("GET", wildsage.endpoint, timeout=240).status == 403
-    assert boto3.client("s3").list_buckets()["Buckets"] == []
-    subprocess.run([sys.executable, "-c", "import boto3; boto3.client('sts').get_caller_identity()"], check=True)
-"""
-
-
-def test_a_setting_makes_servers_ask_for_signatures(session) -> None:
-    session("-o", "wildsage_token=true", test_it=TOKEN).assert_outcomes(passed=1)
-
-
-def test_each_worker_of_xdist_has_its_own(session) -> None:
-    session("-p", "xdist", "-n", "2", test_it=ISOLATED, test_other=ISOLATED).assert_outcomes(passed=6)
-
-
-RESTORED = """
-import os, sys
-import boto3, botocore.session, botocore.waiter
-import sagemaker.session
-
-def looks():
-    return (dict(os.environ), boto3.DEFAULT_SESSION, botocore.session.Session.create_client, botocore.waiter.Waiter.wait,
-            sagemaker.session.time, list(sys.meta_path))
-
-boto3.setup_default_session(aws_access_key_id="theirs", aws_secret_access_key="theirs", region_name="eu-west-1")
-before = looks()
-
-def test_inside(wildsage):
-    assert boto3.client("s3").meta.endpoint_url == wildsage.endpoint
-    session = sagemaker.session.Session()
-    assert session.account_id() == "000000000000"
-    assert sagemaker.get_execution_role() == wildsage.role
-    assert "AWS_SESSION_TOKEN" not in os.environ
-    assert sagemaker.session.time is not before[4]
-
-def test_outside():
-    variable = {"PYTEST_CURRENT_TEST"}
-    now = looks()
-    assert {k: v for k, v in now[0].items() if k not in variable} == {k: v for k, v in before[0].items() if k not in variable}
-    assert now[1:] == before[1:]
-"""
-
-
-def test_the_environment_and_the_libraries_are_set_back(session) -> None:
-    session(test_it=RESTORED).assert_outcomes(passed=2)
-
-
-LATE = """
-import sys
-
-def test_inside(wildsage):
-    import boto3
-    assert boto3.client("sts", endpoint_url="https://sts.us-east-1.amazonaws.com").get_caller_identity()["Account"] == "000000000000"
-
-def test_outside():
-    import boto3, botocore.session
+def test_a_session_of_before_is_not_that_of_the_test_and_comes_back(tmp_path, monkeypatch):
+    boto3 = SimpleNamespace(DEFAULT_SESSION="theirs")
+    monkeypatch.setitem(sys.modules, "boto3", boto3)
+    with pytest.raises(ZeroDivisionError), plugin._clients_of(ENDPOINT, tmp_path):
+        assert boto3.DEFAULT_SESSION is None
+        boto3.DEFAULT_SESSION = "ours"
+        raise ZeroDivisionError
+    assert boto3.DEFAULT_SESSION == "theirs"
+    monkeypatch.delitem(sys.modules, "boto3")
+    with plugin._clients_of(ENDPOINT, tmp_path):
+        boto3.DEFAULT_SESSION = "imported meanwhile"
+        monkeypatch.setitem(sys.modules, "boto3", boto3)
     assert boto3.DEFAULT_SESSION is None
-    assert "local_runner" not in botocore.session.Session.create_client.__code__.co_filename
-"""
 
 
-def test_libraries_imported_by_a_test_are_set_back_too(session) -> None:
-    session(test_it=LATE).assert_outcomes(passed=2)
-
-
-SHARED = """
-import boto3, pytest
-
-@pytest.fixture(scope="module")
-def bucket(wildsage_module):
-    boto3.client("s3").create_bucket(Bucket="kept")
-    return "kept"
-
-def test_first(bucket):
-    boto3.client("s3").put_object(Bucket=bucket, Key="a", Body=b"")
-
-def test_its_own_inside_the_shared_one(bucket, wildsage):
-    assert boto3.client("s3").list_buckets()["Buckets"] == []
-
-def test_last(bucket):
-    assert boto3.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 1
-    assert boto3.client("sts", endpoint_url="https://sts.eu-west-1.amazonaws.com").get_caller_identity()
-"""
-
-
-def test_a_module_can_share_one(session) -> None:
-    session(test_it=SHARED).assert_outcomes(passed=3)
-
-
-def test_programs_that_a_test_starts_are_clients_too(session) -> None:
-    code = "import boto3; print(boto3.client('sts', endpoint_url='https://sts.us-east-1.amazonaws.com').get_caller_identity()['Account'])"
-    source = f"""
-    import subprocess, sys
-    def test_it(wildsage):
-        done = subprocess.run([sys.executable, "-c", {code!r}], capture_output=True, text=True, check=True)
-        assert done.stdout.strip() == "000000000000"
-    """
-    session(test_it=source).assert_outcomes(passed=1)
-
-
-def test_a_server_that_does_not_start_is_reported(session) -> None:
-    source = """
-    import pytest
-    @pytest.fixture
-    def tmp_path_factory(tmp_path):
-        (tmp_path / "aws").mkdir()
-        (tmp_path / "aws" / "lock").mkdir()
-        class Factory:
-            def mktemp(self, name): return tmp_path / "aws"
-        return Factory()
-    def test_it(wildsage): pass
-    """
-    result = session(test_it=source)
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(
-        ["*The local AWS for this test did not start: The server ended at once; see *server.log*"]
-    )
-
-
-def test_nothing_is_imported_or_started_where_no_test_asks(session) -> None:
-    source = """
-    import sys
-    def test_it():
-        heavy = {"boto3", "botocore", "torch", "numpy", "gunicorn", "flask", "werkzeug", "sagemaker"}
-        assert not heavy & set(sys.modules)
-    """
-    session(test_it=source).assert_outcomes(passed=1)
-
-
-def test_nothing_outlives_a_killed_session(session, pytester: pytest.Pytester) -> None:
-    source = """
-    import os, signal
-    def test_it(wildsage):
-        print(wildsage.endpoint, file=open("endpoint", "w"), flush=True)
-        os.kill(os.getpid(), signal.SIGKILL)
-    """
-    session(test_it=source)
-    port = int((pytester.path / "endpoint").read_text().rsplit(":", 1)[1])
-    closed = f"import socket, time\nwhile socket.socket().connect_ex(('127.0.0.1', {port})) == 0: time.sleep(0.05)"
-    subprocess.run([sys.executable, "-c", closed], timeout=240, check=True)
-
-
-def test_installing_the_package_turns_the_plugin_on() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    (plugin,) = project["entry-points"]["pytest11"].items()
-    module = EntryPoint(*plugin, group="pytest11").load()
-    assert {"wildsage", "wildsage_module"} <= vars(module).keys()
-
-
-def test_pytest_finds_it_by_its_entry_point(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed = pytester.path / "site" / "wildsage-0.dist-info"
-    installed.mkdir(parents=True)
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: wildsage\nVersion: 0\n")
-    (installed / "entry_points.txt").write_text("[pytest11]\nwildsage = wildsage.local_runner.testing.pytest_plugin\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed.parent), str(ROOT)]))
-    pytester.makepyfile("def test_it(): pass")
-    pytester.runpytest_subprocess("--fixtures").stdout.fnmatch_lines(["wildsage -- *", "*An empty local AWS*"])
+def test_libraries_are_patched_by_the_outermost_test_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", [one for one in sys.meta_path if not isinstance(one, shim.ImportPatcher)])
+    monkeypatch.setattr(shim, "replaced", [])
+    with plugin._shim():
+        patchers = [one for one in sys.meta_path if isinstance(one, shim.ImportPatcher)]
+        assert [one.patches for one in patchers] == [shim.LOCAL_CLIENTS | shim.SHORT_POLLING]
+        with plugin._shim():
+            assert [one for one in sys.meta_path if isinstance(one, shim.ImportPatcher)] == patchers
+        assert shim.installed()
+    assert not shim.installed()
+    with pytest.raises(ZeroDivisionError), plugin._shim():
+        raise ZeroDivisionError
+    assert not shim.installed()
