@@ -94,3 +94,38 @@ def test_settings_that_only_some_have_differ():
     one, two = (comparison.Compared(name, name, "", settings, {}) for name, settings in (("1", {"k": "1"}), ("2", {})))
     differing, shared = comparison.differing([one, two])
     assert [row.name for row in differing] == ["k"] and shared == []
+
+
+def test_twenty_fit_into_a_chart(visitor, store):
+    for number in range(20):
+        store.insert(KIND.name, f"job-{number}", job(f"job-{number}", {}))
+    query = "&".join(f"job={REGION}/job-{number}" for number in range(20))
+    assert visitor.text(f"/compare/?{query}").count("data-metrics=") == 20
+
+
+def test_jobs_of_several_regions_are_compared_once_each_under_their_region(visitor, store):
+    other = "eu-west-1"
+    store.insert(KIND.name, "a/b", job("a", {"loss": 1.0}, k="1"))
+    store.insert(KIND.name, "a", job("a", {"loss": 2.0}, k="2"))
+    visitor.regions.services(other).store.insert(KIND.name, "a", job("a", {"loss": 3.0}, k="3"))
+    html = visitor.text(f"/compare/?job={REGION}/a&job={other}/a&job={REGION}/a&job=a")
+    assert rows(html)["k"] == ["3", "2"]
+    addresses = re.findall(r'data-metrics="([^"]+)"', html)
+    assert addresses == [f"{PATH}/jobs/{region}/training/a/metrics" for region in (other, REGION)]
+
+
+def test_the_fifteen_newest_jobs_are_offered(visitor, store):
+    for number in range(16):
+        store.insert(KIND.name, f"job-{number:02}", {**job(f"job-{number:02}", {}), "CreationTime": float(number)})
+    offered = re.findall(rf'name="job" value="{REGION}/job-(\d\d)"', visitor.text("/compare/"))
+    assert offered == [f"{number:02}" for number in range(15, 0, -1)]
+
+
+def test_experiments_of_all_regions_are_offered(visitor, store):
+    for region in (REGION, "eu-west-1"):
+        found = {"ExperimentName": "e", "CreationTime": 1.0}
+        visitor.regions.services(region).store.insert(EXPERIMENT.name, "e", found)
+    html = visitor.text("/compare/")
+    for region in (REGION, "eu-west-1"):
+        assert f"/compare/?experiment={region}/e" in html
+    assert "data-metrics" not in html

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
+import shutil
 
+import numpy as np
+import pytest
+
+import wildsage
 from tests.local_runner.console.test_jobs import REGION, document
 from wildsage.local_runner.console import PATH
+from wildsage.local_runner.console.app import make_app
+from wildsage.local_runner.console.pages import overview
 from wildsage.local_runner.jobs.training.states import KIND
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
@@ -88,3 +97,54 @@ def test_in_a_container_the_lines_name_none_of_its_files(visitor, monkeypatch):
     monkeypatch.setenv("WILDSAGE_PUBLISHED_AT", "http://127.0.0.1:4577")
     lines = visitor.text("/").split("<pre")[1].split("</pre>")[0]
     assert "AWS_ENDPOINT_URL" in lines and "PYTHONPATH" not in lines
+
+
+@pytest.fixture
+def here(visitor):
+    """Within a request of the console."""
+    with make_app(visitor.regions).test_request_context("/"):
+        yield visitor.regions
+
+
+def test_the_fifty_newest_of_what_runs_are_shown(here):
+    for region, offset in (("eu-west-1", 0), (REGION, 1)):
+        store = here.services(region).store
+        for number in range(offset, 52, 2):
+            job = {**document(f"{number:02}"), "CreationTime": float(number), KIND.status_field: "InProgress"}
+            store.insert(KIND.name, f"{number:02}", job)
+        store.insert(KIND.name, "ended", document("ended"))
+    assert [job.name for job in overview.running_jobs()] == [f"{number:02}" for number in range(51, 1, -1)]
+
+
+def test_of_each_region_the_fifty_newest_are_read(here):
+    store = here.services(REGION).store
+    for number in range(51):
+        job = {**document(f"{number:02}"), "CreationTime": float(number), KIND.status_field: "Stopping"}
+        store.insert(KIND.name, f"{number:02}", job)
+    assert [job.name for job in overview.running_jobs()] == [f"{number:02}" for number in range(50, 0, -1)]
+
+
+def test_endpoints_of_all_regions_are_sorted_by_name(here):
+    for name, region in (("b", REGION), ("c", REGION), ("a", "eu-west-1")):
+        arn = f"arn:aws:sagemaker:{region}:000000000000:endpoint/{name}"
+        found = {"EndpointName": name, "EndpointArn": arn, "EndpointStatus": "InService", "CreationTime": 1.0}
+        here.services(region).store.insert("endpoint", name, {**found, "Deployment": {"Variants": []}})
+    assert [endpoint.name for endpoint in overview.endpoints()] == ["a", "b", "c"]
+
+
+def test_versions_are_those_of_what_is_installed(here, monkeypatch):
+    monkeypatch.setattr(overview, "PACKAGES", ("no-such-package", "numpy"))
+    assert overview.versions() == {
+        "Wildsage": wildsage.__version__,
+        "Python": platform.python_version(),
+        "numpy": np.__version__,
+        "Process": str(os.getpid()),
+    }
+
+
+def test_the_disk_is_that_of_the_data_folder(here):
+    here.objects.create_bucket("bucket")
+    here.objects.put("bucket", "a", [b"12345"])
+    found = overview.disk_use(here)
+    assert (found.objects, found.object_bytes) == (1, 5)
+    assert abs(found.free_bytes - shutil.disk_usage(here.settings.data).free) < found.free_bytes / 2

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from wildsage.local_runner.console import PATH
+from wildsage.local_runner.console.pages import s3
 from wildsage.local_runner.s3.errors import NoSuchKey
 
 MARKUP = "<script>alert(1)</script>"
@@ -189,3 +190,60 @@ def test_control_characters_in_a_key_reach_neither_headers_nor_what_is_copied(vi
     download = visitor.get(f"/s3/buckets/bucket/download?{at}")
     assert download.data == b"1,2" and "\\x1b" in download.headers["Content-Disposition"]
     assert r"s3://bucket/in/a\x1b[201~\x0ab.csv</pre>" in visitor.text(f"/s3/buckets/bucket/object?{at}")
+
+
+@pytest.mark.parametrize(("count", "said"), [(3, "Stored 0.csv, 1.csv, 2.csv."), (4, "Stored 0.csv, 1.csv, 2.csv ….")])
+def test_three_uploaded_files_are_named(visitor, store, count, said):
+    files = [(io.BytesIO(b"1"), f"{number}.csv") for number in range(count)]
+    assert visitor.post("/s3/buckets/bucket", {"files": files}).location == f"{PATH}/s3/buckets/bucket"
+    assert said in visitor.text("/s3/buckets/bucket")
+    assert [one.key for one in store.list("bucket")] == [f"{number}.csv" for number in range(count)]
+
+
+def test_a_file_of_unknown_type_is_bytes_and_one_without_a_name_is_left_out(visitor, store):
+    visitor.post("/s3/buckets/bucket", {"files": [(io.BytesIO(b"1"), "a.unknown"), (io.BytesIO(b""), "")]})
+    assert [one.key for one in store.list("bucket")] == ["a.unknown"]
+    assert store.get("bucket", "a.unknown").content_type == "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"), [("", 3_600), ("&hours=1", 3_600), ("&hours=168", 604_800), ("&hours=2", 3_600)]
+)
+def test_a_link_is_valid_for_an_hour_or_as_long_as_offered(visitor, store, asked, seconds):
+    store.put("bucket", "a", [b"1"])
+    page = unescape(visitor.text(f"/s3/buckets/bucket/object?key=a{asked}"))
+    assert f"X-Amz-Expires={seconds}&" in page
+    assert re.search(r'<option value="(\d+)" selected>', page)[1] == str(seconds // 3_600)
+
+
+def test_the_way_to_an_object_leads_through_its_folders(visitor, store):
+    store.put("bucket", "a/b/c.txt", [b"1"])
+    page = unescape(visitor.text("/s3/buckets/bucket/object?key=a/b/c.txt"))
+    for prefix in ("?prefix=a/", "?prefix=a/b/"):
+        assert f'href="{PATH}/s3/buckets/bucket{prefix}"' in page
+    assert "<h1>c.txt</h1>" in page
+    assert [crumb.prefix for crumb in s3.trail("bucket", "a/b/")] == ["", "a/", "a/b/"]
+    assert s3.trail("bucket", "") == [s3.Crumb("bucket", "")]
+
+
+def test_an_object_that_is_a_folder_has_a_title_and_a_file_name(visitor, store):
+    for key, name in (("a/b/", "b"), ("/", "object")):
+        store.put("bucket", key, [b"1"])
+        assert f"<h1>{key}</h1>" in visitor.text(f"/s3/buckets/bucket/object?key={key}")
+        found = visitor.get(f"/s3/buckets/bucket/download?key={key}")
+        assert found.headers["Content-Disposition"] == f"attachment; filename={name}"
+
+
+def test_deletion_shows_the_folder_in_which_the_object_lay(visitor, store):
+    store.put("bucket", "top", [b"1"])
+    store.put("bucket", "a/b/c", [b"1"])
+    for key, way in (("top", ""), ("a/b/c", "?prefix=a/b/")):
+        found = visitor.post("/s3/buckets/bucket/object/delete", {"key": key})
+        assert found.location == f"{PATH}/s3/buckets/bucket{way}"
+        assert f"Deleted {key}." in visitor.text("/s3/")
+
+
+def test_a_bucket_with_objects_is_not_deleted(visitor, store):
+    store.put("bucket", "a", [b"1"])
+    assert visitor.post("/s3/buckets/bucket/delete").status_code == 409
+    assert "Delete the bucket" not in visitor.text("/s3/buckets/bucket")
