@@ -17,7 +17,7 @@ def stripes() -> Batch:
     wave = 96.0 * (torch.arange(SIDE) // 2 % 2) + 64
     vertical, horizontal = wave.expand(SIDE, SIDE), wave[:, None].expand(SIDE, SIDE)
     label_n = torch.arange(64) % 2
-    images_nhw = torch.stack([vertical, horizontal])[label_n] + 16 * torch.randn(64, SIDE, SIDE, generator=rng)
+    images_nhw = torch.normal(torch.stack([vertical, horizontal])[label_n], 16.0, generator=rng)
     return Batch(images_nhw.clamp(0, 255).to(torch.uint8)[:, None], label_n[:, None].float())
 
 
@@ -25,7 +25,7 @@ def accuracy(model: Model, rows: Batch) -> float:
     """Share of images whose most probable class is theirs."""
     assert rows.labels_nl is not None
     best_n = model.predict(rows)["prediction"].argmax(1)
-    return float((best_n == rows.labels_nl[:, 0]).float().mean())
+    return float((best_n == rows.labels_nl.flatten()).float().mean())
 
 
 CASE = Case(
