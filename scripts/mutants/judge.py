@@ -61,7 +61,7 @@ TESTS = {
     "algorithms/xgboost/spec.py": ("tests/algorithms/test_specs.py",),
     **{
         f"algorithms/xgboost/data/{reader}.py": ("tests/algorithms/xgboost/data/test_readers.py",)
-        for reader in ("channel", "csv_text", "libsvm")
+        for reader in ("csv_text", "libsvm")
     },
     "algorithms/xgboost/data/late_loops.py": ("tests/algorithms/xgboost/data/test_loops.py",),
     "algorithms/xgboost/data/machine_code.py": ("tests/algorithms/xgboost/data/test_loops.py",),

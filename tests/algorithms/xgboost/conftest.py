@@ -75,15 +75,23 @@ def rows() -> Data:
     return Data(x, (score > 0).astype(int), score + rng.normal(size=300) / 5)
 
 
+@pytest.fixture(scope="session")
+def loaded_loops():
+    """The compiled loops."""
+    pytest.importorskip("llvmlite")
+    from wildsage.algorithms.xgboost.data.late_loops import LateLoops
+
+    loops = LateLoops()
+    assert loops.load()
+    return loops
+
+
 @pytest.fixture(params=["arrow", "loops"])
 def both_readers(request, monkeypatch) -> None:
     """The test runs twice: Arrow reads text, and then the compiled loops, where it is usual."""
     from wildsage.algorithms.xgboost.data import csv_text, libsvm
     from wildsage.algorithms.xgboost.data.late_loops import LateLoops
 
-    late = LateLoops()
-    if request.param == "loops":
-        pytest.importorskip("llvmlite")
-        assert late.load()
-    monkeypatch.setattr(csv_text, "LATE_LOOPS", late)
-    monkeypatch.setattr(libsvm, "LATE_LOOPS", late)
+    loops = request.getfixturevalue("loaded_loops") if request.param == "loops" else LateLoops()
+    monkeypatch.setattr(csv_text, "LATE_LOOPS", loops)
+    monkeypatch.setattr(libsvm, "LATE_LOOPS", loops)
