@@ -21,7 +21,7 @@ from wildsage.algorithms.xgboost.parameters import LIBRARY
 from wildsage.algorithms.xgboost.versions import Version
 
 MEET_WITHIN_S = 300
-RETRIES = 100
+RETRIES = 100  # mutants: equivalent: any number that is enough where hosts start one after the other
 COLLECTIVE_SINCE = Version(2, 1)
 """The version whose collective notices that a host is gone."""
 
@@ -127,7 +127,7 @@ def _resolved(host: str) -> str:
         except OSError as error:
             if time.monotonic() > deadline_s:
                 raise PlatformError(f"Host {host} has no address after {MEET_WITHIN_S} s: {error}") from error
-            time.sleep(0.5)
+            time.sleep(0.5)  # mutants: equivalent: any time that is short beside the minutes
 
 
 def _free_port() -> int:

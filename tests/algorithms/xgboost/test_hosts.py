@@ -8,7 +8,7 @@ import pytest
 
 xgboost = pytest.importorskip("xgboost")
 from tests.ports import free_port  # noqa: E402
-from wildsage.algorithms.base.errors import PlatformError, UserError  # noqa: E402
+from wildsage.algorithms.base.errors import LostHost, PlatformError, UserError  # noqa: E402
 from wildsage.algorithms.xgboost import hosts  # noqa: E402
 from wildsage.algorithms.xgboost.versions import Version  # noqa: E402
 
@@ -80,6 +80,57 @@ def test_several_hosts_need_the_collective_of_version_2_1(monkeypatch, library, 
     with pytest.raises(UserError if rejected else Met) as raised, hosts.together(member, 1):
         pass
     assert not rejected or str(raised.value).startswith("2 hosts need XGBoost 2.1 or newer, and this is ")
+
+
+@pytest.fixture
+def contexts(monkeypatch) -> list[dict]:
+    """With which arguments the library's group was entered, and whether it was left."""
+    found: list[dict] = []
+
+    class Context:
+        def __init__(self, **arguments) -> None:
+            found.append({**arguments, "left": False})
+
+        def __enter__(self) -> None: ...
+
+        def __exit__(self, *_) -> None:
+            found[-1]["left"] = True
+
+    monkeypatch.setattr(hosts.xgboost.collective, "CommunicatorContext", Context)
+    return found
+
+
+SECOND = Host("algo-2", ("algo-1", "algo-2"))
+
+
+def test_a_host_joins_by_its_number_and_leaves_when_its_work_is_done(contexts):
+    with hosts._joined(SECOND, SECOND.hosts, "10.0.0.7", 9000):
+        assert not contexts[0].pop("left")
+    arguments = {
+        "dmlc_tracker_uri": "10.0.0.7",
+        "dmlc_tracker_port": 9000,
+        "dmlc_task_id": "00001",
+        "dmlc_timeout": 300,
+    }
+    assert contexts == [{**arguments, "dmlc_retry": hosts.RETRIES, "left": True}]
+    with hosts._joined(SECOND, ["algo-1"], "10.0.0.7", 9000):
+        assert len(contexts) == 1, "it does not take part"
+
+
+def test_a_host_that_fails_does_not_wait_for_the_others(contexts):
+    with pytest.raises(RuntimeError, match="own trouble"), hosts._joined(SECOND, SECOND.hosts, "10.0.0.7", 9000):
+        raise RuntimeError("own trouble")
+    assert not contexts[0]["left"]
+
+
+def test_hosts_that_do_not_meet_are_named(monkeypatch):
+    def fail(**_arguments):
+        raise xgboost.core.XGBoostError("no answer")
+
+    monkeypatch.setattr(hosts.xgboost.collective, "CommunicatorContext", fail)
+    text = r"^Hosts algo-1, algo-2 did not meet at 10\.0\.0\.7:9000: no answer$"
+    with pytest.raises(LostHost, match=text), hosts._joined(SECOND, SECOND.hosts, "10.0.0.7", 9000):
+        pass
 
 
 def test_a_name_that_resolves_late_is_waited_for(monkeypatch):

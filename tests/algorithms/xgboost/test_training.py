@@ -6,6 +6,7 @@ import io
 import pickle
 import re
 import types
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -13,10 +14,13 @@ import pytest
 xgboost = pytest.importorskip("xgboost")
 from tests.algorithms.xgboost.jobs import LOGISTIC, SQUARED, document, predictions, score  # noqa: E402
 from wildsage.algorithms.base.errors import UserError  # noqa: E402
-from wildsage.algorithms.xgboost import hosts, model_files  # noqa: E402
+from wildsage.algorithms.base.program import Job, JobChannel  # noqa: E402
+from wildsage.algorithms.xgboost import hosts, model_files, training  # noqa: E402
 from wildsage.algorithms.xgboost.data import matrix  # noqa: E402
+from wildsage.algorithms.xgboost.training import BoostingJob  # noqa: E402
 from wildsage.algorithms.xgboost.versions import Version  # noqa: E402
 from wildsage.containers.codecs.records import files  # noqa: E402
+from wildsage.containers.programs import RecordCodec  # noqa: E402
 from wildsage.containers.training.stopping import StopSignal  # noqa: E402
 
 
@@ -392,3 +396,174 @@ def test_a_real_job_is_met_to_the_digits(run, data, golden):
     assert len(done.rounds) == 50
     for line, value in zip(done.rounds, expected, strict=True):
         assert abs(round(score(line, "train-rmse") - float(value), 6)) <= 1e-5
+
+
+@pytest.fixture
+def on_host(tmp_path, monkeypatch):
+    """`on_host("algo-2", ["algo-1"], b"")` is what a job of two hosts says on one of them, of which these have rows.
+
+    The hosts do not meet: each computes alone, with the files of a channel in a folder of its own.
+    """
+
+    def run(host: str, joined: list[str], content: bytes, hyperparameters=None, validation: bytes | None = None):
+        @contextmanager
+        def together(job, rows):
+            met.append((job.host, rows))
+            yield joined
+
+        met: list[tuple[str, int]] = []
+        monkeypatch.setattr(training.hosts, "together", together)
+        channels = {"train": content} if validation is None else {"train": content, "validation": validation}
+        for name, body in channels.items():
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / "rows").write_bytes(body)
+        said: list[str] = []
+        BoostingJob(
+            Job(
+                tag="",
+                hyperparameters={"num_round": "2", **(hyperparameters or {})},
+                channels={
+                    name: JobChannel("csv", "File", "FullyReplicated", {}, tmp_path / name, lambda: iter(()))
+                    for name in channels
+                },
+                host=host,
+                hosts=("algo-1", "algo-2"),
+                rendezvous=lambda: ("", 0),
+                model=tmp_path / "model",
+                output_data=tmp_path / "output",
+                checkpoints=tmp_path / "checkpoints",
+                stopping=lambda: False,
+                log=said.append,
+                records=RecordCodec(),
+                join=lambda: None,
+            )
+        ).run()
+        assert met == [(host, content.count(b"\n"))]
+        return "\n".join(said)
+
+    return run
+
+
+def test_the_first_host_with_rows_reports_and_saves(on_host, tmp_path):
+    both = ["algo-1", "algo-2"]
+    said = on_host("algo-2", both, b"1,2\n3,4\n")
+    assert "Distributed node training with 2 hosts: ['algo-1', 'algo-2']" in said and "[0]" not in said
+    assert not (tmp_path / "model").exists() and not (tmp_path / "checkpoints").exists()
+    said = on_host("algo-2", ["algo-2"], b"1,2\n3,4\n")
+    assert "Distributed node training with 1 hosts: ['algo-2']" in said and "[1]\ttrain-rmse:" in said
+    assert (tmp_path / "model" / "xgboost-model").is_file() and len(list((tmp_path / "checkpoints").iterdir())) == 2
+    assert f"Stored trained model at {tmp_path / 'model' / 'xgboost-model'}" in said
+
+
+def test_a_host_without_rows_says_so_and_ends(on_host, tmp_path):
+    said = on_host("algo-2", ["algo-1"], b"")
+    assert (
+        "Host algo-2 does not have data. Will broadcast to cluster and will not be used in distributed training."
+        in said
+    )
+    assert not (tmp_path / "model").exists()
+
+
+def test_hosts_of_which_none_has_rows_fail(on_host, tmp_path):
+    with pytest.raises(UserError, match=f"^No data in training channel path {re.escape(str(tmp_path / 'train'))}$"):
+        on_host("algo-1", [], b"")
+
+
+def test_a_host_may_lack_rows_to_validate_on(on_host):
+    for validation in (None, b""):
+        said = on_host("algo-1", ["algo-1"], b"1,2\n3,4\n", validation=validation)
+        assert "Train matrix has 2 rows" in said and "Validation matrix" not in said
+    assert "Validation matrix has 1 rows" in on_host("algo-1", ["algo-1"], b"1,2\n3,4\n", validation=b"1,2\n")
+
+
+def test_rows_of_several_hosts_are_not_made_bins_of(on_host, matrices, monkeypatch):
+    monkeypatch.setattr(matrix, "FEW_VALUES", 0)
+    on_host("algo-1", ["algo-1"], b"1,2\n3,4\n", {"tree_method": "hist"})
+    assert [type(each) for each in matrices] == [xgboost.DMatrix]
+
+
+def test_a_matrix_without_rows_is_as_wide_as_another():
+    found = training._without_rows(xgboost.DMatrix(np.zeros((3, 5)), label=np.zeros(3)))
+    assert (found.num_row(), found.num_col()) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    "given", [{"objective": "survival:aft"}, {"eval_metric": "interval-regression-accuracy"}, {"eval_metric": "rmse"}]
+)
+def test_labels_are_the_bounds_of_times_where_times_are_learned_or_judged(run, rows, monkeypatch, given):
+    made: list[xgboost.DMatrix] = []
+    exact = training.labels.set_exact_times
+    monkeypatch.setattr(training.labels, "set_exact_times", lambda matrix: (made.append(matrix), exact(matrix)))
+    content = rows.csv(np.abs(rows.values) + 0.1)
+    done = run({**SQUARED, **given}, {"train": content, "validation": content})
+    assert done.status == 0 and len(made) == (0 if given == {"eval_metric": "rmse"} else 2)
+
+
+def test_columns_of_libsvm_that_a_channel_lacks_are_missing_values(run, rows):
+    channels = {"train": rows.libsvm(rows.classes), "validation": b"1 0:2\n"}
+    assert run(LOGISTIC, channels, "libsvm").status == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "text"),
+    [
+        ("File", ""),
+        ("FastFile", ""),
+        ("Tape", r"Channel configuration for 'train' channel is not supported: \{'TrainingInputMode': 'Tape'\}"),
+    ],
+)
+def test_the_input_modes_of_a_channel(mode, text):
+    channel = JobChannel(None, mode, "FullyReplicated", {"TrainingInputMode": mode}, None, lambda: iter(()))
+    job = types.SimpleNamespace(channels={"train": channel, "code": channel})
+    if not text:
+        training._check_channels(job)
+        return
+    with pytest.raises(UserError, match=f"^{text}$"):
+        training._check_channels(job)
+
+
+def test_a_linear_model_keeps_all_rounds_after_an_early_stop(run, rows):
+    given = {
+        **SQUARED,
+        "num_round": "30",
+        "early_stopping_rounds": "3",
+        "eval_metric": "mae,rmse",
+        "booster": "gblinear",
+    }
+    done = run(given, {"train": rows.csv(rows.values), "validation": worse(rows)})
+    assert done.status == 0 and len(done.rounds) == 4
+
+
+def test_early_stopping_looks_at_the_metric_of_a_tuning_job_or_else_at_the_last(run, rows):
+    """Training makes the area under the curve of the other classes worse, and never that of one class alone."""
+    channels = {"train": rows.csv(rows.classes), "validation": rows.csv(1 - rows.classes)}
+    given = {**LOGISTIC, "num_round": "9", "early_stopping_rounds": "2"}
+    gets_worse, stays = "logloss", "recall"
+    assert len(run({**given, "eval_metric": f"{stays},{gets_worse}"}, channels).rounds) == 3
+    tuned = run({**given, "eval_metric": stays, "_tuning_objective_metric": f"validation:{gets_worse}"}, channels)
+    assert len(tuned.rounds) == 3 and f"validation-{stays}:" in tuned.rounds[0]
+
+
+def test_a_job_that_is_stopped_has_no_model_unless_it_asked_for_it(run, rows):
+    done = run({**SQUARED, "num_round": "50"}, {"train": rows.csv(rows.values)}, stop=StopAfter(2))
+    assert not list(done.opt_ml.model.iterdir())
+    assert "WARNING] SIGTERM received; save_model_on_termination is not true, so no model is saved." in done.log
+
+
+def test_folds_end_when_the_job_is_stopped(run, rows):
+    done = run({**SQUARED, "num_round": "50", "_kfold": "2"}, {"train": rows.csv(rows.values)}, stop=StopAfter(2))
+    names = sorted(path.name for path in done.opt_ml.model.iterdir())
+    assert names == ["xgboost-model-0", "xgboost-model-1"]
+    assert [model_files.read(done.model(name))[0].num_boosted_rounds() for name in names] == [3, 1]
+
+
+def test_folds_have_another_name_in_one_version(run, rows):
+    done = run({**SQUARED, "_nfold": "2"}, {"train": rows.csv(rows.values)}, tag="1.2-1")
+    assert len(list(done.opt_ml.model.iterdir())) == 2
+
+
+def test_folds_follow_the_seed_of_the_job(run, rows):
+    given = {**SQUARED, "num_round": "1", "_kfold": "2"}
+    content = {"train": rows.csv(rows.values)}
+    models = [run({**given, **seed}, content).model("xgboost-model-0") for seed in ({}, {"seed": "0"}, {"seed": "1"})]
+    assert models[0] == models[1] != models[2]
