@@ -100,6 +100,7 @@ def real(deps):
     return replace(deps, backend=backend, stop_grace_s=60.0), endless
 
 
+@pytest.mark.slow
 def test_whenever_a_job_is_stopped_it_leaves_a_whole_archive_or_none(real, tmp_path):
     deps, endless = real
     jobs = TrainingJobs(deps)
