@@ -34,6 +34,7 @@ LOOPBACK = "127.0.0.1"
 CONTAINERS = "wildsage.containers"
 # mutants: equivalent: one connection more or less may wait
 BACKLOG = 2048  # connections that may wait, as gunicorn has it
+READ_WITHIN_S = 5  # mutants: equivalent: any time that is long enough for what a container that has ended wrote last
 KILLED = 137
 GIB = 1 << 30
 SAGEMAKER_ROOT = OptML().root.as_posix()
@@ -314,7 +315,7 @@ class Process:
             self.usage = Usage(report["cpu_s"], report["peak_bytes"])
         if self._child:
             self._child.wait()
-        self._reader.join(timeout=5)
+        self._reader.join(READ_WITHIN_S)
         self._control.close()
         status = report["status"] if report_line else KILLED
         if status == KILLED and not self._killed:

@@ -17,7 +17,7 @@ from wildsage.local_runner.processes import supervisor
 
 STOP_LIMIT_S = 120.0  # SageMaker gives a training container this long after SIGTERM
 
-COPY_LIMIT_S = 5.0  # for what a container that has ended wrote last
+COPY_LIMIT_S = 5.0  # mutants: equivalent: any time that is long enough for what a container that has ended wrote last
 
 
 ShowLine = Callable[[str, TextIO], None]

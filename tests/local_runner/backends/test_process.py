@@ -4,8 +4,11 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -249,6 +252,7 @@ def test_a_server_is_told_its_port_on_the_loopback_address(tmp_path, launch):
 
 
 def test_a_line_without_end_is_passed_on_in_pieces(tmp_path, launch):
+    assert MAX_LINE_BYTES == 262_144  # an event of CloudWatch Logs has no more
     given, lines = launch
     (process,) = backend(tmp_path, f"print('x' * {MAX_LINE_BYTES + 5})").train([given])
     assert process.wait(WITHIN_S) == 0
@@ -261,6 +265,7 @@ def test_a_process_that_has_ended_takes_no_orders():
     os.close(writing)
     process = Process(print, control, reading, None)
     assert process.wait(0) is None and process.wait(0.01) is None
+    assert process._reader.daemon, "what holds the output open holds this process not up"
     theirs.sendall(b'{"status": 3, "cpu_s": 1.5, "peak_bytes": 7}\n')
     theirs.close()
     assert process.wait() == process.wait(0) == 3
@@ -350,3 +355,70 @@ def test_images_of_spark_need_spark(monkeypatch):
     ProcessBackend(()).check(IMAGE.replace("kmeans", "own"), has_entrypoint=True)
     with pytest.raises(CannotRun, match="For an image of Spark"):
         ProcessBackend(()).check(IMAGE.replace("kmeans:1", "sagemaker-spark-processing:3.3-cpu"), has_entrypoint=True)
+
+
+def test_a_container_that_cannot_be_followed_is_ended(monkeypatch):
+    """Without its control the supervisor ends the command."""
+    control, theirs = socket.socketpair()
+    reading, writing = os.pipe()
+
+    def no_thread(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    with theirs, open(writing, "wb"), pytest.raises(RuntimeError, match="can't start new thread"):
+        Process(print, control, reading, None)
+    assert control.fileno() == -1
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(reading)
+
+
+class Seen:
+    """Code of the user's that is not run."""
+
+    def environment(self, launch: Launch, variables: dict[str, str]) -> dict[str, str]:
+        return {"PYTHONPATH": "theirs", **variables}
+
+    def environment_with_python(self, launch: Launch, variables: dict[str, str], interpreter: Path | None) -> dict:
+        return {"on top of": interpreter, **variables}
+
+    def command(self, command: Sequence[str], launch: Launch, hosts: Sequence[str]) -> list[str]:
+        return [*command, "on", *hosts]
+
+
+@pytest.mark.parametrize(
+    ("image", "entrypoint", "arguments", "command"),
+    [
+        ("kmeans:1", None, None, "base serve"),
+        ("kmeans:1", None, ["a", "b"], "base a b"),
+        ("kmeans:1", ["run", "it"], None, "run it on algo-1"),
+        ("kmeans:1", ["run"], ["a"], "run a on algo-1"),
+        ("own:1", None, None, "mapped serve on algo-1"),
+        ("own:1", None, [], "mapped on algo-1"),
+        ("own:1", ["run"], None, "run on algo-1"),
+        ("pytorch-training:2.5-cpu-py311", None, None, "base serve on algo-1"),
+    ],
+)
+def test_what_a_container_runs(tmp_path, image, entrypoint, arguments, command):
+    backend = ProcessBackend(("base",), user_code=Seen(), images={"own": ["mapped"]})
+    given = Launch(IMAGE.replace("kmeans:1", image), tmp_path, {}, {}, print, "algo-1", entrypoint, arguments)
+    start = backend._plan("serve", given, {"A": "1"}, ["algo-1"])
+    assert " ".join(start.command) == command and start.environment["A"] == "1"
+    alone = " on " not in command
+    assert start.warm_arguments == (tuple(arguments or ["serve"]) if alone else None)
+    assert ("on top of" in start.environment) is (not alone and "pytorch" not in image)
+
+
+def test_a_script_has_a_place_to_meet_and_the_python_of_its_framework(tmp_path):
+    image = IMAGE.replace("kmeans:1", "pytorch-training:2.5-cpu-py311")
+    given = Launch(image, tmp_path, {}, {}, print)
+    for pythons in ({}, {"pytorch": Path("/their/python")}):
+        start = ProcessBackend(("base",), user_code=Seen(), pythons=pythons)._plan("train", given, {}, ["algo-1"])
+        found = start.environment
+        assert (found[frameworks.VARIABLE], found["MASTER_ADDR"]) == ("pytorch", "127.0.0.1")
+        assert 0 < int(found["MASTER_PORT"]) < 65536
+        assert (found["PYTHONPATH"] == "theirs") is bool(pythons)  # ours is added for this Python
+        assert start.command[0] == ("/their/python" if pythons else "base")
+        with_entrypoint = replace(given, entrypoint=["run"])
+        top = ProcessBackend((), user_code=Seen(), pythons=pythons)._plan("train", with_entrypoint, {}, ["algo-1"])
+        assert top.environment["on top of"] == pythons.get("pytorch")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -59,7 +60,14 @@ class Docker:
 
 @pytest.fixture
 def docker(tmp_path, monkeypatch):
-    """Puts a `docker` command on the PATH; pip has nothing to fetch."""
+    """Puts a `docker` command on the PATH; pip has nothing to fetch, and of the sources there is what an image is built by."""
+    sources = tmp_path / "sources"
+    shutil.copytree(build.ROOT / "containers" / "docker", sources / "containers" / "docker")
+    shutil.copy(build.ROOT / "containers" / "Dockerfile", sources / "containers")
+    shutil.copy(build.ROOT / "pyproject.toml", sources)
+    for part in build.PARTS:
+        (sources / part).mkdir(exist_ok=True)
+    monkeypatch.setattr(build, "ROOT", sources)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.delenv("DOCKER_BUILDKIT", raising=False)
     monkeypatch.setattr(build, "_fetch", lambda *_: None)
@@ -115,12 +123,18 @@ def test_packages_that_pip_cannot_find_are_named_with_what_to_do(docker, monkeyp
         ("18.06.1", False, "0"),
     ],
 )
-def test_buildkit_builds_where_the_command_has_it(docker, version, buildx, expected):
+def test_buildkit_builds_where_the_command_has_it(docker, tmp_path, version, buildx, expected):
     called = docker(version=version, buildx=buildx)
-    build.build(["kmeans"], "cpu", None, lambda _: None)
-    builds = called.called("build")
-    assert [words[-1] for words in builds] == [expected] * 2
-    assert ("--force-rm" in builds[0]) == (expected == "0")
+    build.Engine.found(os.environ).build(tmp_path, "tag", {"A": "1"}, "--target", "b")
+    (words,) = called.called("build")
+    assert words[-1] == expected and ("--force-rm" in words) == (expected == "0")
+    places = ["--file", str(tmp_path / "containers/Dockerfile"), "--tag", "tag"]
+    assert [word for word in words[1:-1] if word != "--force-rm"] == [
+        *("--target", "b"),
+        *places,
+        *("--build-arg", "A=1"),
+        str(tmp_path),
+    ]
 
 
 def test_each_image_is_announced(docker):
@@ -134,10 +148,10 @@ def test_each_image_is_announced(docker):
     ]
 
 
-def test_the_users_choice_of_a_builder_stands(docker, monkeypatch):
+def test_the_users_choice_of_a_builder_stands(docker, tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_BUILDKIT", "0")
     called = docker(buildx=True)
-    build.build(["kmeans"], "cpu", None, lambda _: None)
+    build.Engine.found(os.environ).build(tmp_path, "tag", {})
     assert called.called("build")[0][-1] == "0"
 
 
@@ -161,6 +175,21 @@ def test_what_has_no_name_is_removed_also_after_a_failure(docker, status):
     pruned = [words for words in called.called("image") if words[1] == "prune"]
     assert pruned and pruned[-1][-2] == f"label={build.OURS}"
     assert called.calls[-1] == pruned[-1]
+
+
+def test_an_image_is_built_from_the_sources_and_nothing_else():
+    with build._context((*build.PARTS, "pyproject.toml")) as context:
+        assert sorted(path.name for path in context.iterdir()) == sorted([*build.PARTS, "pyproject.toml"])
+        assert (context / "algorithms" / "kmeans" / "algorithm.py").read_bytes()
+        assert (context / "wildsage" / "containers").is_symlink()
+        assert not [*context.rglob("__pycache__")]
+    assert not context.exists()
+
+
+def test_what_was_installed_without_its_sources_says_what_is_needed(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    with pytest.raises(PlatformError, match=f"which {tmp_path} does not hold: use a clone"), build._context(("a",)):
+        pass
 
 
 def test_our_code_does_not_change_the_image_of_packages(tmp_path):

@@ -14,6 +14,7 @@ import pytest
 
 from wildsage.local_runner.processes import supervisor
 
+ROOT = Path(__file__).parents[3]
 SUPERVISOR = Path(supervisor.__file__)
 WITHIN_S = 240
 
@@ -43,6 +44,25 @@ def test_sigterm_reaches_the_command_which_may_take_its_time():
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "bye\n"
     assert process.wait(WITHIN_S) == 3
+
+
+EARLY = """
+import os, signal, subprocess, sys
+from wildsage.local_runner.processes import supervisor
+
+class Slow(subprocess.Popen):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+subprocess.Popen = Slow
+sys.exit(supervisor.main(["sleep", "1000"]))
+"""
+
+
+def test_a_signal_that_comes_before_the_command_is_known_reaches_it():
+    with subprocess.Popen([sys.executable, "-c", EARLY], stdin=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.wait(WITHIN_S) == 128 + signal.SIGTERM
 
 
 def test_a_stopped_process_of_the_command_does_not_hold_up_its_end():
@@ -103,6 +123,7 @@ def test_a_parent_at_a_socket_is_told_what_the_command_used(script, status):
     assert code == report["status"] == status
     assert report.keys() == {"status", "cpu_s", "peak_bytes"}
     assert 0 <= report["cpu_s"] < 60 and 100_000 < report["peak_bytes"] < 1 << 30
+    assert report["peak_bytes"] % 1024 == 0  # whole pages
 
 
 def test_the_time_of_the_processor_is_that_of_the_command():
