@@ -193,6 +193,8 @@ def test_a_processing_job_shows_the_defaults_of_what_was_not_given(requests):
     delete = processing_jobs.delete_processing_job
     assert rejection(delete, requests, {"ProcessingJobName": "p"})[0] == "ResourceInUse"
     processing_jobs.stop_processing_job(requests, {"ProcessingJobName": "p"})
+    (listed,) = processing_jobs.list_processing_jobs(requests, {})["ProcessingJobSummaries"]
+    assert listed["ProcessingJobStatus"] == "Stopping"
     ended = {"ProcessingJobStatus": "Failed", "ExitMessage": "bye", "FailureReason": "why"}
     requests.services.store.update(PROCESSING.name, "p", **ended)
     (listed,) = processing_jobs.list_processing_jobs(requests, {})["ProcessingJobSummaries"]
