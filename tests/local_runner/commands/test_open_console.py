@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import webbrowser
-from contextlib import closing
 
 import pytest
-import urllib3
+
+from tests.ports import free_port
+from wildsage.local_runner.commands import open_console as command
+from wildsage.local_runner.server.lock import RunningServer
+
+ENDPOINT = "http://127.0.0.1:4577"
 
 
 @pytest.fixture
@@ -18,31 +21,40 @@ def opened(monkeypatch) -> list[str]:
     return addresses
 
 
-def test_the_console_of_the_running_server_is_opened(aws, cli, opened):
-    said = cli("open", "--data", aws.data)
-    assert (said.status, said.out.strip(), said.err) == (0, f"{aws.endpoint}/_wildsage/console/", "")
-    assert opened == [said.out.strip()]
-    page = urllib3.request("GET", opened[0], headers={"Accept": "text/html"}, timeout=240)
-    assert page.status == 200 and b"<h1>Overview</h1>" in page.data
+def test_the_console_of_the_server_of_a_folder_is_opened(cli, opened, tmp_path, monkeypatch):
+    folders = []
+    monkeypatch.setattr(command.lock, "running", lambda data: folders.append(data) or RunningServer(ENDPOINT, 1))
+    said = cli("open", "--data", tmp_path)
+    assert (said.status, said.out, said.err) == (0, f"{ENDPOINT}/_wildsage/console/\n", "")
+    assert opened == [f"{ENDPOINT}/_wildsage/console/"] and folders == [tmp_path]
 
 
-def test_a_server_of_another_folder_is_found_by_its_port(aws, cli, opened):
-    port = aws.endpoint.rpartition(":")[2]
+@pytest.mark.parametrize("port", [1, 65_535])
+def test_a_server_is_found_by_its_port(cli, opened, monkeypatch, port):
+    asked = []
+    monkeypatch.setattr(command, "answers", lambda *arguments, timeout_s: asked.append((*arguments, timeout_s)) is None)
     assert cli("open", "--port", port).status == 0
     assert opened == [f"http://127.0.0.1:{port}/_wildsage/console/"]
+    assert asked == [(port, "/_wildsage/health", 5)]
 
 
-def test_where_no_browser_is_the_address_is_still_printed(aws, cli, monkeypatch):
+@pytest.mark.parametrize("port", [0, 65_536])
+def test_what_is_not_a_port_is_wrong_usage(cli, opened, port):
+    assert cli("open", "--port", port).status == 2
+    assert opened == []
+
+
+def test_where_no_browser_is_the_address_is_still_printed(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(command.lock, "running", lambda data: RunningServer(ENDPOINT, 1))
     monkeypatch.setattr(webbrowser, "open", lambda address: False)
-    said = cli("open", "--data", aws.data)
-    assert said.status == 0 and aws.endpoint in said.out and "Open the address in one yourself." in said.err
+    said = cli("open", "--data", tmp_path)
+    assert said.status == 0 and ENDPOINT in said.out and "Open the address in one yourself." in said.err
 
 
 def test_without_a_server_the_command_that_starts_one_is_named(cli, opened, tmp_path):
     said = cli("open", "--data", tmp_path)
     assert said.status == 1 and f"`wildsage up -d --data {tmp_path}` starts one." in said.err
-    with closing(socket.create_server(("127.0.0.1", 0))) as deaf:
-        port = deaf.getsockname()[1]
+    port = free_port()
     said = cli("open", "--port", port)
     assert said.status == 1 and f"`wildsage up -d --port {port}` starts one there." in said.err
     assert opened == []

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 pytest.importorskip("docker")
 
 from wildsage.local_runner.backends import CannotRun, docker
+from wildsage.local_runner.commands import push as command
 from wildsage.local_runner.images import push as registry
 
 
@@ -56,3 +59,31 @@ def test_without_an_engine_the_command_says_so(cli, pushed, monkeypatch):
     monkeypatch.setattr(docker, "connect", refuse)
     said = cli("push", "kmeans", "--region", "eu-west-1")
     assert said.status == 1 and "No Docker engine answers." in said.err
+
+
+def test_progress_of_each_layer_is_what_has_been_sent(cli, monkeypatch):
+    bars: dict[str, list] = {}
+
+    class Bars(command.Progress):
+        def __exit__(self, *error) -> None:
+            bars.update({task.description: [task.completed, task.total] for task in self.tasks})
+            super().__exit__(*error)
+
+    def push(engine, image, repository, tag, session, show):
+        for layer, sent, total in (("a", 1, 4), ("b", 0, 7), ("a", 3, 4)):
+            show(layer, sent, total)
+        return "pushed"
+
+    monkeypatch.setattr(command, "Progress", Bars)
+    monkeypatch.setattr(docker, "connect", lambda: "engine")
+    monkeypatch.setattr(registry, "push", push)
+    assert cli("push", "kmeans", "--region", "eu-west-1").status == 0
+    assert bars == {"a": [3, 4], "b": [0, 7]}
+
+
+def test_without_docker_s_package_the_extra_is_named(cli, pushed, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wildsage.local_runner.backends.docker", None)
+    said = cli("push", "kmeans", "--region", "eu-west-1")
+    assert said.status == 1
+    assert 'Pushing needs the package wildsage.local_runner.backends.docker: pip install "wildsage[docker]"' in said.err
+    assert pushed == []

@@ -36,6 +36,14 @@ def test_a_model_is_served_at_a_port_until_the_container_ends(cli, served, tmp_p
     assert f"Serving {model} on http://127.0.0.1:{port}/invocations. Ctrl-C stops it." in said.err
 
 
+def test_it_listens_where_containers_do_and_has_a_form(cli, served, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "require_free_port", lambda port: None)
+    (tmp_path / "m").touch()
+    said = cli("serve", tmp_path / "m")
+    assert served == [(tmp_path / "m", 8080, None)]
+    assert "In a browser, http://127.0.0.1:8080/ has a form to try it with." in said.err
+
+
 def test_what_is_not_an_archive_or_has_no_port_is_rejected(cli, served, tmp_path):
     said = cli("serve", tmp_path)
     assert (

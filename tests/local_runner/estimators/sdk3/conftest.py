@@ -1,11 +1,8 @@
-"""A session of SDK v3 with the local AWS, an estimator whose container is the stand-in, and what SDK v2 takes."""
+"""A session of SDK v3 with the local AWS and an estimator whose container is the stand-in."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,9 +73,3 @@ def stand_in(session: Session) -> Callable[..., StandIn]:
 def rows_n2() -> NDArray[np.float32]:
     """Seven rows."""
     return np.arange(14, dtype=np.float32).reshape(7, 2)
-
-
-@pytest.fixture(scope="session")
-def sdk2() -> dict[str, dict[str, list[tuple[object, dict[str, str] | None]]]]:
-    """Class → attribute → values, and what SDK v2 sends for each; None where it rejects the value."""
-    return json.loads(Path(os.environ["HYPERPARAMETERS_OF_SDK2"]).read_text())
