@@ -43,6 +43,25 @@ def test_an_error_that_is_expected_says_what_it_is(app, error, wanted):
     assert shown(app, error) == wanted
 
 
+@pytest.mark.parametrize(
+    ("error", "status", "title"),
+    [
+        (NotFound(), 404, "Not Found"),
+        (AwsError("ValidationException", "Wrong."), 400, "ValidationException"),
+        (S3Error("NoSuchKey", "Gone."), 404, "NoSuchKey"),
+        (ZeroDivisionError(), 500, "Internal error"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_an_error_of_a_page_is_a_page(app, error, status, title):
+    def fails() -> None:
+        raise error
+
+    app.add_url_rule("/fails", view_func=fails)
+    found = app.test_client().get("/fails", headers={"Host": "localhost:4577"})
+    assert found.status_code == status and f"<h1>{title}</h1>" in found.text
+
+
 def test_one_that_is_not_stays_in_the_log_under_a_reference(app, caplog):
     with caplog.at_level(logging.ERROR):
         status, title, message = shown(app, ZeroDivisionError("secret"))

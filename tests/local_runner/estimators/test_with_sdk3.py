@@ -70,7 +70,7 @@ def run_suite(environment: dict[str, str], *options: str | Path) -> None:
     paths = filter(None, [environment.get("PYTHONPATH"), str(ROOT)])
     command = [PYTHON, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--confcutdir", SUITE, SUITE, *options]
     environment = {**environment, "PYTHONPATH": os.pathsep.join(paths)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
