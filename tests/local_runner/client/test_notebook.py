@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import io
+import logging
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
+from jupyter_client.provisioning import LocalProvisioner
+from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from rich.console import Console
 
@@ -120,3 +126,113 @@ def test_a_cell_is_announced_by_its_number_and_first_line(source: str, shown: st
     rule = one.terminal.console.file.getvalue()  # type: ignore[attr-defined]
     assert rule.replace("─", "").strip() == f"cell 2 of 2 {shown}".strip()
     assert one.cell_index == 1
+
+
+# Runs, with what a kernel would do in place of a kernel
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=120)
+
+
+@pytest.fixture
+def executed(tmp_path, monkeypatch, console):
+    """Runs a notebook of two cells; the function given stands in for the kernel. Returns status, output and the notebook's file."""
+    given = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in ("1", "a\nb")])
+
+    def run(kernel) -> tuple[int, str, Path]:
+        def execute(self: notebook.PrintingNotebookClient, **settings: object) -> None:
+            assert settings == {"env": {"A": "1"}}
+            self.clear_before_next_output = False  # as nbclient does for each cell
+            kernel(self)
+
+        monkeypatch.setattr(notebook.PrintingNotebookClient, "execute", execute)
+        output = tmp_path / "out.ipynb"
+        status = notebook.run(given, tmp_path, output, {"A": "1"}, console)
+        return status, console.file.getvalue(), output  # type: ignore[attr-defined]
+
+    return run
+
+
+def message(kind: str, **content: str) -> dict:
+    """What a kernel says."""
+    header = {"msg_type": kind, "date": datetime(2026, 1, 1, tzinfo=UTC)}
+    return {"msg_type": kind, "header": header, "parent_header": {}, "content": content}
+
+
+def stream(text: str) -> dict:
+    """What a cell prints."""
+    return message("stream", name="stdout", text=text)
+
+
+def test_a_run_shows_each_cell_and_keeps_its_outputs(executed, tmp_path: Path, monkeypatch) -> None:
+    clients, unregistered = [], []
+    monkeypatch.setattr(atexit, "unregister", unregistered.append)
+
+    def kernel(client: notebook.PrintingNotebookClient) -> None:
+        clients.append(client)
+        assert (client.kernel_name, client.timeout) == ("python3", None)
+        assert client.resources["metadata"]["path"] == str(tmp_path.resolve())
+        assert client.log.level == logging.CRITICAL
+        for number, cell in enumerate(client.nb.cells):
+            client.on_cell_execute(cell=cell, cell_index=number)
+            cell.metadata["execution"] = {}
+            client.process_message(message("status", execution_state="busy"), cell, number)
+            client.process_message(stream(f"said {number}"), cell, number)
+
+    status, shown, output = executed(kernel)
+    assert status == 0 and unregistered == [client._cleanup_kernel for client in clients]
+    first, said, second, said_too, last = shown.splitlines()
+    assert first.startswith("cell 1 of 2 1 ─") and second.startswith("cell 2 of 2 a ─")
+    assert (said, said_too, last) == ("said 0", "said 1", f"Executed notebook: {output}")
+    stored = nbformat.read(output, as_version=4)
+    assert [[one.text for one in cell.outputs] for cell in stored.cells] == [["said 0"], ["said 1"]]
+
+
+def test_a_cell_that_fails_is_explained_and_what_ran_is_kept(executed) -> None:
+    def kernel(client: notebook.PrintingNotebookClient) -> None:
+        client.on_cell_execute(cell=client.nb.cells[0], cell_index=0)
+        client.process_message(stream("begun"), client.nb.cells[0], 0)
+        raise CellExecutionError("trace", "ValueError", "[bold]the reason")
+
+    status, shown, output = executed(kernel)
+    assert status == 1
+    assert "\nbegun\nThe cell 1 of 2 failed:\n    1  1\nValueError: [bold]the reason\nExecuted notebook: " in shown
+    assert nbformat.read(output, as_version=4).cells[0].outputs[0].text == "begun"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(DeadKernelError("gone"), "The kernel did not start"), (RuntimeError("no port"), "no port")]
+)
+def test_a_kernel_that_does_not_start_is_explained(executed, error: Exception, told: str) -> None:
+    def kernel(client: notebook.PrintingNotebookClient) -> None:
+        raise error
+
+    status, shown, output = executed(kernel)
+    assert status == 1 and told in shown and output.exists()
+
+
+def test_a_bug_keeps_its_trace_and_the_notebook(executed, console, tmp_path: Path) -> None:
+    def kernel(client: notebook.PrintingNotebookClient) -> None:
+        client.terminal.write("begun")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        executed(kernel)
+    assert console.file.getvalue().startswith("begun\nExecuted notebook: ") and (tmp_path / "out.ipynb").exists()
+
+
+def test_the_process_of_a_kernel_is_remembered(monkeypatch) -> None:
+    one, asked = client(None), []
+    one.kernel = None
+
+    async def start(self: NotebookClient, **settings: object) -> None:
+        asked.append(settings)
+        provisioner = LocalProvisioner()
+        provisioner.process = process(0)
+        self.km = SimpleNamespace(provisioner=provisioner)
+
+    monkeypatch.setattr(NotebookClient, "async_start_new_kernel", start)
+    asyncio.run(one.async_start_new_kernel(env={"A": "1"}))
+    assert asked == [{"env": {"A": "1"}}] and one.kernel is one.km.provisioner.process
