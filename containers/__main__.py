@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
                 with capabilities.explain_permission_errors(), served_model.provided(options):
                     _serve()
             except WildsageError as error:
-                print(failure.reason(error), file=sys.stderr, flush=True)
+                print(failure.reason(error), file=sys.stderr)
                 return failure.exit_status(error)
             return 0
         case ["check", *given]:

@@ -143,7 +143,6 @@ def _may_change_users(user: str) -> bool:
         print(
             f"Workers run as root, not as {user}: the container lacks the capabilities {', '.join(missing)}.",
             file=sys.stderr,
-            flush=True,
         )
     return not missing
 

@@ -36,7 +36,8 @@ def main(modules: Sequence[str]) -> None:
     parent = socket.socket(fileno=os.dup(0))
     for module in modules:
         importlib.import_module(module)
-    gc.collect()
+    gc.collect()  # mutants: equivalent: memory of what no fork needs
+    # mutants: equivalent: memory alone
     gc.freeze()  # the garbage collector would otherwise write into shared memory
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the supervisors
     parent.sendall(READY)

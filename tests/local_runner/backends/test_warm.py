@@ -192,6 +192,10 @@ def test_an_interpreter_is_prepared_once_and_ends_with_its_owner(interpreter, tm
     with open(reading, "rb") as output, control:
         assert begun and output.read() == b"here\n"
         assert json.loads(control.recv(4096))["status"] == 0
+    deadline = time.monotonic() + WITHIN_S
+    while first.children():  # not even dead ones that nobody has waited for
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     warm.close()
     assert not first.is_running()
     warm.close()
