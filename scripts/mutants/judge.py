@@ -59,12 +59,6 @@ TESTS = {
     "local_runner/s3/__main__.py": ("tests/local_runner/s3/test_main.py",),
     "local_runner/proxy/__main__.py": ("tests/local_runner/proxy/test_process.py",),
     "algorithms/xgboost/spec.py": ("tests/algorithms/test_specs.py",),
-    **{
-        f"algorithms/xgboost/data/{reader}.py": ("tests/algorithms/xgboost/data/test_readers.py",)
-        for reader in ("csv_text", "libsvm")
-    },
-    "algorithms/xgboost/data/late_loops.py": ("tests/algorithms/xgboost/data/test_loops.py",),
-    "algorithms/xgboost/data/machine_code.py": ("tests/algorithms/xgboost/data/test_loops.py",),
     "algorithms/xgboost/model_files/": ("tests/algorithms/xgboost/model_files/test_model_files.py",),
     "algorithms/xgboost/serving/": ("tests/algorithms/xgboost/serving/test_endpoint.py",),
     "algorithms/factorization_machines/algorithm.py": ("tests/algorithms/factorization_machines/test_training.py",),

@@ -1,11 +1,9 @@
-"""The loops against Arrow and against exact arithmetic: the same bits, or they give up. When they are loaded.
+"""The loops against Arrow and against exact arithmetic: the same bits, or they give up.
 
 They are tried as machine code, and as Python runs their source.
 """
 
 import importlib.util
-import logging
-import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -20,9 +18,7 @@ pytest.importorskip("llvmlite")
 
 from wildsage.algorithms.base import compiled  # noqa: E402
 from wildsage.algorithms.base.errors import BadRecord  # noqa: E402
-from wildsage.algorithms.base.program import JobChannel  # noqa: E402
-from wildsage.algorithms.xgboost.data import csv_text, late_loops, libsvm, machine_code  # noqa: E402
-from wildsage.algorithms.xgboost.data.content_types import CSV, LIBSVM  # noqa: E402
+from wildsage.algorithms.xgboost.data import csv_text, late_loops, libsvm  # noqa: E402
 from wildsage.algorithms.xgboost.data.late_loops import LateLoops, LibsvmRows  # noqa: E402
 from wildsage.algorithms.xgboost.data.table import Table  # noqa: E402
 
@@ -75,19 +71,11 @@ def at(address: int, kind: type, count: int) -> np.ndarray:
     return np.frombuffer(found, kind) if count else np.empty(0, kind)
 
 
-@pytest.fixture(scope="module")
-def machine_loops() -> LateLoops:
-    """Loops that are loaded."""
-    loops = LateLoops()
-    assert loops.load()
-    return loops
-
-
 @pytest.fixture(scope="module", params=["machine code", "source"])
-def loops(request, machine_loops) -> Iterator[LateLoops]:
+def loops(request, loaded_loops) -> Iterator[LateLoops]:
     """Loops that are loaded, and those that stand in the source."""
     if request.param == "machine code":
-        yield machine_loops
+        yield loaded_loops
         return
     found = LateLoops()
     with pytest.MonkeyPatch.context() as patch:
@@ -220,13 +208,6 @@ def test_other_libsvm_is_left_to_arrow(loops, text):
     assert loops.libsvm(text.encode(), 0) is None
 
 
-@pytest.mark.parametrize(("end", "rows"), [("\n" * 300_000, 1), ("1\n" * 300_000, None)])
-def test_the_room_for_rows_is_bounded_by_the_text_not_by_lines_times_columns(machine_loops, end, rows):
-    """Lines times columns would be 335 GiB."""
-    found = machine_loops.csv(("1," * 300_000 + "1\n" + end).encode(), ",", 300_001, 0, 0)
-    assert found is None if rows is None else bits(found[1]) == bits([1.0]) * 300_001
-
-
 @given(st.lists(st.lists(st.sampled_from(["", "1", "-2.5"]), min_size=1, max_size=4), min_size=1, max_size=9))
 def test_rows_of_few_bytes_have_room(loops, rows):
     rows = [row for row in rows if len(row) == len(rows[0])]
@@ -251,83 +232,3 @@ def test_weights_are_the_second_column(loops, monkeypatch):
     monkeypatch.setattr(csv_text, "LATE_LOOPS", loops)
     (table,) = csv_text.read([b"1,0.5,3\n0,2,4\n"], ",", 3, weights=True)
     assert (table.labels.tolist(), table.weights.tolist(), table.features.tolist()) == ([1, 0], [0.5, 2], [[3], [4]])
-
-
-def test_loops_are_loaded_once_enough_has_been_read(monkeypatch):
-    begun = []
-    monkeypatch.setattr(LateLoops, "_load", lambda self: begun.append(self))
-    late = LateLoops()
-    assert late.csv(b"1,2\n", ",", 2, 1, 8) is None and late.libsvm(b"1 2\n", 8) is None
-    assert not begun
-    assert late.csv(b"5,6\n", ",", 2, 1, 8) is None and late.csv(b"7,8\n", ",", 2, 1, 8) is None
-    late.load()  # waits
-    assert begun == [late]
-
-
-def test_requests_are_worth_it_sooner_than_csv_channels(monkeypatch):
-    asked = []
-    monkeypatch.setattr(LateLoops, "_after", lambda _self, size, worth_bytes: asked.append(worth_bytes))
-    csv_text.parse_request(b"1,2\n3,4")
-    list(csv_text.read([b"1,2\n3,4"], ",", 2, weights=False))
-    libsvm.parse(b"1 2:3\n")
-    assert asked == [late_loops.REQUESTS_BYTES, late_loops.CHANNEL_BYTES[CSV], late_loops.CHANNEL_BYTES[LIBSVM]]
-
-
-def channel(folder: Path, content_type: str | None, *sizes: int) -> JobChannel:
-    """A channel with files of these sizes, the last in a folder of its own."""
-    for number, size in enumerate(sizes):
-        path = folder / (f"{number}" if number < len(sizes) - 1 else f"deep/{number}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"1" * size)
-    return JobChannel(content_type, "File", "FullyReplicated", {}, folder, lambda: iter(()))
-
-
-@pytest.mark.parametrize(
-    ("content_type", "sizes", "begins"),
-    [
-        (None, (1 << 19, 1 << 19), False),
-        (None, (1 << 19, (1 << 19) + 1), True),
-        ("text/x-libsvm", (1 << 21,), True),
-        ("text/csv", (1 << 21,), False),
-        ("text/csv", (1 << 25, 1), True),
-        ("application/x-parquet", (1 << 25, 1), False),
-        ("image/png", (1 << 21,), False),
-        (None, (), False),
-    ],
-)
-def test_loops_are_loaded_before_the_files_that_are_worth_it(monkeypatch, tmp_path, content_type, sizes, begins):
-    begun = []
-    monkeypatch.setattr(LateLoops, "_load", lambda self: begun.append(self))
-    late = LateLoops()
-    late.expect({"train": channel(tmp_path, content_type, *sizes)})
-    assert late.expected is begins
-
-
-def test_a_job_without_its_channel_is_left_for_later():
-    late = LateLoops()
-    late.expect({})
-    assert not late.expected
-
-
-def test_without_llvm_arrow_reads(monkeypatch, caplog):
-    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
-    monkeypatch.delitem(sys.modules, "wildsage.algorithms.xgboost.data.machine_code", raising=False)
-    late = LateLoops()
-    with caplog.at_level(logging.INFO):
-        assert not late.load()
-    assert late.csv(b"1,2\n", ",", 2, 1, 0) is None
-    assert "the compiled loops cannot be loaded" in caplog.text
-
-
-def test_processors_of_another_byte_order_leave_all_to_arrow(monkeypatch):
-    monkeypatch.setattr(sys, "byteorder", "big")
-    assert not LateLoops().load()
-
-
-def test_a_text_that_this_llvm_cannot_read_leaves_all_to_arrow(monkeypatch, tmp_path, caplog):
-    (tmp_path / "loops.ll").write_text("define of tomorrow")
-    monkeypatch.setattr(machine_code, "TEXT", tmp_path / "loops.ll")
-    late = LateLoops()
-    with caplog.at_level(logging.INFO):
-        assert not late.load()
-    assert "the compiled loops cannot be loaded" in caplog.text
