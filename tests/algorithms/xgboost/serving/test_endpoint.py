@@ -268,3 +268,45 @@ def test_execution_parameters(endpoint):
         and found["MaxPayloadInMB"] == 6
         and found["MaxConcurrentTransforms"] >= 1
     )
+
+
+def test_a_body_may_have_so_many_bytes_and_any_number_in_batch_transform(endpoint):
+    size = len(CSV_BODY)
+    assert ask(endpoint("binary:logistic", MAX_CONTENT_LENGTH=str(size))).status == 200
+    rejected = ask(endpoint("binary:logistic", MAX_CONTENT_LENGTH=str(size - 1)))
+    assert (rejected.status, rejected.body) == (413, f"HTTP content length exceeded {size - 1} bytes.".encode())
+    assert ask(endpoint("binary:logistic", MAX_CONTENT_LENGTH="1", SAGEMAKER_BATCH="true")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("tag", "environment", "accept", "answered"),
+    [
+        ("", {}, None, "text/csv"),
+        ("", {}, "*/*", "text/csv"),
+        ("", {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "application/json"}, None, "application/json"),
+        ("", {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "application/json"}, "text/csv", "text/csv"),
+        ("", {"SAGEMAKER_BATCH": "true"}, "image/png", "text/csv"),
+        ("1", {}, "image/png", "text/csv"),
+        ("", {"SAGEMAKER_MULTI_MODEL": "True"}, None, "text/csv"),
+        ("", {"SAGEMAKER_MULTI_MODEL": "true"}, "CSV; a=b", "text/csv"),
+        ("", {"SAGEMAKER_MULTI_MODEL": "true"}, "*/*", "text/csv"),
+        ("", {"SAGEMAKER_MULTI_MODEL": "false"}, "application/json", "application/json"),
+        ("", {"SAGEMAKER_MULTI_MODEL": "true", "SAGEMAKER_INFERENCE_OUTPUT": "probability"}, "application/jsonlines", "application/jsonlines"),
+        ("", {"SAGEMAKER_BATCH": "true", "SAGEMAKER_INFERENCE_OUTPUT": "probability"}, "application/json", "application/json"),
+    ],
+)  # fmt: skip
+def test_the_type_of_an_answer(endpoint, tag, environment, accept, answered):
+    answer = ask(endpoint("binary:logistic", tag, **environment), accept=accept)
+    assert (answer.status, answer.content_type) == (200, answered)
+
+
+def test_selected_csv_ends_with_a_line_end_in_batch_transform_alone(endpoint):
+    selected = {"SAGEMAKER_INFERENCE_OUTPUT": "predicted_label"}
+    online = ask(endpoint("binary:logistic", **selected), accept="text/csv").body
+    batch = ask(endpoint("binary:logistic", SAGEMAKER_BATCH="true", **selected), accept="text/csv").body
+    assert len(online.split(b"\n")) == 3 and batch == online + b"\n"
+
+
+def test_old_versions_select_nothing(endpoint):
+    selecting = endpoint("binary:logistic", "1.0-1", SAGEMAKER_INFERENCE_OUTPUT="predicted_label")
+    assert ask(selecting).body == ask(endpoint("binary:logistic", "1.0-1")).body
