@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("xgboost")  # once, since the modules of each test import it anew
 from wildsage.containers.frameworks import hooks, python
 
 FEATURIZER = """
@@ -75,7 +76,6 @@ def test_the_job_is_what_the_variable_says(modules, monkeypatch):
 
 @pytest.fixture
 def get_dmatrix(modules):
-    pytest.importorskip("xgboost")
     from sagemaker_xgboost_container.data_utils import get_dmatrix
 
     return get_dmatrix
@@ -113,7 +113,6 @@ def test_libsvm_and_parquet_are_read(get_dmatrix, tmp_path):
 
 
 def test_bodies_become_matrices(modules):
-    pytest.importorskip("xgboost")
     from sagemaker_xgboost_container import encoder
 
     assert encoder.csv_to_dmatrix("1,2\n").num_col() == 2
@@ -129,7 +128,6 @@ def test_bodies_become_matrices(modules):
     ids=["both", "other", "none"],
 )
 def test_hosts_that_take_part_call_the_function(modules, monkeypatch, capsys, members, called):
-    pytest.importorskip("xgboost")
     from sagemaker_xgboost_container import distributed
 
     met, calls = [], []

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+pytest.importorskip("sklearn")  # once, since each server imports it
 from tests.containers.frameworks.endpoints import write_model
 from wildsage.algorithms.base.endpoint import HttpRequest
 from wildsage.algorithms.base.errors import UserError
