@@ -30,7 +30,7 @@ def rabit_run(
     first_port: int | None = None,
     second_port: int | None = None,
     max_connect_attempts: int | None = None,
-    connect_retry_timeout: int = 3,
+    connect_retry_timeout: int = 3,  # mutants: equivalent: it has no effect
     update_rabit_args: bool = False,
 ) -> None:
     """Call `exec_fun(**args)` on the hosts that take part, joined, with `is_master` among the arguments if asked for.
