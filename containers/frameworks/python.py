@@ -75,7 +75,7 @@ def path_for_scripts(environment: Mapping[str, str], *first: Path) -> str:
 
 def image_modules() -> tuple[Path, ...]:
     """The folder of the modules of Amazon's images, unless one of them is installed."""
-    names = (path.name for path in IMAGE_MODULES.iterdir() if path.is_dir() and path.name.startswith("sagemaker"))
+    names = (path.name for path in IMAGE_MODULES.glob("sagemaker*"))
     others = [name for name in names if (found := importlib.util.find_spec(name)) and not _lies_here(found)]
     return () if others else (IMAGE_MODULES,)
 

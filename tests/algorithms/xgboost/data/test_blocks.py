@@ -26,3 +26,7 @@ def test_blocks_are_the_text_cut_behind_line_ends(text, size):
 def test_a_block_ends_with_the_piece_that_fills_it(pieces, blocks):
     """Each takes four bytes or more; what follows the last line end belongs to the next."""
     assert list(whole_lines(pieces, 4)) == blocks
+
+
+def test_what_is_left_of_a_block_counts_for_the_next():
+    assert list(whole_lines([b"aaaa\nb", b"c\n", b"dd\n", b"e\n"], 6)) == [b"aaaa\n", b"bc\ndd\n", b"e\n"]
