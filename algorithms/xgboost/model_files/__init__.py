@@ -55,13 +55,20 @@ def configuration(booster: xgboost.Booster) -> dict[str, Any]:
 
 
 def is_finite(booster: xgboost.Booster) -> bool:
-    """Whether no answer of a model is NaN or infinite: neither a leaf of its trees nor a weight of its linear model."""
+    """Whether no answer of a model is NaN or infinite: neither a leaf of its trees, nor a weight of its linear model, nor its
+    base_score."""
+    base_score = configuration(booster)["learner"]["learner_model_param"][
+        "base_score"
+    ]  # one for all outputs, or one for each
+    scores = [float(number) for number in base_score.strip("[]").split(",")]
     document = bytes(booster.save_raw("ubj"))
     trees = zip(
         ubjson.arrays_under(document, "left_children"), ubjson.arrays_under(document, "split_conditions"), strict=True
     )
     leaves = (values_n[children_n == structure.NO_CHILD] for children_n, values_n in trees)
-    return all(bool(np.isfinite(values).all()) for values in (*leaves, *ubjson.arrays_under(document, "weights")))
+    return all(
+        bool(np.isfinite(values).all()) for values in (scores, *leaves, *ubjson.arrays_under(document, "weights"))
+    )
 
 
 def _reject_other_formats(content: bytes) -> None:
@@ -117,6 +124,7 @@ def _from_library(buffer: bytes) -> xgboost.Booster:
     booster = xgboost.Booster()
     try:
         booster.__setstate__({"handle": bytearray(buffer)})
+        booster.save_config()  # checks what the library otherwise believes until it is asked for answers
     except (xgboost.core.XGBoostError, ValueError) as error:
         raise UserError(_first_line(error)) from None
     return booster
@@ -170,9 +178,11 @@ def _text(value: float) -> str:
 
 def _loaded(content: bytes) -> xgboost.Booster:
     try:
-        return xgboost.Booster({"verbosity": 0}, model_file=bytearray(content))
+        booster = xgboost.Booster({"verbosity": 0}, model_file=bytearray(content))
+        booster.save_config()
     except (xgboost.core.XGBoostError, ValueError) as error:  # ValueError: its message is not UTF-8
         raise UserError(_first_line(error)) from None
+    return booster
 
 
 def _first_line(error: Exception) -> str:

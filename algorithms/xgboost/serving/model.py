@@ -44,7 +44,7 @@ class LoadedBooster:
         booster, best = model_files.read(path.read_bytes())
         if not model_files.is_finite(booster):
             raise UserError(
-                "its leaves or weights hold NaN or infinity, expected finite numbers. Train again on scaled data."
+                "its leaves, weights or base_score hold NaN or infinity, expected finite numbers. Train again on scaled data."
             )
         booster.set_param({"nthread": 1})
         learner = model_files.configuration(booster)["learner"]

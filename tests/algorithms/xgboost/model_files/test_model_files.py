@@ -216,6 +216,27 @@ def test_a_binary_model_that_lies_about_its_classes_is_rejected_before_the_libra
         model_files.read(bytes(changed))
 
 
+def starting_from(score: str, **parameters) -> bytes:
+    document = json.loads(bytes(trained(**parameters).save_raw("json")))
+    document["learner"]["learner_model_param"]["base_score"] = score
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize(("score", "finite"), [("5.e-01", True), ("[-5E-1]", True), ("NaN", False), ("[1e400]", False)])
+def test_a_model_that_starts_from_no_finite_number_is_told_apart(score, finite):
+    booster, _ = model_files.read(starting_from(score, objective="reg:squarederror"))
+    assert model_files.is_finite(booster) is finite
+
+
+@pytest.mark.parametrize("form", ["json", "ubj"])
+@pytest.mark.parametrize("score", ["2", "NaN", "[]", "[4,5E-1]"])
+def test_a_model_that_the_library_loads_and_cannot_ask_is_rejected(score, form):
+    """The base_score of logistic regression is one number between 0 and 1."""
+    content = starting_from(score)
+    with pytest.raises(UserError, match=r"cannot load the model: .*base_score"):
+        model_files.read(content if form == "json" else ubjson.write(json.loads(content)))
+
+
 @pytest.mark.parametrize("booster", ["gbtree", "dart", "gblinear"])
 def test_a_model_with_nan_is_distinguished_from_one_without(booster):
     rng = np.random.default_rng(0)

@@ -144,5 +144,7 @@ def test_a_model_with_infinite_leaves_is_rejected(tmp_path):
     count = int.from_bytes(document[start : start + 8], "big")
     document[start + 4 + 4 * count : start + 8 + 4 * count] = b"\x7f\x80\0\0"
     (tmp_path / "model").write_bytes(document)
-    with pytest.raises(UserError, match="its leaves or weights hold NaN or infinity, expected finite numbers"):
+    with pytest.raises(
+        UserError, match="its leaves, weights or base_score hold NaN or infinity, expected finite numbers"
+    ):
         LoadedBooster.read(tmp_path / "model")
