@@ -109,6 +109,10 @@ TESTS = {
     "local_runner/console/pages/feeds.py": ("tests/local_runner/console/pages/test_jobs.py",),
     "local_runner/console/pages/overview.py": ("tests/local_runner/console/test_overview.py",),
     "local_runner/console/cloud.py": ("tests/local_runner/console/test_app.py",),
+    **{
+        f"local_runner/estimators/{algorithm}.py": ("tests/local_runner/estimators/test_classes.py",)
+        for algorithm in ("factorization_machines", "kmeans", "knn", "linear_learner", "pca")
+    },
     "local_runner/__main__.py": ("tests/local_runner/test_main.py",),
     "containers/codecs/__init__.py": (
         "tests/containers/codecs/test_table.py",

@@ -1,5 +1,6 @@
 """What files are taken for where nobody says what they are."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from wildsage.algorithms.base.errors import UserError
+from wildsage.containers.contract import form_variable, host_check
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.commands import standalone
 from wildsage.local_runner.commands.terminal import JobFailed
@@ -191,3 +193,29 @@ def test_a_job_that_could_not_run_is_rejected_before_it_starts(tmp_path):
     with pytest.raises(JobFailed, match="k") as caught:
         standalone.check("kmeans", {"k": "none", "feature_dim": "2"}, channels, "File")
     assert (caught.value.status, caught.value.has_reason) == (1, True)
+
+
+def test_who_stops_a_job_is_told_that_the_model_is_kept(capsys):
+    standalone._say_that_it_stops()
+    assert "Stopping, and saving the model so far. Ctrl-C again gives it up." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("algorithm", [None, "kmeans"])
+def test_a_served_model_is_unpacked_for_its_container(tmp_path, monkeypatch, algorithm):
+    (tmp_path / "name").write_text("mine")
+    with tarfile.open(tmp_path / "m.tar.gz", "w:gz") as packed:
+        packed.add(tmp_path / "name", "name")
+    started: list[tuple] = []
+
+    @contextlib.contextmanager
+    def container(verb, folder, environment):
+        started.append((verb, (folder.model / "name").read_text(), environment))
+        yield "process"
+
+    monkeypatch.setattr(standalone, "_container", container)
+    monkeypatch.setattr(standalone, "_wait_until_healthy", lambda *arguments: started.append(arguments))
+    with standalone.serving(tmp_path / "m.tar.gz", 8080, algorithm, {"MINE": "1"}) as process:
+        assert process == "process"
+    variables = {"MINE": "1", "SAGEMAKER_BIND_TO_PORT": "8080", host_check.LOCAL: "1", form_variable.NAME: "m.tar.gz"}
+    named = {"WILDSAGE_ALGORITHM": algorithm} if algorithm else {}
+    assert started == [("serve", "mine", {**variables, **named}), ("process", 8080)]

@@ -1,10 +1,49 @@
-"""The five classes: the image of each, and the size of a mini-batch that nobody sets."""
+"""The five classes: their hyperparameters are those of SDK v2; the image of each, and the size of a mini-batch that nobody sets."""
 
 from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from wildsage import KNN, PCA, FactorizationMachines, KMeans, LinearLearner, RecordSet
+from wildsage.local_runner.estimators.hyperparameters import declared, formatted
+
+CLASSES = (KMeans, PCA, KNN, FactorizationMachines, LinearLearner)
+
+
+@pytest.fixture(scope="module")
+def sdk2() -> dict[str, dict[str, list[tuple[object, dict[str, str] | None]]]]:
+    """Class → attribute → values, and what SDK v2 sends for each; None where it rejects the value."""
+    return json.loads(Path(os.environ["HYPERPARAMETERS_OF_SDK2"]).read_text())
+
+
+def accepted(kind, attribute, value):
+    estimator = object.__new__(kind)
+    try:
+        setattr(estimator, attribute, value)
+    except ValueError:
+        return None
+    return formatted(estimator)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_hyperparameters_are_those_of_sdk_v2(kind, sdk2):
+    expected = sdk2[kind.__name__]
+    assert {one.attribute for one in declared(kind)} == set(expected)
+    for attribute, values in expected.items():
+        for value, sent in values:
+            assert (attribute, value, accepted(kind, attribute, value)) == (attribute, value, sent)
+
+
+@pytest.fixture
+def session() -> SimpleNamespace:
+    """What a class asks of a session before it trains, without AWS."""
+    region = {"boto_region_name": "us-east-1"}
+    return SimpleNamespace(expand_role=lambda role: role, default_bucket=lambda: "bucket", **region)
 
 
 @pytest.mark.parametrize(
