@@ -120,8 +120,7 @@ def documents(text: str, is_whole: bool) -> TextPreview | None:
 def _lines(text: str, is_whole: bool) -> tuple[list[Any], bool]:
     """The documents of JSON Lines, at most `MOST_DOCUMENTS`, and whether those are all. Raises ValueError."""
     lines = [line for line in text.splitlines() if line.strip()]
-    if not is_whole:
-        lines.pop()
+    lines = lines if is_whole else lines[:-1]
     if not lines:
         raise ValueError("no complete line")
     return [json_text.parse(line) for line in lines[:MOST_DOCUMENTS]], is_whole and len(lines) <= MOST_DOCUMENTS
