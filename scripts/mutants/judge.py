@@ -296,6 +296,7 @@ def _run(root: Path, tests: list[str], plugin: object, output: Path) -> None:
     and all go with the copy.
     """
     os.setsid()
+    multiprocessing.set_start_method(None, force=True)  # Python's own, not that by which this process was started
     os.chdir(root)
     os.environ["PYTHONPATH"] = str(root)
     os.environ["TMPDIR"] = tempfile.tempdir = str(temporary := output.with_name("temporary"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -266,7 +267,8 @@ def test_a_run_reports_what_no_test_notices(project, monkeypatch, capsys):
     assert "algorithms/sign.py:5 survived\n@@ -5 +5 @@\n-    return n > LIMIT\n+    return n >= LIMIT" in told
     assert "| `algorithms/sign.py` | 3 | 0 | 0% |" in told
     (project / "tests" / "algorithms" / "test_sign.py").write_text(
-        "from algorithms.sign import positive\n\n\ndef test_it(tmp_path):\n"
+        "import multiprocessing\nfrom algorithms.sign import positive\n\n\ndef test_it(tmp_path):\n"
+        f"    assert multiprocessing.get_start_method() == {multiprocessing.get_start_method()!r}\n"
         f"    open({str(seen)!r}, 'a').write(f'{{tmp_path}}\\n')\n    assert positive(1) and not positive(0)\n"
     )
     command.main()
