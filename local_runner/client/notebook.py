@@ -19,6 +19,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 from traitlets.config import Config
 
 from wildsage.algorithms.base.errors import UserError
@@ -124,7 +125,7 @@ def run(notebook: Any, folder: Path, output: Path, environment: Mapping[str, str
         client.execute(env=dict(environment))
     except (CellExecutionError, DeadKernelError, NoSuchKernel, RuntimeError) as error:
         client.terminal.close_line()
-        console.print(_explain(error, client), markup=False, highlight=False, style="red", soft_wrap=True)
+        console.print(Text(_explain(error, client), style="red"), soft_wrap=True)
         return 1
     finally:
         client.terminal.close_line()

@@ -194,11 +194,14 @@ def test_a_cell_that_fails_is_explained_and_what_ran_is_kept(executed) -> None:
     def kernel(client: notebook.PrintingNotebookClient) -> None:
         client.on_cell_execute(cell=client.nb.cells[0], cell_index=0)
         client.process_message(stream("begun"), client.nb.cells[0], 0)
-        raise CellExecutionError("trace", "ValueError", "[bold]the reason")
+        raise CellExecutionError("trace", "ValueError", "[bold]the reason" + " is long" * 20)
 
     status, shown, output = executed(kernel)
     assert status == 1
-    assert "\nbegun\nThe cell 1 of 2 failed:\n    1  1\nValueError: [bold]the reason\nExecuted notebook: " in shown
+    assert (
+        f"\nbegun\nThe cell 1 of 2 failed:\n    1  1\nValueError: [bold]the reason{' is long' * 20}\nExecuted notebook: "
+        in shown
+    )
     assert nbformat.read(output, as_version=4).cells[0].outputs[0].text == "begun"
 
 
