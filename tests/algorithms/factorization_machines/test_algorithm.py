@@ -119,3 +119,10 @@ def test_how_many_rows_are_prepared_together_changes_nothing(monkeypatch):
 def test_data_and_settings_that_cannot_be_learned_are_rejected(data, settings, problem):
     with pytest.raises(UserError, match=problem):
         fit(data, **settings)
+
+
+def test_the_configuration_of_a_model_leaves_out_what_is_not_given():
+    parameters = FM(**SMALL, eps=0.5).training_parameters()
+    assert (parameters["feature_dim"], parameters["eps"], parameters["use_bias"]) == ("8", "0.5", "true")
+    assert not {"clip_gradient", "rescale_grad", "bias_init_value"} & set(parameters)
+    assert list(parameters) == sorted(parameters) and all(isinstance(value, str) for value in parameters.values())
