@@ -76,7 +76,7 @@ class LowestScores:
 
     def __init__(self, queries: int, count: int) -> None:
         self._limit_b = np.full(queries, np.inf, np.float32)  # only lower scores can be among the lowest
-        self._many = 8 * count * queries
+        self._many = 8 * count * queries  # mutants: equivalent: a few more or less change the time alone
         self._count = count
         self._scores: list[Float32Array] = []
         self._rows: list[Int64Array] = []
@@ -235,7 +235,7 @@ class FullIndex:
     def find_within(self, x_d: Float32Array, cost: float) -> Int64Array:
         """All rows (c,) whose floor is at most `cost`, for one query."""
         follow_torch()
-        limit = np.float32(cost + self.error_n(x_d[None])[0])
+        limit = np.float32(cost + self.error_n(x_d[None]).item())
         for _ in range(2):  # the limit may have been rounded down, and faiss excludes rows on the radius
             limit = np.nextafter(limit, np.float32(np.inf))
         return self.index.range_search(x_d[None], float(-limit if self.inner else limit))[2]
@@ -322,7 +322,7 @@ class Sketch:
         compute(*pointers, len(x_d), 1, len(rows_s))
         near_s = costs_s.astype(np.float64)
         if self.full.inner:
-            error = self.full.error_n(x_d[None])[0]
+            error = self.full.error_n(x_d[None]).item()
             return -near_s - error, -near_s + error
         error = UNIT * (len(x_d) + ROUNDINGS)
         return near_s * (1 - error), near_s * (1 + error)

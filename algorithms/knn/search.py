@@ -101,7 +101,7 @@ class FlatSearch:
             costs_nk[left], rows_nk[left], proven = self._among(stage, x_nd[left], k)
             left = left[~proven]
             if not len(left):  # mutants: equivalent: the loop below finds the same, in another time
-                break
+                break  # mutants: equivalent: to go on finds the same, in another time
         for query in left:
             rows_1c = self._full.find_within(x_nd[query], costs_nk[query, -1])[None]
             costs_1c = self._costs(x_nd[query : query + 1], rows_1c)

@@ -277,7 +277,7 @@ class LinearTraining:
         """The slopes added up over the hosts, which may have touched different columns."""
         own = {"slope": slope_uo, "bias": slope_1o}
         parts = self.run.gather(own if columns_u is None else own | {"columns": columns_u})
-        if len(parts) == 1:
+        if len(parts) == 1:  # mutants: equivalent: what follows gives the same, in more time
             return columns_u, slope_uo, slope_1o
         bias_1o = torch.stack([part["bias"].to(slope_1o.device) for part in parts]).sum(0)
         if any("columns" not in part for part in parts):

@@ -135,6 +135,14 @@ def test_centers_that_cost_as_much_replace_none_and_bring_nothing(centers):
     assert torch.equal(found, begun) and len(asked) == local_search.FRUITLESS_ROUNDS
 
 
+def test_rounds_are_fruitless_from_the_last_that_brought_something():
+    """Two centers in one pair: the first round takes one of them to the other pair, and four more bring nothing."""
+    asked: list[int] = []
+    begun = torch.tensor([[-5.5], [-4.5]])
+    found = local_search.swap_centers(PAIRS, begun, 12, 0.0, rng(), lambda: bool(asked.append(1)))
+    assert sorted(found.flatten().tolist()) == [-5, 5] and len(asked) == 1 + local_search.FRUITLESS_ROUNDS
+
+
 def test_swaps_go_on_until_told_to_stop_and_never_raise_the_cost():
     rows, asked = WeightedRows(X, WEIGHTS), []
     begun = rows.cost(rows.assign(C).d2_n)

@@ -1,5 +1,7 @@
 """Exact search against NumPy's float64 distances, ties included; approximate search against itself."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import faiss
 import numpy as np
 import pytest
@@ -87,6 +89,10 @@ def test_through_a_sketch_the_answer_is_the_same(inner, noise, small_sketches):
         kth = np.sort(cost, axis=1)[:, 9]
         assert np.allclose(np.take_along_axis(cost, rows_nk, 1).max(1), kth, rtol=1e-9, atol=1e-6)
     assert rows_nk[0].tolist()[0] == 0 or inner
+
+
+def test_a_small_index_has_no_sketch():
+    assert len(search.choose_search(flat(low_rank(np.random.default_rng(8), 2000, 0.01), False), 10)._stages) == 1
 
 
 def test_no_sketch_where_it_would_prove_nothing(small_sketches):
@@ -222,14 +228,20 @@ def test_a_query_too_far_from_k_rows_is_rejected_rather_than_given_other_rows():
 
 
 def test_lists_are_searched_by_as_many_threads_as_torch_has():
+    """In a thread of a server, where OpenMP begins with a number of its own."""
     before = torch.get_num_threads()
     rows = np.random.default_rng(9).normal(size=(2000, 4)).astype("f4")
     found = search.choose_search(lists(rows, 3), 5)
+
+    def threads_of_faiss() -> int:
+        found.nearest(rows[:2], 5)
+        return faiss.omp_get_max_threads()
+
     try:
-        for threads in (1, 2):
+        for threads in (1, 3):
             torch.set_num_threads(threads)
-            found.nearest(rows[:2], 5)
-            assert faiss.omp_get_max_threads() == threads
+            with ThreadPoolExecutor(1) as pool:
+                assert pool.submit(threads_of_faiss).result() == threads
     finally:
         torch.set_num_threads(before)
 

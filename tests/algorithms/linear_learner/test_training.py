@@ -149,6 +149,24 @@ def test_hosts_learn_what_one_would_from_their_rows_together(wide, split):
     assert float(first[2]) == pytest.approx(float(losses_m[0]), rel=1e-5)
 
 
+def test_a_host_with_dense_rows_and_one_with_wide_sparse_ones_learn_together():
+    width = 300
+    x_nd = torch.cat([X, torch.zeros(40, width - 3)], 1)
+    shares = (Batch(x_nd[:20], LABELS[:20, None]), Batch(SparseRows.from_dense(x_nd[20:]), LABELS[20:, None]))
+
+    def learn(host: RunContext):
+        training = training_of(width, rows_here=5, run=host, dense=False)
+        training.one_pass(MemoryStream(shares[host.rank]).batches(5))
+        return training.weights()[0]
+
+    first, second = on_hosts(2, learn)
+    alone = training_of(width, dense=False)
+    orders = [[*range(start, start + 5), *range(20 + start, 25 + start)] for start in range(0, 20, 5)]
+    alone.one_pass(Batch(x_nd[rows], LABELS[rows, None]) for rows in orders)
+    assert torch.equal(first, second) and torch.allclose(first, alone.weights()[0], atol=1e-5)
+    assert bool(first[:3].any())
+
+
 @pytest.mark.parametrize(
     ("rows", "rows_here", "least", "updates"),
     [(40, 10, 1, 4), (40, 10, 4, 4), (40, 10, 5, 8), (40, 40, 32, 32), (35, 10, 6, 8), (10, 10, 3, 3)],
