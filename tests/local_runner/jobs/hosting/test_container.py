@@ -18,6 +18,8 @@ from wildsage.local_runner.backends import CannotRun, Launch
 from wildsage.local_runner.jobs.hosting import container
 from wildsage.local_runner.jobs.hosting.container import Connections, Container, NoAnswer
 
+WITHIN_S = 30
+
 
 @pytest.fixture
 def healthy() -> Iterator[str]:
@@ -37,7 +39,7 @@ def test_what_cannot_run_here_is_said_in_its_own_words():
 
     lines: list[str] = []
     assert not Container(
-        Lacking(NOBODY), Launch("image", Path(), {}, {}, lines.append), "c", ended=lambda: None
+        Lacking(NOBODY), Launch("image", Path(), {}, {}, lines.append), "c", lambda: None, WITHIN_S
     ).is_healthy()
     assert lines == ["Wildsage: An engine is missing."]
 
@@ -49,7 +51,7 @@ def test_what_keeps_it_from_starting_stands_in_its_log(caplog):
 
     lines: list[str] = []
     launch = Launch("image", Path(), {}, {}, lines.append)
-    assert not Container(Broken(NOBODY), launch, "c", ended=lambda: None).is_healthy()
+    assert not Container(Broken(NOBODY), launch, "c", lambda: None, WITHIN_S).is_healthy()
     assert "Too many open files" in lines[0] and "container c" in caplog.text
 
 
@@ -61,7 +63,7 @@ def test_one_that_has_served_gets_its_time_anew_at_every_start(healthy, monkeypa
     assert kept.is_healthy()
     backend.started[0].terminate()
     with backend.changed:
-        assert backend.changed.wait_for(lambda: len(backend.started) == 3, 60)
+        assert backend.changed.wait_for(lambda: len(backend.started) == 3, WITHIN_S)
     assert backend.started[2].wait(1.5) is None, "it was killed for what the one before it took"
     assert kept.request("GET", "/ping").status == 200
     kept.stop()
@@ -82,11 +84,11 @@ def test_one_that_is_not_healthy_in_its_time_is_ended_and_its_log_says_so():
 def test_a_request_to_one_that_lacked_memory_says_so(healthy):
     lines: list[str] = []
     backend = Backend(healthy, NOBODY)
-    kept = Container(backend, Launch("image", Path(), {}, {}, lines.append), "c", lambda: None)
+    kept = Container(backend, Launch("image", Path(), {}, {}, lines.append), "c", lambda: None, WITHIN_S)
     assert kept.is_healthy()
     backend.started[0].terminate()
     with backend.changed:
-        assert backend.changed.wait_for(lambda: len(backend.started) == 2, 60)
+        assert backend.changed.wait_for(lambda: len(backend.started) == 2, WITHIN_S)
     assert "being restarted" in (said := rejection(kept)) and said.endswith(
         " The container reached its limit of 64 MiB."
     )
@@ -98,20 +100,23 @@ def test_a_request_ends_with_its_container_even_if_somebody_else_holds_the_port_
     """As a program may that was given the port which a container left, or was about to open."""
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         backend = Backend(healthy, f"http://127.0.0.1:{stranger.getsockname()[1]}")
-        kept = Container(backend, Launch("image", Path(), {}, {}, lambda line: None), "c", lambda: None)
+        kept = Container(backend, Launch("image", Path(), {}, {}, lambda line: None), "c", lambda: None, WITHIN_S)
         assert kept.is_healthy()
         backend.started[0].terminate()
         with backend.changed:
-            assert backend.changed.wait_for(lambda: len(backend.started) == 2, 60)
+            assert backend.changed.wait_for(lambda: len(backend.started) == 2, WITHIN_S)
         told: list[str] = []
         asking = threading.Thread(target=lambda: told.append(rejection(kept, timeout_s=600)), daemon=True)
         asking.start()
-        while b"POST" not in stranger.accept()[0].recv(100):  # pings come too
-            pass
+        held = [stranger.accept()[0]]
+        while b"POST" not in held[-1].recv(100):  # pings come too
+            held.append(stranger.accept()[0])
         backend.started[1].terminate()
-        asking.join(240)
+        asking.join(WITHIN_S)
         assert told and told[0].startswith("The container closed the connection or is being restarted")
         kept.stop()
+        for connection in held:
+            connection.close()
 
 
 def test_a_connection_that_is_made_while_its_container_ends_is_of_no_use():
@@ -156,7 +161,7 @@ def rejection(kept: Container, timeout_s: float = 5) -> str:
 
 
 def kept_at(
-    *urls: str, healthy_within_s: float = 240, lines: list[str] | None = None, ended=lambda: None
+    *urls: str, healthy_within_s: float = WITHIN_S, lines: list[str] | None = None, ended=lambda: None
 ) -> tuple[Container, Backend]:
     backend = Backend(*urls)
     launch = Launch("image", Path(), {}, {}, (lines if lines is not None else []).append)
@@ -165,7 +170,7 @@ def kept_at(
 
 def until_started(backend: Backend, count: int) -> None:
     with backend.changed:
-        assert backend.changed.wait_for(lambda: len(backend.started) >= count, 240)
+        assert backend.changed.wait_for(lambda: len(backend.started) >= count, WITHIN_S)
 
 
 def test_a_container_that_never_serves_is_given_up_after_three_starts(monkeypatch):
@@ -181,7 +186,7 @@ def test_a_container_that_never_serves_is_given_up_after_three_starts(monkeypatc
     monkeypatch.setattr("tests.local_runner.jobs.hosting.serving.Serving", Ends)
     lines: list[str] = []
     kept, backend = kept_at(NOBODY, lines=lines, ended=ended.set)
-    assert not kept.is_healthy() and ended.wait(240)
+    assert not kept.is_healthy() and ended.wait(WITHIN_S)
     assert len(backend.started) == container.STARTS_BEFORE_GIVING_UP == 3
     assert [line.partition(".")[0] for line in lines] == [
         "Wildsage: the container ended with exit code 1 and is started again"
@@ -211,8 +216,10 @@ def test_pauses_grow_with_failures_in_a_row_to_half_a_minute_and_begin_anew_afte
             self._healthy = self._healthy or bool(healthy)
             return 1, bool(healthy)
 
-    scripted = Scripted(Backend(NOBODY), Launch("image", Path(), {}, {}, lambda line: None), "c", lambda: None)
-    scripted._keeper.join(240)
+    scripted = Scripted(
+        Backend(NOBODY), Launch("image", Path(), {}, {}, lambda line: None), "c", lambda: None, WITHIN_S
+    )
+    scripted._keeper.join(WITHIN_S)
     assert pauses.noted == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 0.25, 0.5]
 
 
@@ -229,12 +236,12 @@ def test_a_container_that_is_stopped_is_not_started_again_and_says_when_it_has_e
 def test_a_container_that_is_stopped_while_it_starts_is_ended_without_a_word():
     class Stopped(Backend):
         def serve(self, launch: Launch) -> Serving:
-            stopped.wait(60)
+            stopped.wait(WITHIN_S)
             return super().serve(launch)
 
     stopped, lines = threading.Event(), []
     backend = Stopped(NOBODY)
-    kept = Container(backend, Launch("image", Path(), {}, {}, lines.append), "c", lambda: None)
+    kept = Container(backend, Launch("image", Path(), {}, {}, lines.append), "c", lambda: None, WITHIN_S)
     kept.ask_to_stop()
     stopped.set()
     assert not kept.is_healthy() and backend.started[0].wait(0) == 1 and lines == []
@@ -251,7 +258,7 @@ def test_pings_are_sent_within_a_second_and_not_all_the_time(healthy):
             return Noted(healthy)
 
     waited_s: list[float | None] = []
-    kept = Container(Noting(healthy), Launch("image", Path(), {}, {}, lambda line: None), "c", lambda: None)
+    kept = Container(Noting(healthy), Launch("image", Path(), {}, {}, lambda line: None), "c", lambda: None, WITHIN_S)
     assert kept.is_healthy() and waited_s[0] is not None and 0 < waited_s[0] < 1
     kept._container.terminate()
     kept.stop()
@@ -285,7 +292,7 @@ def test_a_request_that_breaks_off_is_not_sent_again_and_says_what_its_container
 
 def test_the_end_of_a_container_that_breaks_off_is_waited_for_to_learn_why(breaking, monkeypatch):
     assert 0 < container.ENDS_WITHIN_S <= 1
-    monkeypatch.setattr(container, "ENDS_WITHIN_S", 60)
+    monkeypatch.setattr(container, "ENDS_WITHIN_S", 3 * WITHIN_S)
     kept, backend = kept_at(f"http://127.0.0.1:{breaking.server_port}")
     assert kept.is_healthy()
     backend.started[0].out_of_memory = None
@@ -300,12 +307,12 @@ def test_the_end_of_a_container_that_breaks_off_is_waited_for_to_learn_why(break
 
     asking = threading.Thread(target=ask)
     asking.start()
-    assert asked.wait(60)
+    assert asked.wait(WITHIN_S)
     asking.join(0.1)
     assert not told, "it waits for the end"
     backend.started[0].out_of_memory = "It lacked memory."
     backend.started[0].terminate()
-    asking.join(30)
+    asking.join(WITHIN_S)
     assert told and told[0].endswith(" It lacked memory.")
     kept.stop()
 
