@@ -234,6 +234,13 @@ def test_a_pool_changes_with_its_endpoint_and_finishes_what_it_has(served):
     assert finished(served) and len(served.endpoint.asked) == 3
 
 
+def test_an_input_that_was_sent_is_closed(served, monkeypatch):
+    opened, open_object = [], served.objects.open
+    monkeypatch.setattr(served.objects, "open", lambda *place: opened.append(open_object(*place)) or opened[-1])
+    submit(served)
+    assert finished(served) and [file.closed for _, file in opened] == [True]
+
+
 def test_an_answer_that_cannot_be_stored_is_closed_unread(served):
     submit(served, OutputLocation="s3://gone/x")
     assert finished(served) and b"bucket does not exist" in text(served, "e.failed")

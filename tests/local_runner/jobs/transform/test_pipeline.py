@@ -403,6 +403,17 @@ def test_a_record_that_is_rejected_before_it_is_sent_fails_its_object_alone(stor
     assert [one.key for one in store.list("bucket", "out/")] == ["out/b.out"]
 
 
+@pytest.mark.parametrize("compression", ["None", "Gzip"])
+def test_objects_that_were_sent_are_closed(store, tmp_path, monkeypatch, compression):
+    opened, open_object = [], store.open
+    monkeypatch.setattr(store, "open", lambda *place: opened.append(open_object(*place)) or opened[-1])
+    job = {"TransformInput": {"CompressionType": compression}, "TransformOutput": {"S3OutputPath": "s3://bucket/out"}}
+    one = Pipeline(job, RequestPlan(1, MULTI, MB), Echo(), store, store, threading.Event(), print, tmp_path)
+    body = gzip.compress(b"1") if compression == "Gzip" else b"1"
+    assert one.run([InputFile("a", store.put("bucket", "a", [body]))]) == []
+    assert [file.closed for _, file in opened] == [True]
+
+
 def test_an_object_that_was_deleted_fails_alone(store, flow):
     files = [InputFile(name, store.put("bucket", name, [b"1\n"])) for name in "ab"]
     store.delete("bucket", "a")
