@@ -43,16 +43,32 @@ def test_a_region_is_opened_by_its_first_request_and_once(regions, settings):
     assert other.backend is regions.backend
 
 
+class Lock:
+    """A lock that says how often it was asked for."""
+
+    def __init__(self) -> None:
+        self._lock, self.asked = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        self.asked += 1
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 def test_two_first_requests_open_a_region_once(regions, monkeypatch):
-    opened, threads, open_region = [], [], Regions._open
+    opened, threads, open_region, lock = [], [], Regions._open, Lock()
 
     def open_while_another_asks(self, folder):
         if not threads:
             threads.append(threading.Thread(target=lambda: opened.append(regions.services("eu-west-1"))))
             threads[0].start()
-            threads[0].join(0.2)
+            while threads[0].is_alive() and lock.asked < 2:  # until it waits, or has not waited
+                threads[0].join(0.01)
         return open_region(self, folder)
 
+    monkeypatch.setattr(regions, "_lock", lock)
     monkeypatch.setattr(Regions, "_open", open_while_another_asks)
     first = regions.services("eu-west-1")
     threads[0].join()

@@ -247,6 +247,7 @@ def found(context: RequestContext, expression: dict[str, Any], **order: str) -> 
         ("HyperParameters.k", "LessThanOrEqualTo", "abd", "321"),
         ("HyperParameters.k", "In", "9,abc", "31"),
         ("HyperParameters.k", "Contains", "B", "3"),
+        ("HyperParameters", "Contains", "10", "2"),
         ("HyperParameters.a.b", "Exists", "", "32"),
         ("HyperParameters.a.b", "NotExists", "", "1"),
         ("HyperParameters.a.b", "NotEquals", "C", "1"),
