@@ -10,7 +10,7 @@ from wildsage.local_runner.processes import python
 from wildsage.local_runner.signatures.keys import Keys
 
 ACCOUNT = "000000000000"
-"""Region of a request that names none."""
+"""The account of everybody."""
 CONTAINERS = python.command("wildsage.containers")
 
 
