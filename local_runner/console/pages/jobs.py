@@ -19,7 +19,7 @@ from wildsage.local_runner.console.previews.kinds import NoPreview, Preview
 from wildsage.local_runner.console.previews.objects import preview
 from wildsage.local_runner.inputs.channels import split_uri
 from wildsage.local_runner.jobs.runner import Jobs
-from wildsage.local_runner.jobs.store import Document, NotFound
+from wildsage.local_runner.jobs.store import Document, NotFound, Place
 from wildsage.local_runner.monitor import usage
 from wildsage.local_runner.monitor.overview import DocumentKind, job_summary
 from wildsage.local_runner.operations.sagemaker import jobs as operations
@@ -56,14 +56,19 @@ def rows(wanted: JobFilter) -> dict[str, Any]:
 
 def filter_of_request() -> JobFilter:
     """Which jobs the address of a page asks for."""
-    after = request.args.get("after", "")
+    values = {field: request.args.get(field, "") for field in ("kind", "status", "name")}
+    return JobFilter(**values, after=place_of(request.args.get("after", "")))
+
+
+def place_of(text: str) -> Place | None:
+    """The place of a job in the list, as the address of a page has it. Responds 400 for what no page gave."""
+    if not text:
+        return None
     try:
-        created, name = json_text.parse(after) if after else (0.0, "")
-        place = (float(created), str(name)) if after else None
+        created, name = json_text.parse(text)
+        return float(created), str(name)
     except (TypeError, ValueError, OverflowError):
         abort(400, "The place in the list is not valid. Begin with the first page.")
-    values = {field: request.args.get(field, "") for field in ("kind", "status", "name")}
-    return JobFilter(**values, after=place)
 
 
 @BLUEPRINT.get(JOB)
