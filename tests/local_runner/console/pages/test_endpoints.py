@@ -15,9 +15,12 @@ from pathlib import Path
 import pytest
 
 from wildsage.local_runner.console import PATH, samples
+from wildsage.local_runner.console.app import make_app
+from wildsage.local_runner.console.pages import endpoints
 from wildsage.local_runner.jobs.hosting.endpoint import KIND
 from wildsage.local_runner.jobs.training import states
 from wildsage.local_runner.operations.sagemaker_runtime.invoke import MAX_BODY_BYTES
+from wildsage.local_runner.signatures import keys
 
 REGION = "us-east-1"
 ARN = f"arn:aws:sagemaker:{REGION}:000000000000"
@@ -215,3 +218,35 @@ def test_the_log_of_all_containers_is_followed(add, stand):
     second("three")
     later = stand.get(f"{PAGE}/log?positions={json.dumps(answer['positions'])}").json
     assert [line[2] for line in later["lines"]] == ["three"]
+
+
+def test_numbers_are_those_of_the_last_five_minutes(add, stand):
+    add()
+    for path in ("/endpoints/", "/endpoints/rows", PAGE, f"{PAGE}/now"):
+        assert "those of the last 5 minutes." in stand.text(path)
+
+
+def test_endpoints_of_all_regions_are_listed_by_name(add, stand):
+    add()
+    for region, name in (("eu-west-1", "b"), (REGION, "a"), (REGION, "z")):
+        arn = f"arn:aws:sagemaker:{region}:000000000000:endpoint/{name}"
+        stored = document() | {
+            "EndpointName": name,
+            "EndpointArn": arn,
+            "EndpointStatus": "Failed",
+            "CreationTime": 1.0,
+        }
+        stand.regions.services(region).store.insert(KIND.name, name, stored)
+    html = stand.text("/endpoints/rows")
+    assert re.findall(rf'href="{PATH}/endpoints/[^/]+/([^"]+)"', html) == ["a", "b", "live", "z"]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_programs_sign_where_the_server_asks_for_it(open_console, tmp_path, signed):
+    visitor = open_console(keys=keys.ensure(tmp_path / "aws") if signed else None)
+    stored = document() | {"EndpointStatus": "InService", "CreationTime": 1.0}
+    visitor.regions.services(REGION).store.insert(KIND.name, "live", stored)
+    with make_app(visitor.regions).test_request_context(PAGE, base_url="http://localhost:4577"):
+        page = unescape(endpoints.endpoint(REGION, "live"))
+    assert ("--aws-sigv4" in page) == signed
+    assert "http://localhost:4577/endpoints/live/invocations" in page
