@@ -68,7 +68,7 @@ def side_by_side(columns: Sequence[NDArray]) -> NDArray[np.float32]:
 def labelled(columns: Sequence[NDArray], weights: bool) -> Table:
     """Columns of which the first are the label and, where there are `weights`, the weight."""
     labels, *rest = (np.array(column, np.float32) for column in columns[: 1 + weights])
-    return Table(side_by_side(columns[1 + weights :]), labels, rest[0] if rest else None)
+    return Table(side_by_side(columns[1 + weights :]), labels, *rest)
 
 
 def stacked(tables: Sequence[Table]) -> Table:
@@ -91,7 +91,7 @@ def alike(tables: Sequence[Table]) -> list[Table]:
     Raises UserError for dense tables of different widths, and where some tables have weights or groups and others do not.
     """
     for name, what in (("labels", "label"), ("weights", "weight"), ("groups", "qid")):
-        if len({getattr(table, name) is None for table in tables}) > 1:
+        if len({type(getattr(table, name)) for table in tables}) > 1:
             raise UserError(f"Some rows have a {what} and others do not; expected one in each row, or in none.")
     widths = sorted({table.width for table in tables})
     if not all(isinstance(table.features, np.ndarray) for table in tables):
