@@ -63,6 +63,7 @@ def server(tmp_path: Path, modules: None, monkeypatch: pytest.MonkeyPatch) -> Ca
     """The server that a container would run, before it listens."""
     made: list[EndpointServer] = []
     monkeypatch.setattr(EndpointServer, "run", lambda self: made.append(self))
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("without requirements it goes on as it is"))
 
     def make(**variables: str) -> EndpointServer:
         ours = {"WILDSAGE_FRAMEWORK": "scikit-learn", "SAGEMAKER_DATA_PATH": str(tmp_path), **variables}
