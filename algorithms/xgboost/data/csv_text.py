@@ -101,7 +101,7 @@ def _table(block: bytes, delimiter: str, width: int, weights: bool) -> Table:
     if found is None:
         return labelled(_columns(block, delimiter, width), weights)
     (labels, *rest), features = found
-    return Table(features, labels, *rest)
+    return Table(features, labels, next(iter(rest), None))
 
 
 def _rows(block: memoryview, delimiter: str, width: int) -> NDArray[np.float32]:

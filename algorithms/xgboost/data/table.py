@@ -68,7 +68,7 @@ def side_by_side(columns: Sequence[NDArray]) -> NDArray[np.float32]:
 def labelled(columns: Sequence[NDArray], weights: bool) -> Table:
     """Columns of which the first are the label and, where there are `weights`, the weight."""
     labels, *rest = (np.array(column, np.float32) for column in columns[: 1 + weights])
-    return Table(side_by_side(columns[1 + weights :]), labels, *rest)
+    return Table(side_by_side(columns[1 + weights :]), labels, next(iter(rest), None))
 
 
 def stacked(tables: Sequence[Table]) -> Table:
