@@ -10,7 +10,6 @@ manifest is one line.
 from __future__ import annotations
 
 import contextlib
-import errno
 import gzip
 import os
 import random
@@ -100,9 +99,7 @@ class Pipe:
         while not self._closed.is_set():
             try:
                 fifo = os.open(self._folder.pipe(self._channel, epoch), os.O_WRONLY | os.O_NONBLOCK)
-            except OSError as error:
-                if error.errno not in (errno.ENXIO, errno.ENOENT):
-                    raise
+            except OSError:  # nobody reads yet; or no more files may be open for the moment
                 self._closed.wait(READER_POLL_S)
             else:
                 os.set_blocking(fifo, True)

@@ -1,6 +1,8 @@
 """Pipe mode from the reader's side."""
 
+import errno
 import gzip
+import os
 import threading
 from pathlib import Path
 
@@ -115,6 +117,24 @@ def test_shuffling_draws_a_new_order_for_every_pass_from_the_seed(folder, files,
     assert first == passes("two")
     assert len(set(first)) > 1
     assert all(sorted(order) == [0, 1, 2, 3] for order in first)
+
+
+def test_a_moment_in_which_no_more_files_may_be_open_is_waited_for(folder, files, monkeypatch):
+    opened, failures = (
+        os.open,
+        [OSError(errno.EMFILE, "Too many open files"), OSError(errno.ENFILE, "Too many open files")],
+    )
+
+    def short_of_files(path, flags: int, *more: int) -> int:
+        if failures and flags == os.O_WRONLY | os.O_NONBLOCK:
+            raise failures.pop()
+        return opened(path, flags, *more)
+
+    monkeypatch.setattr(pipes.os, "open", short_of_files)
+    pipe = Pipe(folder, "train", files, PLAIN, None)
+    assert len(whole_of(folder.pipe("train", 0))) == 400_000
+    pipe.close()
+    assert not failures and pipe.problem is None
 
 
 def test_closing_an_unread_pipe_does_not_wait(folder, files):

@@ -163,10 +163,12 @@ def test_what_a_container_writes_is_shown_with_the_paths_that_it_sees():
 
 
 def test_a_container_whose_output_nobody_reads_goes_on():
+    """It writes more than a pipe holds."""
+
     def closed(line: str, stream: object) -> None:
         raise ValueError("I/O operation on closed file")
 
-    with foreground.run_container(["/bin/sh", "-c", "echo 1; echo 2; exit 4"], {}, {}, closed) as process:
+    with foreground.run_container(["/bin/sh", "-c", "yes | head -c 300000; exit 4"], {}, {}, closed) as process:
         assert foreground.wait(process) == 4
 
 

@@ -48,6 +48,8 @@ def test_alpha_is_dropped_whatever_it_hides():
 def test_sixteen_bits_become_eight():
     deep = Image.fromarray(GRADIENT.astype(np.uint16) * 256)
     assert np.array_equal(np.asarray(encoded.decode(saved(deep), "L")), GRADIENT)
+    edges = Image.fromarray(np.array([[0, 255, 256, 65_279, 65_280, 65_535]], np.uint16))
+    assert np.asarray(encoded.decode(saved(edges), "L")).tolist() == [[0, 0, 1, 254, 255, 255]]
 
 
 @pytest.mark.parametrize(("orientation", "first"), [(1, 0), (3, 235), (6, 200), (8, 35)])
