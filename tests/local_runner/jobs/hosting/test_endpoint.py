@@ -388,6 +388,13 @@ def test_a_container_that_is_not_healthy_fails_the_endpoint_in_awss_words(hostin
     )
 
 
+def test_healthy_containers_end_with_an_endpoint_of_which_another_one_is_not(hosting):
+    hosting.backend._urls.append(serving.NOBODY)  # for all containers but the first
+    hosting.endpoints.create(document(variant("one", 2, ContainerStartupHealthCheckTimeoutInSeconds=1)))
+    hosting.until("Failed")
+    assert len(hosting.backend.started) >= 2 and hosting.running() == 0
+
+
 def test_a_change_of_counts_and_weights_keeps_the_instances_that_run(hosting):
     hosting.endpoints.create(document(variant("one", 2), variant("two", 1)))
     hosting.until("InService")
