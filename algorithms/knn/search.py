@@ -36,6 +36,9 @@ NUMBERS_IN_CACHE = 1 << 15  # mutants: equivalent: any number gives the same, in
 TRIAL_QUERIES, TRIAL_SHARE = 32, 0.5
 """A sketch is kept if it answers this share of a few trial queries, which are rows of the index."""
 
+MOST_LISTS = np.iinfo(np.int64).max
+"""faiss counts lists in int64: more of them would be a number below zero."""
+
 
 class NeighbourSearch(Protocol):
     """Finds the nearest rows of one index."""
@@ -50,8 +53,8 @@ def choose_search(index: faiss.Index, k: int) -> NeighbourSearch:
     if isinstance(index, faiss.IndexFlat):
         return FlatSearch(index, k)
     if isinstance(index, faiss.IndexIVF):
-        if index.nprobe < 1:
-            raise UserError(f"The index searches {index.nprobe} of its lists (nprobe), expected at least 1.")
+        if not 1 <= index.nprobe <= MOST_LISTS:
+            raise UserError(f"The index searches {index.nprobe} of its lists (nprobe), expected 1 to {MOST_LISTS}.")
         return ListSearch(index)
     raise UserError(f"The index is a faiss {type(index).__name__}, expected IndexFlat, IndexIVFFlat or IndexIVFPQ.")
 

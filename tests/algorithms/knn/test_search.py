@@ -246,9 +246,13 @@ def test_lists_are_searched_by_as_many_threads_as_torch_has():
         torch.set_num_threads(before)
 
 
-def test_an_index_that_searches_none_of_its_lists_is_rejected():
-    with pytest.raises(UserError, match="searches 0 of its lists"):
-        search.choose_search(lists(np.random.default_rng(8).normal(size=(2000, 4)).astype("f4"), 0), 5)
+def test_an_index_may_search_more_lists_than_it_has_as_far_as_faiss_counts():
+    rows = np.random.default_rng(8).normal(size=(2000, 4)).astype("f4")
+    for nprobe in (0, 2**63, 2**64 - 1):
+        with pytest.raises(UserError, match=f"searches {nprobe} of its lists .nprobe., expected 1 to {2**63 - 1}"):
+            search.choose_search(lists(rows, nprobe), 5)
+    _, found = search.choose_search(lists(rows, 2**63 - 1), 5).nearest(rows[:3], 1)
+    assert found[:, 0].tolist() == [0, 1, 2]
 
 
 def test_an_index_of_another_kind_is_rejected_by_name():
