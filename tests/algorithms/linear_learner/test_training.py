@@ -38,20 +38,21 @@ def training_of(
     dense: bool = True,
     task: Task | None = None,
     scheduled: bool = True,
+    variants: tuple[Variant, ...] = VARIANTS,
 ) -> LinearTraining:
     """Three models on columns as they are, by plain gradient descent."""
     task = task or Task("binary_classifier", 2, 1, "logistic", losses.Logistic(), losses.Logistic())
     scaler = Scaler(torch.zeros(width), torch.ones(width), 0.0, 1.0)
-    models = len(VARIANTS) * task.outputs
+    models = len(variants) * task.outputs
     learned = torch.zeros(width, models) if weights is None else weights
     counts_c = torch.zeros(task.classes)
-    state = State.start(scaler, Decorrelation.none(), learned, torch.zeros(models), 2, len(VARIANTS), counts_c, dense)
+    state = State.start(scaler, Decorrelation.none(), learned, torch.zeros(models), 2, len(variants), counts_c, dense)
     rates = LearningRates.from_variants(
-        VARIANTS, task.outputs, scheduled=scheduled, bias_lr_mult=10.0, bias_wd_mult=0.5, device=torch.device("cpu")
+        variants, task.outputs, scheduled=scheduled, bias_lr_mult=10.0, bias_wd_mult=0.5, device=torch.device("cpu")
     )
-    positive_m = torch.tensor([each.positive_weight for each in VARIANTS]) if task.classes == 2 else None
+    positive_m = torch.tensor([each.positive_weight for each in variants]) if task.classes == 2 else None
     return LinearTraining(
-        state, VARIANTS, task, rates, SGD(0.0), positive_m, rows_here, least_updates, run or RunContext()
+        state, variants, task, rates, SGD(0.0), positive_m, rows_here, least_updates, run or RunContext()
     )
 
 
@@ -295,3 +296,67 @@ def test_a_job_that_is_to_stop_takes_a_partial_mini_batch_once():
     training = training_of(least_updates=32, run=Stopping())
     training.one_pass(stream(X[:9], LABELS[:9]).batches(10))
     assert training.state.updates == 1
+
+
+class Refinement:
+    """Stands in for Newton's method: keeps what it is given, and moves the refined models to 7."""
+
+    just_began = True
+
+    def __init__(self, active: bool) -> None:
+        self.active, self.rows, self.read_rows, self.slopes = active, [], [], []
+
+    def read(self, x_nd, margins_no, errors_no):
+        self.read_rows.append(x_nd)
+
+    def add_slopes(self, slope_do, slope_1o, rows):
+        self.slopes.append(rows)
+
+    def fold(self, rows):
+        self.rows.append(rows(torch.tensor([0, 9, 10, 34])))
+
+    def end_pass(self, weights_as, best_a, losses_s, total):
+        self.weights_as, self.best_a, self.losses_s = weights_as.clone(), best_a, losses_s
+        weights_as[:] = 7
+
+
+class Logged(RunContext):
+    """Keeps what is logged."""
+
+    lines = ()
+
+    def log(self, text, level="INFO"):
+        self.lines = (*self.lines, text)
+
+
+def test_refined_models_are_the_last_four_and_begin_from_the_mean_of_the_best():
+    training = training_of(variants=VARIANTS * 2, least_updates=8, run=Logged())
+    training.state.refinement = refinement = Refinement(active=False)
+    training.one_pass(stream().batches(10))
+    assert all(torch.equal(rows_rd, X[[0, 9, 10, 34]]) for rows_rd in refinement.rows) and len(refinement.rows) == 2
+    assert torch.equal(torch.cat(refinement.read_rows), torch.cat([X, X])) and refinement.slopes == [10] * 8
+    before, sums = torch.cat([training.state.weights[0], training.state.bias[0]]), training.state.sums.clone()
+    losses_m = torch.tensor([math.nan, 0.5, 0.3, 0.4, 0.6, math.nan])
+    training.end_pass(losses_m)
+    assert torch.allclose(refinement.best_a, sums[:, 2] / 8) and torch.equal(refinement.weights_as, before[:, -4:])
+    assert refinement.losses_s[:3].tolist() == pytest.approx([0.3, 0.4, 0.6])
+    after = torch.cat([training.state.weights[0], training.state.bias[0]])
+    assert bool((after[:, -4:] == 7).all()) and torch.equal(after[:, :2], before[:, :2])
+    assert training.run.lines == ("The last 4 models refine the best one by Newton's method from now on.",)
+    assert training.state.pass_updates == 0 and not training.state.sums.any()
+
+
+def test_models_that_are_refined_stand_still_within_a_pass():
+    training = training_of(variants=VARIANTS * 2, weights=START[:, None].repeat(1, 6))
+    training.state.refinement = Refinement(active=True)
+    training.one_pass(stream().batches(10))
+    moved_m = (training.weights()[0] != START[:, None]).any(0)
+    assert moved_m.tolist() == [True, True, False, False, False, False]
+    assert (training.weights()[1][0] != 0).tolist() == moved_m.tolist()
+
+
+def test_a_pass_without_rows_refines_nothing():
+    training = training_of(variants=VARIANTS * 2)
+    training.state.refinement = refinement = Refinement(active=True)
+    training.end_pass(torch.zeros(6))
+    assert not hasattr(refinement, "best_a") and not training.state.weights.any()
