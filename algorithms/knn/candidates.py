@@ -302,7 +302,7 @@ class Sketch:
         """Candidates (c,), and the floor of the rest. A floor above the k-th cost found excludes a row."""
         count = k + MORE
         probes_c = _best_of_groups(floors_r, count)
-        kth = np.partition(self._examined(x_d, probes_c)[1], k - 1)[k - 1]
+        kth = np.sort(self._examined(x_d, probes_c)[1])[k - 1]
         limit = np.nextafter(np.float32(kth), np.float32(np.inf))
         floors_r[probes_c] = -np.inf
         could_s = np.flatnonzero(floors_r <= limit)

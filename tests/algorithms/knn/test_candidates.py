@@ -39,6 +39,15 @@ def test_rows_in_an_awkward_order_are_not_sorted_block_by_block(scores, monkeypa
     assert len(sorts) <= 12 / 2
 
 
+def test_few_scores_wait_however_many_blocks_come():
+    """Eight times as many as are asked for, of blocks that each have fewer than that."""
+    lowest, rng = LowestScores(7, 5), np.random.default_rng(0)
+    for first in range(0, 3000, 30):
+        lowest.add(np.sort(rng.random((7, 30), np.float32))[:, ::-1] - first, first)
+        assert sum(map(len, lowest._scores)) <= 8 * 5 * 7
+    assert (np.sort(lowest.found()[1]) == np.arange(2995, 3000)).all()
+
+
 def test_of_equal_scores_the_first_are_kept():
     lowest = LowestScores(2, 3)
     for first in range(0, 100, 10):
