@@ -73,6 +73,12 @@ def test_what_an_attempt_says_is_the_problem(monkeypatch, returncode, stderr, sa
     assert no_network.problem.__wrapped__() == said
 
 
+def test_the_attempt_is_that_of_a_process(monkeypatch):
+    for script, said in (("echo first >&2; echo why >&2; exit 1", "why"), ("echo warning >&2", None)):
+        monkeypatch.setattr(no_network, "without_network", lambda _, script=script: ["/bin/sh", "-c", script])
+        assert no_network.problem.__wrapped__() == said
+
+
 def test_an_attempt_that_does_not_end_is_a_problem(monkeypatch):
     def slow(*_: object, **given: float) -> None:
         raise subprocess.TimeoutExpired([], given["timeout"])
