@@ -93,3 +93,8 @@ def test_a_multiclass_classifier_has_three_classes(session):
     assert make(predictor_type="multiclass_classifier", num_classes=3).num_classes == 3
     assert make(predictor_type="binary_classifier").num_classes is None
     assert make(predictor_type="regressor", num_classes=2).num_classes == 2
+
+
+def test_pca_takes_as_few_extra_components_as_its_algorithm_does():
+    assert accepted(PCA, "extra_components", -1) == {"extra_components": "-1"}
+    assert accepted(PCA, "extra_components", -2) is None
