@@ -87,7 +87,7 @@ class LowestScores:
         """Take in the scores of the rows from `first` on: where many are low, as in sorted rows, only the c lowest of the block."""
         places = np.flatnonzero(scores_bs < self._limit_b[:, None])
         for at_least in (lowest_of_groups, lowest_of_all):
-            if len(places) > self._many:
+            if len(places) > self._many:  # mutants: equivalent: a few more or less change the time alone
                 highest_b = at_least(scores_bs, self._count)
                 places = np.flatnonzero(scores_bs <= highest_b[:, None])
                 self._limit_b = np.minimum(self._limit_b, highest_b)
@@ -124,7 +124,7 @@ def lowest_of_groups(scores_bs: Float32Array, count: int) -> Float32Array:
     A group is every `groups`-th row, and `count` groups have their lowest score below the result, or at it.
     """
     b, s = scores_bs.shape
-    groups = min(s, 3 * count)
+    groups = min(s, 3 * count)  # mutants: equivalent: more or fewer, but `count` at least, give such a score too
     if s < 2 * groups:  # mutants: equivalent: either is such a score
         return lowest_of_all(scores_bs, count)
     of_groups_bg = scores_bs[:, : s // groups * groups].reshape(b, -1, groups).min(1)

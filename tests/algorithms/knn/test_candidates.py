@@ -280,6 +280,14 @@ def test_the_floor_of_the_rest_is_below_every_row_that_is_not_a_candidate(inner,
     assert np.allclose(tenth, np.sort(costs, 1)[:, 9])
 
 
+def test_where_all_others_are_far_their_floor_is_the_cost_of_the_last_neighbour():
+    """The 26 rows near the query lie in as many groups, which are every hundredth row."""
+    rows = np.zeros((3200, 64), np.float32)
+    rows[:26, 0], rows[26:, 1] = np.arange(1, 27), 1000
+    found = Sketch.from_index(full(rows)).find(np.zeros((1, 64), np.float32), 10)
+    assert sorted(found.rows_nc[0].tolist()) == list(range(26)) and found.rest_n[0] == pytest.approx(100, rel=1e-4)
+
+
 def test_where_a_sketch_excludes_too_few_rows_it_proves_nothing():
     rows = normal(3000, 64)
     found = Sketch.from_index(full(rows)).find(normal(3, 64, seed=1), 10)
