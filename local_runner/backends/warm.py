@@ -74,6 +74,7 @@ class WarmInterpreter:
             return self._orders
         self._forget()
         self._orders, parent_pipe = socket.socketpair()
+        self._orders.settimeout(READY_WITHIN_S)  # for its imports, and for each order that it takes
         with parent_pipe:
             self._process = subprocess.Popen(
                 self._command,
@@ -87,10 +88,8 @@ class WarmInterpreter:
     def _await_ready(self) -> socket.socket | None:
         orders = self._ensure_process()
         if not self._ready:
-            orders.settimeout(READY_WITHIN_S)
             with contextlib.suppress(OSError):
                 self._ready = orders.recv(1) == preloaded.READY
-            orders.settimeout(None)
         return orders if self._ready else None
 
     def _forget(self) -> None:

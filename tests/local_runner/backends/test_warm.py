@@ -184,6 +184,7 @@ def test_an_interpreter_is_prepared_once_and_ends_with_its_owner(interpreter, tm
     warm = interpreter("print('here', flush=True)")
     warm.prepare()
     (first,) = children()
+    assert os.getsid(first.pid) == first.pid  # so that Ctrl-C is not for it
     warm.prepare()
     assert children() == [first]
     reading, writing = os.pipe()
@@ -222,6 +223,18 @@ def test_an_interpreter_that_takes_too_long_is_done_without(interpreter, tmp_pat
         begun, control = started(interpreter("", "slow_import"), tmp_path, nothing.fileno())
     control.close()
     assert begun is False
+
+
+def test_the_output_ends_when_the_process_closes_it(interpreter, tmp_path):
+    """No other process holds it open."""
+    script = "import os, time\nprint('here', flush=True)\nos.close(1)\nos.close(2)\ntime.sleep(1000)"
+    reading, writing = os.pipe()
+    begun, control = started(interpreter(script), tmp_path, writing)
+    os.close(writing)
+    with open(reading, "rb") as output, control:
+        assert begun and output.read() == b"here\n"
+        with pytest.raises(BlockingIOError):  # it has not ended
+            control.recv(1, socket.MSG_DONTWAIT)
 
 
 def test_an_interpreter_that_dies_as_it_is_asked_is_done_without_and_replaced(interpreter, tmp_path, monkeypatch):
