@@ -105,6 +105,7 @@ TESTS = {
         )
         for kind in ("training", "transform", "processing", "tuning")
     },
+    "local_runner/commands/up.py": ("tests/local_runner/commands/test_options.py",),
     "local_runner/console/pages/compare.py": ("tests/local_runner/console/test_compare.py",),
     "local_runner/console/pages/feeds.py": ("tests/local_runner/console/pages/test_jobs.py",),
     "local_runner/console/pages/overview.py": ("tests/local_runner/console/test_overview.py",),
