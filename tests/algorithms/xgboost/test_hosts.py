@@ -33,28 +33,6 @@ class Host:
         return self.host == self.hosts[0]
 
 
-def members_of(rows: list[int]) -> list[tuple[list[str], bool, int]]:
-    """What each host, with so many rows, is told: who joins, whether any of those that join is the last, and how many they are."""
-    names, port = tuple(f"algo-{number}" for number in range(len(rows))), free_port()
-
-    def enter(number: int):
-        with hosts.together(Host(names[number], names, port), rows[number]) as joined:
-            if names[number] not in joined:
-                return joined, None, None
-            return joined, hosts.on_any(names[number] == joined[-1]), xgboost.collective.get_world_size()
-
-    with ThreadPoolExecutor(len(rows)) as pool:
-        return list(pool.map(enter, range(len(rows))))
-
-
-@needs_collective
-@pytest.mark.parametrize(("rows", "joined"), [([3, 4], [0, 1]), ([0, 5, 1], [1, 2]), ([2, 0], [0]), ([0, 0], [])])
-def test_hosts_with_rows_join(rows, joined):
-    names = [f"algo-{number}" for number in joined]
-    for number, found in enumerate(members_of(rows)):
-        assert found == ((names, True, len(names)) if number in joined else (names, None, None))
-
-
 @pytest.mark.parametrize(("rows", "joined"), [(0, []), (1, ["algo-1"]), (9, ["algo-1"])])
 def test_a_host_that_is_alone_needs_no_other(rows, joined):
     with hosts.together(Host("algo-1", ("algo-1",)), rows) as found:
@@ -165,3 +143,25 @@ def test_a_name_that_never_resolves_fails_the_job_after_five_minutes(monkeypatch
 def test_a_free_port_can_be_taken():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", hosts._free_port()))
+
+
+def members_of(rows: list[int]) -> list[tuple[list[str], bool, int]]:
+    """What each host, with so many rows, is told: who joins, whether any of those that join is the last, and how many they are."""
+    names, port = tuple(f"algo-{number}" for number in range(len(rows))), free_port()
+
+    def enter(number: int):
+        with hosts.together(Host(names[number], names, port), rows[number]) as joined:
+            if names[number] not in joined:
+                return joined, None, None
+            return joined, hosts.on_any(names[number] == joined[-1]), xgboost.collective.get_world_size()
+
+    with ThreadPoolExecutor(len(rows)) as pool:
+        return list(pool.map(enter, range(len(rows))))
+
+
+@needs_collective
+@pytest.mark.parametrize(("rows", "joined"), [([3, 4], [0, 1]), ([0, 5, 1], [1, 2]), ([2, 0], [0]), ([0, 0], [])])
+def test_hosts_with_rows_join(rows, joined):
+    names = [f"algo-{number}" for number in joined]
+    for number, found in enumerate(members_of(rows)):
+        assert found == ((names, True, len(names)) if number in joined else (names, None, None))
