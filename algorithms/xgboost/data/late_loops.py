@@ -127,7 +127,7 @@ def _csv(
     if not (delimiter.isascii() and width >= max(leading, 1)):
         return None
     text = _text(block)
-    lines = int(np.count_nonzero(text == LINE_END))
+    lines = int(np.count_nonzero(text == LINE_END))  # mutants: equivalent: a row has another byte, so there is room
     most = min(lines, len(text) // width + 1)  # a whole row has a byte or more for each column
     first_kn = np.empty((leading, most), np.float32)
     rest_nd = np.empty((most, width - leading), np.float32)

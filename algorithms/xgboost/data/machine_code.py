@@ -14,7 +14,7 @@ import llvmlite.binding as llvm
 TEXT = Path(__file__).with_name("loops.ll")
 CSV = CFUNCTYPE(c_int64, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_int64, c_int64, c_int64)
 LIBSVM = CFUNCTYPE(c_int64, c_void_p, c_int64, *[c_void_p] * 7)
-OPTIMIZE_LITTLE = 1
+OPTIMIZE_LITTLE = 1  # mutants: equivalent: it changes how fast the code is, not what it computes
 """The text is optimized already. Without optimization, machine code is four times as slow; with more, it is not faster."""
 
 
@@ -28,6 +28,7 @@ class MachineCode:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         processor = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+        # mutants: equivalent: any model of addresses will do for so little code
         machine = llvm.Target.from_default_triple().create_target_machine(*processor, opt=OPTIMIZE_LITTLE, jit=True)
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(TEXT.read_text()), machine)  # owns the code
         self._engine.finalize_object()

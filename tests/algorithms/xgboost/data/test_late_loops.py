@@ -1,5 +1,7 @@
 """When the compiled loops are loaded, and what passes between them and the readers. What they read is tried in test_loops.py."""
 
+import logging
+import sys
 import threading
 import time
 from pathlib import Path
@@ -136,3 +138,13 @@ def test_the_room_for_rows_is_bounded_by_the_text_not_by_lines_times_columns(loa
     """Lines times columns would be 335 GiB."""
     found = loaded_loops.csv(("1," * 300_000 + "1\n" + end).encode(), ",", 300_001, 0, 0)
     assert found is None if rows is None else found[1].shape == (rows, 300_001) and (found[1] == 1).all()
+
+
+def test_without_llvm_arrow_reads(monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    monkeypatch.delitem(sys.modules, "wildsage.algorithms.xgboost.data.machine_code", raising=False)
+    late = LateLoops()
+    with caplog.at_level(logging.INFO):
+        assert not late.load()
+    assert late.csv(b"1,2\n", ",", 2, 1, 0) is None
+    assert "the compiled loops cannot be loaded" in caplog.text

@@ -24,16 +24,6 @@ def test_both_loops_are_called_with_addresses():
     assert (arrays[0][0], arrays[4][0], arrays[5][0], found.tolist()) == (1, 2, 3, [3, 0, 0])
 
 
-def test_without_llvm_arrow_reads(monkeypatch, caplog):
-    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
-    monkeypatch.delitem(sys.modules, "wildsage.algorithms.xgboost.data.machine_code", raising=False)
-    late = LateLoops()
-    with caplog.at_level(logging.INFO):
-        assert not late.load()
-    assert late.csv(b"1,2\n", ",", 2, 1, 0) is None
-    assert "the compiled loops cannot be loaded" in caplog.text
-
-
 def test_processors_of_another_byte_order_leave_all_to_arrow(monkeypatch):
     monkeypatch.setattr(sys, "byteorder", "big")
     assert not LateLoops().load()
