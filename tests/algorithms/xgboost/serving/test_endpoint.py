@@ -290,6 +290,7 @@ def test_a_body_may_have_so_many_bytes_and_any_number_in_batch_transform(endpoin
         ("", {"SAGEMAKER_MULTI_MODEL": "True"}, None, "text/csv"),
         ("", {"SAGEMAKER_MULTI_MODEL": "true"}, "CSV; a=b", "text/csv"),
         ("", {"SAGEMAKER_MULTI_MODEL": "true"}, "*/*", "text/csv"),
+        ("", {"SAGEMAKER_MULTI_MODEL": "true"}, "application/json", "application/json"),
         ("", {"SAGEMAKER_MULTI_MODEL": "false"}, "application/json", "application/json"),
         ("", {"SAGEMAKER_MULTI_MODEL": "true", "SAGEMAKER_INFERENCE_OUTPUT": "probability"}, "application/jsonlines", "application/jsonlines"),
         ("", {"SAGEMAKER_BATCH": "true", "SAGEMAKER_INFERENCE_OUTPUT": "probability"}, "application/json", "application/json"),
