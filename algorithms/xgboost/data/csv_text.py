@@ -201,7 +201,7 @@ def _many(text: bytes, delimiter: str, width: int) -> np.ndarray:
     """Several rows; those of a large request are shared out among the cores."""
     cores = len(os.sched_getaffinity(0))
     blocks_a_core = math.ceil(len(text) / cores / CACHED_BYTES)
-    size = max(REQUEST_BLOCK_BYTES, len(text) // (cores * blocks_a_core) + 1)
+    size = max(REQUEST_BLOCK_BYTES, math.ceil(len(text) / (cores * blocks_a_core)))
     blocks = _cut(text, size)
     return np.concatenate(list(_parsed(blocks, delimiter, lambda block: _rows(block, delimiter, width))))
 

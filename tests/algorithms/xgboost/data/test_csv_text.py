@@ -169,3 +169,10 @@ def test_rows_of_a_large_request_keep_their_order_over_the_cores(monkeypatch, co
     with pytest.raises(BadRecord, match="row 101") as raised:
         parse_request(content + b"x,1\n")
     assert raised.value.row == 101
+
+
+def test_the_delimiter_of_a_request_is_that_of_its_first_512_characters():
+    with pytest.raises(BadRecord, match="invalid value ','"):
+        parse_request(b"1;" * 256 + b",")
+    with pytest.raises(BadRecord, match="invalid value '1;1;"):
+        parse_request(b"1;" * 255 + b"1,")
