@@ -109,7 +109,11 @@ class ProcessBackend:
         framework = uris.framework(image)
         return self._pythons.get(framework.name) if framework else None
 
-    def check_isolation(self, hosts: int = 1, serves: bool = False) -> None:
+    def check_isolation(
+        self,
+        hosts: int = 1,
+        serves: bool = False,  # mutants: equivalent: a server can be cut off where a job can
+    ) -> None:
         """Raises CannotRun where this machine has no network namespaces, and for several hosts, which talk by its network."""
         problem = no_network.problem()
         if hosts > 1:

@@ -173,6 +173,10 @@ def test_isolation_that_cannot_be_kept_is_rejected():
         ProcessBackend(CONTAINERS).check_isolation(hosts=2)
 
 
+def test_processes_share_the_files_and_the_network_of_this_machine():
+    assert ProcessBackend(()).isolates is False
+
+
 def test_images_that_can_run_here(monkeypatch):
     own, sklearn = (IMAGE.replace("kmeans:1", name) for name in ("own:1", "sagemaker-scikit-learn:1.2-1-cpu-py3"))
     backend = ProcessBackend((), images={"own": ["run"]})
