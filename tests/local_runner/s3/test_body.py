@@ -213,8 +213,22 @@ def test_lines_and_bytes_are_read_from_pieces_of_any_size():
         assert (source.line(), source.line()) == (b"first", b"")
         assert b"".join(source.exactly(6)) == b"ab\r\ncd" and list(source.exactly(0)) == []
         assert (source.line(), source.line()) == (b"last", b"")
-    with pytest.raises(S3Error, match="expected 3"):
+    with pytest.raises(S3Error, match="Got 0 bytes, expected 3: "):
         list(_Buffered(iter([b"ab", b"cd"])).exactly(7))
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"", "Got 0 bytes, expected a chunk's size: "),
+        (b"5\r\n", "Got 0 bytes, expected 5: "),
+        (b"z" * 50 + b"\r\n", f"got {b'z' * 40!r}, expected the size of a chunk in hexadecimal"),
+    ],
+)
+def test_what_is_wrong_with_a_chunk_is_shown(body, text):
+    with pytest.raises(S3Error) as caught:
+        read(body, Content_Encoding="aws-chunked")
+    assert text in str(caught.value)
 
 
 def test_a_line_is_looked_for_in_eight_kilobytes_and_a_piece():
