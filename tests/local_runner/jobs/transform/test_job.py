@@ -20,7 +20,7 @@ from wildsage.local_runner.jobs.hosting.instance import StartLimits
 from wildsage.local_runner.jobs.logs import TRANSFORM_JOBS, Logs, LogWriter
 from wildsage.local_runner.jobs.queue import Queue
 from wildsage.local_runner.jobs.store import Document, Store
-from wildsage.local_runner.jobs.transform.job import KIND, TransformJobs
+from wildsage.local_runner.jobs.transform.job import KIND, TransformJobs, _reason
 from wildsage.local_runner.s3.store import ObjectStore
 
 WITHIN_S = 60
@@ -212,6 +212,7 @@ def test_of_several_failures_the_first_is_told_with_the_number_of_the_others(dep
         deps.objects.put("bucket", f"in/{name}", [b"bad"])
     reason = ended(deps, document(2))["FailureReason"]
     assert "bucket/in/a:" in reason and reason.endswith(" 2 more objects failed. See job logs for more information.")
+    assert _reason(["First.", "Second."]) == "First. 1 more objects failed. See job logs for more information."
 
 
 def test_data_that_is_not_there_fails_the_job_before_a_container_is_started(deps):
