@@ -91,6 +91,7 @@ def test_the_lines_to_export_name_the_address_that_the_browser_uses(visitor):
     html = visitor.text("/")
     assert "export AWS_ENDPOINT_URL=http://localhost:4577\n" in html
     assert "export AWS_ACCESS_KEY_ID=wildsage\n" in html
+    assert "export PYTHONPATH=" in html and "WILDSAGE_SDK_POLLING" not in html
 
 
 def test_in_a_container_the_lines_name_none_of_its_files(visitor, monkeypatch):

@@ -13,7 +13,6 @@ from wildsage.containers.codecs.images import encoded, image_recordio
 from wildsage.containers.codecs.records import files, record_rows, recordio
 from wildsage.local_runner.console.previews.kinds import NoPreview, PicturesPreview, TablePreview
 from wildsage.local_runner.console.previews.pictures import LARGE, SMALL
-from wildsage.local_runner.console.previews.records import MOST_PICTURES
 
 
 def picture(width: int, height: int, kind: str = "PNG") -> bytes:
@@ -64,6 +63,19 @@ def test_many_rows_show_the_first_of_them(show):
     )
 
 
+@pytest.mark.parametrize(("columns", "more"), [(40, []), (41, ["… 41 in all"])])
+def test_forty_columns_of_a_dense_row_are_shown(show, columns, more):
+    shown = show("a", bytes(files.encode_dense(np.ones((1, columns), np.float32))))
+    assert shown.rows == [["1"] * 40 + more]
+    assert shown.columns == [str(number) for number in range(columns)] and shown.note == ""
+
+
+@pytest.mark.parametrize(("count", "note"), [(50, ""), (51, "This is the beginning.")])
+def test_fifty_rows_are_shown(show, count, note):
+    shown = show("a", bytes(files.encode_dense(np.ones((count, 1), np.float32))))
+    assert (shown.rows, shown.note) == ([["1"]] * 50, note)
+
+
 def test_damaged_records_have_no_preview(show):
     assert isinstance(show("a", recordio.frame(b"\xff" * 40)), NoPreview)
     assert isinstance(show("b", recordio.MAGIC_BYTES + b"\xff\xff\xff\x1f" + b"x" * 100), NoPreview)
@@ -93,9 +105,11 @@ def test_a_damaged_picture_among_others_is_left_out(show):
     assert shown.note == "2 of the records at the beginning."
 
 
-def test_of_many_pictures_the_first_are_shown(show):
-    shown = show("a.rec", b"".join(image_recordio.encode(picture(8, 8), [0], number) for number in range(60)))
-    assert len(shown.pictures) == MOST_PICTURES and shown.note
+@pytest.mark.parametrize(("count", "note"), [(24, ""), (25, "24 of the records at the beginning.")])
+def test_of_many_pictures_the_first_24_are_shown(show, count, note):
+    shown = show("a.rec", b"".join(image_recordio.encode(picture(8, 8), [number], number) for number in range(count)))
+    assert [one.labels for one in shown.pictures] == [(float(number),) for number in range(24)]
+    assert shown.note == note
 
 
 def test_large_pictures_among_records_share_the_pixels_of_one(show, monkeypatch):
