@@ -128,7 +128,7 @@ def _csv(
         return None
     text = _text(block)
     lines = int(np.count_nonzero(text == LINE_END))  # mutants: equivalent: a row has another byte, so there is room
-    most = min(lines, len(text) // width + 1)  # a whole row has a byte or more for each column
+    most = min(lines, len(text) // width + 1)  # a byte or more for each column, and one row that ends early
     first_kn = np.empty((leading, most), np.float32)
     rest_nd = np.empty((most, width - leading), np.float32)
     rows = loops.csv(
@@ -164,4 +164,6 @@ def _libsvm(loops: MachineCode, block: bytes) -> LibsvmRows | None:
 
 def _text(block: bytes | memoryview) -> NDArray[np.uint8]:
     """The bytes of a block, and a line end if its last line lacks it."""
-    return np.frombuffer(block if block[-1:] == b"\n" else bytes(block) + b"\n", np.uint8)
+    # mutants: equivalent: where more than the last byte is looked at, a text gets a second line end: a blank line, without a row
+    last = block[-1:]
+    return np.frombuffer(block if last == b"\n" else bytes(block) + b"\n", np.uint8)

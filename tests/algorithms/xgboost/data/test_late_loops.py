@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("xgboost")
@@ -116,6 +117,37 @@ def test_what_the_loops_cannot_be_asked_for_is_left_to_arrow(loaded_loops, delim
 @pytest.mark.parametrize("text", ["1,2\n,\n", ",\n,\n,", "1,2\n3,4"])
 def test_rows_of_few_bytes_have_room(loaded_loops, text):
     assert len(loaded_loops.csv(text.encode(), ",", 2, 1, 0)[1]) == text.count(",")
+
+
+@pytest.fixture
+def behind(monkeypatch) -> list[np.ndarray]:
+    """What lies behind each array that is made: ones, as long as nothing is written there."""
+    found: list[np.ndarray] = []
+
+    def empty(shape, kind) -> np.ndarray:
+        size = int(np.prod(shape))
+        whole = np.ones(size + 8, kind)
+        found.append(whole[size:])
+        return whole[:size].reshape(shape)
+
+    monkeypatch.setattr(late_loops.np, "empty", empty)
+    return found
+
+
+@pytest.mark.parametrize("text", [b",,,\n7\n", b",,,\n7", b",,,\n,,,\n7,7,7", b",,,\n,,,\n", b"7,7\n"])
+@pytest.mark.parametrize("leading", [0, 1, 4])
+def test_a_row_that_ends_early_has_room_too(loaded_loops, behind, text, leading):
+    """The loops write its first values before they give up."""
+    found = loaded_loops.csv(text, ",", 4, leading, 0)
+    assert (found is None) == (b"7" in text) and len(behind) == 2
+    assert all((array == 1).all() for array in behind)
+
+
+@pytest.mark.parametrize("text", [b"7 0:7\n7 0:7", b"7:7 qid:7 0:7 1:7", b"7 0:7\nx", b"7\n\n7", b"7 0:7 0:x"])
+def test_rows_of_libsvm_have_room(loaded_loops, behind, text):
+    found = loaded_loops.libsvm(text, 0)
+    assert (found is None) == (b"x" in text) and behind
+    assert all((array == 1).all() for array in behind)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"", b"\n\n"])
