@@ -94,6 +94,34 @@ def test_what_is_closed_answers_no_more(settings):
         opened.store.get("TrainingJob", "name")
 
 
+def test_a_region_that_is_being_opened_is_closed_too(settings, monkeypatch):
+    regions, threads, open_region, lock = Regions(settings), [], Regions._open, Lock()
+
+    def open_while_all_close(self, folder):
+        threads.append(threading.Thread(target=regions.close))
+        threads[0].start()
+        while threads[0].is_alive() and lock.asked < 2:  # until it waits, or has not waited
+            threads[0].join(0.01)
+        return open_region(self, folder)
+
+    monkeypatch.setattr(regions, "_lock", lock)
+    monkeypatch.setattr(Regions, "_open", open_while_all_close)
+    opened = regions.services("eu-west-1")
+    threads[0].join()
+    with pytest.raises(sqlite3.ProgrammingError):
+        opened.store.get("TrainingJob", "name")
+
+
+def test_the_backend_is_closed_once_nothing_runs_on_it(settings, monkeypatch):
+    closed, close_services = [], Services.close
+    regions = Regions(settings)
+    opened = [regions.services(name) for name in ("eu-west-1", "us-east-1")]
+    monkeypatch.setattr(Services, "close", lambda self: closed.append(self) or close_services(self))
+    monkeypatch.setattr(regions.backend, "close", lambda: closed.append(regions.backend))
+    regions.close()
+    assert closed == [*opened, regions.backend]
+
+
 def test_public_buckets_are_read_where_that_is_wished(settings, regions):
     assert regions.public is None and regions.services("us-east-1").inputs._objects is regions.objects
     other = Regions(replace(settings, data=settings.data / "other", public_s3=True))
