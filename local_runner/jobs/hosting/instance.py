@@ -201,11 +201,13 @@ def start(
     environment: Mapping[str, str] | None = None,
     is_direct: bool = False,
     limits: StartLimits | None = None,
+    shares_log: bool = False,
 ) -> Instance:
     """Start the containers of one instance, each with an /opt/ml of its own below `root`.
 
     A container is `{"Name", "Image", "ModelDataUrl", "Environment", "Mode"}`, with `NetworkIsolation` if it is to reach
-    nothing and `ModelCache` where its models are not kept; `writer` opens the log of the container with that name.
+    nothing and `ModelCache` where its models are not kept; `writer` opens the log of the container with that name, which
+    is closed when that container has ended, unless it `shares_log` with others: then the caller closes it.
     `contract`: the platform's variables, with AWS_REGION.
     `environment` overrides the containers' own. `limits` are those of the variant. Raises what `bring_model` raises.
     """
@@ -233,10 +235,15 @@ def start(
             log=log,
             network_isolation=container.get("NetworkIsolation", False),
         )
-        kept = Container(backend, launch, container["Name"], log.close, limits.healthy_s)
+        ended = _leave_open if shares_log else log.close
+        kept = Container(backend, launch, container["Name"], ended, limits.healthy_s)
         running.append(kept)
         if container["Mode"] == MULTI_MODEL:
             models[container["Name"]] = HostedModels(
                 kept, place, container["ModelDataUrl"], objects, container.get("ModelCache") != "Disabled"
             )
     return Instance(variant, running, models, is_direct)
+
+
+def _leave_open() -> None:
+    """A log that other containers write to outlives this one."""

@@ -141,6 +141,7 @@ class TransformJobRun(JobRun):
             lambda name: writer,
             self._contract(),
             environment=self._job.get("Environment", {}),
+            shares_log=True,
         )
 
     def _contract(self) -> dict[str, str]:

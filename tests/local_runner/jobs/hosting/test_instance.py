@@ -249,3 +249,9 @@ def test_a_log_is_closed_when_its_container_has_ended_and_a_container_has_the_ti
         assert one.containers[0]._healthy_within_s == 77 and not logs["primary"].closed
         one.stop()
         assert logs["primary"].closed
+
+
+def test_a_log_that_containers_share_is_left_open_when_they_have_ended(started):
+    one, _, logs = started(described("a"), described("b"), shares_log=True)
+    one.stop(0.0)
+    assert not logs["a"].closed and not logs["b"].closed

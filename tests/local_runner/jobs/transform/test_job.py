@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.local_runner.jobs.hosting import serving
+from wildsage.local_runner.backends import Launch
 from wildsage.local_runner.jobs import runner
 from wildsage.local_runner.jobs.dependencies import JobDependencies
 from wildsage.local_runner.jobs.hosting import instance
@@ -20,6 +22,7 @@ from wildsage.local_runner.jobs.hosting.instance import StartLimits
 from wildsage.local_runner.jobs.logs import TRANSFORM_JOBS, Logs, LogWriter
 from wildsage.local_runner.jobs.queue import Queue
 from wildsage.local_runner.jobs.store import Document, Store
+from wildsage.local_runner.jobs.transform import job as transform_job
 from wildsage.local_runner.jobs.transform.job import KIND, TransformJobs, _reason
 from wildsage.local_runner.s3.store import ObjectStore
 
@@ -205,6 +208,37 @@ def test_all_logs_are_closed_when_a_job_has_ended_even_one_whose_model_is_missin
     for writer in deps.logs.writers:
         writer("a line that comes after the end")
     assert streams and [log(deps, stream) for stream in streams] == before
+
+
+class Lingering(serving.Serving):
+    """Outlives SIGTERM, and writes a line when it is killed."""
+
+    def __init__(self, launch: Launch, url: str) -> None:
+        super().__init__(url)
+        self._log = launch.log
+
+    def terminate(self) -> None:
+        pass
+
+    def kill(self) -> None:
+        self._log("The second container ends.")
+        super().kill()
+
+
+class LastLingers(serving.Backend):
+    def serve(self, launch: Launch) -> serving.Serving:
+        started = super().serve(launch)
+        return Lingering(launch, started.url) if launch.root.name == "second" else started
+
+
+def test_the_log_of_a_pipeline_stays_open_until_its_last_container_has_ended(deps, monkeypatch):
+    monkeypatch.setattr(transform_job, "STOP_GRACE_S", 0.0)
+    job = document()
+    (container,) = job["Containers"]
+    job["Containers"] = [{**container, "Name": name} for name in ("first", "second")]
+    found = ended(replace(deps, backend=LastLingers(*deps.backend._urls)), job)
+    assert found["TransformJobStatus"] == "Completed"
+    assert log(deps, "a/instance-1-1700000000")[-1] == "The second container ends."
 
 
 def test_of_several_failures_the_first_is_told_with_the_number_of_the_others(deps):
