@@ -115,10 +115,16 @@ def test_a_model_that_ends_before_it_answers_is_an_error(returncode, status):
     assert caught.value.status == status
 
 
-def test_a_model_that_does_not_answer_in_time_is_an_error(monkeypatch):
-    monkeypatch.setattr(standalone, "START_LIMIT_S", 0.0)
+@pytest.mark.parametrize(("takes_s", "in_time"), [(239, True), (241, False)])
+def test_a_model_has_four_minutes_to_answer(monkeypatch, takes_s, in_time):
+    now = [1_000.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=lambda seconds: now.append(now.pop() + seconds))
+    monkeypatch.setattr(standalone, "time", clock)
+    monkeypatch.setattr(standalone, "answers", lambda *_, **__: now[0] >= 1_000 + takes_s)
     process = SimpleNamespace(poll=lambda: None, returncode=None)
-    with pytest.raises(JobFailed, match="did not answer /ping on port 1 within 0 s") as caught:
+    if in_time:
+        return standalone._wait_until_healthy(process, 1)
+    with pytest.raises(JobFailed, match="did not answer /ping on port 1 within 240 s") as caught:
         standalone._wait_until_healthy(process, 1)
     assert caught.value.status == 3
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,13 +48,40 @@ def test_50_rows_of_40_columns_are_shown_and_a_note_counts_all(tmp_path, rows, c
     assert found["note"] == note
 
 
-def test_a_long_name_of_a_column_is_cut_and_control_characters_are_escaped(show):
+def test_a_long_name_of_a_column_is_cut_and_control_characters_are_escaped(tmp_path):
     import pyarrow.parquet as pq
 
-    file = io.BytesIO()
-    pq.write_table(pyarrow.table({"\x1b" + "n" * 1_000: [1]}), file)
-    (name,) = show("a.parquet", file.getvalue()).columns
+    pq.write_table(pyarrow.table({"\x1b" + "n" * 1_000: [1]}), tmp_path / "a.parquet")
+    (name,) = parquet.read(str(tmp_path / "a.parquet"))["columns"]
     assert name.startswith("\\x1bnnn") and len(name) < 210
+
+
+@pytest.mark.parametrize(("takes_s", "in_time"), [(19.9, True), (20.1, False)])
+def test_a_file_has_20_seconds_to_be_read(tmp_path, monkeypatch, takes_s, in_time):
+    def run(command: list[str], timeout: float, **_) -> SimpleNamespace:
+        if takes_s > timeout:
+            raise subprocess.TimeoutExpired(command, timeout)
+        return SimpleNamespace(stdout=b'{"columns": ["a"], "rows": [["1"]], "note": ""}')
+
+    monkeypatch.setattr(parquet.subprocess, "run", run)
+    found = parquet.preview(tmp_path / "a.parquet")
+    assert found == TablePreview(["a"], [["1"]]) if in_time else "needs more memory or time" in found.note
+
+
+def test_the_process_that_reads_may_use_4_gib_of_addresses(tmp_path):
+    import pyarrow.parquet as pq
+
+    pq.write_table(pyarrow.table({"a": [1]}), tmp_path / "a.parquet")
+    program = (
+        "import resource, runpy\n"
+        f"runpy.run_module({parquet.__name__!r}, run_name='__main__')\n"
+        "print(f'\\n{resource.getrlimit(resource.RLIMIT_AS)}')"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "a.parquet")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    read, limits = subprocess.run(command, env=environment, capture_output=True, check=True).stdout.splitlines()
+    assert json.loads(read) == {"columns": ["a"], "rows": [["1"]], "note": ""}
+    assert limits.decode() == f"({2**32}, {2**32})"
 
 
 def test_a_damaged_parquet_file_has_no_preview(show):
