@@ -112,7 +112,9 @@ def test_what_is_not_given_has_a_default():
     [container] = job["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "wildsage/kmeans:cpu"
     assert {container["resources"]["requests"][name] for name in ("cpu", "memory")} == {"2", "4Gi"}
-    assert not output(*JOB).startswith("#"), "processors are explained where a rate gave them"
+    text = output(*JOB)
+    assert not text.startswith("#"), "processors are explained where a rate gave them"
+    assert text.endswith("\n") and not text.endswith("\n\n")
 
 
 @pytest.mark.parametrize(

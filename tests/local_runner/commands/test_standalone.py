@@ -24,6 +24,11 @@ def test_a_csv_begins_with_a_label_where_the_algorithm_learns_from_one(tmp_path,
     assert standalone.content_type_of(tmp_path, algorithm) == f"text/csv;label_size={label_size}"
 
 
+def test_of_an_algorithm_that_is_not_known_a_csv_begins_with_a_label(tmp_path):
+    (tmp_path / "rows.csv").touch()
+    assert standalone.content_type_of(tmp_path, "mine") == "text/csv;label_size=1"
+
+
 def test_records_carry_their_own_labels(tmp_path):
     (tmp_path / "rows.pbr").touch()
     assert standalone.content_type_of(tmp_path / "rows.pbr", "knn") == "application/x-recordio-protobuf"
@@ -45,11 +50,11 @@ def test_files_of_several_kinds_are_not_guessed_at(tmp_path):
 
 
 def test_files_of_a_channel_are_sorted_and_hidden_ones_left_out(tmp_path):
-    for name in ("b.csv", "a.csv", ".hidden", "sub/c.csv"):
+    for name in ("b.csv", "a.csv", ".hidden", "sub/c.csv", "sub-1.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     files = standalone.ChannelData(tmp_path, "text/csv").files()
-    assert [file.relative_to(tmp_path).as_posix() for file in files] == ["a.csv", "b.csv", "sub/c.csv"]
+    assert [file.relative_to(tmp_path).as_posix() for file in files] == ["a.csv", "b.csv", "sub-1.csv", "sub/c.csv"]
     assert standalone.ChannelData(tmp_path / ".hidden", "").files() == [tmp_path / ".hidden"]
 
 
@@ -89,10 +94,13 @@ def test_a_channel_of_a_file_is_a_folder_with_it_and_no_hidden_one(folder, tmp_p
     assert (folder.channel("train") / "rows.csv").read_text() == "1"
 
 
-def test_a_channel_of_a_folder_is_that_folder(folder, tmp_path):
+@pytest.mark.parametrize("is_relative", [False, True])
+def test_a_channel_of_a_folder_is_that_folder(folder, tmp_path, monkeypatch, is_relative):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a").write_text("1")
-    standalone._link(standalone.ChannelData(tmp_path / "data", ""), folder.channel("train"))
+    monkeypatch.chdir(tmp_path)
+    given = Path("data") if is_relative else tmp_path / "data"
+    standalone._link(standalone.ChannelData(given, ""), folder.channel("train"))
     assert (folder.channel("train") / "a").read_text() == "1"
 
 
@@ -123,7 +131,9 @@ def test_a_model_has_four_minutes_to_answer(monkeypatch, takes_s, in_time):
     monkeypatch.setattr(standalone, "answers", lambda *_, **__: now[0] >= 1_000 + takes_s)
     process = SimpleNamespace(poll=lambda: None, returncode=None)
     if in_time:
-        return standalone._wait_until_healthy(process, 1)
+        standalone._wait_until_healthy(process, 1)
+        assert now[0] < 1_000 + takes_s + 0.2, "it is asked several times a second"
+        return
     with pytest.raises(JobFailed, match="did not answer /ping on port 1 within 240 s") as caught:
         standalone._wait_until_healthy(process, 1)
     assert caught.value.status == 3
@@ -132,10 +142,10 @@ def test_a_model_has_four_minutes_to_answer(monkeypatch, takes_s, in_time):
 def test_a_model_that_answers_is_ready_at_once(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        standalone, "answers", lambda port, path, timeout_s: asked.append((port, path)) or len(asked) > 1
+        standalone, "answers", lambda port, path, timeout_s: asked.append((port, path, timeout_s)) or len(asked) > 1
     )
     standalone._wait_until_healthy(SimpleNamespace(poll=lambda: None, returncode=None), 7)
-    assert asked == [(7, "/ping")] * 2
+    assert asked == [(7, "/ping", 2)] * 2, "SageMaker waits two seconds for an answer"
 
 
 @pytest.fixture

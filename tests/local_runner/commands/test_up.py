@@ -201,6 +201,21 @@ def test_options_are_the_settings_of_the_server(cli, served, tmp_path):
     assert served == [("display", settings, True, LogFormat.JSON, up.ProxyOptions(9, True))]
 
 
+@pytest.mark.parametrize(
+    ("option", "least", "most"), [("--port", 0, 65535), ("--proxy-port", 1, 65535), ("--max-jobs", 1, None)]
+)
+def test_the_first_and_the_last_number_that_is_accepted(cli, served, tmp_path, option, least, most):
+    def status(number: int) -> int:
+        return cli("up", "--data", tmp_path, "--proxy", option, number).status
+
+    assert (status(least - 1), status(least)) == (2, 0)
+    assert most is None or (status(most), status(most + 1)) == (0, 2)
+
+
+def test_help_is_silent_about_what_run_alone_needs(cli):
+    assert "--until-stdin" not in cli("up", "--help").out
+
+
 def test_a_proxy_has_a_port_of_its_own_and_tunnels_nothing(cli, served, tmp_path):
     cli("up", "--data", tmp_path, "--proxy")
     assert served[0][-1] == up.ProxyOptions(4578, False)
@@ -253,7 +268,7 @@ def test_limits_of_containers_are_docker_s(cli, served, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("size", "accepted"), [("1", True), ("64MB", True), ("2b", True), ("", False), ("1.5g", False)]
+    ("size", "accepted"), [("1", True), ("64MB", True), ("2b", True), ("", False), ("1.5g", False), ("٣g", False)]
 )
 def test_sizes_are_as_docker_takes_them(size, accepted):
     if accepted:

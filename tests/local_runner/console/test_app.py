@@ -29,6 +29,11 @@ def shown(app: Flask, error: Exception) -> tuple[int, str, str]:
     return status, title, re.search('class="notice bad">(.*?)</p>', html, re.DOTALL)[1]
 
 
+def test_blocks_of_templates_leave_no_blank_lines(app):
+    template = app.jinja_env.from_string("one\n  {% if true %}\ntwo\n  {% endif %}\nthree")
+    assert template.render() == "one\ntwo\nthree"
+
+
 @pytest.mark.parametrize(
     ("error", "wanted"),
     [
