@@ -70,8 +70,6 @@ def together(job: Member, rows: int) -> Iterator[list[str]]:
 
 def on_any(here: bool) -> bool:
     """Whether something that is so `here`, or not, is so on any of the joined hosts; all of them must ask."""
-    if xgboost.collective.get_world_size() == 1:
-        return here
     return bool(xgboost.collective.allreduce(np.array([float(here)]), xgboost.collective.Op.MAX)[0])
 
 
@@ -79,7 +77,8 @@ def _with_rows(job: Member, rows: int) -> tuple[list[str], int]:
     """The hosts that have rows, and a port for the next group."""
     rows_and_port = np.zeros(len(job.hosts) + 1)
     rows_and_port[job.hosts.index(job.host)] = rows
-    rows_and_port[-1] = _free_port() if job.leads else 0
+    if job.leads:
+        rows_and_port[-1] = _free_port()
     rows_and_port = xgboost.collective.allreduce(rows_and_port, xgboost.collective.Op.MAX)
     return [host for host, count in zip(job.hosts, rows_and_port[:-1], strict=True) if count], int(rows_and_port[-1])
 

@@ -120,7 +120,9 @@ def _columns(block: bytes, delimiter: str, width: int) -> list[NDArray[np.float3
                 block if block.endswith(b"\n") else block + b"\n"
             ),  # Arrow takes one line without an end for none
             read_options=arrow.ReadOptions(
-                autogenerate_column_names=True, use_threads=False, block_size=len(block) + 2
+                autogenerate_column_names=True,
+                use_threads=False,
+                block_size=len(block) + 2,  # mutants: equivalent: a larger size holds the text as well
             ),
             parse_options=arrow.ParseOptions(delimiter=delimiter),
             convert_options=_all_numbers(width),

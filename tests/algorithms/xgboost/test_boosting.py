@@ -1,5 +1,8 @@
 """Rounds of boosting against `xgboost.train`, and what is logged, recorded and decided after each."""
 
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,8 +10,17 @@ xgboost = pytest.importorskip("xgboost")
 metrics = pytest.importorskip("sklearn.metrics")
 from xgboost.callback import TrainingCallback  # noqa: E402
 
+from tests.ports import free_port  # noqa: E402
 from wildsage.algorithms.base.errors import AlgorithmError, UserError  # noqa: E402
-from wildsage.algorithms.xgboost.boosting import BoostingTask, EarlyStop, RoundReport, StopOnRequest, boost  # noqa: E402
+from wildsage.algorithms.xgboost import hosts  # noqa: E402
+from wildsage.algorithms.xgboost.boosting import (  # noqa: E402
+    BoostingTask,
+    EarlyStop,
+    OwnMetrics,
+    RoundReport,
+    StopOnRequest,
+    boost,
+)
 from wildsage.algorithms.xgboost.log import XGBoostLog  # noqa: E402
 from wildsage.algorithms.xgboost.versions import NEWEST  # noqa: E402
 
@@ -62,6 +74,28 @@ def test_own_metrics_of_a_set_without_rows_are_0():
     none = xgboost.DMatrix(np.empty((0, 4), np.float32), label=np.empty(0, np.float32))
     _, history = boost(BoostingTask(LOGISTIC, 2, {**sets(CLASSES), "validation": none}, ["accuracy"]))
     assert history["validation"]["accuracy"] == [0.0, 0.0]
+
+
+@pytest.mark.skipif(hosts.LIBRARY < hosts.COLLECTIVE_SINCE, reason="hosts need a newer XGBoost")
+def test_own_metrics_are_the_mean_over_the_hosts_by_their_rows():
+    """A thread stands for each host. On the smaller one all labels are the other class."""
+    names, port = ("algo-1", "algo-2"), free_port()
+    model, _ = boost(BoostingTask(LOGISTIC, 1, sets(CLASSES)))
+    labels = np.concatenate([1 - CLASSES[:9], CLASSES[9:]])
+    parts = {"algo-1": slice(9), "algo-2": slice(9, None)}
+    own = {name: xgboost.DMatrix(X[part], label=labels[part]) for name, part in parts.items()}
+
+    def measure(name: str) -> dict:
+        host = SimpleNamespace(host=name, hosts=names, leads=name == names[0], rendezvous=lambda: ("localhost", port))
+        history: dict = {}
+        with hosts.together(host, 1):
+            OwnMetrics(["accuracy"], {"train": own[name]}).after_iteration(model.copy(), 0, history)
+        return history
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(measure, names))
+    guessed = model.predict(xgboost.DMatrix(X)) > 0.5
+    assert found == [{"train": {"accuracy": [pytest.approx((guessed == labels).mean())]}}] * 2
 
 
 @pytest.mark.parametrize("given", [{}, {"tweedie_variance_power": 1.2}])

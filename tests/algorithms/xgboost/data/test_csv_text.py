@@ -94,6 +94,12 @@ def test_words_in_the_first_row_are_likely_a_header(text, advice):
     assert re.sub(r"^[^.]*\.", "", raised.value.problem) == advice
 
 
+@pytest.mark.parametrize(("size", "blocks"), [((1 << 20) - 4, 1), (1 << 20, 1), ((1 << 20) + 4, 2)])
+def test_a_stream_is_read_in_blocks_of_a_mebibyte(size, blocks):
+    tables = read(b"1,2\n" * (size // 4), size=1 << 18)
+    assert len(tables) == blocks and sum(len(table) for table in tables) == size // 4
+
+
 @pytest.mark.usefixtures("both_readers")
 def test_a_later_block_has_no_header(monkeypatch):
     monkeypatch.setattr(csv_text, "BLOCK_BYTES", 4)
