@@ -125,7 +125,7 @@ def test_the_log_continues_where_the_last_answer_ended(visitor, add):
     assert download.mimetype == "text/plain" and "later\n" in download.text
 
 
-def test_a_long_log_begins_at_its_end(visitor, add, monkeypatch):
+def test_a_long_log_begins_at_its_end_and_its_file_is_whole(visitor, add, monkeypatch):
     monkeypatch.setattr(feed, "TAIL_BYTES", 200)
     add(document("long"))
     write = visitor.regions.services(REGION).logs.writer(TRAINING_JOBS, "long/algo-1-1790000000")
@@ -133,6 +133,8 @@ def test_a_long_log_begins_at_its_end(visitor, add, monkeypatch):
         write(f"line {number:02}")
     answer = visitor.get(f"/jobs/{REGION}/training/long/log").json
     assert answer["cut"] and answer["lines"][-1][2] == "line 99" and len(answer["lines"]) < 20
+    whole = visitor.text(f"/jobs/{REGION}/training/long/log.txt")
+    assert whole.splitlines() == [f"line {number:02}" for number in range(100)]
 
 
 def test_metrics_are_read_once_and_name_their_host_where_there_are_several(visitor, add):
