@@ -459,6 +459,35 @@ def test_a_connection_for_which_there_is_no_thread_is_closed_and_the_worker_goes
     mine, theirs = socket.socketpair()
     connection = Connection(mine)
     worker.enqueue_req(connection)
-    assert worker.nr_conns == 0
+    assert worker.nr_conns == 0 and worker._asked_nothing == set()
     assert theirs.recv(1) == b""
     theirs.close()
+
+
+def test_a_connection_has_asked_nothing_until_the_head_of_a_request_has_arrived(monkeypatch, connections):
+    monkeypatch.setattr(ThreadWorker, "enqueue_req", lambda self, conn: None)
+    monkeypatch.setattr(ThreadWorker, "handle_request", lambda self, req, conn: (req, conn))
+    worker, request = PatientWorker.__new__(PatientWorker), Request()
+    worker._asked_nothing, (connection, other, _) = set(), connections
+    worker.enqueue_req(other)
+    worker.enqueue_req(connection)
+    patient = connection.sock
+    assert isinstance(patient, PatientSocket) and worker._asked_nothing == {connection, other}
+    assert worker.handle_request(request, connection) == (request, connection)
+    assert worker._asked_nothing == {other}
+    patient.close_after_answer()
+    assert request.closed
+    worker.enqueue_req(connection)  # for its next request
+    assert connection.sock is patient and worker._asked_nothing == {connection, other}
+    for one in (connection, other):
+        one.close()
+
+
+def test_a_worker_lets_go_of_who_asks_nothing_before_it_waits_for_connections(monkeypatch, connections):
+    given = []
+    monkeypatch.setattr(ThreadWorker, "set_accept_enabled", lambda self, enabled: given.append(enabled))
+    worker = PatientWorker.__new__(PatientWorker)
+    worker.alive, worker._asked_nothing = False, set()
+    worker.pending_conns, worker.keepalived_conns = connections[:1], connections[1:]
+    worker.set_accept_enabled(False)
+    assert given == [False] and {connection.timeout for connection in connections} == {0.0}
