@@ -367,6 +367,19 @@ def test_a_socket_that_is_closed_already_is_left_as_it_is():
     patient.setblocking(True)
 
 
+def test_a_client_may_have_the_lowest_number():
+    """A server whose standard input is closed gives it to a connection."""
+
+    class Lowest(PatientSocket):
+        def fileno(self) -> int:
+            return 0
+
+    mine, theirs = socket.socketpair()
+    with Lowest(fileno=mine.detach()) as patient, theirs:
+        patient.setblocking(False)
+        assert patient.gettimeout() == 0.0
+
+
 def test_an_answer_may_be_the_last_on_its_connection(pair):
     request = Request()
     pair[0].head_is_read(request)
@@ -459,6 +472,7 @@ def test_a_connection_for_which_there_is_no_thread_is_closed_and_the_worker_goes
     mine, theirs = socket.socketpair()
     connection = Connection(mine)
     worker.enqueue_req(connection)
+    theirs.setblocking(False)  # it is closed by now
     assert worker.nr_conns == 0 and worker._asked_nothing == set()
     assert theirs.recv(1) == b""
     theirs.close()
