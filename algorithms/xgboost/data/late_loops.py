@@ -9,6 +9,7 @@ Axes: n rows · k leading columns, such as the label · d features · z stored v
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -128,7 +129,7 @@ def _csv(
         return None
     text = _text(block)
     lines = int(np.count_nonzero(text == LINE_END))  # mutants: equivalent: a row has another byte, so there is room
-    most = min(lines, len(text) // width + 1)  # a byte or more for each column, and one row that ends early
+    most = min(lines, math.ceil(len(text) / width))  # a row has a byte or more for each column; the last may end early
     first_kn = np.empty((leading, most), np.float32)
     rest_nd = np.empty((most, width - leading), np.float32)
     rows = loops.csv(

@@ -66,6 +66,13 @@ def test_loops_are_loaded_before_the_files_that_are_worth_it(monkeypatch, tmp_pa
     assert late.expected is begins
 
 
+def test_loops_are_loaded_once_a_server_has_got_four_mebibytes(monkeypatch):
+    monkeypatch.setattr(LateLoops, "_load", lambda self: None)
+    late = LateLoops()
+    assert late.csv(b"1\n" * (1 << 21), ",", 1, 0, late_loops.REQUESTS_BYTES) is None and not late.expected
+    assert late.csv(b"1\n", ",", 1, 0, late_loops.REQUESTS_BYTES) is None and late.expected
+
+
 def test_a_job_without_its_channel_is_left_for_later():
     late = LateLoops()
     late.expect({})
