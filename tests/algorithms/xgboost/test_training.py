@@ -310,7 +310,10 @@ def test_a_job_that_is_stopped_keeps_its_model_if_it_asked_for_that(run, rows):
         ({"max_bin": "1", "tree_method": "hist"}, {"train": b"1,2\n"}, "max_bin"),
         ({"_kfold": "3"}, {"train": b"1,2\n2,3\n"}, "Hyperparameter _kfold: got 3. Cannot have number of splits n_splits=3 greater than"),
         ({}, {"train": b"1,2,3\n2,3,4\n", "validation": b"1,2\n"}, "Channel validation has 1 features, and train has 2; expected as many."),
-        ({"csv_weights": "1"}, {"train": b"1,0,2\n3,0,3\n"}, "All rows of channel train have the weight 0; expected a higher one in some of them. "),
+        pytest.param(
+            {"csv_weights": "1"}, {"train": b"1,0,2\n3,0,3\n"}, "All rows of channel train have the weight 0; expected a higher one in some of them. ",
+            marks=pytest.mark.skipif(xgboost.__version__ < "2", reason="XGBoost 1.x learns from rows of weight 0"),
+        ),
         ({}, {"train": b"1\n2\n"}, "got 1 columns, expected a label and at least one feature in each row"),
         ({}, {"train": b"aaaa bbbb,c\n"}, "Failed to load csv data with exception:\nrows, row 1: "),
     ],

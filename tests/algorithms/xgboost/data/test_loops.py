@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 xgboost = pytest.importorskip("xgboost")
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 from wildsage.algorithms.base import compiled  # noqa: E402
 from wildsage.algorithms.base.errors import BadRecord  # noqa: E402

@@ -222,14 +222,26 @@ def starting_from(score: str, **parameters) -> bytes:
     return json.dumps(document).encode()
 
 
-@pytest.mark.parametrize(("score", "finite"), [("5.e-01", True), ("[-5E-1]", True), ("NaN", False), ("[1e400]", False)])
+READS_LISTS = pytest.mark.skipif(xgboost.__version__ < "2", reason="XGBoost 1.x takes 0.5 where it reads no number")
+
+
+@pytest.mark.parametrize(
+    ("score", "finite"),
+    [
+        ("5.e-01", True),
+        ("1e400", False),
+        ("[-5E-1]", True),
+        pytest.param("NaN", False, marks=READS_LISTS),
+        pytest.param("[1e400]", False, marks=READS_LISTS),
+    ],
+)
 def test_a_model_that_starts_from_no_finite_number_is_told_apart(score, finite):
     booster, _ = model_files.read(starting_from(score, objective="reg:squarederror"))
     assert model_files.is_finite(booster) is finite
 
 
 @pytest.mark.parametrize("form", ["json", "ubj"])
-@pytest.mark.parametrize("score", ["2", "NaN", "[]", "[4,5E-1]"])
+@pytest.mark.parametrize("score", ["2", *(pytest.param(s, marks=READS_LISTS) for s in ("NaN", "[]", "[4,5E-1]"))])
 def test_a_model_that_the_library_loads_and_cannot_ask_is_rejected(score, form):
     """The base_score of logistic regression is one number between 0 and 1."""
     content = starting_from(score)
