@@ -31,6 +31,6 @@ class MachineCode:
         # mutants: equivalent: any model of addresses will do for so little code
         machine = llvm.Target.from_default_triple().create_target_machine(*processor, opt=OPTIMIZE_LITTLE, jit=True)
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(TEXT.read_text()), machine)  # owns the code
-        self._engine.finalize_object()
+        self._engine.finalize_object()  # mutants: equivalent: so does asking for an address
         self.csv = CSV(self._engine.get_function_address("csv"))
         self.libsvm = LIBSVM(self._engine.get_function_address("libsvm"))
