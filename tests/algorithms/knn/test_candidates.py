@@ -3,13 +3,11 @@
 Axes: n queries · d columns · m columns of a sketch · r rows
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import faiss
 import numpy as np
 import pytest
-import torch
 
+from tests.algorithms.knn import threads
 from wildsage.algorithms.knn import candidates
 from wildsage.algorithms.knn.candidates import FullIndex, LowestScores, Sketch
 
@@ -314,17 +312,4 @@ def test_the_best_rows_come_from_the_groups_with_the_best():
 
 
 def test_faiss_uses_as_many_threads_as_torch():
-    """In a thread of a server, where OpenMP begins with a number of its own."""
-    before = torch.get_num_threads()
-
-    def threads_of_faiss() -> int:
-        candidates.follow_torch()
-        return faiss.omp_get_max_threads()
-
-    try:
-        for threads in (1, 3):
-            torch.set_num_threads(threads)
-            with ThreadPoolExecutor(1) as pool:
-                assert pool.submit(threads_of_faiss).result() == threads
-    finally:
-        torch.set_num_threads(before)
+    assert threads.of_faiss_after(candidates.follow_torch, torch_has=(1, 3)) == [1, 3]

@@ -1,12 +1,10 @@
 """Exact search against NumPy's float64 distances, ties included; approximate search against itself."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import faiss
 import numpy as np
 import pytest
-import torch
 
+from tests.algorithms.knn import threads
 from wildsage.algorithms.base.errors import BadRecord, UserError
 from wildsage.algorithms.knn import candidates, search
 
@@ -228,22 +226,9 @@ def test_a_query_too_far_from_k_rows_is_rejected_rather_than_given_other_rows():
 
 
 def test_lists_are_searched_by_as_many_threads_as_torch_has():
-    """In a thread of a server, where OpenMP begins with a number of its own."""
-    before = torch.get_num_threads()
     rows = np.random.default_rng(9).normal(size=(2000, 4)).astype("f4")
     found = search.choose_search(lists(rows, 3), 5)
-
-    def threads_of_faiss() -> int:
-        found.nearest(rows[:2], 5)
-        return faiss.omp_get_max_threads()
-
-    try:
-        for threads in (1, 3):
-            torch.set_num_threads(threads)
-            with ThreadPoolExecutor(1) as pool:
-                assert pool.submit(threads_of_faiss).result() == threads
-    finally:
-        torch.set_num_threads(before)
+    assert threads.of_faiss_after(lambda: found.nearest(rows[:2], 5), torch_has=(1, 3)) == [1, 3]
 
 
 def test_an_index_may_search_more_lists_than_it_has_as_far_as_faiss_counts():

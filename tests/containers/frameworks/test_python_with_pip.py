@@ -9,10 +9,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
+from tests.wheels import wheel
 from wildsage.containers.contract.layered_environment import COMPLETE
 from wildsage.containers.frameworks import python
 from wildsage.containers.frameworks.errors import CommandFailed
@@ -32,18 +32,9 @@ def code(tmp_path, monkeypatch) -> Path:
     return tmp_path / "code"
 
 
-def wheel(folder: Path, name: str, version: str, text: str) -> str:
-    """A wheel of one module, as small as can be, and the line of requirements.txt that names it."""
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    about = f"{name}-{version}.dist-info"
-    with ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}.py", text)
-        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        archive.writestr(
-            f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{about}/RECORD", "")
-    return f"./{path.name}\n"
+def required(folder: Path, name: str, version: str, text: str) -> str:
+    """The line of requirements.txt for a wheel of one module."""
+    return f"./{wheel(folder, name, version, text)}\n"
 
 
 def require(code: Path, text: str) -> None:
@@ -55,7 +46,7 @@ def seen_by(interpreter: Path) -> list:
 
 
 def test_requirements_are_the_jobs_own_and_are_kept_for_the_next(code, capfd):
-    require(code, wheel(code, "addition", "1.0", "VALUE = 7"))
+    require(code, required(code, "addition", "1.0", "VALUE = 7"))
     own = python.of_job(code)
     log = capfd.readouterr().out
     assert "Installing with the following command:\n" in log and "Successfully installed addition-1.0" in log
@@ -68,7 +59,7 @@ def test_requirements_are_the_jobs_own_and_are_kept_for_the_next(code, capfd):
 
 
 def test_a_version_that_the_user_has_already_gives_way_in_the_job_only(code):
-    require(code, wheel(code, "addition", "1.0", "VALUE = 7") + wheel(code, "h11", "99.0", ""))
+    require(code, required(code, "addition", "1.0", "VALUE = 7") + required(code, "h11", "99.0", ""))
     assert seen_by(python.of_job(code))[2] == "99.0" != importlib.metadata.version("h11")
 
 

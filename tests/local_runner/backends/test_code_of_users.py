@@ -4,10 +4,10 @@ import importlib.util
 import sys
 import venv
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
+from tests.wheels import wheel
 from wildsage.containers.contract import frameworks
 from wildsage.containers.contract.job import TrainingJob
 from wildsage.containers.contract.paths import OptML
@@ -26,20 +26,6 @@ def launch(root: Path, script: str, host: str = "algo-1", image: str = OWN, **fi
     lines: list[str] = []
     (root / host).mkdir()
     return Launch(image, root / host, {}, {}, lines.append, host, ["/bin/sh"], ["-c", script], **fields), lines
-
-
-def wheel(folder: Path, name: str, version: str, text: str) -> str:
-    """A wheel of one module, as small as can be."""
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    about = f"{name}-{version}.dist-info"
-    with ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}.py", text)
-        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        archive.writestr(
-            f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{about}/RECORD", "")
-    return path.name
 
 
 @needs_namespaces
