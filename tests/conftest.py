@@ -1,5 +1,6 @@
 """Reference material beside the repository: files the real service wrote, and real data sets. Absent on a stranger's clone."""
 
+import gc
 import gzip
 import os
 import signal
@@ -41,10 +42,28 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return f"{argname} of {len(val)} bytes" if isinstance(val, bytes) else None
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Each worker of a parallel run starts to collect in another folder: in a new clone each compiles some, and reads the others."""
+    worker = getattr(config, "workerinput", None)
+    if worker and config.args == config.getini("testpaths"):
+        here = Path(__file__).parent
+        places = sorted(
+            str(path) for path in here.iterdir() if path.match("test_*.py") or (path.is_dir() and path.name[0] != "_")
+        )
+        first = len(places) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+        config.args[:] = places[first:] + places[:first]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first: no worker of a parallel run begins one when the others have nothing left to do."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path not in slow, item.path))
+
+
+def pytest_collection_finish() -> None:
+    """Collected tests stay: looking for garbage among them took a twelfth of the time of the short ones."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
