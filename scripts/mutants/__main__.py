@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import multiprocessing
+import signal
 import tempfile
 import time
 from collections import defaultdict
@@ -72,11 +74,18 @@ class Session:
 
     def __init__(self, repository: Path, folder: Path, processes: int, end: float, draw: Draw) -> None:
         self._repository, self._end, self._draw = repository, end, draw
+        self.stopped = False
+        self._stop, self._told = multiprocessing.Pipe()
         self._pool = ThreadPoolExecutor(processes)
         self._free: LifoQueue[Copy] = LifoQueue()
         self._processes = processes
         for number in range(processes):
             self._free.put(Copy(repository, folder / str(number)))
+
+    def stop(self, *_: object) -> None:
+        """Give up what has no verdict yet: `scores` soon ends. A handler of signals."""
+        self.stopped, self._end = True, -math.inf
+        self._stop.close()
 
     def scores(self, groups: list[Lines]) -> Iterator[Score]:
         """Try mutants of groups of files, each with its share of the time that is left."""
@@ -95,12 +104,12 @@ class Session:
         if not group:
             return []
         copy = self._free.get()
-        judge = Judge(copy, list(group), min(LONGEST_S, until - time.monotonic()))
+        judge = Judge(copy, list(group), min(LONGEST_S, until - time.monotonic()), self._told)
         try:
             for path, score in scores.items():
                 score.why_not, score.failed = judge.why_not(path), judge.failed(path)
             for mutant in _in_turns(group):
-                score, late = scores[mutant.path], time.monotonic() > until
+                score, late = scores[mutant.path], time.monotonic() > min(until, self._end)
                 score.add(mutant, None if late or score.why_not else judge.notices(mutant, until))
         finally:
             judge.close()
@@ -179,6 +188,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         draw = partial(mutants, sample=arguments.sample, seed=arguments.seed)
         session = Session(Path.cwd(), Path(folder), arguments.processes, end, draw)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, session.stop)
         for score in session.scores(groups(files)):
             print(score, flush=True)
             missing += score.not_reached
@@ -189,6 +200,8 @@ def main() -> None:
     print(*rows, sep="\n")
     if missing:
         print(f"{missing} mutants were not reached.")
+    if session.stopped:
+        raise SystemExit("mutants: stopped before the end")
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@ import gc
 import json
 import os
 import resource
-import select
 import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +80,7 @@ class Collected:
                 getattr(self, method)(session, **arguments)
                 return None
             with contextlib.suppress(ConnectionError):  # nobody waits any more
-                self._orders.send(ended(child, max(0.0, until - time.monotonic())))
+                self._orders.send(ended(child, max(0.0, until - time.monotonic()), self._orders))
 
     def observe(self, session: pytest.Session, report: Path) -> None:
         """Run all tests, and write to a file which passed, in what time, and which lines of the sources they reached."""
@@ -145,10 +144,11 @@ class Only:
         items[:] = [item for item in items if item.nodeid in self._tests]
 
 
-def ended(child: int, timeout_s: float) -> int | None:
-    """The exit status of a child, once it and the processes that it left running have ended; None if it took longer."""
+def ended(child: int, timeout_s: float, orders: Connection) -> int | None:
+    """The exit status of a child, once it and the processes that it left running have ended; None if it took longer, or if
+    nobody waits for it any more: then `orders` can be read."""
     process = os.pidfd_open(child)
-    in_time = bool(select.select([process], [], [], timeout_s)[0])
+    in_time = process in wait([process, orders], timeout_s)
     os.close(process)
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError):

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from itertools import count
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
@@ -180,10 +181,13 @@ class Copy:
 
 
 class Judge:
-    """The tests of some files: collected in a copy, run without a change once, then with one change at a time."""
+    """The tests of some files: collected in a copy, run without a change once, then with one change at a time.
 
-    def __init__(self, copy: Copy, sources: list[str], timeout_s: float) -> None:
-        self._copy = copy
+    Once `stopped` can be read it waits for nothing any more.
+    """
+
+    def __init__(self, copy: Copy, sources: list[str], timeout_s: float, stopped: Connection) -> None:
+        self._copy, self._stopped = copy, stopped
         self._files = {source: tests_of(source, copy.root) for source in sources}
         orders, theirs = multiprocessing.Pipe()
         self._orders = orders
@@ -193,7 +197,7 @@ class Judge:
         report = copy.output.with_name("observed")
         report.unlink(missing_ok=True)
         orders.send(("observe", {"report": report}, time.monotonic() + timeout_s))
-        if orders.poll(timeout_s + ENDING_S):  # otherwise the tests have not even been collected
+        if self._within(timeout_s + ENDING_S, orders):  # otherwise the tests have not even been collected
             with contextlib.suppress(EOFError):
                 orders.recv()
         self._observed = Observed.read(report) if report.exists() else Observed()
@@ -224,7 +228,7 @@ class Judge:
                 noticed = self._fail_anew(mutant, until)
         finally:
             self._copy.write(mutant.path, mutant.original)
-        return noticed if time.monotonic() < until else None
+        return noticed if time.monotonic() < until and not self._stopped.poll() else None
 
     def _fail_in_fork(self, mutant: Mutant, until: float) -> bool | None:
         """Whether a test fails with the change in memory. None if they pass, but what was imported is not what would be now."""
@@ -239,6 +243,8 @@ class Judge:
                 min(time.monotonic() + _waiting_s(limit_s), until),
             )
         )
+        if not self._within(None, self._orders):
+            return False
         status = self._orders.recv()
         if status == NOT_REPLACED or (status == PASSED and AT_IMPORT in reaching):
             return None
@@ -248,9 +254,13 @@ class Judge:
         """Whether a test fails in a new process, which imports the changed file. None if the process ends without tests."""
         tests = self._tests(mutant.path)
         process = self._copy.start(self._files[mutant.path], Only(tests))
-        process.join(min(_waiting_s(self._limit_s(tests)), until - time.monotonic()))
+        self._within(min(_waiting_s(self._limit_s(tests)), until - time.monotonic()), process.sentinel)
         _end(process)
         return None if process.exitcode == NOT_RUN else process.exitcode != PASSED
+
+    def _within(self, timeout_s: float | None, what: Connection | int) -> bool:
+        """Whether this is ready in that time, and before all is stopped."""
+        return what in wait([what, self._stopped], timeout_s)
 
     def _reaching(self, mutant: Mutant) -> set[str]:
         """The tests that reach the statement that is changed, and AT_IMPORT if it runs when modules are imported."""
