@@ -7,7 +7,7 @@ import difflib
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import platformdirs
 import typer
@@ -17,8 +17,10 @@ from rich.markup import escape
 from wildsage.algorithms.base.errors import WildsageError
 from wildsage.containers.contract import failure, pretrained_weights
 from wildsage.local_runner.images import built_in, catalogue
-from wildsage.local_runner.monitor.overview import Overview
 from wildsage.local_runner.processes import ports
+
+if TYPE_CHECKING:
+    from wildsage.local_runner.monitor.overview import Overview
 
 HOST = "127.0.0.1"
 DATA = platformdirs.user_data_path("wildsage", appauthor=False)
@@ -181,6 +183,8 @@ def require_algorithm(name: str) -> None:
 @contextlib.contextmanager
 def open_overview(data: Path) -> Iterator[Overview]:
     """Open the overview of a data folder. Exits with an error if no local AWS ever ran on it, or one of a later version did."""
+    from wildsage.local_runner.monitor.overview import Overview  # half of the commands need no state
+
     try:
         overview = Overview(data)
     except FileNotFoundError:

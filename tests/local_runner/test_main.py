@@ -104,5 +104,20 @@ def test_the_command_line_is_loaded_without_packages_that_it_may_not_need() -> N
         "psutil",
         "importlib.metadata",
     }
-    check = f"import sys, wildsage.local_runner.__main__; print(sorted({slow} & sys.modules.keys()))"
+    check = f"import sys; from wildsage.local_runner.__main__ import app; print(sorted({slow} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "loaded"), [(["open", "--help"], ["open_console"]), (["--help"], sorted(COMMANDS))]
+)
+def test_a_command_loads_no_other_ones_module(arguments, loaded) -> None:
+    names = {module.__name__: name for name, module in COMMANDS.items()}
+    program = f"""
+import atexit, sys
+from wildsage.local_runner.__main__ import main
+atexit.register(lambda: print(sorted(name for module, name in {names}.items() if module in sys.modules), file=sys.stderr))
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    assert done.stderr == f"{loaded}\n"
