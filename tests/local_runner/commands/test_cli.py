@@ -11,17 +11,19 @@ import sys
 import time
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import nbformat
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from tests.forks import Forks
 from tests.ports import free_port
 from wildsage.local_runner.__main__ import app
 from wildsage.local_runner.jobs.store import Store
+from wildsage.local_runner.processes import python
 from wildsage.local_runner.settings import ServerSettings
 
 WILDSAGE = [sys.executable, "-m", "wildsage"]
@@ -408,23 +410,36 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def train(rows: Path, output: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    settings = ["--hp", "k=2", "--hp", "feature_dim=2", "--hp", "mini_batch_size=50"]
-    return wildsage("train", "kmeans", "--channel", f"train={rows}", *settings, "--output", output, *more)
+Train = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
-def model(rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def train(containers_python: Forks) -> Train:
+    """`wildsage train` in this process, whose container is a fork of an interpreter that has imported torch."""
+
+    def run(rows: Path, output: Path, *more: str) -> Result:
+        settings = ["--hp", "k=2", "--hp", "feature_dim=2", "--hp", "mini_batch_size=50", "--output", str(output)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(python, "command", containers_python.module)
+            return CliRunner().invoke(app, ["train", "kmeans", "--channel", f"train={rows}", *settings, *more])
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def model(rows: Path, train: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     done = train(rows, folder)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.exit_code == 0, done.output
     assert "text/csv;label_size=0 (by its extension" in done.stderr
     return folder / "model.tar.gz"
 
 
-def test_input_mode_and_place_of_the_data_do_not_change_the_model(rows: Path, model: Path, tmp_path: Path) -> None:
-    assert train(rows, tmp_path / "piped", "--input-mode", "Pipe").returncode == 0
-    assert train(rows.parent, tmp_path / "folder").returncode == 0
+def test_input_mode_and_place_of_the_data_do_not_change_the_model(
+    rows: Path, model: Path, train: Train, tmp_path: Path
+) -> None:
+    assert train(rows, tmp_path / "piped", "--input-mode", "Pipe").exit_code == 0
+    assert train(rows.parent, tmp_path / "folder").exit_code == 0
     assert (tmp_path / "piped" / "model.tar.gz").read_bytes() == model.read_bytes()
     assert (tmp_path / "folder" / "model.tar.gz").read_bytes() == model.read_bytes()
 
@@ -459,7 +474,7 @@ def test_a_channel_name_cannot_leave_the_jobs_folder(rows: Path, tmp_path: Path,
 
 
 def test_text_files_without_a_last_line_feed_and_hidden_ones_do_not_change_the_model(
-    rows: Path, model: Path, tmp_path: Path
+    rows: Path, model: Path, train: Train, tmp_path: Path
 ) -> None:
     lines = rows.read_text().splitlines(keepends=True)
     parts = tmp_path / "parts"
@@ -468,13 +483,13 @@ def test_text_files_without_a_last_line_feed_and_hidden_ones_do_not_change_the_m
     (parts / "b.csv").write_text("".join(lines[100:]).rstrip())
     (parts / ".hidden.csv").write_text("no numbers")
     for mode in ("File", "Pipe"):
-        assert train(parts, tmp_path / mode, "--input-mode", mode).returncode == 0
+        assert train(parts, tmp_path / mode, "--input-mode", mode).exit_code == 0
         assert (tmp_path / mode / "model.tar.gz").read_bytes() == model.read_bytes()
 
 
-def test_a_wrong_setting_is_one_message_and_nothing_is_trained(rows: Path, tmp_path: Path) -> None:
+def test_a_wrong_setting_is_one_message_and_nothing_is_trained(rows: Path, train: Train, tmp_path: Path) -> None:
     done = train(rows, tmp_path / "model", "--hp", "epoks=3", "--hp", "init_method=luck")
-    assert done.returncode == 1 and done.stdout == ""
+    assert done.exit_code == 1 and done.stdout == ""
     assert done.stderr.splitlines()[1:] == [
         "ClientError: Additional properties are not allowed ('epoks' was unexpected). Did you mean epochs?",
         "Hyperparameter init_method: got 'luck', expected one of random, kmeans++.",
@@ -504,9 +519,9 @@ def test_a_wrong_setting_is_named_without_torch(rows: Path, tmp_path: Path, algo
     assert done.stdout.split() == ["1", "True", "False", "True"]
 
 
-def test_a_failed_job_says_why_and_who_can_fix_it(rows: Path, tmp_path: Path) -> None:
+def test_a_failed_job_says_why_and_who_can_fix_it(rows: Path, train: Train, tmp_path: Path) -> None:
     done = train(rows, tmp_path / "model", "--content-type", "application/x-recordio-protobuf")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert done.stdout.splitlines()[-1].startswith("ClientError: ") and "rows.csv" in done.stdout
     assert done.stderr.splitlines()[-1] == done.stdout.splitlines()[-1]
     assert not (tmp_path / "model").exists()
@@ -559,10 +574,10 @@ def test_ctrl_c_says_that_the_model_so_far_is_kept_and_keeps_it(tmp_path: Path) 
     assert (tmp_path / "model" / "model.tar.gz").exists()
 
 
-def test_checkpoints_are_kept_in_a_folder_and_taken_up_again(rows: Path, model: Path, tmp_path: Path) -> None:
+def test_checkpoints_are_kept_in_a_folder_and_taken_up_again(rows: Path, train: Train, tmp_path: Path) -> None:
     for output in ("first", "again"):
         done = train(rows, tmp_path / output, "--checkpoints", str(tmp_path / "kept"), "--hp", "_checkpoint_seconds=0")
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.exit_code == 0, done.output
         assert ("Resuming from" in done.stdout) == (output == "again")
         assert "/opt/ml/input/config/hyperparameters.json" in done.stdout and "wildsage-job-" not in done.stdout
     assert [file.name for file in (tmp_path / "kept").iterdir()] == ["checkpoint_algo-1"]

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 
 from wildsage.containers.codecs.images import image_recordio
 from wildsage.containers.codecs.mxnet import ndarray
+from wildsage.local_runner.processes import python
 
 Image = pytest.importorskip("PIL.Image")
 SETTINGS = {
@@ -72,24 +74,28 @@ def rows(tmp_path_factory) -> Path:
     return path
 
 
-def test_weights_are_where_training_starts(rows, tmp_path):
-    hp = [part for name, value in SETTINGS.items() for part in ("--hp", f"{name}={value}")]
-    own = (
-        "train",
-        "image-classification",
-        "--channel",
-        f"train={rows}",
-        "--content-type",
-        "application/x-recordio",
-        *hp,
-    )
-    wildsage(*own, "--output", tmp_path / "first", folder=tmp_path)
+@pytest.fixture
+def train(cli, rows, containers_python, monkeypatch) -> Callable[..., None]:
+    """`wildsage train` in this process, whose container is a fork of an interpreter that has imported torch."""
+
+    def run(*options: object) -> None:
+        hp = [part for name, value in SETTINGS.items() for part in ("--hp", f"{name}={value}")]
+        data = ("--channel", f"train={rows}", "--content-type", "application/x-recordio")
+        with monkeypatch.context() as patch:
+            patch.setattr(python, "command", containers_python.module)
+            said = cli("train", "image-classification", *data, *hp, *options)
+        assert said.status == 0, said.out + said.err
+
+    return run
+
+
+def test_weights_are_where_training_starts(rows, train, tmp_path):
+    train("--output", tmp_path / "first")
     before = {name: 2 * array for name, array in arrays(tmp_path / "first" / "model.tar.gz").items()}
     weights = tmp_path / "resnet.params"
     weights.write_bytes(ndarray.write(before))
 
-    again = ("--hp", "use_pretrained_model=1", "--pretrained-weights", weights, "--output", tmp_path / "again")
-    wildsage(*own, *again, folder=tmp_path)
+    train("--hp", "use_pretrained_model=1", "--pretrained-weights", weights, "--output", tmp_path / "again")
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     settings = [f"{name}={value}" for name, value in SETTINGS.items()]
