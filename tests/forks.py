@@ -1,8 +1,8 @@
 """Runs Python programs in forks of an interpreter that has done their slow imports once: torch takes 1.5 s of a core, SDK v2 two.
 
 Each program is a process of its own, with the arguments, variables, folder, input and output that it is started with, as with
-`python -c`. `Forks.command` is the command that starts it, for whatever starts commands. This file is also that command, and the
-program that forks:
+`python -c`. `Forks.command` is the command that starts it, for whatever starts commands, and `Forks.start` starts it without one. This
+file is also that command, and the program that forks:
 
     forks.py serve ADDRESS MODULE…    imports the modules, then forks a program for each connection, until its input closes
     forks.py run ADDRESS CODE ARG…    has a program run, passes SIGINT and SIGTERM on to it, and ends as it ends
@@ -23,7 +23,8 @@ import subprocess
 import sys
 import tempfile
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO
 
 LARGEST_ORDER_BYTES = 100_000
 NUMBER = struct.Struct("!i")
@@ -45,6 +46,59 @@ class Forks:
             f"import runpy; runpy.run_module({name!r}, run_name='__main__', alter_sys=True)", *arguments
         )
 
+    def start(self, code: str, *arguments: str, environment: Mapping[str, str] = os.environ) -> Program:
+        """Start the program. Tests read what it prints from `stdout`; it has no input, and their errors are its errors."""
+        reader, writer = os.pipe()
+        with open(os.devnull) as nothing, open(writer, "w") as output:
+            program = Program(self._address, code, arguments, environment, [nothing.fileno(), output.fileno(), 2])
+        program.stdout = os.fdopen(reader)
+        return program
+
+
+class Program:
+    """A program that runs, with what tests need of `subprocess.Popen`. It is killed when the process that started it has gone."""
+
+    stdout: IO[str]
+
+    def __init__(
+        self, address: str, code: str, arguments: Sequence[str], environment: Mapping[str, str], streams: Sequence[int]
+    ) -> None:
+        umask = os.umask(0o077)
+        os.umask(umask)
+        order = {"code": code, "arguments": arguments, "environment": dict(environment), "folder": os.getcwd()}
+        self._server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._server.connect(address)
+        socket.send_fds(self._server, [json.dumps({**order, "umask": umask}).encode()], streams)
+        self.pid = _number(self._server)
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """The status with which it has ended, or None."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended; returns its status. Raises TimeoutExpired."""
+        if self.returncode is None:
+            if not select.select([self._server], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("a fork", timeout or 0)
+            self.returncode = _number(self._server)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            _send(self.pid, number)
+
+    def terminate(self) -> None:
+        """Send it SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send it SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
 
 @contextlib.contextmanager
 def serving(*modules: str, environment: Mapping[str, str] = os.environ) -> Iterator[Forks]:
@@ -59,14 +113,10 @@ def serving(*modules: str, environment: Mapping[str, str] = os.environ) -> Itera
 
 def run(address: str, code: str, *arguments: str) -> None:
     """Have a program run here, with the input, output and errors of this process, and end as it ends."""
-    order = {"code": code, "arguments": arguments, "environment": dict(os.environ), "folder": os.getcwd()}
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
-        server.connect(address)
-        socket.send_fds(server, [json.dumps(order).encode()], [0, 1, 2])
-        program = _number(server)
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda number, _frame: _send(program, number))
-        status = _number(server)
+    program = Program(address, code, arguments, os.environ, [0, 1, 2])
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda number, _frame: _send(program.pid, number))
+    status = program.wait()
     if status < 0:
         with contextlib.suppress(OSError):  # nobody handles SIGKILL
             signal.signal(-status, signal.SIG_DFL)
@@ -142,6 +192,7 @@ def _prepare(order: dict, streams: list[int]) -> str:
         os.dup2(stream, target)
         os.close(stream)
     os.chdir(order["folder"])
+    os.umask(order["umask"])
     os.environ.clear()
     os.environ.update(order["environment"])
     sys.argv[:] = ["-c", *order["arguments"]]

@@ -74,3 +74,26 @@ def test_commands_after_the_interpreter_has_gone_say_so():
         pass
     done = subprocess.run(found.command("print(1)"), capture_output=True, timeout=WITHIN_S, check=False)
     assert (done.returncode, done.stdout) == (1, b"")
+
+
+def test_a_program_is_started_without_a_command(python):
+    before = os.umask(0o027)
+    try:
+        waits = "import os, sys, time; print(sys.argv, os.environ['NAME'], os.umask(0), flush=True); time.sleep(1000)"
+        program = python.start(waits, "one", environment={"NAME": "value"})
+    finally:
+        os.umask(before)
+    assert program.stdout.readline() == f"['-c', 'one'] value {0o027}\n"
+    assert program.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        program.wait(0)
+    program.terminate()
+    assert program.wait(WITHIN_S) == program.poll() == program.returncode == -signal.SIGTERM
+    program.kill()  # does nothing
+
+
+def test_a_program_that_is_started_without_a_command_goes_with_what_started_it(python):
+    program = python.start("import time; time.sleep(1000)")
+    output = program.stdout
+    del program
+    assert output.read() == ""  # when nobody can write there any more

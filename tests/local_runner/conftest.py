@@ -21,6 +21,7 @@ import botocore.session
 import pytest
 from botocore.config import Config
 
+from tests.forks import Forks, Program, serving
 from wildsage.local_runner.settings import RegionFolder, ServerSettings
 from wildsage.local_runner.wire.constraints import problems
 
@@ -30,6 +31,7 @@ ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
 BUCKET = "bucket"
 REGION = "us-east-1"
 WITHIN_S = 240
+RUN = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
 MODELS = botocore.session.Session().get_component("data_loader")
 """Keeps what it has read of AWS's models. Without it, each session would read all of them again, which takes a tenth of a second."""
 
@@ -46,16 +48,19 @@ class Aws:
     """A running server, with the calls that most tests make."""
 
     data: Path
-    process: subprocess.Popen
+    process: subprocess.Popen | Program
     endpoint: str
     names: Iterator[int] = field(default_factory=count)
 
     @classmethod
-    def start(cls, data: Path, *arguments: str) -> Aws:
-        """Start a server of a data folder in a process of its own."""
+    def start(cls, data: Path, *arguments: str, forks: Forks | None = None) -> Aws:
+        """Start a server of a data folder in a process of its own: a new Python, or a fork of one that has imported it."""
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-        command = [sys.executable, str(Path(__file__).with_name("run_server.py")), str(data), *arguments]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        words = [str(Path(__file__).with_name("run_server.py")), str(data), *arguments]
+        if forks:
+            process = forks.start(RUN, *words, environment=environment)
+        else:
+            process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True, env=environment)
         endpoint = process.stdout.readline().strip()
         assert endpoint.startswith("http://127.0.0.1:"), f"no server: {endpoint!r}"
         return cls(data, process, endpoint)
@@ -235,20 +240,29 @@ def channel() -> Callable[..., dict]:
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+def server_python() -> Iterator[Forks]:
+    """An interpreter that has imported the server, and read AWS's models."""
+    paths = os.pathsep.join([str(REPOSITORY), str(Path(__file__).parent)])
+    modules = ("wildsage.local_runner.server.gunicorn_server", "read_models")
+    with serving(*modules, environment={**os.environ, "PYTHONPATH": paths}) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory, server_python: Forks) -> Iterator[Aws]:
     """One server for all tests that do not change it."""
-    server = Aws.start(tmp_path_factory.mktemp("aws"))
+    server = Aws.start(tmp_path_factory.mktemp("aws"), forks=server_python)
     yield server
     server.stop()
 
 
 @pytest.fixture
-def start_aws(tmp_path: Path) -> Iterator[Callable[..., Aws]]:
+def start_aws(tmp_path: Path, server_python: Forks) -> Iterator[Callable[..., Aws]]:
     """Servers of one's own, for tests that stop or kill them."""
     started: list[Aws] = []
 
     def start(data: Path = tmp_path / "aws", *arguments: str) -> Aws:
-        started.append(Aws.start(data, *arguments))
+        started.append(Aws.start(data, *arguments, forks=server_python))
         return started[-1]
 
     yield start

@@ -153,7 +153,7 @@ def test_nothing_outlives_a_killed_server(start_aws, whom):
     assert all(map(psutil.pid_exists, family))
 
     parent = psutil.Process(server.process.pid)
-    workers = [child.pid for child in parent.children() if "run_server" in " ".join(child.cmdline())]
+    workers = [child.pid for child in parent.children() if "forks.py" in " ".join(child.cmdline())]
     for pid in [server.process.pid, *(workers if whom == "all of it" else [])]:
         os.kill(pid, signal.SIGKILL)
     server.process.wait()
@@ -181,9 +181,7 @@ def test_a_worker_that_ends_takes_no_server_json_along(start_aws):
     """Its place is taken by another; who looks for the server still finds it."""
     server = start_aws()
     server.s3.list_buckets()
-    (worker,) = [
-        child for child in psutil.Process(server.process.pid).children() if "run_server" in str(child.cmdline())
-    ]
+    (worker,) = [child for child in psutil.Process(server.process.pid).children() if "forks.py" in str(child.cmdline())]
     worker.terminate()
     worker.wait(240)
     assert lock.running(server.data) == lock.RunningServer(server.endpoint, server.process.pid)
