@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-import botocore.session
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
 from werkzeug.wrappers import Request
 
 from wildsage.containers.contract.whole_number import whole_number
@@ -135,7 +136,7 @@ class _Rule:
 @functools.cache
 def _rules() -> dict[tuple[str, int], list[_Rule]]:
     """(method, 0 service · 1 bucket · 2 object) → rules, most conditions first, from botocore's model of S3."""
-    model = botocore.session.get_session().get_service_model("s3")
+    model = ServiceModel(Loader().load_service_model("s3", "service-2"), "s3")
     rules: dict[tuple[str, int], list[_Rule]] = {}
     for name in model.operation_names:
         if name in OTHER_BUCKET_TYPES:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-import botocore.session
 from botocore.model import Shape, StructureShape
 
 from wildsage.local_runner.operations.rules import Request, Rule
+from wildsage.local_runner.wire.service_models import service_model
 
 MAX_CONDITIONS = 50
 RECORDS = {"ExperimentTrial": "Trial", "ExperimentTrialComponent": "TrialComponent"}
@@ -79,7 +79,7 @@ def _record_name(resource: str) -> str:
 
 @cache
 def _record(resource: str) -> StructureShape | None:
-    model = botocore.session.get_session().get_service_model("sagemaker")
+    model = service_model("sagemaker")
     return model.shape_for("SearchRecord").members.get(_record_name(resource))
 
 
