@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests import forks
 from wildsage.local_runner.client import environment as client
 
 BARE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_", "WILDSAGE_"))}
@@ -53,6 +54,19 @@ def run(code: str, endpoint: str, data: Path, sdk_polling: bool = False, **given
     return done.stdout.strip()
 
 
+@pytest.fixture(scope="module")
+def run_with_sdk(sts: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Runs code in a fork of a client that has imported the SDK, and returns the last line that it prints."""
+    environment = client.client_environment(sts, tmp_path_factory.mktemp("data"), False, BARE)
+    with forks.serving("sagemaker", environment=environment) as python:
+
+        def run(code: str, **given: str) -> str:
+            command, variables = python.command(code), environment | given
+            return subprocess.check_output(command, env=variables, text=True, timeout=240).splitlines()[-1]
+
+        yield run
+
+
 def test_an_aws_address_given_in_code_goes_to_the_local_endpoint(sts: str, tmp_path: Path) -> None:
     code = (
         "import boto3; c = boto3.client('sts', region_name='eu-west-1',"
@@ -67,17 +81,17 @@ def test_other_addresses_given_in_code_are_kept(url: str, tmp_path: Path) -> Non
     assert run(code, "http://127.0.0.1:1", tmp_path) == url
 
 
-def test_the_sdk_finds_account_and_role(sts: str, tmp_path: Path) -> None:
+def test_the_sdk_finds_account_and_role(run_with_sdk: Callable[..., str]) -> None:
     code = "import sagemaker; s = sagemaker.Session(); print(s.account_id(), s.boto_region_name)"
-    assert run(code, sts, tmp_path, AWS_DEFAULT_REGION="eu-west-1").splitlines()[-1] == "000000000000 eu-west-1"
+    assert run_with_sdk(code, AWS_DEFAULT_REGION="eu-west-1") == "000000000000 eu-west-1"
 
 
-def test_the_sdk_sleeps_briefly_and_its_clock_counts_what_was_skipped(tmp_path: Path) -> None:
+def test_the_sdk_sleeps_briefly_and_its_clock_counts_what_was_skipped(run_with_sdk: Callable[..., str]) -> None:
     code = (
         "import time, sagemaker.session as s; a, b = time.time(), s.time.time(); s.time.sleep(10); s.time.sleep(0.01);"
         "print(time.time() - a, s.time.time() - b, s.time.monotonic is time.monotonic)"
     )
-    slept_s, counted_s, delegates = run(code, "http://127.0.0.1:1", tmp_path).splitlines()[-1].split()
+    slept_s, counted_s, delegates = run_with_sdk(code).split()
     assert 0.25 < float(slept_s) < 5
     assert float(counted_s) >= 10
     assert delegates == "True"
@@ -142,16 +156,18 @@ print(len(asked))
 """
 
 
-def test_no_telemetry_is_sent(sts: str, tmp_path: Path) -> None:
-    assert run(TELEMETRY, sts, tmp_path).splitlines()[-1] == "0"
+def test_no_telemetry_is_sent(run_with_sdk: Callable[..., str]) -> None:
+    assert run_with_sdk(TELEMETRY) == "0"
 
 
 def test_the_users_own_defaults_apply(tmp_path: Path) -> None:
-    own = tmp_path / "own.yaml"
-    own.write_text(json.dumps({"SchemaVersion": "1.0", "CustomParameters": {"mine": "1"}}))
-    code = "from sagemaker.config import load_sagemaker_config as l; print(l()['CustomParameters']['mine'])"
-    for variable in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
-        assert run(code, "http://127.0.0.1:1", tmp_path, **{variable: str(own)}).splitlines()[-1] == "1"
+    variables = {"mine": "SAGEMAKER_USER_CONFIG_OVERRIDE", "ours": "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"}
+    for whose in variables:
+        own = {"SchemaVersion": "1.0", "CustomParameters": {whose: "1"}}
+        (tmp_path / f"{whose}.yaml").write_text(json.dumps(own))
+    given = {variable: str(tmp_path / f"{whose}.yaml") for whose, variable in variables.items()}
+    code = "from sagemaker.config import load_sagemaker_config as l; print(sorted(l()['CustomParameters']))"
+    assert run(code, "http://127.0.0.1:1", tmp_path, **given).splitlines()[-1] == "['mine', 'ours']"
 
 
 VALIDATIONS = """
