@@ -13,6 +13,7 @@ When `run` is killed its program is killed as well.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import select
@@ -143,6 +144,8 @@ def serve(address: str, *modules: str) -> str | None:
     os.dup2(2, 1)  # an import may print something
     for module in modules:
         __import__(module)
+    gc.collect()
+    gc.freeze()  # every fork would otherwise look through all that was imported as it ends, and copy the memory of it
     signal.signal(signal.SIGCHLD, _reap)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(address)
