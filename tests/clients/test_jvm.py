@@ -19,7 +19,8 @@ BUNDLE = ("java", "sagemaker_pyspark", "jars", "aws-java-sdk-bundle-1.11.901.jar
 def test_a_java_program_trains_deploys_and_asks(behind_proxy: Any, tool: Any, tmp_path: Path) -> None:
     jar = tool(*BUNDLE)
     assert "AWS_ENDPOINT_URL" not in behind_proxy.environment
-    done = behind_proxy.run(["java", "-cp", jar, Path(__file__).with_name("Tour.java")], tmp_path)
+    quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # it runs for seconds
+    done = behind_proxy.run(["java", *quick, "-cp", jar, Path(__file__).with_name("Tour.java")], tmp_path)
     assert done.returncode == 0, done.stderr
     said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
     assert said["account"] == "000000000000"

@@ -17,6 +17,12 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "spark_pipelines.py"
 
 
+@pytest.fixture(autouse=True)
+def quick_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Java compiles for a program of a minute, and collects garbage without threads: the rest is work for programs of hours."""
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
+
 @pytest.mark.skipif(shutil.which("java") is None, reason="there is no java: install openjdk-17-jre-headless")
 def test_pipelines_train_deploy_and_transform(tool: Any, tmp_path: Path) -> None:
     python = tool("spark", "bin", "python")
