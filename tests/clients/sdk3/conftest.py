@@ -7,6 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from sagemaker.core.helper.session_helper import Session
 
+from tests import aws_models  # noqa: F401  every class of the SDK opens a session of its own
+
 
 @pytest.fixture(scope="session")
 def session() -> Session:
