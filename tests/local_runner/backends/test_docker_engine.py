@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import ipaddress
 import json
 import signal
 import socket
@@ -289,13 +290,18 @@ def test_a_container_that_is_killed_does_not_lack_memory(backend, foreign, tmp_p
 
 @pytest.mark.parametrize(("isolated", "reached"), [(False, "yes"), (True, "no")])
 def test_an_isolated_job_reaches_its_other_hosts_only(backend, foreign, tmp_path, engine, listener, isolated, reached):
-    gateway = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
-    settings = {"reach": listener(gateway), "look_for": "algo-2"}
+    bridge = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]
+    settings = {"reach": listener(address_of_this_machine(bridge)), "look_for": "algo-2"}
     first = launch(tmp_path, foreign, settings=settings, network_isolation=isolated)
     second = launch(tmp_path, foreign, "algo-2", settings={"sleep_s": "2"}, network_isolation=isolated)
     assert [container.wait(WITHIN_S) for container in backend.train([first, second])] == [0, 0]
     assert note(first)["reached"] == reached
     assert any(line.startswith("peer ") and "unknown" not in line for line in first.log.__self__)
+
+
+def address_of_this_machine(bridge: dict[str, str]) -> str:
+    """What containers on a bridge reach this machine by. An engine on its first start names no gateway: it takes the first address."""
+    return bridge.get("Gateway") or str(next(ipaddress.ip_network(bridge["Subnet"]).hosts()))
 
 
 def test_an_isolated_server_answers_from_a_network_that_leads_nowhere(backend, foreign, tmp_path, engine):
