@@ -20,6 +20,7 @@ import urllib3
 from PIL import Image
 
 from wildsage import algorithms
+from wildsage.algorithms.base import hyperparameters as declared
 from wildsage.algorithms.base.batch import Batch, SparseRows
 from wildsage.containers.codecs.images import image_recordio
 from wildsage.containers.codecs.mxnet import ndarray
@@ -31,6 +32,7 @@ from wildsage.local_runner.backends.process import ProcessBackend
 from wildsage.local_runner.backends.warm import WarmInterpreter
 from wildsage.local_runner.inputs import workspace
 from wildsage.local_runner.jobs.training.failures import EndedHost, failure_reason
+from wildsage.local_runner.jobs.training.job import PEER_GRACE_S
 from wildsage.local_runner.s3.store import ObjectStore
 from wildsage.local_runner.server.services import WARM_IMPORTS
 
@@ -132,14 +134,16 @@ class Place:
 
 
 def await_all(running: list) -> list[int | None]:
-    """Exit statuses; when one host fails, the others are ended, as a training job does it."""
-    deadline = time.monotonic() + ENDS_WITHIN_S
+    """Exit statuses; when one host fails, the others are stopped, and killed after a while, as a training job does it."""
+    kill_at, failed = time.monotonic() + ENDS_WITHIN_S, False
     while any(container.wait(0.05) is None for container in running):
-        failed = any(container.wait(0) for container in running)
-        if failed or time.monotonic() > deadline:
+        if not failed and any(container.wait(0) for container in running):
+            kill_at, failed = time.monotonic() + PEER_GRACE_S, True
             for container in running:
-                if container.wait(10 if failed else 0) is None:
-                    container.kill()
+                container.terminate()
+        if time.monotonic() > kill_at:
+            for container in running:
+                container.kill()
     return [container.wait() for container in running]
 
 
@@ -209,9 +213,10 @@ def data(name) -> str:
 
 
 @pytest.fixture
-def hyperparameters(case, data) -> dict[str, str]:
-    """The case's; of passes over images two are enough to part."""
-    return {**case.hyperparameters, **({"epochs": "2"} if data == "images" else {})}
+def hyperparameters(name, case) -> dict[str, str]:
+    """The case's; of many passes two are enough to part."""
+    passes = {**declared.defaults(algorithms.find(name)), **case.hyperparameters}.get("epochs", "1")
+    return {**case.hyperparameters, **({"epochs": "2"} if int(passes) > 2 else {})}
 
 
 @pytest.fixture
