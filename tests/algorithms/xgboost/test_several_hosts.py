@@ -28,8 +28,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def interpreter() -> Iterator[forks.Forks]:
-    """What the hosts are forked from: it has imported the library."""
-    modules = ("wildsage.containers.programs", "wildsage.algorithms.xgboost.training")
+    """What the hosts are forked from: it has imported the library, and torch, through which hosts watch each other."""
+    modules = ("torch.distributed", "wildsage.containers.programs", "wildsage.algorithms.xgboost.training")
     with forks.serving(*modules, environment={**os.environ, "PYTHONPATH": str(ROOT)}) as found:
         yield found
 
