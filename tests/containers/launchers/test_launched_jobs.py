@@ -30,12 +30,20 @@ def rows(tmp_path):
     return folder
 
 
-def start(*arguments, launcher=(), **environment):
-    command = [sys.executable, *launcher, "-m", "wildsage.containers", "train", *arguments]
-    ours = {"WILDSAGE_ALGORITHM": "kmeans", "SAGEMAKER_DATA_PATH": "/nowhere/ml"}
-    return subprocess.Popen(
-        command, env=os.environ | ours | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+@pytest.fixture
+def start(containers_python):
+    """`start("--channel", "train=rows", RANK="0")` is a host, which a program of `launcher` may start."""
+
+    def start(*arguments, launcher=(), **environment):
+        command = containers_python.module("wildsage.containers", "train", *arguments)
+        if launcher:
+            command = [sys.executable, *launcher, "-m", "wildsage.containers", "train", *arguments]
+        ours = {"WILDSAGE_ALGORITHM": "kmeans", "SAGEMAKER_DATA_PATH": "/nowhere/ml"}
+        return subprocess.Popen(
+            command, env=os.environ | ours | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    return start
 
 
 def ended(process) -> str:
@@ -51,7 +59,7 @@ def members(archive) -> dict[str, str]:
         }
 
 
-def test_torchrun_trains_the_model_that_sagemaker_trains_on_as_many_hosts(job, rows, tmp_path, free_port):
+def test_torchrun_trains_the_model_that_sagemaker_trains_on_as_many_hosts(start, job, rows, tmp_path, free_port):
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3")
     log = ended(start("--channel", f"train={rows}", *OPTIONS, "--model", str(tmp_path / "out"), launcher=torchrun))
     assert "algo-3 is number 2 of 3 hosts by torch" in log
@@ -92,7 +100,7 @@ def test_resourceconfig_decides_where_it_exists(job, rows):
 
 
 @pytest.mark.parametrize("mode", ["File", "Pipe"])
-def test_channels_and_models_may_be_in_s3(wildsage_module, rows, tmp_path, mode):
+def test_channels_and_models_may_be_in_s3(start, wildsage_module, rows, tmp_path, mode):
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="cluster")
     for file in rows.iterdir():
@@ -113,14 +121,14 @@ def test_channels_and_models_may_be_in_s3(wildsage_module, rows, tmp_path, mode)
         (["--channel", "train=/nowhere/rows"], "Channel train: /nowhere/rows does not exist."),
     ],
 )
-def test_data_that_is_not_there_is_named(wildsage_module, tmp_path, arguments, text):
+def test_data_that_is_not_there_is_named(start, wildsage_module, tmp_path, arguments, text):
     boto3.client("s3").create_bucket(Bucket="cluster")
     process = start(*arguments, "--model", str(tmp_path))
     log = process.communicate(timeout=240)[0]
     assert process.returncode == 1 and log.startswith("ClientError: ") and text in log
 
 
-def test_nobody_trains_a_model_that_nobody_would_keep(rows):
+def test_nobody_trains_a_model_that_nobody_would_keep(start, rows):
     process = start("--channel", f"train={rows}", *OPTIONS)
     assert "Say where it goes: --model PLACE" in process.communicate(timeout=240)[0] and process.returncode == 1
     assert not Path("/nowhere").exists()
@@ -139,7 +147,7 @@ def test_an_object_that_is_replaced_while_it_is_read_is_named(wildsage_module, t
         stored.download(tmp_path / "rows.csv")
 
 
-def test_a_host_that_fails_before_it_trains_ends_the_others_with_its_reason(rows, tmp_path, free_port):
+def test_a_host_that_fails_before_it_trains_ends_the_others_with_its_reason(start, rows, tmp_path, free_port):
     """It does not find its data, and the first waits for it."""
     meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port)}
     rest = [*OPTIONS, "--model", str(tmp_path / "out")]
@@ -151,7 +159,7 @@ def test_a_host_that_fails_before_it_trains_ends_the_others_with_its_reason(rows
     assert (first.returncode, second.returncode) == (3, 1)
 
 
-def test_a_script_reads_files_of_any_kind(tmp_path):
+def test_a_script_reads_files_of_any_kind(start, tmp_path):
     """Their extensions say nothing to us, and need not."""
     (tmp_path / "train.py").write_text("import os; print('read', os.listdir(os.environ['SM_CHANNEL_TRAINING']))\n")
     (tmp_path / "rows.npy").write_bytes(b"rows")
