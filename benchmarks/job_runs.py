@@ -32,6 +32,7 @@ FEW_BYTES, MANY_BYTES = 1, 8 << 20
 PROCESSORS = os.cpu_count() or 1
 HERE = Link(0.0, float("inf"))
 """No network: the hosts are processes of one machine."""
+HOST = (sys.executable, "-m", "benchmarks.counted_host")
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,13 @@ class Ran:
 
 
 class Workplace:
-    """A folder with rows, in which jobs run: short ones of half of `most_files`, and one that reads all of them."""
+    """A folder with rows, in which jobs run: short ones of half of `most_files`, and one that reads all of them.
 
-    def __init__(self, folder: Path, columns: int, most_files: int) -> None:
+    `host`: the command that runs a host.
+    """
+
+    def __init__(self, folder: Path, columns: int, most_files: int, host: Sequence[str] = HOST) -> None:
+        self._host = host
         self._folder, self.most_files, self.short_files = folder, most_files, most_files // 2
         x_nd, _ = mixture(FILE_ROWS, columns, CLUSTERS)
         rows = bytes(record_protobuf.encode_rows(x_nd, x_nd[:, :10].sum(1)))
@@ -143,7 +148,7 @@ class Workplace:
         alone = hosts * threads <= PROCESSORS
         mine = set(range(rank * threads, (rank + 1) * threads)) if alone else set(range(PROCESSORS))
         return subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.counted_host", *words],
+            [*self._host, *words],
             env=os.environ | {name: str(value) for name, value in {**shared, **own}.items()},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -11,8 +11,9 @@ LINK = Link(1e-4, 1e9)
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Workplace:
-    return Workplace(tmp_path_factory.mktemp("rows"), COLUMNS, most_files=6)
+def place(tmp_path_factory, containers_python) -> Workplace:
+    host = containers_python.module("benchmarks.counted_host")
+    return Workplace(tmp_path_factory.mktemp("rows"), COLUMNS, most_files=6, host=host)
 
 
 @pytest.fixture(params=job_runs.jobs(COLUMNS), ids=lambda job: job.algorithm)

@@ -49,10 +49,6 @@ def test_nothing_is_left_of_the_test_before(wildsage, turn):
 """
 
 
-def test_each_test_has_an_empty_aws(session) -> None:
-    session(test_it=ISOLATED).assert_outcomes(passed=3)
-
-
 STRICT = """
 import boto3, pytest
 
@@ -62,10 +58,6 @@ def test_an_image_of_another_region_is_rejected(wildsage):
             ModelName="m", ExecutionRoleArn=wildsage.role, PrimaryContainer={
                 "Image": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"})
 """
-
-
-def test_a_test_is_rejected_what_aws_rejects(session) -> None:
-    session(test_it=STRICT).assert_outcomes(passed=1)
 
 
 TOKEN = """
@@ -156,19 +148,19 @@ def test_last(bucket):
 """
 
 
-def test_a_module_can_share_one(session) -> None:
-    session(test_it=SHARED).assert_outcomes(passed=3)
+CODE = "import boto3; print(boto3.client('sts', endpoint_url='https://sts.us-east-1.amazonaws.com').get_caller_identity()['Account'])"
+PROGRAMS = f"""
+import subprocess, sys
+
+def test_programs_that_a_test_starts_are_clients_too(wildsage):
+    done = subprocess.run([sys.executable, "-c", {CODE!r}], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "000000000000"
+"""
 
 
-def test_programs_that_a_test_starts_are_clients_too(session) -> None:
-    code = "import boto3; print(boto3.client('sts', endpoint_url='https://sts.us-east-1.amazonaws.com').get_caller_identity()['Account'])"
-    source = f"""
-    import subprocess, sys
-    def test_it(wildsage):
-        done = subprocess.run([sys.executable, "-c", {code!r}], capture_output=True, text=True, check=True)
-        assert done.stdout.strip() == "000000000000"
-    """
-    session(test_it=source).assert_outcomes(passed=1)
+def test_a_test_has_an_empty_aws_or_that_of_its_module_which_rejects_what_aws_rejects(session) -> None:
+    files = {"test_isolated": ISOLATED, "test_strict": STRICT, "test_shared": SHARED, "test_programs": PROGRAMS}
+    session(**files).assert_outcomes(passed=3 + 1 + 3 + 1)
 
 
 def test_a_server_that_does_not_start_is_reported(session) -> None:
