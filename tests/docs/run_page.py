@@ -51,11 +51,10 @@ class Page:
 
     def provide_aws(self) -> None:
         """Start the local AWS, and point all blocks to it."""
-        subprocess.run(["wildsage", "up", "-d"], check=True, capture_output=True)
-        self._take_variables()
+        self._take_variables("wildsage up -d")
 
-    def _take_variables(self) -> None:
-        exports = 'eval "$(wildsage up --export)" && exec env -0'
+    def _take_variables(self, command: str = "wildsage up --export") -> None:
+        exports = f'exports=$({command}) && eval "$exports" && exec env -0'
         variables = subprocess.run(["bash", "-c", exports], check=True, capture_output=True, text=True).stdout
         os.environ.update(entry.split("=", 1) for entry in variables.split("\0") if entry)
 
@@ -90,7 +89,8 @@ class Page:
         for process in filter(None, [*self._servers, self._interpreter]):
             process.terminate()
             process.wait()
-        subprocess.run(["wildsage", "down"], capture_output=True)
+        if Path(os.environ["WILDSAGE_DATA"], "server.json").exists():
+            subprocess.run(["wildsage", "down"], capture_output=True)
 
 
 def main() -> None:

@@ -71,7 +71,7 @@ def environment_with(target: Path, *install: object) -> Path:
     """A new environment in `target`, with what is to be installed and this one's other packages. Returns its `bin`."""
     venv.create(target, with_pip=False)
     python = target / "bin" / "python"
-    options = ("--no-deps", "--no-index", "--no-build-isolation")
+    options = ("--no-deps", "--no-index", "--no-build-isolation", "--no-compile")  # but what is imported
     pip("--python", python, "install", *options, *install, cwd=target, PYTHONPATH=build_tools(target / "tools"))
     add_packages(target)
     return target / "bin"
