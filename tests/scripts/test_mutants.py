@@ -262,7 +262,7 @@ def test_a_clone_of_one_commit_has_no_base(project, tmp_path, monkeypatch):
 
 def test_a_run_reports_what_no_test_notices(project, monkeypatch, capsys):
     """`LIMIT` may be off by one and `>` may be `>=`, because 0 is not tried."""
-    monkeypatch.setattr(judge, "PRELOADED", ["pytest"])
+    monkeypatch.setattr(judge, "PRELOADED", ["pytest", "hypothesis"])
     monkeypatch.setattr(sys, "argv", ["mutants", "--processes", "1", "algorithms/sign.py"])
     seen = project.parent / "folders"
     command.main()
@@ -291,7 +291,7 @@ def test_a_change_with_which_no_test_runs_has_no_verdict_and_does_not_end_the_ru
     (project / "algorithms" / "sign.py").write_text(
         "import os\n\npositive = (0).__lt__\nif 'NEVER' in os.environ:\n    os._exit(1)\n"
     )
-    monkeypatch.setattr(judge, "PRELOADED", ["pytest"])
+    monkeypatch.setattr(judge, "PRELOADED", ["pytest", "hypothesis"])
     monkeypatch.setattr(sys, "argv", ["mutants", "--processes", "1", "algorithms/sign.py"])
     command.main()
     told = capsys.readouterr().out
@@ -306,7 +306,8 @@ def test_a_run_that_is_stopped_reports_what_it_has_and_leaves_nothing(project):
         "import time\nfrom algorithms.sign import positive\n\n\ndef test_it():\n"
         f"    if not positive(1) or positive(0):\n        open({str(changed)!r}, 'w').close()\n        time.sleep(600)\n"
     )
-    command = [sys.executable, "-m", "scripts.mutants", "--processes", "1", "algorithms/sign.py"]
+    code = "from scripts.mutants import __main__, judge; judge.PRELOADED = ['pytest', 'hypothesis']; __main__.main()"
+    command = [sys.executable, "-c", code, "--processes", "1", "algorithms/sign.py"]
     for number in (signal.SIGTERM, signal.SIGINT):
         changed.unlink(missing_ok=True)
         folder.mkdir()
