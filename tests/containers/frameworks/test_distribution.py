@@ -58,10 +58,11 @@ def run_both(
     return hosts
 
 
-@pytest.mark.parametrize("asked", ["sagemaker_torch_distributed_enabled", "sagemaker_pytorch_ddp_enabled"])
-def test_torchrun_starts_a_rank_on_every_host(lay_out, environment, starting, asked):
+def test_torchrun_starts_a_rank_on_every_host(lay_out, environment, starting):
     pytest.importorskip("torch")
-    hosts = run_both(lay_out, starting, of_pytorch(environment), SUM_RANKS, {asked: True})
+    hosts = run_both(
+        lay_out, starting, of_pytorch(environment), SUM_RANKS, {"sagemaker_torch_distributed_enabled": True}
+    )
     seen = [json.loads((host.model / "seen.json").read_text()) for host in hosts]
     assert seen == [{"total": 3.0, "host": name, "interface": "lo"} for name in ("algo-1", "algo-2")]
 

@@ -20,16 +20,16 @@ def arguments(rounds: int) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def started(our_image, workload, tmp_path):
-    """Start three containers on the folder of the test; `docker compose` with other words."""
+def started(engine, our_image, workload, tmp_path):
+    """`started(rounds)` are three containers on the folder of the test, which `docker compose` has started."""
     if not (installed := shutil.which("docker-compose")):
         pytest.skip("docker-compose is not installed; `make docker` installs one on Debian")
     (tmp_path / "rows").mkdir()
     for number in range(3):
         rows = "".join(f"{row % 5}\n" for row in range(1000))
         (tmp_path / "rows" / f"{number}.csv").write_text(rows)
-    file = tmp_path / "compose.yml"
-    command = [installed, "--project-name", f"wildsage-{tmp_path.name.lower()}", "--file", str(file)]
+    file, project = tmp_path / "compose.yml", f"wildsage-{tmp_path.name.lower()}"
+    command = [installed, "--project-name", project, "--file", str(file)]
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*command, *words], capture_output=True, text=True, timeout=240)
@@ -39,33 +39,37 @@ def started(our_image, workload, tmp_path):
         file.write_text(compose.job(replace(one, claim=VolumeClaim(str(tmp_path), "/data"))))
         up = run("up", "--detach")
         assert up.returncode == 0, up.stderr
-        return run
+        return [container(f"host-{rank}") for rank in range(3)]
+
+    def container(service: str):
+        labels = [f"com.docker.compose.project={project}", f"com.docker.compose.service={service}"]
+        (found,) = engine.containers.list(all=True, filters={"label": labels})
+        return found
 
     yield start
     run("down", "--timeout", "0")
 
 
-def wait(run, service: str) -> int:
-    container = run("ps", "--all", "--quiet", service).stdout.strip()
-    waited = subprocess.run(["docker", "wait", container], capture_output=True, text=True, timeout=240)
-    return int(waited.stdout)
+def status(host) -> int:
+    """The exit status of a container, once it has ended."""
+    return host.wait(timeout=240)["StatusCode"]
 
 
 def test_three_containers_train_one_model(started, tmp_path):
-    run = started(1)
-    assert [wait(run, f"host-{rank}") for rank in range(3)] == [0, 0, 0], run("logs").stdout
+    hosts = started(1)
+    assert [status(host) for host in hosts] == [0, 0, 0], hosts[0].logs().decode()
     with tarfile.open(tmp_path / "model" / "model.tar.gz") as archive:
         assert "model_algo-1" in archive.getnames()
 
 
 def test_a_container_that_is_killed_ends_the_others_with_its_name(started):
-    run = started(1_000_000)
-    while "Number of GPUs being used" not in run("logs", "host-0").stdout:
-        assert run("ps", "--quiet", "host-0").stdout, "it ended before it began"
-    run("kill", "host-1")
-    assert [wait(run, f"host-{rank}") for rank in (0, 2)] == [3, 3]
-    for rank in (0, 2):
-        assert "Host algo-2 of this job ended before its work was done" in run("logs", f"host-{rank}").stdout
+    first, second, third = started(1_000_000)
+    begun = (b"Number of GPUs being used" in said for said in first.logs(stream=True, follow=True))
+    assert any(begun), "it ended before it began"
+    second.kill()
+    assert [status(first), status(third)] == [3, 3]
+    for host in (first, third):
+        assert b"Host algo-2 of this job ended before its work was done" in host.logs()
 
 
 def test_every_host_has_its_place_and_what_was_asked_for(workload):
