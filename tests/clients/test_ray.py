@@ -22,7 +22,8 @@ WITHIN_S = 900
 CLUSTER = """
 import ray
 from ray.cluster_utils import Cluster
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+unused = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **unused})
 for _ in range(2):
     cluster.add_node(num_cpus=1)
 ray.init(address=cluster.address)
