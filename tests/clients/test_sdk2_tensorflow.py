@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "scripts" / "housing.py"
+RUN_EXAMPLE = f"import runpy; runpy.run_path({str(EXAMPLE)!r}, run_name='__main__')"
 
 HOUSING = """
 import json
@@ -103,7 +103,7 @@ def tensorflow(tool: Callable[..., str]) -> str:
 
 @pytest.mark.usefixtures("tensorflow")
 def test_the_keras_chapter_trains_deploys_and_predicts(local: Any, tmp_path: Path) -> None:
-    done = local.run([sys.executable, EXAMPLE], tmp_path, timeout_s=900)
+    done = local.run_sdk2(RUN_EXAMPLE, tmp_path, timeout_s=900)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert len([line for line in done.stdout.splitlines() if line.endswith("predicted")]) == 3
     (tmp_path / "old_keras.py").write_text(OLD_KERAS)
