@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.utils.utils import SageMakerClient
 
+from tests import aws_models  # noqa: F401  the SDK opens sessions of its own
 from wildsage.local_runner.estimators.estimator import Estimator
 from wildsage.local_runner.estimators.hyperparameters import Hyperparameter
 
