@@ -154,55 +154,6 @@ def test_our_image_of_xgboost_runs_a_script_in_docker(started: Any, our_image: A
     assert done.stdout.splitlines()[-1] == "done"
 
 
-PIPELINE = """
-import json
-import boto3, numpy as np, sagemaker
-from sagemaker import image_uris
-from sagemaker.amazon.amazon_estimator import get_image_uri
-from sagemaker.estimator import Estimator
-from sagemaker.pipeline import PipelineModel
-from sagemaker.multidatamodel import MultiDataModel
-from sagemaker.serializers import CSVSerializer
-from sagemaker.sklearn.estimator import SKLearn
-
-rng = np.random.default_rng(0)
-x = rng.normal(size=(400, 3)) * [1, 100, 10000]
-y = (x[:, 0] > 0).astype(int)
-np.savetxt("raw.csv", x, delimiter=",")
-session, role = sagemaker.Session(), sagemaker.get_execution_role()
-raw = session.upload_data("raw.csv", key_prefix="pipeline/raw")
-scaler = SKLearn(entry_point="script.py", framework_version="1.2-1", instance_type="ml.m5.large", role=role, sagemaker_session=session)
-scaler.fit({"train": raw}, logs=False)
-
-np.savetxt("scaled.csv", np.column_stack([y, (x - x.mean(0)) / x.std(0)]), delimiter=",")
-scaled = sagemaker.inputs.TrainingInput(session.upload_data("scaled.csv", key_prefix="pipeline/scaled"), content_type="text/csv")
-linear = Estimator(
-    image_uris.retrieve("linear-learner", session.boto_region_name), role, instance_count=1, instance_type="ml.m5.large", sagemaker_session=session
-)
-linear.set_hyperparameters(predictor_type="binary_classifier", mini_batch_size=50, epochs=10)
-linear.fit({"train": scaled}, logs=False)
-
-model = PipelineModel(
-    models=[scaler.create_model(env={"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}), linear.create_model()], role=role, sagemaker_session=session
-)
-model.deploy(1, "ml.m5.large", endpoint_name="pipeline")
-runtime = boto3.client("sagemaker-runtime")
-body = "\\n".join(",".join(map(str, row)) for row in x[:50])
-answer = json.loads(runtime.invoke_endpoint(EndpointName="pipeline", Body=body, ContentType="text/csv", Accept="application/json")["Body"].read())
-labels = [one["predicted_label"] for one in answer["predictions"]]
-assert (np.array(labels) == y[:50]).mean() > 0.9, labels
-
-several = MultiDataModel("several", f"s3://{session.default_bucket()}/several/", model=scaler.create_model(name="one"), sagemaker_session=session)
-several.deploy(1, "ml.m5.large", endpoint_name="several")
-repacked = boto3.client("sagemaker").describe_model(ModelName=model.name)["Containers"][0]["ModelDataUrl"]
-for name in ("first.tar.gz", "second.tar.gz"):
-    several.add_model(repacked, name)
-    one = runtime.invoke_endpoint(EndpointName="several", TargetModel=name, Body=body, ContentType="text/csv", Accept="application/json")
-    assert np.allclose(json.loads(one["Body"].read()), ((x - x.mean(0)) / x.std(0))[:50], atol=1e-3)
-print()
-print("done")
-"""
-
 SCALER_SCRIPT = """
 import os
 import joblib, numpy as np
@@ -220,20 +171,13 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.slow
-def test_a_script_prepares_rows_for_a_built_in_algorithm_and_serves_several_models(local: Any, tmp_path: Path) -> None:
-    (tmp_path / "script.py").write_text(SCALER_SCRIPT)
-    done = local.run_sdk2(PIPELINE, tmp_path)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
-    assert done.stdout.splitlines()[-1] == "done"
-
-
 THREE_STEPS = """
 import json
 import boto3, numpy as np, sagemaker
 from sagemaker import image_uris
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
+from sagemaker.multidatamodel import MultiDataModel
 from sagemaker.pipeline import PipelineModel
 from sagemaker.sklearn import SKLearnModel
 from sagemaker.sklearn.estimator import SKLearn
@@ -257,7 +201,8 @@ labels = SKLearnModel(
     env=one, sagemaker_session=session,
 )
 first = scaler.create_model(env={**one, "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"})
-PipelineModel([first, booster.create_model(), labels], role, sagemaker_session=session).deploy(1, "ml.m5.large", endpoint_name="steps")
+pipeline = PipelineModel([first, booster.create_model(), labels], role, sagemaker_session=session)
+pipeline.deploy(1, "ml.m5.large", endpoint_name="steps")
 runtime = boto3.client("sagemaker-runtime")
 def ask(body):
     return runtime.invoke_endpoint(EndpointName="steps", Body=body, ContentType="text/csv", Accept="application/json")["Body"].read()
@@ -272,6 +217,14 @@ try:
     raise SystemExit("two columns were accepted")
 except runtime.exceptions.ModelError as error:
     assert "2 features" in error.response["OriginalMessage"], error.response
+
+several = MultiDataModel("several", f"s3://{session.default_bucket()}/several/", model=scaler.create_model(name="one"), sagemaker_session=session)
+several.deploy(1, "ml.m5.large", endpoint_name="several")
+repacked = boto3.client("sagemaker").describe_model(ModelName=pipeline.name)["Containers"][0]["ModelDataUrl"]
+for name in ("first.tar.gz", "second.tar.gz"):
+    several.add_model(repacked, name)
+    answer = runtime.invoke_endpoint(EndpointName="several", TargetModel=name, Body=body, ContentType="text/csv", Accept="application/json")
+    assert np.allclose(json.loads(answer["Body"].read()), ((x - x.mean(0)) / x.std(0))[:50], atol=1e-3)
 print()
 print("done")
 """
@@ -296,7 +249,9 @@ def output_fn(prediction, accept):
 
 
 @pytest.mark.slow
-def test_scripts_stand_before_and_behind_a_built_in_algorithm(local: Any, tmp_path: Path) -> None:
+def test_scripts_stand_before_and_behind_a_built_in_algorithm_and_serve_several_models(
+    local: Any, tmp_path: Path
+) -> None:
     pytest.importorskip("xgboost")
     (tmp_path / "script.py").write_text(SCALER_SCRIPT)
     for name in ("post", "shared"):
