@@ -40,17 +40,36 @@ def invoke(*arguments: str | Path) -> tuple[int, str]:
     return result.exit_code, " ".join(result.output.split())
 
 
+TRAIN = """
+import time, boto3
+s3, sagemaker = boto3.client("s3"), boto3.client("sagemaker")
+s3.create_bucket(Bucket="here")
+
+def train(uri):
+    source = {"S3DataType": "S3Prefix", "S3Uri": uri}
+    sagemaker.create_training_job(
+        TrainingJobName="job-" + str(time.time_ns()), RoleArn="arn:aws:iam::000000000000:role/r",
+        AlgorithmSpecification={"TrainingInputMode": "File",
+            "TrainingImage": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"},
+        HyperParameters={"k": "2", "feature_dim": "2"},
+        InputDataConfig=[{"ChannelName": "train", "ContentType": "text/csv;label_size=0", "DataSource": {"S3DataSource": source}}],
+        OutputDataConfig={"S3OutputPath": "s3://here/out"}, StoppingCondition={"MaxRuntimeInSeconds": 60},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5})
+    while any(job["TrainingJobStatus"] == "InProgress" for job in sagemaker.list_training_jobs()["TrainingJobSummaries"]):
+        time.sleep(0.05)
+"""
+"""The beginning of a script: it trains on what lies at an address."""
+
+
 def test_run_tells_where_the_results_are(tmp_path) -> None:
     script = tmp_path / "train.py"
     script.write_text(
-        "import numpy as np, sagemaker\n"
-        "kmeans = sagemaker.KMeans(sagemaker.get_execution_role(), 1, 'ml.m5.large', k=2)\n"
-        "kmeans.fit(kmeans.record_set(np.eye(4, dtype='float32')), logs=False, wait=True)\n"
+        f"{TRAIN}s3.put_object(Bucket='here', Key='rows/a.csv', Body=b'1,0\\n0,1\\n')\ntrain('s3://here/rows/')\n"
     )
     said = wildsage("run", "--data", tmp_path / "aws", script)
     assert said.returncode == 0, said.stderr
     assert f"Jobs of this run: 1 training Completed; `wildsage jobs --data {tmp_path}/aws` lists them." in said.stderr
-    assert list((tmp_path / "aws/s3/buckets").glob("*/*/output/model.tar.gz"))
+    assert list((tmp_path / "aws/s3/buckets").glob("here/out/*/output/model.tar.gz"))
 
 
 @pytest.mark.parametrize(
@@ -239,30 +258,16 @@ def test_a_script_killed_by_a_signal_has_its_status(data: Path, tmp_path: Path) 
     assert wildsage("run", "--data", data, script).returncode == 128 + signal.SIGKILL
 
 
-MISSED = """
-import time, boto3
-s3 = boto3.client("s3")
+MISSED = f"""{TRAIN}
 for attempt in range(2):
     try:
         s3.download_file("sample-data-of-aws", "a.csv", "a.csv")
     except Exception as error:
         print(error)
-sagemaker = boto3.client("sagemaker")
-s3.create_bucket(Bucket="here")
-source = {"S3DataType": "S3Prefix", "S3Uri": "s3://read-by-a-job/train/"}
-sagemaker.create_training_job(
-    TrainingJobName="job-" + str(time.time_ns()), RoleArn="arn:aws:iam::000000000000:role/r",
-    AlgorithmSpecification={"TrainingInputMode": "File",
-        "TrainingImage": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"},
-    HyperParameters={"k": "2", "feature_dim": "2"},
-    InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
-    OutputDataConfig={"S3OutputPath": "s3://here/out"}, StoppingCondition={"MaxRuntimeInSeconds": 60},
-    ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5})
-while any(job["TrainingJobStatus"] == "InProgress" for job in sagemaker.list_training_jobs()["TrainingJobSummaries"]):
-    time.sleep(0.05)
+train("s3://read-by-a-job/train/")
 try:
-    sagemaker.create_model(ModelName="m", ExecutionRoleArn="arn:aws:iam::000000000000:role/r", PrimaryContainer={
-        "Image": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1", "ModelDataUrl": "s3://read-by-a-model/m.tar.gz"})
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn="arn:aws:iam::000000000000:role/r", PrimaryContainer={{
+        "Image": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1", "ModelDataUrl": "s3://read-by-a-model/m.tar.gz"}})
 except Exception as error:
     print(error)
 try:
