@@ -108,7 +108,8 @@ def test_a_model_is_trained_and_the_result_summed_up(cli, trained, command, tmp_
 @pytest.mark.parametrize(("options", "shown"), [((), False), (("-v",), True), (("--verbose",), True)])
 def test_on_a_terminal_the_log_is_shown_on_request(cli, trained, command, monkeypatch, options, shown):
     monkeypatch.setattr(train, "stderr", Console(file=io.StringIO(), force_terminal=True))
-    assert ("a line of the log" in cli(*command, *options).out) == shown
+    said = cli(*command, *options)
+    assert (said.status, "a line of the log" in said.out, "Trained kmeans" in said.err) == (0, shown, True)
 
 
 def test_checkpoints_weights_and_pipes_are_passed_on(cli, trained, command, tmp_path):

@@ -51,11 +51,6 @@ def test_a_terminal_shows_progress_and_a_summary_in_place_of_the_log(rows, tmp_p
     assert f"head -n 1 {rows} | curl -H 'Content-Type: text/csv' --data-binary @- " in shown
 
 
-def test_verbose_shows_the_log(rows, tmp_path):
-    status, shown = on_a_terminal("--channel", f"train={rows}", "--hp", "k=3", "--output", tmp_path, "--verbose")
-    assert (status, "#metrics" in shown, "Trained kmeans" in shown) == (0, True, True)
-
-
 def test_a_failed_job_shows_its_reason_and_no_log(rows, tmp_path):
     status, shown = on_a_terminal("--channel", f"train={rows}", "--hp", "k=0", "--output", tmp_path)
     assert status == 1
