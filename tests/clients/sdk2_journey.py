@@ -1,4 +1,4 @@
-"""What SDK v2 does with a model, from top to bottom: run it with `wildsage run`. It prints a line after each part."""
+"""What SDK v2 does with a model, from top to bottom. It prints a line after each part."""
 
 from __future__ import annotations
 
