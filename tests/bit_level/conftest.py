@@ -162,8 +162,8 @@ def uri(image: str) -> str:
 
 @pytest.fixture(scope="session")
 def warm() -> Iterator[WarmInterpreter]:
-    """What starts the processes, as in `wildsage up`."""
-    interpreter = WarmInterpreter(CONTAINERS[-1], WARM_IMPORTS)
+    """What starts the processes, as in `wildsage up`, with what DistributedDataParallel imports."""
+    interpreter = WarmInterpreter(CONTAINERS[-1], (*WARM_IMPORTS, "torch._dynamo"))
     yield interpreter
     interpreter.close()
 

@@ -11,8 +11,11 @@ from benchmarks import linear_learner_quality as quality
 
 WITHIN = 1.01
 LARGE = ("adult-like, 20,000", "covtype", "MNIST")
-KNOWN = {"MNIST, 50,000 × 784, digit 0": quality.Optimum(0.018302373547550214)}
-"""What the benchmark's peer reaches after half a minute of one core. The benchmark has it found again."""
+KNOWN = {
+    "MNIST, 50,000 × 784, digit 0": quality.Optimum(0.018302373547550214),
+    "covtype, 20,000 × 54, 7 classes": quality.Optimum(0.6368445109268842),
+}
+"""What the benchmark's peer reaches after half a minute of one core, or some seconds. The benchmark has it found again."""
 SMALL = [problem for problem in quality.PROBLEMS if not problem.data.startswith(LARGE)]
 
 
