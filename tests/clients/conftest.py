@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -72,8 +73,15 @@ class Local:
         return self.run(self.python.command(code), folder, timeout_s, **more)
 
 
+SCALER_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/own-scikit-learn:1"
+SCALER_PROGRAM = Path(__file__).with_name("scikit_learn_container.py")
+
+
 def options() -> Iterator[str]:
-    """Options of `wildsage up` for the frameworks that have an environment of their own, where that was made."""
+    """Options of `wildsage up`: a program that stands in for an image of the user's, and the Pythons of the frameworks that have an
+    environment of their own, where that was made.
+    """
+    yield from ("--image", f"{SCALER_IMAGE}={sys.executable} {SCALER_PROGRAM}")
     for framework, folder in (("tensorflow", "tensorflow"), ("huggingface-pytorch", "huggingface")):
         if (python := CLIENTS / folder / "bin" / "python").exists():
             yield from ("--python", f"{framework}={python}")
@@ -89,6 +97,12 @@ def sdk2() -> Iterator[forks.Forks]:
 
 
 @pytest.fixture(scope="session")
+def own_image() -> tuple[str, Path]:
+    """An image of a user's, and the program of scikit-learn that it runs, or that stands in for it."""
+    return SCALER_IMAGE, SCALER_PROGRAM
+
+
+@pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory, sdk2: forks.Forks) -> Iterator[Local]:
     """The one local AWS of these tests."""
     data = tmp_path_factory.mktemp("clients")
@@ -96,13 +110,13 @@ def local(tmp_path_factory: pytest.TempPathFactory, sdk2: forks.Forks) -> Iterat
         yield Local(server.endpoint, data, sdk2)
 
 
-@pytest.fixture
-def started(tmp_path: Path, sdk2: forks.Forks) -> Iterator[Callable[..., Local]]:
-    """Starts a local AWS of the test's own, with options of `wildsage up`."""
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory, sdk2: forks.Forks) -> Iterator[Callable[..., Local]]:
+    """Starts a local AWS of the file's own, with options of `wildsage up`."""
     with ExitStack() as stack:
 
         def start(*options: str) -> Local:
-            data = tmp_path / "aws"
+            data = tmp_path_factory.mktemp("aws")
             return Local(stack.enter_context(background.server(data, options)).endpoint, data, sdk2)
 
         yield start

@@ -66,13 +66,15 @@ def image(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     return IMAGE
 
 
-def test_an_image_of_flask_and_scikit_learn_trains_and_serves(
-    started: Callable[..., Any], image: str, tmp_path: Path
-) -> None:
-    folder = tmp_path / "notebook"
-    folder.mkdir()
-    (folder / "empty.csv").write_text("")
-    done = started("--backend", "docker").run_sdk2(PROGRAM, folder)
+@pytest.fixture(scope="module")
+def in_docker(started: Callable[..., Any], engine: Any) -> Any:
+    """A local AWS whose jobs and endpoints are containers."""
+    return started("--backend", "docker")
+
+
+def test_an_image_of_flask_and_scikit_learn_trains_and_serves(in_docker: Any, image: str, tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("")
+    done = in_docker.run_sdk2(PROGRAM, tmp_path)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == "done"
 
@@ -131,43 +133,42 @@ print()  # the SDK does not end its line of dashes
 print("right", (found == labels).mean())
 """
 
-SCALER_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/own-scikit-learn:1"
-SCALER_PROGRAM = Path(__file__).with_name("scikit_learn_container.py")
-SCALER_DOCKERFILE = f"""
-FROM {IMAGE}
+SCALER_DOCKERFILE = """
+FROM {image}
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
-COPY {SCALER_PROGRAM.name} /opt/program/
-ENTRYPOINT ["python3", "/opt/program/{SCALER_PROGRAM.name}"]
+COPY {program} /opt/program/
+ENTRYPOINT ["python3", "/opt/program/{program}"]
 """
 
 
 @pytest.fixture
-def scaler_image(engine: Any, image: str, tmp_path: Path) -> Iterator[None]:
+def scaler_image(engine: Any, image: str, own_image: tuple[str, Path], tmp_path: Path) -> Iterator[None]:
     """The scaler's program on an image that has scikit-learn."""
+    tag, program = own_image
     context = tmp_path / "context"
     context.mkdir()
-    shutil.copy(SCALER_PROGRAM, context)
-    (context / "Dockerfile").write_text(SCALER_DOCKERFILE)
-    engine.images.build(path=str(context), tag=SCALER_IMAGE, rm=True, forcerm=True)
+    shutil.copy(program, context)
+    (context / "Dockerfile").write_text(SCALER_DOCKERFILE.format(image=image, program=program.name))
+    engine.images.build(path=str(context), tag=tag, rm=True, forcerm=True)
     yield
-    engine.images.remove(SCALER_IMAGE, force=True)
+    engine.images.remove(tag, force=True)
 
 
 def test_linear_learner_follows_a_scikit_learn_container_in_a_pipeline(
-    started: Callable[..., Any], tmp_path: Path
+    local: Any, own_image: tuple[str, Path], tmp_path: Path
 ) -> None:
     """The scaler's container is a small program that stands in for an image of the user's, see `wildsage up --image`."""
-    piped(started("--image", f"{SCALER_IMAGE}={sys.executable} {SCALER_PROGRAM}"), tmp_path)
+    piped(local, own_image, tmp_path)
 
 
 def test_linear_learner_follows_a_users_image_in_a_pipeline_of_containers(
-    started: Callable[..., Any], our_image: Any, scaler_image: None, tmp_path: Path
+    in_docker: Any, our_image: Any, own_image: tuple[str, Path], scaler_image: None, tmp_path: Path
 ) -> None:
     our_image("linear_learner")
-    piped(started("--backend", "docker"), tmp_path)
+    piped(in_docker, own_image, tmp_path)
 
 
-def piped(local: Any, folder: Path) -> None:
-    done = local.run_sdk2(PIPELINE, folder, SCALER_IMAGE=SCALER_IMAGE)
+def piped(aws: Any, own_image: tuple[str, Path], folder: Path) -> None:
+    done = aws.run_sdk2(PIPELINE, folder, SCALER_IMAGE=own_image[0])
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-3000:]
     assert done.stdout.splitlines()[-1].startswith("right ")
