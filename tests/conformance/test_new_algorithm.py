@@ -32,7 +32,7 @@ def tree(tmp_path_factory) -> Path:
     """A copy of the project with one folder more."""
     copy = tmp_path_factory.mktemp("project")
     for part in PARTS:
-        shutil.copytree(ROOT / part, copy / part, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "wheels"))
+        shutil.copytree(ROOT / part, copy / part, symlinks=True, ignore=shutil.ignore_patterns("wheels"))
     for file in FILES:
         shutil.copy(ROOT / file, copy)
     shutil.copytree(EXAMPLE / "nearest_mean", copy / "algorithms" / "nearest_mean")
