@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 import wildsage
 from wildsage.local_runner import __main__ as command_line
 from wildsage.local_runner import commands
-from wildsage.local_runner.images import catalogue
 
 MODULES = [
     importlib.import_module(f"{commands.__name__}.{found.name}") for found in pkgutil.iter_modules(commands.__path__)
@@ -73,17 +72,15 @@ def test_the_program_is_called_by_its_name(monkeypatch, capsys) -> None:
     assert "Usage: wildsage [OPTIONS] COMMAND [ARGS]..." in capsys.readouterr().out
 
 
-def test_a_bug_ends_with_the_trace_that_python_prints(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(catalogue, "algorithms", lambda: 1 / 0)
-    monkeypatch.setattr(sys, "argv", ["wildsage", "algorithms"])
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # which typer replaces
-    with pytest.raises(ZeroDivisionError) as caught:
-        command_line.main()
-    sys.excepthook(caught.type, caught.value, caught.tb)
-    trace = capsys.readouterr().err
-    assert trace.startswith("Traceback (most recent call last):\n") and trace.endswith(
-        "ZeroDivisionError: division by zero\n"
+def test_a_bug_ends_with_the_trace_that_python_prints() -> None:
+    code = (
+        "import sys\nfrom wildsage.local_runner import __main__\nfrom wildsage.local_runner.images import catalogue\n"
+        "catalogue.algorithms = lambda: 1 / 0\nsys.argv = ['wildsage', 'algorithms']\n__main__.main()"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("Traceback (most recent call last):\n")
+    assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
 def test_the_command_line_is_loaded_without_packages_that_it_may_not_need() -> None:

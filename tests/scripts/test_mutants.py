@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -299,9 +301,16 @@ def test_a_change_with_which_no_test_runs_has_no_verdict_and_does_not_end_the_ru
     assert "1 mutants were not reached." in told
 
 
-def test_a_run_that_is_stopped_reports_what_it_has_and_leaves_nothing(project):
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Where sockets may lie: their paths have at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="stopped-") as folder:
+        yield Path(folder)
+
+
+def test_a_run_that_is_stopped_reports_what_it_has_and_leaves_nothing(project, short_folder):
     """The test waits for ever once the code is changed; Ctrl-C and SIGTERM end the run alike."""
-    changed, folder = project.parent / "changed", project.parent / "temporary"
+    changed = project.parent / "changed"
     (project / "tests" / "algorithms" / "test_sign.py").write_text(
         "import time\nfrom algorithms.sign import positive\n\n\ndef test_it():\n"
         f"    if not positive(1) or positive(0):\n        open({str(changed)!r}, 'w').close()\n        time.sleep(600)\n"
@@ -310,16 +319,14 @@ def test_a_run_that_is_stopped_reports_what_it_has_and_leaves_nothing(project):
     command = [sys.executable, "-c", code, "--processes", "1", "algorithms/sign.py"]
     for number in (signal.SIGTERM, signal.SIGINT):
         changed.unlink(missing_ok=True)
-        folder.mkdir()
-        variables = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+        variables = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(short_folder)}
         with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
             while not changed.exists():
                 assert run.poll() is None, run.communicate()
                 time.sleep(0.05)
-            copy = next(folder.glob("mutants-*/0/project"))
+            copy = next(short_folder.glob("mutants-*/0/project"))
             run.send_signal(number)
             told, problem = run.communicate(timeout=60)
         assert "mutants were not reached." in told and problem == "mutants: stopped before the end\n"
-        assert not list(folder.iterdir())
+        assert not list(short_folder.iterdir())
         assert not [each for each in psutil.process_iter(["cwd"]) if str(copy) in (each.info["cwd"] or "")]
-        folder.rmdir()
