@@ -216,6 +216,19 @@ def test_what_a_process_has_is_its_own(interpreter, tmp_path):
     assert said.endswith(f" True ['{tmp_path / 'warm_example.py'}', 'x']\n")
 
 
+def test_a_process_holds_no_socket_of_its_supervisor_or_of_its_interpreter(interpreter, tmp_path):
+    """So that the end of each of them is noticed, however long the process or what it has started lives."""
+    script = (
+        "import os\nopened = [f'/proc/self/fd/{name}' for name in os.listdir('/proc/self/fd')]\n"
+        "print([file for file in opened if os.path.lexists(file) and 'socket' in os.readlink(file)])"
+    )
+    reading, writing = os.pipe()
+    begun, control = started(interpreter(script), tmp_path, writing)
+    os.close(writing)
+    with open(reading) as output, control:
+        assert begun and output.read() == "[]\n"
+
+
 def test_an_interpreter_that_takes_too_long_is_done_without(interpreter, tmp_path, monkeypatch):
     monkeypatch.setattr(warm_module, "READY_WITHIN_S", 0.1)
     (tmp_path / "slow_import.py").write_text("import time; time.sleep(1000)")
