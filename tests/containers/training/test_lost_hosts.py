@@ -1,11 +1,17 @@
-"""Three hosts, one of which goes."""
+"""Three hosts, one of which goes.
+
+What is left of a job waits for up to 22 s before it ends. Nothing computes meanwhile, so that all jobs run side by side.
+"""
 
 import os
 import signal
 import subprocess
 import time
+from itertools import chain
 
 import pytest
+
+from tests.ports import free_port
 
 HOST = """
 import os, sys, time, torch
@@ -50,62 +56,36 @@ class Host(subprocess.Popen):
         os.kill(int(self.program), number)
 
 
-@pytest.fixture
-def three(free_port, containers_python):
-    """Start three hosts; the one whose number is given goes in the way that is said."""
-    started = []
+KILLED = [(1, "computes"), (2, "waits"), (0, "computes")]
+STOPPED = [(2, "soon waits"), (0, "soon computes")]
+ALL_STOPPED = (3, "soon waits for a line")
+FAILS = (0, "fails")
+"""The number of the host that goes, and what it does until then. Those that take longest come first."""
 
-    def start(goes: int, how: str) -> list[Host]:
-        environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port)}
+
+@pytest.fixture(scope="module")
+def jobs(containers_python):
+    """The three hosts of each job. Where one is to be killed or stopped, it has been."""
+    started: dict[tuple[int, str], list[Host]] = {}
+    for job in [*KILLED, *STOPPED, FAILS, ALL_STOPPED]:
+        goes, how = job
+        environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        for rank in range(3):
-            command = containers_python.command(HOST, str(rank), str(goes), how)
-            started.append(Host(command, env=environment, text=True, **pipes))
-        for host in started:
+        commands = [containers_python.command(HOST, str(rank), str(goes), how) for rank in range(3)]
+        started[job] = [Host(command, env=environment, text=True, **pipes) for command in commands]
+        for host in started[job]:
             host.joined()
-        return started
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-@pytest.mark.parametrize(("goes", "how"), [(0, "computes"), (1, "computes"), (2, "waits")])
-def test_a_killed_host_ends_the_others_with_its_name(three, goes, how):
-    """Whether they wait for it or compute by themselves, which takes longer than the test waits."""
-    hosts = three(goes, how)
-    hosts[goes].signal_itself(signal.SIGKILL)
-    for number in {0, 1, 2} - {goes}:
-        log = hosts[number].communicate(timeout=240)[0]
-        assert ("before the end: InternalServerError: Host" in log) == (how == "computes")
-        assert hosts[number].returncode != 0
-        assert f"Host algo-{goes + 1} of this job ended before its work was done; its log says why." in log
+        if job in KILLED + STOPPED:
+            started[job][goes].signal_itself(signal.SIGKILL if job in KILLED else signal.SIGSTOP)
+    yield started
+    for host in chain(*started.values()):
+        host.kill()
+        host.communicate()
 
 
-def test_the_others_are_told_why_the_first_fails(three):
-    """It holds what they read."""
-    hosts = three(0, "fails")
-    for number in (1, 2):
-        log = hosts[number].communicate(timeout=240)[0]
-        assert "Host algo-1 failed: ClientError: row 3 is empty" in log
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("goes", "how"), [(0, "soon computes"), (2, "soon waits")])
-def test_a_host_that_stands_still_ends_the_others_with_its_name(three, goes, how):
-    """Its connections stay, and nothing answers on them: as if its machine were frozen, or the network gone."""
-    hosts = three(goes, how)
-    hosts[goes].signal_itself(signal.SIGSTOP)
-    for number in {0, 1, 2} - {goes}:
-        log = hosts[number].communicate(timeout=240)[0]
-        assert hosts[number].returncode != 0
-        assert f"Host algo-{goes + 1} of this job ended before its work was done; its log says why." in log
-
-
-def test_hosts_that_were_all_stopped_go_on(three):
-    """As where the machine of all of them sleeps."""
-    hosts = three(3, "soon waits for a line")
+def test_hosts_that_were_all_stopped_go_on(jobs):
+    """As where the machine of all of them sleeps. Of all jobs this one alone may not lose a host: it is not kept waiting."""
+    hosts = jobs[ALL_STOPPED]
     for host in hosts:
         host.signal_itself(signal.SIGSTOP)
     time.sleep(6)  # longer than a host may be silent
@@ -117,3 +97,32 @@ def test_hosts_that_were_all_stopped_go_on(three):
         host.stdin.flush()
     assert [host.communicate(timeout=240)[0] for host in hosts] == [""] * 3
     assert [host.returncode for host in hosts] == [0] * 3
+
+
+@pytest.mark.parametrize(("goes", "how"), KILLED)
+def test_a_killed_host_ends_the_others_with_its_name(jobs, goes, how):
+    """Whether they wait for it or compute by themselves, which takes longer than the test waits."""
+    for number in {0, 1, 2} - {goes}:
+        host = jobs[goes, how][number]
+        log = host.communicate(timeout=240)[0]
+        assert ("before the end: InternalServerError: Host" in log) == (how == "computes")
+        assert host.returncode != 0
+        assert f"Host algo-{goes + 1} of this job ended before its work was done; its log says why." in log
+
+
+def test_the_others_are_told_why_the_first_fails(jobs):
+    """It holds what they read."""
+    for host in jobs[FAILS][1:]:
+        log = host.communicate(timeout=240)[0]
+        assert "Host algo-1 failed: ClientError: row 3 is empty" in log
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("goes", "how"), STOPPED)
+def test_a_host_that_stands_still_ends_the_others_with_its_name(jobs, goes, how):
+    """Its connections stay, and nothing answers on them: as if its machine were frozen, or the network gone."""
+    for number in {0, 1, 2} - {goes}:
+        host = jobs[goes, how][number]
+        log = host.communicate(timeout=240)[0]
+        assert host.returncode != 0
+        assert f"Host algo-{goes + 1} of this job ended before its work was done; its log says why." in log
