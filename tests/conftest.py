@@ -60,10 +60,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.path not in slow, item.path))
 
 
-def pytest_collection_finish() -> None:
-    """Collected tests stay: looking for garbage among them took a twelfth of the time of the short ones."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collected tests stay: to look for garbage among them took a seventh of the time of collecting, and a twelfth of that of the
+    short tests.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -142,9 +142,11 @@ def serve(address: str, *modules: str) -> str | None:
     sys.path.pop(0)  # the folder of this file
     told = os.dup(1)
     os.dup2(2, 1)  # an import may print something
+    gc.disable()  # what is imported stays
     for module in modules:
         __import__(module)
     gc.collect()
+    gc.enable()
     gc.freeze()  # every fork would otherwise look through all that was imported as it ends, and copy the memory of it
     signal.signal(signal.SIGCHLD, _reap)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
