@@ -23,6 +23,20 @@ def fit(name, case, rows, run=None):
     return build(name, case).fit({"train": MemoryStream(rows)}, run or RunContext())
 
 
+@pytest.fixture(scope="module")
+def models():
+    """The models so far, by algorithm."""
+    return {}
+
+
+@pytest.fixture
+def model(name, case, models):
+    """What the algorithm learns from the rows of its case as they are, once for all tests."""
+    if name not in models:
+        models[name] = fit(name, case, case.rows())
+    return models[name]
+
+
 def same(one, other) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one.arrays().values(), other.arrays().values(), strict=True))
 
@@ -44,9 +58,8 @@ def test_hyperparameters_of_a_module_of_their_own_are_read_without_torch(name):
     assert found.stdout == "False\n"
 
 
-def test_reaches_its_floor_on_rows_as_they_are(name, case):
-    rows = case.rows()
-    assert case.quality(fit(name, case, rows), rows) >= case.floor
+def test_reaches_its_floor_on_rows_as_they_are(name, case, model):
+    assert case.quality(model, case.rows()) >= case.floor
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -68,29 +81,27 @@ def test_same_seed_gives_the_same_bytes(name, case):
     assert same(fit(name, case, rows, RunContext(7)), fit(name, case, rows, RunContext(7)))
 
 
-def test_sparse_rows_give_what_dense_rows_give(name, case):
+def test_sparse_rows_give_what_dense_rows_give(name, case, model):
     rows = case.rows()
     sparse = SparseRows.from_dense(rows.dense())
-    assert same(fit(name, case, rows), fit(name, case, Batch(sparse, rows.labels_nl)))
+    assert same(model, fit(name, case, Batch(sparse, rows.labels_nl)))
 
 
-def test_arrays_rebuild_the_model(name, case):
+def test_arrays_rebuild_the_model(name, case, model):
     rows = case.rows()
-    model = fit(name, case, rows)
     assert tuple(model.arrays()) == model.array_names
     again = type(model).from_arrays(model.arrays(), model.settings())
     for column, values in model.predict(rows).items():
         assert torch.equal(again.predict(rows)[column], values)
 
 
-def test_arrays_are_finite_float32(name, case):
-    for array in fit(name, case, case.rows()).arrays().values():
+def test_arrays_are_finite_float32(name, case, model):
+    for array in model.arrays().values():
         assert array.dtype == torch.float32 and bool(array.isfinite().all()) and array.is_contiguous()
 
 
-def test_predicts_the_declared_columns_one_entry_a_row(name, case):
+def test_predicts_the_declared_columns_one_entry_a_row(name, case, model):
     rows = case.rows()
-    model = fit(name, case, rows)
     answer = model.predict(rows)
     response = algorithms.find(name).spec.response
     assert tuple(answer) == (*response.columns, *response.verbose)
@@ -98,9 +109,8 @@ def test_predicts_the_declared_columns_one_entry_a_row(name, case):
     assert model.feature_dim == rows.width
 
 
-def test_a_row_is_answered_alike_alone_and_in_company(name, case):
+def test_a_row_is_answered_alike_alone_and_in_company(name, case, model):
     rows = case.rows()
-    model = fit(name, case, rows)
     together = model.predict(rows)
     alone = model.predict(rows[5:6])
     for column, values in alone.items():
