@@ -17,8 +17,8 @@ def describe() -> list[dict[str, Any]]:
     """Return one object per algorithm, sorted by name.
 
     Its members are `name`, `summary` (the first line of the folder's docstring), `repositories` of ECR URIs, `content_types` of
-    channels, `label_size` of a CSV row in training, `metric_definitions` (regular expressions by name), and `problem`: why it
-    cannot run here, or None.
+    channels, `label_size` of a CSV row in training, `metric_definitions` (regular expressions by name), `problem`: why it
+    cannot run here, or None, and `packages`: those that it imports beside what every algorithm has.
     """
     return [_described(folder) for folder in algorithms.names()]
 
@@ -47,6 +47,7 @@ def _entry(name: str, summary: str, problem: str | None, spec: Spec | None = Non
         "label_size": spec.label_size if spec else 1,
         "metric_definitions": _metric_definitions(spec) if spec else {},
         "problem": problem,
+        "packages": list(spec.packages if spec else ()),
     }
 
 

@@ -1,8 +1,9 @@
 """An interpreter that has done the slow imports and forks: `python -m wildsage.local_runner.backends.preloaded MODULE…`.
 
-Its standard input is a socket of its parent. It imports the modules and sends `READY`. It then forks a process for every
-pair of file descriptors that it receives: a control socket, on which an order comes first, and the output. An order is
-its length in bytes (`LENGTH`) and a JSON object:
+Its standard input is a socket of its parent that keeps messages apart. It imports the modules and sends `READY`. It then forks a
+process for every pair of file descriptors that it receives: a control socket, on which an order comes first, and the output.
+The message that brings them names more modules, for this process and all later ones. An order is its length in bytes
+(`LENGTH`) and a JSON object:
 
     {"arguments": ["containers", "train"], "environment": {"TZ": "UTC"}, "folder": "/some/folder"}
 
@@ -13,6 +14,7 @@ interpreter itself runs nothing but imports, so that no thread, random state or 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -29,6 +31,7 @@ from wildsage.local_runner.processes import supervisor
 
 READY = b"R"
 LENGTH = struct.Struct("!I")
+MAX_MODULES_BYTES = 4096  # mutants: equivalent: an algorithm needs a few packages
 
 
 def main(modules: Sequence[str]) -> None:
@@ -36,9 +39,7 @@ def main(modules: Sequence[str]) -> None:
     parent = socket.socket(fileno=os.dup(0))
     for module in modules:
         importlib.import_module(module)
-    gc.collect()  # mutants: equivalent: memory of what no fork needs
-    # mutants: equivalent: memory alone
-    gc.freeze()  # the garbage collector would otherwise write into shared memory
+    _keep()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the supervisors
     parent.sendall(READY)
     arguments = _await_turn(parent)
@@ -47,12 +48,29 @@ def main(modules: Sequence[str]) -> None:
         runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
 
 
+def _keep() -> None:
+    """What has been imported stays: the garbage collector would otherwise write into memory that forks share."""
+    gc.collect()  # mutants: equivalent: memory of what no fork needs
+    gc.freeze()  # mutants: equivalent: memory alone
+
+
+def _import_more(modules: Sequence[str]) -> None:
+    """Import modules that have not been. A container that needs one that cannot be imported says so itself."""
+    missing = [module for module in modules if module not in sys.modules]
+    for module in missing:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+    if missing:
+        _keep()
+
+
 def _await_turn(parent: socket.socket) -> list[str]:
     """Return the arguments in each forked process, and an empty list in this one once the parent has gone."""
     while True:
-        _, descriptors, _, _ = socket.recv_fds(parent, 1, 2)
+        modules, descriptors, _, _ = socket.recv_fds(parent, MAX_MODULES_BYTES, 2)
         if not descriptors:
             return []
+        _import_more(modules.decode().split())
         if os.fork() == 0:
             parent.close()  # and its copy at 0, so that the parent notices at once when this interpreter dies
             _redirect(os.open(os.devnull, os.O_RDONLY), 0)

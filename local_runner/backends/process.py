@@ -26,6 +26,7 @@ from wildsage.local_runner.backends import CannotRun, Launch, Usage
 from wildsage.local_runner.backends.user_code import UserCode
 from wildsage.local_runner.backends.warm import WarmInterpreter
 from wildsage.local_runner.images import uris
+from wildsage.local_runner.images.catalogue import AlgorithmEntry
 from wildsage.local_runner.processes import no_network, python, supervisor
 
 MAX_LINE_BYTES = 256 * 1024
@@ -44,11 +45,12 @@ READ_WHEN_NEEDED = ("SAGEMAKER_", "WILDSAGE_")
 
 @dataclass(frozen=True)
 class _Start:
-    """What a container runs. A warm interpreter may run `warm_arguments` in place of `command`."""
+    """What a container runs. A warm interpreter that has done `imports` may run `warm_arguments` in place of `command`."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
     warm_arguments: Sequence[str] | None = None
+    imports: Sequence[str] = ()
 
     def without_network(self) -> _Start:
         """The same without a network, in an interpreter of its own."""
@@ -187,7 +189,9 @@ class ProcessBackend:
             else:
                 environment = python.environment(environment)
             return _Start(user_code.command(command, launch, hosts), environment)
-        return _Start(command, {**self._environment(launch), **variables}, arguments)
+        algorithm = self._algorithm(launch.image)
+        environment = {**self._environment(launch, algorithm), **variables}
+        return _Start(command, environment, arguments, algorithm.packages)
 
     def _start(
         self, start: _Start, launch: Launch, inherited: Sequence[int] = ()
@@ -230,15 +234,18 @@ class ProcessBackend:
             return False
         if not all(name.startswith(READ_WHEN_NEEDED) for name in launch.environment):
             return False
-        return self._warm.start(arguments, start.environment, launch.root, control, parent_pipe.fileno(), writing)
+        imports = start.imports
+        return self._warm.start(
+            arguments, start.environment, launch.root, control, parent_pipe.fileno(), writing, imports
+        )
 
-    def _algorithm(self, image: str) -> str:
+    def _algorithm(self, image: str) -> AlgorithmEntry:
         try:
             return uris.installed_algorithm(image)
         except uris.UnknownImage as unknown:
             raise CannotRun(str(unknown)) from None
 
-    def _environment(self, launch: Launch) -> dict[str, str]:
+    def _environment(self, launch: Launch, algorithm: AlgorithmEntry) -> dict[str, str]:
         """Variables of this process, then the caller's, then those of the contract, which override all others."""
         found = {
             **os.environ,
@@ -246,7 +253,7 @@ class ProcessBackend:
             **launch.environment,
             **launch.contract,
             ROOT_VARIABLE: str(launch.root),
-            "WILDSAGE_ALGORITHM": self._algorithm(launch.image),
+            "WILDSAGE_ALGORITHM": algorithm.name,
             image_tag.VARIABLE: uris.tag_of(launch.image),
             "PYTHONUNBUFFERED": "1",
         }

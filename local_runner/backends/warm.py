@@ -45,10 +45,12 @@ class WarmInterpreter:
         control: socket.socket,
         parent_pipe: int,
         output: int,
+        imports: Sequence[str] = (),
     ) -> bool:
         """Start a process under a supervisor, connected by the socket pair `control` and `parent_pipe`; it writes to `output`.
 
-        The caller closes both descriptors. Returns False if no interpreter can be started.
+        Of its `imports`, the interpreter has those done that can be, for this process and for those after it. The caller closes
+        both descriptors. Returns False if no interpreter can be started.
         """
         order = {"arguments": [self._module, *arguments], "environment": dict(environment), "folder": str(folder)}
         text = json.dumps(order).encode()
@@ -57,7 +59,7 @@ class WarmInterpreter:
             if orders is None:
                 return False
             try:
-                socket.send_fds(orders, [b"."], [parent_pipe, output])
+                socket.send_fds(orders, [" ".join(imports).encode() or b" "], [parent_pipe, output])
             except OSError:  # the interpreter has died; the next start makes a new one
                 self._forget()
                 return False
@@ -73,7 +75,7 @@ class WarmInterpreter:
         if self._orders is not None and self._process is not None and self._process.poll() is None:
             return self._orders
         self._forget()
-        self._orders, parent_pipe = socket.socketpair()
+        self._orders, parent_pipe = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._orders.settimeout(READY_WITHIN_S)  # for its imports, and for each order that it takes
         with parent_pipe:
             self._process = subprocess.Popen(

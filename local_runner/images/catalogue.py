@@ -24,7 +24,8 @@ class AlgorithmEntry:
     """An algorithm as its container describes it.
 
     `summary` is one sentence; `repositories` are the names of its image in ECR; `label_size` is how many columns of a CSV row
-    are labels in training; `metric_definitions` are regular expressions by name; `problem` says why it cannot run here.
+    are labels in training; `metric_definitions` are regular expressions by name; `problem` says why it cannot run here;
+    `packages` are those that it imports beside what every algorithm has.
     """
 
     name: str
@@ -34,6 +35,7 @@ class AlgorithmEntry:
     label_size: int
     metric_definitions: Mapping[str, str]
     problem: str | None
+    packages: tuple[str, ...] = ()
 
 
 def algorithms() -> tuple[AlgorithmEntry, ...]:
@@ -79,6 +81,7 @@ def _described(_stamp: object) -> tuple[AlgorithmEntry, ...]:
             entry["label_size"],
             entry["metric_definitions"],
             entry["problem"],
+            tuple(entry["packages"]),
         )
         for entry in json.loads(answer.stdout)
     )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from wildsage.containers.contract import frameworks, spark
 from wildsage.containers.contract.frameworks import Framework
 from wildsage.local_runner.images import built_in, catalogue
+from wildsage.local_runner.images.catalogue import AlgorithmEntry
 
 URI = re.compile(
     r"\d{12}\.dkr\.ecr[a-z-]*\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@sha256:[0-9a-f]{64})?"
@@ -87,12 +88,12 @@ def image_name(algorithm: str, target: str) -> str:
     return f"wildsage/{algorithm}:{target}"
 
 
-def installed_algorithm(uri: str) -> str:
-    """Like `algorithm`, for algorithms that can run in this installation. Raises UnknownImage."""
+def installed_algorithm(uri: str) -> AlgorithmEntry:
+    """The algorithm of an image that can run in this installation. Raises UnknownImage."""
     repository = _repository(uri)
     found = catalogue.in_repository(repository)
     if found and not found.problem:
-        return found.name
+        return found
     if found:
         raise UnknownImage(f"Image {uri}: {found.problem}")
     amazons = built_in.find(repository)

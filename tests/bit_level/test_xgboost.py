@@ -21,6 +21,7 @@ from wildsage.algorithms.xgboost import model_files  # noqa: E402
 from wildsage.containers.codecs.records.record_protobuf import encode_rows  # noqa: E402
 from wildsage.local_runner.backends.warm import WarmInterpreter  # noqa: E402
 from wildsage.local_runner.server.services import WARM_IMPORTS  # noqa: E402
+from wildsage.local_runner.settings import CONTAINERS  # noqa: E402
 
 SHARES = 3
 TYPES = ("text/csv", "text/libsvm", "application/x-parquet", "application/x-recordio-protobuf")
@@ -37,9 +38,8 @@ def name() -> str:
 
 @pytest.fixture(scope="module")
 def warm() -> Iterator[WarmInterpreter]:
-    """What starts the processes. It has imported the library too, which takes longer than any of these jobs."""
-    modules = ("wildsage.containers.programs", "wildsage.algorithms.xgboost.training")
-    interpreter = WarmInterpreter("wildsage.containers", (*WARM_IMPORTS, *modules))
+    """What starts the processes, as in `wildsage up`."""
+    interpreter = WarmInterpreter(CONTAINERS[-1], WARM_IMPORTS)
     yield interpreter
     interpreter.close()
 

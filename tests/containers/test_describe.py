@@ -53,6 +53,7 @@ def test_a_package_that_is_missing_is_named_with_the_extra_that_brings_it(only):
     only(Spec(**{**vars(MADE), "packages": ("not_installed_anywhere",), "aliases": ("sagemaker-made",)}))
     (entry,) = describe()
     assert entry["repositories"] == ["made", "sagemaker-made"]
+    assert entry["packages"] == ["not_installed_anywhere"]
     assert entry["problem"] == (
         "Algorithm made needs the package not_installed_anywhere, which is not installed here: pip install 'wildsage[made]'."
     )
@@ -88,5 +89,6 @@ def test_a_mistake_in_one_folder_leaves_the_others_as_they_are(monkeypatch):
         "label_size": 1,
         "metric_definitions": {},
         "problem": "Algorithm pca: its module spec cannot be imported: SyntaxError: invalid syntax",
+        "packages": [],
     }
     assert found["kmeans"]["problem"] is None

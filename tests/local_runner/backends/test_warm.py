@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -21,6 +22,7 @@ from wildsage.local_runner.backends import Launch, preloaded
 from wildsage.local_runner.backends import warm as warm_module
 from wildsage.local_runner.backends.process import ProcessBackend
 from wildsage.local_runner.backends.warm import WarmInterpreter
+from wildsage.local_runner.images import catalogue
 from wildsage.local_runner.settings import CONTAINERS
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
@@ -97,6 +99,19 @@ import wave
     (was_there, name, number), (was_there_again, name_again, number_again) = (line.split() for line in lines)
     assert (was_there, was_there_again, name, name_again) == ("False", "False", "one", "two")
     assert number != number_again
+
+
+def test_packages_of_an_algorithm_are_imported_once_and_one_that_cannot_be_is_left_to_the_container(
+    module, tmp_path, monkeypatch
+):
+    """XGBoost's take a second."""
+    backend, lines = module("import sys\nprint([name in sys.modules for name in ('wave', 'colorsys')])"), []
+    kmeans = catalogue.named("kmeans")
+    for packages in ((), ("no_such_module", "wave"), ("colorsys",), ()):
+        monkeypatch.setattr(catalogue, "algorithms", lambda here=packages: (replace(kmeans, packages=here),))
+        (process,) = backend.train([Launch(IMAGE, tmp_path, {}, {}, lines.append)])
+        assert process.wait(WITHIN_S) == 0
+    assert lines == ["[False, False]\n", "[True, False]\n", "[True, True]\n", "[True, True]\n"]
 
 
 def test_an_interpreter_that_died_is_replaced_and_one_that_cannot_import_is_done_without(module, tmp_path, children):

@@ -39,7 +39,7 @@ def test_every_uri_of_the_sdk_is_known(framework, monkeypatch):
 
 
 def test_an_image_that_cannot_run_says_what_can():
-    assert uris.installed_algorithm("382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1") == "kmeans"
+    assert uris.installed_algorithm("382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1").name == "kmeans"
     with pytest.raises(
         uris.UnknownImage,
         match=r"is not one of Amazon's built-in algorithms or framework images. Available without Docker: .*kmeans",
