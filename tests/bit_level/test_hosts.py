@@ -16,7 +16,6 @@ from wildsage import algorithms
 JOINED_WITHIN_S = 120
 ENDED_WITHIN_S = 30
 PROCESSES = [("processes", name) for name in algorithms.on_the_toolkit()]
-CONTAINERS = [("containers", name) for name in algorithms.on_the_toolkit()]
 WAYS = [*PROCESSES, ("containers", "kmeans")]
 """Places and algorithms. All algorithms are tried as processes, which run the code of containers, and one in containers as well."""
 
@@ -37,12 +36,14 @@ def settings(hyperparameters, data) -> dict[str, str]:
     [
         *((*way, 2, "FullyReplicated") for way in PROCESSES),
         *((*way, 3, "ShardedByS3Key") for way in WAYS),
-        *((*way, 2, "ShardedByS3Key") for way in CONTAINERS if way not in WAYS),
+        ("containers", "image_classification", 2, "ShardedByS3Key"),
     ],
     indirect=["place", "name"],
 )
 def test_hosts_make_one_model(place, image, settings, put, hosts, distribution):
-    """In containers of every image too. Which files a host gets is settled before one starts, wherever it runs."""
+    """In containers too, also of image classification, whose hosts share gradients instead of sums. Which files a host gets is
+    settled before one starts, wherever it runs.
+    """
     outcome = place.train(image, settings, put(place, distribution=distribution), hosts)
     assert outcome.statuses == [0] * hosts, outcome.ending
     assert outcome.model
