@@ -15,6 +15,7 @@ import sys
 import threading
 
 from wildsage.algorithms.base.errors import WildsageError
+from wildsage.algorithms.base.imports import lasting
 from wildsage.containers.contract import capabilities, failure, frameworks
 from wildsage.containers.launchers import job_folder, served_model
 from wildsage.containers.training.stopping import StopSignal
@@ -66,8 +67,8 @@ def _train(stop: StopSignal) -> int:
 
     if program := programs.named(os.environ):
         return programs.train(program, os.environ, stop)
-    from wildsage.containers.train import train
-
+    with lasting():
+        from wildsage.containers.train import train
     return train(os.environ, stop)
 
 
@@ -78,7 +79,8 @@ def _serve() -> None:
         os.environ[frameworks.VARIABLE] = framework.name
         from wildsage.containers.frameworks.serving import serve
     else:
-        from wildsage.containers.serve import serve
+        with lasting():
+            from wildsage.containers.serve import serve
     serve(os.environ)
 
 

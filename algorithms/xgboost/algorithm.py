@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from wildsage.algorithms.base.endpoint import Endpoint
+from wildsage.algorithms.base.imports import lasting
 from wildsage.algorithms.base.program import Job, Program, Records
 from wildsage.algorithms.xgboost import hyperparameters
 
@@ -30,12 +31,14 @@ class XGBoost(Program):
         from wildsage.algorithms.xgboost.data.late_loops import LATE_LOOPS
 
         LATE_LOOPS.expect(job.channels)  # they are loaded while the library is imported
-        from wildsage.algorithms.xgboost.training import BoostingJob
+        with lasting():
+            from wildsage.algorithms.xgboost.training import BoostingJob
 
         BoostingJob(job).run()
 
     def load(self, folder: Path, environment: Mapping[str, str], records: Records) -> Endpoint:
-        from wildsage.algorithms.xgboost.serving.endpoint import load
+        with lasting():
+            from wildsage.algorithms.xgboost.serving.endpoint import load
 
         return load(folder, environment, records)
 

@@ -6,7 +6,6 @@ Source: contract script-mode, section 5.
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import logging
 import os
@@ -18,6 +17,7 @@ import flask
 
 from wildsage.algorithms.base.endpoint import Endpoint
 from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.imports import lasting
 from wildsage.containers.contract import frameworks, host_check, image_tag
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.contract.whole_number import whole_number
@@ -73,11 +73,10 @@ def serve(environment: Mapping[str, str]) -> None:
 
 def _import_once(framework: frameworks.Framework) -> None:
     """Import the framework before the workers are forked: they share its memory, and the cores import it once and not for each."""
-    for name in framework.packages:
-        with contextlib.suppress(Exception):  # the script learns it, if it needs the package
-            importlib.import_module(name)
-    # mutants: equivalent: time and memory alone
-    gc.freeze()  # the garbage collector of each worker would otherwise look through it, and copy its memory
+    with lasting():  # the garbage collector of each worker would otherwise look through it, and copy its memory
+        for name in framework.packages:
+            with contextlib.suppress(Exception):  # the script learns it, if it needs the package
+                importlib.import_module(name)
 
 
 def count_workers(environment: Mapping[str, str]) -> int:

@@ -15,7 +15,6 @@ interpreter itself runs nothing but imports, so that no thread, random state or 
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import json
 import os
@@ -27,6 +26,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from wildsage.algorithms.base.imports import lasting
 from wildsage.local_runner.processes import supervisor
 
 READY = b"R"
@@ -37,31 +37,15 @@ MAX_MODULES_BYTES = 4096  # mutants: equivalent: an algorithm needs a few packag
 def main(modules: Sequence[str]) -> None:
     """Import the modules, then fork a process for each order until the parent has gone."""
     parent = socket.socket(fileno=os.dup(0))
-    for module in modules:
-        importlib.import_module(module)
-    _keep()
+    with lasting():
+        for module in modules:
+            importlib.import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the supervisors
     parent.sendall(READY)
     arguments = _await_turn(parent)
     if arguments:  # only in a forked process
         sys.argv[:] = arguments
         runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
-
-
-def _keep() -> None:
-    """What has been imported stays: the garbage collector would otherwise write into memory that forks share."""
-    gc.collect()  # mutants: equivalent: memory of what no fork needs
-    gc.freeze()  # mutants: equivalent: memory alone
-
-
-def _import_more(modules: Sequence[str]) -> None:
-    """Import modules that have not been. A container that needs one that cannot be imported says so itself."""
-    missing = [module for module in modules if module not in sys.modules]
-    for module in missing:
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
-    if missing:
-        _keep()
 
 
 def _await_turn(parent: socket.socket) -> list[str]:
@@ -77,6 +61,15 @@ def _await_turn(parent: socket.socket) -> list[str]:
             return _run_supervised(*descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _import_more(modules: Sequence[str]) -> None:
+    """Import modules that have not been. A container that needs one that cannot be imported says so itself."""
+    if missing := [module for module in modules if module not in sys.modules]:
+        with lasting():
+            for module in missing:
+                with contextlib.suppress(Exception):
+                    importlib.import_module(module)
 
 
 def _run_supervised(control: int, output: int) -> list[str]:
