@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,21 +15,26 @@ from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
 
-ROOT = Path(__file__).resolve().parents[2]
 HTTP = urllib3.PoolManager(retries=False, timeout=240)
 
 
-def start(folder: Path, **environment: str) -> tuple[subprocess.Popen, str]:
-    port = free_port()
-    ours = {"SAGEMAKER_DATA_PATH": str(folder), "SAGEMAKER_BIND_TO_PORT": str(port), "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wildsage.containers", "serve"],
-        env=os.environ | ours | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return process, f"http://127.0.0.1:{port}"
+@pytest.fixture(scope="module")
+def start(containers_python):
+    """Starts a server for a folder; its process and its address."""
+
+    def start(folder: Path, **environment: str) -> tuple[subprocess.Popen, str]:
+        port = free_port()
+        ours = {"SAGEMAKER_DATA_PATH": str(folder), "SAGEMAKER_BIND_TO_PORT": str(port)}
+        process = subprocess.Popen(
+            containers_python.module("wildsage.containers", "serve"),
+            env=os.environ | ours | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return process, f"http://127.0.0.1:{port}"
+
+    return start
 
 
 def wait_for_ping(url: str) -> None:
@@ -45,7 +49,7 @@ def wait_for_ping(url: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(tmp_path_factory, start):
     folder = tmp_path_factory.mktemp("ml")
     artifact.save(KMeansModel(torch.tensor([[0.0, 0.0], [3.0, 4.0]])), OptML(folder).model, "algo-1")
     process, url = start(folder)
@@ -99,7 +103,7 @@ def test_a_payload_beyond_the_limit_is_a_413(server):
     assert answer.status == 413 and b"larger than 104857600 bytes" in answer.data
 
 
-def test_a_multi_model_container_serves_what_it_is_asked_to_load(tmp_path):
+def test_a_multi_model_container_serves_what_it_is_asked_to_load(tmp_path, start):
     place = OptML(tmp_path).loaded_model("opaque")
     artifact.save(KMeansModel(torch.tensor([[0.0, 0.0], [3.0, 4.0]])), place, "algo-1")
     process, url = start(tmp_path, SAGEMAKER_MULTI_MODEL="true")
@@ -120,13 +124,13 @@ def test_a_multi_model_container_serves_what_it_is_asked_to_load(tmp_path):
         assert process.wait(timeout=240) == 0
 
 
-def test_without_a_model_it_says_so_and_ends(tmp_path):
+def test_without_a_model_it_says_so_and_ends(tmp_path, start):
     process, _ = start(tmp_path)
     log, _ = process.communicate(timeout=240)
     assert process.returncode == 1 and "ClientError: No model" in log and "Traceback" not in log
 
 
-def test_a_model_of_another_algorithm_is_named(tmp_path):
+def test_a_model_of_another_algorithm_is_named(tmp_path, start):
     artifact.save(KMeansModel(torch.zeros(2, 2)), OptML(tmp_path).model, "algo-1")
     process, _ = start(tmp_path, WILDSAGE_ALGORITHM="xgboost")
     log, _ = process.communicate(timeout=240)
