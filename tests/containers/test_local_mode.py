@@ -64,7 +64,8 @@ def test_fits_on_one_host_and_on_two_deploys_predicts_and_cleans_up(session, our
     np.savetxt(tmp_path / "train" / "rows.csv", rows, fmt="%.5f", delimiter=",")
     fitted = [fit(session, our_image("kmeans"), tmp_path, instances) for instances in (1, 2)]
     assert all(Path(estimator.model_data.removeprefix("file://")).is_file() for estimator in fitted)
-    predictor = fitted[-1].deploy(1, "local", serializer=CSVSerializer(), deserializer=JSONDeserializer(), wait=True)
+    # The local session waits for the container itself. With `wait` the SDK then asks after 30 s whether AWS has an endpoint.
+    predictor = fitted[-1].deploy(1, "local", serializer=CSVSerializer(), deserializer=JSONDeserializer(), wait=False)
     try:
         answer = predictor.predict(CORNERS)["predictions"]
     finally:
