@@ -72,6 +72,11 @@ class Collective(Protocol):
         """Close the connections to the other hosts."""
 
 
+Rendezvous = Callable[[Callable[[str, int], object]], tuple[str, int]]
+"""Waits for the other hosts, and returns the address of the first and a port that is free there. On the first host it calls what
+it is given with both, which listens at the port from then on: the others learn it only afterwards, and no connection is refused."""
+
+
 @dataclass(frozen=True)
 class JobChannel:
     """One channel of a job. `description` is its entry of inputdataconfig.json, for messages that show it.
@@ -92,8 +97,7 @@ class Job:
     """A training job on one of its hosts. `tag` is that of the requested image; empty without one.
 
     `hosts` are sorted, the first leads. `checkpoints` is None for a job without. `stopping()` turns true with SIGTERM. A program
-    of several hosts waits for the others by `join()`, or, if its library connects them, by `rendezvous()`: the address of the
-    first, and a port that is free there.
+    of several hosts waits for the others by `join()`, or, if its library connects them, by `rendezvous`.
     """
 
     tag: str
@@ -101,7 +105,7 @@ class Job:
     channels: Mapping[str, JobChannel]
     host: str
     hosts: tuple[str, ...]
-    rendezvous: Callable[[], tuple[str, int]]
+    rendezvous: Rendezvous
     model: Path
     output_data: Path
     checkpoints: Path | None

@@ -1,14 +1,15 @@
 """The hosts of one job, joined by the library's own collective. Hosts without rows are dropped.
 
 All hosts join once to learn which of them have rows; then those join again to train. The first host of the job runs the tracker of
-both groups, and in the first it announces the port of the second.
+both groups, and in the first it announces the port of the second. It listens before another host tries to join: the library waits
+for 2 s after a connection that was refused, and then for 4.
 """
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ import xgboost
 from xgboost.tracker import RabitTracker
 
 from wildsage.algorithms.base.errors import LostHost, PlatformError, UserError
+from wildsage.algorithms.base.program import Rendezvous
 from wildsage.algorithms.xgboost.parameters import LIBRARY
 from wildsage.algorithms.xgboost.versions import Version
 
@@ -38,8 +40,8 @@ class Member(Protocol):
         """All hosts, sorted."""
 
     @property
-    def rendezvous(self) -> Callable[[], tuple[str, int]]:
-        """Waits for the others: where the first can be reached, and a port that is free there."""
+    def rendezvous(self) -> Rendezvous:
+        """Waits for the others."""
 
     @property
     def leads(self) -> bool:
@@ -57,14 +59,22 @@ def together(job: Member, rows: int) -> Iterator[list[str]]:
         return
     if LIBRARY < COLLECTIVE_SINCE:
         raise UserError(f"{len(job.hosts)} hosts need XGBoost 2.1 or newer, and this is {xgboost.__version__}.")
-    leader, first_port = job.rendezvous()
+    tracker: RabitTracker | None = None
+
+    def listen(leader: str, port: int) -> None:
+        nonlocal tracker
+        tracker = _tracker(_resolved(leader), port, len(job.hosts))
+
+    leader, first_port = job.rendezvous(listen)
     address = _resolved(leader)
-    with _joined(job, job.hosts, address, first_port):
+    with _joined(job, job.hosts, address, first_port, tracker):
         members, port = _with_rows(job, rows)
         if len(members) in (0, len(job.hosts)):
             yield members
             return
-    with _joined(job, members, address, port):
+        tracker = _tracker(address, port, len(members)) if job.leads else None
+        on_any(True)  # the others go on when it listens
+    with _joined(job, members, address, port, tracker):
         yield members
 
 
@@ -84,9 +94,10 @@ def _with_rows(job: Member, rows: int) -> tuple[list[str], int]:
 
 
 @contextmanager
-def _joined(job: Member, hosts: Sequence[str], address: str, port: int) -> Iterator[None]:
+def _joined(
+    job: Member, hosts: Sequence[str], address: str, port: int, tracker: RabitTracker | None = None
+) -> Iterator[None]:
     """Within the block these hosts are joined. The first host of the job must enter too: it runs the tracker."""
-    tracker = _tracker(address, port, len(hosts)) if job.leads else None
     context = None
     if job.host in hosts:
         try:

@@ -102,17 +102,19 @@ class HostWatch:
         except RuntimeError:
             raise PlatformError(self.verdict() or _gone(self._hosts[0])) from None
 
-    def free_port(self) -> tuple[str, int]:
-        """Wait as `meet` does; then the address of the first host, and a port that is free there.
+    def free_port(self, listen: Callable[[str, int], object]) -> tuple[str, int]:
+        """Wait as `meet` does; then the address of the first host, and a port that is free there, at which it listens.
 
         Raises PlatformError, with the name, if a host fails or does not appear.
         """
         store = self.meet()
+        if self._rank == 0:
+            with socket.create_server(("", 0)) as probe:
+                port = probe.getsockname()[1]
+            listen(self.address, port)
         try:
             if self._rank == 0:
-                with socket.create_server(("", 0)) as probe:
-                    port = probe.getsockname()[1]
-                store.set(FREE_PORT, str(port))  # not before: nobody should reach the probe
+                store.set(FREE_PORT, str(port))
             return self.address, int(store.get(FREE_PORT))
         except RuntimeError:
             raise PlatformError(self.verdict() or _gone(self._hosts[0])) from None

@@ -53,13 +53,13 @@ def meet() -> Store:
     return _current.meet()
 
 
-def free_port() -> tuple[str, int]:
-    """Wait until all hosts are ready; then the address of the first, and a port that is free there.
+def free_port(listen: Callable[[str, int], object]) -> tuple[str, int]:
+    """Wait until all hosts are ready; then the address of the first, and a port that is free there, at which it listens.
 
     Raises PlatformError, with the name, if a host fails or does not appear.
     """
     assert _current
-    return _current.free_port()
+    return _current.free_port(listen)
 
 
 def before_forced_end(action: Callable[[str], None]) -> None:

@@ -1,5 +1,6 @@
 """Rounds of boosting against `xgboost.train`, and what is logged, recorded and decided after each."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -79,14 +80,21 @@ def test_own_metrics_of_a_set_without_rows_are_0():
 @pytest.mark.skipif(hosts.LIBRARY < hosts.COLLECTIVE_SINCE, reason="hosts need a newer XGBoost")
 def test_own_metrics_are_the_mean_over_the_hosts_by_their_rows():
     """A thread stands for each host. On the smaller one all labels are the other class."""
-    names, port = ("algo-1", "algo-2"), free_port()
+    names, port, listens = ("algo-1", "algo-2"), free_port(), threading.Event()
     model, _ = boost(BoostingTask(LOGISTIC, 1, sets(CLASSES)))
     labels = np.concatenate([1 - CLASSES[:9], CLASSES[9:]])
     parts = {"algo-1": slice(9), "algo-2": slice(9, None)}
     own = {name: xgboost.DMatrix(X[part], label=labels[part]) for name, part in parts.items()}
 
     def measure(name: str) -> dict:
-        host = SimpleNamespace(host=name, hosts=names, leads=name == names[0], rendezvous=lambda: ("localhost", port))
+        def rendezvous(listen) -> tuple[str, int]:
+            if host.leads:
+                listen("localhost", port)
+                listens.set()
+            assert listens.wait(240)
+            return "localhost", port
+
+        host = SimpleNamespace(host=name, hosts=names, leads=name == names[0], rendezvous=rendezvous)
         history: dict = {}
         with hosts.together(host, 1):
             OwnMetrics(["accuracy"], {"train": own[name]}).after_iteration(model.copy(), 0, history)

@@ -1,8 +1,9 @@
 """Joining hosts, with a thread in the place of each: jobs of several processes are in test_several_hosts.py."""
 
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -24,8 +25,13 @@ class Host:
     host: str
     hosts: tuple[str, ...]
     port: int = 0
+    listens: threading.Event = field(default_factory=threading.Event)
 
-    def rendezvous(self) -> tuple[str, int]:
+    def rendezvous(self, listen) -> tuple[str, int]:
+        if self.leads:
+            listen("localhost", self.port)
+            self.listens.set()
+        assert self.listens.wait(240)
         return "localhost", self.port
 
     @property
@@ -49,7 +55,7 @@ def test_several_hosts_need_the_collective_of_version_2_1(monkeypatch, library, 
     class Met(Exception):
         """The hosts would meet now."""
 
-    def rendezvous():
+    def rendezvous(_listen):
         raise Met
 
     monkeypatch.setattr(hosts, "LIBRARY", library)
@@ -147,10 +153,10 @@ def test_a_free_port_can_be_taken():
 
 def members_of(rows: list[int]) -> list[tuple[list[str], bool, int]]:
     """What each host, with so many rows, is told: who joins, whether any of those that join is the last, and how many they are."""
-    names, port = tuple(f"algo-{number}" for number in range(len(rows))), free_port()
+    names, port, listens = tuple(f"algo-{number}" for number in range(len(rows))), free_port(), threading.Event()
 
     def enter(number: int):
-        with hosts.together(Host(names[number], names, port), rows[number]) as joined:
+        with hosts.together(Host(names[number], names, port, listens), rows[number]) as joined:
             if names[number] not in joined:
                 return joined, None, None
             return joined, hosts.on_any(names[number] == joined[-1]), xgboost.collective.get_world_size()

@@ -431,7 +431,7 @@ def on_host(tmp_path, monkeypatch):
                 },
                 host=host,
                 hosts=("algo-1", "algo-2"),
-                rendezvous=lambda: ("", 0),
+                rendezvous=lambda listen: ("", 0),
                 model=tmp_path / "model",
                 output_data=tmp_path / "output",
                 checkpoints=tmp_path / "checkpoints",

@@ -130,11 +130,12 @@ def test_bodies_become_matrices(modules):
 def test_hosts_that_take_part_call_the_function(modules, monkeypatch, capsys, members, called):
     from sagemaker_xgboost_container import distributed
 
-    met, calls = [], []
+    met, calls, opened = [], [], []
 
     @contextmanager
     def together(host, rows):
-        met.append((host.host, host.hosts, host.leads, host.rendezvous(), rows))
+        where = host.rendezvous(lambda *address: opened.append((host.host, *address)))
+        met.append((host.host, host.hosts, host.leads, where, rows))
         yield members
 
     monkeypatch.setattr(distributed.joining, "together", together)
@@ -156,4 +157,5 @@ def test_hosts_that_take_part_call_the_function(modules, monkeypatch, capsys, me
         assert not calls and "Host algo-1 not being used for distributed training." in capsys.readouterr().out
         return
     run("algo-2", update_rabit_args=True)
+    assert set(opened) == {("algo-1", "algo-1", 9000)}
     assert calls == [{"a": 1, "is_master": True}, {"a": 1}, {"a": 1, "is_master": False}]

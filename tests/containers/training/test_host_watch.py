@@ -153,7 +153,7 @@ def test_a_host_that_waits_for_the_port_of_the_first_hears_that_this_fails(watch
     monkeypatch.setattr(watches[1], "_connection", lambda timeout_s: connection(1.0))  # so long it waits for the port
     with ThreadPoolExecutor() as pool:
         meeting = [pool.submit(one.meet) for one in (watches[0], watches[2])]
-        waiting = pool.submit(watches[1].free_port)
+        waiting = pool.submit(watches[1].free_port, lambda *_: None)
         for one in meeting:
             one.result(timeout=240)
         telling = pool.submit(watches[0].tell, "ClientError: row 3 is empty")
@@ -263,12 +263,23 @@ def test_what_a_host_tells_first_stays(watching, monkeypatch):
     assert first._beats.verdict() == "Host algo-2 failed: its disk is full"
 
 
-def test_all_hosts_are_told_one_free_port_of_the_first(watching):
+def test_all_hosts_are_told_one_free_port_of_the_first_when_it_listens_there(watching):
+    """It alone is asked to listen."""
+    slow, listening = threading.Event(), []
+
+    def listen(address: str, port: int) -> None:
+        assert slow.wait(240)
+        listening.append((address, socket.create_server(("", port))))
+
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(HostWatch.free_port, watching(0, 1, 2)))
-    assert len(set(found)) == 1 and found[0][0] == "localhost" and found[0][1] > 1023
-    with socket.create_server(("", found[0][1])):
-        pass
+        told = [pool.submit(one.free_port, listen) for one in watching(0, 1, 2)]
+        time.sleep(0.5)
+        assert not any(one.done() for one in told)
+        slow.set()
+        found = [one.result(timeout=240) for one in told]
+    [(address, server)] = listening
+    with server:
+        assert found == [("localhost", server.getsockname()[1])] * 3 and address == "localhost"
 
 
 def test_who_has_left_does_not_beat_any_more(watching, monkeypatch):

@@ -63,7 +63,7 @@ def test_the_hosts_meet_at_the_first_or_where_the_variables_say(monkeypatch, var
     assert first.given == (*meet_at, 1, HOSTS, watch._end_process) and first.asked == [("start",)]
     watch.begin(HOSTS, "algo-2")
     assert watch._current is first, "a process watches once"
-    assert (watch.meet(), watch.free_port(), watch.verdict()) == ("of meet", "of free_port", "of verdict")
+    assert (watch.meet(), watch.free_port(print), watch.verdict()) == ("of meet", "of free_port", "of verdict")
     watch.leave()
     watch.tell_others("why")
     assert first.asked[-2:] == [("leave",), ("tell", "why")]

@@ -14,11 +14,18 @@ from wildsage.algorithms.xgboost import hosts as joining
 class _Host:
     host: str
     hosts: tuple[str, ...]
-    rendezvous: Callable[[], tuple[str, int]]
+    address: str
+    port: int
 
     @property
     def leads(self) -> bool:
         return self.host == self.hosts[0]
+
+    def rendezvous(self, listen: Callable[[str, int], object]) -> tuple[str, int]:
+        """The port is the job's own. The others do not learn when the first listens: the library tries again until it does."""
+        if self.leads:
+            listen(self.address, self.port)
+        return self.address, self.port
 
 
 def rabit_run(
@@ -39,8 +46,8 @@ def rabit_run(
     Raises RuntimeError where no host takes part.
     """
     del first_port, second_port, max_connect_attempts, connect_retry_timeout
-    rendezvous = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    host = _Host(current_host, tuple(sorted(hosts)), lambda: rendezvous)
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    host = _Host(current_host, tuple(sorted(hosts)), address, port)
     with joining.together(host, int(include_in_training)) as members:
         if not members:
             raise RuntimeError("No hosts received training data.")
