@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,8 @@ def test_the_times_are_those_of_the_documentation():
 
 
 @pytest.fixture
-def ended() -> list[str]:
-    """The reasons with which processes would be ended."""
+def ended() -> list[tuple[int, str]]:
+    """The processes that would be ended, by number, and with which reasons."""
     return []
 
 
@@ -36,7 +37,9 @@ def watching(free_port, monkeypatch, ended):
     started = []
 
     def start(*ranks: int) -> list[HostWatch]:
-        started.extend(HostWatch("localhost", free_port, rank, HOSTS, end=ended.append) for rank in ranks)
+        for rank in ranks:
+            end = partial(lambda rank, reason: ended.append((rank, reason)), rank)
+            started.append(HostWatch("localhost", free_port, rank, HOSTS, end=end))
         for one in started:
             one.start()
         return started
@@ -194,7 +197,7 @@ def test_a_process_that_does_not_notice_is_ended_after_a_while_and_another_is_no
     second.verdict()  # it will take the verdict, however long that takes here
     assert second._over.wait(240) and second.verdict() == GONE.format(3)
     first._thread.join(240)
-    assert ended == [GONE.format(3)], "the second has taken it"
+    assert ended == [(0, GONE.format(3))], "the second has taken it"
 
 
 def broken(*_: object) -> None:
