@@ -67,7 +67,7 @@ def _train(stop: StopSignal) -> int:
 
     if program := programs.named(os.environ):
         return programs.train(program, os.environ, stop)
-    with lasting():
+    with lasting():  # mutants: equivalent: time alone
         from wildsage.containers.train import train
     return train(os.environ, stop)
 
@@ -79,7 +79,7 @@ def _serve() -> None:
         os.environ[frameworks.VARIABLE] = framework.name
         from wildsage.containers.frameworks.serving import serve
     else:
-        with lasting():
+        with lasting():  # mutants: equivalent: time alone
             from wildsage.containers.serve import serve
     serve(os.environ)
 

@@ -31,13 +31,13 @@ class XGBoost(Program):
         from wildsage.algorithms.xgboost.data.late_loops import LATE_LOOPS
 
         LATE_LOOPS.expect(job.channels)  # they are loaded while the library is imported
-        with lasting():
+        with lasting():  # mutants: equivalent: time alone
             from wildsage.algorithms.xgboost.training import BoostingJob
 
         BoostingJob(job).run()
 
     def load(self, folder: Path, environment: Mapping[str, str], records: Records) -> Endpoint:
-        with lasting():
+        with lasting():  # mutants: equivalent: time alone
             from wildsage.algorithms.xgboost.serving.endpoint import load
 
         return load(folder, environment, records)

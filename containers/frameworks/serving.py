@@ -73,6 +73,7 @@ def serve(environment: Mapping[str, str]) -> None:
 
 def _import_once(framework: frameworks.Framework) -> None:
     """Import the framework before the workers are forked: they share its memory, and the cores import it once and not for each."""
+    # mutants: equivalent: time and memory alone
     with lasting():  # the garbage collector of each worker would otherwise look through it, and copy its memory
         for name in framework.packages:
             with contextlib.suppress(Exception):  # the script learns it, if it needs the package

@@ -37,7 +37,7 @@ MAX_MODULES_BYTES = 4096  # mutants: equivalent: an algorithm needs a few packag
 def main(modules: Sequence[str]) -> None:
     """Import the modules, then fork a process for each order until the parent has gone."""
     parent = socket.socket(fileno=os.dup(0))
-    with lasting():
+    with lasting():  # mutants: equivalent: time and memory alone
         for module in modules:
             importlib.import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the supervisors
@@ -66,7 +66,7 @@ def _await_turn(parent: socket.socket) -> list[str]:
 def _import_more(modules: Sequence[str]) -> None:
     """Import modules that have not been. A container that needs one that cannot be imported says so itself."""
     if missing := [module for module in modules if module not in sys.modules]:
-        with lasting():
+        with lasting():  # mutants: equivalent: time and memory alone
             for module in missing:
                 with contextlib.suppress(Exception):
                     importlib.import_module(module)
