@@ -21,6 +21,8 @@ from wildsage.containers.contract.patient_worker import SHORT_OF_FILES, ClientTo
 
 THREADS = 8
 SERVER = f"""
+from functools import partial
+from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers import gthread
 from wildsage.containers.contract import gunicorn_options, patient_worker
@@ -48,11 +50,11 @@ Server().run()
 """
 
 
-SHORT_LIMITS = "patient_worker.HEAD_WITHIN_S = patient_worker.IDLE_S = gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5"
+SHORT_LIMITS = """
+util.close_graceful = partial(util.close_graceful, timeout=0.5)
+patient_worker.HEAD_WITHIN_S = patient_worker.IDLE_S = gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5
+"""
 WAITS_FOR_CLIENTS = """
-from functools import partial
-from gunicorn import util
-
 util.close_graceful = partial(util.close_graceful, timeout=600)
 patient_worker.HEAD_WITHIN_S = patient_worker.IDLE_S = 600.0
 """
