@@ -268,17 +268,14 @@ def test_what_a_host_tells_first_stays(watching, monkeypatch):
 
 def test_all_hosts_are_told_one_free_port_of_the_first_when_it_listens_there(watching):
     """It alone is asked to listen."""
-    slow, listening = threading.Event(), []
+    watches, listening = watching(0, 1, 2), []
 
     def listen(address: str, port: int) -> None:
-        assert slow.wait(240)
+        assert not watches[0]._connection(240.0).check([host_watch.FREE_PORT]), "the others know it already"
         listening.append((address, socket.create_server(("", port))))
 
     with ThreadPoolExecutor() as pool:
-        told = [pool.submit(one.free_port, listen) for one in watching(0, 1, 2)]
-        time.sleep(0.5)
-        assert not any(one.done() for one in told)
-        slow.set()
+        told = [pool.submit(one.free_port, listen) for one in watches]
         found = [one.result(timeout=240) for one in told]
     [(address, server)] = listening
     with server:
