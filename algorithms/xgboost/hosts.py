@@ -18,6 +18,7 @@ import xgboost
 from xgboost.tracker import RabitTracker
 
 from wildsage.algorithms.base.errors import LostHost, PlatformError, UserError
+from wildsage.algorithms.base.ports import free_port
 from wildsage.algorithms.base.program import Rendezvous
 from wildsage.algorithms.xgboost.parameters import LIBRARY
 from wildsage.algorithms.xgboost.versions import Version
@@ -88,7 +89,7 @@ def _with_rows(job: Member, rows: int) -> tuple[list[str], int]:
     rows_and_port = np.zeros(len(job.hosts) + 1)
     rows_and_port[job.hosts.index(job.host)] = rows
     if job.leads:
-        rows_and_port[-1] = _free_port()
+        rows_and_port[-1] = free_port()
     rows_and_port = xgboost.collective.allreduce(rows_and_port, xgboost.collective.Op.MAX)
     return [host for host, count in zip(job.hosts, rows_and_port[:-1], strict=True) if count], int(rows_and_port[-1])
 
@@ -138,9 +139,3 @@ def _resolved(host: str) -> str:
             if time.monotonic() > deadline_s:
                 raise PlatformError(f"Host {host} has no address after {MEET_WITHIN_S} s: {error}") from error
             time.sleep(0.5)  # mutants: equivalent: any time that is short beside the minutes
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return probe.getsockname()[1]

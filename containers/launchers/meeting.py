@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from wildsage.algorithms.base.errors import PlatformError
+from wildsage.algorithms.base.ports import free_port
 from wildsage.containers.launchers.place import HostPlace
 
 AGENT_HOLDS_ADDRESS = "TORCHELASTIC_USE_AGENT_STORE"
@@ -42,7 +43,7 @@ def free(place: HostPlace, environment: Mapping[str, str]) -> HostPlace:
     try:
         agent = dist.TCPStore(place.address, place.port, place.size, is_master=False, timeout=WITHIN)
         if place.rank == 0:
-            agent.set(key, f"{_own_address(place)} {_free_port()}")
+            agent.set(key, f"{_own_address(place)} {free_port()}")
         address, port = agent.get(key).decode().split()
     except RuntimeError as error:
         raise PlatformError(f"The agent of torchrun does not answer at {place.address}:{place.port}: {error}") from None
@@ -53,12 +54,6 @@ def _own_address(place: HostPlace) -> str:
     """The address of this machine, as hosts reach it that reach the agent."""
     with socket.create_connection((place.address, place.port)) as connection:
         return connection.getsockname()[0]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return probe.getsockname()[1]
 
 
 def leave_launcher(place: HostPlace) -> None:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from wildsage.algorithms.base import ports
 from wildsage.algorithms.base.errors import PlatformError
 from wildsage.containers.training.beats import Beats
 
@@ -109,8 +110,7 @@ class HostWatch:
         """
         store = self.meet()
         if self._rank == 0:
-            with socket.create_server(("", 0)) as probe:
-                port = probe.getsockname()[1]
+            port = ports.free_port()
             listen(self.address, port)
         try:
             if self._rank == 0:

@@ -19,6 +19,7 @@ from typing import Any
 
 import psutil
 
+from wildsage.algorithms.base.ports import free_port
 from wildsage.containers.contract import frameworks, image_tag, pretrained_weights
 from wildsage.containers.contract.frameworks import Framework
 from wildsage.containers.contract.paths import ROOT_VARIABLE, OptML
@@ -356,10 +357,3 @@ class ServingProcess(Process):
     def __init__(self, *arguments: Any, port: int) -> None:
         self.url = f"http://{LOOPBACK}:{port}"
         super().__init__(*arguments)
-
-
-def free_port() -> int:
-    """A port that is free now. If another program takes it first, the container fails and is restarted."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]

@@ -6,13 +6,13 @@ import atexit
 import logging
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import typer
-import zmq
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.provisioning import LocalProvisioner
 from nbclient import NotebookClient
@@ -27,8 +27,6 @@ from wildsage.algorithms.base.errors import UserError
 LOCAL_KERNEL = "python3"
 SHOWN = ("stream", "display_data", "update_display_data", "execute_result", "error")
 RESET_COLOURS = "\x1b[0m"
-# Encryption also spares the user the kernel's warning that its loopback connection is not encrypted.
-KERNEL_CONFIG = Config({"KernelManager": {"transport_encryption": "auto" if zmq.has("curve") else "disabled"}})
 
 
 class Terminal:
@@ -120,22 +118,24 @@ def run(notebook: Any, folder: Path, output: Path, environment: Mapping[str, str
     The kernel is this Python, whatever kernel the notebook names, since SageMaker's `conda_…` kernels exist only there.
     Returns 0, or 1 after printing why a cell failed.
     """
-    client = _client(notebook, folder, output, Terminal(console))
-    try:
-        client.execute(env=dict(environment))
-    except (CellExecutionError, DeadKernelError, NoSuchKernel, RuntimeError) as error:
-        client.terminal.close_line()
-        console.print(Text(_explain(error, client), style="red"), soft_wrap=True)
-        return 1
-    finally:
-        client.terminal.close_line()
-        atexit.unregister(client._cleanup_kernel)  # nbclient leaves it registered if the kernel does not start
-        nbformat.write(notebook, output)
-        console.print(f"Executed notebook: {escape(str(output))}", style="dim", soft_wrap=True)
+    with tempfile.TemporaryDirectory(prefix="wildsage-") as sockets:
+        client = _client(notebook, folder, output, Terminal(console), sockets)
+        try:
+            client.execute(env=dict(environment))
+        except (CellExecutionError, DeadKernelError, NoSuchKernel, RuntimeError) as error:
+            client.terminal.close_line()
+            console.print(Text(_explain(error, client), style="red"), soft_wrap=True)
+            return 1
+        finally:
+            client.terminal.close_line()
+            atexit.unregister(client._cleanup_kernel)  # nbclient leaves it registered if the kernel does not start
+            nbformat.write(notebook, output)
+            console.print(f"Executed notebook: {escape(str(output))}", style="dim", soft_wrap=True)
     return 0
 
 
-def _client(notebook: Any, folder: Path, output: Path, terminal: Terminal) -> PrintingNotebookClient:
+def _client(notebook: Any, folder: Path, output: Path, terminal: Terminal, sockets: str) -> PrintingNotebookClient:
+    """A client whose kernel listens in the folder `sockets`: at ports, another program may take one before the kernel does."""
     log = logging.getLogger(__name__)
     log.setLevel(logging.CRITICAL)  # what it would log is what `_explain` says
     client = PrintingNotebookClient(
@@ -143,7 +143,7 @@ def _client(notebook: Any, folder: Path, output: Path, terminal: Terminal) -> Pr
         timeout=None,
         kernel_name=LOCAL_KERNEL,
         resources={"metadata": {"path": str(folder.resolve())}},
-        config=KERNEL_CONFIG,
+        config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
         log=log,
     )
     client.terminal, client.executed = terminal, output

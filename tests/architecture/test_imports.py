@@ -47,7 +47,10 @@ def allowed(path: Path) -> tuple[str, ...]:
         case ["containers", *_]:
             return ("algorithms", "containers")
         case _:
-            return (*RUNNER_MAY_IMPORT, *(f"algorithms.base.{name}" for name in ("errors", "imports", "other_formats")))
+            return (
+                *RUNNER_MAY_IMPORT,
+                *(f"algorithms.base.{name}" for name in ("errors", "imports", "other_formats", "ports")),
+            )
 
 
 def lies_in(name: str, packages: tuple[str, ...]) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import forks
-from tests.ports import free_port
+from wildsage.algorithms.base.ports import free_port
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 

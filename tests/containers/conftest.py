@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import forks, ports
+from tests import forks
+from wildsage.algorithms.base import ports
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 

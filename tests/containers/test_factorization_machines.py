@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.ports import free_port
 from wildsage.algorithms.base.batch import Batch, SparseRows
+from wildsage.algorithms.base.ports import free_port
 from wildsage.algorithms.base.run import RunContext
 from wildsage.containers import codecs
 from wildsage.containers.contract import archive

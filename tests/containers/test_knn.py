@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.ports import free_port
 from wildsage.algorithms.base.batch import Batch, MemoryStream
+from wildsage.algorithms.base.ports import free_port
 from wildsage.algorithms.base.run import RunContext
 from wildsage.algorithms.knn.algorithm import KNN
 from wildsage.containers.contract.job import ChannelConfig

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.ports import free_port
 from wildsage.algorithms.base.batch import Batch
+from wildsage.algorithms.base.ports import free_port
 from wildsage.algorithms.base.run import RunContext
 from wildsage.containers import codecs
 from wildsage.containers.codecs.records.files import write_numpy_to_dense_tensor

@@ -10,7 +10,7 @@ import pytest
 import torch
 import urllib3
 
-from tests.ports import free_port
+from wildsage.algorithms.base.ports import free_port
 from wildsage.algorithms.kmeans.model import KMeansModel
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.ports import free_port
+from wildsage.algorithms.base.ports import free_port
 from wildsage.algorithms.image_classification import loss
 from wildsage.algorithms.image_classification.conformance import accuracy, stripes
 from wildsage.algorithms.image_classification.executor import Network

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.ports import free_port
+from wildsage.algorithms.base.ports import free_port
 from wildsage.algorithms.kmeans import steps
 from wildsage.containers.codecs.mxnet import ndarray
 from wildsage.containers.contract import archive, metrics

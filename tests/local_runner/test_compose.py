@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_port
+from wildsage.algorithms.base.ports import free_port
 from wildsage.local_runner.client import environment as client
 
 ROOT = Path(__file__).parents[2]

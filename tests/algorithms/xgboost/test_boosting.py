@@ -11,8 +11,8 @@ xgboost = pytest.importorskip("xgboost")
 metrics = pytest.importorskip("sklearn.metrics")
 from xgboost.callback import TrainingCallback  # noqa: E402
 
-from tests.ports import free_port  # noqa: E402
 from wildsage.algorithms.base.errors import AlgorithmError, UserError  # noqa: E402
+from wildsage.algorithms.base.ports import free_port  # noqa: E402
 from wildsage.algorithms.xgboost import hosts  # noqa: E402
 from wildsage.algorithms.xgboost.boosting import (  # noqa: E402
     BoostingTask,

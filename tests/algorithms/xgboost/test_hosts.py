@@ -1,6 +1,5 @@
 """Joining hosts, with a thread in the place of each: jobs of several processes are in test_several_hosts.py."""
 
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -8,8 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 
 xgboost = pytest.importorskip("xgboost")
-from tests.ports import free_port  # noqa: E402
 from wildsage.algorithms.base.errors import LostHost, PlatformError, UserError  # noqa: E402
+from wildsage.algorithms.base.ports import free_port  # noqa: E402
 from wildsage.algorithms.xgboost import hosts  # noqa: E402
 from wildsage.algorithms.xgboost.versions import Version  # noqa: E402
 
@@ -144,11 +143,6 @@ def test_a_name_that_never_resolves_fails_the_job_after_five_minutes(monkeypatch
     with pytest.raises(PlatformError, match="Host algo-1 has no address after 300 s: unknown name"):
         hosts._resolved("algo-1")
     assert 1300 < clock[0] <= 1301
-
-
-def test_a_free_port_can_be_taken():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", hosts._free_port()))
 
 
 def members_of(rows: list[int]) -> list[tuple[list[str], bool, int]]:

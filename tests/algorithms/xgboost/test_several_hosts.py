@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests import forks
-from tests.ports import free_port
+from wildsage.algorithms.base.ports import free_port
 
 xgboost = pytest.importorskip("xgboost")
 from wildsage.algorithms.xgboost import model_files  # noqa: E402

@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from tests.containers.frameworks.endpoints import write_model
-from tests.ports import free_port
+from wildsage.algorithms.base.ports import free_port
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from itertools import chain
 
 import pytest
 
-from tests.ports import free_port
+from wildsage.algorithms.base.ports import free_port
 
 HOST = """
 import os, sys, time, torch

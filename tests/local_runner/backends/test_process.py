@@ -20,7 +20,7 @@ from wildsage.containers.contract import frameworks, pretrained_weights, spark
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.model_files import artifact
 from wildsage.local_runner.backends import CannotRun, Launch, Usage
-from wildsage.local_runner.backends.process import MAX_LINE_BYTES, Process, ProcessBackend, _script_framework, free_port
+from wildsage.local_runner.backends.process import MAX_LINE_BYTES, Process, ProcessBackend, _script_framework
 from wildsage.local_runner.processes import mounts, no_network
 from wildsage.local_runner.settings import CONTAINERS
 
@@ -292,11 +292,6 @@ def test_what_a_kill_from_outside_means(report, said):
     assert process.wait(WITHIN_S) == 137
     total = psutil.virtual_memory().total / 2**30
     assert said in process.out_of_memory and f"{total:.1f}" in process.out_of_memory
-
-
-def test_a_free_port_can_be_listened_on():
-    with socket.create_server(("127.0.0.1", free_port())) as listener:
-        assert listener.getsockname()[1] != free_port()
 
 
 def test_a_backend_closes_its_interpreter():

@@ -20,6 +20,12 @@ EVERY_OUTPUT = [
     "from IPython.display import display, HTML, Image; display(Image(data=b'\\x89PNG', format='png')); HTML('<b>x</b>')",
     'shown = display("first", display_id=True); shown.update("second")',
 ]
+LISTENS_AT = """
+import ipykernel, json, os
+from glob import glob
+info = json.loads(ipykernel.get_connection_info())
+print(info["transport"], oct(os.stat(os.path.dirname(info["ip"])).st_mode), *glob(info["ip"] + "-*"))
+""".strip()
 LONG_TRACE = """
 def deep(n):
     if n: deep(n - 1)
@@ -92,6 +98,15 @@ def test_a_kernel_that_dies_is_one_sentence(
     assert status == 1
     assert f"The kernel ended in cell 2 of 3: {ending}. No later cell was run.\n" in text
     assert "Traceback" not in text + capfd.readouterr().err
+
+
+def test_a_kernel_listens_in_a_folder_of_its_own_for_its_user_alone(tmp_path: Path) -> None:
+    status, text = run([LISTENS_AT], tmp_path)
+    assert status == 0
+    transport, mode, *sockets = text.splitlines()[1].split()
+    assert (transport, mode) == ("ipc", "0o40700")
+    assert len(sockets) == 5
+    assert not any(Path(place).exists() or Path(place).parent.exists() for place in sockets)
 
 
 def test_a_kernel_that_does_not_start_is_one_sentence(tmp_path: Path) -> None:

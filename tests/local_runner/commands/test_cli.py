@@ -20,7 +20,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.forks import Forks
-from tests.ports import free_port
+from wildsage.algorithms.base.ports import free_port
 from wildsage.local_runner.__main__ import app
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.processes import python

@@ -6,7 +6,7 @@ import webbrowser
 
 import pytest
 
-from tests.ports import free_port
+from wildsage.algorithms.base.ports import free_port
 from wildsage.local_runner.commands import open_console as command
 from wildsage.local_runner.server.lock import RunningServer
 

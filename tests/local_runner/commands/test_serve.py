@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.ports import free_port
+from wildsage.algorithms.base.ports import free_port
 from wildsage.local_runner.commands import serve as command
 
 

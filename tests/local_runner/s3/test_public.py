@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
-from tests.ports import free_port
+from wildsage.algorithms.base.ports import free_port
 from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
 from wildsage.local_runner.s3.public import PublicBuckets, _just_before
 from wildsage.local_runner.s3.store import ObjectStore
