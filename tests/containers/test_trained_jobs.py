@@ -1,10 +1,13 @@
 """Whole jobs in a process, as SageMaker would run them."""
 
+import fcntl
 import hashlib
 import io
 import os
 import re
 import signal
+import struct
+import termios
 import threading
 import time
 
@@ -155,7 +158,7 @@ def test_sigterm_leaves_a_model_of_what_was_learned(job, name):
     process = run.start()
     with run.opt_ml.pipe("train", 0).open("wb", buffering=0) as pipe:
         pipe.write(recordio(X))
-        time.sleep(0.5)
+        wait_until(lambda: unread_bytes(pipe) == 0)
         process.send_signal(signal.SIGTERM)
         for _ in range(1000):
             try:
@@ -200,6 +203,10 @@ def test_a_checkpoint_of_another_job_is_rejected(job):
         run.put("train", "x", recordio(X))
         assert run.train()[0] == status
     assert "checkpoint_algo-1: made with other values of k." in run.failure
+
+
+def unread_bytes(pipe) -> int:
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
 
 
 def wait_until(happened) -> None:

@@ -191,7 +191,7 @@ def test_the_thread_that_watches_over_limits_ends_with_the_last_of_them():
     queue.enter(set, partial(expired.append, "soon"), within_s=0.001)
     (ours,) = watching() - of_others
     until(lambda: expired == ["soon"])
-    time.sleep(0.02)  # until the thread waits for the next limit, an hour away
+    until(lambda: queue._wakes_at > time.monotonic())  # it waits for the next limit, an hour away
     assert queue.remove(list)
     until(lambda: not ours.is_alive())
     assert queue.waiting == 1

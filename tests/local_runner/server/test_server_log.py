@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import stat
+import threading
 import time
 
 import pytest
@@ -51,12 +52,19 @@ def full(*_: object) -> int:
 
 def test_what_finds_no_room_is_written_later_in_its_order(log, monkeypatch):
     logger, path = log
+    tried_again = threading.Semaphore(0)
+
+    def full_again(*_: object) -> int:
+        tried_again.release()
+        return full()
+
     with monkeypatch.context() as disk:
         disk.setattr(os, "write", full)
         for number in range(3):
             logger.error("%d", number)
         assert lines(path) == []
-        time.sleep(0.05)  # it has been tried again, in vain
+        disk.setattr(os, "write", full_again)
+        assert tried_again.acquire(timeout=240) and tried_again.acquire(timeout=240)
     until(path, [f"ERROR:name:{number}" for number in range(3)])
     logger.error("after")
     assert lines(path)[3:] == ["ERROR:name:after"]

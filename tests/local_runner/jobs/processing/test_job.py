@@ -282,10 +282,17 @@ def test_the_last_upload_begins_when_the_one_before_it_has_ended(deps, monkeypat
 
 def test_a_bucket_that_is_not_there_fails_the_job_once_its_command_has_ended(deps, monkeypatch):
     monkeypatch.setattr(processing, "UPLOAD_EVERY_S", 0.001)
+    tried, put_file = threading.Semaphore(0), deps.objects.put_file
+
+    def put(*arguments: object) -> object:
+        tried.release()
+        return put_file(*arguments)
+
+    monkeypatch.setattr(deps.objects, "put_file", put)
 
     def act(launch: Launch) -> None:
         (inside(launch, "out") / "file").write_text("1")
-        time.sleep(0.02)  # for uploads that fail in between, and say nothing
+        assert all(tried.acquire(timeout=WITHIN_S) for _ in range(3)), "uploads fail in between, and say nothing"
 
     reason = ended(deps, document(**outputs(target(uri="s3://gone/x", mode="Continuous"))), act)["FailureReason"]
     assert reason.startswith("ClientError: Upload of the outputs failed:NoSuchBucket: ") and reason.endswith(

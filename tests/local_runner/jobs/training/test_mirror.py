@@ -119,10 +119,17 @@ def test_a_bucket_that_comes_late_is_in_time_and_one_that_never_comes_is_reporte
     objects, folders, monkeypatch
 ):
     monkeypatch.setattr(mirror, "COPY_EVERY_S", 0.005)
+    tried, put_file = threading.Semaphore(0), objects.put_file
+
+    def put(*arguments: object) -> object:
+        tried.release()
+        return put_file(*arguments)
+
+    monkeypatch.setattr(objects, "put_file", put)
     (folders[0] / "before").write_bytes(b"1")
     with pytest.raises(S3Error, match="bucket does not exist"), Mirror(folders, "late", "", objects).running("copies"):
         (folders[0] / "file").write_bytes(b"1")
-        time.sleep(0.05)  # for copies that fail in between, and say nothing
+        assert all(tried.acquire(timeout=WITHIN_S) for _ in range(3)), "copies fail in between, and say nothing"
     objects.create_bucket("late")
     with Mirror(folders, "late", "", objects).running("copies"):
         (folders[0] / "file").write_bytes(b"22")
