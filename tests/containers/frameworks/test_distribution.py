@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from wildsage.algorithms.base.errors import UserError
+from wildsage.algorithms.base.ports import free_port
 from wildsage.containers.contract.paths import OptML
 from wildsage.containers.frameworks import distribution
 
@@ -42,10 +42,8 @@ Starting = Callable[[OptML, Mapping[str, str]], subprocess.Popen[str]]
 
 
 def of_pytorch(environment: dict[str, str], **more: str) -> dict[str, str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    return {**environment, "WILDSAGE_FRAMEWORK": "pytorch", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, **more}
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    return {**environment, "WILDSAGE_FRAMEWORK": "pytorch", **meeting, **more}
 
 
 def run_both(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("xgboost")  # once, since the modules of each test import it anew
+from wildsage.algorithms.base.errors import PlatformError
+from wildsage.algorithms.base.ports import free_port
 from wildsage.containers.frameworks import hooks, python
 
 FEATURIZER = """
@@ -130,12 +134,11 @@ def test_bodies_become_matrices(modules):
 def test_hosts_that_take_part_call_the_function(modules, monkeypatch, capsys, members, called):
     from sagemaker_xgboost_container import distributed
 
-    met, calls, opened = [], [], []
+    met, calls = [], []
 
     @contextmanager
     def together(host, rows):
-        where = host.rendezvous(lambda *address: opened.append((host.host, *address)))
-        met.append((host.host, host.hosts, host.leads, where, rows))
+        met.append((host.host, host.hosts, host.leads, host.address, host.port, rows))
         yield members
 
     monkeypatch.setattr(distributed.joining, "together", together)
@@ -152,10 +155,49 @@ def test_hosts_that_take_part_call_the_function(modules, monkeypatch, capsys, me
         return
     run("algo-1", update_rabit_args=True)
     run("algo-1")
-    assert met[0] == ("algo-1", ("algo-1", "algo-2"), True, ("algo-1", 9000), 1)
+    assert met[0] == ("algo-1", ("algo-1", "algo-2"), True, "algo-1", 9000, 1)
     if called is None:
         assert not calls and "Host algo-1 not being used for distributed training." in capsys.readouterr().out
         return
     run("algo-2", update_rabit_args=True)
-    assert set(opened) == {("algo-1", "algo-1", 9000)}
+    assert met[-1] == ("algo-2", ("algo-1", "algo-2"), False, "algo-1", 9000, 1)
     assert calls == [{"a": 1, "is_master": True}, {"a": 1}, {"a": 1, "is_master": False}]
+
+
+def hosts_of(distributed, port: int, count: int = 3) -> list:
+    names = tuple(f"algo-{number + 1}" for number in range(count))
+    return [distributed._Host(name, names, "127.0.0.1", port) for name in names]
+
+
+def test_hosts_are_told_a_port_when_the_first_listens_there(modules):
+    from sagemaker_xgboost_container import distributed
+
+    first, *others = hosts_of(distributed, free_port())
+    listening = []
+    with ThreadPoolExecutor() as pool:
+        told = [pool.submit(other.rendezvous, pytest.fail) for other in others]
+        where = first.rendezvous(lambda *address: listening.append((address, [one.done() for one in told])))
+        assert [one.result(timeout=240) for one in told] == [where, where]
+    assert listening == [(where, [False, False])] and where[1] != first.port
+
+
+def test_hosts_that_stay_away_are_an_error_of_the_platform(modules, monkeypatch):
+    from sagemaker_xgboost_container import distributed
+
+    monkeypatch.setattr(distributed.joining, "MEET_WITHIN_S", 0.2)
+    for host in hosts_of(distributed, port := free_port(), 2):
+        with pytest.raises(
+            PlatformError, match=rf"^Hosts algo-1, algo-2 did not meet at 127.0.0.1:{port}: .*(timed out|refused)"
+        ):
+            host.rendezvous(lambda *address: None)
+
+
+def test_a_first_host_that_ends_before_it_has_told_is_waited_for_until_it_is_there(modules):
+    from sagemaker_xgboost_container import distributed
+
+    first, second = hosts_of(distributed, free_port(), 2)
+    with ThreadPoolExecutor() as pool:
+        with socket.create_server(("127.0.0.1", first.port)) as server:
+            told = pool.submit(second.rendezvous, pytest.fail)
+            server.accept()[0].close()
+        assert first.rendezvous(lambda *address: None) == told.result(timeout=240)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
 
 import pytest
+
+from wildsage.algorithms.base.ports import free_port
 
 TRAIN_TOGETHER = """
 import json, os
@@ -29,9 +30,7 @@ distributed.rabit_run(train, {"rows": rows}, rows is not None, env.hosts, env.cu
 @pytest.mark.parametrize("rows", [(3, 5), (3, 0)], ids=["both hosts", "one host without rows"])
 def test_hosts_train_one_model_together(lay_out, environment, starting, rows):
     pytest.importorskip("xgboost")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     hosts = [lay_out({"train.py": TRAIN_TOGETHER}, {}, host=f"algo-{number}", hosts=2) for number in (1, 2)]
     for host, count in zip(hosts, rows, strict=True):
         if count:

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from wildsage.algorithms.base.ports import free_port
 from wildsage.local_runner.processes import ports
 
 
@@ -25,9 +26,8 @@ def test_an_address_that_this_machine_does_not_have_is_named(host):
 
 
 def test_a_free_port_can_be_listened_on_also_right_after_a_server():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)) as client:
-            server.accept()[0].close()  # this end waits for a while then
-            client.recv(1)
-    assert ports.problem("127.0.0.1", port) is None
+    address = ("127.0.0.1", free_port())
+    with socket.create_server(address) as server, socket.create_connection(address) as client:
+        server.accept()[0].close()  # this end waits for a while then
+        client.recv(1)
+    assert ports.problem(*address) is None

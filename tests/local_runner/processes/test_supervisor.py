@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from wildsage.algorithms.base.ports import free_port
 from wildsage.local_runner.processes import supervisor
 
 ROOT = Path(__file__).parents[3]
@@ -48,6 +49,7 @@ def test_sigterm_reaches_the_command_which_may_take_its_time():
 
 EARLY = """
 import os, signal, subprocess, sys
+from wildsage.algorithms.base.ports import free_port
 from wildsage.local_runner.processes import supervisor
 
 class Slow(subprocess.Popen):
@@ -153,7 +155,7 @@ CLOSES = (
 
 def test_a_socket_that_the_command_closes_is_closed():
     """The supervisor does not hold it open: a client would wait for an answer."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", free_port())) as listener:
         address = listener.getsockname()
         command = supervisor.supervised([sys.executable, "-I", "-S", "-c", CLOSES])
         environment = {**os.environ, supervisor.LISTENER: str(listener.fileno())}

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wildsage.algorithms.base.errors import PlatformError
+from wildsage.algorithms.base.ports import free_port
 from wildsage.algorithms.xgboost import hosts as joining
+
+PORT_BYTES = 2
+PAUSE_S = 0.05  # mutants: equivalent: any time that is short beside the seconds that hosts take to start
 
 
 @dataclass(frozen=True)
@@ -22,10 +29,41 @@ class _Host:
         return self.host == self.hosts[0]
 
     def rendezvous(self, listen: Callable[[str, int], object]) -> tuple[str, int]:
-        """The port is the job's own. The others do not learn when the first listens: the library tries again until it does."""
-        if self.leads:
-            listen(self.address, self.port)
-        return self.address, self.port
+        """At the job's own port the first host tells each of the others a port of the library, at which it listens by then.
+
+        Raises PlatformError where the hosts do not meet.
+        """
+        try:
+            if not self.leads:
+                return self.address, self._told()
+            port = free_port()
+            listen(self.address, port)
+            self._tell(port)
+            return self.address, port
+        except OSError as error:
+            where = f"{self.address}:{self.port}"
+            raise PlatformError(f"Hosts {', '.join(self.hosts)} did not meet at {where}: {error}") from None
+
+    def _tell(self, port: int) -> None:
+        with socket.create_server((self.address, self.port)) as server:
+            server.settimeout(joining.MEET_WITHIN_S)
+            for _ in self.hosts[1:]:
+                other, _ = server.accept()
+                with other:
+                    other.sendall(port.to_bytes(PORT_BYTES, "big"))
+
+    def _told(self) -> int:
+        deadline_s = time.monotonic() + joining.MEET_WITHIN_S
+        while True:
+            try:
+                with socket.create_connection((self.address, self.port), joining.MEET_WITHIN_S) as first:
+                    if len(told := first.recv(PORT_BYTES, socket.MSG_WAITALL)) == PORT_BYTES:
+                        return int.from_bytes(told, "big")
+                    raise ConnectionError(f"{self.hosts[0]} said nothing")
+            except OSError:  # it does not listen yet, or its name is not known yet
+                if time.monotonic() > deadline_s:
+                    raise
+                time.sleep(PAUSE_S)
 
 
 def rabit_run(
