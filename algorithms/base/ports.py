@@ -8,8 +8,8 @@ import socket
 from wildsage.algorithms.base.errors import PlatformError
 
 # Below those that Linux and macOS give to a program that asks for any port.
-FREE_PORTS = range(20_000, 29_000)
-TRIES = 100
+FREE_PORTS = range(20_000, 29_000)  # mutants: equivalent: a few more or less
+TRIES = 100  # mutants: equivalent: a few more or less
 
 
 def free_port() -> int:

