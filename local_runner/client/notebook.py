@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import signal
 import subprocess
 import tempfile
@@ -27,6 +28,8 @@ from wildsage.algorithms.base.errors import UserError
 LOCAL_KERNEL = "python3"
 SHOWN = ("stream", "display_data", "update_display_data", "execute_result", "error")
 RESET_COLOURS = "\x1b[0m"
+LONGEST_TEMPORARY_FOLDER = 76
+"""Bytes of its path. With the 27 of a socket's name below it that is what macOS allows; Linux allows four more."""
 
 
 class Terminal:
@@ -118,7 +121,7 @@ def run(notebook: Any, folder: Path, output: Path, environment: Mapping[str, str
     The kernel is this Python, whatever kernel the notebook names, since SageMaker's `conda_…` kernels exist only there.
     Returns 0, or 1 after printing why a cell failed.
     """
-    with tempfile.TemporaryDirectory(prefix="wildsage-") as sockets:
+    with _folder_of_sockets() as sockets:
         client = _client(notebook, folder, output, Terminal(console), sockets)
         try:
             client.execute(env=dict(environment))
@@ -132,6 +135,12 @@ def run(notebook: Any, folder: Path, output: Path, environment: Mapping[str, str
             nbformat.write(notebook, output)
             console.print(f"Executed notebook: {escape(str(output))}", style="dim", soft_wrap=True)
     return 0
+
+
+def _folder_of_sockets() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.gettempdir()
+    short = len(os.fsencode(folder)) <= LONGEST_TEMPORARY_FOLDER
+    return tempfile.TemporaryDirectory(prefix="wildsage-", dir=folder if short else "/tmp")
 
 
 def _client(notebook: Any, folder: Path, output: Path, terminal: Terminal, sockets: str) -> PrintingNotebookClient:

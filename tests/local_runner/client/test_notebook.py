@@ -7,6 +7,7 @@ import atexit
 import io
 import logging
 import signal
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,6 +35,19 @@ def test_a_file_that_is_not_a_notebook_is_named(content: bytes, tmp_path: Path) 
 def test_a_notebook_is_read(tmp_path: Path) -> None:
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]), tmp_path / "a.ipynb")
     assert [cell.source for cell in notebook.read(tmp_path / "a.ipynb").cells] == ["1"]
+
+
+@pytest.mark.parametrize(("length", "stays"), [(76, True), (77, False)])
+def test_the_address_of_a_kernels_socket_has_at_most_103_bytes(
+    length: int, stays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        folder = Path(short) / ("x" * (length - 1 - len(short)))
+        folder.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        with notebook._folder_of_sockets() as sockets:
+            assert (Path(sockets).parent == folder) is stays
+            assert len(f"{sockets}/kernel-5") <= 103
 
 
 @pytest.mark.parametrize(
