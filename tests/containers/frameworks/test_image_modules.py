@@ -7,7 +7,9 @@ import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -181,6 +183,21 @@ def test_hosts_are_told_a_port_when_the_first_listens_there(modules):
     assert listening == [(where, [False, False])] and where[1] != first.port
 
 
+def test_the_port_of_the_library_is_another_than_that_of_the_job(modules, monkeypatch):
+    """The first host listens at the job's when it looks for a free one."""
+    from sagemaker_xgboost_container import distributed
+
+    (first,) = hosts_of(distributed, free_port(), 1)
+
+    def taken() -> int:
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server((first.address, first.port))
+        return free_port()
+
+    monkeypatch.setattr(distributed, "free_port", taken)
+    assert first.rendezvous(lambda *address: None)[1] != first.port
+
+
 def test_hosts_that_stay_away_are_an_error_of_the_platform(modules, monkeypatch):
     from sagemaker_xgboost_container import distributed
 
@@ -206,7 +223,10 @@ def test_a_first_host_that_ends_before_it_has_told_is_waited_for_until_it_is_the
 def test_a_first_host_that_says_nothing_is_named(modules, monkeypatch):
     from sagemaker_xgboost_container import distributed
 
-    monkeypatch.setattr(distributed.joining, "MEET_WITHIN_S", 0.2)
+    looks_s = count(0, 100)  # a hundred seconds pass between two looks at the clock
+    monkeypatch.setattr(
+        distributed, "time", SimpleNamespace(monotonic=lambda: next(looks_s), sleep=lambda seconds: None)
+    )
     first, second = hosts_of(distributed, free_port(), 2)
     with ThreadPoolExecutor() as pool, socket.create_server(("127.0.0.1", first.port)) as server:
         told = pool.submit(second.rendezvous, pytest.fail)

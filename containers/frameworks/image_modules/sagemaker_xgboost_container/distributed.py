@@ -36,21 +36,21 @@ class _Host:
         try:
             if not self.leads:
                 return self.address, self._told()
-            port = free_port()
-            listen(self.address, port)
-            self._tell(port)
+            with socket.create_server((self.address, self.port)) as server:
+                port = free_port()
+                listen(self.address, port)
+                self._tell(server, port)
             return self.address, port
         except OSError as error:
             where = f"{self.address}:{self.port}"
             raise PlatformError(f"Hosts {', '.join(self.hosts)} did not meet at {where}: {error}") from None
 
-    def _tell(self, port: int) -> None:
-        with socket.create_server((self.address, self.port)) as server:
-            server.settimeout(joining.MEET_WITHIN_S)
-            for _ in self.hosts[1:]:
-                other, _ = server.accept()
-                with other:
-                    other.sendall(port.to_bytes(PORT_BYTES, "big"))
+    def _tell(self, server: socket.socket, port: int) -> None:
+        server.settimeout(joining.MEET_WITHIN_S)
+        for _ in self.hosts[1:]:
+            other, _ = server.accept()
+            with other:
+                other.sendall(port.to_bytes(PORT_BYTES, "big"))
 
     def _told(self) -> int:
         deadline_s = time.monotonic() + joining.MEET_WITHIN_S
