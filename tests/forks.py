@@ -114,9 +114,12 @@ def serving(*modules: str, environment: Mapping[str, str] = os.environ) -> Itera
 
 def run(address: str, code: str, *arguments: str) -> None:
     """Have a program run here, with the input, output and errors of this process, and end as it ends."""
+    passed_on = (signal.SIGINT, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)  # until it is known to whom
     program = Program(address, code, arguments, os.environ, [0, 1, 2])
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in passed_on:
         signal.signal(name, lambda number, _frame: _send(program.pid, number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, passed_on)
     status = program.wait()
     if status < 0:
         with contextlib.suppress(OSError):  # nobody handles SIGKILL

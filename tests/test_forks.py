@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +69,34 @@ def test_a_program_ends_with_its_command(python, number):
         assert command.wait(WITHIN_S) == -number
         assert command.stdout.read() == b""  # when nobody can write there any more
     os.close(program)
+
+
+WAITS_FOR_SIGTERM = """
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+open("ready", "w").close()
+signal.sigwait([signal.SIGTERM])
+sys.exit(7)
+"""
+EARLY = """
+import forks, os, signal, sys, time
+
+class Told(forks.Program):
+    def __init__(self, *given):
+        super().__init__(*given)
+        while not os.path.exists("ready"):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+forks.Program = Told
+forks.run(*sys.argv[1:])
+"""
+
+
+def test_a_signal_reaches_a_program_that_its_command_has_just_started(python, tmp_path):
+    command = [sys.executable, "-c", EARLY, python._address, WAITS_FOR_SIGTERM]
+    environment = {**os.environ, "PYTHONPATH": str(Path(forks.__file__).parent)}
+    assert subprocess.run(command, cwd=tmp_path, env=environment, timeout=WITHIN_S, check=False).returncode == 7
 
 
 def test_commands_after_the_interpreter_has_gone_say_so():

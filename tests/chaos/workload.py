@@ -150,7 +150,7 @@ def kill(aws, whom: str) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             os.kill(process.pid, signal.SIGKILL)
     if whom != "worker":
-        aws.process.wait(20)
+        aws.process.wait(240)
 
 
 def answering(aws):

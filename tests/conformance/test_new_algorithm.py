@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from wildsage.algorithms.base.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = Path(__file__).with_name("example")
@@ -90,13 +91,11 @@ def test_it_trains_and_serves_by_the_command_line(python, tree, tmp_path):
 @contextlib.contextmanager
 def serving(tree: Path, model: Path):
     """`wildsage serve` of a model whose algorithm is not named; the URL that it answers on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-P", "-m", RUNNER, "serve", str(model), "--port", str(port)]
     process = subprocess.Popen(command, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)})
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while not answers(port):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.1)

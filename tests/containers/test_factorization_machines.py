@@ -170,7 +170,7 @@ def test_two_hosts_end_within_half_a_percent_of_one(job):
         )
         runs.append((run, run.start(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)))
     for _, process in runs:
-        log, _ = process.communicate(timeout=120)
+        log, _ = process.communicate(timeout=240)
         assert process.returncode == 0, log
     assert not list(runs[1][0].opt_ml.model.iterdir())
     alone = done(job, {"epochs": "10"}, content=recordio(PAIRS[order], LABELS[order]))[0]

@@ -83,7 +83,7 @@ def test_hosts_join_their_samples(job, sample_size):
         run.put("train", "a.csv", text(share))
         runs.append((run, run.start(**address)))
     for _, process in runs:
-        log, _ = process.communicate(timeout=120)
+        log, _ = process.communicate(timeout=240)
         assert process.returncode == 0, log
     labels = np.fromfile(runs[0][0].opt_ml.model / "model_algo-1.labels", np.float32)
     assert len(labels) == min(500, sample_size)

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
@@ -19,12 +18,14 @@ from pathlib import Path
 
 import pytest
 
+from wildsage.algorithms.base.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (
     "wildsage", "algorithms", "containers", "local_runner", "pyproject.toml", "setup.py", "README.md", "LICENSE",
 )  # fmt: skip
 OUR_FOLDERS = ("algorithms", "containers", "local_runner")
-START_S = 120
+START_S = 240
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 INFO = f"wildsage-{VERSION}.dist-info"
 
@@ -193,9 +194,7 @@ def test_it_trains_and_serves_beside_packages_of_the_same_names(installed, proje
 
 def answer(installed: Path, project: Path, env: dict[str, str]) -> list[float]:
     """The clusters of two far rows, asked from `wildsage serve`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [installed / "wildsage", "serve", "model/model.tar.gz", "--port", str(port)]
     with subprocess.Popen(command, cwd=project, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
         try:

@@ -326,7 +326,8 @@ def test_a_run_that_is_stopped_reports_what_it_has_and_leaves_nothing(project, s
                 time.sleep(0.05)
             copy = next(short_folder.glob("mutants-*/0/project"))
             run.send_signal(number)
-            told, problem = run.communicate(timeout=60)
+            told, problem = run.communicate(timeout=240)
         assert "mutants were not reached." in told and problem == "mutants: stopped before the end\n"
         assert not list(short_folder.iterdir())
-        assert not [each for each in psutil.process_iter(["cwd"]) if str(copy) in (each.info["cwd"] or "")]
+        left = [each for each in psutil.process_iter(["cwd"]) if str(copy) in (each.info["cwd"] or "")]
+        assert psutil.wait_procs(left, timeout=240)[1] == [], "one that was killed is gone soon"

@@ -98,7 +98,7 @@ def test_trains_serves_and_stops(run, job, restrictions):
     await_ping(container)
     request = urllib.request.Request(f"{address(container)}/invocations", b"1,1", {"Content-Type": "text/csv"})
     assert len(json.load(urllib.request.urlopen(request))["predictions"]) == 1
-    container.stop(timeout=30)
+    container.stop(timeout=240)
     assert container.wait()["StatusCode"] != 137, "it had to be killed"
     log = container.logs().decode()
     assert "Traceback" not in log

@@ -70,7 +70,7 @@ def test_a_signal_that_comes_while_the_script_runs_reaches_it(shell):
     stop = StopSignal()
     stop.obey_sigterm()  # as a container has done by then
     with pytest.raises(CommandFailed) as caught:
-        shell("trap 'exit 5' TERM; sleep 0.3; kill -TERM $PPID; for i in $(seq 200); do sleep 0.05; done", stop)
+        shell("trap 'exit 5' TERM; sleep 0.3; kill -TERM $PPID; for i in $(seq 4800); do sleep 0.05; done", stop)
     assert caught.value.status == 5
 
 

@@ -33,7 +33,9 @@ def both(free_port, monkeypatch) -> Callable[[Callable[[Cluster], Any]], list[An
     context = multiprocessing.get_context("fork")
 
     def main(function: Callable[[Cluster], Any], rank: int, sink: Any) -> None:
-        sink.send(function(Cluster.join(job(rank))))
+        hosts = Cluster.join(job(rank))
+        hosts.sum(torch.ones(1))  # ends when both have joined
+        sink.send(function(hosts))
         os._exit(0)
 
     def run(function: Callable[[Cluster], Any]) -> list[Any]:
@@ -90,6 +92,7 @@ def test_a_host_that_is_gone_is_missed_by_torch_too(both, impatient):
 
     def miss(hosts: Cluster) -> str:
         network = DistributedDataParallel(torch.nn.Linear(2, 1))
+        hosts.sum(torch.ones(1))  # ends when both have it
         return lost(lambda: network(torch.ones(1, 2)).sum().backward(), hosts)
 
     assert both(miss)[0] == "Host algo-2 of this job ended before its work was done; its log says why."

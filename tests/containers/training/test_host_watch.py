@@ -110,10 +110,14 @@ def test_a_port_that_is_taken_is_named(watching):
 
 def test_a_host_may_take_longer_than_the_others_wait_for_one_that_is_away(watching, monkeypatch):
     watches = connected(watching(0, 1, 2))
-    monkeypatch.setattr(host_watch, "APPEAR_WITHIN_S", 0.5)
+    monkeypatch.setattr(host_watch, "APPEAR_WITHIN_S", 0.1)
+    looked = [threading.Semaphore(0) for _ in watches]
+    missing = HostWatch._missing
+    monkeypatch.setattr(HostWatch, "_missing", lambda one: looked[one._rank].release() or missing(one))
     with ThreadPoolExecutor() as pool:
         meeting = [pool.submit(one.meet) for one in watches[:2]]
-        time.sleep(1)
+        for look in [*looked[:2]] * 2:  # with the second it has gone on after the first, which came late enough
+            assert look.acquire(timeout=240)
         assert not any(one.done() for one in meeting)
         monkeypatch.setattr(host_watch, "APPEAR_WITHIN_S", 240.0)  # so long the store may take to answer
         stores = [watches[2].meet(), *[one.result(timeout=240) for one in meeting]]
@@ -153,6 +157,7 @@ def test_a_host_that_waits_for_the_port_of_the_first_hears_that_this_fails(watch
     watches = connected(watching(0, 1, 2))
     monkeypatch.setattr(host_watch, "GRACE_S", 240.0)
     connection = watches[1]._connection
+    monkeypatch.setattr(host_watch, "LOST_AFTER_S", 240.0)
     monkeypatch.setattr(watches[1], "_connection", lambda timeout_s: connection(1.0))  # so long it waits for the port
     with ThreadPoolExecutor() as pool:
         meeting = [pool.submit(one.meet) for one in (watches[0], watches[2])]
@@ -165,12 +170,16 @@ def test_a_host_that_waits_for_the_port_of_the_first_hears_that_this_fails(watch
         telling.result(timeout=240)
 
 
-def test_the_first_host_leaves_last_and_the_others_at_once(watching):
+def test_the_first_host_leaves_last_and_the_others_at_once(watching, monkeypatch):
     first, *others = connected(watching(0, 1, 2))
+    looked, all_left = threading.Event(), first._beats.all_left
+    monkeypatch.setattr(first._beats, "all_left", lambda: looked.set() or all_left())
     with ThreadPoolExecutor() as pool:
         leaving = pool.submit(first.leave)
         others[0].leave()
-        time.sleep(0.1)
+        for _ in range(2):  # with the second it has gone on after the first
+            looked.clear()
+            assert looked.wait(240)
         assert not leaving.done()
         others[1].leave()
         leaving.result(timeout=240)
@@ -234,8 +243,9 @@ def test_a_store_that_is_gone_when_a_host_has_left_is_no_matter(watching, monkey
 
 def test_a_store_that_does_not_answer_is_a_first_host_that_is_gone(watching, monkeypatch):
     _, second = connected(watching(0, 1))
-    stuck = threading.Event()
-    monkeypatch.setattr(second._beats, "send", lambda: stuck.wait(1000))
+    sending, stuck = threading.Event(), threading.Event()
+    monkeypatch.setattr(second._beats, "send", lambda: sending.set() or stuck.wait(1000))
+    assert sending.wait(240)  # it reads no verdict of the first any more
     monkeypatch.setattr(host_watch, "LOST_AFTER_S", 0.5)
     assert second._over.wait(240) and second._verdict == GONE.format(1)
     stuck.set()
@@ -298,7 +308,8 @@ def test_who_has_left_does_not_beat_any_more(watching, monkeypatch):
     assert not second._thread.is_alive()
 
 
-def test_the_first_host_has_told_when_all_have_read_it(watching):
+def test_the_first_host_has_told_when_all_have_read_it(watching, monkeypatch):
+    monkeypatch.setattr(host_watch, "TOLD_WITHIN_S", 240.0)
     first, *_ = connected(watching(0, 1, 2))
     first.tell("its disk is full")
     assert first._beats.all_left()

@@ -81,7 +81,7 @@ def test_a_job_without_its_channel_is_left_for_later():
 
 def test_loops_that_two_ask_for_at_a_time_are_loaded_once(monkeypatch):
     begun: list[LateLoops] = []
-    asked = threading.Barrier(2, timeout=30)
+    asked = threading.Barrier(2, timeout=240)
     thread = threading.Thread
 
     def slow(**options) -> threading.Thread:

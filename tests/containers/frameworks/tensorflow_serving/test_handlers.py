@@ -77,7 +77,7 @@ def test_a_request_that_names_nothing_is_one_for_the_first_model(server):
     assert (found.model_name, found.model_version, found.method) == (None, None, None)
     assert found.rest_uri.endswith("/v1/models/first:predict")
     assert found.request_content_type == found.accept_header == "application/json"
-    assert requests.post(found.rest_uri, data=b"1", timeout=60).text == "first None predict b'1'"
+    assert requests.post(found.rest_uri, data=b"1", timeout=240).text == "first None predict b'1'"
 
 
 def test_one_handler_does_it_all_and_two_do_it_around_the_api(server):
@@ -100,7 +100,7 @@ def test_a_module_without_handlers_says_what_is_expected(names):
 
 def test_the_api_answers_several_requests_at_a_time_in_threads_that_do_not_outlive_the_process(server):
     """Each of two requests waits until the other one has come, too."""
-    meeting = threading.Barrier(2, timeout=30)
+    meeting = threading.Barrier(2, timeout=240)
 
     class Meeting(Models):
         def call(self, *asked: object) -> HttpResponse:
@@ -113,7 +113,7 @@ def test_the_api_answers_several_requests_at_a_time_in_threads_that_do_not_outli
     uri = second.context(HttpRequest(b""), "a").rest_uri
     assert uri != server.context(HttpRequest(b""), "a").rest_uri, "each server has a port of its own"
     with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda _: requests.post(uri, data=b"1", timeout=60), range(2)))
+        answers = list(pool.map(lambda _: requests.post(uri, data=b"1", timeout=240), range(2)))
     assert [answer.text for answer in answers] == ["a None predict b'1'"] * 2
 
 
@@ -121,5 +121,5 @@ def test_requests_to_the_api_are_not_logged(caplog):
     logging.getLogger("werkzeug").setLevel(logging.NOTSET)
     caplog.set_level(logging.INFO)
     uri = RestServer(Models()).context(HttpRequest(b""), "a").rest_uri
-    assert requests.post(uri, data=b"1", timeout=60).ok
+    assert requests.post(uri, data=b"1", timeout=240).ok
     assert not [record for record in caplog.records if record.name == "werkzeug"]
