@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wildsage.containers.contract import patient_worker
+from wildsage.local_runner.server import lock
 from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, serve
 from wildsage.local_runner.signatures import keys
 
@@ -38,6 +39,7 @@ def main(arguments: list[str], announce: Callable[[str], object]) -> None:
         shift_clock(data / "clock")
     if "impatient" in words:
         patient_worker.IDLE_S = 0.5
+    lock.LEFTOVERS_GONE_WITHIN_S = 240
     stand_in = Path(__file__).with_name("stand_in.py")
     settings = ServerSettings(
         data=data,

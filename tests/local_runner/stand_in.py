@@ -45,6 +45,7 @@ def train() -> int:
         (ROOT / hyperparameters["tensorboard"] / f"events_{host}").write_text("events")
     if hyperparameters.get("fail_on") == host:
         return int(hyperparameters["exit"])
+    await_file(hyperparameters.get("until", "").format(**hyperparameters))
     time.sleep(float(hyperparameters.get("sleep_s", "0")))
     report = {"host": host, "resources": resources, "channels": channels, "seen": seen, "environment": dict(os.environ)}
     report["checkpoints"] = kept
@@ -56,6 +57,12 @@ def train() -> int:
     if "failure" in hyperparameters:
         (ROOT / "output/failure").write_text(hyperparameters["failure"].replace("{root}", str(ROOT)))
     return int(hyperparameters.get("exit", "0"))
+
+
+def await_file(name: str) -> None:
+    """Wait until there is a file of this name, if it has one."""
+    while name and not Path(name).exists():
+        time.sleep(0.01)
 
 
 def learn(hyperparameters: dict[str, str]) -> None:
@@ -168,17 +175,18 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/plain")
         self.end_headers()
         self.wfile.write(b"5\r\nfirst\r\n")
-        self.go.wait(30)
+        self.go.wait(240)
         self.go.clear()
         self.close_connection = b"break" in body
         self.wfile.write(b"" if b"break" in body else b"6\r\nsecond\r\n0\r\n\r\n")
 
     def invoke(self, body: bytes) -> None:
-        """Answer after a pause, and note in the log how many requests are in flight."""
+        """Answer after a pause, or when a file is there, and note in the log how many requests are in flight."""
         if body == b"go":
             self.go.set()
         self.count(1)
         say(f"invocation of {len(body)} bytes")
+        await_file(os.environ.get("UNTIL", ""))
         time.sleep(float(os.environ.get("SLEEP_S", "0")))
         self.count(-1)
         if "bad" in body.decode(errors="replace").split("\n"):

@@ -114,7 +114,7 @@ def test_a_body_over_the_limit_is_rejected_and_the_next_request_answered(aws):
 
 def test_idle_connections_do_not_keep_others_out(aws):
     address = urlsplit(aws.endpoint)
-    idle = [socket.create_connection((address.hostname, address.port), timeout=10) for _ in range(100)]
+    idle = [socket.create_connection((address.hostname, address.port), timeout=240) for _ in range(100)]
     try:
         assert send(aws, "POST", "/", b"{}", "sagemaker", X_Amz_Target="SageMaker.ListModels")[0] == 200
     finally:

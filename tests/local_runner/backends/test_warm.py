@@ -16,6 +16,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from tests.local_runner.living import lives
 from wildsage.containers.contract.job import ChannelConfig, TrainingJob
 from wildsage.containers.contract.paths import OptML
 from wildsage.local_runner.backends import Launch, preloaded
@@ -141,7 +142,7 @@ def test_warm_containers_end_with_their_owner_and_outlive_their_interpreter(modu
     assert process.wait(0.2) is None
     process._control.close()  # as when this process dies
     deadline = time.monotonic() + WITHIN_S
-    while container.is_running() and container.status() != psutil.STATUS_ZOMBIE:
+    while lives(container):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

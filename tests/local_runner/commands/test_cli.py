@@ -24,6 +24,7 @@ from wildsage.algorithms.base.ports import free_port
 from wildsage.local_runner.__main__ import app
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.processes import python
+from wildsage.local_runner.server import lock
 from wildsage.local_runner.settings import ServerSettings
 
 WILDSAGE = [sys.executable, "-m", "wildsage"]
@@ -355,8 +356,8 @@ def test_run_starts_a_server_of_its_own_and_stops_it(tmp_path: Path) -> None:
     done = wildsage("run", "--data", tmp_path / "aws", script)
     endpoint, buckets = done.stdout.split(maxsplit=1)
     assert buckets.strip() == "['kept']"
-    with pytest.raises(OSError):
-        urllib.request.urlopen(endpoint, timeout=2)
+    with lock.exclusive_use(tmp_path / "aws"):
+        assert endpoint.startswith("http://127.0.0.1:"), "no process of the server is left"
     log = (tmp_path / "aws" / "server.log").read_text()
     assert "Fatal" not in log
     assert "SIGABRT" not in log
@@ -368,13 +369,12 @@ def test_the_server_goes_when_its_run_is_killed(tmp_path: Path) -> None:
     command = [*WILDSAGE, "run", "--data", str(tmp_path / "aws"), str(script)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True) as run:
         assert run.stdout is not None
-        endpoint = run.stdout.readline().strip()
-        port = int(endpoint.rsplit(":", 1)[1])
+        assert run.stdout.readline().startswith("http://127.0.0.1:")
         os.killpg(run.pid, signal.SIGKILL)
     deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and listens(port):
+    while not lock._is_free(tmp_path / "aws"):  # the last process of the server lets it go
+        assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert not listens(port)
 
 
 def listens(port: int) -> bool:
@@ -614,6 +614,6 @@ def test_a_killed_command_leaves_no_process_and_no_folder(model: Path, tmp_path:
 
 def test_what_is_not_an_archive_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_text("no archive")
-    done = wildsage("serve", tmp_path / "model.tar.gz", "--port", "18080")
+    done = wildsage("serve", tmp_path / "model.tar.gz", "--port", str(free_port()))
     assert done.returncode == 1
     assert "not a readable tar.gz archive" in done.stderr

@@ -16,7 +16,9 @@ from pathlib import Path
 import boto3
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 
+from tests.local_runner.living import lives
 from wildsage.local_runner.server import lock
 
 UP = [sys.executable, "-m", "wildsage.local_runner", "up", "--port", "0", "--data"]
@@ -62,12 +64,20 @@ def failing_job(data: Path, name: str) -> None:
     )
 
 
+def miss_a_bucket(data: Path) -> None:
+    """It is told at the first look at the folder. A job that had ended by then would not be."""
+    with pytest.raises(ClientError):
+        client("s3", data).list_objects_v2(Bucket="missed")
+
+
 def test_json_lines_tell_where_it_is_and_what_happens(start, tmp_path):
     up = start(tmp_path, "--log-format", "json")
     first = json.loads(up.stdout.readline())
     assert first["event"] == "up"
     assert first["data"] == str(tmp_path)
     assert first["variables"]["AWS_ENDPOINT_URL"] == first["endpoint"]
+    miss_a_bucket(tmp_path)
+    assert json.loads(up.stdout.readline())["name"] == "missed"
     failing_job(tmp_path, "a-job")
     events = []
     while not events or events[-1]["status"] == "InProgress":
@@ -85,6 +95,9 @@ def test_json_lines_tell_where_it_is_and_what_happens(start, tmp_path):
 
 def test_plain_lines_without_a_terminal(start, tmp_path):
     up = start(tmp_path)
+    miss_a_bucket(tmp_path)
+    while "missed" not in up.stderr.readline():
+        assert up.poll() is None
     failing_job(tmp_path, "a-job")
     for line in up.stderr:
         if "Failed" in line:
@@ -109,8 +122,10 @@ def test_a_terminal_shows_endpoints_and_jobs_and_is_left_clean(start, tmp_path):
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     up = start(tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
+    miss_a_bucket(tmp_path)
+    seen = read_until(ours, "missed")
     failing_job(tmp_path, "a-job")
-    seen = read_until(ours, "Failed")
+    seen += read_until(ours, "Failed")
     assert "Local AWS" in seen
     assert 'eval "$(wildsage up --export' in seen
     assert "No running jobs, no endpoints." in seen
@@ -131,12 +146,12 @@ def read_until(terminal: int, text: str) -> str:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_stop_everything_and_are_no_failure(start, tmp_path, number):
     up = start(tmp_path)
-    client("s3", tmp_path)
+    client("s3", tmp_path).list_buckets()  # which its worker answers
     family = psutil.Process(up.pid).children(recursive=True)
     assert len(family) >= 2
     up.send_signal(number)
     assert up.wait(240) == 0
-    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    assert not [process for process in family if lives(process)]
     assert not (tmp_path / "server.json").exists()
 
 
@@ -150,8 +165,8 @@ def test_a_server_that_is_killed_is_reported_with_where_to_look(start, tmp_path)
 
 def test_it_stops_when_its_own_process_is_killed(start, tmp_path):
     up = start(tmp_path)
-    client("s3", tmp_path)
+    client("s3", tmp_path).list_buckets()  # which its worker answers
     family = psutil.Process(up.pid).children(recursive=True)
     up.kill()
-    _, alive = psutil.wait_procs(family, 30)
+    _, alive = psutil.wait_procs(family, 240)
     assert not alive

@@ -59,7 +59,7 @@ class Browser:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
-    def element(self, selector: str, timeout_s: float = 30) -> WebElement:
+    def element(self, selector: str, timeout_s: float = 240) -> WebElement:
         """The first element of a CSS selector, once it is there."""
         return self.until(lambda: self.driver.find_elements(By.CSS_SELECTOR, selector), timeout_s)[0]
 
@@ -74,7 +74,7 @@ class Browser:
         self.element(selector)
         self.driver.execute_script("document.querySelector(arguments[0]).click()", selector)
 
-    def until(self, look: Callable[[], Any], timeout_s: float = 30) -> Any:
+    def until(self, look: Callable[[], Any], timeout_s: float = 240) -> Any:
         """What `look` returns once that is true. Fails after `timeout_s` seconds, with what the page shows."""
         deadline = time.monotonic() + timeout_s
         while not (found := look()):

@@ -89,7 +89,8 @@ def test_a_page_is_accessible_light_and_wide_and_dark_and_narrow(browser, places
 
 
 def test_a_job_is_watched_until_it_is_stopped(browser, aws, channel, quiet):
-    job = aws.train(channel(aws.upload("watched", **{"rows.csv": b"1,2\n"})), x="5", passes="1000", pass_s="0.2")
+    data = channel(aws.upload("watched", **{"rows.csv": b"1,2\n"}))
+    job = aws.train(data, x="5", passes="3000", pass_s="0.2", StoppingCondition={"MaxRuntimeInSeconds": 600})
     browser.visit(f"/jobs/{REGION}/training/{job}")
     browser.until(lambda: "Training" in browser.text(".tiles .status"))
     drawn = browser.until(lambda: browser.driver.execute_script(POINTS) or None)

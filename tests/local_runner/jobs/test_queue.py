@@ -16,11 +16,13 @@ WITHIN_S = 240
 
 def test_all_jobs_run_and_never_more_than_the_limit_at_once():
     queue, lock, running, most, ended = Queue(3), threading.Lock(), [0], [0], threading.Semaphore(0)
+    meet = threading.Barrier(3)
 
     def job() -> None:
         with lock:
             running[0] += 1
             most[0] = max(most[0], running[0])
+        meet.wait(WITHIN_S)
         threading.Event().wait(0.005)
         with lock:
             running[0] -= 1
@@ -92,7 +94,7 @@ def test_a_closed_queue_begins_nothing():
     queue.enter(waiting.run)
     queue.close()
     running.released.set()
-    until(lambda: running.ended.is_set())
+    until(lambda: running.ended.is_set() and not queue.running)
     assert begun == ["running"] and not waiting.ended.is_set()
 
 

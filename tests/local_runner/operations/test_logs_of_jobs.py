@@ -12,8 +12,8 @@ def stream_of(aws, job):
 
 
 def test_lines_can_be_read_while_the_job_runs(aws):
-    job = aws.train(lines="first|second", sleep_s="30")
-    aws.until(lambda: aws.messages(job), lambda messages: "second" in messages)
+    job = aws.train(lines="first|second", sleep_s="60")
+    aws.until(lambda: aws.messages_so_far(job), lambda messages: "second" in messages)
     assert aws.sagemaker.describe_training_job(TrainingJobName=job)["SecondaryStatus"] == "Training"
     aws.sagemaker.stop_training_job(TrainingJobName=job)
     aws.finished(job)

@@ -14,7 +14,7 @@ def test_a_request_that_finds_no_slot_does_not_wait_for_one():
     slots = RequestSlots(1)
     with ExitStack() as held:
         assert held.enter_context(slots.acquire())
-        late = threading.Timer(15, held.close)
+        late = threading.Timer(240, held.close)
         late.start()
         with slots.acquire() as acquired:
             late.cancel()

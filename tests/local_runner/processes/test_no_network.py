@@ -50,7 +50,7 @@ def test_a_socket_that_it_inherits_is_asked_from_outside():
         with subprocess.Popen(command, pass_fds=[listener.fileno()]) as process:
             with socket.create_connection(listener.getsockname(), timeout=240) as client:
                 assert client.recv(100) == b"from inside"
-            assert process.wait(30) == 0
+            assert process.wait(240) == 0
 
 
 def test_status_and_signals_are_the_commands_own():

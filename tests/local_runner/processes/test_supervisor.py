@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
+from tests.local_runner.living import lives
 from wildsage.algorithms.base.ports import free_port
 from wildsage.local_runner.processes import supervisor
 
@@ -27,7 +27,7 @@ def supervised(script: str) -> subprocess.Popen:
 
 def gone(pid: int) -> bool:
     deadline = time.monotonic() + WITHIN_S
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+    while lives(pid):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)

@@ -70,7 +70,8 @@ def test_a_proxy_gets_its_options_and_a_session_of_its_own(tmp_path, instead):
             assert said == f"--endpoint http://h --port 7{last} True"
 
 
-def test_a_proxy_may_end_by_itself(tmp_path, instead):
+def test_a_proxy_may_end_by_itself(tmp_path, instead, monkeypatch):
+    monkeypatch.setattr(process, "STOP_LIMIT_S", 240)
     end = tmp_path / "end"
     instead(f"import sys; print('there', flush=True); sys.stdin.read(); open({str(end)!r}, 'w')")
     with process.run_proxy(tmp_path, "http://h", 0, tunnel=False):

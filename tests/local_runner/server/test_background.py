@@ -40,7 +40,8 @@ open(data + "/ended", "w")
 """
 
 
-def test_a_server_is_started_with_its_options_and_ends_with_the_block(tmp_path, instead):
+def test_a_server_is_started_with_its_options_and_ends_with_the_block(tmp_path, instead, monkeypatch):
+    monkeypatch.setattr(background, "STOP_LIMIT_S", 240)
     instead(SERVER)
     data = tmp_path / "data"
     with background.server(data, ["--keep"]) as found:

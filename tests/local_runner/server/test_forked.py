@@ -10,7 +10,7 @@ import textwrap
 import time
 from pathlib import Path
 
-import psutil
+from tests.local_runner.living import lives
 
 ROOT = Path(__file__).parents[3]
 
@@ -146,6 +146,6 @@ def test_a_server_ends_when_its_parent_ends(tmp_path):
         """,
     )
     give_up = time.monotonic() + 240
-    while psutil.pid_exists(found["pid"]) and psutil.Process(found["pid"]).status() != psutil.STATUS_ZOMBIE:
+    while lives(found["pid"]):
         assert time.monotonic() < give_up
         time.sleep(0.01)

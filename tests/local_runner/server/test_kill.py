@@ -39,6 +39,7 @@ def test_what_was_answered_for_survives_kills_at_any_moment(start_aws, tmp_path:
     for whom in die.sample(("all", "first process", "worker"), 3):
         work = [write_objects(aws, seen, random.Random(die.random())), train(aws, seen), read_logs(aws, seen)]
         with busy(*work):
+            aws.until(lambda: seen.operations["objects written"] and seen.jobs and seen.lines, bool)
             threading.Event().wait(die.uniform(0, LONGEST_LIFE_S))
             kill(aws, whom)
         if whom != "worker":
@@ -54,13 +55,14 @@ def test_what_was_answered_for_survives_kills_at_any_moment(start_aws, tmp_path:
     assert any(seen.bodies.values())
 
 
-def test_a_job_with_checkpoints_goes_on_after_a_kill(start_aws) -> None:
-    aws = start_aws()
+def test_a_job_with_checkpoints_goes_on_after_a_kill(start_aws, tmp_path: Path) -> None:
+    aws, go = start_aws(), tmp_path / "go"
     aws.s3.create_bucket(Bucket=BUCKET)
     checkpoints = {"S3Uri": f"s3://{BUCKET}/checkpoints"}
-    job = aws.train(checkpoint="state", sleep_s="4", CheckpointConfig=checkpoints)
+    job = aws.train(checkpoint="state", until=str(go), CheckpointConfig=checkpoints)
     aws.until(lambda: aws.s3.list_objects_v2(Bucket=BUCKET, Prefix="checkpoints")["KeyCount"], bool)
     kill(aws, "all")
+    go.touch()
     again = start_aws()
     found = again.finished(job)
     assert found["TrainingJobStatus"] == "Completed"

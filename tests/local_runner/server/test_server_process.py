@@ -16,6 +16,7 @@ import psutil
 import pytest
 import urllib3
 
+from tests.local_runner.living import lives
 from wildsage.local_runner.server import lock, private_files
 from wildsage.local_runner.server.gunicorn_server import CannotServe, ServerSettings, serve
 
@@ -157,11 +158,7 @@ def test_nothing_outlives_a_killed_server(start_aws, whom):
     for pid in [server.process.pid, *(workers if whom == "all of it" else [])]:
         os.kill(pid, signal.SIGKILL)
     server.process.wait()
-    server.until(lambda: [pid for pid in family if _lives(pid)], lambda alive: not alive)
-
-
-def _lives(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    server.until(lambda: [pid for pid in family if lives(pid)], lambda alive: not alive)
 
 
 def test_a_request_cannot_forge_a_line_of_the_access_log(aws):

@@ -150,7 +150,7 @@ def test_an_endpoint_is_tried_with_a_row_of_its_training_data(live):
 
     numbers = re.findall(r'<td class="number">([^<]*)</td>', live.text(f"{PAGE}/now"))
     assert numbers[:4] == ["100 %", "1", "4", "1"] and all(text.endswith(" ms") for text in numbers[4:6])
-    assert any("invocation of 12 bytes" in line[2] for line in live.get(f"{PAGE}/log").json["lines"])
+    until(lambda: any("invocation of 12 bytes" in line[2] for line in live.get(f"{PAGE}/log").json["lines"]))
     listed = re.findall(r'<td class="number">([^<]*)</td>', live.text("/endpoints/"))
     assert listed[:2] == ["4", "1"]
 

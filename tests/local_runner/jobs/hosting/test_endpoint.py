@@ -320,8 +320,9 @@ def test_a_serverless_variant_takes_as_many_requests_as_it_says(hosting):
 def test_capture_and_asynchronous_inference_are_described_and_used(hosting, capture, status, captures):
     given = {"InitialSamplingPercentage": 5, "DestinationS3Uri": "s3://b/c", **capture}
     asynchronous = {"OutputConfig": {"S3OutputPath": "s3://b/o"}}
-    hosting.endpoints.create(document(DataCaptureConfig=given, AsyncInferenceConfig=asynchronous))
-    assert hosting.endpoints.capture("e") is hosting.endpoints.asynchronous("e") is None
+    with hosting.backend.changed:  # no container is started meanwhile
+        hosting.endpoints.create(document(DataCaptureConfig=given, AsyncInferenceConfig=asynchronous))
+        assert hosting.endpoints.capture("e") is hosting.endpoints.asynchronous("e") is None
     found = hosting.until("InService")
     assert found["DataCaptureConfig"] == {
         "EnableCapture": captures,
@@ -341,11 +342,12 @@ def test_an_update_replaces_containers_and_folders_once_the_new_ones_are_healthy
     hosting.endpoints.create(document())
     first = hosting.until("InService")["Deployment"]["Id"]
     new = deployment(variant("new", 2), EndpointConfigName="other")
-    hosting.endpoints.update("e", new)
-    with pytest.raises(EndpointBusy, match='Cannot update in-progress endpoint "arn:e"'):
-        hosting.endpoints.update("e", deployment())
-    with pytest.raises(EndpointBusy):
-        hosting.endpoints.delete("e")
+    with hosting.backend.changed:  # no container is started meanwhile
+        hosting.endpoints.update("e", new)
+        with pytest.raises(EndpointBusy, match='Cannot update in-progress endpoint "arn:e"'):
+            hosting.endpoints.update("e", deployment())
+        with pytest.raises(EndpointBusy):
+            hosting.endpoints.delete("e")
     found = hosting.until("InService")
     assert (found["EndpointConfigName"], found["Deployment"]["Id"]) == ("other", new["Id"])
     until(lambda: hosting.running() == 2 and [place.name for place in (hosting.folder / "e").iterdir()] == [new["Id"]])

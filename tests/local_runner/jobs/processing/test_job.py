@@ -262,9 +262,10 @@ def test_continuous_outputs_arrive_while_the_command_runs_and_the_others_at_the_
 def test_the_last_upload_begins_when_the_one_before_it_has_ended(deps, monkeypatch):
     monkeypatch.setattr(processing, "UPLOAD_EVERY_S", 0.001)
     put_file, at_once, most_at_once = deps.objects.put_file, [], []
+    container = Container(None)
 
     def slow(*arguments: object) -> None:
-        deps.backend.containers[0].end(0)
+        container.end(0)
         at_once.append(arguments)
         most_at_once.append(len(at_once))
         time.sleep(0.1)
@@ -273,7 +274,7 @@ def test_the_last_upload_begins_when_the_one_before_it_has_ended(deps, monkeypat
 
     def act(launch: Launch) -> Container:
         (inside(launch, "out") / "file").write_text("1")
-        return Container(None)
+        return container
 
     monkeypatch.setattr(deps.objects, "put_file", slow)
     assert ended(deps, document(**outputs(target(mode="Continuous"))), act)["ProcessingJobStatus"] == "Completed"

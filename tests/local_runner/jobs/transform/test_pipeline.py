@@ -512,7 +512,7 @@ def test_a_record_that_the_filter_cannot_read_is_placed_in_its_object(store, tmp
 def test_so_many_requests_are_in_flight_as_the_plan_says(store, flow):
     meet = threading.Barrier(3)
     stored = store.put("bucket", "a.csv", [b"1\n" * 9])
-    instance = Echo(lambda: meet.wait(10))
+    instance = Echo(lambda: meet.wait(240))
     assert flow(instance, RequestPlan(3, SINGLE, MB)).run([InputFile("a.csv", stored)]) == []
     assert instance.requests == 9
 

@@ -10,7 +10,7 @@ from wildsage.local_runner.jobs.hosting.instance import StartLimits
 from wildsage.local_runner.jobs.store import Store
 from wildsage.local_runner.settings import ServerSettings
 
-QUICK = {"Delay": 1, "MaxAttempts": 30}
+QUICK = {"Delay": 1, "MaxAttempts": 240}
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 ROLE = "arn:aws:iam::000000000000:role/WildsageRole"
 

@@ -96,7 +96,6 @@ def test_a_transform_job_leaves_a_component(aws):
     aws.until(
         lambda: aws.sagemaker.describe_transform_job(TransformJobName=name),
         lambda job: job["TransformJobStatus"] == "Completed",
-        60,
     )
     found = component(aws, name, "transform-job")
     assert found["Source"]["SourceType"] == "SageMakerTransformJob"

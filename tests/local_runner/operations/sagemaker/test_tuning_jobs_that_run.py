@@ -161,11 +161,14 @@ def test_hyperband_learns_its_most_from_the_epochs(aws, tune):
     assert counters["Completed"] + counters["Stopped"] == found["ObjectiveStatusCounters"]["Succeeded"] == 2
 
 
-def test_a_job_worse_than_half_of_those_before_is_stopped_early(aws, tune):
-    """Three good ones first, then a bad one; each has time to be judged after its last reading."""
+def test_a_job_worse_than_half_of_those_before_is_stopped_early(aws, tune, tmp_path):
+    """Three good ones first, then a bad one, which runs until it is judged."""
+    for good in ("3", "3.1", "3.2"):
+        (tmp_path / good).touch()
     ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["3", "3.1", "3.2", "9"]}]}
     config = request(jobs=4, parallel=1, ranges=ranges, strategy="Grid", TrainingJobEarlyStoppingType="Auto")
-    name = tune(config, definition(static={"passes": "3", "sleep_s": "1.5"}))
+    static = {"passes": "3", "until": str(tmp_path / "{x}")}
+    name = tune(config, definition(static=static, StoppingCondition={"MaxRuntimeInSeconds": 3_600}))
     finished(aws, name)
     last = trained(aws, name)[-1]
     assert (last["TunedHyperParameters"]["x"], last["TrainingJobStatus"]) == ("9", "Stopped")
