@@ -194,7 +194,8 @@ class ObjectStore:
             row = self.index.write(delete)
             if row:  # row first: a process that dies here leaves a file without a row, not an object without a file
                 path = self.folder / row[0]
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):  # changed by hand
+                    path.unlink()
                 self._remove_empty_folders(path.parent)
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectSummary]:

@@ -134,7 +134,14 @@ class Uploads:
                 raise S3Error("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
         checksums = {**stated, **pending.checksums} or _composite(upload, parts)
         etag = f"{md5_of_md5s.hexdigest()}-{len(parts)}"
-        stored = self._store.commit(upload.bucket, upload.key, pending, upload.attributes, etag, checksums, check)
+
+        def check_parts_too(existing: StoredObject | None) -> None:
+            self.find(upload.bucket, upload.key, upload.id)
+            list(self._chosen(upload, wanted))  # one that was sent again meanwhile has another ETag
+            check(existing)
+
+        address = upload.bucket, upload.key
+        stored = self._store.commit(*address, pending, upload.attributes, etag, checksums, check_parts_too)
         self.abort(upload)
         return stored
 

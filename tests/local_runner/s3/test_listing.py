@@ -102,6 +102,14 @@ def test_start_after_and_the_fields_of_an_entry(s3, filled):
     assert (entry["ChecksumAlgorithm"], entry["ChecksumType"]) == (["CRC32"], "FULL_OBJECT")
 
 
+def test_a_list_may_start_after_any_text_inside_a_folder(s3, filled):
+    """The folder is listed if a key of it follows."""
+    for after, folders in (("dir/1", ["dir/"]), ("dir/sub/", ["dir/"]), ("dir/sub/3", []), ("dir/", [])):
+        answer = s3.list_objects_v2(Bucket=filled, StartAfter=after, Delimiter="/")
+        assert [common["Prefix"] for common in answer.get("CommonPrefixes", ())] == folders
+        assert [entry["Key"] for entry in answer["Contents"]] == ["z\x01&<é +%"]
+
+
 def test_a_page_repeats_what_was_asked_for(s3, filled):
     asked = s3.list_objects_v2(Bucket=filled, Delimiter="/", Prefix="dir/")
     assert (asked["Name"], asked["Prefix"], asked["Delimiter"]) == (filled, "dir/", "/")
@@ -188,12 +196,17 @@ def test_resource_interface(server, filled):
 def test_every_object_is_its_only_version(s3, bucket):
     for key in ("a", "b/1", "b/2", "c"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"x")
-    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, PaginationConfig={"PageSize": 3})
+    paginator = s3.get_paginator("list_object_versions")
+    pages = paginator.paginate(Bucket=bucket, PaginationConfig={"PageSize": 3})
     versions = [version for page in pages for version in page["Versions"]]
     assert [version["Key"] for version in versions] == ["a", "b/1", "b/2", "c"]
     assert {(version["VersionId"], version["IsLatest"], version["Size"]) for version in versions} == {("null", True, 1)}
-    found = s3.list_object_versions(Bucket=bucket, Delimiter="/")
-    assert [common["Prefix"] for common in found["CommonPrefixes"]] == ["b/"]
+    for page_size in (1, 2, 3):
+        found = paginator.paginate(
+            Bucket=bucket, Delimiter="/", PaginationConfig={"PageSize": page_size}
+        ).build_full_result()
+        assert [version["Key"] for version in found["Versions"]] == ["a", "c"]
+        assert [common["Prefix"] for common in found["CommonPrefixes"]] == ["b/"]
     s3.delete_objects(
         Bucket=bucket, Delete={"Objects": [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in versions]}
     )

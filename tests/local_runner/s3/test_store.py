@@ -17,6 +17,7 @@ from wildsage.local_runner.s3.conditions import check_write
 from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchKey, S3Error
 from wildsage.local_runner.s3.objects import Attributes
 from wildsage.local_runner.s3.pending_object import write_pending
+from wildsage.local_runner.s3.placement import Placement
 from wildsage.local_runner.s3.store import ObjectStore, after_prefix
 from wildsage.local_runner.s3.uploads import Uploads
 
@@ -156,6 +157,12 @@ def test_a_file_removed_by_hand_is_not_an_object(store):
     store.put("bucket", "key", [b"x"]).path.unlink()
     with pytest.raises(NoSuchKey, match="s3://bucket/key"):
         store.get("bucket", "key")
+
+
+def test_an_object_whose_file_was_removed_by_hand_can_be_deleted(store):
+    store.put("bucket", "key", [b"x"]).path.unlink()
+    store.delete("bucket", "key")
+    assert store.find("bucket", "key") is None
 
 
 def test_what_is_missing_is_named(store):
@@ -313,6 +320,9 @@ def test_an_object_whose_file_cannot_be_one_any_more_is_gone(store):
     for key in ("a", "b/c"):
         with pytest.raises(NoSuchKey):
             store.open("bucket", key)
+        store.delete("bucket", key)
+        assert store.find("bucket", key) is None
+    assert (top / "a").is_dir() and (top / "b").is_file()
 
 
 def test_an_object_changed_by_hand_is_opened_as_it_is(store):
@@ -384,6 +394,37 @@ def test_a_write_while_a_changed_file_is_read_comes_after_it(store, monkeypatch)
     writers[0].join()
     row = store.find("bucket", "key")
     assert (row.size, row.etag, content(store, "key")) == (3, hashlib.md5(b"new").hexdigest(), b"new")
+
+
+def test_an_object_that_is_written_while_it_is_read_is_read_as_it_was_written(store, monkeypatch):
+    """The reader has the old row and finds the new file, which was not changed by hand."""
+    store.put("bucket", "key", [b"old"])
+    require, written = store._require, []
+
+    def required_before_a_write(bucket: str, key: str):
+        found = require(bucket, key)
+        monkeypatch.undo()
+        pending = write_pending(store.temp, [b"newer"])
+        written.append(store.commit(bucket, key, pending, Attributes(), "digest-2", {"CRC32": "sum"}))
+        return found
+
+    monkeypatch.setattr(store, "_require", required_before_a_write)
+    assert store.get("bucket", "key") == written[0] == store.find("bucket", "key")
+
+
+def test_the_file_of_a_write_that_fails_is_seen_by_nobody(store, monkeypatch):
+    """The row of the old object is back, and its file not yet."""
+    stored, undo, seen, readers = store.put("bucket", "key", [b"old"]), Placement.undo, [], []
+
+    def undo_while_another_reads(placement: Placement) -> None:
+        readers.append(started(lambda: seen.append(store.get("bucket", "key"))))
+        undo(placement)
+
+    monkeypatch.setattr(Placement, "undo", undo_while_another_reads)
+    with pytest.raises(TypeError):
+        store.commit("bucket", "key", write_pending(store.temp, [b"newer"]), Attributes(metadata={"a": object()}))
+    readers[0].join()
+    assert seen == [stored] and content(store, "key") == b"old"
 
 
 def test_a_reader_of_a_bucket_that_is_deleted_meanwhile_finds_none(store):

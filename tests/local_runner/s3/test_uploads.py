@@ -14,6 +14,7 @@ from wildsage.local_runner.s3.conditions import check_write
 from wildsage.local_runner.s3.errors import NoSuchBucket, NoSuchUpload, S3Error
 from wildsage.local_runner.s3.objects import Attributes
 from wildsage.local_runner.s3.pending_object import write_pending
+from wildsage.local_runner.s3.placement import Placement
 from wildsage.local_runner.s3.uploads import Uploads
 
 
@@ -253,3 +254,41 @@ def test_a_part_that_is_added_while_its_upload_is_aborted_is_gone_with_it(upload
     add(uploads, upload, 1, b"x")
     aborts[0].join()
     assert store.index.rows("SELECT * FROM parts") == [] and list((store.folder / "uploads").iterdir()) == []
+
+
+def test_a_completion_waits_for_a_part_that_fails_to_replace_another(uploads, store, monkeypatch):
+    """The row of the old part is back, and its file not yet."""
+    upload, undo, completions = begin(uploads), Placement.undo, []
+    part = add(uploads, upload, 1, b"old")
+
+    def undo_while_another_completes(placement: Placement) -> None:
+        completions.append(waits(lambda: uploads.complete(upload, [part], {})))
+        undo(placement)
+
+    monkeypatch.setattr(Placement, "undo", undo_while_another_completes)
+    with pytest.raises(TypeError):
+        uploads.add(upload, 1, write_pending(store.temp, [b"newer"]), {"CRC32": object()})
+    completions[0].join()
+    assert store.get("bucket", "k").path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(("change", "code"), [("sent again", "InvalidPart"), ("aborted", "NoSuchUpload")])
+def test_a_completion_whose_parts_change_while_they_are_joined_makes_no_object(
+    uploads, store, monkeypatch, change, code
+):
+    upload, join = begin(uploads), uploads_module.join_files
+    part = add(uploads, upload, 1, b"old")
+
+    def join_while_parts_change(*arguments):
+        if change == "sent again":
+            add(uploads, upload, 1, b"newer")
+        joined = join(*arguments)
+        if change == "aborted":
+            uploads.abort(upload)
+        return joined
+
+    monkeypatch.setattr(uploads_module, "join_files", join_while_parts_change)
+    with pytest.raises(S3Error) as caught:
+        uploads.complete(upload, [part], {})
+    assert caught.value.code == code
+    assert store.find("bucket", "k") is None and list(store.temp.iterdir()) == []
