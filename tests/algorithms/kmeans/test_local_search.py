@@ -234,6 +234,36 @@ def test_every_round_opens_a_tenth_of_the_centers_the_first_the_best_of_sixteen_
     assert asked == [(opened, 16), (opened, 1), (opened, 16)] and swapped.shape == (k, 5)
 
 
+def test_every_round_opens_centers_far_from_the_best_found_so_far(monkeypatch):
+    seen, sample = [], local_search.sample_far_rows
+
+    def listening(rows, d2_n, count, candidates, generator):
+        seen.append(d2_n)
+        return sample(rows, d2_n, count, candidates, generator)
+
+    monkeypatch.setattr(local_search, "sample_far_rows", listening)
+    rows = WeightedRows(X, WEIGHTS)
+    best = [local_search.swap_centers(rows, X[:10].clone(), n, 0.0, rng(), lambda: False) for n in range(4)]
+    assert not torch.equal(best[2], best[0])
+    for number, best_kd in enumerate(best[:3]):
+        torch.testing.assert_close(seen[-3 + number], rows.nearest(best_kd)[0])
+
+
+def test_centers_merge_by_the_weights_of_the_rows_that_are_nearest_to_them_by_then(monkeypatch):
+    merged, merge = [], steps.merge_nearest
+
+    def listening(centers_md, weights_m, target):
+        merged.append((centers_md, weights_m))
+        return merge(centers_md, weights_m, target)
+
+    monkeypatch.setattr(steps, "merge_nearest", listening)
+    rows = WeightedRows(X, WEIGHTS)
+    local_search.swap_centers(rows, X[:10].clone(), 3, 0.0, rng(), lambda: False)
+    assert len(merged) == 3
+    for centers_md, weights_m in merged:
+        torch.testing.assert_close(weights_m, rows.nearest(centers_md)[1])
+
+
 def test_costs_are_means_weighted_by_the_rows():
     rows = WeightedRows(torch.tensor([[0.0], [4.0]]), torch.tensor([3.0, 1.0], dtype=torch.float64))
     d2_n = torch.tensor([1.0, 9.0])

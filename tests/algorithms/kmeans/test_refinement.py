@@ -180,3 +180,16 @@ def test_swaps_take_twelve_rounds_at_most_on_a_quarter_of_the_sample(capacity, q
     grown.absorb(rows(2), 0, torch.Generator().manual_seed(0))
     refinement(StoppingRun() if stopping else RunContext()).refine(grown, 1)
     assert keys == [4096, quarter, None] and [rounds for _, rounds in asked] == [0 if stopping else 12]
+
+
+@pytest.mark.parametrize("width", [2, 200])
+def test_the_answer_are_means_of_the_whole_sample(width, monkeypatch):
+    """The quarter on which swaps are tried has means of its own."""
+    monkeypatch.setattr(refinement_module, "RANKING_ROWS_LOW", 40)
+    grown = state(rows(width))
+    (centers_kd,) = refinement(RunContext(), tol=0.0).refine(grown, 1)
+    weights_n = grown.sample.weights_by_key()
+    sample_nd = grown.sample.rows_by_key()[: len(weights_n)]
+    middle_d = sample_nd.mean(0)
+    assigned = WeightedRows(sample_nd - middle_d, weights_n).assign(centers_kd - middle_d)
+    torch.testing.assert_close(centers_kd, assigned.means_md() + middle_d, atol=1e-4, rtol=0)

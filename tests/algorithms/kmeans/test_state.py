@@ -193,6 +193,21 @@ def test_a_costly_batch_opens_a_quarter_of_the_places_at_most_four_times(monkeyp
     assert searched == [64, 80, 96, 112, 128]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_costly_batch_opens_its_centers_at_the_rows_that_cost(monkeypatch, seed):
+    """Four of five hundred rows cost nearly everything: once they have a center, the batch is costly no more."""
+    searched, assign = [], steps.ExactSearch.assign
+
+    def counting(search, x_nd):
+        searched.append(len(search.shifted_md))
+        return assign(search, x_nd)
+
+    monkeypatch.setattr(steps.ExactSearch, "assign", counting)
+    state = usual(64)
+    state.absorb(torch.tensor([[0.0, 0.1]] * 500 + [[0.0, 500.0]] * 4), 0, rng(seed))
+    assert searched == [64, 80]
+
+
 def test_the_first_batch_is_never_costly():
     state = StreamState.start(torch.zeros(64, 1), 64, 100)
     state.absorb(torch.arange(1.0, 301)[:, None], 0, rng())

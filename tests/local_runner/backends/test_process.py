@@ -60,6 +60,18 @@ def test_a_container_writes_to_the_log_and_its_use_is_known_when_it_has_ended(tm
     assert process.usage.peak_bytes > 64 << 20
 
 
+def test_a_container_has_ended_once_its_last_line_is_in_the_log(tmp_path):
+    lines: list[str] = []
+
+    def slow(line: str) -> None:
+        time.sleep(0.2)
+        lines.append(line)
+
+    (process,) = backend(tmp_path, "print('first\\nlast')").train([Launch(IMAGE, tmp_path, {}, {}, slow)])
+    assert process.wait(WITHIN_S) == 0
+    assert lines == ["first\n", "last\n"]
+
+
 def test_a_byte_that_is_not_utf_8_costs_the_log_one_character(tmp_path, launch):
     given, lines = launch
     script = "import sys\nsys.stdout.buffer.write(b'before\\na\\xffb\\nafter\\n')"

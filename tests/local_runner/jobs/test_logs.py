@@ -219,6 +219,26 @@ def test_lines_that_a_full_disk_lost_are_counted_once(tmp_path):
     ]
 
 
+def test_no_line_comes_before_the_number_of_those_that_are_missing(tmp_path):
+    """There is room for the line and none for the number."""
+
+    class Narrow(io.FileIO):
+        def write(self, data: bytes) -> int:
+            return super().write(data[:30])
+
+    logs = Logs(tmp_path)
+    writer = logs.writer("group", "stream")
+    writer("first")
+    kept, writer._file = writer._file, Narrow(tmp_path / "group" / "stream", "a")
+    writer("lost " * 10)
+    writer("short")
+    narrow, writer._file = writer._file, kept
+    narrow.close()
+    writer("last")
+    writer.close()
+    assert messages(logs) == ["first", "Wildsage: 2 lines are missing here: the disk was full.", "last"]
+
+
 def test_of_a_line_for_which_there_is_half_the_room_nothing_is_written(tmp_path):
     class Tight(io.FileIO):
         def write(self, data: bytes) -> int:

@@ -246,14 +246,16 @@ def test_a_container_that_is_stopped_is_not_started_again_and_says_when_it_has_e
     assert kept._http.pool is None, "its connections are closed"
 
 
-def test_a_container_that_is_stopped_while_it_starts_is_ended_without_a_word():
+def test_a_container_that_is_stopped_while_it_starts_is_ended_without_a_word(healthy):
+    """It is not waited for until it is healthy, which it would be."""
+
     class Stopped(Backend):
         def serve(self, launch: Launch) -> Serving:
             stopped.wait(WITHIN_S)
             return super().serve(launch)
 
     stopped, lines = threading.Event(), []
-    backend = Stopped(NOBODY)
+    backend = Stopped(healthy)
     kept = Container(backend, Launch("image", Path(), {}, {}, lines.append), "c", lambda: None, WITHIN_S)
     kept.ask_to_stop()
     stopped.set()

@@ -467,6 +467,21 @@ def test_a_server_that_closes_while_an_endpoint_starts_stops_its_containers(host
     assert hosting.running() == 0 and hosting.described()["EndpointStatus"] == "Creating"
 
 
+def test_containers_end_that_are_healthy_after_the_server_has_closed(hosting, monkeypatch):
+    """It closes when their start is over and they are not in service yet."""
+    start = hosting.endpoints._started
+
+    def started_and_the_server_closes(*arguments: object) -> Fleet | None:
+        fleet = start(*arguments)
+        hosting.endpoints.close()
+        return fleet
+
+    monkeypatch.setattr(hosting.endpoints, "_started", started_and_the_server_closes)
+    hosting.endpoints.create(document())
+    until(lambda: hosting.backend.started and hosting.running() == 0)
+    assert hosting.described()["EndpointStatus"] == "Creating"
+
+
 def test_what_cannot_begin_for_want_of_a_thread_changes_nothing(hosting, monkeypatch):
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -536,8 +536,10 @@ def test_objects_that_cannot_be_read_cost_no_later_object(store, tmp_path):
     assert [one.key for one in store.list("bucket", "out/")] == ["out/good.out"]
 
 
-def test_no_more_records_of_an_object_are_sent_once_one_was_refused(store, flow):
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_no_more_records_of_an_object_are_sent_once_one_was_refused(store, flow, concurrency):
+    """Those are sent that may be in flight with the first."""
     stored = store.put("bucket", "a.csv", [b"1\n" * 500])
     instance = Answering(400)
-    assert len(flow(instance, RequestPlan(1, SINGLE, MB)).run([InputFile("a.csv", stored)])) == 1
-    assert instance.requests < 10
+    assert len(flow(instance, RequestPlan(concurrency, SINGLE, MB)).run([InputFile("a.csv", stored)])) == 1
+    assert instance.requests == concurrency

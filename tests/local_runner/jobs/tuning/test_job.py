@@ -361,15 +361,18 @@ def reading_lines(logs: Logs, job: Document, *losses: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "secondary", "last", "stopped"),
+    ("kind", "secondary", "last", "earlier", "stopped"),
     [
-        ("Auto", "Training", 9.0, ["d"]),
-        ("Auto", "Training", 0.1, []),
-        ("Auto", "Uploading", 9.0, []),
-        ("Off", "Training", 9.0, []),
+        ("Auto", "Training", 9.0, "Completed", ["d"]),
+        ("Auto", "Training", 0.1, "Completed", []),
+        ("Auto", "Uploading", 9.0, "Completed", []),
+        ("Off", "Training", 9.0, "Completed", []),
+        ("Auto", "Training", 9.0, "Stopped", []),  # it is compared with completed jobs alone
     ],
 )
-def test_a_job_that_falls_behind_is_stopped_where_that_is_asked_for(run, store, logs, kind, secondary, last, stopped):
+def test_a_job_that_falls_behind_is_stopped_where_that_is_asked_for(
+    run, store, logs, kind, secondary, last, earlier, stopped
+):
     ranges = {"CategoricalParameterRanges": [{"Name": "letter", "Values": ["a", "b", "c", "d"]}]}
     one = run(tuning_job(ParameterRanges=ranges, TrainingJobEarlyStoppingType=kind))
     looked = []
@@ -377,7 +380,7 @@ def test_a_job_that_falls_behind_is_stopped_where_that_is_asked_for(run, store, 
     def end(job: Document) -> Document | None:
         if job["TunedHyperParameters"]["letter"] != "d":
             reading_lines(logs, job, 1.0, 0.5)
-            return by_letter(job)
+            return ending(earlier, LOSSES[job["TunedHyperParameters"]["letter"]])
         reading_lines(logs, job, 1.0, last)
         return {"TrainingJobStatus": "InProgress", "SecondaryStatus": secondary}
 

@@ -169,6 +169,27 @@ def test_a_job_that_failed_teaches_nothing_and_harms_nothing():
     assert found.ask()
 
 
+def test_jobs_that_failed_draw_no_others_to_them():
+    """Others have found the valley; those that failed far from it have no objective, and not the least one."""
+    found = search("Bayesian", (Number("x", 0, 100, "Linear", False),), False, 3)
+    for x in range(0, 100, 5):
+        found.learn({"x": str(x)}, 1.0 + abs(x - 70))
+    for x in (8, 9, 11, 12):
+        found.suggest({"x": str(x)})
+        number, values = found.ask()
+        assert float(values["x"]) == x
+        found.tell(number, None)
+    assert statistics.fmean(abs(float(found.ask()[1]["x"]) - 70) for _ in range(5)) < 10
+
+
+def test_an_end_of_a_range_is_tried_as_it_is():
+    """1 - (1 - 0.1) is less than 0.1."""
+    found = search("Random", (Number("momentum", 0.1, 0.9, "ReverseLogarithmic", False),), False, 0)
+    for end in (0.1, 0.9):
+        found.suggest({"momentum": str(end)})
+        assert float(found.ask()[1]["momentum"]) == end
+
+
 def test_hyperband_stops_what_lags_and_what_has_had_its_share():
     found = search("Hyperband", (Number("x", 0, 1, "Linear", False),), True, 0, Resources(1, 9))
     ages = {}
