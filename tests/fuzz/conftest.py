@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-DEFAULT_EXAMPLES = "2000"
+DEFAULT_EXAMPLES = "1000"
 """Some seconds for all formats."""
 LYING_SIZES = (
     b"\xff" * 8,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -108,15 +107,6 @@ def test_a_kernel_listens_in_a_folder_of_its_own_for_its_user_alone(tmp_path: Pa
     assert (transport, mode) == ("ipc", "0o40700")
     assert len(sockets) == 5
     assert not any(Path(place).exists() or Path(place).parent.exists() for place in sockets)
-
-
-def test_a_kernel_starts_however_long_the_path_of_the_temporary_folder_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    below = tmp_path / ("x" * 100)
-    below.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(below))
-    assert run(["1"], tmp_path)[0] == 0
 
 
 def test_a_kernel_that_does_not_start_is_one_sentence(tmp_path: Path) -> None:
