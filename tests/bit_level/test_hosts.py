@@ -13,7 +13,8 @@ import pytest
 
 from wildsage import algorithms
 
-JOINED_WITHIN_S = ENDED_WITHIN_S = 120
+JOINED_WITHIN_S = 120
+ENDED_WITHIN_S = 30
 PROCESSES = [("processes", name) for name in algorithms.on_the_toolkit()]
 WAYS = [*PROCESSES, ("containers", "kmeans")]
 """Places and algorithms. All algorithms are tried as processes, which run the code of containers, and one in containers as well."""

@@ -183,7 +183,7 @@ def test_swaps_take_twelve_rounds_at_most_on_a_quarter_of_the_sample(capacity, q
 
 
 @pytest.mark.parametrize("width", [2, 200])
-def test_the_answer_are_means_of_the_whole_sample(width, monkeypatch):
+def test_centers_are_means_of_the_whole_sample_at_last(width, monkeypatch):
     """The quarter on which swaps are tried has means of its own."""
     monkeypatch.setattr(refinement_module, "RANKING_ROWS_LOW", 40)
     grown = state(rows(width))

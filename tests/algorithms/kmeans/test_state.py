@@ -179,8 +179,9 @@ def test_centers_merge_only_once_they_are_more_than_one_and_a_quarter_of_the_pla
     assert len(state.centers_md) == after and float(state.weights_m.sum()) == before + 40
 
 
-def test_a_costly_batch_opens_a_quarter_of_the_places_at_most_four_times(monkeypatch):
-    """Rows that lie so far apart that each needs a center of its own stay costly in every round."""
+@pytest.fixture
+def searched(monkeypatch):
+    """How many centers each search has had, one after the other."""
     searched, assign = [], steps.ExactSearch.assign
 
     def counting(search, x_nd):
@@ -188,21 +189,19 @@ def test_a_costly_batch_opens_a_quarter_of_the_places_at_most_four_times(monkeyp
         return assign(search, x_nd)
 
     monkeypatch.setattr(steps.ExactSearch, "assign", counting)
+    return searched
+
+
+def test_a_costly_batch_opens_a_quarter_of_the_places_at_most_four_times(searched):
+    """Rows that lie so far apart that each needs a center of its own stay costly in every round."""
     state = usual(64)
     state.absorb(torch.arange(1.0, 301)[:, None].repeat(1, 2) * 1e6, 0, rng())
     assert searched == [64, 80, 96, 112, 128]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_costly_batch_opens_its_centers_at_the_rows_that_cost(monkeypatch, seed):
+def test_a_costly_batch_opens_its_centers_at_the_rows_that_cost(searched, seed):
     """Four of five hundred rows cost nearly everything: once they have a center, the batch is costly no more."""
-    searched, assign = [], steps.ExactSearch.assign
-
-    def counting(search, x_nd):
-        searched.append(len(search.shifted_md))
-        return assign(search, x_nd)
-
-    monkeypatch.setattr(steps.ExactSearch, "assign", counting)
     state = usual(64)
     state.absorb(torch.tensor([[0.0, 0.1]] * 500 + [[0.0, 500.0]] * 4), 0, rng(seed))
     assert searched == [64, 80]
